@@ -1,0 +1,23 @@
+//! Agora's database schema: one reversible step per file, the same text for SQLite and PostgreSQL.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::MigrationTrait;
+
+mod m20261121_000001_accounts;
+mod m20261121_000002_posts;
+mod m20261121_000003_events;
+mod schema;
+
+/// Every step, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_accounts::Migration),
+            Box::new(m20261121_000002_posts::Migration),
+            Box::new(m20261121_000003_events::Migration),
+        ]
+    }
+}

@@ -1,0 +1,144 @@
+//! What everything runs on: settings, database, clock, keys, limits, and the tasks that a shutdown waits for.
+
+use std::{net::IpAddr, ops::Deref, path::PathBuf, sync::Arc};
+
+use sea_orm_migration::MigratorTrait;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::{Config, Rates},
+    domain::accounts::EndedSessions,
+    entity::UserId,
+    error::{Error, Result},
+    platform::{
+        bus::Bus,
+        clock::Clock,
+        crypto::{self, Keys},
+        db::Database,
+        ids::Ids,
+        passwords::Passwords,
+        rate_limit::Limiter,
+    },
+};
+
+/// Shared by everything; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+#[derive(Debug)]
+pub struct Parts {
+    /// Settings.
+    pub config: Config,
+    /// The database.
+    pub db: Database,
+    /// The time.
+    pub clock: Clock,
+    /// New ids.
+    pub ids: Ids,
+    /// Keys.
+    pub keys: Keys,
+    /// Password hashes.
+    pub passwords: Passwords,
+    /// Rate limits.
+    pub limiters: Limiters,
+    /// Sessions that ended lately: their access tokens are refused before they expire.
+    pub ended_sessions: EndedSessions,
+    /// Tasks that a shutdown waits for.
+    pub tasks: TaskTracker,
+    /// Cancelled when the program is to stop.
+    pub stop: CancellationToken,
+}
+
+/// The named rate limits.
+#[derive(Debug)]
+pub struct Limiters {
+    /// GraphQL operations of an address without a sign-in.
+    pub anonymous: Limiter<IpAddr>,
+    /// GraphQL operations of a person.
+    pub user: Limiter<UserId>,
+    /// Sign-ins from an address.
+    pub login_address: Limiter<IpAddr>,
+    /// Sign-ins at an account, by the login as it was given (folded), whether it exists or not.
+    pub login_account: Limiter<String>,
+    /// Registrations from an address.
+    pub register_address: Limiter<IpAddr>,
+    /// Sign-ins and registrations of everybody.
+    pub sensitive_global: Limiter<()>,
+}
+
+impl Limiters {
+    fn new(rates: &Rates) -> Self {
+        Self {
+            anonymous: Limiter::new("anonymous", rates.anonymous),
+            user: Limiter::new("user", rates.user),
+            login_address: Limiter::new("login-address", rates.login_address),
+            login_account: Limiter::new("login-account", rates.login_account),
+            register_address: Limiter::new("register-address", rates.register_address),
+            sensitive_global: Limiter::new("sensitive-global", rates.sensitive_global),
+        }
+    }
+
+    /// Forgets idle callers.
+    pub fn forget_idle(&self) {
+        self.anonymous.forget_idle();
+        self.user.forget_idle();
+        self.login_address.forget_idle();
+        self.login_account.forget_idle();
+        self.register_address.forget_idle();
+    }
+}
+
+impl App {
+    /// Connects to the database and derives the keys. Does not migrate.
+    pub async fn start(config: Config, clock: Clock, ids: Ids) -> Result<Self> {
+        let bus = Bus::default();
+        let db = Database::connect(&config.database, bus).await?;
+        let secret = match &config.secret_key {
+            Some(secret) => secret.clone(),
+            None if config.is_production() => return Err(Error::internal("SECRET_KEY is missing")),
+            None => crypto::development_secret(&development_secret_file(&config))?,
+        };
+        let keys = Keys::derive(&secret, &config.old_secret_keys)?;
+        let passwords = Passwords::new(&config.password_hashing)?;
+        let limiters = Limiters::new(&config.rates);
+        Ok(Self(Arc::new(Parts {
+            config,
+            db,
+            clock,
+            ids,
+            keys,
+            passwords,
+            limiters,
+            ended_sessions: EndedSessions::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })))
+    }
+
+    /// Brings the database up to date. Several processes may do it at once: on PostgreSQL they take turns.
+    pub async fn migrate(&self) -> Result<()> {
+        let lock = self.db.migration_lock().await?;
+        let result = migration::Migrator::up(self.db.writer(), None).await;
+        lock.release().await;
+        Ok(result?)
+    }
+
+    /// Runs a task that a shutdown waits for; it should watch `stop` when it is a long one.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Beside the SQLite file, or in the working directory.
+fn development_secret_file(config: &Config) -> PathBuf {
+    config.sqlite_file().map_or_else(|| PathBuf::from("agora.secret"), |file| file.with_extension("secret"))
+}

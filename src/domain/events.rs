@@ -1,0 +1,166 @@
+//! Events: facts in order, on the stream of what they are about.
+//!
+//! Owns `events` and `streams`. Always holds: a stream's sequence has no gaps, and its order is the order of commits,
+//! because the counter is raised inside the fact's transaction and its row stays locked until the commit.
+//! Streams of a kind with a row of its own keep the counter there (`posts.event_seq`); the others in `streams`.
+
+use sea_orm::Value;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    entity::{
+        UserId,
+        event::{EventKind, Model, StreamKind},
+    },
+    error::{Error, Result},
+    platform::{
+        bus::{Hint, StreamKey},
+        db::{Columns, Database, Transaction},
+    },
+};
+
+/// A fact to be written.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// Who did it.
+    pub actor_id: Option<UserId>,
+    /// What it happened to, beside the stream's own subject.
+    pub subject_id: Option<Uuid>,
+}
+
+/// The key of a stream.
+#[must_use]
+pub fn stream(kind: StreamKind, id: Uuid) -> StreamKey {
+    StreamKey { kind: kind.as_str(), id }
+}
+
+/// Raises the counter of a stream that has no row of its own, and writes the event. Call it last in a transaction,
+/// streams in the order of their keys, so that transactions can't lock each other out.
+pub async fn append_in(app: &App, tx: &Transaction, kind: StreamKind, id: Uuid, event: NewEvent) -> Result<i64> {
+    let row = tx
+        .row(
+            "INSERT INTO streams (kind, id, seq) VALUES ($1, $2, 1) \
+             ON CONFLICT (kind, id) DO UPDATE SET seq = streams.seq + 1 RETURNING seq",
+            vec![kind.as_str().into(), id.into()],
+        )
+        .await?
+        .ok_or_else(|| Error::internal("a stream gave no sequence"))?;
+    let seq = Columns::new(&row).take()?;
+    write_in(app, tx, kind, id, seq, event).await?;
+    Ok(seq)
+}
+
+/// Writes the event whose sequence the caller has just taken from the aggregate's own row.
+pub async fn write_in(
+    app: &App,
+    tx: &Transaction,
+    kind: StreamKind,
+    id: Uuid,
+    seq: i64,
+    event: NewEvent,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        vec![
+            kind.as_str().into(),
+            id.into(),
+            seq.into(),
+            event.kind.as_str().into(),
+            event.actor_id.map(|user| user.0).into(),
+            event.subject_id.into(),
+            app.clock.now().into(),
+        ],
+    )
+    .await?;
+    tx.hint(Hint::Stream(stream(kind, id), seq));
+    Ok(())
+}
+
+/// The sequence that a stream has reached; 0 when nothing ever happened.
+pub async fn head(app: &App, kind: StreamKind, id: Uuid) -> Result<i64> {
+    let sql = "SELECT CAST(COALESCE(MAX(seq), 0) AS bigint) FROM (\
+               SELECT seq FROM streams WHERE kind = $1 AND id = $2 \
+               UNION ALL SELECT MAX(seq) FROM events WHERE stream_kind = $1 AND stream_id = $2) reached";
+    let rows = app.db.rows(sql, vec![kind.as_str().into(), id.into()]).await?;
+    rows.first().map_or(Ok(0), |row| Columns::new(row).take())
+}
+
+/// The events after a sequence, oldest first, at most `limit`. A first one that does not follow `after` directly says
+/// that what lay between is no longer kept.
+pub async fn after(app: &App, kind: StreamKind, id: Uuid, after: i64, limit: u64) -> Result<Vec<Model>> {
+    let sql = format!(
+        "SELECT seq, kind, actor_id, subject_id, created_at FROM events \
+         WHERE stream_kind = $1 AND stream_id = $2 AND seq > $3 ORDER BY seq LIMIT {limit}"
+    );
+    let rows = app.db.rows(sql, vec![kind.as_str().into(), id.into(), after.into()]).await?;
+    rows.iter()
+        .map(|row| {
+            let mut columns = Columns::new(row);
+            Ok(Model {
+                stream_kind: kind,
+                stream_id: id,
+                seq: columns.take()?,
+                kind: columns.take()?,
+                actor_id: columns.take()?,
+                subject_id: columns.take()?,
+                created_at: columns.take()?,
+            })
+        })
+        .collect()
+}
+
+/// Looks how far every stream that is followed here has come, and says so on the bus: what a lost hint would have said.
+pub async fn sweep(db: &Database) -> Result<()> {
+    let mut followed = db.bus().followed();
+    followed.sort_unstable_by_key(|(key, _)| *key);
+    for part in followed.chunks(500) {
+        let mut by_kind: Vec<(&'static str, Vec<Uuid>)> = Vec::new();
+        for (key, _) in part {
+            match by_kind.last_mut() {
+                Some((kind, ids)) if *kind == key.kind => ids.push(key.id),
+                _ => by_kind.push((key.kind, vec![key.id])),
+            }
+        }
+        for (kind, ids) in by_kind {
+            let mut values: Vec<Value> = vec![kind.into()];
+            let list = crate::platform::db::placeholders(&mut values, &ids);
+            let sql = format!(
+                "SELECT stream_id, CAST(MAX(seq) AS bigint) FROM events \
+                 WHERE stream_kind = $1 AND stream_id IN ({list}) GROUP BY stream_id"
+            );
+            for row in db.rows(sql, values).await? {
+                let mut columns = Columns::new(&row);
+                let id = columns.take()?;
+                db.bus().deliver(Hint::Stream(StreamKey { kind, id }, columns.take()?));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deletes what is older than the retention, a batch at a time; gives how many went.
+pub async fn prune(app: &App) -> Result<u64> {
+    let before = app.clock.now() - app.config.event_retention;
+    let mut deleted = 0;
+    loop {
+        let batch = app
+            .db
+            .transact(async |tx| {
+                tx.execute(
+                    "DELETE FROM events WHERE (stream_kind, stream_id, seq) IN \
+                     (SELECT stream_kind, stream_id, seq FROM events WHERE created_at < $1 LIMIT 1000)",
+                    vec![before.into()],
+                )
+                .await
+            })
+            .await?;
+        deleted += batch;
+        if batch < 1000 {
+            return Ok(deleted);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Idempotency: the same key and input give the same answer again, within 24 hours.
+//!
+//! Owns `idempotency_keys`. The key is stored in the transaction that does the work, so a refusal, which rolls back,
+//! is not remembered, and of two calls at the same time one waits for the other.
+
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    entity::UserId,
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{
+        crypto::{hex, sha256},
+        db::{Columns, Transaction},
+    },
+};
+
+/// How long a key is remembered.
+pub const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+
+/// What a key turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Not seen before: do the work, its result has the id that was claimed.
+    New,
+    /// The work is done already: its result has this id.
+    Replay(Uuid),
+}
+
+/// Claims a key for the result that is about to get `result_id`. Without a key every call is new.
+/// `input` is the typed command in a stable form (its `Debug` text will do).
+pub async fn claim_in(
+    app: &App,
+    tx: &Transaction,
+    actor: UserId,
+    operation: &'static str,
+    key: Option<&str>,
+    input: &str,
+    result_id: Uuid,
+) -> Result<Claim> {
+    let Some(key) = key else { return Ok(Claim::New) };
+    let refuse = |code| Error::from(UserError::input("idempotencyKey", code));
+    if key.trim().is_empty() {
+        return Err(refuse(UserErrorCode::Blank));
+    }
+    if key.chars().count() > 255 {
+        return Err(UserError::input("idempotencyKey", UserErrorCode::TooLong).with("max", 255).into());
+    }
+    if key.chars().any(char::is_control) {
+        return Err(refuse(UserErrorCode::InvalidCharacters));
+    }
+    let now = app.clock.now();
+    let hash = hex(&sha256(input.as_bytes()));
+    // A key past its time is free again; taking it over is one statement with the insert.
+    let sql = "INSERT INTO idempotency_keys (actor_id, operation, key, input_hash, result_id, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (actor_id, operation, key) DO UPDATE \
+               SET input_hash = $4, result_id = $5, created_at = $6 WHERE idempotency_keys.created_at < $7";
+    let values = vec![
+        actor.0.into(),
+        operation.into(),
+        key.into(),
+        hash.clone().into(),
+        result_id.into(),
+        now.into(),
+        (now - REMEMBERED).into(),
+    ];
+    if tx.execute(sql, values).await? == 1 {
+        return Ok(Claim::New);
+    }
+    let row = tx
+        .row(
+            "SELECT input_hash, result_id FROM idempotency_keys WHERE actor_id = $1 AND operation = $2 AND key = $3",
+            vec![actor.0.into(), operation.into(), key.into()],
+        )
+        .await?
+        .ok_or_else(|| Error::internal("an idempotency key vanished"))?;
+    let mut columns = Columns::new(&row);
+    let stored: String = columns.take()?;
+    if stored == hash { Ok(Claim::Replay(columns.take()?)) } else { Err(refuse(UserErrorCode::IdempotencyKeyReused)) }
+}
+
+/// Forgets the keys that are past their time; gives how many.
+pub async fn prune(app: &App) -> Result<u64> {
+    let before = app.clock.now() - REMEMBERED;
+    app.db
+        .transact(async |tx| {
+            tx.execute("DELETE FROM idempotency_keys WHERE created_at < $1", vec![before.into()]).await
+        })
+        .await
+}

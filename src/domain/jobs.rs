@@ -1,0 +1,141 @@
+//! The job queue: work that is born in a transaction with its cause and done after it, at least once.
+//!
+//! Owns `jobs` and `schedules`. A job is a row; taking one moves its `run_at` into the future (a lease), so that the
+//! job of a process that died is taken again when the lease is over. Handlers must bear being run twice. Who handles
+//! what is listed in `worker`.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::Value;
+
+use crate::{
+    app::App,
+    entity::{
+        JobId,
+        job::{JobState, Model},
+    },
+    error::Result,
+    platform::{
+        bus::Hint,
+        db::{Columns, Transaction},
+    },
+};
+
+/// How long a job may run before it is taken for lost.
+pub const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// After so many attempts a job is dead.
+pub const ATTEMPTS: i64 = 10;
+
+const COLUMNS: &str = "id, kind, payload, state, attempts, run_at, last_error, created_at";
+
+/// Queues a job within the transaction of its cause.
+pub async fn enqueue_in(app: &App, tx: &Transaction, kind: &'static str, payload: &impl serde::Serialize) -> Result<()> {
+    let now = app.clock.now();
+    tx.execute(
+        "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) VALUES ($1, $2, $3, 'queued', 0, $4, $4)",
+        vec![app.ids.next(now).into(), kind.into(), serde_json::to_string(payload)?.into(), now.into()],
+    )
+    .await?;
+    tx.hint(Hint::Jobs);
+    Ok(())
+}
+
+/// Takes up to `limit` due jobs, each for the time of a [`LEASE`].
+pub async fn take(app: &App, limit: u64) -> Result<Vec<Model>> {
+    let now = app.clock.now();
+    let sql = format!(
+        "UPDATE jobs SET attempts = attempts + 1, run_at = $2 WHERE id IN (\
+         SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 ORDER BY run_at, id LIMIT {limit} {}) \
+         RETURNING {COLUMNS}",
+        app.db.skip_locked()
+    );
+    app.db
+        .transact(async |tx| {
+            let rows = tx.rows(sql.as_str(), vec![now.into(), (now + LEASE).into()]).await?;
+            let mut jobs = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+            jobs.sort_unstable_by_key(|job| (job.created_at, job.id));
+            Ok(jobs)
+        })
+        .await
+}
+
+/// A job is done: it goes, within the transaction of what it did where it has one.
+pub async fn finish_in(tx: &Transaction, id: JobId) -> Result<()> {
+    tx.execute("DELETE FROM jobs WHERE id = $1", vec![id.0.into()]).await.map(drop)
+}
+
+/// A job failed: it comes again later, or is dead after too many attempts.
+pub async fn fail(app: &App, job: &Model, cause: &str) -> Result<()> {
+    let state = if job.attempts >= ATTEMPTS { JobState::Dead } else { JobState::Queued };
+    let run_at = app.clock.now() + back_off(job.attempts);
+    let cause: String = cause.chars().take(1000).collect();
+    app.db
+        .transact(async |tx| {
+            tx.execute(
+                "UPDATE jobs SET state = $2, run_at = $3, last_error = $4 WHERE id = $1",
+                vec![job.id.0.into(), state.as_str().into(), run_at.into(), cause.as_str().into()],
+            )
+            .await
+        })
+        .await
+        .map(drop)
+}
+
+/// 2, 4, 8 … seconds, at most an hour.
+fn back_off(attempts: i64) -> TimeDelta {
+    TimeDelta::seconds((1_i64 << attempts.clamp(1, 12)).min(3600))
+}
+
+/// Jobs for an operator: dead ones, or all.
+pub async fn list(app: &App, dead_only: bool, limit: u64) -> Result<Vec<Model>> {
+    let filter = if dead_only { "WHERE state = 'dead'" } else { "" };
+    let sql = format!("SELECT {COLUMNS} FROM jobs {filter} ORDER BY created_at, id LIMIT {limit}");
+    app.db.rows(sql, Vec::new()).await?.iter().map(read).collect()
+}
+
+/// Queues dead jobs again: one, or all; gives how many.
+pub async fn retry(app: &App, id: Option<JobId>) -> Result<u64> {
+    let mut values: Vec<Value> = vec![app.clock.now().into()];
+    let mut sql = "UPDATE jobs SET state = 'queued', attempts = 0, run_at = $1 WHERE state = 'dead'".to_owned();
+    if let Some(id) = id {
+        values.push(id.0.into());
+        sql.push_str(" AND id = $2");
+    }
+    app.db
+        .transact(async |tx| {
+            let count = tx.execute(sql.as_str(), values.clone()).await?;
+            tx.hint(Hint::Jobs);
+            Ok(count)
+        })
+        .await
+}
+
+/// Whether it is this process's turn to run a schedule: true for one process only, each time it is due.
+pub async fn due(app: &App, name: &'static str, every: TimeDelta) -> Result<bool> {
+    let now: DateTime<Utc> = app.clock.now();
+    app.db
+        .transact(async |tx| {
+            let claimed = tx
+                .execute(
+                    "INSERT INTO schedules (name, next_run_at) VALUES ($1, $2) ON CONFLICT (name) \
+                     DO UPDATE SET next_run_at = $2 WHERE schedules.next_run_at <= $3",
+                    vec![name.into(), (now + every).into(), now.into()],
+                )
+                .await?;
+            Ok(claimed == 1)
+        })
+        .await
+}
+
+fn read(row: &sea_orm::QueryResult) -> Result<Model> {
+    let mut columns = Columns::new(row);
+    Ok(Model {
+        id: columns.take()?,
+        kind: columns.take()?,
+        payload: columns.take()?,
+        state: columns.take()?,
+        attempts: columns.take()?,
+        run_at: columns.take()?,
+        last_error: columns.take()?,
+        created_at: columns.take()?,
+    })
+}

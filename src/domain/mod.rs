@@ -1,0 +1,20 @@
+//! What the rules are. Lower modules know nothing of higher ones:
+//! actor, ids → events, jobs, idempotency → accounts → posts → notifications → demo.
+
+pub mod accounts;
+pub mod actor;
+pub mod demo;
+pub mod events;
+pub mod idempotency;
+pub mod jobs;
+pub mod notifications;
+pub mod posts;
+
+/// The outcome of something that an idempotency key makes happen once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once<T> {
+    /// The result, in its present state.
+    pub value: T,
+    /// Whether an earlier call did the work.
+    pub replayed: bool,
+}

@@ -1,0 +1,28 @@
+//! Table `credentials`: how a person proves who they are. Never joined into what others see.
+
+use sea_orm::entity::prelude::*;
+
+use super::UserId;
+
+/// A row of `credentials`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "credentials")]
+pub struct Model {
+    /// Whose.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    /// As the person wrote it.
+    pub email: String,
+    /// Lower case: what is unique.
+    #[sea_orm(unique)]
+    pub email_key: String,
+    /// When the address was proven theirs.
+    pub email_confirmed_at: Option<DateTimeUtc>,
+    /// argon2id, as a PHC string.
+    pub password_hash: String,
+    /// Last change of the password.
+    pub password_changed_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,131 @@
+//! Ids: one type per table, so that a post's id can't be taken for a comment's; shown to clients as TypeIDs
+//! (https://github.com/jetify-com/typeid/tree/main/spec): `post_01jc…`, the UUID in Crockford's base 32.
+
+use std::{fmt, str::FromStr};
+
+use sea_orm::DeriveValueType;
+use uuid::Uuid;
+
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Why a text is not the id that was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a {expected}")]
+pub struct WrongId {
+    /// The prefix that was expected.
+    pub expected: &'static str,
+}
+
+/// `prefix_` and 26 characters.
+#[must_use]
+pub fn encode(prefix: &str, id: Uuid) -> String {
+    let mut text = String::with_capacity(prefix.len() + 27);
+    text.push_str(prefix);
+    text.push('_');
+    let number = id.as_u128();
+    for position in (0..26).rev() {
+        text.push(char::from(ALPHABET[(number >> (position * 5)) as usize & 31]));
+    }
+    text
+}
+
+/// The prefix and the UUID of a TypeID; `None` when it is none.
+#[must_use]
+pub fn decode(text: &str) -> Option<(&str, Uuid)> {
+    let (prefix, suffix) = text.rsplit_once('_')?;
+    // 26 characters hold 130 bits: the first may only use three of its five.
+    if suffix.len() != 26 || suffix.as_bytes()[0] > b'7' {
+        return None;
+    }
+    let mut number = 0_u128;
+    for byte in suffix.bytes() {
+        let digit = ALPHABET.iter().position(|letter| *letter == byte)?;
+        number = (number << 5) | digit as u128;
+    }
+    Some((prefix, Uuid::from_u128(number)))
+}
+
+macro_rules! typed_ids {
+    ($($(#[$doc:meta])+ $name:ident = $prefix:literal;)+) => {$(
+        $(#[$doc])+
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// What its text starts with.
+            pub const PREFIX: &'static str = $prefix;
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&encode(Self::PREFIX, self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, formatter)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = WrongId;
+
+            fn from_str(text: &str) -> Result<Self, WrongId> {
+                match decode(text) {
+                    Some((Self::PREFIX, id)) => Ok(Self(id)),
+                    _ => Err(WrongId { expected: Self::PREFIX }),
+                }
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+    )+};
+}
+
+typed_ids! {
+    /// A person.
+    UserId = "user";
+    /// A sign-in, from login to logout.
+    SessionId = "session";
+    /// A post.
+    PostId = "post";
+    /// A comment on a post, or a reply to one.
+    CommentId = "comment";
+    /// A notification.
+    NotificationId = "notification";
+    /// A background job.
+    JobId = "job";
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_specification_s_examples_hold() {
+        // From the TypeID specification's valid.json.
+        let uuid: Uuid = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        assert_eq!(encode("prefix", uuid), "prefix_01h455vb4pex5vsknk084sn02q");
+        assert_eq!(decode("prefix_01h455vb4pex5vsknk084sn02q"), Some(("prefix", uuid)));
+        // And its invalid.json: overflow, upper case, ambiguous letters, length.
+        for bad in ["p_8zzzzzzzzzzzzzzzzzzzzzzzzz", "p_01H455VB4PEX5VSKNK084SN02Q", "p_ooooooiiiiiiuuuuuuulllllll", "p_123", "p_", "", "01h455vb4pex5vsknk084sn02q", "p_é1h455vb4pex5vsknk084sn02"] {
+            assert_eq!(decode(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_uuid_survives_the_round_trip(number: u128) {
+            let id = PostId(Uuid::from_u128(number));
+            prop_assert_eq!(id.to_string().parse::<PostId>(), Ok(id));
+            prop_assert_eq!(id.to_string().parse::<UserId>(), Err(WrongId { expected: "user" }));
+        }
+    }
+}

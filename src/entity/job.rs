@@ -1,0 +1,41 @@
+//! Table `jobs`: work that was born in a transaction and is done after it, at least once.
+
+use sea_orm::entity::prelude::*;
+
+use super::{JobId, stored_enum};
+
+stored_enum! {
+    /// Where a job stands. A finished one is deleted.
+    JobState {
+        /// To be run at `run_at`, or running until `run_at` (then it is taken for lost and run again).
+        Queued = "queued",
+        /// Failed too often: waits for an operator.
+        Dead = "dead",
+    }
+}
+
+/// A row of `jobs`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "jobs")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: JobId,
+    /// Which handler.
+    pub kind: String,
+    /// JSON for the handler.
+    pub payload: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// How often it was begun.
+    pub attempts: i64,
+    /// Not before this.
+    pub run_at: DateTimeUtc,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// Born.
+    pub created_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

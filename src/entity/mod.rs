@@ -1,0 +1,41 @@
+//! What is stored: one file per table. No rules here beyond what a column may hold.
+
+pub mod comment;
+pub mod comment_like;
+pub mod credential;
+pub mod event;
+pub mod ids;
+pub mod job;
+pub mod notification;
+pub mod post;
+pub mod post_like;
+pub mod session;
+pub mod user;
+pub mod user_role;
+
+pub use ids::{CommentId, JobId, NotificationId, PostId, SessionId, UserId};
+
+/// An enum stored as text: its variants, the text of each, and both directions.
+macro_rules! stored_enum {
+    ($(#[$doc:meta])+ $name:ident { $($(#[$variant_doc:meta])+ $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]
+        #[sea_orm(rs_type = "String", db_type = "Text")]
+        pub enum $name { $($(#[$variant_doc])+ #[sea_orm(string_value = $text)] $variant,)+ }
+
+        impl $name {
+            /// As it is stored.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// From what is stored.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+pub(crate) use stored_enum;

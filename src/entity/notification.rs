@@ -1,0 +1,63 @@
+//! Table `notifications`: what a person was told.
+
+use sea_orm::entity::prelude::*;
+
+use super::{NotificationId, UserId, stored_enum};
+
+stored_enum! {
+    /// What a notification is about.
+    NotificationKind {
+        /// Somebody likes your post or comment.
+        Like = "like",
+        /// Somebody answered your post.
+        Comment = "comment",
+        /// Somebody replied to your comment.
+        Reply = "reply",
+        /// Somebody passed your post on.
+        Share = "share",
+        /// From the service itself.
+        System = "system",
+    }
+}
+
+stored_enum! {
+    /// The table of a notification's subject.
+    SubjectKind {
+        /// `posts`.
+        Post = "post",
+        /// `comments`.
+        Comment = "comment",
+    }
+}
+
+/// A row of `notifications`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "notifications")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: NotificationId,
+    /// Who is told.
+    pub recipient_id: UserId,
+    /// What it is about.
+    pub kind: NotificationKind,
+    /// At most 255 characters, in the recipient's language.
+    pub title: String,
+    /// An excerpt or a sentence; may be empty.
+    pub message: String,
+    /// Who caused it.
+    pub actor_id: Option<UserId>,
+    /// Table of the subject.
+    pub subject_kind: Option<SubjectKind>,
+    /// The subject.
+    pub subject_id: Option<Uuid>,
+    /// The same fact has the same key, so that nobody is told twice.
+    pub dedupe_key: String,
+    /// Read by the recipient.
+    pub read_at: Option<DateTimeUtc>,
+    /// Told.
+    pub created_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

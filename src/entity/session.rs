@@ -1,0 +1,47 @@
+//! Table `sessions`: a sign-in from login to logout. Tokens are derived from it, never stored.
+
+use sea_orm::entity::prelude::*;
+
+use super::{SessionId, UserId, stored_enum};
+
+stored_enum! {
+    /// Why a session ended.
+    SessionEnd {
+        /// The person logged out.
+        Logout = "logout",
+        /// A refresh token was used that had been used before: somebody else has it too.
+        TokenReused = "token_reused",
+    }
+}
+
+/// A row of `sessions`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: SessionId,
+    /// Whose.
+    pub user_id: UserId,
+    /// Which refresh token is the current one; each use raises it.
+    pub generation: i64,
+    /// The newest generation that was seen in use, by its access or its refresh token.
+    pub seen_generation: i64,
+    /// When the generation was last raised.
+    pub rotated_at: DateTimeUtc,
+    /// Signed in.
+    pub created_at: DateTimeUtc,
+    /// After this the refresh token is no good; each use moves it.
+    pub expires_at: DateTimeUtc,
+    /// When it ended; null while it lives.
+    pub ended_at: Option<DateTimeUtc>,
+    /// Why it ended.
+    pub end_reason: Option<SessionEnd>,
+    /// The client's address at sign-in.
+    pub address: Option<String>,
+    /// The client's `User-Agent` at sign-in, cut to 255 characters.
+    pub user_agent: Option<String>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

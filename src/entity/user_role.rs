@@ -1,0 +1,30 @@
+//! Table `user_roles`: what a person may do beyond their own affairs.
+
+use sea_orm::entity::prelude::*;
+
+use super::{UserId, stored_enum};
+
+stored_enum! {
+    /// A role beyond that of an ordinary user.
+    Role {
+        /// Runs the service.
+        Administrator = "administrator",
+    }
+}
+
+/// A row of `user_roles`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "user_roles")]
+pub struct Model {
+    /// Whose.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub role: Role,
+    /// Since when.
+    pub created_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

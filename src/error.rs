@@ -1,0 +1,352 @@
+//! What can go wrong, typed and coded. Knows neither GraphQL nor axum: `graphql::error` turns these into answers.
+//!
+//! Three kinds, by who can do something about it:
+//! - [`UserError`]s: the caller can mend the input. They travel in a payload's `errors`; nothing was changed.
+//! - [`Refusal`]s: the caller can't get this answer at all (not signed in, over a limit …). Top-level errors.
+//! - causes: the operator's business. The caller sees `INTERNAL`, the log has the chain.
+
+use std::fmt;
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any failure of a domain or platform function.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Input that the caller can mend; at least one.
+    #[error("{}", .0.first().map_or_else(|| "refused".to_owned(), |first| first.to_string()))]
+    User(Vec<UserError>),
+    /// Something the caller can't mend by changing the input.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// A failure inside; the message is for the log only.
+    #[error("internal error: {0}")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A failure inside, with a text for the operator.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// `BAD_REQUEST` with a message.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::Refused(Refusal::new(Code::BadRequest, message))
+    }
+
+    /// `UNAUTHENTICATED`: nobody is signed in, or no longer.
+    #[must_use]
+    pub fn unauthenticated() -> Self {
+        Self::Refused(Refusal::new(Code::Unauthenticated, "Sign in first: this needs a valid access token."))
+    }
+
+    /// `FORBIDDEN`: signed in, but not allowed.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        Self::Refused(Refusal::new(Code::Forbidden, "You are not allowed to do this."))
+    }
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(cause: sea_orm::DbErr) -> Self {
+        Self::Internal(Box::new(cause))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Internal(Box::new(cause))
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(cause: serde_json::Error) -> Self {
+        Self::Internal(Box::new(cause))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(cause: std::io::Error) -> Self {
+        Self::Internal(Box::new(cause))
+    }
+}
+
+impl From<UserError> for Error {
+    fn from(error: UserError) -> Self {
+        Self::User(vec![error])
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The closed list of codes of top-level errors (`extensions.code`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The request is not well-formed: syntax, validation, variables, ids, cursors, page sizes.
+    BadRequest,
+    /// Nobody is signed in, or the token is expired, forged or of an ended session.
+    Unauthenticated,
+    /// Signed in, but without the permission.
+    Forbidden,
+    /// Needs a fresh authentication; `methods` says how.
+    ReauthenticationRequired,
+    /// The account's role demands a second factor that is not set up yet.
+    TwoFactorSetupRequired,
+    /// Too many requests; `retryAfter` says when to come back, in seconds.
+    RateLimited,
+    /// The operation is over a limit; `limit` and `requested` say which.
+    CostExceeded,
+    /// Took too long. On a mutation the outcome is unknown: retry with the same idempotency key.
+    Timeout,
+    /// Not at the moment (starting, stopping, a dependency is down).
+    Unavailable,
+    /// A failure inside; the cause is in the operator's log under the request id.
+    Internal,
+    /// Apollo's automatic persisted queries: send the query's text along.
+    PersistedQueryNotFound,
+}
+
+impl Code {
+    /// The text that clients see.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "BAD_REQUEST",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::ReauthenticationRequired => "REAUTHENTICATION_REQUIRED",
+            Self::TwoFactorSetupRequired => "TWO_FACTOR_SETUP_REQUIRED",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::CostExceeded => "COST_EXCEEDED",
+            Self::Timeout => "TIMEOUT",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+        }
+    }
+}
+
+/// A top-level refusal: a code, a message, and facts that a client can act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which of the closed list.
+    pub code: Code,
+    /// For developers, and as a fallback for people.
+    pub message: String,
+    /// Further members of `extensions`, such as `limit`, `requested`, `retryAfter`.
+    pub details: Vec<(&'static str, serde_json::Value)>,
+}
+
+impl Refusal {
+    /// A refusal without details.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: Vec::new() }
+    }
+
+    /// Adds a member of `extensions`.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
+        self.details.push((name, value.into()));
+        self
+    }
+
+    /// A limit was passed: says which, what it allows and what was asked.
+    pub fn over_limit(what: &'static str, limit: u64, requested: u64) -> Self {
+        Self::new(Code::CostExceeded, format!("The operation's {what} is {requested}; the limit is {limit}."))
+            .with("what", what)
+            .with("limit", limit)
+            .with("requested", requested)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+/// Languages that messages are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Locale {
+    /// English, also for every language that is not listed.
+    #[default]
+    English,
+    /// Arabic.
+    Arabic,
+}
+
+impl Locale {
+    /// The language tag, as stored and as in `Accept-Language`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Arabic => "ar",
+        }
+    }
+
+    /// The best language for an `Accept-Language` header or a stored tag (RFC 9110, 12.5.4; equal weights: first wins).
+    #[must_use]
+    pub fn parse(header: &str) -> Self {
+        let mut best = (Self::English, 0_u16);
+        for range in header.split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let weight = parts
+                .find_map(|part| part.strip_prefix("q="))
+                .map_or(1000, |text| text.parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16));
+            let language = match tag.split('-').next() {
+                Some("ar") => Self::Arabic,
+                Some("en" | "*") => Self::English,
+                _ => continue,
+            };
+            if weight > best.1 {
+                best = (language, weight);
+            }
+        }
+        best.0
+    }
+}
+
+/// Something in the input that the caller can mend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserError {
+    /// Stable; clients act on it.
+    pub code: UserErrorCode,
+    /// Where in the arguments, as in `["input", "body"]`; empty when it concerns the whole.
+    pub path: Vec<&'static str>,
+    /// Values for the placeholders of the message.
+    pub parameters: Vec<(&'static str, String)>,
+}
+
+impl UserError {
+    /// An error at `input.<field>`.
+    #[must_use]
+    pub fn input(field: &'static str, code: UserErrorCode) -> Self {
+        Self { code, path: vec!["input", field], parameters: Vec::new() }
+    }
+
+    /// An error at an argument beside the input, such as `id`.
+    #[must_use]
+    pub fn argument(name: &'static str, code: UserErrorCode) -> Self {
+        Self { code, path: vec![name], parameters: Vec::new() }
+    }
+
+    /// An error that concerns the whole call.
+    #[must_use]
+    pub fn whole(code: UserErrorCode) -> Self {
+        Self { code, path: Vec::new(), parameters: Vec::new() }
+    }
+
+    /// Fills the message's placeholder `{name}`.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.parameters.push((name, value.to_string()));
+        self
+    }
+
+    /// The message in a language, placeholders filled.
+    #[must_use]
+    pub fn message(&self, locale: Locale) -> String {
+        let mut text = self.code.template(locale).to_owned();
+        for (name, value) in &self.parameters {
+            text = text.replace(&format!("{{{name}}}"), value);
+        }
+        text
+    }
+}
+
+impl fmt::Display for UserError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?} at {:?}", self.code, self.path)
+    }
+}
+
+/// Calls `$callback!` with every user error code: description, name, English and Arabic message.
+/// The one list behind [`UserErrorCode`] and its mirror in the graph.
+macro_rules! for_each_user_error_code {
+    ($callback:ident) => {
+        $callback! {
+            #[doc = "Required, and empty or only white space."]
+            Blank, "This must not be empty.", "لا يمكن أن يكون هذا الحقل فارغًا.";
+            #[doc = "Longer than allowed."]
+            TooLong, "At most {max} characters are allowed.", "الحد الأقصى هو {max} حرفًا.";
+            #[doc = "Shorter than required."]
+            TooShort, "At least {min} characters are needed.", "مطلوب {min} أحرف على الأقل.";
+            #[doc = "Not of the form that is expected here."]
+            Invalid, "This is not valid: {reason}", "قيمة غير صالحة: {reason}";
+            #[doc = "Holds characters that are not allowed, such as control characters."]
+            InvalidCharacters, "This contains characters that are not allowed.", "يحتوي هذا على أحرف غير مسموح بها.";
+            #[doc = "Not an id, or an id of something else."]
+            InvalidId, "This is not the id of a {expected}.", "هذا ليس معرّفًا صحيحًا.";
+            #[doc = "There is nothing with this id that you may see."]
+            NotFound, "There is no such thing, or you may not see it.", "غير موجود أو لا يمكنك رؤيته.";
+            #[doc = "You may see it, but not change it."]
+            NotAllowed, "You may not change this.", "لا يمكنك تغيير هذا.";
+            #[doc = "Somebody has it already."]
+            Taken, "This is already taken.", "هذا مستخدَم من قبل.";
+            #[doc = "Kept for the service itself."]
+            Reserved, "This name is reserved.", "هذا الاسم محجوز.";
+            #[doc = "Changed too recently; possible again at the time in the message."]
+            TooSoon, "This can be changed again at {at}.", "يمكن تغيير هذا مرة أخرى في {at}.";
+            #[doc = "Too easy to guess: common, or made of the user's own name or address."]
+            PasswordTooWeak, "This password is too easy to guess; choose a longer or less common one.", "كلمة المرور سهلة التخمين؛ اختر كلمة أطول أو أقل شيوعًا.";
+            #[doc = "The login or the password is wrong; which of them is not told."]
+            InvalidCredentials, "The login or the password is wrong.", "اسم الدخول أو كلمة المرور غير صحيحة.";
+            #[doc = "The e-mail address has to be confirmed before signing in."]
+            EmailNotConfirmed, "Confirm your e-mail address first.", "أكّد عنوان بريدك الإلكتروني أولًا.";
+            #[doc = "The refresh token is unknown, expired, used before or of an ended session: sign in again."]
+            InvalidRefreshToken, "The session has ended; sign in again.", "انتهت الجلسة؛ سجّل الدخول من جديد.";
+            #[doc = "The key was used before with another input."]
+            IdempotencyKeyReused, "This idempotency key was already used with another input.", "استُخدم مفتاح التكرار هذا مع مدخلات أخرى.";
+        }
+    };
+}
+pub(crate) use for_each_user_error_code;
+
+macro_rules! define_codes {
+    ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
+        /// Why an input was refused. Stable: codes are added, never changed in meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum UserErrorCode { $(#[doc = $doc] $name,)+ }
+
+        impl UserErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            fn template(self, locale: Locale) -> &'static str {
+                match (self, locale) {
+                    $((Self::$name, Locale::English) => $english,
+                      (Self::$name, Locale::Arabic) => $arabic,)+
+                }
+            }
+        }
+    };
+}
+for_each_user_error_code!(define_codes);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_language_of_a_header_is_chosen() {
+        assert_eq!(Locale::parse("ar-EG,ar;q=0.9,en;q=0.8"), Locale::Arabic);
+        assert_eq!(Locale::parse("en-GB, ar;q=0.9"), Locale::English);
+        assert_eq!(Locale::parse("fr, ar;q=0.5, en;q=0.4"), Locale::Arabic);
+        assert_eq!(Locale::parse("fr"), Locale::English);
+        assert_eq!(Locale::parse("ar;q=nonsense"), Locale::English);
+    }
+
+    #[test]
+    fn a_message_has_its_placeholders_filled_in_both_languages() {
+        let error = UserError::input("body", UserErrorCode::TooLong).with("max", 10);
+        assert_eq!(error.message(Locale::English), "At most 10 characters are allowed.");
+        assert!(error.message(Locale::Arabic).contains("10"));
+    }
+}

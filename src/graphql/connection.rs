@@ -1,0 +1,137 @@
+//! Relay connections (https://relay.dev/graphql/connections.htm), one generic type for every list.
+
+use std::borrow::Cow;
+
+use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
+
+use super::context::RequestExt;
+use crate::{
+    error::Result,
+    platform::page::{Cursor, Slice},
+};
+
+/// Something that stands in a list: knows its place in it.
+pub trait Listed: OutputType {
+    /// The word in the names of its connection and edge types, where it is not the type's own name.
+    const LIST_NAME: &'static str;
+}
+
+/// Part of a list, with what is needed to go on.
+pub struct Connection<T> {
+    edges: Vec<Edge<T>>,
+    has_previous: bool,
+    has_next: bool,
+    total: Option<i64>,
+    stream_cursor: Option<String>,
+}
+
+/// An item and its place in the list.
+pub struct Edge<T> {
+    node: T,
+    cursor: Cursor,
+}
+
+/// Where a part of a list stands in the whole.
+#[derive(Debug, SimpleObject)]
+pub struct PageInfo {
+    /// Whether there are items after this part.
+    has_next_page: bool,
+    /// Whether there are items before this part.
+    has_previous_page: bool,
+    /// Pass it as `before` to get what precedes; null when the part is empty.
+    start_cursor: Option<String>,
+    /// Pass it as `after` to get what follows; null when the part is empty.
+    end_cursor: Option<String>,
+}
+
+impl<T> Connection<T> {
+    /// From a slice of rows and each row's place.
+    pub fn new<R>(slice: Slice<R>, cursor: impl Fn(&R) -> Cursor, node: impl Fn(R) -> T) -> Self {
+        let edges = slice.items.into_iter().map(|row| Edge { cursor: cursor(&row), node: node(row) }).collect();
+        Self {
+            edges,
+            has_previous: slice.has_previous,
+            has_next: slice.has_next,
+            total: slice.total,
+            stream_cursor: None,
+        }
+    }
+
+    /// Adds the place in the matching stream.
+    #[must_use]
+    pub fn with_stream_cursor(mut self, cursor: String) -> Self {
+        self.stream_cursor = Some(cursor);
+        self
+    }
+}
+
+impl<T: Listed> TypeName for Connection<T> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Connection", T::LIST_NAME))
+    }
+}
+
+impl<T: Listed> TypeName for Edge<T> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Edge", T::LIST_NAME))
+    }
+}
+
+/// Part of a list: the items, and what is needed to go on.
+#[Object(name_type)]
+impl<T: Listed> Connection<T> {
+    /// The items with their places.
+    async fn edges(&self) -> &[Edge<T>] {
+        &self.edges
+    }
+
+    /// The items alone.
+    async fn nodes(&self) -> Vec<&T> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where this part stands in the whole.
+    async fn page_info(&self, ctx: &Context<'_>) -> PageInfo {
+        let keys = &ctx.request().app.keys;
+        let look = ctx.look_ahead();
+        let seal = |name: &str, edge: Option<&Edge<T>>| {
+            edge.filter(|_| look.field(name).exists()).map(|edge| edge.cursor.seal(keys))
+        };
+        PageInfo {
+            has_next_page: self.has_next,
+            has_previous_page: self.has_previous,
+            start_cursor: seal("startCursor", self.edges.first()),
+            end_cursor: seal("endCursor", self.edges.last()),
+        }
+    }
+
+    /// How many items there are in the whole list. Counted only when asked for, and charged for in the cost.
+    async fn total_count(&self) -> Option<i64> {
+        self.total
+    }
+}
+
+/// An item of a list and its place.
+#[Object(name_type)]
+impl<T: Listed> Edge<T> {
+    /// The item.
+    async fn node(&self) -> &T {
+        &self.node
+    }
+
+    /// Its place: pass it as `after` or `before`. Opaque, and good for this list in this order only.
+    async fn cursor(&self, ctx: &Context<'_>) -> String {
+        self.cursor.seal(&ctx.request().app.keys)
+    }
+}
+
+/// Whether the client asked how many items the whole list has.
+#[must_use]
+pub fn wants_total(ctx: &Context<'_>) -> bool {
+    ctx.look_ahead().field("totalCount").exists()
+}
+
+/// Opens an optional connection of something that may be absent.
+pub fn optional<T>(result: Result<Connection<T>>) -> async_graphql::Result<Option<Connection<T>>> {
+    Ok(Some(result?))
+}

@@ -1,0 +1,159 @@
+//! Errors as clients see them: `UserError` in payloads, coded top-level errors, and nothing of the inside.
+
+use async_graphql::{Enum, Response, ServerError, SimpleObject, Value};
+
+use super::context::RequestContext;
+use crate::error::{self, Code, Error, Locale, Refusal, for_each_user_error_code};
+
+macro_rules! mirror_codes {
+    ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
+        /// Why an input was refused. Stable: codes are added, never changed in meaning. Treat one that you don't know
+        /// as a general refusal.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+        #[graphql(remote = "crate::error::UserErrorCode")]
+        pub enum UserErrorCode { $(#[doc = $doc] $name,)+ }
+    };
+}
+for_each_user_error_code!(mirror_codes);
+
+/// Something in the input that the caller can mend. Nothing was changed.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct UserError {
+    /// Stable; act on this, show your own words.
+    code: UserErrorCode,
+    /// For developers and as a fallback for people, in the language of the request (`Accept-Language`).
+    message: String,
+    /// Where in the arguments, as in `["input", "body"]`; empty when it concerns the whole.
+    path: Vec<&'static str>,
+}
+
+impl UserError {
+    fn new(error: &error::UserError, locale: Locale) -> Self {
+        Self { code: error.code.into(), message: error.message(locale), path: error.path.clone() }
+    }
+}
+
+/// The result object of a mutation: filled from what the domain gave, or holding only errors.
+pub trait Payload<T> {
+    /// It was done.
+    fn done(value: T) -> Self;
+    /// It was refused; nothing was changed.
+    fn refused(errors: Vec<UserError>) -> Self;
+}
+
+/// Turns a domain's result into a payload; what the caller can't mend becomes a top-level error.
+pub fn answer<T, P: Payload<T>>(request: &RequestContext, result: error::Result<T>) -> async_graphql::Result<Option<P>> {
+    match result {
+        Ok(value) => Ok(Some(P::done(value))),
+        Err(Error::User(errors)) => {
+            let locale = request.client.locale;
+            Ok(Some(P::refused(errors.iter().map(|error| UserError::new(error, locale)).collect())))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Defines a mutation's payload: a nullable field for what was done, and `errors`.
+macro_rules! payload {
+    ($(#[$doc:meta])+ $name:ident { $(#[$field_doc:meta])+ $field:ident: $type:ty $(, from $source:ty)? }) => {
+        $(#[$doc])+
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            $(#[$field_doc])+
+            $field: Option<$type>,
+            /// Why it was refused; empty when it was done.
+            errors: Vec<$crate::graphql::error::UserError>,
+        }
+
+        impl<T: Into<$type>> $crate::graphql::error::Payload<T> for $name {
+            fn done(value: T) -> Self {
+                Self { $field: Some(value.into()), errors: Vec::new() }
+            }
+
+            fn refused(errors: Vec<$crate::graphql::error::UserError>) -> Self {
+                Self { $field: None, errors }
+            }
+        }
+    };
+    ($(#[$doc:meta])+ $name:ident replayed { $(#[$field_doc:meta])+ $field:ident: $type:ty }) => {
+        $(#[$doc])+
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            $(#[$field_doc])+
+            $field: Option<$type>,
+            /// Why it was refused; empty when it was done.
+            errors: Vec<$crate::graphql::error::UserError>,
+            /// True when an earlier call with this idempotency key did the work.
+            replayed: bool,
+        }
+
+        impl<T: Into<$type>> $crate::graphql::error::Payload<$crate::domain::Once<T>> for $name {
+            fn done(once: $crate::domain::Once<T>) -> Self {
+                Self { $field: Some(once.value.into()), errors: Vec::new(), replayed: once.replayed }
+            }
+
+            fn refused(errors: Vec<$crate::graphql::error::UserError>) -> Self {
+                Self { $field: None, errors, replayed: false }
+            }
+        }
+    };
+}
+pub(crate) use payload;
+
+/// Gives every error of a response its code and request id, logs the causes, and shows none of them.
+pub fn finish(response: &mut Response, request_id: &str) {
+    for error in &mut response.errors {
+        let refusal = classify(error);
+        if refusal.code == Code::Internal {
+            tracing::error!(
+                request_id,
+                cause = error.source::<Error>().map(tracing::field::debug),
+                message = error.message,
+                path = ?error.path,
+                "a resolver failed"
+            );
+        }
+        error.message = refusal.message;
+        error.source = None;
+        error.extensions = Some(extensions(refusal.code, &refusal.details, request_id));
+    }
+}
+
+/// What kind of error this is. Those of the executor itself (syntax, validation, variables) have no source of ours.
+fn classify(error: &ServerError) -> Refusal {
+    match error.source::<Error>() {
+        Some(Error::Refused(refusal)) => refusal.clone(),
+        Some(Error::User(errors)) => Refusal::new(
+            Code::BadRequest,
+            errors.first().map_or_else(String::new, |first| first.message(Locale::English)),
+        ),
+        Some(Error::Internal(_)) => {
+            Refusal::new(Code::Internal, "Something went wrong on our side; the request id helps to find out what.")
+        }
+        None => Refusal::new(Code::BadRequest, error.message.clone()),
+    }
+}
+
+/// The `extensions` of an error.
+#[must_use]
+pub fn extensions(
+    code: Code,
+    details: &[(&'static str, serde_json::Value)],
+    request_id: &str,
+) -> async_graphql::ErrorExtensionValues {
+    let mut values = async_graphql::ErrorExtensionValues::default();
+    values.set("code", code.as_str());
+    values.set("requestId", request_id);
+    for (name, value) in details {
+        values.set(name, Value::from_json(value.clone()).unwrap_or_default());
+    }
+    values
+}
+
+/// A response that consists of one refusal.
+#[must_use]
+pub fn refused(refusal: &Refusal, request_id: &str) -> Response {
+    let mut error = ServerError::new(refusal.message.clone(), None);
+    error.extensions = Some(extensions(refusal.code, &refusal.details, request_id));
+    Response::from_errors(vec![error])
+}

@@ -1,0 +1,51 @@
+//! What clients see: types, inputs, payloads and the three roots, a module per noun.
+//!
+//! A resolver parses ids, turns the input into a command, calls the domain and wraps what comes back: no SQL, no
+//! role check, no business rule. `schema.graphql` is the contract; a test compares it with the code.
+
+pub mod accounts;
+pub mod connection;
+pub mod context;
+pub mod error;
+pub mod loaders;
+pub mod node;
+pub mod notifications;
+pub mod posts;
+pub mod scalars;
+
+use async_graphql::{MergedObject, MergedSubscription, Schema};
+
+/// What can be read.
+#[derive(MergedObject, Default)]
+pub struct Query(node::NodeQuery, accounts::AccountQuery, posts::PostQuery, notifications::NotificationQuery);
+
+/// What can be done. The fields of one operation run one after the other.
+#[derive(MergedObject, Default)]
+pub struct Mutation(accounts::AccountMutation, posts::PostMutation, notifications::NotificationMutation);
+
+/// What can be watched, over `graphql-transport-ws` on the same path.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(notifications::NotificationSubscription);
+
+/// The whole graph.
+pub type Graph = Schema<Query, Mutation, Subscription>;
+
+/// Builds the graph. Limits are not here: `http` checks them before execution.
+#[must_use]
+pub fn build(introspection: bool) -> Graph {
+    let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .register_output_type::<scalars::Money>()
+        .disable_suggestions();
+    if !introspection {
+        builder = builder.disable_introspection();
+    }
+    builder.finish()
+}
+
+/// The graph in the schema definition language, with descriptions.
+#[must_use]
+pub fn sdl() -> String {
+    let mut text = build(true).sdl().trim_end().to_owned();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,184 @@
+//! Scalars of our own: exact decimals, currencies, money.
+
+use std::fmt;
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
+
+/// An exact decimal number, as a JSON string: `"12.50"`. Numbers are refused, because many clients would round them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decimal(String);
+
+impl Decimal {
+    /// From minor units and the number of digits behind the point.
+    #[must_use]
+    pub fn from_minor(minor: i64, digits: usize) -> Self {
+        let sign = if minor < 0 { "-" } else { "" };
+        let magnitude = format!("{:0>width$}", minor.unsigned_abs(), width = digits + 1);
+        let (whole, fraction) = magnitude.split_at(magnitude.len() - digits);
+        let point = if digits == 0 { "" } else { "." };
+        Self(format!("{sign}{whole}{point}{fraction}"))
+    }
+
+    /// Parses `-?digits(.digits)?`; nothing else: no exponent, no sign `+`, no white space, at most 80 characters.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        (text.len() <= 80 && digits(whole) && digits(fraction)).then(|| Self(text.to_owned()))
+    }
+
+    /// As minor units of a currency with so many digits; `None` when it has more digits or is out of range.
+    #[must_use]
+    pub fn to_minor(&self, digits: usize) -> Option<i64> {
+        let (negative, unsigned) = self.0.strip_prefix('-').map_or((false, self.0.as_str()), |rest| (true, rest));
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        if fraction.len() > digits {
+            return None;
+        }
+        let text = format!("{}{whole}{fraction:0<digits$}", if negative { "-" } else { "" });
+        text.parse().ok()
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// An exact decimal number as a string, such as `"12.50"`: an optional minus, digits, and optionally a point and
+/// digits. JSON numbers are refused, because many programs would round them.
+#[Scalar]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => Self::parse(text)
+                .ok_or_else(|| InputValueError::custom("a decimal is a string such as \"12.50\"")),
+            _ => Err(InputValueError::custom("a decimal is a string such as \"12.50\", not a number")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// An ISO 4217 currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CurrencyCode {
+    code: &'static str,
+    digits: usize,
+}
+
+/// ISO 4217 codes in use (list one, without funds and metals) by the digits behind the point.
+const CURRENCIES: &[(usize, &str)] = &[
+    (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"),
+    (3, "BHD IQD JOD KWD LYD OMR TND"),
+    (
+        2,
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC \
+         CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR \
+         JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD \
+         NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN \
+         SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VES WST XCD YER ZAR ZMW ZWG",
+    ),
+];
+
+impl CurrencyCode {
+    /// A currency by its code, in capitals.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        CURRENCIES.iter().find_map(|(digits, codes)| {
+            let code = codes.split_ascii_whitespace().find(|code| *code == text)?;
+            Some(Self { code, digits: *digits })
+        })
+    }
+
+    /// Digits behind the point: 2 for USD, 0 for JPY, 3 for KWD.
+    #[must_use]
+    pub fn digits(self) -> usize {
+        self.digits
+    }
+}
+
+/// A currency by its ISO 4217 code in capitals, such as `USD`, `EGP`, `JPY`.
+#[Scalar]
+impl ScalarType for CurrencyCode {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => {
+                Self::parse(text).ok_or_else(|| InputValueError::custom("an ISO 4217 currency code such as USD is expected"))
+            }
+            _ => Err(InputValueError::custom("an ISO 4217 currency code such as USD is expected")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.code.to_owned())
+    }
+}
+
+/// An amount of a currency, exact.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Money {
+    /// With the currency's own number of digits: `12.50` USD, `1250` JPY, `12.500` KWD.
+    pub amount: Decimal,
+    /// Which currency.
+    pub currency: CurrencyCode,
+}
+
+impl Money {
+    /// From minor units (cents, fils …).
+    #[must_use]
+    pub fn from_minor(minor: i64, currency: CurrencyCode) -> Self {
+        Self { amount: Decimal::from_minor(minor, currency.digits()), currency }
+    }
+}
+
+/// A language that messages are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
+#[graphql(remote = "crate::error::Locale", name = "Locale")]
+pub enum LocaleName {
+    /// English.
+    English,
+    /// Arabic.
+    Arabic,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_currency_s_own_digits_are_printed() {
+        for (code, minor, text) in [("USD", 1250, "12.50"), ("JPY", 1250, "1250"), ("KWD", 12_500, "12.500"), ("USD", -5, "-0.05"), ("USD", 0, "0.00")] {
+            let currency = CurrencyCode::parse(code).unwrap();
+            assert_eq!(Money::from_minor(minor, currency).amount.to_string(), text);
+        }
+        assert_eq!(CurrencyCode::parse("usd"), None);
+        assert_eq!(CurrencyCode::parse("XXX"), None);
+    }
+
+    #[test]
+    fn only_plain_decimals_are_read() {
+        for bad in ["", "1e5", "NaN", "+1", " 1", "1.", ".5", "1,5", "--1", "0x1", "١"] {
+            assert!(Decimal::parse(bad).is_none(), "{bad}");
+        }
+        assert!(<Decimal as ScalarType>::parse(Value::from(1.5)).is_err());
+        assert_eq!(Decimal::parse("0.001").unwrap().to_minor(2), None);
+        assert_eq!(Decimal::parse("99999999999999999999").unwrap().to_minor(2), None);
+        assert_eq!(Decimal::parse("-92233720368547758.08").unwrap().to_minor(2), Some(i64::MIN));
+    }
+
+    proptest! {
+        #[test]
+        fn minor_units_survive_the_round_trip(minor: i64, digits in 0_usize..4) {
+            let decimal = Decimal::from_minor(minor, digits);
+            prop_assert_eq!(decimal.to_minor(digits), Some(minor));
+            prop_assert_eq!(Decimal::parse(&decimal.to_string()), Some(decimal));
+        }
+    }
+}

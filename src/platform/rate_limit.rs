@@ -1,0 +1,131 @@
+//! Rate limits by named policy (GCRA, by `governor`), per process.
+
+use std::{
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::keyed::DashMapStateStore,
+};
+
+use crate::{
+    config::Rate,
+    error::{Code, Refusal},
+};
+
+/// One policy with a state per key.
+pub struct Limiter<K: Hash + Eq + Clone> {
+    name: &'static str,
+    rate: Rate,
+    state: RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>,
+}
+
+impl<K: Hash + Eq + Clone> std::fmt::Debug for Limiter<K> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Limiter").field("name", &self.name).field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+/// What is left to a caller; becomes the `RateLimit` headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remaining {
+    /// The policy's name.
+    pub policy: &'static str,
+    /// How many the policy allows in its period.
+    pub limit: u32,
+    /// The policy's period.
+    pub period: Duration,
+    /// How many are left now.
+    pub remaining: u32,
+    /// After how long one more is allowed; zero unless refused.
+    pub retry_after: Duration,
+}
+
+impl<K: Hash + Eq + Clone> Limiter<K> {
+    /// A policy: bursts up to the rate's count, refilled evenly over its period.
+    #[must_use]
+    pub fn new(name: &'static str, rate: Rate) -> Self {
+        let interval = rate.period / rate.count.get();
+        let quota = Quota::with_period(interval.max(Duration::from_nanos(1)))
+            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(rate.count);
+        let state = RateLimiter::dashmap(quota).with_middleware::<StateInformationMiddleware>();
+        Self { name, rate, state }
+    }
+
+    /// Takes one; refused when none is left.
+    pub fn check(&self, key: &K) -> Result<Remaining, Remaining> {
+        let answer = |remaining, retry_after| Remaining {
+            policy: self.name,
+            limit: self.rate.count.get(),
+            period: self.rate.period,
+            remaining,
+            retry_after,
+        };
+        match self.state.check_key(key) {
+            Ok(snapshot) => Ok(answer(snapshot.remaining_burst_capacity(), Duration::ZERO)),
+            Err(not_until) => Err(answer(0, not_until.wait_time_from(DefaultClock::default().now()))),
+        }
+    }
+
+    /// Forgets keys that are back at their full allowance, so that memory stays bounded by the recent ones.
+    pub fn forget_idle(&self) {
+        self.state.retain_recent();
+        self.state.shrink_to_fit();
+    }
+}
+
+impl Remaining {
+    /// The coded error for a call that was refused.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        let seconds = self.retry_after.as_secs_f64().ceil().max(1.0) as u64;
+        Refusal::new(Code::RateLimited, format!("Too many requests; try again in {seconds} s."))
+            .with("retryAfter", seconds)
+            .with("policy", self.policy)
+            .with("limit", self.limit)
+    }
+}
+
+/// What stands for an address: itself, for IPv6 its /64, which is what one subscriber gets.
+#[must_use]
+pub fn address_key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let mut segments = v6.segments();
+            segments[4..].fill(0);
+            IpAddr::V6(Ipv6Addr::from(segments))
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_allowed_and_the_next_is_refused_with_a_time() {
+        let limiter = Limiter::new("test", "3/hour".parse().unwrap());
+        for left in [2, 1, 0] {
+            assert_eq!(limiter.check(&1).unwrap().remaining, left);
+        }
+        let refused = limiter.check(&1).unwrap_err();
+        assert!(refused.retry_after > Duration::from_secs(1000) && refused.retry_after <= Duration::from_secs(1200));
+        assert!(limiter.check(&2).is_ok());
+    }
+
+    #[test]
+    fn neighbours_in_one_ipv6_network_share_a_key() {
+        let key = |text: &str| address_key(text.parse().unwrap());
+        assert_eq!(key("2001:db8:1:2:3::4"), key("2001:db8:1:2:ffff::1"));
+        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    }
+}

@@ -1,0 +1,112 @@
+//! Text as people write it: cleaning, measuring, and a form that compares and searches alike on every database.
+
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::error::{UserError, UserErrorCode};
+
+/// Cleans a single line: trims, NFC, folds white space; refuses control characters and lengths outside `1..=max`
+/// (user-perceived characters are not counted, code points are: the database's own measure).
+pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
+    let cleaned: String = text.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect();
+    check(field, cleaned, max, false)
+}
+
+/// Cleans a text of several lines: trims, NFC, `\r\n` to `\n`; refuses other control characters.
+pub fn block(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
+    let cleaned: String = text.trim().replace("\r\n", "\n").nfc().collect();
+    check(field, cleaned, max, true)
+}
+
+fn check(field: &'static str, text: String, max: usize, lines: bool) -> Result<String, UserError> {
+    if text.chars().count() > max {
+        return Err(UserError::input(field, UserErrorCode::TooLong).with("max", max));
+    }
+    if text.chars().any(|c| forbidden(c) && !(lines && matches!(c, '\n' | '\t'))) {
+        return Err(UserError::input(field, UserErrorCode::InvalidCharacters));
+    }
+    Ok(text)
+}
+
+/// Control characters, noncharacters, and the marks that turn the direction of the text around them.
+fn forbidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FFFE}' | '\u{FFFF}' | '\u{FFFD}')
+}
+
+/// Refuses an empty text.
+pub fn required(field: &'static str, text: String) -> Result<String, UserError> {
+    if text.is_empty() { Err(UserError::input(field, UserErrorCode::Blank)) } else { Ok(text) }
+}
+
+/// The form that is searched: compatibility-decomposed, without marks, lower case, words apart by one space.
+#[must_use]
+pub fn search_key(text: &str) -> String {
+    let folded: String = text.nfkd().filter(|c| !is_combining_mark(*c) && *c != '\u{640}').collect::<String>().to_lowercase();
+    folded.unicode_words().collect::<Vec<_>>().join(" ")
+}
+
+/// The first `max` code points, with an ellipsis where something was cut.
+#[must_use]
+pub fn excerpt(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(max.saturating_sub(1)).collect();
+    cut.truncate(cut.trim_end().len());
+    cut.push('…');
+    cut
+}
+
+/// The `#tags` of a text: search form, without the sign, each once, in order, at most `max`.
+#[must_use]
+pub fn tags(text: &str, max: usize) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut before = ' ';
+    let mut characters = text.char_indices().peekable();
+    while let Some((start, c)) = characters.next() {
+        if c == '#' && !before.is_alphanumeric() {
+            let rest = &text[start + 1..];
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || is_combining_mark(c))).unwrap_or(rest.len());
+            let tag = tag_key(&rest[..end]);
+            if !tag.is_empty() && tag.chars().count() <= 50 && !found.contains(&tag) && found.len() < max {
+                found.push(tag);
+            }
+        }
+        before = c;
+    }
+    found
+}
+
+/// A tag as it is stored: without the sign, folded like [`search_key`] but kept as one word.
+#[must_use]
+pub fn tag_key(tag: &str) -> String {
+    tag.trim_start_matches('#').nfkd().filter(|c| !is_combining_mark(*c) && *c != '\u{640}').collect::<String>().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn search_folds_case_accents_and_arabic_marks() {
+        assert_eq!(search_key("  Café—OLÉ! "), "cafe ole");
+        assert_eq!(search_key("مُحَمَّد"), search_key("محمد"));
+    }
+
+    #[test]
+    fn tags_are_found_once_and_folded() {
+        assert_eq!(tags("#Rust and #rust, a#b #فن_عربي (#Crème)", 10), ["rust", "فن_عربي", "creme"]);
+        assert!(tags("no tags # here", 10).is_empty());
+    }
+
+    #[test]
+    fn control_characters_and_direction_marks_are_refused() {
+        for bad in ["a\u{0}b", "a\u{7}b", "a\u{202E}b"] {
+            assert_eq!(block("body", bad, 10).unwrap_err().code, UserErrorCode::InvalidCharacters);
+        }
+        assert_eq!(block("body", "a\r\nb\tc", 10).unwrap(), "a\nb\tc");
+        assert_eq!(line("name", " a \n b ", 10).unwrap(), "a b");
+        assert_eq!(line("name", &"é".repeat(11), 10).unwrap_err().code, UserErrorCode::TooLong);
+    }
+}
