@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, Rates},
-    domain::accounts::EndedSessions,
+    domain::accounts::{EndedSessions, SeenGenerations},
     entity::UserId,
     error::{Error, Result},
     platform::{
@@ -44,6 +44,8 @@ pub struct Parts {
     pub limiters: Limiters,
     /// Sessions that ended lately: their access tokens are refused before they expire.
     pub ended_sessions: EndedSessions,
+    /// Tokens that were seen in use here.
+    pub seen_generations: SeenGenerations,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
     /// Cancelled when the program is to stop.
@@ -111,6 +113,7 @@ impl App {
             passwords,
             limiters,
             ended_sessions: EndedSessions::default(),
+            seen_generations: SeenGenerations::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })))

@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::Value;
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -19,6 +20,24 @@ use crate::{
         db::{Columns, Transaction},
     },
 };
+
+/// The kind of the job that tells people of what happened; its payload is a [`Notify`].
+pub const NOTIFY: &str = "notify";
+
+/// What people are to be told. Lives here, below those who enqueue it and the domain that handles it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "ids of what the variant says")]
+pub enum Notify {
+    /// Somebody likes a post.
+    PostLiked { post: Uuid, actor: Uuid },
+    /// Somebody likes a comment.
+    CommentLiked { comment: Uuid, actor: Uuid },
+    /// A post was answered, or a comment replied to.
+    CommentCreated { comment: Uuid },
+    /// A post was passed on, by this post.
+    PostShared { share: Uuid },
+}
 
 /// How long a job may run before it is taken for lost.
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);

@@ -5,15 +5,14 @@ use std::borrow::Cow;
 use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
 
 use super::context::RequestExt;
-use crate::{
-    error::Result,
-    platform::page::{Cursor, Slice},
-};
+use crate::platform::page::{Cursor, Slice};
 
 /// Something that stands in a list: knows its place in it.
 pub trait Listed: OutputType {
     /// The word in the names of its connection and edge types, where it is not the type's own name.
     const LIST_NAME: &'static str;
+    /// What its connection's name ends in; another word where the connection is part of a larger type of that name.
+    const CONNECTION: &'static str = "Connection";
 }
 
 /// Part of a list, with what is needed to go on.
@@ -22,7 +21,6 @@ pub struct Connection<T> {
     has_previous: bool,
     has_next: bool,
     total: Option<i64>,
-    stream_cursor: Option<String>,
 }
 
 /// An item and its place in the list.
@@ -48,26 +46,13 @@ impl<T> Connection<T> {
     /// From a slice of rows and each row's place.
     pub fn new<R>(slice: Slice<R>, cursor: impl Fn(&R) -> Cursor, node: impl Fn(R) -> T) -> Self {
         let edges = slice.items.into_iter().map(|row| Edge { cursor: cursor(&row), node: node(row) }).collect();
-        Self {
-            edges,
-            has_previous: slice.has_previous,
-            has_next: slice.has_next,
-            total: slice.total,
-            stream_cursor: None,
-        }
-    }
-
-    /// Adds the place in the matching stream.
-    #[must_use]
-    pub fn with_stream_cursor(mut self, cursor: String) -> Self {
-        self.stream_cursor = Some(cursor);
-        self
+        Self { edges, has_previous: slice.has_previous, has_next: slice.has_next, total: slice.total }
     }
 }
 
 impl<T: Listed> TypeName for Connection<T> {
     fn type_name() -> Cow<'static, str> {
-        Cow::Owned(format!("{}Connection", T::LIST_NAME))
+        Cow::Owned(format!("{}{}", T::LIST_NAME, T::CONNECTION))
     }
 }
 
@@ -129,9 +114,4 @@ impl<T: Listed> Edge<T> {
 #[must_use]
 pub fn wants_total(ctx: &Context<'_>) -> bool {
     ctx.look_ahead().field("totalCount").exists()
-}
-
-/// Opens an optional connection of something that may be absent.
-pub fn optional<T>(result: Result<Connection<T>>) -> async_graphql::Result<Option<Connection<T>>> {
-    Ok(Some(result?))
 }

@@ -21,8 +21,8 @@ type Loaded<V> = std::result::Result<Option<V>, Arc<Error>>;
 /// Loads values by key, in batches.
 pub struct Batched<K, V, F>
 where
-    K: Eq + Hash + Clone + std::fmt::Debug,
-    V: Clone,
+    K: Eq + Hash + Clone + Send + Sync + std::fmt::Debug,
+    V: Clone + Send,
     F: Fetch<K, V>,
 {
     loader: Loader<K, Loaded<V>, Batch<F>>,
@@ -82,8 +82,8 @@ where
 
 impl<K, V, F> std::fmt::Debug for Batched<K, V, F>
 where
-    K: Eq + Hash + Clone + std::fmt::Debug,
-    V: Clone,
+    K: Eq + Hash + Clone + Send + Sync + std::fmt::Debug,
+    V: Clone + Send,
     F: Fetch<K, V>,
 {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

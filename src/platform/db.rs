@@ -35,11 +35,11 @@ pub struct Database {
     statements: Arc<AtomicU64>,
 }
 
-/// A transaction that writes. Rolled back when dropped without a commit.
-#[derive(Debug)]
+/// A transaction that writes, as its work holds it. Rolled back when it ends without a commit.
+#[derive(Debug, Clone)]
 pub struct Transaction {
-    inner: DatabaseTransaction,
-    hints: Mutex<Vec<Hint>>,
+    inner: Arc<DatabaseTransaction>,
+    hints: Arc<Mutex<Vec<Hint>>>,
 }
 
 impl Database {
@@ -105,9 +105,10 @@ impl Database {
     ///
     /// `work` runs again, from the start, when the database says that the transaction lost a race (serialization
     /// failure, deadlock, busy): it must have no effect outside of the transaction.
-    pub async fn transact<T, F>(&self, work: F) -> Result<T>
+    pub async fn transact<T, F, W>(&self, work: F) -> Result<T>
     where
-        F: AsyncFn(&Transaction) -> Result<T>,
+        F: Fn(Transaction) -> W,
+        W: Future<Output = Result<T>>,
     {
         let mut attempt = 1;
         loop {
@@ -122,34 +123,39 @@ impl Database {
         }
     }
 
-    async fn attempt<T, F>(&self, work: &F) -> Result<T>
+    async fn attempt<T, F, W>(&self, work: &F) -> Result<T>
     where
-        F: AsyncFn(&Transaction) -> Result<T>,
+        F: Fn(Transaction) -> W,
+        W: Future<Output = Result<T>>,
     {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let transaction =
-            Transaction { inner: self.writer.begin_with_options(options).await?, hints: Mutex::default() };
-        let value = match work(&transaction).await {
-            Ok(value) => value,
+        let inner = Arc::new(self.writer.begin_with_options(options).await?);
+        let transaction = Transaction { inner, hints: Arc::default() };
+        let hints = Arc::clone(&transaction.hints);
+        let handle = Arc::clone(&transaction.inner);
+        let result = work(transaction).await;
+        let inner = Arc::into_inner(handle).ok_or_else(|| Error::internal("a transaction outlived its work"))?;
+        match result {
+            Ok(value) => {
+                inner.commit().await?;
+                for hint in std::mem::take(&mut *hints.lock().unwrap_or_else(PoisonError::into_inner)) {
+                    self.bus.send(hint);
+                }
+                Ok(value)
+            }
             Err(error) => {
-                if let Err(rollback) = transaction.inner.rollback().await {
+                if let Err(rollback) = inner.rollback().await {
                     tracing::warn!(%rollback, "a rollback failed; the connection's end will do it");
                 }
-                return Err(error);
+                Err(error)
             }
-        };
-        let hints = transaction.hints.into_inner().unwrap_or_else(PoisonError::into_inner);
-        transaction.inner.commit().await?;
-        for hint in hints {
-            self.bus.send(hint);
         }
-        Ok(value)
     }
 
-    /// Runs a [`Chain`] in a transaction of its own, in one round trip where the database can; gives the last step's rows.
+    /// Runs a [`Chain`] in a transaction of its own, in one round trip where the database can.
     pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
         match self.backend() {
             DatabaseBackend::Postgres => {
@@ -161,7 +167,7 @@ impl Database {
                     }
                 }
             }
-            _ => self.transact(async |tx| chain.run_in_steps(tx).await).await,
+            _ => self.transact(async |tx| chain.run_in_steps(&tx).await).await,
         }
     }
 
@@ -229,7 +235,7 @@ impl Transaction {
 
     /// Reads or writes rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
-        Ok(self.inner.query_all_raw(statement(&self.inner, sql, values)).await?)
+        Ok(self.inner.query_all_raw(statement(&*self.inner, sql, values)).await?)
     }
 
     /// The first row, if any.
@@ -239,14 +245,15 @@ impl Transaction {
 
     /// Runs a statement; gives the number of rows it changed.
     pub async fn execute(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64> {
-        Ok(self.inner.execute_raw(statement(&self.inner, sql, values)).await?.rows_affected())
+        Ok(self.inner.execute_raw(statement(&*self.inner, sql, values)).await?.rows_affected())
     }
 
-    /// Locks a row until the end of the transaction: `FOR UPDATE` where several writers exist.
+    /// Locks a row until the end of the transaction, where several writers exist. Rows that refer to it may still be
+    /// added meanwhile: keys are never changed.
     #[must_use]
     pub fn for_update(&self) -> &'static str {
         match self.inner.get_database_backend() {
-            DatabaseBackend::Postgres => "FOR UPDATE",
+            DatabaseBackend::Postgres => "FOR NO KEY UPDATE",
             _ => "",
         }
     }
@@ -336,10 +343,11 @@ pub enum ColumnType {
 /// On PostgreSQL the whole chain is one `WITH` statement: one round trip, one implicit transaction. SQLite cannot
 /// write inside `WITH`; there the steps run one after the other in a transaction, in process, and the rows of
 /// earlier steps stand before a step as constants.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Chain {
     steps: Vec<Step>,
     values: Vec<Value>,
+    result: &'static str,
 }
 
 #[derive(Debug)]
@@ -350,14 +358,13 @@ struct Step {
 }
 
 impl Chain {
-    /// A chain whose steps share these values as `$1`, `$2` …. PostgreSQL has to be able to tell the type of each:
-    /// write `CAST($1 AS …)` where a placeholder stands alone in a SELECT list.
+    /// A chain whose steps share these values as `$1`, `$2` …, and that gives the rows of the step named `result`.
     #[must_use]
-    pub fn new(values: Vec<Value>) -> Self {
-        Self { steps: Vec::new(), values }
+    pub fn new(values: Vec<Value>, result: &'static str) -> Self {
+        Self { steps: Vec::new(), values, result }
     }
 
-    /// Adds a step: a writing statement that ends in `RETURNING` exactly `columns`.
+    /// Adds a step: a writing statement with a `RETURNING` that has `columns`, which later steps may read.
     #[must_use]
     pub fn step(
         mut self,
@@ -371,17 +378,15 @@ impl Chain {
 
     fn single_statement(&self) -> Statement {
         let steps: Vec<_> = self.steps.iter().map(|step| format!("{} AS ({})", step.name, step.sql)).collect();
-        let last = self.steps.last().map_or("", |step| step.name);
-        let sql = format!("WITH {} SELECT * FROM {last}", steps.join(", "));
+        let sql = format!("WITH {} SELECT * FROM {}", steps.join(", "), self.result);
         Statement::from_sql_and_values(DatabaseBackend::Postgres, sql, self.values.clone())
     }
 
     async fn run_in_steps(&self, tx: &Transaction) -> Result<Vec<QueryResult>> {
         let mut before: Vec<(&Step, Vec<Vec<Value>>)> = Vec::new();
-        let mut rows = Vec::new();
+        let mut result = Vec::new();
         for step in &self.steps {
-            let (values, mut tables) = (self.values.clone(), Vec::new());
-            let mut values = values;
+            let (mut values, mut tables) = (self.values.clone(), Vec::new());
             for (earlier, earlier_rows) in &before {
                 let columns: Vec<_> = earlier.columns.iter().map(|(name, _)| *name).collect();
                 let body = if earlier_rows.is_empty() {
@@ -398,21 +403,24 @@ impl Chain {
                 tables.push(format!("{}({}) AS ({body})", earlier.name, columns.join(", ")));
             }
             let prefix = if tables.is_empty() { String::new() } else { format!("WITH {} ", tables.join(", ")) };
-            rows = tx.rows(format!("{prefix}{}", step.sql), values).await?;
+            let rows = tx.rows(format!("{prefix}{}", step.sql), values).await?;
             let mut kept = Vec::with_capacity(rows.len());
             for row in &rows {
                 let mut line = Vec::with_capacity(step.columns.len());
-                for (index, (_, kind)) in step.columns.iter().enumerate() {
+                for (name, kind) in step.columns {
                     line.push(match kind {
-                        ColumnType::Uuid => Value::from(row.try_get_by_index::<Option<uuid::Uuid>>(index)?),
-                        ColumnType::Integer => Value::from(row.try_get_by_index::<Option<i64>>(index)?),
+                        ColumnType::Uuid => Value::from(row.try_get_by::<Option<uuid::Uuid>, _>(*name)?),
+                        ColumnType::Integer => Value::from(row.try_get_by::<Option<i64>, _>(*name)?),
                     });
                 }
                 kept.push(line);
             }
             before.push((step, kept));
+            if step.name == self.result {
+                result = rows;
+            }
         }
-        Ok(rows)
+        Ok(result)
     }
 }
 

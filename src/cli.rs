@@ -1,0 +1,356 @@
+//! The program's subcommands. The only place that prints.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
+
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use sea_orm_migration::MigratorTrait;
+use secrecy::ExposeSecret;
+
+use crate::{
+    app::App,
+    config::Config,
+    domain::{accounts, demo, jobs},
+    error::{Error, Locale, Result},
+    graphql, http,
+    platform::{clock::Clock, ids::Ids, telemetry},
+    worker,
+};
+
+/// Agora: one GraphQL API server for community commerce.
+#[derive(Debug, Parser)]
+#[command(name = "agora", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API (the default).
+    Serve,
+    /// Run background jobs only; several may share one PostgreSQL.
+    Worker,
+    /// Bring the database up to date, back, or tell where it stands.
+    Migrate {
+        #[command(subcommand)]
+        direction: Direction,
+    },
+    /// Add generated data in bulk, for trying out and measuring.
+    Seed {
+        /// How many people.
+        #[arg(long, default_value_t = 1_000)]
+        users: u64,
+        /// How many posts.
+        #[arg(long, default_value_t = 10_000)]
+        posts: u64,
+        /// How many comments and replies.
+        #[arg(long, default_value_t = 30_000)]
+        comments: u64,
+        /// How many likes.
+        #[arg(long, default_value_t = 50_000)]
+        likes: u64,
+    },
+    /// Print the graph in the schema definition language.
+    Schema,
+    /// Accounts with rights.
+    Admin {
+        #[command(subcommand)]
+        action: AdminAction,
+    },
+    /// Look at the queue of background jobs.
+    Jobs {
+        #[command(subcommand)]
+        action: JobsAction,
+    },
+    /// Validate the configuration and reach every configured service; exit code 1 if one fails.
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+enum Direction {
+    /// Apply every step that is not applied yet.
+    Up,
+    /// Undo the last steps.
+    Down {
+        /// How many.
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+    },
+    /// List the steps and whether they are applied.
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminAction {
+    /// Make an administrator's account; the password is asked for, or read from standard input.
+    Create {
+        /// The user name.
+        #[arg(long)]
+        username: String,
+        /// The e-mail address.
+        #[arg(long)]
+        email: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum JobsAction {
+    /// List jobs that wait, or only the dead ones.
+    List {
+        /// Only those that failed too often.
+        #[arg(long)]
+        dead: bool,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: u64,
+    },
+    /// Queue dead jobs again.
+    Retry {
+        /// One of them; without it, all.
+        id: Option<String>,
+    },
+}
+
+/// Runs the program. Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let command = arguments.command.unwrap_or(Command::Serve);
+    if matches!(command, Command::Schema) {
+        print!("{}", graphql::sdl());
+        return ExitCode::SUCCESS;
+    }
+    let config = match Config::load() {
+        Ok(config) => config,
+        Err(problems) => {
+            eprintln!("agora: {problems}");
+            return ExitCode::from(2);
+        }
+    };
+    telemetry::init(&config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("agora: the runtime did not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(dispatch(command, config)) {
+        Ok(code) => code,
+        Err(Error::User(errors)) => {
+            for error in errors {
+                eprintln!("agora: {}: {}", error.path.join("."), error.message(Locale::English));
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("agora: {}", explain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The error with its causes, for an operator.
+fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
+    if matches!(command, Command::Check) {
+        return Ok(check(config).await);
+    }
+    let app = App::start(config, Clock::system(), Ids::random()).await?;
+    let result = match command {
+        Command::Serve => serve(&app).await,
+        Command::Worker => work(&app).await,
+        Command::Migrate { direction } => migrate(&app, direction).await,
+        Command::Seed { users, posts, comments, likes } => {
+            seed(&app, &demo::Bulk { users, posts, comments, likes }).await
+        }
+        Command::Admin { action: AdminAction::Create { username, email } } => {
+            create_administrator(&app, username, email).await
+        }
+        Command::Jobs { action } => look_at_jobs(&app, action).await,
+        Command::Schema | Command::Check => Ok(()),
+    };
+    app.db.close().await;
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(app: &App) -> Result<()> {
+    if app.config.database.migrate_on_start {
+        app.migrate().await?;
+    }
+    let demo = app.config.demo_data && demo::load(app).await?;
+    let listener = tokio::net::TcpListener::bind((app.config.host, app.config.port)).await.map_err(|error| {
+        Error::internal(format!("{}:{} cannot be listened on: {error}", app.config.host, app.config.port))
+    })?;
+    let address = listener.local_addr()?;
+    start_background(app).await?;
+    if app.config.worker {
+        app.spawn(worker::run(app.clone()));
+    }
+    stop_on_signal(app);
+    let base = app.config.public_url.as_ref().map_or_else(
+        || format!("http://{address}"),
+        |url| url.as_str().trim_end_matches('/').to_owned(),
+    );
+    tracing::info!(%address, "listening");
+    println!("Agora serves {base}/graphql (HTTP and WebSocket)");
+    if app.config.graphiql {
+        println!("GraphiQL:    {base}/");
+    }
+    if demo || app.config.demo_data {
+        println!("Demo:        sign in as {} with the password {}", "amina", demo::PASSWORD);
+    }
+    http::serve(app.clone(), listener).await
+}
+
+async fn work(app: &App) -> Result<()> {
+    start_background(app).await?;
+    stop_on_signal(app);
+    println!("Agora works on background jobs");
+    worker::run(app.clone()).await;
+    app.tasks.close();
+    let _ = tokio::time::timeout(app.config.shutdown_grace, app.tasks.wait()).await;
+    Ok(())
+}
+
+/// What every long-running process does beside its work: sweeping, and hints from and to the others.
+async fn start_background(app: &App) -> Result<()> {
+    app.spawn(worker::sweep(app.clone()));
+    let url = app.config.database.url.expose_secret();
+    if url.starts_with("postgres") {
+        app.spawn(app.db.bus().join_postgres(url, app.stop.clone()).await?);
+    }
+    Ok(())
+}
+
+fn stop_on_signal(app: &App) {
+    let stop = app.stop.clone();
+    app.spawn(async move {
+        #[cfg(unix)]
+        let terminated = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut signal) => drop(signal.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        #[cfg(not(unix))]
+        let terminated = std::future::pending::<()>();
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = terminated => {}
+            () = stop.cancelled() => {}
+        }
+        tracing::info!("stopping");
+        stop.cancel();
+    });
+}
+
+async fn migrate(app: &App, direction: Direction) -> Result<()> {
+    match direction {
+        Direction::Up => app.migrate().await?,
+        Direction::Down { steps } => migration::Migrator::down(app.db.writer(), Some(steps)).await?,
+        Direction::Status => {}
+    }
+    for step in migration::Migrator::get_migration_with_status(app.db.writer()).await? {
+        println!("{:<10} {}", step.status().to_string().to_lowercase(), step.name());
+    }
+    Ok(())
+}
+
+async fn seed(app: &App, bulk: &demo::Bulk) -> Result<()> {
+    app.migrate().await?;
+    let total = bulk.users + bulk.posts + bulk.comments + bulk.likes;
+    let bar = ProgressBar::new(total);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} rows, {per_sec}, {eta} left") {
+        bar.set_style(style);
+    }
+    let rows = demo::seed(app, bulk, &|rows| bar.inc(rows)).await?;
+    bar.finish();
+    println!("{rows} rows in {:.1} s", bar.elapsed().as_secs_f64());
+    Ok(())
+}
+
+async fn create_administrator(app: &App, username: String, email: String) -> Result<()> {
+    app.migrate().await?;
+    let password = if std::io::stdin().is_terminal() {
+        rpassword::prompt_password("Password: ")?
+    } else {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    };
+    let command = accounts::Register {
+        username,
+        email,
+        password: password.into(),
+        first_name: String::new(),
+        last_name: String::new(),
+    };
+    let user = accounts::create_administrator(app, command).await?;
+    println!("{} is an administrator ({})", user.username, user.id);
+    Ok(())
+}
+
+async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
+    match action {
+        JobsAction::List { dead, limit } => {
+            for job in jobs::list(app, dead, limit).await? {
+                let error = job.last_error.unwrap_or_default();
+                println!(
+                    "{}  {:<6} {:<10} attempts {}  due {}  {}",
+                    job.id,
+                    job.state.as_str(),
+                    job.kind,
+                    job.attempts,
+                    job.run_at.format("%Y-%m-%d %H:%M:%S"),
+                    error.lines().next().unwrap_or_default()
+                );
+            }
+        }
+        JobsAction::Retry { id } => {
+            let id = id.map(|id| id.parse()).transpose().map_err(|_| Error::bad_request("this is not a job's id"))?;
+            println!("{} job(s) queued again", jobs::retry(app, id).await?);
+        }
+    }
+    Ok(())
+}
+
+/// A line per service. The configuration itself was valid, or we were not here.
+async fn check(config: Config) -> ExitCode {
+    println!("ok    configuration ({:?})", config.environment);
+    let kind = if config.sqlite_file().is_some() { "SQLite" } else { "PostgreSQL" };
+    let reached = tokio::time::timeout(Duration::from_secs(10), async {
+        let app = App::start(config, Clock::system(), Ids::random()).await?;
+        app.db.rows("SELECT 1", Vec::new()).await?;
+        let pending = migration::Migrator::get_pending_migrations(app.db.writer()).await?.len();
+        app.db.close().await;
+        Ok::<_, Error>(pending)
+    })
+    .await
+    .unwrap_or_else(|_| Err(Error::internal("no answer within 10 s")));
+    match reached {
+        Ok(pending) => {
+            println!("ok    database ({kind}, {pending} migration(s) pending)");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("fail  database ({kind}): {}", explain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

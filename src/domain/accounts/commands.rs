@@ -1,0 +1,241 @@
+//! Coming in: registration, sign-in, and the first administrator.
+
+use std::sync::Arc;
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, sea_query::OnConflict};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    IssuedSession, User, policy,
+    queries::{read_user, user_columns},
+    sessions,
+};
+use crate::{
+    app::App,
+    domain::actor::Client,
+    entity::{UserId, credential, user, user::UserKind, user_role, user_role::Role},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction},
+        rate_limit::address_key,
+        text,
+    },
+};
+
+/// A wish to join.
+#[derive(Debug, Clone)]
+pub struct Register {
+    /// Unique, whatever its case.
+    pub username: String,
+    /// Unique, whatever its case.
+    pub email: String,
+    /// At least [`policy::MIN_PASSWORD`] characters.
+    pub password: SecretString,
+    /// May be empty.
+    pub first_name: String,
+    /// May be empty.
+    pub last_name: String,
+}
+
+/// What came of a registration.
+#[derive(Debug, Clone)]
+pub enum Registered {
+    /// Signed in at once.
+    Session(Box<IssuedSession>),
+    /// The address has to be confirmed first. The same when the address has an account already: its owner is told by
+    /// message, the asker is not.
+    ConfirmationPending {
+        /// The address as it was given.
+        email: String,
+    },
+}
+
+struct NewUser {
+    user: user::Model,
+    email: String,
+    email_key: String,
+    password_hash: String,
+}
+
+/// Makes an account. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
+pub async fn register(app: &App, client: &Client, command: Register) -> Result<Registered> {
+    if let Some(address) = client.address {
+        app.limiters.register_address.check(&address_key(address)).map_err(|left| left.refusal())?;
+    }
+    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
+    let new = prepare(app, client, command).await?;
+    let confirm = app.config.registration_confirm_email;
+    let (user, session) = app
+        .db
+        .transact(async |tx| {
+            if !insert_in(&tx, &new, None).await? {
+                return if confirm { Ok((None, None)) } else { Err(taken("email")) };
+            }
+            let user: User = Arc::new(new.user.clone());
+            let session = if confirm { None } else { Some(sessions::begin_in(app, &tx, user.id, client).await?) };
+            Ok((Some(user), session))
+        })
+        .await?;
+    match (user, session) {
+        (Some(user), Some(session)) => {
+            Ok(Registered::Session(Box::new(sessions::issue(app, &session, user).await?)))
+        }
+        _ => Ok(Registered::ConfirmationPending { email: new.email }),
+    }
+}
+
+/// Validates everything at once, so that a form can show every problem, and hashes the password.
+async fn prepare(app: &App, client: &Client, command: Register) -> Result<NewUser> {
+    let mut errors = Vec::new();
+    let mut keep = |result: Result<String, UserError>| match result {
+        Ok(value) => value,
+        Err(error) => {
+            errors.push(error);
+            String::new()
+        }
+    };
+    let username = keep(policy::username("username", &command.username));
+    let email = keep(policy::email("email", &command.email));
+    let first_name = keep(text::line("firstName", &command.first_name, 50));
+    let last_name = keep(text::line("lastName", &command.last_name, 50));
+    let local = command.email.split('@').next().unwrap_or_default();
+    let password = command.password.expose_secret();
+    if let Err(error) = policy::password("password", password, &[&command.username, local]) {
+        errors.push(error);
+    }
+    if !errors.is_empty() {
+        return Err(Error::User(errors));
+    }
+    let password_hash = app.passwords.hash(password.to_owned()).await?;
+    let now = app.clock.now();
+    let display_name = [first_name.as_str(), last_name.as_str()].join(" ").trim().to_owned();
+    let display_name = if display_name.is_empty() { username.clone() } else { display_name };
+    let user = user::Model {
+        id: UserId(app.ids.next(now)),
+        username_key: policy::key(&username),
+        search_key: text::search_key(&format!("{username} {first_name} {last_name} {display_name}")),
+        username,
+        first_name,
+        last_name,
+        display_name,
+        avatar_url: None,
+        bio: String::new(),
+        kind: UserKind::Customer,
+        locale: client.locale.as_str().to_owned(),
+        post_count: 0,
+        username_changed_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    Ok(NewUser { user, email_key: policy::key(&email), email, password_hash })
+}
+
+/// False when the e-mail address is taken; a taken user name is an error, because user names are public anyway.
+async fn insert_in(tx: &Transaction, new: &NewUser, confirmed: Option<chrono::DateTime<chrono::Utc>>) -> Result<bool> {
+    // The address first: on a conflict nothing of the person may be left behind. `credentials` refers to `users`, so
+    // look before, and let the unique constraint decide the rare race.
+    let email_taken = tx
+        .row("SELECT 1 FROM credentials WHERE email_key = $1", vec![new.email_key.as_str().into()])
+        .await?
+        .is_some();
+    let inserted = user::Entity::insert(new.user.clone().into_active_model())
+        .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    if inserted == 0 {
+        return Err(taken("username"));
+    }
+    if email_taken {
+        tx.execute("DELETE FROM users WHERE id = $1", vec![new.user.id.0.into()]).await?;
+        return Ok(false);
+    }
+    let row = credential::ActiveModel {
+        user_id: Set(new.user.id),
+        email: Set(new.email.clone()),
+        email_key: Set(new.email_key.clone()),
+        email_confirmed_at: Set(confirmed),
+        password_hash: Set(new.password_hash.clone()),
+        password_changed_at: Set(new.user.created_at),
+    };
+    let inserted = credential::Entity::insert(row)
+        .on_conflict(OnConflict::column(credential::Column::EmailKey).do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    if inserted == 0 {
+        tx.execute("DELETE FROM users WHERE id = $1", vec![new.user.id.0.into()]).await?;
+    }
+    Ok(inserted == 1)
+}
+
+fn taken(field: &'static str) -> Error {
+    UserError::input(field, UserErrorCode::Taken).into()
+}
+
+/// A wish to come in.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// E-mail address or user name.
+    pub login: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+/// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED. An unknown account costs the same work as a wrong password.
+pub async fn login(app: &App, client: &Client, command: Login) -> Result<IssuedSession> {
+    let key = policy::key(&command.login);
+    if let Some(address) = client.address {
+        app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
+    }
+    app.limiters.login_account.check(&text::excerpt(&key, 254)).map_err(|left| left.refusal())?;
+    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
+    let refuse = || Error::from(UserError::whole(UserErrorCode::InvalidCredentials));
+
+    let column = if key.contains('@') { "c.email_key" } else { "u.username_key" };
+    let sql = format!(
+        "SELECT c.password_hash, c.email_confirmed_at, {} FROM users u JOIN credentials c ON c.user_id = u.id WHERE {column} = $1",
+        user_columns("u")
+    );
+    let rows = app.db.rows(sql, vec![key.into()]).await?;
+    let found = rows
+        .first()
+        .map(|row| {
+            let mut columns = Columns::new(row);
+            let hash: String = columns.take()?;
+            let confirmed: Option<chrono::DateTime<chrono::Utc>> = columns.take()?;
+            Ok::<_, Error>((hash, confirmed.is_some(), read_user(&mut columns)?))
+        })
+        .transpose()?;
+    let password = command.password.expose_secret();
+    // A longer one can't be right, and hashing it would be a gift to whoever sends it.
+    let password: String = password.chars().take(policy::MAX_PASSWORD + 1).collect();
+    let hash = found.as_ref().map(|(hash, _, _)| hash.clone());
+    if !app.passwords.verify(password, hash).await? {
+        return Err(refuse());
+    }
+    let Some((_, confirmed, Some(user))) = found else { return Err(refuse()) };
+    if app.config.registration_confirm_email && !confirmed {
+        return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
+    }
+    let session = app.db.transact(async |tx| sessions::begin_in(app, &tx, user.id, client).await).await?;
+    sessions::issue(app, &session, user).await
+}
+
+/// Makes an administrator's account, from the command line: the address counts as confirmed. Codes as `register`.
+pub async fn create_administrator(app: &App, command: Register) -> Result<User> {
+    let new = prepare(app, &Client::default(), command).await?;
+    app.db
+        .transact(async |tx| {
+            if !insert_in(&tx, &new, Some(app.clock.now())).await? {
+                return Err(taken("email"));
+            }
+            user_role::ActiveModel {
+                user_id: Set(new.user.id),
+                role: Set(Role::Administrator),
+                created_at: Set(app.clock.now()),
+            }
+            .insert(&tx)
+            .await?;
+            Ok(Arc::new(new.user.clone()))
+        })
+        .await
+}

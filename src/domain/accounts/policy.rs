@@ -1,0 +1,152 @@
+//! What names, addresses and passwords have to be like. Pure.
+
+use crate::{
+    error::{UserError, UserErrorCode},
+    platform::text,
+};
+
+/// Fewest characters of a password.
+pub const MIN_PASSWORD: usize = 10;
+/// Most characters of a password: more would only cost time.
+pub const MAX_PASSWORD: usize = 128;
+
+/// Names that would mislead, or that routes and addresses may need.
+const RESERVED: &[&str] = &[
+    "about", "account", "accounts", "admin", "administrator", "agora", "all", "anonymous", "api", "app", "assets",
+    "auth", "billing", "blog", "bot", "contact", "dashboard", "deleted", "everyone", "explore", "feed", "graphiql",
+    "graphql", "guest", "health", "help", "home", "info", "legal", "login", "logout", "mail", "me", "moderator",
+    "news", "nobody", "null", "official", "owner", "postmaster", "privacy", "register", "root", "search", "security",
+    "settings", "shop", "signup", "staff", "static", "status", "store", "support", "system", "team", "terms",
+    "undefined", "user", "users", "wallet", "webmaster", "www",
+];
+
+/// Passwords that are tried first by everybody who guesses, in lower case, of the allowed length.
+const COMMON: &[&str] = &[
+    "1234567890", "12345678910", "0123456789", "0987654321", "9876543210", "1q2w3e4r5t", "1qaz2wsx3edc",
+    "qwertyuiop", "qwerty12345", "qwerty123456", "asdfghjkl1", "zxcvbnm123", "password12", "password123",
+    "password1234", "passw0rd123", "p@ssw0rd123", "iloveyou123", "letmein123", "welcome123", "administrator",
+    "changeme123", "football123", "baseball123", "superman123", "princess123", "sunshine123", "trustno1234",
+    "abcdefghij", "abcd123456", "abc1234567", "a123456789", "123456789a", "1234567890a", "secret12345",
+    "qazwsxedcrfv", "mypassword", "mypassword1", "monkey12345", "dragon12345", "master12345", "google12345",
+];
+
+/// A user name: 3 to 30 letters, digits and underscores of ASCII, starting with a letter.
+pub(super) fn username(field: &'static str, value: &str) -> Result<String, UserError> {
+    let name = text::required(field, text::line(field, value, 30)?)?;
+    if name.chars().count() < 3 {
+        return Err(UserError::input(field, UserErrorCode::TooShort).with("min", 3));
+    }
+    let valid = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
+    if !valid {
+        let reason = "letters, digits and underscores, starting with a letter.";
+        return Err(UserError::input(field, UserErrorCode::Invalid).with("reason", reason));
+    }
+    if RESERVED.contains(&key(&name).as_str()) {
+        return Err(UserError::input(field, UserErrorCode::Reserved));
+    }
+    Ok(name)
+}
+
+/// What of a user name or e-mail address is unique.
+pub(super) fn key(value: &str) -> String {
+    value.trim().to_lowercase()
+}
+
+/// An e-mail address: the form `local@domain.tld`, at most 254 characters; whether it exists, a message will tell.
+pub(super) fn email(field: &'static str, value: &str) -> Result<String, UserError> {
+    let address = text::required(field, text::line(field, value, 254)?)?;
+    let invalid = || UserError::input(field, UserErrorCode::Invalid).with("reason", "an e-mail address is expected.");
+    let (local, domain) = address.rsplit_once('@').ok_or_else(invalid)?;
+    let local_is_good = !local.is_empty()
+        && local.len() <= 64
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
+        && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
+    let domain_is_good = domain.contains('.')
+        && domain.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+        });
+    if local_is_good && domain_is_good { Ok(address) } else { Err(invalid()) }
+}
+
+/// A new password: long enough, not one that everybody tries, not made of the user's own name or address.
+pub(super) fn password(field: &'static str, value: &str, own: &[&str]) -> Result<(), UserError> {
+    let length = value.chars().count();
+    if length == 0 {
+        return Err(UserError::input(field, UserErrorCode::Blank));
+    }
+    if length < MIN_PASSWORD {
+        return Err(UserError::input(field, UserErrorCode::TooShort).with("min", MIN_PASSWORD));
+    }
+    if length > MAX_PASSWORD {
+        return Err(UserError::input(field, UserErrorCode::TooLong).with("max", MAX_PASSWORD));
+    }
+    let folded = value.to_lowercase();
+    let mut distinct: Vec<char> = folded.chars().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let made_of_own = own.iter().any(|own| {
+        let own = own.to_lowercase();
+        own.chars().count() >= 3 && folded.replace(&own, "").chars().count() < 5
+    });
+    if COMMON.contains(&folded.as_str()) || distinct.len() < 4 || made_of_own {
+        return Err(UserError::input(field, UserErrorCode::PasswordTooWeak));
+    }
+    Ok(())
+}
+
+/// The address of a picture: https (http for a machine's own), at most 512 characters.
+pub(super) fn picture(field: &'static str, value: &str) -> Result<String, UserError> {
+    let address = text::line(field, value, 512)?;
+    let local = |url: &url::Url| matches!(url.host_str(), Some("localhost" | "127.0.0.1"));
+    match url::Url::parse(&address) {
+        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && local(&url)) => Ok(address),
+        _ => Err(UserError::input(field, UserErrorCode::Invalid).with("reason", "an https address is expected.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code<T>(result: Result<T, UserError>) -> Option<UserErrorCode> {
+        result.err().map(|error| error.code)
+    }
+
+    #[test]
+    fn user_names_are_plain_and_not_reserved() {
+        assert_eq!(username("username", " Amina_1 ").unwrap(), "Amina_1");
+        assert_eq!(code(username("username", "")), Some(UserErrorCode::Blank));
+        assert_eq!(code(username("username", "ab")), Some(UserErrorCode::TooShort));
+        assert_eq!(code(username("username", &"a".repeat(31))), Some(UserErrorCode::TooLong));
+        assert_eq!(code(username("username", "Admin")), Some(UserErrorCode::Reserved));
+        for bad in ["1abc", "a b c", "a-b-c", "аmina", "a\u{0}bc"] {
+            assert!(username("username", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_the_form_of_addresses() {
+        for good in ["a@b.co", "first.last+tag@sub.example.org", "ü@exämple.de"] {
+            assert!(email("email", good).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "a@b", "@b.co", "a@", "a b@c.de", "a@b..co", ".a@b.co", "a@-b.co", "a@b.co\nBcc: x@y.z"] {
+            assert!(email("email", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn guessable_passwords_are_refused() {
+        for bad in ["short", "1234567890", "Password123", "aaaaaaaaaaaa", "abababababab", "Amina_12024"] {
+            assert!(password("password", bad, &["amina_1"]).is_err(), "{bad}");
+        }
+        assert!(password("password", "correct horse battery", &["amina_1"]).is_ok());
+        assert!(password("password", "كلمة سر طويلة", &["amina_1"]).is_ok());
+    }
+}

@@ -1,0 +1,133 @@
+//! A person's profile, changed by themselves.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use sea_orm::EntityTrait;
+
+use super::{User, policy};
+use crate::{
+    app::App,
+    domain::actor::Actor,
+    entity::{UserId, user},
+    error::{Error, Locale, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Transaction, is_unique_violation},
+        text,
+    },
+};
+
+/// What to change: `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileUpdate {
+    /// Possible again only after the cool-down.
+    pub username: Option<String>,
+    /// May be cleared.
+    pub first_name: Option<String>,
+    /// May be cleared.
+    pub last_name: Option<String>,
+    /// Cleared: made of the names again.
+    pub display_name: Option<String>,
+    /// `Some(None)` clears it.
+    pub avatar_url: Option<Option<String>>,
+    /// May be cleared.
+    pub bio: Option<String>,
+    /// Language of messages.
+    pub locale: Option<Locale>,
+}
+
+/// Changes the actor's profile. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, TOO_SOON.
+pub async fn profile_update(app: &App, actor: &Actor, update: ProfileUpdate) -> Result<User> {
+    let id = actor.require_user()?.id;
+    let update = validate(update)?;
+    let result = app.db.transact(async |tx| apply_in(app, &tx, id, &update).await).await;
+    match result {
+        Err(error) if is_unique_violation(&error) => Err(UserError::input("username", UserErrorCode::Taken).into()),
+        result => result,
+    }
+}
+
+fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
+    let mut errors = Vec::new();
+    let mut keep = |result: Option<Result<String, UserError>>| match result {
+        None => None,
+        Some(Ok(value)) => Some(value),
+        Some(Err(error)) => {
+            errors.push(error);
+            None
+        }
+    };
+    let line = |field, value: Option<String>, max| value.map(|value| text::line(field, &value, max));
+    let validated = ProfileUpdate {
+        username: keep(update.username.map(|value| policy::username("username", &value))),
+        first_name: keep(line("firstName", update.first_name, 50)),
+        last_name: keep(line("lastName", update.last_name, 50)),
+        display_name: keep(line("displayName", update.display_name, 100)),
+        avatar_url: match update.avatar_url {
+            Some(Some(value)) => keep(Some(policy::picture("avatarUrl", &value))).map(Some),
+            other => other,
+        },
+        bio: keep(update.bio.map(|value| text::block("bio", &value, 500))),
+        locale: update.locale,
+    };
+    if errors.is_empty() { Ok(validated) } else { Err(Error::User(errors)) }
+}
+
+async fn apply_in(app: &App, tx: &Transaction, id: UserId, update: &ProfileUpdate) -> Result<User> {
+    let sql = format!("SELECT id FROM users WHERE id = $1 {}", tx.for_update());
+    tx.row(sql, vec![id.0.into()]).await?;
+    let mut user = user::Entity::find_by_id(id).one(tx).await?.ok_or_else(Error::unauthenticated)?;
+    let now = app.clock.now();
+    if let Some(username) = update.username.as_ref().filter(|name| **name != user.username) {
+        let cooldown = TimeDelta::from_std(app.config.username_change_cooldown).unwrap_or_default();
+        if let Some(again) = user.username_changed_at.map(|at| at + cooldown).filter(|again| *again > now) {
+            let at = again.format("%Y-%m-%d %H:%M UTC");
+            return Err(UserError::input("username", UserErrorCode::TooSoon).with("at", at).into());
+        }
+        user.username.clone_from(username);
+        user.username_key = policy::key(username);
+        user.username_changed_at = Some(now);
+    }
+    let set = |target: &mut String, value: &Option<String>| {
+        if let Some(value) = value {
+            target.clone_from(value);
+        }
+    };
+    set(&mut user.first_name, &update.first_name);
+    set(&mut user.last_name, &update.last_name);
+    set(&mut user.display_name, &update.display_name);
+    set(&mut user.bio, &update.bio);
+    if user.display_name.is_empty() {
+        let names = format!("{} {}", user.first_name, user.last_name);
+        user.display_name = if names.trim().is_empty() { user.username.clone() } else { names.trim().to_owned() };
+    }
+    if let Some(avatar) = &update.avatar_url {
+        user.avatar_url.clone_from(avatar);
+    }
+    if let Some(locale) = update.locale {
+        locale.as_str().clone_into(&mut user.locale);
+    }
+    user.search_key =
+        text::search_key(&format!("{} {} {} {}", user.username, user.first_name, user.last_name, user.display_name));
+    user.updated_at = now;
+    tx.execute(
+        "UPDATE users SET username = $2, username_key = $3, username_changed_at = $4, first_name = $5, last_name = $6, \
+         display_name = $7, bio = $8, avatar_url = $9, locale = $10, search_key = $11, updated_at = $12 WHERE id = $1",
+        vec![
+            id.0.into(),
+            user.username.as_str().into(),
+            user.username_key.as_str().into(),
+            user.username_changed_at.into(),
+            user.first_name.as_str().into(),
+            user.last_name.as_str().into(),
+            user.display_name.as_str().into(),
+            user.bio.as_str().into(),
+            user.avatar_url.clone().into(),
+            user.locale.as_str().into(),
+            user.search_key.as_str().into(),
+            now.into(),
+        ],
+    )
+    .await?;
+    Ok(Arc::new(user))
+}

@@ -1,0 +1,167 @@
+//! Reading people: by id, by name, by search.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult, Value};
+
+use super::{User, policy};
+use crate::{
+    app::App,
+    domain::actor::Actor,
+    entity::{UserId, credential, user, user_role},
+    error::{Error, Result},
+    platform::{
+        db::{Columns, placeholders},
+        page::{Cursor, Key, Page, Slice},
+        text,
+    },
+};
+
+/// How many columns [`user_columns`] names.
+pub(crate) const USER_COLUMN_COUNT: usize = 13;
+
+/// The columns of a person, in the order in which [`read_user`] takes them.
+pub(crate) fn user_columns(alias: &str) -> String {
+    [
+        "id", "username", "first_name", "last_name", "display_name", "avatar_url", "bio", "kind", "locale",
+        "post_count", "username_changed_at", "created_at", "updated_at",
+    ]
+    .map(|column| format!("{alias}.{column}"))
+    .join(", ")
+}
+
+/// Reads the columns of [`user_columns`]; `None` where a LEFT JOIN found nobody.
+pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
+    let Some(id) = columns.take::<Option<UserId>>()? else {
+        columns.skip(USER_COLUMN_COUNT - 1);
+        return Ok(None);
+    };
+    let username: String = columns.take()?;
+    Ok(Some(Arc::new(user::Model {
+        id,
+        username_key: policy::key(&username),
+        username,
+        first_name: columns.take()?,
+        last_name: columns.take()?,
+        display_name: columns.take()?,
+        avatar_url: columns.take()?,
+        bio: columns.take()?,
+        kind: columns.take()?,
+        locale: columns.take()?,
+        // Only searched, never shown: not worth fetching.
+        search_key: String::new(),
+        post_count: columns.take()?,
+        username_changed_at: columns.take()?,
+        created_at: columns.take()?,
+        updated_at: columns.take()?,
+    })))
+}
+
+fn read(row: &QueryResult) -> Result<User> {
+    read_user(&mut Columns::new(row))?.ok_or_else(|| Error::internal("a person without an id"))
+}
+
+/// A person who has to be there.
+pub async fn get(app: &App, id: UserId) -> Result<User> {
+    users_by_id(app, &Actor::System, &[id]).await?.remove(&id).ok_or_else(Error::unauthenticated)
+}
+
+/// People by id; everybody may see everybody.
+pub async fn users_by_id(app: &App, _actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {} FROM users u WHERE u.id IN ({list})", user_columns("u"));
+    app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|user| (user.id, user))).collect()
+}
+
+/// A person by user name, whatever its case.
+pub async fn user_by_username(app: &App, _actor: &Actor, username: &str) -> Result<Option<User>> {
+    let sql = format!("SELECT {} FROM users u WHERE u.username_key = $1", user_columns("u"));
+    app.db.rows(sql, vec![policy::key(username).into()]).await?.first().map(read).transpose()
+}
+
+/// What people have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Words of their names, each from its beginning.
+    pub text: Option<String>,
+}
+
+/// In which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserSort {
+    /// By user name.
+    Username,
+    /// Joined last, first.
+    Newest,
+}
+
+impl UserSort {
+    /// What cursors of this order are tied to.
+    #[must_use]
+    pub fn cursor_name(self) -> &'static str {
+        match self {
+            Self::Username => "users.username",
+            Self::Newest => "users.newest",
+        }
+    }
+
+    /// A person's place in this order.
+    #[must_use]
+    pub fn cursor(self, user: &user::Model) -> Cursor {
+        let key = match self {
+            Self::Username => Key::Text(user.username_key.clone()),
+            Self::Newest => Key::Time(user.created_at),
+        };
+        Cursor { sort: self.cursor_name(), key, id: user.id.0 }
+    }
+}
+
+/// People, a page at a time.
+pub async fn users(
+    app: &App,
+    _actor: &Actor,
+    filter: &UserFilter,
+    sort: UserSort,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<User>> {
+    let mut values: Vec<Value> = Vec::new();
+    let mut conditions = vec!["1 = 1".to_owned()];
+    if let Some(words) = filter.text.as_deref().map(text::search_key) {
+        if words.is_empty() {
+            return Ok(Page::first(0).slice(Vec::new()));
+        }
+        values.push(app.db.search_query(&words).into());
+        conditions.push(app.db.search_condition("users", "u.id", "$1"));
+    }
+    let total = if with_total {
+        let sql = format!("SELECT COUNT(*) FROM users u WHERE {}", conditions.join(" AND "));
+        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
+    } else {
+        None
+    };
+    let (column, descending) = match sort {
+        UserSort::Username => ("u.username_key", false),
+        UserSort::Newest => ("u.created_at", true),
+    };
+    let (more, order) = page.clauses(column, "u.id", descending, &mut values);
+    conditions.extend(more);
+    let sql = format!("SELECT {} FROM users u WHERE {} {order}", user_columns("u"), conditions.join(" AND "));
+    let rows = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    Ok(Slice { total, ..page.slice(rows) })
+}
+
+/// A person's e-mail address: for themselves only, null for everybody else.
+pub async fn email(app: &App, actor: &Actor, id: UserId) -> Result<Option<String>> {
+    if actor.user_id() != Some(id) {
+        return Ok(None);
+    }
+    Ok(credential::Entity::find_by_id(id).one(app.db.read()).await?.map(|row| row.email))
+}
+
+/// What a person may do beyond their own affairs.
+pub(super) async fn roles(app: &App, id: UserId) -> Result<Vec<user_role::Role>> {
+    let rows = user_role::Entity::find().filter(user_role::Column::UserId.eq(id)).all(app.db.read()).await?;
+    Ok(rows.into_iter().map(|row| row.role).collect())
+}

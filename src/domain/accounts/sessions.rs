@@ -1,0 +1,271 @@
+//! Sessions: begun by a sign-in, carried on by refresh tokens, ended by logout or by a token that comes back.
+//!
+//! A refresh raises the session's generation, and only the newest token is good. One step behind is forgiven as long
+//! as the newest was never seen in use (the answer got lost), and for ten seconds after a rotation (two tabs).
+//! Anything older was copied: the session ends, for the thief and the owner both, and the owner signs in again.
+
+use std::{
+    collections::HashMap,
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError, RwLock},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lru::LruCache;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+
+use super::{User, queries, tokens};
+use crate::{
+    app::App,
+    domain::actor::{Actor, Client},
+    entity::{SessionId, UserId, session, session::SessionEnd},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{
+        bus::Hint,
+        db::{Columns, Transaction},
+    },
+};
+
+/// How long after a rotation the token before is still good: two tabs that refresh at the same moment.
+const FORGIVEN: TimeDelta = TimeDelta::seconds(10);
+
+/// A session with its tokens, as the client gets it once.
+#[derive(Debug, Clone)]
+pub struct IssuedSession {
+    /// Whose.
+    pub user: User,
+    /// Good for a few minutes, sent with every request.
+    pub access_token: String,
+    /// When the access token ends.
+    pub access_token_expires_at: DateTime<Utc>,
+    /// Good for one refresh.
+    pub refresh_token: String,
+    /// When the session ends if it is not refreshed.
+    pub refresh_token_expires_at: DateTime<Utc>,
+}
+
+/// Begins a session within the transaction of a sign-in.
+pub(super) async fn begin_in(app: &App, tx: &Transaction, user: UserId, client: &Client) -> Result<session::Model> {
+    let now = app.clock.now();
+    let row = session::ActiveModel {
+        id: Set(SessionId(app.ids.next(now))),
+        user_id: Set(user),
+        generation: Set(1),
+        seen_generation: Set(0),
+        rotated_at: Set(now),
+        created_at: Set(now),
+        expires_at: Set(now + app.config.session_lifetime),
+        ended_at: Set(None),
+        end_reason: Set(None),
+        address: Set(client.address.map(|address| address.to_string())),
+        user_agent: Set(client.user_agent.clone()),
+    };
+    Ok(row.insert(tx).await?)
+}
+
+/// Makes the tokens of a session's current generation.
+pub(super) async fn issue(app: &App, session: &session::Model, user: User) -> Result<IssuedSession> {
+    let roles = queries::roles(app, session.user_id).await?;
+    let (access_token, access_token_expires_at) = tokens::access_token(app, session, &roles)?;
+    Ok(IssuedSession {
+        user,
+        access_token,
+        access_token_expires_at,
+        refresh_token: tokens::refresh_token(&app.keys, session.id, session.generation),
+        refresh_token_expires_at: session.expires_at,
+    })
+}
+
+enum Refreshed {
+    Current(session::Model),
+    Reused,
+    Gone,
+}
+
+/// Exchanges a refresh token for new tokens. Code: INVALID_REFRESH_TOKEN.
+pub async fn token_refresh(app: &App, token: &str) -> Result<IssuedSession> {
+    let refuse = || Error::from(UserError::input("refreshToken", UserErrorCode::InvalidRefreshToken));
+    let (id, generation) = tokens::open_refresh_token(&app.keys, token).ok_or_else(refuse)?;
+    let refreshed = app
+        .db
+        .transact(async |tx| {
+            let Some(session) = lock_in(&tx, id).await? else { return Ok(Refreshed::Gone) };
+            let now = app.clock.now();
+            if session.ended_at.is_some() || session.expires_at <= now {
+                return Ok(Refreshed::Gone);
+            }
+            let lost_answer = session.seen_generation < session.generation || now <= session.rotated_at + FORGIVEN;
+            if generation == session.generation {
+                rotate_in(app, &tx, session).await.map(Refreshed::Current)
+            } else if generation + 1 == session.generation && lost_answer {
+                Ok(Refreshed::Current(session))
+            } else {
+                end_in(app, &tx, id, SessionEnd::TokenReused).await?;
+                Ok(Refreshed::Reused)
+            }
+        })
+        .await?;
+    match refreshed {
+        Refreshed::Current(session) => {
+            let user = queries::get(app, session.user_id).await?;
+            issue(app, &session, user).await
+        }
+        Refreshed::Reused => {
+            tracing::warn!(session = %id, "a refresh token came back; the session was ended");
+            Err(refuse())
+        }
+        Refreshed::Gone => Err(refuse()),
+    }
+}
+
+async fn lock_in(tx: &Transaction, id: SessionId) -> Result<Option<session::Model>> {
+    // The conditional write below needs the row as it is, and nobody else's write between.
+    let sql = format!("SELECT id FROM sessions WHERE id = $1 {}", tx.for_update());
+    if tx.row(sql, vec![id.0.into()]).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(session::Entity::find_by_id(id).one(tx).await?)
+}
+
+/// The token of this generation was used: it is seen, and the next one becomes the current.
+async fn rotate_in(app: &App, tx: &Transaction, mut session: session::Model) -> Result<session::Model> {
+    let now = app.clock.now();
+    session.seen_generation = session.generation;
+    session.generation += 1;
+    session.rotated_at = now;
+    session.expires_at = now + app.config.session_lifetime;
+    tx.execute(
+        "UPDATE sessions SET generation = $2, seen_generation = $3, rotated_at = $4, expires_at = $5 WHERE id = $1",
+        vec![
+            session.id.0.into(),
+            session.generation.into(),
+            session.seen_generation.into(),
+            now.into(),
+            session.expires_at.into(),
+        ],
+    )
+    .await?;
+    Ok(session)
+}
+
+/// Ends a session: its refresh token is no good, its access tokens are refused within a sweep, its sockets close.
+async fn end_in(app: &App, tx: &Transaction, id: SessionId, reason: SessionEnd) -> Result<()> {
+    tx.execute(
+        "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
+        vec![id.0.into(), app.clock.now().into(), reason.as_str().into()],
+    )
+    .await?;
+    app.ended_sessions.insert(id, app.clock.now());
+    tx.hint(Hint::SessionEnded(id.0));
+    Ok(())
+}
+
+/// Ends the session by which the actor asks.
+pub async fn logout(app: &App, actor: &Actor) -> Result<bool> {
+    let session_id = actor.require_user()?.session_id;
+    app.db.transact(async |tx| end_in(app, &tx, session_id, SessionEnd::Logout).await).await?;
+    Ok(true)
+}
+
+/// An access token of this generation was used for the first time here. False when the session is over or unknown.
+pub(super) async fn saw(app: &App, id: SessionId, generation: i64) -> Result<bool> {
+    let rows = app
+        .db
+        .rows("SELECT seen_generation, ended_at FROM sessions WHERE id = $1", vec![id.0.into()])
+        .await?;
+    let Some(row) = rows.first() else { return Ok(false) };
+    let mut columns = Columns::new(row);
+    let (seen, ended): (i64, Option<DateTime<Utc>>) = (columns.take()?, columns.take()?);
+    if ended.is_some() {
+        return Ok(false);
+    }
+    if seen < generation {
+        app.db
+            .transact(async |tx| {
+                tx.execute(
+                    "UPDATE sessions SET seen_generation = $2 WHERE id = $1 AND seen_generation < $2 AND generation >= $2",
+                    vec![id.0.into(), generation.into()],
+                )
+                .await
+            })
+            .await?;
+    }
+    Ok(true)
+}
+
+/// Learns of sessions that other processes ended, and closes their sockets here.
+pub async fn sweep(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    // Overlaps with the last sweep by far: a commit may become visible later than its own time says.
+    let since = now - TimeDelta::seconds(60).max(TimeDelta::from_std(app.config.sweep_interval * 10).unwrap_or_default());
+    let since = if app.ended_sessions.is_fresh() { now - app.config.access_token_lifetime } else { since };
+    let rows = app.db.rows("SELECT id, ended_at FROM sessions WHERE ended_at > $1", vec![since.into()]).await?;
+    for row in &rows {
+        let mut columns = Columns::new(row);
+        let id: SessionId = columns.take()?;
+        if app.ended_sessions.insert(id, columns.take()?) {
+            app.db.bus().deliver(Hint::SessionEnded(id.0));
+        }
+    }
+    app.ended_sessions.forget_before(now - app.config.access_token_lifetime - TimeDelta::seconds(60));
+    Ok(())
+}
+
+/// Deletes sessions that ended or expired a month ago; gives how many.
+pub async fn prune(app: &App) -> Result<u64> {
+    let before = app.clock.now() - TimeDelta::days(30);
+    app.db
+        .transact(async |tx| {
+            tx.execute("DELETE FROM sessions WHERE expires_at < $1 OR ended_at < $1", vec![before.into()]).await
+        })
+        .await
+}
+
+/// Sessions that ended lately, as far as this process knows: their access tokens are refused though not yet expired.
+#[derive(Debug, Default)]
+pub struct EndedSessions {
+    ended: RwLock<HashMap<SessionId, DateTime<Utc>>>,
+    swept: std::sync::atomic::AtomicBool,
+}
+
+impl EndedSessions {
+    /// Whether the session is over.
+    #[must_use]
+    pub fn contains(&self, id: SessionId) -> bool {
+        self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
+    }
+
+    /// Remembers; true when it was not known.
+    pub(super) fn insert(&self, id: SessionId, at: DateTime<Utc>) -> bool {
+        self.ended.write().unwrap_or_else(PoisonError::into_inner).insert(id, at).is_none()
+    }
+
+    fn is_fresh(&self) -> bool {
+        !self.swept.swap(true, std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn forget_before(&self, before: DateTime<Utc>) {
+        self.ended.write().unwrap_or_else(PoisonError::into_inner).retain(|_, at| *at >= before);
+    }
+}
+
+/// The newest generation of each session that was seen here, so that only the first use of a token costs a statement.
+#[derive(Debug)]
+pub struct SeenGenerations(Mutex<LruCache<SessionId, i64>>);
+
+impl Default for SeenGenerations {
+    fn default() -> Self {
+        let room = NonZeroUsize::new(100_000).unwrap_or(NonZeroUsize::MIN);
+        Self(Mutex::new(LruCache::new(room)))
+    }
+}
+
+impl SeenGenerations {
+    pub(super) fn contains(&self, id: SessionId, generation: i64) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).is_some_and(|seen| *seen >= generation)
+    }
+
+    pub(super) fn insert(&self, id: SessionId, generation: i64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(id, generation);
+    }
+}

@@ -1,0 +1,119 @@
+//! Access and refresh tokens: made from a session, checked against our clock.
+//!
+//! - Access: a JWT (RFC 7519), HS256 and nothing else, with the `kid` of the secret that made it.
+//! - Refresh: session, generation and an HMAC over both, so nothing of it has to be stored.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::sessions;
+use crate::{
+    app::App,
+    domain::actor::{Actor, SignedIn},
+    entity::{SessionId, session, user_role::Role},
+    error::{Error, Result},
+    platform::crypto::Keys,
+};
+
+const ISSUER: &str = "agora";
+/// How far another instance's clock may be ahead of ours.
+const CLOCK_DRIFT_SECONDS: i64 = 60;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    sid: String,
+    #[serde(rename = "gen")]
+    generation: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
+    iat: i64,
+    exp: i64,
+}
+
+/// A signed access token for the session's current generation, and when it ends.
+pub(super) fn access_token(app: &App, session: &session::Model, roles: &[Role]) -> Result<(String, DateTime<Utc>)> {
+    let now = app.clock.now();
+    let expires = now + app.config.access_token_lifetime;
+    let (kid, key) = app.keys.signing();
+    let claims = Claims {
+        iss: ISSUER.to_owned(),
+        sub: session.user_id.to_string(),
+        sid: session.id.to_string(),
+        generation: session.generation,
+        roles: roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        iat: now.timestamp(),
+        exp: expires.timestamp(),
+    };
+    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::HS256) };
+    let token =
+        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(key)).map_err(Error::internal)?;
+    Ok((token, expires))
+}
+
+/// Who an access token stands for. UNAUTHENTICATED when it is malformed, forged, expired or of an ended session.
+pub async fn authenticate(app: &App, token: &str) -> Result<Actor> {
+    let user = verify(app, token).ok_or_else(Error::unauthenticated)?;
+    if app.ended_sessions.contains(user.session_id) {
+        return Err(Error::unauthenticated());
+    }
+    if !app.seen_generations.contains(user.session_id, user.generation) {
+        if !sessions::saw(app, user.session_id, user.generation).await? {
+            return Err(Error::unauthenticated());
+        }
+        app.seen_generations.insert(user.session_id, user.generation);
+    }
+    Ok(Actor::User(user))
+}
+
+fn verify(app: &App, token: &str) -> Option<SignedIn> {
+    // The header chooses among our own keys only; the algorithm is fixed, so `none` and key confusion find nothing.
+    let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
+    let key = DecodingKey::from_secret(app.keys.verifying(&kid)?);
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation.set_issuer(&[ISSUER]);
+    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).ok()?.claims;
+    let now = app.clock.now().timestamp();
+    if claims.exp <= now || claims.iat > now + CLOCK_DRIFT_SECONDS {
+        return None;
+    }
+    Some(SignedIn {
+        id: claims.sub.parse().ok()?,
+        session_id: claims.sid.parse().ok()?,
+        generation: claims.generation,
+        roles: claims.roles.iter().filter_map(|role| Role::parse(role)).collect(),
+    })
+}
+
+/// The refresh token of a session's generation.
+pub(super) fn refresh_token(keys: &Keys, session: SessionId, generation: i64) -> String {
+    let mut bytes = message(session, generation);
+    let seal = keys.refresh_seal(&bytes);
+    bytes.extend_from_slice(&seal);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The session and generation of a refresh token that we made; `None` for anything else.
+pub(super) fn open_refresh_token(keys: &Keys, token: &str) -> Option<(SessionId, i64)> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == 24 + 32)?;
+    let (body, seal) = bytes.split_at(24);
+    if !keys.refresh_verify(body, seal) {
+        return None;
+    }
+    let session = Uuid::from_slice(&body[..16]).ok()?;
+    Some((SessionId(session), i64::from_be_bytes(body[16..].try_into().ok()?)))
+}
+
+fn message(session: SessionId, generation: i64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(56);
+    bytes.extend_from_slice(session.0.as_bytes());
+    bytes.extend_from_slice(&generation.to_be_bytes());
+    bytes
+}

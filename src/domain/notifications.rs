@@ -1,0 +1,431 @@
+//! Notifications: what people are told of what others did, as a list and as a live stream.
+//!
+//! Owns `notifications` and the streams of kind `notifications`. Always holds: nobody is told of their own act, nor
+//! twice of the same (a unique key per recipient and fact); a notification and its event on the recipient's stream are
+//! written in one transaction. They are made by a job, so the act itself never waits for them.
+
+use std::collections::HashMap;
+
+use futures_util::{Stream, stream};
+use sea_orm::{QueryResult, Value};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    domain::{
+        actor::Actor,
+        events::{self, NewEvent},
+        jobs::{self, Notify},
+    },
+    entity::{
+        NotificationId, UserId,
+        event::{EventKind, StreamKind},
+        job, notification,
+        notification::{NotificationKind, SubjectKind},
+    },
+    error::{Error, Locale, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction, placeholders},
+        page::{Cursor, Key, Page, Slice},
+        text,
+    },
+};
+
+/// What a person was told.
+pub type Notification = notification::Model;
+
+/// Most characters of an excerpt in a notification's message.
+const EXCERPT: usize = 140;
+/// How many events a subscription reads at once.
+const BATCH: u64 = 100;
+
+// ---------------------------------------------------------------------------------------------- making them (a job)
+
+/// Someone to be told, and of what.
+struct Telling {
+    recipient: UserId,
+    locale: Locale,
+    actor: UserId,
+    actor_name: String,
+    kind: NotificationKind,
+    subject: (SubjectKind, Uuid),
+    excerpt: String,
+    dedupe_key: String,
+}
+
+/// Runs a job of kind [`jobs::NOTIFY`]: finds out whom to tell, and tells each once. Harmless when repeated.
+pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
+    let notify: Notify = serde_json::from_str(&job.payload)?;
+    app.db
+        .transact(async |tx| {
+            let tellings = match &notify {
+                Notify::PostLiked { post, actor } => post_liked_in(&tx, *post, *actor).await?,
+                Notify::CommentLiked { comment, actor } => comment_liked_in(&tx, *comment, *actor).await?,
+                Notify::CommentCreated { comment } => comment_created_in(&tx, *comment).await?,
+                Notify::PostShared { share } => post_shared_in(&tx, *share).await?,
+            };
+            tell_in(app, &tx, tellings).await?;
+            jobs::finish_in(&tx, job.id).await
+        })
+        .await
+}
+
+async fn post_liked_in(tx: &Transaction, post: Uuid, actor: Uuid) -> Result<Vec<Telling>> {
+    // A like that was taken back meanwhile is not told.
+    let sql = "SELECT p.author_id, r.locale, a.id, a.display_name, p.body FROM post_likes l \
+               JOIN posts p ON p.id = l.post_id JOIN users r ON r.id = p.author_id JOIN users a ON a.id = l.user_id \
+               WHERE l.post_id = $1 AND l.user_id = $2 AND p.deleted_at IS NULL";
+    let rows = tx.rows(sql, vec![post.into(), actor.into()]).await?;
+    let key = format!("like:post:{actor}:{post}");
+    rows.iter().map(|row| telling(row, NotificationKind::Like, (SubjectKind::Post, post), key.clone())).collect()
+}
+
+async fn comment_liked_in(tx: &Transaction, comment: Uuid, actor: Uuid) -> Result<Vec<Telling>> {
+    let sql = "SELECT c.author_id, r.locale, a.id, a.display_name, c.body FROM comment_likes l \
+               JOIN comments c ON c.id = l.comment_id JOIN users r ON r.id = c.author_id JOIN users a ON a.id = l.user_id \
+               WHERE l.comment_id = $1 AND l.user_id = $2 AND c.deleted_at IS NULL";
+    let rows = tx.rows(sql, vec![comment.into(), actor.into()]).await?;
+    let key = format!("like:comment:{actor}:{comment}");
+    rows.iter().map(|row| telling(row, NotificationKind::Like, (SubjectKind::Comment, comment), key.clone())).collect()
+}
+
+/// The author of the comment that was replied to, and the author of the post; who is both is told of the reply only.
+async fn comment_created_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telling>> {
+    let subject = (SubjectKind::Comment, comment);
+    let sql = "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
+               JOIN comments p ON p.id = c.parent_id JOIN users r ON r.id = p.author_id \
+               WHERE c.id = $1 AND c.deleted_at IS NULL";
+    let rows = tx.rows(sql, vec![comment.into()]).await?;
+    let reply = |row: &QueryResult| telling(row, NotificationKind::Reply, subject, format!("reply:{comment}"));
+    let mut tellings = rows.iter().map(reply).collect::<Result<Vec<_>>>()?;
+    let sql = "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
+               JOIN posts p ON p.id = c.post_id JOIN users r ON r.id = p.author_id \
+               WHERE c.id = $1 AND c.deleted_at IS NULL AND p.deleted_at IS NULL";
+    for row in &tx.rows(sql, vec![comment.into()]).await? {
+        let telling = telling(row, NotificationKind::Comment, subject, format!("comment:{comment}"))?;
+        if tellings.iter().all(|other| other.recipient != telling.recipient) {
+            tellings.push(telling);
+        }
+    }
+    Ok(tellings)
+}
+
+async fn post_shared_in(tx: &Transaction, share: Uuid) -> Result<Vec<Telling>> {
+    let sql = "SELECT o.author_id, r.locale, a.id, a.display_name, o.body FROM posts s \
+               JOIN posts o ON o.id = s.shared_post_id JOIN users r ON r.id = o.author_id \
+               JOIN users a ON a.id = s.author_id WHERE s.id = $1 AND s.deleted_at IS NULL AND o.deleted_at IS NULL";
+    let rows = tx.rows(sql, vec![share.into()]).await?;
+    let key = format!("share:{share}");
+    rows.iter().map(|row| telling(row, NotificationKind::Share, (SubjectKind::Post, share), key.clone())).collect()
+}
+
+/// Reads recipient, their language, actor, their name, and the text that is about.
+fn telling(
+    row: &QueryResult,
+    kind: NotificationKind,
+    subject: (SubjectKind, Uuid),
+    dedupe_key: String,
+) -> Result<Telling> {
+    let mut columns = Columns::new(row);
+    Ok(Telling {
+        recipient: columns.take()?,
+        locale: Locale::parse(&columns.take::<String>()?),
+        actor: columns.take()?,
+        actor_name: columns.take()?,
+        excerpt: text::excerpt(&columns.take::<String>()?, EXCERPT),
+        kind,
+        subject,
+        dedupe_key,
+    })
+}
+
+/// Writes notifications and their events, streams in the order of their ids.
+async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Result<()> {
+    tellings.retain(|telling| telling.recipient != telling.actor);
+    tellings.sort_unstable_by_key(|telling| telling.recipient);
+    for telling in tellings {
+        let now = app.clock.now();
+        let id = app.ids.next(now);
+        let inserted = tx
+            .execute(
+                "INSERT INTO notifications (id, recipient_id, kind, title, message, actor_id, subject_kind, subject_id, \
+                 dedupe_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+                 ON CONFLICT (recipient_id, dedupe_key) DO NOTHING",
+                vec![
+                    id.into(),
+                    telling.recipient.0.into(),
+                    telling.kind.as_str().into(),
+                    title(&telling).into(),
+                    telling.excerpt.as_str().into(),
+                    telling.actor.0.into(),
+                    telling.subject.0.as_str().into(),
+                    telling.subject.1.into(),
+                    telling.dedupe_key.as_str().into(),
+                    now.into(),
+                ],
+            )
+            .await?;
+        if inserted == 1 {
+            let event =
+                NewEvent { kind: EventKind::Notified, actor_id: Some(telling.actor), subject_id: Some(id) };
+            events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The headline in the recipient's language, at most 255 characters.
+fn title(telling: &Telling) -> String {
+    let name = text::excerpt(&telling.actor_name, 100);
+    let on_post = telling.subject.0 == SubjectKind::Post;
+    match (telling.locale, telling.kind) {
+        (Locale::English, NotificationKind::Like) if on_post => format!("{name} likes your post"),
+        (Locale::English, NotificationKind::Like) => format!("{name} likes your comment"),
+        (Locale::English, NotificationKind::Comment) => format!("{name} commented on your post"),
+        (Locale::English, NotificationKind::Reply) => format!("{name} replied to your comment"),
+        (Locale::English, NotificationKind::Share) => format!("{name} shared your post"),
+        (Locale::Arabic, NotificationKind::Like) if on_post => format!("أعجب منشورك {name}"),
+        (Locale::Arabic, NotificationKind::Like) => format!("أعجب تعليقك {name}"),
+        (Locale::Arabic, NotificationKind::Comment) => format!("علّق {name} على منشورك"),
+        (Locale::Arabic, NotificationKind::Reply) => format!("ردّ {name} على تعليقك"),
+        (Locale::Arabic, NotificationKind::Share) => format!("شارك {name} منشورك"),
+        (_, NotificationKind::System) => name,
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- reading and marking
+
+const COLUMNS: &str =
+    "n.id, n.recipient_id, n.kind, n.title, n.message, n.actor_id, n.subject_kind, n.subject_id, n.read_at, n.created_at";
+
+fn read(row: &QueryResult) -> Result<Notification> {
+    let mut columns = Columns::new(row);
+    Ok(Notification {
+        id: columns.take()?,
+        recipient_id: columns.take()?,
+        kind: columns.take()?,
+        title: columns.take()?,
+        message: columns.take()?,
+        actor_id: columns.take()?,
+        subject_kind: columns.take()?,
+        subject_id: columns.take()?,
+        // Only compared on insert, never shown.
+        dedupe_key: String::new(),
+        read_at: columns.take()?,
+        created_at: columns.take()?,
+    })
+}
+
+/// What cursors in the list are tied to.
+pub const SORT: &str = "notifications.newest";
+
+/// A notification's place in the list.
+#[must_use]
+pub fn cursor(notification: &Notification) -> Cursor {
+    Cursor { sort: SORT, key: Key::Time(notification.created_at), id: notification.id.0 }
+}
+
+/// The actor's notifications, newest first.
+pub async fn notifications(
+    app: &App,
+    actor: &Actor,
+    unread_only: bool,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<Notification>> {
+    let user = actor.require_user()?.id;
+    let mut values: Vec<Value> = vec![user.0.into()];
+    let mut conditions = vec!["n.recipient_id = $1".to_owned()];
+    if unread_only {
+        conditions.push("n.read_at IS NULL".to_owned());
+    }
+    let total = if with_total {
+        let sql = format!("SELECT COUNT(*) FROM notifications n WHERE {}", conditions.join(" AND "));
+        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
+    } else {
+        None
+    };
+    let (more, order) = page.clauses("n.created_at", "n.id", true, &mut values);
+    conditions.extend(more);
+    let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE {} {order}", conditions.join(" AND "));
+    let rows = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    Ok(Slice { total, ..page.slice(rows) })
+}
+
+/// How many of the actor's notifications are unread.
+pub async fn unread_count(app: &App, actor: &Actor) -> Result<i64> {
+    let user = actor.require_user()?.id;
+    let sql = "SELECT COUNT(*) FROM notifications WHERE recipient_id = $1 AND read_at IS NULL";
+    let rows = app.db.rows(sql, vec![user.0.into()]).await?;
+    rows.first().map_or(Ok(0), |row| Columns::new(row).take())
+}
+
+/// The actor's own notifications by id.
+pub async fn by_id(app: &App, actor: &Actor, ids: &[NotificationId]) -> Result<HashMap<NotificationId, Notification>> {
+    let Some(user) = actor.user_id() else { return Ok(HashMap::new()) };
+    let mut values: Vec<Value> = vec![user.0.into()];
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE n.recipient_id = $1 AND n.id IN ({list})");
+    let rows = app.db.rows(sql, values).await?;
+    rows.iter().map(|row| read(row).map(|notification| (notification.id, notification))).collect()
+}
+
+/// Marks one of the actor's notifications as read; again changes nothing. Code: NOT_FOUND.
+pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<Notification> {
+    let user = actor.require_user()?.id;
+    app.db
+        .transact(async |tx| {
+            let sql = "UPDATE notifications SET read_at = $3 WHERE id = $1 AND recipient_id = $2 AND read_at IS NULL";
+            tx.execute(sql, vec![id.0.into(), user.0.into(), app.clock.now().into()]).await?;
+            let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE n.id = $1 AND n.recipient_id = $2");
+            let row = tx.row(sql, vec![id.0.into(), user.0.into()]).await?;
+            read(&row.ok_or_else(|| UserError::argument("id", UserErrorCode::NotFound))?)
+        })
+        .await
+}
+
+/// Marks all of the actor's notifications as read, up to now; gives how many were unread.
+pub async fn mark_all_read(app: &App, actor: &Actor) -> Result<u64> {
+    let user = actor.require_user()?.id;
+    let now = app.clock.now();
+    app.db
+        .transact(async |tx| {
+            let sql = "UPDATE notifications SET read_at = $2 WHERE recipient_id = $1 AND read_at IS NULL AND created_at <= $2";
+            tx.execute(sql, vec![user.0.into(), now.into()]).await
+        })
+        .await
+}
+
+// ---------------------------------------------------------------------------------------------------- the live stream
+
+/// Where a subscriber stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// From the past, on the way to the present.
+    Replay,
+    /// As it happens.
+    Live,
+    /// What it wanted to continue from is gone.
+    Reset,
+}
+
+/// One step of a person's stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The sequence after this step.
+    pub seq: i64,
+    /// Where the subscriber stands.
+    pub phase: Phase,
+    /// What the person was told; absent in a marker, or when it is gone meanwhile.
+    pub notification: Option<Notification>,
+}
+
+/// How far the actor's stream has come: a list and a subscription from here join without a gap.
+pub async fn stream_head(app: &App, actor: &Actor) -> Result<i64> {
+    let user = actor.require_user()?.id;
+    events::head(app, StreamKind::Notifications, user.0).await
+}
+
+struct Follower {
+    app: App,
+    actor: Actor,
+    user: UserId,
+    hints: tokio::sync::watch::Receiver<i64>,
+    /// Everything up to here was given out.
+    seq: i64,
+    /// What is read and not yet given out.
+    ready: std::collections::VecDeque<Step>,
+    /// Whether the subscriber was told that it is up to date.
+    live: bool,
+    failed: bool,
+}
+
+/// Follows the actor's stream: with `after`, first what was missed since then; then live, without gap or duplicate.
+///
+/// The table is the truth and hints only say that looking is worth it, so a slow subscriber holds nobody up: it reads
+/// from where it stands when it is ready for more.
+pub async fn follow(
+    app: &App,
+    actor: &Actor,
+    after: Option<i64>,
+) -> Result<impl Stream<Item = Result<Step>> + Send + use<>> {
+    let user = actor.require_user()?.id;
+    // Follow before looking: what is committed between the two then wakes us.
+    let hints = app.db.bus().follow(events::stream(StreamKind::Notifications, user.0));
+    let head = events::head(app, StreamKind::Notifications, user.0).await?;
+    let mut ready = std::collections::VecDeque::new();
+    let seq = match after {
+        None => head,
+        Some(after) if after > head => return Err(Error::bad_request("This cursor is not one of this stream.")),
+        Some(after) => after,
+    };
+    let live = after.is_none();
+    if live {
+        ready.push_back(Step { seq, phase: Phase::Live, notification: None });
+    }
+    let follower =
+        Follower { app: app.clone(), actor: actor.clone(), user, hints, seq, ready, live, failed: false };
+    Ok(stream::unfold(follower, |mut follower| async move {
+        if follower.failed {
+            return None;
+        }
+        match follower.next().await {
+            Ok(step) => Some((Ok(step), follower)),
+            Err(error) => {
+                follower.failed = true;
+                Some((Err(error), follower))
+            }
+        }
+    }))
+}
+
+impl Follower {
+    async fn next(&mut self) -> Result<Step> {
+        loop {
+            if let Some(step) = self.ready.pop_front() {
+                return Ok(step);
+            }
+            // Marked as seen before reading: a hint that comes during the read is not lost.
+            self.hints.borrow_and_update();
+            self.read_on().await?;
+            if !self.ready.is_empty() {
+                continue;
+            }
+            if !self.live {
+                self.live = true;
+                return Ok(Step { seq: self.seq, phase: Phase::Live, notification: None });
+            }
+            self.hints.changed().await.map_err(Error::internal)?;
+        }
+    }
+
+    async fn read_on(&mut self) -> Result<()> {
+        let events =
+            events::after(&self.app, StreamKind::Notifications, self.user.0, self.seq, BATCH).await?;
+        if self.is_cut_off(events.first().map(|event| event.seq)).await? {
+            self.seq = events::head(&self.app, StreamKind::Notifications, self.user.0).await?;
+            self.live = true;
+            self.ready.push_back(Step { seq: self.seq, phase: Phase::Reset, notification: None });
+            return Ok(());
+        }
+        let ids: Vec<_> = events.iter().filter_map(|event| event.subject_id.map(NotificationId)).collect();
+        let mut notifications =
+            if ids.is_empty() { HashMap::new() } else { by_id(&self.app, &self.actor, &ids).await? };
+        let phase = if self.live { Phase::Live } else { Phase::Replay };
+        for event in events {
+            let notification = event.subject_id.and_then(|id| notifications.remove(&NotificationId(id)));
+            self.ready.push_back(Step { seq: event.seq, phase, notification });
+            self.seq = event.seq;
+        }
+        Ok(())
+    }
+
+    /// Whether events right behind our place are no longer kept.
+    async fn is_cut_off(&self, next: Option<i64>) -> Result<bool> {
+        match next {
+            Some(next) => Ok(next != self.seq + 1),
+            None if self.live => Ok(false),
+            None => Ok(events::head(&self.app, StreamKind::Notifications, self.user.0).await? > self.seq),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Liking. Idempotent by nature; the like, its counter, its event and the job that tells the author are one round trip.
+
+use sea_orm::QueryResult;
+
+use super::{
+    CommentParts, CommentView, PostParts, PostView, not_found,
+    queries::{comments_by_id, posts_by_id},
+    rows::{comment_columns, post_columns, read_comment, read_post},
+};
+use crate::{
+    app::App,
+    domain::{
+        actor::Actor,
+        events,
+        jobs::{NOTIFY, Notify},
+    },
+    entity::{CommentId, PostId, event::StreamKind},
+    error::Result,
+    platform::{
+        bus::Hint,
+        db::{Chain, ColumnType},
+    },
+};
+
+const COMMENT_ROW: &[(&str, ColumnType)] = &[("post_id", ColumnType::Uuid), ("author_id", ColumnType::Uuid)];
+const POST_ROW: &[(&str, ColumnType)] =
+    &[("id", ColumnType::Uuid), ("author_id", ColumnType::Uuid), ("event_seq", ColumnType::Integer)];
+
+/// Likes a post. Code: NOT_FOUND.
+pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
+    let user = actor.require_user()?.id;
+    let now = app.clock.now();
+    let job = serde_json::to_string(&Notify::PostLiked { post: id.0, actor: user.0 })?;
+    let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
+    let chain = Chain::new(values, "post")
+        .step(
+            "liked",
+            &[("post_id", ColumnType::Uuid)],
+            "INSERT INTO post_likes (post_id, user_id, created_at) \
+             SELECT id, $2, $3 FROM posts WHERE id = $1 AND deleted_at IS NULL \
+             ON CONFLICT (post_id, user_id) DO NOTHING RETURNING post_id",
+        )
+        .step(
+            "post",
+            POST_ROW,
+            format!(
+                "UPDATE posts SET like_count = like_count + 1, event_seq = event_seq + 1 \
+                 WHERE id IN (SELECT post_id FROM liked) RETURNING {}",
+                post_columns()
+            ),
+        )
+        .step("event", &[], event_step("post_liked", "NULL"))
+        .step("job", &[], job_step("post"));
+    changed_post(app, actor, id, app.db.chain(&chain).await?, true).await
+}
+
+/// Takes a like back. Code: NOT_FOUND.
+pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
+    let user = actor.require_user()?.id;
+    let chain = Chain::new(vec![id.0.into(), user.0.into()], "post")
+        .step(
+            "unliked",
+            &[("post_id", ColumnType::Uuid)],
+            "DELETE FROM post_likes WHERE post_id = $1 AND user_id = $2 RETURNING post_id",
+        )
+        .step(
+            "post",
+            POST_ROW,
+            format!(
+                "UPDATE posts SET like_count = like_count - 1 WHERE id IN (SELECT post_id FROM unliked) \
+                 RETURNING {}",
+                post_columns()
+            ),
+        );
+    changed_post(app, actor, id, app.db.chain(&chain).await?, false).await
+}
+
+/// The event on the stream of the row that the step `post` returned.
+fn event_step(kind: &str, subject: &str) -> String {
+    format!(
+        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
+         SELECT 'post', id, event_seq, '{kind}', $2, {subject}, $3 FROM post WHERE 1 = 1 RETURNING seq"
+    )
+}
+
+/// The job that tells the author of what the step `liked_row` returned, unless they did it themselves.
+fn job_step(liked_row: &str) -> String {
+    format!(
+        "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
+         SELECT $4, '{NOTIFY}', $5, 'queued', 0, $3, $3 FROM {liked_row} WHERE author_id <> $2 RETURNING id"
+    )
+}
+
+/// The post after the chain; where the chain changed nothing, as it is.
+async fn changed_post(app: &App, actor: &Actor, id: PostId, rows: Vec<QueryResult>, likes: bool) -> Result<PostView> {
+    let changed = rows.first().map(|row| read_post(row, &PostParts::default(), false)).transpose()?;
+    let mut view = match changed {
+        Some(view) => {
+            if likes {
+                announce(app, id, view.post.event_seq);
+            }
+            view
+        }
+        None => posts_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| not_found("id"))?,
+    };
+    if view.post.deleted_at.is_some() {
+        return Err(not_found("id"));
+    }
+    view.viewer_likes = Some(likes);
+    Ok(view)
+}
+
+/// The hints that a transaction would have sent.
+fn announce(app: &App, post: PostId, seq: i64) {
+    app.db.bus().send(Hint::Stream(events::stream(StreamKind::Post, post.0), seq));
+    app.db.bus().send(Hint::Jobs);
+}
+
+/// Likes a comment. Code: NOT_FOUND.
+pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
+    let user = actor.require_user()?.id;
+    let now = app.clock.now();
+    let job = serde_json::to_string(&Notify::CommentLiked { comment: id.0, actor: user.0 })?;
+    let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
+    let chain = Chain::new(values, "comment")
+        .step(
+            "liked",
+            &[("comment_id", ColumnType::Uuid)],
+            "INSERT INTO comment_likes (comment_id, user_id, created_at) \
+             SELECT id, $2, $3 FROM comments WHERE id = $1 AND deleted_at IS NULL \
+             ON CONFLICT (comment_id, user_id) DO NOTHING RETURNING comment_id",
+        )
+        .step(
+            "comment",
+            COMMENT_ROW,
+            format!(
+                "UPDATE comments SET like_count = like_count + 1 WHERE id IN (SELECT comment_id FROM liked) RETURNING {}",
+                comment_columns()
+            ),
+        )
+        .step(
+            "post",
+            POST_ROW,
+            "UPDATE posts SET event_seq = event_seq + 1 WHERE id IN (SELECT post_id FROM comment) \
+             RETURNING id, author_id, event_seq",
+        )
+        .step("event", &[], event_step("comment_liked", "$1"))
+        .step("job", &[], job_step("comment"));
+    changed_comment(app, actor, id, app.db.chain(&chain).await?, true).await
+}
+
+/// Takes a like back. Code: NOT_FOUND.
+pub async fn comment_unlike(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
+    let user = actor.require_user()?.id;
+    let chain = Chain::new(vec![id.0.into(), user.0.into()], "comment")
+        .step(
+            "unliked",
+            &[("comment_id", ColumnType::Uuid)],
+            "DELETE FROM comment_likes WHERE comment_id = $1 AND user_id = $2 RETURNING comment_id",
+        )
+        .step(
+            "comment",
+            COMMENT_ROW,
+            format!(
+                "UPDATE comments SET like_count = like_count - 1 WHERE id IN (SELECT comment_id FROM unliked) RETURNING {}",
+                comment_columns()
+            ),
+        );
+    changed_comment(app, actor, id, app.db.chain(&chain).await?, false).await
+}
+
+async fn changed_comment(
+    app: &App,
+    actor: &Actor,
+    id: CommentId,
+    rows: Vec<QueryResult>,
+    likes: bool,
+) -> Result<CommentView> {
+    let changed = rows.first().map(|row| read_comment(row, &CommentParts::default(), false)).transpose()?;
+    let mut view = match changed {
+        Some(view) => {
+            // The post's sequence is not among the comment's columns; the sweep tells its followers.
+            app.db.bus().send(Hint::Jobs);
+            view
+        }
+        None => comments_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| not_found("id"))?,
+    };
+    if view.comment.deleted_at.is_some() {
+        return Err(not_found("id"));
+    }
+    view.viewer_likes = Some(likes);
+    Ok(view)
+}

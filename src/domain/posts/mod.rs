@@ -1,0 +1,117 @@
+//! Posts: what people publish, pass on, answer and like.
+//!
+//! Owns `posts`, `post_tags`, `post_likes`, `comments` and `comment_likes`. Always holds: a counter in a row equals the
+//! facts it counts, because both change in one transaction; what is deleted stays as a tombstone, without text and
+//! author, so that answers keep their place. A post's row carries the counter of its event stream.
+
+mod commands;
+mod comments;
+mod likes;
+mod queries;
+mod recount;
+mod rows;
+
+use crate::{
+    domain::accounts::User,
+    entity::{UserId, comment, post},
+    error::{Error, UserError, UserErrorCode},
+    platform::page::Slice,
+};
+
+pub use commands::{
+    PostCreate, PostShare, post_create, post_delete, post_share, post_update,
+};
+pub use comments::{
+    CommentCreate, CommentTarget, comment_create, comment_delete, comment_update,
+};
+pub use likes::{comment_like, comment_unlike, post_like, post_unlike};
+pub use recount::recount;
+pub use queries::{
+    COMMENTS_SORT, CommentsOf, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments, comments_by_id,
+    like_cursor, likes, posts, posts_by_id, viewer_likes_comments, viewer_likes_posts,
+};
+
+/// Most characters of a post.
+pub const MAX_POST: usize = 10_000;
+/// Most characters of a comment.
+pub const MAX_COMMENT: usize = 2_000;
+/// Most tags that are taken from a post.
+pub const MAX_TAGS: usize = 10;
+
+/// What a list of posts fetches along with each post, because the client is going to ask for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PostParts {
+    /// The author.
+    pub author: bool,
+    /// Whether the viewer likes it.
+    pub viewer_likes: bool,
+    /// The first so many comments, and what of each.
+    pub comments: Option<(u64, CommentParts)>,
+}
+
+/// What a list of comments fetches along with each comment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommentParts {
+    /// The author.
+    pub author: bool,
+    /// Whether the viewer likes it.
+    pub viewer_likes: bool,
+}
+
+/// A post, with the parts that were fetched along; `None` in a part means "not fetched".
+#[derive(Debug, Clone)]
+pub struct PostView {
+    /// The row; a tombstone's text and author are blanked.
+    pub post: post::Model,
+    /// The author, if there still is one.
+    pub author: Option<Option<User>>,
+    /// Whether the viewer likes it.
+    pub viewer_likes: Option<bool>,
+    /// The first so many comments.
+    pub comments: Option<(u64, Slice<CommentView>)>,
+}
+
+/// A comment, with the parts that were fetched along.
+#[derive(Debug, Clone)]
+pub struct CommentView {
+    /// The row; a tombstone's text and author are blanked.
+    pub comment: comment::Model,
+    /// The author, if there still is one.
+    pub author: Option<Option<User>>,
+    /// Whether the viewer likes it.
+    pub viewer_likes: Option<bool>,
+}
+
+impl PostView {
+    fn bare(post: post::Model) -> Self {
+        Self { post, author: None, viewer_likes: None, comments: None }
+    }
+
+    /// Whether this person may change or delete it: its author, while it is not deleted.
+    #[must_use]
+    pub fn can_change(&self, viewer: Option<UserId>) -> bool {
+        viewer.is_some() && self.post.author_id == viewer && self.post.deleted_at.is_none()
+    }
+}
+
+impl CommentView {
+    fn bare(comment: comment::Model) -> Self {
+        Self { comment, author: None, viewer_likes: None }
+    }
+
+    /// Whether this person may change or delete it: its author, while it is not deleted.
+    #[must_use]
+    pub fn can_change(&self, viewer: Option<UserId>) -> bool {
+        viewer.is_some() && self.comment.author_id == viewer && self.comment.deleted_at.is_none()
+    }
+}
+
+/// There is nothing with this id that the actor may see.
+fn not_found(argument: &'static str) -> Error {
+    UserError::argument(argument, UserErrorCode::NotFound).into()
+}
+
+/// The actor sees it, but it is somebody else's.
+fn not_allowed() -> Error {
+    UserError::argument("id", UserErrorCode::NotAllowed).into()
+}

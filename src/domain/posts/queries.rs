@@ -1,0 +1,323 @@
+//! Reading posts, comments and likes. A page and everything that was asked for with it is one statement, and one more
+//! for the first comments of each post, whatever the size of the page.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::Value;
+use uuid::Uuid;
+
+use super::{
+    CommentParts, CommentView, PostParts, PostView,
+    rows::{read_comment, read_post, select_comments, select_posts},
+};
+use crate::{
+    app::App,
+    domain::{
+        accounts::{User, read_user, user_columns},
+        actor::Actor,
+    },
+    entity::{CommentId, PostId, UserId, post},
+    error::{Error, Result},
+    platform::{
+        db::{Columns, placeholders},
+        page::{Cursor, Key, Page, Slice},
+        text,
+    },
+};
+
+/// What posts have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PostFilter {
+    /// Written by this person.
+    pub author: Option<UserId>,
+    /// With all of these words, each from its beginning.
+    pub text: Option<String>,
+    /// With this tag.
+    pub tag: Option<String>,
+    /// Published at this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Published before this time.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// In which order; ties by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PostSort {
+    /// Published last, first.
+    Newest,
+    /// Most likes first.
+    MostLiked,
+    /// Most comments first.
+    MostDiscussed,
+}
+
+impl PostSort {
+    /// What cursors of this order are tied to.
+    #[must_use]
+    pub fn cursor_name(self) -> &'static str {
+        match self {
+            Self::Newest => "posts.newest",
+            Self::MostLiked => "posts.liked",
+            Self::MostDiscussed => "posts.discussed",
+        }
+    }
+
+    /// A post's place in this order.
+    #[must_use]
+    pub fn cursor(self, post: &post::Model) -> Cursor {
+        let key = match self {
+            Self::Newest => Key::Time(post.created_at),
+            Self::MostLiked => Key::Integer(post.like_count),
+            Self::MostDiscussed => Key::Integer(post.comment_count),
+        };
+        Cursor { sort: self.cursor_name(), key, id: post.id.0 }
+    }
+
+    fn column(self) -> &'static str {
+        match self {
+            Self::Newest => "p.created_at",
+            Self::MostLiked => "p.like_count",
+            Self::MostDiscussed => "p.comment_count",
+        }
+    }
+}
+
+/// What everybody may see in a list: posts that are not deleted. The start of every list's conditions.
+fn visible_to(_actor: &Actor) -> Vec<String> {
+    vec!["p.deleted_at IS NULL".to_owned()]
+}
+
+/// Posts, a page at a time.
+pub async fn posts(
+    app: &App,
+    actor: &Actor,
+    filter: &PostFilter,
+    sort: PostSort,
+    page: &Page,
+    parts: &PostParts,
+    with_total: bool,
+) -> Result<Slice<PostView>> {
+    let (mut conditions, mut values) = (visible_to(actor), Vec::new());
+    if !filter_posts(app, filter, &mut conditions, &mut values) {
+        return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
+    }
+    let total = if with_total {
+        let sql = format!("SELECT COUNT(*) FROM posts p WHERE {}", conditions.join(" AND "));
+        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
+    } else {
+        None
+    };
+    let (more, order) = page.clauses(sort.column(), "p.id", true, &mut values);
+    conditions.extend(more);
+    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
+    let (list, joins) = select_posts(parts, viewer);
+    let sql = format!("SELECT {list} FROM posts p{joins} WHERE {} {order}", conditions.join(" AND "));
+    let rows = app.db.rows(sql, values).await?;
+    let views = rows.iter().map(|row| read_post(row, parts, viewer.is_some())).collect::<Result<Vec<_>>>()?;
+    let mut slice = page.slice(views);
+    if let Some((count, parts)) = &parts.comments {
+        attach_comments(app, actor, &mut slice.items, *count, parts).await?;
+    }
+    Ok(Slice { total, ..slice })
+}
+
+/// Adds the filter's conditions; false when nothing can match.
+fn filter_posts(app: &App, filter: &PostFilter, conditions: &mut Vec<String>, values: &mut Vec<Value>) -> bool {
+    if let Some(author) = filter.author {
+        values.push(author.0.into());
+        conditions.push(format!("p.author_id = ${}", values.len()));
+    }
+    if let Some(words) = filter.text.as_deref().map(text::search_key) {
+        if words.is_empty() {
+            return false;
+        }
+        values.push(app.db.search_query(&words).into());
+        conditions.push(app.db.search_condition("posts", "p.id", &format!("${}", values.len())));
+    }
+    if let Some(tag) = filter.tag.as_deref().map(text::tag_key) {
+        values.push(tag.into());
+        conditions.push(format!("p.id IN (SELECT t.post_id FROM post_tags t WHERE t.tag = ${})", values.len()));
+    }
+    for (time, sign) in [(filter.from, ">="), (filter.until, "<")] {
+        if let Some(time) = time {
+            values.push(time.into());
+            conditions.push(format!("p.created_at {sign} ${}", values.len()));
+        }
+    }
+    true
+}
+
+/// The placeholder's number of the viewer's id, when somebody is signed in and it is needed.
+fn push_viewer(actor: &Actor, needed: bool, values: &mut Vec<Value>) -> Option<usize> {
+    let viewer = actor.user_id().filter(|_| needed)?;
+    values.push(viewer.0.into());
+    Some(values.len())
+}
+
+/// Fetches the first `count` comments of each post, in one statement.
+async fn attach_comments(
+    app: &App,
+    actor: &Actor,
+    posts: &mut [PostView],
+    count: u64,
+    parts: &CommentParts,
+) -> Result<()> {
+    if posts.is_empty() {
+        return Ok(());
+    }
+    let mut values = Vec::new();
+    let ids: Vec<Uuid> = posts.iter().map(|view| view.post.id.0).collect();
+    let ids = placeholders(&mut values, &ids);
+    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
+    let (list, joins) = select_comments(parts, viewer);
+    let filter = format!("c.post_id = p.id AND c.parent_id IS NULL AND {SHOWN}");
+    let from = app.db.first_of_each("posts p", "comments", "c", &filter, "c.created_at, c.id", count + 1);
+    let rows = app.db.rows(format!("SELECT {list} FROM {from}{joins} WHERE p.id IN ({ids})"), values).await?;
+    let mut by_post: HashMap<PostId, Vec<CommentView>> = HashMap::with_capacity(posts.len());
+    for row in &rows {
+        let view = read_comment(row, parts, viewer.is_some())?;
+        by_post.entry(view.comment.post_id).or_default().push(view);
+    }
+    let page = Page::first(count);
+    for post in posts {
+        let mut comments = by_post.remove(&post.post.id).unwrap_or_default();
+        comments.sort_unstable_by_key(|view| (view.comment.created_at, view.comment.id));
+        post.comments = Some((count, page.slice(comments)));
+    }
+    Ok(())
+}
+
+/// A tombstone is shown only as long as something hangs below it.
+const SHOWN: &str = "(c.deleted_at IS NULL OR c.reply_count > 0)";
+
+/// Posts by id, tombstones included.
+pub async fn posts_by_id(app: &App, _actor: &Actor, ids: &[PostId]) -> Result<HashMap<PostId, PostView>> {
+    let parts = PostParts::default();
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let (columns, joins) = select_posts(&parts, None);
+    let sql = format!("SELECT {columns} FROM posts p{joins} WHERE p.id IN ({list})");
+    let rows = app.db.rows(sql, values).await?;
+    rows.iter().map(|row| read_post(row, &parts, false).map(|view| (view.post.id, view))).collect()
+}
+
+/// Comments by id, tombstones included.
+pub async fn comments_by_id(app: &App, _actor: &Actor, ids: &[CommentId]) -> Result<HashMap<CommentId, CommentView>> {
+    let parts = CommentParts::default();
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let (columns, joins) = select_comments(&parts, None);
+    let sql = format!("SELECT {columns} FROM comments c{joins} WHERE c.id IN ({list})");
+    let rows = app.db.rows(sql, values).await?;
+    rows.iter().map(|row| read_comment(row, &parts, false).map(|view| (view.comment.id, view))).collect()
+}
+
+/// What a list of comments hangs below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommentsOf {
+    /// The answers to a post.
+    Post(PostId),
+    /// The replies to a comment.
+    Comment(CommentId),
+}
+
+/// What cursors in a list of comments are tied to.
+pub const COMMENTS_SORT: &str = "comments.oldest";
+
+/// A comment's place among its siblings.
+#[must_use]
+pub fn comment_cursor(view: &CommentView) -> Cursor {
+    Cursor { sort: COMMENTS_SORT, key: Key::Time(view.comment.created_at), id: view.comment.id.0 }
+}
+
+/// Comments in time order, a page at a time.
+pub async fn comments(
+    app: &App,
+    actor: &Actor,
+    of: CommentsOf,
+    page: &Page,
+    parts: &CommentParts,
+    with_total: bool,
+) -> Result<Slice<CommentView>> {
+    let (id, condition) = match of {
+        CommentsOf::Post(id) => (id.0, "c.post_id = $1 AND c.parent_id IS NULL"),
+        CommentsOf::Comment(id) => (id.0, "c.parent_id = $1"),
+    };
+    let mut values: Vec<Value> = vec![id.into()];
+    let mut conditions = vec![condition.to_owned(), SHOWN.to_owned()];
+    let total = if with_total {
+        let sql = format!("SELECT COUNT(*) FROM comments c WHERE {}", conditions.join(" AND "));
+        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
+    } else {
+        None
+    };
+    let (more, order) = page.clauses("c.created_at", "c.id", false, &mut values);
+    conditions.extend(more);
+    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
+    let (list, joins) = select_comments(parts, viewer);
+    let sql = format!("SELECT {list} FROM comments c{joins} WHERE {} {order}", conditions.join(" AND "));
+    let rows = app.db.rows(sql, values).await?;
+    let views = rows.iter().map(|row| read_comment(row, parts, viewer.is_some())).collect::<Result<Vec<_>>>()?;
+    Ok(Slice { total, ..page.slice(views) })
+}
+
+/// Somebody likes something.
+#[derive(Debug, Clone)]
+pub struct Like {
+    /// Who.
+    pub user: User,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What cursors in a list of likes are tied to.
+pub const LIKES_SORT: &str = "likes.newest";
+
+/// A like's place among the others.
+#[must_use]
+pub fn like_cursor(like: &Like) -> Cursor {
+    Cursor { sort: LIKES_SORT, key: Key::Time(like.created_at), id: like.user.id.0 }
+}
+
+/// Who likes a post, newest first, a page at a time. The total is in the post's own counter.
+pub async fn likes(app: &App, _actor: &Actor, post: PostId, page: &Page) -> Result<Slice<Like>> {
+    let mut values: Vec<Value> = vec![post.0.into()];
+    let (mut conditions, order) = page.clauses("l.created_at", "l.user_id", true, &mut values);
+    conditions.insert(0, "l.post_id = $1".to_owned());
+    let sql = format!(
+        "SELECT l.created_at, {} FROM post_likes l JOIN users u ON u.id = l.user_id WHERE {} {order}",
+        user_columns("u"),
+        conditions.join(" AND ")
+    );
+    let rows = app.db.rows(sql, values).await?;
+    let likes = rows.iter().map(|row| {
+        let mut columns = Columns::new(row);
+        let created_at = columns.take()?;
+        let user = read_user(&mut columns)?.ok_or_else(|| Error::internal("a like without a person"))?;
+        Ok(Like { user, created_at })
+    });
+    Ok(page.slice(likes.collect::<Result<Vec<_>>>()?))
+}
+
+/// Which of these posts the viewer likes.
+pub async fn viewer_likes_posts(app: &App, actor: &Actor, ids: &[PostId]) -> Result<HashMap<PostId, bool>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let liked = viewer_likes(app, actor, "post_likes", "post_id", &ids).await?;
+    Ok(ids.iter().map(|id| (PostId(*id), liked.contains(id))).collect())
+}
+
+/// Which of these comments the viewer likes.
+pub async fn viewer_likes_comments(app: &App, actor: &Actor, ids: &[CommentId]) -> Result<HashMap<CommentId, bool>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let liked = viewer_likes(app, actor, "comment_likes", "comment_id", &ids).await?;
+    Ok(ids.iter().map(|id| (CommentId(*id), liked.contains(id))).collect())
+}
+
+async fn viewer_likes(app: &App, actor: &Actor, table: &str, key: &str, ids: &[Uuid]) -> Result<Vec<Uuid>> {
+    let Some(viewer) = actor.user_id() else { return Ok(Vec::new()) };
+    let mut values: Vec<Value> = vec![viewer.0.into()];
+    let list = placeholders(&mut values, ids);
+    let sql = format!("SELECT {key} FROM {table} WHERE user_id = $1 AND {key} IN ({list})");
+    app.db.rows(sql, values).await?.iter().map(|row| Columns::new(row).take()).collect()
+}

@@ -1,0 +1,128 @@
+//! Rows of posts and comments as hand-written SELECTs give them.
+
+use sea_orm::QueryResult;
+
+use super::{CommentParts, CommentView, PostParts, PostView};
+use crate::{
+    domain::accounts::{User, read_user, user_columns},
+    entity::{comment, post},
+    error::Result,
+    platform::db::Columns,
+};
+
+const POST: &[&str] = &[
+    "id", "author_id", "body", "shared_post_id", "like_count", "comment_count", "share_count", "event_seq",
+    "created_at", "edited_at", "deleted_at",
+];
+
+const COMMENT: &[&str] = &[
+    "id", "post_id", "parent_id", "author_id", "body", "like_count", "reply_count", "created_at", "edited_at",
+    "deleted_at",
+];
+
+fn columns(names: &[&str], prefix: &str) -> String {
+    names.iter().map(|name| format!("{prefix}{name}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The columns of a post, as in `RETURNING`.
+pub(super) fn post_columns() -> String {
+    columns(POST, "")
+}
+
+/// The columns of a comment, as in `RETURNING`.
+pub(super) fn comment_columns() -> String {
+    columns(COMMENT, "")
+}
+
+/// `SELECT` list and joins for posts `p` with the parts that are wanted; `$viewer` is the placeholder's number.
+pub(super) fn select_posts(parts: &PostParts, viewer: Option<usize>) -> (String, String) {
+    let (mut list, mut joins) = (columns(POST, "p."), String::new());
+    add_parts(&mut list, &mut joins, "p", ("post_likes", "post_id"), parts.author, viewer.filter(|_| parts.viewer_likes));
+    (list, joins)
+}
+
+/// The same for comments `c`.
+pub(super) fn select_comments(parts: &CommentParts, viewer: Option<usize>) -> (String, String) {
+    let (mut list, mut joins) = (columns(COMMENT, "c."), String::new());
+    let viewer = viewer.filter(|_| parts.viewer_likes);
+    add_parts(&mut list, &mut joins, "c", ("comment_likes", "comment_id"), parts.author, viewer);
+    (list, joins)
+}
+
+fn add_parts(
+    list: &mut String,
+    joins: &mut String,
+    alias: &str,
+    (likes, key): (&str, &str),
+    author: bool,
+    viewer: Option<usize>,
+) {
+    if author {
+        *list += &format!(", {}", user_columns("u"));
+        *joins += &format!(" LEFT JOIN users u ON u.id = {alias}.author_id");
+    }
+    if let Some(viewer) = viewer {
+        *list += ", (l.user_id IS NOT NULL)";
+        *joins += &format!(" LEFT JOIN {likes} l ON l.{key} = {alias}.id AND l.user_id = ${viewer}");
+    }
+}
+
+/// Reads what [`select_posts`] selected.
+pub(super) fn read_post(row: &QueryResult, parts: &PostParts, signed_in: bool) -> Result<PostView> {
+    let mut columns = Columns::new(row);
+    let mut post = post::Model {
+        id: columns.take()?,
+        author_id: columns.take()?,
+        body: columns.take()?,
+        // Only searched, never shown: not worth fetching.
+        search_key: String::new(),
+        shared_post_id: columns.take()?,
+        like_count: columns.take()?,
+        comment_count: columns.take()?,
+        share_count: columns.take()?,
+        event_seq: columns.take()?,
+        created_at: columns.take()?,
+        edited_at: columns.take()?,
+        deleted_at: columns.take()?,
+    };
+    let (mut author, viewer_likes) = read_parts(&mut columns, parts.author, parts.viewer_likes, signed_in)?;
+    if post.deleted_at.is_some() {
+        post.author_id = None;
+        author = author.map(|_| None);
+    }
+    Ok(PostView { post, author, viewer_likes, comments: None })
+}
+
+/// Reads what [`select_comments`] selected.
+pub(super) fn read_comment(row: &QueryResult, parts: &CommentParts, signed_in: bool) -> Result<CommentView> {
+    let mut columns = Columns::new(row);
+    let mut comment = comment::Model {
+        id: columns.take()?,
+        post_id: columns.take()?,
+        parent_id: columns.take()?,
+        author_id: columns.take()?,
+        body: columns.take()?,
+        like_count: columns.take()?,
+        reply_count: columns.take()?,
+        created_at: columns.take()?,
+        edited_at: columns.take()?,
+        deleted_at: columns.take()?,
+    };
+    let (mut author, viewer_likes) = read_parts(&mut columns, parts.author, parts.viewer_likes, signed_in)?;
+    if comment.deleted_at.is_some() {
+        comment.author_id = None;
+        author = author.map(|_| None);
+    }
+    Ok(CommentView { comment, author, viewer_likes })
+}
+
+fn read_parts(
+    columns: &mut Columns<'_>,
+    author: bool,
+    likes: bool,
+    signed_in: bool,
+) -> Result<(Option<Option<User>>, Option<bool>)> {
+    let author = if author { Some(read_user(columns)?) } else { None };
+    let likes = if likes && signed_in { Some(columns.take()?) } else { None };
+    Ok((author, likes))
+}

@@ -1,0 +1,488 @@
+//! People, sign-in and sessions as clients see them.
+
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject, Union};
+use chrono::{DateTime, Utc};
+
+use super::{
+    connection::{Connection, Listed, wants_total},
+    context::RequestExt,
+    error::{Payload, UserError, answer, payload},
+    posts::{self, Post},
+    scalars::LocaleName,
+};
+use crate::{
+    domain::accounts::{self, IssuedSession, Login, ProfileUpdate, Register, Registered, UserFilter},
+    error::{Error, UserErrorCode},
+    platform::page::Page,
+};
+
+/// What a person mainly does here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::user::UserKind")]
+pub enum UserKind {
+    /// Gathers, gives and buys.
+    Customer,
+    /// Sells what they make.
+    Artist,
+    /// Sells as a shop.
+    Store,
+}
+
+/// A person.
+pub struct User(accounts::User);
+
+impl From<accounts::User> for User {
+    fn from(user: accounts::User) -> Self {
+        Self(user)
+    }
+}
+
+impl Listed for User {
+    const LIST_NAME: &'static str = "User";
+}
+
+/// A person.
+#[Object]
+impl User {
+    /// Opaque and typed: `user_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// The name they sign in and are mentioned with: 3 to 30 letters, digits and underscores, unique whatever its case.
+    async fn username(&self) -> &str {
+        &self.0.username
+    }
+
+    /// May be empty.
+    async fn first_name(&self) -> &str {
+        &self.0.first_name
+    }
+
+    /// May be empty.
+    async fn last_name(&self) -> &str {
+        &self.0.last_name
+    }
+
+    /// The name to show; never empty.
+    async fn display_name(&self) -> &str {
+        &self.0.display_name
+    }
+
+    /// Address of a picture; null when there is none.
+    async fn avatar_url(&self) -> Option<&str> {
+        self.0.avatar_url.as_deref()
+    }
+
+    /// What they say about themselves, at most 500 characters; may be empty.
+    async fn bio(&self) -> &str {
+        &self.0.bio
+    }
+
+    /// What they mainly do here.
+    async fn kind(&self) -> UserKind {
+        self.0.kind.into()
+    }
+
+    /// The language of messages to them.
+    async fn locale(&self) -> LocaleName {
+        crate::error::Locale::parse(&self.0.locale).into()
+    }
+
+    /// How many posts they have published and not deleted.
+    async fn post_count(&self) -> i64 {
+        self.0.post_count
+    }
+
+    /// Their e-mail address: for themselves only, null for everybody else.
+    async fn email(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        let request = ctx.request();
+        Ok(accounts::email(&request.app, &request.actor, self.0.id).await?)
+    }
+
+    /// Whether this is the person who asks.
+    async fn is_viewer(&self, ctx: &Context<'_>) -> bool {
+        ctx.request().actor.user_id() == Some(self.0.id)
+    }
+
+    /// Their posts, newest first.
+    async fn posts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<Connection<Post>>> {
+        posts::posts_of(ctx, self.0.id, first, after, last, before).await
+    }
+
+    /// When they joined.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+/// Signed in: the tokens, shown once.
+pub struct Session(IssuedSession);
+
+/// Signed in: the tokens, shown once. Keep the refresh token safe: whoever has it is you.
+#[Object]
+impl Session {
+    /// Send it as `Authorization: Bearer …`, or as `authorization` in the payload of `connection_init`.
+    async fn access_token(&self) -> &str {
+        &self.0.access_token
+    }
+
+    /// When the access token ends; use `tokenRefresh` before.
+    async fn access_token_expires_at(&self) -> DateTime<Utc> {
+        self.0.access_token_expires_at
+    }
+
+    /// Good for one `tokenRefresh`, which gives the next one.
+    async fn refresh_token(&self) -> &str {
+        &self.0.refresh_token
+    }
+
+    /// When the session ends unless it is refreshed before.
+    async fn refresh_token_expires_at(&self) -> DateTime<Utc> {
+        self.0.refresh_token_expires_at
+    }
+
+    /// Who is signed in.
+    async fn user(&self) -> User {
+        User(self.0.user.clone())
+    }
+}
+
+impl From<IssuedSession> for Session {
+    fn from(session: IssuedSession) -> Self {
+        Self(session)
+    }
+}
+
+/// Not signed in yet: the address has to be confirmed first, by the message that was sent to it.
+#[derive(SimpleObject)]
+pub struct EmailConfirmationPending {
+    /// The address that the message went to.
+    email: String,
+}
+
+/// Signed in at once, or to be confirmed by e-mail first, as the operator chose.
+#[derive(Union)]
+pub enum RegisterResult {
+    /// Signed in.
+    Session(Session),
+    /// To be confirmed.
+    EmailConfirmationPending(EmailConfirmationPending),
+}
+
+impl From<Registered> for RegisterResult {
+    fn from(registered: Registered) -> Self {
+        match registered {
+            Registered::Session(session) => Self::Session((*session).into()),
+            Registered::ConfirmationPending { email } => {
+                Self::EmailConfirmationPending(EmailConfirmationPending { email })
+            }
+        }
+    }
+}
+
+/// A way to prove who one is, beyond the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum TwoFactorMethod {
+    /// A code from an authenticator app.
+    Totp,
+}
+
+/// The password was right; one more proof is needed.
+#[derive(SimpleObject)]
+pub struct TwoFactorChallenge {
+    /// Proves that the password was right; good for a few minutes and for this purpose only.
+    challenge_token: String,
+    /// Which further proofs are accepted.
+    methods: Vec<TwoFactorMethod>,
+    /// When the challenge ends.
+    expires_at: DateTime<Utc>,
+}
+
+/// Either a session, or what is still needed for one.
+#[derive(Union)]
+pub enum LoginResult {
+    /// Signed in.
+    Session(Session),
+    /// One more proof is needed. Not given out yet: accounts have no second factor in this version.
+    TwoFactorChallenge(TwoFactorChallenge),
+}
+
+impl From<IssuedSession> for LoginResult {
+    fn from(session: IssuedSession) -> Self {
+        Self::Session(session.into())
+    }
+}
+
+/// A wish to join.
+#[derive(InputObject)]
+pub struct RegisterInput {
+    /// 3 to 30 letters, digits and underscores, starting with a letter; unique whatever its case.
+    username: String,
+    /// At most 254 characters; unique whatever its case; shown to nobody else.
+    email: String,
+    /// 10 to 128 characters, not an often used one, not made of the user name or address.
+    password: String,
+    /// At most 50 characters.
+    #[graphql(default)]
+    first_name: String,
+    /// At most 50 characters.
+    #[graphql(default)]
+    last_name: String,
+}
+
+payload! {
+    /// What came of `register`.
+    RegisterPayload {
+        /// Null when `errors` is not empty.
+        result: RegisterResult
+    }
+}
+
+/// A wish to come in.
+#[derive(InputObject)]
+pub struct LoginInput {
+    /// E-mail address or user name, whatever its case.
+    login: String,
+    /// The password.
+    password: String,
+}
+
+payload! {
+    /// What came of `login`.
+    LoginPayload {
+        /// Null when `errors` is not empty.
+        result: LoginResult
+    }
+}
+
+/// A wish to stay signed in.
+#[derive(InputObject)]
+pub struct TokenRefreshInput {
+    /// The newest refresh token of the session.
+    refresh_token: String,
+}
+
+payload! {
+    /// What came of `tokenRefresh`.
+    TokenRefreshPayload {
+        /// The session with its next tokens; null when `errors` is not empty.
+        session: Session
+    }
+}
+
+/// What came of `logout`.
+#[derive(SimpleObject)]
+pub struct LogoutPayload {
+    /// Whether the session has ended.
+    ended: bool,
+    /// Why it was refused; empty when it was done.
+    errors: Vec<UserError>,
+}
+
+impl Payload<bool> for LogoutPayload {
+    fn done(ended: bool) -> Self {
+        Self { ended, errors: Vec::new() }
+    }
+
+    fn refused(errors: Vec<UserError>) -> Self {
+        Self { ended: false, errors }
+    }
+}
+
+/// A change of one's own profile. Absent leaves a field as it is; null clears it, where it can be empty.
+#[derive(InputObject)]
+pub struct ProfileUpdateInput {
+    /// A new user name; the next change is possible after a time that the operator set (30 days).
+    username: MaybeUndefined<String>,
+    /// At most 50 characters.
+    first_name: MaybeUndefined<String>,
+    /// At most 50 characters.
+    last_name: MaybeUndefined<String>,
+    /// At most 100 characters; null: made of first and last name.
+    display_name: MaybeUndefined<String>,
+    /// An https address, at most 512 characters.
+    avatar_url: MaybeUndefined<String>,
+    /// At most 500 characters.
+    bio: MaybeUndefined<String>,
+    /// The language of messages; null: English.
+    locale: MaybeUndefined<LocaleName>,
+}
+
+impl ProfileUpdateInput {
+    fn command(self) -> Result<ProfileUpdate, Error> {
+        let clearable = |value: MaybeUndefined<String>| match value {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(String::new()),
+            MaybeUndefined::Value(value) => Some(value),
+        };
+        let username = match self.username {
+            MaybeUndefined::Null => return Err(crate::error::UserError::input("username", UserErrorCode::Blank).into()),
+            other => other.take(),
+        };
+        Ok(ProfileUpdate {
+            username,
+            first_name: clearable(self.first_name),
+            last_name: clearable(self.last_name),
+            display_name: clearable(self.display_name),
+            avatar_url: match self.avatar_url {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(value) => Some(Some(value)),
+            },
+            bio: clearable(self.bio),
+            locale: match self.locale {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(crate::error::Locale::English),
+                MaybeUndefined::Value(locale) => Some(locale.into()),
+            },
+        })
+    }
+}
+
+payload! {
+    /// What came of `profileUpdate`.
+    ProfileUpdatePayload {
+        /// The person after the change; null when `errors` is not empty.
+        user: User
+    }
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct UserWhere {
+    /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter.
+    text: Option<String>,
+}
+
+/// In which order people are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::accounts::UserSort")]
+pub enum UserSort {
+    /// By user name, from A to Z.
+    Username,
+    /// Those who joined last, first.
+    Newest,
+}
+
+/// Reading people.
+#[derive(Default)]
+pub struct AccountQuery;
+
+#[Object]
+impl AccountQuery {
+    /// The signed-in person; null when nobody is.
+    async fn me(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
+        let request = ctx.request();
+        let Some(id) = request.actor.user_id() else { return Ok(None) };
+        Ok(request.loaders.users.load(id).await?.map(User))
+    }
+
+    /// A person by user name, whatever its case; null when there is none.
+    async fn user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user name.")] username: String,
+    ) -> async_graphql::Result<Option<User>> {
+        let request = ctx.request();
+        Ok(accounts::user_by_username(&request.app, &request.actor, &username).await?.map(User))
+    }
+
+    /// People, a page at a time.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which people.")] filter: Option<UserWhere>,
+        #[graphql(default_with = "UserSort::Username", desc = "In which order.")] sort_by: UserSort,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<Connection<User>>> {
+        let request = ctx.request();
+        let sort: accounts::UserSort = sort_by.into();
+        let page =
+            Page::parse(&request.app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+        let filter = UserFilter { text: filter.unwrap_or_default().text };
+        let slice =
+            accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;
+        Ok(Some(Connection::new(slice, |user| sort.cursor(user), User)))
+    }
+}
+
+/// Coming in, staying in, leaving, and one's own profile.
+#[derive(Default)]
+pub struct AccountMutation;
+
+#[Object]
+impl AccountMutation {
+    /// Makes an account. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
+    /// Stands alone in its operation.
+    async fn register(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who joins.")] input: RegisterInput,
+    ) -> async_graphql::Result<Option<RegisterPayload>> {
+        let request = ctx.request();
+        let command = Register {
+            username: input.username,
+            email: input.email,
+            password: input.password.into(),
+            first_name: input.first_name,
+            last_name: input.last_name,
+        };
+        answer(request, accounts::register(&request.app, &request.client, command).await)
+    }
+
+    /// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED. Stands alone in its operation.
+    async fn login(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who comes in.")] input: LoginInput,
+    ) -> async_graphql::Result<Option<LoginPayload>> {
+        let request = ctx.request();
+        let command = Login { login: input.login, password: input.password.into() };
+        answer(request, accounts::login(&request.app, &request.client, command).await)
+    }
+
+    /// Exchanges the refresh token for the next tokens. A token that comes back after it was exchanged ends the session.
+    /// Code: INVALID_REFRESH_TOKEN. Stands alone in its operation.
+    async fn token_refresh(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token.")] input: TokenRefreshInput,
+    ) -> async_graphql::Result<Option<TokenRefreshPayload>> {
+        let request = ctx.request();
+        answer(request, accounts::token_refresh(&request.app, &input.refresh_token).await)
+    }
+
+    /// Ends this session: its tokens are no good any more, its sockets close. UNAUTHENTICATED when nobody is signed in.
+    /// No codes.
+    async fn logout(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<LogoutPayload>> {
+        let request = ctx.request();
+        answer(request, accounts::logout(&request.app, &request.actor).await)
+    }
+
+    /// Changes one's own profile.
+    /// Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, TOO_SOON.
+    async fn profile_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: ProfileUpdateInput,
+    ) -> async_graphql::Result<Option<ProfileUpdatePayload>> {
+        let request = ctx.request();
+        let result = match input.command() {
+            Ok(update) => accounts::profile_update(&request.app, &request.actor, update).await,
+            Err(error) => Err(error),
+        };
+        answer(request, result)
+    }
+}

@@ -1,0 +1,103 @@
+//! `Node`: everything with an id can be fetched by it.
+
+use async_graphql::{Context, ID, Interface, Object};
+use futures_util::future::try_join_all;
+
+use super::{
+    accounts::User,
+    context::{RequestContext, RequestExt},
+    notifications::Notification,
+    posts::{Comment, Post},
+};
+use crate::{
+    entity::{
+        CommentId, NotificationId, PostId, UserId,
+        ids::{self, WrongId},
+    },
+    error::{Error, Result, UserError, UserErrorCode},
+};
+
+/// A thing with an id that `node` can fetch.
+#[derive(Interface)]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Opaque and typed, as in `post_01jc…`. The same object has the same id everywhere."
+))]
+#[allow(clippy::large_enum_variant, reason = "short-lived, and one of a kind at a time")]
+pub enum Node {
+    /// A person.
+    User(User),
+    /// A post.
+    Post(Post),
+    /// A comment.
+    Comment(Comment),
+    /// A notification.
+    Notification(Notification),
+}
+
+/// Fetching by id.
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Anything by its id; null when there is no such thing or you may not see it. BAD_REQUEST when it is no id.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of anything.")] id: ID,
+    ) -> async_graphql::Result<Option<Node>> {
+        Ok(find(ctx.request(), &id).await?)
+    }
+
+    /// Several things by their ids, in the same order, at most 100; null for each that is not there or not visible.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Ids of anything.")] ids: Vec<ID>,
+    ) -> async_graphql::Result<Option<Vec<Option<Node>>>> {
+        if ids.len() > 100 {
+            return Err(Error::bad_request(format!("At most 100 ids at once; {} were given.", ids.len())).into());
+        }
+        Ok(Some(try_join_all(ids.iter().map(|id| find(ctx.request(), id))).await?))
+    }
+}
+
+async fn find(request: &RequestContext, id: &ID) -> Result<Option<Node>> {
+    let (prefix, uuid) = ids::decode(id).ok_or_else(|| Error::bad_request("This is not an id."))?;
+    find_typed(request, prefix, uuid).await
+}
+
+/// Something by the prefix of its type and its UUID.
+pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node>> {
+    let loaders = &request.loaders;
+    Ok(match prefix {
+        UserId::PREFIX => loaders.users.load(UserId(uuid)).await?.map(|user| Node::User(user.into())),
+        PostId::PREFIX => loaders.posts.load(PostId(uuid)).await?.map(|view| Node::Post(view.into())),
+        CommentId::PREFIX => loaders.comments.load(CommentId(uuid)).await?.map(|view| Node::Comment(view.into())),
+        NotificationId::PREFIX => {
+            loaders.notifications.load(NotificationId(uuid)).await?.map(|row| Node::Notification(row.into()))
+        }
+        _ => return Err(Error::bad_request("This is not an id of anything here.")),
+    })
+}
+
+/// Parses the id in a query: a wrong one is BAD_REQUEST.
+pub fn query_id<T: std::str::FromStr<Err = WrongId>>(id: &str) -> Result<T> {
+    id.parse().map_err(|wrong: WrongId| Error::bad_request(format!("This is not the id of a {}.", wrong.expected)))
+}
+
+/// Parses the id in a mutation's argument: a wrong one is a user error with its path.
+pub fn argument_id<T: std::str::FromStr<Err = WrongId>>(name: &'static str, id: &str) -> Result<T> {
+    id.parse().map_err(|wrong: WrongId| {
+        UserError::argument(name, UserErrorCode::InvalidId).with("expected", wrong.expected).into()
+    })
+}
+
+/// Parses the id in a mutation's input: a wrong one is a user error with its path.
+pub fn input_id<T: std::str::FromStr<Err = WrongId>>(field: &'static str, id: &str) -> Result<T> {
+    id.parse().map_err(|wrong: WrongId| {
+        UserError::input(field, UserErrorCode::InvalidId).with("expected", wrong.expected).into()
+    })
+}

@@ -1,0 +1,311 @@
+//! Notifications as clients see them: a list, and a stream that joins it without a gap.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt};
+
+use super::{
+    accounts::User,
+    connection::{Connection, Listed, wants_total},
+    context::{RequestContext, RequestExt},
+    error::{Payload, UserError, answer, payload},
+    node::{self, Node, argument_id},
+};
+use crate::{
+    domain::notifications::{self, Phase, Step},
+    entity::{CommentId, PostId, notification::SubjectKind},
+    error::{Error, Result},
+    platform::{crypto::Keys, page::Page},
+};
+
+/// What a notification is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::notification::NotificationKind")]
+pub enum NotificationKind {
+    /// Somebody likes your post or comment.
+    Like,
+    /// Somebody answered your post.
+    Comment,
+    /// Somebody replied to your comment.
+    Reply,
+    /// Somebody passed your post on.
+    Share,
+    /// From the service itself.
+    System,
+}
+
+/// What a person was told.
+pub struct Notification(notifications::Notification);
+
+impl From<notifications::Notification> for Notification {
+    fn from(row: notifications::Notification) -> Self {
+        Self(row)
+    }
+}
+
+impl Listed for Notification {
+    const LIST_NAME: &'static str = "Notification";
+    const CONNECTION: &'static str = "List";
+}
+
+/// What a person was told. Only they see it.
+#[Object]
+impl Notification {
+    /// Opaque and typed: `notification_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// What it is about. More kinds come with later versions: show those you don't know by title and message.
+    async fn kind(&self) -> NotificationKind {
+        self.0.kind.into()
+    }
+
+    /// A headline in the recipient's language, at most 255 characters.
+    async fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// An excerpt or a sentence in plain text; may be empty.
+    async fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Who caused it; null when nobody did, or the account is erased.
+    async fn actor(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
+        let Some(id) = self.0.actor_id else { return Ok(None) };
+        Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+    }
+
+    /// What it is about; null when that is gone or hidden from you.
+    async fn subject(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Node>> {
+        let (Some(kind), Some(id)) = (self.0.subject_kind, self.0.subject_id) else { return Ok(None) };
+        let prefix = match kind {
+            SubjectKind::Post => PostId::PREFIX,
+            SubjectKind::Comment => CommentId::PREFIX,
+        };
+        Ok(node::find_typed(ctx.request(), prefix, id).await?)
+    }
+
+    /// When you read it; null while unread.
+    async fn read_at(&self) -> Option<DateTime<Utc>> {
+        self.0.read_at
+    }
+
+    /// When you were told.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+/// Part of the list of your notifications, with the place of the live stream.
+pub struct NotificationConnection {
+    list: Connection<Notification>,
+    /// Taken before the list was read, and only when asked for.
+    stream_head: Option<i64>,
+}
+
+/// Part of the list of your notifications, with the place of the live stream.
+#[Object]
+impl NotificationConnection {
+    #[graphql(flatten)]
+    async fn list(&self) -> &Connection<Notification> {
+        &self.list
+    }
+
+    /// Pass it as `after` to `notificationReceived`: list and stream then join without a gap. What is told in the very
+    /// moment of the query may be in both; compare ids.
+    async fn stream_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        Ok(seal(ctx.request(), self.stream_head.unwrap_or_default())?)
+    }
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct NotificationWhere {
+    /// Only those that you have not read.
+    #[graphql(default)]
+    unread: bool,
+}
+
+/// Where you stand in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum StreamPhase {
+    /// From the past, on the way to the present.
+    Replay,
+    /// As it happens. The first one after the replay, or without `after`, carries no content: you are up to date.
+    Live,
+    /// What you asked to continue from is gone: fetch anew, then go on from this cursor.
+    Reset,
+}
+
+/// One step of your notification stream.
+pub struct NotificationEvent {
+    step: Step,
+}
+
+/// One step of your notification stream.
+#[Object]
+impl NotificationEvent {
+    /// Pass the last one you saw as `after`, and nothing is missed or seen twice.
+    async fn cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        Ok(seal(ctx.request(), self.step.seq)?)
+    }
+
+    /// Where you stand.
+    async fn phase(&self) -> StreamPhase {
+        match self.step.phase {
+            Phase::Replay => StreamPhase::Replay,
+            Phase::Live => StreamPhase::Live,
+            Phase::Reset => StreamPhase::Reset,
+        }
+    }
+
+    /// What you are told; null in a step that only tells where you stand, or when it is gone meanwhile.
+    async fn notification(&self) -> Option<Notification> {
+        self.step.notification.clone().map(Notification)
+    }
+}
+
+/// The opaque form of a place in the viewer's stream; good for the viewer only.
+fn seal(request: &RequestContext, seq: i64) -> Result<String> {
+    let bytes = seq.to_be_bytes();
+    let seal = stream_seal(&request.app.keys, request, &bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode([bytes, seal].concat()))
+}
+
+fn open(request: &RequestContext, text: &str) -> Result<i64> {
+    let refuse = || Error::bad_request("This cursor is not one of this stream.");
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 16).ok_or_else(refuse)?;
+    let (body, given) = bytes.split_at(8);
+    if stream_seal(&request.app.keys, request, body)? != given {
+        return Err(refuse());
+    }
+    body.try_into().map(i64::from_be_bytes).map_err(|_| refuse())
+}
+
+fn stream_seal(keys: &Keys, request: &RequestContext, bytes: &[u8]) -> Result<[u8; 8]> {
+    let user = request.actor.require_user()?.id;
+    Ok(keys.cursor_seal("notifications.stream", &[user.0.as_bytes(), bytes].concat()))
+}
+
+/// Reading notifications.
+#[derive(Default)]
+pub struct NotificationQuery;
+
+#[Object]
+impl NotificationQuery {
+    /// Your notifications, newest first. UNAUTHENTICATED when nobody is signed in.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn notifications(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which notifications.")] filter: Option<NotificationWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<NotificationConnection>> {
+        let request = ctx.request();
+        let (app, actor) = (&request.app, &request.actor);
+        let page =
+            Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
+        let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
+            Some(notifications::stream_head(app, actor).await?)
+        } else {
+            None
+        };
+        let unread = filter.unwrap_or_default().unread;
+        let slice = notifications::notifications(app, actor, unread, &page, wants_total(ctx)).await?;
+        Ok(Some(NotificationConnection {
+            list: Connection::new(slice, notifications::cursor, Notification),
+            stream_head,
+        }))
+    }
+
+    /// How many of your notifications are unread. UNAUTHENTICATED when nobody is signed in.
+    async fn notification_unread_count(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<i64>> {
+        let request = ctx.request();
+        Ok(Some(notifications::unread_count(&request.app, &request.actor).await?))
+    }
+}
+
+payload! {
+    /// What came of `notificationMarkRead`.
+    NotificationMarkReadPayload {
+        /// The notification, now read; null when `errors` is not empty.
+        notification: Notification
+    }
+}
+
+/// What came of `notificationMarkAllRead`.
+#[derive(SimpleObject)]
+pub struct NotificationMarkAllReadPayload {
+    /// How many were unread before.
+    marked_count: i64,
+    /// Why it was refused; empty when it was done.
+    errors: Vec<UserError>,
+}
+
+impl Payload<u64> for NotificationMarkAllReadPayload {
+    fn done(count: u64) -> Self {
+        Self { marked_count: count.cast_signed(), errors: Vec::new() }
+    }
+
+    fn refused(errors: Vec<UserError>) -> Self {
+        Self { marked_count: 0, errors }
+    }
+}
+
+/// Marking notifications.
+#[derive(Default)]
+pub struct NotificationMutation;
+
+#[Object]
+impl NotificationMutation {
+    /// Marks one of your notifications as read; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
+    async fn notification_mark_read(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The notification's id.")] id: ID,
+    ) -> async_graphql::Result<Option<NotificationMarkReadPayload>> {
+        let request = ctx.request();
+        let result = match argument_id("id", &id) {
+            Ok(id) => notifications::mark_read(&request.app, &request.actor, id).await,
+            Err(error) => Err(error),
+        };
+        answer(request, result)
+    }
+
+    /// Marks all of your notifications as read. No codes.
+    async fn notification_mark_all_read(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<NotificationMarkAllReadPayload>> {
+        let request = ctx.request();
+        answer(request, notifications::mark_all_read(&request.app, &request.actor).await)
+    }
+}
+
+/// Watching notifications.
+#[derive(Default)]
+pub struct NotificationSubscription;
+
+#[Subscription]
+impl NotificationSubscription {
+    /// What you are told, as it happens. With `after`, first everything since then (phase REPLAY); without, the first
+    /// event is a LIVE marker with a cursor and no content. UNAUTHENTICATED when nobody is signed in.
+    async fn notification_received(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of the last event that you saw, or the `streamCursor` of the list.")] after: Option<
+            String,
+        >,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<NotificationEvent>> + use<>> {
+        let request = ctx.request();
+        let after = after.map(|text| open(request, &text)).transpose()?;
+        let steps = notifications::follow(&request.app, &request.actor, after).await?;
+        Ok(steps.map(|step| Ok(NotificationEvent { step: step? })))
+    }
+}

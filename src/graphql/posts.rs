@@ -1,0 +1,736 @@
+//! Posts, comments and likes as clients see them.
+
+use async_graphql::{Context, Enum, ID, InputObject, Lookahead, MaybeUndefined, Object, SelectionField};
+use chrono::{DateTime, Utc};
+
+use super::{
+    accounts::User,
+    connection::{Connection, Listed, wants_total},
+    context::{RequestContext, RequestExt},
+    error::{answer, payload},
+    node::{argument_id, input_id, query_id},
+};
+use crate::{
+    domain::posts::{
+        self, CommentCreate, CommentParts, CommentTarget, CommentView, CommentsOf, PostCreate, PostFilter, PostParts,
+        PostShare, PostView,
+    },
+    entity::{PostId, UserId},
+    error::{Result, UserError, UserErrorCode},
+    platform::page::{DEFAULT_PAGE, MAX_PAGE, Page},
+};
+
+/// A text that a person published.
+pub struct Post(PostView);
+
+impl From<PostView> for Post {
+    fn from(view: PostView) -> Self {
+        Self(view)
+    }
+}
+
+impl Listed for Post {
+    const LIST_NAME: &'static str = "Post";
+}
+
+/// A text that a person published, or another's post passed on.
+#[Object]
+impl Post {
+    /// Opaque and typed: `post_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.post.id.to_string().into()
+    }
+
+    /// Who wrote it; null when it was deleted, or the account erased.
+    async fn author(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
+        author(ctx.request(), self.0.author.as_ref(), self.0.post.author_id).await
+    }
+
+    /// Plain text with mentions and #tags, at most 10,000 characters. Empty when it was deleted, or is a share without
+    /// a text of its own.
+    async fn body(&self) -> &str {
+        &self.0.post.body
+    }
+
+    /// How many people like it.
+    async fn like_count(&self) -> i64 {
+        self.0.post.like_count
+    }
+
+    /// How many comments and replies it has that are not deleted.
+    async fn comment_count(&self) -> i64 {
+        self.0.post.comment_count
+    }
+
+    /// How many posts pass it on.
+    async fn share_count(&self) -> i64 {
+        self.0.post.share_count
+    }
+
+    /// Whether the viewer likes it; null when nobody is signed in.
+    async fn viewer_has_liked(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<bool>> {
+        let request = ctx.request();
+        if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
+            return Ok(self.0.viewer_likes);
+        }
+        Ok(request.loaders.post_likes.load(self.0.post.id).await?)
+    }
+
+    /// Whether the viewer may change it.
+    async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
+        self.0.can_change(ctx.request().actor.user_id())
+    }
+
+    /// Whether the viewer may delete it.
+    async fn viewer_can_delete(&self, ctx: &Context<'_>) -> bool {
+        self.0.can_change(ctx.request().actor.user_id())
+    }
+
+    /// The post that this one passes on; null when it is no share.
+    async fn shared_post(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Post>> {
+        let Some(id) = self.0.post.shared_post_id else { return Ok(None) };
+        Ok(ctx.request().loaders.posts.load(id).await?.map(Post))
+    }
+
+    /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
+    async fn comments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<Connection<Comment>>> {
+        if let Some((count, slice)) = &self.0.comments
+            && after.is_none()
+            && last.is_none()
+            && before.is_none()
+            && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(*count)
+            && !wants_total(ctx)
+        {
+            return Ok(Some(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
+        }
+        comments_of(ctx, CommentsOf::Post(self.0.post.id), first, after, last, before).await
+    }
+
+    /// Who likes it, newest first.
+    async fn likes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<Connection<Like>>> {
+        let request = ctx.request();
+        let keys = &request.app.keys;
+        let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
+        let mut slice = posts::likes(&request.app, &request.actor, self.0.post.id, &page).await?;
+        slice.total = Some(self.0.post.like_count);
+        Ok(Some(Connection::new(slice, posts::like_cursor, Like)))
+    }
+
+    /// When it was published.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.post.created_at
+    }
+
+    /// Last change by the author; null when never changed.
+    async fn edited_at(&self) -> Option<DateTime<Utc>> {
+        self.0.post.edited_at
+    }
+
+    /// When it was deleted; null unless it was. What hangs below it stays readable.
+    async fn deleted_at(&self) -> Option<DateTime<Utc>> {
+        self.0.post.deleted_at
+    }
+}
+
+/// An answer to a post, or a reply to an answer.
+pub struct Comment(CommentView);
+
+impl From<CommentView> for Comment {
+    fn from(view: CommentView) -> Self {
+        Self(view)
+    }
+}
+
+impl Listed for Comment {
+    const LIST_NAME: &'static str = "Comment";
+}
+
+/// An answer to a post, or a reply to an answer.
+#[Object]
+impl Comment {
+    /// Opaque and typed: `comment_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.comment.id.to_string().into()
+    }
+
+    /// Who wrote it; null when it was deleted, or the account erased.
+    async fn author(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
+        author(ctx.request(), self.0.author.as_ref(), self.0.comment.author_id).await
+    }
+
+    /// Plain text, at most 2,000 characters; empty when it was deleted.
+    async fn body(&self) -> &str {
+        &self.0.comment.body
+    }
+
+    /// How many people like it.
+    async fn like_count(&self) -> i64 {
+        self.0.comment.like_count
+    }
+
+    /// How many direct replies it has that are not deleted.
+    async fn reply_count(&self) -> i64 {
+        self.0.comment.reply_count
+    }
+
+    /// Whether the viewer likes it; null when nobody is signed in.
+    async fn viewer_has_liked(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<bool>> {
+        let request = ctx.request();
+        if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
+            return Ok(self.0.viewer_likes);
+        }
+        Ok(request.loaders.comment_likes.load(self.0.comment.id).await?)
+    }
+
+    /// Whether the viewer may change it.
+    async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
+        self.0.can_change(ctx.request().actor.user_id())
+    }
+
+    /// Whether the viewer may delete it.
+    async fn viewer_can_delete(&self, ctx: &Context<'_>) -> bool {
+        self.0.can_change(ctx.request().actor.user_id())
+    }
+
+    /// The post that it hangs below.
+    async fn post(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Post>> {
+        Ok(ctx.request().loaders.posts.load(self.0.comment.post_id).await?.map(Post))
+    }
+
+    /// The comment that it replies to; null when it answers the post.
+    async fn parent(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Comment>> {
+        let Some(id) = self.0.comment.parent_id else { return Ok(None) };
+        Ok(ctx.request().loaders.comments.load(id).await?.map(Comment))
+    }
+
+    /// Replies in time order. A deleted one is listed while it has replies.
+    async fn replies(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<Connection<Comment>>> {
+        comments_of(ctx, CommentsOf::Comment(self.0.comment.id), first, after, last, before).await
+    }
+
+    /// When it was written.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.comment.created_at
+    }
+
+    /// Last change by the author; null when never changed.
+    async fn edited_at(&self) -> Option<DateTime<Utc>> {
+        self.0.comment.edited_at
+    }
+
+    /// When it was deleted; null unless it was.
+    async fn deleted_at(&self) -> Option<DateTime<Utc>> {
+        self.0.comment.deleted_at
+    }
+}
+
+/// Somebody likes something.
+pub struct Like(posts::Like);
+
+impl Listed for Like {
+    const LIST_NAME: &'static str = "Like";
+}
+
+/// Somebody likes something.
+#[Object]
+impl Like {
+    /// Who.
+    async fn user(&self) -> User {
+        self.0.user.clone().into()
+    }
+
+    /// Since when.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+/// The author: brought along with the list, or loaded.
+async fn author(
+    request: &RequestContext,
+    part: Option<&Option<crate::domain::accounts::User>>,
+    id: Option<UserId>,
+) -> async_graphql::Result<Option<User>> {
+    match (part, id) {
+        (Some(author), _) => Ok(author.clone().map(User::from)),
+        (None, Some(id)) => Ok(request.loaders.users.load(id).await?.map(User::from)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// What the selection below a connection of posts is going to ask for, of what a list can bring along.
+fn post_parts(ctx: &Context<'_>) -> PostParts {
+    let nodes = nodes_of(ctx.look_ahead());
+    // Two selections of the comments with other arguments: one part can't be both, so each loads its own.
+    let comments = match nodes.iter().flat_map(|node| node.field("comments").selection_fields()).collect::<Vec<_>>() {
+        fields if fields.len() == 1 => first_only(&fields[0]).map(|count| (count, comment_parts(&fields[0]))),
+        _ => None,
+    };
+    PostParts { author: any(&nodes, "author"), viewer_likes: any(&nodes, "viewerHasLiked"), comments }
+}
+
+fn comment_parts(connection: &SelectionField<'_>) -> CommentParts {
+    let nodes = nodes_of(Lookahead::from(*connection));
+    CommentParts { author: any(&nodes, "author"), viewer_likes: any(&nodes, "viewerHasLiked") }
+}
+
+/// The items of a connection, by either of the two ways to them.
+fn nodes_of<'a>(connection: Lookahead<'a>) -> [Lookahead<'a>; 2] {
+    [connection.field("nodes"), connection.field("edges").field("node")]
+}
+
+fn any(nodes: &[Lookahead<'_>], field: &str) -> bool {
+    nodes.iter().any(|node| node.field(field).exists())
+}
+
+/// The page size, when the field asks for nothing but the first so many.
+fn first_only(field: &SelectionField<'_>) -> Option<u64> {
+    let mut count = DEFAULT_PAGE;
+    for (name, value) in field.arguments().ok()? {
+        match (name.as_str(), value) {
+            ("first", async_graphql::Value::Number(number)) => count = i32::try_from(number.as_i64()?).ok()?,
+            (_, async_graphql::Value::Null) => {}
+            _ => return None,
+        }
+    }
+    let total = Lookahead::from(*field).field("totalCount").exists();
+    (!total && (0..=MAX_PAGE).contains(&count)).then(|| count.cast_unsigned().into())
+}
+
+async fn comments_of(
+    ctx: &Context<'_>,
+    of: CommentsOf,
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> async_graphql::Result<Option<Connection<Comment>>> {
+    let request = ctx.request();
+    let keys = &request.app.keys;
+    let page = Page::parse(keys, posts::COMMENTS_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let parts = comment_parts(&ctx.field());
+    let slice = posts::comments(&request.app, &request.actor, of, &page, &parts, wants_total(ctx)).await?;
+    Ok(Some(Connection::new(slice, posts::comment_cursor, Comment)))
+}
+
+/// A person's posts, newest first.
+pub(super) async fn posts_of(
+    ctx: &Context<'_>,
+    author: UserId,
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> async_graphql::Result<Option<Connection<Post>>> {
+    let filter = PostFilter { author: Some(author), ..PostFilter::default() };
+    list(ctx, &filter, posts::PostSort::Newest, first, after, last, before).await
+}
+
+async fn list(
+    ctx: &Context<'_>,
+    filter: &PostFilter,
+    sort: posts::PostSort,
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> async_graphql::Result<Option<Connection<Post>>> {
+    let request = ctx.request();
+    let keys = &request.app.keys;
+    let page = Page::parse(keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+    let (parts, total) = (post_parts(ctx), wants_total(ctx));
+    let slice = posts::posts(&request.app, &request.actor, filter, sort, &page, &parts, total).await?;
+    Ok(Some(Connection::new(slice, |view| sort.cursor(&view.post), Post)))
+}
+
+/// A span of time; either end may be open.
+#[derive(InputObject)]
+pub struct DateTimeRange {
+    /// At this time or later.
+    from: Option<DateTime<Utc>>,
+    /// Before this time.
+    until: Option<DateTime<Utc>>,
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct PostWhere {
+    /// Written by this person.
+    author_id: Option<ID>,
+    /// With all of these words, each from its beginning; case, accents and Arabic marks don't matter.
+    text: Option<String>,
+    /// With this tag, given with or without the `#`.
+    tag: Option<String>,
+    /// Published in this span.
+    created_at: Option<DateTimeRange>,
+}
+
+impl PostWhere {
+    fn filter(self) -> Result<PostFilter> {
+        let (from, until) = self.created_at.map_or((None, None), |range| (range.from, range.until));
+        let author = self.author_id.map(|id| query_id(&id)).transpose()?;
+        Ok(PostFilter { author, text: self.text, tag: self.tag, from, until })
+    }
+}
+
+/// In which order posts are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::posts::PostSort")]
+pub enum PostSort {
+    /// Published last, first.
+    Newest,
+    /// Most likes first.
+    MostLiked,
+    /// Most comments first.
+    MostDiscussed,
+}
+
+/// Reading posts.
+#[derive(Default)]
+pub struct PostQuery;
+
+#[Object]
+impl PostQuery {
+    /// A post by its id, deleted ones as tombstones; null when there is none.
+    async fn post(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post's id.")] id: ID,
+    ) -> async_graphql::Result<Option<Post>> {
+        let id: PostId = query_id(&id)?;
+        Ok(ctx.request().loaders.posts.load(id).await?.map(Post))
+    }
+
+    /// Posts that are not deleted, a page at a time.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn posts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which posts.")] filter: Option<PostWhere>,
+        #[graphql(default_with = "PostSort::Newest", desc = "In which order.")] sort_by: PostSort,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<Connection<Post>>> {
+        let filter = filter.unwrap_or_default().filter()?;
+        list(ctx, &filter, sort_by.into(), first, after, last, before).await
+    }
+}
+
+/// A text to be published.
+#[derive(InputObject)]
+pub struct PostCreateInput {
+    /// 1 to 10,000 characters of plain text; #tags in it are found.
+    body: String,
+    /// Same key and same input within 24 hours: the same answer again.
+    idempotency_key: Option<String>,
+}
+
+payload! {
+    /// What came of `postCreate`.
+    PostCreatePayload replayed {
+        /// The post; null when `errors` is not empty.
+        post: Post
+    }
+}
+
+/// A change of a post. Absent leaves a field as it is; null clears it, where it can be empty.
+#[derive(InputObject)]
+pub struct PostUpdateInput {
+    /// The new text; only a share can do without one.
+    body: MaybeUndefined<String>,
+}
+
+payload! {
+    /// What came of `postUpdate`.
+    PostUpdatePayload {
+        /// The post after the change; null when `errors` is not empty.
+        post: Post
+    }
+}
+
+payload! {
+    /// What came of `postDelete`.
+    PostDeletePayload {
+        /// The tombstone; null when `errors` is not empty.
+        post: Post
+    }
+}
+
+payload! {
+    /// What came of `postLike`.
+    PostLikePayload {
+        /// The post, now liked; null when `errors` is not empty.
+        post: Post
+    }
+}
+
+payload! {
+    /// What came of `postUnlike`.
+    PostUnlikePayload {
+        /// The post, no longer liked; null when `errors` is not empty.
+        post: Post
+    }
+}
+
+/// How a post is passed on.
+#[derive(InputObject, Default)]
+pub struct PostShareInput {
+    /// A text of one's own with it, at most 10,000 characters.
+    #[graphql(default)]
+    body: String,
+    /// Same key and same input within 24 hours: the same answer again.
+    idempotency_key: Option<String>,
+}
+
+payload! {
+    /// What came of `postShare`.
+    PostSharePayload replayed {
+        /// The new post, whose `sharedPost` is the original; null when `errors` is not empty.
+        post: Post
+    }
+}
+
+/// An answer. Give `postId` to answer a post, or `commentId` to reply to a comment.
+#[derive(InputObject)]
+pub struct CommentCreateInput {
+    /// The post that is answered.
+    post_id: Option<ID>,
+    /// The comment that is replied to.
+    comment_id: Option<ID>,
+    /// 1 to 2,000 characters of plain text.
+    body: String,
+    /// Same key and same input within 24 hours: the same answer again.
+    idempotency_key: Option<String>,
+}
+
+impl CommentCreateInput {
+    fn command(self) -> Result<CommentCreate> {
+        let target = match (&self.post_id, &self.comment_id) {
+            (Some(id), None) => CommentTarget::Post(input_id("postId", id)?),
+            (None, Some(id)) => CommentTarget::Comment(input_id("commentId", id)?),
+            _ => {
+                let reason = "give either `postId` or `commentId`.";
+                return Err(UserError::input("postId", UserErrorCode::Invalid).with("reason", reason).into());
+            }
+        };
+        Ok(CommentCreate { target, body: self.body, idempotency_key: self.idempotency_key })
+    }
+}
+
+payload! {
+    /// What came of `commentCreate`.
+    CommentCreatePayload replayed {
+        /// The comment; null when `errors` is not empty.
+        comment: Comment
+    }
+}
+
+/// A change of a comment. Absent leaves a field as it is.
+#[derive(InputObject)]
+pub struct CommentUpdateInput {
+    /// The new text.
+    body: MaybeUndefined<String>,
+}
+
+payload! {
+    /// What came of `commentUpdate`.
+    CommentUpdatePayload {
+        /// The comment after the change; null when `errors` is not empty.
+        comment: Comment
+    }
+}
+
+payload! {
+    /// What came of `commentDelete`.
+    CommentDeletePayload {
+        /// The tombstone; null when `errors` is not empty.
+        comment: Comment
+    }
+}
+
+payload! {
+    /// What came of `commentLike`.
+    CommentLikePayload {
+        /// The comment, now liked; null when `errors` is not empty.
+        comment: Comment
+    }
+}
+
+payload! {
+    /// What came of `commentUnlike`.
+    CommentUnlikePayload {
+        /// The comment, no longer liked; null when `errors` is not empty.
+        comment: Comment
+    }
+}
+
+/// What an update does to a text: absent leaves it, null clears it.
+fn cleared(value: MaybeUndefined<String>) -> Option<String> {
+    match value {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(String::new()),
+        MaybeUndefined::Value(value) => Some(value),
+    }
+}
+
+/// Runs a command on the thing with this id, and answers with its payload.
+macro_rules! by_id {
+    ($ctx:expr, $id:expr, $command:path $(, $argument:expr)*) => {{
+        let request = $ctx.request();
+        let result = match argument_id("id", &$id) {
+            Ok(id) => $command(&request.app, &request.actor, id $(, $argument)*).await,
+            Err(error) => Err(error),
+        };
+        answer(request, result)
+    }};
+}
+
+/// Publishing, answering, liking.
+#[derive(Default)]
+pub struct PostMutation;
+
+#[Object]
+impl PostMutation {
+    /// Publishes a post. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn post_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post.")] input: PostCreateInput,
+    ) -> async_graphql::Result<Option<PostCreatePayload>> {
+        let request = ctx.request();
+        let command = PostCreate { body: input.body, idempotency_key: input.idempotency_key };
+        answer(request, posts::post_create(&request.app, &request.actor, command).await)
+    }
+
+    /// Changes one's own post. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn post_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post's id.")] id: ID,
+        #[graphql(desc = "What to change.")] input: PostUpdateInput,
+    ) -> async_graphql::Result<Option<PostUpdatePayload>> {
+        by_id!(ctx, id, posts::post_update, cleared(input.body))
+    }
+
+    /// Deletes one's own post: a tombstone stays, with the answers below it. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED.
+    async fn post_delete(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post's id.")] id: ID,
+    ) -> async_graphql::Result<Option<PostDeletePayload>> {
+        by_id!(ctx, id, posts::post_delete)
+    }
+
+    /// Likes a post; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
+    async fn post_like(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post's id.")] id: ID,
+    ) -> async_graphql::Result<Option<PostLikePayload>> {
+        by_id!(ctx, id, posts::post_like)
+    }
+
+    /// Takes a like back; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
+    async fn post_unlike(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post's id.")] id: ID,
+    ) -> async_graphql::Result<Option<PostUnlikePayload>> {
+        by_id!(ctx, id, posts::post_unlike)
+    }
+
+    /// Passes a post on, as a post of one's own. Sharing a share without a text of its own shares what it shares.
+    /// Codes: INVALID_ID, NOT_FOUND, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED, BLANK.
+    async fn post_share(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the post to pass on.")] id: ID,
+        #[graphql(desc = "How; without it, just so.")] input: Option<PostShareInput>,
+    ) -> async_graphql::Result<Option<PostSharePayload>> {
+        let request = ctx.request();
+        let input = input.unwrap_or_default();
+        let result = match argument_id("id", &id) {
+            Ok(post) => {
+                let command = PostShare { post, body: input.body, idempotency_key: input.idempotency_key };
+                posts::post_share(&request.app, &request.actor, command).await
+            }
+            Err(error) => Err(error),
+        };
+        answer(request, result)
+    }
+
+    /// Answers a post, or replies to a comment.
+    /// Codes: INVALID, INVALID_ID, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn comment_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The answer.")] input: CommentCreateInput,
+    ) -> async_graphql::Result<Option<CommentCreatePayload>> {
+        let request = ctx.request();
+        let result = match input.command() {
+            Ok(command) => posts::comment_create(&request.app, &request.actor, command).await,
+            Err(error) => Err(error),
+        };
+        answer(request, result)
+    }
+
+    /// Changes one's own comment. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn comment_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment's id.")] id: ID,
+        #[graphql(desc = "What to change.")] input: CommentUpdateInput,
+    ) -> async_graphql::Result<Option<CommentUpdatePayload>> {
+        by_id!(ctx, id, posts::comment_update, cleared(input.body))
+    }
+
+    /// Deletes one's own comment; while it has replies a tombstone is listed. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED.
+    async fn comment_delete(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment's id.")] id: ID,
+    ) -> async_graphql::Result<Option<CommentDeletePayload>> {
+        by_id!(ctx, id, posts::comment_delete)
+    }
+
+    /// Likes a comment; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
+    async fn comment_like(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment's id.")] id: ID,
+    ) -> async_graphql::Result<Option<CommentLikePayload>> {
+        by_id!(ctx, id, posts::comment_like)
+    }
+
+    /// Takes a like back; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
+    async fn comment_unlike(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment's id.")] id: ID,
+    ) -> async_graphql::Result<Option<CommentUnlikePayload>> {
+        by_id!(ctx, id, posts::comment_unlike)
+    }
+}

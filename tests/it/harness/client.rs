@@ -1,0 +1,174 @@
+//! A client, as a frontend would be one.
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use serde_json::{Value, json};
+
+/// The password of everybody in the tests.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Somebody who calls the server.
+#[derive(Clone)]
+pub struct Client {
+    router: Router,
+    pub access_token: Option<String>,
+    pub refresh_token: Option<String>,
+    pub id: String,
+    pub username: String,
+    headers: Vec<(String, String)>,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Client {
+    pub fn new(router: Router) -> Self {
+        Self {
+            router,
+            access_token: None,
+            refresh_token: None,
+            id: String::new(),
+            username: String::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// With one more header on every request.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With another access token.
+    pub fn token(mut self, token: &str) -> Self {
+        self.access_token = Some(token.to_owned());
+        self
+    }
+
+    /// Asks through another server.
+    pub fn through(mut self, router: Router) -> Self {
+        self.router = router;
+        self
+    }
+
+    /// Sends an operation and gives whatever comes back.
+    pub async fn send(&self, query: &str, variables: Value) -> Answer {
+        self.post(json!({ "query": query, "variables": variables }).to_string()).await
+    }
+
+    /// Sends a body as it is.
+    pub async fn post(&self, body: String) -> Answer {
+        let mut request = Request::post("/graphql").header("content-type", "application/json");
+        if let Some(token) = &self.access_token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        let response = super::send(self.router.clone(), request, "192.0.2.1:1234".parse().unwrap()).await;
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 16 << 20).await.unwrap();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", String::from_utf8_lossy(&bytes)));
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends an operation that has to go well; gives `data`.
+    pub async fn ok(&self, query: &str, variables: Value) -> Value {
+        let answer = self.send(query, variables).await;
+        assert!(answer.body.get("errors").is_none(), "{query}: {}", answer.body);
+        answer.body["data"].clone()
+    }
+
+    /// Sends an operation that has to be refused at the top; gives the first error's code.
+    pub async fn refused(&self, query: &str, variables: Value) -> String {
+        let answer = self.send(query, variables).await;
+        let code = answer.body["errors"][0]["extensions"]["code"].as_str();
+        code.unwrap_or_else(|| panic!("not refused: {}", answer.body)).to_owned()
+    }
+
+    /// Sends a mutation whose only field has to be refused with user errors; gives `(code, path)` of each.
+    pub async fn user_errors(&self, query: &str, variables: Value) -> Vec<(String, String)> {
+        let data = self.ok(query, variables).await;
+        let payload = data.as_object().unwrap().values().next().unwrap();
+        let errors = payload["errors"].as_array().unwrap_or_else(|| panic!("no errors selected: {payload}"));
+        errors
+            .iter()
+            .map(|error| {
+                let path = error["path"].as_array().unwrap().iter().map(|part| part.as_str().unwrap());
+                (error["code"].as_str().unwrap().to_owned(), path.collect::<Vec<_>>().join("."))
+            })
+            .collect()
+    }
+
+    /// Joins, and is signed in.
+    pub async fn register(mut self, username: &str) -> Self {
+        let input = json!({
+            "username": username,
+            "email": format!("{username}@example.org"),
+            "password": PASSWORD,
+            "firstName": username,
+        });
+        let query = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path message } result { \
+                     ... on Session { accessToken refreshToken user { id } } } } }";
+        let data = self.ok(query, json!({ "input": input })).await;
+        self.adopt(&data["register"]["result"]);
+        self.username = username.to_owned();
+        self
+    }
+
+    /// Signs in.
+    pub async fn login(mut self, username: &str) -> Self {
+        let query = "mutation($input: LoginInput!) { login(input: $input) { errors { code } result { \
+                     ... on Session { accessToken refreshToken user { id } } } } }";
+        let data = self.ok(query, json!({ "input": { "login": username, "password": PASSWORD } })).await;
+        self.adopt(&data["login"]["result"]);
+        self.username = username.to_owned();
+        self
+    }
+
+    fn adopt(&mut self, session: &Value) {
+        self.access_token = Some(session["accessToken"].as_str().unwrap_or_else(|| panic!("{session}")).to_owned());
+        self.refresh_token = Some(session["refreshToken"].as_str().unwrap().to_owned());
+        self.id = session["user"]["id"].as_str().unwrap().to_owned();
+    }
+
+    /// Publishes a post; gives its id.
+    pub async fn publish(&self, body: &str) -> String {
+        let query = "mutation($body: String!) { postCreate(input: { body: $body }) { post { id } errors { code } } }";
+        let data = self.ok(query, json!({ "body": body })).await;
+        data["postCreate"]["post"]["id"].as_str().unwrap_or_else(|| panic!("{data}")).to_owned()
+    }
+
+    /// Answers a post; gives the comment's id.
+    pub async fn comment(&self, post: &str, body: &str) -> String {
+        self.answer("postId", post, body).await
+    }
+
+    /// Replies to a comment; gives the reply's id.
+    pub async fn reply(&self, comment: &str, body: &str) -> String {
+        self.answer("commentId", comment, body).await
+    }
+
+    async fn answer(&self, field: &str, id: &str, body: &str) -> String {
+        let query = "mutation($input: CommentCreateInput!) { commentCreate(input: $input) { comment { id } errors { code } } }";
+        let data = self.ok(query, json!({ "input": { field: id, "body": body } })).await;
+        data["commentCreate"]["comment"]["id"].as_str().unwrap_or_else(|| panic!("{data}")).to_owned()
+    }
+
+    /// Likes a post.
+    pub async fn like(&self, post: &str) {
+        let query = "mutation($id: ID!) { postLike(id: $id) { errors { code } post { viewerHasLiked } } }";
+        let data = self.ok(query, json!({ "id": post })).await;
+        assert_eq!(data["postLike"]["post"]["viewerHasLiked"], true, "{data}");
+    }
+}

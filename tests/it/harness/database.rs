@@ -1,0 +1,181 @@
+//! A database for each test: a copy of one that was migrated once.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use tokio::sync::OnceCell;
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// A database that goes with its last user.
+pub struct TestDatabase(Arc<Inner>);
+
+enum Inner {
+    Sqlite(PathBuf),
+    Postgres { server: String, name: String },
+}
+
+/// The server that tests run on, when it is PostgreSQL: `postgres://user@host:port/postgres`.
+fn postgres_server() -> Option<String> {
+    #[allow(clippy::disallowed_methods, reason = "the switch of the test suite")]
+    std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
+}
+
+/// A fresh, migrated database.
+pub async fn create() -> TestDatabase {
+    let number = NEXT.fetch_add(1, Ordering::SeqCst);
+    match postgres_server() {
+        None => {
+            let file = folder().join(format!("test-{number}.db"));
+            std::fs::copy(sqlite_template().await, &file).unwrap();
+            TestDatabase(Arc::new(Inner::Sqlite(file)))
+        }
+        Some(server) => {
+            let template = postgres_template(&server).await;
+            let name = format!("{template}_{number}");
+            // Copies of one template have to be made one after the other.
+            static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+            let _turn = ONE_AT_A_TIME.lock().await;
+            run(&server, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
+            TestDatabase(Arc::new(Inner::Postgres { server, name }))
+        }
+    }
+}
+
+/// A fresh database without a schema.
+pub async fn create_empty() -> TestDatabase {
+    let number = NEXT.fetch_add(1, Ordering::SeqCst);
+    match postgres_server() {
+        None => TestDatabase(Arc::new(Inner::Sqlite(folder().join(format!("test-{number}.db"))))),
+        Some(server) => {
+            let name = format!("agora_test_{}_{number}", std::process::id());
+            run(&server, &format!("CREATE DATABASE {name}")).await;
+            TestDatabase(Arc::new(Inner::Postgres { server, name }))
+        }
+    }
+}
+
+impl TestDatabase {
+    /// What goes into DATABASE_URL.
+    pub fn url(&self) -> String {
+        match &*self.0 {
+            Inner::Sqlite(file) => format!("sqlite://{}", file.display()),
+            Inner::Postgres { server, name } => database_url(server, name),
+        }
+    }
+
+    /// The same, when it is PostgreSQL.
+    pub fn postgres_url(&self) -> Option<String> {
+        matches!(&*self.0, Inner::Postgres { .. }).then(|| self.url())
+    }
+
+    /// For another server on the same database.
+    pub fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // PostgreSQL's are dropped by the next run, which finds that this process is gone.
+        if let Self::Sqlite(file) = self {
+            for ending in ["db", "db-wal", "db-shm"] {
+                let _ = std::fs::remove_file(file.with_extension(ending));
+            }
+        }
+    }
+}
+
+/// A folder of this process's own; those of processes that are gone are removed.
+fn folder() -> PathBuf {
+    let root = std::env::temp_dir().join("agora-tests");
+    let folder = root.join(std::process::id().to_string());
+    if !folder.exists() {
+        for entry in std::fs::read_dir(&root).into_iter().flatten().flatten() {
+            if let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>()
+                && !alive(pid)
+            {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        std::fs::create_dir_all(&folder).unwrap();
+    }
+    folder
+}
+
+fn alive(pid: u32) -> bool {
+    !PathBuf::from("/proc").exists() || PathBuf::from(format!("/proc/{pid}")).exists()
+}
+
+async fn sqlite_template() -> PathBuf {
+    static TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
+    TEMPLATE
+        .get_or_init(async || {
+            let file = folder().join("template.db");
+            let database = Database::connect(format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
+            Migrator::up(&database, None).await.unwrap();
+            database.close().await.unwrap();
+            file
+        })
+        .await
+        .clone()
+}
+
+async fn postgres_template(server: &str) -> String {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    TEMPLATE
+        .get_or_init(async || {
+            forget_old(server).await;
+            let name = format!("agora_test_{}", std::process::id());
+            run(server, &format!("CREATE DATABASE {name}")).await;
+            let database = Database::connect(database_url(server, &name)).await.unwrap();
+            Migrator::up(&database, None).await.unwrap();
+            database.close().await.unwrap();
+            name
+        })
+        .await
+        .clone()
+}
+
+/// Drops the databases of test runs that are over.
+async fn forget_old(server: &str) {
+    let admin = connect(server).await;
+    let sql = "SELECT datname FROM pg_database WHERE datname LIKE 'agora\\_test\\_%'";
+    let rows = admin
+        .query_all_raw(sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, sql))
+        .await
+        .unwrap();
+    for row in rows {
+        let name: String = row.try_get_by_index(0).unwrap();
+        let pid = name.trim_start_matches("agora_test_").split('_').next().and_then(|pid| pid.parse().ok());
+        if pid.is_some_and(|pid| !alive(pid) || pid == std::process::id()) {
+            let _ = admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        }
+    }
+    admin.close().await.unwrap();
+}
+
+async fn connect(server: &str) -> DatabaseConnection {
+    let mut options = sea_orm::ConnectOptions::new(server);
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options).await.unwrap()
+}
+
+async fn run(server: &str, sql: &str) {
+    let admin = connect(server).await;
+    admin.execute_unprepared(sql).await.unwrap();
+    admin.close().await.unwrap();
+}
+
+fn database_url(server: &str, name: &str) -> String {
+    let mut url = url::Url::parse(server).unwrap();
+    url.set_path(name);
+    url.to_string()
+}

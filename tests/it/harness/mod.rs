@@ -1,0 +1,143 @@
+//! A server of one's own for each test: its database, a clock that stands still, ids in a series, and clients.
+
+pub mod client;
+pub mod database;
+pub mod socket;
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use agora::{
+    app::App,
+    config::Config,
+    graphql, http,
+    platform::{clock::Clock, ids::Ids},
+    worker,
+};
+use axum::{Router, body::Body, extract::ConnectInfo};
+use chrono::{DateTime, TimeDelta, Utc};
+use tower::ServiceExt;
+
+pub use client::{Answer, Client};
+pub use socket::Socket;
+
+/// When every test begins.
+pub const START: &str = "2026-01-01T12:00:00Z";
+
+/// A server with a database of its own.
+pub struct Server {
+    pub app: App,
+    pub router: Router,
+    pub clock: Clock,
+    _database: database::TestDatabase,
+}
+
+impl Server {
+    /// With the settings of most tests: limits out of the way, cheap passwords.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With some settings changed.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let database = database::create().await;
+        Self::on(database, settings).await
+    }
+
+    /// Another server on the same database: an instance beside the first.
+    pub async fn beside(&self, settings: &[(&str, &str)]) -> Self {
+        Self::on(self._database.share(), settings).await
+    }
+
+    async fn on(database: database::TestDatabase, settings: &[(&str, &str)]) -> Self {
+        let mut values: BTreeMap<String, String> = [
+            ("DATABASE_URL", database.url()),
+            ("SECRET_KEY", "only for tests: 0123456789 abcdefghijkl"),
+            ("DEMO_DATA", "false"),
+            ("PASSWORD_HASH_MEMORY_KIB", "8"),
+            ("PASSWORD_HASH_ITERATIONS", "1"),
+            ("RATE_LIMIT_ANON", "1000000/second"),
+            ("RATE_LIMIT_USER", "1000000/second"),
+            ("RATE_LIMIT_LOGIN_ADDRESS", "1000000/second"),
+            ("RATE_LIMIT_LOGIN_ACCOUNT", "1000000/second"),
+            ("RATE_LIMIT_REGISTER_ADDRESS", "1000000/second"),
+            ("RATE_LIMIT_SENSITIVE_GLOBAL", "1000000/second"),
+            ("DATABASE_MAX_CONNECTIONS", "6"),
+            ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "30"),
+            ("DATABASE_STATEMENT_TIMEOUT_SECONDS", "30"),
+            ("SWEEP_MILLISECONDS", "50"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+        for (name, value) in settings {
+            values.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let config = Config::from_values(values).unwrap();
+        let start: DateTime<Utc> = START.parse().unwrap();
+        let clock = Clock::fixed(start);
+        let app = App::start(config, clock.clone(), Ids::seeded()).await.unwrap();
+        let router = http::router(app.clone(), graphql::build(app.config.introspection));
+        Self { app, router, clock, _database: database }
+    }
+
+    /// Somebody who is not signed in.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.router.clone())
+    }
+
+    /// A new person, signed in. Their e-mail address is `<username>@example.org`, their password [`client::PASSWORD`].
+    pub async fn user(&self, username: &str) -> Client {
+        self.anonymous().register(username).await
+    }
+
+    /// Runs the jobs that are due, as the worker does; gives how many ran.
+    pub async fn run_jobs(&self) -> u64 {
+        worker::run_due(&self.app).await.unwrap()
+    }
+
+    /// Lets time go by.
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(TimeDelta::seconds(seconds));
+    }
+
+    /// Sends a raw request from the address 192.0.2.1.
+    pub async fn send(&self, request: axum::http::Request<Body>) -> axum::http::Response<Body> {
+        send(self.router.clone(), request, "192.0.2.1:1234".parse().unwrap()).await
+    }
+
+    /// One number from the database.
+    pub async fn count(&self, sql: &str) -> i64 {
+        let rows = self.app.db.rows(sql, Vec::new()).await.unwrap();
+        rows[0].try_get_by_index(0).unwrap()
+    }
+
+    /// Listens on a real port, sweeping and minding sockets as `serve` does, until the test ends.
+    pub async fn listen(&self) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        self.app.spawn(worker::sweep(self.app.clone()));
+        if let Some(url) = self._database.postgres_url() {
+            let bus = self.app.db.bus().join_postgres(&url, self.app.stop.clone()).await.unwrap();
+            self.app.spawn(bus);
+        }
+        let app = self.app.clone();
+        self.app.spawn(async move { http::serve(app, listener).await.unwrap() });
+        address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.app.stop.cancel();
+    }
+}
+
+/// Sends a request through the router, as if from an address.
+pub async fn send(
+    router: Router,
+    mut request: axum::http::Request<Body>,
+    peer: SocketAddr,
+) -> axum::http::Response<Body> {
+    request.extensions_mut().insert(ConnectInfo(peer));
+    router.oneshot(request).await.unwrap()
+}

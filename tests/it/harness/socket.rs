@@ -1,0 +1,107 @@
+//! A WebSocket that speaks graphql-transport-ws, or whatever a test makes it send.
+
+use std::{net::SocketAddr, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{self, Message, client::IntoClientRequest, protocol::CloseFrame},
+};
+
+/// How long a test waits for something that has to come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An open socket.
+pub struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Socket {
+    /// Connects with the protocol, and nothing more.
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self::connect_with(address, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.unwrap()
+    }
+
+    /// Connects with headers of the test's own.
+    pub async fn connect_with(address: SocketAddr, headers: &[(&str, &str)]) -> Result<Self, tungstenite::Error> {
+        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+        for (name, value) in headers {
+            let name: tungstenite::http::HeaderName = name.parse().unwrap();
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        let (stream, _) = connect_async(request).await?;
+        Ok(Self { stream })
+    }
+
+    /// Connects, and is acknowledged as the owner of the token.
+    pub async fn open(address: SocketAddr, token: Option<&str>) -> Self {
+        let mut socket = Self::connect(address).await;
+        let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.next().await["type"], "connection_ack");
+        socket
+    }
+
+    /// Sends a message.
+    pub async fn send(&mut self, message: Value) {
+        self.send_text(message.to_string()).await;
+    }
+
+    /// Sends a text as it is.
+    pub async fn send_text(&mut self, text: String) {
+        self.stream.send(Message::text(text)).await.unwrap();
+    }
+
+    /// Begins an operation.
+    pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
+        self.send(json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": variables } })).await;
+    }
+
+    /// The next message, whatever its kind; pings are answered and passed over.
+    pub async fn next(&mut self) -> Value {
+        loop {
+            match self.frame().await {
+                Some(Message::Text(text)) => {
+                    let message: Value = serde_json::from_str(&text).unwrap();
+                    if message["type"] != "ping" {
+                        return message;
+                    }
+                    self.send(json!({ "type": "pong" })).await;
+                }
+                Some(Message::Ping(_) | Message::Pong(_)) => {}
+                other => panic!("a message was expected: {other:?}"),
+            }
+        }
+    }
+
+    /// The next message, when one comes within a moment.
+    pub async fn maybe_next(&mut self, wait: Duration) -> Option<Value> {
+        tokio::time::timeout(wait, self.next()).await.ok()
+    }
+
+    /// The data of the next event.
+    pub async fn event(&mut self) -> Value {
+        let message = self.next().await;
+        assert_eq!(message["type"], "next", "{message}");
+        assert!(message["payload"].get("errors").is_none(), "{message}");
+        message["payload"]["data"].clone()
+    }
+
+    /// The code and reason with which the server closes; messages before are passed over.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match self.frame().await {
+                Some(Message::Close(Some(CloseFrame { code, reason }))) => return (code.into(), reason.to_string()),
+                Some(Message::Close(None)) | None => panic!("closed without a code"),
+                Some(_) => {}
+            }
+        }
+    }
+
+    async fn frame(&mut self) -> Option<Message> {
+        let next = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("nothing came in time");
+        next.map(|frame| frame.expect("the connection broke"))
+    }
+}

@@ -1,0 +1,14 @@
+//! The integration tests: one binary, over the real server. Every test has a database of its own, SQLite by default,
+//! PostgreSQL with `TEST_DATABASE_URL`.
+
+#![recursion_limit = "256"]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs, reason = "tests")]
+
+mod harness;
+
+mod accounts;
+mod architecture;
+mod authz;
+mod notifications;
+mod posts;
+mod schema;
