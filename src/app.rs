@@ -7,8 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, Rates},
-    domain::accounts::{EndedSessions, SeenGenerations},
-    entity::UserId,
+    entity::{SessionId, UserId},
     error::{Error, Result},
     platform::{
         bus::Bus,
@@ -16,6 +15,7 @@ use crate::{
         crypto::{self, Keys},
         db::Database,
         ids::Ids,
+        memory::{Highest, Recent},
         passwords::Passwords,
         rate_limit::Limiter,
     },
@@ -43,9 +43,9 @@ pub struct Parts {
     /// Rate limits.
     pub limiters: Limiters,
     /// Sessions that ended lately: their access tokens are refused before they expire.
-    pub ended_sessions: EndedSessions,
-    /// Tokens that were seen in use here.
-    pub seen_generations: SeenGenerations,
+    pub ended_sessions: Recent<SessionId>,
+    /// The newest generation of each session that was seen in use here: only its first use costs a statement.
+    pub seen_generations: Highest<SessionId>,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
     /// Cancelled when the program is to stop.
@@ -112,8 +112,8 @@ impl App {
             keys,
             passwords,
             limiters,
-            ended_sessions: EndedSessions::default(),
-            seen_generations: SeenGenerations::default(),
+            ended_sessions: Recent::default(),
+            seen_generations: Highest::new(100_000),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })))

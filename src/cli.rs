@@ -230,6 +230,8 @@ async fn work(app: &App) -> Result<()> {
 
 /// What every long-running process does beside its work: sweeping, and hints from and to the others.
 async fn start_background(app: &App) -> Result<()> {
+    // Before the first request: which sessions are over.
+    accounts::sweep(app).await?;
     app.spawn(worker::sweep(app.clone()));
     let url = app.config.database.url.expose_secret();
     if url.starts_with("postgres") {

@@ -140,18 +140,27 @@ pub struct Refusal {
     pub message: String,
     /// Further members of `extensions`, such as `limit`, `requested`, `retryAfter`.
     pub details: Vec<(&'static str, serde_json::Value)>,
+    /// Where in the query's text: line and column, from 1.
+    pub locations: Vec<(usize, usize)>,
 }
 
 impl Refusal {
     /// A refusal without details.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Vec::new() }
+        Self { code, message: message.into(), details: Vec::new(), locations: Vec::new() }
     }
 
     /// Adds a member of `extensions`.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
         self.details.push((name, value.into()));
+        self
+    }
+
+    /// The same with another message.
+    #[must_use]
+    pub fn saying(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
         self
     }
 

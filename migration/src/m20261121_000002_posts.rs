@@ -62,7 +62,7 @@ impl MigrationTrait for Migration {
                     edited_at {time},
                     deleted_at {time}
                 )",
-                "CREATE INDEX comments_of_post ON comments (post_id, created_at, id) WHERE parent_id IS NULL",
+                "CREATE INDEX comments_of_post ON comments (post_id, parent_id, created_at, id)",
                 "CREATE INDEX comments_of_comment ON comments (parent_id, created_at, id) WHERE parent_id IS NOT NULL",
                 "CREATE INDEX comments_author ON comments (author_id)",
                 "CREATE TABLE comment_likes (

@@ -1,6 +1,6 @@
 //! Errors as clients see them: `UserError` in payloads, coded top-level errors, and nothing of the inside.
 
-use async_graphql::{Enum, Response, ServerError, SimpleObject, Value};
+use async_graphql::{Enum, Pos, Response, ServerError, SimpleObject, Value};
 
 use super::context::RequestContext;
 use crate::error::{self, Code, Error, Locale, Refusal, for_each_user_error_code};
@@ -154,6 +154,9 @@ pub fn extensions(
 #[must_use]
 pub fn refused(refusal: &Refusal, request_id: &str) -> Response {
     let mut error = ServerError::new(refusal.message.clone(), None);
+    error.locations = refusal.locations.iter().map(|(line, column)| Pos { line: *line, column: *column }).collect();
+    // The source tells `finish`, should the response still go through it, what this is.
+    error.source = Some(std::sync::Arc::new(Error::Refused(refusal.clone())));
     error.extensions = Some(extensions(refusal.code, &refusal.details, request_id));
     Response::from_errors(vec![error])
 }

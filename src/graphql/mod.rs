@@ -6,10 +6,13 @@
 pub mod accounts;
 pub mod connection;
 pub mod context;
+pub mod cost;
+pub mod document;
 pub mod error;
 pub mod loaders;
 pub mod node;
 pub mod notifications;
+pub mod pipeline;
 pub mod posts;
 pub mod scalars;
 

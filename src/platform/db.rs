@@ -364,7 +364,8 @@ impl Chain {
         Self { steps: Vec::new(), values, result }
     }
 
-    /// Adds a step: a writing statement with a `RETURNING` that has `columns`, which later steps may read.
+    /// Adds a step: a writing statement with a `RETURNING` that has `columns`, which later steps may read
+    /// (none, when nothing reads it).
     #[must_use]
     pub fn step(
         mut self,
@@ -387,7 +388,7 @@ impl Chain {
         let mut result = Vec::new();
         for step in &self.steps {
             let (mut values, mut tables) = (self.values.clone(), Vec::new());
-            for (earlier, earlier_rows) in &before {
+            for (earlier, earlier_rows) in before.iter().filter(|(earlier, _)| !earlier.columns.is_empty()) {
                 let columns: Vec<_> = earlier.columns.iter().map(|(name, _)| *name).collect();
                 let body = if earlier_rows.is_empty() {
                     format!("SELECT {} WHERE 1 = 0", vec!["NULL"; columns.len()].join(", "))

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod crypto;
 pub mod db;
 pub mod ids;
+pub mod memory;
 pub mod page;
 pub mod passwords;
 pub mod rate_limit;

@@ -9,6 +9,7 @@ mod harness;
 mod accounts;
 mod architecture;
 mod authz;
+mod demo;
 mod notifications;
 mod posts;
 mod schema;

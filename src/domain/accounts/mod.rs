@@ -19,7 +19,7 @@ pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use profile::{ProfileUpdate, profile_update};
 pub use queries::{UserFilter, UserSort, email, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, user_columns};
-pub use sessions::{EndedSessions, IssuedSession, SeenGenerations, logout, prune, sweep, token_refresh};
+pub use sessions::{IssuedSession, logout, prune, sweep, token_refresh};
 pub use tokens::authenticate;
 
 /// A person as others may see them.

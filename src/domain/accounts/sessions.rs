@@ -4,14 +4,9 @@
 //! as the newest was never seen in use (the answer got lost), and for ten seconds after a rotation (two tabs).
 //! Anything older was copied: the session ends, for the thief and the owner both, and the owner signs in again.
 
-use std::{
-    collections::HashMap,
-    num::NonZeroUsize,
-    sync::{Mutex, PoisonError, RwLock},
-};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lru::LruCache;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 
 use super::{User, queries, tokens};
@@ -28,6 +23,9 @@ use crate::{
 
 /// How long after a rotation the token before is still good: two tabs that refresh at the same moment.
 const FORGIVEN: TimeDelta = TimeDelta::seconds(10);
+
+/// How far back a sweep looks again.
+const OVERLAP: Duration = Duration::from_secs(120);
 
 /// A session with its tokens, as the client gets it once.
 #[derive(Debug, Clone)]
@@ -196,9 +194,10 @@ pub(super) async fn saw(app: &App, id: SessionId, generation: i64) -> Result<boo
 /// Learns of sessions that other processes ended, and closes their sockets here.
 pub async fn sweep(app: &App) -> Result<()> {
     let now = app.clock.now();
-    // Overlaps with the last sweep by far: a commit may become visible later than its own time says.
-    let since = now - TimeDelta::seconds(60).max(TimeDelta::from_std(app.config.sweep_interval * 10).unwrap_or_default());
-    let since = if app.ended_sessions.is_fresh() { now - app.config.access_token_lifetime } else { since };
+    // The first time everything that a living access token may belong to; later with an overlap, because a commit may
+    // become visible long after the time that it carries.
+    let since = if app.ended_sessions.is_empty() { app.config.access_token_lifetime } else { OVERLAP };
+    let since = now - since;
     let rows = app.db.rows("SELECT id, ended_at FROM sessions WHERE ended_at > $1", vec![since.into()]).await?;
     for row in &rows {
         let mut columns = Columns::new(row);
@@ -219,53 +218,4 @@ pub async fn prune(app: &App) -> Result<u64> {
             tx.execute("DELETE FROM sessions WHERE expires_at < $1 OR ended_at < $1", vec![before.into()]).await
         })
         .await
-}
-
-/// Sessions that ended lately, as far as this process knows: their access tokens are refused though not yet expired.
-#[derive(Debug, Default)]
-pub struct EndedSessions {
-    ended: RwLock<HashMap<SessionId, DateTime<Utc>>>,
-    swept: std::sync::atomic::AtomicBool,
-}
-
-impl EndedSessions {
-    /// Whether the session is over.
-    #[must_use]
-    pub fn contains(&self, id: SessionId) -> bool {
-        self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
-    }
-
-    /// Remembers; true when it was not known.
-    pub(super) fn insert(&self, id: SessionId, at: DateTime<Utc>) -> bool {
-        self.ended.write().unwrap_or_else(PoisonError::into_inner).insert(id, at).is_none()
-    }
-
-    fn is_fresh(&self) -> bool {
-        !self.swept.swap(true, std::sync::atomic::Ordering::Relaxed)
-    }
-
-    fn forget_before(&self, before: DateTime<Utc>) {
-        self.ended.write().unwrap_or_else(PoisonError::into_inner).retain(|_, at| *at >= before);
-    }
-}
-
-/// The newest generation of each session that was seen here, so that only the first use of a token costs a statement.
-#[derive(Debug)]
-pub struct SeenGenerations(Mutex<LruCache<SessionId, i64>>);
-
-impl Default for SeenGenerations {
-    fn default() -> Self {
-        let room = NonZeroUsize::new(100_000).unwrap_or(NonZeroUsize::MIN);
-        Self(Mutex::new(LruCache::new(room)))
-    }
-}
-
-impl SeenGenerations {
-    pub(super) fn contains(&self, id: SessionId, generation: i64) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).is_some_and(|seen| *seen >= generation)
-    }
-
-    pub(super) fn insert(&self, id: SessionId, generation: i64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(id, generation);
-    }
 }

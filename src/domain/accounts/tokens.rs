@@ -61,11 +61,11 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Actor> {
     if app.ended_sessions.contains(user.session_id) {
         return Err(Error::unauthenticated());
     }
-    if !app.seen_generations.contains(user.session_id, user.generation) {
+    if !app.seen_generations.has_reached(&user.session_id, user.generation) {
         if !sessions::saw(app, user.session_id, user.generation).await? {
             return Err(Error::unauthenticated());
         }
-        app.seen_generations.insert(user.session_id, user.generation);
+        app.seen_generations.raise(user.session_id, user.generation);
     }
     Ok(Actor::User(user))
 }

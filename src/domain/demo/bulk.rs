@@ -56,10 +56,14 @@ pub async fn seed(app: &App, bulk: &Bulk, progress: &(dyn Fn(u64) + Send + Sync)
         return Err(Error::bad_request("Comments and likes are made for new posts: ask for some posts too."));
     }
     let now = app.clock.now().timestamp_millis();
-    let writer = Writer::new(app);
-    let crowd =
-        if bulk.users > 0 { seed_users(app, &writer, bulk.users, now, progress).await? } else { crowd(app).await? };
+    let taken = numbers_taken(app).await?;
+    let crowd = if bulk.users > 0 { newcomers(bulk.users, taken, now, &app.ids) } else { crowd(app).await? };
+    // What can't be is refused here, before anything is written.
     let maker = Arc::new(Maker::new(bulk, crowd, app.ids.clone(), now)?);
+    let writer = Writer::new(app);
+    if bulk.users > 0 {
+        write_newcomers(app, &writer, &maker, taken, progress).await?;
+    }
     let mut written = bulk.users;
     let mut next = make(&maker, 0).await?;
     while let Some(part) = next {
@@ -103,41 +107,44 @@ async fn crowd(app: &App) -> Result<Vec<Member>> {
         .collect()
 }
 
-/// Adds people, in the order in which they joined: more of them in the beginning.
-async fn seed_users(
+/// People who are going to be added, in the order in which they joined: more of them in the beginning.
+fn newcomers(count: u64, taken: u64, now: i64, ids: &Ids) -> Vec<Member> {
+    let past = PAST.num_milliseconds();
+    (0..count)
+        .map(|place| {
+            let share = place as f64 / count as f64;
+            let joined = now - past + (share * share * past as f64) as i64;
+            let arabic = Dice::new(USERS, taken + place + 1).chance(50);
+            Member { id: UserId(ids.next(time(joined))), joined, arabic }
+        })
+        .collect()
+}
+
+async fn write_newcomers(
     app: &App,
     writer: &Writer,
-    count: u64,
-    now: i64,
+    maker: &Maker,
+    taken: u64,
     progress: &(dyn Fn(u64) + Send + Sync),
-) -> Result<Vec<Member>> {
+) -> Result<()> {
     let password_hash = app.passwords.hash(PASSWORD.to_owned()).await?;
-    let taken = numbers_taken(app).await?;
-    let languages = [Language::english(), Language::arabic()];
-    let mut crowd = Vec::with_capacity(count as usize);
-    let mut first = 0;
-    while first < count {
-        let end = count.min(first + PART / 2);
-        let mut users = Vec::with_capacity((end - first) as usize);
-        let mut credentials = Vec::with_capacity((end - first) as usize);
-        for number in first..end {
-            let share = number as f64 / count as f64;
-            let joined = now - PAST.num_milliseconds() + (share * share * PAST.num_milliseconds() as f64) as i64;
-            let user = person(&languages, taken + number + 1, joined, &app.ids);
-            crowd.push(Member { id: user.id, joined, arabic: user.locale == "ar" });
-            credentials.push(credential_of(&user, &password_hash));
-            users.push(user);
+    let mut number = taken;
+    for members in maker.crowd.chunks(PART as usize / 2) {
+        let mut users = Vec::with_capacity(members.len());
+        for member in members {
+            number += 1;
+            users.push(maker.person(number, member));
         }
+        let credentials: Vec<_> = users.iter().map(|user| credential_of(user, &password_hash)).collect();
         app.db
             .transact(async |tx| {
                 writer.users.run(&tx, &users).await?;
                 writer.credentials.run(&tx, &credentials).await
             })
             .await?;
-        progress(end - first);
-        first = end;
+        progress(users.len() as u64);
     }
-    Ok(crowd)
+    Ok(())
 }
 
 /// The number after which user names are free: that of all people, or of the highest name where some have gone.
@@ -154,36 +161,6 @@ async fn numbers_taken(app: &App) -> Result<u64> {
         None => 0,
     };
     Ok(highest.max(count.cast_unsigned()))
-}
-
-fn person(languages: &[Language; 2], number: u64, joined: i64, ids: &Ids) -> user::Model {
-    let mut dice = Dice::new(USERS, number);
-    let arabic = dice.chance(50);
-    let language = &languages[usize::from(arabic)];
-    let (first, last) = language.name(&mut dice);
-    let username = format!("user_{number:06}");
-    let at = time(joined);
-    user::Model {
-        id: UserId(ids.next(at)),
-        username_key: username.clone(),
-        search_key: format!("{username} {0} {1} {0} {1}", first.key, last.key),
-        username,
-        first_name: first.text.to_owned(),
-        last_name: last.text.to_owned(),
-        display_name: format!("{} {}", first.text, last.text),
-        avatar_url: None,
-        bio: if dice.chance(60) { language.comment(&mut dice) } else { String::new() },
-        kind: match dice.below(10) {
-            0..6 => UserKind::Customer,
-            6..9 => UserKind::Artist,
-            _ => UserKind::Store,
-        },
-        locale: if arabic { "ar" } else { "en" }.to_owned(),
-        post_count: 0,
-        username_changed_at: None,
-        created_at: at,
-        updated_at: at,
-    }
 }
 
 fn credential_of(user: &user::Model, password_hash: &str) -> credential::Model {
@@ -232,6 +209,37 @@ impl Maker {
     fn new(bulk: &Bulk, crowd: Vec<Member>, ids: Ids, now: i64) -> Result<Self> {
         let posts = if bulk.posts == 0 { Vec::new() } else { plan(bulk, &crowd, now)? };
         Ok(Self { crowd, languages: [Language::english(), Language::arabic()], ids, now, posts })
+    }
+
+    fn person(&self, number: u64, member: &Member) -> user::Model {
+        let mut dice = Dice::new(USERS, number);
+        // The first throw decided the language.
+        dice.next();
+        let language = &self.languages[usize::from(member.arabic)];
+        let (first, last) = language.name(&mut dice);
+        let username = format!("user_{number:06}");
+        let at = time(member.joined);
+        user::Model {
+            id: member.id,
+            username_key: username.clone(),
+            search_key: format!("{username} {0} {1} {0} {1}", first.key, last.key),
+            username,
+            first_name: first.text.to_owned(),
+            last_name: last.text.to_owned(),
+            display_name: format!("{} {}", first.text, last.text),
+            avatar_url: None,
+            bio: if dice.chance(60) { language.comment(&mut dice) } else { String::new() },
+            kind: match dice.below(10) {
+                0..6 => UserKind::Customer,
+                6..9 => UserKind::Artist,
+                _ => UserKind::Store,
+            },
+            locale: if member.arabic { "ar" } else { "en" }.to_owned(),
+            post_count: 0,
+            username_changed_at: None,
+            created_at: at,
+            updated_at: at,
+        }
     }
 
     /// As many posts from `first` on as make a transaction; none after the last.
@@ -587,9 +595,11 @@ mod tests {
 
     #[test]
     fn numbered_people_have_names_that_may_be_taken() {
-        let languages = [Language::english(), Language::arabic()];
-        let user = person(&languages, 42, 1_700_000_000_000, &Ids::seeded());
-        assert_eq!(user.username, "user_000042");
+        let crowd = newcomers(50, 10, 31_536_000_000, &Ids::seeded());
+        assert!(crowd.is_sorted_by_key(|member| member.joined) && crowd[49].joined < 31_536_000_000);
+        let maker = Maker::new(&Bulk::default(), crowd, Ids::seeded(), 31_536_000_000).unwrap();
+        let user = maker.person(11, &maker.crowd[0]);
+        assert_eq!(user.username, "user_000011");
         let named = format!("{} {} {} {}", user.username, user.first_name, user.last_name, user.display_name);
         assert_eq!(user.search_key, crate::platform::text::search_key(&named));
     }

@@ -1,5 +1,7 @@
 //! A client, as a frontend would be one.
 
+use std::net::SocketAddr;
+
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -19,6 +21,7 @@ pub struct Client {
     pub id: String,
     pub username: String,
     headers: Vec<(String, String)>,
+    peer: SocketAddr,
 }
 
 /// What came back.
@@ -38,7 +41,14 @@ impl Client {
             id: String::new(),
             username: String::new(),
             headers: Vec::new(),
+            peer: SocketAddr::from(([192, 0, 2, 1], 1234)),
         }
+    }
+
+    /// Calls from another address.
+    pub fn from(mut self, address: &str) -> Self {
+        self.peer = SocketAddr::new(address.parse().unwrap(), 1234);
+        self
     }
 
     /// With one more header on every request.
@@ -74,7 +84,7 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.body(Body::from(body)).unwrap();
-        let response = super::send(self.router.clone(), request, "192.0.2.1:1234".parse().unwrap()).await;
+        let response = super::send(self.router.clone(), request, self.peer).await;
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 16 << 20).await.unwrap();
         let body = serde_json::from_slice(&bytes)
@@ -171,4 +181,44 @@ impl Client {
         let data = self.ok(query, json!({ "id": post })).await;
         assert_eq!(data["postLike"]["post"]["viewerHasLiked"], true, "{data}");
     }
+
+    /// The ids of a list, page by page, from its start or (`backwards`) from its end; a page's ids are in list order.
+    ///
+    /// `query` has `PAGE` where the list's page arguments belong and `ITEMS` for its selection:
+    /// `{ users(sortBy: NEWEST, PAGE) { ITEMS } }`.
+    pub async fn pages(&self, query: &str, size: i64, backwards: bool) -> Vec<Vec<String>> {
+        let page = if backwards { "last: $size, before: $cursor" } else { "first: $size, after: $cursor" };
+        let items = "nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }";
+        let query = query.replace("PAGE", page).replace("ITEMS", items);
+        let query = format!("query($size: Int, $cursor: String) {query}");
+        let (mut pages, mut cursor) = (Vec::new(), Value::Null);
+        loop {
+            let data = self.ok(&query, json!({ "size": size, "cursor": cursor })).await;
+            let list = find_connection(&data).unwrap_or_else(|| panic!("no list: {data}"));
+            let ids: Vec<String> =
+                list["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect();
+            let info = &list["pageInfo"];
+            let (more, behind, next) = if backwards {
+                (&info["hasPreviousPage"], &info["hasNextPage"], &info["startCursor"])
+            } else {
+                (&info["hasNextPage"], &info["hasPreviousPage"], &info["endCursor"])
+            };
+            assert_eq!(*behind, !cursor.is_null(), "{data}");
+            assert!(*more == false || ids.len() as i64 == size, "a page that is not full, though there are more: {data}");
+            cursor = next.clone();
+            pages.push(ids);
+            assert!(pages.len() < 1000, "the list does not end");
+            if *more == false {
+                return pages;
+            }
+        }
+    }
+}
+
+/// The first object of an answer that is a list.
+fn find_connection(value: &Value) -> Option<&Value> {
+    if value.get("pageInfo").is_some() {
+        return Some(value);
+    }
+    value.as_object()?.values().find_map(find_connection)
 }

@@ -40,17 +40,19 @@ impl Server {
     /// With some settings changed.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let database = database::create().await;
-        Self::on(database, settings).await
+        let clock = Clock::fixed(START.parse::<DateTime<Utc>>().unwrap());
+        Self::on(database, clock, Ids::seeded(), settings).await
     }
 
-    /// Another server on the same database: an instance beside the first.
+    /// Another server on the same database, by the same clock: an instance beside the first.
     pub async fn beside(&self, settings: &[(&str, &str)]) -> Self {
-        Self::on(self._database.share(), settings).await
+        Self::on(self._database.share(), self.clock.clone(), self.app.ids.clone(), settings).await
     }
 
-    async fn on(database: database::TestDatabase, settings: &[(&str, &str)]) -> Self {
+    async fn on(database: database::TestDatabase, clock: Clock, ids: Ids, settings: &[(&str, &str)]) -> Self {
+        let url = database.url();
         let mut values: BTreeMap<String, String> = [
-            ("DATABASE_URL", database.url()),
+            ("DATABASE_URL", url.as_str()),
             ("SECRET_KEY", "only for tests: 0123456789 abcdefghijkl"),
             ("DEMO_DATA", "false"),
             ("PASSWORD_HASH_MEMORY_KIB", "8"),
@@ -73,10 +75,8 @@ impl Server {
             values.insert((*name).to_owned(), (*value).to_owned());
         }
         let config = Config::from_values(values).unwrap();
-        let start: DateTime<Utc> = START.parse().unwrap();
-        let clock = Clock::fixed(start);
-        let app = App::start(config, clock.clone(), Ids::seeded()).await.unwrap();
-        let router = http::router(app.clone(), graphql::build(app.config.introspection));
+        let app = App::start(config, clock.clone(), ids).await.unwrap();
+        let router = http::router(app.clone(), graphql::build(app.config.introspection)).unwrap();
         Self { app, router, clock, _database: database }
     }
 

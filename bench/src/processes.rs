@@ -1,0 +1,214 @@
+//! The processes that are measured: starting and stopping servers, and the kernel's accounts of them.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{Error, Result};
+
+/// A server that we started, on a port that it chose; killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts Agora in a folder of its own, so that nobody's `.env` is read.
+    pub(crate) fn agora(program: &Path, folder: &Path, database_url: &str, worker: bool) -> Result<Self> {
+        let mut command = agora_command(program, folder, database_url);
+        command.arg("serve").env("WORKER", worker.to_string());
+        Self::start(command)
+    }
+
+    /// Starts the floor: this program.
+    pub(crate) fn floor(database_url: &str) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["floor", "--database-url", database_url]);
+        Self::start(command)
+    }
+
+    /// Either server says in its first line where it listens.
+    fn start(mut command: Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        let read = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
+        let address = line
+            .split_once("http://")
+            .and_then(|(_, rest)| rest.split([' ', '/', '\n']).next())
+            .and_then(|address| address.parse().ok());
+        match address {
+            Some(address) => Ok(Self { child, address }),
+            None => {
+                let _ = child.kill();
+                let status = child.wait();
+                Err(format!("a server did not start: it said {line:?} ({read:?}), then {status:?}").into())
+            }
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Agora with the settings under which it is measured. Cheap password hashes: signing a thousand people in is no part
+/// of what is measured.
+pub(crate) fn agora_command(program: &Path, folder: &Path, database_url: &str) -> Command {
+    const SETTINGS: &[(&str, &str)] = &[
+        ("AGORA_ENV", "development"),
+        ("HOST", "127.0.0.1"),
+        ("PORT", "0"),
+        ("LOG_LEVEL", "warn"),
+        ("DEMO_DATA", "false"),
+        ("GRAPHIQL", "false"),
+        ("INTROSPECTION", "false"),
+        ("SECRET_KEY", "only-for-measuring-0123456789-abcdefghij"),
+        ("JWT_ACCESS_TOKEN_LIFETIME_MINUTES", "1440"),
+        ("PASSWORD_HASH_MEMORY_KIB", "8"),
+        ("PASSWORD_HASH_ITERATIONS", "1"),
+    ];
+    const RATES: &[&str] = &["ANON", "USER", "LOGIN_ADDRESS", "LOGIN_ACCOUNT", "REGISTER_ADDRESS", "SENSITIVE_GLOBAL"];
+    let mut command = Command::new(program);
+    command.current_dir(folder).env("DATABASE_URL", database_url).envs(SETTINGS.iter().copied());
+    command.envs(RATES.iter().map(|rate| (format!("RATE_LIMIT_{rate}"), "1000000/second")));
+    command
+}
+
+/// Runs one of Agora's other subcommands to its end; what it prints goes where our own messages go.
+pub(crate) fn run_agora(program: &Path, folder: &Path, database_url: &str, arguments: &[&str]) -> Result<()> {
+    let out = agora_command(program, folder, database_url).args(arguments).stdin(Stdio::null()).output()?;
+    eprint!("{}", String::from_utf8_lossy(&out.stdout));
+    if out.status.success() {
+        return Ok(());
+    }
+    Err(format!("agora {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&out.stderr)).into())
+}
+
+/// The kernel's account of a process: `/proc/<pid>/stat`.
+#[derive(Debug)]
+struct Account {
+    name: String,
+    parent: u32,
+    /// Clock ticks of the process itself, in its own code and in the kernel's.
+    own: u64,
+    /// The same of its children that have ended.
+    ended_children: u64,
+}
+
+fn account(pid: u32) -> Option<Account> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in parentheses and may contain anything.
+    let (before, after) = text.rsplit_once(") ")?;
+    let fields: Vec<&str> = after.split(' ').collect();
+    let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    Some(Account {
+        name: before.split_once('(')?.1.to_owned(),
+        parent: u32::try_from(number(1)?).ok()?,
+        own: number(11)? + number(12)?,
+        ended_children: number(13)? + number(14)?,
+    })
+}
+
+/// PostgreSQL's first process, found by one of its backends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Postgres {
+    postmaster: u32,
+}
+
+impl Postgres {
+    pub(crate) fn of_backend(pid: u32) -> Result<Self> {
+        let backend = account(pid).filter(|account| account.name.starts_with("postgres"));
+        let backend = backend.ok_or("PostgreSQL has to run on this machine, or its processor time is not to be seen")?;
+        Ok(Self { postmaster: backend.parent })
+    }
+
+    /// The time of the postmaster and of all its children, those included that have ended.
+    fn ticks(self) -> u64 {
+        let mut ticks = account(self.postmaster).map_or(0, |account| account.own + account.ended_children);
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            if let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok())
+                && let Some(child) = account(pid).filter(|child| child.parent == self.postmaster)
+            {
+                ticks += child.own + child.ended_children;
+            }
+        }
+        ticks
+    }
+}
+
+/// Processor time of a server and of PostgreSQL, in milliseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cpu {
+    pub(crate) server: f64,
+    pub(crate) database: f64,
+}
+
+impl Cpu {
+    pub(crate) fn now(server: u32, postgres: Postgres) -> Self {
+        // Linux shows these accounts in hundredths of a second on every machine of today.
+        const MILLISECONDS_PER_TICK: f64 = 10.0;
+        let own = account(server).map_or(0, |account| account.own);
+        Self {
+            server: own as f64 * MILLISECONDS_PER_TICK,
+            database: postgres.ticks() as f64 * MILLISECONDS_PER_TICK,
+        }
+    }
+
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self { server: self.server - earlier.server, database: self.database - earlier.database }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.server += other.server;
+        self.database += other.database;
+    }
+
+    pub(crate) fn total(self) -> f64 {
+        self.server + self.database
+    }
+}
+
+/// Memory that a process holds, in KiB: `VmRSS`.
+pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    line.trim().trim_end_matches(" kB").parse().map_err(Error::from)
+}
+
+/// A folder that goes when this does.
+pub(crate) struct Folder(pub(crate) std::path::PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("agora-bench-{}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Says on standard error how long something took.
+pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    eprint!("{what} … ");
+    let start = Instant::now();
+    let result = work();
+    eprintln!("{:.1} s", Duration::as_secs_f64(&start.elapsed()));
+    result
+}

@@ -1,0 +1,237 @@
+//! What an operation may cost at most, before it runs: objects that it may make the server build.
+//!
+//! A leaf is free; an object costs 1 for each of its parents; a connection multiplies what is below its items by its
+//! page size; `totalCount` costs 10, a mutation 10. All sums saturate. The feed of 20 posts with authors and three
+//! comments with authors each costs 181.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Name, Value, Variables,
+    parser::{
+        parse_schema,
+        types::{
+            BaseType, ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet, Type,
+            TypeKind, TypeSystemDefinition,
+        },
+    },
+};
+
+use crate::platform::page::{DEFAULT_PAGE, MAX_PAGE};
+
+const TOTAL_COUNT: u64 = 10;
+const MUTATION: u64 = 10;
+
+/// What an operation may cost at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// In points.
+    pub cost: u64,
+    /// How many objects it may ask for.
+    pub nodes: u64,
+}
+
+impl Cost {
+    fn add(self, other: Self) -> Self {
+        Self { cost: self.cost.saturating_add(other.cost), nodes: self.nodes.saturating_add(other.nodes) }
+    }
+
+    fn times(self, factor: u64) -> Self {
+        Self { cost: self.cost.saturating_mul(factor), nodes: self.nodes.saturating_mul(factor) }
+    }
+}
+
+/// Which fields of the graph give objects, and of what type.
+#[derive(Debug)]
+pub struct Costs {
+    types: HashMap<String, HashMap<String, String>>,
+}
+
+impl Costs {
+    /// Reads the graph's own SDL.
+    #[must_use]
+    pub fn new(sdl: &str) -> Self {
+        let mut fields_of: HashMap<String, Vec<(String, String)>> = HashMap::new();
+        let document = parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
+        for definition in document {
+            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let fields = match definition.node.kind {
+                TypeKind::Object(object) => object.fields,
+                TypeKind::Interface(interface) => interface.fields,
+                // A union has no fields of its own, but is an object to whoever selects below it.
+                TypeKind::Union(_) => Vec::new(),
+                _ => continue,
+            };
+            let fields = fields.into_iter().map(|f| (f.node.name.node.to_string(), base(&f.node.ty.node))).collect();
+            fields_of.insert(definition.node.name.node.to_string(), fields);
+        }
+        let objects: Vec<String> = fields_of.keys().cloned().collect();
+        let types = fields_of
+            .into_iter()
+            .map(|(name, fields)| (name, fields.into_iter().filter(|(_, ty)| objects.contains(ty)).collect()))
+            .collect();
+        Self { types }
+    }
+
+    /// The most that an operation may cost with these variables. `@skip` and `@include` don't make it cheaper.
+    #[must_use]
+    pub fn of(&self, document: &ExecutableDocument, operation: &OperationDefinition, variables: &Variables) -> Cost {
+        let mut walk = Walk { costs: self, document, operation, variables, fragments: HashMap::new() };
+        let (root, each) = match operation.ty {
+            OperationType::Query => ("Query", 0),
+            OperationType::Mutation => ("Mutation", MUTATION),
+            OperationType::Subscription => ("Subscription", 0),
+        };
+        let cost = walk.selection_set(&operation.selection_set.node, root, 1);
+        let fixed = each.saturating_mul(operation.selection_set.node.items.len() as u64);
+        cost.add(Cost { cost: fixed, nodes: 0 })
+    }
+}
+
+fn base(ty: &Type) -> String {
+    match &ty.base {
+        BaseType::Named(name) => name.to_string(),
+        BaseType::List(inner) => base(inner),
+    }
+}
+
+struct Walk<'a> {
+    costs: &'a Costs,
+    document: &'a ExecutableDocument,
+    operation: &'a OperationDefinition,
+    variables: &'a Variables,
+    /// Each fragment once for each page size that it stands under. Documents with circles are refused before.
+    fragments: HashMap<(&'a Name, u64), Cost>,
+}
+
+impl<'a> Walk<'a> {
+    /// `page` is the page size of the connection whose own selection this is; 1 anywhere else.
+    fn selection_set(&mut self, set: &'a SelectionSet, parent: &str, page: u64) -> Cost {
+        set.items.iter().fold(Cost::default(), |total, selection| {
+            total.add(match &selection.node {
+                Selection::Field(field) => self.field(&field.node, parent, page),
+                Selection::InlineFragment(inline) => {
+                    let condition = inline.node.type_condition.as_ref().map(|on| on.node.on.node.as_str());
+                    self.selection_set(&inline.node.selection_set.node, condition.unwrap_or(parent), page)
+                }
+                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node, page),
+            })
+        })
+    }
+
+    fn fragment(&mut self, name: &'a Name, page: u64) -> Cost {
+        if let Some(cost) = self.fragments.get(&(name, page)) {
+            return *cost;
+        }
+        let Some(fragment) = self.document.fragments.get(name) else { return Cost::default() };
+        let condition = fragment.node.type_condition.node.on.node.as_str();
+        let cost = self.selection_set(&fragment.node.selection_set.node, condition, page);
+        self.fragments.insert((name, page), cost);
+        cost
+    }
+
+    fn field(&mut self, field: &'a Field, parent: &str, page: u64) -> Cost {
+        let name = field.name.node.as_str();
+        let costs = self.costs;
+        let Some(ty) = costs.types.get(parent).and_then(|fields| fields.get(name)) else {
+            return Cost { cost: if name == "totalCount" { TOTAL_COUNT } else { 0 }, nodes: 0 };
+        };
+        let set = &field.selection_set.node;
+        let one = Cost { cost: 1, nodes: 1 };
+        match name {
+            // The connection itself, and what it multiplies; edges and page information are free.
+            _ if ty.ends_with("Connection") => {
+                Cost { cost: 1, nodes: 0 }.add(self.selection_set(set, ty, self.page_size(field)))
+            }
+            "edges" if parent.ends_with("Connection") => self.selection_set(set, ty, 1).times(page),
+            "nodes" if parent.ends_with("Connection") => one.add(self.selection_set(set, ty, 1)).times(page),
+            "pageInfo" => Cost::default(),
+            "nodes" => one.add(self.selection_set(set, ty, 1)).times(self.length(field, "ids")),
+            _ => one.add(self.selection_set(set, ty, 1)),
+        }
+    }
+
+    fn page_size(&self, field: &Field) -> u64 {
+        let given = ["first", "last"].iter().filter_map(|name| self.argument(field, name)).find_map(|value| match value {
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        });
+        given.unwrap_or(DEFAULT_PAGE.into()).clamp(1, MAX_PAGE.into()).cast_unsigned()
+    }
+
+    fn length(&self, field: &Field, argument: &str) -> u64 {
+        match self.argument(field, argument) {
+            Some(Value::List(items)) => (items.len() as u64).max(1),
+            _ => 1,
+        }
+    }
+
+    /// An argument's value, a variable replaced by what was given for it or by its default.
+    fn argument(&self, field: &Field, name: &str) -> Option<Value> {
+        let value = field.arguments.iter().find(|(argument, _)| argument.node == name)?.1.node.clone();
+        value
+            .into_const_with(|variable| {
+                let given = self.variables.get(&variable).cloned();
+                let default = || {
+                    let definitions = &self.operation.variable_definitions;
+                    let definition = definitions.iter().find(|definition| definition.node.name.node == variable)?;
+                    definition.node.default_value.as_ref().map(|value| value.node.clone())
+                };
+                given.or_else(default).ok_or(())
+            })
+            .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+    use serde_json::json;
+
+    use super::*;
+
+    fn cost(query: &str, variables: serde_json::Value) -> Cost {
+        let document = parse_query(query).unwrap();
+        let operation = document.operations.iter().next().unwrap().1.node.clone();
+        let costs = Costs::new(&crate::graphql::sdl());
+        costs.of(&document, &operation, &Variables::from_json(variables))
+    }
+
+    const FEED: &str = "query($n: Int = 20) { posts(first: $n) { nodes { id author { username } comments(first: 3) { \
+                        nodes { body author { username } } } } } }";
+
+    #[test]
+    fn lists_multiply_what_is_below_them() {
+        assert_eq!(cost("{ post(id: 1) { id body } }", json!({})), Cost { cost: 1, nodes: 1 });
+        assert_eq!(cost("{ posts { nodes { id } } }", json!({})), Cost { cost: 21, nodes: 20 });
+        assert_eq!(cost("{ posts(first: 5) { edges { node { id } } } }", json!({})), Cost { cost: 6, nodes: 5 });
+        // 1 + 20 × (post + author + connection + 3 × (comment + author))
+        assert_eq!(cost(FEED, json!({})).cost, 1 + 20 * (1 + 1 + 1 + 3 * 2));
+        assert_eq!(cost(FEED, json!({ "n": 100 })).cost, 1 + 100 * 9);
+        assert_eq!(cost("{ posts(first: 5) { totalCount pageInfo { endCursor } nodes { id } } }", json!({})).cost, 16);
+        assert_eq!(cost("{ nodes(ids: [1, 2, 3]) { id } }", json!({})).cost, 3);
+    }
+
+    #[test]
+    fn fragments_and_interfaces_count() {
+        let plain = cost("{ posts { nodes { author { id } } } }", json!({}));
+        assert_eq!(cost("{ posts { nodes { ...F } } } fragment F on Post { author { id } }", json!({})), plain);
+        assert_eq!(cost("{ node(id: 1) { ... on Post { comments(first: 10) { nodes { id } } } } }", json!({})).cost, 12);
+    }
+
+    #[test]
+    fn the_dearest_saturates_instead_of_wrapping() {
+        let mut query = "id".to_owned();
+        for _ in 0..40 {
+            query = format!("posts(first: 100) {{ nodes {{ author {{ {query} }} }} }}");
+        }
+        assert_eq!(cost(&format!("{{ {query} }}"), json!({})).cost, u64::MAX);
+    }
+
+    #[test]
+    fn page_sizes_can_t_be_hidden() {
+        assert_eq!(cost("{ posts(first: 1000000) { nodes { id } } }", json!({})).cost, 101);
+        assert_eq!(cost("{ posts(first: -5) { nodes { id } } }", json!({})).cost, 2);
+        assert_eq!(cost("query($n: Int!) { posts(last: $n) { nodes { id } } }", json!({ "n": 50 })).cost, 51);
+    }
+}

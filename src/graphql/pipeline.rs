@@ -1,0 +1,310 @@
+//! The way of an operation: trusted documents, persisted queries, the document with its limits, the cost, then the
+//! execution, within its time. HTTP and sockets both go this way.
+
+use std::{
+    collections::HashMap,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_graphql::{Request, Response, Value, Variables, parser::types::OperationType};
+use futures_util::{StreamExt, stream::BoxStream};
+use lru::LruCache;
+use serde::Deserialize;
+use serde_json::{Map, value::RawValue};
+
+use super::{
+    Graph,
+    context::RequestContext,
+    cost::{Cost, Costs},
+    document::{Document, DocumentCache},
+    error::{finish, refused},
+};
+use crate::{
+    app::App,
+    config::Limits,
+    error::{Code, Error, Refusal, Result},
+    platform::crypto::{hex, sha256},
+};
+
+/// An operation as a client sends it (GraphQL over HTTP, and the payload of `subscribe`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GraphqlRequest {
+    /// The query's text; may be absent when it is known by its hash.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// Which of several operations.
+    #[serde(default)]
+    pub operation_name: Option<String>,
+    /// Values for the operation's variables.
+    #[serde(default)]
+    pub variables: Option<Map<String, serde_json::Value>>,
+    /// `persistedQuery`, and what we don't know.
+    #[serde(default)]
+    pub extensions: Option<Map<String, serde_json::Value>>,
+}
+
+impl GraphqlRequest {
+    /// Reads the JSON of one operation. A list of them is refused.
+    pub fn parse(json: &[u8]) -> Result<Self, Refusal> {
+        let refuse = |message: &str| Refusal::new(Code::BadRequest, message);
+        let raw: &RawValue =
+            serde_json::from_slice(json).map_err(|error| refuse(&format!("The body is not valid JSON: {error}")))?;
+        match raw.get().as_bytes().first() {
+            Some(b'{') => serde_json::from_str(raw.get()).map_err(|error| refuse(&format!("Not a GraphQL request: {error}"))),
+            Some(b'[') => Err(refuse("Several operations in one request are not accepted.")),
+            _ => Err(refuse("A GraphQL request is a JSON object.")),
+        }
+    }
+}
+
+/// By which way an operation came: it decides what may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTP GET: queries only.
+    Get,
+    /// HTTP POST: queries and mutations.
+    Post,
+    /// WebSocket: queries, subscriptions, and mutations when they are switched on.
+    Socket,
+}
+
+/// An operation that may run.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    document: Arc<Document>,
+    operation_name: Option<String>,
+    variables: Variables,
+    /// Query, mutation or subscription.
+    pub kind: OperationType,
+    /// What it may cost at most.
+    pub cost: Cost,
+}
+
+/// Everything between a transport and the graph. Built once.
+#[derive(Debug)]
+pub struct Pipeline {
+    app: App,
+    graph: GraphHandle,
+    costs: Costs,
+    documents: DocumentCache,
+    persisted: Option<Mutex<LruCache<[u8; 32], Arc<str>>>>,
+    /// Hash to text of the only operations that run, when set.
+    trusted: Option<HashMap<[u8; 32], Arc<str>>>,
+}
+
+struct GraphHandle(Graph);
+
+impl std::fmt::Debug for GraphHandle {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Graph")
+    }
+}
+
+impl Pipeline {
+    /// Prepares the caches; reads the manifest of trusted documents, when one is configured.
+    pub fn new(app: App, graph: Graph) -> Result<Self> {
+        let persisted = NonZeroUsize::new(app.config.persisted_queries).map(|room| Mutex::new(LruCache::new(room)));
+        let trusted = app.config.trusted_documents.as_deref().map(read_manifest).transpose()?;
+        let costs = Costs::new(&super::sdl());
+        Ok(Self { app, graph: GraphHandle(graph), costs, documents: DocumentCache::default(), persisted, trusted })
+    }
+
+    /// Decides whether an operation may run. Whatever is refused here was not begun.
+    pub fn prepare(&self, request: GraphqlRequest, transport: Transport) -> Result<Prepared, Refusal> {
+        let limits = &self.app.config.limits;
+        let (hash, text, store) = self.text(request.query, request.extensions.as_ref())?;
+        let document = self.documents.get(hash, &text, limits)?;
+        let operation = document.operation(request.operation_name.as_deref())?;
+        permit(operation.ty, transport, self.app.config.websocket.mutations)?;
+        let variables =
+            Variables::from_json(serde_json::Value::Object(request.variables.unwrap_or_default()));
+        let cost = self.costs.of(&document.parsed, operation, &variables);
+        within(cost, limits)?;
+        if store && let Some(persisted) = &self.persisted {
+            persisted.lock().unwrap_or_else(PoisonError::into_inner).put(hash, text);
+        }
+        let kind = operation.ty;
+        let operation_name = request.operation_name.filter(|name| !name.is_empty());
+        Ok(Prepared { document, operation_name, variables, kind, cost })
+    }
+
+    /// The query's text and hash, and whether the client asked to remember it (Apollo's automatic persisted queries).
+    fn text(
+        &self,
+        query: Option<String>,
+        extensions: Option<&Map<String, serde_json::Value>>,
+    ) -> Result<([u8; 32], Arc<str>, bool), Refusal> {
+        let bad = |message: &str| Refusal::new(Code::BadRequest, message);
+        let query = query.filter(|query| !query.is_empty());
+        if query.as_ref().is_some_and(|query| query.len() > self.app.config.limits.document_bytes) {
+            let (limit, requested) = (self.app.config.limits.document_bytes, query.map_or(0, |query| query.len()));
+            return Err(Refusal::over_limit("length in bytes", limit as u64, requested as u64));
+        }
+        let asked = match extensions.and_then(|extensions| extensions.get("persistedQuery")) {
+            None | Some(serde_json::Value::Null) => None,
+            Some(value) => Some(persisted_hash(value).ok_or_else(|| bad("`persistedQuery` takes version 1 and a SHA-256 in hexadecimal."))?),
+        };
+        let hash = query.as_ref().map(|query| sha256(query.as_bytes()));
+        if let (Some(asked), Some(hash)) = (asked, hash)
+            && asked != hash
+        {
+            return Err(bad("The hash in `persistedQuery` is not that of the query."));
+        }
+        if let Some(trusted) = &self.trusted {
+            let wanted = hash.or(asked).ok_or_else(|| bad("A query is missing."))?;
+            let known = trusted.get(&wanted);
+            let message = format!("Only trusted operations run here; {} is none of them.", hex(&wanted));
+            return known.map(|text| (wanted, Arc::clone(text), false)).ok_or_else(|| Refusal::new(Code::Forbidden, message));
+        }
+        match (query, hash, asked) {
+            (Some(query), Some(hash), asked) => Ok((hash, query.into(), asked.is_some())),
+            (_, _, Some(asked)) => {
+                let found = self.persisted.as_ref().and_then(|persisted| {
+                    persisted.lock().unwrap_or_else(PoisonError::into_inner).get(&asked).cloned()
+                });
+                // The words are those that Apollo's clients look for.
+                let unknown = || Refusal::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound");
+                found.map(|text| (asked, text, false)).ok_or_else(unknown)
+            }
+            _ => Err(bad("A query is missing.")),
+        }
+    }
+
+    /// Runs a query or a mutation. The flag says whether execution began: not so when the validation refused it.
+    ///
+    /// A query ends when the client goes away; a mutation runs to its end in a task that a shutdown waits for.
+    pub async fn execute(&self, prepared: Prepared, context: RequestContext) -> (Response, bool) {
+        let limit = self.app.config.limits.query_time;
+        let (request_id, cost, mutation) =
+            (context.request_id.clone(), prepared.cost, prepared.kind == OperationType::Mutation);
+        let graph = self.graph.0.clone();
+        let request = request(prepared, context);
+        let response = if mutation {
+            let task = self.app.tasks.spawn(async move { graph.execute(request).await });
+            tokio::time::timeout(limit, task).await.map(|joined| {
+                joined.unwrap_or_else(|error| {
+                    tracing::error!(%error, "a mutation panicked");
+                    failed(&Error::internal("a mutation panicked"))
+                })
+            })
+        } else {
+            tokio::time::timeout(limit, graph.execute(request)).await
+        };
+        let mut response = response.unwrap_or_else(|_| failed(&Error::Refused(timed_out(limit, mutation))));
+        let began = began(&response);
+        finish(&mut response, &request_id);
+        response.extensions.insert("cost".to_owned(), self.describe(cost));
+        (response, began)
+    }
+
+    /// Runs a subscription, or anything else as a stream of one response.
+    pub fn subscribe(self: &Arc<Self>, prepared: Prepared, context: RequestContext) -> BoxStream<'static, Response> {
+        let request_id = context.request_id.clone();
+        if prepared.kind != OperationType::Subscription {
+            let pipeline = Arc::clone(self);
+            return futures_util::stream::once(async move { pipeline.execute(prepared, context).await.0 }).boxed();
+        }
+        self.graph
+            .0
+            .execute_stream(request(prepared, context))
+            .map(move |mut response| {
+                finish(&mut response, &request_id);
+                response
+            })
+            .boxed()
+    }
+
+    fn describe(&self, cost: Cost) -> Value {
+        async_graphql::value!({ "requested": cost.cost, "limit": self.app.config.limits.cost })
+    }
+}
+
+fn request(prepared: Prepared, context: RequestContext) -> Request {
+    let mut request = Request::new(String::new()).variables(prepared.variables).data(context);
+    request.operation_name = prepared.operation_name;
+    request.set_parsed_query(prepared.document.parsed.clone());
+    request
+}
+
+/// Validation refuses with errors that have no path and leaves no data.
+fn began(response: &Response) -> bool {
+    response.is_ok()
+        || response.data != Value::Null
+        || response.errors.iter().any(|error| !error.path.is_empty() || error.source.is_some())
+}
+
+fn failed(error: &Error) -> Response {
+    match error {
+        Error::Refused(refusal) => refused(refusal, ""),
+        _ => refused(&Refusal::new(Code::Internal, "Something went wrong on our side."), ""),
+    }
+}
+
+fn timed_out(limit: Duration, mutation: bool) -> Refusal {
+    let seconds = limit.as_secs();
+    let message = if mutation {
+        format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.")
+    } else {
+        format!("Not done within {seconds} s.")
+    };
+    Refusal::new(Code::Timeout, message).with("limit", seconds)
+}
+
+fn permit(kind: OperationType, transport: Transport, socket_mutations: bool) -> Result<(), Refusal> {
+    let refuse = |message: &str| Err(Refusal::new(Code::BadRequest, message));
+    match (kind, transport) {
+        (OperationType::Mutation, Transport::Get) => {
+            let message = "Mutations are sent by POST, never by GET.";
+            Err(Refusal::new(Code::BadRequest, message).with("allow", "POST"))
+        }
+        (OperationType::Subscription, Transport::Get | Transport::Post) => {
+            refuse("Subscriptions are sent over a WebSocket with the protocol graphql-transport-ws.")
+        }
+        (OperationType::Mutation, Transport::Socket) if !socket_mutations => {
+            refuse("Mutations are sent by POST; over a WebSocket they are switched off.")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn within(cost: Cost, limits: &Limits) -> Result<(), Refusal> {
+    if cost.cost > limits.cost {
+        return Err(Refusal::over_limit("cost", limits.cost, cost.cost));
+    }
+    if cost.nodes > limits.nodes {
+        return Err(Refusal::over_limit("number of nodes", limits.nodes, cost.nodes));
+    }
+    Ok(())
+}
+
+fn persisted_hash(value: &serde_json::Value) -> Option<[u8; 32]> {
+    (value.get("version")?.as_i64()? == 1).then_some(())?;
+    unhex(value.get("sha256Hash")?.as_str()?)
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn read_manifest(file: &std::path::Path) -> Result<HashMap<[u8; 32], Arc<str>>> {
+    let refuse = |why: String| Error::internal(format!("TRUSTED_DOCUMENTS {}: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
+    let manifest: HashMap<String, String> = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    manifest
+        .into_iter()
+        .map(|(hash, query)| {
+            let hash = unhex(&hash).filter(|hash| *hash == sha256(query.as_bytes()));
+            hash.map(|hash| (hash, query.into())).ok_or_else(|| refuse("a hash is not the SHA-256 of its query".to_owned()))
+        })
+        .collect()
+}

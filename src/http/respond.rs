@@ -1,0 +1,162 @@
+//! Answers outside of the graph: refusals as the same JSON that the graph would give.
+
+use std::any::Any;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Extension, Request},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::client::Identity;
+use crate::{
+    error::{Code, Refusal},
+    graphql::error::refused,
+    platform::rate_limit::Remaining,
+};
+
+/// Media type of a GraphQL response, as the GraphQL-over-HTTP specification names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Media {
+    /// `application/graphql-response+json`: the status tells whether it went well.
+    GraphqlResponse,
+    /// `application/json`: any well-formed request gets 200.
+    Json,
+}
+
+impl Media {
+    fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        })
+    }
+
+    /// The best of what `Accept` allows; `None` when it allows neither. Nothing said is `application/json`.
+    pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
+        let mut accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+        accepts.peek().is_some().then_some(())
+            .map_or(Some(Self::Json), |()| {
+                let mut best: Option<(u16, Self)> = None;
+                for range in accepts.flat_map(|value| value.split(',')) {
+                    let mut parts = range.split(';').map(str::trim);
+                    let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                        "application/graphql-response+json" => Self::GraphqlResponse,
+                        "application/json" | "application/*" | "*/*" => Self::Json,
+                        _ => continue,
+                    };
+                    let (mut weight, mut utf8) = (1000, true);
+                    for parameter in parts {
+                        match parameter.split_once('=') {
+                            Some(("q", q)) => weight = q.parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16),
+                            Some(("charset", charset)) => utf8 = charset.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+                            _ => {}
+                        }
+                    }
+                    if weight > 0 && utf8 && best.is_none_or(|(known, _)| weight > known) {
+                        best = Some((weight, media));
+                    }
+                }
+                best.map(|(_, media)| media)
+            })
+    }
+}
+
+/// A refusal of a whole request, with the status of its code.
+pub(super) fn refuse(refusal: &Refusal, media: Media, request_id: &str) -> Response {
+    let status = match refusal.code {
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::Forbidden | Code::ReauthenticationRequired | Code::TwoFactorSetupRequired => StatusCode::FORBIDDEN,
+        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        // What Apollo's clients expect of the protocol.
+        Code::PersistedQueryNotFound if media == Media::Json => StatusCode::OK,
+        Code::BadRequest | Code::CostExceeded | Code::PersistedQueryNotFound => StatusCode::BAD_REQUEST,
+    };
+    refuse_with(status, refusal, media, request_id)
+}
+
+/// A refusal with a status of its own.
+pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, request_id: &str) -> Response {
+    let mut response = graphql(status, &refused(refusal, request_id), false, media);
+    if refusal.code == Code::Unauthenticated {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a async_graphql::Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [async_graphql::ServerError],
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    extensions: &'a std::collections::BTreeMap<String, async_graphql::Value>,
+}
+
+/// A GraphQL response. What was refused before execution has no `data`.
+pub(super) fn graphql(status: StatusCode, response: &async_graphql::Response, began: bool, media: Media) -> Response {
+    let mut answer = match serde_json::to_vec(&Answer {
+        data: began.then_some(&response.data),
+        errors: &response.errors,
+        extensions: &response.extensions,
+    }) {
+        Ok(body) => (status, Body::from(Bytes::from(body))).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a response could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    };
+    answer.headers_mut().insert(header::CONTENT_TYPE, media.content_type());
+    let wait = response.errors.iter().filter_map(|error| retry_after(error.extensions.as_ref()?)).max();
+    if let Some(wait) = wait {
+        answer.headers_mut().insert(header::RETRY_AFTER, wait.into());
+    }
+    answer
+}
+
+fn retry_after(extensions: &async_graphql::ErrorExtensionValues) -> Option<u64> {
+    match extensions.get("retryAfter")? {
+        async_graphql::Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    }
+}
+
+/// The `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers).
+pub(super) fn tell_allowance(response: &mut Response, left: &Remaining) {
+    let period = left.period.as_secs();
+    let wait = left.retry_after.as_secs_f64().ceil() as u64;
+    let reset = if left.remaining == 0 { wait.max(1) } else { period };
+    let policy = format!("\"{}\";q={};w={period}", left.policy, left.limit);
+    let state = format!("\"{}\";r={};t={reset}", left.policy, left.remaining);
+    for (name, text) in [("ratelimit-policy", policy), ("ratelimit", state)] {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+}
+
+/// No route has this path.
+pub(super) async fn not_found(Extension(identity): Extension<Identity>) -> Response {
+    let refusal = Refusal::new(Code::BadRequest, "There is nothing at this path; the API is at /graphql.");
+    refuse_with(StatusCode::NOT_FOUND, &refusal, Media::Json, &identity.request_id)
+}
+
+/// The path has no such method; axum adds `Allow`.
+pub(super) async fn method_not_allowed(Extension(identity): Extension<Identity>, request: Request) -> Response {
+    let refusal = Refusal::new(Code::BadRequest, format!("{} is not possible here.", request.method()));
+    refuse_with(StatusCode::METHOD_NOT_ALLOWED, &refusal, Media::Json, &identity.request_id)
+}
+
+/// A bug: the log has it, the client learns nothing of it.
+pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    tracing::error!(panic = text.unwrap_or("of unknown kind"), "a handler panicked");
+    let refusal = Refusal::new(Code::Internal, "Something went wrong on our side; the request id helps to find out what.");
+    refuse(&refusal, Media::Json, "")
+}

@@ -1,0 +1,72 @@
+//! What a process remembers, within bounds.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError, RwLock},
+};
+
+use chrono::{DateTime, Utc};
+use lru::LruCache;
+
+/// Things that happened lately, each with its time.
+#[derive(Debug)]
+pub struct Recent<K> {
+    times: RwLock<HashMap<K, DateTime<Utc>>>,
+}
+
+impl<K> Default for Recent<K> {
+    fn default() -> Self {
+        Self { times: RwLock::default() }
+    }
+}
+
+impl<K: Eq + Hash> Recent<K> {
+    /// Whether it is remembered.
+    #[must_use]
+    pub fn contains(&self, key: K) -> bool {
+        self.times.read().unwrap_or_else(PoisonError::into_inner).contains_key(&key)
+    }
+
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.times.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Remembers; true when it was not known.
+    pub fn insert(&self, key: K, at: DateTime<Utc>) -> bool {
+        self.times.write().unwrap_or_else(PoisonError::into_inner).insert(key, at).is_none()
+    }
+
+    /// Forgets what is older.
+    pub fn forget_before(&self, before: DateTime<Utc>) {
+        self.times.write().unwrap_or_else(PoisonError::into_inner).retain(|_, at| *at >= before);
+    }
+}
+
+/// The highest number seen of each thing, for as many things as there is room.
+#[derive(Debug)]
+pub struct Highest<K: Hash + Eq>(Mutex<LruCache<K, i64>>);
+
+impl<K: Hash + Eq> Highest<K> {
+    /// With room for so many; those not asked for longest go first.
+    #[must_use]
+    pub fn new(room: usize) -> Self {
+        Self(Mutex::new(LruCache::new(NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN))))
+    }
+
+    /// Whether this number or a higher one was seen.
+    #[must_use]
+    pub fn has_reached(&self, key: &K, number: i64) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).is_some_and(|seen| *seen >= number)
+    }
+
+    /// Remembers a number.
+    pub fn raise(&self, key: K, number: i64) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let highest = seen.get(&key).map_or(number, |known| number.max(*known));
+        seen.put(key, highest);
+    }
+}

@@ -1,0 +1,136 @@
+//! The contract: `schema.graphql` is what the code serves, everything in it is described, and what descriptions
+//! promise is kept.
+
+use agora::graphql;
+use async_graphql::parser::{
+    parse_schema,
+    types::{TypeKind, TypeSystemDefinition},
+};
+
+#[test]
+fn the_schema_file_is_what_the_code_serves() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
+    #[allow(clippy::disallowed_methods, reason = "a switch of the test itself")]
+    if std::env::var("UPDATE_SCHEMA").is_ok() {
+        std::fs::write(path, graphql::sdl()).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(written == graphql::sdl(), "schema.graphql differs from the code; UPDATE_SCHEMA=1 cargo test writes it");
+}
+
+/// Types with their fields: `(type, field, is a root)` and whether each has a description.
+fn undescribed() -> Vec<String> {
+    let document = parse_schema(graphql::sdl()).unwrap();
+    let mut missing = Vec::new();
+    for definition in document.definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let definition = definition.node;
+        let name = definition.name.node.to_string();
+        if definition.description.is_none() && !["Query", "Mutation", "Subscription"].contains(&name.as_str()) {
+            missing.push(name.clone());
+        }
+        let fields = match &definition.kind {
+            TypeKind::Object(object) => &object.fields,
+            TypeKind::Interface(interface) => &interface.fields,
+            TypeKind::InputObject(input) => {
+                for field in &input.fields {
+                    if field.node.description.is_none() {
+                        missing.push(format!("{name}.{}", field.node.name.node));
+                    }
+                }
+                continue;
+            }
+            TypeKind::Enum(values) => {
+                for value in &values.values {
+                    if value.node.description.is_none() {
+                        missing.push(format!("{name}.{}", value.node.value.node));
+                    }
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        for field in fields {
+            let place = format!("{name}.{}", field.node.name.node);
+            if field.node.description.is_none() {
+                missing.push(place.clone());
+            }
+            for argument in &field.node.arguments {
+                if argument.node.description.is_none() {
+                    missing.push(format!("{place}({})", argument.node.name.node));
+                }
+            }
+        }
+    }
+    missing
+}
+
+#[test]
+fn everything_is_described() {
+    assert_eq!(undescribed(), Vec::<String>::new());
+}
+
+fn root_fields(root: &str) -> Vec<(String, bool, String)> {
+    let document = parse_schema(graphql::sdl()).unwrap();
+    for definition in document.definitions {
+        if let TypeSystemDefinition::Type(definition) = definition
+            && definition.node.name.node == root
+            && let TypeKind::Object(object) = definition.node.kind
+        {
+            return object
+                .fields
+                .into_iter()
+                .map(|field| {
+                    let description = field.node.description.map(|text| text.node).unwrap_or_default();
+                    (field.node.name.node.to_string(), field.node.ty.node.nullable, description)
+                })
+                .collect();
+        }
+    }
+    panic!("no type {root}");
+}
+
+#[test]
+fn every_root_field_is_nullable_so_that_one_failure_leaves_its_neighbours() {
+    for root in ["Query", "Mutation"] {
+        for (field, nullable, _) in root_fields(root) {
+            assert!(nullable, "{root}.{field}");
+        }
+    }
+}
+
+#[test]
+fn every_mutation_lists_codes_that_exist() {
+    let known: Vec<String> = agora::error::UserErrorCode::ALL
+        .iter()
+        .map(|code| {
+            let mut text = String::new();
+            for character in format!("{code:?}").chars() {
+                if character.is_ascii_uppercase() && !text.is_empty() {
+                    text.push('_');
+                }
+                text.push(character.to_ascii_uppercase());
+            }
+            text
+        })
+        .collect();
+    for (field, _, description) in root_fields("Mutation") {
+        if description.contains("No codes.") {
+            continue;
+        }
+        let list = description
+            .split("Codes: ")
+            .nth(1)
+            .or_else(|| description.split("Code: ").nth(1))
+            .unwrap_or_else(|| panic!("{field} does not list its codes"));
+        let list = list.split('.').next().unwrap();
+        for code in list.split(',').map(str::trim) {
+            assert!(known.iter().any(|known| known == code), "{field} lists an unknown code: {code}");
+        }
+    }
+}
+
+#[test]
+fn no_field_of_the_graph_is_a_float() {
+    assert!(!graphql::sdl().contains("Float"));
+}
