@@ -203,17 +203,18 @@ async fn serve(app: &App) -> Result<()> {
         app.spawn(worker::run(app.clone()));
     }
     stop_on_signal(app);
-    let base = app.config.public_url.as_ref().map_or_else(
-        || format!("http://{address}"),
-        |url| url.as_str().trim_end_matches('/').to_owned(),
-    );
+    let base = app
+        .config
+        .public_url
+        .as_ref()
+        .map_or_else(|| format!("http://{address}"), |url| url.as_str().trim_end_matches('/').to_owned());
     tracing::info!(%address, "listening");
     println!("Agora serves {base}/graphql (HTTP and WebSocket)");
     if app.config.graphiql {
         println!("GraphiQL:    {base}/");
     }
     if demo || app.config.demo_data {
-        println!("Demo:        sign in as {} with the password {}", "amina", demo::PASSWORD);
+        println!("Demo:        sign in as amina with the password {}", demo::PASSWORD);
     }
     http::serve(app.clone(), listener).await
 }

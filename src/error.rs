@@ -14,7 +14,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Input that the caller can mend; at least one.
-    #[error("{}", .0.first().map_or_else(|| "refused".to_owned(), |first| first.to_string()))]
+    #[error("{}", .0.first().map_or_else(|| "refused".to_owned(), ToString::to_string))]
     User(Vec<UserError>),
     /// Something the caller can't mend by changing the input.
     #[error("{0}")]

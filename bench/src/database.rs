@@ -53,7 +53,10 @@ impl Database {
     /// What a grown database would have had by and by. From here on nothing is vacuumed while we look.
     pub(crate) async fn settle(&self) -> Result<()> {
         let session = Session::open(&self.url).await?;
-        let tables = session.client.query("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'", &[]).await?;
+        let tables = session
+            .client
+            .query("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'", &[])
+            .await?;
         for row in tables {
             let table: String = row.get(0);
             session.client.batch_execute(&format!("ALTER TABLE {table} SET (autovacuum_enabled = off)")).await?;

@@ -1,12 +1,12 @@
 //! Measures Agora against a *floor*: the same answers from hand-tuned SQL, prepared statements and hand-written JSON.
 //! What is measured, how, and what came of it is in `bench/README.md`; `bench/run` is the command.
 //!
-//! - [`floor`]: the server that Agora is compared with.
-//! - [`run`]: the whole course, from an empty database to the table.
-//! - [`operations`]: what is asked of both servers, and whether they answer and write alike.
-//! - [`load`], [`http`]: asking many times, and how long that took.
-//! - [`sockets`]: subscriptions.
-//! - [`processes`]: starting servers, and what they cost.
+//! - `floor`: the server that Agora is compared with.
+//! - `run`: the whole course, from an empty database to the table.
+//! - `operations`: what is asked of both servers, and whether they answer and write alike.
+//! - `load`, `http`: asking many times, and how long that took.
+//! - `sockets`: subscriptions.
+//! - `processes`, `database`: what is measured: starting it, and what it costs.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
 

@@ -41,14 +41,12 @@ impl Server {
             .split_once("http://")
             .and_then(|(_, rest)| rest.split([' ', '/', '\n']).next())
             .and_then(|address| address.parse().ok());
-        match address {
-            Some(address) => Ok(Self { child, address }),
-            None => {
-                let _ = child.kill();
-                let status = child.wait();
-                Err(format!("a server did not start: it said {line:?} ({read:?}), then {status:?}").into())
-            }
+        if let Some(address) = address {
+            return Ok(Self { child, address });
         }
+        let _ = child.kill();
+        let status = child.wait();
+        Err(format!("a server did not start: it said {line:?} ({read:?}), then {status:?}").into())
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -130,7 +128,8 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(crate) fn of_backend(pid: u32) -> Result<Self> {
         let backend = account(pid).filter(|account| account.name.starts_with("postgres"));
-        let backend = backend.ok_or("PostgreSQL has to run on this machine, or its processor time is not to be seen")?;
+        let backend =
+            backend.ok_or("PostgreSQL has to run on this machine, or its processor time is not to be seen")?;
         Ok(Self { postmaster: backend.parent })
     }
 
@@ -160,10 +159,7 @@ impl Cpu {
         // Linux shows these accounts in hundredths of a second on every machine of today.
         const MILLISECONDS_PER_TICK: f64 = 10.0;
         let own = account(server).map_or(0, |account| account.own);
-        Self {
-            server: own as f64 * MILLISECONDS_PER_TICK,
-            database: postgres.ticks() as f64 * MILLISECONDS_PER_TICK,
-        }
+        Self { server: own as f64 * MILLISECONDS_PER_TICK, database: postgres.ticks() as f64 * MILLISECONDS_PER_TICK }
     }
 
     pub(crate) fn since(self, earlier: Self) -> Self {

@@ -1,7 +1,7 @@
 //! Agora's database schema: one reversible step per file, the same text for SQLite and PostgreSQL.
 
-pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::MigrationTrait;
+pub use sea_orm_migration::MigratorTrait;
 
 mod m20261121_000001_accounts;
 mod m20261121_000002_posts;

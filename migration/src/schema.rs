@@ -41,14 +41,22 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Res
 /// triggers on SQLite. The application writes the key in its search form, so no language rules apply.
 pub(crate) async fn searchable(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
     let statements = match manager.get_database_backend() {
-        DatabaseBackend::Postgres => vec![format!(
-            "CREATE INDEX {table}_search ON {table} USING gin (to_tsvector('simple', search_key))"
-        )],
+        DatabaseBackend::Postgres => {
+            vec![format!("CREATE INDEX {table}_search ON {table} USING gin (to_tsvector('simple', search_key))")]
+        }
         _ => vec![
-            format!("CREATE VIRTUAL TABLE {table}_search USING fts5(id UNINDEXED, search_key, tokenize = 'unicode61 remove_diacritics 0')"),
-            format!("CREATE TRIGGER {table}_search_insert AFTER INSERT ON {table} BEGIN INSERT INTO {table}_search(rowid, id, search_key) VALUES (new.rowid, new.id, new.search_key); END"),
-            format!("CREATE TRIGGER {table}_search_update AFTER UPDATE OF search_key ON {table} BEGIN UPDATE {table}_search SET search_key = new.search_key WHERE rowid = new.rowid; END"),
-            format!("CREATE TRIGGER {table}_search_delete AFTER DELETE ON {table} BEGIN DELETE FROM {table}_search WHERE rowid = old.rowid; END"),
+            format!(
+                "CREATE VIRTUAL TABLE {table}_search USING fts5(id UNINDEXED, search_key, tokenize = 'unicode61 remove_diacritics 0')"
+            ),
+            format!(
+                "CREATE TRIGGER {table}_search_insert AFTER INSERT ON {table} BEGIN INSERT INTO {table}_search(rowid, id, search_key) VALUES (new.rowid, new.id, new.search_key); END"
+            ),
+            format!(
+                "CREATE TRIGGER {table}_search_update AFTER UPDATE OF search_key ON {table} BEGIN UPDATE {table}_search SET search_key = new.search_key WHERE rowid = new.rowid; END"
+            ),
+            format!(
+                "CREATE TRIGGER {table}_search_delete AFTER DELETE ON {table} BEGIN DELETE FROM {table}_search WHERE rowid = old.rowid; END"
+            ),
         ],
     };
     for statement in statements {

@@ -47,7 +47,12 @@ pub const ATTEMPTS: i64 = 10;
 const COLUMNS: &str = "id, kind, payload, state, attempts, run_at, last_error, created_at";
 
 /// Queues a job within the transaction of its cause.
-pub async fn enqueue_in(app: &App, tx: &Transaction, kind: &'static str, payload: &impl serde::Serialize) -> Result<()> {
+pub async fn enqueue_in(
+    app: &App,
+    tx: &Transaction,
+    kind: &'static str,
+    payload: &impl serde::Serialize,
+) -> Result<()> {
     let now = app.clock.now();
     tx.execute(
         "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) VALUES ($1, $2, $3, 'queued', 0, $4, $4)",

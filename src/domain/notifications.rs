@@ -155,7 +155,7 @@ async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Res
                     id.into(),
                     telling.recipient.0.into(),
                     telling.kind.as_str().into(),
-                    title(&telling).into(),
+                    title(telling.locale, telling.kind, telling.subject.0, &telling.actor_name).into(),
                     telling.excerpt.as_str().into(),
                     telling.actor.0.into(),
                     telling.subject.0.as_str().into(),
@@ -166,8 +166,7 @@ async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Res
             )
             .await?;
         if inserted == 1 {
-            let event =
-                NewEvent { kind: EventKind::Notified, actor_id: Some(telling.actor), subject_id: Some(id) };
+            let event = NewEvent { kind: EventKind::Notified, actor_id: Some(telling.actor), subject_id: Some(id) };
             events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
         }
     }
@@ -175,10 +174,10 @@ async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Res
 }
 
 /// The headline in the recipient's language, at most 255 characters.
-fn title(telling: &Telling) -> String {
-    let name = text::excerpt(&telling.actor_name, 100);
-    let on_post = telling.subject.0 == SubjectKind::Post;
-    match (telling.locale, telling.kind) {
+pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, actor_name: &str) -> String {
+    let name = text::excerpt(actor_name, 100);
+    let on_post = about == SubjectKind::Post;
+    match (locale, kind) {
         (Locale::English, NotificationKind::Like) if on_post => format!("{name} likes your post"),
         (Locale::English, NotificationKind::Like) => format!("{name} likes your comment"),
         (Locale::English, NotificationKind::Comment) => format!("{name} commented on your post"),
@@ -195,8 +194,7 @@ fn title(telling: &Telling) -> String {
 
 // ---------------------------------------------------------------------------------------------- reading and marking
 
-const COLUMNS: &str =
-    "n.id, n.recipient_id, n.kind, n.title, n.message, n.actor_id, n.subject_kind, n.subject_id, n.read_at, n.created_at";
+const COLUMNS: &str = "n.id, n.recipient_id, n.kind, n.title, n.message, n.actor_id, n.subject_kind, n.subject_id, n.read_at, n.created_at";
 
 fn read(row: &QueryResult) -> Result<Notification> {
     let mut columns = Columns::new(row);
@@ -363,8 +361,7 @@ pub async fn follow(
     if live {
         ready.push_back(Step { seq, phase: Phase::Live, notification: None });
     }
-    let follower =
-        Follower { app: app.clone(), actor: actor.clone(), user, hints, seq, ready, live, failed: false };
+    let follower = Follower { app: app.clone(), actor: actor.clone(), user, hints, seq, ready, live, failed: false };
     Ok(stream::unfold(follower, |mut follower| async move {
         if follower.failed {
             return None;
@@ -400,8 +397,7 @@ impl Follower {
     }
 
     async fn read_on(&mut self) -> Result<()> {
-        let events =
-            events::after(&self.app, StreamKind::Notifications, self.user.0, self.seq, BATCH).await?;
+        let events = events::after(&self.app, StreamKind::Notifications, self.user.0, self.seq, BATCH).await?;
         if self.is_cut_off(events.first().map(|event| event.seq)).await? {
             self.seq = events::head(&self.app, StreamKind::Notifications, self.user.0).await?;
             self.live = true;

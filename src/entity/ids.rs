@@ -122,7 +122,16 @@ mod tests {
         assert_eq!(encode("prefix", uuid), "prefix_01h455vb4pex5vsknk084sn02q");
         assert_eq!(decode("prefix_01h455vb4pex5vsknk084sn02q"), Some(("prefix", uuid)));
         // And its invalid.json: overflow, upper case, ambiguous letters, length.
-        for bad in ["p_8zzzzzzzzzzzzzzzzzzzzzzzzz", "p_01H455VB4PEX5VSKNK084SN02Q", "p_ooooooiiiiiiuuuuuuulllllll", "p_123", "p_", "", "01h455vb4pex5vsknk084sn02q", "p_é1h455vb4pex5vsknk084sn02"] {
+        for bad in [
+            "p_8zzzzzzzzzzzzzzzzzzzzzzzzz",
+            "p_01H455VB4PEX5VSKNK084SN02Q",
+            "p_ooooooiiiiiiuuuuuuulllllll",
+            "p_123",
+            "p_",
+            "",
+            "01h455vb4pex5vsknk084sn02q",
+            "p_é1h455vb4pex5vsknk084sn02",
+        ] {
             assert_eq!(decode(bad), None, "{bad}");
         }
     }

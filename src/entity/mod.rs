@@ -1,5 +1,7 @@
 //! What is stored: one file per table. No rules here beyond what a column may hold.
 
+#![allow(clippy::disallowed_methods, reason = "the code that sea_orm::model makes begins transactions of its own")]
+
 pub mod comment;
 pub mod comment_like;
 pub mod credential;

@@ -109,7 +109,9 @@ impl User {
     async fn posts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
@@ -402,7 +404,9 @@ impl AccountQuery {
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which people.")] filter: Option<UserWhere>,
         #[graphql(default_with = "UserSort::Username", desc = "In which order.")] sort_by: UserSort,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
@@ -412,8 +416,7 @@ impl AccountQuery {
         let page =
             Page::parse(&request.app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
         let filter = UserFilter { text: filter.unwrap_or_default().text };
-        let slice =
-            accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;
+        let slice = accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;
         Ok(Some(Connection::new(slice, |user| sort.cursor(user), User)))
     }
 }

@@ -152,10 +152,11 @@ impl<'a> Walk<'a> {
     }
 
     fn page_size(&self, field: &Field) -> u64 {
-        let given = ["first", "last"].iter().filter_map(|name| self.argument(field, name)).find_map(|value| match value {
-            Value::Number(number) => number.as_i64(),
-            _ => None,
-        });
+        let given =
+            ["first", "last"].iter().filter_map(|name| self.argument(field, name)).find_map(|value| match value {
+                Value::Number(number) => number.as_i64(),
+                _ => None,
+            });
         given.unwrap_or(DEFAULT_PAGE.into()).clamp(1, MAX_PAGE.into()).cast_unsigned()
     }
 
@@ -216,7 +217,10 @@ mod tests {
     fn fragments_and_interfaces_count() {
         let plain = cost("{ posts { nodes { author { id } } } }", json!({}));
         assert_eq!(cost("{ posts { nodes { ...F } } } fragment F on Post { author { id } }", json!({})), plain);
-        assert_eq!(cost("{ node(id: 1) { ... on Post { comments(first: 10) { nodes { id } } } } }", json!({})).cost, 12);
+        assert_eq!(
+            cost("{ node(id: 1) { ... on Post { comments(first: 10) { nodes { id } } } } }", json!({})).cost,
+            12
+        );
     }
 
     #[test]

@@ -3,14 +3,13 @@
 
 use std::{
     collections::HashMap,
-    num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use async_graphql::{
     Name,
     parser::{
-        parse_query,
+        self, parse_query,
         types::{ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet},
     },
 };
@@ -22,11 +21,17 @@ use crate::{
 };
 
 /// How deep braces, brackets and parentheses may nest: deeper than any allowed query, far from any stack's end.
-const MAX_NESTING: usize = 64;
+const MAX_NESTING: u64 = 64;
+/// How deep selections may nest, fragments unfolded: the executor's own bound, told with a code.
+const MAX_SELECTION_NESTING: u64 = 32;
+/// How many selections an operation may have, fragments unfolded: what the executor has to walk through.
+const MAX_SELECTIONS: u64 = 5_000;
 /// Depth below `__schema` and `__type`, whose standard query is deep.
 const INTROSPECTION_DEPTH: u64 = 20;
-/// Documents that are kept.
-const CACHED: usize = 1000;
+/// Lists of introspection that may nest: each more multiplies the answer by the size of the graph.
+const INTROSPECTION_LISTS: u64 = 2;
+/// Tokens of all the documents that are kept: some 3000 ordinary ones, and at worst 50 MB.
+const CACHED_TOKENS: u64 = 200_000;
 /// Mutations that have to stand alone, so that a list of aliases gains nothing.
 const ALONE: &[&str] = &["login", "register", "tokenRefresh"];
 
@@ -35,21 +40,23 @@ const ALONE: &[&str] = &["login", "register", "tokenRefresh"];
 pub struct Document {
     /// Parsed.
     pub parsed: ExecutableDocument,
+    tokens: u64,
 }
 
 impl Document {
     /// Looks at the text, parses it, and checks every operation.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, Refusal> {
-        scan(text, limits)?;
-        let parsed = parse_query(text).map_err(|error| {
-            let mut refusal = Refusal::new(Code::BadRequest, format!("The query can't be parsed: {error}"));
-            refusal.locations = error.positions().map(|at| (at.line, at.column)).collect();
-            refusal
-        })?;
+        let tokens = scan(text, limits)?;
+        let parsed = parse_query(text).map_err(|error| unreadable(&error))?;
+        let mut measurer = Measurer { document: &parsed, fragments: HashMap::new() };
         for (_, operation) in parsed.operations.iter() {
-            check(&parsed, &operation.node, limits)?;
+            measurer.check(&operation.node, limits)?;
         }
-        Ok(Self { parsed })
+        // What no operation uses is refused by the validation; until then it must not cost more than the rest.
+        for name in parsed.fragments.keys() {
+            measurer.fragment(name)?.bounded()?;
+        }
+        Ok(Self { parsed, tokens })
     }
 
     /// The operation that is to run.
@@ -66,78 +73,113 @@ impl Document {
                 first
             }
         };
-        chosen.map(|(_, operation)| &operation.node).ok_or_else(|| {
-            Refusal::new(Code::BadRequest, "The document has no operation of this name.")
-        })
+        chosen
+            .map(|(_, operation)| &operation.node)
+            .ok_or_else(|| Refusal::new(Code::BadRequest, "The document has no operation of this name."))
     }
 }
 
-/// Documents that were parsed and checked before.
+/// The parser draws a picture of the place in its message: its last line says what is wrong.
+fn unreadable(error: &parser::Error) -> Refusal {
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or_default().trim_start_matches([' ', '=']);
+    let mut refusal = Refusal::new(Code::BadRequest, format!("Syntax error: {reason}."));
+    refusal.locations = error.positions().map(|at| (at.line, at.column)).collect();
+    refusal
+}
+
+/// Documents that were parsed and checked before, as many as there is room for.
 #[derive(Debug)]
-pub struct DocumentCache(Mutex<LruCache<[u8; 32], Arc<Document>>>);
+pub struct DocumentCache(Mutex<Cached>);
+
+#[derive(Debug)]
+struct Cached {
+    documents: LruCache<[u8; 32], Arc<Document>>,
+    tokens: u64,
+}
 
 impl Default for DocumentCache {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(NonZeroUsize::new(CACHED).unwrap_or(NonZeroUsize::MIN))))
+        Self(Mutex::new(Cached { documents: LruCache::unbounded(), tokens: 0 }))
     }
 }
 
 impl DocumentCache {
     /// The document of a text whose SHA-256 is given.
     pub fn get(&self, hash: [u8; 32], text: &str, limits: &Limits) -> Result<Arc<Document>, Refusal> {
-        let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+        let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner).documents.get(&hash).cloned();
         if let Some(document) = cached {
             return Ok(document);
         }
         let document = Arc::new(Document::parse(text, limits)?);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(hash, Arc::clone(&document));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keep(hash, Arc::clone(&document));
         Ok(document)
     }
 }
 
-/// Counts tokens and nesting without building anything, before the parser, which recurses.
-fn scan(text: &str, limits: &Limits) -> Result<(), Refusal> {
-    if text.len() > limits.document_bytes {
-        return Err(Refusal::over_limit("length in bytes", limits.document_bytes as u64, text.len() as u64));
-    }
-    let bytes = text.as_bytes();
-    let (mut at, mut tokens, mut nesting) = (0, 0_usize, 0_usize);
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b' ' | b'\t' | b'\n' | b'\r' | b',' => {
-                at += 1;
-                continue;
-            }
-            b'#' => {
-                at += bytes[at..].iter().position(|b| *b == b'\n').unwrap_or(bytes.len() - at);
-                continue;
-            }
-            b'"' => at = string_end(bytes, at),
-            b'{' | b'[' | b'(' => {
-                nesting += 1;
-                at += 1;
-            }
-            b'}' | b']' | b')' => {
-                nesting = nesting.saturating_sub(1);
-                at += 1;
-            }
-            b if is_word(b) => at += bytes[at..].iter().position(|b| !is_word(*b)).unwrap_or(bytes.len() - at),
-            _ => at += 1,
+impl Cached {
+    fn keep(&mut self, hash: [u8; 32], document: Arc<Document>) {
+        self.tokens += document.tokens;
+        let mut leaves = self.documents.put(hash, document);
+        while let Some(gone) = leaves {
+            self.tokens -= gone.tokens;
+            leaves = if self.tokens > CACHED_TOKENS { self.pop() } else { None };
         }
-        tokens += 1;
-        if tokens > limits.tokens {
-            let counted = tokens + bytes[at..].iter().filter(|b| matches!(b, b'{' | b'}' | b':')).count();
-            return Err(Refusal::over_limit("number of tokens", limits.tokens as u64, counted as u64));
-        }
-        if nesting > MAX_NESTING {
-            return Err(Refusal::over_limit("nesting", MAX_NESTING as u64, nesting as u64));
+        while self.tokens > CACHED_TOKENS
+            && let Some(gone) = self.pop()
+        {
+            self.tokens -= gone.tokens;
         }
     }
-    Ok(())
+
+    fn pop(&mut self) -> Option<Arc<Document>> {
+        self.documents.pop_lru().map(|(_, document)| document)
+    }
 }
+
+/// Counts tokens and nesting without building anything, before the parser, which recurses. Gives the tokens.
+fn scan(text: &str, limits: &Limits) -> Result<u64, Refusal> {
+    let bytes = text.as_bytes();
+    within("length in bytes", limits.document_bytes as u64, bytes.len() as u64)?;
+    let (mut at, mut tokens, mut nesting, mut deepest) = (0, 0, 0_u64, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let end = match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | b',' => at + 1,
+            b'#' => skip(bytes, at, |byte| !matches!(byte, b'\n' | b'\r')),
+            _ if bytes[at..].starts_with(BYTE_ORDER_MARK) => at + BYTE_ORDER_MARK.len(),
+            _ => {
+                tokens += 1;
+                match byte {
+                    b'"' => string_end(bytes, at),
+                    b'.' => skip(bytes, at, |byte| byte == b'.'),
+                    _ if is_word(byte) => skip(bytes, at, is_word),
+                    _ => at + 1,
+                }
+            }
+        };
+        match byte {
+            b'{' | b'[' | b'(' => nesting += 1,
+            b'}' | b']' | b')' => nesting = nesting.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(nesting);
+        at = end;
+    }
+    within("number of tokens", limits.tokens as u64, tokens)?;
+    within("nesting", MAX_NESTING, deepest)?;
+    Ok(tokens)
+}
+
+/// White space, to GraphQL.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+')
+}
+
+/// Behind the bytes of one kind that begin at `start`.
+fn skip(bytes: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
+    bytes[start..].iter().position(|byte| !belongs(*byte)).map_or(bytes.len(), |length| start + length)
 }
 
 /// Behind a string or block string that begins at `start`; an open one ends with the text, and the parser complains.
@@ -150,11 +192,15 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
             b'\\' if !block => at += 2,
             b'"' if block && bytes[at..].starts_with(b"\"\"\"") => return at + 3,
             b'"' if !block => return at + 1,
-            b'\n' if !block => return at,
+            b'\n' | b'\r' if !block => return at,
             _ => at += 1,
         }
     }
     bytes.len()
+}
+
+fn within(what: &'static str, limit: u64, requested: u64) -> Result<(), Refusal> {
+    if requested > limit { Err(Refusal::over_limit(what, limit, requested)) } else { Ok(()) }
 }
 
 /// What is counted of a selection, fragments unfolded. Each fragment is measured once, however often it is spread.
@@ -162,9 +208,38 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
 struct Measure {
     depth: u64,
     introspection_depth: u64,
+    /// Lists of `__Type` that nest; they count only below `__schema` and `__type`.
+    lists: u64,
+    introspection_lists: u64,
+    nesting: u64,
+    /// Fields of the selection set itself.
+    fields: u64,
+    selections: u64,
     aliases: u64,
     directives: u64,
-    fields: u64,
+}
+
+impl Measure {
+    /// Both, side by side.
+    fn and(self, other: Self) -> Self {
+        Self {
+            depth: self.depth.max(other.depth),
+            introspection_depth: self.introspection_depth.max(other.introspection_depth),
+            lists: self.lists.max(other.lists),
+            introspection_lists: self.introspection_lists.max(other.introspection_lists),
+            nesting: self.nesting.max(other.nesting),
+            fields: self.fields.saturating_add(other.fields),
+            selections: self.selections.saturating_add(other.selections),
+            aliases: self.aliases.saturating_add(other.aliases),
+            directives: self.directives.saturating_add(other.directives),
+        }
+    }
+
+    /// What the executor walks through is bounded, whoever wrote it.
+    fn bounded(&self) -> Result<(), Refusal> {
+        within("number of selections", MAX_SELECTIONS, self.selections)?;
+        within("nesting of selections", MAX_SELECTION_NESTING, self.nesting)
+    }
 }
 
 struct Measurer<'a> {
@@ -173,62 +248,72 @@ struct Measurer<'a> {
     fragments: HashMap<&'a Name, Option<Measure>>,
 }
 
-fn check(document: &ExecutableDocument, operation: &OperationDefinition, limits: &Limits) -> Result<(), Refusal> {
-    let mut measurer = Measurer { document, fragments: HashMap::new() };
-    let measure = measurer.selection_set(&operation.selection_set.node)?;
-    let directives = measure.directives.saturating_add(operation.directives.len() as u64);
-    for (what, limit, requested) in [
-        ("depth", limits.depth as u64, measure.depth),
-        ("introspection depth", INTROSPECTION_DEPTH, measure.introspection_depth),
-        ("number of aliases", limits.aliases as u64, measure.aliases),
-        ("number of directives", limits.directives as u64, directives),
-        ("number of root fields", limits.root_fields as u64, measure.fields),
-    ] {
-        if requested > limit {
-            return Err(Refusal::over_limit(what, limit, requested));
+impl<'a> Measurer<'a> {
+    fn check(&mut self, operation: &'a OperationDefinition, limits: &Limits) -> Result<(), Refusal> {
+        let measure = self.selection_set(&operation.selection_set.node)?;
+        let on_variables: usize =
+            operation.variable_definitions.iter().map(|definition| definition.node.directives.len()).sum();
+        let directives = measure.directives.saturating_add((operation.directives.len() + on_variables) as u64);
+        within("depth", limits.depth as u64, measure.depth)?;
+        within("introspection depth", INTROSPECTION_DEPTH, measure.introspection_depth)?;
+        within("nesting of introspection lists", INTROSPECTION_LISTS, measure.introspection_lists)?;
+        within("number of aliases", limits.aliases as u64, measure.aliases)?;
+        within("number of directives", limits.directives as u64, directives)?;
+        within("number of root fields", limits.root_fields as u64, measure.fields)?;
+        measure.bounded()?;
+        match operation.ty {
+            OperationType::Mutation if measure.fields > 1 => self.check_alone(operation, measure.fields),
+            OperationType::Subscription if measure.fields > 1 => {
+                Err(Refusal::new(Code::BadRequest, "A subscription has exactly one root field."))
+            }
+            _ => Ok(()),
         }
     }
-    if operation.ty == OperationType::Mutation
-        && measure.fields > 1
-        && let Some(name) = measurer.first_alone(&operation.selection_set.node)
-    {
-        let message = format!("`{name}` has to be the only field of its operation.");
-        return Err(Refusal::over_limit("number of root fields", 1, measure.fields).with("field", name).saying(message));
-    }
-    Ok(())
-}
 
-impl<'a> Measurer<'a> {
+    fn check_alone(&self, operation: &'a OperationDefinition, fields: u64) -> Result<(), Refusal> {
+        self.first_alone(&operation.selection_set.node).map_or(Ok(()), |name| {
+            let message = format!("`{name}` has to be the only field of its operation.");
+            Err(Refusal::over_limit("number of root fields", 1, fields).with("field", name).saying(message))
+        })
+    }
+
     fn selection_set(&mut self, set: &'a SelectionSet) -> Result<Measure, Refusal> {
         let mut total = Measure::default();
         for selection in &set.items {
-            let (below, directives) = match &selection.node {
-                Selection::Field(field) => (self.field(&field.node)?, field.node.directives.len()),
+            let mut measure = match &selection.node {
+                Selection::Field(field) => self.field(&field.node)?,
                 Selection::InlineFragment(inline) => {
-                    (self.selection_set(&inline.node.selection_set.node)?, inline.node.directives.len())
+                    deeper(self.selection_set(&inline.node.selection_set.node)?)
                 }
-                Selection::FragmentSpread(spread) => {
-                    (self.fragment(&spread.node.fragment_name.node)?, spread.node.directives.len())
-                }
+                Selection::FragmentSpread(spread) => deeper(self.fragment(&spread.node.fragment_name.node)?),
             };
-            total.depth = total.depth.max(below.depth);
-            total.introspection_depth = total.introspection_depth.max(below.introspection_depth);
-            total.aliases = total.aliases.saturating_add(below.aliases);
-            total.directives = total.directives.saturating_add(below.directives).saturating_add(directives as u64);
-            total.fields = total.fields.saturating_add(below.fields);
+            measure.selections = measure.selections.saturating_add(1);
+            measure.directives = measure.directives.saturating_add(selection.node.directives().len() as u64);
+            total = total.and(measure);
         }
         Ok(total)
     }
 
     fn field(&mut self, field: &'a Field) -> Result<Measure, Refusal> {
         let below = self.selection_set(&field.selection_set.node)?;
-        let aliases = below.aliases.saturating_add(field.alias.is_some().into());
-        let (depth, introspection_depth) = if matches!(field.name.node.as_str(), "__schema" | "__type") {
-            (1, below.depth.max(below.introspection_depth) + 1)
-        } else {
-            (below.depth + 1, below.introspection_depth)
+        let name = field.name.node.as_str();
+        let list = u64::from(matches!(name, "fields" | "interfaces" | "possibleTypes" | "inputFields"));
+        let mut measure = Measure {
+            depth: below.depth + 1,
+            lists: below.lists + list,
+            fields: 1,
+            aliases: below.aliases.saturating_add(field.alias.is_some().into()),
+            ..below
         };
-        Ok(Measure { depth, introspection_depth, aliases, directives: below.directives, fields: 1 })
+        if !field.selection_set.node.items.is_empty() {
+            measure = deeper(measure);
+        }
+        if matches!(name, "__schema" | "__type") {
+            measure.introspection_depth = below.introspection_depth.max(below.depth) + 1;
+            measure.introspection_lists = below.introspection_lists.max(below.lists);
+            (measure.depth, measure.lists) = (1, 0);
+        }
+        Ok(measure)
     }
 
     fn fragment(&mut self, name: &'a Name) -> Result<Measure, Refusal> {
@@ -263,6 +348,10 @@ impl<'a> Measurer<'a> {
     }
 }
 
+fn deeper(measure: Measure) -> Measure {
+    Measure { nesting: measure.nesting + 1, ..measure }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,7 +376,10 @@ mod tests {
         assert_eq!(over(&format!("{{ {} }}", "a ".repeat(3000))), "number of tokens");
         assert_eq!(over(&format!("{}{}", "{a".repeat(500), "}".repeat(500))), "nesting");
         assert_eq!(over(&format!("{}{}", "{a".repeat(13), "}".repeat(13))), "depth");
-        assert_eq!(over(&format!("{{ a {{ {} }} }}", (0..31).map(|n| format!("b{n}: b ")).collect::<String>())), "number of aliases");
+        assert_eq!(
+            over(&format!("{{ a {{ {} }} }}", (0..31).map(|n| format!("b{n}: b ")).collect::<String>())),
+            "number of aliases"
+        );
         assert_eq!(over("{ a b c d e f g h i j k }"), "number of root fields");
         assert_eq!(over(&format!("{{ a {} }}", "@x ".repeat(51))), "number of directives");
         assert_eq!(over("mutation { login { a } x: login { a } }"), "number of root fields");

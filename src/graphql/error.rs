@@ -42,7 +42,10 @@ pub trait Payload<T> {
 }
 
 /// Turns a domain's result into a payload; what the caller can't mend becomes a top-level error.
-pub fn answer<T, P: Payload<T>>(request: &RequestContext, result: error::Result<T>) -> async_graphql::Result<Option<P>> {
+pub fn answer<T, P: Payload<T>>(
+    request: &RequestContext,
+    result: error::Result<T>,
+) -> async_graphql::Result<Option<P>> {
     match result {
         Ok(value) => Ok(Some(P::done(value))),
         Err(Error::User(errors)) => {

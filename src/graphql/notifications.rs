@@ -202,15 +202,16 @@ impl NotificationQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which notifications.")] filter: Option<NotificationWhere>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<NotificationConnection>> {
         let request = ctx.request();
         let (app, actor) = (&request.app, &request.actor);
-        let page =
-            Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
+        let page = Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
         let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
             Some(notifications::stream_head(app, actor).await?)
         } else {
@@ -299,9 +300,8 @@ impl NotificationSubscription {
     async fn notification_received(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The cursor of the last event that you saw, or the `streamCursor` of the list.")] after: Option<
-            String,
-        >,
+        #[graphql(desc = "The cursor of the last event that you saw, or the `streamCursor` of the list.")]
+        after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<NotificationEvent>> + use<>> {
         let request = ctx.request();
         let after = after.map(|text| open(request, &text)).transpose()?;

@@ -53,7 +53,9 @@ impl GraphqlRequest {
         let raw: &RawValue =
             serde_json::from_slice(json).map_err(|error| refuse(&format!("The body is not valid JSON: {error}")))?;
         match raw.get().as_bytes().first() {
-            Some(b'{') => serde_json::from_str(raw.get()).map_err(|error| refuse(&format!("Not a GraphQL request: {error}"))),
+            Some(b'{') => {
+                serde_json::from_str(raw.get()).map_err(|error| refuse(&format!("Not a GraphQL request: {error}")))
+            }
             Some(b'[') => Err(refuse("Several operations in one request are not accepted.")),
             _ => Err(refuse("A GraphQL request is a JSON object.")),
         }
@@ -119,8 +121,7 @@ impl Pipeline {
         let document = self.documents.get(hash, &text, limits)?;
         let operation = document.operation(request.operation_name.as_deref())?;
         permit(operation.ty, transport, self.app.config.websocket.mutations)?;
-        let variables =
-            Variables::from_json(serde_json::Value::Object(request.variables.unwrap_or_default()));
+        let variables = Variables::from_json(serde_json::Value::Object(request.variables.unwrap_or_default()));
         let cost = self.costs.of(&document.parsed, operation, &variables);
         within(cost, limits)?;
         if store && let Some(persisted) = &self.persisted {
@@ -145,7 +146,10 @@ impl Pipeline {
         }
         let asked = match extensions.and_then(|extensions| extensions.get("persistedQuery")) {
             None | Some(serde_json::Value::Null) => None,
-            Some(value) => Some(persisted_hash(value).ok_or_else(|| bad("`persistedQuery` takes version 1 and a SHA-256 in hexadecimal."))?),
+            Some(value) => Some(
+                persisted_hash(value)
+                    .ok_or_else(|| bad("`persistedQuery` takes version 1 and a SHA-256 in hexadecimal."))?,
+            ),
         };
         let hash = query.as_ref().map(|query| sha256(query.as_bytes()));
         if let (Some(asked), Some(hash)) = (asked, hash)
@@ -157,7 +161,9 @@ impl Pipeline {
             let wanted = hash.or(asked).ok_or_else(|| bad("A query is missing."))?;
             let known = trusted.get(&wanted);
             let message = format!("Only trusted operations run here; {} is none of them.", hex(&wanted));
-            return known.map(|text| (wanted, Arc::clone(text), false)).ok_or_else(|| Refusal::new(Code::Forbidden, message));
+            return known
+                .map(|text| (wanted, Arc::clone(text), false))
+                .ok_or_else(|| Refusal::new(Code::Forbidden, message));
         }
         match (query, hash, asked) {
             (Some(query), Some(hash), asked) => Ok((hash, query.into(), asked.is_some())),
@@ -304,7 +310,8 @@ fn read_manifest(file: &std::path::Path) -> Result<HashMap<[u8; 32], Arc<str>>> 
         .into_iter()
         .map(|(hash, query)| {
             let hash = unhex(&hash).filter(|hash| *hash == sha256(query.as_bytes()));
-            hash.map(|hash| (hash, query.into())).ok_or_else(|| refuse("a hash is not the SHA-256 of its query".to_owned()))
+            hash.map(|hash| (hash, query.into()))
+                .ok_or_else(|| refuse("a hash is not the SHA-256 of its query".to_owned()))
         })
         .collect()
 }

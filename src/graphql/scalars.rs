@@ -53,8 +53,9 @@ impl fmt::Display for Decimal {
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => Self::parse(text)
-                .ok_or_else(|| InputValueError::custom("a decimal is a string such as \"12.50\"")),
+            Value::String(text) => {
+                Self::parse(text).ok_or_else(|| InputValueError::custom("a decimal is a string such as \"12.50\""))
+            }
             _ => Err(InputValueError::custom("a decimal is a string such as \"12.50\", not a number")),
         }
     }
@@ -107,9 +108,8 @@ impl CurrencyCode {
 impl ScalarType for CurrencyCode {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => {
-                Self::parse(text).ok_or_else(|| InputValueError::custom("an ISO 4217 currency code such as USD is expected"))
-            }
+            Value::String(text) => Self::parse(text)
+                .ok_or_else(|| InputValueError::custom("an ISO 4217 currency code such as USD is expected")),
             _ => Err(InputValueError::custom("an ISO 4217 currency code such as USD is expected")),
         }
     }
@@ -154,7 +154,13 @@ mod tests {
 
     #[test]
     fn a_currency_s_own_digits_are_printed() {
-        for (code, minor, text) in [("USD", 1250, "12.50"), ("JPY", 1250, "1250"), ("KWD", 12_500, "12.500"), ("USD", -5, "-0.05"), ("USD", 0, "0.00")] {
+        for (code, minor, text) in [
+            ("USD", 1250, "12.50"),
+            ("JPY", 1250, "1250"),
+            ("KWD", 12_500, "12.500"),
+            ("USD", -5, "-0.05"),
+            ("USD", 0, "0.00"),
+        ] {
             let currency = CurrencyCode::parse(code).unwrap();
             assert_eq!(Money::from_minor(minor, currency).amount.to_string(), text);
         }

@@ -26,7 +26,8 @@ const FILES: &[(&str, &str, &str, &str)] = &[
 pub(super) async fn page(State(shared): State<Shared>) -> Response {
     let config = &shared.app.config;
     if !config.graphiql {
-        let links = json!({ "name": "Agora", "graphql": "/graphql", "schema": "/schema.graphql", "health": "/health/ready" });
+        let links =
+            json!({ "name": "Agora", "graphql": "/graphql", "schema": "/schema.graphql", "health": "/health/ready" });
         return Json(links).into_response();
     }
     let mut nonce = [0; 16];

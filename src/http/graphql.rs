@@ -30,7 +30,8 @@ pub(super) async fn get(
     request: Request,
 ) -> Response {
     let (mut parts, _) = request.into_parts();
-    let wants_socket = parts.headers.get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let wants_socket =
+        parts.headers.get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
     if wants_socket {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => websocket::open(shared, identity, &parts.headers, upgrade),
@@ -89,8 +90,7 @@ async fn run(
     };
     let mut response = match request.map(|request| shared.pipeline.prepare(request, transport)) {
         Ok(Ok(prepared)) => {
-            let context =
-                RequestContext::new(app.clone(), actor, identity.client.clone(), identity.request_id.clone());
+            let context = RequestContext::new(app.clone(), actor, identity.client.clone(), identity.request_id.clone());
             let (response, began) = shared.pipeline.execute(prepared, context).await;
             let status = if began || media == Media::Json { StatusCode::OK } else { StatusCode::BAD_REQUEST };
             respond::graphql(status, &response, began, media)

@@ -56,7 +56,9 @@ pub(super) async fn only_allowed_hosts(State(shared): State<Shared>, request: Re
     }
     let authority = request.uri().authority().cloned().or_else(|| host(request.headers()));
     let known = authority.is_some_and(|authority| {
-        allowed.iter().any(|host| host.eq_ignore_ascii_case(authority.host()) || host.eq_ignore_ascii_case(authority.as_str()))
+        allowed
+            .iter()
+            .any(|host| host.eq_ignore_ascii_case(authority.host()) || host.eq_ignore_ascii_case(authority.as_str()))
     });
     if known {
         return next.run(request).await;

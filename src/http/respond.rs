@@ -37,30 +37,29 @@ impl Media {
     /// The best of what `Accept` allows; `None` when it allows neither. Nothing said is `application/json`.
     pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
         let mut accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-        accepts.peek().is_some().then_some(())
-            .map_or(Some(Self::Json), |()| {
-                let mut best: Option<(u16, Self)> = None;
-                for range in accepts.flat_map(|value| value.split(',')) {
-                    let mut parts = range.split(';').map(str::trim);
-                    let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                        "application/graphql-response+json" => Self::GraphqlResponse,
-                        "application/json" | "application/*" | "*/*" => Self::Json,
-                        _ => continue,
-                    };
-                    let (mut weight, mut utf8) = (1000, true);
-                    for parameter in parts {
-                        match parameter.split_once('=') {
-                            Some(("q", q)) => weight = q.parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16),
-                            Some(("charset", charset)) => utf8 = charset.trim_matches('"').eq_ignore_ascii_case("utf-8"),
-                            _ => {}
-                        }
-                    }
-                    if weight > 0 && utf8 && best.is_none_or(|(known, _)| weight > known) {
-                        best = Some((weight, media));
+        accepts.peek().is_some().then_some(()).map_or(Some(Self::Json), |()| {
+            let mut best: Option<(u16, Self)> = None;
+            for range in accepts.flat_map(|value| value.split(',')) {
+                let mut parts = range.split(';').map(str::trim);
+                let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                    "application/graphql-response+json" => Self::GraphqlResponse,
+                    "application/json" | "application/*" | "*/*" => Self::Json,
+                    _ => continue,
+                };
+                let (mut weight, mut utf8) = (1000, true);
+                for parameter in parts {
+                    match parameter.split_once('=') {
+                        Some(("q", q)) => weight = q.parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16),
+                        Some(("charset", charset)) => utf8 = charset.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+                        _ => {}
                     }
                 }
-                best.map(|(_, media)| media)
-            })
+                if weight > 0 && utf8 && best.is_none_or(|(known, _)| weight > known) {
+                    best = Some((weight, media));
+                }
+            }
+            best.map(|(_, media)| media)
+        })
     }
 }
 
@@ -157,6 +156,7 @@ pub(super) async fn method_not_allowed(Extension(identity): Extension<Identity>,
 pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
     tracing::error!(panic = text.unwrap_or("of unknown kind"), "a handler panicked");
-    let refusal = Refusal::new(Code::Internal, "Something went wrong on our side; the request id helps to find out what.");
+    let refusal =
+        Refusal::new(Code::Internal, "Something went wrong on our side; the request id helps to find out what.");
     refuse(&refusal, Media::Json, "")
 }

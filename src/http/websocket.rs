@@ -127,7 +127,8 @@ pub(super) fn open(shared: Shared, identity: Identity, headers: &HeaderMap, upgr
     };
     let limit = app.config.websocket.max_message_bytes;
     // Twice the limit: a message just above it is still read, so that the reason can be told.
-    let upgrade = upgrade.read_buffer_size(4096).max_message_size(limit * 2).max_frame_size(limit * 2).protocols([PROTOCOL]);
+    let upgrade =
+        upgrade.read_buffer_size(4096).max_message_size(limit * 2).max_frame_size(limit * 2).protocols([PROTOCOL]);
     let right_protocol = upgrade.selected_protocol().is_some();
     let tracked = app.tasks.token();
     upgrade.on_upgrade(move |socket| async move {
@@ -240,7 +241,10 @@ impl Connection {
         };
         let find = |object: &serde_json::Value| {
             let members = object.as_object()?.iter();
-            members.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization")).map(|(_, value)| value.clone())
+            members
+                .into_iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+                .map(|(_, value)| value.clone())
         };
         let given = find(&payload).or_else(|| find(payload.get("headers")?));
         let actor = match given {
@@ -267,10 +271,13 @@ impl Connection {
             return Err(Close::TooManyOperations.into());
         }
         let Some(payload) = payload else { return Err(Close::Invalid("Invalid message").into()) };
-        let request = GraphqlRequest::parse(payload.get().as_bytes());
+        let request = GraphqlRequest::parse(payload.get().as_bytes()).map_err(|_| Close::Invalid("Invalid payload"))?;
+        if request.query.is_none() && request.extensions.is_none() {
+            return Err(Close::Invalid("Invalid payload").into());
+        }
         let prepared = match take_allowance(&app, &actor, &self.identity.client) {
             Err(left) => Err(left.refusal()),
-            Ok(_) => request.and_then(|request| self.shared.pipeline.prepare(request, Transport::Socket)),
+            Ok(_) => self.shared.pipeline.prepare(request, Transport::Socket),
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -338,7 +345,12 @@ impl Connection {
         }
     }
 
-    async fn send<P: Serialize>(&mut self, id: Option<&str>, kind: &'static str, payload: Option<P>) -> Result<(), End> {
+    async fn send<P: Serialize>(
+        &mut self,
+        id: Option<&str>,
+        kind: &'static str,
+        payload: Option<P>,
+    ) -> Result<(), End> {
         let message = Message::Text(encode(id, kind, payload)?.into());
         match tokio::time::timeout(WRITE_PATIENCE, self.sink.send(message)).await {
             Ok(Ok(())) => Ok(()),

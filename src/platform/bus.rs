@@ -136,7 +136,11 @@ impl Bus {
     }
 
     /// Joins the other processes on the same PostgreSQL. Returns a future that runs until `stop`.
-    pub async fn join_postgres(&self, url: &str, stop: CancellationToken) -> Result<impl Future<Output = ()> + Send + use<>> {
+    pub async fn join_postgres(
+        &self,
+        url: &str,
+        stop: CancellationToken,
+    ) -> Result<impl Future<Output = ()> + Send + use<>> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("agora bus");
         let pool = PgPoolOptions::new().max_connections(2).min_connections(0).connect_with(options).await?;

@@ -27,7 +27,10 @@ pub struct Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Keys").field("kids", &self.sets.iter().map(|set| &set.id).collect::<Vec<_>>()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Keys")
+            .field("kids", &self.sets.iter().map(|set| &set.id).collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
 }
 

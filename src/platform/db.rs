@@ -7,7 +7,10 @@
 //! - [`Chain`] runs several dependent writes in one round trip where the database can.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, atomic::{AtomicU64, Ordering}},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -181,7 +184,15 @@ impl Database {
     /// PostgreSQL has LATERAL for it; SQLite looks the ids up by a correlated subquery. Both stop after `count`
     /// rows a group, however many the group has.
     #[must_use]
-    pub fn first_of_each(&self, outer: &str, table: &str, alias: &str, filter: &str, order: &str, count: u64) -> String {
+    pub fn first_of_each(
+        &self,
+        outer: &str,
+        table: &str,
+        alias: &str,
+        filter: &str,
+        order: &str,
+        count: u64,
+    ) -> String {
         match self.backend() {
             DatabaseBackend::Postgres => format!(
                 "{outer} CROSS JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {filter} ORDER BY {order} LIMIT {count}) {alias}"
@@ -397,7 +408,10 @@ impl Chain {
                     for row in earlier_rows {
                         let first = values.len() + 1;
                         values.extend(row.iter().cloned());
-                        lines.push(format!("({})", (first..=values.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")));
+                        lines.push(format!(
+                            "({})",
+                            (first..=values.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+                        ));
                     }
                     format!("VALUES {}", lines.join(", "))
                 };

@@ -71,7 +71,8 @@ impl Cursor {
 
     /// Reads a cursor of the list and sort `sort`; anything else is BAD_REQUEST.
     pub fn open(keys: &Keys, sort: &'static str, text: &str) -> Result<Self> {
-        let refuse = || Error::bad_request("This cursor is not one of this list in this order; start again without it.");
+        let refuse =
+            || Error::bad_request("This cursor is not one of this list in this order; start again without it.");
         let bytes = if text.len() <= 1024 { URL_SAFE_NO_PAD.decode(text).ok() } else { None }.ok_or_else(refuse)?;
         let (body, seal) = bytes.split_at_checked(bytes.len().saturating_sub(8)).ok_or_else(refuse)?;
         if body.len() < 17 || keys.cursor_seal(sort, body) != seal {

@@ -10,7 +10,9 @@ pub fn init(config: &Config) {
     let registry = tracing_subscriber::registry().with(filter);
     let installed = match config.log_format {
         LogFormat::Human => registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).try_init(),
-        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init(),
+        LogFormat::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
+        }
     };
     if installed.is_err() {
         tracing::debug!("a log subscriber is already installed");

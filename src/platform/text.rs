@@ -42,7 +42,8 @@ pub fn required(field: &'static str, text: String) -> Result<String, UserError> 
 /// The form that is searched: compatibility-decomposed, without marks, lower case, words apart by one space.
 #[must_use]
 pub fn search_key(text: &str) -> String {
-    let folded: String = text.nfkd().filter(|c| !is_combining_mark(*c) && *c != '\u{640}').collect::<String>().to_lowercase();
+    let folded: String =
+        text.nfkd().filter(|c| !is_combining_mark(*c) && *c != '\u{640}').collect::<String>().to_lowercase();
     folded.unicode_words().collect::<Vec<_>>().join(" ")
 }
 
@@ -67,7 +68,8 @@ pub fn tags(text: &str, max: usize) -> Vec<String> {
     while let Some((start, c)) = characters.next() {
         if c == '#' && !before.is_alphanumeric() {
             let rest = &text[start + 1..];
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || is_combining_mark(c))).unwrap_or(rest.len());
+            let end =
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || is_combining_mark(c))).unwrap_or(rest.len());
             let tag = tag_key(&rest[..end]);
             if !tag.is_empty() && tag.chars().count() <= 50 && !found.contains(&tag) && found.len() < max {
                 found.push(tag);
@@ -81,7 +83,11 @@ pub fn tags(text: &str, max: usize) -> Vec<String> {
 /// A tag as it is stored: without the sign, folded like [`search_key`] but kept as one word.
 #[must_use]
 pub fn tag_key(tag: &str) -> String {
-    tag.trim_start_matches('#').nfkd().filter(|c| !is_combining_mark(*c) && *c != '\u{640}').collect::<String>().to_lowercase()
+    tag.trim_start_matches('#')
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c) && *c != '\u{640}')
+        .collect::<String>()
+        .to_lowercase()
 }
 
 #[cfg(test)]

@@ -63,7 +63,9 @@ impl Json {
         let out = &mut self.0;
         out.push(b'"');
         digits(out, year, 4);
-        for (sign, number) in [(b'-', month), (b'-', day), (b'T', second / 3600), (b':', second / 60 % 60), (b':', second % 60)] {
+        for (sign, number) in
+            [(b'-', month), (b'-', day), (b'T', second / 3600), (b':', second / 60 % 60), (b':', second % 60)]
+        {
             out.push(sign);
             digits(out, number, 2);
         }

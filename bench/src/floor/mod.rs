@@ -7,7 +7,10 @@
 mod json;
 mod queries;
 
-use std::{collections::HashMap, sync::{Arc, PoisonError, RwLock}};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use axum::{
     Router,
@@ -51,24 +54,25 @@ pub(crate) fn serve(database_url: &str, connections: usize) -> Result<()> {
 
 async fn post_by_id(State(floor): Shared, Path(id): Path<String>) -> Answer {
     let id = typeid::read("post", &id).ok_or(Refusal::NotFound)?;
-    json(floor.connections.next().post(id).await?)
+    Ok(json(floor.connections.next().post(id).await?))
 }
 
 async fn feed(State(floor): Shared, headers: HeaderMap) -> Answer {
     let viewer = floor.viewer(&headers)?;
-    json(floor.connections.next().feed(viewer).await?)
+    Ok(json(floor.connections.next().feed(viewer).await?))
 }
 
 async fn like(State(floor): Shared, headers: HeaderMap, Path(id): Path<String>) -> Answer {
     let viewer = floor.viewer(&headers)?;
     let post = typeid::read("post", &id).ok_or(Refusal::NotFound)?;
-    json(floor.connections.next().like(viewer, post).await?.ok_or(Refusal::NotFound)?)
+    let body = floor.connections.next().like(viewer, post).await?.ok_or(Refusal::NotFound)?;
+    Ok(json(body))
 }
 
 type Answer = Result<Response, Refusal>;
 
-fn json(body: Vec<u8>) -> Answer {
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+fn json(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 enum Refusal {

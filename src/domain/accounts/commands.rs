@@ -77,9 +77,7 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
         })
         .await?;
     match (user, session) {
-        (Some(user), Some(session)) => {
-            Ok(Registered::Session(Box::new(sessions::issue(app, &session, user).await?)))
-        }
+        (Some(user), Some(session)) => Ok(Registered::Session(Box::new(sessions::issue(app, &session, user).await?))),
         _ => Ok(Registered::ConfirmationPending { email: new.email }),
     }
 }
@@ -134,10 +132,8 @@ async fn prepare(app: &App, client: &Client, command: Register) -> Result<NewUse
 async fn insert_in(tx: &Transaction, new: &NewUser, confirmed: Option<chrono::DateTime<chrono::Utc>>) -> Result<bool> {
     // The address first: on a conflict nothing of the person may be left behind. `credentials` refers to `users`, so
     // look before, and let the unique constraint decide the rare race.
-    let email_taken = tx
-        .row("SELECT 1 FROM credentials WHERE email_key = $1", vec![new.email_key.as_str().into()])
-        .await?
-        .is_some();
+    let email_taken =
+        tx.row("SELECT 1 FROM credentials WHERE email_key = $1", vec![new.email_key.as_str().into()]).await?.is_some();
     let inserted = user::Entity::insert(new.user.clone().into_active_model())
         .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
         .exec_without_returning(tx)

@@ -23,8 +23,19 @@ pub(crate) const USER_COLUMN_COUNT: usize = 13;
 /// The columns of a person, in the order in which [`read_user`] takes them.
 pub(crate) fn user_columns(alias: &str) -> String {
     [
-        "id", "username", "first_name", "last_name", "display_name", "avatar_url", "bio", "kind", "locale",
-        "post_count", "username_changed_at", "created_at", "updated_at",
+        "id",
+        "username",
+        "first_name",
+        "last_name",
+        "display_name",
+        "avatar_url",
+        "bio",
+        "kind",
+        "locale",
+        "post_count",
+        "username_changed_at",
+        "created_at",
+        "updated_at",
     ]
     .map(|column| format!("{alias}.{column}"))
     .join(", ")

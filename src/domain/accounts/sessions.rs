@@ -167,10 +167,7 @@ pub async fn logout(app: &App, actor: &Actor) -> Result<bool> {
 
 /// An access token of this generation was used for the first time here. False when the session is over or unknown.
 pub(super) async fn saw(app: &App, id: SessionId, generation: i64) -> Result<bool> {
-    let rows = app
-        .db
-        .rows("SELECT seen_generation, ended_at FROM sessions WHERE id = $1", vec![id.0.into()])
-        .await?;
+    let rows = app.db.rows("SELECT seen_generation, ended_at FROM sessions WHERE id = $1", vec![id.0.into()]).await?;
     let Some(row) = rows.first() else { return Ok(false) };
     let mut columns = Columns::new(row);
     let (seen, ended): (i64, Option<DateTime<Utc>>) = (columns.take()?, columns.take()?);

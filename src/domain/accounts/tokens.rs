@@ -50,8 +50,7 @@ pub(super) fn access_token(app: &App, session: &session::Model, roles: &[Role]) 
         exp: expires.timestamp(),
     };
     let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::HS256) };
-    let token =
-        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(key)).map_err(Error::internal)?;
+    let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(key)).map_err(Error::internal)?;
     Ok((token, expires))
 }
 

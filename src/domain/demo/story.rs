@@ -11,7 +11,7 @@ use super::{
     threads::{self, POSTS},
 };
 use crate::{
-    domain::posts::MAX_TAGS,
+    domain::{notifications::title, posts::MAX_TAGS},
     entity::{
         CommentId, NotificationId, PostId, UserId, comment, comment_like, credential,
         event::{self, EventKind, StreamKind},
@@ -340,24 +340,6 @@ impl Teller {
 
 fn before_end(at: DateTime<Utc>) -> DateTime<Utc> {
     at.min(END)
-}
-
-/// The headline, as `domain::notifications` words it.
-fn title(locale: Locale, kind: NotificationKind, subject: SubjectKind, name: &str) -> String {
-    let on_post = subject == SubjectKind::Post;
-    match (locale, kind) {
-        (Locale::English, NotificationKind::Like) if on_post => format!("{name} likes your post"),
-        (Locale::English, NotificationKind::Like) => format!("{name} likes your comment"),
-        (Locale::English, NotificationKind::Comment) => format!("{name} commented on your post"),
-        (Locale::English, NotificationKind::Reply) => format!("{name} replied to your comment"),
-        (Locale::English, NotificationKind::Share) => format!("{name} shared your post"),
-        (Locale::Arabic, NotificationKind::Like) if on_post => format!("أعجب منشورك {name}"),
-        (Locale::Arabic, NotificationKind::Like) => format!("أعجب تعليقك {name}"),
-        (Locale::Arabic, NotificationKind::Comment) => format!("علّق {name} على منشورك"),
-        (Locale::Arabic, NotificationKind::Reply) => format!("ردّ {name} على تعليقك"),
-        (Locale::Arabic, NotificationKind::Share) => format!("شارك {name} منشورك"),
-        (_, NotificationKind::System) => name.to_owned(),
-    }
 }
 
 #[cfg(test)]

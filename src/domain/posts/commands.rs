@@ -45,14 +45,12 @@ pub async fn post_create(app: &App, actor: &Actor, command: PostCreate) -> Resul
     let key = command.idempotency_key.as_deref();
     let id = app
         .db
-        .transact(async |tx| {
-            match claim_in(app, &tx, author, "postCreate", key, &new.body, new.id.0).await? {
-                Claim::Replay(id) => Ok(Some(PostId(id))),
-                Claim::New => {
-                    insert_in(&tx, &new).await?;
-                    accounts::count_post_in(&tx, author, 1).await?;
-                    Ok(None)
-                }
+        .transact(async |tx| match claim_in(app, &tx, author, "postCreate", key, &new.body, new.id.0).await? {
+            Claim::Replay(id) => Ok(Some(PostId(id))),
+            Claim::New => {
+                insert_in(&tx, &new).await?;
+                accounts::count_post_in(&tx, author, 1).await?;
+                Ok(None)
             }
         })
         .await?;
@@ -97,8 +95,7 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
             if owner != Some(author) {
                 jobs::enqueue_in(app, &tx, NOTIFY, &Notify::PostShared { share: new.id.0 }).await?;
             }
-            let event =
-                NewEvent { kind: EventKind::PostShared, actor_id: Some(author), subject_id: Some(new.id.0) };
+            let event = NewEvent { kind: EventKind::PostShared, actor_id: Some(author), subject_id: Some(new.id.0) };
             events::write_in(app, &tx, StreamKind::Post, original.0, seq, event).await?;
             Ok(None)
         })
@@ -196,12 +193,7 @@ pub async fn post_update(app: &App, actor: &Actor, id: PostId, body: Option<Stri
                 "UPDATE posts SET body = $2, search_key = $3, edited_at = $4 WHERE id = $1 RETURNING {}",
                 post_columns()
             );
-            let values = vec![
-                id.0.into(),
-                body.as_str().into(),
-                text::search_key(body).into(),
-                app.clock.now().into(),
-            ];
+            let values = vec![id.0.into(), body.as_str().into(), text::search_key(body).into(), app.clock.now().into()];
             let row = tx.row(sql, values).await?.ok_or_else(|| not_found("id"))?;
             tx.execute("DELETE FROM post_tags WHERE post_id = $1", vec![id.0.into()]).await?;
             tag_in(&tx, id, body).await?;
@@ -223,11 +215,8 @@ pub async fn post_delete(app: &App, actor: &Actor, id: PostId) -> Result<PostVie
             let row = tx.row(sql, vec![id.0.into(), app.clock.now().into()]).await?.ok_or_else(|| not_found("id"))?;
             tx.execute("DELETE FROM post_tags WHERE post_id = $1", vec![id.0.into()]).await?;
             if let Some(original) = view.post.shared_post_id {
-                tx.execute(
-                    "UPDATE posts SET share_count = share_count - 1 WHERE id = $1",
-                    vec![original.0.into()],
-                )
-                .await?;
+                tx.execute("UPDATE posts SET share_count = share_count - 1 WHERE id = $1", vec![original.0.into()])
+                    .await?;
             }
             accounts::count_post_in(&tx, user, -1).await?;
             read_post(&row, &super::PostParts::default(), false)

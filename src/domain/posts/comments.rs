@@ -123,11 +123,8 @@ async fn insert_in(app: &App, tx: &Transaction, comment: &comment::Model) -> Res
     )
     .await?;
     jobs::enqueue_in(app, tx, NOTIFY, &Notify::CommentCreated { comment: comment.id.0 }).await?;
-    let event = NewEvent {
-        kind: EventKind::CommentCreated,
-        actor_id: comment.author_id,
-        subject_id: Some(comment.id.0),
-    };
+    let event =
+        NewEvent { kind: EventKind::CommentCreated, actor_id: comment.author_id, subject_id: Some(comment.id.0) };
     events::write_in(app, tx, StreamKind::Post, comment.post_id.0, seq, event).await
 }
 

@@ -18,18 +18,14 @@ use crate::{
     platform::page::Slice,
 };
 
-pub use commands::{
-    PostCreate, PostShare, post_create, post_delete, post_share, post_update,
-};
-pub use comments::{
-    CommentCreate, CommentTarget, comment_create, comment_delete, comment_update,
-};
+pub use commands::{PostCreate, PostShare, post_create, post_delete, post_share, post_update};
+pub use comments::{CommentCreate, CommentTarget, comment_create, comment_delete, comment_update};
 pub use likes::{comment_like, comment_unlike, post_like, post_unlike};
-pub use recount::recount;
 pub use queries::{
     COMMENTS_SORT, CommentsOf, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments, comments_by_id,
     like_cursor, likes, posts, posts_by_id, viewer_likes_comments, viewer_likes_posts,
 };
+pub use recount::recount;
 
 /// Most characters of a post.
 pub const MAX_POST: usize = 10_000;

@@ -5,16 +5,8 @@ use crate::{app::App, error::Result};
 /// Counter, and the facts it counts.
 const COUNTERS: &[(&str, &str, &str)] = &[
     ("posts", "like_count", "SELECT COUNT(*) FROM post_likes f WHERE f.post_id = posts.id"),
-    (
-        "posts",
-        "comment_count",
-        "SELECT COUNT(*) FROM comments f WHERE f.post_id = posts.id AND f.deleted_at IS NULL",
-    ),
-    (
-        "posts",
-        "share_count",
-        "SELECT COUNT(*) FROM posts f WHERE f.shared_post_id = posts.id AND f.deleted_at IS NULL",
-    ),
+    ("posts", "comment_count", "SELECT COUNT(*) FROM comments f WHERE f.post_id = posts.id AND f.deleted_at IS NULL"),
+    ("posts", "share_count", "SELECT COUNT(*) FROM posts f WHERE f.shared_post_id = posts.id AND f.deleted_at IS NULL"),
     ("comments", "like_count", "SELECT COUNT(*) FROM comment_likes f WHERE f.comment_id = comments.id"),
     (
         "comments",

@@ -11,12 +11,29 @@ use crate::{
 };
 
 const POST: &[&str] = &[
-    "id", "author_id", "body", "shared_post_id", "like_count", "comment_count", "share_count", "event_seq",
-    "created_at", "edited_at", "deleted_at",
+    "id",
+    "author_id",
+    "body",
+    "shared_post_id",
+    "like_count",
+    "comment_count",
+    "share_count",
+    "event_seq",
+    "created_at",
+    "edited_at",
+    "deleted_at",
 ];
 
 const COMMENT: &[&str] = &[
-    "id", "post_id", "parent_id", "author_id", "body", "like_count", "reply_count", "created_at", "edited_at",
+    "id",
+    "post_id",
+    "parent_id",
+    "author_id",
+    "body",
+    "like_count",
+    "reply_count",
+    "created_at",
+    "edited_at",
     "deleted_at",
 ];
 
@@ -37,7 +54,14 @@ pub(super) fn comment_columns() -> String {
 /// `SELECT` list and joins for posts `p` with the parts that are wanted; `$viewer` is the placeholder's number.
 pub(super) fn select_posts(parts: &PostParts, viewer: Option<usize>) -> (String, String) {
     let (mut list, mut joins) = (columns(POST, "p."), String::new());
-    add_parts(&mut list, &mut joins, "p", ("post_likes", "post_id"), parts.author, viewer.filter(|_| parts.viewer_likes));
+    add_parts(
+        &mut list,
+        &mut joins,
+        "p",
+        ("post_likes", "post_id"),
+        parts.author,
+        viewer.filter(|_| parts.viewer_likes),
+    );
     (list, joins)
 }
 

@@ -170,7 +170,8 @@ impl Client {
     }
 
     async fn answer(&self, field: &str, id: &str, body: &str) -> String {
-        let query = "mutation($input: CommentCreateInput!) { commentCreate(input: $input) { comment { id } errors { code } } }";
+        let query =
+            "mutation($input: CommentCreateInput!) { commentCreate(input: $input) { comment { id } errors { code } } }";
         let data = self.ok(query, json!({ "input": { field: id, "body": body } })).await;
         data["commentCreate"]["comment"]["id"].as_str().unwrap_or_else(|| panic!("{data}")).to_owned()
     }
@@ -204,7 +205,10 @@ impl Client {
                 (&info["hasNextPage"], &info["hasPreviousPage"], &info["endCursor"])
             };
             assert_eq!(*behind, !cursor.is_null(), "{data}");
-            assert!(*more == false || ids.len() as i64 == size, "a page that is not full, though there are more: {data}");
+            assert!(
+                *more == false || ids.len() as i64 == size,
+                "a page that is not full, though there are more: {data}"
+            );
             cursor = next.clone();
             pages.push(ids);
             assert!(pages.len() < 1000, "the list does not end");

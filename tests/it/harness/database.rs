@@ -148,10 +148,8 @@ async fn postgres_template(server: &str) -> String {
 async fn forget_old(server: &str) {
     let admin = connect(server).await;
     let sql = "SELECT datname FROM pg_database WHERE datname LIKE 'agora\\_test\\_%'";
-    let rows = admin
-        .query_all_raw(sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, sql))
-        .await
-        .unwrap();
+    let rows =
+        admin.query_all_raw(sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, sql)).await.unwrap();
     for row in rows {
         let name: String = row.try_get_by_index(0).unwrap();
         let pid = name.trim_start_matches("agora_test_").split('_').next().and_then(|pid| pid.parse().ok());

@@ -1,0 +1,379 @@
+//! The whole course: database, data, servers, check, requests, subscriptions, table.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use futures_util::future::try_join_all;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    Error, Result,
+    database::{Database, Session},
+    http::Connection,
+    load,
+    operations::{self, Operation, Pair},
+    processes::{Cpu, Folder, Postgres, Server, resident_kib, run_agora, timed},
+    report::{self, Requests, Side},
+    sockets::{self, Person, Sockets},
+    typeid,
+};
+
+/// What to run.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// A PostgreSQL on this machine whose user may create databases.
+    #[arg(long)]
+    server_url: String,
+    /// Agora's program.
+    #[arg(long)]
+    agora: PathBuf,
+    /// Little data and few requests: to see that it works, not to learn anything.
+    #[arg(long)]
+    quick: bool,
+    /// Only the operations whose name contains this, or `subscriptions`.
+    #[arg(long)]
+    only: Option<String>,
+}
+
+/// How much of everything.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    seed: [&'static str; 4],
+    /// Requests per round, one at a time and many at once, of each operation.
+    post: [usize; 2],
+    feed: [usize; 2],
+    like: [usize; 2],
+    /// Likes while the worker runs.
+    with_worker: usize,
+    sockets: usize,
+    /// How long events are written.
+    seconds: u64,
+    patience: Duration,
+}
+
+const FULL: Scale = Scale {
+    seed: ["10000", "100000", "500000", "1000000"],
+    post: [10_000, 40_000],
+    feed: [2_000, 8_000],
+    like: [3_000, 8_000],
+    with_worker: 4_000,
+    sockets: 1_000,
+    seconds: 10,
+    patience: Duration::from_secs(30),
+};
+
+const QUICK: Scale = Scale {
+    seed: ["500", "5000", "20000", "40000"],
+    post: [500, 2_000],
+    feed: [100, 400],
+    like: [150, 400],
+    with_worker: 200,
+    sockets: 100,
+    seconds: 2,
+    patience: Duration::from_secs(8),
+};
+
+/// Agora and the floor in turn, as often.
+const ROUNDS: usize = 2;
+const MANY: usize = 32;
+/// Of `agora::domain::demo`.
+const PASSWORD: &str = "agora-demo-2026";
+
+/// Measures, and takes away what it made, whatever happens.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let scale = if options.quick { QUICK } else { FULL };
+    in_runtime(async {
+        let folder = Folder::new()?;
+        let database = prepare(&options.server_url, &options.agora, &folder.0, scale).await?;
+        let result = tokio::select! {
+            result = measure(options, scale, &folder.0, &database) => result,
+            result = stopped() => result,
+        };
+        database.remove().await?;
+        result
+    })
+}
+
+/// Makes a database with data, prints its address, and leaves it.
+pub(crate) fn prepare_only(server_url: &str, agora: &Path, quick: bool) -> Result<()> {
+    in_runtime(async {
+        let folder = Folder::new()?;
+        println!("{}", prepare(server_url, agora, &folder.0, if quick { QUICK } else { FULL }).await?.url);
+        Ok(())
+    })
+}
+
+fn in_runtime(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
+}
+
+async fn stopped() -> Result<()> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+    Err("stopped".into())
+}
+
+async fn prepare(server_url: &str, agora: &Path, folder: &Path, scale: Scale) -> Result<Database> {
+    let database = Database::create(server_url).await?;
+    let [users, posts, comments, likes] = scale.seed;
+    let seed = ["seed", "--users", users, "--posts", posts, "--comments", comments, "--likes", likes];
+    let filled = timed("migrating", || run_agora(agora, folder, &database.url, &["migrate", "up"]))
+        .and_then(|()| timed("seeding", || run_agora(agora, folder, &database.url, &seed)));
+    let settled = match filled {
+        Ok(()) => database.settle().await,
+        failed => failed,
+    };
+    match settled {
+        Ok(()) => Ok(database),
+        Err(error) => {
+            database.remove().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn measure(options: &Options, scale: Scale, folder: &Path, database: &Database) -> Result<()> {
+    let wanted = |name: &str| options.only.as_deref().is_none_or(|only| name.contains(only));
+    let session = Session::open(&database.url).await?;
+    let mut bench = Bench { options, scale, folder, database, postgres: session.postgres().await?, session };
+    println!("PostgreSQL {}, {} cores\n", bench.session.version().await?, std::thread::available_parallelism()?);
+    let mut lines = Vec::new();
+    if [Operation::Post, Operation::Feed, Operation::Like].iter().any(|operation| wanted(operation.name())) {
+        bench.requests(&wanted, &mut lines).await?;
+    }
+    report::print_requests(&mut lines);
+    if wanted("subscriptions") {
+        println!();
+        bench.subscriptions().await?;
+    }
+    Ok(())
+}
+
+struct Bench<'a> {
+    options: &'a Options,
+    scale: Scale,
+    folder: &'a Path,
+    database: &'a Database,
+    session: Session,
+    postgres: Postgres,
+}
+
+impl Bench<'_> {
+    fn start_agora(&self, worker: bool) -> Result<Server> {
+        Server::agora(&self.options.agora, self.folder, &self.database.url, worker)
+    }
+
+    async fn requests(&mut self, wanted: &dyn Fn(&str) -> bool, lines: &mut Vec<Requests>) -> Result<()> {
+        let agora = self.start_agora(false)?;
+        let floor = Server::floor(&self.database.url)?;
+        let viewer = register(&agora, "bench_viewer").await?;
+        let posts = self.posts().await?;
+        // The newest posts stand in the feed; some of them are to be liked.
+        let newest = self.newest().await?;
+        let mut connection = Connection::open(agora.address).await?;
+        for post in newest.iter().step_by(3) {
+            connection.send(&Operation::Like.to_agora(agora.address, &viewer.token, *post)).await?;
+        }
+        let pair = Pair { agora: agora.address, floor: floor.address, token: &viewer.token };
+        pair.check(&self.session, &posts[posts.len() - 100..], [posts[0], posts[1]]).await?;
+        eprintln!("Agora and the floor answer and write alike");
+        let mut liked = 2;
+        for (operation, counts) in
+            [(Operation::Post, self.scale.post), (Operation::Feed, self.scale.feed), (Operation::Like, self.scale.like)]
+        {
+            if wanted(operation.name()) {
+                for (concurrency, count) in [(1, counts[0]), (MANY, counts[1])] {
+                    let line =
+                        self.compare(operation, concurrency, count, &agora, &floor, &viewer.token, &posts, &mut liked);
+                    lines.push(line.await?);
+                }
+            }
+        }
+        pair.check(&self.session, &posts[posts.len() - 100..], [posts[liked], posts[liked + 1]]).await?;
+        liked += 2;
+        drop(agora);
+        if wanted("like") {
+            lines.push(self.with_worker(&viewer.token, &posts, liked).await?);
+        }
+        Ok(())
+    }
+
+    /// Posts in an order that has nothing to do with where they lie.
+    async fn posts(&self) -> Result<Vec<Uuid>> {
+        let sql = "SELECT id FROM posts WHERE id NOT IN (SELECT id FROM posts ORDER BY created_at DESC LIMIT 100) \
+                   ORDER BY md5(id::text)";
+        Ok(self.session.client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
+    }
+
+    async fn newest(&self) -> Result<Vec<Uuid>> {
+        let sql = "SELECT id FROM posts ORDER BY created_at DESC LIMIT 20";
+        Ok(self.session.client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Agora, floor, Agora, floor: after a tenth of the requests as a warm-up of each.
+    #[allow(clippy::too_many_arguments, reason = "a measurement has many parameters")]
+    async fn compare(
+        &self,
+        operation: Operation,
+        concurrency: usize,
+        count: usize,
+        agora: &Server,
+        floor: &Server,
+        token: &str,
+        posts: &[Uuid],
+        liked: &mut usize,
+    ) -> Result<Requests> {
+        eprintln!("{} at {concurrency} …", operation.name());
+        // Only likes use posts up.
+        let post = |number: usize| posts[number % posts.len()];
+        let to_agora = |number: usize| operation.to_agora(agora.address, token, post(number));
+        let to_floor = |number: usize| operation.to_floor(floor.address, token, post(number));
+        let mut line = Requests { name: operation.name().into(), concurrency, agora: Side::default(), floor: None };
+        let mut other = Side::default();
+        for round in 0..=ROUNDS {
+            let count = if round == 0 { count / 10 } else { count };
+            for is_floor in [false, true] {
+                let (server, request): (&Server, &dyn Fn(usize) -> Vec<u8>) =
+                    if is_floor { (floor, &to_floor) } else { (agora, &to_agora) };
+                if operation == Operation::Like && *liked + count + 2 > posts.len() {
+                    return Err("too few posts to like".into());
+                }
+                let before = Cpu::now(server.pid(), self.postgres);
+                let timing = load::send(server.address, concurrency, *liked, count, request).await?;
+                rest().await;
+                let cpu = Cpu::now(server.pid(), self.postgres).since(before);
+                *liked += count;
+                if round > 0 {
+                    let side = if is_floor { &mut other } else { &mut line.agora };
+                    side.timing.add(timing);
+                    side.cpu.add(cpu);
+                }
+            }
+        }
+        line.floor = Some(other);
+        Ok(line)
+    }
+
+    /// Likes while the same process also works on the jobs that they leave; the time until the last job is done is
+    /// shared out among the likes.
+    async fn with_worker(&self, token: &str, posts: &[Uuid], first: usize) -> Result<Requests> {
+        eprintln!("like with the worker …");
+        self.session.client.batch_execute("TRUNCATE jobs").await?;
+        let agora = self.start_agora(true)?;
+        let to_agora = |number: usize| Operation::Like.to_agora(agora.address, token, posts[number]);
+        let count = self.scale.with_worker.min(posts.len() - first - 100);
+        load::send(agora.address, MANY, first, 100, &to_agora).await?;
+        self.jobs_done().await?;
+        let before = Cpu::now(agora.pid(), self.postgres);
+        let timing = load::send(agora.address, MANY, first + 100, count, &to_agora).await?;
+        let left: i64 = self.session.client.query_one("SELECT COUNT(*) FROM jobs", &[]).await?.get(0);
+        self.jobs_done().await?;
+        rest().await;
+        let cpu = Cpu::now(agora.pid(), self.postgres).since(before);
+        eprintln!("  {left} of {count} jobs were left when the last like was answered");
+        let name = "like, and its job".into();
+        Ok(Requests { name, concurrency: MANY, agora: Side { timing, cpu }, floor: None })
+    }
+
+    async fn jobs_done(&self) -> Result<()> {
+        for _ in 0..600 {
+            let left: bool = self.session.client.query_one("SELECT EXISTS (SELECT FROM jobs)", &[]).await?.get(0);
+            if !left {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err("the worker did not finish within a minute".into())
+    }
+
+    async fn subscriptions(&mut self) -> Result<()> {
+        let agora = self.start_agora(false)?;
+        sockets::prepare(&self.session).await?;
+        let people = self.people(&agora).await?;
+        let (seconds, patience, count) = (self.scale.seconds, self.scale.patience, people.len());
+        let mut lines = Vec::new();
+
+        eprintln!("{count} people with a socket each …");
+        rest().await;
+        let before = resident_kib(agora.pid())?;
+        let everybody: Vec<&Person> = people.iter().collect();
+        let mut sockets = Sockets::open(agora.address, &everybody, 100 * seconds as usize).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let idle = resident_kib(agora.pid())?.saturating_sub(before) as f64 / count as f64;
+        let cpu = Cpu::now(agora.pid(), self.postgres);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let idle_cpu = Cpu::now(agora.pid(), self.postgres).since(cpu);
+        let delivery = sockets.deliver(&self.session, agora.pid(), self.postgres, 100, seconds, patience).await?;
+        lines.push((format!("{count} people, a socket each"), delivery));
+        drop(sockets);
+        sockets::forget(&self.session).await?;
+
+        eprintln!("one person with {count} sockets …");
+        let all_of_one: Vec<&Person> = people.iter().take(1).cycle().take(count).collect();
+        let mut sockets = Sockets::open(agora.address, &all_of_one, 110 * seconds as usize).await?;
+        for rate in [10, 100] {
+            let delivery = sockets.deliver(&self.session, agora.pid(), self.postgres, rate, seconds, patience).await?;
+            let complete = delivery.delivered == delivery.expected;
+            lines.push((format!("one person, {count} sockets"), delivery));
+            if !complete {
+                break;
+            }
+        }
+        report::print_deliveries(&lines);
+        println!(
+            "\n{count} idle subscribed sockets: {idle:.1} KiB each; together {:.1} ms of CPU per second in the server \
+             and {:.1} in the database.",
+            idle_cpu.server / 5.0,
+            idle_cpu.database / 5.0
+        );
+        Ok(())
+    }
+
+    /// Signs people in.
+    async fn people(&self, agora: &Server) -> Result<Vec<Person>> {
+        let sql = "SELECT id, username FROM users WHERE username LIKE 'user\\_%' ORDER BY username LIMIT $1";
+        let rows = self.session.client.query(sql, &[&(self.scale.sockets as i64)]).await?;
+        let parts = rows.chunks(rows.len().div_ceil(8).max(1)).map(async |part| {
+            let mut connection = Connection::open(agora.address).await?;
+            let mut people = Vec::new();
+            for row in part {
+                let query = "mutation Login($input: LoginInput!) { login(input: $input) { \
+                             result { ... on Session { accessToken } } errors { code } } }";
+                let input = json!({ "input": { "login": row.get::<_, &str>(1), "password": PASSWORD } });
+                let data = operations::ask(&mut connection, agora.address, "", query, input).await?;
+                let token = data.pointer("/login/result/accessToken").and_then(|token| token.as_str());
+                let token = token.ok_or_else(|| format!("nobody was signed in: {data}"))?.to_owned();
+                people.push(Person { id: row.get(0), token });
+            }
+            Ok::<_, Error>(people)
+        });
+        Ok(try_join_all(parts).await?.concat())
+    }
+}
+
+/// Lets what a server does after its answers come to an end.
+async fn rest() {
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
+async fn register(agora: &Server, username: &str) -> Result<Person> {
+    let query = "mutation Register($input: RegisterInput!) { register(input: $input) { \
+                 result { ... on Session { accessToken user { id } } } errors { code } } }";
+    let input =
+        json!({ "username": username, "email": format!("{username}@example.org"), "password": "a-viewer-of-posts-17" });
+    let mut connection = Connection::open(agora.address).await?;
+    let data = operations::ask(&mut connection, agora.address, "", query, json!({ "input": input })).await?;
+    let text = |path: &str| data.pointer(path).and_then(|value| value.as_str());
+    let (token, id) = (text("/register/result/accessToken"), text("/register/result/user/id"));
+    match (token, id.and_then(|id| typeid::read("user", id))) {
+        (Some(token), Some(id)) => Ok(Person { id, token: token.to_owned() }),
+        _ => Err(format!("nobody was registered: {data}").into()),
+    }
+}
