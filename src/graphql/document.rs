@@ -62,16 +62,15 @@ impl Document {
     /// The operation that is to run.
     pub fn operation(&self, name: Option<&str>) -> Result<&OperationDefinition, Refusal> {
         let mut operations = self.parsed.operations.iter();
-        let chosen = match name.filter(|name| !name.is_empty()) {
-            Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name == wanted)),
-            None => {
-                let first = operations.next();
-                if operations.next().is_some() {
-                    let message = "The document has several operations; say which by `operationName`.";
-                    return Err(Refusal::new(Code::BadRequest, message));
-                }
-                first
+        let chosen = if let Some(wanted) = name.filter(|name| !name.is_empty()) {
+            operations.find(|(name, _)| name.is_some_and(|name| name == wanted))
+        } else {
+            let first = operations.next();
+            if operations.next().is_some() {
+                let message = "The document has several operations; say which by `operationName`.";
+                return Err(Refusal::new(Code::BadRequest, message));
             }
+            first
         };
         chosen
             .map(|(_, operation)| &operation.node)
@@ -120,20 +119,13 @@ impl DocumentCache {
 impl Cached {
     fn keep(&mut self, hash: [u8; 32], document: Arc<Document>) {
         self.tokens += document.tokens;
-        let mut leaves = self.documents.put(hash, document);
-        while let Some(gone) = leaves {
-            self.tokens -= gone.tokens;
-            leaves = if self.tokens > CACHED_TOKENS { self.pop() } else { None };
-        }
+        let replaced = self.documents.put(hash, document);
+        self.tokens -= replaced.map_or(0, |document| document.tokens);
         while self.tokens > CACHED_TOKENS
-            && let Some(gone) = self.pop()
+            && let Some((_, oldest)) = self.documents.pop_lru()
         {
-            self.tokens -= gone.tokens;
+            self.tokens -= oldest.tokens;
         }
-    }
-
-    fn pop(&mut self) -> Option<Arc<Document>> {
-        self.documents.pop_lru().map(|(_, document)| document)
     }
 }
 
@@ -282,9 +274,7 @@ impl<'a> Measurer<'a> {
         for selection in &set.items {
             let mut measure = match &selection.node {
                 Selection::Field(field) => self.field(&field.node)?,
-                Selection::InlineFragment(inline) => {
-                    deeper(self.selection_set(&inline.node.selection_set.node)?)
-                }
+                Selection::InlineFragment(inline) => deeper(self.selection_set(&inline.node.selection_set.node)?),
                 Selection::FragmentSpread(spread) => deeper(self.fragment(&spread.node.fragment_name.node)?),
             };
             measure.selections = measure.selections.saturating_add(1);
@@ -377,7 +367,7 @@ mod tests {
         assert_eq!(over(&format!("{}{}", "{a".repeat(500), "}".repeat(500))), "nesting");
         assert_eq!(over(&format!("{}{}", "{a".repeat(13), "}".repeat(13))), "depth");
         assert_eq!(
-            over(&format!("{{ a {{ {} }} }}", (0..31).map(|n| format!("b{n}: b ")).collect::<String>())),
+            over(&format!("{{ a {{ {} }} }}", (0..31).map(|n| format!("b{n}: b")).collect::<Vec<_>>().join(" "))),
             "number of aliases"
         );
         assert_eq!(over("{ a b c d e f g h i j k }"), "number of root fields");
@@ -389,24 +379,109 @@ mod tests {
 
     #[test]
     fn the_query_of_graphiql_and_ordinary_ones_pass() {
-        let introspection = "{ __schema { types { fields { type { ofType { ofType { ofType { ofType { ofType { ofType { \
-                             ofType { ofType { ofType { name } } } } } } } } } } } } } }";
+        let introspection = "query IntrospectionQuery { __schema { queryType { name } mutationType { name } types { ...FullType } \
+            directives { name locations args { ...InputValue } } } } \
+            fragment FullType on __Type { kind name fields(includeDeprecated: true) { name args { ...InputValue } \
+            type { ...TypeRef } isDeprecated } inputFields { ...InputValue } interfaces { ...TypeRef } \
+            enumValues(includeDeprecated: true) { name } possibleTypes { ...TypeRef } } \
+            fragment InputValue on __InputValue { name type { ...TypeRef } defaultValue } \
+            fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { \
+            kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { name } } } \
+            } } } } } } }";
         assert!(Document::parse(introspection, &limits()).is_ok());
         assert!(Document::parse("{ a(text: \"{{{{ \\\" #\") # comment {{{\n }", &limits()).is_ok());
         assert!(Document::parse("{ a(text: \"\"\"{{{ \\\"\"\" \" \"\"\") }", &limits()).is_ok());
+        assert!(Document::parse("\u{feff}{ a }", &limits()).is_ok());
     }
 
     #[test]
-    fn circles_are_refused_and_a_bomb_of_fragments_costs_no_time() {
-        assert_eq!(refusal("{ ...A } fragment A on Q { b { ...B } } fragment B on Q { ...A }").code, Code::BadRequest);
-        let mut bomb = "{ ...F0 }".to_owned();
-        for n in 0..60 {
-            let next = n + 1;
-            bomb += &format!(" fragment F{n} on Q {{ ...F{next} ...F{next} ...F{next} }}");
+    fn tokens_are_counted_as_the_specification_does() {
+        for (text, tokens) in [
+            ("{ a }", 3),
+            ("{a:b(c:-1,d:\"x y\",e:[\"\"\"f g\"\"\",$h])}", 20),
+            ("{ ...F ... on T { a } } # g h i", 11),
+            ("\u{feff}{\r# x {\ra,,,}", 3),
+        ] {
+            assert_eq!(scan(text, &limits()).unwrap(), tokens, "{text}");
         }
-        bomb += " fragment F60 on Q { a: b }";
-        let what = over(&bomb);
-        assert!(what == "number of aliases", "{what}");
+    }
+
+    /// Every line end ends a comment: what the parser sees, the look at the text has to see.
+    #[test]
+    fn nesting_can_t_be_hidden_from_the_scan() {
+        let deep = "{a".repeat(7_000);
+        for hidden in [format!("{{ # x\r{deep}"), format!("{{ # x\n{deep}"), format!("{{ a(b: \"\\\"\") # \"\r {deep}")]
+        {
+            let limits = Limits { tokens: 100_000, ..limits() };
+            let refusal = Document::parse(&hidden, &limits).unwrap_err();
+            assert_eq!(refusal.details[0].1, "nesting", "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_says_what_and_where() {
+        let refusal = refusal("{ a(b: }");
+        assert_eq!((refusal.code, refusal.locations.as_slice()), (Code::BadRequest, [(1, 8)].as_slice()));
+        assert!(refusal.message.starts_with("Syntax error: expected ") && !refusal.message.contains('\n'), "{refusal}");
+    }
+
+    #[test]
+    fn circles_are_refused_used_or_not() {
+        for text in
+            ["{ ...A } fragment A on Q { b { ...B } } fragment B on Q { ...A }", "{ a } fragment A on Q { ...A }"]
+        {
+            let refusal = refusal(text);
+            assert!(refusal.code == Code::BadRequest && refusal.message.contains("contains itself"), "{refusal}");
+        }
+    }
+
+    /// Unfolded, each of these has more selections than could ever be walked through.
+    #[test]
+    fn a_bomb_of_fragments_costs_no_time() {
+        for (start, end) in [("{ ...F0 }", "a: b"), ("{ ...F0 }", "a"), ("{ a { ...F0 } }", "a"), ("{ a }", "a { b }")]
+        {
+            let mut bomb = start.to_owned();
+            for n in 0..25 {
+                let next = n + 1;
+                bomb += &format!(" fragment F{n} on Q {{ ...F{next} ...F{next} ...F{next} }}");
+            }
+            bomb += &format!(" fragment F25 on Q {{ {end} }}");
+            over(&bomb);
+        }
+        let chain: String = (0..100).map(|n| format!(" fragment F{n} on Q {{ ...F{} }}", n + 1)).collect();
+        assert_eq!(over(&format!("{{ ...F0 }} {chain} fragment F100 on Q {{ a }}")), "nesting of selections");
+    }
+
+    #[test]
+    fn introspection_can_t_be_multiplied() {
+        let nested = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }";
+        assert_eq!(over(nested), "nesting of introspection lists");
+        let split = "{ __type(name: \"Q\") { ...A } } fragment A on __Type { fields { type { ...B } } } \
+                     fragment B on __Type { interfaces { possibleTypes { name } } }";
+        assert_eq!(over(split), "nesting of introspection lists");
+        assert!(Document::parse("{ fields { fields { fields { a } } } }", &limits()).is_ok());
+    }
+
+    #[test]
+    fn a_subscription_has_one_root_field() {
+        assert!(Document::parse("subscription { a { b } }", &limits()).is_ok());
+        assert_eq!(refusal("subscription { a { b } c { d } }").code, Code::BadRequest);
+        assert_eq!(refusal("subscription { ...F } fragment F on S { a { b } c { d } }").code, Code::BadRequest);
+    }
+
+    #[test]
+    fn the_cache_forgets_what_was_not_asked_for_longest() {
+        let (cache, limits) = (DocumentCache::default(), limits());
+        let text = |n: u64| format!("{{ a{n} {{ {} }} }}", "b ".repeat(1_900));
+        let hash = |n: u64| crate::platform::crypto::sha256(text(n).as_bytes());
+        for n in 0..200 {
+            cache.get(hash(n), &text(n), &limits).unwrap();
+            cache.get(hash(0), &text(0), &limits).unwrap();
+        }
+        let cached = cache.0.lock().unwrap();
+        assert!(cached.tokens <= CACHED_TOKENS && cached.documents.len() > 100);
+        assert!(cached.documents.contains(&hash(0)) && !cached.documents.contains(&hash(1)));
+        assert_eq!(cached.tokens, cached.documents.iter().map(|(_, document)| document.tokens).sum::<u64>());
     }
 
     #[test]

@@ -302,7 +302,7 @@ fn comment_parts(connection: &SelectionField<'_>) -> CommentParts {
 }
 
 /// The items of a connection, by either of the two ways to them.
-fn nodes_of<'a>(connection: Lookahead<'a>) -> [Lookahead<'a>; 2] {
+fn nodes_of(connection: Lookahead<'_>) -> [Lookahead<'_>; 2] {
     [connection.field("nodes"), connection.field("edges").field("node")]
 }
 

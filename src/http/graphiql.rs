@@ -14,12 +14,34 @@ use crate::platform::ids::fill_random;
 
 const PAGE: &str = include_str!("graphiql.html");
 
-/// The page's placeholders, the npm package with its version, and the file in it.
-const FILES: &[(&str, &str, &str, &str)] = &[
-    ("{{GRAPHIQL_CSS}}", "graphiql", "4.1.2", "graphiql.min.css"),
-    ("{{GRAPHIQL_JS}}", "graphiql", "4.1.2", "graphiql.min.js"),
-    ("{{REACT_JS}}", "react", "18.3.1", "umd/react.production.min.js"),
-    ("{{REACT_DOM_JS}}", "react-dom", "18.3.1", "umd/react-dom.production.min.js"),
+/// A file that the page wants.
+struct File {
+    placeholder: &'static str,
+    package: &'static str,
+    version: &'static str,
+    path: &'static str,
+    media_type: &'static str,
+}
+
+const fn file(
+    placeholder: &'static str,
+    (package, version): (&'static str, &'static str),
+    path: &'static str,
+    media_type: &'static str,
+) -> File {
+    File { placeholder, package, version, path, media_type }
+}
+
+const GRAPHIQL: (&str, &str) = ("graphiql", "4.1.2");
+const REACT: (&str, &str) = ("react", "18.3.1");
+const REACT_DOM: (&str, &str) = ("react-dom", "18.3.1");
+
+/// Of npm's packages; the page has the hash of each.
+const FILES: &[File] = &[
+    file("{{GRAPHIQL_CSS}}", GRAPHIQL, "graphiql.min.css", "text/css"),
+    file("{{GRAPHIQL_JS}}", GRAPHIQL, "graphiql.min.js", "text/javascript"),
+    file("{{REACT_JS}}", REACT, "umd/react.production.min.js", "text/javascript"),
+    file("{{REACT_DOM_JS}}", REACT_DOM, "umd/react-dom.production.min.js", "text/javascript"),
 ];
 
 /// GraphiQL; where it is switched off, a few words on where to go.
@@ -34,11 +56,11 @@ pub(super) async fn page(State(shared): State<Shared>) -> Response {
     fill_random(&mut nonce);
     let nonce = URL_SAFE_NO_PAD.encode(nonce);
     let mut page = PAGE.replace("{{NONCE}}", &nonce);
-    for (placeholder, package, version, file) in FILES {
+    for File { placeholder, package, version, path, .. } in FILES {
         let address = if config.graphiql_assets.is_some() {
-            format!("/graphiql/{package}/{file}")
+            format!("/graphiql/{package}/{path}")
         } else {
-            format!("https://cdn.jsdelivr.net/npm/{package}@{version}/{file}")
+            format!("https://cdn.jsdelivr.net/npm/{package}@{version}/{path}")
         };
         page = page.replace(placeholder, &address);
     }
@@ -56,18 +78,17 @@ pub(super) async fn page(State(shared): State<Shared>) -> Response {
 
 /// One of the page's files, from the operator's folder. Only these four have an address, so no path can lead astray.
 pub(super) async fn asset(State(shared): State<Shared>, Path(path): Path<String>) -> Response {
-    let known = FILES.iter().find(|(_, package, _, file)| path == format!("{package}/{file}"));
-    let (Some((_, package, _, file)), Some(folder)) = (known, &shared.app.config.graphiql_assets) else {
+    let known = FILES.iter().find(|file| path == format!("{}/{}", file.package, file.path));
+    let (Some(file), Some(folder)) = (known, &shared.app.config.graphiql_assets) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    match tokio::fs::read(folder.join(package).join(file)).await {
+    match tokio::fs::read(folder.join(file.package).join(file.path)).await {
         Ok(bytes) => {
-            let kind = if file.ends_with(".css") { "text/css" } else { "text/javascript" };
             let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
-            ([(header::CONTENT_TYPE, kind), (resource_policy, "same-origin")], bytes).into_response()
+            ([(header::CONTENT_TYPE, file.media_type), (resource_policy, "same-origin")], bytes).into_response()
         }
         Err(error) => {
-            tracing::warn!(%error, package, file, "GRAPHIQL_ASSETS lacks a file");
+            tracing::warn!(%error, path, "GRAPHIQL_ASSETS lacks a file");
             StatusCode::NOT_FOUND.into_response()
         }
     }

@@ -29,14 +29,12 @@ impl Clock {
     /// Now, in UTC, truncated to microseconds: what PostgreSQL stores, so a row reads back as it was written.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        match &self.fixed {
-            Some(micros) => DateTime::from_timestamp_micros(micros.load(Ordering::SeqCst)).unwrap_or_default(),
-            None => {
-                #[allow(clippy::disallowed_methods, reason = "this is the clock")]
-                let now = Utc::now();
-                now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)
-            }
+        if let Some(micros) = &self.fixed {
+            return DateTime::from_timestamp_micros(micros.load(Ordering::SeqCst)).unwrap_or_default();
         }
+        #[allow(clippy::disallowed_methods, reason = "this is the clock")]
+        let now = Utc::now();
+        now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)
     }
 
     /// Moves a fixed clock; the system's is left alone.

@@ -19,6 +19,7 @@ use sea_orm::{
     QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, TryGetable, Value,
 };
 use secrecy::ExposeSecret;
+use sqlx::Connection as _;
 
 use super::bus::{Bus, Hint};
 use crate::{
@@ -515,7 +516,6 @@ impl Database {
         if self.backend() != DatabaseBackend::Postgres {
             return Ok(MigrationLock(None));
         }
-        use sqlx::Connection as _;
         let options = self.writer.get_postgres_connection_pool().connect_options();
         let options = (*options).clone().options([("statement_timeout", "0")]);
         let mut connection = sqlx::PgConnection::connect_with(&options).await?;
@@ -527,7 +527,6 @@ impl Database {
 impl MigrationLock {
     /// Lets the next one. Dropping does the same, by closing the connection.
     pub async fn release(self) {
-        use sqlx::Connection as _;
         if let Some(connection) = self.0
             && let Err(error) = connection.close().await
         {

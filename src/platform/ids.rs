@@ -40,8 +40,11 @@ impl Ids {
 }
 
 /// Fills a buffer from the operating system's random source.
+///
+/// # Panics
+///
+/// When the operating system has no randomness: nothing may go on then.
 pub fn fill_random(bytes: &mut [u8]) {
-    // aws-lc's generator fails only when the operating system has no randomness at all: nothing may go on then.
     #[allow(clippy::expect_used, reason = "no key or id may be made without randomness")]
     aws_lc_rs::rand::fill(bytes).expect("the operating system gives random bytes");
 }

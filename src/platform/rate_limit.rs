@@ -102,7 +102,7 @@ pub fn address_key(address: IpAddr) -> IpAddr {
             segments[4..].fill(0);
             IpAddr::V6(Ipv6Addr::from(segments))
         }
-        v4 => v4,
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -64,8 +64,7 @@ pub fn excerpt(text: &str, max: usize) -> String {
 pub fn tags(text: &str, max: usize) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut before = ' ';
-    let mut characters = text.char_indices().peekable();
-    while let Some((start, c)) = characters.next() {
+    for (start, c) in text.char_indices() {
         if c == '#' && !before.is_alphanumeric() {
             let rest = &text[start + 1..];
             let end =
