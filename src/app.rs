@@ -10,12 +10,12 @@ use crate::{
     entity::{SessionId, UserId},
     error::{Error, Result},
     platform::{
-        bus::Bus,
+        bus::{Bus, StreamKey},
         clock::Clock,
         crypto::{self, Keys},
         db::Database,
         ids::Ids,
-        memory::{Highest, Recent},
+        memory::{Highest, Recent, Shared},
         passwords::Passwords,
         rate_limit::Limiter,
     },
@@ -46,6 +46,8 @@ pub struct Parts {
     pub ended_sessions: Recent<SessionId>,
     /// The newest generation of each session that was seen in use here: only its first use costs a statement.
     pub seen_generations: Highest<SessionId>,
+    /// The ends of the streams that are followed here.
+    pub tails: Shared<StreamKey>,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
     /// Cancelled when the program is to stop.
@@ -114,6 +116,7 @@ impl App {
             limiters,
             ended_sessions: Recent::default(),
             seen_generations: Highest::new(100_000),
+            tails: Shared::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })))
@@ -121,9 +124,9 @@ impl App {
 
     /// Brings the database up to date. Several processes may do it at once: on PostgreSQL they take turns.
     pub async fn migrate(&self) -> Result<()> {
-        let lock = self.db.migration_lock().await?;
-        let result = migration::Migrator::up(self.db.writer(), None).await;
-        lock.release().await;
+        let connection = self.db.migration_connection().await?;
+        let result = migration::Migrator::up(&connection, None).await;
+        connection.close().await?;
         Ok(result?)
     }
 

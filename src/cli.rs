@@ -264,14 +264,16 @@ fn stop_on_signal(app: &App) {
 }
 
 async fn migrate(app: &App, direction: Direction) -> Result<()> {
+    let connection = app.db.migration_connection().await?;
     match direction {
-        Direction::Up => app.migrate().await?,
-        Direction::Down { steps } => migration::Migrator::down(app.db.writer(), Some(steps)).await?,
+        Direction::Up => migration::Migrator::up(&connection, None).await?,
+        Direction::Down { steps } => migration::Migrator::down(&connection, Some(steps)).await?,
         Direction::Status => {}
     }
-    for step in migration::Migrator::get_migration_with_status(app.db.writer()).await? {
+    for step in migration::Migrator::get_migration_with_status(&connection).await? {
         println!("{:<10} {}", step.status().to_string().to_lowercase(), step.name());
     }
+    connection.close().await?;
     Ok(())
 }
 
@@ -340,7 +342,7 @@ async fn check(config: Config) -> ExitCode {
     let reached = tokio::time::timeout(Duration::from_secs(10), async {
         let app = App::start(config, Clock::system(), Ids::random()).await?;
         app.db.rows("SELECT 1", Vec::new()).await?;
-        let pending = migration::Migrator::get_pending_migrations(app.db.writer()).await?.len();
+        let pending = migration::Migrator::get_pending_migrations(app.db.read()).await?.len();
         app.db.close().await;
         Ok::<_, Error>(pending)
     })

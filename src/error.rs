@@ -49,9 +49,27 @@ impl Error {
 }
 
 impl From<sea_orm::DbErr> for Error {
+    /// A statement that was ended by its time limit, and a pool without a free connection, are not bugs: the caller
+    /// may try again. Everything else is.
     fn from(cause: sea_orm::DbErr) -> Self {
-        Self::Internal(Box::new(cause))
+        use sea_orm::{DbErr, RuntimeErr};
+        let refusal = match &cause {
+            DbErr::ConnectionAcquire(_) => Refusal::new(Code::Unavailable, "The database is busy; try again."),
+            DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))
+                if was_ended_by_time_limit(error) =>
+            {
+                Refusal::new(Code::Timeout, "The database took too long.")
+            }
+            _ => return Self::Internal(Box::new(cause)),
+        };
+        tracing::warn!(%cause, "the database could not answer in time");
+        Self::Refused(refusal)
     }
+}
+
+/// PostgreSQL's `query_canceled`, SQLite's `SQLITE_INTERRUPT`.
+fn was_ended_by_time_limit(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| matches!(&*code, "57014" | "9"))
 }
 
 impl From<sqlx::Error> for Error {
@@ -148,6 +166,12 @@ impl Refusal {
     /// A refusal without details.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), details: Vec::new(), locations: Vec::new() }
+    }
+
+    /// A failure inside, as callers see it: the log has the cause.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(Code::Internal, "Something went wrong on our side; the request id helps to find out what.")
     }
 
     /// Adds a member of `extensions`.

@@ -98,6 +98,7 @@ pub async fn sweep(app: App) {
         count += 1;
         if count.is_multiple_of(60) {
             app.limiters.forget_idle();
+            app.tails.forget_unused();
         }
     }
 }

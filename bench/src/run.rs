@@ -231,7 +231,6 @@ impl Bench<'_> {
         liked: &mut usize,
     ) -> Result<Requests> {
         eprintln!("{} at {concurrency} …", operation.name());
-        // Only likes use posts up.
         let post = |number: usize| posts[number % posts.len()];
         let to_agora = |number: usize| operation.to_agora(agora.address, token, post(number));
         let to_floor = |number: usize| operation.to_floor(floor.address, token, post(number));
@@ -249,7 +248,10 @@ impl Bench<'_> {
                 let timing = load::send(server.address, concurrency, *liked, count, request).await?;
                 rest().await;
                 let cpu = Cpu::now(server.pid(), self.postgres).since(before);
-                *liked += count;
+                // Only likes use posts up.
+                if operation == Operation::Like {
+                    *liked += count;
+                }
                 if round > 0 {
                     let side = if is_floor { &mut other } else { &mut line.agora };
                     side.timing.add(timing);

@@ -84,6 +84,7 @@ pub async fn prune(app: &App) -> Result<u64> {
     let before = app.clock.now() - REMEMBERED;
     app.db
         .transact(async |tx| {
+            tx.without_time_limit().await?;
             tx.execute("DELETE FROM idempotency_keys WHERE created_at < $1", vec![before.into()]).await
         })
         .await

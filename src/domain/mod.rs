@@ -1,5 +1,5 @@
 //! What the rules are. Lower modules know nothing of higher ones:
-//! actor, ids → events, jobs, idempotency → accounts → posts → notifications → demo.
+//! actor, ids → events, live, jobs, idempotency → accounts → posts → notifications → demo.
 
 pub mod accounts;
 pub mod actor;
@@ -7,6 +7,7 @@ pub mod demo;
 pub mod events;
 pub mod idempotency;
 pub mod jobs;
+pub mod live;
 pub mod notifications;
 pub mod posts;
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use futures_util::{Stream, stream};
+use futures_util::Stream;
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
@@ -16,14 +16,15 @@ use crate::{
         actor::Actor,
         events::{self, NewEvent},
         jobs::{self, Notify},
+        live::{self, Content, Step},
     },
     entity::{
         NotificationId, UserId,
-        event::{EventKind, StreamKind},
+        event::{self, EventKind, StreamKind},
         job, notification,
         notification::{NotificationKind, SubjectKind},
     },
-    error::{Error, Locale, Result, UserError, UserErrorCode},
+    error::{Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, placeholders},
         page::{Cursor, Key, Page, Slice},
@@ -36,8 +37,6 @@ pub type Notification = notification::Model;
 
 /// Most characters of an excerpt in a notification's message.
 const EXCERPT: usize = 140;
-/// How many events a subscription reads at once.
-const BATCH: u64 = 100;
 
 // ---------------------------------------------------------------------------------------------- making them (a job)
 
@@ -260,7 +259,17 @@ pub async fn unread_count(app: &App, actor: &Actor) -> Result<i64> {
 
 /// The actor's own notifications by id.
 pub async fn by_id(app: &App, actor: &Actor, ids: &[NotificationId]) -> Result<HashMap<NotificationId, Notification>> {
-    let Some(user) = actor.user_id() else { return Ok(HashMap::new()) };
+    match actor.user_id() {
+        Some(user) => of_recipient(app, user, ids).await,
+        None => Ok(HashMap::new()),
+    }
+}
+
+async fn of_recipient(
+    app: &App,
+    user: UserId,
+    ids: &[NotificationId],
+) -> Result<HashMap<NotificationId, Notification>> {
     let mut values: Vec<Value> = vec![user.0.into()];
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
     let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE n.recipient_id = $1 AND n.id IN ({list})");
@@ -296,132 +305,32 @@ pub async fn mark_all_read(app: &App, actor: &Actor) -> Result<u64> {
 
 // ---------------------------------------------------------------------------------------------------- the live stream
 
-/// Where a subscriber stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// From the past, on the way to the present.
-    Replay,
-    /// As it happens.
-    Live,
-    /// What it wanted to continue from is gone.
-    Reset,
-}
-
-/// One step of a person's stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// The sequence after this step.
-    pub seq: i64,
-    /// Where the subscriber stands.
-    pub phase: Phase,
-    /// What the person was told; absent in a marker, or when it is gone meanwhile.
-    pub notification: Option<Notification>,
-}
-
 /// How far the actor's stream has come: a list and a subscription from here join without a gap.
 pub async fn stream_head(app: &App, actor: &Actor) -> Result<i64> {
     let user = actor.require_user()?.id;
     events::head(app, StreamKind::Notifications, user.0).await
 }
 
-struct Follower {
-    app: App,
-    actor: Actor,
-    user: UserId,
-    hints: tokio::sync::watch::Receiver<i64>,
-    /// Everything up to here was given out.
-    seq: i64,
-    /// What is read and not yet given out.
-    ready: std::collections::VecDeque<Step>,
-    /// Whether the subscriber was told that it is up to date.
-    live: bool,
-    failed: bool,
+/// What a person's stream tells: their notifications.
+struct Told;
+
+impl Content for Told {
+    type Item = Notification;
+    const KIND: StreamKind = StreamKind::Notifications;
+
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Notification>>> {
+        let ids: Vec<_> = events.iter().filter_map(|event| event.subject_id.map(NotificationId)).collect();
+        let found = of_recipient(app, UserId(id), &ids).await?;
+        let content = |event: &event::Model| found.get(&NotificationId(event.subject_id?)).cloned();
+        Ok(events.iter().map(content).collect())
+    }
 }
 
 /// Follows the actor's stream: with `after`, first what was missed since then; then live, without gap or duplicate.
-///
-/// The table is the truth and hints only say that looking is worth it, so a slow subscriber holds nobody up: it reads
-/// from where it stands when it is ready for more.
 pub async fn follow(
     app: &App,
     actor: &Actor,
     after: Option<i64>,
-) -> Result<impl Stream<Item = Result<Step>> + Send + use<>> {
-    let user = actor.require_user()?.id;
-    // Follow before looking: what is committed between the two then wakes us.
-    let hints = app.db.bus().follow(events::stream(StreamKind::Notifications, user.0));
-    let head = events::head(app, StreamKind::Notifications, user.0).await?;
-    let mut ready = std::collections::VecDeque::new();
-    let seq = match after {
-        None => head,
-        Some(after) if after > head => return Err(Error::bad_request("This cursor is not one of this stream.")),
-        Some(after) => after,
-    };
-    let live = after.is_none();
-    if live {
-        ready.push_back(Step { seq, phase: Phase::Live, notification: None });
-    }
-    let follower = Follower { app: app.clone(), actor: actor.clone(), user, hints, seq, ready, live, failed: false };
-    Ok(stream::unfold(follower, |mut follower| async move {
-        if follower.failed {
-            return None;
-        }
-        match follower.next().await {
-            Ok(step) => Some((Ok(step), follower)),
-            Err(error) => {
-                follower.failed = true;
-                Some((Err(error), follower))
-            }
-        }
-    }))
-}
-
-impl Follower {
-    async fn next(&mut self) -> Result<Step> {
-        loop {
-            if let Some(step) = self.ready.pop_front() {
-                return Ok(step);
-            }
-            // Marked as seen before reading: a hint that comes during the read is not lost.
-            self.hints.borrow_and_update();
-            self.read_on().await?;
-            if !self.ready.is_empty() {
-                continue;
-            }
-            if !self.live {
-                self.live = true;
-                return Ok(Step { seq: self.seq, phase: Phase::Live, notification: None });
-            }
-            self.hints.changed().await.map_err(Error::internal)?;
-        }
-    }
-
-    async fn read_on(&mut self) -> Result<()> {
-        let events = events::after(&self.app, StreamKind::Notifications, self.user.0, self.seq, BATCH).await?;
-        if self.is_cut_off(events.first().map(|event| event.seq)).await? {
-            self.seq = events::head(&self.app, StreamKind::Notifications, self.user.0).await?;
-            self.live = true;
-            self.ready.push_back(Step { seq: self.seq, phase: Phase::Reset, notification: None });
-            return Ok(());
-        }
-        let ids: Vec<_> = events.iter().filter_map(|event| event.subject_id.map(NotificationId)).collect();
-        let mut notifications =
-            if ids.is_empty() { HashMap::new() } else { by_id(&self.app, &self.actor, &ids).await? };
-        let phase = if self.live { Phase::Live } else { Phase::Replay };
-        for event in events {
-            let notification = event.subject_id.and_then(|id| notifications.remove(&NotificationId(id)));
-            self.ready.push_back(Step { seq: event.seq, phase, notification });
-            self.seq = event.seq;
-        }
-        Ok(())
-    }
-
-    /// Whether events right behind our place are no longer kept.
-    async fn is_cut_off(&self, next: Option<i64>) -> Result<bool> {
-        match next {
-            Some(next) => Ok(next != self.seq + 1),
-            None if self.live => Ok(false),
-            None => Ok(events::head(&self.app, StreamKind::Notifications, self.user.0).await? > self.seq),
-        }
-    }
+) -> Result<impl Stream<Item = Result<Step<Notification>>> + Send + use<>> {
+    live::follow::<Told>(app, actor.require_user()?.id.0, after).await
 }

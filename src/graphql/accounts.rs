@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     domain::accounts::{self, IssuedSession, Login, ProfileUpdate, Register, Registered, UserFilter},
-    error::{Error, UserErrorCode},
     platform::page::Page,
 };
 
@@ -319,18 +318,15 @@ pub struct ProfileUpdateInput {
 }
 
 impl ProfileUpdateInput {
-    fn command(self) -> Result<ProfileUpdate, Error> {
+    fn command(self) -> ProfileUpdate {
         let clearable = |value: MaybeUndefined<String>| match value {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(String::new()),
             MaybeUndefined::Value(value) => Some(value),
         };
-        let username = match self.username {
-            MaybeUndefined::Null => return Err(crate::error::UserError::input("username", UserErrorCode::Blank).into()),
-            other => other.take(),
-        };
-        Ok(ProfileUpdate {
-            username,
+        ProfileUpdate {
+            // Null is refused as blank, together with whatever else is wrong.
+            username: clearable(self.username),
             first_name: clearable(self.first_name),
             last_name: clearable(self.last_name),
             display_name: clearable(self.display_name),
@@ -345,7 +341,7 @@ impl ProfileUpdateInput {
                 MaybeUndefined::Null => Some(crate::error::Locale::English),
                 MaybeUndefined::Value(locale) => Some(locale.into()),
             },
-        })
+        }
     }
 }
 
@@ -482,10 +478,6 @@ impl AccountMutation {
         #[graphql(desc = "What to change.")] input: ProfileUpdateInput,
     ) -> async_graphql::Result<Option<ProfileUpdatePayload>> {
         let request = ctx.request();
-        let result = match input.command() {
-            Ok(update) => accounts::profile_update(&request.app, &request.actor, update).await,
-            Err(error) => Err(error),
-        };
-        answer(request, result)
+        answer(request, accounts::profile_update(&request.app, &request.actor, input.command()).await)
     }
 }

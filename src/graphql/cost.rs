@@ -1,10 +1,10 @@
 //! What an operation may cost at most, before it runs: objects that it may make the server build.
 //!
 //! A leaf is free; an object costs 1 for each of its parents; a connection multiplies what is below its items by its
-//! page size; `totalCount` costs 10, a mutation 10. All sums saturate. The feed of 20 posts with authors and three
-//! comments with authors each costs 181.
+//! page size; `totalCount` costs 10, a mutation 10 more than its payload. All sums saturate. The feed of 20 posts with
+//! authors and three comments with authors each costs 181.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
     Name, Value, Variables,
@@ -17,10 +17,14 @@ use async_graphql::{
     },
 };
 
-use crate::platform::page::{DEFAULT_PAGE, MAX_PAGE};
+use crate::{
+    error::{Error, Result},
+    platform::page::{DEFAULT_PAGE, MAX_PAGE},
+};
 
 const TOTAL_COUNT: u64 = 10;
 const MUTATION: u64 = 10;
+const MUTATION_ROOT: &str = "Mutation";
 
 /// What an operation may cost at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,11 +53,10 @@ pub struct Costs {
 
 impl Costs {
     /// Reads the graph's own SDL.
-    #[must_use]
-    pub fn new(sdl: &str) -> Self {
-        let mut fields_of: HashMap<String, Vec<(String, String)>> = HashMap::new();
-        let document = parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
-        for definition in document {
+    pub fn new(sdl: &str) -> Result<Self> {
+        let document = parse_schema(sdl).map_err(Error::internal)?;
+        let mut fields_of = HashMap::new();
+        for definition in document.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
             let fields = match definition.node.kind {
                 TypeKind::Object(object) => object.fields,
@@ -62,29 +65,26 @@ impl Costs {
                 TypeKind::Union(_) => Vec::new(),
                 _ => continue,
             };
-            let fields = fields.into_iter().map(|f| (f.node.name.node.to_string(), base(&f.node.ty.node))).collect();
             fields_of.insert(definition.node.name.node.to_string(), fields);
         }
-        let objects: Vec<String> = fields_of.keys().cloned().collect();
-        let types = fields_of
-            .into_iter()
-            .map(|(name, fields)| (name, fields.into_iter().filter(|(_, ty)| objects.contains(ty)).collect()))
-            .collect();
-        Self { types }
+        let objects: HashSet<String> = fields_of.keys().cloned().collect();
+        let types = fields_of.into_iter().map(|(name, fields)| {
+            let fields = fields.into_iter().map(|field| (field.node.name.node.to_string(), base(&field.node.ty.node)));
+            (name, fields.filter(|(_, ty)| objects.contains(ty)).collect())
+        });
+        Ok(Self { types: types.collect() })
     }
 
     /// The most that an operation may cost with these variables. `@skip` and `@include` don't make it cheaper.
     #[must_use]
     pub fn of(&self, document: &ExecutableDocument, operation: &OperationDefinition, variables: &Variables) -> Cost {
         let mut walk = Walk { costs: self, document, operation, variables, fragments: HashMap::new() };
-        let (root, each) = match operation.ty {
-            OperationType::Query => ("Query", 0),
-            OperationType::Mutation => ("Mutation", MUTATION),
-            OperationType::Subscription => ("Subscription", 0),
+        let root = match operation.ty {
+            OperationType::Query => "Query",
+            OperationType::Mutation => MUTATION_ROOT,
+            OperationType::Subscription => "Subscription",
         };
-        let cost = walk.selection_set(&operation.selection_set.node, root, 1);
-        let fixed = each.saturating_mul(operation.selection_set.node.items.len() as u64);
-        cost.add(Cost { cost: fixed, nodes: 0 })
+        walk.selection_set(&operation.selection_set.node, root, 1)
     }
 }
 
@@ -147,16 +147,20 @@ impl<'a> Walk<'a> {
             "nodes" if parent.ends_with("Connection") => one.add(self.selection_set(set, ty, 1)).times(page),
             "pageInfo" => Cost::default(),
             "nodes" => one.add(self.selection_set(set, ty, 1)).times(self.length(field, "ids")),
+            _ if parent == MUTATION_ROOT => {
+                Cost { cost: MUTATION, nodes: 0 }.add(one).add(self.selection_set(set, ty, 1))
+            }
             _ => one.add(self.selection_set(set, ty, 1)),
         }
     }
 
+    /// The larger one, where both are given: which of them is wrong is not ours to say.
     fn page_size(&self, field: &Field) -> u64 {
-        let given =
-            ["first", "last"].iter().filter_map(|name| self.argument(field, name)).find_map(|value| match value {
-                Value::Number(number) => number.as_i64(),
-                _ => None,
-            });
+        let number = |name| match self.argument(field, name) {
+            Some(Value::Number(number)) => number.as_i64(),
+            _ => None,
+        };
+        let given = number("first").max(number("last"));
         given.unwrap_or(DEFAULT_PAGE.into()).clamp(1, MAX_PAGE.into()).cast_unsigned()
     }
 
@@ -194,7 +198,7 @@ mod tests {
     fn cost(query: &str, variables: serde_json::Value) -> Cost {
         let document = parse_query(query).unwrap();
         let operation = document.operations.iter().next().unwrap().1.node.clone();
-        let costs = Costs::new(&crate::graphql::sdl());
+        let costs = Costs::new(&crate::graphql::sdl()).unwrap();
         costs.of(&document, &operation, &Variables::from_json(variables))
     }
 
@@ -214,6 +218,30 @@ mod tests {
     }
 
     #[test]
+    fn every_mutation_has_its_price_wherever_it_stands() {
+        let payload = "{ post { id } errors { code } }";
+        let plain =
+            cost(&format!("mutation {{ a: postLike(id: 1) {payload} b: postLike(id: 2) {payload} }}"), json!({}));
+        assert_eq!(plain.cost, 2 * (10 + 3));
+        let spread = format!(
+            "mutation {{ ...F }} fragment F on Mutation {{ a: postLike(id: 1) {payload} ... {{ b: postLike(id: 2) {payload} }} }}"
+        );
+        assert_eq!(cost(&spread, json!({})), plain);
+    }
+
+    /// A type that the map does not know would cost nothing.
+    #[test]
+    fn every_field_of_the_graph_that_gives_objects_is_known() {
+        let costs = Costs::new(&crate::graphql::sdl()).unwrap();
+        for (parent, field, ty) in
+            [("Query", "posts", "PostConnection"), ("Post", "author", "User"), ("Query", "node", "Node")]
+        {
+            assert_eq!(costs.types[parent][field], ty);
+        }
+        assert!(Costs::new("type {").is_err());
+    }
+
+    #[test]
     fn fragments_and_interfaces_count() {
         let plain = cost("{ posts { nodes { author { id } } } }", json!({}));
         assert_eq!(cost("{ posts { nodes { ...F } } } fragment F on Post { author { id } }", json!({})), plain);
@@ -226,7 +254,7 @@ mod tests {
     #[test]
     fn the_dearest_saturates_instead_of_wrapping() {
         let mut query = "id".to_owned();
-        for _ in 0..40 {
+        for _ in 0..15 {
             query = format!("posts(first: 100) {{ nodes {{ author {{ {query} }} }} }}");
         }
         assert_eq!(cost(&format!("{{ {query} }}"), json!({})).cost, u64::MAX);
@@ -237,5 +265,11 @@ mod tests {
         assert_eq!(cost("{ posts(first: 1000000) { nodes { id } } }", json!({})).cost, 101);
         assert_eq!(cost("{ posts(first: -5) { nodes { id } } }", json!({})).cost, 2);
         assert_eq!(cost("query($n: Int!) { posts(last: $n) { nodes { id } } }", json!({ "n": 50 })).cost, 51);
+        assert_eq!(cost("{ posts(first: 1, last: 50) { nodes { id } } }", json!({})).cost, 51);
+        let ids: Vec<u32> = (0..70).collect();
+        assert_eq!(cost("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).cost, 70);
+        let fragment = "{ a: posts(first: 1) { ...F } b: posts(first: 100) { ...F } } \
+                        fragment F on PostConnection { nodes { author { id } } }";
+        assert_eq!(cost(fragment, json!({})).cost, (1 + 2) + (1 + 200));
     }
 }

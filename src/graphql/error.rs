@@ -130,9 +130,7 @@ fn classify(error: &ServerError) -> Refusal {
             Code::BadRequest,
             errors.first().map_or_else(String::new, |first| first.message(Locale::English)),
         ),
-        Some(Error::Internal(_)) => {
-            Refusal::new(Code::Internal, "Something went wrong on our side; the request id helps to find out what.")
-        }
+        Some(Error::Internal(_)) => Refusal::internal(),
         None => Refusal::new(Code::BadRequest, error.message.clone()),
     }
 }

@@ -13,10 +13,13 @@ use super::{
     node::{self, Node, argument_id},
 };
 use crate::{
-    domain::notifications::{self, Phase, Step},
+    domain::{
+        live::{Phase, Step},
+        notifications,
+    },
     entity::{CommentId, PostId, notification::SubjectKind},
     error::{Error, Result},
-    platform::{crypto::Keys, page::Page},
+    platform::page::Page,
 };
 
 /// What a notification is about.
@@ -142,7 +145,7 @@ pub enum StreamPhase {
 
 /// One step of your notification stream.
 pub struct NotificationEvent {
-    step: Step,
+    step: Step<notifications::Notification>,
 }
 
 /// One step of your notification stream.
@@ -164,30 +167,32 @@ impl NotificationEvent {
 
     /// What you are told; null in a step that only tells where you stand, or when it is gone meanwhile.
     async fn notification(&self) -> Option<Notification> {
-        self.step.notification.clone().map(Notification)
+        self.step.content.clone().map(Notification)
     }
 }
 
-/// The opaque form of a place in the viewer's stream; good for the viewer only.
+/// What the cursors of a viewer's stream are tied to; nobody else's work for them.
+fn sealed_bytes(request: &RequestContext, seq: &[u8]) -> Result<Vec<u8>> {
+    Ok([request.actor.require_user()?.id.0.as_bytes(), seq].concat())
+}
+
+const STREAM: &str = "notifications.stream";
+
+/// The opaque form of a place in the viewer's stream.
 fn seal(request: &RequestContext, seq: i64) -> Result<String> {
     let bytes = seq.to_be_bytes();
-    let seal = stream_seal(&request.app.keys, request, &bytes)?;
+    let seal = request.app.keys.cursor_seal(STREAM, &sealed_bytes(request, &bytes)?);
     Ok(URL_SAFE_NO_PAD.encode([bytes, seal].concat()))
 }
 
 fn open(request: &RequestContext, text: &str) -> Result<i64> {
     let refuse = || Error::bad_request("This cursor is not one of this stream.");
     let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 16).ok_or_else(refuse)?;
-    let (body, given) = bytes.split_at(8);
-    if stream_seal(&request.app.keys, request, body)? != given {
+    let (body, seal) = bytes.split_at(8);
+    if !request.app.keys.cursor_verify(STREAM, &sealed_bytes(request, body)?, seal) {
         return Err(refuse());
     }
     body.try_into().map(i64::from_be_bytes).map_err(|_| refuse())
-}
-
-fn stream_seal(keys: &Keys, request: &RequestContext, bytes: &[u8]) -> Result<[u8; 8]> {
-    let user = request.actor.require_user()?.id;
-    Ok(keys.cursor_seal("notifications.stream", &[user.0.as_bytes(), bytes].concat()))
 }
 
 /// Reading notifications.

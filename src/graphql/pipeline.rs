@@ -2,17 +2,23 @@
 //! execution, within its time. HTTP and sockets both go this way.
 
 use std::{
+    any::Any,
     collections::HashMap,
     num::NonZeroUsize,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use async_graphql::{Request, Response, Value, Variables, parser::types::OperationType};
-use futures_util::{StreamExt, stream::BoxStream};
+use async_graphql::{
+    Request, Response, Value, Variables,
+    parser::types::{OperationDefinition, OperationType},
+};
+use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use lru::LruCache;
 use serde::Deserialize;
 use serde_json::{Map, value::RawValue};
+use tracing::Instrument;
 
 use super::{
     Graph,
@@ -73,6 +79,20 @@ pub enum Transport {
     Socket,
 }
 
+/// How many errors of the validation are shown: one typing mistake can make hundreds.
+const SHOWN_ERRORS: usize = 50;
+
+/// How far an operation came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The validation refused it: there is no `data`.
+    Refused,
+    /// Its execution began, whatever became of it.
+    Executed,
+    /// A bug ended it; what it did until then is unknown.
+    Failed,
+}
+
 /// An operation that may run.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -109,8 +129,9 @@ impl Pipeline {
     /// Prepares the caches; reads the manifest of trusted documents, when one is configured.
     pub fn new(app: App, graph: Graph) -> Result<Self> {
         let persisted = NonZeroUsize::new(app.config.persisted_queries).map(|room| Mutex::new(LruCache::new(room)));
-        let trusted = app.config.trusted_documents.as_deref().map(read_manifest).transpose()?;
-        let costs = Costs::new(&super::sdl());
+        let trusted = app.config.trusted_documents.as_deref();
+        let trusted = trusted.map(|file| read_manifest(file, &app.config.limits)).transpose()?;
+        let costs = Costs::new(&super::sdl())?;
         Ok(Self { app, graph: GraphHandle(graph), costs, documents: DocumentCache::default(), persisted, trusted })
     }
 
@@ -121,7 +142,7 @@ impl Pipeline {
         let document = self.documents.get(hash, &text, limits)?;
         let operation = document.operation(request.operation_name.as_deref())?;
         permit(operation.ty, transport, self.app.config.websocket.mutations)?;
-        let variables = Variables::from_json(serde_json::Value::Object(request.variables.unwrap_or_default()));
+        let variables = variables(request.variables.unwrap_or_default(), operation);
         let cost = self.costs.of(&document.parsed, operation, &variables);
         within(cost, limits)?;
         if store && let Some(persisted) = &self.persisted {
@@ -179,31 +200,34 @@ impl Pipeline {
         }
     }
 
-    /// Runs a query or a mutation. The flag says whether execution began: not so when the validation refused it.
+    /// Runs a query or a mutation.
     ///
     /// A query ends when the client goes away; a mutation runs to its end in a task that a shutdown waits for.
-    pub async fn execute(&self, prepared: Prepared, context: RequestContext) -> (Response, bool) {
+    pub async fn execute(&self, prepared: Prepared, context: RequestContext) -> (Response, Stage) {
         let limit = self.app.config.limits.query_time;
         let (request_id, cost, mutation) =
             (context.request_id.clone(), prepared.cost, prepared.kind == OperationType::Mutation);
         let graph = self.graph.0.clone();
         let request = request(prepared, context);
-        let response = if mutation {
-            let task = self.app.tasks.spawn(async move { graph.execute(request).await });
-            tokio::time::timeout(limit, task).await.map(|joined| {
-                joined.unwrap_or_else(|error| {
-                    tracing::error!(%error, "a mutation panicked");
-                    failed(&Error::internal("a mutation panicked"))
-                })
-            })
+        let operation = AssertUnwindSafe(async move { graph.execute(request).await }).catch_unwind();
+        let ended = if mutation {
+            let task = self.app.tasks.spawn(operation.in_current_span());
+            tokio::time::timeout(limit, async { task.await.unwrap_or_else(|error| Err(Box::new(error))) }).await
         } else {
-            tokio::time::timeout(limit, graph.execute(request)).await
+            tokio::time::timeout(limit, operation).await
         };
-        let mut response = response.unwrap_or_else(|_| failed(&Error::Refused(timed_out(limit, mutation))));
-        let began = began(&response);
+        let (mut response, stage) = match ended {
+            Ok(Ok(response)) => {
+                let stage = stage(&response);
+                (response, stage)
+            }
+            Ok(Err(panic)) => (panicked(&*panic), Stage::Failed),
+            Err(_) => (refused(&timed_out(limit, mutation), &request_id), Stage::Executed),
+        };
+        response.errors.truncate(if stage == Stage::Refused { SHOWN_ERRORS } else { usize::MAX });
         finish(&mut response, &request_id);
         response.extensions.insert("cost".to_owned(), self.describe(cost));
-        (response, began)
+        (response, stage)
     }
 
     /// Runs a subscription, or anything else as a stream of one response.
@@ -213,10 +237,10 @@ impl Pipeline {
             let pipeline = Arc::clone(self);
             return futures_util::stream::once(async move { pipeline.execute(prepared, context).await.0 }).boxed();
         }
-        self.graph
-            .0
-            .execute_stream(request(prepared, context))
-            .map(move |mut response| {
+        AssertUnwindSafe(self.graph.0.execute_stream(request(prepared, context)))
+            .catch_unwind()
+            .map(move |next| {
+                let mut response = next.unwrap_or_else(|panic| panicked(&*panic));
                 finish(&mut response, &request_id);
                 response
             })
@@ -228,6 +252,20 @@ impl Pipeline {
     }
 }
 
+/// The operation's variables, defaults filled in: the executor forgets those in `@skip` and `@include`.
+fn variables(given: Map<String, serde_json::Value>, operation: &OperationDefinition) -> Variables {
+    let mut variables = Variables::from_json(serde_json::Value::Object(given));
+    for definition in &operation.variable_definitions {
+        let (name, default) = (&definition.node.name.node, &definition.node.default_value);
+        if let Some(default) = default
+            && !variables.contains_key(name)
+        {
+            variables.insert(name.clone(), default.node.clone());
+        }
+    }
+    variables
+}
+
 fn request(prepared: Prepared, context: RequestContext) -> Request {
     let mut request = Request::new(String::new()).variables(prepared.variables).data(context);
     request.operation_name = prepared.operation_name;
@@ -236,17 +274,23 @@ fn request(prepared: Prepared, context: RequestContext) -> Request {
 }
 
 /// Validation refuses with errors that have no path and leaves no data.
-fn began(response: &Response) -> bool {
-    response.is_ok()
-        || response.data != Value::Null
-        || response.errors.iter().any(|error| !error.path.is_empty() || error.source.is_some())
+fn stage(response: &Response) -> Stage {
+    let refused = !response.is_ok()
+        && response.data == Value::Null
+        && response.errors.iter().all(|error| error.path.is_empty() && error.source.is_none());
+    if refused { Stage::Refused } else { Stage::Executed }
 }
 
-fn failed(error: &Error) -> Response {
-    match error {
-        Error::Refused(refusal) => refused(refusal, ""),
-        _ => refused(&Refusal::new(Code::Internal, "Something went wrong on our side."), ""),
-    }
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    tracing::error!(panic = panic_text(panic), "an operation panicked");
+    refused(&Refusal::internal(), "")
+}
+
+/// What a panic said.
+#[must_use]
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of unknown kind")
 }
 
 fn timed_out(limit: Duration, mutation: bool) -> Refusal {
@@ -292,7 +336,7 @@ fn persisted_hash(value: &serde_json::Value) -> Option<[u8; 32]> {
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let mut bytes = [0; 32];
@@ -302,16 +346,16 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn read_manifest(file: &std::path::Path) -> Result<HashMap<[u8; 32], Arc<str>>> {
+/// Every text of the manifest has to be the one of its hash, and to keep the limits.
+fn read_manifest(file: &std::path::Path, limits: &Limits) -> Result<HashMap<[u8; 32], Arc<str>>> {
     let refuse = |why: String| Error::internal(format!("TRUSTED_DOCUMENTS {}: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
     let manifest: HashMap<String, String> = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-    manifest
-        .into_iter()
-        .map(|(hash, query)| {
-            let hash = unhex(&hash).filter(|hash| *hash == sha256(query.as_bytes()));
-            hash.map(|hash| (hash, query.into()))
-                .ok_or_else(|| refuse("a hash is not the SHA-256 of its query".to_owned()))
-        })
-        .collect()
+    let read = |(name, query): (String, String)| {
+        let hash = unhex(&name).filter(|hash| *hash == sha256(query.as_bytes()));
+        let hash = hash.ok_or_else(|| refuse(format!("{name} is not the SHA-256 of its query")))?;
+        Document::parse(&query, limits).map_err(|why| refuse(format!("{name}: {why}")))?;
+        Ok((hash, query.into()))
+    };
+    manifest.into_iter().map(read).collect()
 }

@@ -15,7 +15,7 @@ use crate::{
         self, CommentCreate, CommentParts, CommentTarget, CommentView, CommentsOf, PostCreate, PostFilter, PostParts,
         PostShare, PostView,
     },
-    entity::{PostId, UserId},
+    entity::UserId,
     error::{Result, UserError, UserErrorCode},
     platform::page::{DEFAULT_PAGE, MAX_PAGE, Page},
 };
@@ -285,15 +285,14 @@ async fn author(
     }
 }
 
-/// What the selection below a connection of posts is going to ask for, of what a list can bring along.
-fn post_parts(ctx: &Context<'_>) -> PostParts {
-    let nodes = nodes_of(ctx.look_ahead());
+/// What the selections of a post are going to ask for, of what can be brought along with it.
+fn post_parts(posts: &[Lookahead<'_>]) -> PostParts {
     // Two selections of the comments with other arguments: one part can't be both, so each loads its own.
-    let comments = match nodes.iter().flat_map(|node| node.field("comments").selection_fields()).collect::<Vec<_>>() {
+    let comments = match posts.iter().flat_map(|post| post.field("comments").selection_fields()).collect::<Vec<_>>() {
         fields if fields.len() == 1 => first_only(&fields[0]).map(|count| (count, comment_parts(&fields[0]))),
         _ => None,
     };
-    PostParts { author: any(&nodes, "author"), viewer_likes: any(&nodes, "viewerHasLiked"), comments }
+    PostParts { author: any(posts, "author"), viewer_likes: any(posts, "viewerHasLiked"), comments }
 }
 
 fn comment_parts(connection: &SelectionField<'_>) -> CommentParts {
@@ -365,7 +364,7 @@ async fn list(
     let request = ctx.request();
     let keys = &request.app.keys;
     let page = Page::parse(keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
-    let (parts, total) = (post_parts(ctx), wants_total(ctx));
+    let (parts, total) = (post_parts(&nodes_of(ctx.look_ahead())), wants_total(ctx));
     let slice = posts::posts(&request.app, &request.actor, filter, sort, &page, &parts, total).await?;
     Ok(Some(Connection::new(slice, |view| sort.cursor(&view.post), Post)))
 }
@@ -424,8 +423,9 @@ impl PostQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The post's id.")] id: ID,
     ) -> async_graphql::Result<Option<Post>> {
-        let id: PostId = query_id(&id)?;
-        Ok(ctx.request().loaders.posts.load(id).await?.map(Post))
+        let request = ctx.request();
+        let parts = post_parts(&[ctx.look_ahead()]);
+        Ok(posts::find(&request.app, &request.actor, query_id(&id)?, &parts).await?.map(Post))
     }
 
     /// Posts that are not deleted, a page at a time.

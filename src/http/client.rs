@@ -1,31 +1,25 @@
 //! Who sends a request: its id, the client's address behind trusted proxies, and the actor of its token.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Instant,
-};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
-    middleware::Next,
-    response::Response,
+    extract::{ConnectInfo, Request},
+    http::{HeaderMap, HeaderName, header},
 };
 use ipnet::IpNet;
-use tracing::Instrument;
 
-use super::Shared;
 use crate::{
     app::App,
     domain::{
         accounts,
         actor::{Actor, Client},
     },
-    error::{Error, Locale, Result},
+    error::{Error, Locale, Refusal, Result},
     platform::rate_limit::{Remaining, address_key},
 };
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The request's id, as a trusted proxy gives it and as every answer carries it.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// What is known of a request from the start; in its extensions.
@@ -37,33 +31,24 @@ pub(super) struct Identity {
     pub client: Client,
 }
 
-/// Gives the request its id and client, and writes the log line of its answer.
-pub(super) async fn identify(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
-    let trusted = &shared.app.config.trusted_proxies;
-    let behind_proxy = peer.is_some_and(|peer| is_trusted(trusted, peer));
-    let headers = request.headers();
-    let request_id = headers
-        .get(&REQUEST_ID)
-        .filter(|_| behind_proxy)
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-        .map_or_else(|| shared.app.ids.next(shared.app.clock.now()).to_string(), str::to_owned);
-    let client = Client {
-        address: peer.map(|peer| address(trusted, peer, headers)),
-        user_agent: text(headers, &header::USER_AGENT).map(|agent| agent.chars().take(255).collect()),
-        locale: text(headers, &header::ACCEPT_LANGUAGE).map(Locale::parse).unwrap_or_default(),
-    };
-    let span = tracing::info_span!("request", id = request_id, method = %request.method(), path = request.uri().path());
-    request.extensions_mut().insert(Identity { request_id: request_id.clone(), client });
-    let began = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+impl Identity {
+    /// From the peer's address and the headers; those of proxies count where the peer is a trusted one.
+    pub fn of(app: &App, request: &Request) -> Self {
+        let headers = request.headers();
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
+        let trusted = &app.config.trusted_proxies;
+        let request_id = text(headers, &REQUEST_ID)
+            .filter(|_| peer.is_some_and(|peer| is_trusted(trusted, peer)))
+            .filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+            .map_or_else(|| app.ids.next(app.clock.now()).to_string(), str::to_owned);
+        let client = Client {
+            address: peer.map(|peer| address(trusted, peer, headers)),
+            user_agent: text(headers, &header::USER_AGENT).map(|agent| agent.chars().take(255).collect()),
+            locale: text(headers, &header::ACCEPT_LANGUAGE).map(Locale::parse).unwrap_or_default(),
+        };
+        Self { request_id, client }
     }
-    let status = response.status().as_u16();
-    span.in_scope(|| tracing::debug!(status, elapsed = ?began.elapsed(), "answered"));
-    response
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -113,6 +98,32 @@ pub(super) async fn bearer(app: &App, value: &str) -> Result<Actor> {
         return Err(Error::unauthenticated());
     }
     accounts::authenticate(app, token.trim()).await
+}
+
+/// What the caller learns of a failure before execution; a failure inside goes to the log.
+pub(super) fn as_refusal(error: Error, identity: &Identity) -> Refusal {
+    match error {
+        Error::Refused(refusal) => refusal,
+        error => {
+            tracing::error!(request_id = identity.request_id, %error, "a request failed before its execution");
+            Refusal::internal()
+        }
+    }
+}
+
+/// The actor of a request for one operation, taken from the allowance; and what is left of it.
+///
+/// A token that is refused is charged to its address: guessing is not free.
+pub(super) async fn admit(
+    app: &App,
+    headers: &HeaderMap,
+    identity: &Identity,
+) -> (Result<Actor, Refusal>, Option<Remaining>) {
+    let actor = actor(app, headers).await.map_err(|error| as_refusal(error, identity));
+    match take_allowance(app, actor.as_ref().unwrap_or(&Actor::Anonymous), &identity.client) {
+        Ok(left) => (actor, left),
+        Err(left) => (Err(left.refusal()), Some(left)),
+    }
 }
 
 /// Takes one operation from the actor's allowance, or the address's when nobody is signed in.

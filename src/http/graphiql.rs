@@ -2,14 +2,14 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    extract::{Extension, Path, State},
+    http::{HeaderValue, header},
     response::{Html, IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::Shared;
+use super::{Shared, client::Identity, respond};
 use crate::platform::ids::fill_random;
 
 const PAGE: &str = include_str!("graphiql.html");
@@ -77,19 +77,20 @@ pub(super) async fn page(State(shared): State<Shared>) -> Response {
 }
 
 /// One of the page's files, from the operator's folder. Only these four have an address, so no path can lead astray.
-pub(super) async fn asset(State(shared): State<Shared>, Path(path): Path<String>) -> Response {
+pub(super) async fn asset(
+    State(shared): State<Shared>,
+    identity: Extension<Identity>,
+    Path(path): Path<String>,
+) -> Response {
     let known = FILES.iter().find(|file| path == format!("{}/{}", file.package, file.path));
     let (Some(file), Some(folder)) = (known, &shared.app.config.graphiql_assets) else {
-        return StatusCode::NOT_FOUND.into_response();
+        return respond::not_found(identity).await;
     };
     match tokio::fs::read(folder.join(file.package).join(file.path)).await {
-        Ok(bytes) => {
-            let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
-            ([(header::CONTENT_TYPE, file.media_type), (resource_policy, "same-origin")], bytes).into_response()
-        }
+        Ok(bytes) => ([(header::CONTENT_TYPE, file.media_type)], bytes).into_response(),
         Err(error) => {
             tracing::warn!(%error, path, "GRAPHIQL_ASSETS lacks a file");
-            StatusCode::NOT_FOUND.into_response()
+            respond::not_found(identity).await
         }
     }
 }

@@ -1,12 +1,16 @@
 //! GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/): POST with JSON, GET for queries; and the
 //! door to the WebSocket on the same path.
 
+use std::time::Duration;
+
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, BodyDataStream},
     extract::{Extension, FromRequestParts, Request, State, ws::WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
+use futures_util::StreamExt;
+use serde_json::{Map, Value};
 
 use super::{
     Shared,
@@ -16,12 +20,26 @@ use super::{
     websocket,
 };
 use crate::{
-    error::{Code, Error, Refusal},
+    app::App,
+    domain::actor::Actor,
+    error::{Code, Refusal},
     graphql::{
         context::RequestContext,
-        pipeline::{GraphqlRequest, Transport},
+        pipeline::{GraphqlRequest, Stage, Transport},
     },
 };
+
+/// How long a client may take to send its body.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// How much of a body that is too large is still taken, and for how long, so that its sender hears the answer.
+const DRAINED: (usize, Duration) = (128 << 20, Duration::from_secs(10));
+
+/// A request that was not understood: the status, and why.
+type Misunderstood = (StatusCode, Refusal);
+
+fn misunderstood(status: StatusCode, message: impl Into<String>) -> Misunderstood {
+    (status, Refusal::new(Code::BadRequest, message))
+}
 
 /// Queries by URL; a WebSocket when that is asked for.
 pub(super) async fn get(
@@ -30,17 +48,19 @@ pub(super) async fn get(
     request: Request,
 ) -> Response {
     let (mut parts, _) = request.into_parts();
-    let wants_socket =
-        parts.headers.get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    if wants_socket {
+    let upgrade = parts.headers.get(header::UPGRADE);
+    if upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => websocket::open(shared, identity, &parts.headers, upgrade),
-            Err(rejection) => rejection.into_response(),
+            Ok(upgrade) => websocket::open(shared, identity, &parts.headers, upgrade).await,
+            Err(rejection) => {
+                let refusal = Refusal::new(Code::BadRequest, rejection.body_text());
+                refuse_with(rejection.status(), &refusal, Media::Json, &identity.request_id)
+            }
         };
     }
     let Some(media) = Media::negotiate(&parts.headers) else { return not_acceptable(&identity) };
-    let request = from_url(parts.uri.query().unwrap_or_default());
-    run(&shared, identity, &parts.headers, media, Transport::Get, request).await
+    let request = async { from_url(parts.uri.query().unwrap_or_default()) };
+    answer(&shared, &identity, &parts.headers, media, Transport::Get, request).await
 }
 
 /// Queries and mutations as JSON.
@@ -52,56 +72,64 @@ pub(super) async fn post(
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
     let Some(media) = Media::negotiate(headers) else { return not_acceptable(&identity) };
-    if !is_json(headers) {
-        let refusal = Refusal::new(Code::BadRequest, "Send the operation as application/json, in UTF-8.");
-        return refuse_with(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refusal, media, &identity.request_id);
-    }
     if !headers::origin_allowed(&shared.app.config, headers) {
         let refusal = Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.");
         return refuse(&refusal, media, &identity.request_id);
     }
-    let limit = shared.app.config.limits.body_bytes;
-    match read(headers, body, limit).await {
-        Ok(bytes) => run(&shared, identity, headers, media, Transport::Post, GraphqlRequest::parse(&bytes)).await,
-        Err(refusal) => refuse_with(StatusCode::PAYLOAD_TOO_LARGE, &refusal, media, &identity.request_id),
-    }
+    let request = async {
+        if !is_json(headers) || !is_plain(headers) {
+            let message = "Send the operation as application/json, in UTF-8, without a content encoding.";
+            return Err(misunderstood(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        }
+        let bytes = read(&shared.app, headers, body).await?;
+        GraphqlRequest::parse(&bytes).map_err(|refusal| (StatusCode::BAD_REQUEST, refusal))
+    };
+    answer(&shared, &identity, headers, media, Transport::Post, request).await
 }
 
-async fn run(
+/// Who asks, what is left to them, what they ask for: in this order, so that nothing is read for nobody.
+async fn answer(
     shared: &Shared,
-    identity: Identity,
+    identity: &Identity,
     headers: &HeaderMap,
     media: Media,
     transport: Transport,
-    request: Result<GraphqlRequest, Refusal>,
+    request: impl Future<Output = Result<GraphqlRequest, Misunderstood>>,
 ) -> Response {
-    let app = &shared.app;
-    let actor = match client::actor(app, headers).await {
-        Ok(actor) => actor,
-        Err(error) => return refuse(&as_refusal(error, &identity.request_id), media, &identity.request_id),
-    };
-    let left = match client::take_allowance(app, &actor, &identity.client) {
-        Ok(left) => left,
-        Err(left) => {
-            let mut response = refuse(&left.refusal(), media, &identity.request_id);
-            tell_allowance(&mut response, &left);
-            return response;
-        }
-    };
-    let mut response = match request.map(|request| shared.pipeline.prepare(request, transport)) {
-        Ok(Ok(prepared)) => {
-            let context = RequestContext::new(app.clone(), actor, identity.client.clone(), identity.request_id.clone());
-            let (response, began) = shared.pipeline.execute(prepared, context).await;
-            let status = if began || media == Media::Json { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-            respond::graphql(status, &response, began, media)
-        }
-        Ok(Err(refusal)) => refuse_document(&refusal, media, &identity.request_id),
+    let (actor, left) = client::admit(&shared.app, headers, identity).await;
+    let mut response = match actor {
         Err(refusal) => refuse(&refusal, media, &identity.request_id),
+        Ok(actor) => match request.await {
+            Err((status, refusal)) => refuse_with(status, &refusal, media, &identity.request_id),
+            Ok(request) => run(shared, identity, actor, media, transport, request).await,
+        },
     };
     if let Some(left) = left {
         tell_allowance(&mut response, &left);
     }
     response
+}
+
+async fn run(
+    shared: &Shared,
+    identity: &Identity,
+    actor: Actor,
+    media: Media,
+    transport: Transport,
+    request: GraphqlRequest,
+) -> Response {
+    let prepared = match shared.pipeline.prepare(request, transport) {
+        Ok(prepared) => prepared,
+        Err(refusal) => return refuse_document(&refusal, media, &identity.request_id),
+    };
+    let context = RequestContext::new(shared.app.clone(), actor, identity.client.clone(), identity.request_id.clone());
+    let (response, stage) = shared.pipeline.execute(prepared, context).await;
+    let status = match stage {
+        Stage::Refused if media == Media::GraphqlResponse => StatusCode::BAD_REQUEST,
+        Stage::Refused | Stage::Executed => StatusCode::OK,
+        Stage::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    respond::graphql(status, &response, stage, media)
 }
 
 /// A document that may not run. With `application/json`, a request that is well-formed as such gets 200 even when its
@@ -116,17 +144,6 @@ fn refuse_document(refusal: &Refusal, media: Media, request_id: &str) -> Respons
         return refuse_with(StatusCode::OK, refusal, media, request_id);
     }
     refuse(refusal, media, request_id)
-}
-
-/// What the caller learns of a failure before execution; a failure inside goes to the log.
-fn as_refusal(error: Error, request_id: &str) -> Refusal {
-    match error {
-        Error::Refused(refusal) => refusal,
-        error => {
-            tracing::error!(request_id, %error, "a request failed before its execution");
-            Refusal::new(Code::Internal, "Something went wrong on our side; the request id helps to find out what.")
-        }
-    }
 }
 
 fn not_acceptable(identity: &Identity) -> Response {
@@ -148,23 +165,72 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-/// The body, as far as the limit; a larger one is not read to its end.
-async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let too_large = |size| Refusal::over_limit("body in bytes", limit as u64, size);
-    if let Some(size) = announced.filter(|size| *size > limit as u64) {
-        return Err(too_large(size));
-    }
-    axum::body::to_bytes(body, limit).await.map_err(|_| too_large(limit as u64 + 1))
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_ENCODING).is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-fn from_url(query: &str) -> Result<GraphqlRequest, Refusal> {
-    let mut request = GraphqlRequest::default();
-    let object = |name: &str, text: &str| {
-        serde_json::from_str::<Option<serde_json::Map<_, _>>>(text)
-            .map_err(|_| Refusal::new(Code::BadRequest, format!("`{name}` is a JSON object.")))
+/// The body, as far as the limit and the client's time.
+async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Misunderstood> {
+    let limit = app.config.limits.body_bytes;
+    let too_large = |size| (StatusCode::PAYLOAD_TOO_LARGE, Refusal::over_limit("body in bytes", limit as u64, size));
+    let mut chunks = body.into_data_stream();
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if let Some(size) = announced.filter(|size| *size > limit as u64) {
+        // Who asks first (`Expect: 100-continue`) need not begin.
+        if !headers.contains_key(header::EXPECT) {
+            drain(app, chunks);
+        }
+        return Err(too_large(size));
+    }
+    let mut bytes = Vec::with_capacity(announced.unwrap_or_default() as usize);
+    let reading = async {
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| misunderstood(StatusCode::BAD_REQUEST, "The body broke off."))?;
+            if bytes.len() + chunk.len() > limit {
+                return Err(too_large((bytes.len() + chunk.len()) as u64));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(())
     };
+    let late = |_| Err(misunderstood(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."));
+    match tokio::time::timeout(BODY_PATIENCE, reading).await.unwrap_or_else(late) {
+        Ok(()) => Ok(bytes),
+        Err(why) => {
+            drain(app, chunks);
+            Err(why)
+        }
+    }
+}
+
+/// Takes the rest of a refused body beside its answer: a connection that is closed with unread data loses the answer.
+fn drain(app: &App, mut chunks: BodyDataStream) {
+    let (most, time) = DRAINED;
+    let drained = async move {
+        let mut left = most;
+        while let Some(Ok(chunk)) = chunks.next().await {
+            let Some(rest) = left.checked_sub(chunk.len()) else { return };
+            left = rest;
+        }
+    };
+    let stop = app.stop.clone();
+    app.spawn(async move {
+        let _ = tokio::time::timeout(time, stop.run_until_cancelled(drained)).await;
+    });
+}
+
+/// The parameters of a query's URL; objects are written as JSON.
+fn from_url(query: &str) -> Result<GraphqlRequest, Misunderstood> {
+    let bad = |message: String| misunderstood(StatusCode::BAD_REQUEST, message);
+    let object = |name: &str, text: &str| {
+        serde_json::from_str::<Option<Map<String, Value>>>(text).map_err(|_| bad(format!("`{name}` is a JSON object.")))
+    };
+    let mut request = GraphqlRequest::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        // What stands in the place of bytes that are not UTF-8.
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(bad("The URL's parameters are not UTF-8.".to_owned()));
+        }
         match &*name {
             "query" => request.query = Some(value.into_owned()),
             "operationName" => request.operation_name = Some(value.into_owned()),

@@ -3,22 +3,12 @@
 use std::time::Duration;
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::Authority},
-    middleware::Next,
-    response::Response,
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::{
-    Shared,
-    client::Identity,
-    respond::{Media, refuse},
-};
-use crate::{
-    config::Config,
-    error::{Code, Refusal},
-};
+use crate::config::Config;
 
 /// Headers that make browsers careful. The page of GraphiQL sets a policy of its own.
 const SECURE: &[(&str, &str)] = &[
@@ -27,44 +17,36 @@ const SECURE: &[(&str, &str)] = &[
     ("referrer-policy", "no-referrer"),
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
 ];
 
-/// Adds the security headers.
-pub(super) async fn secure(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let is_graph = request.uri().path() == "/graphql";
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+/// Adds the security headers to an answer.
+pub(super) fn secure(config: &Config, path: &str, headers: &mut HeaderMap) {
     for (name, value) in SECURE {
         headers.entry(*name).or_insert(HeaderValue::from_static(value));
     }
-    if is_graph {
+    if path == "/graphql" || path.starts_with("/health/") {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
-    if shared.app.config.is_production() {
+    if config.is_production() {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    response
 }
 
-/// Refuses requests that are addressed to another host than the allowed ones; probes of the platform's health may.
-pub(super) async fn only_allowed_hosts(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let allowed = &shared.app.config.allowed_hosts;
+/// Whether a request is addressed to a host that is served here; probes of the platform's health may ask by any.
+pub(super) fn host_allowed(config: &Config, request: &Request) -> bool {
+    let allowed = &config.allowed_hosts;
     if allowed.is_empty() || request.uri().path().starts_with("/health/") {
-        return next.run(request).await;
+        return true;
     }
     let authority = request.uri().authority().cloned().or_else(|| host(request.headers()));
-    let known = authority.is_some_and(|authority| {
-        allowed
-            .iter()
-            .any(|host| host.eq_ignore_ascii_case(authority.host()) || host.eq_ignore_ascii_case(authority.as_str()))
-    });
-    if known {
-        return next.run(request).await;
-    }
-    let request_id = request.extensions().get::<Identity>().map_or("", |identity| identity.request_id.as_str());
-    refuse(&Refusal::new(Code::BadRequest, "This host is not served here."), Media::Json, request_id)
+    authority.is_some_and(|authority| {
+        let is =
+            |host: &str| host.eq_ignore_ascii_case(authority.host()) || host.eq_ignore_ascii_case(authority.as_str());
+        allowed.iter().any(|host| is(host))
+    })
 }
 
 fn host(headers: &HeaderMap) -> Option<Authority> {
@@ -78,8 +60,16 @@ pub(super) fn origin_allowed(config: &Config, headers: &HeaderMap) -> bool {
     if config.cors_origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin)) {
         return true;
     }
-    let own = origin.split_once("://").map(|(_, authority)| authority);
-    own.is_some() && own == host(headers).as_ref().map(Authority::as_str)
+    match (origin.split_once("://"), host(headers)) {
+        (Some((scheme, page)), Some(own)) => {
+            let port = match scheme {
+                "https" => ":443",
+                _ => ":80",
+            };
+            page.eq_ignore_ascii_case(own.as_str().trim_end_matches(port))
+        }
+        _ => false,
+    }
 }
 
 /// What browsers may let other origins' pages read.
@@ -104,4 +94,33 @@ pub(super) fn cors(config: &Config) -> CorsLayer {
     }
     let origins = config.cors_origins.iter().filter_map(|origin| origin.parse::<HeaderValue>().ok());
     layer.allow_origin(AllowOrigin::list(origins)).allow_credentials(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_may_call_the_server_it_came_from_and_the_listed_ones() {
+        let values = [("CORS_ALLOWED_ORIGINS", "https://shop.example")];
+        let values = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let config = Config::from_values(values).unwrap();
+        let allowed = |origin: &str, host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+            headers.insert(header::HOST, host.parse().unwrap());
+            origin_allowed(&config, &headers)
+        };
+        assert!(allowed("https://shop.example", "api.example"));
+        assert!(allowed("https://api.example", "api.example"));
+        assert!(allowed("https://api.example", "api.example:443"));
+        assert!(allowed("http://localhost:8000", "localhost:8000"));
+        assert!(allowed("http://[::1]:8000", "[::1]:8000"));
+        for foreign in
+            ["https://evil.example", "null", "https://shop.example.evil", "http://localhost:8001", "localhost:8000"]
+        {
+            assert!(!allowed(foreign, "localhost:8000"), "{foreign}");
+        }
+        assert!(origin_allowed(&config, &HeaderMap::new()));
+    }
 }

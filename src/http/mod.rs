@@ -1,24 +1,32 @@
 //! axum: routes, the way in of a request, and the way out of a response.
 //!
-//! Outermost first: request id and log line, panics, security headers, allowed hosts, CORS, compression, the route.
+//! Outermost first: request id, headers and log line (`edge`), CORS, compression, the route.
 
 mod client;
+mod edge;
 mod graphiql;
 mod graphql;
 mod headers;
 mod health;
 mod respond;
+mod serve;
 mod websocket;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use axum::{
+    Router,
+    http::{Extensions, HeaderMap, StatusCode, Version},
+    middleware,
+    routing::get,
+};
 use tokio::sync::Semaphore;
 use tower_http::{
     CompressionLevel,
-    catch_panic::CatchPanicLayer,
-    compression::{CompressionLayer, predicate::SizeAbove},
+    compression::{CompressionLayer, Predicate, predicate::SizeAbove},
 };
+
+pub use serve::serve;
 
 use crate::{
     app::App,
@@ -28,7 +36,7 @@ use crate::{
 
 /// What the routes share.
 #[derive(Debug, Clone)]
-pub struct Shared {
+struct Shared {
     app: App,
     pipeline: Arc<Pipeline>,
     sdl: Arc<str>,
@@ -50,44 +58,16 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     if config.graphiql && config.graphiql_assets.is_some() {
         router = router.route("/graphiql/{*file}", get(graphiql::asset));
     }
+    let is_content =
+        |status: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| status != StatusCode::SWITCHING_PROTOCOLS;
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(config.compression_min_bytes));
+        .compress_when(SizeAbove::new(config.compression_min_bytes).and(is_content));
     Ok(router
         .fallback(respond::not_found)
         .method_not_allowed_fallback(respond::method_not_allowed)
-        .layer(DefaultBodyLimit::disable())
         .layer(compression)
         .layer(headers::cors(config))
-        .layer(middleware::from_fn_with_state(shared.clone(), headers::only_allowed_hosts))
-        .layer(middleware::from_fn_with_state(shared.clone(), headers::secure))
-        .layer(CatchPanicLayer::custom(respond::panicked))
-        .layer(middleware::from_fn_with_state(shared.clone(), client::identify))
+        .layer(middleware::from_fn_with_state(shared.clone(), edge::pass))
         .with_state(shared))
-}
-
-/// Serves until the application stops, then lets requests in flight finish, for a bounded time.
-pub async fn serve(app: App, listener: tokio::net::TcpListener) -> Result<()> {
-    let graph = crate::graphql::build(app.config.introspection);
-    let service = router(app.clone(), graph)?.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = app.stop.clone();
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // Answers are written whole: waiting to fill a packet would only cost time.
-        let _ = stream.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let grace = app.config.shutdown_grace;
-    let overdue = async {
-        stop.cancelled().await;
-        tokio::time::sleep(grace).await;
-    };
-    tokio::select! {
-        result = async { serving.await } => result?,
-        () = overdue => tracing::warn!("requests in flight did not finish in time"),
-    }
-    app.tasks.close();
-    if tokio::time::timeout(grace, app.tasks.wait()).await.is_err() {
-        tracing::warn!("background tasks did not finish in time");
-    }
-    Ok(())
 }

@@ -1,7 +1,5 @@
 //! Answers outside of the graph: refusals as the same JSON that the graph would give.
 
-use std::any::Any;
-
 use axum::{
     body::{Body, Bytes},
     extract::{Extension, Request},
@@ -13,7 +11,7 @@ use serde::Serialize;
 use super::client::Identity;
 use crate::{
     error::{Code, Refusal},
-    graphql::error::refused,
+    graphql::{error::refused, pipeline::Stage},
     platform::rate_limit::Remaining,
 };
 
@@ -36,30 +34,36 @@ impl Media {
 
     /// The best of what `Accept` allows; `None` when it allows neither. Nothing said is `application/json`.
     pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
-        let mut accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-        accepts.peek().is_some().then_some(()).map_or(Some(Self::Json), |()| {
-            let mut best: Option<(u16, Self)> = None;
-            for range in accepts.flat_map(|value| value.split(',')) {
-                let mut parts = range.split(';').map(str::trim);
-                let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                    "application/graphql-response+json" => Self::GraphqlResponse,
-                    "application/json" | "application/*" | "*/*" => Self::Json,
-                    _ => continue,
-                };
-                let (mut weight, mut utf8) = (1000, true);
-                for parameter in parts {
-                    match parameter.split_once('=') {
-                        Some(("q", q)) => weight = q.parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16),
-                        Some(("charset", charset)) => utf8 = charset.trim_matches('"').eq_ignore_ascii_case("utf-8"),
-                        _ => {}
-                    }
-                }
-                if weight > 0 && utf8 && best.is_none_or(|(known, _)| weight > known) {
-                    best = Some((weight, media));
-                }
+        if !headers.contains_key(header::ACCEPT) {
+            return Some(Self::Json);
+        }
+        let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let mut best: Option<(u16, Self)> = None;
+        for (weight, media) in accepts.flat_map(|value| value.split(',')).filter_map(Self::of_range) {
+            if weight > 0 && best.is_none_or(|(known, _)| weight > known) {
+                best = Some((weight, media));
             }
-            best.map(|(_, media)| media)
-        })
+        }
+        best.map(|(_, media)| media)
+    }
+
+    /// What a range of `Accept` stands for, and its weight in thousandths.
+    fn of_range(range: &str) -> Option<(u16, Self)> {
+        let mut parts = range.split(';').map(str::trim);
+        let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "application/graphql-response+json" => Self::GraphqlResponse,
+            "application/json" | "application/*" | "*/*" => Self::Json,
+            _ => return None,
+        };
+        let mut weight = 1000;
+        for parameter in parts {
+            match parameter.split_once('=') {
+                Some(("q", q)) => weight = q.parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16),
+                Some(("charset", charset)) if !charset.trim_matches('"').eq_ignore_ascii_case("utf-8") => return None,
+                _ => {}
+            }
+        }
+        Some((weight, media))
     }
 }
 
@@ -81,7 +85,7 @@ pub(super) fn refuse(refusal: &Refusal, media: Media, request_id: &str) -> Respo
 
 /// A refusal with a status of its own.
 pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, request_id: &str) -> Response {
-    let mut response = graphql(status, &refused(refusal, request_id), false, media);
+    let mut response = graphql(status, &refused(refusal, request_id), Stage::Refused, media);
     if refusal.code == Code::Unauthenticated {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -90,19 +94,19 @@ pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, r
 
 #[derive(Serialize)]
 struct Answer<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a async_graphql::Value>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [async_graphql::ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a async_graphql::Value>,
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     extensions: &'a std::collections::BTreeMap<String, async_graphql::Value>,
 }
 
 /// A GraphQL response. What was refused before execution has no `data`.
-pub(super) fn graphql(status: StatusCode, response: &async_graphql::Response, began: bool, media: Media) -> Response {
+pub(super) fn graphql(status: StatusCode, response: &async_graphql::Response, stage: Stage, media: Media) -> Response {
     let mut answer = match serde_json::to_vec(&Answer {
-        data: began.then_some(&response.data),
         errors: &response.errors,
+        data: (stage == Stage::Executed).then_some(&response.data),
         extensions: &response.extensions,
     }) {
         Ok(body) => (status, Body::from(Bytes::from(body))).into_response(),
@@ -150,13 +154,4 @@ pub(super) async fn not_found(Extension(identity): Extension<Identity>) -> Respo
 pub(super) async fn method_not_allowed(Extension(identity): Extension<Identity>, request: Request) -> Response {
     let refusal = Refusal::new(Code::BadRequest, format!("{} is not possible here.", request.method()));
     refuse_with(StatusCode::METHOD_NOT_ALLOWED, &refusal, Media::Json, &identity.request_id)
-}
-
-/// A bug: the log has it, the client learns nothing of it.
-pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
-    tracing::error!(panic = text.unwrap_or("of unknown kind"), "a handler panicked");
-    let refusal =
-        Refusal::new(Code::Internal, "Something went wrong on our side; the request id helps to find out what.");
-    refuse(&refusal, Media::Json, "")
 }

@@ -1,26 +1,37 @@
 //! `graphql-transport-ws` (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md): one task per socket, which
-//! reads, runs the operations and writes. A client that does not read makes its own operations wait, and nobody else's.
+//! reads, runs the operations and writes.
 //!
-//! A socket lives as long as its session: the access token is checked when it opens, the session's end closes it.
+//! What is to be written waits in a short queue; while it is full, the socket's own operations are not asked for more
+//! and its client is not heard. So a client that does not read makes itself wait, and nobody else; and whatever is
+//! ready together is flushed together. A socket lives as long as its session: the access token is checked when it
+//! opens, the session's end closes it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use async_graphql::{Response as GraphqlResponse, ServerError};
+use async_graphql::{Response as GraphqlResponse, Value};
 use axum::{
     extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
-    http::HeaderMap,
+    http::{HeaderMap, header},
     response::Response,
 };
 use futures_util::{
-    FutureExt, SinkExt, StreamExt,
-    stream::{self, AbortHandle, BoxStream, SelectAll, SplitSink, SplitStream},
+    SinkExt, StreamExt,
+    stream::{self, AbortHandle, BoxStream, SelectAll},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::{sync::broadcast::error::RecvError, time::Instant};
+use uuid::Uuid;
 
 use super::{
     Shared,
-    client::{Identity, bearer, take_allowance},
+    client::{self, Identity},
     headers::origin_allowed,
     respond::{Media, refuse},
 };
@@ -35,12 +46,18 @@ use crate::{
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
-/// How long a write may wait for a client that does not read.
-const WRITE_PATIENCE: Duration = Duration::from_secs(60);
-/// How long the closing handshake may take.
+/// How long the closing handshake may take, with what was to be written before it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
-/// How many events are written before the buffer is flushed.
-const COALESCED: usize = 128;
+/// How many messages wait to be written before the operations have to wait too.
+const QUEUE: usize = 32;
+/// How often the queue is filled and emptied before other sockets get their turn.
+const ROUNDS: usize = 4;
+/// Frames that a client may send in a second: enough to begin all its operations again after a lost connection.
+const FRAMES_PER_SECOND: u32 = 200;
+/// Pings that may stay unanswered.
+const MISSED_PINGS: u32 = 2;
+/// Read at once; also what is gathered before it is written to the network unasked.
+const BUFFER: usize = 4096;
 
 /// Why the server closes, by the protocol's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +73,7 @@ enum Close {
     DuplicateId,
     TooManyInits,
     TooManyOperations,
+    TooManyMessages,
 }
 
 impl Close {
@@ -72,12 +90,14 @@ impl Close {
             Self::DuplicateId => (4409, "Subscriber for this id already exists"),
             Self::TooManyInits => (4429, "Too many initialisation requests"),
             Self::TooManyOperations => (4429, "Too many operations at once"),
+            Self::TooManyMessages => (4429, "Too many messages"),
         };
         CloseFrame { code, reason: Utf8Bytes::from_static(reason) }
     }
 }
 
 /// What ends the loop: a reason to tell, or nobody there to tell.
+#[derive(Debug)]
 enum End {
     Close(Close),
     Gone,
@@ -86,6 +106,12 @@ enum End {
 impl From<Close> for End {
     fn from(close: Close) -> Self {
         Self::Close(close)
+    }
+}
+
+impl From<axum::Error> for End {
+    fn from(_: axum::Error) -> Self {
+        Self::Gone
     }
 }
 
@@ -108,78 +134,122 @@ struct ServerMessage<'a, P> {
     payload: Option<P>,
 }
 
-/// Of a running operation.
-enum Event {
-    Next(String, Box<GraphqlResponse>),
-    Done(String),
+/// What an operation gives; nothing more at its end.
+type Event = (Arc<str>, Option<GraphqlResponse>);
+
+/// A running operation.
+struct Running {
+    handle: AbortHandle,
+    /// Whether something of it was sent.
+    began: bool,
 }
 
 /// Lets a client in, if its page's origin and the number of sockets allow.
-pub(super) fn open(shared: Shared, identity: Identity, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+pub(super) async fn open(
+    shared: Shared,
+    identity: Identity,
+    headers: &HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     let app = &shared.app;
     if !origin_allowed(&app.config, headers) {
         let refusal = Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.");
         return refuse(&refusal, Media::Json, &identity.request_id);
     }
+    // A browser can't set this header; other clients may be known by it before they say so in the first message.
+    let from_header = match client::actor(app, headers).await {
+        Ok(actor) => actor,
+        Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
+    };
     let Ok(permit) = Arc::clone(&shared.sockets).try_acquire_owned() else {
         let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
-        return refuse(&refusal, Media::Json, &identity.request_id);
+        let mut response = refuse(&refusal, Media::Json, &identity.request_id);
+        response.headers_mut().insert(header::RETRY_AFTER, 10.into());
+        return response;
     };
     let limit = app.config.websocket.max_message_bytes;
-    // Twice the limit: a message just above it is still read, so that the reason can be told.
-    let upgrade =
-        upgrade.read_buffer_size(4096).max_message_size(limit * 2).max_frame_size(limit * 2).protocols([PROTOCOL]);
+    let upgrade = upgrade
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        // Twice the limit: a message just above it is still read, so that the reason can be told.
+        .max_message_size(limit * 2)
+        .max_frame_size(limit * 2)
+        .protocols([PROTOCOL]);
     let right_protocol = upgrade.selected_protocol().is_some();
     let tracked = app.tasks.token();
     upgrade.on_upgrade(move |socket| async move {
-        let (sink, mut frames) = socket.split();
-        let mut connection = Connection {
-            sink,
-            actor: None,
-            operations: SelectAll::new(),
-            running: HashMap::new(),
-            shared,
-            identity,
-            unanswered_pings: 0,
-        };
-        let end = if right_protocol { connection.run(&mut frames).await } else { Close::WrongProtocol.into() };
+        let mut connection = Connection::new(shared, identity, from_header, socket);
+        let end = if right_protocol { connection.run().await } else { Close::WrongProtocol.into() };
         if let End::Close(close) = end {
-            connection.close(close, &mut frames).await;
+            connection.close(close).await;
         }
         drop((tracked, permit));
     })
 }
 
-type Frames = SplitStream<WebSocket>;
-
 struct Connection {
-    sink: SplitSink<WebSocket, Message>,
+    shared: Shared,
+    identity: Identity,
+    socket: WebSocket,
+    /// Who it is, if the first message does not say.
+    from_header: Actor,
     /// Who it is, once acknowledged.
     actor: Option<Actor>,
     operations: SelectAll<BoxStream<'static, Event>>,
-    running: HashMap<String, AbortHandle>,
-    shared: Shared,
-    identity: Identity,
+    running: HashMap<Arc<str>, Running>,
+    queue: VecDeque<Message>,
+    unflushed: bool,
     unanswered_pings: u32,
+    /// When the present second began, and the frames since.
+    frames: (Instant, u32),
 }
 
 impl Connection {
+    fn new(shared: Shared, identity: Identity, from_header: Actor, socket: WebSocket) -> Self {
+        Self {
+            shared,
+            identity,
+            socket,
+            from_header,
+            actor: None,
+            operations: SelectAll::new(),
+            running: HashMap::new(),
+            queue: VecDeque::new(),
+            unflushed: false,
+            unanswered_pings: 0,
+            frames: (Instant::now(), 0),
+        }
+    }
+
     /// Runs the socket until something ends it.
-    async fn run(&mut self, frames: &mut Frames) -> End {
+    async fn run(&mut self) -> End {
         let app = self.shared.app.clone();
-        let init_timeout = tokio::time::sleep(app.config.websocket.init_timeout);
-        tokio::pin!(init_timeout);
-        let mut pings = tokio::time::interval(app.config.websocket.ping_interval);
-        pings.reset();
+        let config = &app.config.websocket;
         let mut ended_sessions = app.db.bus().ended_sessions();
+        let stopped = app.stop.cancelled();
+        // First for the initialisation, from then on for the pings.
+        let alarm = tokio::time::sleep(config.init_timeout);
+        tokio::pin!(stopped, alarm);
         loop {
             let step = tokio::select! {
-                frame = frames.next() => self.receive(frame).await,
-                Some(event) = self.operations.next(), if !self.operations.is_empty() => self.deliver(event).await,
-                ended = ended_sessions.recv() => self.session_ended(ended.ok()),
-                _ = pings.tick() => self.ping().await,
-                () = &mut init_timeout, if self.actor.is_none() => Err(Close::InitTimeout.into()),
-                () = app.stop.cancelled() => Err(Close::GoingAway.into()),
+                biased;
+                () = &mut stopped => Err(Close::GoingAway.into()),
+                ended = ended_sessions.recv(), if self.is_signed_in() => self.session_ended(ended),
+                () = &mut alarm => {
+                    alarm.as_mut().reset(Instant::now() + config.ping_interval);
+                    self.ping()
+                }
+                frame = poll_fn(|cx| self.poll(cx)) => match frame {
+                    Ok(frame) => {
+                        let known = self.actor.is_some();
+                        let step = self.receive(frame).await;
+                        if !known && self.actor.is_some() {
+                            alarm.as_mut().reset(Instant::now() + config.ping_interval);
+                        }
+                        step
+                    }
+                    Err(end) => Err(end),
+                },
             };
             if let Err(end) = step {
                 return end;
@@ -187,46 +257,108 @@ impl Connection {
         }
     }
 
-    async fn receive(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
-        self.unanswered_pings = 0;
-        match frame {
-            Some(Ok(Message::Text(text))) => {
-                if text.len() > self.shared.app.config.websocket.max_message_bytes {
-                    return Err(Close::TooLarge.into());
-                }
-                let Ok(message) = serde_json::from_str::<ClientMessage<'_>>(&text) else {
-                    return Err(Close::Invalid("Invalid message").into());
-                };
-                self.obey(message).await
+    /// Lets operations and writing go on; gives what the client sends.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, End>> {
+        for _ in 0..ROUNDS {
+            let waiting = self.poll_operations(cx)?;
+            let written = self.poll_write(cx)?.is_ready();
+            if self.queue.len() < QUEUE
+                && let Poll::Ready(frame) = self.socket.poll_next_unpin(cx)
+            {
+                return Poll::Ready(frame.map_or(Err(End::Gone), |frame| frame.map_err(|error| unreadable(&error))));
             }
-            Some(Ok(Message::Binary(_))) => Err(Close::Invalid("Messages are text").into()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Close(_))) | None => Err(End::Gone),
-            Some(Err(error)) => {
-                let text = error.to_string();
-                if text.contains("too long") || text.contains("too large") || text.contains("Space limit") {
-                    return Err(Close::TooLarge.into());
-                }
-                Err(Close::Invalid("Invalid frame").into())
+            if !(waiting && written) {
+                return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes what the operations have, as long as there is room; true when room was what lacked.
+    fn poll_operations(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        while self.queue.len() < QUEUE {
+            match self.operations.poll_next_unpin(cx) {
+                Poll::Ready(Some(event)) => self.deliver(event)?,
+                Poll::Ready(None) | Poll::Pending => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Ready when everything is written.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
+        while !self.queue.is_empty() {
+            if self.socket.poll_ready_unpin(cx)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            if let Some(message) = self.queue.pop_front() {
+                self.socket.start_send_unpin(message)?;
+                self.unflushed = true;
+            }
+        }
+        if self.unflushed {
+            if self.socket.poll_flush_unpin(cx)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            self.unflushed = false;
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    fn deliver(&mut self, (id, response): Event) -> Result<(), End> {
+        let Some(response) = response else {
+            self.running.remove(&id);
+            return self.send(Some(&id), "complete", None::<()>);
+        };
+        let first = self.running.get_mut(&id).is_some_and(|operation| !std::mem::replace(&mut operation.began, true));
+        if first && response.is_err() && response.data == Value::Null {
+            // It did not begin: that is the last word of it.
+            self.forget(&id);
+            return self.send(Some(&id), "error", Some(&response.errors));
+        }
+        self.send(Some(&id), "next", Some(&response))
+    }
+
+    async fn receive(&mut self, frame: Message) -> Result<(), End> {
+        self.unanswered_pings = 0;
+        self.count_frame()?;
+        match frame {
+            Message::Text(text) if text.len() > self.shared.app.config.websocket.max_message_bytes => {
+                Err(Close::TooLarge.into())
+            }
+            Message::Text(text) => {
+                let message = serde_json::from_str(&text).map_err(|_| Close::Invalid("Invalid message"))?;
+                self.obey(message).await
+            }
+            Message::Binary(_) => Err(Close::Invalid("Messages are text").into()),
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    fn count_frame(&mut self) -> Result<(), Close> {
+        let (since, count) = &mut self.frames;
+        if since.elapsed() >= Duration::from_secs(1) {
+            (*since, *count) = (Instant::now(), 0);
+        }
+        *count += 1;
+        if *count > FRAMES_PER_SECOND { Err(Close::TooManyMessages) } else { Ok(()) }
     }
 
     async fn obey(&mut self, message: ClientMessage<'_>) -> Result<(), End> {
         match (message.kind.as_str(), message.id, &self.actor) {
             ("connection_init", _, Some(_)) => Err(Close::TooManyInits.into()),
             ("connection_init", _, None) => self.initialise(message.payload).await,
-            ("ping", ..) => self.send(None, "pong", None::<()>).await,
+            ("ping", ..) => self.send(None, "pong", message.payload),
             ("pong", ..) => Ok(()),
             ("subscribe", _, None) => Err(Close::Unauthorized.into()),
             ("subscribe", Some(id), Some(actor)) => {
                 let actor = actor.clone();
-                self.subscribe(id, message.payload, actor).await
+                self.subscribe(id.into(), message.payload, actor)
             }
             ("complete", Some(id), _) => {
-                if let Some(operation) = self.running.remove(&id) {
-                    operation.abort();
-                }
+                self.forget(&id);
                 Ok(())
             }
             _ => Err(Close::Invalid("Invalid message").into()),
@@ -235,32 +367,29 @@ impl Connection {
 
     /// Who it is: by `authorization` in the payload (or in its `headers`, as some clients send it), or nobody.
     async fn initialise(&mut self, payload: Option<&RawValue>) -> Result<(), End> {
-        let payload: serde_json::Value = match payload {
-            None => serde_json::Value::Null,
-            Some(raw) => serde_json::from_str(raw.get()).map_err(|_| Close::Invalid("Invalid message"))?,
+        let payload: serde_json::Map<String, serde_json::Value> = match payload {
+            None => serde_json::Map::new(),
+            Some(raw) => serde_json::from_str(raw.get()).map_err(|_| Close::Invalid("Invalid payload"))?,
         };
-        let find = |object: &serde_json::Value| {
-            let members = object.as_object()?.iter();
-            members
-                .into_iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
-                .map(|(_, value)| value.clone())
+        let find = |members: &serde_json::Map<String, serde_json::Value>| {
+            let mut members = members.iter();
+            members.find(|(name, _)| name.eq_ignore_ascii_case("authorization")).map(|(_, value)| value.clone())
         };
-        let given = find(&payload).or_else(|| find(payload.get("headers")?));
+        let given = find(&payload).or_else(|| find(payload.get("headers")?.as_object()?));
         let actor = match given {
-            None | Some(serde_json::Value::Null) => Actor::Anonymous,
-            Some(serde_json::Value::String(text)) if text.is_empty() => Actor::Anonymous,
+            None | Some(serde_json::Value::Null) => self.from_header.clone(),
+            Some(serde_json::Value::String(text)) if text.is_empty() => self.from_header.clone(),
             Some(serde_json::Value::String(text)) => {
-                bearer(&self.shared.app, &text).await.map_err(|_| Close::Forbidden)?
+                client::bearer(&self.shared.app, &text).await.map_err(|_| Close::Forbidden)?
             }
             Some(_) => return Err(Close::Forbidden.into()),
         };
         self.actor = Some(actor);
-        self.send(None, "connection_ack", None::<()>).await
+        self.send(None, "connection_ack", None::<()>)
     }
 
-    async fn subscribe(&mut self, id: String, payload: Option<&RawValue>, actor: Actor) -> Result<(), End> {
-        let app = self.shared.app.clone();
+    fn subscribe(&mut self, id: Arc<str>, payload: Option<&RawValue>, actor: Actor) -> Result<(), End> {
+        let app = &self.shared.app;
         if id.is_empty() || id.len() > 256 {
             return Err(Close::Invalid("Invalid id").into());
         }
@@ -270,136 +399,90 @@ impl Connection {
         if self.running.len() >= app.config.websocket.max_subscriptions {
             return Err(Close::TooManyOperations.into());
         }
-        let Some(payload) = payload else { return Err(Close::Invalid("Invalid message").into()) };
-        let request = GraphqlRequest::parse(payload.get().as_bytes()).map_err(|_| Close::Invalid("Invalid payload"))?;
-        if request.query.is_none() && request.extensions.is_none() {
-            return Err(Close::Invalid("Invalid payload").into());
-        }
-        let prepared = match take_allowance(&app, &actor, &self.identity.client) {
+        let payload = payload.map(|payload| GraphqlRequest::parse(payload.get().as_bytes()));
+        let request = match payload {
+            Some(Ok(request)) if request.query.is_some() || request.extensions.is_some() => request,
+            _ => return Err(Close::Invalid("Invalid payload").into()),
+        };
+        let request_id = app.ids.next(app.clock.now()).to_string();
+        let prepared = match client::take_allowance(app, &actor, &self.identity.client) {
             Err(left) => Err(left.refusal()),
             Ok(_) => self.shared.pipeline.prepare(request, Transport::Socket),
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(refusal) => {
-                let response = refused(&refusal, &self.identity.request_id);
-                return self.send(Some(&id), "error", Some(&response.errors)).await;
-            }
+            Err(refusal) => return self.send(Some(&id), "error", Some(&refused(&refusal, &request_id).errors)),
         };
-        let request_id = app.ids.next(app.clock.now()).to_string();
-        let context = RequestContext::new(app, actor, self.identity.client.clone(), request_id);
-        let (events, handle) = stream::abortable(self.shared.pipeline.subscribe(prepared, context));
-        let (next_id, done_id) = (id.clone(), id.clone());
-        let events = events.map(move |response| Event::Next(next_id.clone(), Box::new(response)));
-        // An aborted operation ends without its last word: the client said that it wants no more.
-        let aborted = handle.clone();
-        let done = stream::once(async move { Event::Done(done_id) }).filter(move |_| {
-            let wanted = !aborted.is_aborted();
-            async move { wanted }
-        });
-        self.operations.push(events.chain(done).boxed());
-        self.running.insert(id, handle);
+        let context = RequestContext::new(app.clone(), actor, self.identity.client.clone(), request_id);
+        let (responses, handle) = stream::abortable(self.shared.pipeline.subscribe(prepared, context));
+        let (of, aborted) = (Arc::clone(&id), handle.clone());
+        let events = responses.map(Some).chain(stream::once(std::future::ready(None)));
+        // What the client has completed says nothing more, not even that it is complete.
+        let events = events.take_while(move |_| std::future::ready(!aborted.is_aborted()));
+        self.operations.push(events.map(move |response| (Arc::clone(&of), response)).boxed());
+        self.running.insert(id, Running { handle, began: false });
         Ok(())
     }
 
-    /// Writes an event and those that are ready behind it, then flushes once.
-    async fn deliver(&mut self, event: Event) -> Result<(), End> {
-        self.write(event).await?;
-        for _ in 0..COALESCED {
-            match self.operations.next().now_or_never() {
-                Some(Some(event)) => self.write(event).await?,
-                _ => break,
-            }
-        }
-        match tokio::time::timeout(WRITE_PATIENCE, self.sink.flush()).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Gone),
+    fn forget(&mut self, id: &str) {
+        if let Some(operation) = self.running.remove(id) {
+            operation.handle.abort();
         }
     }
 
-    async fn write(&mut self, event: Event) -> Result<(), End> {
-        let text = match event {
-            Event::Next(id, response) => {
-                if !self.running.contains_key(&id) {
-                    return Ok(());
-                }
-                if refused_before_execution(&response) {
-                    // The protocol's last word of an operation that never began.
-                    self.running.remove(&id).inspect(AbortHandle::abort);
-                    encode(Some(&id), "error", Some(&response.errors))
-                } else {
-                    encode(Some(&id), "next", Some(&*response))
-                }
-            }
-            Event::Done(id) => {
-                if self.running.remove(&id).is_none() {
-                    return Ok(());
-                }
-                encode(Some(&id), "complete", None::<()>)
-            }
-        };
-        let message = Message::Text(text?.into());
-        match tokio::time::timeout(WRITE_PATIENCE, self.sink.feed(message)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Gone),
-        }
+    fn send<P: Serialize>(&mut self, id: Option<&str>, kind: &'static str, payload: Option<P>) -> Result<(), End> {
+        let text = serde_json::to_string(&ServerMessage { id, kind, payload }).map_err(|error| {
+            tracing::error!(%error, "a message could not be written");
+            End::Gone
+        })?;
+        self.queue.push_back(Message::Text(text.into()));
+        Ok(())
     }
 
-    async fn send<P: Serialize>(
-        &mut self,
-        id: Option<&str>,
-        kind: &'static str,
-        payload: Option<P>,
-    ) -> Result<(), End> {
-        let message = Message::Text(encode(id, kind, payload)?.into());
-        match tokio::time::timeout(WRITE_PATIENCE, self.sink.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Gone),
+    /// The alarm rang: nobody has said who they are, or it is time to ask whether somebody is there.
+    fn ping(&mut self) -> Result<(), End> {
+        if self.actor.is_none() {
+            return Err(Close::InitTimeout.into());
         }
-    }
-
-    /// A peer that answers nothing for two pings is gone.
-    async fn ping(&mut self) -> Result<(), End> {
-        if self.unanswered_pings >= 2 {
+        if self.unanswered_pings >= MISSED_PINGS {
             return Err(End::Gone);
         }
         self.unanswered_pings += 1;
-        match tokio::time::timeout(WRITE_PATIENCE, self.sink.send(Message::Ping(bytes::Bytes::new()))).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Gone),
-        }
+        self.queue.push_back(Message::Ping(bytes::Bytes::new()));
+        Ok(())
     }
 
-    /// `None`: some ids were missed; then the list of ended sessions knows.
-    fn session_ended(&self, ended: Option<uuid::Uuid>) -> Result<(), End> {
+    fn is_signed_in(&self) -> bool {
+        matches!(self.actor, Some(Actor::User(_)))
+    }
+
+    /// When ids were missed, the list of ended sessions knows.
+    fn session_ended(&self, ended: Result<Uuid, RecvError>) -> Result<(), End> {
         let Some(Actor::User(user)) = &self.actor else { return Ok(()) };
-        let over = ended.map_or_else(
-            || self.shared.app.ended_sessions.contains(user.session_id),
-            |ended| ended == user.session_id.0,
-        );
+        let over = match ended {
+            Ok(ended) => ended == user.session_id.0,
+            Err(_) => self.shared.app.ended_sessions.contains(user.session_id),
+        };
         if over { Err(Close::SessionEnded.into()) } else { Ok(()) }
     }
 
-    /// Says why, then waits a moment for the client's own farewell.
-    async fn close(&mut self, close: Close, frames: &mut Frames) {
+    /// Writes what there is and says why, then waits a moment for the client's own farewell.
+    async fn close(mut self, close: Close) {
+        self.queue.push_back(Message::Close(Some(close.frame())));
         let farewell = async {
-            if self.sink.send(Message::Close(Some(close.frame()))).await.is_ok() {
-                while let Some(Ok(_)) = frames.next().await {}
-            }
+            let written = poll_fn(|cx| Poll::Ready(ready!(self.poll_all_written(cx)))).await;
+            while written.is_ok() && matches!(self.socket.next().await, Some(Ok(_))) {}
         };
         let _ = tokio::time::timeout(CLOSE_PATIENCE, farewell).await;
     }
+
+    fn poll_all_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        self.poll_write(cx)?.map(Ok)
+    }
 }
 
-/// Validation refuses with errors that have no path, and no data.
-fn refused_before_execution(response: &GraphqlResponse) -> bool {
-    let pathless = |error: &ServerError| error.path.is_empty();
-    response.data == async_graphql::Value::Null && !response.errors.is_empty() && response.errors.iter().all(pathless)
-}
-
-fn encode<P: Serialize>(id: Option<&str>, kind: &'static str, payload: Option<P>) -> Result<String, End> {
-    serde_json::to_string(&ServerMessage { id, kind, payload }).map_err(|error| {
-        tracing::error!(%error, "a message could not be written");
-        End::Gone
-    })
+/// The library says by words only that a message was too large for it.
+fn unreadable(error: &axum::Error) -> End {
+    let text = error.to_string();
+    if text.contains("Space limit exceeded") { Close::TooLarge.into() } else { Close::Invalid("Invalid frame").into() }
 }

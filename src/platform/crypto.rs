@@ -17,12 +17,12 @@ struct KeySet {
     id: String,
     access_token: [u8; 32],
     refresh_token: hmac::Key,
+    cursor: hmac::Key,
 }
 
 /// Every key of the server; the newest secret first.
 pub struct Keys {
     sets: Vec<KeySet>,
-    cursor: hmac::Key,
 }
 
 impl fmt::Debug for Keys {
@@ -38,8 +38,7 @@ impl Keys {
     /// Derives the keys of the present secret, and those of former ones, with which tokens are still accepted.
     pub fn derive(secret: &SecretString, old: &[SecretString]) -> Result<Self> {
         let sets = std::iter::once(secret).chain(old).map(KeySet::derive).collect::<Result<Vec<_>>>()?;
-        let cursor = hmac::Key::new(HMAC_SHA256, &expand(secret, b"agora cursor v1")?);
-        Ok(Self { sets, cursor })
+        Ok(Self { sets })
     }
 
     /// The key that signs access tokens, with its `kid`.
@@ -69,13 +68,13 @@ impl Keys {
     /// Eight bytes that only this server can put under a cursor.
     #[must_use]
     pub fn cursor_seal(&self, sort: &str, bytes: &[u8]) -> [u8; 8] {
-        let mut context = hmac::Context::with_key(&self.cursor);
-        context.update(sort.as_bytes());
-        context.update(&[0]);
-        context.update(bytes);
-        let mut seal = [0; 8];
-        seal.copy_from_slice(&context.sign().as_ref()[..8]);
-        seal
+        self.sets[0].cursor_seal(sort, bytes)
+    }
+
+    /// Whether a cursor's seal is ours; former secrets count, so that nobody loses their place when the secret changes.
+    #[must_use]
+    pub fn cursor_verify(&self, sort: &str, bytes: &[u8], seal: &[u8]) -> bool {
+        self.sets.iter().any(|set| set.cursor_seal(sort, bytes) == seal)
     }
 }
 
@@ -86,7 +85,18 @@ impl KeySet {
             id: hex(&id[..6]),
             access_token: expand(secret, b"agora access token v1")?,
             refresh_token: hmac::Key::new(HMAC_SHA256, &expand(secret, b"agora refresh token v1")?),
+            cursor: hmac::Key::new(HMAC_SHA256, &expand(secret, b"agora cursor v1")?),
         })
+    }
+
+    fn cursor_seal(&self, sort: &str, bytes: &[u8]) -> [u8; 8] {
+        let mut context = hmac::Context::with_key(&self.cursor);
+        context.update(sort.as_bytes());
+        context.update(&[0]);
+        context.update(bytes);
+        let mut seal = [0; 8];
+        seal.copy_from_slice(&context.sign().as_ref()[..8]);
+        seal
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sea_orm::{
@@ -19,13 +19,15 @@ use sea_orm::{
     QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, TryGetable, Value,
 };
 use secrecy::ExposeSecret;
-use sqlx::Connection as _;
 
 use super::bus::{Bus, Hint};
 use crate::{
     config::DatabaseConfig,
     error::{Error, Result},
 };
+
+/// A connection that was idle for so long is tried before it is used: the server may have gone meanwhile.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// How often a transaction that lost a race is tried in all.
 const ATTEMPTS: u32 = 8;
@@ -36,6 +38,7 @@ pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     bus: Bus,
+    config: DatabaseConfig,
     statements: Arc<AtomicU64>,
 }
 
@@ -54,7 +57,9 @@ impl Database {
         let (reader, writer) = if url.starts_with("sqlite:") {
             // WAL has to be on before readers open, or the first of them fails with SQLITE_BUSY.
             let mut writer = sea_orm::Database::connect(options(config, 1)).await?;
-            let mut reader = sea_orm::Database::connect(options(config, config.max_connections)).await?;
+            let mut reader_options = options(config, config.max_connections);
+            limit_time_on_sqlite(&mut reader_options, config.statement_timeout);
+            let mut reader = sea_orm::Database::connect(reader_options).await?;
             count(&mut writer, &statements);
             count(&mut reader, &statements);
             (reader, writer)
@@ -63,7 +68,7 @@ impl Database {
             count(&mut pool, &statements);
             (pool.clone(), pool)
         };
-        Ok(Self { reader, writer, bus, statements })
+        Ok(Self { reader, writer, bus, config: config.clone(), statements })
     }
 
     /// For queries. Writes through it are refused on SQLite only by convention: use [`Database::transact`].
@@ -88,12 +93,6 @@ impl Database {
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
-    }
-
-    /// The connection on which migrations run.
-    #[must_use]
-    pub fn writer(&self) -> &DatabaseConnection {
-        &self.writer
     }
 
     /// Closes every connection.
@@ -258,6 +257,14 @@ impl Transaction {
     /// Runs a statement; gives the number of rows it changed.
     pub async fn execute(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64> {
         Ok(self.inner.execute_raw(statement(&*self.inner, sql, values)).await?.rows_affected())
+    }
+
+    /// For maintenance that may take long: lifts the statements' time limit for this transaction.
+    pub async fn without_time_limit(&self) -> Result<()> {
+        if self.inner.get_database_backend() == DatabaseBackend::Postgres {
+            self.inner.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+        }
+        Ok(())
     }
 
     /// Locks a row until the end of the transaction, where several writers exist. Rows that refer to it may still be
@@ -471,7 +478,7 @@ fn options(config: &DatabaseConfig, max_connections: u32) -> ConnectOptions {
         .connect_timeout(config.acquire_timeout)
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
-        .test_before_acquire(false)
+        .test_before_acquire_if_idle_for(IDLE)
         .map_sqlx_sqlite_opts(move |sqlite| {
             use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
             sqlite
@@ -494,6 +501,21 @@ fn options(config: &DatabaseConfig, max_connections: u32) -> ConnectOptions {
     options
 }
 
+/// SQLite has no time limit for statements: its progress handler, asked every so many steps, ends those that are over
+/// theirs. Only readers have one: each statement of theirs takes a connection anew, which sets the deadline.
+fn limit_time_on_sqlite(options: &mut ConnectOptions, limit: Duration) {
+    async fn set_deadline(connection: &mut sqlx::SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {
+        let deadline = Instant::now() + limit;
+        connection.lock_handle().await?.set_progress_handler(10_000, move || Instant::now() < deadline);
+        Ok(())
+    }
+    options.map_sqlx_sqlite_pool_opts(move |pool| {
+        pool.after_connect(move |connection, _| Box::pin(set_deadline(connection, limit))).before_acquire(
+            move |connection, _| Box::pin(async move { set_deadline(connection, limit).await.map(|()| true) }),
+        )
+    });
+}
+
 fn count(connection: &mut DatabaseConnection, statements: &Arc<AtomicU64>) {
     let statements = Arc::clone(statements);
     connection.set_metric_callback(move |info| {
@@ -502,35 +524,20 @@ fn count(connection: &mut DatabaseConnection, statements: &Arc<AtomicU64>) {
     });
 }
 
-/// Held while a process migrates, so that the others wait.
-#[derive(Debug)]
-pub struct MigrationLock(Option<sqlx::PgConnection>);
-
 /// Any number that nobody else uses on this database: "agora" in ASCII.
 const MIGRATION_LOCK: i64 = 0x0061_676f_7261;
 
 impl Database {
-    /// Waits for its turn to migrate: an advisory lock on a connection of its own on PostgreSQL; SQLite's file lock
-    /// does it by itself.
-    pub async fn migration_lock(&self) -> Result<MigrationLock> {
-        if self.backend() != DatabaseBackend::Postgres {
-            return Ok(MigrationLock(None));
+    /// A connection of its own to migrate on: without a time limit, and on PostgreSQL with a lock that makes several
+    /// processes take turns. It ends with the connection.
+    pub async fn migration_connection(&self) -> Result<DatabaseConnection> {
+        let unhurried = DatabaseConfig { statement_timeout: Duration::ZERO, ..self.config.clone() };
+        let mut options = options(&unhurried, 1);
+        options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+        let connection = sea_orm::Database::connect(options).await?;
+        if self.backend() == DatabaseBackend::Postgres {
+            connection.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
         }
-        let options = self.writer.get_postgres_connection_pool().connect_options();
-        let options = (*options).clone().options([("statement_timeout", "0")]);
-        let mut connection = sqlx::PgConnection::connect_with(&options).await?;
-        sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut connection).await?;
-        Ok(MigrationLock(Some(connection)))
-    }
-}
-
-impl MigrationLock {
-    /// Lets the next one. Dropping does the same, by closing the connection.
-    pub async fn release(self) {
-        if let Some(connection) = self.0
-            && let Err(error) = connection.close().await
-        {
-            tracing::debug!(%error, "the lock's connection did not close cleanly");
-        }
+        Ok(connection)
     }
 }

@@ -1,10 +1,11 @@
 //! What a process remembers, within bounds.
 
 use std::{
+    any::Any,
     collections::HashMap,
     hash::Hash,
     num::NonZeroUsize,
-    sync::{Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
 };
 
 use chrono::{DateTime, Utc};
@@ -68,5 +69,36 @@ impl<K: Hash + Eq> Highest<K> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let highest = seen.get(&key).map_or(number, |known| number.max(*known));
         seen.put(key, highest);
+    }
+}
+
+/// Things that live as long as somebody uses them, one for each key.
+#[derive(Debug)]
+pub struct Shared<K> {
+    things: Mutex<HashMap<K, Weak<dyn Any + Send + Sync>>>,
+}
+
+impl<K> Default for Shared<K> {
+    fn default() -> Self {
+        Self { things: Mutex::default() }
+    }
+}
+
+impl<K: Eq + Hash> Shared<K> {
+    /// The thing of a key: the one in use, or a new one.
+    pub fn get_or_insert<T: Send + Sync + 'static>(&self, key: K, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut things = self.things.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thing) = things.get(&key).and_then(Weak::upgrade).and_then(|thing| thing.downcast().ok()) {
+            return thing;
+        }
+        let thing = Arc::new(make());
+        let weak: Weak<dyn Any + Send + Sync> = Arc::downgrade(&(Arc::clone(&thing) as Arc<dyn Any + Send + Sync>));
+        things.insert(key, weak);
+        thing
+    }
+
+    /// Forgets the keys whose thing nobody uses any more.
+    pub fn forget_unused(&self) {
+        self.things.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, thing| thing.strong_count() > 0);
     }
 }

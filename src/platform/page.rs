@@ -75,7 +75,7 @@ impl Cursor {
             || Error::bad_request("This cursor is not one of this list in this order; start again without it.");
         let bytes = if text.len() <= 1024 { URL_SAFE_NO_PAD.decode(text).ok() } else { None }.ok_or_else(refuse)?;
         let (body, seal) = bytes.split_at_checked(bytes.len().saturating_sub(8)).ok_or_else(refuse)?;
-        if body.len() < 17 || keys.cursor_seal(sort, body) != seal {
+        if body.len() < 17 || !keys.cursor_verify(sort, body, seal) {
             return Err(refuse());
         }
         let id = Uuid::from_slice(&body[..16]).map_err(|_| refuse())?;

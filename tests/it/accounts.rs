@@ -161,7 +161,7 @@ async fn each_field_of_a_registration_has_its_rules() {
         ("email", "a@example.org\u{0}", "INVALID_CHARACTERS"),
         ("email", bad_local.as_str(), "INVALID"),
         ("email", long_email.as_str(), "TOO_LONG"),
-        ("password", "", "TOO_SHORT"),
+        ("password", "", "BLANK"),
         ("password", "nine char", "TOO_SHORT"),
         ("password", long_password.as_str(), "TOO_LONG"),
         ("password", "Password1234", "PASSWORD_TOO_WEAK"),

@@ -10,6 +10,8 @@ mod accounts;
 mod architecture;
 mod authz;
 mod demo;
+mod limits;
 mod notifications;
 mod posts;
 mod schema;
+mod transport;

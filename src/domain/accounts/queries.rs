@@ -141,7 +141,7 @@ pub async fn users(
     let mut conditions = vec!["1 = 1".to_owned()];
     if let Some(words) = filter.text.as_deref().map(text::search_key) {
         if words.is_empty() {
-            return Ok(Page::first(0).slice(Vec::new()));
+            return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
         }
         values.push(app.db.search_query(&words).into());
         conditions.push(app.db.search_condition("users", "u.id", "$1"));

@@ -212,6 +212,7 @@ pub async fn prune(app: &App) -> Result<u64> {
     let before = app.clock.now() - TimeDelta::days(30);
     app.db
         .transact(async |tx| {
+            tx.without_time_limit().await?;
             tx.execute("DELETE FROM sessions WHERE expires_at < $1 OR ended_at < $1", vec![before.into()]).await
         })
         .await

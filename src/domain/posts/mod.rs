@@ -22,7 +22,7 @@ pub use commands::{PostCreate, PostShare, post_create, post_delete, post_share, 
 pub use comments::{CommentCreate, CommentTarget, comment_create, comment_delete, comment_update};
 pub use likes::{comment_like, comment_unlike, post_like, post_unlike};
 pub use queries::{
-    COMMENTS_SORT, CommentsOf, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments, comments_by_id,
+    COMMENTS_SORT, CommentsOf, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments, comments_by_id, find,
     like_cursor, likes, posts, posts_by_id, viewer_likes_comments, viewer_likes_posts,
 };
 pub use recount::recount;

@@ -191,15 +191,28 @@ async fn attach_comments(
 /// A tombstone is shown only as long as something hangs below it.
 const SHOWN: &str = "(c.deleted_at IS NULL OR c.reply_count > 0)";
 
+/// A post by its id, as a tombstone when it is deleted, with the parts that are wanted.
+pub async fn find(app: &App, actor: &Actor, id: PostId, parts: &PostParts) -> Result<Option<PostView>> {
+    let mut found = by_id(app, actor, &[id], parts).await?;
+    if let Some((count, parts)) = &parts.comments {
+        attach_comments(app, actor, &mut found, *count, parts).await?;
+    }
+    Ok(found.pop())
+}
+
 /// Posts by id, tombstones included.
-pub async fn posts_by_id(app: &App, _actor: &Actor, ids: &[PostId]) -> Result<HashMap<PostId, PostView>> {
-    let parts = PostParts::default();
+pub async fn posts_by_id(app: &App, actor: &Actor, ids: &[PostId]) -> Result<HashMap<PostId, PostView>> {
+    let found = by_id(app, actor, ids, &PostParts::default()).await?;
+    Ok(found.into_iter().map(|view| (view.post.id, view)).collect())
+}
+
+async fn by_id(app: &App, actor: &Actor, ids: &[PostId], parts: &PostParts) -> Result<Vec<PostView>> {
     let mut values = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let (columns, joins) = select_posts(&parts, None);
+    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
+    let (columns, joins) = select_posts(parts, viewer);
     let sql = format!("SELECT {columns} FROM posts p{joins} WHERE p.id IN ({list})");
-    let rows = app.db.rows(sql, values).await?;
-    rows.iter().map(|row| read_post(row, &parts, false).map(|view| (view.post.id, view))).collect()
+    app.db.rows(sql, values).await?.iter().map(|row| read_post(row, parts, viewer.is_some())).collect()
 }
 
 /// Comments by id, tombstones included.

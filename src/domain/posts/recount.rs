@@ -21,7 +21,13 @@ pub async fn recount(app: &App) -> Result<u64> {
     let mut wrong = 0;
     for (table, counter, facts) in COUNTERS {
         let sql = format!("UPDATE {table} SET {counter} = ({facts}) WHERE {counter} <> ({facts})");
-        wrong += app.db.transact(async |tx| tx.execute(sql.as_str(), Vec::new()).await).await?;
+        wrong += app
+            .db
+            .transact(async |tx| {
+                tx.without_time_limit().await?;
+                tx.execute(sql.as_str(), Vec::new()).await
+            })
+            .await?;
     }
     Ok(wrong)
 }

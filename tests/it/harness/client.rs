@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{HeaderMap, Request, StatusCode},
+    http::{HeaderMap, Request, Response, StatusCode},
 };
 use serde_json::{Value, json};
 
@@ -30,6 +30,63 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
+}
+
+impl Answer {
+    /// Reads a response, which has to be JSON.
+    pub async fn read(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 64 << 20).await.unwrap();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {} {}", parts.status, String::from_utf8_lossy(&bytes)));
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// A header's text; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The extensions of the first error. Every error is checked to have a code, the request's id, and words that
+    /// show nothing of the inside.
+    pub fn refusal(&self) -> &Value {
+        let errors = self.body["errors"].as_array().unwrap_or_else(|| panic!("not refused: {}", self.body));
+        for error in errors {
+            check_error(error);
+            assert_eq!(error["extensions"]["requestId"], self.header("x-request-id"), "{error}");
+        }
+        &errors[0]["extensions"]
+    }
+
+    /// The first error's code, checked as in [`Answer::refusal`].
+    pub fn code(&self) -> &str {
+        self.refusal()["code"].as_str().unwrap()
+    }
+}
+
+/// A top-level error has a code of the closed list, a request id, and shows nothing of the inside.
+pub fn check_error(error: &Value) {
+    const CODES: &[&str] = &[
+        "BAD_REQUEST",
+        "UNAUTHENTICATED",
+        "FORBIDDEN",
+        "REAUTHENTICATION_REQUIRED",
+        "TWO_FACTOR_SETUP_REQUIRED",
+        "RATE_LIMITED",
+        "COST_EXCEEDED",
+        "TIMEOUT",
+        "UNAVAILABLE",
+        "PERSISTED_QUERY_NOT_FOUND",
+    ];
+    let code = error["extensions"]["code"].as_str().unwrap_or_else(|| panic!("no code: {error}"));
+    assert!(CODES.contains(&code), "{error}");
+    assert!(error["extensions"]["requestId"].as_str().is_some_and(|id| !id.is_empty()), "no request id: {error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(!message.is_empty(), "{error}");
+    let inside = ["Err(", "Ok(", "Some(", "None", "panicked", "src/", ".rs", "::", "Did you mean", "SELECT", "sqlx"];
+    for word in inside {
+        assert!(!message.contains(word), "`{word}` is of the inside: {message}");
+    }
 }
 
 impl Client {
@@ -75,7 +132,7 @@ impl Client {
     }
 
     /// Sends a body as it is.
-    pub async fn post(&self, body: String) -> Answer {
+    pub async fn post(&self, body: impl Into<Body>) -> Answer {
         let mut request = Request::post("/graphql").header("content-type", "application/json");
         if let Some(token) = &self.access_token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -83,13 +140,12 @@ impl Client {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(body)).unwrap();
-        let response = super::send(self.router.clone(), request, self.peer).await;
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, 16 << 20).await.unwrap();
-        let body = serde_json::from_slice(&bytes)
-            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", String::from_utf8_lossy(&bytes)));
-        Answer { status: parts.status, headers: parts.headers, body }
+        self.request(request.body(body.into()).unwrap()).await
+    }
+
+    /// Sends a request as it is, from this client's address; nothing is added to it.
+    pub async fn request(&self, request: Request<Body>) -> Answer {
+        Answer::read(super::send(self.router.clone(), request, self.peer).await).await
     }
 
     /// Sends an operation that has to go well; gives `data`.

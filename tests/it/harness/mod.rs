@@ -111,6 +111,27 @@ impl Server {
         rows[0].try_get_by_index(0).unwrap()
     }
 
+    /// How many rows each table has that a call can write to: equal before and after a call that wrote nothing.
+    pub async fn rows(&self) -> Vec<(&'static str, i64)> {
+        let mut rows = Vec::new();
+        for table in [
+            "users",
+            "credentials",
+            "sessions",
+            "posts",
+            "post_likes",
+            "comments",
+            "comment_likes",
+            "notifications",
+            "idempotency_keys",
+            "events",
+            "jobs",
+        ] {
+            rows.push((table, self.count(&format!("SELECT COUNT(*) FROM {table}")).await));
+        }
+        rows
+    }
+
     /// Listens on a real port, sweeping and minding sockets as `serve` does, until the test ends.
     pub async fn listen(&self) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
