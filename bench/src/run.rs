@@ -27,7 +27,10 @@ use crate::{
 pub(crate) struct Options {
     /// A PostgreSQL on this machine whose user may create databases.
     #[arg(long)]
-    server_url: String,
+    server_url: Option<String>,
+    /// A database that `prepare` made, instead of one for this run only; it stays, and likes become more in it.
+    #[arg(long, conflicts_with = "server_url", required_unless_present = "server_url")]
+    prepared: Option<String>,
     /// Agora's program.
     #[arg(long)]
     agora: PathBuf,
@@ -88,12 +91,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let scale = if options.quick { QUICK } else { FULL };
     in_runtime(async {
         let folder = Folder::new()?;
-        let database = prepare(&options.server_url, &options.agora, &folder.0, scale).await?;
+        let made = match &options.server_url {
+            Some(server) => Some(prepare(server, &options.agora, &folder.0, scale).await?),
+            None => None,
+        };
+        let url = made.as_ref().map(|database| &database.url).or(options.prepared.as_ref());
         let result = tokio::select! {
-            result = measure(options, scale, &folder.0, &database) => result,
+            result = measure(options, scale, &folder.0, url.ok_or("no database")?) => result,
             result = stopped() => result,
         };
-        database.remove().await?;
+        if let Some(database) = made {
+            database.remove().await?;
+        }
         result
     })
 }
@@ -139,10 +148,10 @@ async fn prepare(server_url: &str, agora: &Path, folder: &Path, scale: Scale) ->
     }
 }
 
-async fn measure(options: &Options, scale: Scale, folder: &Path, database: &Database) -> Result<()> {
+async fn measure(options: &Options, scale: Scale, folder: &Path, database_url: &str) -> Result<()> {
     let wanted = |name: &str| options.only.as_deref().is_none_or(|only| name.contains(only));
-    let session = Session::open(&database.url).await?;
-    let mut bench = Bench { options, scale, folder, database, postgres: session.postgres().await?, session };
+    let session = Session::open(database_url).await?;
+    let mut bench = Bench { options, scale, folder, database_url, postgres: session.postgres().await?, session };
     println!("PostgreSQL {}, {} cores\n", bench.session.version().await?, std::thread::available_parallelism()?);
     let mut lines = Vec::new();
     if [Operation::Post, Operation::Feed, Operation::Like].iter().any(|operation| wanted(operation.name())) {
@@ -160,20 +169,20 @@ struct Bench<'a> {
     options: &'a Options,
     scale: Scale,
     folder: &'a Path,
-    database: &'a Database,
+    database_url: &'a str,
     session: Session,
     postgres: Postgres,
 }
 
 impl Bench<'_> {
     fn start_agora(&self, worker: bool) -> Result<Server> {
-        Server::agora(&self.options.agora, self.folder, &self.database.url, worker)
+        Server::agora(&self.options.agora, self.folder, self.database_url, worker)
     }
 
     async fn requests(&mut self, wanted: &dyn Fn(&str) -> bool, lines: &mut Vec<Requests>) -> Result<()> {
         let agora = self.start_agora(false)?;
-        let floor = Server::floor(&self.database.url)?;
-        let viewer = register(&agora, "bench_viewer").await?;
+        let floor = Server::floor(self.database_url)?;
+        let viewer = register(&agora, &format!("viewer_{}", std::process::id())).await?;
         let posts = self.posts().await?;
         // The newest posts stand in the feed; some of them are to be liked.
         let newest = self.newest().await?;

@@ -156,11 +156,9 @@ impl<C: Content> Follower<C> {
             Some(told) => told,
             None => load_after::<C>(&self.app, self.id, self.seq).await?,
         };
-        // Sequences have no gaps: where the next is not the next, what lay between is no longer kept.
-        let cut_off = match told.first() {
-            Some(next) => next.seq != self.seq + 1,
-            None => !self.live && events::head(&self.app, C::KIND, self.id).await? > self.seq,
-        };
+        // Sequences have no gaps: where the next is not the next, or what was known to be there is not, it is no longer
+        // kept. Only the head of the beginning tells that: asked for anew, it may be of an event that came in between.
+        let cut_off = told.first().map_or(self.known > self.seq, |next| next.seq != self.seq + 1);
         if cut_off {
             self.seq = events::head(&self.app, C::KIND, self.id).await?;
             self.live = true;

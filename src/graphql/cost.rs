@@ -147,9 +147,7 @@ impl<'a> Walk<'a> {
             "nodes" if parent.ends_with("Connection") => one.add(self.selection_set(set, ty, 1)).times(page),
             "pageInfo" => Cost::default(),
             "nodes" => one.add(self.selection_set(set, ty, 1)).times(self.length(field, "ids")),
-            _ if parent == MUTATION_ROOT => {
-                Cost { cost: MUTATION, nodes: 0 }.add(one).add(self.selection_set(set, ty, 1))
-            }
+            _ if parent == MUTATION_ROOT => Cost { cost: 1 + MUTATION, nodes: 1 }.add(self.selection_set(set, ty, 1)),
             _ => one.add(self.selection_set(set, ty, 1)),
         }
     }

@@ -2,12 +2,12 @@
 //! kept in a bounded cache, by the hash of its text; variables are never part of it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use async_graphql::{
-    Name,
+    Name, Pos,
     parser::{
         self, parse_query,
         types::{ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet},
@@ -24,8 +24,8 @@ use crate::{
 const MAX_NESTING: u64 = 64;
 /// How deep selections may nest, fragments unfolded: the executor's own bound, told with a code.
 const MAX_SELECTION_NESTING: u64 = 32;
-/// How many selections an operation may have, fragments unfolded: what the executor has to walk through.
-const MAX_SELECTIONS: u64 = 5_000;
+/// How many fields an operation may have, fragments unfolded: what the executor has to walk through.
+const MAX_FIELDS: u64 = 5_000;
 /// Depth below `__schema` and `__type`, whose standard query is deep.
 const INTROSPECTION_DEPTH: u64 = 20;
 /// Lists of introspection that may nest: each more multiplies the answer by the size of the graph.
@@ -52,9 +52,9 @@ impl Document {
         for (_, operation) in parsed.operations.iter() {
             measurer.check(&operation.node, limits)?;
         }
-        // What no operation uses is refused by the validation; until then it must not cost more than the rest.
+        // What no operation uses is refused by the validation, which must not meet a circle there either.
         for name in parsed.fragments.keys() {
-            measurer.fragment(name)?.bounded()?;
+            measurer.fragment(name)?;
         }
         Ok(Self { parsed, tokens })
     }
@@ -129,11 +129,14 @@ impl Cached {
     }
 }
 
-/// Counts tokens and nesting without building anything, before the parser, which recurses. Gives the tokens.
+/// Looks at the text without building anything, before the parser, which recurses: counts tokens and nesting, and
+/// finds what the parser would swallow, an input field that is given twice. Gives the number of tokens.
 fn scan(text: &str, limits: &Limits) -> Result<u64, Refusal> {
     let bytes = text.as_bytes();
     within("length in bytes", limits.document_bytes as u64, bytes.len() as u64)?;
-    let (mut at, mut tokens, mut nesting, mut deepest) = (0, 0, 0_u64, 0);
+    let (mut at, mut tokens, mut deepest) = (0, 0, 0);
+    let mut nesting: Vec<Nest<'_>> = Vec::new();
+    let mut word = 0..0;
     while let Some(&byte) = bytes.get(at) {
         let end = match byte {
             b' ' | b'\t' | b'\n' | b'\r' | b',' => at + 1,
@@ -150,16 +153,50 @@ fn scan(text: &str, limits: &Limits) -> Result<u64, Refusal> {
             }
         };
         match byte {
-            b'{' | b'[' | b'(' => nesting += 1,
-            b'}' | b']' | b')' => nesting = nesting.saturating_sub(1),
+            b'(' | b'[' => nesting.push(Nest::Value),
+            b'{' if nesting.last().is_none_or(|nest| matches!(nest, Nest::Selection)) => nesting.push(Nest::Selection),
+            b'{' => nesting.push(Nest::Object(HashSet::new())),
+            b'}' | b']' | b')' => drop(nesting.pop()),
+            b':' => {
+                if let Some(Nest::Object(fields)) = nesting.last_mut()
+                    && !fields.insert(&bytes[word.clone()])
+                {
+                    let refusal = Refusal::new(Code::BadRequest, "An input field is given twice.");
+                    return Err(located(refusal, position(&text[..word.start])));
+                }
+            }
+            _ if is_word(byte) => word = at..end,
             _ => {}
         }
-        deepest = deepest.max(nesting);
+        deepest = deepest.max(nesting.len() as u64);
         at = end;
     }
     within("number of tokens", limits.tokens as u64, tokens)?;
     within("nesting", MAX_NESTING, deepest)?;
     Ok(tokens)
+}
+
+/// What a brace, bracket or parenthesis has opened.
+enum Nest<'a> {
+    Selection,
+    /// Arguments, variables, lists: a brace in them is an object.
+    Value,
+    /// With its fields.
+    Object(HashSet<&'a [u8]>),
+}
+
+fn located(mut refusal: Refusal, at: Pos) -> Refusal {
+    refusal.locations = vec![(at.line, at.column)];
+    refusal
+}
+
+/// Where the text behind this one begins.
+fn position(before: &str) -> Pos {
+    let line = before.rsplit(['\n', '\r']).next().unwrap_or_default();
+    let ends = before.bytes().filter(|byte| *byte == b'\n').count();
+    let returns = before.bytes().filter(|byte| *byte == b'\r').count();
+    let both = before.matches("\r\n").count();
+    Pos { line: 1 + ends + returns - both, column: 1 + line.chars().count() }
 }
 
 /// White space, to GraphQL.
@@ -205,8 +242,9 @@ struct Measure {
     introspection_lists: u64,
     nesting: u64,
     /// Fields of the selection set itself.
+    own_fields: u64,
+    /// With those below.
     fields: u64,
-    selections: u64,
     aliases: u64,
     directives: u64,
 }
@@ -220,17 +258,11 @@ impl Measure {
             lists: self.lists.max(other.lists),
             introspection_lists: self.introspection_lists.max(other.introspection_lists),
             nesting: self.nesting.max(other.nesting),
+            own_fields: self.own_fields.saturating_add(other.own_fields),
             fields: self.fields.saturating_add(other.fields),
-            selections: self.selections.saturating_add(other.selections),
             aliases: self.aliases.saturating_add(other.aliases),
             directives: self.directives.saturating_add(other.directives),
         }
-    }
-
-    /// What the executor walks through is bounded, whoever wrote it.
-    fn bounded(&self) -> Result<(), Refusal> {
-        within("number of selections", MAX_SELECTIONS, self.selections)?;
-        within("nesting of selections", MAX_SELECTION_NESTING, self.nesting)
     }
 }
 
@@ -251,10 +283,11 @@ impl<'a> Measurer<'a> {
         within("nesting of introspection lists", INTROSPECTION_LISTS, measure.introspection_lists)?;
         within("number of aliases", limits.aliases as u64, measure.aliases)?;
         within("number of directives", limits.directives as u64, directives)?;
-        within("number of root fields", limits.root_fields as u64, measure.fields)?;
-        measure.bounded()?;
+        within("number of root fields", limits.root_fields as u64, measure.own_fields)?;
+        within("number of fields", MAX_FIELDS, measure.fields)?;
+        within("nesting of selections", MAX_SELECTION_NESTING, measure.nesting)?;
         match operation.ty {
-            OperationType::Mutation if measure.fields > 1 => self.check_alone(operation, measure.fields),
+            OperationType::Mutation if measure.own_fields > 1 => self.check_alone(operation, measure.own_fields),
             OperationType::Subscription => check_subscription(operation),
             _ => Ok(()),
         }
@@ -275,7 +308,6 @@ impl<'a> Measurer<'a> {
                 Selection::InlineFragment(inline) => deeper(self.selection_set(&inline.node.selection_set.node)?),
                 Selection::FragmentSpread(spread) => deeper(self.fragment(&spread.node.fragment_name.node)?),
             };
-            measure.selections = measure.selections.saturating_add(1);
             measure.directives = measure.directives.saturating_add(selection.node.directives().len() as u64);
             total = total.and(measure);
         }
@@ -289,7 +321,8 @@ impl<'a> Measurer<'a> {
         let mut measure = Measure {
             depth: below.depth + 1,
             lists: below.lists + list,
-            fields: 1,
+            own_fields: 1,
+            fields: below.fields.saturating_add(1),
             aliases: below.aliases.saturating_add(field.alias.is_some().into()),
             ..below
         };
@@ -305,16 +338,17 @@ impl<'a> Measurer<'a> {
     }
 
     fn fragment(&mut self, name: &'a Name) -> Result<Measure, Refusal> {
+        // An unknown fragment is for the validation to name; so that no selection is without a field, it counts as one.
+        let unknown = Measure { fields: 1, ..Measure::default() };
+        let Some(fragment) = self.document.fragments.get(name) else { return Ok(unknown) };
         match self.fragments.get(name) {
             Some(Some(measure)) => return Ok(*measure),
             Some(None) => {
                 let message = format!("The fragment `{name}` contains itself.");
-                return Err(Refusal::new(Code::BadRequest, message));
+                return Err(located(Refusal::new(Code::BadRequest, message), fragment.pos));
             }
             None => {}
         }
-        // An unknown fragment is for the validation to name.
-        let Some(fragment) = self.document.fragments.get(name) else { return Ok(Measure::default()) };
         self.fragments.insert(name, None);
         let mut measure = self.selection_set(&fragment.node.selection_set.node)?;
         measure.directives = measure.directives.saturating_add(fragment.node.directives.len() as u64);
@@ -341,7 +375,10 @@ impl<'a> Measurer<'a> {
 fn check_subscription(operation: &OperationDefinition) -> Result<(), Refusal> {
     match operation.selection_set.node.items.as_slice() {
         [selection] if matches!(selection.node, Selection::Field(_)) => Ok(()),
-        _ => Err(Refusal::new(Code::BadRequest, "A subscription has exactly one root field, outside of fragments.")),
+        _ => {
+            let message = "A subscription has exactly one root field, outside of fragments.";
+            Err(located(Refusal::new(Code::BadRequest, message), operation.selection_set.pos))
+        }
     }
 }
 
@@ -426,6 +463,24 @@ mod tests {
     }
 
     #[test]
+    fn an_input_field_is_given_once() {
+        for twice in [
+            "{ a(b: { c: 1, d: 2, c: 3 }) }",
+            "{ a(b: [{ c: { d: 1 d: 2 } }]) }",
+            "query($x: I = { c: 1, c: 2 }) { a(b: $x) }",
+            "{ a @b(c: { d: E d: F }) }",
+        ] {
+            let refusal = refusal(twice);
+            assert!(refusal.code == Code::BadRequest && refusal.message.contains("twice"), "{twice}: {refusal}");
+        }
+        assert_eq!(refusal("{\r\n é: a(b: {\n c: 1\r  c: 2 }) }").locations, [(4, 3)]);
+        for fine in ["{ a(b: [{ c: 1 }, { c: 2 }]) c: d c: d }", "{ a(b: { c: { c: c } d: \"c: c:\" }) { b: b b: b } }"]
+        {
+            assert!(Document::parse(fine, &limits()).is_ok(), "{fine}");
+        }
+    }
+
+    #[test]
     fn a_syntax_error_says_what_and_where() {
         let refusal = refusal("{ a(b: }");
         assert_eq!((refusal.code, refusal.locations.as_slice()), (Code::BadRequest, [(1, 8)].as_slice()));
@@ -442,11 +497,17 @@ mod tests {
         }
     }
 
-    /// Unfolded, each of these has more selections than could ever be walked through.
+    /// Unfolded, each of these has more fields than could ever be walked through.
     #[test]
     fn a_bomb_of_fragments_costs_no_time() {
-        for (start, end) in [("{ ...F0 }", "a: b"), ("{ ...F0 }", "a"), ("{ a { ...F0 } }", "a"), ("{ a }", "a { b }")]
-        {
+        for (start, end) in [
+            ("{ ...F0 }", "a: b"),
+            ("{ ...F0 }", "a"),
+            ("{ a { ...F0 } }", "a"),
+            ("{ a { ...F0 } }", "...Unknown"),
+            ("{ a { ...F0 } }", "... { ... { a } }"),
+            ("{ a { ...F0 } }", "a @b"),
+        ] {
             let mut bomb = start.to_owned();
             for n in 0..25 {
                 let next = n + 1;

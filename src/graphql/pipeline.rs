@@ -12,7 +12,7 @@ use std::{
 
 use async_graphql::{
     Request, Response, Value, Variables,
-    parser::types::{OperationDefinition, OperationType},
+    parser::types::{OperationDefinition, OperationType, VariableDefinition},
 };
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use lru::LruCache;
@@ -142,7 +142,7 @@ impl Pipeline {
         let document = self.documents.get(hash, &text, limits)?;
         let operation = document.operation(request.operation_name.as_deref())?;
         permit(operation.ty, transport, self.app.config.websocket.mutations)?;
-        let variables = variables(request.variables.unwrap_or_default(), operation);
+        let variables = variables(request.variables.unwrap_or_default(), operation)?;
         let cost = self.costs.of(&document.parsed, operation, &variables);
         within(cost, limits)?;
         if store && let Some(persisted) = &self.persisted {
@@ -252,18 +252,28 @@ impl Pipeline {
     }
 }
 
-/// The operation's variables, defaults filled in: the executor forgets those in `@skip` and `@include`.
-fn variables(given: Map<String, serde_json::Value>, operation: &OperationDefinition) -> Variables {
+/// The operation's variables, defaults filled in: the executor forgets those in `@skip` and `@include`. It also forgets
+/// to ask for a required one that only stands where null may, so that is done here.
+fn variables(
+    given: Map<String, serde_json::Value>,
+    operation: &OperationDefinition,
+) -> Result<Variables, Refusal> {
     let mut variables = Variables::from_json(serde_json::Value::Object(given));
     for definition in &operation.variable_definitions {
-        let (name, default) = (&definition.node.name.node, &definition.node.default_value);
-        if let Some(default) = default
-            && !variables.contains_key(name)
+        let VariableDefinition { name, var_type, default_value, .. } = &definition.node;
+        if let Some(default) = default_value
+            && !variables.contains_key(&name.node)
         {
-            variables.insert(name.clone(), default.node.clone());
+            variables.insert(name.node.clone(), default.node.clone());
+        }
+        if !var_type.node.nullable && variables.get(&name.node).is_none_or(|value| *value == Value::Null) {
+            let message = format!("The variable ${} is required: it is a {}.", name.node, var_type.node);
+            let mut refusal = Refusal::new(Code::BadRequest, message);
+            refusal.locations = vec![(definition.pos.line, definition.pos.column)];
+            return Err(refusal);
         }
     }
-    variables
+    Ok(variables)
 }
 
 fn request(prepared: Prepared, context: RequestContext) -> Request {

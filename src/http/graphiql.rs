@@ -2,8 +2,8 @@
 
 use axum::{
     Json,
-    extract::{Extension, Path, State},
-    http::{HeaderValue, header},
+    extract::{Extension, State},
+    http::{HeaderValue, Uri, header},
     response::{Html, IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -77,11 +77,8 @@ pub(super) async fn page(State(shared): State<Shared>) -> Response {
 }
 
 /// One of the page's files, from the operator's folder. Only these four have an address, so no path can lead astray.
-pub(super) async fn asset(
-    State(shared): State<Shared>,
-    identity: Extension<Identity>,
-    Path(path): Path<String>,
-) -> Response {
+pub(super) async fn asset(State(shared): State<Shared>, identity: Extension<Identity>, uri: Uri) -> Response {
+    let path = uri.path().strip_prefix("/graphiql/").unwrap_or_default();
     let known = FILES.iter().find(|file| path == format!("{}/{}", file.package, file.path));
     let (Some(file), Some(folder)) = (known, &shared.app.config.graphiql_assets) else {
         return respond::not_found(identity).await;

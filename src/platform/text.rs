@@ -39,12 +39,14 @@ pub fn required(field: &'static str, text: String) -> Result<String, UserError> 
     if text.is_empty() { Err(UserError::input(field, UserErrorCode::Blank)) } else { Ok(text) }
 }
 
-/// The form that is searched: compatibility-decomposed, without marks, lower case, words apart by one space.
+/// The form that is searched: compatibility-decomposed, without marks, lower case, words apart by one space. Words are
+/// letters and digits only: about anything between (`example.com`, `don't`, `a_b`) the databases' own parsers differ.
 #[must_use]
 pub fn search_key(text: &str) -> String {
     let folded: String =
         text.nfkd().filter(|c| !is_combining_mark(*c) && *c != '\u{640}').collect::<String>().to_lowercase();
-    folded.unicode_words().collect::<Vec<_>>().join(" ")
+    let words = folded.unicode_words().flat_map(|word| word.split(|c: char| !c.is_alphanumeric()));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The first `max` code points, with an ellipsis where something was cut.
@@ -79,10 +81,17 @@ pub fn tags(text: &str, max: usize) -> Vec<String> {
     found
 }
 
+/// A text that is compared with stored ones: none of them holds a NUL, and PostgreSQL does not even take one.
+#[must_use]
+pub fn comparable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
 /// A tag as it is stored: without the sign, folded like [`search_key`] but kept as one word.
 #[must_use]
 pub fn tag_key(tag: &str) -> String {
-    tag.trim_start_matches('#')
+    comparable(tag)
+        .trim_start_matches('#')
         .nfkd()
         .filter(|c| !is_combining_mark(*c) && *c != '\u{640}')
         .collect::<String>()
@@ -97,6 +106,7 @@ mod tests {
     fn search_folds_case_accents_and_arabic_marks() {
         assert_eq!(search_key("  Café—OLÉ! "), "cafe ole");
         assert_eq!(search_key("مُحَمَّد"), search_key("محمد"));
+        assert_eq!(search_key("don't, a_b: example.com 3.14 你好"), "don t a b example com 3 14 你 好");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Answer, Client, Server, client::PASSWORD, socket::PATIENCE};
+use crate::harness::{Answer, Client, PATIENCE, Server, client::PASSWORD};
 
 /// A mutation that would leave a row, were it executed.
 const PUBLISH: &str = "mutation { postCreate(input: { body: \\\"x\\\" }) { post { id } errors { code } } }";
@@ -23,6 +23,7 @@ async fn refuse(server: &Server, client: &Client, what: &str, body: impl Into<Bo
     let before = server.rows().await;
     let answer = client.post(body).await;
     assert!(answer.status.as_u16() < 500, "{what}: {}", answer.status);
+    assert!(answer.body.get("errors").is_some(), "{what} was not refused: {}", answer.body);
     answer.refusal();
     assert_eq!(server.rows().await, before, "{what} wrote something");
     answer
@@ -38,7 +39,7 @@ async fn refuse_operation(server: &Server, client: &Client, query: &str, variabl
 /// The same for an operation over a limit; gives which limit, what it allows, and what was asked for.
 async fn over_limit(server: &Server, client: &Client, query: &str) -> (String, u64, u64) {
     let refusal = refuse_operation(server, client, query, Value::Null).await;
-    assert_eq!(refusal["code"], "COST_EXCEEDED", "{refusal}");
+    assert_eq!(refusal["code"], "COST_EXCEEDED", "{refusal}: {}", query.chars().take(300).collect::<String>());
     let number = |name: &str| refusal[name].as_u64().unwrap_or_else(|| panic!("no {name}: {refusal}"));
     (refusal["what"].as_str().unwrap().to_owned(), number("limit"), number("requested"))
 }
@@ -178,7 +179,6 @@ async fn what_does_not_fit_the_graph_is_refused_without_hints_at_what_would() {
         "mutation { postCreate { errors { code } } }",
         "mutation { postCreate(input: { body: \"x\" }) { errors { cod } } }",
         "mutation { postCreate(input: { body: \"x\" }, input: { body: \"y\" }) { errors { code } } }",
-        "mutation { postCreate(input: { body: \"x\", body: \"y\" }) { errors { code } } }",
         "mutation { postCreat(input: { body: \"x\" }) { errors { code } } }",
     ] {
         let refusal = refuse_operation(&server, &amina, query, Value::Null).await;
@@ -619,7 +619,7 @@ async fn every_answer_tells_what_the_operation_may_have_cost() {
         ("{ users(first: 5) { nodes { id } } }", 6),
         ("{ users { totalCount } }", 11),
         ("{ posts(first: 10) { nodes { author { id } } } }", 21),
-        ("mutation { postCreate(input: { body: \"x\" }) { post { id } errors { code } } }", 12),
+        ("mutation { postCreate(input: { body: \"x\" }) { post { id } errors { code } } }", 13),
         // Also when it failed.
         ("{ post(id: \"nonsense\") { id } }", 1),
     ] {
@@ -680,7 +680,7 @@ async fn signing_in_stands_alone_in_its_operation() {
         format!("mutation {{ ...A ...A }} fragment A on Mutation {{ {right} }}"),
         format!("mutation {{ a: {wrong} ... on Mutation {{ b: {wrong} }} }}"),
         format!("mutation {{ a: {wrong} ... {{ ... {{ b: {wrong} }} }} }}"),
-        format!("mutation {{ a: {wrong} b: {wrong} @skip(if: true) }}"),
+        format!("mutation {{ a: {wrong} b: {} }}", wrong.replace(") {", ") @skip(if: true) {")),
         format!("mutation {{ {wrong} {register} }}"),
         format!("mutation {{ a: {register} b: {register} }}"),
         format!("mutation {{ a: {refresh} b: {refresh} }}"),

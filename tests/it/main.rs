@@ -15,3 +15,4 @@ mod notifications;
 mod posts;
 mod schema;
 mod transport;
+mod websocket;

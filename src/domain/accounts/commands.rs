@@ -178,7 +178,7 @@ pub struct Login {
 
 /// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED. An unknown account costs the same work as a wrong password.
 pub async fn login(app: &App, client: &Client, command: Login) -> Result<IssuedSession> {
-    let key = policy::key(&command.login);
+    let key = policy::lookup_key(&command.login);
     if let Some(address) = client.address {
         app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
     }

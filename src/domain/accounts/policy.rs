@@ -145,6 +145,11 @@ pub(super) fn key(value: &str) -> String {
     value.trim().to_lowercase()
 }
 
+/// The same for a text that somebody gave to look a person up.
+pub(super) fn lookup_key(value: &str) -> String {
+    key(&text::comparable(value))
+}
+
 /// An e-mail address: the form `local@domain.tld`, at most 254 characters; whether it exists, a message will tell.
 pub(super) fn email(field: &'static str, value: &str) -> Result<String, UserError> {
     let address = text::required(field, text::line(field, value, 254)?)?;

@@ -88,7 +88,7 @@ pub async fn users_by_id(app: &App, _actor: &Actor, ids: &[UserId]) -> Result<Ha
 /// A person by user name, whatever its case.
 pub async fn user_by_username(app: &App, _actor: &Actor, username: &str) -> Result<Option<User>> {
     let sql = format!("SELECT {} FROM users u WHERE u.username_key = $1", user_columns("u"));
-    app.db.rows(sql, vec![policy::key(username).into()]).await?.first().map(read).transpose()
+    app.db.rows(sql, vec![policy::lookup_key(username).into()]).await?.first().map(read).transpose()
 }
 
 /// What people have to have in common.

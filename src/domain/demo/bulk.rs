@@ -222,7 +222,7 @@ impl Maker {
         user::Model {
             id: member.id,
             username_key: username.clone(),
-            search_key: format!("{username} {0} {1} {0} {1}", first.key, last.key),
+            search_key: format!("user {number:06} {0} {1} {0} {1}", first.key, last.key),
             username,
             first_name: first.text.to_owned(),
             last_name: last.text.to_owned(),

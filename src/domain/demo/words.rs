@@ -59,6 +59,16 @@ fn phrases(texts: &[&'static str]) -> Vec<Phrase> {
     texts.iter().map(|text| Phrase { text, key: text::search_key(text) }).collect()
 }
 
+fn tags(texts: &[&'static str]) -> Vec<(Phrase, String)> {
+    phrases(texts)
+        .into_iter()
+        .map(|phrase| {
+            let tag = text::tag_key(phrase.text);
+            (phrase, tag)
+        })
+        .collect()
+}
+
 /// What one language has to say.
 #[derive(Debug)]
 pub(super) struct Language {
@@ -67,8 +77,8 @@ pub(super) struct Language {
     /// A sentence is one of each.
     sentence: [Vec<Phrase>; 4],
     reactions: &'static [&'static str],
-    /// A tag's search form is also the tag as it is stored.
-    tags: Vec<Phrase>,
+    /// Each with the tag as it is stored.
+    tags: Vec<(Phrase, String)>,
 }
 
 /// A made-up post.
@@ -193,7 +203,7 @@ impl Language {
                 "I tried that once and broke the handle.",
                 "Please keep one for me.",
             ],
-            tags: phrases(&[
+            tags: tags(&[
                 "#pottery",
                 "#weaving",
                 "#woodwork",
@@ -361,7 +371,7 @@ impl Language {
                 "جرّبت ذلك مرة وكسرت المقبض.",
                 "احجز لي واحدًا من فضلك.",
             ],
-            tags: phrases(&[
+            tags: tags(&[
                 "#خزف",
                 "#نسيج",
                 "#خشب",
@@ -393,10 +403,10 @@ impl Language {
             self.sentence(dice, &mut text);
         }
         for _ in 0..dice.below(4) {
-            let tag = dice.pick(&self.tags);
-            if !text.tags.contains(&tag.key) {
-                text.add(tag);
-                text.tags.push(tag.key.clone());
+            let (phrase, tag) = dice.pick(&self.tags);
+            if !text.tags.contains(tag) {
+                text.add(phrase);
+                text.tags.push(tag.clone());
             }
         }
         text

@@ -74,12 +74,13 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
     let author = actor.require_user()?.id;
     let body = text::block("body", &command.body, MAX_POST)?;
     let shared = posts_by_id(app, actor, &[command.post]).await?.remove(&command.post);
-    let original = match shared.map(|view| view.post) {
-        Some(post::Model { body, shared_post_id: Some(original), .. }) if body.is_empty() => original,
-        Some(post) => post.id,
-        None => return Err(not_found("id")),
+    let shared = shared.ok_or_else(|| not_found("id"))?.post;
+    let original = match shared.shared_post_id {
+        Some(original) if shared.body.is_empty() => original,
+        _ => shared.id,
     };
-    let input = format!("{original} {body}");
+    // The input as it was given: what it stands for may be another original when the call is repeated.
+    let input = format!("{} {body}", command.post);
     let new = new_post(app, author, body, Some(original));
     let key = command.idempotency_key.as_deref();
     let id = app
@@ -87,6 +88,9 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
         .transact(async |tx| {
             if let Claim::Replay(id) = claim_in(app, &tx, author, "postShare", key, &input, new.id.0).await? {
                 return Ok(Some(PostId(id)));
+            }
+            if shared.deleted_at.is_some() {
+                return Err(not_found("id"));
             }
             insert_in(&tx, &new).await?;
             let Some((seq, owner)) = share_counted_in(&tx, original).await? else { return Err(not_found("id")) };

@@ -108,7 +108,10 @@ async fn insert_in(app: &App, tx: &Transaction, comment: &comment::Model) -> Res
             vec![comment.post_id.0.into()],
         )
         .await?
-        .ok_or_else(|| Error::from(UserError::input("postId", UserErrorCode::NotFound)))?;
+        .ok_or_else(|| {
+            let field = if comment.parent_id.is_some() { "commentId" } else { "postId" };
+            Error::from(UserError::input(field, UserErrorCode::NotFound))
+        })?;
     let seq = Columns::new(&row).take()?;
     tx.execute(
         "INSERT INTO comments (id, post_id, parent_id, author_id, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)",

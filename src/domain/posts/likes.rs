@@ -61,7 +61,8 @@ pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostVie
         .step(
             "unliked",
             &[("post_id", ColumnType::Uuid)],
-            "DELETE FROM post_likes WHERE post_id = $1 AND user_id = $2 RETURNING post_id",
+            "DELETE FROM post_likes WHERE post_id IN (SELECT id FROM posts WHERE id = $1 AND deleted_at IS NULL) \
+             AND user_id = $2 RETURNING post_id",
         )
         .step(
             "post",
@@ -156,7 +157,8 @@ pub async fn comment_unlike(app: &App, actor: &Actor, id: CommentId) -> Result<C
         .step(
             "unliked",
             &[("comment_id", ColumnType::Uuid)],
-            "DELETE FROM comment_likes WHERE comment_id = $1 AND user_id = $2 RETURNING comment_id",
+            "DELETE FROM comment_likes WHERE comment_id IN \
+             (SELECT id FROM comments WHERE id = $1 AND deleted_at IS NULL) AND user_id = $2 RETURNING comment_id",
         )
         .step(
             "comment",

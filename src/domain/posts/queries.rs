@@ -188,8 +188,12 @@ async fn attach_comments(
     Ok(())
 }
 
-/// A tombstone is shown only as long as something hangs below it.
-const SHOWN: &str = "(c.deleted_at IS NULL OR c.reply_count > 0)";
+/// A tombstone is shown only as long as something that is not deleted hangs below it, be it below further tombstones.
+const SHOWN: &str = "(c.deleted_at IS NULL OR c.reply_count > 0 OR EXISTS (\
+    WITH RECURSIVE below (id, reply_count) AS (\
+    SELECT r.id, r.reply_count FROM comments r WHERE r.parent_id = c.id \
+    UNION ALL SELECT r.id, r.reply_count FROM below b JOIN comments r ON r.parent_id = b.id) \
+    SELECT 1 FROM below WHERE reply_count > 0))";
 
 /// A post by its id, as a tombstone when it is deleted, with the parts that are wanted.
 pub async fn find(app: &App, actor: &Actor, id: PostId, parts: &PostParts) -> Result<Option<PostView>> {

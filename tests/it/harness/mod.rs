@@ -4,7 +4,7 @@ pub mod client;
 pub mod database;
 pub mod socket;
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex, time::Duration};
 
 use agora::{
     app::App,
@@ -15,10 +15,12 @@ use agora::{
 };
 use axum::{Router, body::Body, extract::ConnectInfo};
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::DatabaseBackend;
+use tokio::sync::oneshot;
 use tower::ServiceExt;
 
 pub use client::{Answer, Client};
-pub use socket::Socket;
+pub use socket::{PATIENCE, Socket};
 
 /// When every test begins.
 pub const START: &str = "2026-01-01T12:00:00Z";
@@ -145,6 +147,38 @@ impl Server {
         self.app.spawn(async move { http::serve(app, listener).await.unwrap() });
         address
     }
+}
+
+/// Waits until something that has to come is there.
+pub async fn eventually(what: &str, mut is_there: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !is_there().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("{what}: it did not come"));
+}
+
+/// Keeps everybody from writing posts until the sender goes.
+pub async fn hold_writer(app: &App) -> oneshot::Sender<()> {
+    let (release, released) = oneshot::channel::<()>();
+    let (begun, has_begun) = oneshot::channel::<()>();
+    let holder = app.clone();
+    let signals = Mutex::new(Some((begun, released)));
+    app.spawn(async move {
+        let held = holder.db.transact(async |tx| {
+            if holder.db.backend() == DatabaseBackend::Postgres {
+                tx.execute("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE", Vec::new()).await?;
+            }
+            let (begun, released) = signals.lock().unwrap().take().unwrap();
+            begun.send(()).unwrap();
+            let _ = released.await;
+            Ok(())
+        });
+        held.await.unwrap();
+    });
+    has_begun.await.unwrap();
+    release
 }
 
 impl Drop for Server {

@@ -54,6 +54,44 @@ impl Socket {
         self.stream.send(Message::text(text)).await.unwrap();
     }
 
+    /// Sends a frame of any kind.
+    pub async fn send_frame(&mut self, frame: Message) {
+        self.stream.send(frame).await.unwrap();
+    }
+
+    /// Sends many texts without waiting, and reads until so many messages came or the socket was closed.
+    pub async fn burst(&mut self, texts: Vec<String>, expected: usize) -> Result<Vec<Value>, (u16, String)> {
+        let (mut sink, mut frames) = (&mut self.stream).split();
+        let sending = async move {
+            for text in texts {
+                // Whoever is closed in the middle can't send the rest.
+                if sink.feed(Message::text(text)).await.is_err() {
+                    break;
+                }
+            }
+            let _ = sink.flush().await;
+            std::future::pending::<()>().await
+        };
+        let reading = async move {
+            let mut answers = Vec::new();
+            while answers.len() < expected {
+                match tokio::time::timeout(PATIENCE, frames.next()).await.expect("nothing came in time") {
+                    Some(Ok(Message::Text(text))) => answers.push(serde_json::from_str(&text).unwrap()),
+                    Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => {
+                        return Err((code.into(), reason.to_string()));
+                    }
+                    Some(Ok(_)) => {}
+                    other => panic!("neither an answer nor a farewell: {other:?}"),
+                }
+            }
+            Ok(answers)
+        };
+        tokio::select! {
+            () = sending => unreachable!("it waits for the reading"),
+            answers = reading => answers,
+        }
+    }
+
     /// Begins an operation.
     pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         self.send(json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": variables } }))

@@ -1,0 +1,674 @@
+//! GraphQL over WebSocket: the protocol `graphql-transport-ws` with each of its close codes, and what bounds a socket.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use crate::harness::{Client, PATIENCE, Server, Socket, client::check_error, eventually, hold_writer};
+
+const RECEIVED: &str = "subscription { notificationReceived { phase cursor notification { kind message } } }";
+const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
+
+/// A server on a real port, somebody, and their token.
+async fn listening(settings: &[(&str, &str)]) -> (Server, SocketAddr, Client) {
+    let server = Server::with(settings).await;
+    let address = server.listen().await;
+    let amina = server.user("amina").await;
+    (server, address, amina)
+}
+
+/// Opens a socket as somebody.
+async fn open(address: SocketAddr, client: &Client) -> Socket {
+    Socket::open(address, client.access_token.as_deref()).await
+}
+
+/// Subscribes to one's notifications and is told that the stream is live.
+async fn follow(socket: &mut Socket, id: &str) {
+    socket.subscribe(id, RECEIVED, Value::Null).await;
+    let message = socket.next().await;
+    assert_eq!((&message["id"], &message["type"]), (&json!(id), &json!("next")), "{message}");
+    assert_eq!(message["payload"]["data"]["notificationReceived"]["phase"], "LIVE", "{message}");
+}
+
+/// The socket answers: nothing has closed it, and nothing else was waiting to be read.
+async fn is_usable(socket: &mut Socket) {
+    socket.send(json!({ "type": "ping" })).await;
+    assert_eq!(socket.next().await["type"], "pong");
+}
+
+/// Asks on the socket who is there.
+async fn me(socket: &mut Socket, id: &str) -> Value {
+    socket.subscribe(id, "{ me { username } }", Value::Null).await;
+    let next = socket.next().await;
+    assert_eq!((&next["id"], &next["type"]), (&json!(id), &json!("next")), "{next}");
+    assert_eq!(socket.next().await, json!({ "id": id, "type": "complete" }));
+    next["payload"]["data"]["me"]["username"].clone()
+}
+
+/// The code and the first error's extensions of an `error` message for an operation.
+async fn refusal(socket: &mut Socket, id: &str) -> Value {
+    let message = socket.next().await;
+    assert_eq!((&message["id"], &message["type"]), (&json!(id), &json!("error")), "{message}");
+    let errors = message["payload"].as_array().unwrap();
+    assert!(!errors.is_empty());
+    errors.iter().for_each(check_error);
+    errors[0]["extensions"].clone()
+}
+
+/// The status and the body with which a socket was not let in.
+async fn turned_away(address: SocketAddr, headers: &[(&str, &str)]) -> (u16, Value) {
+    match Socket::connect_with(address, headers).await {
+        Err(tungstenite::Error::Http(response)) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            let body: Value = serde_json::from_slice(body).unwrap();
+            check_error(&body["errors"][0]);
+            (response.status().as_u16(), body["errors"][0]["extensions"]["code"].clone())
+        }
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("let in: {headers:?}"),
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------- close codes
+
+#[tokio::test]
+async fn a_message_that_is_not_of_the_protocol_closes_with_4400() {
+    let (server, address, amina) = listening(&[]).await;
+    let query = "{ me { id } }";
+    for message in [
+        String::new(),
+        "hello".to_owned(),
+        "{".to_owned(),
+        "null".to_owned(),
+        "17".to_owned(),
+        "[]".to_owned(),
+        "[{\"type\":\"ping\"}]".to_owned(),
+        "{\"type\":\"ping\"} more".to_owned(),
+        json!({}).to_string(),
+        json!({ "id": "1", "payload": { "query": query } }).to_string(),
+        json!({ "type": 17 }).to_string(),
+        json!({ "type": null }).to_string(),
+        json!({ "type": "" }).to_string(),
+        json!({ "type": "start", "id": "1", "payload": { "query": query } }).to_string(),
+        json!({ "type": "connection_ack" }).to_string(),
+        json!({ "type": "next", "id": "1", "payload": {} }).to_string(),
+        json!({ "type": "subscribe", "payload": { "query": query } }).to_string(),
+        json!({ "type": "subscribe", "id": null, "payload": { "query": query } }).to_string(),
+        json!({ "type": "subscribe", "id": 17, "payload": { "query": query } }).to_string(),
+        json!({ "type": "subscribe", "id": "", "payload": { "query": query } }).to_string(),
+        json!({ "type": "subscribe", "id": "x".repeat(1000), "payload": { "query": query } }).to_string(),
+        json!({ "type": "subscribe", "id": "1" }).to_string(),
+        json!({ "type": "subscribe", "id": "1", "payload": null }).to_string(),
+        json!({ "type": "subscribe", "id": "1", "payload": query }).to_string(),
+        json!({ "type": "subscribe", "id": "1", "payload": [{ "query": query }] }).to_string(),
+        json!({ "type": "subscribe", "id": "1", "payload": {} }).to_string(),
+        json!({ "type": "subscribe", "id": "1", "payload": { "query": null } }).to_string(),
+        json!({ "type": "subscribe", "id": "1", "payload": { "query": 17 } }).to_string(),
+        json!({ "type": "subscribe", "id": "1", "payload": { "query": query, "variables": [] } }).to_string(),
+        "{\"type\":\"subscribe\",\"id\":\"1\",\"payload\":{\"query\":\"\\ud800\"}}".to_owned(),
+        format!("{{\"type\":\"subscribe\",\"id\":\"1\",\"payload\":{}}}", "[".repeat(10_000)),
+        format!(
+            "{{\"type\":\"subscribe\",\"id\":\"1\",\"payload\":{{\"query\":\"{query}\",\"variables\":{{\"x\":{}{}}}}}}}",
+            "[".repeat(10_000),
+            "]".repeat(10_000)
+        ),
+        json!({ "type": "complete" }).to_string(),
+    ] {
+        let shown: String = message.chars().take(200).collect();
+        let mut socket = open(address, &amina).await;
+        socket.send_text(message.clone()).await;
+        assert_eq!(socket.closed().await.0, 4400, "{shown}");
+    }
+    // Before the initialisation it is no different.
+    for message in ["hello", "{\"type\":\"start\"}", "{\"type\":\"connection_init\",\"payload\":17}"] {
+        let mut socket = Socket::connect(address).await;
+        socket.send_text(message.to_owned()).await;
+        assert_eq!(socket.closed().await.0, 4400, "{message}");
+    }
+    let mut socket = open(address, &amina).await;
+    socket.send_frame(Message::binary(json!({ "type": "ping" }).to_string().into_bytes())).await;
+    assert_eq!(socket.closed().await.0, 4400);
+    // None of it harmed the server.
+    assert_eq!(me(&mut open(address, &amina).await, "1").await, "amina");
+    assert_eq!(server.count("SELECT COUNT(*) FROM posts").await, 0);
+}
+
+#[tokio::test]
+async fn an_operation_before_the_initialisation_closes_with_4401() {
+    let (server, address, _) = listening(&[("WEBSOCKET_MUTATIONS", "true")]).await;
+    for query in ["{ me { id } }", RECEIVED, "mutation { logout { ended } }"] {
+        let mut socket = Socket::connect(address).await;
+        socket.subscribe("1", query, Value::Null).await;
+        assert_eq!(socket.closed().await, (4401, "Unauthorized".to_owned()), "{query}");
+    }
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_closes_with_4403() {
+    let (server, address, amina) = listening(&[]).await;
+    let ended = server.user("badr").await;
+    ended.ok("mutation { logout { ended } }", Value::Null).await;
+    let token = amina.access_token.as_deref().unwrap();
+    for payload in [
+        json!({ "authorization": "Bearer x" }),
+        json!({ "authorization": "Bearer" }),
+        json!({ "authorization": token }),
+        json!({ "authorization": format!("Basic {token}") }),
+        json!({ "authorization": format!("Bearer {}", amina.refresh_token.as_deref().unwrap()) }),
+        json!({ "authorization": format!("Bearer {}", ended.access_token.as_deref().unwrap()) }),
+        json!({ "authorization": 17 }),
+        json!({ "authorization": { "token": token } }),
+        json!({ "headers": { "Authorization": "Bearer x" } }),
+    ] {
+        let mut socket = Socket::connect(address).await;
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.closed().await, (4403, "Forbidden".to_owned()), "{payload}");
+    }
+    server.advance(16 * 60);
+    let mut socket = Socket::connect(address).await;
+    socket.send(json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {token}") } })).await;
+    assert_eq!(socket.closed().await.0, 4403, "an expired token");
+}
+
+#[tokio::test]
+async fn a_client_says_who_it_is_in_one_of_several_ways_or_not_at_all() {
+    let (_server, address, amina) = listening(&[]).await;
+    let bearer = format!("Bearer {}", amina.access_token.as_deref().unwrap());
+    for payload in [
+        json!({ "authorization": bearer }),
+        json!({ "Authorization": bearer.replace("Bearer", "bearer"), "other": 17 }),
+        json!({ "headers": { "Authorization": bearer } }),
+    ] {
+        let mut socket = Socket::connect(address).await;
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.next().await, json!({ "type": "connection_ack" }), "{payload}");
+        assert_eq!(me(&mut socket, "1").await, "amina", "{payload}");
+    }
+    for init in [
+        json!({ "type": "connection_init" }),
+        json!({ "type": "connection_init", "payload": null }),
+        json!({ "type": "connection_init", "payload": {} }),
+        json!({ "type": "connection_init", "payload": { "authorization": null } }),
+        json!({ "type": "connection_init", "payload": { "authorization": "" } }),
+    ] {
+        let mut socket = Socket::connect(address).await;
+        socket.send(init.clone()).await;
+        assert_eq!(socket.next().await, json!({ "type": "connection_ack" }), "{init}");
+        assert_eq!(me(&mut socket, "1").await, Value::Null, "{init}");
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_closes_its_sockets_and_no_others() {
+    // The sweep does not come to help within the test's patience.
+    let (server, address, amina) = listening(&[("SWEEP_MILLISECONDS", "60000")]).await;
+    let again = server.anonymous().login("amina").await;
+    let badr = server.user("badr").await;
+    let mut first = open(address, &amina).await;
+    let mut second = open(address, &amina).await;
+    let mut other_session = open(address, &again).await;
+    let mut other_person = open(address, &badr).await;
+    let mut nobody = Socket::open(address, None).await;
+    follow(&mut first, "1").await;
+    amina.ok("mutation { logout { ended } }", Value::Null).await;
+    assert_eq!(first.closed().await, (4403, "Session ended".to_owned()));
+    assert_eq!(second.closed().await, (4403, "Session ended".to_owned()));
+    for socket in [&mut other_session, &mut other_person, &mut nobody] {
+        is_usable(socket).await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_another_instance_ends_has_its_sockets_closed_here() {
+    let (server, address, amina) = listening(&[]).await;
+    let badr = server.user("badr").await;
+    let beside = server.beside(&[]).await;
+    let mut socket = open(address, &amina).await;
+    let mut other = open(address, &badr).await;
+    follow(&mut socket, "1").await;
+    amina.through(beside.router.clone()).ok("mutation { logout { ended } }", Value::Null).await;
+    assert_eq!(socket.closed().await, (4403, "Session ended".to_owned()));
+    is_usable(&mut other).await;
+}
+
+#[tokio::test]
+async fn another_protocol_closes_with_4406() {
+    let (_server, address, _) = listening(&[]).await;
+    for headers in [&[][..], &[("sec-websocket-protocol", "graphql-ws")], &[("sec-websocket-protocol", "chat, mqtt")]] {
+        // The client of these tests wants to see the protocol that it asked for, and gives up where it was not chosen.
+        match Socket::connect_with(address, headers).await {
+            Ok(mut socket) => assert_eq!(socket.closed().await.0, 4406, "{headers:?}"),
+            Err(tungstenite::Error::Protocol(_)) => assert!(!headers.is_empty()),
+            Err(other) => panic!("{headers:?}: {other}"),
+        }
+    }
+    let several = [("sec-websocket-protocol", "graphql-ws, graphql-transport-ws")];
+    let mut socket = Socket::connect_with(address, &several).await.unwrap();
+    is_usable(&mut socket).await;
+}
+
+#[tokio::test]
+async fn who_does_not_initialise_in_time_is_closed_with_4408() {
+    let (_server, address, amina) = listening(&[("WEBSOCKET_INIT_TIMEOUT_SECONDS", "1")]).await;
+    let mut initialised = open(address, &amina).await;
+    let mut silent = Socket::connect(address).await;
+    let mut chatty = Socket::connect(address).await;
+    is_usable(&mut chatty).await;
+    assert_eq!(silent.closed().await, (4408, "Connection initialisation timeout".to_owned()));
+    assert_eq!(chatty.closed().await.0, 4408);
+    is_usable(&mut initialised).await;
+}
+
+#[tokio::test]
+async fn an_id_that_is_in_use_closes_with_4409() {
+    let (_server, address, amina) = listening(&[]).await;
+    let mut socket = open(address, &amina).await;
+    follow(&mut socket, "one").await;
+    // The id of an operation that has ended is free.
+    assert_eq!(me(&mut socket, "two").await, "amina");
+    assert_eq!(me(&mut socket, "two").await, "amina");
+    socket.subscribe("one", "{ me { id } }", Value::Null).await;
+    assert_eq!(socket.closed().await, (4409, "Subscriber for this id already exists".to_owned()));
+}
+
+#[tokio::test]
+async fn a_second_initialisation_closes_with_4429() {
+    let (_server, address, amina) = listening(&[]).await;
+    let mut socket = open(address, &amina).await;
+    socket.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.closed().await, (4429, "Too many initialisation requests".to_owned()));
+    // Also when both come at once.
+    let mut socket = Socket::connect(address).await;
+    let inits = vec![json!({ "type": "connection_init" }).to_string(); 2];
+    assert_eq!(socket.burst(inits, usize::MAX).await.unwrap_err().0, 4429);
+}
+
+#[tokio::test]
+async fn more_operations_at_once_than_allowed_close_with_4429() {
+    let (_server, address, amina) = listening(&[("WEBSOCKET_MAX_SUBSCRIPTIONS", "3")]).await;
+    let mut socket = open(address, &amina).await;
+    for id in ["a", "b", "c"] {
+        follow(&mut socket, id).await;
+    }
+    socket.send(json!({ "type": "complete", "id": "b" })).await;
+    follow(&mut socket, "d").await;
+    socket.subscribe("e", "{ me { id } }", Value::Null).await;
+    assert_eq!(socket.closed().await, (4429, "Too many operations at once".to_owned()));
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_closes_with_1009() {
+    let (_server, address, amina) = listening(&[("WEBSOCKET_MAX_MESSAGE_BYTES", "2048")]).await;
+    for size in [2049, 3000, 4096, 5000, 1_000_000] {
+        let mut socket = open(address, &amina).await;
+        let comment = "x".repeat(size - 80);
+        let message = json!({ "type": "subscribe", "id": "1", "payload": { "query": format!("#{comment}") } }).to_string();
+        let message = format!("{message}{}", " ".repeat(size - message.len()));
+        // Whoever sends so much may be cut off before the end.
+        let closed = socket.burst(vec![message], usize::MAX).await.unwrap_err();
+        assert_eq!(closed, (1009, "Message too large".to_owned()), "{size}");
+    }
+    let mut socket = open(address, &amina).await;
+    let message = json!({ "type": "ping" }).to_string();
+    socket.send_text(format!("{message}{}", " ".repeat(2048 - message.len()))).await;
+    assert_eq!(socket.next().await["type"], "pong");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_so_with_1001_and_waits_for_nobody() {
+    let (server, address, amina) = listening(&[]).await;
+    let mut idle = Socket::connect(address).await;
+    let mut busy = open(address, &amina).await;
+    follow(&mut busy, "1").await;
+    server.app.stop.cancel();
+    assert_eq!(idle.closed().await, (1001, "Going away".to_owned()));
+    assert_eq!(busy.closed().await, (1001, "Going away".to_owned()));
+    server.app.tasks.close();
+    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("a task did not end");
+}
+
+// -------------------------------------------------------------------------------------------------------- the way in
+
+#[tokio::test]
+async fn pages_of_foreign_origins_get_no_socket() {
+    let (_server, address, amina) = listening(&[("CORS_ALLOWED_ORIGINS", "https://app.example.org")]).await;
+    for origin in ["https://evil.example", "null", "", "https://app.example.org.evil.example", "http://127.0.0.1:1"] {
+        let answer = turned_away(address, &[PROTOCOL, ("origin", origin)]).await;
+        assert_eq!(answer, (403, json!("FORBIDDEN")), "{origin}");
+    }
+    let own = format!("http://{address}");
+    for origin in [own.as_str(), "https://app.example.org"] {
+        let mut socket = Socket::connect_with(address, &[PROTOCOL, ("origin", origin)]).await.unwrap();
+        is_usable(&mut socket).await;
+    }
+    drop(amina);
+}
+
+#[tokio::test]
+async fn there_is_room_for_so_many_sockets_and_it_is_given_back() {
+    let (_server, address, amina) = listening(&[("WEBSOCKET_MAX_CONNECTIONS", "2")]).await;
+    let first = open(address, &amina).await;
+    let mut second = Socket::connect(address).await;
+    assert_eq!(turned_away(address, &[PROTOCOL]).await, (503, json!("UNAVAILABLE")));
+    is_usable(&mut second).await;
+    drop(first);
+    let mut third = None;
+    eventually("room for a third", async || {
+        third = Socket::connect_with(address, &[PROTOCOL]).await.ok();
+        third.is_some()
+    })
+    .await;
+    is_usable(&mut third.unwrap()).await;
+    // Over HTTP everything goes on.
+    amina.ok("{ me { id } }", Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_at_any_time() {
+    let (_server, address, _) = listening(&[]).await;
+    let mut socket = Socket::connect(address).await;
+    is_usable(&mut socket).await;
+    socket.send(json!({ "type": "ping", "payload": { "any": ["thing"] } })).await;
+    assert_eq!(socket.next().await["type"], "pong");
+    // Nobody asked for this one, and nothing comes of it.
+    socket.send(json!({ "type": "pong" })).await;
+    socket.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.next().await["type"], "connection_ack");
+    is_usable(&mut socket).await;
+}
+
+// --------------------------------------------------------------------------------------------------------- operations
+
+#[tokio::test]
+async fn a_query_over_a_socket_is_answered_once_and_is_complete() {
+    let (server, address, amina) = listening(&[]).await;
+    let mut socket = open(address, &amina).await;
+    amina.publish("hello").await;
+    let query = "query A { me { id } } query B($n: Int) { posts(first: $n) { nodes { body } } }";
+    let payload = json!({ "query": query, "operationName": "B", "variables": { "n": 1 }, "extensions": {} });
+    socket.send(json!({ "type": "subscribe", "id": "q", "payload": payload })).await;
+    let next = socket.next().await;
+    assert_eq!((&next["type"], &next["id"]), (&json!("next"), &json!("q")));
+    assert_eq!(next["payload"]["data"], json!({ "posts": { "nodes": [{ "body": "hello" }] } }));
+    assert_eq!(next["payload"]["extensions"]["cost"]["requested"], 2);
+    assert_eq!(socket.next().await, json!({ "id": "q", "type": "complete" }));
+    // What fails in the execution is part of the answer.
+    socket.subscribe("q", "{ me { username } post(id: \"x\") { id } }", Value::Null).await;
+    let next = socket.next().await;
+    assert_eq!(next["type"], "next", "{next}");
+    check_error(&next["payload"]["errors"][0]);
+    assert_eq!(next["payload"]["errors"][0]["extensions"]["code"], "BAD_REQUEST");
+    assert_eq!(socket.next().await, json!({ "id": "q", "type": "complete" }));
+    drop(server);
+}
+
+#[tokio::test]
+async fn mutations_over_a_socket_are_refused_unless_switched_on() {
+    let query = "mutation { postCreate(input: { body: \"x\" }) { post { body } errors { code } } }";
+    let (server, address, amina) = listening(&[]).await;
+    let before = server.rows().await;
+    let mut socket = open(address, &amina).await;
+    socket.subscribe("1", query, Value::Null).await;
+    assert_eq!(refusal(&mut socket, "1").await["code"], "BAD_REQUEST");
+    is_usable(&mut socket).await;
+    assert_eq!(server.rows().await, before);
+
+    let (server, address, amina) = listening(&[("WEBSOCKET_MUTATIONS", "true")]).await;
+    let mut socket = open(address, &amina).await;
+    socket.subscribe("1", query, Value::Null).await;
+    let data = socket.event().await;
+    assert_eq!(data["postCreate"], json!({ "post": { "body": "x" }, "errors": [] }));
+    assert_eq!(socket.next().await, json!({ "id": "1", "type": "complete" }));
+    assert_eq!(server.count("SELECT COUNT(*) FROM posts").await, 1);
+}
+
+#[tokio::test]
+async fn a_mutation_over_a_socket_completes_though_its_client_is_gone() {
+    let (server, address, amina) = listening(&[("WEBSOCKET_MUTATIONS", "true")]).await;
+    let query = "mutation { postCreate(input: { body: \"x\" }) { errors { code } } }";
+    let mut socket = open(address, &amina).await;
+    let release = hold_writer(&server.app).await;
+    let tasks = server.app.tasks.len();
+    socket.subscribe("1", query, Value::Null).await;
+    eventually("the mutation's beginning", async || server.app.tasks.len() > tasks).await;
+    drop(socket);
+    eventually("the socket's end", async || server.app.tasks.len() == tasks).await;
+    release.send(()).unwrap();
+    eventually("the post", async || server.count("SELECT COUNT(*) FROM posts").await == 1).await;
+}
+
+#[tokio::test]
+async fn an_operation_that_is_refused_leaves_the_socket_usable() {
+    let (server, address, amina) = listening(&[]).await;
+    let mut socket = open(address, &amina).await;
+    follow(&mut socket, "live").await;
+    let deep = format!("{{ {}id{} }}", "a { ".repeat(20), " }".repeat(20));
+    for (query, variables, code) in [
+        ("{", Value::Null, "BAD_REQUEST"),
+        ("{ nothing }", Value::Null, "BAD_REQUEST"),
+        ("{ me { usernam } }", Value::Null, "BAD_REQUEST"),
+        ("query($x: ID!) { post(id: $x) { id } }", Value::Null, "BAD_REQUEST"),
+        ("query($n: Int) { posts(first: $n) { nodes { id } } }", json!({ "n": "x" }), "BAD_REQUEST"),
+        ("query A { me { id } } query B { me { id } }", Value::Null, "BAD_REQUEST"),
+        ("subscription { nothing }", Value::Null, "BAD_REQUEST"),
+        ("subscription { notificationReceived(after: 17) { cursor } }", Value::Null, "BAD_REQUEST"),
+        ("subscription { a: notificationReceived { cursor } b: notificationReceived { cursor } }", Value::Null, "BAD_REQUEST"),
+        (&deep, Value::Null, "COST_EXCEEDED"),
+        ("{ posts(first: 100) { nodes { comments(first: 100) { nodes { id } } } } }", Value::Null, "COST_EXCEEDED"),
+    ] {
+        socket.subscribe("x", query, variables).await;
+        assert_eq!(refusal(&mut socket, "x").await["code"], code, "{query}");
+    }
+    let payload = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "0".repeat(64) } } });
+    socket.send(json!({ "type": "subscribe", "id": "x", "payload": payload })).await;
+    assert_eq!(refusal(&mut socket, "x").await["code"], "PERSISTED_QUERY_NOT_FOUND");
+    // It goes on, and so does what ran before.
+    assert_eq!(me(&mut socket, "x").await, "amina");
+    notify(&server, &amina, "badr").await;
+    assert_eq!(socket.event().await["notificationReceived"]["notification"]["kind"], "LIKE");
+}
+
+/// Somebody new likes a post of somebody's, who is told so.
+async fn notify(server: &Server, owner: &Client, by: &str) {
+    let post = owner.publish("hello").await;
+    server.user(by).await.like(&post).await;
+    server.run_jobs().await;
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_has_nothing_to_subscribe_to() {
+    let (_server, address, _) = listening(&[]).await;
+    let mut socket = Socket::open(address, None).await;
+    socket.subscribe("1", RECEIVED, Value::Null).await;
+    let message = socket.next().await;
+    let errors = if message["type"] == "error" { &message["payload"] } else { &message["payload"]["errors"] };
+    check_error(&errors[0]);
+    assert_eq!(errors[0]["extensions"]["code"], "UNAUTHENTICATED");
+    if message["type"] == "next" {
+        assert_eq!(socket.next().await, json!({ "id": "1", "type": "complete" }));
+    }
+    assert_eq!(me(&mut socket, "1").await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_none_ends_the_subscription_with_a_code() {
+    let (_server, address, amina) = listening(&[]).await;
+    let mut socket = open(address, &amina).await;
+    let query = "subscription($after: String) { notificationReceived(after: $after) { phase } }";
+    for after in ["", "nonsense", "\u{0}"] {
+        socket.subscribe("1", query, json!({ "after": after })).await;
+        let message = socket.next().await;
+        let errors = if message["type"] == "error" { &message["payload"] } else { &message["payload"]["errors"] };
+        check_error(&errors[0]);
+        assert_eq!(errors[0]["extensions"]["code"], "BAD_REQUEST", "{message}");
+        if message["type"] == "next" {
+            assert_eq!(socket.next().await, json!({ "id": "1", "type": "complete" }));
+        }
+    }
+    is_usable(&mut socket).await;
+}
+
+#[tokio::test]
+async fn what_a_client_completes_is_silent_and_its_id_is_free() {
+    let (server, address, amina) = listening(&[]).await;
+    let mut socket = open(address, &amina).await;
+    follow(&mut socket, "a").await;
+    follow(&mut socket, "b").await;
+    socket.send(json!({ "type": "complete", "id": "a" })).await;
+    // Completing what is not there, or no longer, is no mistake.
+    socket.send(json!({ "type": "complete", "id": "a" })).await;
+    socket.send(json!({ "type": "complete", "id": "never" })).await;
+    is_usable(&mut socket).await;
+    notify(&server, &amina, "badr").await;
+    let message = socket.next().await;
+    assert_eq!(message["id"], "b", "{message}");
+    is_usable(&mut socket).await;
+
+    follow(&mut socket, "a").await;
+    notify(&server, &amina, "chadi").await;
+    let mut ids = [socket.next().await["id"].clone(), socket.next().await["id"].clone()];
+    ids.sort_by_key(ToString::to_string);
+    assert_eq!(ids, ["a", "b"]);
+    is_usable(&mut socket).await;
+}
+
+#[tokio::test]
+async fn several_subscriptions_and_queries_share_a_socket() {
+    let (server, address, amina) = listening(&[]).await;
+    let mut socket = open(address, &amina).await;
+    let ids: Vec<String> = (0..10).map(|n| format!("s{n}")).collect();
+    for id in &ids {
+        follow(&mut socket, id).await;
+    }
+    assert_eq!(me(&mut socket, "q").await, "amina");
+    notify(&server, &amina, "badr").await;
+    let mut told = Vec::new();
+    for _ in &ids {
+        let message = socket.next().await;
+        assert_eq!(message["payload"]["data"]["notificationReceived"]["notification"]["kind"], "LIKE", "{message}");
+        told.push(message["id"].as_str().unwrap().to_owned());
+    }
+    told.sort();
+    assert_eq!(told, ids);
+    is_usable(&mut socket).await;
+}
+
+// -------------------------------------------------------------------------------------------------- what bounds a socket
+
+#[tokio::test]
+async fn a_burst_of_messages_is_bounded_and_disturbs_nobody() {
+    let (server, address, amina) = listening(&[]).await;
+    let badr = server.user("badr").await;
+    let mut patient = open(address, &badr).await;
+    follow(&mut patient, "1").await;
+    let ping = || json!({ "type": "ping" }).to_string();
+    let query = |n: usize, query: &str| {
+        json!({ "type": "subscribe", "id": format!("{n}"), "payload": { "query": query } }).to_string()
+    };
+    let bursts: [(&str, Vec<String>); 4] = [
+        ("pings", (0..10_000).map(|_| ping()).collect()),
+        ("queries", (0..10_000).map(|n| query(n, "{ me { id } }")).collect()),
+        ("subscriptions", (0..10_000).map(|n| query(n, RECEIVED)).collect()),
+        ("refusals", (0..10_000).map(|n| query(n, "{ nothing }")).collect()),
+    ];
+    for (what, messages) in bursts {
+        let mut socket = open(address, &amina).await;
+        // Either each is answered, or the socket is closed for too many of them.
+        match socket.burst(messages, 10_000).await {
+            Ok(answers) => assert_eq!(answers.len(), 10_000),
+            Err((code, reason)) => assert_eq!(code, 4429, "{what}: {reason}"),
+        }
+        assert_eq!(me(&mut patient, "q").await, "badr", "{what}");
+    }
+    notify(&server, &badr, "chadi").await;
+    assert_eq!(patient.event().await["notificationReceived"]["notification"]["kind"], "LIKE");
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_makes_nobody_else_wait() {
+    let (server, address, amina) = listening(&[("WEBSOCKET_MAX_CONNECTIONS", "2"), ("LIMIT_ALIASES", "100")]).await;
+    let stalled_person = server.user("badr").await;
+    for _ in 0..20 {
+        amina.publish(&"x".repeat(10_000)).await;
+    }
+    let mut stalled = open(address, &stalled_person).await;
+    let mut reader = open(address, &amina).await;
+    follow(&mut reader, "1").await;
+    // Some 20 MB, far more than the network keeps for somebody who does not read.
+    let lists: String = (0..10).map(|n| format!("a{n}: posts {{ nodes {{ body }} }} ")).collect();
+    for n in 0..10 {
+        stalled.subscribe(&format!("{n}"), &format!("{{ {lists} }}"), Value::Null).await;
+    }
+    for by in ["chadi", "dina"] {
+        notify(&server, &amina, by).await;
+        let event = reader.event().await;
+        assert_eq!(event["notificationReceived"]["notification"]["kind"], "LIKE", "{event}");
+        assert_eq!(me(&mut reader, "q").await, "amina");
+    }
+    // It holds its place, until its session ends.
+    assert_eq!(turned_away(address, &[PROTOCOL]).await.0, 503);
+    stalled_person.ok("mutation { logout { ended } }", Value::Null).await;
+    eventually("its place", async || Socket::connect_with(address, &[PROTOCOL]).await.is_ok()).await;
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn a_server_stops_though_a_client_never_reads() {
+    let (server, address, amina) = listening(&[]).await;
+    for _ in 0..20 {
+        amina.publish(&"x".repeat(10_000)).await;
+    }
+    let mut stalled = open(address, &amina).await;
+    let lists: String = (0..10).map(|n| format!("a{n}: posts {{ nodes {{ body }} }} ")).collect();
+    for n in 0..10 {
+        stalled.subscribe(&format!("{n}"), &format!("{{ {lists} }}"), Value::Null).await;
+    }
+    server.app.stop.cancel();
+    server.app.tasks.close();
+    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("a task did not end");
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn each_operation_on_a_socket_is_taken_from_its_person_s_allowance() {
+    let (_server, address, amina) = listening(&[("RATE_LIMIT_USER", "3/hour")]).await;
+    let mut socket = open(address, &amina).await;
+    follow(&mut socket, "live").await;
+    assert_eq!(me(&mut socket, "1").await, "amina");
+    assert_eq!(me(&mut socket, "1").await, "amina");
+    socket.subscribe("1", "{ me { id } }", Value::Null).await;
+    let refused = refusal(&mut socket, "1").await;
+    assert_eq!(refused["code"], "RATE_LIMITED");
+    assert!(refused["retryAfter"].as_u64().is_some_and(|wait| (1..=1200).contains(&wait)), "{refused}");
+    is_usable(&mut socket).await;
+    // It is the same allowance over HTTP, and on another socket.
+    assert_eq!(amina.refused("{ me { id } }", Value::Null).await, "RATE_LIMITED");
+    let mut other = open(address, &amina).await;
+    other.subscribe("1", "{ me { id } }", Value::Null).await;
+    assert_eq!(refusal(&mut other, "1").await["code"], "RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_answer_pings_is_let_go() {
+    let (_server, address, amina) =
+        listening(&[("WEBSOCKET_PING_SECONDS", "1"), ("WEBSOCKET_MAX_CONNECTIONS", "1")]).await;
+    // Without being read, the client's library does not answer pings.
+    let silent = open(address, &amina).await;
+    assert_eq!(turned_away(address, &[PROTOCOL]).await.0, 503);
+    eventually("its place", async || Socket::connect_with(address, &[PROTOCOL]).await.is_ok()).await;
+    drop(silent);
+    // One that is read stays.
+    let mut alive = None;
+    eventually("its place", async || {
+        alive = Socket::connect_with(address, &[PROTOCOL]).await.ok();
+        alive.is_some()
+    })
+    .await;
+    let mut alive = alive.unwrap();
+    alive.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(alive.next().await["type"], "connection_ack");
+    assert_eq!(alive.maybe_next(Duration::from_secs(5)).await, None);
+    is_usable(&mut alive).await;
+}
