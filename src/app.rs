@@ -1,6 +1,11 @@
 //! What everything runs on: settings, database, clock, keys, limits, and the tasks that a shutdown waits for.
 
-use std::{net::IpAddr, ops::Deref, path::PathBuf, sync::Arc};
+use std::{
+    net::IpAddr,
+    ops::Deref,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicI64},
+};
 
 use sea_orm_migration::MigratorTrait;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -44,6 +49,8 @@ pub struct Parts {
     pub limiters: Limiters,
     /// Sessions that ended lately: their access tokens are refused before they expire.
     pub ended_sessions: Recent<SessionId>,
+    /// When the last sweep for ended sessions went well, in microseconds since 1970; 0 before the first.
+    pub sessions_swept_at: AtomicI64,
     /// The newest generation of each session that was seen in use here: only its first use costs a statement.
     pub seen_generations: Highest<SessionId>,
     /// The ends of the streams that are followed here.
@@ -115,6 +122,7 @@ impl App {
             passwords,
             limiters,
             ended_sessions: Recent::default(),
+            sessions_swept_at: AtomicI64::new(0),
             seen_generations: Highest::new(100_000),
             tails: Shared::default(),
             tasks: TaskTracker::new(),

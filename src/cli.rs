@@ -94,6 +94,12 @@ enum AdminAction {
         #[arg(long)]
         email: String,
     },
+    /// Confirm somebody's e-mail address on your own word, where REGISTRATION_CONFIRM_EMAIL asks for it.
+    Confirm {
+        /// The e-mail address.
+        #[arg(long)]
+        email: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -182,6 +188,7 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
         Command::Admin { action: AdminAction::Create { username, email } } => {
             create_administrator(&app, username, email).await
         }
+        Command::Admin { action: AdminAction::Confirm { email } } => confirm_email(&app, &email).await,
         Command::Jobs { action } => look_at_jobs(&app, action).await,
         Command::Schema | Command::Check => Ok(()),
     };
@@ -311,6 +318,15 @@ async fn create_administrator(app: &App, username: String, email: String) -> Res
     Ok(())
 }
 
+async fn confirm_email(app: &App, email: &str) -> Result<()> {
+    if accounts::confirm_email(app, email).await? {
+        println!("{email} is confirmed");
+        Ok(())
+    } else {
+        Err(Error::bad_request("no account waits for this address to be confirmed"))
+    }
+}
+
 async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
     match action {
         JobsAction::List { dead, limit } => {
@@ -338,6 +354,18 @@ async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
 /// A line per service. The configuration itself was valid, or we were not here.
 async fn check(config: Config) -> ExitCode {
     println!("ok    configuration ({:?})", config.environment);
+    let mut code = ExitCode::SUCCESS;
+    for (name, path) in [("TRUSTED_DOCUMENTS", &config.trusted_documents), ("GRAPHIQL_ASSETS", &config.graphiql_assets)]
+    {
+        match path {
+            Some(path) if path.exists() => println!("ok    {name}"),
+            Some(path) => {
+                println!("fail  {name}: {} is not there", path.display());
+                code = ExitCode::FAILURE;
+            }
+            None => {}
+        }
+    }
     let kind = if config.sqlite_file().is_some() { "SQLite" } else { "PostgreSQL" };
     let reached = tokio::time::timeout(Duration::from_secs(10), async {
         let app = App::start(config, Clock::system(), Ids::random()).await?;
@@ -351,7 +379,7 @@ async fn check(config: Config) -> ExitCode {
     match reached {
         Ok(pending) => {
             println!("ok    database ({kind}, {pending} migration(s) pending)");
-            ExitCode::SUCCESS
+            code
         }
         Err(error) => {
             println!("fail  database ({kind}): {}", explain(&error));

@@ -119,7 +119,7 @@ pub const VARIABLES: &[Variable] = &[
         ACCOUNTS,
         "REGISTRATION_CONFIRM_EMAIL",
         "false",
-        "Whether a new account has to confirm its e-mail address before it can sign in.",
+        "Whether a new account has to confirm its e-mail address before it can sign in. Messages are not sent yet: confirm by agora admin confirm.",
     ),
     variable(
         ACCOUNTS,
@@ -149,6 +149,12 @@ pub const VARIABLES: &[Variable] = &[
     variable(LIMITS, "LIMIT_DIRECTIVES", "50", "Most directives in an operation."),
     variable(LIMITS, "LIMIT_COST", "1000", "Highest cost of an operation; the cost of each is in extensions.cost."),
     variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
+    variable(
+        LIMITS,
+        "LIMIT_FIELDS",
+        "100000",
+        "Most fields that an answer may have, each as often as it is written; a long text counts as many.",
+    ),
     variable(LIMITS, "LIMIT_QUERY_SECONDS", "10", "A query that takes longer is ended with TIMEOUT."),
     variable(
         RATES,
@@ -267,6 +273,7 @@ pub struct Limits {
     pub directives: usize,
     pub cost: u64,
     pub nodes: u64,
+    pub fields: u64,
     pub query_time: Duration,
 }
 
@@ -418,6 +425,12 @@ impl Config {
         if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             r.problem("DATABASE_URL", "expected sqlite://file or postgres://user:password@host/database");
         }
+        if url.starts_with("sqlite:") && (url.contains(":memory:") || url.contains("mode=memory") || url.len() < 10) {
+            r.problem(
+                "DATABASE_URL",
+                "expected a file: several connections share it, which a database in memory can't",
+            );
+        }
         let database = DatabaseConfig {
             url: url.into(),
             max_connections: r.number("DATABASE_MAX_CONNECTIONS", 1, 1000),
@@ -439,7 +452,14 @@ impl Config {
             }
             _ => {}
         }
-        let old_secret_keys = r.list("SECRET_KEYS_OLD").into_iter().map(SecretString::from).collect();
+        let old_secret_keys: Vec<SecretString> =
+            r.list("SECRET_KEYS_OLD").into_iter().map(SecretString::from).collect();
+        if old_secret_keys.iter().any(|key| weak_key(key.expose_secret())) {
+            r.problem(
+                "SECRET_KEYS_OLD",
+                "expected keys of at least 32 characters: tokens signed with them are accepted",
+            );
+        }
         let mut allowed_hosts = r.list("ALLOWED_HOSTS");
         if allowed_hosts.is_empty() && production {
             allowed_hosts.extend(public_url.as_ref().and_then(Url::host_str).map(str::to_owned));
@@ -499,6 +519,7 @@ impl Config {
                 directives: r.number("LIMIT_DIRECTIVES", 0, 10_000),
                 cost: r.number("LIMIT_COST", 10, 1_000_000),
                 nodes: r.number("LIMIT_NODES", 10, 10_000_000),
+                fields: r.number("LIMIT_FIELDS", 1000, 100_000_000),
                 query_time: r.seconds("LIMIT_QUERY_SECONDS"),
             },
             rates: Rates {

@@ -255,25 +255,52 @@ pub struct UserError {
     pub path: Vec<&'static str>,
     /// Values for the placeholders of the message.
     pub parameters: Vec<(&'static str, String)>,
+    /// What `INVALID` expects instead.
+    pub reason: Option<Reason>,
+}
+
+/// What is expected where something is [`UserErrorCode::Invalid`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the texts say it")]
+pub enum Reason {
+    Username,
+    Email,
+    HttpsAddress,
+    PostOrComment,
+}
+
+impl Reason {
+    fn text(self, locale: Locale) -> &'static str {
+        match (self, locale) {
+            (Self::Username, Locale::English) => "letters, digits and underscores, starting with a letter.",
+            (Self::Username, Locale::Arabic) => "حروف لاتينية وأرقام وشرطات سفلية، تبدأ بحرف.",
+            (Self::Email, Locale::English) => "an e-mail address is expected.",
+            (Self::Email, Locale::Arabic) => "المطلوب عنوان بريد إلكتروني.",
+            (Self::HttpsAddress, Locale::English) => "an https address is expected.",
+            (Self::HttpsAddress, Locale::Arabic) => "المطلوب عنوان يبدأ بـ https.",
+            (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
+            (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
+        }
+    }
 }
 
 impl UserError {
     /// An error at `input.<field>`.
     #[must_use]
     pub fn input(field: &'static str, code: UserErrorCode) -> Self {
-        Self { code, path: vec!["input", field], parameters: Vec::new() }
+        Self { code, path: vec!["input", field], parameters: Vec::new(), reason: None }
     }
 
     /// An error at an argument beside the input, such as `id`.
     #[must_use]
     pub fn argument(name: &'static str, code: UserErrorCode) -> Self {
-        Self { code, path: vec![name], parameters: Vec::new() }
+        Self { code, path: vec![name], parameters: Vec::new(), reason: None }
     }
 
     /// An error that concerns the whole call.
     #[must_use]
     pub fn whole(code: UserErrorCode) -> Self {
-        Self { code, path: Vec::new(), parameters: Vec::new() }
+        Self { code, path: Vec::new(), parameters: Vec::new(), reason: None }
     }
 
     /// Fills the message's placeholder `{name}`.
@@ -283,12 +310,21 @@ impl UserError {
         self
     }
 
+    /// `INVALID` at `input.<field>`, with what is expected.
+    #[must_use]
+    pub fn invalid(field: &'static str, reason: Reason) -> Self {
+        Self { reason: Some(reason), ..Self::input(field, UserErrorCode::Invalid) }
+    }
+
     /// The message in a language, placeholders filled.
     #[must_use]
     pub fn message(&self, locale: Locale) -> String {
         let mut text = self.code.template(locale).to_owned();
         for (name, value) in &self.parameters {
             text = text.replace(&format!("{{{name}}}"), value);
+        }
+        if let Some(reason) = self.reason {
+            text = text.replace("{reason}", reason.text(locale));
         }
         text
     }

@@ -1,8 +1,9 @@
 //! Background work: which handler runs which job, and what runs on a schedule. One list of each.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 
 use crate::{
     app::App,
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// How many jobs are taken at once.
-const BATCH: u64 = 32;
+const BATCH: u64 = 16;
 
 /// Runs one job; its handler deletes it in the transaction of its work.
 async fn handle(app: &App, job: &job::Model) -> Result<()> {
@@ -24,22 +25,50 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
 
 /// Runs what is due on a schedule, once however many processes there are.
 async fn run_schedules(app: &App) -> Result<()> {
-    if jobs::due(app, "prune", TimeDelta::hours(1)).await? {
-        let events = events::prune(app).await?;
-        let keys = idempotency::prune(app).await?;
-        let sessions = accounts::prune(app).await?;
-        tracing::info!(events, keys, sessions, "old rows are gone");
-    }
-    if jobs::due(app, "recount", TimeDelta::hours(24)).await? {
-        let wrong = posts::recount(app).await?;
-        if wrong > 0 {
-            tracing::error!(wrong, "counters differed from what they count and were mended");
+    for (name, every) in [("prune", TimeDelta::hours(1)), ("recount", TimeDelta::hours(24))] {
+        // True for one process only.
+        if jobs::due(app, name, every).await?
+            && let Err(error) = run_schedule(app, name).await
+        {
+            tracing::error!(schedule = name, %error, "a schedule failed; it comes again soon");
+            jobs::soon(app, name).await?;
         }
     }
     Ok(())
 }
 
-/// Runs every job that is due now; gives how many ran. Tests call it by hand.
+async fn run_schedule(app: &App, name: &str) -> Result<()> {
+    if name == "prune" {
+        let events = events::prune(app).await?;
+        let keys = idempotency::prune(app).await?;
+        let sessions = accounts::prune(app).await?;
+        tracing::info!(events, keys, sessions, "old rows are gone");
+        return Ok(());
+    }
+    let wrong = posts::recount(app).await?;
+    if wrong > 0 {
+        tracing::error!(wrong, "counters differed from what they count and were mended");
+    }
+    Ok(())
+}
+
+/// Runs one job. Whatever becomes of it, a panic included, is an outcome of the job and not of the worker.
+async fn run_one(app: &App, job: &job::Model) -> Result<()> {
+    let time = (jobs::LEASE / 2).to_std().unwrap_or_default();
+    let work = tokio::time::timeout(time, AssertUnwindSafe(handle(app, job)).catch_unwind());
+    let outcome = match work.await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Error::internal("the handler panicked")),
+        Err(_) => Err(Error::internal("the handler took too long")),
+    };
+    if let Err(error) = outcome {
+        tracing::warn!(job = %job.id, kind = job.kind, attempt = job.attempts, %error, "a job failed");
+        jobs::fail(app, job, &error.to_string()).await?;
+    }
+    Ok(())
+}
+
+/// Runs every job that is due now, until the program stops; gives how many ran. Tests call it by hand.
 pub async fn run_due(app: &App) -> Result<u64> {
     let mut ran = 0;
     loop {
@@ -48,18 +77,18 @@ pub async fn run_due(app: &App) -> Result<u64> {
             return Ok(ran);
         }
         for job in taken {
-            ran += 1;
-            if let Err(error) = handle(app, &job).await {
-                tracing::warn!(job = %job.id, kind = job.kind, attempt = job.attempts, %error, "a job failed");
-                jobs::fail(app, &job, &error.to_string()).await?;
+            if app.stop.is_cancelled() {
+                return Ok(ran);
             }
+            run_one(app, &job).await?;
+            ran += 1;
         }
     }
 }
 
-/// Takes jobs and minds the schedules until the program stops.
+/// Takes jobs until the program stops.
 pub async fn run(app: App) {
-    let mut schedules = tokio::time::interval(Duration::from_secs(30));
+    app.spawn(mind_schedules(app.clone()));
     loop {
         if let Err(error) = run_due(&app).await {
             tracing::error!(%error, "the queue could not be read");
@@ -69,12 +98,20 @@ pub async fn run(app: App) {
             () = app.db.bus().job() => {}
             // Retries come due, and hints get lost.
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            _ = schedules.tick() => {
-                if let Err(error) = run_schedules(&app).await {
-                    tracing::error!(%error, "a schedule failed");
-                }
-            }
             () = app.stop.cancelled() => return,
+        }
+    }
+}
+
+async fn mind_schedules(app: App) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(30));
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = app.stop.cancelled() => return,
+        }
+        if let Err(error) = run_schedules(&app).await {
+            tracing::error!(%error, "the schedules could not be read");
         }
     }
 }

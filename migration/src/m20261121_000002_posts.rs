@@ -58,6 +58,7 @@ impl MigrationTrait for Migration {
                     body text NOT NULL CHECK (length(body) <= 2000),
                     like_count bigint NOT NULL DEFAULT 0 CHECK (like_count >= 0),
                     reply_count bigint NOT NULL DEFAULT 0 CHECK (reply_count >= 0),
+                    visible_reply_count bigint NOT NULL DEFAULT 0 CHECK (visible_reply_count >= reply_count),
                     created_at {time} NOT NULL,
                     edited_at {time},
                     deleted_at {time}

@@ -52,6 +52,7 @@ impl MigrationTrait for Migration {
                 )",
                 "CREATE INDEX notifications_newest ON notifications (recipient_id, created_at DESC, id DESC)",
                 "CREATE INDEX notifications_unread ON notifications (recipient_id, created_at DESC, id DESC) WHERE read_at IS NULL",
+                "CREATE INDEX notifications_subject ON notifications (subject_id)",
                 "CREATE INDEX notifications_actor ON notifications (actor_id)",
                 "CREATE TABLE jobs (
                     id {uuid} NOT NULL PRIMARY KEY,

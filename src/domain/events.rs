@@ -4,7 +4,8 @@
 //! because the counter is raised inside the fact's transaction and its row stays locked until the commit.
 //! Streams of a kind with a row of its own keep the counter there (`posts.event_seq`); the others in `streams`.
 
-use sea_orm::Value;
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         bus::{Hint, StreamKey},
-        db::{Columns, Database, Transaction},
+        db::{Columns, Database, Transaction, placeholders},
     },
 };
 
@@ -80,12 +81,18 @@ pub async fn write_in(
     Ok(())
 }
 
+/// Where the counters of a kind of stream are: table, id and counter.
+fn counters(kind: StreamKind) -> (&'static str, &'static str) {
+    match kind {
+        StreamKind::Post => ("event_seq", "posts WHERE"),
+        StreamKind::Notifications => ("seq", "streams WHERE kind = 'notifications' AND"),
+    }
+}
+
 /// The sequence that a stream has reached; 0 when nothing ever happened.
 pub async fn head(app: &App, kind: StreamKind, id: Uuid) -> Result<i64> {
-    let sql = "SELECT CAST(COALESCE(MAX(seq), 0) AS bigint) FROM (\
-               SELECT seq FROM streams WHERE kind = $1 AND id = $2 \
-               UNION ALL SELECT MAX(seq) FROM events WHERE stream_kind = $1 AND stream_id = $2) reached";
-    let rows = app.db.rows(sql, vec![kind.as_str().into(), id.into()]).await?;
+    let (counter, rows) = counters(kind);
+    let rows = app.db.rows(format!("SELECT {counter} FROM {rows} id = $1"), vec![id.into()]).await?;
     rows.first().map_or(Ok(0), |row| Columns::new(row).take())
 }
 
@@ -115,24 +122,16 @@ pub async fn after(app: &App, kind: StreamKind, id: Uuid, after: i64, limit: u64
 
 /// Looks how far every stream that is followed here has come, and says so on the bus: what a lost hint would have said.
 pub async fn sweep(db: &Database) -> Result<()> {
-    let mut followed = db.bus().followed();
-    followed.sort_unstable_by_key(|(key, _)| *key);
-    for part in followed.chunks(500) {
-        let mut by_kind: Vec<(&'static str, Vec<Uuid>)> = Vec::new();
-        for (key, _) in part {
-            match by_kind.last_mut() {
-                Some((kind, ids)) if *kind == key.kind => ids.push(key.id),
-                _ => by_kind.push((key.kind, vec![key.id])),
-            }
-        }
-        for (kind, ids) in by_kind {
-            let mut values: Vec<Value> = vec![kind.into()];
-            let list = crate::platform::db::placeholders(&mut values, &ids);
-            let sql = format!(
-                "SELECT stream_id, CAST(MAX(seq) AS bigint) FROM events \
-                 WHERE stream_kind = $1 AND stream_id IN ({list}) GROUP BY stream_id"
-            );
-            for row in db.rows(sql, values).await? {
+    let mut followed: HashMap<&'static str, Vec<Uuid>> = HashMap::new();
+    for (key, _) in db.bus().followed() {
+        followed.entry(key.kind).or_default().push(key.id);
+    }
+    for (kind, ids) in followed {
+        let Some((counter, rows)) = StreamKind::parse(kind).map(counters) else { continue };
+        for ids in ids.chunks(512) {
+            let mut values = Vec::new();
+            let list = placeholders(&mut values, ids);
+            for row in db.rows(format!("SELECT id, {counter} FROM {rows} id IN ({list})"), values).await? {
                 let mut columns = Columns::new(&row);
                 let id = columns.take()?;
                 db.bus().deliver(Hint::Stream(StreamKey { kind, id }, columns.take()?));

@@ -37,6 +37,8 @@ pub enum Notify {
     CommentCreated { comment: Uuid },
     /// A post was passed on, by this post.
     PostShared { share: Uuid },
+    /// A post or comment was deleted: what was told of it no longer shows its text.
+    Deleted { subject: Uuid },
 }
 
 /// How long a job may run before it is taken for lost.
@@ -63,11 +65,13 @@ pub async fn enqueue_in(
     Ok(())
 }
 
-/// Takes up to `limit` due jobs, each for the time of a [`LEASE`].
+/// Takes up to `limit` due jobs, each for the time of a [`LEASE`]. One that was taken too often without an end, because
+/// it takes the process down with it, is dead.
 pub async fn take(app: &App, limit: u64) -> Result<Vec<Model>> {
     let now = app.clock.now();
     let sql = format!(
-        "UPDATE jobs SET attempts = attempts + 1, run_at = $2 WHERE id IN (\
+        "UPDATE jobs SET attempts = attempts + 1, run_at = $2, \
+         state = CASE WHEN attempts >= {ATTEMPTS} THEN 'dead' ELSE 'queued' END WHERE id IN (\
          SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 ORDER BY run_at, id LIMIT {limit} {}) \
          RETURNING {COLUMNS}",
         app.db.skip_locked()
@@ -76,6 +80,7 @@ pub async fn take(app: &App, limit: u64) -> Result<Vec<Model>> {
         .transact(async |tx| {
             let rows = tx.rows(sql.as_str(), vec![now.into(), (now + LEASE).into()]).await?;
             let mut jobs = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+            jobs.retain(|job| job.state == JobState::Queued);
             jobs.sort_unstable_by_key(|job| (job.created_at, job.id));
             Ok(jobs)
         })
@@ -87,7 +92,7 @@ pub async fn finish_in(tx: &Transaction, id: JobId) -> Result<()> {
     tx.execute("DELETE FROM jobs WHERE id = $1", vec![id.0.into()]).await.map(drop)
 }
 
-/// A job failed: it comes again later, or is dead after too many attempts.
+/// A job failed: it comes again later, or is dead after too many attempts. Whoever has taken it since decides instead.
 pub async fn fail(app: &App, job: &Model, cause: &str) -> Result<()> {
     let state = if job.attempts >= ATTEMPTS { JobState::Dead } else { JobState::Queued };
     let run_at = app.clock.now() + back_off(job.attempts);
@@ -95,8 +100,8 @@ pub async fn fail(app: &App, job: &Model, cause: &str) -> Result<()> {
     app.db
         .transact(async |tx| {
             tx.execute(
-                "UPDATE jobs SET state = $2, run_at = $3, last_error = $4 WHERE id = $1",
-                vec![job.id.0.into(), state.as_str().into(), run_at.into(), cause.as_str().into()],
+                "UPDATE jobs SET state = $2, run_at = $3, last_error = $4 WHERE id = $1 AND attempts = $5",
+                vec![job.id.0.into(), state.as_str().into(), run_at.into(), cause.as_str().into(), job.attempts.into()],
             )
             .await
         })
@@ -148,6 +153,17 @@ pub async fn due(app: &App, name: &'static str, every: TimeDelta) -> Result<bool
             Ok(claimed == 1)
         })
         .await
+}
+
+/// A schedule that failed comes again soon instead of at its next time.
+pub async fn soon(app: &App, name: &'static str) -> Result<()> {
+    let next = app.clock.now() + TimeDelta::minutes(5);
+    app.db
+        .transact(async |tx| {
+            tx.execute("UPDATE schedules SET next_run_at = $2 WHERE name = $1", vec![name.into(), next.into()]).await
+        })
+        .await
+        .map(drop)
 }
 
 fn read(row: &sea_orm::QueryResult) -> Result<Model> {

@@ -112,14 +112,17 @@ pub async fn follow<C: Content>(
     // Follow before looking: what is committed between the two then wakes us.
     let hints = app.db.bus().follow(key);
     let head = events::head(app, C::KIND, id).await?;
-    if after.is_some_and(|after| after > head) {
-        return Err(Error::bad_request("This cursor is not one of this stream."));
-    }
     let ring = Ring { steps: VecDeque::new(), reached: head };
     let tail = app.tails.get_or_insert(key, || Tail { ring: Mutex::new(ring) });
-    let live = after.is_none();
-    let seq = after.unwrap_or(head);
-    let ready = live.then_some((seq, Phase::Live, None)).into_iter().collect();
+    // A place that the stream has not reached is one of a database that was put back: begin anew.
+    let first = match after {
+        None => Some(Phase::Live),
+        Some(after) if after > head => Some(Phase::Reset),
+        Some(_) => None,
+    };
+    let live = first.is_some();
+    let seq = after.filter(|_| !live).unwrap_or(head);
+    let ready = first.map(|phase| (seq, phase, None)).into_iter().collect();
     let follower = Follower::<C> { app: app.clone(), id, tail, hints, known: head, seq, ready, live, failed: false };
     Ok(stream::unfold(follower, |mut follower| async move {
         if follower.failed {

@@ -62,6 +62,11 @@ pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
                 Notify::CommentLiked { comment, actor } => comment_liked_in(&tx, *comment, *actor).await?,
                 Notify::CommentCreated { comment } => comment_created_in(&tx, *comment).await?,
                 Notify::PostShared { share } => post_shared_in(&tx, *share).await?,
+                Notify::Deleted { subject } => {
+                    let sql = "UPDATE notifications SET message = '' WHERE subject_id = $1";
+                    tx.execute(sql, vec![(*subject).into()]).await?;
+                    Vec::new()
+                }
             };
             tell_in(app, &tx, tellings).await?;
             jobs::finish_in(&tx, job.id).await

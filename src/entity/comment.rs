@@ -24,6 +24,8 @@ pub struct Model {
     pub like_count: i64,
     /// Replies that are not deleted.
     pub reply_count: i64,
+    /// Replies that are listed: those not deleted, and tombstones with listed replies of their own.
+    pub visible_reply_count: i64,
     /// Written.
     pub created_at: DateTimeUtc,
     /// Last change by the author.

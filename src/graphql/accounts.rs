@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
-    error::{Payload, UserError, answer, payload},
+    error::{Nullable, Payload, UserError, answer, nullable, payload},
     posts::{self, Post},
     scalars::LocaleName,
 };
@@ -94,9 +94,15 @@ impl User {
     }
 
     /// Their e-mail address: for themselves only, null for everybody else.
-    async fn email(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
-        let request = ctx.request();
-        Ok(accounts::email(&request.app, &request.actor, self.0.id).await?)
+    async fn email(&self, ctx: &Context<'_>) -> Nullable<String> {
+        nullable(async {
+            let request = ctx.request();
+            if request.actor.user_id() != Some(self.0.id) {
+                return Ok(None);
+            }
+            Ok(request.loaders.emails.load(self.0.id).await?)
+        })
+        .await
     }
 
     /// Whether this is the person who asks.
@@ -114,8 +120,8 @@ impl User {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> async_graphql::Result<Option<Connection<Post>>> {
-        posts::posts_of(ctx, self.0.id, first, after, last, before).await
+    ) -> Nullable<Connection<Post>> {
+        nullable(async { posts::posts_of(ctx, self.0.id, first, after, last, before).await }).await
     }
 
     /// When they joined.
@@ -377,20 +383,22 @@ pub struct AccountQuery;
 #[Object]
 impl AccountQuery {
     /// The signed-in person; null when nobody is.
-    async fn me(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
-        let request = ctx.request();
-        let Some(id) = request.actor.user_id() else { return Ok(None) };
-        Ok(request.loaders.users.load(id).await?.map(User))
+    async fn me(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async {
+            let request = ctx.request();
+            let Some(id) = request.actor.user_id() else { return Ok(None) };
+            Ok(request.loaders.users.load(id).await?.map(User))
+        })
+        .await
     }
 
     /// A person by user name, whatever its case; null when there is none.
-    async fn user(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The user name.")] username: String,
-    ) -> async_graphql::Result<Option<User>> {
-        let request = ctx.request();
-        Ok(accounts::user_by_username(&request.app, &request.actor, &username).await?.map(User))
+    async fn user(&self, ctx: &Context<'_>, #[graphql(desc = "The user name.")] username: String) -> Nullable<User> {
+        nullable(async {
+            let request = ctx.request();
+            Ok(accounts::user_by_username(&request.app, &request.actor, &username).await?.map(User))
+        })
+        .await
     }
 
     /// People, a page at a time.
@@ -406,14 +414,17 @@ impl AccountQuery {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> async_graphql::Result<Option<Connection<User>>> {
-        let request = ctx.request();
-        let sort: accounts::UserSort = sort_by.into();
-        let page =
-            Page::parse(&request.app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
-        let filter = UserFilter { text: filter.unwrap_or_default().text };
-        let slice = accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;
-        Ok(Some(Connection::new(slice, |user| sort.cursor(user), User)))
+    ) -> Nullable<Connection<User>> {
+        nullable(async {
+            let request = ctx.request();
+            let sort: accounts::UserSort = sort_by.into();
+            let page =
+                Page::parse(&request.app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let filter = UserFilter { text: filter.unwrap_or_default().text };
+            let slice = accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, |user| sort.cursor(user), User)))
+        })
+        .await
     }
 }
 
@@ -429,16 +440,19 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who joins.")] input: RegisterInput,
-    ) -> async_graphql::Result<Option<RegisterPayload>> {
-        let request = ctx.request();
-        let command = Register {
-            username: input.username,
-            email: input.email,
-            password: input.password.into(),
-            first_name: input.first_name,
-            last_name: input.last_name,
-        };
-        answer(request, accounts::register(&request.app, &request.client, command).await)
+    ) -> Nullable<RegisterPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let command = Register {
+                username: input.username,
+                email: input.email,
+                password: input.password.into(),
+                first_name: input.first_name,
+                last_name: input.last_name,
+            };
+            answer(request, accounts::register(&request.app, &request.client, command).await)
+        })
+        .await
     }
 
     /// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED. Stands alone in its operation.
@@ -446,10 +460,13 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who comes in.")] input: LoginInput,
-    ) -> async_graphql::Result<Option<LoginPayload>> {
-        let request = ctx.request();
-        let command = Login { login: input.login, password: input.password.into() };
-        answer(request, accounts::login(&request.app, &request.client, command).await)
+    ) -> Nullable<LoginPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let command = Login { login: input.login, password: input.password.into() };
+            answer(request, accounts::login(&request.app, &request.client, command).await)
+        })
+        .await
     }
 
     /// Exchanges the refresh token for the next tokens. A token that comes back after it was exchanged ends the session.
@@ -458,16 +475,22 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: TokenRefreshInput,
-    ) -> async_graphql::Result<Option<TokenRefreshPayload>> {
-        let request = ctx.request();
-        answer(request, accounts::token_refresh(&request.app, &input.refresh_token).await)
+    ) -> Nullable<TokenRefreshPayload> {
+        nullable(async {
+            let request = ctx.request();
+            answer(request, accounts::token_refresh(&request.app, &input.refresh_token).await)
+        })
+        .await
     }
 
     /// Ends this session: its tokens are no good any more, its sockets close. UNAUTHENTICATED when nobody is signed in.
     /// No codes.
-    async fn logout(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<LogoutPayload>> {
-        let request = ctx.request();
-        answer(request, accounts::logout(&request.app, &request.actor).await)
+    async fn logout(&self, ctx: &Context<'_>) -> Nullable<LogoutPayload> {
+        nullable(async {
+            let request = ctx.request();
+            answer(request, accounts::logout(&request.app, &request.actor).await)
+        })
+        .await
     }
 
     /// Changes one's own profile.
@@ -476,8 +499,11 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: ProfileUpdateInput,
-    ) -> async_graphql::Result<Option<ProfileUpdatePayload>> {
-        let request = ctx.request();
-        answer(request, accounts::profile_update(&request.app, &request.actor, input.command()).await)
+    ) -> Nullable<ProfileUpdatePayload> {
+        nullable(async {
+            let request = ctx.request();
+            answer(request, accounts::profile_update(&request.app, &request.actor, input.command()).await)
+        })
+        .await
     }
 }

@@ -33,15 +33,54 @@ pub struct Cost {
     pub cost: u64,
     /// How many objects it may ask for.
     pub nodes: u64,
+    /// How many fields it may make the server write, leaves included, each as often as it is asked for: the work of the
+    /// executor, and the size of the answer. A long text counts as many.
+    pub fields: u64,
 }
 
 impl Cost {
     fn add(self, other: Self) -> Self {
-        Self { cost: self.cost.saturating_add(other.cost), nodes: self.nodes.saturating_add(other.nodes) }
+        Self {
+            cost: self.cost.saturating_add(other.cost),
+            nodes: self.nodes.saturating_add(other.nodes),
+            fields: self.fields.saturating_add(other.fields),
+        }
     }
 
     fn times(self, factor: u64) -> Self {
-        Self { cost: self.cost.saturating_mul(factor), nodes: self.nodes.saturating_mul(factor) }
+        Self {
+            cost: self.cost.saturating_mul(factor),
+            nodes: self.nodes.saturating_mul(factor),
+            fields: self.fields.saturating_mul(factor),
+        }
+    }
+
+    const fn leaf(fields: u64) -> Self {
+        Self { cost: 0, nodes: 0, fields }
+    }
+}
+
+/// Leaves that may be long, in fields of ordinary length.
+fn weight(parent: &str, name: &str) -> u64 {
+    match (parent, name) {
+        ("Post", "body") => 100,
+        ("Comment", "body") => 20,
+        ("User", "bio") | ("Notification", "message") => 5,
+        _ => 1,
+    }
+}
+
+/// What stands for the types of introspection, which are not in the SDL.
+const INTROSPECTION: &str = "__Introspection";
+
+/// How many items a list of introspection has, about.
+fn introspection_items(name: &str) -> u64 {
+    match name {
+        "types" => 80,
+        "fields" | "directives" => 5,
+        "inputFields" | "enumValues" => 3,
+        "args" | "interfaces" | "possibleTypes" => 2,
+        _ => 1,
     }
 }
 
@@ -132,22 +171,27 @@ impl<'a> Walk<'a> {
 
     fn field(&mut self, field: &'a Field, parent: &str, page: u64) -> Cost {
         let name = field.name.node.as_str();
+        let set = &field.selection_set.node;
+        if parent == INTROSPECTION || matches!(name, "__schema" | "__type") {
+            let below = self.selection_set(set, INTROSPECTION, 1);
+            return Cost::leaf(1).add(below).times(introspection_items(name));
+        }
         let costs = self.costs;
         let Some(ty) = costs.types.get(parent).and_then(|fields| fields.get(name)) else {
-            return Cost { cost: if name == "totalCount" { TOTAL_COUNT } else { 0 }, nodes: 0 };
+            let cost = if name == "totalCount" { TOTAL_COUNT } else { 0 };
+            return Cost { cost, ..Cost::leaf(weight(parent, name)) };
         };
-        let set = &field.selection_set.node;
-        let one = Cost { cost: 1, nodes: 1 };
+        let one = Cost { cost: 1, nodes: 1, fields: 1 };
         match name {
-            // The connection itself, and what it multiplies; edges and page information are free.
+            // The connection itself, and what it multiplies; edges and page information cost nothing of their own.
             _ if ty.ends_with("Connection") => {
-                Cost { cost: 1, nodes: 0 }.add(self.selection_set(set, ty, self.page_size(field)))
+                Cost { nodes: 0, ..one }.add(self.selection_set(set, ty, self.page_size(field)))
             }
-            "edges" if parent.ends_with("Connection") => self.selection_set(set, ty, 1).times(page),
+            "edges" if parent.ends_with("Connection") => Cost::leaf(1).add(self.selection_set(set, ty, 1)).times(page),
             "nodes" if parent.ends_with("Connection") => one.add(self.selection_set(set, ty, 1)).times(page),
-            "pageInfo" => Cost::default(),
+            "pageInfo" => Cost::leaf(1).add(self.selection_set(set, ty, 1)),
             "nodes" => one.add(self.selection_set(set, ty, 1)).times(self.length(field, "ids")),
-            _ if parent == MUTATION_ROOT => Cost { cost: 1 + MUTATION, nodes: 1 }.add(self.selection_set(set, ty, 1)),
+            _ if parent == MUTATION_ROOT => Cost { cost: 1 + MUTATION, ..one }.add(self.selection_set(set, ty, 1)),
             _ => one.add(self.selection_set(set, ty, 1)),
         }
     }
@@ -205,9 +249,10 @@ mod tests {
 
     #[test]
     fn lists_multiply_what_is_below_them() {
-        assert_eq!(cost("{ post(id: 1) { id body } }", json!({})), Cost { cost: 1, nodes: 1 });
-        assert_eq!(cost("{ posts { nodes { id } } }", json!({})), Cost { cost: 21, nodes: 20 });
-        assert_eq!(cost("{ posts(first: 5) { edges { node { id } } } }", json!({})), Cost { cost: 6, nodes: 5 });
+        assert_eq!(cost("{ post(id: 1) { id body } }", json!({})), Cost { cost: 1, nodes: 1, fields: 102 });
+        assert_eq!(cost("{ posts { nodes { id } } }", json!({})), Cost { cost: 21, nodes: 20, fields: 41 });
+        let edges = cost("{ posts(first: 5) { edges { node { id } } } }", json!({}));
+        assert_eq!(edges, Cost { cost: 6, nodes: 5, fields: 16 });
         // 1 + 20 × (post + author + connection + 3 × (comment + author))
         assert_eq!(cost(FEED, json!({})).cost, 1 + 20 * (1 + 1 + 1 + 3 * 2));
         assert_eq!(cost(FEED, json!({ "n": 100 })).cost, 1 + 100 * 9);
@@ -256,6 +301,14 @@ mod tests {
             query = format!("posts(first: 100) {{ nodes {{ author {{ {query} }} }} }}");
         }
         assert_eq!(cost(&format!("{{ {query} }}"), json!({})).cost, u64::MAX);
+    }
+
+    #[test]
+    fn leaves_count_as_often_as_they_are_written() {
+        let leaves: Vec<_> = (0..30).map(|n| format!("b{n}: body")).collect();
+        let bodies = format!("{{ posts(first: 100) {{ nodes {{ {} }} }} }}", leaves.join(" "));
+        assert_eq!(cost(&bodies, json!({})).fields, 1 + 100 * (1 + 30 * 100));
+        assert!(cost("{ __schema { types { fields { type { fields { name } } } } } }", json!({})).fields > 4_000);
     }
 
     #[test]

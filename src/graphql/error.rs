@@ -33,6 +33,15 @@ impl UserError {
     }
 }
 
+/// What a nullable field gives. The executor turns `Some(Err(_))` into null and an error, where an `Err` alone would take
+/// the whole parent with it, and so the neighbours' committed work.
+pub type Nullable<T> = Option<async_graphql::Result<T>>;
+
+/// Runs the body of a nullable field.
+pub async fn nullable<T>(body: impl Future<Output = async_graphql::Result<Option<T>>>) -> Nullable<T> {
+    body.await.transpose()
+}
+
 /// The result object of a mutation: filled from what the domain gave, or holding only errors.
 pub trait Payload<T> {
     /// It was done.

@@ -13,6 +13,7 @@ use crate::{
     domain::{accounts, actor::Actor, notifications, posts},
     entity::{CommentId, NotificationId, PostId, UserId},
     error::{Error, Result},
+    platform::page::Slice,
 };
 
 /// What a batch gives for one key; errors are shared by the whole batch.
@@ -123,10 +124,16 @@ macro_rules! loaders {
 loaders! {
     /// People by id.
     users, FetchUsers: UserId => accounts::User = accounts::users_by_id;
+    /// The viewer's own e-mail address.
+    emails, FetchEmails: UserId => String = accounts::emails;
     /// Posts by id, tombstones included.
     posts, FetchPosts: PostId => posts::PostView = posts::posts_by_id;
     /// Comments by id, tombstones included.
     comments, FetchComments: CommentId => posts::CommentView = posts::comments_by_id;
+    /// The beginnings of lists of comments.
+    first_comments, FetchFirstComments: posts::FirstComments => Slice<posts::CommentView> = posts::first_comments;
+    /// The newest likes of posts.
+    first_likes, FetchFirstLikes: (PostId, u64) => Slice<posts::Like> = posts::first_likes;
     /// Whether the viewer likes a post.
     post_likes, FetchPostLikes: PostId => bool = posts::viewer_likes_posts;
     /// Whether the viewer likes a comment.

@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 use super::{
     accounts::User,
     context::{RequestContext, RequestExt},
+    error::{Nullable, nullable},
     notifications::Notification,
     posts::{Comment, Post},
 };
@@ -43,12 +44,8 @@ pub struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// Anything by its id; null when there is no such thing or you may not see it. BAD_REQUEST when it is no id.
-    async fn node(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The id of anything.")] id: ID,
-    ) -> async_graphql::Result<Option<Node>> {
-        Ok(find(ctx.request(), &id).await?)
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The id of anything.")] id: ID) -> Nullable<Node> {
+        nullable(async { Ok(find(ctx.request(), &id).await?) }).await
     }
 
     /// Several things by their ids, in the same order, at most 100; null for each that is not there or not visible.
@@ -56,11 +53,14 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Ids of anything.")] ids: Vec<ID>,
-    ) -> async_graphql::Result<Option<Vec<Option<Node>>>> {
-        if ids.len() > 100 {
-            return Err(Error::bad_request(format!("At most 100 ids at once; {} were given.", ids.len())).into());
-        }
-        Ok(Some(try_join_all(ids.iter().map(|id| find(ctx.request(), id))).await?))
+    ) -> Nullable<Vec<Option<Node>>> {
+        nullable(async {
+            if ids.len() > 100 {
+                return Err(Error::bad_request(format!("At most 100 ids at once; {} were given.", ids.len())).into());
+            }
+            Ok(Some(try_join_all(ids.iter().map(|id| find(ctx.request(), id))).await?))
+        })
+        .await
     }
 }
 

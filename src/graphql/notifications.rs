@@ -9,7 +9,7 @@ use super::{
     accounts::User,
     connection::{Connection, Listed, wants_total},
     context::{RequestContext, RequestExt},
-    error::{Payload, UserError, answer, payload},
+    error::{Nullable, Payload, UserError, answer, nullable, payload},
     node::{self, Node, argument_id},
 };
 use crate::{
@@ -76,19 +76,25 @@ impl Notification {
     }
 
     /// Who caused it; null when nobody did, or the account is erased.
-    async fn actor(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
-        let Some(id) = self.0.actor_id else { return Ok(None) };
-        Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+    async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async {
+            let Some(id) = self.0.actor_id else { return Ok(None) };
+            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+        })
+        .await
     }
 
     /// What it is about; null when that is gone or hidden from you.
-    async fn subject(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Node>> {
-        let (Some(kind), Some(id)) = (self.0.subject_kind, self.0.subject_id) else { return Ok(None) };
-        let prefix = match kind {
-            SubjectKind::Post => PostId::PREFIX,
-            SubjectKind::Comment => CommentId::PREFIX,
-        };
-        Ok(node::find_typed(ctx.request(), prefix, id).await?)
+    async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
+        nullable(async {
+            let (Some(kind), Some(id)) = (self.0.subject_kind, self.0.subject_id) else { return Ok(None) };
+            let prefix = match kind {
+                SubjectKind::Post => PostId::PREFIX,
+                SubjectKind::Comment => CommentId::PREFIX,
+            };
+            Ok(node::find_typed(ctx.request(), prefix, id).await?)
+        })
+        .await
     }
 
     /// When you read it; null while unread.
@@ -213,27 +219,33 @@ impl NotificationQuery {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> async_graphql::Result<Option<NotificationConnection>> {
-        let request = ctx.request();
-        let (app, actor) = (&request.app, &request.actor);
-        let page = Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
-        let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
-            Some(notifications::stream_head(app, actor).await?)
-        } else {
-            None
-        };
-        let unread = filter.unwrap_or_default().unread;
-        let slice = notifications::notifications(app, actor, unread, &page, wants_total(ctx)).await?;
-        Ok(Some(NotificationConnection {
-            list: Connection::new(slice, notifications::cursor, Notification),
-            stream_head,
-        }))
+    ) -> Nullable<NotificationConnection> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let page = Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
+                Some(notifications::stream_head(app, actor).await?)
+            } else {
+                None
+            };
+            let unread = filter.unwrap_or_default().unread;
+            let slice = notifications::notifications(app, actor, unread, &page, wants_total(ctx)).await?;
+            Ok(Some(NotificationConnection {
+                list: Connection::new(slice, notifications::cursor, Notification),
+                stream_head,
+            }))
+        })
+        .await
     }
 
     /// How many of your notifications are unread. UNAUTHENTICATED when nobody is signed in.
-    async fn notification_unread_count(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<i64>> {
-        let request = ctx.request();
-        Ok(Some(notifications::unread_count(&request.app, &request.actor).await?))
+    async fn notification_unread_count(&self, ctx: &Context<'_>) -> Nullable<i64> {
+        nullable(async {
+            let request = ctx.request();
+            Ok(Some(notifications::unread_count(&request.app, &request.actor).await?))
+        })
+        .await
     }
 }
 
@@ -275,22 +287,25 @@ impl NotificationMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The notification's id.")] id: ID,
-    ) -> async_graphql::Result<Option<NotificationMarkReadPayload>> {
-        let request = ctx.request();
-        let result = match argument_id("id", &id) {
-            Ok(id) => notifications::mark_read(&request.app, &request.actor, id).await,
-            Err(error) => Err(error),
-        };
-        answer(request, result)
+    ) -> Nullable<NotificationMarkReadPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => notifications::mark_read(&request.app, &request.actor, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
     }
 
     /// Marks all of your notifications as read. No codes.
-    async fn notification_mark_all_read(
-        &self,
-        ctx: &Context<'_>,
-    ) -> async_graphql::Result<Option<NotificationMarkAllReadPayload>> {
-        let request = ctx.request();
-        answer(request, notifications::mark_all_read(&request.app, &request.actor).await)
+    async fn notification_mark_all_read(&self, ctx: &Context<'_>) -> Nullable<NotificationMarkAllReadPayload> {
+        nullable(async {
+            let request = ctx.request();
+            answer(request, notifications::mark_all_read(&request.app, &request.actor).await)
+        })
+        .await
     }
 }
 

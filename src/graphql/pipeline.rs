@@ -254,10 +254,7 @@ impl Pipeline {
 
 /// The operation's variables, defaults filled in: the executor forgets those in `@skip` and `@include`. It also forgets
 /// to ask for a required one that only stands where null may, so that is done here.
-fn variables(
-    given: Map<String, serde_json::Value>,
-    operation: &OperationDefinition,
-) -> Result<Variables, Refusal> {
+fn variables(given: Map<String, serde_json::Value>, operation: &OperationDefinition) -> Result<Variables, Refusal> {
     let mut variables = Variables::from_json(serde_json::Value::Object(given));
     for definition in &operation.variable_definitions {
         let VariableDefinition { name, var_type, default_value, .. } = &definition.node;
@@ -333,6 +330,9 @@ fn permit(kind: OperationType, transport: Transport, socket_mutations: bool) -> 
 fn within(cost: Cost, limits: &Limits) -> Result<(), Refusal> {
     if cost.cost > limits.cost {
         return Err(Refusal::over_limit("cost", limits.cost, cost.cost));
+    }
+    if cost.fields > limits.fields {
+        return Err(Refusal::over_limit("number of fields", limits.fields, cost.fields));
     }
     if cost.nodes > limits.nodes {
         return Err(Refusal::over_limit("number of nodes", limits.nodes, cost.nodes));

@@ -7,16 +7,16 @@ use super::{
     accounts::User,
     connection::{Connection, Listed, wants_total},
     context::{RequestContext, RequestExt},
-    error::{answer, payload},
+    error::{Nullable, answer, nullable, payload},
     node::{argument_id, input_id, query_id},
 };
 use crate::{
     domain::posts::{
-        self, CommentCreate, CommentParts, CommentTarget, CommentView, CommentsOf, PostCreate, PostFilter, PostParts,
-        PostShare, PostView,
+        self, CommentCreate, CommentParts, CommentTarget, CommentView, CommentsOf, FirstComments, PostCreate,
+        PostFilter, PostParts, PostShare, PostView,
     },
     entity::UserId,
-    error::{Result, UserError, UserErrorCode},
+    error::{Reason, Result, UserError},
     platform::page::{DEFAULT_PAGE, MAX_PAGE, Page},
 };
 
@@ -42,8 +42,8 @@ impl Post {
     }
 
     /// Who wrote it; null when it was deleted, or the account erased.
-    async fn author(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
-        author(ctx.request(), self.0.author.as_ref(), self.0.post.author_id).await
+    async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async { author(ctx.request(), self.0.author.as_ref(), self.0.post.author_id).await }).await
     }
 
     /// Plain text with mentions and #tags, at most 10,000 characters. Empty when it was deleted, or is a share without
@@ -68,12 +68,15 @@ impl Post {
     }
 
     /// Whether the viewer likes it; null when nobody is signed in.
-    async fn viewer_has_liked(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<bool>> {
-        let request = ctx.request();
-        if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
-            return Ok(self.0.viewer_likes);
-        }
-        Ok(request.loaders.post_likes.load(self.0.post.id).await?)
+    async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        nullable(async {
+            let request = ctx.request();
+            if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
+                return Ok(self.0.viewer_likes);
+            }
+            Ok(request.loaders.post_likes.load(self.0.post.id).await?)
+        })
+        .await
     }
 
     /// Whether the viewer may change it.
@@ -87,9 +90,12 @@ impl Post {
     }
 
     /// The post that this one passes on; null when it is no share.
-    async fn shared_post(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Post>> {
-        let Some(id) = self.0.post.shared_post_id else { return Ok(None) };
-        Ok(ctx.request().loaders.posts.load(id).await?.map(Post))
+    async fn shared_post(&self, ctx: &Context<'_>) -> Nullable<Post> {
+        nullable(async {
+            let Some(id) = self.0.post.shared_post_id else { return Ok(None) };
+            Ok(ctx.request().loaders.posts.load(id).await?.map(Post))
+        })
+        .await
     }
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
@@ -102,17 +108,20 @@ impl Post {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> async_graphql::Result<Option<Connection<Comment>>> {
-        if let Some((count, slice)) = &self.0.comments
-            && after.is_none()
-            && last.is_none()
-            && before.is_none()
-            && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(*count)
-            && !wants_total(ctx)
-        {
-            return Ok(Some(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
-        }
-        comments_of(ctx, CommentsOf::Post(self.0.post.id), first, after, last, before).await
+    ) -> Nullable<Connection<Comment>> {
+        nullable(async {
+            if let Some((count, slice)) = &self.0.comments
+                && after.is_none()
+                && last.is_none()
+                && before.is_none()
+                && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(*count)
+                && !wants_total(ctx)
+            {
+                return Ok(Some(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
+            }
+            comments_of(ctx, CommentsOf::Post(self.0.post.id), first, after, last, before).await
+        })
+        .await
     }
 
     /// Who likes it, newest first.
@@ -125,13 +134,20 @@ impl Post {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> async_graphql::Result<Option<Connection<Like>>> {
-        let request = ctx.request();
-        let keys = &request.app.keys;
-        let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
-        let mut slice = posts::likes(&request.app, &request.actor, self.0.post.id, &page).await?;
-        slice.total = Some(self.0.post.like_count);
-        Ok(Some(Connection::new(slice, posts::like_cursor, Like)))
+    ) -> Nullable<Connection<Like>> {
+        nullable(async {
+            let request = ctx.request();
+            let keys = &request.app.keys;
+            let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
+            let id = self.0.post.id;
+            let mut slice = match page.first_only() {
+                Some(count) => request.loaders.first_likes.load((id, count)).await?.unwrap_or_default(),
+                None => posts::likes(&request.app, &request.actor, id, &page).await?,
+            };
+            slice.total = Some(self.0.post.like_count);
+            Ok(Some(Connection::new(slice, posts::like_cursor, Like)))
+        })
+        .await
     }
 
     /// When it was published.
@@ -172,8 +188,8 @@ impl Comment {
     }
 
     /// Who wrote it; null when it was deleted, or the account erased.
-    async fn author(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
-        author(ctx.request(), self.0.author.as_ref(), self.0.comment.author_id).await
+    async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async { author(ctx.request(), self.0.author.as_ref(), self.0.comment.author_id).await }).await
     }
 
     /// Plain text, at most 2,000 characters; empty when it was deleted.
@@ -192,12 +208,15 @@ impl Comment {
     }
 
     /// Whether the viewer likes it; null when nobody is signed in.
-    async fn viewer_has_liked(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<bool>> {
-        let request = ctx.request();
-        if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
-            return Ok(self.0.viewer_likes);
-        }
-        Ok(request.loaders.comment_likes.load(self.0.comment.id).await?)
+    async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        nullable(async {
+            let request = ctx.request();
+            if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
+                return Ok(self.0.viewer_likes);
+            }
+            Ok(request.loaders.comment_likes.load(self.0.comment.id).await?)
+        })
+        .await
     }
 
     /// Whether the viewer may change it.
@@ -211,14 +230,17 @@ impl Comment {
     }
 
     /// The post that it hangs below.
-    async fn post(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Post>> {
-        Ok(ctx.request().loaders.posts.load(self.0.comment.post_id).await?.map(Post))
+    async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
+        nullable(async { Ok(ctx.request().loaders.posts.load(self.0.comment.post_id).await?.map(Post)) }).await
     }
 
     /// The comment that it replies to; null when it answers the post.
-    async fn parent(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Comment>> {
-        let Some(id) = self.0.comment.parent_id else { return Ok(None) };
-        Ok(ctx.request().loaders.comments.load(id).await?.map(Comment))
+    async fn parent(&self, ctx: &Context<'_>) -> Nullable<Comment> {
+        nullable(async {
+            let Some(id) = self.0.comment.parent_id else { return Ok(None) };
+            Ok(ctx.request().loaders.comments.load(id).await?.map(Comment))
+        })
+        .await
     }
 
     /// Replies in time order. A deleted one is listed while it has replies.
@@ -231,8 +253,9 @@ impl Comment {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> async_graphql::Result<Option<Connection<Comment>>> {
-        comments_of(ctx, CommentsOf::Comment(self.0.comment.id), first, after, last, before).await
+    ) -> Nullable<Connection<Comment>> {
+        nullable(async { comments_of(ctx, CommentsOf::Comment(self.0.comment.id), first, after, last, before).await })
+            .await
     }
 
     /// When it was written.
@@ -335,7 +358,14 @@ async fn comments_of(
     let keys = &request.app.keys;
     let page = Page::parse(keys, posts::COMMENTS_SORT, first, after.as_deref(), last, before.as_deref())?;
     let parts = comment_parts(&ctx.field());
-    let slice = posts::comments(&request.app, &request.actor, of, &page, &parts, wants_total(ctx)).await?;
+    let total = wants_total(ctx);
+    let slice = match page.first_only().filter(|_| !total) {
+        Some(count) => {
+            let key = FirstComments { of, count, parts };
+            request.loaders.first_comments.load(key).await?.unwrap_or_default()
+        }
+        None => posts::comments(&request.app, &request.actor, of, &page, &parts, total).await?,
+    };
     Ok(Some(Connection::new(slice, posts::comment_cursor, Comment)))
 }
 
@@ -418,14 +448,13 @@ pub struct PostQuery;
 #[Object]
 impl PostQuery {
     /// A post by its id, deleted ones as tombstones; null when there is none.
-    async fn post(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The post's id.")] id: ID,
-    ) -> async_graphql::Result<Option<Post>> {
-        let request = ctx.request();
-        let parts = post_parts(&[ctx.look_ahead()]);
-        Ok(posts::find(&request.app, &request.actor, query_id(&id)?, &parts).await?.map(Post))
+    async fn post(&self, ctx: &Context<'_>, #[graphql(desc = "The post's id.")] id: ID) -> Nullable<Post> {
+        nullable(async {
+            let request = ctx.request();
+            let parts = post_parts(&[ctx.look_ahead()]);
+            Ok(posts::find(&request.app, &request.actor, query_id(&id)?, &parts).await?.map(Post))
+        })
+        .await
     }
 
     /// Posts that are not deleted, a page at a time.
@@ -441,9 +470,12 @@ impl PostQuery {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> async_graphql::Result<Option<Connection<Post>>> {
-        let filter = filter.unwrap_or_default().filter()?;
-        list(ctx, &filter, sort_by.into(), first, after, last, before).await
+    ) -> Nullable<Connection<Post>> {
+        nullable(async {
+            let filter = filter.unwrap_or_default().filter()?;
+            list(ctx, &filter, sort_by.into(), first, after, last, before).await
+        })
+        .await
     }
 }
 
@@ -540,8 +572,7 @@ impl CommentCreateInput {
             (Some(id), None) => CommentTarget::Post(input_id("postId", id)?),
             (None, Some(id)) => CommentTarget::Comment(input_id("commentId", id)?),
             _ => {
-                let reason = "give either `postId` or `commentId`.";
-                return Err(UserError::input("postId", UserErrorCode::Invalid).with("reason", reason).into());
+                return Err(UserError::invalid("postId", Reason::PostOrComment).into());
             }
         };
         Ok(CommentCreate { target, body: self.body, idempotency_key: self.idempotency_key })
@@ -627,10 +658,13 @@ impl PostMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The post.")] input: PostCreateInput,
-    ) -> async_graphql::Result<Option<PostCreatePayload>> {
-        let request = ctx.request();
-        let command = PostCreate { body: input.body, idempotency_key: input.idempotency_key };
-        answer(request, posts::post_create(&request.app, &request.actor, command).await)
+    ) -> Nullable<PostCreatePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let command = PostCreate { body: input.body, idempotency_key: input.idempotency_key };
+            answer(request, posts::post_create(&request.app, &request.actor, command).await)
+        })
+        .await
     }
 
     /// Changes one's own post. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS.
@@ -639,8 +673,8 @@ impl PostMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The post's id.")] id: ID,
         #[graphql(desc = "What to change.")] input: PostUpdateInput,
-    ) -> async_graphql::Result<Option<PostUpdatePayload>> {
-        by_id!(ctx, id, posts::post_update, cleared(input.body))
+    ) -> Nullable<PostUpdatePayload> {
+        nullable(async { by_id!(ctx, id, posts::post_update, cleared(input.body)) }).await
     }
 
     /// Deletes one's own post: a tombstone stays, with the answers below it. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED.
@@ -648,8 +682,8 @@ impl PostMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The post's id.")] id: ID,
-    ) -> async_graphql::Result<Option<PostDeletePayload>> {
-        by_id!(ctx, id, posts::post_delete)
+    ) -> Nullable<PostDeletePayload> {
+        nullable(async { by_id!(ctx, id, posts::post_delete) }).await
     }
 
     /// Likes a post; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
@@ -657,8 +691,8 @@ impl PostMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The post's id.")] id: ID,
-    ) -> async_graphql::Result<Option<PostLikePayload>> {
-        by_id!(ctx, id, posts::post_like)
+    ) -> Nullable<PostLikePayload> {
+        nullable(async { by_id!(ctx, id, posts::post_like) }).await
     }
 
     /// Takes a like back; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
@@ -666,8 +700,8 @@ impl PostMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The post's id.")] id: ID,
-    ) -> async_graphql::Result<Option<PostUnlikePayload>> {
-        by_id!(ctx, id, posts::post_unlike)
+    ) -> Nullable<PostUnlikePayload> {
+        nullable(async { by_id!(ctx, id, posts::post_unlike) }).await
     }
 
     /// Passes a post on, as a post of one's own. Sharing a share without a text of its own shares what it shares.
@@ -677,17 +711,20 @@ impl PostMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the post to pass on.")] id: ID,
         #[graphql(desc = "How; without it, just so.")] input: Option<PostShareInput>,
-    ) -> async_graphql::Result<Option<PostSharePayload>> {
-        let request = ctx.request();
-        let input = input.unwrap_or_default();
-        let result = match argument_id("id", &id) {
-            Ok(post) => {
-                let command = PostShare { post, body: input.body, idempotency_key: input.idempotency_key };
-                posts::post_share(&request.app, &request.actor, command).await
-            }
-            Err(error) => Err(error),
-        };
-        answer(request, result)
+    ) -> Nullable<PostSharePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let input = input.unwrap_or_default();
+            let result = match argument_id("id", &id) {
+                Ok(post) => {
+                    let command = PostShare { post, body: input.body, idempotency_key: input.idempotency_key };
+                    posts::post_share(&request.app, &request.actor, command).await
+                }
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
     }
 
     /// Answers a post, or replies to a comment.
@@ -696,13 +733,16 @@ impl PostMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The answer.")] input: CommentCreateInput,
-    ) -> async_graphql::Result<Option<CommentCreatePayload>> {
-        let request = ctx.request();
-        let result = match input.command() {
-            Ok(command) => posts::comment_create(&request.app, &request.actor, command).await,
-            Err(error) => Err(error),
-        };
-        answer(request, result)
+    ) -> Nullable<CommentCreatePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match input.command() {
+                Ok(command) => posts::comment_create(&request.app, &request.actor, command).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
     }
 
     /// Changes one's own comment. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS.
@@ -711,8 +751,8 @@ impl PostMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The comment's id.")] id: ID,
         #[graphql(desc = "What to change.")] input: CommentUpdateInput,
-    ) -> async_graphql::Result<Option<CommentUpdatePayload>> {
-        by_id!(ctx, id, posts::comment_update, cleared(input.body))
+    ) -> Nullable<CommentUpdatePayload> {
+        nullable(async { by_id!(ctx, id, posts::comment_update, cleared(input.body)) }).await
     }
 
     /// Deletes one's own comment; while it has replies a tombstone is listed. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED.
@@ -720,8 +760,8 @@ impl PostMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The comment's id.")] id: ID,
-    ) -> async_graphql::Result<Option<CommentDeletePayload>> {
-        by_id!(ctx, id, posts::comment_delete)
+    ) -> Nullable<CommentDeletePayload> {
+        nullable(async { by_id!(ctx, id, posts::comment_delete) }).await
     }
 
     /// Likes a comment; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
@@ -729,8 +769,8 @@ impl PostMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The comment's id.")] id: ID,
-    ) -> async_graphql::Result<Option<CommentLikePayload>> {
-        by_id!(ctx, id, posts::comment_like)
+    ) -> Nullable<CommentLikePayload> {
+        nullable(async { by_id!(ctx, id, posts::comment_like) }).await
     }
 
     /// Takes a like back; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
@@ -738,7 +778,7 @@ impl PostMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The comment's id.")] id: ID,
-    ) -> async_graphql::Result<Option<CommentUnlikePayload>> {
-        by_id!(ctx, id, posts::comment_unlike)
+    ) -> Nullable<CommentUnlikePayload> {
+        nullable(async { by_id!(ctx, id, posts::comment_unlike) }).await
     }
 }

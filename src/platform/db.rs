@@ -179,10 +179,7 @@ impl Database {
         Ok(self.reader.query_all_raw(statement(&self.reader, sql, values)).await?)
     }
 
-    /// "The first `count` rows of `inner` for each row of `outer`", as one `FROM` clause.
-    ///
-    /// PostgreSQL has LATERAL for it; SQLite looks the ids up by a correlated subquery. Both stop after `count`
-    /// rows a group, however many the group has.
+    /// "The first `count` rows of a table for each row of `outer`", as one `FROM` clause; the table has an `id`.
     #[must_use]
     pub fn first_of_each(
         &self,
@@ -193,15 +190,32 @@ impl Database {
         order: &str,
         count: u64,
     ) -> String {
-        match self.backend() {
-            DatabaseBackend::Postgres => format!(
+        self.first_rows_of_each(outer, (table, alias, "id"), filter, order, count)
+    }
+
+    /// The same for a table with another key (its columns, comma-separated).
+    ///
+    /// PostgreSQL has LATERAL for it; SQLite looks the keys up by a correlated subquery. Both stop after `count`
+    /// rows a group, however many the group has.
+    #[must_use]
+    pub fn first_rows_of_each(
+        &self,
+        outer: &str,
+        (table, alias, key): (&str, &str, &str),
+        filter: &str,
+        order: &str,
+        count: u64,
+    ) -> String {
+        if self.backend() == DatabaseBackend::Postgres {
+            return format!(
                 "{outer} CROSS JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {filter} ORDER BY {order} LIMIT {count}) {alias}"
-            ),
-            _ => format!(
-                "{outer} JOIN {table} {alias} ON {alias}.id IN \
-                 (SELECT {alias}.id FROM {table} {alias} WHERE {filter} ORDER BY {order} LIMIT {count})"
-            ),
+            );
         }
+        let key = key.split(", ").map(|column| format!("{alias}.{column}")).collect::<Vec<_>>().join(", ");
+        format!(
+            "{outer} JOIN {table} {alias} ON ({key}) IN \
+             (SELECT {key} FROM {table} {alias} WHERE {filter} ORDER BY {order} LIMIT {count})"
+        )
     }
 
     /// A condition that `id_column` is among the rows of `table` whose search text has every word of the
@@ -226,6 +240,12 @@ impl Database {
             }
             _ => words.map(|word| format!("\"{}\"*", word.replace('"', ""))).collect::<Vec<_>>().join(" "),
         }
+    }
+
+    /// Locks a row until the end of the statement's transaction, where several writers exist; see [`Transaction::for_update`].
+    #[must_use]
+    pub fn for_update(&self) -> &'static str {
+        for_update(self.backend())
     }
 
     /// `FOR UPDATE SKIP LOCKED` where several writers exist; nothing on SQLite, whose one writer needs none.
@@ -271,10 +291,7 @@ impl Transaction {
     /// added meanwhile: keys are never changed.
     #[must_use]
     pub fn for_update(&self) -> &'static str {
-        match self.inner.get_database_backend() {
-            DatabaseBackend::Postgres => "FOR NO KEY UPDATE",
-            _ => "",
-        }
+        for_update(self.inner.get_database_backend())
     }
 }
 
@@ -444,6 +461,13 @@ impl Chain {
             }
         }
         Ok(result)
+    }
+}
+
+fn for_update(backend: DatabaseBackend) -> &'static str {
+    match backend {
+        DatabaseBackend::Postgres => "FOR NO KEY UPDATE",
+        _ => "",
     }
 }
 

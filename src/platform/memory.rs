@@ -30,12 +30,6 @@ impl<K: Eq + Hash> Recent<K> {
         self.times.read().unwrap_or_else(PoisonError::into_inner).contains_key(&key)
     }
 
-    /// Whether nothing is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.times.read().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
     /// Remembers; true when it was not known.
     pub fn insert(&self, key: K, at: DateTime<Utc>) -> bool {
         self.times.write().unwrap_or_else(PoisonError::into_inner).insert(key, at).is_none()

@@ -133,6 +133,12 @@ impl Page {
         Ok(Self { size: size.cast_unsigned().into(), after: open(after)?, before: open(before)?, backwards })
     }
 
+    /// The size, when the beginning of the list is asked for and nothing else: then many lists can be loaded at once.
+    #[must_use]
+    pub fn first_only(&self) -> Option<u64> {
+        (self.after.is_none() && self.before.is_none() && !self.backwards).then_some(self.size)
+    }
+
     /// Conditions for `(column, id)`, and `ORDER BY … LIMIT …`; fetches one row more to learn whether there are more.
     pub fn clauses(&self, column: &str, id: &str, descending: bool, values: &mut Vec<Value>) -> (Vec<String>, String) {
         let mut conditions = Vec::new();
@@ -173,6 +179,12 @@ pub struct Slice<T> {
     pub has_next: bool,
     /// How many there are in all; only when asked for.
     pub total: Option<i64>,
+}
+
+impl<T> Default for Slice<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), has_previous: false, has_next: false, total: None }
+    }
 }
 
 impl<T> Slice<T> {

@@ -3,7 +3,7 @@
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::error::{UserError, UserErrorCode};
+use crate::error::{Error, Result, UserError, UserErrorCode};
 
 /// Cleans a single line: trims, NFC, folds white space; refuses control characters and lengths outside `1..=max`
 /// (user-perceived characters are not counted, code points are: the database's own measure).
@@ -47,6 +47,33 @@ pub fn search_key(text: &str) -> String {
         text.nfkd().filter(|c| !is_combining_mark(*c) && *c != '\u{640}').collect::<String>().to_lowercase();
     let words = folded.unicode_words().flat_map(|word| word.split(|c: char| !c.is_alphanumeric()));
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Most characters of a text that is searched for.
+pub const MAX_SEARCH: usize = 100;
+/// Most words of it.
+pub const MAX_SEARCH_WORDS: usize = 8;
+
+/// The words to search for, in search form; empty when there are none, BAD_REQUEST when there are too many. Single
+/// letters count only where there is nothing longer: as beginnings of words they would match everything.
+pub fn search_words(text: &str) -> Result<String> {
+    if text.chars().count() > MAX_SEARCH {
+        return Err(Error::bad_request(format!("A text to search for has at most {MAX_SEARCH} characters.")));
+    }
+    let key = search_key(text);
+    let mut words: Vec<&str> = Vec::new();
+    for word in key.split(' ').filter(|word| !word.is_empty()) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    if words.iter().any(|word| word.chars().count() > 1) {
+        words.retain(|word| word.chars().count() > 1);
+    }
+    if words.len() > MAX_SEARCH_WORDS {
+        return Err(Error::bad_request(format!("A text to search for has at most {MAX_SEARCH_WORDS} words.")));
+    }
+    Ok(words.join(" "))
 }
 
 /// The first `max` code points, with an ellipsis where something was cut.

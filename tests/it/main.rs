@@ -13,6 +13,8 @@ mod demo;
 mod limits;
 mod notifications;
 mod posts;
+mod program;
+mod regressions;
 mod schema;
 mod transport;
 mod websocket;

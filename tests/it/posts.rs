@@ -16,8 +16,10 @@ const UPDATE: &str = "mutation($id: ID!, $input: PostUpdateInput!) { postUpdate(
     errors { code path } post { id body editedAt } } }";
 const DELETE: &str = "mutation($id: ID!) { postDelete(id: $id) { errors { code path } post { id body deletedAt \
     author { id } viewerCanUpdate viewerCanDelete } } }";
-const LIKE: &str = "mutation($id: ID!) { postLike(id: $id) { errors { code path } post { likeCount viewerHasLiked } } }";
-const UNLIKE: &str = "mutation($id: ID!) { postUnlike(id: $id) { errors { code path } post { likeCount viewerHasLiked } } }";
+const LIKE: &str =
+    "mutation($id: ID!) { postLike(id: $id) { errors { code path } post { likeCount viewerHasLiked } } }";
+const UNLIKE: &str =
+    "mutation($id: ID!) { postUnlike(id: $id) { errors { code path } post { likeCount viewerHasLiked } } }";
 const SHARE: &str = "mutation($id: ID!, $input: PostShareInput) { postShare(id: $id, input: $input) { replayed \
     errors { code path } post { id body sharedPost { id body shareCount } } } }";
 const COMMENT: &str = "mutation($input: CommentCreateInput!) { commentCreate(input: $input) { replayed errors { code path } \
@@ -54,7 +56,8 @@ async fn listed(client: &Client, filter: Value, sort: &str) -> Vec<String> {
 }
 
 async fn post(client: &Client, id: &str, selection: &str) -> Value {
-    client.ok(&format!("query($id: ID!) {{ post(id: $id) {{ {selection} }} }}"), json!({ "id": id })).await["post"].clone()
+    client.ok(&format!("query($id: ID!) {{ post(id: $id) {{ {selection} }} }}"), json!({ "id": id })).await["post"]
+        .clone()
 }
 
 async fn comment(client: &Client, id: &str, selection: &str) -> Value {
@@ -162,7 +165,10 @@ async fn texts_that_are_blank_too_long_or_hold_control_characters_are_refused() 
         let variables = json!({ "id": answer, "input": { "body": text } });
         assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, expected, "{short}");
     }
-    assert_eq!(amina.user_errors(UPDATE, json!({ "id": id, "input": { "body": null } })).await, one("BLANK", "input.body"));
+    assert_eq!(
+        amina.user_errors(UPDATE, json!({ "id": id, "input": { "body": null } })).await,
+        one("BLANK", "input.body")
+    );
     let variables = json!({ "id": answer, "input": { "body": null } });
     assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, one("BLANK", "input.body"));
     assert_eq!(everything(&server).await, before);
@@ -214,7 +220,10 @@ async fn only_the_author_changes_or_deletes() {
     assert_eq!(basma.user_errors(UPDATE, json!({ "id": id, "input": input })).await, one("NOT_ALLOWED", "id"));
     assert_eq!(basma.user_errors(DELETE, json!({ "id": id })).await, one("NOT_ALLOWED", "id"));
     // Whose post it is does not matter to what others wrote below it.
-    assert_eq!(amina.user_errors(COMMENT_UPDATE, json!({ "id": answer, "input": input })).await, one("NOT_ALLOWED", "id"));
+    assert_eq!(
+        amina.user_errors(COMMENT_UPDATE, json!({ "id": answer, "input": input })).await,
+        one("NOT_ALLOWED", "id")
+    );
     assert_eq!(amina.user_errors(COMMENT_DELETE, json!({ "id": answer })).await, one("NOT_ALLOWED", "id"));
     let nobody = server.anonymous();
     for (query, id) in [(UPDATE, &id), (COMMENT_UPDATE, &answer)] {
@@ -265,7 +274,9 @@ async fn a_deleted_post_leaves_a_tombstone_with_its_answers() {
         let node = "query($id: ID!) { node(id: $id) { ... on Post { body author { id } } } }";
         let node = client.ok(node, json!({ "id": id })).await;
         assert_eq!(node["node"], json!({ "body": "", "author": null }));
-        for filter in [json!({}), json!({ "text": "secret" }), json!({ "tag": "secret" }), json!({ "authorId": amina.id })] {
+        for filter in
+            [json!({}), json!({ "text": "secret" }), json!({ "tag": "secret" }), json!({ "authorId": amina.id })]
+        {
             assert_eq!(listed(client, filter.clone(), "NEWEST").await, Vec::<String>::new(), "{filter}");
         }
     }
@@ -308,7 +319,11 @@ async fn nothing_is_done_to_what_is_deleted_or_was_never_there() {
             let variables = json!({ "id": comment, "input": input });
             assert_eq!(client.user_errors(COMMENT_UPDATE, variables).await, one("NOT_FOUND", "id"));
             for query in [COMMENT_DELETE, COMMENT_LIKE, COMMENT_UNLIKE] {
-                assert_eq!(client.user_errors(query, json!({ "id": comment })).await, one("NOT_FOUND", "id"), "{query}");
+                assert_eq!(
+                    client.user_errors(query, json!({ "id": comment })).await,
+                    one("NOT_FOUND", "id"),
+                    "{query}"
+                );
             }
             let reply = json!({ "input": { "commentId": comment, "body": "late" } });
             assert_eq!(client.user_errors(COMMENT, reply).await, one("NOT_FOUND", "input.commentId"));
@@ -334,7 +349,9 @@ async fn an_id_of_another_type_is_a_bad_request_in_a_query_and_a_coded_error_in_
     let before = everything(&server).await;
     let shortened = &id[..id.len() - 1];
     let shouted = id.to_uppercase();
-    for wrong in [answer.as_str(), amina.id.as_str(), "post_", "", "1", "nonsense", shortened, shouted.as_str(), "post_é"] {
+    for wrong in
+        [answer.as_str(), amina.id.as_str(), "post_", "", "1", "nonsense", shortened, shouted.as_str(), "post_é"]
+    {
         let input = json!({ "body": "changed" });
         assert_eq!(amina.user_errors(UPDATE, json!({ "id": wrong, "input": input })).await, one("INVALID_ID", "id"));
         for query in [DELETE, LIKE, UNLIKE, SHARE] {
@@ -413,7 +430,10 @@ async fn a_like_of_a_comment_counts_once_with_one_event_and_one_job() {
     assert_eq!(comment(&server.anonymous(), &answer, "likeCount viewerHasLiked").await, seen);
     for _ in 0..3 {
         let data = basma.ok(COMMENT_UNLIKE, json!({ "id": answer })).await;
-        assert_eq!(data["commentUnlike"], json!({ "errors": [], "comment": { "likeCount": 0, "viewerHasLiked": false } }));
+        assert_eq!(
+            data["commentUnlike"],
+            json!({ "errors": [], "comment": { "likeCount": 0, "viewerHasLiked": false } })
+        );
     }
     basma.ok(COMMENT_LIKE, json!({ "id": answer })).await;
     assert_eq!(told(&server).await, (events + 2, jobs + 2));
@@ -551,7 +571,7 @@ async fn what_is_deleted_is_not_passed_on() {
 
 #[tokio::test]
 async fn comments_stand_in_time_order_and_replies_below_their_comment() {
-    let server = Server::with(&[("LIMIT_COST", "100000")]).await;
+    let server = Server::with(&[("LIMIT_COST", "100000"), ("LIMIT_FIELDS", "10000000")]).await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
     let id = amina.publish("a post").await;
     let mut answers = Vec::new();
@@ -582,7 +602,10 @@ async fn comments_stand_in_time_order_and_replies_below_their_comment() {
 
     for (list, expected) in [
         (format!("{{ post(id: \"{id}\") {{ comments(PAGE) {{ ITEMS }} }} }}"), answers.clone()),
-        (format!("{{ node(id: \"{}\") {{ ... on Comment {{ replies(PAGE) {{ ITEMS }} }} }} }}", answers[0]), vec![late_reply]),
+        (
+            format!("{{ node(id: \"{}\") {{ ... on Comment {{ replies(PAGE) {{ ITEMS }} }} }} }}", answers[0]),
+            vec![late_reply],
+        ),
     ] {
         for size in [1, 2, 3] {
             assert_eq!(amina.pages(&list, size, false).await.concat(), expected);
@@ -627,7 +650,8 @@ async fn a_deleted_comment_is_listed_while_it_has_replies() {
     let answer = basma.comment(&id, "an answer").await;
     let (one, two) = (amina.reply(&answer, "one").await, amina.reply(&answer, "two").await);
     basma.ok(COMMENT_DELETE, json!({ "id": answer })).await;
-    let selection = "commentCount comments { totalCount nodes { id body author { id } replyCount replies { nodes { id } } } }";
+    let selection =
+        "commentCount comments { totalCount nodes { id body author { id } replyCount replies { nodes { id } } } }";
     let shown = |replies: &[&str]| {
         let replies: Vec<_> = replies.iter().map(|id| json!({ "id": id })).collect();
         let comment = json!({
@@ -648,7 +672,7 @@ async fn a_deleted_comment_is_listed_while_it_has_replies() {
 
 #[tokio::test]
 async fn a_reply_stays_within_reach_below_any_number_of_tombstones() {
-    let server = Server::with(&[("LIMIT_COST", "100000")]).await;
+    let server = Server::with(&[("LIMIT_COST", "100000"), ("LIMIT_FIELDS", "10000000")]).await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
     let id = amina.publish("a post").await;
     let outer = basma.comment(&id, "outer").await;
@@ -818,10 +842,12 @@ async fn a_refused_call_uses_no_key_up_and_bad_keys_are_refused() {
     let create = |body: &str, key: &str| json!({ "input": { "body": body, "idempotencyKey": key } });
     let before = everything(&server).await;
     assert_eq!(amina.user_errors(CREATE, create("", "key")).await, one("BLANK", "input.body"));
-    let missing = json!({ "input": { "commentId": id.replace("post_", "comment_"), "body": "x", "idempotencyKey": "key" } });
+    let missing =
+        json!({ "input": { "commentId": id.replace("post_", "comment_"), "body": "x", "idempotencyKey": "key" } });
     assert_eq!(amina.user_errors(COMMENT, missing).await, one("NOT_FOUND", "input.commentId"));
     let long = "k".repeat(256);
-    for (key, code) in [("", "BLANK"), ("  ", "BLANK"), (long.as_str(), "TOO_LONG"), ("a\u{0}b", "INVALID_CHARACTERS")] {
+    for (key, code) in [("", "BLANK"), ("  ", "BLANK"), (long.as_str(), "TOO_LONG"), ("a\u{0}b", "INVALID_CHARACTERS")]
+    {
         let expected = one(code, "input.idempotencyKey");
         assert_eq!(amina.user_errors(CREATE, create("x", key)).await, expected, "{key:?}");
         let input = json!({ "postId": id, "body": "x", "idempotencyKey": key });
@@ -1006,7 +1032,8 @@ async fn paging_stays_complete_while_others_publish_and_delete() {
         server.clock.advance(TimeDelta::microseconds(1 + number % 2 * 999_999));
     }
     there.reverse();
-    let query = "query($after: String) { posts(first: 3, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } }";
+    let query =
+        "query($after: String) { posts(first: 3, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } }";
     let (mut seen, mut after) = (Vec::new(), Value::Null);
     loop {
         let data = amina.ok(query, json!({ "after": after })).await;
@@ -1054,7 +1081,9 @@ async fn wrong_page_arguments_and_cursors_of_other_lists_are_a_bad_request() {
                 assert_eq!(amina.refused(query, json!({ "sort": sort, side: other })).await, "BAD_REQUEST", "{sort}");
             }
         }
-        for (first, last) in [(Some(101), None), (Some(-1), None), (None, Some(101)), (None, Some(-1)), (Some(1), Some(1))] {
+        for (first, last) in
+            [(Some(101), None), (Some(-1), None), (None, Some(101)), (None, Some(-1)), (Some(1), Some(1))]
+        {
             let variables = json!({ "sort": sort, "first": first, "last": last });
             assert_eq!(amina.refused(query, variables).await, "BAD_REQUEST", "{first:?} {last:?}");
         }
@@ -1063,7 +1092,9 @@ async fn wrong_page_arguments_and_cursors_of_other_lists_are_a_bad_request() {
                  comments(first: $first, last: $last, after: $after) { nodes { id } } } }";
     let within = "query($first: Int, $last: Int, $after: String) { posts(first: 2) { nodes { \
                   comments(first: $first, last: $last, after: $after) { nodes { id } } } } }";
-    for wrong in [json!({ "first": 101 }), json!({ "last": -1 }), json!({ "first": 1, "last": 1 }), json!({ "after": newest })] {
+    for wrong in
+        [json!({ "first": 101 }), json!({ "last": -1 }), json!({ "first": 1, "last": 1 }), json!({ "after": newest })]
+    {
         let mut variables = wrong.clone();
         variables["id"] = id.as_str().into();
         assert_eq!(amina.refused(query, variables).await, "BAD_REQUEST", "{wrong}");
@@ -1155,12 +1186,14 @@ async fn the_feed_holds_what_each_post_tells_by_itself() {
         let rest = client.ok(next, json!({ "after": feed["pageInfo"]["endCursor"] })).await;
         assert_eq!(ids(&rest["posts"]).len(), 4);
         // Going on in a post's comments begins where the feed left off.
-        let long = feed["nodes"].as_array().unwrap().iter().find(|post| post["comments"]["pageInfo"]["hasNextPage"] == true);
+        let long =
+            feed["nodes"].as_array().unwrap().iter().find(|post| post["comments"]["pageInfo"]["hasNextPage"] == true);
         let long = long.expect("a post with more than three comments");
         let list = format!("{{ post(id: {}) {{ comments(PAGE) {{ ITEMS }} }} }}", long["id"]);
         let all = client.pages(&list, 100, false).await.concat();
         let query = "query($id: ID!, $after: String) { post(id: $id) { comments(after: $after) { nodes { id } } } }";
-        let rest = client.ok(query, json!({ "id": long["id"], "after": long["comments"]["pageInfo"]["endCursor"] })).await;
+        let rest =
+            client.ok(query, json!({ "id": long["id"], "after": long["comments"]["pageInfo"]["endCursor"] })).await;
         assert_eq!([ids(&long["comments"]), ids(&rest["post"]["comments"])].concat(), all);
     }
 }
@@ -1170,19 +1203,43 @@ async fn every_way_to_ask_for_comments_in_a_list_gives_the_right_ones() {
     let (server, people) = with_feed(12).await;
     let list = |arguments: &str| format!("comments({arguments}) {{ nodes {{ id body }} }}");
     for (what, selection, same) in [
-        ("aliases with other arguments", "a: comments(first: 1) { nodes { id body } } b: comments(first: 2) { nodes { id body } }", vec![("a", "first: 1"), ("b", "first: 2")]),
-        ("aliases with the same arguments", "a: comments(first: 2) { nodes { id } } b: comments(first: 2) { nodes { body } }", vec![]),
+        (
+            "aliases with other arguments",
+            "a: comments(first: 1) { nodes { id body } } b: comments(first: 2) { nodes { id body } }",
+            vec![("a", "first: 1"), ("b", "first: 2")],
+        ),
+        (
+            "aliases with the same arguments",
+            "a: comments(first: 2) { nodes { id } } b: comments(first: 2) { nodes { body } }",
+            vec![],
+        ),
         ("one alias", "few: comments(first: 2) { nodes { id body } }", vec![("few", "first: 2")]),
         ("the default size", "comments { nodes { id body } }", vec![("comments", "first: 20")]),
         ("the last", "comments(last: 2) { nodes { id body } }", vec![("comments", "last: 2")]),
         ("none", "comments(first: 0) { nodes { id body } }", vec![("comments", "first: 0")]),
         ("nulls", "comments(first: 2, after: null, last: null) { nodes { id body } }", vec![("comments", "first: 2")]),
         ("a variable", "comments(first: $two) { nodes { id body } }", vec![("comments", "first: 2")]),
-        ("a variable that is absent", "comments(first: $absent) { nodes { id body } }", vec![("comments", "first: 20")]),
+        (
+            "a variable that is absent",
+            "comments(first: $absent) { nodes { id body } }",
+            vec![("comments", "first: 20")],
+        ),
         ("a variable with a default", "comments(first: $three) { nodes { id body } }", vec![("comments", "first: 3")]),
-        ("twice, merged", "comments(first: 2) { nodes { id } } comments(first: 2) { nodes { body } }", vec![("comments", "first: 2")]),
-        ("skipped beside another", "a: comments(first: 1) @skip(if: true) { nodes { id } } b: comments(first: 2) { nodes { id body } }", vec![("b", "first: 2")]),
-        ("included by a variable", "a: comments(first: 1) @include(if: $yes) { nodes { id body } }", vec![("a", "first: 1")]),
+        (
+            "twice, merged",
+            "comments(first: 2) { nodes { id } } comments(first: 2) { nodes { body } }",
+            vec![("comments", "first: 2")],
+        ),
+        (
+            "skipped beside another",
+            "a: comments(first: 1) @skip(if: true) { nodes { id } } b: comments(first: 2) { nodes { id body } }",
+            vec![("b", "first: 2")],
+        ),
+        (
+            "included by a variable",
+            "a: comments(first: 1) @include(if: $yes) { nodes { id body } }",
+            vec![("a", "first: 1")],
+        ),
         ("in two fragments", "...A ...B", vec![("comments", "first: 2")]),
         ("with their number", "comments(first: 2) { nodes { id body } totalCount }", vec![]),
     ] {
@@ -1197,7 +1254,11 @@ async fn every_way_to_ask_for_comments_in_a_list_gives_the_right_ones() {
             .filter(|definition| selection.contains(&format!("${}", definition.split(':').next().unwrap())))
             .map(|definition| format!("${definition}"))
             .collect();
-        let variables = if used.is_empty() { String::new() } else { variables.replace(variables, &format!("({})", used.join(", "))) };
+        let variables = if used.is_empty() {
+            String::new()
+        } else {
+            variables.replace(variables, &format!("({})", used.join(", ")))
+        };
         for (items, node) in [("nodes", ""), ("edges { node", "}")] {
             let query = format!("query{variables} {{ posts {{ {items} {{ id {selection} }} {node} }} }} {fragments}");
             let data = people[0].ok(&query, json!({})).await;
@@ -1222,7 +1283,8 @@ async fn every_way_to_ask_for_comments_in_a_list_gives_the_right_ones() {
                     assert_eq!((&seen["a"]["nodes"], &seen["b"]["nodes"]), (&json!(of("id")), &json!(of("body"))));
                 }
                 if what == "with their number" {
-                    let alone = post(&server.anonymous(), id, "comments(first: 2) { nodes { id body } totalCount }").await;
+                    let alone =
+                        post(&server.anonymous(), id, "comments(first: 2) { nodes { id body } totalCount }").await;
                     assert_eq!(seen["comments"], alone["comments"]);
                     let all = post(&server.anonymous(), id, &list("first: 100")).await;
                     assert_eq!(seen["comments"]["totalCount"], ids(&all["comments"]).len());
@@ -1239,7 +1301,9 @@ async fn nodes_and_edges_of_one_list_each_get_what_they_ask_for() {
                  edges { node { id viewerHasLiked comments(first: 2) { nodes { id author { username } } } } } } \
                  again: posts(first: 2, sortBy: MOST_LIKED) { nodes { comments(first: 1) { nodes { id } } } } }";
     let data = people[0].ok(query, Value::Null).await;
-    for (node, edge) in data["posts"]["nodes"].as_array().unwrap().iter().zip(data["posts"]["edges"].as_array().unwrap()) {
+    for (node, edge) in
+        data["posts"]["nodes"].as_array().unwrap().iter().zip(data["posts"]["edges"].as_array().unwrap())
+    {
         let expected = post(
             &people[0],
             node["id"].as_str().unwrap(),
@@ -1259,7 +1323,12 @@ async fn the_whole_is_counted_only_when_asked() {
     let (server, people) = with_feed(7).await;
     let id = listed(&people[0], json!({}), "NEWEST").await[0].clone();
     for (without, with, path, total) in [
-        ("{ posts(first: 2) { nodes { id } } }".to_owned(), "{ posts(first: 2) { nodes { id } totalCount } }".to_owned(), "/posts/totalCount", 7),
+        (
+            "{ posts(first: 2) { nodes { id } } }".to_owned(),
+            "{ posts(first: 2) { nodes { id } totalCount } }".to_owned(),
+            "/posts/totalCount",
+            7,
+        ),
         (
             format!("{{ post(id: \"{id}\") {{ comments(first: 1) {{ nodes {{ id }} }} }} }}"),
             format!("{{ post(id: \"{id}\") {{ comments(first: 1) {{ nodes {{ id }} totalCount }} }} }}"),
@@ -1313,7 +1382,10 @@ async fn everything_with_an_id_is_fetched_by_it() {
     let session = unknown.replace("post_", "session_");
     let job = unknown.replace("post_", "job_");
     for wrong in ["nonsense", "", "post_", &session, &job, &unknown["post".len()..]] {
-        assert_eq!(amina.refused("query($id: ID!) { node(id: $id) { id } }", json!({ "id": wrong })).await, "BAD_REQUEST");
+        assert_eq!(
+            amina.refused("query($id: ID!) { node(id: $id) { id } }", json!({ "id": wrong })).await,
+            "BAD_REQUEST"
+        );
         assert_eq!(amina.refused(query, json!({ "ids": [answer, wrong] })).await, "BAD_REQUEST", "{wrong}");
     }
 }
@@ -1390,12 +1462,30 @@ async fn after_a_storm_the_counters_equal_the_facts() {
     }
 
     for (what, sql) in [
-        ("likes of posts", "SELECT COUNT(*) FROM posts p WHERE like_count <> (SELECT COUNT(*) FROM post_likes l WHERE l.post_id = p.id)"),
-        ("comments", "SELECT COUNT(*) FROM posts p WHERE comment_count <> (SELECT COUNT(*) FROM comments c WHERE c.post_id = p.id AND c.deleted_at IS NULL)"),
-        ("shares", "SELECT COUNT(*) FROM posts p WHERE share_count <> (SELECT COUNT(*) FROM posts s WHERE s.shared_post_id = p.id AND s.deleted_at IS NULL)"),
-        ("likes of comments", "SELECT COUNT(*) FROM comments c WHERE like_count <> (SELECT COUNT(*) FROM comment_likes l WHERE l.comment_id = c.id)"),
-        ("posts of people", "SELECT COUNT(*) FROM users u WHERE post_count <> (SELECT COUNT(*) FROM posts p WHERE p.author_id = u.id AND p.deleted_at IS NULL)"),
-        ("events without a gap", "SELECT COUNT(*) FROM posts p WHERE event_seq <> (SELECT COUNT(*) FROM events e WHERE e.stream_id = p.id) OR event_seq <> (SELECT COALESCE(MAX(seq), 0) FROM events e WHERE e.stream_id = p.id)"),
+        (
+            "likes of posts",
+            "SELECT COUNT(*) FROM posts p WHERE like_count <> (SELECT COUNT(*) FROM post_likes l WHERE l.post_id = p.id)",
+        ),
+        (
+            "comments",
+            "SELECT COUNT(*) FROM posts p WHERE comment_count <> (SELECT COUNT(*) FROM comments c WHERE c.post_id = p.id AND c.deleted_at IS NULL)",
+        ),
+        (
+            "shares",
+            "SELECT COUNT(*) FROM posts p WHERE share_count <> (SELECT COUNT(*) FROM posts s WHERE s.shared_post_id = p.id AND s.deleted_at IS NULL)",
+        ),
+        (
+            "likes of comments",
+            "SELECT COUNT(*) FROM comments c WHERE like_count <> (SELECT COUNT(*) FROM comment_likes l WHERE l.comment_id = c.id)",
+        ),
+        (
+            "posts of people",
+            "SELECT COUNT(*) FROM users u WHERE post_count <> (SELECT COUNT(*) FROM posts p WHERE p.author_id = u.id AND p.deleted_at IS NULL)",
+        ),
+        (
+            "events without a gap",
+            "SELECT COUNT(*) FROM posts p WHERE event_seq <> (SELECT COUNT(*) FROM events e WHERE e.stream_id = p.id) OR event_seq <> (SELECT COALESCE(MAX(seq), 0) FROM events e WHERE e.stream_id = p.id)",
+        ),
     ] {
         assert_eq!(server.count(sql).await, 0, "{what}");
     }

@@ -304,7 +304,8 @@ async fn a_message_over_the_limit_closes_with_1009() {
     for size in [2049, 3000, 4096, 5000, 1_000_000] {
         let mut socket = open(address, &amina).await;
         let comment = "x".repeat(size - 80);
-        let message = json!({ "type": "subscribe", "id": "1", "payload": { "query": format!("#{comment}") } }).to_string();
+        let message =
+            json!({ "type": "subscribe", "id": "1", "payload": { "query": format!("#{comment}") } }).to_string();
         let message = format!("{message}{}", " ".repeat(size - message.len()));
         // Whoever sends so much may be cut off before the end.
         let closed = socket.burst(vec![message], usize::MAX).await.unwrap_err();
@@ -395,11 +396,13 @@ async fn a_query_over_a_socket_is_answered_once_and_is_complete() {
     assert_eq!(next["payload"]["extensions"]["cost"]["requested"], 2);
     assert_eq!(socket.next().await, json!({ "id": "q", "type": "complete" }));
     // What fails in the execution is part of the answer.
-    socket.subscribe("q", "{ me { username } post(id: \"x\") { id } }", Value::Null).await;
+    let query = "{ me { username } user(username: \"amina\") { posts(first: 101) { nodes { id } } } }";
+    socket.subscribe("q", query, Value::Null).await;
     let next = socket.next().await;
     assert_eq!(next["type"], "next", "{next}");
     check_error(&next["payload"]["errors"][0]);
     assert_eq!(next["payload"]["errors"][0]["extensions"]["code"], "BAD_REQUEST");
+    assert_eq!(next["payload"]["data"]["me"]["username"], "amina");
     assert_eq!(socket.next().await, json!({ "id": "q", "type": "complete" }));
     drop(server);
 }
@@ -454,7 +457,11 @@ async fn an_operation_that_is_refused_leaves_the_socket_usable() {
         ("query A { me { id } } query B { me { id } }", Value::Null, "BAD_REQUEST"),
         ("subscription { nothing }", Value::Null, "BAD_REQUEST"),
         ("subscription { notificationReceived(after: 17) { cursor } }", Value::Null, "BAD_REQUEST"),
-        ("subscription { a: notificationReceived { cursor } b: notificationReceived { cursor } }", Value::Null, "BAD_REQUEST"),
+        (
+            "subscription { a: notificationReceived { cursor } b: notificationReceived { cursor } }",
+            Value::Null,
+            "BAD_REQUEST",
+        ),
         (&deep, Value::Null, "COST_EXCEEDED"),
         ("{ posts(first: 100) { nodes { comments(first: 100) { nodes { id } } } } }", Value::Null, "COST_EXCEEDED"),
     ] {

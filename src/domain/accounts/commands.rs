@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, sea_query::OnConflict};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -42,8 +43,7 @@ pub struct Register {
 pub enum Registered {
     /// Signed in at once.
     Session(Box<IssuedSession>),
-    /// The address has to be confirmed first. The same when the address has an account already: its owner is told by
-    /// message, the asker is not.
+    /// The address has to be confirmed first. The same when the address has an account already.
     ConfirmationPending {
         /// The address as it was given.
         email: String,
@@ -65,20 +65,20 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
     app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
     let new = prepare(app, client, command).await?;
     let confirm = app.config.registration_confirm_email;
-    let (user, session) = app
+    let when_taken = if confirm { WhenTaken::Hide } else { WhenTaken::Refuse };
+    let session = app
         .db
         .transact(async |tx| {
-            if !insert_in(&tx, &new, None).await? {
-                return if confirm { Ok((None, None)) } else { Err(taken("email")) };
-            }
-            let user: User = Arc::new(new.user.clone());
-            let session = if confirm { None } else { Some(sessions::begin_in(app, &tx, user.id, client).await?) };
-            Ok((Some(user), session))
+            insert_in(&tx, &new, None, when_taken).await?;
+            if confirm { Ok(None) } else { sessions::begin_in(app, &tx, new.user.id, client).await.map(Some) }
         })
         .await?;
-    match (user, session) {
-        (Some(user), Some(session)) => Ok(Registered::Session(Box::new(sessions::issue(app, &session, user).await?))),
-        _ => Ok(Registered::ConfirmationPending { email: new.email }),
+    match session {
+        Some(session) => {
+            let issued = sessions::issue(app, &session, Arc::new(new.user)).await?;
+            Ok(Registered::Session(Box::new(issued)))
+        }
+        None => Ok(Registered::ConfirmationPending { email: new.email }),
     }
 }
 
@@ -128,12 +128,28 @@ async fn prepare(app: &App, client: &Client, command: Register) -> Result<NewUse
     Ok(NewUser { user, email_key: policy::key(&email), email, password_hash })
 }
 
-/// False when the e-mail address is taken; a taken user name is an error, because user names are public anyway.
-async fn insert_in(tx: &Transaction, new: &NewUser, confirmed: Option<chrono::DateTime<chrono::Utc>>) -> Result<bool> {
-    // The address first: on a conflict nothing of the person may be left behind. `credentials` refers to `users`, so
-    // look before, and let the unique constraint decide the rare race.
-    let email_taken =
-        tx.row("SELECT 1 FROM credentials WHERE email_key = $1", vec![new.email_key.as_str().into()]).await?.is_some();
+/// What becomes of a registration whose e-mail address has an account already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WhenTaken {
+    /// It is refused: the asker would be signed in otherwise.
+    Refuse,
+    /// It looks like any other that waits for its confirmation, which will never come: nobody learns by registering
+    /// whose address is known here, neither from the answer nor from the user name that is gone.
+    Hide,
+}
+
+/// Writes the person and their credentials. A taken user name is told in any case: user names are public.
+async fn insert_in(
+    tx: &Transaction,
+    new: &NewUser,
+    confirmed: Option<DateTime<Utc>>,
+    when_taken: WhenTaken,
+) -> Result<()> {
+    let sql = "SELECT 1 FROM credentials WHERE email_key = $1";
+    let email_taken = tx.row(sql, vec![new.email_key.as_str().into()]).await?.is_some();
+    if email_taken && when_taken == WhenTaken::Refuse {
+        return Err(taken("email"));
+    }
     let inserted = user::Entity::insert(new.user.clone().into_active_model())
         .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
         .exec_without_returning(tx)
@@ -141,14 +157,12 @@ async fn insert_in(tx: &Transaction, new: &NewUser, confirmed: Option<chrono::Da
     if inserted == 0 {
         return Err(taken("username"));
     }
-    if email_taken {
-        tx.execute("DELETE FROM users WHERE id = $1", vec![new.user.id.0.into()]).await?;
-        return Ok(false);
-    }
+    // No address looks like this, so it is never confirmed and nobody signs in by it.
+    let email_key = if email_taken { format!("taken {}", new.user.id) } else { new.email_key.clone() };
     let row = credential::ActiveModel {
         user_id: Set(new.user.id),
         email: Set(new.email.clone()),
-        email_key: Set(new.email_key.clone()),
+        email_key: Set(email_key),
         email_confirmed_at: Set(confirmed),
         password_hash: Set(new.password_hash.clone()),
         password_changed_at: Set(new.user.created_at),
@@ -157,10 +171,20 @@ async fn insert_in(tx: &Transaction, new: &NewUser, confirmed: Option<chrono::Da
         .on_conflict(OnConflict::column(credential::Column::EmailKey).do_nothing().to_owned())
         .exec_without_returning(tx)
         .await?;
-    if inserted == 0 {
-        tx.execute("DELETE FROM users WHERE id = $1", vec![new.user.id.0.into()]).await?;
-    }
-    Ok(inserted == 1)
+    // Somebody else was faster since we looked; whoever is asked again, will be told the same.
+    if inserted == 0 { Err(taken("email")) } else { Ok(()) }
+}
+
+/// Confirms an e-mail address on an operator's word, from the command line; false when nothing waits for it.
+pub async fn confirm_email(app: &App, email: &str) -> Result<bool> {
+    let key = policy::lookup_key(email);
+    app.db
+        .transact(async |tx| {
+            let sql =
+                "UPDATE credentials SET email_confirmed_at = $2 WHERE email_key = $1 AND email_confirmed_at IS NULL";
+            Ok(tx.execute(sql, vec![key.as_str().into(), app.clock.now().into()]).await? == 1)
+        })
+        .await
 }
 
 fn taken(field: &'static str) -> Error {
@@ -197,7 +221,7 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<IssuedS
         .map(|row| {
             let mut columns = Columns::new(row);
             let hash: String = columns.take()?;
-            let confirmed: Option<chrono::DateTime<chrono::Utc>> = columns.take()?;
+            let confirmed: Option<DateTime<Utc>> = columns.take()?;
             Ok::<_, Error>((hash, confirmed.is_some(), read_user(&mut columns)?))
         })
         .transpose()?;
@@ -221,9 +245,7 @@ pub async fn create_administrator(app: &App, command: Register) -> Result<User> 
     let new = prepare(app, &Client::default(), command).await?;
     app.db
         .transact(async |tx| {
-            if !insert_in(&tx, &new, Some(app.clock.now())).await? {
-                return Err(taken("email"));
-            }
+            insert_in(&tx, &new, Some(app.clock.now()), WhenTaken::Refuse).await?;
             user_role::ActiveModel {
                 user_id: Set(new.user.id),
                 role: Set(Role::Administrator),

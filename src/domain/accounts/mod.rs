@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use crate::entity::user;
 
-pub use commands::{Login, Register, Registered, create_administrator, login, register};
+pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use profile::{ProfileUpdate, profile_update};
-pub use queries::{UserFilter, UserSort, email, get, user_by_username, users, users_by_id};
+pub use queries::{UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, user_columns};
 pub use sessions::{IssuedSession, logout, prune, sweep, token_refresh};
 pub use tokens::authenticate;

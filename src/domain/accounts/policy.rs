@@ -1,7 +1,7 @@
 //! What names, addresses and passwords have to be like. Pure.
 
 use crate::{
-    error::{UserError, UserErrorCode},
+    error::{Reason, UserError, UserErrorCode},
     platform::text,
 };
 
@@ -131,8 +131,7 @@ pub(super) fn username(field: &'static str, value: &str) -> Result<String, UserE
     let valid = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
     if !valid {
-        let reason = "letters, digits and underscores, starting with a letter.";
-        return Err(UserError::input(field, UserErrorCode::Invalid).with("reason", reason));
+        return Err(UserError::invalid(field, Reason::Username));
     }
     if RESERVED.contains(&key(&name).as_str()) {
         return Err(UserError::input(field, UserErrorCode::Reserved));
@@ -153,7 +152,7 @@ pub(super) fn lookup_key(value: &str) -> String {
 /// An e-mail address: the form `local@domain.tld`, at most 254 characters; whether it exists, a message will tell.
 pub(super) fn email(field: &'static str, value: &str) -> Result<String, UserError> {
     let address = text::required(field, text::line(field, value, 254)?)?;
-    let invalid = || UserError::input(field, UserErrorCode::Invalid).with("reason", "an e-mail address is expected.");
+    let invalid = || UserError::invalid(field, Reason::Email);
     let (local, domain) = address.rsplit_once('@').ok_or_else(invalid)?;
     let local_is_good = !local.is_empty()
         && local.len() <= 64
@@ -200,11 +199,15 @@ pub(super) fn password(field: &'static str, value: &str, own: &[&str]) -> Result
 
 /// The address of a picture: https (http for a machine's own), at most 512 characters.
 pub(super) fn picture(field: &'static str, value: &str) -> Result<String, UserError> {
-    let address = text::line(field, value, 512)?;
-    let local = |url: &url::Url| matches!(url.host_str(), Some("localhost" | "127.0.0.1"));
-    match url::Url::parse(&address) {
-        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && local(&url)) => Ok(address),
-        _ => Err(UserError::input(field, UserErrorCode::Invalid).with("reason", "an https address is expected.")),
+    let refuse = || UserError::invalid(field, Reason::HttpsAddress);
+    let url = url::Url::parse(&text::line(field, value, 512)?).map_err(|_| refuse())?;
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1"));
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && local);
+    let address = String::from(url.clone());
+    if safe && url.username().is_empty() && url.password().is_none() && address.chars().count() <= 512 {
+        Ok(address)
+    } else {
+        Err(refuse())
     }
 }
 

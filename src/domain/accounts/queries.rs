@@ -163,12 +163,11 @@ pub async fn users(
     Ok(Slice { total, ..page.slice(rows) })
 }
 
-/// A person's e-mail address: for themselves only, null for everybody else.
-pub async fn email(app: &App, actor: &Actor, id: UserId) -> Result<Option<String>> {
-    if actor.user_id() != Some(id) {
-        return Ok(None);
-    }
-    Ok(credential::Entity::find_by_id(id).one(app.db.read()).await?.map(|row| row.email))
+/// E-mail addresses: of the actor only; nobody sees another's.
+pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, String>> {
+    let Some(own) = actor.user_id().filter(|own| ids.contains(own)) else { return Ok(HashMap::new()) };
+    let found = credential::Entity::find_by_id(own).one(app.db.read()).await?;
+    Ok(found.map(|row| (own, row.email)).into_iter().collect())
 }
 
 /// What a person may do beyond their own affairs.

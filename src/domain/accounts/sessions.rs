@@ -4,7 +4,7 @@
 //! as the newest was never seen in use (the answer got lost), and for ten seconds after a rotation (two tabs).
 //! Anything older was copied: the session ends, for the thief and the owner both, and the owner signs in again.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
@@ -109,6 +109,7 @@ pub async fn token_refresh(app: &App, token: &str) -> Result<IssuedSession> {
             issue(app, &session, user).await
         }
         Refreshed::Reused => {
+            app.ended_sessions.insert(id, app.clock.now());
             tracing::warn!(session = %id, "a refresh token came back; the session was ended");
             Err(refuse())
         }
@@ -153,7 +154,6 @@ async fn end_in(app: &App, tx: &Transaction, id: SessionId, reason: SessionEnd) 
         vec![id.0.into(), app.clock.now().into(), reason.as_str().into()],
     )
     .await?;
-    app.ended_sessions.insert(id, app.clock.now());
     tx.hint(Hint::SessionEnded(id.0));
     Ok(())
 }
@@ -162,6 +162,7 @@ async fn end_in(app: &App, tx: &Transaction, id: SessionId, reason: SessionEnd) 
 pub async fn logout(app: &App, actor: &Actor) -> Result<bool> {
     let session_id = actor.require_user()?.session_id;
     app.db.transact(async |tx| end_in(app, &tx, session_id, SessionEnd::Logout).await).await?;
+    app.ended_sessions.insert(session_id, app.clock.now());
     Ok(true)
 }
 
@@ -188,14 +189,17 @@ pub(super) async fn saw(app: &App, id: SessionId, generation: i64) -> Result<boo
     Ok(true)
 }
 
-/// Learns of sessions that other processes ended, and closes their sockets here.
+/// Learns of sessions that other processes ended, and of those that expired, and closes their sockets here.
 pub async fn sweep(app: &App) -> Result<()> {
     let now = app.clock.now();
-    // The first time everything that a living access token may belong to; later with an overlap, because a commit may
-    // become visible long after the time that it carries.
-    let since = if app.ended_sessions.is_empty() { app.config.access_token_lifetime } else { OVERLAP };
-    let since = now - since;
-    let rows = app.db.rows("SELECT id, ended_at FROM sessions WHERE ended_at > $1", vec![since.into()]).await?;
+    // From where the last one that went well has looked, with an overlap, because a commit may become visible long after
+    // the time that it carries; the first time, as far back as an access token lives.
+    let last = app.sessions_swept_at.load(Ordering::Relaxed);
+    let since = DateTime::from_timestamp_micros(last).filter(|_| last > 0).map(|at| at - OVERLAP);
+    let since = since.unwrap_or(now - app.config.access_token_lifetime);
+    let sql = "SELECT id, ended_at FROM sessions WHERE ended_at > $1 \
+               UNION SELECT id, expires_at FROM sessions WHERE expires_at > $1 AND expires_at <= $2";
+    let rows = app.db.rows(sql, vec![since.into(), now.into()]).await?;
     for row in &rows {
         let mut columns = Columns::new(row);
         let id: SessionId = columns.take()?;
@@ -203,6 +207,7 @@ pub async fn sweep(app: &App) -> Result<()> {
             app.db.bus().deliver(Hint::SessionEnded(id.0));
         }
     }
+    app.sessions_swept_at.store(now.timestamp_micros(), Ordering::Relaxed);
     app.ended_sessions.forget_before(now - app.config.access_token_lifetime - TimeDelta::seconds(60));
     Ok(())
 }

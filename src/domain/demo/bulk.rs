@@ -307,6 +307,7 @@ impl Maker {
                 Some(parent) => {
                     let parent = &mut part.comments[begin + parent];
                     parent.reply_count += 1;
+                    parent.visible_reply_count += 1;
                     Some(parent.id)
                 }
             };
@@ -318,6 +319,7 @@ impl Maker {
                 body: self.languages[usize::from(author.arabic)].comment(dice),
                 like_count: likes as i64,
                 reply_count: 0,
+                visible_reply_count: 0,
                 created_at: time(at),
                 edited_at: None,
                 deleted_at: None,

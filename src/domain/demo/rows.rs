@@ -180,6 +180,7 @@ rows! {
         body: |row| row.body.clone().into(),
         like_count: |row| row.like_count.into(),
         reply_count: |row| row.reply_count.into(),
+        visible_reply_count: |row| row.visible_reply_count.into(),
         created_at: |row| row.created_at.into(),
         edited_at: |row| row.edited_at.into(),
         deleted_at: |row| row.deleted_at.into(),

@@ -248,6 +248,7 @@ impl Teller {
             body: script.body.to_owned(),
             like_count: script.likes.len() as i64,
             reply_count: script.replies.iter().filter(|reply| !reply.deleted).count() as i64,
+            visible_reply_count: script.replies.iter().filter(|reply| is_listed(reply)).count() as i64,
             created_at: at,
             edited_at: script.edited.then(|| at + TimeDelta::minutes(5)),
             deleted_at: script.deleted.then(|| at + TimeDelta::minutes(90)),
@@ -340,6 +341,11 @@ impl Teller {
 
 fn before_end(at: DateTime<Utc>) -> DateTime<Utc> {
     at.min(END)
+}
+
+/// Not deleted, or a tombstone with something listed below it.
+fn is_listed(comment: &threads::Comment) -> bool {
+    !comment.deleted || comment.replies.iter().any(is_listed)
 }
 
 #[cfg(test)]

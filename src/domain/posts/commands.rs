@@ -223,6 +223,7 @@ pub async fn post_delete(app: &App, actor: &Actor, id: PostId) -> Result<PostVie
                     .await?;
             }
             accounts::count_post_in(&tx, user, -1).await?;
+            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Deleted { subject: id.0 }).await?;
             read_post(&row, &super::PostParts::default(), false)
         })
         .await

@@ -68,6 +68,7 @@ pub async fn comment_create(app: &App, actor: &Actor, command: CommentCreate) ->
                 body: body.clone(),
                 like_count: 0,
                 reply_count: 0,
+                visible_reply_count: 0,
                 created_at: now,
                 edited_at: None,
                 deleted_at: None,
@@ -91,7 +92,7 @@ async fn target_in(tx: &Transaction, target: CommentTarget) -> Result<(PostId, O
     match target {
         CommentTarget::Post(id) => Ok((id, None)),
         CommentTarget::Comment(id) => {
-            let sql = "UPDATE comments SET reply_count = reply_count + 1 \
+            let sql = "UPDATE comments SET reply_count = reply_count + 1, visible_reply_count = visible_reply_count + 1 \
                        WHERE id = $1 AND deleted_at IS NULL RETURNING post_id";
             let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| missing("commentId"))?;
             Ok((Columns::new(&row).take()?, Some(id)))
@@ -162,12 +163,36 @@ pub async fn comment_delete(app: &App, actor: &Actor, id: CommentId) -> Result<C
             if let Some(parent) = view.comment.parent_id {
                 let sql = "UPDATE comments SET reply_count = reply_count - 1 WHERE id = $1";
                 tx.execute(sql, vec![parent.0.into()]).await?;
+                if view.comment.visible_reply_count == 0 {
+                    vanish_in(&tx, parent).await?;
+                }
             }
             let sql = "UPDATE posts SET comment_count = comment_count - 1 WHERE id = $1";
             tx.execute(sql, vec![view.comment.post_id.0.into()]).await?;
+            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Deleted { subject: id.0 }).await?;
             read_comment(&row, &CommentParts::default(), false)
         })
         .await
+}
+
+/// A listed reply of this comment is gone. Where that was a tombstone's last, the tombstone goes too, and so on upwards.
+async fn vanish_in(tx: &Transaction, parent: CommentId) -> Result<()> {
+    let mut parent = Some(parent);
+    while let Some(id) = parent {
+        let row = tx
+            .row(
+                "UPDATE comments SET visible_reply_count = visible_reply_count - 1 WHERE id = $1 \
+                 RETURNING parent_id, visible_reply_count, deleted_at IS NOT NULL",
+                vec![id.0.into()],
+            )
+            .await?
+            .ok_or_else(|| not_found("id"))?;
+        let mut columns = Columns::new(&row);
+        let (above, left, deleted): (Option<CommentId>, i64, bool) =
+            (columns.take()?, columns.take()?, columns.take()?);
+        parent = above.filter(|_| deleted && left == 0);
+    }
+    Ok(())
 }
 
 /// Locks a comment that has to be there, not deleted, and the actor's own.

@@ -33,11 +33,11 @@ pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView>
     let job = serde_json::to_string(&Notify::PostLiked { post: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "post")
+        .step("target", TARGET, target_step(app, "posts"))
         .step(
             "liked",
             &[("post_id", ColumnType::Uuid)],
-            "INSERT INTO post_likes (post_id, user_id, created_at) \
-             SELECT id, $2, $3 FROM posts WHERE id = $1 AND deleted_at IS NULL \
+            "INSERT INTO post_likes (post_id, user_id, created_at) SELECT id, $2, $3 FROM target WHERE 1 = 1 \
              ON CONFLICT (post_id, user_id) DO NOTHING RETURNING post_id",
         )
         .step(
@@ -58,11 +58,11 @@ pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView>
 pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
     let user = actor.require_user()?.id;
     let chain = Chain::new(vec![id.0.into(), user.0.into()], "post")
+        .step("target", TARGET, target_step(app, "posts"))
         .step(
             "unliked",
             &[("post_id", ColumnType::Uuid)],
-            "DELETE FROM post_likes WHERE post_id IN (SELECT id FROM posts WHERE id = $1 AND deleted_at IS NULL) \
-             AND user_id = $2 RETURNING post_id",
+            "DELETE FROM post_likes WHERE post_id IN (SELECT id FROM target) AND user_id = $2 RETURNING post_id",
         )
         .step(
             "post",
@@ -74,6 +74,13 @@ pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostVie
             ),
         );
     changed_post(app, actor, id, app.db.chain(&chain).await?, false).await
+}
+
+const TARGET: &[(&str, ColumnType)] = &[("id", ColumnType::Uuid)];
+
+/// What is liked, as long as it is not deleted: locked, so that it stays so until the like is counted.
+fn target_step(app: &App, table: &str) -> String {
+    format!("SELECT id FROM {table} WHERE id = $1 AND deleted_at IS NULL {}", app.db.for_update())
 }
 
 /// The event on the stream of the row that the step `post` returned.
@@ -124,11 +131,11 @@ pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<Com
     let job = serde_json::to_string(&Notify::CommentLiked { comment: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "comment")
+        .step("target", TARGET, target_step(app, "comments"))
         .step(
             "liked",
             &[("comment_id", ColumnType::Uuid)],
-            "INSERT INTO comment_likes (comment_id, user_id, created_at) \
-             SELECT id, $2, $3 FROM comments WHERE id = $1 AND deleted_at IS NULL \
+            "INSERT INTO comment_likes (comment_id, user_id, created_at) SELECT id, $2, $3 FROM target WHERE 1 = 1 \
              ON CONFLICT (comment_id, user_id) DO NOTHING RETURNING comment_id",
         )
         .step(
@@ -154,11 +161,12 @@ pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<Com
 pub async fn comment_unlike(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
     let user = actor.require_user()?.id;
     let chain = Chain::new(vec![id.0.into(), user.0.into()], "comment")
+        .step("target", TARGET, target_step(app, "comments"))
         .step(
             "unliked",
             &[("comment_id", ColumnType::Uuid)],
-            "DELETE FROM comment_likes WHERE comment_id IN \
-             (SELECT id FROM comments WHERE id = $1 AND deleted_at IS NULL) AND user_id = $2 RETURNING comment_id",
+            "DELETE FROM comment_likes WHERE comment_id IN (SELECT id FROM target) AND user_id = $2 \
+             RETURNING comment_id",
         )
         .step(
             "comment",

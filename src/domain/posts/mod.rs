@@ -22,8 +22,9 @@ pub use commands::{PostCreate, PostShare, post_create, post_delete, post_share, 
 pub use comments::{CommentCreate, CommentTarget, comment_create, comment_delete, comment_update};
 pub use likes::{comment_like, comment_unlike, post_like, post_unlike};
 pub use queries::{
-    COMMENTS_SORT, CommentsOf, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments, comments_by_id, find,
-    like_cursor, likes, posts, posts_by_id, viewer_likes_comments, viewer_likes_posts,
+    COMMENTS_SORT, CommentsOf, FirstComments, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments,
+    comments_by_id, find, first_comments, first_likes, like_cursor, likes, posts, posts_by_id, viewer_likes_comments,
+    viewer_likes_posts,
 };
 pub use recount::recount;
 
@@ -46,7 +47,7 @@ pub struct PostParts {
 }
 
 /// What a list of comments fetches along with each comment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CommentParts {
     /// The author.
     pub author: bool,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
@@ -99,7 +99,7 @@ pub async fn posts(
     with_total: bool,
 ) -> Result<Slice<PostView>> {
     let (mut conditions, mut values) = (visible_to(actor), Vec::new());
-    if !filter_posts(app, filter, &mut conditions, &mut values) {
+    if !filter_posts(app, filter, &mut conditions, &mut values)? {
         return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
     }
     let total = if with_total {
@@ -123,14 +123,14 @@ pub async fn posts(
 }
 
 /// Adds the filter's conditions; false when nothing can match.
-fn filter_posts(app: &App, filter: &PostFilter, conditions: &mut Vec<String>, values: &mut Vec<Value>) -> bool {
+fn filter_posts(app: &App, filter: &PostFilter, conditions: &mut Vec<String>, values: &mut Vec<Value>) -> Result<bool> {
     if let Some(author) = filter.author {
         values.push(author.0.into());
         conditions.push(format!("p.author_id = ${}", values.len()));
     }
-    if let Some(words) = filter.text.as_deref().map(text::search_key) {
+    if let Some(words) = filter.text.as_deref().map(text::search_words).transpose()? {
         if words.is_empty() {
-            return false;
+            return Ok(false);
         }
         values.push(app.db.search_query(&words).into());
         conditions.push(app.db.search_condition("posts", "p.id", &format!("${}", values.len())));
@@ -141,11 +141,15 @@ fn filter_posts(app: &App, filter: &PostFilter, conditions: &mut Vec<String>, va
     }
     for (time, sign) in [(filter.from, ">="), (filter.until, "<")] {
         if let Some(time) = time {
+            // Beyond these years the databases store and compare times each in its own way.
+            if !(1..=9999).contains(&time.year()) {
+                return Err(Error::bad_request("Times are of the years 1 to 9999."));
+            }
             values.push(time.into());
             conditions.push(format!("p.created_at {sign} ${}", values.len()));
         }
     }
-    true
+    Ok(true)
 }
 
 /// The placeholder's number of the viewer's id, when somebody is signed in and it is needed.
@@ -163,37 +167,53 @@ async fn attach_comments(
     count: u64,
     parts: &CommentParts,
 ) -> Result<()> {
-    if posts.is_empty() {
-        return Ok(());
-    }
-    let mut values = Vec::new();
     let ids: Vec<Uuid> = posts.iter().map(|view| view.post.id.0).collect();
-    let ids = placeholders(&mut values, &ids);
-    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
-    let (list, joins) = select_comments(parts, viewer);
-    let filter = format!("c.post_id = p.id AND c.parent_id IS NULL AND {SHOWN}");
-    let from = app.db.first_of_each("posts p", "comments", "c", &filter, "c.created_at, c.id", count + 1);
-    let rows = app.db.rows(format!("SELECT {list} FROM {from}{joins} WHERE p.id IN ({ids})"), values).await?;
-    let mut by_post: HashMap<PostId, Vec<CommentView>> = HashMap::with_capacity(posts.len());
-    for row in &rows {
-        let view = read_comment(row, parts, viewer.is_some())?;
-        by_post.entry(view.comment.post_id).or_default().push(view);
-    }
-    let page = Page::first(count);
+    let mut lists = first_comments_of(app, actor, false, &ids, count, parts).await?;
     for post in posts {
-        let mut comments = by_post.remove(&post.post.id).unwrap_or_default();
-        comments.sort_unstable_by_key(|view| (view.comment.created_at, view.comment.id));
-        post.comments = Some((count, page.slice(comments)));
+        let comments = lists.remove(&post.post.id.0).unwrap_or_default();
+        post.comments = Some((count, Page::first(count).slice(comments)));
     }
     Ok(())
 }
 
-/// A tombstone is shown only as long as something that is not deleted hangs below it, be it below further tombstones.
-const SHOWN: &str = "(c.deleted_at IS NULL OR c.reply_count > 0 OR EXISTS (\
-    WITH RECURSIVE below (id, reply_count) AS (\
-    SELECT r.id, r.reply_count FROM comments r WHERE r.parent_id = c.id \
-    UNION ALL SELECT r.id, r.reply_count FROM below b JOIN comments r ON r.parent_id = b.id) \
-    SELECT 1 FROM below WHERE reply_count > 0))";
+/// The first `count` comments, and one more, of each post, or of each comment its replies: by the id of what they are
+/// below, each list in order.
+async fn first_comments_of(
+    app: &App,
+    actor: &Actor,
+    replies: bool,
+    ids: &[Uuid],
+    count: u64,
+    parts: &CommentParts,
+) -> Result<HashMap<Uuid, Vec<CommentView>>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (outer, filter) = if replies {
+        ("comments p", format!("c.parent_id = p.id AND {SHOWN}"))
+    } else {
+        ("posts p", format!("c.post_id = p.id AND c.parent_id IS NULL AND {SHOWN}"))
+    };
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, ids);
+    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
+    let (columns, joins) = select_comments(parts, viewer);
+    let from = app.db.first_of_each(outer, "comments", "c", &filter, "c.created_at, c.id", count + 1);
+    let rows = app.db.rows(format!("SELECT {columns} FROM {from}{joins} WHERE p.id IN ({list})"), values).await?;
+    let mut lists: HashMap<Uuid, Vec<CommentView>> = HashMap::with_capacity(ids.len());
+    for row in &rows {
+        let view = read_comment(row, parts, viewer.is_some())?;
+        let below = view.comment.parent_id.filter(|_| replies).map_or(view.comment.post_id.0, |id| id.0);
+        lists.entry(below).or_default().push(view);
+    }
+    for comments in lists.values_mut() {
+        comments.sort_unstable_by_key(|view| (view.comment.created_at, view.comment.id));
+    }
+    Ok(lists)
+}
+
+/// A tombstone is shown only as long as something that is shown hangs below it.
+const SHOWN: &str = "(c.deleted_at IS NULL OR c.visible_reply_count > 0)";
 
 /// A post by its id, as a tombstone when it is deleted, with the parts that are wanted.
 pub async fn find(app: &App, actor: &Actor, id: PostId, parts: &PostParts) -> Result<Option<PostView>> {
@@ -231,12 +251,22 @@ pub async fn comments_by_id(app: &App, _actor: &Actor, ids: &[CommentId]) -> Res
 }
 
 /// What a list of comments hangs below.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CommentsOf {
     /// The answers to a post.
     Post(PostId),
     /// The replies to a comment.
     Comment(CommentId),
+}
+
+impl CommentsOf {
+    /// Whether replies are meant, and of what.
+    fn raw(self) -> (bool, Uuid) {
+        match self {
+            Self::Post(id) => (false, id.0),
+            Self::Comment(id) => (true, id.0),
+        }
+    }
 }
 
 /// What cursors in a list of comments are tied to.
@@ -279,6 +309,40 @@ pub async fn comments(
     Ok(Slice { total, ..page.slice(views) })
 }
 
+/// The beginning of a list of comments, as a loader's key: below what, how many, and what of each.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FirstComments {
+    /// Below what.
+    pub of: CommentsOf,
+    /// How many.
+    pub count: u64,
+    /// What of each.
+    pub parts: CommentParts,
+}
+
+/// The beginnings of many lists of comments: a statement for each different way of asking, not for each list.
+pub async fn first_comments(
+    app: &App,
+    actor: &Actor,
+    keys: &[FirstComments],
+) -> Result<HashMap<FirstComments, Slice<CommentView>>> {
+    let mut found = HashMap::with_capacity(keys.len());
+    let mut groups: HashMap<(bool, u64, CommentParts), Vec<Uuid>> = HashMap::new();
+    for key in keys {
+        let (replies, id) = key.of.raw();
+        groups.entry((replies, key.count, key.parts.clone())).or_default().push(id);
+    }
+    for ((replies, count, parts), ids) in groups {
+        let mut lists = first_comments_of(app, actor, replies, &ids, count, &parts).await?;
+        for id in ids {
+            let of = if replies { CommentsOf::Comment(CommentId(id)) } else { CommentsOf::Post(PostId(id)) };
+            let slice = Page::first(count).slice(lists.remove(&id).unwrap_or_default());
+            found.insert(FirstComments { of, count, parts: parts.clone() }, slice);
+        }
+    }
+    Ok(found)
+}
+
 /// Somebody likes something.
 #[derive(Debug, Clone)]
 pub struct Like {
@@ -308,13 +372,55 @@ pub async fn likes(app: &App, _actor: &Actor, post: PostId, page: &Page) -> Resu
         conditions.join(" AND ")
     );
     let rows = app.db.rows(sql, values).await?;
-    let likes = rows.iter().map(|row| {
-        let mut columns = Columns::new(row);
-        let created_at = columns.take()?;
-        let user = read_user(&mut columns)?.ok_or_else(|| Error::internal("a like without a person"))?;
-        Ok(Like { user, created_at })
-    });
+    let likes = rows.iter().map(|row| read_like(&mut Columns::new(row)));
     Ok(page.slice(likes.collect::<Result<Vec<_>>>()?))
+}
+
+/// The newest likes of many posts: post and how many, a statement for each different number.
+pub async fn first_likes(
+    app: &App,
+    _actor: &Actor,
+    keys: &[(PostId, u64)],
+) -> Result<HashMap<(PostId, u64), Slice<Like>>> {
+    let mut found = HashMap::with_capacity(keys.len());
+    let mut groups: HashMap<u64, Vec<Uuid>> = HashMap::new();
+    for (post, count) in keys {
+        groups.entry(*count).or_default().push(post.0);
+    }
+    for (count, ids) in groups {
+        let mut values = Vec::new();
+        let list = placeholders(&mut values, &ids);
+        let from = app.db.first_rows_of_each(
+            "posts p",
+            ("post_likes", "l", "post_id, user_id"),
+            "l.post_id = p.id",
+            "l.created_at DESC, l.user_id DESC",
+            count + 1,
+        );
+        let columns = user_columns("u");
+        let sql = format!(
+            "SELECT l.post_id, l.created_at, {columns} FROM {from} JOIN users u ON u.id = l.user_id WHERE p.id IN ({list})"
+        );
+        let mut lists: HashMap<PostId, Vec<Like>> = HashMap::new();
+        for row in &app.db.rows(sql, values).await? {
+            let mut columns = Columns::new(row);
+            let post = columns.take()?;
+            lists.entry(post).or_default().push(read_like(&mut columns)?);
+        }
+        for id in ids {
+            let mut likes = lists.remove(&PostId(id)).unwrap_or_default();
+            likes.sort_unstable_by_key(|like| std::cmp::Reverse((like.created_at, like.user.id)));
+            found.insert((PostId(id), count), Page::first(count).slice(likes));
+        }
+    }
+    Ok(found)
+}
+
+/// Reads the time and the person of a like.
+fn read_like(columns: &mut Columns<'_>) -> Result<Like> {
+    let created_at = columns.take()?;
+    let user = read_user(columns)?.ok_or_else(|| Error::internal("a like without a person"))?;
+    Ok(Like { user, created_at })
 }
 
 /// Which of these posts the viewer likes.

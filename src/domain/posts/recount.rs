@@ -1,6 +1,11 @@
-//! Checks that counters equal what they count, and mends those that don't.
+//! Checks that counters equal what they count, and mends those that don't, a range of ids at a time.
 
-use crate::{app::App, error::Result};
+use uuid::Uuid;
+
+use crate::{app::App, error::Result, platform::db::Columns};
+
+/// How many rows are looked at in one transaction.
+const BATCH: u64 = 1000;
 
 /// Counter, and the facts it counts.
 const COUNTERS: &[(&str, &str, &str)] = &[
@@ -20,14 +25,28 @@ const COUNTERS: &[(&str, &str, &str)] = &[
 pub async fn recount(app: &App) -> Result<u64> {
     let mut wrong = 0;
     for (table, counter, facts) in COUNTERS {
-        let sql = format!("UPDATE {table} SET {counter} = ({facts}) WHERE {counter} <> ({facts})");
-        wrong += app
-            .db
-            .transact(async |tx| {
-                tx.without_time_limit().await?;
-                tx.execute(sql.as_str(), Vec::new()).await
-            })
-            .await?;
+        let mut after = Uuid::nil();
+        while let Some(last) = last_of_batch(app, table, after).await? {
+            let sql = format!(
+                "UPDATE {table} SET {counter} = ({facts}) WHERE id > $1 AND id <= $2 AND {counter} <> ({facts})"
+            );
+            wrong += app
+                .db
+                .transact(async |tx| {
+                    tx.without_time_limit().await?;
+                    tx.execute(sql.as_str(), vec![after.into(), last.into()]).await
+                })
+                .await?;
+            after = last;
+        }
     }
     Ok(wrong)
+}
+
+/// The highest id of the next batch; `None` behind the last.
+async fn last_of_batch(app: &App, table: &str, after: Uuid) -> Result<Option<Uuid>> {
+    let sql = format!(
+        "SELECT id FROM (SELECT id FROM {table} WHERE id > $1 ORDER BY id LIMIT {BATCH}) b ORDER BY id DESC LIMIT 1"
+    );
+    app.db.rows(sql, vec![after.into()]).await?.first().map(|row| Columns::new(row).take()).transpose()
 }

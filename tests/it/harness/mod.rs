@@ -82,6 +82,11 @@ impl Server {
         Self { app, router, clock, _database: database }
     }
 
+    /// Where its database is, for a program beside it.
+    pub fn database_url(&self) -> String {
+        self._database.url()
+    }
+
     /// Somebody who is not signed in.
     pub fn anonymous(&self) -> Client {
         Client::new(self.router.clone())
