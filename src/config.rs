@@ -182,6 +182,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(LIVE, "WEBSOCKET_MAX_SUBSCRIPTIONS", "50", "Operations at once on one socket (4429 beyond)."),
     variable(LIVE, "WEBSOCKET_MAX_MESSAGE_BYTES", "65536", "Largest message from a client."),
     variable(LIVE, "WEBSOCKET_MAX_CONNECTIONS", "10000", "Sockets at once on this process; further ones get 503."),
+    variable(LIVE, "WEBSOCKET_MAX_PER_ADDRESS", "200", "Of these, sockets of one address (IPv6: of one /64)."),
     variable(LIVE, "WEBSOCKET_MUTATIONS", "false", "Whether mutations may be sent over a WebSocket."),
     variable(LIVE, "SWEEP_MILLISECONDS", "1000", "How often lost hints and ended sessions are looked for."),
     variable(LIVE, "EVENT_RETENTION_DAYS", "30", "How long a subscription can be continued from an old cursor."),
@@ -298,6 +299,7 @@ pub struct WebSocketLimits {
     pub max_subscriptions: usize,
     pub max_message_bytes: usize,
     pub max_connections: usize,
+    pub max_per_address: usize,
     pub mutations: bool,
 }
 
@@ -536,6 +538,7 @@ impl Config {
                 max_subscriptions: r.number("WEBSOCKET_MAX_SUBSCRIPTIONS", 1, 10_000),
                 max_message_bytes: r.number("WEBSOCKET_MAX_MESSAGE_BYTES", 1024, 16_777_216),
                 max_connections: r.number("WEBSOCKET_MAX_CONNECTIONS", 1, 1_000_000),
+                max_per_address: r.number("WEBSOCKET_MAX_PER_ADDRESS", 1, 1_000_000),
                 mutations: r.flag("WEBSOCKET_MUTATIONS", "false"),
             },
             sweep_interval: Duration::from_millis(r.number("SWEEP_MILLISECONDS", 10, 60_000)),

@@ -69,7 +69,10 @@ impl From<sea_orm::DbErr> for Error {
 
 /// PostgreSQL's `query_canceled`, SQLite's `SQLITE_INTERRUPT`.
 fn was_ended_by_time_limit(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| matches!(&*code, "57014" | "9"))
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| matches!(&*code, "57014" | "9"))
 }
 
 impl From<sqlx::Error> for Error {

@@ -87,6 +87,9 @@ impl<T> Ring<T> {
     }
 }
 
+/// Sequence, phase, and the event; a marker has none.
+type Ready<T> = (i64, Phase, Option<Arc<Told<T>>>);
+
 struct Follower<C: Content> {
     app: App,
     id: Uuid,
@@ -96,7 +99,7 @@ struct Follower<C: Content> {
     known: i64,
     /// Everything up to here was given out, or waits in `ready`.
     seq: i64,
-    ready: VecDeque<(i64, Phase, Option<Arc<Told<C::Item>>>)>,
+    ready: VecDeque<Ready<C::Item>>,
     /// Whether the follower was told that it is up to date.
     live: bool,
     failed: bool,
@@ -155,7 +158,7 @@ impl<C: Content> Follower<C> {
     }
 
     async fn read_on(&mut self, hinted: i64) -> Result<()> {
-        let told = match self.from_tail(hinted).await? {
+        let told = match self.shared_tail(hinted).await? {
             Some(told) => told,
             None => load_after::<C>(&self.app, self.id, self.seq).await?,
         };
@@ -177,7 +180,7 @@ impl<C: Content> Follower<C> {
     }
 
     /// What the tail holds after our place, read on as far as the hints go; `None` when our place is before it.
-    async fn from_tail(&self, hinted: i64) -> Result<Option<Vec<Arc<Told<C::Item>>>>> {
+    async fn shared_tail(&self, hinted: i64) -> Result<Option<Vec<Arc<Told<C::Item>>>>> {
         // Whoever comes first reads; the others wait here and find it done.
         let mut ring = self.tail.ring.lock().await;
         while ring.reached < hinted {

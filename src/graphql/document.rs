@@ -516,7 +516,8 @@ mod tests {
             bomb += &format!(" fragment F25 on Q {{ {end} }}");
             over(&bomb);
         }
-        let chain: String = (0..100).map(|n| format!(" fragment F{n} on Q {{ ...F{} }}", n + 1)).collect();
+        let chain: Vec<_> = (0..100).map(|n| format!(" fragment F{n} on Q {{ ...F{} }}", n + 1)).collect();
+        let chain = chain.concat();
         assert_eq!(over(&format!("{{ ...F0 }} {chain} fragment F100 on Q {{ a }}")), "nesting of selections");
     }
 

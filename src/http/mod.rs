@@ -8,6 +8,7 @@ mod graphiql;
 mod graphql;
 mod headers;
 mod health;
+mod places;
 mod respond;
 mod serve;
 mod websocket;
@@ -20,7 +21,6 @@ use axum::{
     middleware,
     routing::get,
 };
-use tokio::sync::Semaphore;
 use tower_http::{
     CompressionLevel,
     compression::{CompressionLayer, Predicate, predicate::SizeAbove},
@@ -40,14 +40,14 @@ struct Shared {
     app: App,
     pipeline: Arc<Pipeline>,
     sdl: Arc<str>,
-    sockets: Arc<Semaphore>,
+    places: places::Places,
 }
 
 /// The whole service as a router. It wants the peer's address (`ConnectInfo<SocketAddr>`) with each request.
 pub fn router(app: App, graph: Graph) -> Result<Router> {
-    let sockets = Arc::new(Semaphore::new(app.config.websocket.max_connections));
+    let places = places::Places::new(&app.config.websocket);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared = Shared { pipeline, sdl: crate::graphql::sdl().into(), sockets, app };
+    let shared = Shared { pipeline, sdl: crate::graphql::sdl().into(), places, app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))

@@ -161,7 +161,7 @@ pub(super) async fn open(
         Ok(actor) => actor,
         Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
     };
-    let Ok(permit) = Arc::clone(&shared.sockets).try_acquire_owned() else {
+    let Some(place) = shared.places.take(identity.client.address) else {
         let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
         let mut response = refuse(&refusal, Media::Json, &identity.request_id);
         response.headers_mut().insert(header::RETRY_AFTER, 10.into());
@@ -183,7 +183,7 @@ pub(super) async fn open(
         if let End::Close(close) = end {
             connection.close(close).await;
         }
-        drop((tracked, permit));
+        drop((tracked, place));
     })
 }
 

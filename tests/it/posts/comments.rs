@@ -1,0 +1,130 @@
+//! Answering posts, and replying to answers.
+
+use agora::domain::posts;
+use serde_json::{Value, json};
+
+use super::{COMMENT_DELETE, COMMENT_UPDATE, comment, ids, post, time};
+use crate::harness::Server;
+
+#[tokio::test]
+async fn comments_stand_in_time_order_and_replies_below_their_comment() {
+    let server = Server::with(&[("LIMIT_COST", "100000"), ("LIMIT_FIELDS", "10000000")]).await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    let id = amina.publish("a post").await;
+    let mut answers = Vec::new();
+    for text in ["one", "two", "three"] {
+        answers.push(basma.comment(&id, text).await);
+        server.advance(1);
+    }
+    let late_reply = amina.reply(&answers[0], "a reply").await;
+    let deep = basma.reply(&late_reply, "a reply to the reply").await;
+    let selection = "commentCount comments { totalCount nodes { id body author { username } replyCount parent { id } \
+                     post { id } viewerHasLiked viewerCanUpdate viewerCanDelete replies { totalCount nodes { id \
+                     parent { id } viewerCanDelete } } } }";
+    let seen = post(&basma, &id, selection).await;
+    assert_eq!(seen["commentCount"], 5);
+    assert_eq!(seen["comments"]["totalCount"], 3, "replies are listed below their comment");
+    assert_eq!(ids(&seen["comments"]), answers);
+    let first = &seen["comments"]["nodes"][0];
+    let reply = json!({ "id": late_reply, "parent": { "id": answers[0] }, "viewerCanDelete": false });
+    let expected = json!({
+        "id": answers[0], "body": "one", "author": { "username": "basma" }, "replyCount": 1, "parent": null,
+        "post": { "id": id }, "viewerHasLiked": false, "viewerCanUpdate": true, "viewerCanDelete": true,
+        "replies": { "totalCount": 1, "nodes": [reply] },
+    });
+    assert_eq!(*first, expected);
+    let below = comment(&amina, &late_reply, "replyCount replies { nodes { id body } }").await;
+    let nodes = json!([{ "id": deep, "body": "a reply to the reply" }]);
+    assert_eq!(below, json!({ "replyCount": 1, "replies": { "nodes": nodes } }));
+
+    for (list, expected) in [
+        (format!("{{ post(id: \"{id}\") {{ comments(PAGE) {{ ITEMS }} }} }}"), answers.clone()),
+        (
+            format!("{{ node(id: \"{}\") {{ ... on Comment {{ replies(PAGE) {{ ITEMS }} }} }} }}", answers[0]),
+            vec![late_reply],
+        ),
+    ] {
+        for size in [1, 2, 3] {
+            assert_eq!(amina.pages(&list, size, false).await.concat(), expected);
+            let mut backwards = amina.pages(&list, size, true).await;
+            backwards.reverse();
+            assert_eq!(backwards.concat(), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_author_changes_and_deletes_a_comment() {
+    let server = Server::start().await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    let id = amina.publish("a post").await;
+    let answer = basma.comment(&id, "first words").await;
+    server.advance(60);
+    for input in [json!({}), json!({ "body": " first words " })] {
+        let data = basma.ok(COMMENT_UPDATE, json!({ "id": answer, "input": input })).await;
+        assert_eq!(data["commentUpdate"]["comment"], json!({ "id": answer, "body": "first words", "editedAt": null }));
+    }
+    let data = basma.ok(COMMENT_UPDATE, json!({ "id": answer, "input": { "body": "second thoughts" } })).await;
+    assert_eq!(data["commentUpdate"]["comment"]["body"], "second thoughts");
+    assert_eq!(time(&data["commentUpdate"]["comment"]["editedAt"]), server.clock.now());
+    assert_eq!(comment(&amina, &answer, "id body editedAt").await, data["commentUpdate"]["comment"]);
+
+    let data = basma.ok(COMMENT_DELETE, json!({ "id": answer })).await;
+    let tombstone = &data["commentDelete"]["comment"];
+    assert_eq!((&tombstone["body"], &tombstone["author"]), (&json!(""), &Value::Null));
+    assert_eq!((&tombstone["viewerCanUpdate"], &tombstone["viewerCanDelete"]), (&json!(false), &json!(false)));
+    assert_eq!(time(&tombstone["deletedAt"]), server.clock.now());
+    let seen = post(&amina, &id, "commentCount comments { nodes { id } totalCount }").await;
+    assert_eq!(seen, json!({ "commentCount": 0, "comments": { "nodes": [], "totalCount": 0 } }));
+    assert_eq!(server.count("SELECT COUNT(*) FROM comments WHERE body <> ''").await, 0);
+}
+
+#[tokio::test]
+async fn a_deleted_comment_is_listed_while_it_has_replies() {
+    let server = Server::start().await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    let id = amina.publish("a post").await;
+    let answer = basma.comment(&id, "an answer").await;
+    let (one, two) = (amina.reply(&answer, "one").await, amina.reply(&answer, "two").await);
+    basma.ok(COMMENT_DELETE, json!({ "id": answer })).await;
+    let selection =
+        "commentCount comments { totalCount nodes { id body author { id } replyCount replies { nodes { id } } } }";
+    let shown = |replies: &[&str]| {
+        let replies: Vec<_> = replies.iter().map(|id| json!({ "id": id })).collect();
+        let comment = json!({
+            "id": answer, "body": "", "author": null, "replyCount": replies.len(), "replies": { "nodes": replies },
+        });
+        json!({ "commentCount": replies.len(), "comments": { "totalCount": 1, "nodes": [comment] } })
+    };
+    assert_eq!(post(&amina, &id, selection).await, shown(&[&one, &two]));
+    amina.ok(COMMENT_DELETE, json!({ "id": one })).await;
+    assert_eq!(post(&amina, &id, selection).await, shown(&[&two]));
+    amina.ok(COMMENT_DELETE, json!({ "id": two })).await;
+    let nothing = json!({ "commentCount": 0, "comments": { "totalCount": 0, "nodes": [] } });
+    assert_eq!(post(&amina, &id, selection).await, nothing);
+    // By its id it is still there, as a place.
+    assert_eq!(comment(&amina, &answer, "body author { id }").await, json!({ "body": "", "author": null }));
+    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_reply_stays_within_reach_below_any_number_of_tombstones() {
+    let server = Server::with(&[("LIMIT_COST", "100000"), ("LIMIT_FIELDS", "10000000")]).await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    let id = amina.publish("a post").await;
+    let outer = basma.comment(&id, "outer").await;
+    let inner = basma.reply(&outer, "inner").await;
+    let living = amina.reply(&inner, "still here").await;
+    // From the inside to the outside, and the other way round, it comes to the same.
+    for comment in [&inner, &outer] {
+        basma.ok(COMMENT_DELETE, json!({ "id": comment })).await;
+    }
+    let selection = "commentCount comments { nodes { id replies { nodes { id replies { nodes { id body } } } } } }";
+    let reached = json!([{ "id": outer, "replies": { "nodes": [{
+        "id": inner, "replies": { "nodes": [{ "id": living, "body": "still here" }] },
+    }] } }]);
+    assert_eq!(post(&amina, &id, selection).await, json!({ "commentCount": 1, "comments": { "nodes": reached } }));
+    amina.ok(COMMENT_DELETE, json!({ "id": living })).await;
+    assert_eq!(post(&amina, &id, selection).await, json!({ "commentCount": 0, "comments": { "nodes": [] } }));
+    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+}
