@@ -75,7 +75,13 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("agora-bench: {error}");
+            eprint!("agora-bench: {error}");
+            let mut error: &dyn std::error::Error = &*error;
+            while let Some(cause) = error.source() {
+                eprint!(": {cause}");
+                error = cause;
+            }
+            eprintln!();
             ExitCode::FAILURE
         }
     }

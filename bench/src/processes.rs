@@ -61,8 +61,8 @@ impl Drop for Server {
     }
 }
 
-/// Agora with the settings under which it is measured. Cheap password hashes: signing a thousand people in is no part
-/// of what is measured.
+/// Agora with the settings under which it is measured. Cheap password hashes, because signing a thousand people in is
+/// no part of what is measured; and all sockets come from one address.
 pub(crate) fn agora_command(program: &Path, folder: &Path, database_url: &str) -> Command {
     const SETTINGS: &[(&str, &str)] = &[
         ("AGORA_ENV", "development"),
@@ -76,6 +76,7 @@ pub(crate) fn agora_command(program: &Path, folder: &Path, database_url: &str) -
         ("JWT_ACCESS_TOKEN_LIFETIME_MINUTES", "1440"),
         ("PASSWORD_HASH_MEMORY_KIB", "8"),
         ("PASSWORD_HASH_ITERATIONS", "1"),
+        ("WEBSOCKET_MAX_PER_ADDRESS", "10000"),
     ];
     const RATES: &[&str] = &["ANON", "USER", "LOGIN_ADDRESS", "LOGIN_ACCOUNT", "REGISTER_ADDRESS", "SENSITIVE_GLOBAL"];
     let mut command = Command::new(program);
@@ -93,6 +94,9 @@ pub(crate) fn run_agora(program: &Path, folder: &Path, database_url: &str, argum
     }
     Err(format!("agora {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&out.stderr)).into())
 }
+
+/// Linux shows its accounts in hundredths of a second on every machine of today.
+const MILLISECONDS_PER_TICK: f64 = 10.0;
 
 /// The kernel's account of a process: `/proc/<pid>/stat`.
 #[derive(Debug)]
@@ -156,8 +160,6 @@ pub(crate) struct Cpu {
 
 impl Cpu {
     pub(crate) fn now(server: u32, postgres: Postgres) -> Self {
-        // Linux shows these accounts in hundredths of a second on every machine of today.
-        const MILLISECONDS_PER_TICK: f64 = 10.0;
         let own = account(server).map_or(0, |account| account.own);
         Self { server: own as f64 * MILLISECONDS_PER_TICK, database: postgres.ticks() as f64 * MILLISECONDS_PER_TICK }
     }
@@ -173,6 +175,37 @@ impl Cpu {
 
     pub(crate) fn total(self) -> f64 {
         self.server + self.database
+    }
+}
+
+/// What else the machine did: it disturbs what is measured.
+#[derive(Debug)]
+pub(crate) struct Others {
+    postgres: Postgres,
+    start: Instant,
+    ticks: u64,
+}
+
+impl Others {
+    pub(crate) fn watch(postgres: Postgres) -> Self {
+        Self { postgres, start: Instant::now(), ticks: Self::ticks(postgres) }
+    }
+
+    /// Cores kept busy since, on average; right once the servers that we started have been stopped.
+    pub(crate) fn cores(&self) -> f64 {
+        let milliseconds = Self::ticks(self.postgres).saturating_sub(self.ticks) as f64 * MILLISECONDS_PER_TICK;
+        milliseconds / 1000.0 / self.start.elapsed().as_secs_f64()
+    }
+
+    /// The whole machine's busy time, without ours, our ended servers' and PostgreSQL's.
+    fn ticks(postgres: Postgres) -> u64 {
+        let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+        let line = text.lines().next().unwrap_or_default();
+        let fields: Vec<u64> = line.split_ascii_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+        // user, nice, system, (idle, waiting,) interrupts, soft interrupts, stolen by the host.
+        let busy: u64 = [0, 1, 2, 5, 6, 7].iter().filter_map(|place| fields.get(*place)).sum();
+        let ours = account(std::process::id()).map_or(0, |account| account.own + account.ended_children);
+        busy.saturating_sub(ours + postgres.ticks())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     http::Connection,
     load,
     operations::{self, Operation, Pair},
-    processes::{Cpu, Folder, Postgres, Server, resident_kib, run_agora, timed},
+    processes::{Cpu, Folder, Others, Postgres, Server, resident_kib, run_agora, timed},
     report::{self, Requests, Side},
     sockets::{self, Person, Sockets},
     typeid,
@@ -80,8 +80,8 @@ const QUICK: Scale = Scale {
     patience: Duration::from_secs(8),
 };
 
-/// Agora and the floor in turn, as often.
-const ROUNDS: usize = 2;
+/// Agora and the floor in turn, so often each.
+const ROUNDS: usize = 3;
 const MANY: usize = 32;
 /// Of `agora::domain::demo`.
 const PASSWORD: &str = "agora-demo-2026";
@@ -153,6 +153,7 @@ async fn measure(options: &Options, scale: Scale, folder: &Path, database_url: &
     let session = Session::open(database_url).await?;
     let mut bench = Bench { options, scale, folder, database_url, postgres: session.postgres().await?, session };
     println!("PostgreSQL {}, {} cores\n", bench.session.version().await?, std::thread::available_parallelism()?);
+    let others = Others::watch(bench.postgres);
     let mut lines = Vec::new();
     if [Operation::Post, Operation::Feed, Operation::Like].iter().any(|operation| wanted(operation.name())) {
         bench.requests(&wanted, &mut lines).await?;
@@ -162,6 +163,7 @@ async fn measure(options: &Options, scale: Scale, folder: &Path, database_url: &
         println!();
         bench.subscriptions().await?;
     }
+    println!("\nOther programs kept {:.1} cores busy meanwhile; the fewer, the better these figures.", others.cores());
     Ok(())
 }
 
@@ -226,7 +228,7 @@ impl Bench<'_> {
         Ok(self.session.client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Agora, floor, Agora, floor: after a tenth of the requests as a warm-up of each.
+    /// Agora, floor, Agora, floor …, after a tenth of the requests as a warm-up of each.
     #[allow(clippy::too_many_arguments, reason = "a measurement has many parameters")]
     async fn compare(
         &self,
@@ -312,6 +314,7 @@ impl Bench<'_> {
         let mut lines = Vec::new();
 
         eprintln!("{count} people with a socket each …");
+        sockets::forget(&self.session).await?;
         rest().await;
         let before = resident_kib(agora.pid())?;
         let everybody: Vec<&Person> = people.iter().collect();

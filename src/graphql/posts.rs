@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     domain::posts::{
-        self, CommentCreate, CommentParts, CommentTarget, CommentView, CommentsOf, FirstComments, PostCreate,
-        PostFilter, PostParts, PostShare, PostView,
+        self, AuthorPart, CommentCreate, CommentParts, CommentTarget, CommentView, CommentsOf, FirstComments,
+        PostCreate, PostFilter, PostParts, PostShare, PostView,
     },
     entity::UserId,
     error::{Reason, Result, UserError},
@@ -315,12 +315,29 @@ fn post_parts(posts: &[Lookahead<'_>]) -> PostParts {
         fields if fields.len() == 1 => first_only(&fields[0]).map(|count| (count, comment_parts(&fields[0]))),
         _ => None,
     };
-    PostParts { author: any(posts, "author"), viewer_likes: any(posts, "viewerHasLiked"), comments }
+    PostParts { author: author_part(posts), viewer_likes: any(posts, "viewerHasLiked"), comments }
 }
 
 fn comment_parts(connection: &SelectionField<'_>) -> CommentParts {
     let nodes = nodes_of(Lookahead::from(*connection));
-    CommentParts { author: any(&nodes, "author"), viewer_likes: any(&nodes, "viewerHasLiked") }
+    CommentParts {
+        author: author_part(&nodes),
+        viewer_likes: any(&nodes, "viewerHasLiked"),
+        has_next: Lookahead::from(*connection).field("pageInfo").exists(),
+    }
+}
+
+/// Whether an author is wanted, and whether the few columns of a card are enough.
+fn author_part(items: &[Lookahead<'_>]) -> AuthorPart {
+    let selections: Vec<_> = items.iter().flat_map(|item| item.field("author").selection_fields()).collect();
+    let in_card = |field: SelectionField<'_>| {
+        matches!(field.name(), "id" | "username" | "displayName" | "avatarUrl" | "isViewer" | "__typename")
+    };
+    match selections.as_slice() {
+        [] => AuthorPart::Absent,
+        some if some.iter().all(|author| author.selection_set().all(in_card)) => AuthorPart::Card,
+        _ => AuthorPart::Full,
+    }
 }
 
 /// The items of a connection, by either of the two ways to them.

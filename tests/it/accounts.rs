@@ -5,7 +5,10 @@ mod profile;
 mod sessions;
 mod tokens;
 
-use agora::error::{Locale, UserError, UserErrorCode};
+use agora::{
+    domain::accounts,
+    error::{Locale, UserError, UserErrorCode},
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -101,36 +104,53 @@ async fn an_account_that_has_to_be_confirmed_gets_no_session() {
 }
 
 #[tokio::test]
+async fn a_confirmed_account_signs_in() {
+    let server = Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await;
+    server.anonymous().ok(REGISTER, joining("amina", "amina@example.org")).await;
+    server.anonymous().ok(REGISTER, joining("intruder", "amina@example.org")).await;
+    assert!(!accounts::confirm_email(&server.app, "nobody@example.org").await.unwrap());
+    assert!(accounts::confirm_email(&server.app, " Amina@Example.ORG").await.unwrap());
+    assert!(!accounts::confirm_email(&server.app, "amina@example.org").await.unwrap(), "once is enough");
+    assert!(server.anonymous().login("amina").await.id.starts_with("user_"));
+    let errors = server.anonymous().user_errors(LOGIN, json!({ "login": "intruder", "password": PASSWORD })).await;
+    assert_eq!(errors, [("EMAIL_NOT_CONFIRMED".to_owned(), String::new())]);
+}
+
+#[tokio::test]
 async fn while_addresses_are_confirmed_a_taken_one_is_not_given_away() {
     let server = Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await;
     let nobody = server.anonymous();
-    let hashed = server.app.passwords.hashed();
-    nobody.ok(REGISTER, joining("amina", "amina@example.org")).await;
-    let work = server.app.passwords.hashed() - hashed;
+    let register = async |username: &str, email: &str, password: &str| {
+        let (hashed, statements) = (server.app.passwords.hashed(), server.app.db.statements());
+        let input = json!({ "username": username, "email": email, "password": password });
+        let data = nobody.ok(REGISTER, json!({ "input": input })).await;
+        let pending = json!({ "__typename": "EmailConfirmationPending", "email": email });
+        assert_eq!(data["register"], json!({ "errors": [], "result": pending }), "{username}");
+        (server.app.passwords.hashed() - hashed, server.app.db.statements() - statements)
+    };
+    let work = register("amina", "amina@example.org", PASSWORD).await;
+    assert_eq!(register("intruder", "AMINA@example.org", "the intruder's own").await, work);
+    assert_eq!(register("other", "other@example.org", PASSWORD).await, work);
 
-    let data = nobody.ok(REGISTER, joining("somebody", "AMINA@example.org")).await;
-    let pending = json!({ "__typename": "EmailConfirmationPending", "email": "AMINA@example.org" });
-    assert_eq!(data["register"], json!({ "errors": [], "result": pending }));
-    assert_eq!(server.app.passwords.hashed() - hashed, 2 * work);
-    // Neither a look at the name nor a sign-in tells this one from one whose address was free.
-    nobody.ok(REGISTER, joining("another", "another@example.org")).await;
-    for username in ["somebody", "another"] {
-        let found = nobody.ok("query($u: String!) { user(username: $u) { username } }", json!({ "u": username })).await;
-        assert_eq!(found["user"]["username"], username);
-        let login = json!({ "login": username, "password": PASSWORD });
-        assert_eq!(nobody.user_errors(LOGIN, login).await, [("EMAIL_NOT_CONFIRMED".to_owned(), String::new())]);
-        let errors = nobody.user_errors(REGISTER, joining(username, "third@example.org")).await;
+    // Whatever is asked of it afterwards, it looks like every other that waits.
+    for name in ["intruder", "other"] {
+        let query = format!("{{ user(username: \"{name}\") {{ username }} }}");
+        assert_eq!(nobody.ok(&query, Value::Null).await["user"]["username"], name);
+        let errors = nobody.user_errors(REGISTER, joining(name, "new@example.org")).await;
         assert_eq!(errors, [("TAKEN".to_owned(), "input.username".to_owned())]);
     }
-    // The address stays its owner's: confirmed, only they come in.
-    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
-    assert!(!agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
-    nobody.clone().login("amina").await;
-    let login = json!({ "login": "somebody", "password": PASSWORD });
-    assert_eq!(nobody.user_errors(LOGIN, login).await, [("EMAIL_NOT_CONFIRMED".to_owned(), String::new())]);
-    // User names are public anyway.
-    let errors = nobody.user_errors(REGISTER, joining("AMINA", "other@example.org")).await;
-    assert_eq!(errors, [("TAKEN".to_owned(), "input.username".to_owned())]);
+    let refused = |code: &str| vec![(code.to_owned(), String::new())];
+    for (login, password, code) in [
+        ("intruder", "the intruder's own", "EMAIL_NOT_CONFIRMED"),
+        ("intruder", PASSWORD, "INVALID_CREDENTIALS"),
+        // The address remains that of who had it first.
+        ("amina@example.org", "the intruder's own", "INVALID_CREDENTIALS"),
+        ("amina@example.org", PASSWORD, "EMAIL_NOT_CONFIRMED"),
+    ] {
+        let login = json!({ "login": login, "password": password });
+        assert_eq!(nobody.user_errors(LOGIN, login.clone()).await, refused(code), "{login}");
+    }
+    assert_eq!(server.count("SELECT COUNT(*) FROM sessions").await, 0);
 }
 
 #[tokio::test]
@@ -303,8 +323,8 @@ async fn a_storm_of_registrations_with_one_address_makes_one_account() {
 
 #[test]
 fn every_message_exists_in_both_languages() {
-    for code in agora::error::UserErrorCode::ALL {
-        let error = agora::error::UserError::whole(*code);
+    for code in UserErrorCode::ALL {
+        let error = UserError::whole(*code);
         let (english, arabic) = (error.message(Locale::English), error.message(Locale::Arabic));
         assert!(english.is_ascii() && !arabic.is_ascii(), "{code:?}: {english} / {arabic}");
     }

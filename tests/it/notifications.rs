@@ -233,3 +233,22 @@ async fn what_is_deleted_before_it_is_told_is_not_told() {
     amina.ok(DELETE, json!({ "id": gone })).await;
     assert_eq!(gist(&server, &amina).await, gists(&[("REPLY", "to what stays")]));
 }
+
+#[tokio::test]
+async fn what_is_deleted_after_it_was_told_is_quoted_no_longer() {
+    let server = Server::start().await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    let post = amina.publish("a post").await;
+    let comment = basma.comment(&post, "regretted").await;
+    basma.comment(&post, "meant").await;
+    basma.like(&post).await;
+    assert_eq!(
+        gist(&server, &amina).await,
+        gists(&[("LIKE", "a post"), ("COMMENT", "meant"), ("COMMENT", "regretted")])
+    );
+    basma.ok(COMMENT_DELETE, json!({ "id": comment })).await;
+    assert_eq!(gist(&server, &amina).await, gists(&[("LIKE", "a post"), ("COMMENT", "meant"), ("COMMENT", "")]));
+    amina.ok(DELETE, json!({ "id": post })).await;
+    assert_eq!(gist(&server, &amina).await, gists(&[("LIKE", ""), ("COMMENT", "meant"), ("COMMENT", "")]));
+    assert_eq!(server.count("SELECT COUNT(*) FROM notifications WHERE message = 'regretted'").await, 0);
+}

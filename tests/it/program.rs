@@ -193,7 +193,7 @@ impl Starting {
                         break base;
                     }
                 }
-                Err(_) => panic!("it does not serve: {printed:?}, {:?}", self.child.try_wait()),
+                Err(error) => panic!("it does not serve ({error}): {printed:?}, {:?}", self.child.try_wait()),
             }
         };
         while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {

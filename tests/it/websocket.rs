@@ -1,11 +1,15 @@
-//! GraphQL over WebSocket: the protocol `graphql-transport-ws` with each of its close codes, and what bounds a socket.
+//! GraphQL over WebSocket: the protocol `graphql-transport-ws` with each of its close codes, and who is let in. In the
+//! folder: operations, and what bounds a socket.
 
-use std::{net::SocketAddr, time::Duration};
+mod bounds;
+mod operations;
+
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::harness::{Client, PATIENCE, Server, Socket, client::check_error, eventually, hold_writer};
+use crate::harness::{Client, PATIENCE, Server, Socket, client::check_error, eventually};
 
 const RECEIVED: &str = "subscription { notificationReceived { phase cursor notification { kind message } } }";
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
@@ -56,6 +60,13 @@ async fn refusal(socket: &mut Socket, id: &str) -> Value {
     errors[0]["extensions"].clone()
 }
 
+/// Somebody new likes a post of somebody's, who is told so.
+async fn notify(server: &Server, owner: &Client, by: &str) {
+    let post = owner.publish("hello").await;
+    server.user(by).await.like(&post).await;
+    server.run_jobs().await;
+}
+
 /// The status and the body with which a socket was not let in.
 async fn turned_away(address: SocketAddr, headers: &[(&str, &str)]) -> (u16, Value) {
     match Socket::connect_with(address, headers).await {
@@ -69,8 +80,6 @@ async fn turned_away(address: SocketAddr, headers: &[(&str, &str)]) -> (u16, Val
         Ok(_) => panic!("let in: {headers:?}"),
     }
 }
-
-// ---------------------------------------------------------------------------------------------------------- close codes
 
 #[tokio::test]
 async fn a_message_that_is_not_of_the_protocol_closes_with_4400() {
@@ -330,8 +339,6 @@ async fn a_server_that_stops_says_so_with_1001_and_waits_for_nobody() {
     tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("a task did not end");
 }
 
-// -------------------------------------------------------------------------------------------------------- the way in
-
 #[tokio::test]
 async fn pages_of_foreign_origins_get_no_socket() {
     let (_server, address, amina) = listening(&[("CORS_ALLOWED_ORIGINS", "https://app.example.org")]).await;
@@ -378,304 +385,4 @@ async fn a_ping_is_answered_at_any_time() {
     socket.send(json!({ "type": "connection_init" })).await;
     assert_eq!(socket.next().await["type"], "connection_ack");
     is_usable(&mut socket).await;
-}
-
-// --------------------------------------------------------------------------------------------------------- operations
-
-#[tokio::test]
-async fn a_query_over_a_socket_is_answered_once_and_is_complete() {
-    let (server, address, amina) = listening(&[]).await;
-    let mut socket = open(address, &amina).await;
-    amina.publish("hello").await;
-    let query = "query A { me { id } } query B($n: Int) { posts(first: $n) { nodes { body } } }";
-    let payload = json!({ "query": query, "operationName": "B", "variables": { "n": 1 }, "extensions": {} });
-    socket.send(json!({ "type": "subscribe", "id": "q", "payload": payload })).await;
-    let next = socket.next().await;
-    assert_eq!((&next["type"], &next["id"]), (&json!("next"), &json!("q")));
-    assert_eq!(next["payload"]["data"], json!({ "posts": { "nodes": [{ "body": "hello" }] } }));
-    assert_eq!(next["payload"]["extensions"]["cost"]["requested"], 2);
-    assert_eq!(socket.next().await, json!({ "id": "q", "type": "complete" }));
-    // What fails in the execution is part of the answer.
-    let query = "{ me { username } user(username: \"amina\") { posts(first: 101) { nodes { id } } } }";
-    socket.subscribe("q", query, Value::Null).await;
-    let next = socket.next().await;
-    assert_eq!(next["type"], "next", "{next}");
-    check_error(&next["payload"]["errors"][0]);
-    assert_eq!(next["payload"]["errors"][0]["extensions"]["code"], "BAD_REQUEST");
-    assert_eq!(next["payload"]["data"]["me"]["username"], "amina");
-    assert_eq!(socket.next().await, json!({ "id": "q", "type": "complete" }));
-    drop(server);
-}
-
-#[tokio::test]
-async fn mutations_over_a_socket_are_refused_unless_switched_on() {
-    let query = "mutation { postCreate(input: { body: \"x\" }) { post { body } errors { code } } }";
-    let (server, address, amina) = listening(&[]).await;
-    let before = server.rows().await;
-    let mut socket = open(address, &amina).await;
-    socket.subscribe("1", query, Value::Null).await;
-    assert_eq!(refusal(&mut socket, "1").await["code"], "BAD_REQUEST");
-    is_usable(&mut socket).await;
-    assert_eq!(server.rows().await, before);
-
-    let (server, address, amina) = listening(&[("WEBSOCKET_MUTATIONS", "true")]).await;
-    let mut socket = open(address, &amina).await;
-    socket.subscribe("1", query, Value::Null).await;
-    let data = socket.event().await;
-    assert_eq!(data["postCreate"], json!({ "post": { "body": "x" }, "errors": [] }));
-    assert_eq!(socket.next().await, json!({ "id": "1", "type": "complete" }));
-    assert_eq!(server.count("SELECT COUNT(*) FROM posts").await, 1);
-}
-
-#[tokio::test]
-async fn a_mutation_over_a_socket_completes_though_its_client_is_gone() {
-    let (server, address, amina) = listening(&[("WEBSOCKET_MUTATIONS", "true")]).await;
-    let query = "mutation { postCreate(input: { body: \"x\" }) { errors { code } } }";
-    let mut socket = open(address, &amina).await;
-    let release = hold_writer(&server.app).await;
-    let tasks = server.app.tasks.len();
-    socket.subscribe("1", query, Value::Null).await;
-    eventually("the mutation's beginning", async || server.app.tasks.len() > tasks).await;
-    drop(socket);
-    eventually("the socket's end", async || server.app.tasks.len() == tasks).await;
-    release.send(()).unwrap();
-    eventually("the post", async || server.count("SELECT COUNT(*) FROM posts").await == 1).await;
-}
-
-#[tokio::test]
-async fn an_operation_that_is_refused_leaves_the_socket_usable() {
-    let (server, address, amina) = listening(&[]).await;
-    let mut socket = open(address, &amina).await;
-    follow(&mut socket, "live").await;
-    let deep = format!("{{ {}id{} }}", "a { ".repeat(20), " }".repeat(20));
-    for (query, variables, code) in [
-        ("{", Value::Null, "BAD_REQUEST"),
-        ("{ nothing }", Value::Null, "BAD_REQUEST"),
-        ("{ me { usernam } }", Value::Null, "BAD_REQUEST"),
-        ("query($x: ID!) { post(id: $x) { id } }", Value::Null, "BAD_REQUEST"),
-        ("query($n: Int) { posts(first: $n) { nodes { id } } }", json!({ "n": "x" }), "BAD_REQUEST"),
-        ("query A { me { id } } query B { me { id } }", Value::Null, "BAD_REQUEST"),
-        ("subscription { nothing }", Value::Null, "BAD_REQUEST"),
-        ("subscription { notificationReceived(after: 17) { cursor } }", Value::Null, "BAD_REQUEST"),
-        (
-            "subscription { a: notificationReceived { cursor } b: notificationReceived { cursor } }",
-            Value::Null,
-            "BAD_REQUEST",
-        ),
-        (&deep, Value::Null, "COST_EXCEEDED"),
-        ("{ posts(first: 100) { nodes { comments(first: 100) { nodes { id } } } } }", Value::Null, "COST_EXCEEDED"),
-    ] {
-        socket.subscribe("x", query, variables).await;
-        assert_eq!(refusal(&mut socket, "x").await["code"], code, "{query}");
-    }
-    let payload = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "0".repeat(64) } } });
-    socket.send(json!({ "type": "subscribe", "id": "x", "payload": payload })).await;
-    assert_eq!(refusal(&mut socket, "x").await["code"], "PERSISTED_QUERY_NOT_FOUND");
-    // It goes on, and so does what ran before.
-    assert_eq!(me(&mut socket, "x").await, "amina");
-    notify(&server, &amina, "badr").await;
-    assert_eq!(socket.event().await["notificationReceived"]["notification"]["kind"], "LIKE");
-}
-
-/// Somebody new likes a post of somebody's, who is told so.
-async fn notify(server: &Server, owner: &Client, by: &str) {
-    let post = owner.publish("hello").await;
-    server.user(by).await.like(&post).await;
-    server.run_jobs().await;
-}
-
-#[tokio::test]
-async fn who_is_not_signed_in_has_nothing_to_subscribe_to() {
-    let (_server, address, _) = listening(&[]).await;
-    let mut socket = Socket::open(address, None).await;
-    socket.subscribe("1", RECEIVED, Value::Null).await;
-    let message = socket.next().await;
-    let errors = if message["type"] == "error" { &message["payload"] } else { &message["payload"]["errors"] };
-    check_error(&errors[0]);
-    assert_eq!(errors[0]["extensions"]["code"], "UNAUTHENTICATED");
-    if message["type"] == "next" {
-        assert_eq!(socket.next().await, json!({ "id": "1", "type": "complete" }));
-    }
-    assert_eq!(me(&mut socket, "1").await, Value::Null);
-}
-
-#[tokio::test]
-async fn a_cursor_that_is_none_ends_the_subscription_with_a_code() {
-    let (_server, address, amina) = listening(&[]).await;
-    let mut socket = open(address, &amina).await;
-    let query = "subscription($after: String) { notificationReceived(after: $after) { phase } }";
-    for after in ["", "nonsense", "\u{0}"] {
-        socket.subscribe("1", query, json!({ "after": after })).await;
-        let message = socket.next().await;
-        let errors = if message["type"] == "error" { &message["payload"] } else { &message["payload"]["errors"] };
-        check_error(&errors[0]);
-        assert_eq!(errors[0]["extensions"]["code"], "BAD_REQUEST", "{message}");
-        if message["type"] == "next" {
-            assert_eq!(socket.next().await, json!({ "id": "1", "type": "complete" }));
-        }
-    }
-    is_usable(&mut socket).await;
-}
-
-#[tokio::test]
-async fn what_a_client_completes_is_silent_and_its_id_is_free() {
-    let (server, address, amina) = listening(&[]).await;
-    let mut socket = open(address, &amina).await;
-    follow(&mut socket, "a").await;
-    follow(&mut socket, "b").await;
-    socket.send(json!({ "type": "complete", "id": "a" })).await;
-    // Completing what is not there, or no longer, is no mistake.
-    socket.send(json!({ "type": "complete", "id": "a" })).await;
-    socket.send(json!({ "type": "complete", "id": "never" })).await;
-    is_usable(&mut socket).await;
-    notify(&server, &amina, "badr").await;
-    let message = socket.next().await;
-    assert_eq!(message["id"], "b", "{message}");
-    is_usable(&mut socket).await;
-
-    follow(&mut socket, "a").await;
-    notify(&server, &amina, "chadi").await;
-    let mut ids = [socket.next().await["id"].clone(), socket.next().await["id"].clone()];
-    ids.sort_by_key(ToString::to_string);
-    assert_eq!(ids, ["a", "b"]);
-    is_usable(&mut socket).await;
-}
-
-#[tokio::test]
-async fn several_subscriptions_and_queries_share_a_socket() {
-    let (server, address, amina) = listening(&[]).await;
-    let mut socket = open(address, &amina).await;
-    let ids: Vec<String> = (0..10).map(|n| format!("s{n}")).collect();
-    for id in &ids {
-        follow(&mut socket, id).await;
-    }
-    assert_eq!(me(&mut socket, "q").await, "amina");
-    notify(&server, &amina, "badr").await;
-    let mut told = Vec::new();
-    for _ in &ids {
-        let message = socket.next().await;
-        assert_eq!(message["payload"]["data"]["notificationReceived"]["notification"]["kind"], "LIKE", "{message}");
-        told.push(message["id"].as_str().unwrap().to_owned());
-    }
-    told.sort();
-    assert_eq!(told, ids);
-    is_usable(&mut socket).await;
-}
-
-// -------------------------------------------------------------------------------------------------- what bounds a socket
-
-#[tokio::test]
-async fn a_burst_of_messages_is_bounded_and_disturbs_nobody() {
-    let (server, address, amina) = listening(&[]).await;
-    let badr = server.user("badr").await;
-    let mut patient = open(address, &badr).await;
-    follow(&mut patient, "1").await;
-    let ping = || json!({ "type": "ping" }).to_string();
-    let query = |n: usize, query: &str| {
-        json!({ "type": "subscribe", "id": format!("{n}"), "payload": { "query": query } }).to_string()
-    };
-    let bursts: [(&str, Vec<String>); 4] = [
-        ("pings", (0..10_000).map(|_| ping()).collect()),
-        ("queries", (0..10_000).map(|n| query(n, "{ me { id } }")).collect()),
-        ("subscriptions", (0..10_000).map(|n| query(n, RECEIVED)).collect()),
-        ("refusals", (0..10_000).map(|n| query(n, "{ nothing }")).collect()),
-    ];
-    for (what, messages) in bursts {
-        let mut socket = open(address, &amina).await;
-        // Either each is answered, or the socket is closed for too many of them.
-        match socket.burst(messages, 10_000).await {
-            Ok(answers) => assert_eq!(answers.len(), 10_000),
-            Err((code, reason)) => assert_eq!(code, 4429, "{what}: {reason}"),
-        }
-        assert_eq!(me(&mut patient, "q").await, "badr", "{what}");
-    }
-    notify(&server, &badr, "chadi").await;
-    assert_eq!(patient.event().await["notificationReceived"]["notification"]["kind"], "LIKE");
-}
-
-#[tokio::test]
-async fn a_client_that_never_reads_makes_nobody_else_wait() {
-    let (server, address, amina) = listening(&[("WEBSOCKET_MAX_CONNECTIONS", "2"), ("LIMIT_ALIASES", "100")]).await;
-    let stalled_person = server.user("badr").await;
-    for _ in 0..20 {
-        amina.publish(&"x".repeat(10_000)).await;
-    }
-    let mut stalled = open(address, &stalled_person).await;
-    let mut reader = open(address, &amina).await;
-    follow(&mut reader, "1").await;
-    // Some 20 MB, far more than the network keeps for somebody who does not read.
-    let lists: String = (0..10).map(|n| format!("a{n}: posts {{ nodes {{ body }} }} ")).collect();
-    for n in 0..10 {
-        stalled.subscribe(&format!("{n}"), &format!("{{ {lists} }}"), Value::Null).await;
-    }
-    for by in ["chadi", "dina"] {
-        notify(&server, &amina, by).await;
-        let event = reader.event().await;
-        assert_eq!(event["notificationReceived"]["notification"]["kind"], "LIKE", "{event}");
-        assert_eq!(me(&mut reader, "q").await, "amina");
-    }
-    // It holds its place, until its session ends.
-    assert_eq!(turned_away(address, &[PROTOCOL]).await.0, 503);
-    stalled_person.ok("mutation { logout { ended } }", Value::Null).await;
-    eventually("its place", async || Socket::connect_with(address, &[PROTOCOL]).await.is_ok()).await;
-    drop(stalled);
-}
-
-#[tokio::test]
-async fn a_server_stops_though_a_client_never_reads() {
-    let (server, address, amina) = listening(&[]).await;
-    for _ in 0..20 {
-        amina.publish(&"x".repeat(10_000)).await;
-    }
-    let mut stalled = open(address, &amina).await;
-    let lists: String = (0..10).map(|n| format!("a{n}: posts {{ nodes {{ body }} }} ")).collect();
-    for n in 0..10 {
-        stalled.subscribe(&format!("{n}"), &format!("{{ {lists} }}"), Value::Null).await;
-    }
-    server.app.stop.cancel();
-    server.app.tasks.close();
-    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("a task did not end");
-    drop(stalled);
-}
-
-#[tokio::test]
-async fn each_operation_on_a_socket_is_taken_from_its_person_s_allowance() {
-    let (_server, address, amina) = listening(&[("RATE_LIMIT_USER", "3/hour")]).await;
-    let mut socket = open(address, &amina).await;
-    follow(&mut socket, "live").await;
-    assert_eq!(me(&mut socket, "1").await, "amina");
-    assert_eq!(me(&mut socket, "1").await, "amina");
-    socket.subscribe("1", "{ me { id } }", Value::Null).await;
-    let refused = refusal(&mut socket, "1").await;
-    assert_eq!(refused["code"], "RATE_LIMITED");
-    assert!(refused["retryAfter"].as_u64().is_some_and(|wait| (1..=1200).contains(&wait)), "{refused}");
-    is_usable(&mut socket).await;
-    // It is the same allowance over HTTP, and on another socket.
-    assert_eq!(amina.refused("{ me { id } }", Value::Null).await, "RATE_LIMITED");
-    let mut other = open(address, &amina).await;
-    other.subscribe("1", "{ me { id } }", Value::Null).await;
-    assert_eq!(refusal(&mut other, "1").await["code"], "RATE_LIMITED");
-}
-
-#[tokio::test]
-async fn a_peer_that_does_not_answer_pings_is_let_go() {
-    let (_server, address, amina) =
-        listening(&[("WEBSOCKET_PING_SECONDS", "1"), ("WEBSOCKET_MAX_CONNECTIONS", "1")]).await;
-    // Without being read, the client's library does not answer pings.
-    let silent = open(address, &amina).await;
-    assert_eq!(turned_away(address, &[PROTOCOL]).await.0, 503);
-    eventually("its place", async || Socket::connect_with(address, &[PROTOCOL]).await.is_ok()).await;
-    drop(silent);
-    // One that is read stays.
-    let mut alive = None;
-    eventually("its place", async || {
-        alive = Socket::connect_with(address, &[PROTOCOL]).await.ok();
-        alive.is_some()
-    })
-    .await;
-    let mut alive = alive.unwrap();
-    alive.send(json!({ "type": "connection_init" })).await;
-    assert_eq!(alive.next().await["type"], "connection_ack");
-    assert_eq!(alive.maybe_next(Duration::from_secs(5)).await, None);
-    is_usable(&mut alive).await;
 }

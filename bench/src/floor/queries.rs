@@ -11,6 +11,7 @@ use std::{
 use tokio::task::JoinSet;
 use tokio_postgres::{
     Client, NoTls, Row, Statement,
+    error::SqlState,
     types::{FromSql, Type},
 };
 use uuid::Uuid;
@@ -47,16 +48,18 @@ const COMMENTS: &str = "SELECT c.post_id, c.id, c.body, c.created_at, \
                         u.id, u.username, u.display_name, u.avatar_url \
                         FROM unnest($1::uuid[]) AS p(id) CROSS JOIN LATERAL (\
                         SELECT * FROM comments c WHERE c.post_id = p.id AND c.parent_id IS NULL \
-                        AND (c.deleted_at IS NULL OR c.reply_count > 0) ORDER BY c.created_at, c.id LIMIT 3) c \
+                        AND (c.deleted_at IS NULL OR c.visible_reply_count > 0) ORDER BY c.created_at, c.id LIMIT 3) c \
                         LEFT JOIN users u ON u.id = c.author_id AND c.deleted_at IS NULL";
 
-const LIKE: &str = "WITH liked AS (\
-                    INSERT INTO post_likes (post_id, user_id, created_at) \
-                    SELECT id, $2, $3 FROM posts WHERE id = $1 AND deleted_at IS NULL \
-                    ON CONFLICT (post_id, user_id) DO NOTHING RETURNING post_id\
-                    ), post AS (\
+/// Counting comes first: it locks the post, so that it can't be deleted meanwhile. Of two equal likes at the same moment
+/// the second fails by the primary key, and takes back what it has counted.
+const LIKE: &str = "WITH post AS (\
                     UPDATE posts SET like_count = like_count + 1, event_seq = event_seq + 1 \
-                    FROM liked WHERE id = post_id RETURNING id, author_id, like_count, event_seq\
+                    WHERE id = $1 AND deleted_at IS NULL \
+                    AND NOT EXISTS (SELECT FROM post_likes WHERE post_id = $1 AND user_id = $2) \
+                    RETURNING id, author_id, like_count, event_seq\
+                    ), liked AS (\
+                    INSERT INTO post_likes (post_id, user_id, created_at) SELECT id, $2, $3 FROM post\
                     ), event AS (\
                     INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
                     SELECT 'post', id, event_seq, 'post_liked', $2, NULL, $3 FROM post\
@@ -174,10 +177,10 @@ impl Connection {
         job.raw(r#"","actor":""#).raw(viewer.hyphenated().encode_lower(&mut [0; 36])).raw("\"}");
         let job = job.finish();
         let job = std::str::from_utf8(&job).unwrap_or_default();
-        let liked = self.client.query_opt(&self.like, &[&post, &viewer, &now, &new_id(now), &job]).await?;
-        let row = match liked {
-            Some(row) => Some(row),
-            None => self.client.query_opt(&self.liked_before, &[&post]).await?,
+        let row = match self.client.query_opt(&self.like, &[&post, &viewer, &now, &new_id(now), &job]).await {
+            Ok(Some(row)) => Some(row),
+            Err(error) if error.code() != Some(&SqlState::UNIQUE_VIOLATION) => return Err(error),
+            _ => self.client.query_opt(&self.liked_before, &[&post]).await?,
         };
         Ok(row.map(|row| {
             let mut json = Json::new(160);

@@ -18,7 +18,7 @@ pub use commands::{Login, Register, Registered, confirm_email, create_administra
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use profile::{ProfileUpdate, profile_update};
 pub use queries::{UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
-pub(crate) use queries::{read_user, user_columns};
+pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use sessions::{IssuedSession, logout, prune, sweep, token_refresh};
 pub use tokens::authenticate;
 

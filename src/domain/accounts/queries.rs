@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use chrono::DateTime;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult, Value};
 
 use super::{User, policy};
@@ -65,6 +66,38 @@ pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
         username_changed_at: columns.take()?,
         created_at: columns.take()?,
         updated_at: columns.take()?,
+    })))
+}
+
+const CARD: [&str; 4] = ["id", "username", "display_name", "avatar_url"];
+
+/// The columns that most lists show of a person.
+pub(crate) fn user_card_columns(alias: &str) -> String {
+    CARD.map(|column| format!("{alias}.{column}")).join(", ")
+}
+
+/// Reads the columns of [`user_card_columns`]; what is not among them stays empty and must not be shown.
+pub(crate) fn read_user_card(columns: &mut Columns<'_>) -> Result<Option<User>> {
+    let Some(id) = columns.take::<Option<UserId>>()? else {
+        columns.skip(CARD.len() - 1);
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(user::Model {
+        id,
+        username: columns.take()?,
+        display_name: columns.take()?,
+        avatar_url: columns.take()?,
+        username_key: String::new(),
+        first_name: String::new(),
+        last_name: String::new(),
+        bio: String::new(),
+        kind: user::UserKind::Customer,
+        locale: String::new(),
+        search_key: String::new(),
+        post_count: 0,
+        username_changed_at: None,
+        created_at: DateTime::UNIX_EPOCH,
+        updated_at: DateTime::UNIX_EPOCH,
     })))
 }
 
@@ -139,7 +172,7 @@ pub async fn users(
 ) -> Result<Slice<User>> {
     let mut values: Vec<Value> = Vec::new();
     let mut conditions = vec!["1 = 1".to_owned()];
-    if let Some(words) = filter.text.as_deref().map(text::search_key) {
+    if let Some(words) = filter.text.as_deref().map(text::search_words).transpose()? {
         if words.is_empty() {
             return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
         }

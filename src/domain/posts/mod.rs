@@ -35,11 +35,23 @@ pub const MAX_COMMENT: usize = 2_000;
 /// Most tags that are taken from a post.
 pub const MAX_TAGS: usize = 10;
 
+/// How much of an author is fetched along.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum AuthorPart {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// Id, user name, display name and picture; the other columns stay empty, and must not be asked for.
+    Card,
+    /// Everything.
+    Full,
+}
+
 /// What a list of posts fetches along with each post, because the client is going to ask for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PostParts {
-    /// The author.
-    pub author: bool,
+    /// The author, as far as it is going to be asked for.
+    pub author: AuthorPart,
     /// Whether the viewer likes it.
     pub viewer_likes: bool,
     /// The first so many comments, and what of each.
@@ -49,10 +61,12 @@ pub struct PostParts {
 /// What a list of comments fetches along with each comment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CommentParts {
-    /// The author.
-    pub author: bool,
+    /// The author, as far as it is going to be asked for.
+    pub author: AuthorPart,
     /// Whether the viewer likes it.
     pub viewer_likes: bool,
+    /// Whether there are more behind a list's beginning.
+    pub has_next: bool,
 }
 
 /// A post, with the parts that were fetched along; `None` in a part means "not fetched".

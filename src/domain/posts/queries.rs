@@ -176,7 +176,7 @@ async fn attach_comments(
     Ok(())
 }
 
-/// The first `count` comments, and one more, of each post, or of each comment its replies: by the id of what they are
+/// The first `count` comments, and one more where that is of interest, of each post, or of each comment its replies: by the id of what they are
 /// below, each list in order.
 async fn first_comments_of(
     app: &App,
@@ -198,7 +198,8 @@ async fn first_comments_of(
     let list = placeholders(&mut values, ids);
     let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
     let (columns, joins) = select_comments(parts, viewer);
-    let from = app.db.first_of_each(outer, "comments", "c", &filter, "c.created_at, c.id", count + 1);
+    let from =
+        app.db.first_of_each(outer, "comments", "c", &filter, "c.created_at, c.id", count + u64::from(parts.has_next));
     let rows = app.db.rows(format!("SELECT {columns} FROM {from}{joins} WHERE p.id IN ({list})"), values).await?;
     let mut lists: HashMap<Uuid, Vec<CommentView>> = HashMap::with_capacity(ids.len());
     for row in &rows {

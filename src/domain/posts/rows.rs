@@ -2,9 +2,9 @@
 
 use sea_orm::QueryResult;
 
-use super::{CommentParts, CommentView, PostParts, PostView};
+use super::{AuthorPart, CommentParts, CommentView, PostParts, PostView};
 use crate::{
-    domain::accounts::{User, read_user, user_columns},
+    domain::accounts::{User, read_user, read_user_card, user_card_columns, user_columns},
     entity::{comment, post},
     error::Result,
     platform::db::Columns,
@@ -79,11 +79,16 @@ fn add_parts(
     joins: &mut String,
     alias: &str,
     (likes, key): (&str, &str),
-    author: bool,
+    author: AuthorPart,
     viewer: Option<usize>,
 ) {
-    if author {
-        *list += &format!(", {}", user_columns("u"));
+    let author_columns = match author {
+        AuthorPart::Absent => None,
+        AuthorPart::Card => Some(user_card_columns("u")),
+        AuthorPart::Full => Some(user_columns("u")),
+    };
+    if let Some(columns) = author_columns {
+        *list += &format!(", {columns}");
         *joins += &format!(" LEFT JOIN users u ON u.id = {alias}.author_id");
     }
     if let Some(viewer) = viewer {
@@ -144,11 +149,15 @@ pub(super) fn read_comment(row: &QueryResult, parts: &CommentParts, signed_in: b
 
 fn read_parts(
     columns: &mut Columns<'_>,
-    author: bool,
+    author: AuthorPart,
     likes: bool,
     signed_in: bool,
 ) -> Result<(Option<Option<User>>, Option<bool>)> {
-    let author = if author { Some(read_user(columns)?) } else { None };
+    let author = match author {
+        AuthorPart::Absent => None,
+        AuthorPart::Card => Some(read_user_card(columns)?),
+        AuthorPart::Full => Some(read_user(columns)?),
+    };
     let likes = if likes && signed_in { Some(columns.take()?) } else { None };
     Ok((author, likes))
 }

@@ -205,7 +205,7 @@ impl Client {
     fn adopt(&mut self, session: &Value) {
         self.access_token = Some(session["accessToken"].as_str().unwrap_or_else(|| panic!("{session}")).to_owned());
         self.refresh_token = Some(session["refreshToken"].as_str().unwrap().to_owned());
-        self.id = session["user"]["id"].as_str().unwrap().to_owned();
+        session["user"]["id"].as_str().unwrap().clone_into(&mut self.id);
     }
 
     /// Publishes a post; gives its id.

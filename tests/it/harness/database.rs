@@ -13,6 +13,8 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use tokio::sync::OnceCell;
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
+/// Copies of one template have to be made one after the other.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// A database that goes with its last user.
 pub struct TestDatabase(Arc<Inner>);
@@ -40,8 +42,6 @@ pub async fn create() -> TestDatabase {
         Some(server) => {
             let template = postgres_template(&server).await;
             let name = format!("{template}_{number}");
-            // Copies of one template have to be made one after the other.
-            static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
             let _turn = ONE_AT_A_TIME.lock().await;
             run(&server, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
             TestDatabase(Arc::new(Inner::Postgres { server, name }))

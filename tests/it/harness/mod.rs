@@ -30,7 +30,7 @@ pub struct Server {
     pub app: App,
     pub router: Router,
     pub clock: Clock,
-    _database: database::TestDatabase,
+    database: database::TestDatabase,
 }
 
 impl Server {
@@ -48,7 +48,7 @@ impl Server {
 
     /// Another server on the same database, by the same clock: an instance beside the first.
     pub async fn beside(&self, settings: &[(&str, &str)]) -> Self {
-        Self::on(self._database.share(), self.clock.clone(), self.app.ids.clone(), settings).await
+        Self::on(self.database.share(), self.clock.clone(), self.app.ids.clone(), settings).await
     }
 
     async fn on(database: database::TestDatabase, clock: Clock, ids: Ids, settings: &[(&str, &str)]) -> Self {
@@ -79,12 +79,12 @@ impl Server {
         let config = Config::from_values(values).unwrap();
         let app = App::start(config, clock.clone(), ids).await.unwrap();
         let router = http::router(app.clone(), graphql::build(app.config.introspection)).unwrap();
-        Self { app, router, clock, _database: database }
+        Self { app, router, clock, database }
     }
 
     /// Where its database is, for a program beside it.
     pub fn database_url(&self) -> String {
-        self._database.url()
+        self.database.url()
     }
 
     /// Somebody who is not signed in.
@@ -144,7 +144,7 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         self.app.spawn(worker::sweep(self.app.clone()));
-        if let Some(url) = self._database.postgres_url() {
+        if let Some(url) = self.database.postgres_url() {
             let bus = self.app.db.bus().join_postgres(&url, self.app.stop.clone()).await.unwrap();
             self.app.spawn(bus);
         }

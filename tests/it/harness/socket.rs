@@ -70,7 +70,7 @@ impl Socket {
                 }
             }
             let _ = sink.flush().await;
-            std::future::pending::<()>().await
+            std::future::pending::<()>().await;
         };
         let reading = async move {
             let mut answers = Vec::new();

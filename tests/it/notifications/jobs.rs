@@ -54,6 +54,19 @@ async fn a_job_that_runs_twice_tells_once() {
     assert_eq!(server.count("SELECT COUNT(*) FROM events WHERE kind = 'notified'").await, 4);
 }
 
+#[tokio::test]
+async fn a_job_that_takes_its_process_down_each_time_dies_at_last() {
+    let (server, _, basma, post) = with_told(0).await;
+    basma.comment(&post, "hello").await;
+    for _ in 0..jobs::ATTEMPTS {
+        assert_eq!(jobs::take(&server.app, 10).await.unwrap().len(), 1);
+        server.clock.advance(jobs::LEASE);
+    }
+    assert_eq!(jobs::take(&server.app, 10).await.unwrap().len(), 0);
+    assert_eq!(jobs::list(&server.app, true, 10).await.unwrap().len(), 1);
+    assert_eq!(server.count("SELECT COUNT(*) FROM notifications").await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_workers_share_the_work_and_do_nothing_twice() {
     let (server, amina, basma, post) = with_told(0).await;
@@ -100,8 +113,25 @@ async fn a_job_that_fails_comes_again_ever_later_and_dies_at_last() {
 }
 
 #[tokio::test]
+async fn a_failure_that_comes_too_late_changes_nothing() {
+    let (server, _, basma, post) = with_told(0).await;
+    basma.comment(&post, "hello").await;
+    let late = jobs::take(&server.app, 10).await.unwrap().remove(0);
+    server.clock.advance(jobs::LEASE);
+    let taken_since = jobs::take(&server.app, 10).await.unwrap().remove(0);
+    assert_eq!((late.id, late.attempts + 1), (taken_since.id, taken_since.attempts));
+    jobs::fail(&server.app, &late, "too late").await.unwrap();
+    assert_eq!(jobs::list(&server.app, false, 10).await.unwrap(), [taken_since]);
+    // And one that is done stays done.
+    server.clock.advance(jobs::LEASE);
+    assert_eq!(server.run_jobs().await, 1);
+    jobs::fail(&server.app, &late, "too late").await.unwrap();
+    assert_eq!(server.count("SELECT COUNT(*) FROM jobs").await, 0);
+}
+
+#[tokio::test]
 async fn a_dead_job_is_revived_and_does_its_work() {
-    let (server, amina, basma, post) = with_told(0).await;
+    let (server, _, basma, post) = with_told(0).await;
     basma.comment(&post, "hello").await;
     basma.comment(&post, "hello again").await;
     enqueue_nonsense(&server).await;

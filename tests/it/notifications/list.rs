@@ -4,7 +4,6 @@ use agora::entity::PostId;
 use serde_json::{Value, json};
 
 use super::{LIST, MARK_ALL, MARK_READ, one, time, told, with_told};
-use crate::harness::Server;
 
 #[tokio::test]
 async fn notifications_are_listed_page_by_page_and_those_unread_alone() {

@@ -267,6 +267,10 @@ async fn what_is_no_longer_kept_gives_a_reset_and_then_goes_on() {
     server.run_jobs().await;
     assert_eq!(watcher.steps(1).await, ["LIVE number 5"]);
 
+    // A place that the stream has not reached: the database was put back to an earlier state.
+    let ahead = stream_cursor(&server, &amina, 1000);
+    assert_eq!(Watcher::begin(address, &amina, Some(&ahead)).await.steps(1).await, ["RESET"]);
+
     // Everything is gone: who has seen it all does not mind, everybody else starts anew.
     let newest = amina.ok(LIST, Value::Null).await["notifications"]["streamCursor"].as_str().unwrap().to_owned();
     server.advance(31 * 86_400);

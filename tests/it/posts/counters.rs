@@ -126,6 +126,38 @@ async fn of_many_likes_at_once_by_one_person_one_counts() {
     assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_like_that_a_deletion_forestalls_leaves_nothing() {
+    let server = Server::start().await;
+    let author = server.user("author").await;
+    let mut people = Vec::new();
+    for number in 0..8 {
+        people.push(server.user(&format!("person_{number}")).await);
+    }
+    for round in 0..5 {
+        let id = author.publish("soon gone").await;
+        let answer = author.comment(&id, "soon gone").await;
+        let likes = join_all(people.iter().map(|person| async {
+            let of_post = person.ok(LIKE, json!({ "id": id })).await;
+            let of_comment = person.ok(COMMENT_LIKE, json!({ "id": answer })).await;
+            [of_post["postLike"]["errors"] == json!([]), of_comment["commentLike"]["errors"] == json!([])]
+        }));
+        let deletion = async {
+            author.ok(COMMENT_DELETE, json!({ "id": answer })).await;
+            author.ok(DELETE, json!({ "id": id })).await;
+        };
+        let (likes, ()) = tokio::join!(likes, deletion);
+        let done = |which: usize| likes.iter().filter(|done| done[which]).count() as i64;
+        for (which, likes, liked) in [(0, "post", "posts"), (1, "comment", "comments")] {
+            let newest = format!("SELECT id FROM {liked} ORDER BY created_at DESC, id DESC LIMIT 1");
+            let sql = format!("SELECT COUNT(*) FROM {likes}_likes WHERE {likes}_id = ({newest})");
+            assert_eq!(server.count(&sql).await, done(which), "{liked}, round {round}");
+        }
+        server.advance(1);
+    }
+    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+}
+
 #[tokio::test]
 async fn a_wrong_counter_is_found_and_mended() {
     let server = Server::start().await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{COMMENT_DELETE, COMMENT_LIKE, ids, listed, post, statements};
+use super::{COMMENT_DELETE, COMMENT_LIKE, ids, listed, post, share, statements};
 use crate::harness::{Client, Server};
 
 const FEED: &str = "query($first: Int!) { posts(first: $first) { nodes { id body likeCount commentCount createdAt \
@@ -19,15 +19,20 @@ const FEED_BY_FRAGMENTS: &str = "query($first: Int!, $few: Int = 3) { posts(firs
     fragment Answers on CommentConnection { nodes { id viewerHasLiked ... on Comment { author { ...Person } } } } \
     fragment Person on User { username }";
 
-/// A server with many posts by several people, some liked, each with up to five answers, some of them deleted.
+/// A server with many posts by several people, some liked, some passed on, each with up to five answers, some of them
+/// deleted.
 async fn with_feed(count: usize) -> (Server, Vec<Client>) {
     let server = Server::with(&[("LIMIT_COST", "100000"), ("LIMIT_NODES", "100000")]).await;
     let mut people = Vec::new();
     for name in ["amina", "basma", "chloe"] {
         people.push(server.user(name).await);
     }
+    let mut id = String::new();
     for number in 0..count {
-        let id = people[number % 3].publish(&format!("number {number}")).await;
+        id = match number % 5 {
+            3 => share(&people[1], &id, "").await["id"].as_str().unwrap().to_owned(),
+            _ => people[number % 3].publish(&format!("number {number}")).await,
+        };
         if number % 2 == 0 {
             people[0].like(&id).await;
         }
@@ -61,6 +66,26 @@ async fn the_feed_takes_the_same_few_statements_whatever_its_size() {
             }
             assert!(taken[0] <= 3 && taken.iter().all(|count| *count == taken[0]), "{taken:?}: {query}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_hangs_below_a_list_is_loaded_together_however_it_is_asked_for() {
+    let (server, people) = with_feed(40).await;
+    for below in [
+        "few: comments(first: 1) { nodes { id } } more: comments(first: 2) { nodes { id body author { username } } }",
+        "comments(first: 2) { nodes { replies(first: 2) { nodes { id viewerHasLiked author { username } } } } }",
+        "comments(first: 2) { nodes { post { id author { username } } parent { id } } }",
+        "likes(first: 2) { nodes { user { username } } totalCount }",
+        "sharedPost { id author { username } viewerHasLiked comments(first: 1) { nodes { author { username } } } }",
+        "author { email isViewer }",
+    ] {
+        let query = format!("query($first: Int!) {{ posts(first: $first) {{ nodes {{ id {below} }} }} }}");
+        people[0].ok(&query, json!({ "first": 1 })).await;
+        let (few, _) = statements(&server, &people[0], &query, json!({ "first": 10 })).await;
+        let (many, _) = statements(&server, &people[0], &query, json!({ "first": 40 })).await;
+        // What is far apart in a long list may come in a second batch, but not each by itself.
+        assert!(many <= few + 4 && many <= 10, "{few} for 10, {many} for 40: {below}");
     }
 }
 

@@ -47,7 +47,10 @@ async fn posts_are_filtered_by_author_text_tag_and_time() {
     let own = basma.ok(query, Value::Null).await;
     assert_eq!(own["user"]["posts"], json!({ "totalCount": 2, "nodes": [{ "id": three }, { "id": one }] }));
     let query = "query($where: PostWhere) { posts(where: $where) { nodes { id } } }";
-    assert_eq!(amina.refused(query, json!({ "where": { "createdAt": { "from": "yesterday" } } })).await, "BAD_REQUEST");
+    for from in ["yesterday", "+10000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "2026-01-01"] {
+        let code = amina.refused(query, json!({ "where": { "createdAt": { "from": from } } })).await;
+        assert_eq!(code, "BAD_REQUEST", "{from}");
+    }
 }
 
 #[tokio::test]
@@ -93,6 +96,21 @@ async fn a_text_is_found_by_the_beginnings_of_its_words_whatever_their_marks() {
         let expected: Vec<String> = expected.into_iter().cloned().collect();
         assert_eq!(listed(&nobody, json!({ "text": text }), "NEWEST").await, expected, "{text:?}");
     }
+}
+
+#[tokio::test]
+async fn a_search_has_bounds() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let post = amina.publish("one two three four five six seven eight nine I").await;
+    let query = "query($text: String) { posts(where: { text: $text }) { nodes { id } } }";
+    for text in [&"a".repeat(101), &"one ".repeat(1000), "one two three four five six seven eight nine"] {
+        assert_eq!(amina.refused(query, json!({ "text": text })).await, "BAD_REQUEST", "{text:.40}");
+    }
+    for text in ["one two three four five six seven eight", "one ONE óne one one one one one one", "I", "one I z"] {
+        assert_eq!(listed(&amina, json!({ "text": text }), "NEWEST").await, [post.as_str()], "{text}");
+    }
+    assert_eq!(listed(&amina, json!({ "text": "é".repeat(100) }), "NEWEST").await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -244,4 +262,21 @@ async fn wrong_page_arguments_and_cursors_of_other_lists_are_a_bad_request() {
         assert_eq!(amina.refused(query, variables).await, "BAD_REQUEST", "{wrong}");
         assert_eq!(amina.refused(within, wrong.clone()).await, "BAD_REQUEST", "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn nobody_loses_their_place_when_the_secret_changes() {
+    const OLD: &str = "only for tests: 0123456789 abcdefghijkl";
+    const NEW: &str = "the next one: 9876543210 zyxwvutsrqponmlk";
+    let before = Server::with(&[("SECRET_KEY", OLD)]).await;
+    let amina = before.user("amina").await;
+    let (first, second) = (amina.publish("first").await, amina.publish("second").await);
+    let query = "query($after: String) { posts(first: 1, after: $after) { nodes { id } pageInfo { endCursor } } }";
+    let page = amina.ok(query, Value::Null).await["posts"].clone();
+    assert_eq!(ids(&page), [second]);
+    let rest = json!({ "after": page["pageInfo"]["endCursor"] });
+    let rotated = before.beside(&[("SECRET_KEY", NEW), ("SECRET_KEYS_OLD", OLD)]).await;
+    assert_eq!(ids(&rotated.anonymous().ok(query, rest.clone()).await["posts"]), [first]);
+    let struck_off = before.beside(&[("SECRET_KEY", NEW)]).await;
+    assert_eq!(struck_off.anonymous().refused(query, rest).await, "BAD_REQUEST");
 }

@@ -1,0 +1,266 @@
+//! Which pages and hosts are served, and what browsers are told; what newcomers are shown.
+
+use axum::{
+    body::Body,
+    http::{Request, Response, StatusCode},
+};
+use serde_json::{Value, json};
+
+use super::{PUBLISH, by_post, by_url, empty, signed, tempfile, text};
+use crate::harness::Server;
+
+#[tokio::test]
+async fn pages_of_foreign_origins_change_nothing() {
+    let server = Server::with(&[("CORS_ALLOWED_ORIGINS", "https://app.example.org,http://localhost:5173")]).await;
+    let amina = server.user("amina").await;
+    let before = server.rows().await;
+    let send = async |origin: &str| {
+        let (request, body) = by_post(PUBLISH);
+        let request = signed(request, &amina).header("host", "api.example.org:8443").header("origin", origin);
+        amina.request(request.body(body).unwrap()).await
+    };
+    for origin in [
+        "https://evil.example",
+        "null",
+        "",
+        "https://app.example.org.evil.example",
+        "https://evilapp.example.org",
+        "http://app.example.org",
+        "https://app.example.org:444",
+        "https://api.example.org",
+        "api.example.org:8443",
+        "https://api.example.org:8443.evil.example",
+        "http://localhost:51730",
+        "*",
+    ] {
+        let answer = send(origin).await;
+        assert_eq!((answer.status, answer.code()), (StatusCode::FORBIDDEN, "FORBIDDEN"), "{origin}");
+        assert_eq!(server.rows().await, before, "{origin}");
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
+    }
+    // Its own, and those that are listed.
+    for origin in ["https://api.example.org:8443", "https://app.example.org", "http://localhost:5173"] {
+        let answer = send(origin).await;
+        assert_eq!(answer.status, StatusCode::OK, "{origin}");
+        assert_eq!(answer.body["data"]["postCreate"]["errors"], json!([]), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn browsers_learn_which_origins_may_read_answers() {
+    let server = Server::with(&[("CORS_ALLOWED_ORIGINS", "https://app.example.org")]).await;
+    let preflight = async |origin: &str| {
+        let request = Request::options("/graphql")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type,authorization");
+        server.send(empty(request)).await
+    };
+    let header = |response: &Response<Body>, name: &str| {
+        response.headers().get(name).map(|value| value.to_str().unwrap().to_ascii_lowercase()).unwrap_or_default()
+    };
+    let listed = preflight("https://app.example.org").await;
+    assert_eq!(listed.status(), StatusCode::OK);
+    assert_eq!(header(&listed, "access-control-allow-origin"), "https://app.example.org");
+    assert!(header(&listed, "access-control-allow-methods").contains("post"));
+    let allowed = header(&listed, "access-control-allow-headers");
+    assert!(allowed.contains("content-type") && allowed.contains("authorization"), "{allowed}");
+    assert!(header(&listed, "vary").contains("origin"));
+    for origin in ["https://evil.example", "null"] {
+        assert_eq!(header(&preflight(origin).await, "access-control-allow-origin"), "", "{origin}");
+    }
+
+    let (request, body) = by_post("{ __typename }");
+    let request = request.header("origin", "https://app.example.org").body(body).unwrap();
+    let answer = server.send(request).await;
+    assert_eq!(header(&answer, "access-control-allow-origin"), "https://app.example.org");
+    let exposed = header(&answer, "access-control-expose-headers");
+    for name in ["x-request-id", "ratelimit", "ratelimit-policy", "retry-after"] {
+        assert!(exposed.contains(name), "{name}: {exposed}");
+    }
+}
+
+const PRODUCTION: &[(&str, &str)] = &[
+    ("AGORA_ENV", "production"),
+    ("PUBLIC_URL", "https://api.example.org"),
+    ("FRONTEND_URL", "https://example.org"),
+    ("PASSWORD_HASH_MEMORY_KIB", "19456"),
+    ("PASSWORD_HASH_ITERATIONS", "2"),
+];
+
+#[tokio::test]
+async fn production_serves_only_its_own_hosts() {
+    let server = Server::with(PRODUCTION).await;
+    let nobody = server.anonymous();
+    for host in [None, Some("evil.example"), Some("api.example.org.evil.example"), Some("192.0.2.1"), Some("")] {
+        for path in ["/graphql?query=%7B__typename%7D", "/", "/schema.graphql", "/nothing"] {
+            let mut request = Request::get(path);
+            if let Some(host) = host {
+                request = request.header("host", host);
+            }
+            let answer = nobody.request(empty(request)).await;
+            assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "BAD_REQUEST"), "{host:?} {path}");
+        }
+        for path in ["/health/live", "/health/ready"] {
+            let mut request = Request::get(path);
+            if let Some(host) = host {
+                request = request.header("host", host);
+            }
+            assert_eq!(nobody.request(empty(request)).await.status, StatusCode::OK, "{host:?} {path}");
+        }
+    }
+    for host in ["api.example.org", "API.example.org", "api.example.org:443"] {
+        let request = by_url(&[("query", "{ __typename }")]).header("host", host);
+        assert_eq!(nobody.request(empty(request)).await.body["data"]["__typename"], "Query", "{host}");
+    }
+}
+
+#[tokio::test]
+async fn the_hosts_that_are_served_can_be_listed() {
+    let server = Server::with(&[("ALLOWED_HOSTS", "a.example, b.example:8443")]).await;
+    for (host, allowed) in [
+        ("a.example", true),
+        ("a.example:9000", true),
+        ("b.example:8443", true),
+        ("b.example", false),
+        ("b.example:9000", false),
+        ("x.a.example", false),
+        ("localhost", false),
+    ] {
+        let request = by_url(&[("query", "{ __typename }")]).header("host", host);
+        let answer = server.anonymous().request(empty(request)).await;
+        let status = if allowed { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        assert_eq!(answer.status, status, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn production_shows_no_more_than_it_must() {
+    let server = Server::with(PRODUCTION).await;
+    let nobody = server.anonymous();
+    let host = ("host", "api.example.org");
+    let get = |path: &str| empty(Request::get(path).header(host.0, host.1));
+    for query in ["{ __schema { types { name } } }", "{ __type(name: \"User\") { name } }"] {
+        let answer = nobody.clone().header(host.0, host.1).send(query, Value::Null).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(!answer.body.to_string().contains("\"User\""), "{query}: {}", answer.body);
+    }
+    let page = nobody.request(get("/")).await;
+    assert_eq!((page.status, &page.body["graphql"]), (StatusCode::OK, &json!("/graphql")));
+    let sdl = text(server.send(get("/schema.graphql")).await).await;
+    assert_eq!(sdl, agora::graphql::sdl());
+    assert_eq!(
+        nobody.request(get("/")).await.header("strict-transport-security"),
+        "max-age=31536000; includeSubDomains"
+    );
+}
+
+#[tokio::test]
+async fn introspection_and_graphiql_are_there_in_development_and_can_be_switched_off() {
+    let server = Server::start().await;
+    let query = "{ __schema { queryType { name } } __type(name: \"User\") { name } }";
+    let data = server.anonymous().ok(query, Value::Null).await;
+    assert_eq!(data, json!({ "__schema": { "queryType": { "name": "Query" } }, "__type": { "name": "User" } }));
+    let page = server.send(empty(Request::get("/"))).await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+    let html = text(page).await;
+    assert!(html.contains("GraphiQL") && html.contains(&format!("nonce=\"{nonce}\"")), "{html}");
+    assert!(!html.contains("{{"), "{html}");
+    let again = server.send(empty(Request::get("/"))).await;
+    assert!(!again.headers()["content-security-policy"].to_str().unwrap().contains(&nonce), "a nonce came twice");
+    assert_eq!(page_status(&server, "/graphiql/react/umd/react.production.min.js").await, StatusCode::NOT_FOUND);
+
+    let server = Server::with(&[("INTROSPECTION", "false"), ("GRAPHIQL", "false")]).await;
+    for query in [
+        "{ __schema { types { name } } }",
+        "{ __type(name: \"User\") { name } }",
+        "{ ...A } fragment A on Query { s: __schema { types { name } } }",
+    ] {
+        let answer = server.anonymous().send(query, Value::Null).await;
+        assert_eq!(answer.status, StatusCode::OK, "{query}");
+        assert!(!answer.body.to_string().contains("\"User\""), "{}", answer.body);
+    }
+    assert_eq!(server.anonymous().ok("{ __typename }", Value::Null).await, json!({ "__typename": "Query" }));
+    let page = server.anonymous().request(empty(Request::get("/"))).await;
+    assert_eq!(page.body["schema"], "/schema.graphql");
+}
+
+async fn page_status(server: &Server, path: &str) -> StatusCode {
+    server.send(empty(Request::get(path))).await.status()
+}
+
+#[tokio::test]
+async fn graphiql_s_files_come_from_the_operator_s_folder_and_nothing_else_does() {
+    let folder = tempfile("graphiql", "");
+    std::fs::remove_file(&folder).unwrap();
+    for file in ["graphiql/graphiql.min.css", "graphiql/graphiql.min.js", "react/package.json"] {
+        let path = folder.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, format!("/* {file} */")).unwrap();
+    }
+    let server = Server::with(&[("GRAPHIQL_ASSETS", folder.to_str().unwrap())]).await;
+    let style = server.send(empty(Request::get("/graphiql/graphiql/graphiql.min.css"))).await;
+    assert_eq!((style.status(), style.headers()["content-type"].to_str().unwrap()), (StatusCode::OK, "text/css"));
+    assert_eq!(text(style).await, "/* graphiql/graphiql.min.css */");
+    for path in [
+        "/graphiql/react/package.json",
+        "/graphiql/react/umd/react.production.min.js",
+        "/graphiql/graphiql/../react/package.json",
+        "/graphiql/..%2f..%2f..%2f..%2fetc%2fpasswd",
+        "/graphiql//etc/passwd",
+        "/graphiql/%ff",
+    ] {
+        let answer = server.anonymous().request(empty(Request::get(path))).await;
+        assert!(answer.status.is_client_error(), "{path}");
+        assert_eq!(answer.code(), "BAD_REQUEST", "{path}");
+    }
+    let html = text(server.send(empty(Request::get("/"))).await).await;
+    assert!(html.contains("\"/graphiql/graphiql/graphiql.min.js\"") && !html.contains("cdn."), "{html}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn every_answer_makes_browsers_careful() {
+    let server = Server::with(&[("RATE_LIMIT_USER", "1/hour")]).await;
+    let amina = server.user("amina").await;
+    let post = || Request::post("/graphql").header("content-type", "application/json");
+    let body = |text: &str| Body::from(text.to_owned());
+    let foreign = post().header("origin", "https://evil.example");
+    for (request, status) in [
+        (post().body(body(r#"{"query":"{ __typename }"}"#)), 200),
+        (post().body(body("{")), 400),
+        (post().header("authorization", "Bearer x").body(body("{}")), 401),
+        (foreign.body(body("{}")), 403),
+        (Request::get("/nothing").body(body("")), 404),
+        (Request::put("/graphql").body(body("")), 405),
+        (post().header("accept", "text/html").body(body("{}")), 406),
+        (post().header("content-length", "999999999").body(body("{}")), 413),
+        (Request::post("/graphql").body(body("{}")), 415),
+        (signed(post(), &amina).body(body(r#"{"query":"{ __typename }"}"#)), 200),
+        (signed(post(), &amina).body(body("{}")), 429),
+        (Request::get("/health/live").body(body("")), 200),
+        (Request::get("/schema.graphql").body(body("")), 200),
+        (Request::get("/").body(body("")), 200),
+        (Request::options("/graphql").header("origin", "https://evil.example").body(body("")), 200),
+    ] {
+        let request = request.unwrap();
+        let what = format!("{} {}", request.method(), request.uri());
+        let is_graph = request.uri().path() == "/graphql";
+        let response = server.send(request).await;
+        if !what.starts_with("OPTIONS") {
+            assert_eq!(response.status().as_u16(), status, "{what}");
+        }
+        let header = |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        assert_eq!(header("x-content-type-options"), "nosniff", "{what} {status}");
+        assert_eq!(header("x-frame-options"), "DENY", "{what} {status}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{what} {status}");
+        assert!(header("content-security-policy").starts_with("default-src 'none'"), "{what} {status}");
+        assert!(!header("x-request-id").is_empty(), "{what} {status}");
+        assert_eq!(header("strict-transport-security"), "", "{what}: only where https is certain");
+        assert_eq!(header("server"), "", "{what}");
+        if is_graph {
+            assert_eq!(header("cache-control"), "no-store", "{what} {status}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What bounds a socket: bursts, clients that don't read or don't answer, allowances.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{PROTOCOL, RECEIVED, follow, is_usable, listening, me, notify, open, refusal, turned_away};
+use crate::harness::{Client, PATIENCE, Socket, eventually};
+
+#[tokio::test]
+async fn a_burst_of_messages_is_bounded_and_disturbs_nobody() {
+    let (server, address, amina) = listening(&[]).await;
+    let badr = server.user("badr").await;
+    let mut patient = open(address, &badr).await;
+    follow(&mut patient, "1").await;
+    let ping = || json!({ "type": "ping" }).to_string();
+    let query = |n: usize, query: &str| {
+        json!({ "type": "subscribe", "id": format!("{n}"), "payload": { "query": query } }).to_string()
+    };
+    let bursts: [(&str, Vec<String>); 4] = [
+        ("pings", (0..10_000).map(|_| ping()).collect()),
+        ("queries", (0..10_000).map(|n| query(n, "{ me { id } }")).collect()),
+        ("subscriptions", (0..10_000).map(|n| query(n, RECEIVED)).collect()),
+        ("refusals", (0..10_000).map(|n| query(n, "{ nothing }")).collect()),
+    ];
+    for (what, messages) in bursts {
+        let mut socket = open(address, &amina).await;
+        // Either each is answered, or the socket is closed for too many of them.
+        match socket.burst(messages, 10_000).await {
+            Ok(answers) => assert_eq!(answers.len(), 10_000),
+            Err((code, reason)) => assert_eq!(code, 4429, "{what}: {reason}"),
+        }
+        assert_eq!(me(&mut patient, "q").await, "badr", "{what}");
+    }
+    notify(&server, &badr, "chadi").await;
+    assert_eq!(patient.event().await["notificationReceived"]["notification"]["kind"], "LIKE");
+}
+
+/// Twenty posts of 10,000 characters each.
+async fn publish_long(client: &Client) {
+    for _ in 0..20 {
+        client.publish(&"x".repeat(10_000)).await;
+    }
+}
+
+/// Asks for some 20 MB of them, far more than the network keeps for somebody who does not read.
+async fn stall(socket: &mut Socket) {
+    let lists: Vec<String> = (0..10).map(|n| format!("a{n}: posts {{ nodes {{ body }} }}")).collect();
+    for n in 0..10 {
+        socket.subscribe(&format!("{n}"), &format!("{{ {} }}", lists.join(" ")), Value::Null).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_makes_nobody_else_wait() {
+    let (server, address, amina) = listening(&[("WEBSOCKET_MAX_CONNECTIONS", "2"), ("LIMIT_ALIASES", "100")]).await;
+    let stalled_person = server.user("badr").await;
+    publish_long(&amina).await;
+    let mut stalled = open(address, &stalled_person).await;
+    let mut reader = open(address, &amina).await;
+    follow(&mut reader, "1").await;
+    stall(&mut stalled).await;
+    for by in ["chadi", "dina"] {
+        notify(&server, &amina, by).await;
+        let event = reader.event().await;
+        assert_eq!(event["notificationReceived"]["notification"]["kind"], "LIKE", "{event}");
+        assert_eq!(me(&mut reader, "q").await, "amina");
+    }
+    // It holds its place, until its session ends.
+    assert_eq!(turned_away(address, &[PROTOCOL]).await.0, 503);
+    stalled_person.ok("mutation { logout { ended } }", Value::Null).await;
+    eventually("its place", async || Socket::connect_with(address, &[PROTOCOL]).await.is_ok()).await;
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn a_server_stops_though_a_client_never_reads() {
+    let (server, address, amina) = listening(&[]).await;
+    publish_long(&amina).await;
+    let mut stalled = open(address, &amina).await;
+    stall(&mut stalled).await;
+    server.app.stop.cancel();
+    server.app.tasks.close();
+    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("a task did not end");
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn each_operation_on_a_socket_is_taken_from_its_person_s_allowance() {
+    let (_server, address, amina) = listening(&[("RATE_LIMIT_USER", "3/hour")]).await;
+    let mut socket = open(address, &amina).await;
+    follow(&mut socket, "live").await;
+    assert_eq!(me(&mut socket, "1").await, "amina");
+    assert_eq!(me(&mut socket, "1").await, "amina");
+    socket.subscribe("1", "{ me { id } }", Value::Null).await;
+    let refused = refusal(&mut socket, "1").await;
+    assert_eq!(refused["code"], "RATE_LIMITED");
+    assert!(refused["retryAfter"].as_u64().is_some_and(|wait| (1..=1200).contains(&wait)), "{refused}");
+    is_usable(&mut socket).await;
+    // It is the same allowance over HTTP, and on another socket.
+    assert_eq!(amina.refused("{ me { id } }", Value::Null).await, "RATE_LIMITED");
+    let mut other = open(address, &amina).await;
+    other.subscribe("1", "{ me { id } }", Value::Null).await;
+    assert_eq!(refusal(&mut other, "1").await["code"], "RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_answer_pings_is_let_go() {
+    let (_server, address, amina) =
+        listening(&[("WEBSOCKET_PING_SECONDS", "1"), ("WEBSOCKET_MAX_CONNECTIONS", "1")]).await;
+    // Without being read, the client's library does not answer pings.
+    let silent = open(address, &amina).await;
+    assert_eq!(turned_away(address, &[PROTOCOL]).await.0, 503);
+    eventually("its place", async || Socket::connect_with(address, &[PROTOCOL]).await.is_ok()).await;
+    drop(silent);
+    // One that is read stays.
+    let mut alive = None;
+    eventually("its place", async || {
+        alive = Socket::connect_with(address, &[PROTOCOL]).await.ok();
+        alive.is_some()
+    })
+    .await;
+    let mut alive = alive.unwrap();
+    alive.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(alive.next().await["type"], "connection_ack");
+    assert_eq!(alive.maybe_next(Duration::from_secs(5)).await, None);
+    is_usable(&mut alive).await;
+}
