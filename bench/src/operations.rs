@@ -9,6 +9,7 @@ use crate::{
     Result,
     database::Session,
     http::{self, Connection},
+    sockets::Person,
     typeid,
 };
 
@@ -91,7 +92,7 @@ fn data((status, body): (u16, &[u8])) -> Result<Value> {
 pub(crate) struct Pair<'a> {
     pub(crate) agora: SocketAddr,
     pub(crate) floor: SocketAddr,
-    pub(crate) token: &'a str,
+    pub(crate) viewer: &'a Person,
 }
 
 impl Pair<'_> {
@@ -101,20 +102,23 @@ impl Pair<'_> {
         let mut floor = Connection::open(self.floor).await?;
         let [by_agora, by_floor] = to_like;
         // Not liked before, so that the rows can be compared below; these answers differ in the post.
-        data(agora.send(&Operation::Like.to_agora(self.agora, self.token, by_agora)).await?)?;
-        data(floor.send(&Operation::Like.to_floor(self.floor, self.token, by_floor)).await?)?;
+        data(agora.send(&Operation::Like.to_agora(self.agora, &self.viewer.token, by_agora)).await?)?;
+        data(floor.send(&Operation::Like.to_floor(self.floor, &self.viewer.token, by_floor)).await?)?;
         // Liking again changes nothing: the answers are the same.
         let about = some.iter().chain(&to_like).map(|id| (Operation::Post, *id));
         let about =
             about.chain([(Operation::Feed, Uuid::nil()), (Operation::Like, by_agora), (Operation::Like, by_floor)]);
         for (operation, post) in about {
-            let one = data(agora.send(&operation.to_agora(self.agora, self.token, post)).await?)?;
-            let other = data(floor.send(&operation.to_floor(self.floor, self.token, post)).await?)?;
+            let one = data(agora.send(&operation.to_agora(self.agora, &self.viewer.token, post)).await?)?;
+            let other = data(floor.send(&operation.to_floor(self.floor, &self.viewer.token, post)).await?)?;
             if one != other {
                 return Err(format!("{}: the answers differ\nAgora: {one}\nfloor: {other}", operation.name()).into());
             }
         }
-        let (one, other) = (rows_of_like(session, by_agora).await?, rows_of_like(session, by_floor).await?);
+        let (one, other) = (
+            rows_of_like(session, by_agora, self.viewer.id).await?,
+            rows_of_like(session, by_floor, self.viewer.id).await?,
+        );
         if one != other {
             return Err(format!("like: the rows differ\nAgora: {one}\nfloor: {other}").into());
         }
@@ -122,19 +126,21 @@ impl Pair<'_> {
     }
 }
 
-/// Every column that a like writes, with the post's id, the job's and the times made equal.
-async fn rows_of_like(session: &Session, post: Uuid) -> Result<Value> {
+/// Every column that a person's like of a post writes, with the post's id, the job's and the times made equal.
+async fn rows_of_like(session: &Session, post: Uuid, person: Uuid) -> Result<Value> {
     let sql = "SELECT json_build_object(\
-                 'likes', (SELECT json_agg(to_jsonb(l) || '{\"created_at\": 0}') FROM post_likes l WHERE post_id = $1 \
-                           AND user_id IN (SELECT actor_id FROM events WHERE stream_id = $1)), \
-                 'counted', (SELECT like_count = (SELECT COUNT(*) FROM post_likes WHERE post_id = $1) FROM posts WHERE id = $1), \
-                 'reached', (SELECT event_seq FROM posts WHERE id = $1), \
-                 'events', (SELECT json_agg(to_jsonb(e) || jsonb_build_object('created_at', \
-                            e.created_at = (SELECT l.created_at FROM post_likes l WHERE l.post_id = $1 AND l.user_id = e.actor_id))) \
-                            FROM events e WHERE stream_id = $1), \
-                 'jobs', (SELECT json_agg(to_jsonb(j) || '{\"id\": 0, \"created_at\": 0, \"run_at\": 0}') \
-                          FROM jobs j WHERE payload LIKE '%' || $1::text || '%')\
+                 'likes', (SELECT json_agg(to_jsonb(l) || '{\"created_at\": 0}') FROM post_likes l \
+                           WHERE post_id = $1 AND user_id = $2), \
+                 'counted', (SELECT like_count = (SELECT COUNT(*) FROM post_likes WHERE post_id = $1) \
+                             FROM posts WHERE id = $1), \
+                 'reached', (SELECT event_seq = (SELECT MAX(seq) FROM events WHERE stream_id = $1) \
+                             FROM posts WHERE id = $1), \
+                 'events', (SELECT json_agg(to_jsonb(e) || jsonb_build_object('seq', 0, 'created_at', e.created_at = \
+                              (SELECT created_at FROM post_likes WHERE post_id = $1 AND user_id = $2))) \
+                            FROM events e WHERE stream_id = $1 AND actor_id = $2), \
+                 'jobs', (SELECT json_agg(to_jsonb(j) || '{\"id\": 0, \"created_at\": 0, \"run_at\": 0}') FROM jobs j \
+                          WHERE payload LIKE '%' || $1::text || '%' || $2::text || '%')\
                )::text";
-    let text: String = session.client.query_one(sql, &[&post]).await?.get(0);
+    let text: String = session.client.query_one(sql, &[&post, &person]).await?.get(0);
     Ok(serde_json::from_str(&text.replace(&post.to_string(), "the post"))?)
 }
