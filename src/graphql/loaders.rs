@@ -1,12 +1,19 @@
 //! Batch loading: many `load` calls of one moment become one statement. The fallback for what a list did not bring
 //! along; hot lists fetch their relations themselves.
 //!
-//! The crate `dataloader` is used here and nowhere else. It batches by yielding once; it does not cache, because a
-//! cache goes stale on a socket and between the fields of a mutation.
+//! The first caller of a batch drives it: it lets its siblings run until none of them adds a key any more, fetches,
+//! and answers all of them at once, so that what they ask for next comes together again. Nothing is cached: a cache
+//! goes stale on a socket and between the fields of a mutation.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+};
 
-use dataloader::{BatchFn, non_cached::Loader};
+use tokio::sync::oneshot;
 
 use crate::{
     app::App,
@@ -19,14 +26,13 @@ use crate::{
 /// What a batch gives for one key; errors are shared by the whole batch.
 type Loaded<V> = std::result::Result<Option<V>, Arc<Error>>;
 
+/// Who waits for which key.
+type Waiting<K, V> = Vec<(K, oneshot::Sender<Loaded<V>>)>;
+
 /// Loads values by key, in batches.
-pub struct Batched<K, V, F>
-where
-    K: Eq + Hash + Clone + Send + Sync + std::fmt::Debug,
-    V: Clone + Send,
-    F: Fetch<K, V>,
-{
-    loader: Loader<K, Loaded<V>, Batch<F>>,
+pub struct Batched<K, V, F> {
+    fetch: F,
+    waiting: Mutex<Waiting<K, V>>,
 }
 
 /// Fetches the values of many keys with a constant number of statements. Absent keys are those that are not there or
@@ -36,58 +42,95 @@ pub trait Fetch<K, V>: Send + Sync {
     fn fetch(&self, keys: &[K]) -> impl Future<Output = Result<HashMap<K, V>>> + Send;
 }
 
-/// Adapts [`Fetch`] to the crate: every key gets an answer.
-#[derive(Debug)]
-pub struct Batch<F>(F);
-
-impl<K, V, F> BatchFn<K, Loaded<V>> for Batch<F>
+impl<K, V, F> Batched<K, V, F>
 where
     K: Eq + Hash + Clone + Send + Sync,
     V: Clone + Send,
     F: Fetch<K, V>,
 {
-    async fn load(&mut self, keys: &[K]) -> HashMap<K, Loaded<V>> {
-        match self.0.fetch(keys).await {
-            Ok(mut found) => keys.iter().map(|key| (key.clone(), Ok(found.remove(key)))).collect(),
-            Err(error) => {
-                let error = Arc::new(error);
-                keys.iter().map(|key| (key.clone(), Err(Arc::clone(&error)))).collect()
-            }
-        }
-    }
-}
-
-impl<K, V, F> Batched<K, V, F>
-where
-    K: Eq + Hash + Clone + Send + Sync + std::fmt::Debug,
-    V: Clone + Send,
-    F: Fetch<K, V>,
-{
     fn new(fetch: F) -> Self {
-        Self { loader: Loader::new(Batch(fetch)).with_yield_count(1) }
+        Self { fetch, waiting: Mutex::default() }
     }
 
     /// The value of a key; `None` when it is not there or not visible.
     pub async fn load(&self, key: K) -> Result<Option<V>> {
-        // A sibling's failure may drop the future that drove our batch: then our key was not found, and we ask again.
-        for _ in 0..2 {
-            match self.loader.try_load(key.clone()).await {
+        loop {
+            let (answer, answered) = oneshot::channel();
+            let first = self.waiting(|waiting| {
+                waiting.push((key.clone(), answer));
+                waiting.len() == 1
+            });
+            if first {
+                self.drive().await;
+            }
+            // Without tokio's budget, which would let only so many of a long list go on at once.
+            match tokio::task::unconstrained(answered).await {
                 Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) => return Err(Error::internal(error)),
+                Ok(Err(error)) => {
+                    return Err(match &*error {
+                        Error::Refused(refusal) => refusal.clone().into(),
+                        _ => Error::internal(error),
+                    });
+                }
+                // The failure of a sibling dropped the caller that drove our batch: ask again.
                 Err(_) => {}
             }
         }
-        Err(Error::internal("a batch was dropped twice"))
+    }
+
+    async fn drive(&self) {
+        // Dropped before it has taken the batch, it lets go of those who wait, who ask again.
+        let abandoned = Abandon(self);
+        let mut known = 0;
+        loop {
+            siblings_first().await;
+            let now = self.waiting(|waiting| waiting.len());
+            if now == known {
+                break;
+            }
+            known = now;
+        }
+        let batch = self.waiting(std::mem::take);
+        std::mem::forget(abandoned);
+        let keys: Vec<K> = batch.iter().map(|(key, _)| key.clone()).collect::<HashSet<K>>().into_iter().collect();
+        let found = self.fetch.fetch(&keys).await.map_err(Arc::new);
+        for (key, answer) in batch {
+            // Who no longer waits was dropped.
+            let _ = answer.send(found.as_ref().map(|found| found.get(&key).cloned()).map_err(Arc::clone));
+        }
     }
 }
 
-impl<K, V, F> std::fmt::Debug for Batched<K, V, F>
-where
-    K: Eq + Hash + Clone + Send + Sync + std::fmt::Debug,
-    V: Clone + Send,
-    F: Fetch<K, V>,
-{
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<K, V, F> Batched<K, V, F> {
+    fn waiting<T>(&self, work: impl FnOnce(&mut Waiting<K, V>) -> T) -> T {
+        work(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Lets go of everybody who waits.
+struct Abandon<'a, K, V, F>(&'a Batched<K, V, F>);
+
+impl<K, V, F> Drop for Abandon<'_, K, V, F> {
+    fn drop(&mut self) {
+        drop(self.0.waiting(std::mem::take));
+    }
+}
+
+/// Lets what else is ready in this task run first. Unlike tokio's, it does not wait for other tasks.
+async fn siblings_first() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+impl<K, V, F> fmt::Debug for Batched<K, V, F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Batched")
     }
 }
@@ -140,4 +183,78 @@ loaders! {
     comment_likes, FetchCommentLikes: CommentId => bool = posts::viewer_likes_comments;
     /// The viewer's notifications by id.
     notifications, FetchNotifications: NotificationId => notifications::Notification = notifications::by_id;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::{join_all, try_join_all};
+
+    use super::*;
+
+    /// Doubles what is even, takes its time, and counts how often it is asked; fails at the largest number.
+    #[derive(Default)]
+    struct Doubles(AtomicUsize);
+
+    impl Fetch<u32, u32> for Doubles {
+        async fn fetch(&self, keys: &[u32]) -> Result<HashMap<u32, u32>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            if keys.contains(&u32::MAX) {
+                return Err(Error::bad_request("too large"));
+            }
+            Ok(keys.iter().filter(|key| *key % 2 == 0).map(|key| (*key, key * 2)).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_of_any_length_is_one_batch_at_each_depth() {
+        for length in [1_u32, 29, 31, 130, 700] {
+            let [first, second] = [(); 2].map(|()| Batched::new(Doubles::default()));
+            let both = |key| {
+                let (first, second) = (&first, &second);
+                async move {
+                    let doubled = first.load(key).await.unwrap().unwrap_or(key * 2);
+                    join_all([second.load(doubled), second.load(doubled + 2)]).await
+                }
+            };
+            for (key, found) in join_all((0..length).map(both)).await.into_iter().enumerate() {
+                let found: Vec<_> = found.into_iter().map(Result::unwrap).collect();
+                assert_eq!(found, [Some(key as u32 * 4), Some(key as u32 * 4 + 4)]);
+            }
+            assert_eq!([&first, &second].map(|loader| loader.fetch.0.load(Ordering::Relaxed)), [1, 1], "{length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_reaches_everybody_who_waits_and_the_next_batch_is_a_new_one() {
+        let loader = Batched::new(Doubles::default());
+        for result in join_all([loader.load(u32::MAX), loader.load(2)]).await {
+            assert!(matches!(result, Err(Error::Refused(_))), "{result:?}");
+        }
+        assert_eq!(loader.load(2).await.unwrap(), Some(4));
+        assert_eq!(loader.load(3).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_batch_whose_driver_was_dropped_asks_again() {
+        // Dropped before the batch is taken, and while it is fetched.
+        for yields in 0..6 {
+            let loader = Batched::new(Doubles::default());
+            let fails = async {
+                for _ in 0..yields {
+                    tokio::task::yield_now().await;
+                }
+                Err::<Option<u32>, _>(Error::bad_request("a sibling fails"))
+            };
+            let dropped = try_join_all([
+                Box::pin(loader.load(2)) as std::pin::Pin<Box<dyn Future<Output = _> + '_>>,
+                Box::pin(fails),
+            ]);
+            let (dropped, other) = tokio::join!(dropped, loader.load(4));
+            assert!(dropped.is_err());
+            assert_eq!(other.unwrap(), Some(8), "{yields}");
+        }
+    }
 }

@@ -84,8 +84,7 @@ async fn what_hangs_below_a_list_is_loaded_together_however_it_is_asked_for() {
         people[0].ok(&query, json!({ "first": 1 })).await;
         let (few, _) = statements(&server, &people[0], &query, json!({ "first": 10 })).await;
         let (many, _) = statements(&server, &people[0], &query, json!({ "first": 40 })).await;
-        // What is far apart in a long list may come in a second batch, but not each by itself.
-        assert!(many <= few + 4 && many <= 10, "{few} for 10, {many} for 40: {below}");
+        assert!(many == few && many <= 6, "{few} for 10, {many} for 40: {below}");
     }
 }
 
