@@ -121,7 +121,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Post>> {
-        nullable(async { posts::posts_of(ctx, self.0.id, first, after, last, before).await }).await
+        nullable(Box::pin(posts::posts_of(ctx, self.0.id, first, after, last, before))).await
     }
 
     /// When they joined.

@@ -13,6 +13,7 @@ use std::{
     task::Poll,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -53,7 +54,14 @@ where
     }
 
     /// The value of a key; `None` when it is not there or not visible.
-    pub async fn load(&self, key: K) -> Result<Option<V>> {
+    ///
+    /// Boxed, because the executor copies the future of every field, and makes room in it for the largest that any
+    /// field of its type could have: what seldom runs must not make the others large.
+    pub fn load(&self, key: K) -> BoxFuture<'_, Result<Option<V>>> {
+        Box::pin(self.load_unboxed(key))
+    }
+
+    async fn load_unboxed(&self, key: K) -> Result<Option<V>> {
         loop {
             let (answer, answered) = oneshot::channel();
             let first = self.waiting(|waiting| {

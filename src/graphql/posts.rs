@@ -15,7 +15,7 @@ use crate::{
         self, AuthorPart, CommentCreate, CommentParts, CommentTarget, CommentView, CommentsOf, FirstComments,
         PostCreate, PostFilter, PostParts, PostShare, PostView,
     },
-    entity::UserId,
+    entity::{UserId, post},
     error::{Reason, Result, UserError},
     platform::page::{DEFAULT_PAGE, MAX_PAGE, Page},
 };
@@ -119,7 +119,8 @@ impl Post {
             {
                 return Ok(Some(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
             }
-            comments_of(ctx, CommentsOf::Post(self.0.post.id), first, after, last, before).await
+            // Boxed, as everything is that a list seldom needs: see `Batched::load`.
+            Box::pin(comments_of(ctx, CommentsOf::Post(self.0.post.id), first, after, last, before)).await
         })
         .await
     }
@@ -135,19 +136,7 @@ impl Post {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Like>> {
-        nullable(async {
-            let request = ctx.request();
-            let keys = &request.app.keys;
-            let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
-            let id = self.0.post.id;
-            let mut slice = match page.first_only() {
-                Some(count) => request.loaders.first_likes.load((id, count)).await?.unwrap_or_default(),
-                None => posts::likes(&request.app, &request.actor, id, &page).await?,
-            };
-            slice.total = Some(self.0.post.like_count);
-            Ok(Some(Connection::new(slice, posts::like_cursor, Like)))
-        })
-        .await
+        nullable(Box::pin(likes_of(ctx, &self.0.post, first, after, last, before))).await
     }
 
     /// When it was published.
@@ -254,8 +243,8 @@ impl Comment {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Comment>> {
-        nullable(async { comments_of(ctx, CommentsOf::Comment(self.0.comment.id), first, after, last, before).await })
-            .await
+        let of = CommentsOf::Comment(self.0.comment.id);
+        nullable(Box::pin(comments_of(ctx, of, first, after, last, before))).await
     }
 
     /// When it was written.
@@ -384,6 +373,25 @@ async fn comments_of(
         None => posts::comments(&request.app, &request.actor, of, &page, &parts, total).await?,
     };
     Ok(Some(Connection::new(slice, posts::comment_cursor, Comment)))
+}
+
+async fn likes_of(
+    ctx: &Context<'_>,
+    post: &post::Model,
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> async_graphql::Result<Option<Connection<Like>>> {
+    let request = ctx.request();
+    let keys = &request.app.keys;
+    let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let mut slice = match page.first_only() {
+        Some(count) => request.loaders.first_likes.load((post.id, count)).await?.unwrap_or_default(),
+        None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
+    };
+    slice.total = Some(post.like_count);
+    Ok(Some(Connection::new(slice, posts::like_cursor, Like)))
 }
 
 /// A person's posts, newest first.

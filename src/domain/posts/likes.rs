@@ -18,11 +18,12 @@ use crate::{
     error::Result,
     platform::{
         bus::Hint,
-        db::{Chain, ColumnType},
+        db::{Chain, ColumnType, is_unique_violation},
     },
 };
 
-const COMMENT_ROW: &[(&str, ColumnType)] = &[("post_id", ColumnType::Uuid), ("author_id", ColumnType::Uuid)];
+const COMMENT_ROW: &[(&str, ColumnType)] =
+    &[("id", ColumnType::Uuid), ("post_id", ColumnType::Uuid), ("author_id", ColumnType::Uuid)];
 const POST_ROW: &[(&str, ColumnType)] =
     &[("id", ColumnType::Uuid), ("author_id", ColumnType::Uuid), ("event_seq", ColumnType::Integer)];
 
@@ -33,25 +34,24 @@ pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView>
     let job = serde_json::to_string(&Notify::PostLiked { post: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "post")
-        .step("target", TARGET, target_step(app, "posts"))
-        .step(
-            "liked",
-            &[("post_id", ColumnType::Uuid)],
-            "INSERT INTO post_likes (post_id, user_id, created_at) SELECT id, $2, $3 FROM target WHERE 1 = 1 \
-             ON CONFLICT (post_id, user_id) DO NOTHING RETURNING post_id",
-        )
         .step(
             "post",
             POST_ROW,
             format!(
-                "UPDATE posts SET like_count = like_count + 1, event_seq = event_seq + 1 \
-                 WHERE id IN (SELECT post_id FROM liked) RETURNING {}",
+                "UPDATE posts SET like_count = like_count + 1, event_seq = event_seq + 1 WHERE {} RETURNING {}",
+                not_liked_yet("posts", "post_likes", "post_id"),
                 post_columns()
             ),
         )
+        .step(
+            "liked",
+            &[],
+            "INSERT INTO post_likes (post_id, user_id, created_at) SELECT id, $2, $3 FROM post WHERE 1 = 1 \
+             RETURNING post_id",
+        )
         .step("event", &[], event_step("post_liked", "NULL"))
         .step("job", &[], job_step("post"));
-    changed_post(app, actor, id, app.db.chain(&chain).await?, true).await
+    changed_post(app, actor, id, unless_liked(app.db.chain(&chain).await)?, true).await
 }
 
 /// Takes a like back. Code: NOT_FOUND.
@@ -78,7 +78,24 @@ pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostVie
 
 const TARGET: &[(&str, ColumnType)] = &[("id", ColumnType::Uuid)];
 
-/// What is liked, as long as it is not deleted: locked, so that it stays so until the like is counted.
+/// What is to be liked: not deleted, and not liked yet. Counting it comes first, and locks it, so that it can't be
+/// deleted meanwhile.
+fn not_liked_yet(table: &str, likes: &str, key: &str) -> String {
+    format!(
+        "{table}.id = $1 AND deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM {likes} WHERE {key} = $1 AND user_id = $2)"
+    )
+}
+
+/// Of two equal likes at the same moment, both see that there was none, and the second finds the first one's row: it
+/// changes nothing, as if it had come later.
+fn unless_liked(rows: Result<Vec<QueryResult>>) -> Result<Vec<QueryResult>> {
+    match rows {
+        Err(error) if is_unique_violation(&error) => Ok(Vec::new()),
+        rows => rows,
+    }
+}
+
+/// What a like is taken back from, as long as it is not deleted: locked, so that it stays so until that is counted.
 fn target_step(app: &App, table: &str) -> String {
     format!("SELECT id FROM {table} WHERE id = $1 AND deleted_at IS NULL {}", app.db.for_update())
 }
@@ -131,20 +148,20 @@ pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<Com
     let job = serde_json::to_string(&Notify::CommentLiked { comment: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "comment")
-        .step("target", TARGET, target_step(app, "comments"))
-        .step(
-            "liked",
-            &[("comment_id", ColumnType::Uuid)],
-            "INSERT INTO comment_likes (comment_id, user_id, created_at) SELECT id, $2, $3 FROM target WHERE 1 = 1 \
-             ON CONFLICT (comment_id, user_id) DO NOTHING RETURNING comment_id",
-        )
         .step(
             "comment",
             COMMENT_ROW,
             format!(
-                "UPDATE comments SET like_count = like_count + 1 WHERE id IN (SELECT comment_id FROM liked) RETURNING {}",
+                "UPDATE comments SET like_count = like_count + 1 WHERE {} RETURNING {}",
+                not_liked_yet("comments", "comment_likes", "comment_id"),
                 comment_columns()
             ),
+        )
+        .step(
+            "liked",
+            &[],
+            "INSERT INTO comment_likes (comment_id, user_id, created_at) SELECT id, $2, $3 FROM comment WHERE 1 = 1 \
+             RETURNING comment_id",
         )
         .step(
             "post",
@@ -154,7 +171,7 @@ pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<Com
         )
         .step("event", &[], event_step("comment_liked", "$1"))
         .step("job", &[], job_step("comment"));
-    changed_comment(app, actor, id, app.db.chain(&chain).await?, true).await
+    changed_comment(app, actor, id, unless_liked(app.db.chain(&chain).await)?, true).await
 }
 
 /// Takes a like back. Code: NOT_FOUND.
