@@ -21,6 +21,7 @@ use crate::{
         db::Database,
         ids::Ids,
         memory::{Highest, Recent, Shared},
+        outbox::Outbox,
         passwords::Passwords,
         rate_limit::Limiter,
     },
@@ -43,6 +44,8 @@ pub struct Parts {
     pub ids: Ids,
     /// Keys.
     pub keys: Keys,
+    /// Where messages go that nobody is configured to carry.
+    pub outbox: Outbox,
     /// Password hashes.
     pub passwords: Passwords,
     /// Rate limits.
@@ -113,12 +116,14 @@ impl App {
         let keys = Keys::derive(&secret, &config.old_secret_keys)?;
         let passwords = Passwords::new(&config.password_hashing)?;
         let limiters = Limiters::new(&config.rates);
+        let outbox = Outbox::new(config.outbox.clone());
         Ok(Self(Arc::new(Parts {
             config,
             db,
             clock,
             ids,
             keys,
+            outbox,
             passwords,
             limiters,
             ended_sessions: Recent::default(),

@@ -270,6 +270,11 @@ pub enum Reason {
     Email,
     HttpsAddress,
     PostOrComment,
+    Phone,
+    Country,
+    BirthDate,
+    Currency,
+    Provider,
 }
 
 impl Reason {
@@ -281,6 +286,18 @@ impl Reason {
             (Self::Email, Locale::Arabic) => "المطلوب عنوان بريد إلكتروني.",
             (Self::HttpsAddress, Locale::English) => "an https address is expected.",
             (Self::HttpsAddress, Locale::Arabic) => "المطلوب عنوان يبدأ بـ https.",
+            (Self::Phone, Locale::English) => {
+                "a telephone number with its country code is expected, such as +201001234567."
+            }
+            (Self::Phone, Locale::Arabic) => "المطلوب رقم هاتف مع رمز الدولة، مثل ‎+201001234567.",
+            (Self::Country, Locale::English) => "a country's two letters of ISO 3166-1 are expected, such as EG.",
+            (Self::Country, Locale::Arabic) => "المطلوب رمز الدولة من حرفين حسب ISO 3166-1، مثل EG.",
+            (Self::BirthDate, Locale::English) => "a date in the past, not before 1900, is expected.",
+            (Self::BirthDate, Locale::Arabic) => "المطلوب تاريخ في الماضي لا يسبق عام 1900.",
+            (Self::Currency, Locale::English) => "an amount of not more digits than the currency has is expected.",
+            (Self::Currency, Locale::Arabic) => "المطلوب مبلغ لا تزيد خاناته العشرية على ما للعملة.",
+            (Self::Provider, Locale::English) => "this provider is not configured here.",
+            (Self::Provider, Locale::Arabic) => "مزوّد تسجيل الدخول هذا غير مُعَدّ هنا.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
             (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }
@@ -374,6 +391,44 @@ macro_rules! for_each_user_error_code {
             EmailNotConfirmed, "Confirm your e-mail address first.", "أكّد عنوان بريدك الإلكتروني أولًا.";
             #[doc = "The refresh token is unknown, expired, used before or of an ended session: sign in again."]
             InvalidRefreshToken, "The session has ended; sign in again.", "انتهت الجلسة؛ سجّل الدخول من جديد.";
+            #[doc = "The code or link is wrong, used, replaced by a newer one, expired, or was tried too often: ask for a new one."]
+            InvalidCode, "This code is wrong or no longer valid.", "هذا الرمز غير صحيح أو لم يعد صالحًا.";
+            #[doc = "A code was sent only just now; another can be sent at the time in the message."]
+            CodeSentJustNow, "A code was sent just now; another can be sent at {at}.", "أُرسل رمز للتو؛ يمكن إرسال رمز آخر في {at}.";
+            #[doc = "As many codes as one day allows were sent."]
+            TooManyCodes, "Too many codes were sent today; try again tomorrow.", "أُرسلت رموز كثيرة اليوم؛ حاول غدًا.";
+            #[doc = "There is nothing to prove: it is proven already."]
+            AlreadyVerified, "This is verified already.", "تم التحقق من هذا من قبل.";
+            #[doc = "The password is wrong."]
+            WrongPassword, "The password is wrong.", "كلمة المرور غير صحيحة.";
+            #[doc = "The account has no password: it is signed in to by a provider. Set one by `passwordResetRequest`."]
+            NoPassword, "This account has no password; set one by a reset.", "لا توجد كلمة مرور لهذا الحساب؛ أنشئ واحدة عبر إعادة التعيين.";
+            #[doc = "The person may not sign in at present; the message says why and until when."]
+            AccountSuspended, "This account is suspended until {until}: {reason}", "هذا الحساب موقوف حتى {until}: {reason}";
+            #[doc = "The challenge is unknown, over, used, or was tried too often: sign in again."]
+            InvalidChallenge, "This sign-in took too long or was tried too often; sign in again.", "استغرق تسجيل الدخول وقتًا أطول من اللازم أو تكررت المحاولات؛ سجّل الدخول من جديد.";
+            #[doc = "The second factor is switched on already."]
+            TwoFactorEnabled, "Two-factor authentication is on already.", "المصادقة الثنائية مفعّلة من قبل.";
+            #[doc = "The second factor is not switched on, or not set up."]
+            TwoFactorNotEnabled, "Two-factor authentication is not set up.", "المصادقة الثنائية غير مُعدّة.";
+            #[doc = "The person's role demands a second factor."]
+            TwoFactorRequired, "Your role requires two-factor authentication.", "دورك يتطلب المصادقة الثنائية.";
+            #[doc = "This way to prove who one is, is not set up for this account."]
+            MethodNotAvailable, "This method is not available for this account.", "هذه الطريقة غير متاحة لهذا الحساب.";
+            #[doc = "The sign-in at the provider failed, was refused, took too long, or was not begun here."]
+            ProviderFailed, "Signing in at the provider did not work; begin again.", "لم ينجح تسجيل الدخول لدى المزوّد؛ ابدأ من جديد.";
+            #[doc = "An account with this e-mail address exists: sign in to it, then link the identity."]
+            LinkRequired, "An account with this address exists; sign in to it and link the provider there.", "يوجد حساب بهذا العنوان؛ سجّل الدخول إليه ثم اربط المزوّد.";
+            #[doc = "This identity, or another one of the same provider, is linked already."]
+            AlreadyLinked, "This identity is linked already.", "هذه الهوية مرتبطة من قبل.";
+            #[doc = "Without it, nobody could sign in to the account any more."]
+            LastWayIn, "This is the last way to sign in; set a password or link another provider first.", "هذه آخر طريقة لتسجيل الدخول؛ أنشئ كلمة مرور أو اربط مزوّدًا آخر أولًا.";
+            #[doc = "There has to be an owner."]
+            LastOwner, "The last owner can't be removed.", "لا يمكن إزالة المالك الأخير.";
+            #[doc = "Nobody gives or takes rights that they don't have, or acts on themselves here."]
+            BeyondYourRights, "This takes rights that you don't have.", "هذا يتطلب صلاحيات لا تملكها.";
+            #[doc = "There is one already, or it was done already."]
+            AlreadyDone, "This was done already.", "تم هذا من قبل.";
             #[doc = "The key was used before with another input."]
             IdempotencyKeyReused, "This idempotency key was already used with another input.", "استُخدم مفتاح التكرار هذا مع مدخلات أخرى.";
         }

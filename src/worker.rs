@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 use crate::{
     app::App,
-    domain::{accounts, events, idempotency, jobs, notifications, posts},
+    domain::{accounts, codes, events, idempotency, jobs, messages, notifications, posts},
     entity::job,
     error::{Error, Result},
 };
@@ -19,6 +19,7 @@ const BATCH: u64 = 16;
 async fn handle(app: &App, job: &job::Model) -> Result<()> {
     match job.kind.as_str() {
         jobs::NOTIFY => notifications::notify(app, job).await,
+        messages::MESSAGE => messages::deliver(app, job).await,
         unknown => Err(Error::internal(format!("no handler for jobs of kind {unknown}"))),
     }
 }
@@ -42,7 +43,8 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         let events = events::prune(app).await?;
         let keys = idempotency::prune(app).await?;
         let sessions = accounts::prune(app).await?;
-        tracing::info!(events, keys, sessions, "old rows are gone");
+        let codes = codes::prune(app).await?;
+        tracing::info!(events, keys, sessions, codes, "old rows are gone");
         return Ok(());
     }
     let wrong = posts::recount(app).await?;

@@ -6,6 +6,8 @@ pub use sea_orm_migration::MigratorTrait;
 mod m20261121_000001_accounts;
 mod m20261121_000002_posts;
 mod m20261121_000003_events;
+mod m20261124_000001_identity;
+mod m20261124_000002_oversight;
 mod schema;
 
 /// Every step, oldest first.
@@ -18,6 +20,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_accounts::Migration),
             Box::new(m20261121_000002_posts::Migration),
             Box::new(m20261121_000003_events::Migration),
+            Box::new(m20261124_000001_identity::Migration),
+            Box::new(m20261124_000002_oversight::Migration),
         ]
     }
 }

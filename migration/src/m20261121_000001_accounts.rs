@@ -39,15 +39,16 @@ impl MigrationTrait for Migration {
                     email text NOT NULL CHECK (length(email) BETWEEN 3 AND 254),
                     email_key {key} NOT NULL UNIQUE,
                     email_confirmed_at {time},
-                    password_hash text NOT NULL,
+                    password_hash text,
                     password_changed_at {time} NOT NULL
                 )",
                 "CREATE TABLE user_roles (
-                    user_id {uuid} NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-                    role text NOT NULL CHECK (role IN ('administrator')),
-                    created_at {time} NOT NULL,
-                    PRIMARY KEY (user_id, role)
+                    user_id {uuid} NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+                    role text NOT NULL
+                        CHECK (role IN ('seller', 'support_agent', 'moderator', 'administrator', 'owner')),
+                    created_at {time} NOT NULL
                 )",
+                "CREATE INDEX user_roles_role ON user_roles (role, user_id)",
                 "CREATE TABLE sessions (
                     id {uuid} NOT NULL PRIMARY KEY,
                     user_id {uuid} NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -55,9 +56,11 @@ impl MigrationTrait for Migration {
                     seen_generation bigint NOT NULL CHECK (seen_generation BETWEEN 0 AND generation),
                     rotated_at {time} NOT NULL,
                     created_at {time} NOT NULL,
+                    authenticated_at {time} NOT NULL,
                     expires_at {time} NOT NULL,
                     ended_at {time},
-                    end_reason text CHECK (end_reason IN ('logout', 'token_reused')),
+                    end_reason text CHECK (end_reason IN ('logout', 'token_reused', 'revoked', 'password_changed',
+                        'suspended', 'signed_out', 'role_changed', 'two_factor_changed', 'account_deleted')),
                     address text CHECK (length(address) <= 45),
                     user_agent text CHECK (length(user_agent) <= 255),
                     CHECK ((ended_at IS NULL) = (end_reason IS NULL))

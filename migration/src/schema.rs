@@ -9,6 +9,7 @@ use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
 /// | `{uuid}` | `uuid` | `blob` |
 /// | `{time}` | `timestamptz` | `text` |
 /// | `{key}` | `text COLLATE "C"` (sorts by bytes) | `text` |
+/// | `{bytes}` | `bytea` | `blob` |
 /// | `{searched_id}` | `id uuid NOT NULL PRIMARY KEY` | the same, unique, beside a row number |
 ///
 /// A table that [`searchable`] is to work on needs a row number that survives VACUUM on SQLite.
@@ -19,12 +20,14 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Res
             ("{uuid}", "uuid"),
             ("{time}", "timestamptz"),
             ("{key}", "text COLLATE \"C\""),
+            ("{bytes}", "bytea"),
         ],
         _ => [
             ("{searched_id}", "row_number integer PRIMARY KEY, id blob NOT NULL UNIQUE"),
             ("{uuid}", "blob"),
             ("{time}", "text"),
             ("{key}", "text"),
+            ("{bytes}", "blob"),
         ],
     };
     for statement in statements {

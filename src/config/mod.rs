@@ -1,7 +1,10 @@
 //! The only reader of the environment: every setting typed, validated, secrets wrapped.
 //!
-//! [`VARIABLES`] is the one list of settings; `.env.example` is generated from it (a test compares), and
+//! [`VARIABLES`] (`variables.rs`) is the one list of settings; `.env.example` is generated from it (a test compares), and
 //! [`Config::from_values`] reports every problem at once, so that an operator mends them in one go.
+
+mod reader;
+mod variables;
 
 use std::{collections::BTreeMap, net::IpAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
@@ -9,215 +12,8 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-/// One environment variable: its name, its default (as text; empty means "none") and what it means.
-#[derive(Debug)]
-pub struct Variable {
-    /// The heading it stands under in `.env.example`.
-    pub section: &'static str,
-    /// The name in the environment.
-    pub name: &'static str,
-    /// The value used when it is absent or empty.
-    pub default: &'static str,
-    /// One sentence or two for the operator.
-    pub meaning: &'static str,
-}
-
-const fn variable(section: &'static str, name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
-    Variable { section, name, default, meaning }
-}
-
-const SERVER: &str = "Server";
-const DATABASE: &str = "Database";
-const SECURITY: &str = "Security";
-const ACCOUNTS: &str = "Accounts";
-const LIMITS: &str = "Limits of one GraphQL operation";
-const RATES: &str = "Rate limits (count/second, /minute or /hour)";
-const LIVE: &str = "WebSockets and background work";
-const EXPLORE: &str = "Exploring the graph";
-
-/// Every variable that Agora reads.
-pub const VARIABLES: &[Variable] = &[
-    variable(
-        SERVER,
-        "AGORA_ENV",
-        "development",
-        "development or production. Production refuses weak settings and turns introspection, GraphiQL and demo data off by default.",
-    ),
-    variable(SERVER, "HOST", "127.0.0.1", "The address to listen on; 0.0.0.0 or :: for all."),
-    variable(SERVER, "PORT", "8000", "The port to listen on; 0 takes a free one."),
-    variable(
-        SERVER,
-        "PUBLIC_URL",
-        "",
-        "Where clients reach this server, such as https://api.example.org; needed in production, default http://HOST:PORT.",
-    ),
-    variable(
-        SERVER,
-        "FRONTEND_URL",
-        "http://localhost:3000",
-        "The web frontend: base of every link in a message and of the return from OAuth.",
-    ),
-    variable(SERVER, "LOG_LEVEL", "info", "A tracing filter: info, debug, agora=debug,sqlx=warn …"),
-    variable(SERVER, "LOG_FORMAT", "", "human or json; default human in development, json in production."),
-    variable(
-        SERVER,
-        "TRUSTED_PROXIES",
-        "",
-        "Networks (CIDR, comma-separated) whose X-Forwarded-For is believed; empty: none.",
-    ),
-    variable(SERVER, "SHUTDOWN_GRACE_SECONDS", "15", "How long a shutdown waits for requests in flight."),
-    variable(
-        SERVER,
-        "COMPRESSION_MIN_BYTES",
-        "1024",
-        "Responses of this size and more are compressed (gzip, br, zstd).",
-    ),
-    variable(DATABASE, "DATABASE_URL", "sqlite://agora.db", "sqlite://file or postgres://user:password@host/database."),
-    variable(
-        DATABASE,
-        "DATABASE_MAX_CONNECTIONS",
-        "8",
-        "Connections of the PostgreSQL pool, or readers of the SQLite file; two to four per core are enough.",
-    ),
-    variable(DATABASE, "DATABASE_MIN_CONNECTIONS", "1", "Connections that are kept open."),
-    variable(DATABASE, "DATABASE_STATEMENT_TIMEOUT_SECONDS", "5", "A statement that takes longer is ended."),
-    variable(DATABASE, "DATABASE_ACQUIRE_TIMEOUT_SECONDS", "5", "How long a request waits for a connection."),
-    variable(DATABASE, "MIGRATE_ON_START", "true", "Whether serve brings the database up to date first."),
-    variable(
-        DATABASE,
-        "DEMO_DATA",
-        "",
-        "Whether serve fills an empty database with demo data; default true in development, refused in production.",
-    ),
-    variable(
-        SECURITY,
-        "SECRET_KEY",
-        "",
-        "At least 32 characters from a good random source; every other key derives from it. Without one, development keeps a generated key beside the database.",
-    ),
-    variable(
-        SECURITY,
-        "SECRET_KEYS_OLD",
-        "",
-        "Former SECRET_KEYs, comma-separated, newest first: tokens signed with them are still accepted.",
-    ),
-    variable(
-        SECURITY,
-        "ALLOWED_HOSTS",
-        "",
-        "Host names that requests may be addressed to, comma-separated; default in production the host of PUBLIC_URL, in development any.",
-    ),
-    variable(
-        SECURITY,
-        "CORS_ALLOWED_ORIGINS",
-        "",
-        "Origins of browser frontends, comma-separated; default FRONTEND_URL's. * is refused in production.",
-    ),
-    variable(ACCOUNTS, "JWT_ACCESS_TOKEN_LIFETIME_MINUTES", "15", "How long an access token is good."),
-    variable(ACCOUNTS, "JWT_REFRESH_TOKEN_LIFETIME_DAYS", "7", "How long a session lives without being used."),
-    variable(
-        ACCOUNTS,
-        "REGISTRATION_CONFIRM_EMAIL",
-        "false",
-        "Whether a new account has to confirm its e-mail address before it can sign in. Messages are not sent yet: confirm by agora admin confirm.",
-    ),
-    variable(
-        ACCOUNTS,
-        "USERNAME_CHANGE_COOLDOWN_DAYS",
-        "30",
-        "How long after a change of user name the next one is refused.",
-    ),
-    variable(
-        ACCOUNTS,
-        "PASSWORD_HASH_MEMORY_KIB",
-        "19456",
-        "Memory of one argon2id hash; not below 19456 in production.",
-    ),
-    variable(ACCOUNTS, "PASSWORD_HASH_ITERATIONS", "2", "Passes of one argon2id hash; not below 2 in production."),
-    variable(
-        ACCOUNTS,
-        "PASSWORD_HASH_PARALLEL",
-        "2",
-        "How many passwords are hashed at the same time; further sign-ins wait their turn.",
-    ),
-    variable(LIMITS, "LIMIT_BODY_BYTES", "262144", "Largest request body."),
-    variable(LIMITS, "LIMIT_DOCUMENT_BYTES", "16384", "Longest query text."),
-    variable(LIMITS, "LIMIT_TOKENS", "2000", "Most tokens in a query."),
-    variable(LIMITS, "LIMIT_DEPTH", "12", "Deepest nesting of fields (20 below __schema and __type)."),
-    variable(LIMITS, "LIMIT_ALIASES", "30", "Most aliases in an operation."),
-    variable(LIMITS, "LIMIT_ROOT_FIELDS", "10", "Most root fields in an operation."),
-    variable(LIMITS, "LIMIT_DIRECTIVES", "50", "Most directives in an operation."),
-    variable(LIMITS, "LIMIT_COST", "1000", "Highest cost of an operation; the cost of each is in extensions.cost."),
-    variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
-    variable(
-        LIMITS,
-        "LIMIT_FIELDS",
-        "100000",
-        "Most fields that an answer may have, each as often as it is written; a long text counts as many.",
-    ),
-    variable(LIMITS, "LIMIT_QUERY_SECONDS", "10", "A query that takes longer is ended with TIMEOUT."),
-    variable(
-        RATES,
-        "RATE_LIMIT_ANON",
-        "100/minute",
-        "GraphQL operations of one address (IPv6: of one /64) without a sign-in.",
-    ),
-    variable(RATES, "RATE_LIMIT_USER", "1000/minute", "GraphQL operations of one signed-in person."),
-    variable(RATES, "RATE_LIMIT_LOGIN_ADDRESS", "20/minute", "Sign-ins tried from one address."),
-    variable(RATES, "RATE_LIMIT_LOGIN_ACCOUNT", "10/minute", "Sign-ins tried at one account."),
-    variable(RATES, "RATE_LIMIT_REGISTER_ADDRESS", "10/hour", "Registrations from one address."),
-    variable(
-        RATES,
-        "RATE_LIMIT_SENSITIVE_GLOBAL",
-        "600/minute",
-        "Sign-ins and registrations of all addresses together.",
-    ),
-    variable(
-        LIVE,
-        "WEBSOCKET_INIT_TIMEOUT_SECONDS",
-        "5",
-        "A socket that has not sent connection_init by then is closed (4408).",
-    ),
-    variable(LIVE, "WEBSOCKET_PING_SECONDS", "20", "How often an idle socket is pinged."),
-    variable(LIVE, "WEBSOCKET_MAX_SUBSCRIPTIONS", "50", "Operations at once on one socket (4429 beyond)."),
-    variable(LIVE, "WEBSOCKET_MAX_MESSAGE_BYTES", "65536", "Largest message from a client."),
-    variable(LIVE, "WEBSOCKET_MAX_CONNECTIONS", "10000", "Sockets at once on this process; further ones get 503."),
-    variable(LIVE, "WEBSOCKET_MAX_PER_ADDRESS", "200", "Of these, sockets of one address (IPv6: of one /64)."),
-    variable(LIVE, "WEBSOCKET_MUTATIONS", "false", "Whether mutations may be sent over a WebSocket."),
-    variable(LIVE, "SWEEP_MILLISECONDS", "1000", "How often lost hints and ended sessions are looked for."),
-    variable(LIVE, "EVENT_RETENTION_DAYS", "30", "How long a subscription can be continued from an old cursor."),
-    variable(LIVE, "WORKER", "true", "Whether serve also runs background jobs."),
-    variable(
-        EXPLORE,
-        "GRAPHIQL",
-        "",
-        "Whether GET / serves GraphiQL; default true in development, false in production.",
-    ),
-    variable(
-        EXPLORE,
-        "GRAPHIQL_ASSETS",
-        "",
-        "A node_modules folder to serve GraphiQL's files from; empty: a CDN, with subresource integrity.",
-    ),
-    variable(
-        EXPLORE,
-        "INTROSPECTION",
-        "",
-        "Whether the graph can be introspected; default true in development, false in production (the SDL is at /schema.graphql).",
-    ),
-    variable(
-        EXPLORE,
-        "PERSISTED_QUERIES",
-        "1000",
-        "How many automatic persisted queries are remembered; 0 turns them off.",
-    ),
-    variable(
-        EXPLORE,
-        "TRUSTED_DOCUMENTS",
-        "",
-        "A JSON manifest {\"<sha256>\": \"<query>\"}; when set, no other operation runs.",
-    ),
-];
+use reader::Reader;
+pub use variables::{VARIABLES, Variable, example};
 
 /// Where Agora runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -351,6 +147,9 @@ pub struct Config {
     pub access_token_lifetime: Duration,
     pub session_lifetime: Duration,
     pub registration_confirm_email: bool,
+    /// Names of roles; which there are, the domain knows.
+    pub two_factor_required_roles: Vec<String>,
+    pub outbox: PathBuf,
     pub username_change_cooldown: Duration,
     pub password_hashing: PasswordHashing,
     pub limits: Limits,
@@ -507,6 +306,8 @@ impl Config {
             ),
             session_lifetime: Duration::from_secs(86_400 * r.number::<u64>("JWT_REFRESH_TOKEN_LIFETIME_DAYS", 1, 365)),
             registration_confirm_email: r.flag("REGISTRATION_CONFIRM_EMAIL", "false"),
+            two_factor_required_roles: r.roles("TWO_FACTOR_REQUIRED_ROLES"),
+            outbox: PathBuf::from(r.text("OUTBOX_DIR")),
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),
@@ -578,116 +379,6 @@ fn weak_key(key: &str) -> bool {
     distinct.sort_unstable();
     distinct.dedup();
     key.len() < 32 || distinct.len() < 10
-}
-
-/// The text of `.env.example`.
-#[must_use]
-pub fn example() -> String {
-    let mut text = String::from(
-        "# Every setting of Agora with its meaning and default. Copy to .env and change what you need;\n# an environment variable of the same name wins over the file.\n",
-    );
-    let mut section = "";
-    for variable in VARIABLES {
-        if variable.section != section {
-            section = variable.section;
-            text.push_str(&format!("\n## {section}\n"));
-        }
-        text.push_str(&format!("\n# {}\n#{}={}\n", variable.meaning, variable.name, variable.default));
-    }
-    text
-}
-
-struct Reader {
-    values: BTreeMap<String, String>,
-    problems: Vec<String>,
-}
-
-impl Reader {
-    fn is_empty(&self, name: &str) -> bool {
-        self.values.get(name).is_none_or(|value| value.trim().is_empty())
-    }
-
-    fn text(&self, name: &str) -> String {
-        match self.values.get(name).map(|value| value.trim()) {
-            Some(value) if !value.is_empty() => value.to_owned(),
-            _ => VARIABLES.iter().find(|v| v.name == name).map(|v| v.default.to_owned()).unwrap_or_default(),
-        }
-    }
-
-    // The value itself is never part of a message: it may be a secret.
-    fn problem(&mut self, name: &str, expected: &str) {
-        self.problems.push(format!("{name}: {expected}"));
-    }
-
-    fn parse<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
-        let parsed = self.text(name).parse().ok();
-        if parsed.is_none() {
-            self.problem(name, &format!("expected {expected}"));
-        }
-        parsed
-    }
-
-    fn optional<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
-        if self.text(name).is_empty() { None } else { self.parse(name, expected) }
-    }
-
-    fn number<T: FromStr + PartialOrd + std::fmt::Display + Copy>(&mut self, name: &str, low: T, high: T) -> T {
-        match self.text(name).parse::<T>() {
-            Ok(number) if number >= low && number <= high => number,
-            _ => {
-                self.problem(name, &format!("expected a whole number from {low} to {high}"));
-                low
-            }
-        }
-    }
-
-    fn seconds(&mut self, name: &str) -> Duration {
-        Duration::from_secs(self.number(name, 1, 86_400))
-    }
-
-    fn flag(&mut self, name: &str, default: &str) -> bool {
-        let text = self.text(name);
-        match if text.is_empty() { default } else { &text } {
-            "true" | "1" | "yes" | "on" => true,
-            "false" | "0" | "no" | "off" => false,
-            _ => {
-                self.problem(name, "expected true or false");
-                false
-            }
-        }
-    }
-
-    fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> T {
-        let text = self.text(name);
-        choices.iter().find(|(word, _)| *word == text).map_or_else(
-            || {
-                let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-                self.problem(name, &format!("expected {}", words.join(" or ")));
-                choices[0].1
-            },
-            |(_, value)| *value,
-        )
-    }
-
-    fn rate(&mut self, name: &str) -> Rate {
-        self.parse(name, "a rate such as 100/minute (second, minute or hour)")
-            .unwrap_or(Rate { count: NonZeroU32::MIN, period: Duration::from_secs(60) })
-    }
-
-    fn list(&self, name: &str) -> Vec<String> {
-        self.text(name).split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
-    }
-
-    fn parsed_list<T: FromStr>(&mut self, name: &str, expected: &str) -> Vec<T> {
-        let mut parsed = Vec::new();
-        for item in self.list(name) {
-            match item.parse() {
-                Ok(value) => parsed.push(value),
-                Err(_) => self.problem(name, &format!("expected {expected}")),
-            }
-        }
-        parsed
-    }
 }
 
 // Only reached when FRONTEND_URL is already reported as a problem; the value is never used.

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use super::permissions::{self, Permission};
 use crate::{
     entity::{SessionId, UserId, user_role::Role},
-    error::{Error, Locale, Result},
+    error::{Code, Error, Locale, Refusal, Result},
 };
 
 /// Who asks.
@@ -27,8 +28,10 @@ pub struct SignedIn {
     pub session_id: SessionId,
     /// The session's generation that the token was made in.
     pub generation: i64,
-    /// What they may do beyond their own affairs.
-    pub roles: Vec<Role>,
+    /// Their role, when they have one: what they may do beyond their own affairs. Whoever loses a role loses the session.
+    pub role: Option<Role>,
+    /// The role demands a second factor that is not set up: nothing but setting it up is possible.
+    pub needs_two_factor: bool,
 }
 
 impl Actor {
@@ -41,11 +44,39 @@ impl Actor {
         }
     }
 
-    /// The signed-in person; UNAUTHENTICATED otherwise.
+    /// The signed-in person; UNAUTHENTICATED otherwise, TWO_FACTOR_SETUP_REQUIRED while their role demands a second
+    /// factor that they have not set up.
     pub fn require_user(&self) -> Result<&SignedIn> {
+        let user = self.require_session()?;
+        if user.needs_two_factor {
+            let message = "Your role requires two-factor authentication: set it up, then refresh the session.";
+            return Err(Refusal::new(Code::TwoFactorSetupRequired, message).into());
+        }
+        Ok(user)
+    }
+
+    /// The signed-in person, though their second factor may still have to be set up: for what is needed to do so, and
+    /// for leaving. UNAUTHENTICATED otherwise.
+    pub fn require_session(&self) -> Result<&SignedIn> {
         match self {
             Self::User(user) => Ok(user),
             Self::Anonymous | Self::System => Err(Error::unauthenticated()),
+        }
+    }
+
+    /// The signed-in person, who has to have a permission; FORBIDDEN otherwise.
+    pub fn require(&self, permission: Permission) -> Result<&SignedIn> {
+        let user = self.require_user()?;
+        if permissions::allows(user.role, permission) { Ok(user) } else { Err(Error::forbidden()) }
+    }
+
+    /// Whether the actor has a permission: the program itself has all.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        match self {
+            Self::User(user) => !user.needs_two_factor && permissions::allows(user.role, permission),
+            Self::Anonymous => false,
+            Self::System => true,
         }
     }
 }

@@ -1,14 +1,19 @@
 //! What the rules are. Lower modules know nothing of higher ones:
-//! actor, ids → events, live, jobs, idempotency → accounts → posts → notifications → demo.
+//! permissions, actor → events, live, jobs, idempotency → messages, codes, activity → accounts → posts → notifications →
+//! demo.
 
 pub mod accounts;
+pub mod activity;
 pub mod actor;
+pub mod codes;
 pub mod demo;
 pub mod events;
 pub mod idempotency;
 pub mod jobs;
 pub mod live;
+pub mod messages;
 pub mod notifications;
+pub mod permissions;
 pub mod posts;
 
 /// The outcome of something that an idempotency key makes happen once.

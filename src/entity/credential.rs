@@ -19,8 +19,8 @@ pub struct Model {
     pub email_key: String,
     /// When the address was proven theirs.
     pub email_confirmed_at: Option<DateTimeUtc>,
-    /// argon2id, as a PHC string.
-    pub password_hash: String,
+    /// argon2id, as a PHC string; null where the person signs in by a provider only.
+    pub password_hash: Option<String>,
     /// Last change of the password.
     pub password_changed_at: DateTimeUtc,
 }

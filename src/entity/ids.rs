@@ -107,6 +107,20 @@ typed_ids! {
     NotificationId = "notification";
     /// A background job.
     JobId = "job";
+    /// A code that was sent.
+    CodeId = "code";
+    /// A sign-in that waits for its second proof.
+    ChallengeId = "challenge";
+    /// An identity elsewhere.
+    IdentityId = "identity";
+    /// A sign-in under way at a provider.
+    OauthFlowId = "oauthflow";
+    /// An entry of a person's activity log.
+    ActivityId = "activity";
+    /// An entry of the audit log.
+    AuditEntryId = "audit";
+    /// Everything held about a person.
+    AccountExportId = "export";
 }
 
 #[cfg(test)]

@@ -2,20 +2,35 @@
 
 #![allow(clippy::disallowed_methods, reason = "the code that sea_orm::model makes begins transactions of its own")]
 
+pub mod account_deletion;
+pub mod account_export;
+pub mod activity;
+pub mod audit_entry;
+pub mod backup_code;
+pub mod challenge;
+pub mod code;
 pub mod comment;
 pub mod comment_like;
 pub mod credential;
 pub mod event;
+pub mod identity;
 pub mod ids;
 pub mod job;
 pub mod notification;
+pub mod oauth_flow;
 pub mod post;
 pub mod post_like;
+pub mod profile;
 pub mod session;
+pub mod suspension;
+pub mod two_factor;
 pub mod user;
 pub mod user_role;
 
-pub use ids::{CommentId, JobId, NotificationId, PostId, SessionId, UserId};
+pub use ids::{
+    AccountExportId, ActivityId, AuditEntryId, ChallengeId, CodeId, CommentId, IdentityId, JobId, NotificationId,
+    OauthFlowId, PostId, SessionId, UserId,
+};
 
 /// An enum stored as text: its variants, the text of each, and both directions.
 macro_rules! stored_enum {

@@ -11,6 +11,20 @@ stored_enum! {
         Logout = "logout",
         /// A refresh token was used that had been used before: somebody else has it too.
         TokenReused = "token_reused",
+        /// The person ended it from another session.
+        Revoked = "revoked",
+        /// The password was changed in another session, or by a code.
+        PasswordChanged = "password_changed",
+        /// An administrator suspended the person.
+        Suspended = "suspended",
+        /// An administrator ended all of the person's sessions.
+        SignedOut = "signed_out",
+        /// An administrator gave the person another role.
+        RoleChanged = "role_changed",
+        /// The second factor was taken away by an administrator.
+        TwoFactorChanged = "two_factor_changed",
+        /// The account was deleted.
+        AccountDeleted = "account_deleted",
     }
 }
 
@@ -32,6 +46,8 @@ pub struct Model {
     pub rotated_at: DateTimeUtc,
     /// Signed in.
     pub created_at: DateTimeUtc,
+    /// When the person last proved who they are: by signing in, or by `reauthenticate`.
+    pub authenticated_at: DateTimeUtc,
     /// After this the refresh token is no good; each use moves it.
     pub expires_at: DateTimeUtc,
     /// When it ended; null while it lives.

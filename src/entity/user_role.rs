@@ -5,10 +5,18 @@ use sea_orm::entity::prelude::*;
 use super::{UserId, stored_enum};
 
 stored_enum! {
-    /// A role beyond that of an ordinary user.
+    /// A role beyond that of an ordinary user; what each may do is in `domain::permissions`.
     Role {
+        /// Sells.
+        Seller = "seller",
+        /// Answers those who ask for help.
+        SupportAgent = "support_agent",
+        /// Keeps the community in order.
+        Moderator = "moderator",
         /// Runs the service.
         Administrator = "administrator",
+        /// Answers for it.
+        Owner = "owner",
     }
 }
 
@@ -20,8 +28,7 @@ pub struct Model {
     /// Whose.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
-    /// Which.
-    #[sea_orm(primary_key, auto_increment = false)]
+    /// Which; one at a time.
     pub role: Role,
     /// Since when.
     pub created_at: DateTimeUtc,

@@ -11,7 +11,7 @@ use super::{
     scalars::LocaleName,
 };
 use crate::{
-    domain::accounts::{self, IssuedSession, Login, ProfileUpdate, Register, Registered, UserFilter},
+    domain::accounts::{self, IssuedSession, Login, Method, ProfileUpdate, Register, Registered, SignIn, UserFilter},
     platform::page::Page,
 };
 
@@ -200,6 +200,25 @@ impl From<Registered> for RegisterResult {
 pub enum TwoFactorMethod {
     /// A code from an authenticator app.
     Totp,
+    /// A code sent to the verified e-mail address; ask for it by `twoFactorCodeSend`.
+    Email,
+    /// A code sent to the verified telephone number; ask for it by `twoFactorCodeSend`.
+    Sms,
+    /// One of the backup codes; it is used up.
+    BackupCode,
+}
+
+impl TwoFactorMethod {
+    /// The method as clients see it; a password is no second factor.
+    fn of(method: Method) -> Option<Self> {
+        match method {
+            Method::Password => None,
+            Method::Totp => Some(Self::Totp),
+            Method::Email => Some(Self::Email),
+            Method::Sms => Some(Self::Sms),
+            Method::BackupCode => Some(Self::BackupCode),
+        }
+    }
 }
 
 /// The password was right; one more proof is needed.
@@ -218,13 +237,20 @@ pub struct TwoFactorChallenge {
 pub enum LoginResult {
     /// Signed in.
     Session(Session),
-    /// One more proof is needed. Not given out yet: accounts have no second factor in this version.
+    /// One more proof is needed: `twoFactorVerify`.
     TwoFactorChallenge(TwoFactorChallenge),
 }
 
-impl From<IssuedSession> for LoginResult {
-    fn from(session: IssuedSession) -> Self {
-        Self::Session(session.into())
+impl From<SignIn> for LoginResult {
+    fn from(sign_in: SignIn) -> Self {
+        match sign_in {
+            SignIn::Session(session) => Self::Session((*session).into()),
+            SignIn::Challenge(challenge) => Self::TwoFactorChallenge(TwoFactorChallenge {
+                challenge_token: challenge.token,
+                methods: challenge.methods.into_iter().filter_map(TwoFactorMethod::of).collect(),
+                expires_at: challenge.expires_at,
+            }),
+        }
     }
 }
 
@@ -455,7 +481,7 @@ impl AccountMutation {
         .await
     }
 
-    /// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED. Stands alone in its operation.
+    /// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED, ACCOUNT_SUSPENDED. Stands alone in its operation.
     async fn login(
         &self,
         ctx: &Context<'_>,
@@ -488,7 +514,7 @@ impl AccountMutation {
     async fn logout(&self, ctx: &Context<'_>) -> Nullable<LogoutPayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, accounts::logout(&request.app, &request.actor).await)
+            answer(request, accounts::logout(&request.app, &request.actor, &request.client).await)
         })
         .await
     }

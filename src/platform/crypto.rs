@@ -3,6 +3,7 @@
 use std::{fmt, path::Path};
 
 use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, NONCE_LEN, RandomizedNonceKey},
     digest, hkdf,
     hmac::{self, HMAC_SHA256},
 };
@@ -18,6 +19,8 @@ struct KeySet {
     access_token: [u8; 32],
     refresh_token: hmac::Key,
     cursor: hmac::Key,
+    fingerprint: hmac::Key,
+    seal: RandomizedNonceKey,
 }
 
 /// Every key of the server; the newest secret first.
@@ -65,6 +68,48 @@ impl Keys {
         self.sets.iter().any(|set| hmac::verify(&set.refresh_token, message, seal).is_ok())
     }
 
+    /// What is kept of a short secret instead of the secret: a keyed hash over its purpose and parts, from which nobody
+    /// without the key finds it, however few there are to try.
+    #[must_use]
+    pub fn fingerprint(&self, purpose: &str, parts: &[&str]) -> Vec<u8> {
+        self.sets[0].fingerprint(purpose, parts).as_ref().to_vec()
+    }
+
+    /// Every fingerprint that the secret may have been kept as: one for each former SECRET_KEY too.
+    pub fn fingerprints(&self, purpose: &str, parts: &[&str]) -> impl Iterator<Item = Vec<u8>> {
+        self.sets.iter().map(move |set| set.fingerprint(purpose, parts).as_ref().to_vec())
+    }
+
+    /// Whether a fingerprint is that of these parts, in constant time; former secrets count.
+    #[must_use]
+    pub fn fingerprint_verify(&self, purpose: &str, parts: &[&str], fingerprint: &[u8]) -> bool {
+        self.sets.iter().any(|set| hmac::verify(&set.fingerprint, &message(purpose, parts), fingerprint).is_ok())
+    }
+
+    /// Seals bytes that have to be read again (AES-256-GCM, the nonce in front): nobody else reads or changes them, and
+    /// they open for the same purpose only, such as `two_factor <user id>`.
+    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>> {
+        let mut bytes = plain.to_vec();
+        let nonce = self.sets[0]
+            .seal
+            .seal_in_place_append_tag(Aad::from(purpose.as_bytes()), &mut bytes)
+            .map_err(|_| Error::internal("bytes could not be sealed"))?;
+        Ok([nonce.as_ref().as_slice(), bytes.as_slice()].concat())
+    }
+
+    /// Opens what [`Keys::seal`] sealed for this purpose, with the present secret or a former one.
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>> {
+        let failed = || Error::internal("sealed bytes do not open: another SECRET_KEY, or tampered with");
+        let (nonce, bytes) = sealed.split_at_checked(NONCE_LEN).ok_or_else(failed)?;
+        let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| failed())?;
+        let opened = self.sets.iter().find_map(|set| {
+            let mut bytes = bytes.to_vec();
+            let plain = set.seal.open_in_place((&nonce).into(), Aad::from(purpose.as_bytes()), &mut bytes).ok()?;
+            Some(plain.to_vec())
+        });
+        opened.ok_or_else(failed)
+    }
+
     /// Eight bytes that only this server can put under a cursor.
     #[must_use]
     pub fn cursor_seal(&self, sort: &str, bytes: &[u8]) -> [u8; 8] {
@@ -86,7 +131,14 @@ impl KeySet {
             access_token: expand(secret, b"agora access token v1")?,
             refresh_token: hmac::Key::new(HMAC_SHA256, &expand(secret, b"agora refresh token v1")?),
             cursor: hmac::Key::new(HMAC_SHA256, &expand(secret, b"agora cursor v1")?),
+            fingerprint: hmac::Key::new(HMAC_SHA256, &expand(secret, b"agora fingerprint v1")?),
+            seal: RandomizedNonceKey::new(&AES_256_GCM, &expand(secret, b"agora seal v1")?)
+                .map_err(|_| Error::internal("a key could not be made"))?,
         })
+    }
+
+    fn fingerprint(&self, purpose: &str, parts: &[&str]) -> hmac::Tag {
+        hmac::sign(&self.fingerprint, &message(purpose, parts))
     }
 
     fn cursor_seal(&self, sort: &str, bytes: &[u8]) -> [u8; 8] {
@@ -98,6 +150,16 @@ impl KeySet {
         seal.copy_from_slice(&context.sign().as_ref()[..8]);
         seal
     }
+}
+
+/// Purpose and parts, each behind its length, so that nothing can move from one to the next.
+fn message(purpose: &str, parts: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(128);
+    for part in std::iter::once(&purpose).chain(parts) {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes
 }
 
 fn expand(secret: &SecretString, label: &[u8]) -> Result<[u8; 32]> {
@@ -147,4 +209,45 @@ pub fn development_secret(file: &Path) -> Result<SecretString> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     std::io::Write::write_all(&mut options.open(file)?, text.as_bytes())?;
     Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(secret: &str, old: &[&str]) -> Keys {
+        let old: Vec<SecretString> = old.iter().map(|old| (*old).into()).collect();
+        Keys::derive(&secret.into(), &old).unwrap()
+    }
+
+    #[test]
+    fn what_is_sealed_opens_for_its_purpose_only_and_unchanged_only() {
+        let (old, new, other) = (keys("old", &[]), keys("new", &["old"]), keys("other", &[]));
+        let sealed = old.seal("two_factor 1", b"secret").unwrap();
+        assert_ne!(sealed, old.seal("two_factor 1", b"secret").unwrap());
+        assert_eq!(old.open("two_factor 1", &sealed).unwrap(), b"secret");
+        assert_eq!(new.open("two_factor 1", &sealed).unwrap(), b"secret");
+        assert!(old.open("two_factor 2", &sealed).is_err());
+        assert!(other.open("two_factor 1", &sealed).is_err());
+        assert!(old.open("two_factor 1", &sealed[..5]).is_err());
+        for index in 0..sealed.len() {
+            let mut tampered = sealed.clone();
+            tampered[index] ^= 1;
+            assert!(old.open("two_factor 1", &tampered).is_err(), "{index}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_one_purpose_and_of_parts_that_can_t_move() {
+        let (old, new) = (keys("old", &[]), keys("new", &["old"]));
+        let kept = old.fingerprint("reset", &["amina", "123456"]);
+        assert!(old.fingerprint_verify("reset", &["amina", "123456"], &kept));
+        assert!(new.fingerprint_verify("reset", &["amina", "123456"], &kept));
+        for (purpose, parts) in
+            [("verify", ["amina", "123456"]), ("reset", ["amina1", "23456"]), ("reset", ["amina", "123457"])]
+        {
+            assert!(!old.fingerprint_verify(purpose, &parts, &kept));
+        }
+        assert!(new.fingerprints("reset", &["amina", "123456"]).any(|one| one == kept));
+    }
 }

@@ -1,10 +1,11 @@
-//! Makes ids: UUID v7 (RFC 9562), random in production, a repeatable series in tests.
+//! Makes ids (UUID v7, RFC 9562: random in production, a repeatable series in tests) and secrets, always random.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -37,6 +38,37 @@ impl Ids {
         }
         uuid::Builder::from_unix_timestamp_millis(at.timestamp_millis().max(0).cast_unsigned(), &bytes).into_uuid()
     }
+}
+
+/// A code of so many decimal digits (at most 18), every one as likely.
+#[must_use]
+pub fn random_digits(digits: u32) -> String {
+    random_of(b"0123456789", digits)
+}
+
+/// A text of so many characters of an alphabet of at most 256, every one as likely.
+#[must_use]
+pub fn random_of(alphabet: &[u8], length: u32) -> String {
+    // Bytes above the last whole multiple would make the first characters likelier: they are drawn again.
+    let fair = 256 - 256 % alphabet.len();
+    let mut text = String::with_capacity(length as usize);
+    while text.len() < length as usize {
+        let mut byte = [0];
+        fill_random(&mut byte);
+        let byte = usize::from(byte[0]);
+        if byte < fair {
+            text.push(char::from(alphabet[byte % alphabet.len()]));
+        }
+    }
+    text
+}
+
+/// 256 random bits as 43 characters of URL-safe base 64.
+#[must_use]
+pub fn random_token() -> String {
+    let mut bytes = [0; 32];
+    fill_random(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// Fills a buffer from the operating system's random source.

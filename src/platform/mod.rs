@@ -6,6 +6,7 @@ pub mod crypto;
 pub mod db;
 pub mod ids;
 pub mod memory;
+pub mod outbox;
 pub mod page;
 pub mod passwords;
 pub mod rate_limit;

@@ -18,8 +18,21 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// The domains, lowest first: each may use those before it.
-const DOMAINS: &[&str] =
-    &["actor", "events", "live", "jobs", "idempotency", "accounts", "posts", "notifications", "demo"];
+const DOMAINS: &[&str] = &[
+    "permissions",
+    "actor",
+    "events",
+    "live",
+    "jobs",
+    "idempotency",
+    "codes",
+    "messages",
+    "activity",
+    "accounts",
+    "posts",
+    "notifications",
+    "demo",
+];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {

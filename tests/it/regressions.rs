@@ -14,7 +14,8 @@ fn actor(client: &Client) -> agora::domain::actor::Actor {
         id: client.id.parse().unwrap(),
         session_id: agora::entity::SessionId(uuid::Uuid::nil()),
         generation: 1,
-        roles: Vec::new(),
+        role: None,
+        needs_two_factor: false,
     })
 }
 

@@ -10,11 +10,12 @@ use super::{
     IssuedSession, User, policy,
     queries::{read_user, user_columns},
     sessions,
+    sign_in::{self, SignIn},
 };
 use crate::{
     app::App,
-    domain::actor::Client,
-    entity::{UserId, credential, user, user::UserKind, user_role, user_role::Role},
+    domain::{activity, actor::Client},
+    entity::{UserId, activity::ActivityKind, credential, user, user::UserKind, user_role, user_role::Role},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
@@ -22,6 +23,9 @@ use crate::{
         text,
     },
 };
+
+/// How a sign-in by password is written down.
+pub(super) const PASSWORD: &str = "password";
 
 /// A wish to join.
 #[derive(Debug, Clone)]
@@ -70,7 +74,12 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
         .db
         .transact(async |tx| {
             insert_in(&tx, &new, None, when_taken).await?;
-            if confirm { Ok(None) } else { sessions::begin_in(app, &tx, new.user.id, client).await.map(Some) }
+            activity::record_in(app, &tx, new.user.id, ActivityKind::Registered, client, None).await?;
+            if confirm {
+                return Ok(None);
+            }
+            let user = Arc::new(new.user.clone());
+            sign_in::begin_in(app, &tx, client, &user, PASSWORD).await.map(Some)
         })
         .await?;
     match session {
@@ -164,7 +173,7 @@ async fn insert_in(
         email: Set(new.email.clone()),
         email_key: Set(email_key),
         email_confirmed_at: Set(confirmed),
-        password_hash: Set(new.password_hash.clone()),
+        password_hash: Set(Some(new.password_hash.clone())),
         password_changed_at: Set(new.user.created_at),
     };
     let inserted = credential::Entity::insert(row)
@@ -200,8 +209,8 @@ pub struct Login {
     pub password: SecretString,
 }
 
-/// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED. An unknown account costs the same work as a wrong password.
-pub async fn login(app: &App, client: &Client, command: Login) -> Result<IssuedSession> {
+/// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED, ACCOUNT_SUSPENDED. An unknown account costs the same work as a wrong password.
+pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn> {
     let key = policy::lookup_key(&command.login);
     if let Some(address) = client.address {
         app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
@@ -220,7 +229,7 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<IssuedS
         .first()
         .map(|row| {
             let mut columns = Columns::new(row);
-            let hash: String = columns.take()?;
+            let hash: Option<String> = columns.take()?;
             let confirmed: Option<DateTime<Utc>> = columns.take()?;
             Ok::<_, Error>((hash, confirmed.is_some(), read_user(&mut columns)?))
         })
@@ -228,7 +237,7 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<IssuedS
     let password = command.password.expose_secret();
     // A longer one can't be right, and hashing it would be a gift to whoever sends it.
     let password: String = password.chars().take(policy::MAX_PASSWORD + 1).collect();
-    let hash = found.as_ref().map(|(hash, _, _)| hash.clone());
+    let hash = found.as_ref().and_then(|(hash, _, _)| hash.clone());
     if !app.passwords.verify(password, hash).await? {
         return Err(refuse());
     }
@@ -236,8 +245,7 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<IssuedS
     if app.config.registration_confirm_email && !confirmed {
         return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
     }
-    let session = app.db.transact(async |tx| sessions::begin_in(app, &tx, user.id, client).await).await?;
-    sessions::issue(app, &session, user).await
+    sign_in::complete(app, client, user, PASSWORD).await
 }
 
 /// Makes an administrator's account, from the command line: the address counts as confirmed. Codes as `register`.

@@ -3,13 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chrono::DateTime;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult, Value};
+use sea_orm::{EntityTrait, QueryResult, Value};
 
 use super::{User, policy};
 use crate::{
     app::App,
     domain::actor::Actor,
-    entity::{UserId, credential, user, user_role},
+    entity::{UserId, credential, user, user_role::Role},
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
@@ -203,8 +203,23 @@ pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<
     Ok(found.map(|row| (own, row.email)).into_iter().collect())
 }
 
-/// What a person may do beyond their own affairs.
-pub(super) async fn roles(app: &App, id: UserId) -> Result<Vec<user_role::Role>> {
-    let rows = user_role::Entity::find().filter(user_role::Column::UserId.eq(id)).all(app.db.read()).await?;
-    Ok(rows.into_iter().map(|row| row.role).collect())
+/// What an access token says of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// What they may do beyond their own affairs.
+    pub role: Option<Role>,
+    /// Their role demands a second factor that they have not set up.
+    pub needs_two_factor: bool,
+}
+
+/// What an access token is to say of a person.
+pub(super) async fn standing(app: &App, id: UserId) -> Result<Standing> {
+    let sql = "SELECT r.role, EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = r.user_id AND t.enabled_at IS NOT NULL) \
+               FROM user_roles r WHERE r.user_id = $1";
+    let rows = app.db.rows(sql, vec![id.0.into()]).await?;
+    let Some(row) = rows.first() else { return Ok(Standing { role: None, needs_two_factor: false }) };
+    let mut columns = Columns::new(row);
+    let (role, two_factor): (Role, bool) = (columns.take()?, columns.take()?);
+    let demanded = app.config.two_factor_required_roles.iter().any(|name| name == role.as_str());
+    Ok(Standing { role: Some(role), needs_two_factor: demanded && !two_factor })
 }

@@ -8,12 +8,16 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+use uuid::Uuid;
 
 use super::{User, queries, tokens};
 use crate::{
     app::App,
-    domain::actor::{Actor, Client},
-    entity::{SessionId, UserId, session, session::SessionEnd},
+    domain::{
+        activity,
+        actor::{Actor, Client},
+    },
+    entity::{SessionId, UserId, activity::ActivityKind, session, session::SessionEnd},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         bus::Hint,
@@ -52,6 +56,7 @@ pub(super) async fn begin_in(app: &App, tx: &Transaction, user: UserId, client: 
         seen_generation: Set(0),
         rotated_at: Set(now),
         created_at: Set(now),
+        authenticated_at: Set(now),
         expires_at: Set(now + app.config.session_lifetime),
         ended_at: Set(None),
         end_reason: Set(None),
@@ -63,8 +68,8 @@ pub(super) async fn begin_in(app: &App, tx: &Transaction, user: UserId, client: 
 
 /// Makes the tokens of a session's current generation.
 pub(super) async fn issue(app: &App, session: &session::Model, user: User) -> Result<IssuedSession> {
-    let roles = queries::roles(app, session.user_id).await?;
-    let (access_token, access_token_expires_at) = tokens::access_token(app, session, &roles)?;
+    let standing = queries::standing(app, session.user_id).await?;
+    let (access_token, access_token_expires_at) = tokens::access_token(app, session, standing)?;
     Ok(IssuedSession {
         user,
         access_token,
@@ -158,10 +163,50 @@ async fn end_in(app: &App, tx: &Transaction, id: SessionId, reason: SessionEnd) 
     Ok(())
 }
 
+/// Ends every session of a person but one; gives those that ended, to be handed to [`ended`] after the commit.
+pub(super) async fn end_sessions_in(
+    app: &App,
+    tx: &Transaction,
+    user: UserId,
+    but: Option<SessionId>,
+    reason: SessionEnd,
+) -> Result<Vec<SessionId>> {
+    let rows = tx
+        .rows(
+            "UPDATE sessions SET ended_at = $2, end_reason = $3 \
+             WHERE user_id = $1 AND ended_at IS NULL AND id <> $4 RETURNING id",
+            vec![
+                user.0.into(),
+                app.clock.now().into(),
+                reason.as_str().into(),
+                but.map_or(Uuid::nil(), |id| id.0).into(),
+            ],
+        )
+        .await?;
+    let ended = rows.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<SessionId>>>()?;
+    for id in &ended {
+        tx.hint(Hint::SessionEnded(id.0));
+    }
+    Ok(ended)
+}
+
+/// Sessions have ended, and that is committed: their access tokens are refused here from now on.
+pub(super) fn ended(app: &App, sessions: &[SessionId]) {
+    for id in sessions {
+        app.ended_sessions.insert(*id, app.clock.now());
+    }
+}
+
 /// Ends the session by which the actor asks.
-pub async fn logout(app: &App, actor: &Actor) -> Result<bool> {
-    let session_id = actor.require_user()?.session_id;
-    app.db.transact(async |tx| end_in(app, &tx, session_id, SessionEnd::Logout).await).await?;
+pub async fn logout(app: &App, actor: &Actor, client: &Client) -> Result<bool> {
+    let user = actor.require_session()?;
+    let session_id = user.session_id;
+    app.db
+        .transact(async |tx| {
+            end_in(app, &tx, session_id, SessionEnd::Logout).await?;
+            activity::record_in(app, &tx, user.id, ActivityKind::SignedOut, client, None).await
+        })
+        .await?;
     app.ended_sessions.insert(session_id, app.clock.now());
     Ok(true)
 }

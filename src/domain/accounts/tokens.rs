@@ -9,16 +9,17 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::sessions;
+use super::{queries::Standing, sessions};
 use crate::{
     app::App,
     domain::actor::{Actor, SignedIn},
-    entity::{SessionId, session, user_role::Role},
+    entity::{ChallengeId, SessionId, session, user_role::Role},
     error::{Error, Result},
     platform::crypto::Keys,
 };
 
 const ISSUER: &str = "agora";
+const CHALLENGE: &str = "challenge";
 /// How far another instance's clock may be ahead of ours.
 const CLOCK_DRIFT_SECONDS: i64 = 60;
 
@@ -29,14 +30,17 @@ struct Claims {
     sid: String,
     #[serde(rename = "gen")]
     generation: i64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    /// The second factor has to be set up before anything else.
+    #[serde(rename = "2fa", default, skip_serializing_if = "std::ops::Not::not")]
+    needs_two_factor: bool,
     iat: i64,
     exp: i64,
 }
 
 /// A signed access token for the session's current generation, and when it ends.
-pub(super) fn access_token(app: &App, session: &session::Model, roles: &[Role]) -> Result<(String, DateTime<Utc>)> {
+pub(super) fn access_token(app: &App, session: &session::Model, standing: Standing) -> Result<(String, DateTime<Utc>)> {
     let now = app.clock.now();
     let expires = now + app.config.access_token_lifetime;
     let (kid, key) = app.keys.signing();
@@ -45,7 +49,8 @@ pub(super) fn access_token(app: &App, session: &session::Model, roles: &[Role]) 
         sub: session.user_id.to_string(),
         sid: session.id.to_string(),
         generation: session.generation,
-        roles: roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        role: standing.role.map(|role| role.as_str().to_owned()),
+        needs_two_factor: standing.needs_two_factor,
         iat: now.timestamp(),
         exp: expires.timestamp(),
     };
@@ -87,7 +92,8 @@ fn verify(app: &App, token: &str) -> Option<SignedIn> {
         id: claims.sub.parse().ok()?,
         session_id: claims.sid.parse().ok()?,
         generation: claims.generation,
-        roles: claims.roles.iter().filter_map(|role| Role::parse(role)).collect(),
+        role: claims.role.as_deref().and_then(Role::parse),
+        needs_two_factor: claims.needs_two_factor,
     })
 }
 
@@ -108,6 +114,20 @@ pub(super) fn open_refresh_token(keys: &Keys, token: &str) -> Option<(SessionId,
     }
     let session = Uuid::from_slice(&body[..16]).ok()?;
     Some((SessionId(session), i64::from_be_bytes(body[16..].try_into().ok()?)))
+}
+
+/// What proves that a challenge is the one that we gave: its id, sealed for this purpose.
+pub(super) fn challenge_token(keys: &Keys, id: ChallengeId) -> String {
+    let seal = keys.fingerprint(CHALLENGE, &[&id.to_string()]);
+    URL_SAFE_NO_PAD.encode([id.0.as_bytes().as_slice(), seal.as_slice()].concat())
+}
+
+/// The challenge of a token that we made; `None` for anything else.
+pub(super) fn open_challenge_token(keys: &Keys, token: &str) -> Option<ChallengeId> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == 16 + 32)?;
+    let (id, seal) = bytes.split_at(16);
+    let id = ChallengeId(Uuid::from_slice(id).ok()?);
+    keys.fingerprint_verify(CHALLENGE, &[&id.to_string()], seal).then_some(id)
 }
 
 fn message(session: SessionId, generation: i64) -> Vec<u8> {

@@ -152,7 +152,7 @@ impl Teller {
             email_key: email.clone(),
             email,
             email_confirmed_at: Some(at + TimeDelta::minutes(4)),
-            password_hash: password_hash.to_owned(),
+            password_hash: Some(password_hash.to_owned()),
             password_changed_at: at,
         });
     }

@@ -94,7 +94,7 @@ impl Drop for Inner {
 }
 
 /// A folder of this process's own; those of processes that are gone are removed.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     let root = std::env::temp_dir().join("agora-tests");
     let folder = root.join(std::process::id().to_string());
     if !folder.exists() {

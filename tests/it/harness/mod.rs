@@ -4,7 +4,16 @@ pub mod client;
 pub mod database;
 pub mod socket;
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use agora::{
     app::App,
@@ -31,6 +40,29 @@ pub struct Server {
     pub router: Router,
     pub clock: Clock,
     database: database::TestDatabase,
+    outbox: PathBuf,
+}
+
+/// A message that left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+}
+
+impl Sent {
+    /// The code in it, which stands on a line of its own.
+    pub fn code(&self) -> String {
+        let is_code = |line: &&str| line.len() >= 6 && line.chars().all(|c| c.is_ascii_digit());
+        self.text.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("no code: {self:?}")).to_owned()
+    }
+
+    /// The first link in it.
+    pub fn link(&self) -> String {
+        let is_link = |word: &&str| word.starts_with("http://") || word.starts_with("https://");
+        self.text.split_whitespace().find(is_link).unwrap_or_else(|| panic!("no link: {self:?}")).to_owned()
+    }
 }
 
 impl Server {
@@ -53,7 +85,9 @@ impl Server {
 
     async fn on(database: database::TestDatabase, clock: Clock, ids: Ids, settings: &[(&str, &str)]) -> Self {
         let url = database.url();
+        let outbox = database::folder().join(format!("outbox-{}", OUTBOXES.fetch_add(1, Ordering::SeqCst)));
         let mut values: BTreeMap<String, String> = [
+            ("OUTBOX_DIR", outbox.to_str().unwrap()),
             ("DATABASE_URL", url.as_str()),
             ("SECRET_KEY", "only for tests: 0123456789 abcdefghijkl"),
             ("DEMO_DATA", "false"),
@@ -79,7 +113,7 @@ impl Server {
         let config = Config::from_values(values).unwrap();
         let app = App::start(config, clock.clone(), ids).await.unwrap();
         let router = http::router(app.clone(), graphql::build(app.config.introspection)).unwrap();
-        Self { app, router, clock, database }
+        Self { app, router, clock, database, outbox }
     }
 
     /// Where its database is, for a program beside it.
@@ -100,6 +134,30 @@ impl Server {
     /// Runs the jobs that are due, as the worker does; gives how many ran.
     pub async fn run_jobs(&self) -> u64 {
         worker::run_due(&self.app).await.unwrap()
+    }
+
+    /// Runs the jobs that are due, then gives every message that has left so far, oldest first.
+    pub async fn sent(&self) -> Vec<Sent> {
+        self.run_jobs().await;
+        let mut files: Vec<_> = std::fs::read_dir(&self.outbox)
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+            .collect();
+        // Jobs' ids come in a series, so that messages of one moment are in order, too.
+        files.sort_by_key(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let (start, id) = name.rsplit_once(' ').map(|(start, id)| (start.to_owned(), id.to_owned())).unwrap();
+            (start[..15].to_owned(), id)
+        });
+        files.into_iter().map(|file| read_sent(&std::fs::read_to_string(file).unwrap())).collect()
+    }
+
+    /// The newest message to somebody.
+    pub async fn last_sent(&self, to: &str) -> Sent {
+        let sent = self.sent().await;
+        sent.into_iter().rfind(|sent| sent.to == to).unwrap_or_else(|| panic!("nothing was sent to {to}"))
     }
 
     /// Lets time go by.
@@ -124,6 +182,19 @@ impl Server {
         for table in [
             "users",
             "credentials",
+            "profiles",
+            "codes",
+            "two_factors",
+            "backup_codes",
+            "challenges",
+            "identities",
+            "oauth_flows",
+            "suspensions",
+            "activities",
+            "audit_entries",
+            "account_deletions",
+            "account_exports",
+            "user_roles",
             "sessions",
             "posts",
             "post_likes",
@@ -151,6 +222,18 @@ impl Server {
         let app = self.app.clone();
         self.app.spawn(async move { http::serve(app, listener).await.unwrap() });
         address
+    }
+}
+
+static OUTBOXES: AtomicU64 = AtomicU64::new(0);
+
+fn read_sent(text: &str) -> Sent {
+    let (head, text) = text.split_once("\n\n").unwrap();
+    let (to, subject) = head.split_once('\n').unwrap();
+    Sent {
+        to: to.strip_prefix("To: ").unwrap().to_owned(),
+        subject: subject.strip_prefix("Subject: ").unwrap().to_owned(),
+        text: text.to_owned(),
     }
 }
 

@@ -1,0 +1,241 @@
+//! Every setting with its default and meaning: what `.env.example` is made of.
+
+/// One environment variable: its name, its default (as text; empty means "none") and what it means.
+#[derive(Debug)]
+pub struct Variable {
+    /// The heading it stands under in `.env.example`.
+    pub section: &'static str,
+    /// The name in the environment.
+    pub name: &'static str,
+    /// The value used when it is absent or empty.
+    pub default: &'static str,
+    /// One sentence or two for the operator.
+    pub meaning: &'static str,
+}
+
+const fn variable(section: &'static str, name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable { section, name, default, meaning }
+}
+
+const SERVER: &str = "Server";
+const DATABASE: &str = "Database";
+const SECURITY: &str = "Security";
+const ACCOUNTS: &str = "Accounts";
+const MESSAGES: &str = "Messages that leave";
+const LIMITS: &str = "Limits of one GraphQL operation";
+const RATES: &str = "Rate limits (count/second, /minute or /hour)";
+const LIVE: &str = "WebSockets and background work";
+const EXPLORE: &str = "Exploring the graph";
+
+/// Every variable that Agora reads.
+pub const VARIABLES: &[Variable] = &[
+    variable(
+        SERVER,
+        "AGORA_ENV",
+        "development",
+        "development or production. Production refuses weak settings and turns introspection, GraphiQL and demo data off by default.",
+    ),
+    variable(SERVER, "HOST", "127.0.0.1", "The address to listen on; 0.0.0.0 or :: for all."),
+    variable(SERVER, "PORT", "8000", "The port to listen on; 0 takes a free one."),
+    variable(
+        SERVER,
+        "PUBLIC_URL",
+        "",
+        "Where clients reach this server, such as https://api.example.org; needed in production, default http://HOST:PORT.",
+    ),
+    variable(
+        SERVER,
+        "FRONTEND_URL",
+        "http://localhost:3000",
+        "The web frontend: base of every link in a message and of the return from OAuth.",
+    ),
+    variable(SERVER, "LOG_LEVEL", "info", "A tracing filter: info, debug, agora=debug,sqlx=warn …"),
+    variable(SERVER, "LOG_FORMAT", "", "human or json; default human in development, json in production."),
+    variable(
+        SERVER,
+        "TRUSTED_PROXIES",
+        "",
+        "Networks (CIDR, comma-separated) whose X-Forwarded-For is believed; empty: none.",
+    ),
+    variable(SERVER, "SHUTDOWN_GRACE_SECONDS", "15", "How long a shutdown waits for requests in flight."),
+    variable(
+        SERVER,
+        "COMPRESSION_MIN_BYTES",
+        "1024",
+        "Responses of this size and more are compressed (gzip, br, zstd).",
+    ),
+    variable(DATABASE, "DATABASE_URL", "sqlite://agora.db", "sqlite://file or postgres://user:password@host/database."),
+    variable(
+        DATABASE,
+        "DATABASE_MAX_CONNECTIONS",
+        "8",
+        "Connections of the PostgreSQL pool, or readers of the SQLite file; two to four per core are enough.",
+    ),
+    variable(DATABASE, "DATABASE_MIN_CONNECTIONS", "1", "Connections that are kept open."),
+    variable(DATABASE, "DATABASE_STATEMENT_TIMEOUT_SECONDS", "5", "A statement that takes longer is ended."),
+    variable(DATABASE, "DATABASE_ACQUIRE_TIMEOUT_SECONDS", "5", "How long a request waits for a connection."),
+    variable(DATABASE, "MIGRATE_ON_START", "true", "Whether serve brings the database up to date first."),
+    variable(
+        DATABASE,
+        "DEMO_DATA",
+        "",
+        "Whether serve fills an empty database with demo data; default true in development, refused in production.",
+    ),
+    variable(
+        SECURITY,
+        "SECRET_KEY",
+        "",
+        "At least 32 characters from a good random source; every other key derives from it. Without one, development keeps a generated key beside the database.",
+    ),
+    variable(
+        SECURITY,
+        "SECRET_KEYS_OLD",
+        "",
+        "Former SECRET_KEYs, comma-separated, newest first: tokens signed with them are still accepted.",
+    ),
+    variable(
+        SECURITY,
+        "ALLOWED_HOSTS",
+        "",
+        "Host names that requests may be addressed to, comma-separated; default in production the host of PUBLIC_URL, in development any.",
+    ),
+    variable(
+        SECURITY,
+        "CORS_ALLOWED_ORIGINS",
+        "",
+        "Origins of browser frontends, comma-separated; default FRONTEND_URL's. * is refused in production.",
+    ),
+    variable(ACCOUNTS, "JWT_ACCESS_TOKEN_LIFETIME_MINUTES", "15", "How long an access token is good."),
+    variable(ACCOUNTS, "JWT_REFRESH_TOKEN_LIFETIME_DAYS", "7", "How long a session lives without being used."),
+    variable(
+        ACCOUNTS,
+        "REGISTRATION_CONFIRM_EMAIL",
+        "false",
+        "Whether a new account has to confirm its e-mail address before it can sign in.",
+    ),
+    variable(
+        ACCOUNTS,
+        "USERNAME_CHANGE_COOLDOWN_DAYS",
+        "30",
+        "How long after a change of user name the next one is refused.",
+    ),
+    variable(
+        ACCOUNTS,
+        "PASSWORD_HASH_MEMORY_KIB",
+        "19456",
+        "Memory of one argon2id hash; not below 19456 in production.",
+    ),
+    variable(ACCOUNTS, "PASSWORD_HASH_ITERATIONS", "2", "Passes of one argon2id hash; not below 2 in production."),
+    variable(
+        ACCOUNTS,
+        "PASSWORD_HASH_PARALLEL",
+        "2",
+        "How many passwords are hashed at the same time; further sign-ins wait their turn.",
+    ),
+    variable(
+        ACCOUNTS,
+        "TWO_FACTOR_REQUIRED_ROLES",
+        "administrator,owner",
+        "Roles that must have a second factor, comma-separated (seller, support_agent, moderator, administrator, owner); without, those who have them can only set it up.",
+    ),
+    variable(
+        MESSAGES,
+        "OUTBOX_DIR",
+        "outbox",
+        "The folder that messages are written to where nothing is configured to carry them.",
+    ),
+    variable(LIMITS, "LIMIT_BODY_BYTES", "262144", "Largest request body."),
+    variable(LIMITS, "LIMIT_DOCUMENT_BYTES", "16384", "Longest query text."),
+    variable(LIMITS, "LIMIT_TOKENS", "2000", "Most tokens in a query."),
+    variable(LIMITS, "LIMIT_DEPTH", "12", "Deepest nesting of fields (20 below __schema and __type)."),
+    variable(LIMITS, "LIMIT_ALIASES", "30", "Most aliases in an operation."),
+    variable(LIMITS, "LIMIT_ROOT_FIELDS", "10", "Most root fields in an operation."),
+    variable(LIMITS, "LIMIT_DIRECTIVES", "50", "Most directives in an operation."),
+    variable(LIMITS, "LIMIT_COST", "1000", "Highest cost of an operation; the cost of each is in extensions.cost."),
+    variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
+    variable(
+        LIMITS,
+        "LIMIT_FIELDS",
+        "100000",
+        "Most fields that an answer may have, each as often as it is written; a long text counts as many.",
+    ),
+    variable(LIMITS, "LIMIT_QUERY_SECONDS", "10", "A query that takes longer is ended with TIMEOUT."),
+    variable(
+        RATES,
+        "RATE_LIMIT_ANON",
+        "100/minute",
+        "GraphQL operations of one address (IPv6: of one /64) without a sign-in.",
+    ),
+    variable(RATES, "RATE_LIMIT_USER", "1000/minute", "GraphQL operations of one signed-in person."),
+    variable(RATES, "RATE_LIMIT_LOGIN_ADDRESS", "20/minute", "Sign-ins tried from one address."),
+    variable(RATES, "RATE_LIMIT_LOGIN_ACCOUNT", "10/minute", "Sign-ins tried at one account."),
+    variable(RATES, "RATE_LIMIT_REGISTER_ADDRESS", "10/hour", "Registrations from one address."),
+    variable(
+        RATES,
+        "RATE_LIMIT_SENSITIVE_GLOBAL",
+        "600/minute",
+        "Sign-ins and registrations of all addresses together.",
+    ),
+    variable(
+        LIVE,
+        "WEBSOCKET_INIT_TIMEOUT_SECONDS",
+        "5",
+        "A socket that has not sent connection_init by then is closed (4408).",
+    ),
+    variable(LIVE, "WEBSOCKET_PING_SECONDS", "20", "How often an idle socket is pinged."),
+    variable(LIVE, "WEBSOCKET_MAX_SUBSCRIPTIONS", "50", "Operations at once on one socket (4429 beyond)."),
+    variable(LIVE, "WEBSOCKET_MAX_MESSAGE_BYTES", "65536", "Largest message from a client."),
+    variable(LIVE, "WEBSOCKET_MAX_CONNECTIONS", "10000", "Sockets at once on this process; further ones get 503."),
+    variable(LIVE, "WEBSOCKET_MAX_PER_ADDRESS", "200", "Of these, sockets of one address (IPv6: of one /64)."),
+    variable(LIVE, "WEBSOCKET_MUTATIONS", "false", "Whether mutations may be sent over a WebSocket."),
+    variable(LIVE, "SWEEP_MILLISECONDS", "1000", "How often lost hints and ended sessions are looked for."),
+    variable(LIVE, "EVENT_RETENTION_DAYS", "30", "How long a subscription can be continued from an old cursor."),
+    variable(LIVE, "WORKER", "true", "Whether serve also runs background jobs."),
+    variable(
+        EXPLORE,
+        "GRAPHIQL",
+        "",
+        "Whether GET / serves GraphiQL; default true in development, false in production.",
+    ),
+    variable(
+        EXPLORE,
+        "GRAPHIQL_ASSETS",
+        "",
+        "A node_modules folder to serve GraphiQL's files from; empty: a CDN, with subresource integrity.",
+    ),
+    variable(
+        EXPLORE,
+        "INTROSPECTION",
+        "",
+        "Whether the graph can be introspected; default true in development, false in production (the SDL is at /schema.graphql).",
+    ),
+    variable(
+        EXPLORE,
+        "PERSISTED_QUERIES",
+        "1000",
+        "How many automatic persisted queries are remembered; 0 turns them off.",
+    ),
+    variable(
+        EXPLORE,
+        "TRUSTED_DOCUMENTS",
+        "",
+        "A JSON manifest {\"<sha256>\": \"<query>\"}; when set, no other operation runs.",
+    ),
+];
+
+/// The text of `.env.example`.
+#[must_use]
+pub fn example() -> String {
+    let mut text = String::from(
+        "# Every setting of Agora with its meaning and default. Copy to .env and change what you need;\n# an environment variable of the same name wins over the file.\n",
+    );
+    let mut section = "";
+    for variable in VARIABLES {
+        if variable.section != section {
+            section = variable.section;
+            text.push_str(&format!("\n## {section}\n"));
+        }
+        text.push_str(&format!("\n# {}\n#{}={}\n", variable.meaning, variable.name, variable.default));
+    }
+    text
+}

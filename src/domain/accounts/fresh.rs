@@ -1,0 +1,57 @@
+//! Fresh authentication: what would hurt most in the wrong hands asks again who is there.
+//!
+//! Signing in and `reauthenticate` make a session fresh for five minutes. [`SENSITIVE`] is the one list of what asks for
+//! it; `docs/operating.md` shows it, and a test compares.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Method;
+use crate::{
+    app::App,
+    domain::actor::{Actor, SignedIn},
+    error::{Code, Error, Refusal, Result},
+    platform::db::Columns,
+};
+
+/// How long an authentication is fresh.
+pub const FRESH: TimeDelta = TimeDelta::minutes(5);
+
+/// The mutations that need a fresh authentication, and why.
+pub const SENSITIVE: &[(&str, &str)] = &[
+    ("emailChangeRequest", "whoever has the address can reset the password"),
+    ("twoFactorSetup", "a second factor of a stranger's would lock the owner out"),
+    ("twoFactorDisable", "it takes the protection away"),
+    ("backupCodesRegenerate", "the codes are shown, and replace the second factor"),
+    ("identityLink", "a stranger's identity would be a door of their own"),
+    ("identityUnlink", "it may be the owner's way in"),
+    ("accountDelete", "it takes everything away"),
+    ("accountExport", "it hands everything over"),
+    ("adminUserSetRole", "it gives rights"),
+    ("adminUserResetTwoFactor", "it takes another's protection away"),
+];
+
+/// Refuses unless the session was authenticated within the last five minutes. REAUTHENTICATION_REQUIRED with `methods`.
+pub async fn require_fresh<'a>(app: &App, actor: &'a Actor, operation: &'static str) -> Result<&'a SignedIn> {
+    debug_assert!(SENSITIVE.iter().any(|(name, _)| *name == operation), "{operation} is not in the list");
+    let user = actor.require_session()?;
+    let sql = "SELECT s.authenticated_at, c.password_hash IS NOT NULL, \
+               EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = s.user_id AND t.enabled_at IS NOT NULL) \
+               FROM sessions s LEFT JOIN credentials c ON c.user_id = s.user_id WHERE s.id = $1 AND s.ended_at IS NULL";
+    let rows = app.db.rows(sql, vec![user.session_id.0.into()]).await?;
+    let mut columns = Columns::new(rows.first().ok_or_else(Error::unauthenticated)?);
+    let (at, password, two_factor): (DateTime<Utc>, bool, bool) = (columns.take()?, columns.take()?, columns.take()?);
+    if app.clock.now() < at + FRESH {
+        return Ok(user);
+    }
+    let methods = methods(password, two_factor).into_iter().map(|method| method.as_str().into());
+    let message = "Prove again who you are, by `reauthenticate`, then repeat this.";
+    Err(Refusal::new(Code::ReauthenticationRequired, message)
+        .with("methods", serde_json::Value::Array(methods.collect()))
+        .into())
+}
+
+/// How somebody can prove anew who they are: by password or app, or, where there is neither, by a code to their address.
+pub(super) fn methods(password: bool, two_factor: bool) -> Vec<Method> {
+    let methods = [(password, Method::Password), (two_factor, Method::Totp), (!password && !two_factor, Method::Email)];
+    methods.into_iter().filter(|(there, _)| *there).map(|(_, method)| method).collect()
+}

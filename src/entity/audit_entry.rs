@@ -1,0 +1,35 @@
+//! Table `audit_entries`: what those with rights did with them.
+
+use sea_orm::entity::prelude::*;
+
+use super::{AuditEntryId, UserId};
+
+/// A row of `audit_entries`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "audit_entries")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: AuditEntryId,
+    /// Who; null when it was the operator at the command line.
+    pub actor_id: Option<UserId>,
+    /// What they did: the mutation's name, such as `adminUserSuspend`.
+    pub action: String,
+    /// The table of whom or what they did it to, such as `user`.
+    pub subject_kind: String,
+    /// Whom or what.
+    pub subject_id: Uuid,
+    /// What was there before, as JSON.
+    pub before_state: Option<String>,
+    /// What is there since, as JSON.
+    pub after_state: Option<String>,
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// The client's address.
+    pub address: Option<String>,
+    /// When.
+    pub created_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,53 @@
+//! Table `codes`: short secrets that were sent to somebody: as a keyed hash only.
+
+use sea_orm::entity::prelude::*;
+
+use super::{CodeId, stored_enum};
+
+stored_enum! {
+    /// What a code is good for.
+    CodePurpose {
+        /// Proves an e-mail address, at registration or later.
+        EmailVerification = "email_verification",
+        /// Proves the address that is to replace the present one.
+        EmailChange = "email_change",
+        /// Proves a telephone number.
+        PhoneVerification = "phone_verification",
+        /// Lets somebody choose a new password.
+        PasswordReset = "password_reset",
+        /// The second factor of a sign-in, by e-mail.
+        TwoFactorEmail = "two_factor_email",
+        /// The second factor of a sign-in, by text message.
+        TwoFactorSms = "two_factor_sms",
+        /// Proves anew who is signed in, where there is no password.
+        Reauthentication = "reauthentication",
+    }
+}
+
+/// A row of `codes`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "codes")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: CodeId,
+    /// What it is good for; nothing else.
+    pub purpose: CodePurpose,
+    /// Whom it is for: a person's or challenge's id, or an address that has no account.
+    pub subject: String,
+    /// Where it was sent: an e-mail address or a number.
+    pub address: String,
+    /// HMAC-SHA256 over purpose, subject, address and code.
+    pub hash: Vec<u8>,
+    /// How often it was tried; counted before it is compared.
+    pub attempts: i64,
+    /// Sent.
+    pub created_at: DateTimeUtc,
+    /// No good after this.
+    pub expires_at: DateTimeUtc,
+    /// When it was used, replaced by a newer one, or tried too often.
+    pub ended_at: Option<DateTimeUtc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
