@@ -9,9 +9,11 @@ use super::{
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     posts::{self, Post},
     scalars::LocaleName,
+    sessions::ActiveSession,
 };
 use crate::{
     domain::accounts::{self, IssuedSession, Login, Method, ProfileUpdate, Register, Registered, SignIn, UserFilter},
+    error::Error,
     platform::page::Page,
 };
 
@@ -110,6 +112,19 @@ impl User {
         ctx.request().actor.user_id() == Some(self.0.id)
     }
 
+    /// Where they are signed in, last used first, at most 100: for themselves only, null for everybody else.
+    async fn sessions(&self, ctx: &Context<'_>) -> Nullable<Vec<ActiveSession>> {
+        nullable(Box::pin(async {
+            let request = ctx.request();
+            if request.actor.user_id() != Some(self.0.id) {
+                return Ok(None);
+            }
+            let sessions = accounts::active_sessions(&request.app, &request.actor).await?;
+            Ok(Some(sessions.into_iter().map(ActiveSession::from).collect()))
+        }))
+        .await
+    }
+
     /// Their posts, newest first.
     async fn posts(
         &self,
@@ -136,9 +151,10 @@ pub struct Session(IssuedSession);
 /// Signed in: the tokens, shown once. Keep the refresh token safe: whoever has it is you.
 #[Object]
 impl Session {
-    /// Send it as `Authorization: Bearer …`, or as `authorization` in the payload of `connection_init`.
-    async fn access_token(&self) -> &str {
-        &self.0.access_token
+    /// Send it as `Authorization: Bearer …`, or as `authorization` in the payload of `connection_init`. Null in cookie
+    /// mode (`x-agora-session: cookie`), where a cookie holds it that no script can read.
+    async fn access_token(&self, ctx: &Context<'_>) -> Option<&str> {
+        (!ctx.request().keeping.is_in_cookies()).then_some(self.0.access_token.as_str())
     }
 
     /// When the access token ends; use `tokenRefresh` before.
@@ -146,9 +162,9 @@ impl Session {
         self.0.access_token_expires_at
     }
 
-    /// Good for one `tokenRefresh`, which gives the next one.
-    async fn refresh_token(&self) -> &str {
-        &self.0.refresh_token
+    /// Good for one `tokenRefresh`, which gives the next one. Null in cookie mode.
+    async fn refresh_token(&self, ctx: &Context<'_>) -> Option<&str> {
+        (!ctx.request().keeping.is_in_cookies()).then_some(self.0.refresh_token.as_str())
     }
 
     /// When the session ends unless it is refreshed before.
@@ -299,8 +315,8 @@ payload! {
 /// A wish to stay signed in.
 #[derive(InputObject)]
 pub struct TokenRefreshInput {
-    /// The newest refresh token of the session.
-    refresh_token: String,
+    /// The newest refresh token of the session; left out in cookie mode, where it comes in its cookie.
+    refresh_token: Option<String>,
 }
 
 payload! {
@@ -476,7 +492,7 @@ impl AccountMutation {
                 first_name: input.first_name,
                 last_name: input.last_name,
             };
-            answer(request, accounts::register(&request.app, &request.client, command).await)
+            answer(request, request.keep(accounts::register(&request.app, &request.client, command).await))
         })
         .await
     }
@@ -490,7 +506,7 @@ impl AccountMutation {
         nullable(async {
             let request = ctx.request();
             let command = Login { login: input.login, password: input.password.into() };
-            answer(request, accounts::login(&request.app, &request.client, command).await)
+            answer(request, request.keep(accounts::login(&request.app, &request.client, command).await))
         })
         .await
     }
@@ -504,7 +520,12 @@ impl AccountMutation {
     ) -> Nullable<TokenRefreshPayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, accounts::token_refresh(&request.app, &input.refresh_token).await)
+            let token = input.refresh_token.as_deref().or(request.keeping.refresh_token()).unwrap_or_default();
+            let result = request.keep(accounts::token_refresh(&request.app, token).await);
+            if matches!(result, Err(Error::User(_))) {
+                request.drop_session();
+            }
+            answer(request, result)
         })
         .await
     }
@@ -514,7 +535,11 @@ impl AccountMutation {
     async fn logout(&self, ctx: &Context<'_>) -> Nullable<LogoutPayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, accounts::logout(&request.app, &request.actor, &request.client).await)
+            let result = accounts::logout(&request.app, &request.actor, &request.client).await;
+            if result.is_ok() {
+                request.drop_session();
+            }
+            answer(request, result)
         })
         .await
     }

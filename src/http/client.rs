@@ -8,6 +8,7 @@ use axum::{
 };
 use ipnet::IpNet;
 
+use super::cookies::{self, Token};
 use crate::{
     app::App,
     domain::{
@@ -83,11 +84,18 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
     parsed.or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok()).map(|address| address.to_canonical())
 }
 
-/// The actor of a request: by its bearer token, or nobody. This is the one place for further ways (cookies).
-pub(super) async fn actor(app: &App, headers: &HeaderMap) -> Result<Actor> {
-    match headers.get(header::AUTHORIZATION) {
-        None => Ok(Actor::Anonymous),
-        Some(value) => bearer(app, value.to_str().map_err(|_| Error::unauthenticated())?).await,
+/// The actor of a request: by its bearer token, by its cookie where that may count, or nobody.
+pub(super) async fn actor(app: &App, headers: &HeaderMap, cookies_count: bool) -> Result<Actor> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        return bearer(app, value.to_str().map_err(|_| Error::unauthenticated())?).await;
+    }
+    let Some(token) = cookies::read(app, headers, Token::Access).filter(|_| cookies_count) else {
+        return Ok(Actor::Anonymous);
+    };
+    match accounts::authenticate(app, token).await {
+        // A cookie comes by itself: one whose session is over must not keep its browser from signing in again.
+        Err(Error::Refused(_)) => Ok(Actor::Anonymous),
+        other => other,
     }
 }
 
@@ -119,7 +127,7 @@ pub(super) async fn admit(
     headers: &HeaderMap,
     identity: &Identity,
 ) -> (Result<Actor, Refusal>, Option<Remaining>) {
-    let actor = actor(app, headers).await.map_err(|error| as_refusal(error, identity));
+    let actor = actor(app, headers, cookies::wanted(headers)).await.map_err(|error| as_refusal(error, identity));
     match take_allowance(app, actor.as_ref().unwrap_or(&Actor::Anonymous), &identity.client) {
         Ok(left) => (actor, left),
         Err(left) => (Err(left.refusal()), Some(left)),

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::{
     Shared,
     client::{self, Identity},
-    headers,
+    cookies, headers,
     respond::{self, Media, refuse, refuse_with, tell_allowance},
     websocket,
 };
@@ -24,7 +24,7 @@ use crate::{
     domain::actor::Actor,
     error::{Code, Refusal},
     graphql::{
-        context::RequestContext,
+        context::{RequestContext, SessionKeeping},
         pipeline::{GraphqlRequest, Stage, Transport},
     },
 };
@@ -59,6 +59,9 @@ pub(super) async fn get(
         };
     }
     let Some(media) = Media::negotiate(&parts.headers) else { return not_acceptable(&identity) };
+    if cookies::wanted(&parts.headers) && !headers::origin_allowed(&shared.app.config, &parts.headers) {
+        return foreign(&identity, media);
+    }
     let request = async { from_url(parts.uri.query().unwrap_or_default()) };
     answer(&shared, &identity, &parts.headers, media, Transport::Get, request).await
 }
@@ -73,8 +76,7 @@ pub(super) async fn post(
     let headers = &parts.headers;
     let Some(media) = Media::negotiate(headers) else { return not_acceptable(&identity) };
     if !headers::origin_allowed(&shared.app.config, headers) {
-        let refusal = Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.");
-        return refuse(&refusal, media, &identity.request_id);
+        return foreign(&identity, media);
     }
     let request = async {
         if !is_json(headers) || !is_plain(headers) {
@@ -101,7 +103,10 @@ async fn answer(
         Err(refusal) => refuse(&refusal, media, &identity.request_id),
         Ok(actor) => match request.await {
             Err((status, refusal)) => refuse_with(status, &refusal, media, &identity.request_id),
-            Ok(request) => run(shared, identity, actor, media, transport, request).await,
+            Ok(request) => {
+                let keeping = cookies::keeping(&shared.app, headers);
+                run(shared, identity, (actor, keeping), media, transport, request).await
+            }
         },
     };
     if let Some(left) = left {
@@ -113,7 +118,7 @@ async fn answer(
 async fn run(
     shared: &Shared,
     identity: &Identity,
-    actor: Actor,
+    (actor, keeping): (Actor, SessionKeeping),
     media: Media,
     transport: Transport,
     request: GraphqlRequest,
@@ -122,14 +127,17 @@ async fn run(
         Ok(prepared) => prepared,
         Err(refusal) => return refuse_document(&refusal, media, &identity.request_id),
     };
-    let context = RequestContext::new(shared.app.clone(), actor, identity.client.clone(), identity.request_id.clone());
+    let (app, client, request_id) = (shared.app.clone(), identity.client.clone(), identity.request_id.clone());
+    let context = RequestContext::new(app, actor, client, request_id, keeping.clone());
     let (response, stage) = shared.pipeline.execute(prepared, context).await;
     let status = match stage {
         Stage::Refused if media == Media::GraphqlResponse => StatusCode::BAD_REQUEST,
         Stage::Refused | Stage::Executed => StatusCode::OK,
         Stage::Failed => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    respond::graphql(status, &response, stage, media)
+    let mut response = respond::graphql(status, &response, stage, media);
+    cookies::write(&shared.app, keeping.change(), response.headers_mut());
+    response
 }
 
 /// A document that may not run. With `application/json`, a request that is well-formed as such gets 200 even when its
@@ -144,6 +152,11 @@ fn refuse_document(refusal: &Refusal, media: Media, request_id: &str) -> Respons
         return refuse_with(StatusCode::OK, refusal, media, request_id);
     }
     refuse(refusal, media, request_id)
+}
+
+fn foreign(identity: &Identity, media: Media) -> Response {
+    let refusal = Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.");
+    refuse(&refusal, media, &identity.request_id)
 }
 
 fn not_acceptable(identity: &Identity) -> Response {

@@ -8,6 +8,7 @@ use axum::{
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::cookies;
 use crate::config::Config;
 
 /// Headers that make browsers careful. The page of GraphiQL sets a policy of its own.
@@ -81,6 +82,7 @@ pub(super) fn cors(config: &Config) -> CorsLayer {
             header::AUTHORIZATION,
             header::ACCEPT_LANGUAGE,
             HeaderName::from_static("x-request-id"),
+            cookies::SESSION_MODE,
         ])
         .expose_headers([
             HeaderName::from_static("x-request-id"),

@@ -3,6 +3,7 @@
 //! Outermost first: request id, headers and log line (`edge`), CORS, compression, the route.
 
 mod client;
+mod cookies;
 mod edge;
 mod graphiql;
 mod graphql;

@@ -39,7 +39,7 @@ use crate::{
     domain::actor::Actor,
     error::{Code, Refusal},
     graphql::{
-        context::RequestContext,
+        context::{RequestContext, SessionKeeping},
         error::refused,
         pipeline::{GraphqlRequest, Transport},
     },
@@ -156,8 +156,9 @@ pub(super) async fn open(
         let refusal = Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.");
         return refuse(&refusal, Media::Json, &identity.request_id);
     }
-    // A browser can't set this header; other clients may be known by it before they say so in the first message.
-    let from_header = match client::actor(app, headers).await {
+    // A browser sends its cookies, and its page's origin was just allowed; other clients may be known by a header before
+    // they say so in the first message.
+    let from_header = match client::actor(app, headers, true).await {
         Ok(actor) => actor,
         Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
     };
@@ -413,7 +414,10 @@ impl Connection {
             Ok(prepared) => prepared,
             Err(refusal) => return self.send(Some(&id), "error", Some(&refused(&refusal, &request_id).errors)),
         };
-        let context = RequestContext::new(app.clone(), actor, self.identity.client.clone(), request_id);
+        let context = {
+            let client = self.identity.client.clone();
+            RequestContext::new(app.clone(), actor, client, request_id, SessionKeeping::by_client())
+        };
         let (responses, handle) = stream::abortable(self.shared.pipeline.subscribe(prepared, context));
         let (of, aborted) = (Arc::clone(&id), handle.clone());
         let events = responses.map(Some).chain(stream::once(std::future::ready(None)));

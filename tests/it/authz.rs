@@ -26,7 +26,7 @@ enum Outcome {
 use Outcome::{Allowed, Invisible, NotAllowed, Unauthenticated};
 
 /// Root field, operation, and what comes of it for nobody, for a stranger and for the owner.
-/// `$POST`, `$COMMENT` and `$NOTIFICATION` are the owner's.
+/// `$POST`, `$COMMENT`, `$NOTIFICATION` and `$SESSION` are the owner's.
 const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
     ("Query.node", "{ node(id: \"$NOTIFICATION\") { id } }", [Invisible, Invisible, Allowed]),
     ("Query.nodes", "{ nodes(ids: [\"$POST\"]) { id } }", [Allowed, Allowed, Allowed]),
@@ -53,6 +53,16 @@ const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
         [Allowed, Allowed, Allowed],
     ),
     ("Mutation.logout", "mutation { logout { ended errors { code } } }", [Unauthenticated, Allowed, Allowed]),
+    (
+        "Mutation.sessionRevoke",
+        "mutation { sessionRevoke(id: \"$SESSION\") { errors { code } } }",
+        [Unauthenticated, Invisible, Allowed],
+    ),
+    (
+        "Mutation.sessionsRevokeOthers",
+        "mutation { sessionsRevokeOthers { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
     (
         "Mutation.profileUpdate",
         "mutation { profileUpdate(input: { bio: \"changed\" }) { errors { code } } }",
@@ -197,10 +207,13 @@ async fn check(field: &str, operation: &str, who: usize, expected: Outcome) {
     server.run_jobs().await;
     let list = owner.ok("{ notifications { nodes { id } } }", Value::Null).await;
     let notification = list["notifications"]["nodes"][0]["id"].as_str().unwrap().to_owned();
+    let sessions = owner.ok("{ me { sessions { id } } }", Value::Null).await;
+    let session = sessions["me"]["sessions"][0]["id"].as_str().unwrap().to_owned();
     let operation = operation
         .replace("$POST", &post)
         .replace("$COMMENT", &comment)
         .replace("$NOTIFICATION", &notification)
+        .replace("$SESSION", &session)
         .replace("$REFRESH", owner.refresh_token.as_deref().unwrap());
     let client: Client = [server.anonymous(), stranger, owner][who].clone();
     let before = everything(&server).await;

@@ -23,7 +23,10 @@ pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use profile::{ProfileUpdate, profile_update};
 pub use queries::{UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
-pub use sessions::{IssuedSession, logout, prune, sweep, token_refresh};
+pub use sessions::{
+    ActiveSession, IssuedSession, active_sessions, logout, prune, session_revoke, sessions_revoke_others, sweep,
+    token_refresh,
+};
 pub use sign_in::{IssuedChallenge, Method, SignIn};
 pub use tokens::authenticate;
 

@@ -7,7 +7,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::{User, queries, tokens};
@@ -209,6 +209,65 @@ pub async fn logout(app: &App, actor: &Actor, client: &Client) -> Result<bool> {
         .await?;
     app.ended_sessions.insert(session_id, app.clock.now());
     Ok(true)
+}
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveSession {
+    /// The row.
+    pub session: session::Model,
+    /// Whether it is the one by which they ask.
+    pub is_current: bool,
+}
+
+/// The actor's sessions that go on, last used first, at most 100.
+pub async fn active_sessions(app: &App, actor: &Actor) -> Result<Vec<ActiveSession>> {
+    let user = actor.require_session()?;
+    let sessions = session::Entity::find()
+        .filter(session::Column::UserId.eq(user.id))
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(app.clock.now()))
+        .order_by_desc(session::Column::RotatedAt)
+        .order_by_desc(session::Column::Id)
+        .limit(100)
+        .all(app.db.read())
+        .await?;
+    let is_current = |session: &session::Model| session.id == user.session_id;
+    Ok(sessions.into_iter().map(|session| ActiveSession { is_current: is_current(&session), session }).collect())
+}
+
+/// Ends one of the actor's own sessions. Code: NOT_FOUND.
+pub async fn session_revoke(app: &App, actor: &Actor, client: &Client, id: SessionId) -> Result<()> {
+    let user = actor.require_session()?;
+    app.db
+        .transact(async |tx| {
+            let sql = "SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
+            if tx.row(sql, vec![id.0.into(), user.id.0.into(), app.clock.now().into()]).await?.is_none() {
+                return Err(UserError::argument("id", UserErrorCode::NotFound).into());
+            }
+            end_in(app, &tx, id, SessionEnd::Revoked).await?;
+            activity::record_in(app, &tx, user.id, ActivityKind::SessionRevoked, client, None).await
+        })
+        .await?;
+    ended(app, &[id]);
+    Ok(())
+}
+
+/// Ends all of the actor's sessions but the one by which they ask; gives how many.
+pub async fn sessions_revoke_others(app: &App, actor: &Actor, client: &Client) -> Result<i64> {
+    let user = actor.require_session()?;
+    let revoked = app
+        .db
+        .transact(async |tx| {
+            let revoked = end_sessions_in(app, &tx, user.id, Some(user.session_id), SessionEnd::Revoked).await?;
+            if !revoked.is_empty() {
+                activity::record_in(app, &tx, user.id, ActivityKind::SessionRevoked, client, None).await?;
+            }
+            Ok(revoked)
+        })
+        .await?;
+    ended(app, &revoked);
+    Ok(revoked.len() as i64)
 }
 
 /// An access token of this generation was used for the first time here. False when the session is over or unknown.

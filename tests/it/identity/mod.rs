@@ -1,0 +1,4 @@
+//! Identity: how people prove who they are, and what watches over their accounts.
+
+mod cookies;
+mod sessions;
