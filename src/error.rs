@@ -381,8 +381,8 @@ macro_rules! for_each_user_error_code {
             Taken, "This is already taken.", "هذا مستخدَم من قبل.";
             #[doc = "Kept for the service itself."]
             Reserved, "This name is reserved.", "هذا الاسم محجوز.";
-            #[doc = "Changed too recently; possible again at the time in the message."]
-            TooSoon, "This can be changed again at {at}.", "يمكن تغيير هذا مرة أخرى في {at}.";
+            #[doc = "Done too recently; possible again at the time in the message."]
+            TooSoon, "This is possible again at {at}.", "هذا ممكن مرة أخرى في {at}.";
             #[doc = "Too easy to guess: common, or made of the user's own name or address."]
             PasswordTooWeak, "This password is too easy to guess; choose a longer or less common one.", "كلمة المرور سهلة التخمين؛ اختر كلمة أطول أو أقل شيوعًا.";
             #[doc = "The login or the password is wrong; which of them is not told."]

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 use crate::{
     app::App,
-    domain::{accounts, codes, events, idempotency, jobs, messages, notifications, posts},
+    domain::{accounts, codes, events, idempotency, jobs, messages, notifications, posts, privacy},
     entity::job,
     error::{Error, Result},
 };
@@ -20,13 +20,16 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
     match job.kind.as_str() {
         jobs::NOTIFY => notifications::notify(app, job).await,
         messages::MESSAGE => messages::deliver(app, job).await,
+        privacy::EXPORT => privacy::make_export(app, job).await,
         unknown => Err(Error::internal(format!("no handler for jobs of kind {unknown}"))),
     }
 }
 
 /// Runs what is due on a schedule, once however many processes there are.
 async fn run_schedules(app: &App) -> Result<()> {
-    for (name, every) in [("prune", TimeDelta::hours(1)), ("recount", TimeDelta::hours(24))] {
+    for (name, every) in
+        [("prune", TimeDelta::hours(1)), ("erase", TimeDelta::hours(1)), ("recount", TimeDelta::hours(24))]
+    {
         // True for one process only.
         if jobs::due(app, name, every).await?
             && let Err(error) = run_schedule(app, name).await
@@ -44,7 +47,13 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         let keys = idempotency::prune(app).await?;
         let sessions = accounts::prune(app).await?;
         let codes = codes::prune(app).await?;
-        tracing::info!(events, keys, sessions, codes, "old rows are gone");
+        let exports = privacy::prune(app).await?;
+        tracing::info!(events, keys, sessions, codes, exports, "old rows are gone");
+        return Ok(());
+    }
+    if name == "erase" {
+        let accounts = privacy::erase_due(app).await?;
+        tracing::info!(accounts, "accounts whose owners left are gone");
         return Ok(());
     }
     let wrong = posts::recount(app).await?;

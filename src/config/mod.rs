@@ -150,6 +150,7 @@ pub struct Config {
     /// Names of roles; which there are, the domain knows.
     pub two_factor_required_roles: Vec<String>,
     pub outbox: PathBuf,
+    pub account_deletion_delay: Duration,
     pub username_change_cooldown: Duration,
     pub password_hashing: PasswordHashing,
     pub limits: Limits,
@@ -308,6 +309,7 @@ impl Config {
             registration_confirm_email: r.flag("REGISTRATION_CONFIRM_EMAIL", "false"),
             two_factor_required_roles: r.roles("TWO_FACTOR_REQUIRED_ROLES"),
             outbox: PathBuf::from(r.text("OUTBOX_DIR")),
+            account_deletion_delay: Duration::from_secs(86_400 * r.number::<u64>("ACCOUNT_DELETION_DAYS", 0, 365)),
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),
@@ -361,6 +363,15 @@ impl Config {
     #[must_use]
     pub fn is_production(&self) -> bool {
         self.environment == Environment::Production
+    }
+
+    /// Where clients reach this server, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", std::net::SocketAddr::new(self.host, self.port)),
+        }
     }
 
     /// Where the SQLite database lives, if it is a file.

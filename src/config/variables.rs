@@ -138,6 +138,7 @@ pub const VARIABLES: &[Variable] = &[
         "administrator,owner",
         "Roles that must have a second factor, comma-separated (seller, support_agent, moderator, administrator, owner); without, those who have them can only set it up.",
     ),
+    variable(ACCOUNTS, "ACCOUNT_DELETION_DAYS", "14", "How long somebody who wants to leave may change their mind."),
     variable(
         MESSAGES,
         "OUTBOX_DIR",

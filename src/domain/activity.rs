@@ -4,11 +4,33 @@
 
 use crate::{
     app::App,
-    domain::actor::Client,
+    domain::{
+        actor::Client,
+        export::{
+            Kind::{Id, Text, Time},
+            Table,
+        },
+    },
     entity::{UserId, activity::ActivityKind},
     error::Result,
     platform::{db::Transaction, text},
 };
+
+/// What the log holds about a person.
+pub const EXPORT: &[Table] = &[Table {
+    file: "activity.json",
+    table: "activities",
+    owner: "user_id",
+    key: "id",
+    columns: &[
+        ("id", "id", Id("activity")),
+        ("kind", "kind", Text),
+        ("detail", "detail", Text),
+        ("address", "address", Text),
+        ("userAgent", "user_agent", Text),
+        ("createdAt", "created_at", Time),
+    ],
+}];
 
 /// Writes a line of a person's log. `detail` is never a secret; it is cut to 255 characters.
 pub async fn record_in(

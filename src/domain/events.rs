@@ -141,6 +141,13 @@ pub async fn sweep(db: &Database) -> Result<()> {
     Ok(())
 }
 
+/// Forgets a stream whose subject is gone.
+pub async fn erase_in(tx: &Transaction, kind: StreamKind, id: Uuid) -> Result<()> {
+    let values = || vec![kind.as_str().into(), id.into()];
+    tx.execute("DELETE FROM events WHERE stream_kind = $1 AND stream_id = $2", values()).await?;
+    tx.execute("DELETE FROM streams WHERE kind = $1 AND id = $2", values()).await.map(drop)
+}
+
 /// Deletes what is older than the retention, a batch at a time; gives how many went.
 pub async fn prune(app: &App) -> Result<u64> {
     let before = app.clock.now() - app.config.event_retention;

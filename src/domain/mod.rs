@@ -1,6 +1,6 @@
 //! What the rules are. Lower modules know nothing of higher ones:
-//! permissions, actor → events, live, jobs, idempotency → messages, codes, activity → accounts → posts → notifications →
-//! demo.
+//! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity → accounts → posts →
+//! notifications → privacy → demo.
 
 pub mod accounts;
 pub mod activity;
@@ -8,6 +8,7 @@ pub mod actor;
 pub mod codes;
 pub mod demo;
 pub mod events;
+pub mod export;
 pub mod idempotency;
 pub mod jobs;
 pub mod live;
@@ -15,6 +16,7 @@ pub mod messages;
 pub mod notifications;
 pub mod permissions;
 pub mod posts;
+pub mod privacy;
 
 /// The outcome of something that an idempotency key makes happen once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,10 @@ use crate::{
     domain::{
         actor::Actor,
         events::{self, NewEvent},
+        export::{
+            Kind::{Id, Text, Time},
+            Table,
+        },
         jobs::{self, Notify},
         live::{self, Content, Step},
     },
@@ -194,6 +198,28 @@ pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, 
         (Locale::Arabic, NotificationKind::Share) => format!("شارك {name} منشورك"),
         (_, NotificationKind::System) => name,
     }
+}
+
+/// What notifications hold about a person.
+pub const EXPORT: &[Table] = &[Table {
+    file: "notifications.json",
+    table: "notifications",
+    owner: "recipient_id",
+    key: "id",
+    columns: &[
+        ("id", "id", Id("notification")),
+        ("kind", "kind", Text),
+        ("title", "title", Text),
+        ("message", "message", Text),
+        ("readAt", "read_at", Time),
+        ("createdAt", "created_at", Time),
+    ],
+}];
+
+/// Forgets a person who is about to be deleted: what others were told of them names them, and their own stream goes.
+pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
+    tx.execute("DELETE FROM notifications WHERE actor_id = $1 OR recipient_id = $1", vec![user.0.into()]).await?;
+    events::erase_in(tx, StreamKind::Notifications, user.0).await
 }
 
 // ---------------------------------------------------------------------------------------------- reading and marking

@@ -8,6 +8,7 @@ use super::{
     context::RequestExt,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     posts::{self, Post},
+    privacy::{self, AccountExport},
     scalars::LocaleName,
     sessions::ActiveSession,
 };
@@ -121,6 +122,31 @@ impl User {
             }
             let sessions = accounts::active_sessions(&request.app, &request.actor).await?;
             Ok(Some(sessions.into_iter().map(ActiveSession::from).collect()))
+        }))
+        .await
+    }
+
+    /// The newest archive of everything held about them, as long as it is kept: for themselves only, null for everybody
+    /// else and when there is none.
+    async fn latest_export(&self, ctx: &Context<'_>) -> Nullable<AccountExport> {
+        nullable(Box::pin(async {
+            let request = ctx.request();
+            if request.actor.user_id() != Some(self.0.id) {
+                return Ok(None);
+            }
+            privacy::latest_export(request).await
+        }))
+        .await
+    }
+
+    /// When their account is going to be deleted, if they want to leave: for themselves only, null for everybody else.
+    async fn deletion_due_at(&self, ctx: &Context<'_>) -> Nullable<DateTime<Utc>> {
+        nullable(Box::pin(async {
+            let request = ctx.request();
+            if request.actor.user_id() != Some(self.0.id) {
+                return Ok(None);
+            }
+            Ok(crate::domain::privacy::deletion_due(&request.app, &request.actor).await?)
         }))
         .await
     }

@@ -14,6 +14,7 @@ pub mod node;
 pub mod notifications;
 pub mod pipeline;
 pub mod posts;
+pub mod privacy;
 pub mod scalars;
 pub mod sessions;
 
@@ -28,6 +29,7 @@ pub struct Query(node::NodeQuery, accounts::AccountQuery, posts::PostQuery, noti
 pub struct Mutation(
     accounts::AccountMutation,
     sessions::SessionMutation,
+    privacy::PrivacyMutation,
     posts::PostMutation,
     notifications::NotificationMutation,
 );

@@ -5,6 +5,7 @@
 mod client;
 mod cookies;
 mod edge;
+mod exports;
 mod graphiql;
 mod graphql;
 mod headers;
@@ -53,6 +54,7 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/schema.graphql", get(graphiql::schema))
+        .route("/exports/{token}", get(exports::get))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/", get(graphiql::page));

@@ -1,5 +1,6 @@
 //! What knows no business: the database, the clock, keys, passwords, the bus, rate limits, telemetry.
 
+pub mod archive;
 pub mod bus;
 pub mod clock;
 pub mod crypto;

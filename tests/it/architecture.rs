@@ -27,10 +27,12 @@ const DOMAINS: &[&str] = &[
     "idempotency",
     "codes",
     "messages",
+    "export",
     "activity",
     "accounts",
     "posts",
     "notifications",
+    "privacy",
     "demo",
 ];
 

@@ -63,6 +63,13 @@ const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
         "mutation { sessionsRevokeOthers { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
+    ("Mutation.accountExport", "mutation { accountExport { errors { code } } }", [Unauthenticated, Allowed, Allowed]),
+    ("Mutation.accountDelete", "mutation { accountDelete { errors { code } } }", [Unauthenticated, Allowed, Allowed]),
+    (
+        "Mutation.accountDeleteCancel",
+        "mutation { accountDeleteCancel { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
     (
         "Mutation.profileUpdate",
         "mutation { profileUpdate(input: { bio: \"changed\" }) { errors { code } } }",

@@ -7,6 +7,7 @@
 mod commands;
 mod fresh;
 mod policy;
+mod privacy;
 mod profile;
 mod queries;
 mod sessions;
@@ -20,6 +21,7 @@ use crate::entity::user;
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use fresh::{FRESH, SENSITIVE, require_fresh};
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
+pub use privacy::{EXPORT, ended, erase_in, is_last_owner_in, lock_in, tell_in};
 pub use profile::{ProfileUpdate, profile_update};
 pub use queries::{UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};

@@ -11,7 +11,7 @@ use crate::{
         actor::Client,
         messages::{self, Message, Template},
     },
-    entity::{ChallengeId, UserId, activity::ActivityKind, challenge, credential, session, suspension},
+    entity::{ChallengeId, UserId, activity::ActivityKind, challenge, session, suspension},
     error::{Error, Result, UserError, UserErrorCode},
     platform::db::{Columns, Transaction},
 };
@@ -121,16 +121,19 @@ pub(super) async fn begin_in(
             .with("device", client.user_agent.as_deref().unwrap_or("?"))
             .with("address", client.address.map_or_else(|| "?".to_owned(), |address| address.to_string()))
             .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"));
-        tell_in(app, tx, user, message).await?;
+        tell_in(app, tx, user.id, message).await?;
     }
     Ok(session)
 }
 
-/// Sends a message about a person's account to their e-mail address, with their `name`.
-pub(super) async fn tell_in(app: &App, tx: &Transaction, user: &User, message: Message) -> Result<()> {
-    let Some(credential) = credential::Entity::find_by_id(user.id).one(tx).await? else { return Ok(()) };
-    let message = Message { to: credential.email, ..message }.with("name", &user.display_name);
-    messages::send_in(app, tx, &message).await
+/// Sends a message about a person's account to their e-mail address, in their language, with their `name`.
+pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
+    let sql = "SELECT c.email, u.locale, u.display_name FROM credentials c JOIN users u ON u.id = c.user_id \
+               WHERE c.user_id = $1";
+    let Some(row) = tx.row(sql, vec![user.0.into()]).await? else { return Ok(()) };
+    let mut columns = Columns::new(&row);
+    let (to, locale, name): (String, String, String) = (columns.take()?, columns.take()?, columns.take()?);
+    messages::send_in(app, tx, &Message { to, locale, ..message }.with("name", name)).await
 }
 
 /// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED.

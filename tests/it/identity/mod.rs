@@ -1,4 +1,5 @@
 //! Identity: how people prove who they are, and what watches over their accounts.
 
 mod cookies;
+mod privacy;
 mod sessions;

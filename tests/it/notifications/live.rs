@@ -202,7 +202,8 @@ async fn a_stream_that_is_cut_and_resumed_while_much_happens_loses_nothing() {
         }
         all
     };
-    let reading = timeout(PATIENCE * 3, async { tokio::join!(writer, reader).1 }).await.expect("something was lost");
+    let both = Box::pin(async { tokio::join!(writer, reader).1 });
+    let reading = timeout(PATIENCE * 3, both).await.expect("something was lost");
     assert_eq!(reading, (0..COUNT).map(|number| format!("number {number}")).collect::<Vec<_>>());
 }
 

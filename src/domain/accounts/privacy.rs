@@ -1,0 +1,145 @@
+//! What accounts hold about a person, and how they forget it.
+
+use super::{sessions, sign_in};
+use crate::{
+    app::App,
+    domain::{
+        export::{
+            Kind::{Id, Integer, Text, Time},
+            Table,
+        },
+        messages::Message,
+    },
+    entity::{SessionId, UserId, session::SessionEnd},
+    error::{Error, Result},
+    platform::db::Transaction,
+};
+
+/// What accounts hold about a person. Left out: password hash, secrets and codes, which are nobody's to take along.
+pub const EXPORT: &[Table] = &[
+    Table {
+        file: "account.json",
+        table: "users",
+        owner: "id",
+        key: "id",
+        columns: &[
+            ("id", "id", Id("user")),
+            ("username", "username", Text),
+            ("firstName", "first_name", Text),
+            ("lastName", "last_name", Text),
+            ("displayName", "display_name", Text),
+            ("avatarUrl", "avatar_url", Text),
+            ("bio", "bio", Text),
+            ("kind", "kind", Text),
+            ("locale", "locale", Text),
+            ("postCount", "post_count", Integer),
+            ("usernameChangedAt", "username_changed_at", Time),
+            ("createdAt", "created_at", Time),
+            ("updatedAt", "updated_at", Time),
+        ],
+    },
+    Table {
+        file: "sign-in.json",
+        table: "credentials",
+        owner: "user_id",
+        key: "user_id",
+        columns: &[
+            ("email", "email", Text),
+            ("emailVerifiedAt", "email_confirmed_at", Time),
+            ("passwordChangedAt", "password_changed_at", Time),
+        ],
+    },
+    Table {
+        file: "two-factor.json",
+        table: "two_factors",
+        owner: "user_id",
+        key: "user_id",
+        columns: &[("createdAt", "created_at", Time), ("enabledAt", "enabled_at", Time)],
+    },
+    Table {
+        file: "identities.json",
+        table: "identities",
+        owner: "user_id",
+        key: "id",
+        columns: &[
+            ("id", "id", Id("identity")),
+            ("provider", "provider", Text),
+            ("subject", "subject", Text),
+            ("email", "email", Text),
+            ("createdAt", "created_at", Time),
+            ("lastUsedAt", "last_used_at", Time),
+        ],
+    },
+    Table {
+        file: "sessions.json",
+        table: "sessions",
+        owner: "user_id",
+        key: "id",
+        columns: &[
+            ("id", "id", Id("session")),
+            ("device", "user_agent", Text),
+            ("address", "address", Text),
+            ("createdAt", "created_at", Time),
+            ("lastUsedAt", "rotated_at", Time),
+            ("expiresAt", "expires_at", Time),
+            ("endedAt", "ended_at", Time),
+            ("endReason", "end_reason", Text),
+        ],
+    },
+    Table {
+        file: "role.json",
+        table: "user_roles",
+        owner: "user_id",
+        key: "user_id",
+        columns: &[("role", "role", Text), ("createdAt", "created_at", Time)],
+    },
+    Table {
+        file: "suspension.json",
+        table: "suspensions",
+        owner: "user_id",
+        key: "user_id",
+        columns: &[("reason", "reason", Text), ("until", "until", Time), ("createdAt", "created_at", Time)],
+    },
+];
+
+/// Locks a person's row until the end of the transaction: what concerns the whole account goes one after the other.
+pub async fn lock_in(tx: &Transaction, user: UserId) -> Result<()> {
+    let sql = format!("SELECT id FROM users WHERE id = $1 {}", tx.for_update());
+    tx.row(sql, vec![user.0.into()]).await?.map(drop).ok_or_else(Error::unauthenticated)
+}
+
+/// Sends a message about a person's account to their e-mail address, in their language, with their `name`.
+pub async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
+    sign_in::tell_in(app, tx, user, message).await
+}
+
+/// Whether somebody is the only owner. Locks every owner's role, so that of two who leave at once, one stays.
+pub async fn is_last_owner_in(tx: &Transaction, user: UserId) -> Result<bool> {
+    let sql = format!("SELECT user_id FROM user_roles WHERE role = 'owner' ORDER BY user_id {}", tx.for_update());
+    let owners = tx.rows(sql, Vec::new()).await?;
+    let owners =
+        owners.iter().map(|row| crate::platform::db::Columns::new(row).take()).collect::<Result<Vec<UserId>>>()?;
+    Ok(owners == [user])
+}
+
+/// Forgets a person: the account with everything that hangs on it, and what is kept by their address or name; gives the
+/// sessions that ended, for [`ended`] after the commit.
+pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<SessionId>> {
+    let ended = sessions::end_sessions_in(app, tx, user, None, SessionEnd::AccountDeleted).await?;
+    for sql in [
+        "DELETE FROM codes WHERE subject = $2 \
+         OR address IN (SELECT c.email FROM credentials c WHERE c.user_id = $1) \
+         OR address IN (SELECT p.phone FROM profiles p WHERE p.user_id = $1)",
+        "DELETE FROM sign_in_failures WHERE account IN (SELECT c.email_key FROM credentials c WHERE c.user_id = $1) \
+         OR account IN (SELECT u.username_key FROM users u WHERE u.id = $1) OR account = $2",
+    ] {
+        tx.execute(sql, vec![user.0.into(), user.to_string().into()]).await?;
+    }
+    tx.execute("DELETE FROM users WHERE id = $1", vec![user.0.into()]).await?;
+    Ok(ended)
+}
+
+/// Sessions have ended, and that is committed: their access tokens are refused here from now on.
+pub fn ended(app: &App, sessions: &[SessionId]) {
+    sessions::ended(app, sessions);
+}

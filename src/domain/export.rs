@@ -1,0 +1,87 @@
+//! What a person can take along: each domain says by [`Table`]s which of its rows are about a person, and how they look
+//! as JSON. `privacy` puts them into an archive.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    entity::{UserId, ids},
+    error::Result,
+    platform::{archive::Archive, db::Columns},
+};
+
+/// How many rows are read at once.
+const BATCH: usize = 500;
+
+/// How a column is read, and shown.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// An id, with the prefix of its type.
+    Id(&'static str),
+    /// Text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A time, in RFC 3339.
+    Time,
+}
+
+/// Rows about a person.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// The file in the archive, such as `posts.json`.
+    pub file: &'static str,
+    /// Where they are.
+    pub table: &'static str,
+    /// The column that says whose they are.
+    pub owner: &'static str,
+    /// The column that tells a person's rows apart: a UUID.
+    pub key: &'static str,
+    /// Name in the JSON, column, and how it is shown. What is secret, or of the service's own making, is left out.
+    pub columns: &'static [(&'static str, &'static str, Kind)],
+}
+
+impl Table {
+    /// Writes a person's rows into an archive, in batches, in the order of their keys.
+    pub async fn write(&self, app: &App, user: UserId, archive: &mut Archive) -> Result<()> {
+        archive.begin(self.file)?;
+        let columns: Vec<_> = self.columns.iter().map(|(_, column, _)| *column).collect();
+        let sql = format!(
+            "SELECT {key}, {columns} FROM {table} WHERE {owner} = $1 AND {key} > $2 ORDER BY {key} LIMIT {BATCH}",
+            key = self.key,
+            columns = columns.join(", "),
+            table = self.table,
+            owner = self.owner,
+        );
+        let mut after = Uuid::nil();
+        loop {
+            let rows = app.db.rows(sql.as_str(), vec![user.0.into(), after.into()]).await?;
+            for row in &rows {
+                let mut columns = Columns::new(row);
+                after = columns.take()?;
+                archive.add(&self.json(&mut columns)?)?;
+            }
+            if rows.len() < BATCH {
+                return Ok(());
+            }
+        }
+    }
+
+    fn json(&self, columns: &mut Columns<'_>) -> Result<Value> {
+        let mut object = Map::new();
+        for (name, _, kind) in self.columns {
+            let value = match kind {
+                Kind::Id(prefix) => columns.take::<Option<Uuid>>()?.map(|id| ids::encode(prefix, id).into()),
+                Kind::Text => columns.take::<Option<String>>()?.map(Value::from),
+                Kind::Integer => columns.take::<Option<i64>>()?.map(Value::from),
+                Kind::Time => columns
+                    .take::<Option<DateTime<Utc>>>()?
+                    .map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()),
+            };
+            object.insert((*name).to_owned(), value.unwrap_or_default());
+        }
+        Ok(object.into())
+    }
+}

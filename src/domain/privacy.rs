@@ -1,0 +1,256 @@
+//! Privacy: everything held about a person, to take along; and leaving for good.
+//!
+//! Owns `account_exports` and `account_deletions`. Each domain says what it holds (`EXPORT`) and how it forgets
+//! (`erase_in`); this one calls them. Leaving takes effect after a time in which one may change one's mind. Then likes,
+//! notifications, credentials, sessions and everything else that is only the person's own is gone; posts and comments
+//! stay, without an author, because others have answered them.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    domain::{
+        accounts, activity,
+        actor::{Actor, Client},
+        export::Table,
+        jobs,
+        messages::{Message, Template},
+        notifications, posts,
+    },
+    entity::{AccountExportId, UserId, account_deletion, account_export, activity::ActivityKind, job},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{archive::Archive, db::Columns},
+};
+
+/// The kind of the job that makes an archive.
+pub const EXPORT: &str = "account_export";
+
+/// How long an archive can be fetched.
+const KEPT: TimeDelta = TimeDelta::days(3);
+/// How long after one the next archive can be asked for.
+const COOL_DOWN: TimeDelta = TimeDelta::hours(24);
+const LINK: &str = "account_export";
+
+/// Every domain's tables, in the order of the archive.
+fn tables() -> impl Iterator<Item = &'static Table> {
+    [accounts::EXPORT, activity::EXPORT, posts::EXPORT, notifications::EXPORT].into_iter().flatten()
+}
+
+// ------------------------------------------------------------------------------------------------------- taking along
+
+#[derive(Serialize, Deserialize)]
+struct ExportJob {
+    export: Uuid,
+}
+
+/// Asks for an archive of everything held about the actor; a message tells when it is there. Needs a fresh
+/// authentication. Code: TOO_SOON.
+pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result<account_export::Model> {
+    let user = accounts::require_fresh(app, actor, "accountExport").await?.id;
+    app.db
+        .transact(async |tx| {
+            let now = app.clock.now();
+            accounts::lock_in(&tx, user).await?;
+            let last = account_export::Entity::find()
+                .filter(account_export::Column::UserId.eq(user))
+                .order_by_desc(account_export::Column::RequestedAt)
+                .one(&tx)
+                .await?;
+            if let Some(again) = last.map(|last| last.requested_at + COOL_DOWN).filter(|again| *again > now) {
+                let at = again.format("%Y-%m-%d %H:%M UTC");
+                return Err(UserError::whole(UserErrorCode::TooSoon).with("at", at).into());
+            }
+            let export = account_export::ActiveModel {
+                id: Set(AccountExportId(app.ids.next(now))),
+                user_id: Set(user),
+                archive: Set(None),
+                requested_at: Set(now),
+                completed_at: Set(None),
+                expires_at: Set(now + KEPT),
+            };
+            let export = export.insert(&tx).await?;
+            activity::record_in(app, &tx, user, ActivityKind::ExportRequested, client, None).await?;
+            jobs::enqueue_in(app, &tx, EXPORT, &ExportJob { export: export.id.0 }).await?;
+            Ok(export)
+        })
+        .await
+}
+
+/// Runs a job of kind [`EXPORT`]: gathers the archive and tells its owner. Harmless when repeated.
+pub async fn make_export(app: &App, job: &job::Model) -> Result<()> {
+    let ExportJob { export } = serde_json::from_str(&job.payload)?;
+    let id = AccountExportId(export);
+    let found = account_export::Entity::find_by_id(id).one(app.db.read()).await?;
+    let Some(export) = found.filter(|export| export.completed_at.is_none()) else {
+        // Made before, or its owner is gone.
+        return app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await;
+    };
+    let mut archive = Archive::default();
+    for table in tables() {
+        table.write(app, export.user_id, &mut archive).await?;
+    }
+    let bytes = archive.finish()?;
+    app.db
+        .transact(async |tx| {
+            let now = app.clock.now();
+            let sql = "UPDATE account_exports SET archive = $2, completed_at = $3, expires_at = $4 \
+                       WHERE id = $1 AND completed_at IS NULL";
+            let values = vec![id.0.into(), bytes.clone().into(), now.into(), (now + KEPT).into()];
+            if tx.execute(sql, values).await? == 1 {
+                let message = Message::email("", "", Template::ExportReady)
+                    .with("link", download_link(app, id))
+                    .with("at", (now + KEPT).format("%Y-%m-%d %H:%M UTC"));
+                accounts::tell_in(app, &tx, export.user_id, message).await?;
+            }
+            jobs::finish_in(&tx, job.id).await
+        })
+        .await
+}
+
+/// The actor's newest archive, without its bytes, as long as it is kept.
+pub async fn latest_export(app: &App, actor: &Actor) -> Result<Option<account_export::Model>> {
+    let user = actor.require_user()?.id;
+    let sql = "SELECT id, requested_at, completed_at, expires_at FROM account_exports \
+               WHERE user_id = $1 AND expires_at > $2 ORDER BY requested_at DESC LIMIT 1";
+    let rows = app.db.rows(sql, vec![user.0.into(), app.clock.now().into()]).await?;
+    rows.first()
+        .map(|row| {
+            let mut columns = Columns::new(row);
+            Ok(account_export::Model {
+                id: columns.take()?,
+                user_id: user,
+                archive: None,
+                requested_at: columns.take()?,
+                completed_at: columns.take()?,
+                expires_at: columns.take()?,
+            })
+        })
+        .transpose()
+}
+
+/// Where an archive is fetched: whoever has the link, has the archive, until it goes.
+#[must_use]
+pub fn download_link(app: &App, id: AccountExportId) -> String {
+    let seal = app.keys.fingerprint(LINK, &[&id.to_string()]);
+    let token = URL_SAFE_NO_PAD.encode([id.0.as_bytes().as_slice(), &seal].concat());
+    format!("{}/exports/{token}", app.config.base_url())
+}
+
+/// The archive of a link's token, as long as it is kept.
+pub async fn download(app: &App, token: &str) -> Result<Option<Vec<u8>>> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == 16 + 32);
+    let Some((id, seal)) = bytes.as_deref().map(|bytes| bytes.split_at(16)) else { return Ok(None) };
+    let Ok(id) = Uuid::from_slice(id).map(AccountExportId) else { return Ok(None) };
+    if !app.keys.fingerprint_verify(LINK, &[&id.to_string()], seal) {
+        return Ok(None);
+    }
+    let found = account_export::Entity::find_by_id(id).one(app.db.read()).await?;
+    Ok(found.filter(|export| export.expires_at > app.clock.now()).and_then(|export| export.archive))
+}
+
+// ------------------------------------------------------------------------------------------------------------ leaving
+
+/// The actor wants to leave: it happens after the time to change one's mind; asking again changes nothing. Needs a fresh
+/// authentication. Code: LAST_OWNER.
+pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result<DateTime<Utc>> {
+    let user = accounts::require_fresh(app, actor, "accountDelete").await?.id;
+    app.db
+        .transact(async |tx| {
+            let now = app.clock.now();
+            accounts::lock_in(&tx, user).await?;
+            if let Some(earlier) = account_deletion::Entity::find_by_id(user).one(&tx).await? {
+                return Ok(earlier.due_at);
+            }
+            if accounts::is_last_owner_in(&tx, user).await? {
+                return Err(UserError::whole(UserErrorCode::LastOwner).into());
+            }
+            let due_at = now + app.config.account_deletion_delay;
+            let row = account_deletion::ActiveModel { user_id: Set(user), requested_at: Set(now), due_at: Set(due_at) };
+            row.insert(&tx).await?;
+            activity::record_in(app, &tx, user, ActivityKind::DeletionRequested, client, None).await?;
+            let at = due_at.format("%Y-%m-%d %H:%M UTC");
+            accounts::tell_in(app, &tx, user, Message::email("", "", Template::DeletionScheduled).with("at", at))
+                .await?;
+            Ok(due_at)
+        })
+        .await
+}
+
+/// The actor stays after all; false when they had not wanted to leave.
+pub async fn account_delete_cancel(app: &App, actor: &Actor, client: &Client) -> Result<bool> {
+    let user = actor.require_user()?.id;
+    app.db
+        .transact(async |tx| {
+            let sql = "DELETE FROM account_deletions WHERE user_id = $1";
+            if tx.execute(sql, vec![user.0.into()]).await? == 0 {
+                return Ok(false);
+            }
+            activity::record_in(app, &tx, user, ActivityKind::DeletionCancelled, client, None).await?;
+            accounts::tell_in(app, &tx, user, Message::email("", "", Template::DeletionCancelled)).await?;
+            Ok(true)
+        })
+        .await
+}
+
+/// When the actor's account is going to be deleted.
+pub async fn deletion_due(app: &App, actor: &Actor) -> Result<Option<DateTime<Utc>>> {
+    let user = actor.require_user()?.id;
+    Ok(account_deletion::Entity::find_by_id(user).one(app.db.read()).await?.map(|row| row.due_at))
+}
+
+/// Deletes the accounts whose time has come, each in a transaction of its own; gives how many went. Run on a schedule.
+pub async fn erase_due(app: &App) -> Result<u64> {
+    let due = account_deletion::Entity::find()
+        .filter(account_deletion::Column::DueAt.lte(app.clock.now()))
+        .order_by_asc(account_deletion::Column::DueAt)
+        .all(app.db.read())
+        .await?;
+    let mut erased = 0;
+    for row in due {
+        match erase(app, row.user_id).await {
+            Ok(true) => erased += 1,
+            Ok(false) => {}
+            // One that fails keeps nobody else's promise from being kept.
+            Err(error) => tracing::error!(user = %row.user_id, %error, "an account could not be erased"),
+        }
+    }
+    Ok(erased)
+}
+
+/// Everything about one person goes, or, where others depend on it, loses its owner. False when they changed their mind.
+async fn erase(app: &App, user: UserId) -> Result<bool> {
+    let ended = app
+        .db
+        .transact(async |tx| {
+            tx.without_time_limit().await?;
+            accounts::lock_in(&tx, user).await?;
+            let sql = "SELECT 1 FROM account_deletions WHERE user_id = $1 AND due_at <= $2";
+            if tx.row(sql, vec![user.0.into(), app.clock.now().into()]).await?.is_none() {
+                return Ok(None);
+            }
+            if accounts::is_last_owner_in(&tx, user).await? {
+                return Err(Error::internal("the last owner can't be erased: somebody has to follow"));
+            }
+            accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
+            posts::erase_in(&tx, user).await?;
+            notifications::erase_in(&tx, user).await?;
+            accounts::erase_in(app, &tx, user).await.map(Some)
+        })
+        .await?;
+    let Some(ended) = ended else { return Ok(false) };
+    accounts::ended(app, &ended);
+    tracing::info!(%user, "an account was erased");
+    Ok(true)
+}
+
+/// Deletes archives that are past their time; gives how many.
+pub async fn prune(app: &App) -> Result<u64> {
+    let now = app.clock.now();
+    app.db
+        .transact(async |tx| tx.execute("DELETE FROM account_exports WHERE expires_at < $1", vec![now.into()]).await)
+        .await
+}

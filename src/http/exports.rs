@@ -1,0 +1,41 @@
+//! Archives of what is held about a person, fetched by an expiring link.
+
+use axum::{
+    extract::{Extension, Path, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    Shared,
+    client::{Identity, as_refusal, take_allowance},
+    respond::{self, Media, refuse},
+};
+use crate::{
+    domain::{actor::Actor, privacy},
+    error::Error,
+};
+
+/// The archive, to be saved; not found when the link is none or over.
+pub(super) async fn get(
+    State(shared): State<Shared>,
+    Extension(identity): Extension<Identity>,
+    Path(token): Path<String>,
+) -> Response {
+    let refused = |error: Error| refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id);
+    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
+        return refused(left.refusal().into());
+    }
+    match privacy::download(&shared.app, &token).await {
+        Ok(Some(archive)) => {
+            let headers = [
+                (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
+                (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"agora-export.zip\"")),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            ];
+            (headers, archive).into_response()
+        }
+        Ok(None) => respond::not_found(Extension(identity)).await,
+        Err(error) => refused(error),
+    }
+}
