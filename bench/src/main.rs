@@ -6,6 +6,7 @@
 //! - `operations`: what is asked of both servers, and whether they answer and write alike.
 //! - `load`, `http`: asking many times, and how long that took.
 //! - `sockets`: subscriptions.
+//! - `storm`: sign-ins.
 //! - `processes`, `database`: what is measured: starting it, and what it costs.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
@@ -19,6 +20,7 @@ mod processes;
 mod report;
 mod run;
 mod sockets;
+mod storm;
 mod typeid;
 
 use std::{path::PathBuf, process::ExitCode};

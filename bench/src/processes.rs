@@ -20,8 +20,19 @@ pub(crate) struct Server {
 impl Server {
     /// Starts Agora in a folder of its own, so that nobody's `.env` is read.
     pub(crate) fn agora(program: &Path, folder: &Path, database_url: &str, worker: bool) -> Result<Self> {
+        Self::agora_with(program, folder, database_url, worker, &[])
+    }
+
+    /// The same with some settings changed.
+    pub(crate) fn agora_with(
+        program: &Path,
+        folder: &Path,
+        database_url: &str,
+        worker: bool,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut command = agora_command(program, folder, database_url);
-        command.arg("serve").env("WORKER", worker.to_string());
+        command.arg("serve").env("WORKER", worker.to_string()).envs(settings.iter().copied());
         Self::start(command)
     }
 
@@ -65,6 +76,7 @@ impl Drop for Server {
 /// no part of what is measured; and all sockets come from one address.
 pub(crate) fn agora_command(program: &Path, folder: &Path, database_url: &str) -> Command {
     const SETTINGS: &[(&str, &str)] = &[
+        ("OUTBOX_DIR", "outbox"),
         ("AGORA_ENV", "development"),
         ("HOST", "127.0.0.1"),
         ("PORT", "0"),

@@ -19,7 +19,7 @@ use crate::{
     processes::{Cpu, Folder, Others, Postgres, Server, resident_kib, run_agora, timed},
     report::{self, Requests, Side},
     sockets::{self, Person, Sockets},
-    typeid,
+    storm, typeid,
 };
 
 /// What to run.
@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// Little data and few requests: to see that it works, not to learn anything.
     #[arg(long)]
     quick: bool,
-    /// Only the operations whose name contains this, or `subscriptions`.
+    /// Only the operations whose name contains this, `sign-in` or `subscriptions`.
     #[arg(long)]
     only: Option<String>,
 }
@@ -52,6 +52,8 @@ struct Scale {
     like: [usize; 2],
     /// Likes while the worker runs.
     with_worker: usize,
+    /// Sign-ins, and feeds read during them.
+    sign_ins: [usize; 2],
     sockets: usize,
     /// How long events are written.
     seconds: u64,
@@ -64,6 +66,7 @@ const FULL: Scale = Scale {
     feed: [2_000, 8_000],
     like: [3_000, 8_000],
     with_worker: 4_000,
+    sign_ins: [400, 4_000],
     sockets: 1_000,
     seconds: 10,
     patience: Duration::from_secs(30),
@@ -75,6 +78,7 @@ const QUICK: Scale = Scale {
     feed: [100, 400],
     like: [150, 400],
     with_worker: 200,
+    sign_ins: [20, 200],
     sockets: 100,
     seconds: 2,
     patience: Duration::from_secs(8),
@@ -159,6 +163,10 @@ async fn measure(options: &Options, scale: Scale, folder: &Path, database_url: &
         bench.requests(&wanted, &mut lines).await?;
     }
     report::print_requests(&mut lines);
+    if wanted("sign-in") {
+        println!();
+        storm::measure(&options.agora, folder, database_url, bench.postgres, scale.sign_ins).await?;
+    }
     if wanted("subscriptions") {
         println!();
         bench.subscriptions().await?;
@@ -382,11 +390,11 @@ impl Bench<'_> {
 }
 
 /// Lets what a server does after its answers come to an end.
-async fn rest() {
+pub(crate) async fn rest() {
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
 
-async fn register(agora: &Server, username: &str) -> Result<Person> {
+pub(crate) async fn register(agora: &Server, username: &str) -> Result<Person> {
     let query = "mutation Register($input: RegisterInput!) { register(input: $input) { \
                  result { ... on Session { accessToken user { id } } } errors { code } } }";
     let input =

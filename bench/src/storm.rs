@@ -1,0 +1,73 @@
+//! Sign-ins: how many a second, and whether a storm of them disturbs those who read.
+
+use std::path::Path;
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    Result, http,
+    load::{self, Timing, percentile},
+    operations::Operation,
+    processes::{Cpu, Postgres, Server},
+    run::{register, rest},
+};
+
+/// Passwords cost here what they cost in production; elsewhere in this benchmark they are cheap.
+const SETTINGS: &[(&str, &str)] = &[("PASSWORD_HASH_MEMORY_KIB", "19456"), ("PASSWORD_HASH_ITERATIONS", "2")];
+/// How many sign in at the same time.
+const STORM: usize = 32;
+/// How many read the feed meanwhile.
+const READERS: usize = 4;
+
+const LOGIN: &str = "mutation Login($input: LoginInput!) { login(input: $input) { \
+                     result { ... on Session { accessToken } } errors { code } } }";
+
+/// Measures, and prints a table.
+pub(crate) async fn measure(
+    agora: &Path,
+    folder: &Path,
+    url: &str,
+    postgres: Postgres,
+    counts: [usize; 2],
+) -> Result<()> {
+    let server = Server::agora_with(agora, folder, url, false, SETTINGS)?;
+    let name = format!("storm_{}", std::process::id());
+    let person = register(&server, &name).await?;
+    let body =
+        json!({ "query": LOGIN, "variables": { "input": { "login": name, "password": "a-viewer-of-posts-17" } } });
+    let body = body.to_string();
+    let sign_in = |_| http::post(server.address, "/graphql", "", &body);
+    let feed = |_| Operation::Feed.to_agora(server.address, &person.token, Uuid::nil());
+    let [sign_ins, feeds] = counts;
+
+    eprintln!("signing in, {STORM} at once …");
+    load::send(server.address, STORM, 0, sign_ins / 10, &sign_in).await?;
+    let before = Cpu::now(server.pid(), postgres);
+    let alone = load::send(server.address, STORM, 0, sign_ins, &sign_in).await?;
+    rest().await;
+    let cpu = Cpu::now(server.pid(), postgres).since(before);
+
+    eprintln!("the feed, {READERS} at once, without and with that …");
+    load::send(server.address, READERS, 0, feeds / 10, &feed).await?;
+    let calm = load::send(server.address, READERS, 0, feeds, &feed).await?;
+    let storm = load::send(server.address, STORM, 0, usize::MAX / 2, &sign_in);
+    let stormy = tokio::select! {
+        stormy = load::send(server.address, READERS, 0, feeds, &feed) => stormy?,
+        ended = storm => return Err(format!("the storm ended: {:?}", ended.map(|timing| timing.elapsed)).into()),
+    };
+
+    println!("| operation | at once | requests/s | p50 ms | p99 ms | CPU ms: server | database |");
+    println!("|---|--:|--:|--:|--:|--:|--:|");
+    let count = alone.latencies.len().max(1) as f64;
+    row("sign-in", STORM, alone, &format!("{:.2} | {:.3}", cpu.server / count, cpu.database / count));
+    row("feed", READERS, calm, " | ");
+    row("feed, during the sign-ins", READERS, stormy, " | ");
+    Ok(())
+}
+
+fn row(name: &str, concurrency: usize, mut timing: Timing, cpu: &str) {
+    let per_second = timing.per_second();
+    let mut at = |share| f64::from(percentile(&mut timing.latencies, share)) / 1000.0;
+    println!("| {name} | {concurrency} | {per_second:.0} | {:.2} | {:.2} | {cpu} |", at(0.5), at(0.99));
+}
