@@ -44,7 +44,8 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         let keys = idempotency::prune(app).await?;
         let sessions = accounts::prune(app).await?;
         let codes = codes::prune(app).await?;
-        tracing::info!(events, keys, sessions, codes, "old rows are gone");
+        let failures = accounts::prune_failures(app).await?;
+        tracing::info!(events, keys, sessions, codes, failures, "old rows are gone");
         return Ok(());
     }
     let wrong = posts::recount(app).await?;

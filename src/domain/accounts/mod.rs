@@ -6,6 +6,7 @@
 
 mod commands;
 mod fresh;
+mod guessing;
 mod policy;
 mod profile;
 mod queries;
@@ -19,6 +20,7 @@ use crate::entity::user;
 
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use fresh::{FRESH, SENSITIVE, require_fresh};
+pub use guessing::prune as prune_failures;
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use profile::{ProfileUpdate, profile_update};
 pub use queries::{UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
