@@ -15,6 +15,7 @@ pub mod notifications;
 pub mod pipeline;
 pub mod posts;
 pub mod scalars;
+pub mod two_factor;
 
 use async_graphql::{MergedObject, MergedSubscription, Schema};
 
@@ -24,7 +25,12 @@ pub struct Query(node::NodeQuery, accounts::AccountQuery, posts::PostQuery, noti
 
 /// What can be done. The fields of one operation run one after the other.
 #[derive(MergedObject, Default)]
-pub struct Mutation(accounts::AccountMutation, posts::PostMutation, notifications::NotificationMutation);
+pub struct Mutation(
+    accounts::AccountMutation,
+    two_factor::TwoFactorMutation,
+    posts::PostMutation,
+    notifications::NotificationMutation,
+);
 
 /// What can be watched, over `graphql-transport-ws` on the same path.
 #[derive(MergedSubscription, Default)]
