@@ -73,8 +73,6 @@ pub struct Limiters {
     pub user: Limiter<UserId>,
     /// Sign-ins from an address.
     pub login_address: Limiter<IpAddr>,
-    /// Sign-ins at an account, by the login as it was given (folded), whether it exists or not.
-    pub login_account: Limiter<String>,
     /// Registrations from an address.
     pub register_address: Limiter<IpAddr>,
     /// Sign-ins and registrations of everybody.
@@ -87,7 +85,6 @@ impl Limiters {
             anonymous: Limiter::new("anonymous", rates.anonymous),
             user: Limiter::new("user", rates.user),
             login_address: Limiter::new("login-address", rates.login_address),
-            login_account: Limiter::new("login-account", rates.login_account),
             register_address: Limiter::new("register-address", rates.register_address),
             sensitive_global: Limiter::new("sensitive-global", rates.sensitive_global),
         }
@@ -98,7 +95,6 @@ impl Limiters {
         self.anonymous.forget_idle();
         self.user.forget_idle();
         self.login_address.forget_idle();
-        self.login_account.forget_idle();
         self.register_address.forget_idle();
     }
 }

@@ -42,23 +42,35 @@ async fn run_schedules(app: &App) -> Result<()> {
 }
 
 async fn run_schedule(app: &App, name: &str) -> Result<()> {
-    if name == "prune" {
-        let events = events::prune(app).await?;
-        let keys = idempotency::prune(app).await?;
-        let sessions = accounts::prune(app).await?;
-        let codes = codes::prune(app).await?;
-        let exports = privacy::prune(app).await?;
-        tracing::info!(events, keys, sessions, codes, exports, "old rows are gone");
-        return Ok(());
+    match name {
+        "prune" => prune(app).await,
+        "erase" => {
+            let accounts = privacy::erase_due(app).await?;
+            tracing::info!(accounts, "accounts whose owners left are gone");
+            Ok(())
+        }
+        _ => {
+            let wrong = posts::recount(app).await?;
+            if wrong > 0 {
+                tracing::error!(wrong, "counters differed from what they count and were mended");
+            }
+            Ok(())
+        }
     }
-    if name == "erase" {
-        let accounts = privacy::erase_due(app).await?;
-        tracing::info!(accounts, "accounts whose owners left are gone");
-        return Ok(());
-    }
-    let wrong = posts::recount(app).await?;
-    if wrong > 0 {
-        tracing::error!(wrong, "counters differed from what they count and were mended");
+}
+
+/// Deletes what is kept for a time only.
+async fn prune(app: &App) -> Result<()> {
+    let gone = [
+        ("events", events::prune(app).await?),
+        ("idempotency keys", idempotency::prune(app).await?),
+        ("sessions", accounts::prune(app).await?),
+        ("failed sign-ins and challenges", accounts::prune_failures(app).await?),
+        ("codes", codes::prune(app).await?),
+        ("exports", privacy::prune(app).await?),
+    ];
+    for (what, rows) in gone {
+        tracing::info!(what, rows, "old rows are gone");
     }
     Ok(())
 }

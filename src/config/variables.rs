@@ -169,7 +169,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(RATES, "RATE_LIMIT_USER", "1000/minute", "GraphQL operations of one signed-in person."),
     variable(RATES, "RATE_LIMIT_LOGIN_ADDRESS", "20/minute", "Sign-ins tried from one address."),
-    variable(RATES, "RATE_LIMIT_LOGIN_ACCOUNT", "10/minute", "Sign-ins tried at one account."),
+    variable(
+        RATES,
+        "RATE_LIMIT_LOGIN_ACCOUNT",
+        "30/hour",
+        "Failed sign-ins at one account, from all addresses together. Beyond, addresses at which its owner was never signed in share one try in the time that this leaves for each (two minutes); the owner's own go on.",
+    ),
     variable(RATES, "RATE_LIMIT_REGISTER_ADDRESS", "10/hour", "Registrations from one address."),
     variable(
         RATES,

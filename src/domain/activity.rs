@@ -58,3 +58,30 @@ pub async fn record_in(
     .await
     .map(drop)
 }
+
+/// The same for somebody who may not exist: then nothing is written, by the same work.
+pub async fn record_if_exists_in(
+    app: &App,
+    tx: &Transaction,
+    user: UserId,
+    kind: ActivityKind,
+    client: &Client,
+    detail: Option<&str>,
+) -> Result<()> {
+    let now = app.clock.now();
+    tx.execute(
+        "INSERT INTO activities (id, user_id, kind, detail, address, user_agent, created_at) \
+         SELECT $1, u.id, $3, $4, $5, $6, $7 FROM users u WHERE u.id = $2",
+        vec![
+            app.ids.next(now).into(),
+            user.0.into(),
+            kind.as_str().into(),
+            detail.map(|detail| text::excerpt(detail, 255)).into(),
+            client.address.map(|address| address.to_string()).into(),
+            client.user_agent.clone().into(),
+            now.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}

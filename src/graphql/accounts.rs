@@ -11,6 +11,7 @@ use super::{
     privacy::{self, AccountExport},
     scalars::LocaleName,
     sessions::ActiveSession,
+    two_factor::TwoFactor,
 };
 use crate::{
     domain::accounts::{self, IssuedSession, Login, Method, ProfileUpdate, Register, Registered, SignIn, UserFilter},
@@ -108,6 +109,18 @@ impl User {
         .await
     }
 
+    /// How their second factor stands: for themselves only, null for everybody else.
+    async fn two_factor(&self, ctx: &Context<'_>) -> Nullable<TwoFactor> {
+        nullable(async {
+            let request = ctx.request();
+            if request.actor.user_id() != Some(self.0.id) {
+                return Ok(None);
+            }
+            Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor))
+        })
+        .await
+    }
+
     /// Whether this is the person who asks.
     async fn is_viewer(&self, ctx: &Context<'_>) -> bool {
         ctx.request().actor.user_id() == Some(self.0.id)
@@ -198,6 +211,12 @@ impl Session {
         self.0.refresh_token_expires_at
     }
 
+    /// Whether nothing is possible yet but to set up the second factor that the person's role demands: `twoFactorSetup`,
+    /// `twoFactorEnable`, then `tokenRefresh`. Everything else gives TWO_FACTOR_SETUP_REQUIRED.
+    async fn requires_two_factor_setup(&self) -> bool {
+        self.0.needs_two_factor
+    }
+
     /// Who is signed in.
     async fn user(&self) -> User {
         User(self.0.user.clone())
@@ -252,13 +271,23 @@ pub enum TwoFactorMethod {
 
 impl TwoFactorMethod {
     /// The method as clients see it; a password is no second factor.
-    fn of(method: Method) -> Option<Self> {
+    pub(super) fn of(method: Method) -> Option<Self> {
         match method {
             Method::Password => None,
             Method::Totp => Some(Self::Totp),
             Method::Email => Some(Self::Email),
             Method::Sms => Some(Self::Sms),
             Method::BackupCode => Some(Self::BackupCode),
+        }
+    }
+
+    /// The method as the domain knows it.
+    pub(super) fn method(self) -> Method {
+        match self {
+            Self::Totp => Method::Totp,
+            Self::Email => Method::Email,
+            Self::Sms => Method::Sms,
+            Self::BackupCode => Method::BackupCode,
         }
     }
 }

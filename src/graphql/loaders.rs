@@ -177,6 +177,8 @@ loaders! {
     users, FetchUsers: UserId => accounts::User = accounts::users_by_id;
     /// The viewer's own e-mail address.
     emails, FetchEmails: UserId => String = accounts::emails;
+    /// How the viewer's own second factor stands.
+    two_factors, FetchTwoFactors: UserId => accounts::TwoFactor = accounts::two_factors;
     /// Posts by id, tombstones included.
     posts, FetchPosts: PostId => posts::PostView = posts::posts_by_id;
     /// Comments by id, tombstones included.

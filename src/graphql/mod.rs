@@ -17,6 +17,7 @@ pub mod posts;
 pub mod privacy;
 pub mod scalars;
 pub mod sessions;
+pub mod two_factor;
 
 use async_graphql::{MergedObject, MergedSubscription, Schema};
 
@@ -30,6 +31,7 @@ pub struct Mutation(
     accounts::AccountMutation,
     sessions::SessionMutation,
     privacy::PrivacyMutation,
+    two_factor::TwoFactorMutation,
     posts::PostMutation,
     notifications::NotificationMutation,
 );

@@ -140,6 +140,43 @@ const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
         "mutation { notificationMarkAllRead { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
+    // What they refuse for other reasons than who asks is in tests/it/identity.
+    ("Mutation.twoFactorSetup", "mutation { twoFactorSetup { errors { code } } }", [Unauthenticated, Allowed, Allowed]),
+    (
+        "Mutation.twoFactorEnable",
+        "mutation { twoFactorEnable(input: { code: \"1\" }) { backupCodes } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.twoFactorDisable",
+        "mutation { twoFactorDisable(input: { code: \"1\" }) { user { id } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.backupCodesRegenerate",
+        "mutation { backupCodesRegenerate { backupCodes } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.twoFactorVerify",
+        "mutation { twoFactorVerify(input: { challengeToken: \"x\", method: TOTP, code: \"1\" }) { session { accessToken } } }",
+        [Allowed, Allowed, Allowed],
+    ),
+    (
+        "Mutation.twoFactorCodeSend",
+        "mutation { twoFactorCodeSend(input: { challengeToken: \"x\", method: EMAIL }) { expiresAt } }",
+        [Allowed, Allowed, Allowed],
+    ),
+    (
+        "Mutation.reauthenticate",
+        "mutation { reauthenticate(input: { password: \"correct horse battery\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.reauthenticationCodeSend",
+        "mutation { reauthenticationCodeSend { expiresAt } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
     // Over a socket; tests/it/notifications.rs shows the owner's side.
     ("Subscription.notificationReceived", "", [Unauthenticated, Allowed, Allowed]),
 ];

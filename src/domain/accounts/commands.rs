@@ -7,7 +7,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    IssuedSession, User, policy,
+    IssuedSession, User, guessing, policy,
     queries::{read_user, user_columns},
     sessions,
     sign_in::{self, SignIn},
@@ -215,7 +215,6 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
     if let Some(address) = client.address {
         app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
     }
-    app.limiters.login_account.check(&text::excerpt(&key, 254)).map_err(|left| left.refusal())?;
     app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
     let refuse = || Error::from(UserError::whole(UserErrorCode::InvalidCredentials));
 
@@ -234,18 +233,26 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
             Ok::<_, Error>((hash, confirmed.is_some(), read_user(&mut columns)?))
         })
         .transpose()?;
-    let password = command.password.expose_secret();
-    // A longer one can't be right, and hashing it would be a gift to whoever sends it.
-    let password: String = password.chars().take(policy::MAX_PASSWORD + 1).collect();
+    let id = found.as_ref().and_then(|(_, _, user)| user.as_ref()).map(|user| user.id);
+    let attempt = guessing::attempt(app, client, guessing::Target::Password(&command.login), id).await?;
     let hash = found.as_ref().and_then(|(hash, _, _)| hash.clone());
-    if !app.passwords.verify(password, hash).await? {
+    if !verify_password(app, &command.password, hash).await? {
+        guessing::failed(app, client, id, PASSWORD).await?;
         return Err(refuse());
     }
+    guessing::succeeded(app, &attempt).await?;
     let Some((_, confirmed, Some(user))) = found else { return Err(refuse()) };
     if app.config.registration_confirm_email && !confirmed {
         return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
     }
     sign_in::complete(app, client, user, PASSWORD).await
+}
+
+/// Whether a password is right. To be counted as a try before: see [`guessing`].
+pub(super) async fn verify_password(app: &App, password: &SecretString, hash: Option<String>) -> Result<bool> {
+    // A longer one can't be right, and hashing it would be a gift to whoever sends it.
+    let password: String = password.expose_secret().chars().take(policy::MAX_PASSWORD + 1).collect();
+    app.passwords.verify(password, hash).await
 }
 
 /// Makes an administrator's account, from the command line: the address counts as confirmed. Codes as `register`.

@@ -30,10 +30,14 @@ pub const SENSITIVE: &[(&str, &str)] = &[
     ("adminUserResetTwoFactor", "it takes another's protection away"),
 ];
 
-/// Refuses unless the session was authenticated within the last five minutes. REAUTHENTICATION_REQUIRED with `methods`.
+/// What is possible though the person's role demands a second factor that is not set up yet.
+const WITHOUT_TWO_FACTOR: &str = "twoFactorSetup";
+
+/// Refuses unless the session was authenticated within the last five minutes. REAUTHENTICATION_REQUIRED with `methods`;
+/// UNAUTHENTICATED and TWO_FACTOR_SETUP_REQUIRED as [`Actor::require_user`] gives them.
 pub async fn require_fresh<'a>(app: &App, actor: &'a Actor, operation: &'static str) -> Result<&'a SignedIn> {
     debug_assert!(SENSITIVE.iter().any(|(name, _)| *name == operation), "{operation} is not in the list");
-    let user = actor.require_session()?;
+    let user = if operation == WITHOUT_TWO_FACTOR { actor.require_session()? } else { actor.require_user()? };
     let sql = "SELECT s.authenticated_at, c.password_hash IS NOT NULL, \
                EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = s.user_id AND t.enabled_at IS NOT NULL) \
                FROM sessions s LEFT JOIN credentials c ON c.user_id = s.user_id WHERE s.id = $1 AND s.ended_at IS NULL";

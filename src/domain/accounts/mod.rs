@@ -4,33 +4,45 @@
 //! `oauth_flows`, `sign_in_failures` and `suspensions`. Always holds: user names and e-mail addresses are unique
 //! whatever their case; nothing that only its owner may see leaves `credentials`; a token is derived, never stored.
 
+mod challenges;
 mod commands;
 mod fresh;
+mod guessing;
 mod policy;
 mod privacy;
 mod profile;
 mod queries;
+mod reauthentication;
+mod second_factors;
 mod sessions;
 mod sign_in;
 mod tokens;
+mod two_factor;
 
 use std::sync::Arc;
 
 use crate::entity::user;
 
+pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use fresh::{FRESH, SENSITIVE, require_fresh};
+pub use guessing::prune as prune_failures;
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use privacy::{EXPORT, ended, erase_in, is_last_owner_in, lock_in, tell_in};
 pub use profile::{ProfileUpdate, profile_update};
 pub use queries::{UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
+pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
 pub use sessions::{
     ActiveSession, IssuedSession, active_sessions, logout, prune, session_revoke, sessions_revoke_others, sweep,
     token_refresh,
 };
 pub use sign_in::{IssuedChallenge, Method, SignIn};
 pub use tokens::authenticate;
+pub use two_factor::{
+    TwoFactor, TwoFactorSetup, backup_codes_regenerate, two_factor_disable, two_factor_enable, two_factor_setup,
+    two_factors,
+};
 
 /// A person as others may see them.
 pub type User = Arc<user::Model>;

@@ -122,19 +122,14 @@ pub async fn is_last_owner_in(tx: &Transaction, user: UserId) -> Result<bool> {
     Ok(owners == [user])
 }
 
-/// Forgets a person: the account with everything that hangs on it, and what is kept by their address or name; gives the
-/// sessions that ended, for [`ended`] after the commit.
+/// Forgets a person: the account with everything that hangs on it, and the codes that went to their addresses; gives the
+/// sessions that ended, for [`ended`] after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.
 pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<SessionId>> {
     let ended = sessions::end_sessions_in(app, tx, user, None, SessionEnd::AccountDeleted).await?;
-    for sql in [
-        "DELETE FROM codes WHERE subject = $2 \
-         OR address IN (SELECT c.email FROM credentials c WHERE c.user_id = $1) \
-         OR address IN (SELECT p.phone FROM profiles p WHERE p.user_id = $1)",
-        "DELETE FROM sign_in_failures WHERE account IN (SELECT c.email_key FROM credentials c WHERE c.user_id = $1) \
-         OR account IN (SELECT u.username_key FROM users u WHERE u.id = $1) OR account = $2",
-    ] {
-        tx.execute(sql, vec![user.0.into(), user.to_string().into()]).await?;
-    }
+    let sql = "DELETE FROM codes WHERE subject = $2 \
+               OR address IN (SELECT c.email FROM credentials c WHERE c.user_id = $1) \
+               OR address IN (SELECT p.phone FROM profiles p WHERE p.user_id = $1)";
+    tx.execute(sql, vec![user.0.into(), user.to_string().into()]).await?;
     tx.execute("DELETE FROM users WHERE id = $1", vec![user.0.into()]).await?;
     Ok(ended)
 }

@@ -22,6 +22,7 @@ use crate::{
     platform::{
         bus::Hint,
         db::{Columns, Transaction},
+        rate_limit::address_key,
     },
 };
 
@@ -44,6 +45,8 @@ pub struct IssuedSession {
     pub refresh_token: String,
     /// When the session ends if it is not refreshed.
     pub refresh_token_expires_at: DateTime<Utc>,
+    /// Nothing is possible but to set up the second factor that the person's role demands.
+    pub needs_two_factor: bool,
 }
 
 /// Begins a session within the transaction of a sign-in.
@@ -66,6 +69,21 @@ pub(super) async fn begin_in(app: &App, tx: &Transaction, user: UserId, client: 
     Ok(row.insert(tx).await?)
 }
 
+/// Whether a person has had a session from the client's address (for IPv6: from its /64).
+pub(super) async fn has_been_at_in(tx: &Transaction, user: UserId, client: &Client) -> Result<bool> {
+    // As they are written, addresses of one network have no common beginning.
+    let sql = "SELECT address FROM sessions WHERE user_id = $1 AND address IS NOT NULL GROUP BY address LIMIT 1000";
+    let rows = tx.rows(sql, vec![user.0.into()]).await?;
+    let here = client.address.map(address_key);
+    for row in &rows {
+        let address: String = Columns::new(row).take()?;
+        if here.is_some() && address.parse().ok().map(address_key) == here {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Makes the tokens of a session's current generation.
 pub(super) async fn issue(app: &App, session: &session::Model, user: User) -> Result<IssuedSession> {
     let standing = queries::standing(app, session.user_id).await?;
@@ -76,6 +94,7 @@ pub(super) async fn issue(app: &App, session: &session::Model, user: User) -> Re
         access_token_expires_at,
         refresh_token: tokens::refresh_token(&app.keys, session.id, session.generation),
         refresh_token_expires_at: session.expires_at,
+        needs_two_factor: standing.needs_two_factor,
     })
 }
 

@@ -1,7 +1,7 @@
 //! What every way in ends with: the account may be suspended, a second factor may be asked for, or a session begins.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::EntityTrait;
+use sea_orm::{EntityTrait, QueryResult};
 
 use super::{IssuedSession, User, sessions, tokens};
 use crate::{
@@ -146,16 +146,28 @@ pub(super) async fn refuse_suspended_in(app: &App, tx: &Transaction, user: UserI
     Err(UserError::whole(UserErrorCode::AccountSuspended).with("until", until).with("reason", found.reason).into())
 }
 
+/// Of the person `$1`: whether a number and an address are proven, and how many backup codes are left. No row without a
+/// second factor.
+const SECOND_FACTORS: &str = "SELECT COUNT(CASE WHEN p.phone_verified_at IS NOT NULL THEN 1 END), \
+     COUNT(CASE WHEN c.email_confirmed_at IS NOT NULL THEN 1 END), \
+     (SELECT COUNT(*) FROM backup_codes b WHERE b.user_id = $1 AND b.used_at IS NULL) \
+     FROM two_factors t LEFT JOIN profiles p ON p.user_id = t.user_id \
+     LEFT JOIN credentials c ON c.user_id = t.user_id \
+     WHERE t.user_id = $1 AND t.enabled_at IS NOT NULL GROUP BY t.user_id";
+
 /// The second proofs that a person can give; none when they have no second factor.
 pub(super) async fn second_factors_in(tx: &Transaction, user: UserId) -> Result<Vec<Method>> {
-    let sql = "SELECT COUNT(CASE WHEN p.phone_verified_at IS NOT NULL THEN 1 END), \
-               COUNT(CASE WHEN c.email_confirmed_at IS NOT NULL THEN 1 END), \
-               (SELECT COUNT(*) FROM backup_codes b WHERE b.user_id = $1 AND b.used_at IS NULL) \
-               FROM two_factors t LEFT JOIN profiles p ON p.user_id = t.user_id \
-               LEFT JOIN credentials c ON c.user_id = t.user_id \
-               WHERE t.user_id = $1 AND t.enabled_at IS NOT NULL GROUP BY t.user_id";
-    let Some(row) = tx.row(sql, vec![user.0.into()]).await? else { return Ok(Vec::new()) };
-    let mut columns = Columns::new(&row);
+    read_second_factors(tx.row(SECOND_FACTORS, vec![user.0.into()]).await?.as_ref())
+}
+
+/// The same, for reading.
+pub(super) async fn second_factors(app: &App, user: UserId) -> Result<Vec<Method>> {
+    read_second_factors(app.db.rows(SECOND_FACTORS, vec![user.0.into()]).await?.first())
+}
+
+fn read_second_factors(row: Option<&QueryResult>) -> Result<Vec<Method>> {
+    let Some(row) = row else { return Ok(Vec::new()) };
+    let mut columns = Columns::new(row);
     let mut methods = vec![Method::Totp];
     for method in [Method::Sms, Method::Email, Method::BackupCode] {
         if columns.take::<i64>()? > 0 {

@@ -42,7 +42,7 @@ async fn a_wrong_password_and_an_unknown_account_are_told_alike_and_cost_the_sam
     }
     let (_, first, work) = &answers[0];
     assert_eq!(first["login"]["errors"][0]["code"], "INVALID_CREDENTIALS", "{first}");
-    assert_eq!(*work, (1, 1));
+    assert_eq!(work.0, 1);
     for (login, answer, spent) in &answers {
         assert_eq!((answer, spent), (first, work), "{login:?}");
     }
@@ -107,26 +107,6 @@ async fn login_code(client: &Client, login: &str, password: &str) -> String {
 }
 
 #[tokio::test]
-async fn sign_ins_at_one_account_are_limited_whether_it_exists_or_not() {
-    let server = Server::with(&[("RATE_LIMIT_LOGIN_ACCOUNT", "3/hour")]).await;
-    server.user("amina").await;
-    server.user("basma").await;
-    for account in ["amina", "nobody"] {
-        for (number, login) in [account.to_owned(), account.to_uppercase(), format!(" {account} ")].iter().enumerate() {
-            // From everywhere: the account counts, not the address.
-            let client = server.anonymous().from(&format!("198.51.100.{}", number + 1));
-            assert_eq!(login_code(&client, login, "not the password").await, "INVALID_CREDENTIALS");
-        }
-        let (hashed, sessions) = (server.app.passwords.hashed(), server.count("SELECT COUNT(*) FROM sessions").await);
-        let client = server.anonymous().from("198.51.100.9");
-        assert_eq!(login_code(&client, account, PASSWORD).await, "RATE_LIMITED", "{account}");
-        assert_eq!(server.app.passwords.hashed(), hashed, "what is refused must not cost a hash");
-        assert_eq!(server.count("SELECT COUNT(*) FROM sessions").await, sessions);
-    }
-    assert_eq!(login_code(&server.anonymous(), "basma", PASSWORD).await, "OK");
-}
-
-#[tokio::test]
 async fn sign_ins_from_one_address_are_limited_whatever_the_account() {
     let server = Server::with(&[("RATE_LIMIT_LOGIN_ADDRESS", "3/hour")]).await;
     server.user("amina").await;
@@ -167,27 +147,4 @@ async fn sign_ins_and_registrations_of_everybody_have_a_limit_together() {
     assert_eq!(login_code(&server.anonymous().from("198.51.100.2"), "amina", PASSWORD).await, "RATE_LIMITED");
     let elsewhere = server.anonymous().from("198.51.100.3");
     assert_eq!(elsewhere.refused(REGISTER, joining("basma", "basma@example.org")).await, "RATE_LIMITED");
-}
-
-#[tokio::test]
-async fn aliases_buy_no_further_tries() {
-    let server = Server::with(&[("RATE_LIMIT_LOGIN_ACCOUNT", "2/hour")]).await;
-    server.user("amina").await;
-    let hashed = server.app.passwords.hashed();
-    let field = |alias: usize| {
-        format!(
-            "a{alias}: login(input: {{ login: \"amina\", password: \"guess number {alias}\" }}) {{ errors {{ code }} }}"
-        )
-    };
-    let query = format!("mutation {{ {} }}", (0..5).map(field).collect::<Vec<_>>().join(" "));
-    assert_eq!(server.anonymous().refused(&query, Value::Null).await, "COST_EXCEEDED");
-    let hidden = format!(
-        "mutation {{ ...F b: login(input: {{ login: \"amina\", password: \"x\" }}) {{ errors {{ code }} }} }} \
-                          fragment F on Mutation {{ {} }}",
-        field(1)
-    );
-    assert_eq!(server.anonymous().refused(&hidden, Value::Null).await, "COST_EXCEEDED");
-    assert_eq!(server.app.passwords.hashed(), hashed);
-    // Nothing of it was counted either.
-    assert_eq!(login_code(&server.anonymous(), "amina", PASSWORD).await, "OK");
 }

@@ -393,7 +393,7 @@ async fn a_watcher_that_does_not_read_holds_nobody_up() {
             assert_eq!(quick.steps(1).await, [format!("LIVE {}", text(number))]);
         }
     };
-    timeout(PATIENCE * 3, async { tokio::join!(writing, reading) }).await.expect("somebody was held up");
+    timeout(PATIENCE * 3, Box::pin(async { tokio::join!(writing, reading) })).await.expect("somebody was held up");
     // And when it reads at last, everything is there.
     for number in 0..COUNT {
         let event = slow.event().await;

@@ -1,0 +1,195 @@
+//! The second half of a sign-in: a challenge is answered by one more proof, and a session begins.
+//!
+//! Owns `challenges`, which [`sign_in`] begins. Always holds: a try is counted, and its count committed, before it is
+//! compared; five tries end a challenge; it becomes a session once, however many right answers come at once; its token
+//! is good for nothing else, and no other token is good for it.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    IssuedSession, Method, User,
+    guessing::{self, Attempt, Target},
+    queries, second_factors, sessions,
+    sign_in::{self, second_factors_in},
+    tokens,
+};
+use crate::{
+    app::App,
+    domain::{
+        activity,
+        actor::Client,
+        codes::{self, CheckedCode},
+        messages::{self, Message, Template},
+    },
+    entity::{ChallengeId, UserId, activity::ActivityKind, code::CodePurpose, session},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction},
+        rate_limit::address_key,
+    },
+};
+
+/// How often a challenge may be tried.
+const TRIES: i64 = 5;
+
+/// Signs in by the second proof. Codes: INVALID_CHALLENGE, METHOD_NOT_AVAILABLE, INVALID_CODE, ACCOUNT_SUSPENDED.
+pub async fn two_factor_verify(
+    app: &App,
+    client: &Client,
+    challenge_token: &str,
+    method: Method,
+    code: &str,
+) -> Result<IssuedSession> {
+    check_rates(app, client)?;
+    let id = tokens::open_challenge_token(&app.keys, challenge_token).ok_or_else(invalid)?;
+    let (open, attempt) = count_try(app, client, id, method).await?;
+    let user = queries::get(app, open.user_id).await?;
+    let begun = begin(app, client, &open, &attempt, &user, method, code).await;
+    if guessing::was_wrong(&begun) {
+        guessing::failed(app, client, Some(user.id), method.as_str()).await?;
+    }
+    sessions::issue(app, &begun?, user).await
+}
+
+/// A challenge that may still be answered.
+struct Open {
+    id: ChallengeId,
+    user_id: UserId,
+    proven_by: String,
+}
+
+/// Counts a try, for the challenge and for its owner, and commits that.
+async fn count_try(app: &App, client: &Client, id: ChallengeId, method: Method) -> Result<(Open, Attempt)> {
+    app.db
+        .transact(async |tx| {
+            let sql = format!(
+                "UPDATE challenges SET attempts = attempts + 1 WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 \
+                 AND attempts < {TRIES} RETURNING user_id, proven_by"
+            );
+            let row = tx.row(sql, vec![id.0.into(), app.clock.now().into()]).await?.ok_or_else(invalid)?;
+            let mut columns = Columns::new(&row);
+            let open = Open { id, user_id: columns.take()?, proven_by: columns.take()? };
+            require_method_in(&tx, open.user_id, method).await?;
+            let target = Target::SecondFactor(open.user_id);
+            let attempt = guessing::attempt_in(app, &tx, client, target, Some(open.user_id)).await?;
+            Ok((open, attempt))
+        })
+        .await
+}
+
+async fn require_method_in(tx: &Transaction, user: UserId, method: Method) -> Result<()> {
+    if second_factors_in(tx, user).await?.contains(&method) {
+        return Ok(());
+    }
+    Err(UserError::input("method", UserErrorCode::MethodNotAvailable).into())
+}
+
+/// Compares, uses up what was right, and begins the session, all or nothing.
+async fn begin(
+    app: &App,
+    client: &Client,
+    open: &Open,
+    attempt: &Attempt,
+    user: &User,
+    method: Method,
+    code: &str,
+) -> Result<session::Model> {
+    // A code that was sent counts its own tries, before.
+    let sent = match purpose(method) {
+        Some(purpose) => Some(codes::check(app, purpose, &open.id.to_string(), code).await?),
+        None => None,
+    };
+    app.db
+        .transact(async |tx| {
+            sign_in::refuse_suspended_in(app, &tx, user.id).await?;
+            let now = app.clock.now();
+            let sql = "UPDATE challenges SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
+            if tx.execute(sql, vec![open.id.0.into(), now.into()]).await? != 1 {
+                return Err(invalid());
+            }
+            accept_in(app, &tx, client, user, sent.as_ref(), method, code).await?;
+            guessing::succeeded_in(&tx, attempt).await?;
+            sign_in::begin_in(app, &tx, client, user, &open.proven_by).await
+        })
+        .await
+}
+
+async fn accept_in(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    user: &User,
+    sent: Option<&CheckedCode>,
+    method: Method,
+    code: &str,
+) -> Result<()> {
+    if let Some(sent) = sent {
+        return codes::consume_in(app, tx, sent).await;
+    }
+    if method == Method::Totp {
+        return second_factors::accept_totp_in(app, tx, user.id, code).await;
+    }
+    let left = second_factors::accept_backup_code_in(app, tx, user.id, code).await?;
+    activity::record_in(app, tx, user.id, ActivityKind::BackupCodeUsed, client, Some(&left.to_string())).await?;
+    let message = Message::email("", &user.locale, Template::BackupCodeUsed).with("left", left);
+    sign_in::tell_in(app, tx, user.id, message).await
+}
+
+/// Sends the code of a challenge, or another one; gives when it ends. Codes: INVALID_CHALLENGE, METHOD_NOT_AVAILABLE,
+/// CODE_SENT_JUST_NOW, TOO_MANY_CODES.
+pub async fn two_factor_code_send(
+    app: &App,
+    client: &Client,
+    challenge_token: &str,
+    method: Method,
+) -> Result<DateTime<Utc>> {
+    check_rates(app, client)?;
+    let id = tokens::open_challenge_token(&app.keys, challenge_token).ok_or_else(invalid)?;
+    app.db
+        .transact(async |tx| {
+            let sql = format!(
+                "SELECT c.user_id, u.locale, k.email, p.phone FROM challenges c JOIN users u ON u.id = c.user_id \
+                 LEFT JOIN credentials k ON k.user_id = u.id LEFT JOIN profiles p ON p.user_id = u.id \
+                 WHERE c.id = $1 AND c.ended_at IS NULL AND c.expires_at > $2 AND c.attempts < {TRIES}"
+            );
+            let row = tx.row(sql, vec![id.0.into(), app.clock.now().into()]).await?.ok_or_else(invalid)?;
+            let mut columns = Columns::new(&row);
+            let (user, locale): (UserId, String) = (columns.take()?, columns.take()?);
+            let (email, phone): (Option<String>, Option<String>) = (columns.take()?, columns.take()?);
+            require_method_in(&tx, user, method).await?;
+            let not_sent = || Error::from(UserError::input("method", UserErrorCode::MethodNotAvailable));
+            let purpose = purpose(method).ok_or_else(not_sent)?;
+            let address = if method == Method::Sms { phone } else { email }.ok_or_else(not_sent)?;
+            let code = codes::issue_in(app, &tx, purpose, &id.to_string(), &address).await?;
+            let message = if method == Method::Sms {
+                Message::sms(&address, &locale, Template::TwoFactorCode)
+            } else {
+                Message::email(&address, &locale, Template::TwoFactorCode)
+            };
+            messages::send_in(app, &tx, &message.with_code(app, &code)).await?;
+            Ok(code.expires_at)
+        })
+        .await
+}
+
+/// What the code of a method that is sent is good for.
+fn purpose(method: Method) -> Option<CodePurpose> {
+    match method {
+        Method::Email => Some(CodePurpose::TwoFactorEmail),
+        Method::Sms => Some(CodePurpose::TwoFactorSms),
+        Method::Password | Method::Totp | Method::BackupCode => None,
+    }
+}
+
+/// As sign-ins: by address, and by everybody.
+fn check_rates(app: &App, client: &Client) -> Result<()> {
+    if let Some(address) = client.address {
+        app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
+    }
+    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
+    Ok(())
+}
+
+fn invalid() -> Error {
+    UserError::input("challengeToken", UserErrorCode::InvalidChallenge).into()
+}

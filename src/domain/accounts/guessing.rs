@@ -1,0 +1,225 @@
+//! Guessing at what proves who somebody is: slowed for whoever guesses, without letting them lock the owner out.
+//!
+//! Owns `sign_in_failures`, which all instances share. Always holds: a try is counted, and its count committed, before
+//! anything is compared; a try that has to wait is not compared, and changes nothing.
+//!
+//! - The pair of account and address: after five failures it waits, 2, 4, 8 … seconds, at most 15 minutes. A success
+//!   clears it.
+//! - The account over all addresses: beyond `RATE_LIMIT_LOGIN_ACCOUNT` within an hour, those from which the person has
+//!   had a session go on as before, and all others share one slow allowance. So a multitude of addresses is slow, and
+//!   the owner at home does not notice.
+//!
+//! An account that does not exist is counted by the same statements, so that nothing is learnt about it; and what it was
+//! called is kept only as a keyed hash, for people type passwords where the name belongs.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::{policy, sessions};
+use crate::{
+    app::App,
+    domain::{activity, actor::Client},
+    entity::{UserId, activity::ActivityKind},
+    error::{Code, Error, Refusal, Result, UserErrorCode},
+    platform::{
+        crypto::hex,
+        db::{Columns, Transaction},
+        rate_limit::address_key,
+    },
+};
+
+/// From this failure on, the next has to wait.
+const FREE: i64 = 5;
+/// The longest wait of one account and address.
+const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
+/// An account and address without a failure for so long begin anew.
+const PAIR_FORGOTTEN: TimeDelta = TimeDelta::hours(24);
+/// An account without a failure from anywhere for so long begins anew.
+const ACCOUNT_FORGOTTEN: TimeDelta = TimeDelta::hours(1);
+/// What stands for all addresses together.
+const EVERYWHERE: &str = "*";
+
+/// What is guessed at. Each is counted by itself: whoever has only the password can't slow down whoever is signed in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target<'a> {
+    /// A password at sign-in, by the login as it was given. User name and address of one account count apart, so that
+    /// nobody learns by a wait that they belong together.
+    Password(&'a str),
+    /// The second proof of a sign-in.
+    SecondFactor(UserId),
+    /// Any proof that somebody who is signed in is asked for.
+    SignedIn(UserId),
+}
+
+impl Target<'_> {
+    fn account(self, app: &App) -> String {
+        let (kind, who) = match self {
+            Self::Password(login) => ("password", policy::lookup_key(login)),
+            Self::SecondFactor(user) => ("second_factor", user.to_string()),
+            Self::SignedIn(user) => ("signed_in", user.to_string()),
+        };
+        hex(&app.keys.fingerprint("sign_in_failures", &[kind, &who]))
+    }
+}
+
+/// A try that was counted: to be cleared when it was right.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    account: String,
+    address: String,
+    /// It was counted for all addresses together, too.
+    everywhere: bool,
+}
+
+/// Counts a try at an account, in a transaction of its own; `user` is whose it is, when it exists. RATE_LIMITED.
+pub(super) async fn attempt(app: &App, client: &Client, target: Target<'_>, user: Option<UserId>) -> Result<Attempt> {
+    app.db.transact(async |tx| attempt_in(app, &tx, client, target, user).await).await
+}
+
+/// Counts a try at an account. To be committed before anything is compared. RATE_LIMITED.
+pub(super) async fn attempt_in(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    target: Target<'_>,
+    user: Option<UserId>,
+) -> Result<Attempt> {
+    let now = app.clock.now();
+    let mut attempt = Attempt {
+        account: target.account(app),
+        address: client.address.map_or_else(String::new, |address| address_key(address).to_string()),
+        everywhere: true,
+    };
+    let familiar = sessions::has_been_at_in(tx, user.unwrap_or(UserId(Uuid::nil())), client).await?;
+    match count_in(tx, &attempt.account, &attempt.address, now, PAIR_FORGOTTEN).await? {
+        Counted::Failures(failures) => {
+            if let Some(wait) = wait(failures) {
+                block_in(tx, &attempt.account, &attempt.address, now + wait).await?;
+            }
+        }
+        Counted::Blocked(until) => return Err(refusal(now, until)),
+    }
+    let rate = app.config.rates.login_account;
+    match count_in(tx, &attempt.account, EVERYWHERE, now, ACCOUNT_FORGOTTEN).await? {
+        Counted::Failures(failures) => {
+            if failures >= i64::from(rate.count.get()) {
+                let pace = TimeDelta::from_std(rate.period / rate.count.get()).unwrap_or(LONGEST_WAIT);
+                block_in(tx, &attempt.account, EVERYWHERE, now + pace).await?;
+            }
+        }
+        Counted::Blocked(until) if !familiar => return Err(refusal(now, until)),
+        Counted::Blocked(_) => attempt.everywhere = false,
+    }
+    Ok(attempt)
+}
+
+enum Counted {
+    Failures(i64),
+    Blocked(DateTime<Utc>),
+}
+
+/// Counts a try, unless it has to wait. The row stays locked until the end of the transaction.
+async fn count_in(
+    tx: &Transaction,
+    account: &str,
+    address: &str,
+    now: DateTime<Utc>,
+    forgotten: TimeDelta,
+) -> Result<Counted> {
+    let sql = "INSERT INTO sign_in_failures (account, address, failures, last_failed_at) VALUES ($1, $2, 1, $3) \
+               ON CONFLICT (account, address) DO UPDATE SET last_failed_at = $3, blocked_until = NULL, \
+               failures = CASE WHEN sign_in_failures.last_failed_at < $4 THEN 1 ELSE sign_in_failures.failures + 1 END \
+               WHERE sign_in_failures.blocked_until IS NULL OR sign_in_failures.blocked_until <= $3 RETURNING failures";
+    let values = vec![account.into(), address.into(), now.into(), (now - forgotten).into()];
+    if let Some(row) = tx.row(sql, values).await? {
+        return Ok(Counted::Failures(Columns::new(&row).take()?));
+    }
+    let sql = "SELECT blocked_until FROM sign_in_failures WHERE account = $1 AND address = $2";
+    let row = tx.row(sql, vec![account.into(), address.into()]).await?;
+    let until = row.map(|row| Columns::new(&row).take::<Option<DateTime<Utc>>>()).transpose()?.flatten();
+    Ok(Counted::Blocked(until.unwrap_or(now)))
+}
+
+async fn block_in(tx: &Transaction, account: &str, address: &str, until: DateTime<Utc>) -> Result<()> {
+    let sql = "UPDATE sign_in_failures SET blocked_until = $3 WHERE account = $1 AND address = $2";
+    tx.execute(sql, vec![account.into(), address.into(), until.into()]).await.map(drop)
+}
+
+/// How long the next try has to wait after so many failures.
+fn wait(failures: i64) -> Option<TimeDelta> {
+    let exponent = failures.checked_sub(FREE)?.min(20);
+    (exponent >= 0).then(|| TimeDelta::seconds(2 << exponent).min(LONGEST_WAIT))
+}
+
+fn refusal(now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
+    let seconds = (until - now).as_seconds_f64().ceil().max(1.0) as i64;
+    Refusal::new(Code::RateLimited, format!("Too many failed tries; try again in {seconds} s."))
+        .with("retryAfter", seconds)
+        .with("policy", "guessing")
+        .into()
+}
+
+/// The try was right, in a transaction of its own: see [`succeeded_in`].
+pub(super) async fn succeeded(app: &App, attempt: &Attempt) -> Result<()> {
+    app.db.transact(async |tx| succeeded_in(&tx, attempt).await).await
+}
+
+/// The try was right: its account and address begin anew. For all addresses only this try is taken back, for what others
+/// failed at remains.
+pub(super) async fn succeeded_in(tx: &Transaction, attempt: &Attempt) -> Result<()> {
+    let (account, address) = (attempt.account.as_str(), attempt.address.as_str());
+    let sql = "DELETE FROM sign_in_failures WHERE account = $1 AND address = $2";
+    tx.execute(sql, vec![account.into(), address.into()]).await?;
+    if !attempt.everywhere {
+        return Ok(());
+    }
+    let sql =
+        "UPDATE sign_in_failures SET failures = failures - 1 WHERE account = $1 AND address = $2 AND failures > 0";
+    tx.execute(sql, vec![account.into(), EVERYWHERE.into()]).await.map(drop)
+}
+
+/// The try was wrong: the owner finds it in their log. `proof` is what was wrong, such as `password`. The same statement
+/// when there is no owner.
+pub(super) async fn failed(app: &App, client: &Client, user: Option<UserId>, proof: &str) -> Result<()> {
+    let user = user.unwrap_or(UserId(Uuid::nil()));
+    app.db
+        .transact(async |tx| {
+            activity::record_if_exists_in(app, &tx, user, ActivityKind::SignInFailed, client, Some(proof)).await
+        })
+        .await
+}
+
+/// Whether a proof was wrong, rather than refused for another reason.
+pub(super) fn was_wrong<T>(result: &Result<T>) -> bool {
+    let Err(Error::User(errors)) = result else { return false };
+    errors.iter().any(|error| matches!(error.code, UserErrorCode::InvalidCode | UserErrorCode::WrongPassword))
+}
+
+/// Deletes what counts for nothing any more: failures of yesterday, and challenges that are over; gives how many rows.
+pub async fn prune(app: &App) -> Result<u64> {
+    let before = app.clock.now() - PAIR_FORGOTTEN;
+    app.db
+        .transact(async |tx| {
+            tx.without_time_limit().await?;
+            let sql = "DELETE FROM sign_in_failures WHERE last_failed_at < $1 \
+                       AND (blocked_until IS NULL OR blocked_until < $1)";
+            let failures = tx.execute(sql, vec![before.into()]).await?;
+            let challenges = tx.execute("DELETE FROM challenges WHERE expires_at < $1", vec![before.into()]).await?;
+            Ok(failures + challenges)
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_a_quarter_of_an_hour() {
+        let seconds = |failures| wait(failures).map(|wait| wait.num_seconds());
+        assert_eq!([0, 1, 4].map(seconds), [None; 3]);
+        let waits: Vec<_> = (5..16).filter_map(seconds).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
+        assert_eq!(seconds(i64::MAX), Some(900));
+    }
+}

@@ -1,0 +1,172 @@
+//! Proving anew who is signed in: one proof makes the session fresh for what [`SENSITIVE`](super::SENSITIVE) lists.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::{
+    Method,
+    commands::{self, PASSWORD},
+    fresh::{self, FRESH},
+    guessing::{self, Attempt, Target},
+    second_factors,
+};
+use crate::{
+    app::App,
+    domain::{
+        activity,
+        actor::{Actor, Client, SignedIn},
+        codes,
+        messages::{self, Message, Template},
+    },
+    entity::{SessionId, activity::ActivityKind, code::CodePurpose},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::db::{Columns, Transaction},
+};
+
+/// One proof of who is signed in.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// The password.
+    Password(SecretString),
+    /// A code of the authenticator app.
+    Totp(String),
+    /// A code that was sent to the e-mail address.
+    EmailCode(String),
+}
+
+impl Proof {
+    fn method(&self) -> Method {
+        match self {
+            Self::Password(_) => Method::Password,
+            Self::Totp(_) => Method::Totp,
+            Self::EmailCode(_) => Method::Email,
+        }
+    }
+
+    /// Its field of the input.
+    fn field(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "password",
+            Self::Totp(_) => "totp",
+            Self::EmailCode(_) => "emailCode",
+        }
+    }
+}
+
+/// What somebody can prove themselves by.
+struct Means {
+    password_hash: Option<String>,
+    email: String,
+    locale: String,
+    methods: Vec<Method>,
+}
+
+/// Makes the session fresh; gives until when. Codes: METHOD_NOT_AVAILABLE, WRONG_PASSWORD, INVALID_CODE.
+pub async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Proof) -> Result<DateTime<Utc>> {
+    let user = actor.require_session()?;
+    let means = means(app, user).await?;
+    if !means.methods.contains(&proof.method()) {
+        return Err(UserError::input(proof.field(), UserErrorCode::MethodNotAvailable).into());
+    }
+    let attempt = guessing::attempt(app, client, Target::SignedIn(user.id), Some(user.id)).await?;
+    let proven = prove(app, user, client, means, &attempt, &proof).await;
+    if guessing::was_wrong(&proven) {
+        guessing::failed(app, client, Some(user.id), "reauthenticate").await?;
+    }
+    proven.map_err(|error| at(error, proof.field()))
+}
+
+async fn means(app: &App, user: &SignedIn) -> Result<Means> {
+    let sql = "SELECT c.password_hash, c.email, u.locale, \
+               EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = u.id AND t.enabled_at IS NOT NULL) \
+               FROM users u JOIN credentials c ON c.user_id = u.id WHERE u.id = $1";
+    let rows = app.db.rows(sql, vec![user.id.0.into()]).await?;
+    let mut columns = Columns::new(rows.first().ok_or_else(Error::unauthenticated)?);
+    let password_hash: Option<String> = columns.take()?;
+    let (email, locale, two_factor): (String, String, bool) = (columns.take()?, columns.take()?, columns.take()?);
+    let methods = fresh::methods(password_hash.is_some(), two_factor);
+    Ok(Means { password_hash, email, locale, methods })
+}
+
+/// Compares, uses up what was right, and raises the session, all or nothing.
+async fn prove(
+    app: &App,
+    user: &SignedIn,
+    client: &Client,
+    means: Means,
+    attempt: &Attempt,
+    proof: &Proof,
+) -> Result<DateTime<Utc>> {
+    let sent = match proof {
+        Proof::Password(password) => {
+            if !commands::verify_password(app, password, means.password_hash.clone()).await? {
+                return Err(UserError::input("password", UserErrorCode::WrongPassword).into());
+            }
+            None
+        }
+        Proof::Totp(_) => None,
+        Proof::EmailCode(code) => {
+            Some(codes::check(app, CodePurpose::Reauthentication, &subject(user.session_id), code).await?)
+        }
+    };
+    app.db
+        .transact(async |tx| {
+            match (proof, &sent) {
+                (Proof::Totp(code), _) => second_factors::accept_totp_in(app, &tx, user.id, code).await?,
+                (_, Some(code)) => codes::consume_in(app, &tx, code).await?,
+                (Proof::Password(_), None) => still_in(&tx, user, means.password_hash.clone()).await?,
+                (Proof::EmailCode(_), None) => return Err(codes::invalid()),
+            }
+            let now = app.clock.now();
+            let sql = "UPDATE sessions SET authenticated_at = $2 WHERE id = $1 AND ended_at IS NULL";
+            if tx.execute(sql, vec![user.session_id.0.into(), now.into()]).await? != 1 {
+                return Err(Error::unauthenticated());
+            }
+            guessing::succeeded_in(&tx, attempt).await?;
+            let by = if matches!(proof, Proof::Password(_)) { PASSWORD } else { proof.field() };
+            activity::record_in(app, &tx, user.id, ActivityKind::Reauthenticated, client, Some(by)).await?;
+            Ok(now + FRESH)
+        })
+        .await
+}
+
+/// The password was not changed while its hash was computed.
+async fn still_in(tx: &Transaction, user: &SignedIn, password_hash: Option<String>) -> Result<()> {
+    let sql = "SELECT 1 FROM credentials WHERE user_id = $1 AND password_hash = $2";
+    let row = tx.row(sql, vec![user.id.0.into(), password_hash.into()]).await?;
+    row.map(drop).ok_or_else(|| UserError::input("password", UserErrorCode::WrongPassword).into())
+}
+
+/// Sends the code by which somebody with neither password nor app proves who they are; gives when it ends. Codes:
+/// METHOD_NOT_AVAILABLE, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
+pub async fn reauthentication_code_send(app: &App, actor: &Actor) -> Result<DateTime<Utc>> {
+    let user = actor.require_session()?;
+    let means = means(app, user).await?;
+    if !means.methods.contains(&Method::Email) {
+        return Err(UserError::whole(UserErrorCode::MethodNotAvailable).into());
+    }
+    app.db
+        .transact(async |tx| {
+            let purpose = CodePurpose::Reauthentication;
+            let code = codes::issue_in(app, &tx, purpose, &subject(user.session_id), &means.email).await?;
+            let message = Message::email(&means.email, &means.locale, Template::ReauthenticationCode);
+            messages::send_in(app, &tx, &message.with_code(app, &code)).await?;
+            Ok(code.expires_at)
+        })
+        .await
+}
+
+/// A code is good in the session that asked for it, and nowhere else.
+fn subject(session: SessionId) -> String {
+    session.to_string()
+}
+
+/// The same error at another field of the input.
+fn at(error: Error, field: &'static str) -> Error {
+    match error {
+        Error::User(errors) => {
+            Error::User(errors.into_iter().map(|error| UserError { path: vec!["input", field], ..error }).collect())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,207 @@
+//! Two-factor authentication as its owner handles it: set up, switched on by the first code, switched off, new backup
+//! codes.
+//!
+//! Owns `two_factors` and `backup_codes`, with [`second_factors`]. Always holds: it is on only after a code has proven
+//! that the app has the secret; whoever takes it away, or sees new backup codes, has proven anew who they are.
+
+use std::collections::HashMap;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use sea_orm::EntityTrait;
+
+use super::{
+    Method, User, fresh,
+    guessing::{self, Target},
+    queries, second_factors, sign_in,
+};
+use crate::{
+    app::App,
+    domain::{
+        activity,
+        actor::{Actor, Client},
+        messages::{Message, Template},
+    },
+    entity::{UserId, activity::ActivityKind, two_factor},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::db::{Columns, Transaction},
+};
+
+/// What an authenticator app needs, shown while it is set up and never again.
+#[derive(Clone)]
+pub struct TwoFactorSetup {
+    /// The secret in base 32, to be typed.
+    pub secret: String,
+    /// The same with who and what it is for, as apps take it.
+    pub otpauth_uri: String,
+    /// The same as a picture: a PNG as a data URI.
+    pub qr_code: String,
+}
+
+impl std::fmt::Debug for TwoFactorSetup {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("TwoFactorSetup").finish_non_exhaustive()
+    }
+}
+
+/// How somebody's second factor stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TwoFactor {
+    /// Since when it is on; `None` when it is off.
+    pub enabled_at: Option<DateTime<Utc>>,
+    /// Whether the person's role demands it.
+    pub required: bool,
+    /// How many backup codes are still good.
+    pub backup_codes_left: i64,
+    /// The second proofs that a sign-in takes; none when it is off.
+    pub methods: Vec<Method>,
+}
+
+/// Makes a secret for an authenticator app; as often as one likes until it is switched on. Fresh. Code:
+/// TWO_FACTOR_ENABLED.
+pub async fn two_factor_setup(app: &App, actor: &Actor) -> Result<TwoFactorSetup> {
+    let user = fresh::require_fresh(app, actor, "twoFactorSetup").await?;
+    let id = user.id;
+    let person = queries::get(app, id).await?;
+    let secret = second_factors::new_secret();
+    let sealed = second_factors::seal(app, id, &secret)?;
+    app.db
+        .transact(async |tx| {
+            let sql = "INSERT INTO two_factors (user_id, secret, last_step, created_at) VALUES ($1, $2, 0, $3) \
+                       ON CONFLICT (user_id) DO UPDATE SET secret = $2, last_step = 0, created_at = $3 \
+                       WHERE two_factors.enabled_at IS NULL";
+            let written = tx.execute(sql, vec![id.0.into(), sealed.clone().into(), app.clock.now().into()]).await?;
+            if written == 1 { Ok(()) } else { Err(enabled_already()) }
+        })
+        .await?;
+    let authenticator = second_factors::authenticator(&secret, &person.username)?;
+    let picture = authenticator.to_qr_png().map_err(Error::internal)?;
+    Ok(TwoFactorSetup {
+        secret: authenticator.secret().to_base32(),
+        otpauth_uri: authenticator.to_url().map_err(Error::internal)?,
+        qr_code: format!("data:image/png;base64,{}", STANDARD.encode(picture)),
+    })
+}
+
+/// Switches the second factor on, by the first code of the app that was set up; gives the backup codes, once. Codes:
+/// TWO_FACTOR_NOT_ENABLED, TWO_FACTOR_ENABLED, INVALID_CODE.
+pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<Vec<String>> {
+    let id = actor.require_session()?.id;
+    let found = two_factor::Entity::find_by_id(id).one(app.db.read()).await?;
+    let found = found.ok_or_else(not_enabled)?;
+    if found.enabled_at.is_some() {
+        return Err(enabled_already());
+    }
+    let attempt = guessing::attempt(app, client, Target::SignedIn(id), Some(id)).await?;
+    let step = second_factors::check(app, id, &found.secret, code)?;
+    let person = queries::get(app, id).await?;
+    let backup_codes = second_factors::new_backup_codes();
+    app.db
+        .transact(async |tx| {
+            // The code proved this secret: one that came meanwhile is still to be proven.
+            let sql = "UPDATE two_factors SET enabled_at = $2, last_step = $3 \
+                       WHERE user_id = $1 AND secret = $4 AND enabled_at IS NULL";
+            let values = vec![id.0.into(), app.clock.now().into(), step.into(), found.secret.clone().into()];
+            if tx.execute(sql, values).await? != 1 {
+                return Err(enabled_already());
+            }
+            second_factors::replace_backup_codes_in(app, &tx, id, &backup_codes).await?;
+            guessing::succeeded_in(&tx, &attempt).await?;
+            tell_in(app, &tx, client, &person, ActivityKind::TwoFactorEnabled, Template::TwoFactorEnabled).await
+        })
+        .await?;
+    Ok(backup_codes)
+}
+
+/// Switches the second factor off, by a code of the app or a backup code. Fresh. Codes: TWO_FACTOR_NOT_ENABLED,
+/// TWO_FACTOR_REQUIRED, INVALID_CODE.
+pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
+    let id = fresh::require_fresh(app, actor, "twoFactorDisable").await?.id;
+    let standing = two_factor_of(app, id).await?;
+    if standing.enabled_at.is_none() {
+        return Err(not_enabled());
+    }
+    if standing.required {
+        return Err(UserError::whole(UserErrorCode::TwoFactorRequired).into());
+    }
+    let attempt = guessing::attempt(app, client, Target::SignedIn(id), Some(id)).await?;
+    let person = queries::get(app, id).await?;
+    let disabled = app
+        .db
+        .transact(async |tx| {
+            // First, as everything that begins with a challenge does: two of them at once wait for each other in turn.
+            second_factors::end_challenges_in(app, &tx, id).await?;
+            if second_factors::is_backup_code(code) {
+                second_factors::accept_backup_code_in(app, &tx, id, code).await?;
+            } else {
+                second_factors::accept_totp_in(app, &tx, id, code).await?;
+            }
+            second_factors::remove_in(&tx, id).await?;
+            guessing::succeeded_in(&tx, &attempt).await?;
+            tell_in(app, &tx, client, &person, ActivityKind::TwoFactorDisabled, Template::TwoFactorDisabled).await
+        })
+        .await;
+    if guessing::was_wrong(&disabled) {
+        guessing::failed(app, client, Some(id), "twoFactorDisable").await?;
+    }
+    disabled.map(|()| person)
+}
+
+/// Makes new backup codes, given once; the former ones are void. Fresh. Code: TWO_FACTOR_NOT_ENABLED.
+pub async fn backup_codes_regenerate(app: &App, actor: &Actor, client: &Client) -> Result<Vec<String>> {
+    let id = fresh::require_fresh(app, actor, "backupCodesRegenerate").await?.id;
+    let backup_codes = second_factors::new_backup_codes();
+    app.db
+        .transact(async |tx| {
+            // Locked, so that of two calls at once the codes of the later one remain, and of no call a part.
+            let sql =
+                format!("SELECT 1 FROM two_factors WHERE user_id = $1 AND enabled_at IS NOT NULL {}", tx.for_update());
+            tx.row(sql, vec![id.0.into()]).await?.ok_or_else(not_enabled)?;
+            second_factors::replace_backup_codes_in(app, &tx, id, &backup_codes).await?;
+            activity::record_in(app, &tx, id, ActivityKind::BackupCodesRegenerated, client, None).await
+        })
+        .await?;
+    Ok(backup_codes)
+}
+
+/// How people's second factors stand: of the actor only; nobody sees another's.
+pub async fn two_factors(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, TwoFactor>> {
+    let Some(own) = actor.user_id().filter(|own| ids.contains(own)) else { return Ok(HashMap::new()) };
+    Ok([(own, two_factor_of(app, own).await?)].into())
+}
+
+async fn two_factor_of(app: &App, id: UserId) -> Result<TwoFactor> {
+    let sql = "SELECT t.enabled_at, r.role, \
+               (SELECT COUNT(*) FROM backup_codes b WHERE b.user_id = u.id AND b.used_at IS NULL) \
+               FROM users u LEFT JOIN two_factors t ON t.user_id = u.id LEFT JOIN user_roles r ON r.user_id = u.id \
+               WHERE u.id = $1";
+    let rows = app.db.rows(sql, vec![id.0.into()]).await?;
+    let mut columns = Columns::new(rows.first().ok_or_else(Error::unauthenticated)?);
+    let (enabled_at, role): (Option<DateTime<Utc>>, Option<String>) = (columns.take()?, columns.take()?);
+    Ok(TwoFactor {
+        enabled_at,
+        required: role.is_some_and(|role| app.config.two_factor_required_roles.contains(&role)),
+        backup_codes_left: columns.take()?,
+        methods: sign_in::second_factors(app, id).await?,
+    })
+}
+
+async fn tell_in(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    person: &User,
+    kind: ActivityKind,
+    template: Template,
+) -> Result<()> {
+    activity::record_in(app, tx, person.id, kind, client, None).await?;
+    sign_in::tell_in(app, tx, person.id, Message::email("", &person.locale, template)).await
+}
+
+fn enabled_already() -> Error {
+    UserError::whole(UserErrorCode::TwoFactorEnabled).into()
+}
+
+fn not_enabled() -> Error {
+    UserError::whole(UserErrorCode::TwoFactorNotEnabled).into()
+}

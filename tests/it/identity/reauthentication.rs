@@ -1,0 +1,232 @@
+//! Fresh authentication: what asks for it, and how it is given.
+
+use agora::{
+    domain::accounts::{self, SENSITIVE},
+    graphql,
+};
+use async_graphql::parser::{
+    parse_schema,
+    types::{TypeKind, TypeSystemDefinition},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::authenticator::{REAUTHENTICATE, SETUP, activity, enable, execute, refused};
+use crate::harness::{Client, Server, client::PASSWORD};
+
+/// The operations that need a fresh authentication and that there are: each with a call of it, and whether it takes an
+/// administrator. Whoever adds one to the graph adds it here.
+const CALLS: &[(&str, &str, bool)] = &[
+    ("twoFactorSetup", "mutation { twoFactorSetup { errors { code } } }", false),
+    ("twoFactorDisable", "mutation { twoFactorDisable(input: { code: \"123456\" }) { errors { code } } }", false),
+    ("backupCodesRegenerate", "mutation { backupCodesRegenerate { errors { code } } }", false),
+    ("accountDelete", "mutation { accountDelete { errors { code } } }", false),
+    ("accountExport", "mutation { accountExport { errors { code } } }", false),
+];
+
+fn mutations() -> Vec<String> {
+    for definition in parse_schema(graphql::sdl()).unwrap().definitions {
+        if let TypeSystemDefinition::Type(definition) = definition
+            && definition.node.name.node == "Mutation"
+            && let TypeKind::Object(object) = definition.node.kind
+        {
+            return object.fields.iter().map(|field| field.node.name.node.to_string()).collect();
+        }
+    }
+    panic!("no mutations");
+}
+
+#[test]
+fn the_operator_s_guide_shows_the_list() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let section = text.split("## Fresh authentication").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<String> = SENSITIVE.iter().map(|(name, why)| format!("| `{name}` | {why} |")).collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn every_listed_operation_that_there_is_is_called_here() {
+    let served = mutations();
+    let mut expected: Vec<_> =
+        SENSITIVE.iter().map(|(name, _)| *name).filter(|name| served.iter().any(|served| served == name)).collect();
+    let mut called: Vec<_> = CALLS.iter().map(|(name, ..)| *name).collect();
+    expected.sort_unstable();
+    called.sort_unstable();
+    assert_eq!(called, expected);
+}
+
+#[tokio::test]
+async fn each_of_them_refuses_a_session_that_is_not_fresh() {
+    let server = Server::with(&[("TWO_FACTOR_REQUIRED_ROLES", "")]).await;
+    server.user("amina").await;
+    server.user("olivia").await;
+    let sql = "INSERT INTO user_roles (user_id, role, created_at) \
+               SELECT id, 'owner', created_at FROM users WHERE username = 'olivia'";
+    execute(&server, sql).await;
+    let (amina, owner) = (server.anonymous().login("amina").await, server.anonymous().login("olivia").await);
+    server.advance(300);
+    for (name, operation, administrator) in CALLS {
+        let client = if *administrator { &owner } else { &amina };
+        let before = server.rows().await;
+        let answer = client.send(operation, Value::Null).await;
+        assert_eq!(answer.code(), "REAUTHENTICATION_REQUIRED", "{name}");
+        assert_eq!(answer.refusal()["methods"], json!(["PASSWORD"]), "{name}");
+        assert_eq!(server.rows().await, before, "{name}");
+    }
+}
+
+async fn is_fresh(client: &Client) -> bool {
+    let body = client.send(SETUP, Value::Null).await.body;
+    if body["errors"].is_null() {
+        return true;
+    }
+    assert_eq!(body["errors"][0]["extensions"]["code"], "REAUTHENTICATION_REQUIRED", "{body}");
+    false
+}
+
+#[tokio::test]
+async fn the_password_makes_this_session_fresh_for_five_minutes() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let elsewhere = server.anonymous().login("amina").await;
+    server.advance(299);
+    assert!(is_fresh(&amina).await, "a sign-in is fresh by itself");
+    server.advance(1);
+    assert!(!is_fresh(&amina).await);
+    let data = amina.ok(REAUTHENTICATE, json!({ "input": { "password": PASSWORD } })).await;
+    let until: DateTime<Utc> = data["reauthenticate"]["freshUntil"].as_str().unwrap().parse().unwrap();
+    assert_eq!(until, server.clock.now() + TimeDelta::minutes(5));
+    assert!(is_fresh(&amina).await);
+    assert!(!is_fresh(&elsewhere).await, "another session is another matter");
+    assert_eq!(activity(&server, "amina").await.last().unwrap(), "reauthenticated");
+    server.advance(300);
+    assert!(!is_fresh(&amina).await);
+}
+
+#[tokio::test]
+async fn a_refresh_of_the_tokens_proves_nothing() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    server.advance(300);
+    let refresh =
+        "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { session { accessToken } } }";
+    let data = amina.ok(refresh, json!({ "token": amina.refresh_token })).await;
+    let amina = amina.token(data["tokenRefresh"]["session"]["accessToken"].as_str().unwrap());
+    assert!(!is_fresh(&amina).await);
+}
+
+#[tokio::test]
+async fn wrong_proofs_change_nothing_and_are_not_to_be_guessed() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    server.advance(300);
+    let hashed = server.app.passwords.hashed();
+    let wrong = json!({ "input": { "password": "not the password" } });
+    for _ in 0..5 {
+        assert_eq!(amina.user_errors(REAUTHENTICATE, wrong.clone()).await, refused("WRONG_PASSWORD", "input.password"));
+        assert_eq!(activity(&server, "amina").await.last().unwrap(), "sign_in_failed");
+    }
+    assert!(!is_fresh(&amina).await);
+    let right = json!({ "input": { "password": PASSWORD } });
+    assert_eq!(amina.refused(REAUTHENTICATE, right.clone()).await, "RATE_LIMITED");
+    assert_eq!(server.app.passwords.hashed() - hashed, 5);
+    assert!(!is_fresh(&amina).await);
+    // A thief of a session elsewhere does not slow the owner, nor does it the sign-in.
+    assert_eq!(amina.clone().from("198.51.100.1").user_errors(REAUTHENTICATE, right.clone()).await, []);
+    server.anonymous().login("amina").await;
+    server.advance(2);
+    assert_eq!(amina.user_errors(REAUTHENTICATE, right).await, []);
+}
+
+#[tokio::test]
+async fn a_thousand_guesses_at_once_spend_five() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let hashed = server.app.passwords.hashed();
+    let wrong = json!({ "input": { "password": "not the password" } });
+    let calls = (0..1000).map(|_| amina.send(REAUTHENTICATE, wrong.clone()));
+    let answers = join_all(calls).await;
+    let tried = answers.iter().filter(|answer| answer.body["errors"].is_null()).count();
+    assert_eq!(tried, 5);
+    assert_eq!(server.app.passwords.hashed() - hashed, 5);
+}
+
+#[tokio::test]
+async fn the_methods_are_those_that_the_account_has() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let proofs = ["password", "totp", "emailCode"];
+    let available = async |client: &Client| {
+        let mut available = Vec::new();
+        for field in proofs {
+            let errors = client.user_errors(REAUTHENTICATE, json!({ "input": { field: "x" } })).await;
+            if errors[0].0 == "METHOD_NOT_AVAILABLE" {
+                assert_eq!(errors[0].1, format!("input.{field}"));
+            } else {
+                available.push(field);
+            }
+        }
+        available
+    };
+    assert_eq!(available(&amina).await, ["password"]);
+    let send = "mutation { reauthenticationCodeSend { errors { code path } expiresAt } }";
+    assert_eq!(amina.user_errors(send, Value::Null).await, refused("METHOD_NOT_AVAILABLE", ""));
+    let (app, _) = enable(&server, &amina).await;
+    assert_eq!(available(&amina).await, ["password", "totp"]);
+    server.advance(300);
+    let methods = amina.send("mutation { backupCodesRegenerate { errors { code } } }", Value::Null).await;
+    assert_eq!(methods.refusal()["methods"], json!(["PASSWORD", "TOTP"]));
+    let proof = json!({ "input": { "totp": app.code(&server) } });
+    assert_eq!(amina.user_errors(REAUTHENTICATE, proof).await, []);
+    // Exactly one proof.
+    for input in [json!({}), json!({ "password": PASSWORD, "totp": "123456" }), json!({ "password": null })] {
+        assert_eq!(amina.refused(REAUTHENTICATE, json!({ "input": input })).await, "BAD_REQUEST");
+    }
+}
+
+#[tokio::test]
+async fn without_password_and_app_a_code_by_e_mail_does() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let elsewhere = server.anonymous().login("amina").await;
+    // As if they had joined by a provider.
+    execute(&server, "UPDATE credentials SET password_hash = NULL").await;
+    server.advance(300);
+    let answer = amina.send(SETUP, Value::Null).await;
+    assert_eq!(answer.refusal()["methods"], json!(["EMAIL"]));
+    let send = "mutation { reauthenticationCodeSend { errors { code path } expiresAt } }";
+    assert_eq!(amina.user_errors(send, Value::Null).await, []);
+    assert_eq!(amina.user_errors(send, Value::Null).await, refused("CODE_SENT_JUST_NOW", ""));
+    let message = server.last_sent("amina@example.org").await;
+    assert_eq!(message.subject, "ReauthenticationCode");
+    let code = json!({ "input": { "emailCode": message.code() } });
+    // In another session it is no good.
+    let errors = elsewhere.user_errors(REAUTHENTICATE, code.clone()).await;
+    assert_eq!(errors, refused("INVALID_CODE", "input.emailCode"));
+    assert_eq!(amina.user_errors(REAUTHENTICATE, code.clone()).await, []);
+    assert!(is_fresh(&amina).await);
+    assert!(!is_fresh(&elsewhere).await);
+    let errors = amina.user_errors(REAUTHENTICATE, code).await;
+    assert_eq!(errors, refused("INVALID_CODE", "input.emailCode"), "once");
+    let errors = amina.user_errors(REAUTHENTICATE, json!({ "input": { "password": PASSWORD } })).await;
+    assert_eq!(errors, refused("METHOD_NOT_AVAILABLE", "input.password"));
+}
+
+#[tokio::test]
+async fn a_session_that_ended_can_t_be_made_fresh() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let beside = server.beside(&[]).await;
+    let elsewhere = amina.clone().through(beside.router.clone());
+    elsewhere.ok("{ me { id } }", Value::Null).await;
+    amina.ok("mutation { logout { ended } }", Value::Null).await;
+    // The other instance has not heard of it yet.
+    let proof = json!({ "input": { "password": PASSWORD } });
+    assert_eq!(elsewhere.refused(REAUTHENTICATE, proof).await, "UNAUTHENTICATED");
+    let sql = "SELECT COUNT(*) FROM activities WHERE kind = 'reauthenticated'";
+    assert_eq!(server.count(sql).await, 0);
+    assert_eq!(accounts::FRESH, TimeDelta::minutes(5));
+}
