@@ -3,6 +3,7 @@
 //! [`VARIABLES`] (`variables.rs`) is the one list of settings; `.env.example` is generated from it (a test compares), and
 //! [`Config::from_values`] reports every problem at once, so that an operator mends them in one go.
 
+mod oauth;
 mod reader;
 mod variables;
 
@@ -12,6 +13,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use oauth::{OauthProtocol, OauthProvider};
 use reader::Reader;
 pub use variables::{VARIABLES, Variable, example};
 
@@ -150,6 +152,7 @@ pub struct Config {
     /// Names of roles; which there are, the domain knows.
     pub two_factor_required_roles: Vec<String>,
     pub outbox: PathBuf,
+    pub oauth_providers: Vec<OauthProvider>,
     pub username_change_cooldown: Duration,
     pub password_hashing: PasswordHashing,
     pub limits: Limits,
@@ -308,6 +311,7 @@ impl Config {
             registration_confirm_email: r.flag("REGISTRATION_CONFIRM_EMAIL", "false"),
             two_factor_required_roles: r.roles("TWO_FACTOR_REQUIRED_ROLES"),
             outbox: PathBuf::from(r.text("OUTBOX_DIR")),
+            oauth_providers: oauth::providers(r, production),
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),
