@@ -44,7 +44,8 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         let keys = idempotency::prune(app).await?;
         let sessions = accounts::prune(app).await?;
         let codes = codes::prune(app).await?;
-        tracing::info!(events, keys, sessions, codes, "old rows are gone");
+        let flows = accounts::oauth::prune(app).await?;
+        tracing::info!(events, keys, sessions, codes, flows, "old rows are gone");
         return Ok(());
     }
     let wrong = posts::recount(app).await?;

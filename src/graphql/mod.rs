@@ -9,6 +9,7 @@ pub mod context;
 pub mod cost;
 pub mod document;
 pub mod error;
+pub mod identities;
 pub mod loaders;
 pub mod node;
 pub mod notifications;
@@ -20,11 +21,22 @@ use async_graphql::{MergedObject, MergedSubscription, Schema};
 
 /// What can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery, accounts::AccountQuery, posts::PostQuery, notifications::NotificationQuery);
+pub struct Query(
+    node::NodeQuery,
+    accounts::AccountQuery,
+    identities::IdentityQuery,
+    posts::PostQuery,
+    notifications::NotificationQuery,
+);
 
 /// What can be done. The fields of one operation run one after the other.
 #[derive(MergedObject, Default)]
-pub struct Mutation(accounts::AccountMutation, posts::PostMutation, notifications::NotificationMutation);
+pub struct Mutation(
+    accounts::AccountMutation,
+    identities::IdentityMutation,
+    posts::PostMutation,
+    notifications::NotificationMutation,
+);
 
 /// What can be watched, over `graphql-transport-ws` on the same path.
 #[derive(MergedSubscription, Default)]

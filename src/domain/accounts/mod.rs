@@ -6,6 +6,7 @@
 
 mod commands;
 mod fresh;
+pub mod oauth;
 mod policy;
 mod profile;
 mod queries;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::EntityTrait;
 
-use super::{IssuedSession, User, sessions, tokens};
+use super::{IssuedSession, User, policy, sessions, tokens};
 use crate::{
     app::App,
     domain::{
@@ -126,9 +126,12 @@ pub(super) async fn begin_in(
     Ok(session)
 }
 
-/// Sends a message about a person's account to their e-mail address, with their `name`.
+/// Sends a message about a person's account to their e-mail address, with their `name`; to none where the address turned
+/// out to be somebody else's.
 pub(super) async fn tell_in(app: &App, tx: &Transaction, user: &User, message: Message) -> Result<()> {
-    let Some(credential) = credential::Entity::find_by_id(user.id).one(tx).await? else { return Ok(()) };
+    let found = credential::Entity::find_by_id(user.id).one(tx).await?;
+    let is_theirs = |found: &credential::Model| found.email_key == policy::key(&found.email);
+    let Some(credential) = found.filter(is_theirs) else { return Ok(()) };
     let message = Message { to: credential.email, ..message }.with("name", &user.display_name);
     messages::send_in(app, tx, &message).await
 }

@@ -1,0 +1,3 @@
+//! Identity: how people prove who they are, beyond the password.
+
+pub mod oauth;
