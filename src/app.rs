@@ -4,7 +4,7 @@ use std::{
     net::IpAddr,
     ops::Deref,
     path::PathBuf,
-    sync::{Arc, atomic::AtomicI64},
+    sync::{Arc, OnceLock, atomic::AtomicI64},
 };
 
 use sea_orm_migration::MigratorTrait;
@@ -19,8 +19,10 @@ use crate::{
         clock::Clock,
         crypto::{self, Keys},
         db::Database,
+        http::Http,
         ids::Ids,
         memory::{Highest, Recent, Shared},
+        oidc::Issuers,
         outbox::Outbox,
         passwords::Passwords,
         rate_limit::Limiter,
@@ -46,6 +48,12 @@ pub struct Parts {
     pub keys: Keys,
     /// Where messages go that nobody is configured to carry.
     pub outbox: Outbox,
+    /// Asks other servers.
+    pub http: Http,
+    /// What is known of the issuers of OpenID Connect.
+    pub issuers: Issuers,
+    /// Where clients reach this server when no PUBLIC_URL is set; known once it listens.
+    pub listening_at: OnceLock<String>,
     /// Password hashes.
     pub passwords: Passwords,
     /// Rate limits.
@@ -120,6 +128,9 @@ impl App {
             ids,
             keys,
             outbox,
+            http: Http::new()?,
+            issuers: Issuers::default(),
+            listening_at: OnceLock::new(),
             passwords,
             limiters,
             ended_sessions: Recent::default(),
@@ -137,6 +148,16 @@ impl App {
         let result = migration::Migrator::up(&connection, None).await;
         connection.close().await?;
         Ok(result?)
+    }
+
+    /// Where clients reach this server: PUBLIC_URL, or the address that it listens on; without a slash at the end.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        match (&self.config.public_url, self.listening_at.get()) {
+            (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
+            (None, Some(address)) => address.clone(),
+            (None, None) => format!("http://{}:{}", self.config.host, self.config.port),
+        }
     }
 
     /// Runs a task that a shutdown waits for; it should watch `stop` when it is a long one.

@@ -210,11 +210,8 @@ async fn serve(app: &App) -> Result<()> {
         app.spawn(worker::run(app.clone()));
     }
     stop_on_signal(app);
-    let base = app
-        .config
-        .public_url
-        .as_ref()
-        .map_or_else(|| format!("http://{address}"), |url| url.as_str().trim_end_matches('/').to_owned());
+    app.listening_at.get_or_init(|| format!("http://{address}"));
+    let base = app.public_url();
     tracing::info!(%address, "listening");
     println!("Agora serves {base}/graphql (HTTP and WebSocket)");
     if app.config.graphiql {

@@ -275,6 +275,7 @@ pub enum Reason {
     BirthDate,
     Currency,
     Provider,
+    RelativePath,
 }
 
 impl Reason {
@@ -296,6 +297,8 @@ impl Reason {
             (Self::BirthDate, Locale::Arabic) => "المطلوب تاريخ في الماضي لا يسبق عام 1900.",
             (Self::Currency, Locale::English) => "an amount of not more digits than the currency has is expected.",
             (Self::Currency, Locale::Arabic) => "المطلوب مبلغ لا تزيد خاناته العشرية على ما للعملة.",
+            (Self::RelativePath, Locale::English) => "a path within the frontend is expected, such as /settings.",
+            (Self::RelativePath, Locale::Arabic) => "المطلوب مسار داخل الواجهة، مثل ‎/settings.",
             (Self::Provider, Locale::English) => "this provider is not configured here.",
             (Self::Provider, Locale::Arabic) => "مزوّد تسجيل الدخول هذا غير مُعَدّ هنا.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
@@ -417,6 +420,8 @@ macro_rules! for_each_user_error_code {
             MethodNotAvailable, "This method is not available for this account.", "هذه الطريقة غير متاحة لهذا الحساب.";
             #[doc = "The sign-in at the provider failed, was refused, took too long, or was not begun here."]
             ProviderFailed, "Signing in at the provider did not work; begin again.", "لم ينجح تسجيل الدخول لدى المزوّد؛ ابدأ من جديد.";
+            #[doc = "The provider gave no e-mail address that it has verified: verify one there, or sign in here in another way and link it."]
+            ProviderEmailUnverified, "The provider gave no verified e-mail address; verify one there, or sign in here and link the provider.", "لم يقدّم المزوّد بريدًا إلكترونيًا مؤكَّدًا؛ أكّده لديه، أو سجّل الدخول هنا ثم اربط المزوّد.";
             #[doc = "An account with this e-mail address exists: sign in to it, then link the identity."]
             LinkRequired, "An account with this address exists; sign in to it and link the provider there.", "يوجد حساب بهذا العنوان؛ سجّل الدخول إليه ثم اربط المزوّد.";
             #[doc = "This identity, or another one of the same provider, is linked already."]

@@ -67,6 +67,7 @@ async fn prune(app: &App) -> Result<()> {
         ("sessions", accounts::prune(app).await?),
         ("failed sign-ins and challenges", accounts::prune_failures(app).await?),
         ("codes", codes::prune(app).await?),
+        ("sign-ins at providers", accounts::oauth::prune(app).await?),
         ("exports", privacy::prune(app).await?),
     ];
     for (what, rows) in gone {

@@ -3,6 +3,7 @@
 //! [`VARIABLES`] (`variables.rs`) is the one list of settings; `.env.example` is generated from it (a test compares), and
 //! [`Config::from_values`] reports every problem at once, so that an operator mends them in one go.
 
+mod oauth;
 mod reader;
 mod variables;
 
@@ -12,6 +13,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use oauth::{OauthProtocol, OauthProvider};
 use reader::Reader;
 pub use variables::{VARIABLES, Variable, example};
 
@@ -151,6 +153,7 @@ pub struct Config {
     pub two_factor_required_roles: Vec<String>,
     pub outbox: PathBuf,
     pub account_deletion_delay: Duration,
+    pub oauth_providers: Vec<OauthProvider>,
     pub username_change_cooldown: Duration,
     pub password_hashing: PasswordHashing,
     pub limits: Limits,
@@ -310,6 +313,7 @@ impl Config {
             two_factor_required_roles: r.roles("TWO_FACTOR_REQUIRED_ROLES"),
             outbox: PathBuf::from(r.text("OUTBOX_DIR")),
             account_deletion_delay: Duration::from_secs(86_400 * r.number::<u64>("ACCOUNT_DELETION_DAYS", 0, 365)),
+            oauth_providers: oauth::providers(r, production),
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),

@@ -22,6 +22,8 @@ const DATABASE: &str = "Database";
 const SECURITY: &str = "Security";
 const ACCOUNTS: &str = "Accounts";
 const MESSAGES: &str = "Messages that leave";
+const PROVIDERS: &str =
+    "Providers of sign-in (each by its client id and secret; its callback is PUBLIC_URL/oauth/callback/<name>)";
 const LIMITS: &str = "Limits of one GraphQL operation";
 const RATES: &str = "Rate limits (count/second, /minute or /hour)";
 const LIVE: &str = "WebSockets and background work";
@@ -144,6 +146,53 @@ pub const VARIABLES: &[Variable] = &[
         "OUTBOX_DIR",
         "outbox",
         "The folder that messages are written to where nothing is configured to carry them.",
+    ),
+    variable(PROVIDERS, "GOOGLE_CLIENT_ID", "", "Signing in by Google."),
+    variable(PROVIDERS, "GOOGLE_CLIENT_SECRET", "", "Its secret."),
+    variable(PROVIDERS, "GOOGLE_ISSUER", "https://accounts.google.com", "Another issuer in Google's place, for tests."),
+    variable(PROVIDERS, "GITHUB_CLIENT_ID", "", "Signing in by GitHub (an OAuth app)."),
+    variable(PROVIDERS, "GITHUB_CLIENT_SECRET", "", "Its secret."),
+    variable(
+        PROVIDERS,
+        "GITHUB_URL",
+        "https://github.com",
+        "Where people sign in; for GitHub Enterprise Server its own address.",
+    ),
+    variable(
+        PROVIDERS,
+        "GITHUB_API_URL",
+        "https://api.github.com",
+        "Where GitHub is asked who it was; for GitHub Enterprise Server https://HOST/api/v3.",
+    ),
+    variable(PROVIDERS, "DISCORD_CLIENT_ID", "", "Signing in by Discord."),
+    variable(PROVIDERS, "DISCORD_CLIENT_SECRET", "", "Its secret."),
+    variable(PROVIDERS, "DISCORD_URL", "https://discord.com", "Another address in Discord's place, for tests."),
+    variable(
+        PROVIDERS,
+        "OIDC_NAME",
+        "",
+        "Signing in by any issuer of OpenID Connect: its name in addresses and in the database, never to be changed, such as company.",
+    ),
+    variable(PROVIDERS, "OIDC_TITLE", "", "Its name for people; empty: OIDC_NAME."),
+    variable(
+        PROVIDERS,
+        "OIDC_ISSUER",
+        "",
+        "The issuer, letter by letter as in its discovery document (ISSUER/.well-known/openid-configuration).",
+    ),
+    variable(PROVIDERS, "OIDC_CLIENT_ID", "", "Who Agora is there."),
+    variable(PROVIDERS, "OIDC_CLIENT_SECRET", "", "Its secret."),
+    variable(
+        PROVIDERS,
+        "OIDC_CLIENT_AUTH",
+        "basic",
+        "How the secret is sent, as the client is registered there: basic (client_secret_basic) or post (client_secret_post).",
+    ),
+    variable(
+        PROVIDERS,
+        "OIDC_TRUST_EMAIL",
+        "false",
+        "Whether every e-mail address of this issuer counts as verified, though it does not say email_verified: only where the addresses are given out by you.",
     ),
     variable(LIMITS, "LIMIT_BODY_BYTES", "262144", "Largest request body."),
     variable(LIMITS, "LIMIT_DOCUMENT_BYTES", "16384", "Longest query text."),

@@ -7,6 +7,7 @@ use super::{
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
+    identities::Identity,
     posts::{self, Post},
     privacy::{self, AccountExport},
     scalars::LocaleName,
@@ -118,6 +119,16 @@ impl User {
             }
             Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor))
         })
+        .await
+    }
+
+    /// The identities elsewhere by which they sign in, oldest first: for themselves only, null for everybody else.
+    async fn identities(&self, ctx: &Context<'_>) -> Nullable<Vec<Identity>> {
+        nullable(Box::pin(async {
+            let request = ctx.request();
+            let found = accounts::oauth::identities(&request.app, &request.actor, self.0.id).await?;
+            Ok(found.map(|found| found.into_iter().map(Identity::from).collect()))
+        }))
         .await
     }
 

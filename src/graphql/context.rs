@@ -8,7 +8,7 @@ use super::loaders::Loaders;
 use crate::{
     app::App,
     domain::{
-        accounts::{IssuedSession, Registered, SignIn},
+        accounts::{IssuedSession, Registered, SignIn, oauth::Completed},
         actor::{Actor, Client},
     },
     error::Result,
@@ -91,6 +91,15 @@ impl MayHoldSession for SignIn {
         match self {
             Self::Session(session) => Some(session),
             Self::Challenge(_) => None,
+        }
+    }
+}
+
+impl MayHoldSession for Completed {
+    fn session(&self) -> Option<&IssuedSession> {
+        match self {
+            Self::SignedIn { sign_in, .. } => sign_in.session(),
+            Self::Linked(_) => None,
         }
     }
 }

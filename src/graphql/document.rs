@@ -41,6 +41,8 @@ const ALONE: &[&str] = &[
     "twoFactorDisable",
     "twoFactorVerify",
     "twoFactorCodeSend",
+    "oauthBegin",
+    "oauthComplete",
     "reauthenticate",
     "reauthenticationCodeSend",
 ];

@@ -9,6 +9,7 @@ pub mod context;
 pub mod cost;
 pub mod document;
 pub mod error;
+pub mod identities;
 pub mod loaders;
 pub mod node;
 pub mod notifications;
@@ -23,7 +24,13 @@ use async_graphql::{MergedObject, MergedSubscription, Schema};
 
 /// What can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery, accounts::AccountQuery, posts::PostQuery, notifications::NotificationQuery);
+pub struct Query(
+    node::NodeQuery,
+    accounts::AccountQuery,
+    identities::IdentityQuery,
+    posts::PostQuery,
+    notifications::NotificationQuery,
+);
 
 /// What can be done. The fields of one operation run one after the other.
 #[derive(MergedObject, Default)]
@@ -32,6 +39,7 @@ pub struct Mutation(
     sessions::SessionMutation,
     privacy::PrivacyMutation,
     two_factor::TwoFactorMutation,
+    identities::IdentityMutation,
     posts::PostMutation,
     notifications::NotificationMutation,
 );

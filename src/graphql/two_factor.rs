@@ -249,7 +249,7 @@ impl TwoFactorMutation {
             let request = ctx.request();
             let (token, method) = (&input.challenge_token, input.method.method());
             let session = accounts::two_factor_verify(&request.app, &request.client, token, method, &input.code).await;
-            answer(request, session)
+            answer(request, request.keep(session))
         })
         .await
     }

@@ -10,6 +10,7 @@ mod graphiql;
 mod graphql;
 mod headers;
 mod health;
+mod oauth;
 mod places;
 mod respond;
 mod serve;
@@ -55,6 +56,7 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/schema.graphql", get(graphiql::schema))
         .route("/exports/{token}", get(exports::get))
+        .route("/oauth/callback/{provider}", get(oauth::callback))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/", get(graphiql::page));

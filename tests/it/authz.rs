@@ -33,6 +33,7 @@ const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
     ("Query.me", "{ me { email } }", [Invisible, Allowed, Allowed]),
     ("Query.user", "{ user(username: \"olivia\") { username } }", [Allowed, Allowed, Allowed]),
     ("Query.users", "{ users { nodes { username } } }", [Allowed, Allowed, Allowed]),
+    ("Query.signInProviders", "{ signInProviders { name } }", [Allowed, Allowed, Allowed]),
     ("Query.post", "{ post(id: \"$POST\") { body } }", [Allowed, Allowed, Allowed]),
     ("Query.posts", "{ posts { nodes { body } } }", [Allowed, Allowed, Allowed]),
     ("Query.notifications", "{ notifications { nodes { title } } }", [Unauthenticated, Allowed, Allowed]),
@@ -51,6 +52,28 @@ const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
         "Mutation.tokenRefresh",
         "mutation { tokenRefresh(input: { refreshToken: \"$REFRESH\" }) { errors { code } } }",
         [Allowed, Allowed, Allowed],
+    ),
+    (
+        "Mutation.oauthBegin",
+        "mutation { oauthBegin(input: { provider: \"github\" }) { errors { code } } }",
+        [Allowed, Allowed, Allowed],
+    ),
+    // Anybody may; without a flow there is nothing to end.
+    (
+        "Mutation.oauthComplete",
+        "mutation { oauthComplete(input: { flowToken: \"none\", ticket: \"none\" }) { errors { code } } }",
+        [Invisible, Invisible, Invisible],
+    ),
+    (
+        "Mutation.identityLink",
+        "mutation { identityLink(input: { provider: \"github\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    // tests/it/identity/oauth.rs shows the owner of an identity.
+    (
+        "Mutation.identityUnlink",
+        "mutation { identityUnlink(input: { provider: \"github\" }) { errors { code } } }",
+        [Unauthenticated, Invisible, Invisible],
     ),
     ("Mutation.logout", "mutation { logout { ended errors { code } } }", [Unauthenticated, Allowed, Allowed]),
     (
@@ -209,6 +232,7 @@ async fn everything(server: &Server) -> Vec<i64> {
     for sql in [
         "SELECT COUNT(*) FROM users WHERE bio = ''",
         "SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL",
+        "SELECT COUNT(*) FROM oauth_flows WHERE ended_at IS NULL",
         "SELECT COUNT(*) FROM posts WHERE deleted_at IS NULL AND edited_at IS NULL",
         "SELECT COUNT(*) FROM comments WHERE deleted_at IS NULL AND edited_at IS NULL",
         "SELECT COUNT(*) FROM post_likes",
@@ -236,13 +260,13 @@ fn outcome(body: &Value) -> Outcome {
     match field["errors"][0]["code"].as_str() {
         None => Allowed,
         Some("NOT_ALLOWED") => NotAllowed,
-        Some("NOT_FOUND") => Invisible,
+        Some("NOT_FOUND" | "PROVIDER_FAILED") => Invisible,
         Some(other) => panic!("{other}: {body}"),
     }
 }
 
 async fn check(field: &str, operation: &str, who: usize, expected: Outcome) {
-    let server = Server::start().await;
+    let server = Server::with(&[("GITHUB_CLIENT_ID", "client"), ("GITHUB_CLIENT_SECRET", "secret")]).await;
     let owner = server.user("olivia").await;
     let stranger = server.user("stranger").await;
     let post = owner.publish("the owner's post").await;

@@ -166,8 +166,7 @@ async fn insert_in(
     if inserted == 0 {
         return Err(taken("username"));
     }
-    // No address looks like this, so it is never confirmed and nobody signs in by it.
-    let email_key = if email_taken { format!("taken {}", new.user.id) } else { new.email_key.clone() };
+    let email_key = if email_taken { policy::taken_key(new.user.id) } else { new.email_key.clone() };
     let row = credential::ActiveModel {
         user_id: Set(new.user.id),
         email: Set(new.email.clone()),

@@ -8,6 +8,7 @@ mod challenges;
 mod commands;
 mod fresh;
 mod guessing;
+pub mod oauth;
 mod policy;
 mod privacy;
 mod profile;

@@ -1,6 +1,7 @@
 //! What names, addresses and passwords have to be like. Pure.
 
 use crate::{
+    entity::UserId,
     error::{Reason, UserError, UserErrorCode},
     platform::text,
 };
@@ -142,6 +143,12 @@ pub(super) fn username(field: &'static str, value: &str) -> Result<String, UserE
 /// What of a user name or e-mail address is unique.
 pub(super) fn key(value: &str) -> String {
     value.trim().to_lowercase()
+}
+
+/// The key of an address that turned out to be somebody else's: no address looks like this, so it is never confirmed
+/// and nobody signs in by it.
+pub(super) fn taken_key(id: UserId) -> String {
+    format!("taken {id}")
 }
 
 /// The same for a text that somebody gave to look a person up.

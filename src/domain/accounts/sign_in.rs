@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{EntityTrait, QueryResult};
 
-use super::{IssuedSession, User, sessions, tokens};
+use super::{IssuedSession, User, policy, sessions, tokens};
 use crate::{
     app::App,
     domain::{
@@ -126,13 +126,18 @@ pub(super) async fn begin_in(
     Ok(session)
 }
 
-/// Sends a message about a person's account to their e-mail address, in their language, with their `name`.
+/// Sends a message about a person's account to their e-mail address, in their language, with their `name`; to none where
+/// the address turned out to be somebody else's.
 pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
-    let sql = "SELECT c.email, u.locale, u.display_name FROM credentials c JOIN users u ON u.id = c.user_id \
+    let sql = "SELECT c.email, c.email_key, u.locale, u.display_name FROM credentials c JOIN users u ON u.id = c.user_id \
                WHERE c.user_id = $1";
     let Some(row) = tx.row(sql, vec![user.0.into()]).await? else { return Ok(()) };
     let mut columns = Columns::new(&row);
-    let (to, locale, name): (String, String, String) = (columns.take()?, columns.take()?, columns.take()?);
+    let (to, key): (String, String) = (columns.take()?, columns.take()?);
+    if key != policy::key(&to) {
+        return Ok(());
+    }
+    let (locale, name): (String, String) = (columns.take()?, columns.take()?);
     messages::send_in(app, tx, &Message { to, locale, ..message }.with("name", name)).await
 }
 

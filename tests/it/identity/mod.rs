@@ -3,6 +3,7 @@
 mod authenticator;
 mod cookies;
 mod guessing;
+pub mod oauth;
 mod privacy;
 mod reauthentication;
 mod sessions;

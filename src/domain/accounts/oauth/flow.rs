@@ -1,0 +1,353 @@
+//! The three steps of a flow: begin, come back, complete.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use url::Url;
+use uuid::Uuid;
+
+use super::{
+    failed, find, get,
+    identities::LinkedIdentity,
+    join, person,
+    person::{Person, Secrets},
+    refused,
+};
+use crate::{
+    app::App,
+    config::{OauthProtocol, OauthProvider},
+    domain::{
+        accounts::{SignIn, require_fresh},
+        actor::{Actor, Client},
+    },
+    entity::{OauthFlowId, UserId},
+    error::{Error, Reason, Result, UserError, UserErrorCode},
+    platform::{crypto::sha256, db::Columns, ids::random_token, oauth::Failure, rate_limit::address_key},
+};
+
+/// How long each step may take.
+const STEP: TimeDelta = TimeDelta::minutes(5);
+/// Longest path to return to.
+const MAX_PATH: usize = 512;
+/// Longest code of a provider.
+const MAX_CODE: usize = 4096;
+
+/// A wish to go to a provider.
+#[derive(Debug, Clone)]
+pub struct Begin {
+    /// Its name in the configuration.
+    pub provider: String,
+    /// Where in the frontend to go on; none: its start.
+    pub return_path: Option<String>,
+}
+
+/// A flow that has begun, as the client gets it.
+#[derive(Clone)]
+pub struct Begun {
+    /// Where to send the browser.
+    pub authorization_url: Url,
+    /// Kept by whoever began, and wanted at the end.
+    pub flow_token: String,
+    /// The browser has to be back by then.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for Begun {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Begun").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Begins a sign-in by a provider. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
+pub async fn begin(app: &App, client: &Client, command: Begin) -> Result<Begun> {
+    if let Some(address) = client.address {
+        app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
+    }
+    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
+    begin_flow(app, None, command).await
+}
+
+/// Begins to link an identity to the account of whoever is signed in. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
+pub async fn identity_link(app: &App, actor: &Actor, command: Begin) -> Result<Begun> {
+    let user = actor.require_user()?;
+    require_fresh(app, actor, "identityLink").await?;
+    begin_flow(app, Some(user.id), command).await
+}
+
+async fn begin_flow(app: &App, user: Option<UserId>, command: Begin) -> Result<Begun> {
+    let provider = get(app, &command.provider)?;
+    let return_path = command.return_path.map(|path| relative_path(&path)).transpose()?;
+    let (state, flow_token) = (random_token(), random_token());
+    let secrets = Secrets { verifier: random_token(), nonce: random_token() };
+    let url = person::authorization_url(app, provider, &state, &secrets).await;
+    let authorization_url = url.map_err(|failure| failed(&provider.name, &failure))?;
+    let now = app.clock.now();
+    let (id, expires_at) = (OauthFlowId(app.ids.next(now)), now + STEP);
+    let sealed = app.keys.seal(&purpose(id), &serde_json::to_vec(&secrets)?)?;
+    app.db
+        .transact(async |tx| {
+            tx.execute(
+                "INSERT INTO oauth_flows (id, provider, user_id, state_hash, flow_hash, secrets, return_path, created_at, \
+                 expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                vec![
+                    id.0.into(),
+                    provider.name.as_str().into(),
+                    user.map(|user| user.0).into(),
+                    hash(&state).into(),
+                    hash(&flow_token).into(),
+                    sealed.clone().into(),
+                    return_path.clone().into(),
+                    now.into(),
+                    expires_at.into(),
+                ],
+            )
+            .await
+        })
+        .await?;
+    Ok(Begun { authorization_url, flow_token, expires_at })
+}
+
+fn purpose(id: OauthFlowId) -> String {
+    format!("oauth_flow {id}")
+}
+
+fn hash(token: &str) -> Vec<u8> {
+    sha256(token.as_bytes()).to_vec()
+}
+
+/// A path within the frontend: nothing that a browser could take for another site. Codes: INVALID, TOO_LONG.
+fn relative_path(path: &str) -> Result<String> {
+    if path.chars().count() > MAX_PATH {
+        return Err(UserError::input("returnPath", UserErrorCode::TooLong).with("max", MAX_PATH).into());
+    }
+    let good = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains('\\')
+        && !path.chars().any(|c| c.is_control() || c.is_whitespace());
+    if good { Ok(path.to_owned()) } else { Err(UserError::invalid("returnPath", Reason::RelativePath).into()) }
+}
+
+/// What a provider sends a browser back with.
+#[derive(Debug, Clone, Default)]
+pub struct ComeBack {
+    /// The provider, by the path.
+    pub provider: String,
+    /// What was sent along.
+    pub state: Option<String>,
+    /// On success.
+    pub code: Option<String>,
+    /// Otherwise, a coded word.
+    pub error: Option<String>,
+    /// The issuer that says so (RFC 9207), where it says it.
+    pub iss: Option<String>,
+}
+
+/// Takes a browser back from a provider; gives where in the frontend it goes on, with a `ticket` or an `error`:
+/// `invalid_state`, `access_denied` or `provider_failed`.
+pub async fn come_back(app: &App, back: ComeBack) -> Result<Url> {
+    let (Some(provider), Some(state)) = (find(app, &back.provider), back.state.as_deref()) else {
+        return onward(app, None, "error", "invalid_state");
+    };
+    let code = back.code.as_deref().filter(|code| (1..=MAX_CODE).contains(&code.len()));
+    let code = code.filter(|_| back.error.is_none() && is_of(provider, back.iss.as_deref()));
+    let ticket = random_token();
+    let Some(path) = return_with(app, provider, state, code, &ticket).await? else {
+        return onward(app, None, "error", "invalid_state");
+    };
+    let path = path.as_deref();
+    if code.is_some() {
+        return onward(app, path, "ticket", &ticket);
+    }
+    if back.error.as_deref() == Some("access_denied") {
+        return onward(app, path, "error", "access_denied");
+    }
+    tracing::warn!(provider = provider.name, "a provider sent somebody back without a code");
+    onward(app, path, "error", "provider_failed")
+}
+
+/// Takes the state of a flow: once, and of this provider only. Keeps the code and the ticket for the end; without a code
+/// this is the end. Gives the path to return to; `None` when there is no such flow.
+async fn return_with(
+    app: &App,
+    provider: &OauthProvider,
+    state: &str,
+    code: Option<&str>,
+    ticket: &str,
+) -> Result<Option<Option<String>>> {
+    let now = app.clock.now();
+    app.db
+        .transact(async |tx| {
+            // One statement finds the flow and takes it: whoever comes second finds nothing.
+            let sql = "UPDATE oauth_flows SET ticket_hash = $4, expires_at = $5, ended_at = $6 \
+                       WHERE state_hash = $1 AND provider = $2 AND ticket_hash IS NULL AND ended_at IS NULL \
+                       AND expires_at > $3 RETURNING id, return_path";
+            let values = vec![
+                hash(state).into(),
+                provider.name.as_str().into(),
+                now.into(),
+                hash(ticket).into(),
+                (now + STEP).into(),
+                code.is_none().then_some(now).into(),
+            ];
+            let Some(row) = tx.row(sql, values).await? else { return Ok(None) };
+            let mut columns = Columns::new(&row);
+            let (id, return_path): (OauthFlowId, Option<String>) = (columns.take()?, columns.take()?);
+            if let Some(code) = code {
+                let sealed = app.keys.seal(&purpose(id), code.as_bytes())?;
+                let sql = "UPDATE oauth_flows SET result = $2 WHERE id = $1";
+                tx.execute(sql, vec![id.0.into(), sealed.into()]).await?;
+            }
+            Ok(Some(return_path))
+        })
+        .await
+}
+
+/// Whether an answer may be of this provider: one that names itself must be the one that was asked (RFC 9207).
+fn is_of(provider: &OauthProvider, iss: Option<&str>) -> bool {
+    match &provider.protocol {
+        OauthProtocol::Oidc { issuer, .. } => {
+            iss.is_none_or(|iss| iss.trim_end_matches('/') == issuer.trim_end_matches('/'))
+        }
+        OauthProtocol::Github { .. } | OauthProtocol::Discord { .. } => true,
+    }
+}
+
+/// An address of the frontend, with one parameter more.
+fn onward(app: &App, path: Option<&str>, name: &str, value: &str) -> Result<Url> {
+    let base = app.config.frontend_url.as_str().trim_end_matches('/');
+    let mut url = Url::parse(&format!("{base}{}", path.unwrap_or("/"))).map_err(Error::internal)?;
+    // What was checked when it was given, and is checked again where it matters.
+    if url.origin() != app.config.frontend_url.origin() {
+        return Err(Error::internal("a path led out of the frontend"));
+    }
+    let others: Vec<(String, String)> =
+        url.query_pairs().into_owned().filter(|(name, _)| name != "ticket" && name != "error").collect();
+    url.query_pairs_mut().clear().extend_pairs(others).append_pair(name, value);
+    Ok(url)
+}
+
+/// The end of a flow.
+#[derive(Clone)]
+pub struct Complete {
+    /// What `oauthBegin` gave.
+    pub flow_token: String,
+    /// What the browser came back with.
+    pub ticket: String,
+}
+
+impl std::fmt::Debug for Complete {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Complete")
+    }
+}
+
+/// What came of a flow.
+#[derive(Debug, Clone)]
+pub enum Completed {
+    /// Somebody signs in.
+    SignedIn {
+        /// A session, or a challenge for the second factor.
+        sign_in: SignIn,
+        /// The account was made just now.
+        is_new_user: bool,
+    },
+    /// An identity was linked to the account that was signed in.
+    Linked(LinkedIdentity),
+}
+
+struct Taken {
+    provider: OauthProvider,
+    user: Option<UserId>,
+    secrets: Secrets,
+    code: String,
+}
+
+/// Ends a flow: asks the provider who it was, and signs them in, or links the identity. Codes: PROVIDER_FAILED,
+/// LINK_REQUIRED, PROVIDER_EMAIL_UNVERIFIED, EMAIL_NOT_CONFIRMED, ALREADY_LINKED, ACCOUNT_SUSPENDED.
+pub async fn complete(app: &App, actor: &Actor, client: &Client, command: Complete) -> Result<Completed> {
+    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
+    let taken = take(app, actor, &command).await?;
+    if taken.user.is_some() {
+        // As when it began: not without the second factor that their role demands.
+        actor.require_user()?;
+    }
+    let identified = person::identify(app, &taken.provider, &taken.code, &taken.secrets).await;
+    let person: Person = identified.map_err(|failure| failed(&taken.provider.name, &failure))?;
+    match taken.user {
+        Some(user) => join::link(app, client, user, &taken.provider, &person).await.map(Completed::Linked),
+        None => join::sign_in(app, client, &taken.provider, &person).await,
+    }
+}
+
+/// Uses a flow up: once, with both of its tokens, and for a link only by whoever began it.
+async fn take(app: &App, actor: &Actor, command: &Complete) -> Result<Taken> {
+    let user = actor.user_id().map_or(Uuid::nil(), |user| user.0);
+    let taken = app
+        .db
+        .transact(async |tx| {
+            let sql = "UPDATE oauth_flows SET ended_at = $3 WHERE ticket_hash = $1 AND flow_hash = $2 \
+                       AND ended_at IS NULL AND expires_at > $3 AND (user_id IS NULL OR user_id = $4) \
+                       RETURNING id, provider, user_id, secrets, result";
+            let values = vec![
+                hash(&command.ticket).into(),
+                hash(&command.flow_token).into(),
+                app.clock.now().into(),
+                user.into(),
+            ];
+            tx.row(sql, values).await
+        })
+        .await?;
+    let row = taken.ok_or_else(refused)?;
+    let mut columns = Columns::new(&row);
+    let (id, provider): (OauthFlowId, String) = (columns.take()?, columns.take()?);
+    let (user, secrets, code): (Option<UserId>, Vec<u8>, Option<Vec<u8>>) =
+        (columns.take()?, columns.take()?, columns.take()?);
+    let code = code.ok_or_else(|| Error::internal("a flow with a ticket and without a code"))?;
+    Ok(Taken {
+        provider: find(app, &provider)
+            .cloned()
+            .ok_or_else(|| failed(&provider, &Failure::new("it is no longer configured")))?,
+        user,
+        secrets: serde_json::from_slice(&app.keys.open(&purpose(id), &secrets)?)?,
+        code: String::from_utf8(app.keys.open(&purpose(id), &code)?).map_err(Error::internal)?,
+    })
+}
+
+/// Deletes flows that are over; gives how many.
+pub async fn prune(app: &App) -> Result<u64> {
+    let before = app.clock.now() - TimeDelta::hours(1);
+    app.db
+        .transact(async |tx| {
+            tx.without_time_limit().await?;
+            tx.execute("DELETE FROM oauth_flows WHERE expires_at < $1", vec![before.into()]).await
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_within_the_frontend_are_returned_to() {
+        for good in ["/", "/settings?tab=1#identities", "/a//b", "/%2F%2Fevil.example"] {
+            assert!(relative_path(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "settings",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\n/evil.example",
+            "/\t/evil.example",
+            "\u{0}/",
+            " /",
+            "@evil.example",
+            ".evil.example",
+        ] {
+            assert!(relative_path(bad).is_err(), "{bad:?}");
+        }
+        assert!(relative_path(&format!("/{}", "a".repeat(512))).is_err());
+    }
+}

@@ -1,0 +1,261 @@
+//! Whose account it is that a provider's person signs in to, or links to; see the module above for the rules.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, sea_query::OnConflict};
+
+use super::{
+    User,
+    flow::Completed,
+    identities::{self, LinkedIdentity},
+    naming::{self, Names},
+    person::Person,
+    policy, queries, refused, sessions, sign_in as way_in,
+};
+use crate::{
+    app::App,
+    config::OauthProvider,
+    domain::{
+        accounts::SignIn,
+        activity,
+        actor::Client,
+        messages::{Message, Template},
+    },
+    entity::{UserId, activity::ActivityKind, credential, session, user, user::UserKind},
+    error::{Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction, is_unique_violation},
+        text,
+    },
+};
+
+/// How often a sign-in that met another one of the same person begins anew.
+const ATTEMPTS: usize = 3;
+
+enum Found {
+    /// An account that was there.
+    Known(User),
+    /// One that was made just now, and is signed in.
+    New(User, session::Model),
+}
+
+/// Signs a person in. Codes: LINK_REQUIRED, PROVIDER_EMAIL_UNVERIFIED, ALREADY_LINKED, ACCOUNT_SUSPENDED, PROVIDER_FAILED.
+pub(super) async fn sign_in(
+    app: &App,
+    client: &Client,
+    provider: &OauthProvider,
+    person: &Person,
+) -> Result<Completed> {
+    let names = naming::names(person);
+    let mut attempt = 1;
+    let found = loop {
+        let result = app.db.transact(async |tx| find_in(app, &tx, client, provider, person, &names).await).await;
+        match result {
+            // Another sign-in of the same person was faster: what it made is found now.
+            Err(error) if attempt < ATTEMPTS && is_unique_violation(&error) => attempt += 1,
+            result => break result?,
+        }
+    };
+    let (sign_in, is_new_user) = match found {
+        Found::Known(user) => (way_in::complete(app, client, user, &provider.name).await?, false),
+        Found::New(user, session) => (SignIn::Session(Box::new(sessions::issue(app, &session, user).await?)), true),
+    };
+    Ok(Completed::SignedIn { sign_in, is_new_user })
+}
+
+async fn find_in(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    provider: &OauthProvider,
+    person: &Person,
+    names: &Names,
+) -> Result<Found> {
+    if let Some(owner) = identities::owner_in(tx, &provider.name, &person.subject).await? {
+        way_in::refuse_suspended_in(app, tx, owner).await?;
+        identities::used_in(app, tx, &provider.name, person).await?;
+        return user_in(tx, owner).await.map(Found::Known);
+    }
+    let Some(email) = person.verified_email() else { return Err(unverified_in(app, tx, person).await?) };
+    let key = policy::key(email);
+    match account_of_in(tx, &key).await? {
+        Some((id, Some(_))) => join_in(app, tx, client, provider, person, id).await.map(Found::Known),
+        Some((id, None)) => {
+            take_address_in(app, tx, id).await?;
+            create_in(app, tx, client, provider, person, names, email).await
+        }
+        None => create_in(app, tx, client, provider, person, names, email).await,
+    }
+}
+
+/// Why there is no account for somebody whose address the provider does not vouch for.
+async fn unverified_in(app: &App, tx: &Transaction, person: &Person) -> Result<crate::error::Error> {
+    let known = match &person.email {
+        Some(email) => account_of_in(tx, &policy::key(email)).await?.is_some(),
+        None => false,
+    };
+    let told = known && !app.config.registration_confirm_email;
+    let code = if told { UserErrorCode::LinkRequired } else { UserErrorCode::ProviderEmailUnverified };
+    Ok(UserError::whole(code).into())
+}
+
+/// The account of an address, locked, and when the address was confirmed there.
+async fn account_of_in(tx: &Transaction, key: &str) -> Result<Option<(UserId, Option<DateTime<Utc>>)>> {
+    let sql = format!("SELECT user_id, email_confirmed_at FROM credentials WHERE email_key = $1 {}", tx.for_update());
+    let Some(row) = tx.row(sql, vec![key.into()]).await? else { return Ok(None) };
+    let mut columns = Columns::new(&row);
+    Ok(Some((columns.take()?, columns.take()?)))
+}
+
+async fn user_in(tx: &Transaction, id: UserId) -> Result<User> {
+    let sql = format!("SELECT {} FROM users u WHERE u.id = $1", queries::user_columns("u"));
+    let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(refused)?;
+    queries::read_user(&mut Columns::new(&row))?.ok_or_else(refused)
+}
+
+/// Both sides have seen proof of the address: the identity joins the account, unless a second proof is still to come.
+async fn join_in(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    provider: &OauthProvider,
+    person: &Person,
+    id: UserId,
+) -> Result<User> {
+    way_in::refuse_suspended_in(app, tx, id).await?;
+    let user = user_in(tx, id).await?;
+    if way_in::second_factors_in(tx, id).await?.is_empty() {
+        insert_and_tell_in(app, tx, client, provider, person, &user).await?;
+    }
+    Ok(user)
+}
+
+async fn insert_and_tell_in(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    provider: &OauthProvider,
+    person: &Person,
+    user: &User,
+) -> Result<()> {
+    identities::insert_in(app, tx, user.id, &provider.name, person).await?;
+    activity::record_in(app, tx, user.id, ActivityKind::IdentityLinked, client, Some(&provider.name)).await?;
+    let message = Message::email("", &user.locale, Template::IdentityLinked).with("provider", &provider.title);
+    way_in::tell_in(app, tx, user.id, message).await
+}
+
+/// An address that was never confirmed goes to whoever has proven it. What the account's log says of it has nothing of
+/// that person: they are strangers.
+async fn take_address_in(app: &App, tx: &Transaction, id: UserId) -> Result<()> {
+    let sql = "UPDATE credentials SET email_key = $2 WHERE user_id = $1 AND email_confirmed_at IS NULL";
+    tx.execute(sql, vec![id.0.into(), policy::taken_key(id).into()]).await?;
+    let detail = "somebody else has proven that the address is theirs";
+    activity::record_in(app, tx, id, ActivityKind::EmailChanged, &Client::default(), Some(detail)).await
+}
+
+/// Makes an account, and signs it in.
+async fn create_in(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    provider: &OauthProvider,
+    person: &Person,
+    names: &Names,
+    email: &str,
+) -> Result<Found> {
+    let user = Arc::new(insert_user_in(app, tx, client, names).await?);
+    credential::ActiveModel {
+        user_id: Set(user.id),
+        email: Set(email.to_owned()),
+        email_key: Set(policy::key(email)),
+        email_confirmed_at: Set(Some(user.created_at)),
+        password_hash: Set(None),
+        password_changed_at: Set(user.created_at),
+    }
+    .insert(tx)
+    .await?;
+    identities::insert_in(app, tx, user.id, &provider.name, person).await?;
+    activity::record_in(app, tx, user.id, ActivityKind::Registered, client, Some(&provider.name)).await?;
+    let session = way_in::begin_in(app, tx, client, &user, &provider.name).await?;
+    Ok(Found::New(user, session))
+}
+
+/// Writes a person by the first of the user names that is free. Code: PROVIDER_FAILED, in the unheard-of case of none.
+async fn insert_user_in(app: &App, tx: &Transaction, client: &Client, names: &Names) -> Result<user::Model> {
+    let now = app.clock.now();
+    for username in &names.usernames {
+        let display_name = if names.display_name.is_empty() { username } else { &names.display_name };
+        let new = user::Model {
+            id: UserId(app.ids.next(now)),
+            username: username.clone(),
+            username_key: policy::key(username),
+            search_key: text::search_key(&format!(
+                "{username} {} {} {display_name}",
+                names.first_name, names.last_name
+            )),
+            first_name: names.first_name.clone(),
+            last_name: names.last_name.clone(),
+            display_name: display_name.clone(),
+            avatar_url: names.avatar_url.clone(),
+            bio: String::new(),
+            kind: UserKind::Customer,
+            locale: client.locale.as_str().to_owned(),
+            post_count: 0,
+            username_changed_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let inserted = user::Entity::insert(new.clone().into_active_model())
+            .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
+            .exec_without_returning(tx)
+            .await?;
+        if inserted == 1 {
+            return Ok(new);
+        }
+    }
+    Err(refused())
+}
+
+/// Links an identity to the account of whoever began it. Codes: ALREADY_LINKED, EMAIL_NOT_CONFIRMED, ACCOUNT_SUSPENDED.
+pub(super) async fn link(
+    app: &App,
+    client: &Client,
+    id: UserId,
+    provider: &OauthProvider,
+    person: &Person,
+) -> Result<LinkedIdentity> {
+    let linked = app
+        .db
+        .transact(async |tx| {
+            let standing = identities::lock_in(&tx, id).await?;
+            way_in::refuse_suspended_in(app, &tx, id).await?;
+            if identities::owner_in(&tx, &provider.name, &person.subject).await?.is_some() {
+                return Err(UserError::whole(UserErrorCode::AlreadyLinked).into());
+            }
+            if !standing.is_confirmed {
+                let proves_it = person.verified_email().is_some_and(|email| policy::key(email) == standing.email_key);
+                if !proves_it {
+                    return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
+                }
+                let sql = "UPDATE credentials SET email_confirmed_at = $2 WHERE user_id = $1";
+                tx.execute(sql, vec![id.0.into(), app.clock.now().into()]).await?;
+                activity::record_in(app, &tx, id, ActivityKind::EmailVerified, client, Some(&provider.name)).await?;
+            }
+            let user = user_in(&tx, id).await?;
+            insert_and_tell_in(app, &tx, client, provider, person, &user).await
+        })
+        .await;
+    match linked {
+        // Linked elsewhere at the same moment.
+        Err(error) if is_unique_violation(&error) => Err(UserError::whole(UserErrorCode::AlreadyLinked).into()),
+        Err(error) => Err(error),
+        Ok(()) => Ok(LinkedIdentity {
+            provider: provider.name.clone(),
+            title: provider.title.clone(),
+            email: person.email.clone(),
+            linked_at: app.clock.now(),
+            last_used_at: app.clock.now(),
+        }),
+    }
+}
