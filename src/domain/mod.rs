@@ -1,5 +1,5 @@
 //! What the rules are. Lower modules know nothing of higher ones:
-//! permissions, actor → events, live, jobs, idempotency → messages, codes, activity → accounts → posts → notifications →
+//! permissions, actor → events, live, jobs, idempotency → messages, codes, activity → accounts → profiles → posts → notifications →
 //! demo.
 
 pub mod accounts;
@@ -15,6 +15,7 @@ pub mod messages;
 pub mod notifications;
 pub mod permissions;
 pub mod posts;
+pub mod profiles;
 
 /// The outcome of something that an idempotency key makes happen once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,7 +33,20 @@ const INTROSPECTION_LISTS: u64 = 2;
 /// Tokens of all the documents that are kept: some 3000 ordinary ones, and at worst 50 MB.
 const CACHED_TOKENS: u64 = 200_000;
 /// Mutations that have to stand alone, so that a list of aliases gains nothing.
-const ALONE: &[&str] = &["login", "register", "tokenRefresh"];
+const ALONE: &[&str] = &[
+    "login",
+    "register",
+    "tokenRefresh",
+    "emailVerificationSend",
+    "emailVerify",
+    "emailChangeRequest",
+    "emailChangeConfirm",
+    "phoneVerificationSend",
+    "phoneVerify",
+    "passwordChange",
+    "passwordResetRequest",
+    "passwordResetConfirm",
+];
 
 /// A document that keeps the limits.
 #[derive(Debug)]

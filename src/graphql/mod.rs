@@ -12,9 +12,12 @@ pub mod error;
 pub mod loaders;
 pub mod node;
 pub mod notifications;
+pub mod passwords;
 pub mod pipeline;
 pub mod posts;
+pub mod profiles;
 pub mod scalars;
+pub mod verification;
 
 use async_graphql::{MergedObject, MergedSubscription, Schema};
 
@@ -24,7 +27,14 @@ pub struct Query(node::NodeQuery, accounts::AccountQuery, posts::PostQuery, noti
 
 /// What can be done. The fields of one operation run one after the other.
 #[derive(MergedObject, Default)]
-pub struct Mutation(accounts::AccountMutation, posts::PostMutation, notifications::NotificationMutation);
+pub struct Mutation(
+    accounts::AccountMutation,
+    posts::PostMutation,
+    notifications::NotificationMutation,
+    verification::VerificationMutation,
+    passwords::PasswordMutation,
+    profiles::ProfileMutation,
+);
 
 /// What can be watched, over `graphql-transport-ws` on the same path.
 #[derive(MergedSubscription, Default)]

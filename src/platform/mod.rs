@@ -9,6 +9,7 @@ pub mod memory;
 pub mod outbox;
 pub mod page;
 pub mod passwords;
+pub mod phone;
 pub mod rate_limit;
 pub mod telemetry;
 pub mod text;

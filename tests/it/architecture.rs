@@ -29,6 +29,7 @@ const DOMAINS: &[&str] = &[
     "messages",
     "activity",
     "accounts",
+    "profiles",
     "posts",
     "notifications",
     "demo",

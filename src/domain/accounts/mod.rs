@@ -4,27 +4,36 @@
 //! `oauth_flows`, `sign_in_failures` and `suspensions`. Always holds: user names and e-mail addresses are unique
 //! whatever their case; nothing that only its owner may see leaves `credentials`; a token is derived, never stored.
 
+mod addresses;
 mod commands;
+mod credentials;
 mod fresh;
+mod passwords;
 mod policy;
 mod profile;
 mod queries;
 mod sessions;
 mod sign_in;
+mod throttle;
 mod tokens;
 
 use std::sync::Arc;
 
 use crate::entity::user;
 
+pub use addresses::{
+    VERIFICATION, email_change_confirm, email_change_request, email_verification_send, email_verify, send_verification,
+};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use fresh::{FRESH, SENSITIVE, require_fresh};
+pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
-pub use profile::{ProfileUpdate, profile_update};
-pub use queries::{UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
+pub use profile::{ProfileUpdate, bio_set_in, profile_update};
+pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use sessions::{IssuedSession, logout, prune, sweep, token_refresh};
 pub use sign_in::{IssuedChallenge, Method, SignIn};
+pub(crate) use throttle::{throttle_proof, throttle_send};
 pub use tokens::authenticate;
 
 /// A person as others may see them.

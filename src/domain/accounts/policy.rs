@@ -171,6 +171,11 @@ pub(super) fn email(field: &'static str, value: &str) -> Result<String, UserErro
     if local_is_good && domain_is_good { Ok(address) } else { Err(invalid()) }
 }
 
+/// What stands before the `@` of an address: nobody's password should be made of it.
+pub(super) fn local_part(email: &str) -> &str {
+    email.trim().split('@').next().unwrap_or_default()
+}
+
 /// A new password: long enough, not one that everybody tries, not made of the user's own name or address.
 pub(super) fn password(field: &'static str, value: &str, own: &[&str]) -> Result<(), UserError> {
     let length = value.chars().count();

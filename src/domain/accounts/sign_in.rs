@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::EntityTrait;
 
-use super::{IssuedSession, User, sessions, tokens};
+use super::{IssuedSession, User, credentials, sessions, tokens};
 use crate::{
     app::App,
     domain::{
@@ -128,7 +128,8 @@ pub(super) async fn begin_in(
 
 /// Sends a message about a person's account to their e-mail address, with their `name`.
 pub(super) async fn tell_in(app: &App, tx: &Transaction, user: &User, message: Message) -> Result<()> {
-    let Some(credential) = credential::Entity::find_by_id(user.id).one(tx).await? else { return Ok(()) };
+    let credential = credential::Entity::find_by_id(user.id).one(tx).await?;
+    let Some(credential) = credential.filter(|found| credentials::is_address(&found.email_key)) else { return Ok(()) };
     let message = Message { to: credential.email, ..message }.with("name", &user.display_name);
     messages::send_in(app, tx, &message).await
 }

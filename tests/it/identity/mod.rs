@@ -1,0 +1,6 @@
+//! Identity: everything that a person and an operator expect of sign-in.
+
+mod codes;
+mod passwords;
+mod profile;
+mod verification;
