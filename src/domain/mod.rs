@@ -1,6 +1,6 @@
 //! What the rules are. Lower modules know nothing of higher ones:
-//! permissions, actor → events, live, jobs, idempotency → messages, codes, activity → accounts → profiles → posts → notifications →
-//! demo.
+//! permissions, actor → events, live, jobs, idempotency → messages, codes, activity → accounts → profiles → posts →
+//! notifications → demo.
 
 pub mod accounts;
 pub mod activity;

@@ -193,7 +193,7 @@ impl Session {
 }
 
 impl Session {
-    /// The request that signs in was sent by nobody yet: whoever gets the tokens may know.
+    /// Of whoever gets the tokens, though the request that signs in was not signed in itself.
     async fn completion(&self, ctx: &Context<'_>) -> crate::error::Result<Option<Completion>> {
         let id = self.0.user.id;
         Ok(profiles::completions(&ctx.request().app, &Actor::System, &[id]).await?.remove(&id))

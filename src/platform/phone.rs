@@ -23,7 +23,7 @@ pub fn e164(text: &str, country: Option<&str>) -> Option<String> {
         return None;
     }
     let formatted = number.format().mode(Mode::E164).to_string();
-    // Formatted again it is the same, or it was two numbers in one.
+    // What E.164 allows, whatever the crate makes of it.
     let digits = formatted.strip_prefix('+')?;
     (digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(formatted)
 }

@@ -62,8 +62,23 @@ pub struct HourlyRate {
 /// TOO_LONG, INVALID, INVALID_CHARACTERS.
 pub async fn profile_complete(app: &App, actor: &Actor, client: &Client, command: ProfileComplete) -> Result<User> {
     let id = actor.require_user()?.id;
-    app.db.transact(async |tx| complete_in(app, &tx, id, client, &command).await).await?;
+    let phone = read_number(app, actor, id, &command).await?;
+    app.db.transact(async |tx| complete_in(app, &tx, id, client, &command, phone.as_ref()).await).await?;
     accounts::get(app, id).await
+}
+
+/// What becomes of the number: a text, or nothing, or why not.
+type Number = Result<Option<String>, UserError>;
+
+/// Reads the number that was given, before the transaction: the rules of every country are much to look at.
+async fn read_number(app: &App, actor: &Actor, id: UserId, command: &ProfileComplete) -> Result<Option<Number>> {
+    let Some(phone) = &command.phone else { return Ok(None) };
+    let Some(phone) = phone.as_deref().filter(|phone| !phone.trim().is_empty()) else { return Ok(Some(Ok(None))) };
+    let home = match &command.country {
+        Some(given) => given.as_deref().and_then(|given| country("country", given).ok()),
+        None => super::by_users(app, actor, &[id]).await?.remove(&id).and_then(|profile| profile.country),
+    };
+    Ok(Some(number("phone", phone, home.as_deref()).map(Some)))
 }
 
 async fn complete_in(
@@ -72,11 +87,12 @@ async fn complete_in(
     id: UserId,
     client: &Client,
     command: &ProfileComplete,
+    phone: Option<&Number>,
 ) -> Result<()> {
     lock_in(tx, id).await?;
     let (mut profile, mut bio) = load_in(tx, id).await?.ok_or_else(Error::unauthenticated)?;
     let bio_before = bio.clone();
-    let mut errors = apply(app, command, &mut profile, &mut bio);
+    let mut errors = apply(app, command, phone, &mut profile, &mut bio);
     for field in missing(app, &profile, &bio) {
         // What is wrong is not missing, too.
         if !errors.iter().any(|error| error.path.last() == Some(&field.input())) {
@@ -99,18 +115,24 @@ async fn complete_in(
 }
 
 /// Puts what was given into a profile; what is wrong stays as it was, and is told.
-fn apply(app: &App, command: &ProfileComplete, profile: &mut Model, bio: &mut String) -> Vec<UserError> {
+fn apply(
+    app: &App,
+    command: &ProfileComplete,
+    phone: Option<&Number>,
+    profile: &mut Model,
+    bio: &mut String,
+) -> Vec<UserError> {
     let mut errors = Vec::new();
     set(&mut errors, &mut profile.country, command.country.as_ref(), |value| country("country", value));
     set(&mut errors, &mut profile.state, command.state.as_ref(), |value| text::line("state", value, 50));
     set(&mut errors, &mut profile.city, command.city.as_ref(), |value| text::line("city", value, 100));
     set(&mut errors, &mut profile.address, command.address.as_ref(), |value| text::block("address", value, 500));
     set(&mut errors, &mut profile.skills, command.skills.as_ref(), |value| text::block("skills", value, 1000));
-    let number_before = profile.phone.clone();
-    let home = profile.country.clone();
-    set(&mut errors, &mut profile.phone, command.phone.as_ref(), |value| number("phone", value, home.as_deref()));
-    if profile.phone != number_before {
-        profile.phone_verified_at = None;
+    match phone {
+        None => {}
+        Some(Err(error)) => errors.push(error.clone()),
+        Some(Ok(phone)) if *phone == profile.phone => {}
+        Some(Ok(phone)) => (profile.phone, profile.phone_verified_at) = (phone.clone(), None),
     }
     let mut own_words = Some(std::mem::take(bio));
     set(&mut errors, &mut own_words, command.bio.as_ref(), |value| text::block("bio", value, 500));

@@ -27,18 +27,16 @@ pub async fn phone_verification_send(app: &App, actor: &Actor, client: &Client, 
     let id = actor.require_user()?.id;
     accounts::throttle_send(app, client, &id.to_string())?;
     let user = accounts::get(app, id).await?;
+    let profile = super::by_users(app, actor, &[id]).await?.remove(&id).ok_or_else(Error::unauthenticated)?;
+    let phone = match phone {
+        Some(phone) => number("phone", &text::required("phone", phone.to_owned())?, profile.country.as_deref())?,
+        None => profile.phone.clone().ok_or_else(|| UserError::input("phone", UserErrorCode::Blank))?,
+    };
+    if profile.phone.as_ref() == Some(&phone) && profile.phone_verified_at.is_some() {
+        return Err(UserError::input("phone", UserErrorCode::AlreadyVerified).into());
+    }
     app.db
         .transact(async |tx| {
-            let (profile, _) = load_in(&tx, id).await?.ok_or_else(Error::unauthenticated)?;
-            let phone = match phone {
-                Some(phone) => {
-                    number("phone", &text::required("phone", phone.to_owned())?, profile.country.as_deref())?
-                }
-                None => profile.phone.clone().ok_or_else(|| UserError::input("phone", UserErrorCode::Blank))?,
-            };
-            if profile.phone.as_ref() == Some(&phone) && profile.phone_verified_at.is_some() {
-                return Err(UserError::input("phone", UserErrorCode::AlreadyVerified).into());
-            }
             let purpose = CodePurpose::PhoneVerification;
             let Some(code) = codes::issue_quietly_in(app, &tx, purpose, &id.to_string(), &phone).await? else {
                 return Ok(());
