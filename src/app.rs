@@ -85,6 +85,14 @@ pub struct Limiters {
     pub register_address: Limiter<IpAddr>,
     /// Sign-ins and registrations of everybody.
     pub sensitive_global: Limiter<()>,
+    /// Codes asked for from an address.
+    pub send_address: Limiter<IpAddr>,
+    /// Codes asked for, for an account: by its id, or by the e-mail address as it was given (folded).
+    pub send_account: Limiter<String>,
+    /// Codes and old passwords tried from an address.
+    pub proof_address: Limiter<IpAddr>,
+    /// Codes and old passwords tried at an account: by its id, or by the e-mail address as it was given (folded).
+    pub proof_account: Limiter<String>,
 }
 
 impl Limiters {
@@ -95,6 +103,10 @@ impl Limiters {
             login_address: Limiter::new("login-address", rates.login_address),
             register_address: Limiter::new("register-address", rates.register_address),
             sensitive_global: Limiter::new("sensitive-global", rates.sensitive_global),
+            send_address: Limiter::new("send-address", rates.send_address),
+            send_account: Limiter::new("send-account", rates.send_account),
+            proof_address: Limiter::new("proof-address", rates.proof_address),
+            proof_account: Limiter::new("proof-account", rates.proof_account),
         }
     }
 
@@ -104,6 +116,10 @@ impl Limiters {
         self.user.forget_idle();
         self.login_address.forget_idle();
         self.register_address.forget_idle();
+        self.send_address.forget_idle();
+        self.send_account.forget_idle();
+        self.proof_address.forget_idle();
+        self.proof_account.forget_idle();
     }
 }
 
@@ -158,6 +174,21 @@ impl App {
             (None, Some(address)) => address.clone(),
             (None, None) => format!("http://{}:{}", self.config.host, self.config.port),
         }
+    }
+
+    /// The address of a page of the frontend, with a query: what every link in a message is made by.
+    #[must_use]
+    pub fn frontend_link(&self, page: &str, query: &[(&str, &str)]) -> String {
+        let mut url = self.config.frontend_url.clone();
+        url.set_fragment(None);
+        url.set_query(None);
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(page.split('/'));
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url.into()
     }
 
     /// Runs a task that a shutdown waits for; it should watch `stop` when it is a long one.

@@ -21,6 +21,8 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
         jobs::NOTIFY => notifications::notify(app, job).await,
         messages::MESSAGE => messages::deliver(app, job).await,
         privacy::EXPORT => privacy::make_export(app, job).await,
+        accounts::VERIFICATION => accounts::send_verification(app, job).await,
+        accounts::RESET => accounts::send_reset(app, job).await,
         unknown => Err(Error::internal(format!("no handler for jobs of kind {unknown}"))),
     }
 }

@@ -46,6 +46,7 @@ impl MigrationTrait for Migration {
                     purpose text NOT NULL,
                     subject {key} NOT NULL CHECK (length(subject) <= 100),
                     address text NOT NULL CHECK (length(address) <= 254),
+                    address_key {key} NOT NULL,
                     hash {bytes} NOT NULL,
                     attempts bigint NOT NULL DEFAULT 0 CHECK (attempts >= 0),
                     created_at {time} NOT NULL,
@@ -55,7 +56,7 @@ impl MigrationTrait for Migration {
                 // A new code voids the old: one is open for a purpose and subject.
                 "CREATE UNIQUE INDEX codes_open ON codes (purpose, subject) WHERE ended_at IS NULL",
                 "CREATE INDEX codes_subject ON codes (purpose, subject, created_at)",
-                "CREATE INDEX codes_address ON codes (purpose, address, created_at)",
+                "CREATE INDEX codes_address ON codes (purpose, address_key, created_at)",
                 "CREATE INDEX codes_created ON codes (created_at)",
                 "CREATE TABLE two_factors (
                     user_id {uuid} NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,

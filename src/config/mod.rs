@@ -86,6 +86,10 @@ pub struct Rates {
     pub login_account: Rate,
     pub register_address: Rate,
     pub sensitive_global: Rate,
+    pub send_address: Rate,
+    pub send_account: Rate,
+    pub proof_address: Rate,
+    pub proof_account: Rate,
 }
 
 /// What a WebSocket may do.
@@ -149,6 +153,8 @@ pub struct Config {
     pub access_token_lifetime: Duration,
     pub session_lifetime: Duration,
     pub registration_confirm_email: bool,
+    /// Names of fields; which there are, the domain knows.
+    pub profile_required_fields: Vec<String>,
     /// Names of roles; which there are, the domain knows.
     pub two_factor_required_roles: Vec<String>,
     pub outbox: PathBuf,
@@ -310,6 +316,7 @@ impl Config {
             ),
             session_lifetime: Duration::from_secs(86_400 * r.number::<u64>("JWT_REFRESH_TOKEN_LIFETIME_DAYS", 1, 365)),
             registration_confirm_email: r.flag("REGISTRATION_CONFIRM_EMAIL", "false"),
+            profile_required_fields: r.profile_fields("PROFILE_REQUIRED_FIELDS"),
             two_factor_required_roles: r.roles("TWO_FACTOR_REQUIRED_ROLES"),
             outbox: PathBuf::from(r.text("OUTBOX_DIR")),
             account_deletion_delay: Duration::from_secs(86_400 * r.number::<u64>("ACCOUNT_DELETION_DAYS", 0, 365)),
@@ -338,6 +345,10 @@ impl Config {
                 login_account: r.rate("RATE_LIMIT_LOGIN_ACCOUNT"),
                 register_address: r.rate("RATE_LIMIT_REGISTER_ADDRESS"),
                 sensitive_global: r.rate("RATE_LIMIT_SENSITIVE_GLOBAL"),
+                send_address: r.rate("RATE_LIMIT_SEND_ADDRESS"),
+                send_account: r.rate("RATE_LIMIT_SEND_ACCOUNT"),
+                proof_address: r.rate("RATE_LIMIT_PROOF_ADDRESS"),
+                proof_account: r.rate("RATE_LIMIT_PROOF_ACCOUNT"),
             },
             websocket: WebSocketLimits {
                 init_timeout: r.seconds("WEBSOCKET_INIT_TIMEOUT_SECONDS"),

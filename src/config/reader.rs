@@ -96,6 +96,17 @@ impl Reader {
         roles
     }
 
+    /// Names of fields of a profile that can be absent; `none` for an empty list.
+    pub fn profile_fields(&mut self, name: &str) -> Vec<String> {
+        const FIELDS: &[&str] =
+            &["phone", "country", "state", "city", "address", "date_of_birth", "skills", "hourly_rate", "bio"];
+        let fields: Vec<_> = self.list(name).into_iter().filter(|field| field != "none").collect();
+        if fields.iter().any(|field| !FIELDS.contains(&field.as_str())) {
+            self.problem(name, &format!("expected none, or a list of {}", FIELDS.join(", ")));
+        }
+        fields
+    }
+
     pub fn parsed_list<T: FromStr>(&mut self, name: &str, expected: &str) -> Vec<T> {
         let mut parsed = Vec::new();
         for item in self.list(name) {

@@ -117,6 +117,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         ACCOUNTS,
+        "PROFILE_REQUIRED_FIELDS",
+        "phone,country,city",
+        "What the second step of joining asks for, comma-separated (phone, country, state, city, address, date_of_birth, skills, hourly_rate, bio), or none. Nobody is kept out: clients are told what is missing.",
+    ),
+    variable(
+        ACCOUNTS,
         "USERNAME_CHANGE_COOLDOWN_DAYS",
         "30",
         "How long after a change of user name the next one is refused.",
@@ -231,6 +237,20 @@ pub const VARIABLES: &[Variable] = &[
         "600/minute",
         "Sign-ins and registrations of all addresses together.",
     ),
+    variable(
+        RATES,
+        "RATE_LIMIT_SEND_ADDRESS",
+        "30/hour",
+        "Codes asked for, by e-mail or text message, from one address.",
+    ),
+    variable(
+        RATES,
+        "RATE_LIMIT_SEND_ACCOUNT",
+        "20/hour",
+        "Codes asked for, by e-mail or text message, for one account.",
+    ),
+    variable(RATES, "RATE_LIMIT_PROOF_ADDRESS", "30/minute", "Codes and old passwords tried from one address."),
+    variable(RATES, "RATE_LIMIT_PROOF_ACCOUNT", "20/minute", "Codes and old passwords tried at one account."),
     variable(
         LIVE,
         "WEBSOCKET_INIT_TIMEOUT_SECONDS",

@@ -1,6 +1,6 @@
 //! What the rules are. Lower modules know nothing of higher ones:
-//! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity → accounts → posts →
-//! notifications → privacy → demo.
+//! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity → accounts → profiles →
+//! posts → notifications → privacy → demo.
 
 pub mod accounts;
 pub mod activity;
@@ -17,6 +17,7 @@ pub mod notifications;
 pub mod permissions;
 pub mod posts;
 pub mod privacy;
+pub mod profiles;
 
 /// The outcome of something that an idempotency key makes happen once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::{
         export::Table,
         jobs,
         messages::{Message, Template},
-        notifications, posts,
+        notifications, posts, profiles,
     },
     entity::{AccountExportId, UserId, account_deletion, account_export, activity::ActivityKind, job},
     error::{Error, Result, UserError, UserErrorCode},
@@ -37,7 +37,7 @@ const LINK: &str = "account_export";
 
 /// Every domain's tables, in the order of the archive.
 fn tables() -> impl Iterator<Item = &'static Table> {
-    [accounts::EXPORT, activity::EXPORT, posts::EXPORT, notifications::EXPORT].into_iter().flatten()
+    [accounts::EXPORT, profiles::EXPORT, activity::EXPORT, posts::EXPORT, notifications::EXPORT].into_iter().flatten()
 }
 
 // ------------------------------------------------------------------------------------------------------- taking along
@@ -238,6 +238,7 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
             accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
             posts::erase_in(&tx, user).await?;
             notifications::erase_in(&tx, user).await?;
+            profiles::erase_in(&tx, user).await?;
             accounts::erase_in(app, &tx, user).await.map(Some)
         })
         .await?;

@@ -38,6 +38,8 @@ pub struct Model {
     pub subject: String,
     /// Where it was sent: an e-mail address or a number.
     pub address: String,
+    /// Lower case: what cool-down and daily number are counted by.
+    pub address_key: String,
     /// HMAC-SHA256 over purpose, subject, address and code.
     pub hash: Vec<u8>,
     /// How often it was tried; counted before it is compared.

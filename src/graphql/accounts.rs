@@ -10,12 +10,17 @@ use super::{
     identities::Identity,
     posts::{self, Post},
     privacy::{self, AccountExport},
+    profiles::{Profile, ProfileField},
     scalars::LocaleName,
     sessions::ActiveSession,
     two_factor::TwoFactor,
 };
 use crate::{
-    domain::accounts::{self, IssuedSession, Login, Method, ProfileUpdate, Register, Registered, SignIn, UserFilter},
+    domain::{
+        accounts::{self, IssuedSession, Login, Method, ProfileUpdate, Register, Registered, SignIn, UserFilter},
+        actor::Actor,
+        profiles::{self, Completion},
+    },
     error::Error,
     platform::page::Page,
 };
@@ -98,16 +103,29 @@ impl User {
         self.0.post_count
     }
 
-    /// Their e-mail address: for themselves only, null for everybody else.
+    /// Their e-mail address: for themselves and for staff who may see contacts, null for everybody else; null, too, when
+    /// they have none that is theirs.
     async fn email(&self, ctx: &Context<'_>) -> Nullable<String> {
-        nullable(async {
-            let request = ctx.request();
-            if request.actor.user_id() != Some(self.0.id) {
-                return Ok(None);
-            }
-            Ok(request.loaders.emails.load(self.0.id).await?)
-        })
-        .await
+        nullable(async { Ok(ctx.request().loaders.emails.load(self.0.id).await?.and_then(|email| email.address)) })
+            .await
+    }
+
+    /// Whether the address is proven theirs, by `emailVerify`; null for who may not see it.
+    async fn email_verified(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        nullable(async { Ok(ctx.request().loaders.emails.load(self.0.id).await?.map(|email| email.is_verified)) }).await
+    }
+
+    /// Telephone number, country and the rest of the second step of joining: for themselves and for staff who may see
+    /// contacts, null for everybody else.
+    async fn profile(&self, ctx: &Context<'_>) -> Nullable<Profile> {
+        nullable(async { Ok(ctx.request().loaders.profiles.load(self.0.id).await?.map(Profile::from)) }).await
+    }
+
+    /// Whether `profileComplete` went well, and nothing that is required is missing since; null for who may not see the
+    /// profile.
+    async fn profile_completed(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        nullable(async { Ok(ctx.request().loaders.completions.load(self.0.id).await?.map(|found| found.is_complete)) })
+            .await
     }
 
     /// How their second factor stands: for themselves only, null for everybody else.
@@ -231,6 +249,26 @@ impl Session {
     /// Who is signed in.
     async fn user(&self) -> User {
         User(self.0.user.clone())
+    }
+
+    /// Whether something that the operator requires of a profile is missing: show the second step of joining, which ends
+    /// with `profileComplete`. Nothing is refused until then.
+    async fn requires_completion(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        nullable(async { Ok(self.completion(ctx).await?.map(|found| !found.missing.is_empty())) }).await
+    }
+
+    /// What is required and missing.
+    async fn missing_profile_fields(&self, ctx: &Context<'_>) -> Nullable<Vec<ProfileField>> {
+        let fields = |found: Completion| found.missing.into_iter().map(ProfileField::from).collect();
+        nullable(async { Ok(self.completion(ctx).await?.map(fields)) }).await
+    }
+}
+
+impl Session {
+    /// Of whoever gets the tokens, though the request that signs in was not signed in itself.
+    async fn completion(&self, ctx: &Context<'_>) -> crate::error::Result<Option<Completion>> {
+        let id = self.0.user.id;
+        Ok(profiles::completions(&ctx.request().app, &Actor::System, &[id]).await?.remove(&id))
     }
 }
 
@@ -619,7 +657,10 @@ impl AccountMutation {
     ) -> Nullable<ProfileUpdatePayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, accounts::profile_update(&request.app, &request.actor, input.command()).await)
+            answer(
+                request,
+                accounts::profile_update(&request.app, &request.actor, &request.client, input.command()).await,
+            )
         })
         .await
     }

@@ -45,6 +45,15 @@ const ALONE: &[&str] = &[
     "oauthComplete",
     "reauthenticate",
     "reauthenticationCodeSend",
+    "emailVerificationSend",
+    "emailVerify",
+    "emailChangeRequest",
+    "emailChangeConfirm",
+    "phoneVerificationSend",
+    "phoneVerify",
+    "passwordChange",
+    "passwordResetRequest",
+    "passwordResetConfirm",
 ];
 
 /// A document that keeps the limits.

@@ -112,6 +112,31 @@ macro_rules! payload {
 }
 pub(crate) use payload;
 
+/// Defines the payload of a mutation that has nothing to show but that it was done.
+macro_rules! flag_payload {
+    ($(#[$doc:meta])+ $name:ident { $(#[$field_doc:meta])+ $field:ident }) => {
+        $(#[$doc])+
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            $(#[$field_doc])+
+            $field: bool,
+            /// Why it was refused; empty when it was done.
+            errors: Vec<$crate::graphql::error::UserError>,
+        }
+
+        impl $crate::graphql::error::Payload<()> for $name {
+            fn done((): ()) -> Self {
+                Self { $field: true, errors: Vec::new() }
+            }
+
+            fn refused(errors: Vec<$crate::graphql::error::UserError>) -> Self {
+                Self { $field: false, errors }
+            }
+        }
+    };
+}
+pub(crate) use flag_payload;
+
 /// Gives every error of a response its code and request id, logs the causes, and shows none of them.
 pub fn finish(response: &mut Response, request_id: &str) {
     for error in &mut response.errors {

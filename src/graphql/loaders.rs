@@ -18,8 +18,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    domain::{accounts, actor::Actor, notifications, posts},
-    entity::{CommentId, NotificationId, PostId, UserId},
+    domain::{accounts, actor::Actor, notifications, posts, profiles},
+    entity::{CommentId, NotificationId, PostId, UserId, profile},
     error::{Error, Result},
     platform::page::Slice,
 };
@@ -175,10 +175,14 @@ macro_rules! loaders {
 loaders! {
     /// People by id.
     users, FetchUsers: UserId => accounts::User = accounts::users_by_id;
-    /// The viewer's own e-mail address.
-    emails, FetchEmails: UserId => String = accounts::emails;
     /// How the viewer's own second factor stands.
     two_factors, FetchTwoFactors: UserId => accounts::TwoFactor = accounts::two_factors;
+    /// E-mail addresses that the viewer may see.
+    emails, FetchEmails: UserId => accounts::Email = accounts::emails;
+    /// Profiles that the viewer may see.
+    profiles, FetchProfiles: UserId => profile::Model = profiles::by_users;
+    /// How far profiles that the viewer may see have come.
+    completions, FetchCompletions: UserId => profiles::Completion = profiles::completions;
     /// Posts by id, tombstones included.
     posts, FetchPosts: PostId => posts::PostView = posts::posts_by_id;
     /// Comments by id, tombstones included.

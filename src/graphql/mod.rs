@@ -13,12 +13,15 @@ pub mod identities;
 pub mod loaders;
 pub mod node;
 pub mod notifications;
+pub mod passwords;
 pub mod pipeline;
 pub mod posts;
 pub mod privacy;
+pub mod profiles;
 pub mod scalars;
 pub mod sessions;
 pub mod two_factor;
+pub mod verification;
 
 use async_graphql::{MergedObject, MergedSubscription, Schema};
 
@@ -37,9 +40,12 @@ pub struct Query(
 pub struct Mutation(
     accounts::AccountMutation,
     sessions::SessionMutation,
-    privacy::PrivacyMutation,
+    verification::VerificationMutation,
+    passwords::PasswordMutation,
+    profiles::ProfileMutation,
     two_factor::TwoFactorMutation,
     identities::IdentityMutation,
+    privacy::PrivacyMutation,
     posts::PostMutation,
     notifications::NotificationMutation,
 );

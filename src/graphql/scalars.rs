@@ -96,6 +96,12 @@ impl CurrencyCode {
         })
     }
 
+    /// The code, in capitals.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.code
+    }
+
     /// Digits behind the point: 2 for USD, 0 for JPY, 3 for KWD.
     #[must_use]
     pub fn digits(self) -> usize {
@@ -133,6 +139,50 @@ impl Money {
     #[must_use]
     pub fn from_minor(minor: i64, currency: CurrencyCode) -> Self {
         Self { amount: Decimal::from_minor(minor, currency.digits()), currency }
+    }
+}
+
+/// An amount of a currency, as it is given.
+#[derive(Debug, Clone, async_graphql::InputObject)]
+pub struct MoneyInput {
+    /// With no more digits behind the point than the currency has.
+    pub amount: Decimal,
+    /// Which currency.
+    pub currency: CurrencyCode,
+}
+
+/// A day of the Gregorian calendar, as `YYYY-MM-DD`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Date(chrono::NaiveDate);
+
+impl Date {
+    /// Parses `YYYY-MM-DD`, and nothing else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        (day.format("%Y-%m-%d").to_string() == text && text.len() == 10).then_some(Self(day))
+    }
+
+    /// The day.
+    #[must_use]
+    pub fn day(self) -> chrono::NaiveDate {
+        self.0
+    }
+}
+
+/// A day without a time, such as a date of birth: `YYYY-MM-DD` (RFC 3339, `full-date`).
+#[Scalar]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => Self::parse(text),
+            _ => None,
+        }
+        .ok_or_else(|| InputValueError::custom("a date is a string such as \"2001-12-31\""))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.format("%Y-%m-%d").to_string())
     }
 }
 
@@ -177,6 +227,15 @@ mod tests {
         assert_eq!(Decimal::parse("0.001").unwrap().to_minor(2), None);
         assert_eq!(Decimal::parse("99999999999999999999").unwrap().to_minor(2), None);
         assert_eq!(Decimal::parse("-92233720368547758.08").unwrap().to_minor(2), Some(i64::MIN));
+    }
+
+    #[test]
+    fn a_date_is_a_day_that_exists() {
+        assert_eq!(Date::parse("2000-02-29").unwrap().to_value(), Value::from("2000-02-29"));
+        for bad in ["", "2001-02-29", "2001-2-3", "01-02-2003", "2001-01-01T00:00:00Z", " 2001-01-01", "+2001-01-01"] {
+            assert!(Date::parse(bad).is_none(), "{bad}");
+        }
+        assert!(<Date as ScalarType>::parse(Value::from(20_010_101)).is_err());
     }
 
     proptest! {

@@ -20,7 +20,10 @@ use sea_orm::{
 };
 use secrecy::ExposeSecret;
 
-use super::bus::{Bus, Hint};
+use super::{
+    bus::{Bus, Hint},
+    crypto::sha256,
+};
 use crate::{
     config::DatabaseConfig,
     error::{Error, Result},
@@ -283,6 +286,28 @@ impl Transaction {
     pub async fn without_time_limit(&self) -> Result<()> {
         if self.inner.get_database_backend() == DatabaseBackend::Postgres {
             self.inner.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+        }
+        Ok(())
+    }
+
+    /// Makes transactions that name the same thing run one after the other, where several writers exist. For rules about
+    /// rows that may not be there yet, which nobody can lock.
+    pub async fn take_turns(&self, names: &[&str]) -> Result<()> {
+        if self.inner.get_database_backend() != DatabaseBackend::Postgres {
+            return Ok(());
+        }
+        let mut keys: Vec<i64> = names
+            .iter()
+            .map(|name| {
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&sha256(name.as_bytes())[..8]);
+                i64::from_be_bytes(bytes)
+            })
+            .collect();
+        // In one order everywhere, so that nobody waits in a circle.
+        keys.sort_unstable();
+        for key in keys {
+            self.execute("SELECT pg_advisory_xact_lock($1)", vec![key.into()]).await?;
         }
         Ok(())
     }

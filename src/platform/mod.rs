@@ -13,6 +13,7 @@ pub mod oidc;
 pub mod outbox;
 pub mod page;
 pub mod passwords;
+pub mod phone;
 pub mod rate_limit;
 pub mod telemetry;
 pub mod text;

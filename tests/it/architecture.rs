@@ -30,6 +30,7 @@ const DOMAINS: &[&str] = &[
     "export",
     "activity",
     "accounts",
+    "profiles",
     "posts",
     "notifications",
     "privacy",

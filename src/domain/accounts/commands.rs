@@ -7,7 +7,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    IssuedSession, User, guessing, policy,
+    IssuedSession, User, addresses, credentials, guessing, policy,
     queries::{read_user, user_columns},
     sessions,
     sign_in::{self, SignIn},
@@ -76,6 +76,7 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
             insert_in(&tx, &new, None, when_taken).await?;
             activity::record_in(app, &tx, new.user.id, ActivityKind::Registered, client, None).await?;
             if confirm {
+                addresses::verify_registration_in(app, &tx, new.user.id).await?;
                 return Ok(None);
             }
             let user = Arc::new(new.user.clone());
@@ -105,7 +106,7 @@ async fn prepare(app: &App, client: &Client, command: Register) -> Result<NewUse
     let email = keep(policy::email("email", &command.email));
     let first_name = keep(text::line("firstName", &command.first_name, 50));
     let last_name = keep(text::line("lastName", &command.last_name, 50));
-    let local = command.email.split('@').next().unwrap_or_default();
+    let local = policy::local_part(&command.email);
     let password = command.password.expose_secret();
     if let Err(error) = policy::password("password", password, &[&command.username, local]) {
         errors.push(error);
@@ -166,7 +167,26 @@ async fn insert_in(
     if inserted == 0 {
         return Err(taken("username"));
     }
-    let email_key = if email_taken { policy::taken_key(new.user.id) } else { new.email_key.clone() };
+    let email_key = if email_taken { credentials::no_address(new.user.id) } else { new.email_key.clone() };
+    if insert_credential_in(tx, new, email_key, confirmed).await? {
+        return Ok(());
+    }
+    // Somebody else was faster since we looked.
+    match when_taken {
+        WhenTaken::Refuse => Err(taken("email")),
+        WhenTaken::Hide => {
+            insert_credential_in(tx, new, credentials::no_address(new.user.id), confirmed).await.map(drop)
+        }
+    }
+}
+
+/// False when the address is taken.
+async fn insert_credential_in(
+    tx: &Transaction,
+    new: &NewUser,
+    email_key: String,
+    confirmed: Option<DateTime<Utc>>,
+) -> Result<bool> {
     let row = credential::ActiveModel {
         user_id: Set(new.user.id),
         email: Set(new.email.clone()),
@@ -179,8 +199,7 @@ async fn insert_in(
         .on_conflict(OnConflict::column(credential::Column::EmailKey).do_nothing().to_owned())
         .exec_without_returning(tx)
         .await?;
-    // Somebody else was faster since we looked; whoever is asked again, will be told the same.
-    if inserted == 0 { Err(taken("email")) } else { Ok(()) }
+    Ok(inserted == 1)
 }
 
 /// Confirms an e-mail address on an operator's word, from the command line; false when nothing waits for it.

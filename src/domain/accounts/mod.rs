@@ -4,11 +4,14 @@
 //! `oauth_flows`, `sign_in_failures` and `suspensions`. Always holds: user names and e-mail addresses are unique
 //! whatever their case; nothing that only its owner may see leaves `credentials`; a token is derived, never stored.
 
+mod addresses;
 mod challenges;
 mod commands;
+mod credentials;
 mod fresh;
 mod guessing;
 pub mod oauth;
+mod passwords;
 mod policy;
 mod privacy;
 mod profile;
@@ -17,6 +20,7 @@ mod reauthentication;
 mod second_factors;
 mod sessions;
 mod sign_in;
+mod throttle;
 mod tokens;
 mod two_factor;
 
@@ -24,14 +28,18 @@ use std::sync::Arc;
 
 use crate::entity::user;
 
+pub use addresses::{
+    VERIFICATION, email_change_confirm, email_change_request, email_verification_send, email_verify, send_verification,
+};
 pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use fresh::{FRESH, SENSITIVE, require_fresh};
 pub use guessing::prune as prune_failures;
+pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use privacy::{EXPORT, ended, erase_in, is_last_owner_in, lock_in, tell_in};
-pub use profile::{ProfileUpdate, profile_update};
-pub use queries::{UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
+pub use profile::{ProfileUpdate, bio_set_in, profile_update};
+pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
 pub use sessions::{
@@ -39,6 +47,7 @@ pub use sessions::{
     token_refresh,
 };
 pub use sign_in::{IssuedChallenge, Method, SignIn};
+pub(crate) use throttle::{throttle_proof, throttle_send};
 pub use tokens::authenticate;
 pub use two_factor::{
     TwoFactor, TwoFactorSetup, backup_codes_regenerate, two_factor_disable, two_factor_enable, two_factor_setup,

@@ -1,7 +1,6 @@
 //! What names, addresses and passwords have to be like. Pure.
 
 use crate::{
-    entity::UserId,
     error::{Reason, UserError, UserErrorCode},
     platform::text,
 };
@@ -145,12 +144,6 @@ pub(super) fn key(value: &str) -> String {
     value.trim().to_lowercase()
 }
 
-/// The key of an address that turned out to be somebody else's: no address looks like this, so it is never confirmed
-/// and nobody signs in by it.
-pub(super) fn taken_key(id: UserId) -> String {
-    format!("taken {id}")
-}
-
 /// The same for a text that somebody gave to look a person up.
 pub(super) fn lookup_key(value: &str) -> String {
     key(&text::comparable(value))
@@ -176,6 +169,11 @@ pub(super) fn email(field: &'static str, value: &str) -> Result<String, UserErro
                 && label.chars().all(|c| c.is_alphanumeric() || c == '-')
         });
     if local_is_good && domain_is_good { Ok(address) } else { Err(invalid()) }
+}
+
+/// What stands before the `@` of an address: nobody's password should be made of it.
+pub(super) fn local_part(email: &str) -> &str {
+    email.trim().split('@').next().unwrap_or_default()
 }
 
 /// A new password: long enough, not one that everybody tries, not made of the user's own name or address.

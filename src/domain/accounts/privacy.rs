@@ -127,8 +127,7 @@ pub async fn is_last_owner_in(tx: &Transaction, user: UserId) -> Result<bool> {
 pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<SessionId>> {
     let ended = sessions::end_sessions_in(app, tx, user, None, SessionEnd::AccountDeleted).await?;
     let sql = "DELETE FROM codes WHERE subject = $2 \
-               OR address IN (SELECT c.email FROM credentials c WHERE c.user_id = $1) \
-               OR address IN (SELECT p.phone FROM profiles p WHERE p.user_id = $1)";
+               OR address_key IN (SELECT c.email_key FROM credentials c WHERE c.user_id = $1)";
     tx.execute(sql, vec![user.0.into(), user.to_string().into()]).await?;
     tx.execute("DELETE FROM users WHERE id = $1", vec![user.0.into()]).await?;
     Ok(ended)

@@ -8,8 +8,11 @@ use sea_orm::EntityTrait;
 use super::{User, policy};
 use crate::{
     app::App,
-    domain::actor::Actor,
-    entity::{UserId, user},
+    domain::{
+        activity,
+        actor::{Actor, Client},
+    },
+    entity::{UserId, activity::ActivityKind, user},
     error::{Error, Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
@@ -37,14 +40,21 @@ pub struct ProfileUpdate {
 }
 
 /// Changes the actor's profile. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, TOO_SOON.
-pub async fn profile_update(app: &App, actor: &Actor, update: ProfileUpdate) -> Result<User> {
+pub async fn profile_update(app: &App, actor: &Actor, client: &Client, update: ProfileUpdate) -> Result<User> {
     let id = actor.require_user()?.id;
     let update = validate(update)?;
-    let result = app.db.transact(async |tx| apply_in(app, &tx, id, &update).await).await;
+    let result = app.db.transact(async |tx| apply_in(app, &tx, client, id, &update).await).await;
     match result {
         Err(error) if is_unique_violation(&error) => Err(UserError::input("username", UserErrorCode::Taken).into()),
         result => result,
     }
+}
+
+/// Sets what a person says about themselves, cleaned and of the allowed length already, within the transaction of the
+/// rest of their profile.
+pub async fn bio_set_in(app: &App, tx: &Transaction, id: UserId, bio: &str) -> Result<()> {
+    let sql = "UPDATE users SET bio = $2, updated_at = $3 WHERE id = $1";
+    tx.execute(sql, vec![id.0.into(), bio.into(), app.clock.now().into()]).await.map(drop)
 }
 
 fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
@@ -73,7 +83,7 @@ fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
     if errors.is_empty() { Ok(validated) } else { Err(Error::User(errors)) }
 }
 
-async fn apply_in(app: &App, tx: &Transaction, id: UserId, update: &ProfileUpdate) -> Result<User> {
+async fn apply_in(app: &App, tx: &Transaction, client: &Client, id: UserId, update: &ProfileUpdate) -> Result<User> {
     let sql = format!("SELECT id FROM users WHERE id = $1 {}", tx.for_update());
     tx.row(sql, vec![id.0.into()]).await?;
     let mut user = user::Entity::find_by_id(id).one(tx).await?.ok_or_else(Error::unauthenticated)?;
@@ -84,6 +94,8 @@ async fn apply_in(app: &App, tx: &Transaction, id: UserId, update: &ProfileUpdat
             let at = again.format("%Y-%m-%d %H:%M UTC");
             return Err(UserError::input("username", UserErrorCode::TooSoon).with("at", at).into());
         }
+        let detail = format!("{} → {username}", user.username);
+        activity::record_in(app, tx, id, ActivityKind::UsernameChanged, client, Some(&detail)).await?;
         user.username.clone_from(username);
         user.username_key = policy::key(username);
         user.username_changed_at = Some(now);

@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use chrono::DateTime;
-use sea_orm::{EntityTrait, QueryResult, Value};
+use chrono::{DateTime, Utc};
+use sea_orm::{QueryResult, Value};
 
-use super::{User, policy};
+use super::{User, credentials, policy};
 use crate::{
     app::App,
-    domain::actor::Actor,
-    entity::{UserId, credential, user, user_role::Role},
+    domain::{actor::Actor, permissions::Permission},
+    entity::{UserId, user, user_role::Role},
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
@@ -196,11 +196,34 @@ pub async fn users(
     Ok(Slice { total, ..page.slice(rows) })
 }
 
-/// E-mail addresses: of the actor only; nobody sees another's.
-pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, String>> {
-    let Some(own) = actor.user_id().filter(|own| ids.contains(own)) else { return Ok(HashMap::new()) };
-    let found = credential::Entity::find_by_id(own).one(app.db.read()).await?;
-    Ok(found.map(|row| (own, row.email)).into_iter().collect())
+/// An e-mail address, as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email {
+    /// Null when the account has none: it never proved the one that it had, and somebody else did.
+    pub address: Option<String>,
+    /// Whether it is proven.
+    pub is_verified: bool,
+}
+
+/// E-mail addresses: one's own, and those of others for who may see contacts.
+pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Email>> {
+    let sees_all = actor.may(Permission::SeeContacts);
+    let visible: Vec<_> = ids.iter().filter(|id| sees_all || actor.user_id() == Some(**id)).map(|id| id.0).collect();
+    if visible.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &visible);
+    let sql =
+        format!("SELECT user_id, email, email_key, email_confirmed_at FROM credentials WHERE user_id IN ({list})");
+    let read = |row| {
+        let mut columns = Columns::new(row);
+        let (id, address, key): (UserId, String, String) = (columns.take()?, columns.take()?, columns.take()?);
+        let confirmed: Option<DateTime<Utc>> = columns.take()?;
+        let address = credentials::is_address(&key).then_some(address);
+        Ok((id, Email { address, is_verified: confirmed.is_some() }))
+    };
+    app.db.rows(sql, values).await?.iter().map(read).collect()
 }
 
 /// What an access token says of a person.

@@ -21,6 +21,11 @@ const CALLS: &[(&str, &str, bool)] = &[
     ("twoFactorSetup", "mutation { twoFactorSetup { errors { code } } }", false),
     ("twoFactorDisable", "mutation { twoFactorDisable(input: { code: \"123456\" }) { errors { code } } }", false),
     ("backupCodesRegenerate", "mutation { backupCodesRegenerate { errors { code } } }", false),
+    (
+        "emailChangeRequest",
+        "mutation { emailChangeRequest(input: { email: \"new@example.org\" }) { errors { code } } }",
+        false,
+    ),
     ("identityLink", "mutation { identityLink(input: { provider: \"google\" }) { errors { code } } }", false),
     ("identityUnlink", "mutation { identityUnlink(input: { provider: \"google\" }) { errors { code } } }", false),
     ("accountDelete", "mutation { accountDelete { errors { code } } }", false),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, sea_query::OnConflict};
 
 use super::{
-    User,
+    User, credentials,
     flow::Completed,
     identities::{self, LinkedIdentity},
     naming::{self, Names},
@@ -81,8 +81,9 @@ async fn find_in(
     let key = policy::key(email);
     match account_of_in(tx, &key).await? {
         Some((id, Some(_))) => join_in(app, tx, client, provider, person, id).await.map(Found::Known),
-        Some((id, None)) => {
-            take_address_in(app, tx, id).await?;
+        Some((_, None)) => {
+            // An address that was never confirmed goes to whoever has proven it.
+            credentials::release_in(app, tx, &key, None).await?;
             create_in(app, tx, client, provider, person, names, email).await
         }
         None => create_in(app, tx, client, provider, person, names, email).await,
@@ -143,15 +144,6 @@ async fn insert_and_tell_in(
     activity::record_in(app, tx, user.id, ActivityKind::IdentityLinked, client, Some(&provider.name)).await?;
     let message = Message::email("", &user.locale, Template::IdentityLinked).with("provider", &provider.title);
     way_in::tell_in(app, tx, user.id, message).await
-}
-
-/// An address that was never confirmed goes to whoever has proven it. What the account's log says of it has nothing of
-/// that person: they are strangers.
-async fn take_address_in(app: &App, tx: &Transaction, id: UserId) -> Result<()> {
-    let sql = "UPDATE credentials SET email_key = $2 WHERE user_id = $1 AND email_confirmed_at IS NULL";
-    tx.execute(sql, vec![id.0.into(), policy::taken_key(id).into()]).await?;
-    let detail = "somebody else has proven that the address is theirs";
-    activity::record_in(app, tx, id, ActivityKind::EmailChanged, &Client::default(), Some(detail)).await
 }
 
 /// Makes an account, and signs it in.

@@ -1,0 +1,242 @@
+//! E-mail addresses: proving that one is yours, at registration or later, and replacing it by another.
+//!
+//! Always holds: an address is proven by a code that only its mailbox gets, or by a reset of the password, which is the
+//! same. Whether an address is known here never shows: what a signed-out person asks for is one job, whatever comes of
+//! it, and nothing else within the request.
+//!
+//! Nobody can wait for the owner of an address in an account that they made with it before (pre-hijacking):
+//! - an address that was not proven does not keep it from its owner: who proves it takes it ([`super::credentials`]),
+//!   and identities from elsewhere join only an account that has proven it;
+//! - while registrations are to be confirmed, nobody signs in before the mailbox's owner has agreed by its code;
+//! - a reset of the password by the owner ends all sessions and open sign-ins, and where the address was not proven
+//!   before, takes away the identities that were linked until then, and says so ([`super::passwords`]).
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    User,
+    credentials::{self, Holder},
+    fresh, policy, queries,
+    throttle::{throttle_proof, throttle_send},
+};
+use crate::{
+    app::App,
+    domain::{
+        activity,
+        actor::{Actor, Client},
+        codes, jobs,
+        messages::{self, Message, Template},
+    },
+    entity::{UserId, activity::ActivityKind, code::CodePurpose, job},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::db::{Transaction, is_unique_violation},
+};
+
+/// The kind of the job that sends the code of [`CodePurpose::EmailVerification`].
+pub const VERIFICATION: &str = "email_verification";
+
+/// Whose address is to be proven.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+enum Verification {
+    /// Of somebody who has just registered.
+    Registration { user: Uuid },
+    /// Of whoever has it without a proof, if anybody.
+    Address { email: String },
+}
+
+/// Queues the message that a registration waits for, within its transaction.
+pub(super) async fn verify_registration_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
+    jobs::enqueue_in(app, tx, VERIFICATION, &Verification::Registration { user: user.0 }).await
+}
+
+/// Sends the code of a job. The one who owns the address already is told of the registration instead.
+pub async fn send_verification(app: &App, job: &job::Model) -> Result<()> {
+    let wanted: Verification = serde_json::from_str(&job.payload)?;
+    app.db
+        .transact(async |tx| {
+            match &wanted {
+                Verification::Registration { user } => match credentials::by_id_in(&tx, UserId(*user)).await? {
+                    Some(new) if new.has_address() => send_code_in(app, &tx, &new).await?,
+                    Some(new) => tell_owner_in(app, &tx, &new).await?,
+                    None => {}
+                },
+                Verification::Address { email } => {
+                    if let Some(holder) = credentials::by_email_in(&tx, &policy::lookup_key(email)).await? {
+                        send_code_in(app, &tx, &holder).await?;
+                    }
+                }
+            }
+            jobs::finish_in(&tx, job.id).await
+        })
+        .await
+}
+
+/// Sends a code unless there is nothing to prove, or one was sent just now: nobody is there to be told.
+async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder) -> Result<()> {
+    if holder.confirmed_at.is_some() {
+        return Ok(());
+    }
+    match codes::issue_in(app, tx, CodePurpose::EmailVerification, &holder.subject(), &holder.email).await {
+        Ok(code) => messages::send_in(app, tx, &verification_message(app, holder, &code)).await,
+        Err(Error::User(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn verification_message(app: &App, holder: &Holder, code: &codes::IssuedCode) -> Message {
+    let link = app.frontend_link("verify-email", &[("email", &holder.email), ("code", &code.code)]);
+    Message::email(&holder.email, &holder.user.locale, Template::EmailVerification)
+        .with("name", &holder.user.display_name)
+        .with("link", link)
+        .with_code(app, code)
+}
+
+/// Tells the owner of an address that somebody tried to register with it: as often as codes may be sent there.
+async fn tell_owner_in(app: &App, tx: &Transaction, new: &Holder) -> Result<()> {
+    let Some(owner) = credentials::by_email_in(tx, &policy::key(&new.email)).await? else { return Ok(()) };
+    match codes::issue_in(app, tx, CodePurpose::EmailVerification, &new.subject(), &owner.email).await {
+        // The code itself is told to nobody: it only counts.
+        Ok(_) => messages::send_in(app, tx, &already_registered(&owner)).await,
+        Err(Error::User(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn already_registered(owner: &Holder) -> Message {
+    Message::email(&owner.email, &owner.user.locale, Template::AlreadyRegistered).with("name", &owner.user.display_name)
+}
+
+/// Asks for a code to prove an address. Without one: the signed-in person's own; codes ALREADY_VERIFIED,
+/// CODE_SENT_JUST_NOW, TOO_MANY_CODES. With one, the answer is the same whether or not anything waits there; codes BLANK,
+/// TOO_LONG, INVALID, INVALID_CHARACTERS.
+pub async fn email_verification_send(app: &App, actor: &Actor, client: &Client, email: Option<&str>) -> Result<()> {
+    if let Some(email) = email {
+        let email = policy::email("email", email)?;
+        throttle_send(app, client, &email)?;
+        let wanted = Verification::Address { email };
+        return app.db.transact(async |tx| jobs::enqueue_in(app, &tx, VERIFICATION, &wanted).await).await;
+    }
+    let id = actor.require_user()?.id;
+    throttle_send(app, client, &id.to_string())?;
+    app.db
+        .transact(async |tx| {
+            let own = credentials::own_in(&tx, id).await?;
+            if own.confirmed_at.is_some() {
+                return Err(UserError::whole(UserErrorCode::AlreadyVerified).into());
+            }
+            let purpose = CodePurpose::EmailVerification;
+            let code = codes::issue_quietly_in(app, &tx, purpose, &own.subject(), &own.email).await?;
+            match code.filter(|_| own.has_address()) {
+                Some(code) => messages::send_in(app, &tx, &verification_message(app, &own, &code)).await,
+                None => Ok(()),
+            }
+        })
+        .await
+}
+
+/// Proves an address: the signed-in person's own, or by name. Codes: INVALID_CODE, ALREADY_VERIFIED.
+pub async fn email_verify(app: &App, actor: &Actor, client: &Client, email: Option<&str>, code: &str) -> Result<User> {
+    let holder = if let Some(email) = email {
+        throttle_proof(app, client, email)?;
+        credentials::by_email(app, &policy::lookup_key(email)).await?
+    } else {
+        let id = actor.require_user()?.id;
+        throttle_proof(app, client, &id.to_string())?;
+        credentials::by_id(app, id).await?
+    };
+    let is_own = |holder: &Holder| Some(holder.user.id) == actor.user_id();
+    if holder.as_ref().is_some_and(|holder| is_own(holder) && holder.confirmed_at.is_some()) {
+        return Err(UserError::whole(UserErrorCode::AlreadyVerified).into());
+    }
+    let subject = holder.as_ref().map_or_else(|| codes::NOBODY.to_owned(), Holder::subject);
+    let code = codes::check(app, CodePurpose::EmailVerification, &subject, code).await?;
+    let user = holder.ok_or_else(codes::invalid)?.user;
+    app.db
+        .transact(async |tx| {
+            codes::consume_in(app, &tx, &code).await?;
+            // Of the address that the code was sent to, and of no other that has taken its place since.
+            let sql = "UPDATE credentials SET email_confirmed_at = $3 \
+                       WHERE user_id = $1 AND email_key = $2 AND email_confirmed_at IS NULL";
+            let values = vec![user.id.0.into(), policy::key(&code.address).into(), app.clock.now().into()];
+            if tx.execute(sql, values).await? == 0 {
+                return Err(codes::invalid());
+            }
+            activity::record_in(app, &tx, user.id, ActivityKind::EmailVerified, client, None).await
+        })
+        .await?;
+    Ok(user)
+}
+
+/// Asks for another address, to which a code is sent; whether it is taken does not show. Needs a fresh authentication.
+/// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
+pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, email: &str) -> Result<()> {
+    actor.require_user()?;
+    let id = fresh::require_fresh(app, actor, "emailChangeRequest").await?.id;
+    let email = policy::email("email", email)?;
+    throttle_send(app, client, &id.to_string())?;
+    let key = policy::key(&email);
+    app.db
+        .transact(async |tx| {
+            let own = credentials::own_in(&tx, id).await?;
+            if own.email_key == key && own.confirmed_at.is_some() {
+                return Err(UserError::input("email", UserErrorCode::AlreadyVerified).into());
+            }
+            let code = codes::issue_quietly_in(app, &tx, CodePurpose::EmailChange, &own.subject(), &email).await?;
+            let holder = credentials::by_email_in(&tx, &key).await?;
+            let owner = holder.filter(|holder| holder.user.id != id && holder.confirmed_at.is_some());
+            let Some(code) = code else { return Ok(()) };
+            // One message in any case; the code leaves only for an address that nobody else has proven.
+            let message = match owner {
+                Some(owner) => already_registered(&owner),
+                None => Message::email(&email, &own.user.locale, Template::EmailChange)
+                    .with("name", &own.user.display_name)
+                    .with("link", app.frontend_link("change-email", &[("code", &code.code)]))
+                    .with_code(app, &code),
+            };
+            messages::send_in(app, &tx, &message).await
+        })
+        .await
+}
+
+/// Replaces the address by the one that the code was sent to, which is proven by it. Codes: INVALID_CODE, TAKEN.
+pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
+    let id = actor.require_user()?.id;
+    throttle_proof(app, client, &id.to_string())?;
+    let code = codes::check(app, CodePurpose::EmailChange, &id.to_string(), code).await?;
+    let taken = || Error::from(UserError::input("code", UserErrorCode::Taken));
+    let result = app
+        .db
+        .transact(async |tx| {
+            codes::consume_in(app, &tx, &code).await?;
+            let old = credentials::own_in(&tx, id).await?;
+            let key = policy::key(&code.address);
+            if !credentials::release_in(app, &tx, &key, Some(id)).await? {
+                return Err(taken());
+            }
+            tx.execute(
+                "UPDATE credentials SET email = $2, email_key = $3, email_confirmed_at = $4 WHERE user_id = $1",
+                vec![id.0.into(), code.address.as_str().into(), key.into(), app.clock.now().into()],
+            )
+            .await?;
+            // What is on its way to the old address proves nothing any more.
+            let purposes = [CodePurpose::EmailVerification, CodePurpose::PasswordReset, CodePurpose::Reauthentication];
+            codes::void_in(app, &tx, &old.subject(), &purposes).await?;
+            let new = credentials::partly_hidden(&code.address);
+            activity::record_in(app, &tx, id, ActivityKind::EmailChanged, client, Some(&new)).await?;
+            if old.has_address() {
+                let message = Message::email(&old.email, &old.user.locale, Template::EmailChanged)
+                    .with("name", &old.user.display_name)
+                    .with("email", new);
+                messages::send_in(app, &tx, &message).await?;
+            }
+            Ok(())
+        })
+        .await;
+    match result {
+        Err(error) if is_unique_violation(&error) => Err(taken()),
+        Err(error) => Err(error),
+        Ok(()) => queries::get(app, id).await,
+    }
+}

@@ -1,0 +1,222 @@
+//! Passwords: changing one's own, and choosing a new one by a code that only the mailbox's owner gets.
+//!
+//! Always holds: a new password ends every other session, and every sign-in that waits for its second proof; it signs
+//! nobody in, so the second factor still holds; the owner is told. Whether an address is known here shows in nothing:
+//! asking is one job, and a wrong code costs the same for an unknown address, no hash in either case.
+
+use std::net::IpAddr;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    User, commands,
+    credentials::{self, Holder},
+    guessing::{self, Target},
+    policy, sessions, sign_in,
+    throttle::{throttle_proof, throttle_send},
+};
+use crate::{
+    app::App,
+    domain::{
+        activity,
+        actor::{Actor, Client},
+        codes, jobs,
+        messages::{self, Message, Template},
+    },
+    entity::{SessionId, UserId, activity::ActivityKind, code::CodePurpose, job, session::SessionEnd},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::db::{Columns, Transaction},
+};
+
+/// The kind of the job that sends the code of [`CodePurpose::PasswordReset`].
+pub const RESET: &str = "password_reset";
+
+/// Who asked for a reset, and for which address.
+#[derive(Debug, Serialize, Deserialize)]
+struct Reset {
+    email: String,
+    address: Option<IpAddr>,
+    user_agent: Option<String>,
+}
+
+/// Changes the actor's password; the old one is asked for. Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK,
+/// WRONG_PASSWORD, NO_PASSWORD.
+pub async fn password_change(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    old: &SecretString,
+    new: &SecretString,
+) -> Result<()> {
+    let user = actor.require_user()?;
+    throttle_proof(app, client, &user.id.to_string())?;
+    let own = credentials::by_id(app, user.id).await?.ok_or_else(Error::unauthenticated)?;
+    let Some(hash) = own.password_hash.clone() else {
+        return Err(UserError::whole(UserErrorCode::NoPassword).into());
+    };
+    policy::password("newPassword", new.expose_secret(), &[&own.user.username, policy::local_part(&own.email)])?;
+    let wrong = || Error::from(UserError::input("oldPassword", UserErrorCode::WrongPassword));
+    let attempt = guessing::attempt(app, client, Target::SignedIn(user.id), Some(user.id)).await?;
+    if !commands::verify_password(app, old, Some(hash.clone())).await? {
+        guessing::failed(app, client, Some(user.id), "passwordChange").await?;
+        return Err(wrong());
+    }
+    let new_hash = app.passwords.hash(new.expose_secret().to_owned()).await?;
+    let ended = app
+        .db
+        .transact(async |tx| {
+            // The password that was verified is still the one: of two changes at once, one counts.
+            let sql = "UPDATE credentials SET password_hash = $2, password_changed_at = $3 \
+                       WHERE user_id = $1 AND password_hash = $4";
+            let values = vec![user.id.0.into(), new_hash.as_str().into(), app.clock.now().into(), hash.as_str().into()];
+            if tx.execute(sql, values).await? == 0 {
+                return Err(wrong());
+            }
+            guessing::succeeded_in(&tx, &attempt).await?;
+            let ended = lock_out_in(app, &tx, user.id, Some(user.session_id)).await?;
+            activity::record_in(app, &tx, user.id, ActivityKind::PasswordChanged, client, None).await?;
+            tell_in(app, &tx, &own.user, client).await?;
+            Ok(ended)
+        })
+        .await?;
+    sessions::ended(app, &ended);
+    Ok(())
+}
+
+/// Asks for a code to choose a new password: only a job, so that the answer and its work are the same whether or not
+/// there is an account. Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS.
+pub async fn password_reset_request(app: &App, client: &Client, email: &str) -> Result<()> {
+    let email = policy::email("email", email)?;
+    throttle_send(app, client, &email)?;
+    let reset = Reset { email, address: client.address, user_agent: client.user_agent.clone() };
+    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, RESET, &reset).await).await
+}
+
+/// Sends the code of a job to whoever has the address, if anybody.
+pub async fn send_reset(app: &App, job: &job::Model) -> Result<()> {
+    let Reset { email, address, user_agent } = serde_json::from_str(&job.payload)?;
+    let client = Client { address, user_agent, ..Client::default() };
+    let key = policy::lookup_key(&email);
+    app.db
+        .transact(async |tx| {
+            if let Some(holder) = credentials::by_email_in(&tx, &key).await? {
+                send_code_in(app, &tx, &holder, &client).await?;
+            }
+            jobs::finish_in(&tx, job.id).await
+        })
+        .await
+}
+
+async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder, client: &Client) -> Result<()> {
+    let issued = codes::issue_in(app, tx, CodePurpose::PasswordReset, &holder.subject(), &holder.email).await;
+    let code = match issued {
+        Ok(code) => code,
+        // One was sent just now: nobody is there to be told.
+        Err(Error::User(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    activity::record_in(app, tx, holder.user.id, ActivityKind::PasswordResetRequested, client, None).await?;
+    let link = app.frontend_link("reset-password", &[("email", &holder.email), ("code", &code.code)]);
+    let message = Message::email(&holder.email, &holder.user.locale, Template::PasswordReset)
+        .with("name", &holder.user.display_name)
+        .with("link", link)
+        .with_code(app, &code);
+    messages::send_in(app, tx, &message).await
+}
+
+/// Chooses a new password by a code, the first one where there was none. Codes: BLANK, TOO_SHORT, TOO_LONG,
+/// PASSWORD_TOO_WEAK, INVALID_CODE.
+pub async fn password_reset_confirm(
+    app: &App,
+    client: &Client,
+    email: &str,
+    code: &str,
+    new: &SecretString,
+) -> Result<()> {
+    throttle_proof(app, client, email)?;
+    let new = new.expose_secret();
+    policy::password("newPassword", new, &[policy::local_part(email)])?;
+    let holder = credentials::by_email(app, &policy::lookup_key(email)).await?;
+    let subject = holder.as_ref().map_or_else(|| codes::NOBODY.to_owned(), Holder::subject);
+    let code = codes::check(app, CodePurpose::PasswordReset, &subject, code).await?;
+    let holder = holder.ok_or_else(codes::invalid)?;
+    // Only now, or a refusal would tell anybody the user name behind an address.
+    policy::password("newPassword", new, &[&holder.user.username])?;
+    // Hashed only after a right code: a wrong one is cheap, and costs the same whether or not the address is known.
+    let hash = app.passwords.hash(new.to_owned()).await?;
+    let ended = app
+        .db
+        .transact(async |tx| {
+            codes::consume_in(app, &tx, &code).await?;
+            reset_in(app, &tx, client, &holder, &policy::key(&code.address), &hash).await
+        })
+        .await?;
+    sessions::ended(app, &ended);
+    Ok(())
+}
+
+/// Sets the password of who proved by a code that the mailbox is theirs.
+async fn reset_in(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    holder: &Holder,
+    email_key: &str,
+    hash: &str,
+) -> Result<Vec<SessionId>> {
+    let id = holder.user.id;
+    // As it is now: it may have been proven, or replaced, while the password was hashed.
+    let sql = format!(
+        "SELECT email_confirmed_at IS NOT NULL FROM credentials WHERE user_id = $1 AND email_key = $2 {}",
+        tx.for_update()
+    );
+    let row = tx.row(sql, vec![id.0.into(), email_key.into()]).await?.ok_or_else(codes::invalid)?;
+    let was_confirmed: bool = Columns::new(&row).take()?;
+    tx.execute(
+        "UPDATE credentials SET password_hash = $2, password_changed_at = $3, \
+         email_confirmed_at = COALESCE(email_confirmed_at, $3) WHERE user_id = $1",
+        vec![id.0.into(), hash.into(), app.clock.now().into()],
+    )
+    .await?;
+    let ended = lock_out_in(app, tx, id, None).await?;
+    codes::void_in(app, tx, &holder.subject(), &[CodePurpose::EmailVerification]).await?;
+    activity::record_in(app, tx, id, ActivityKind::PasswordReset, client, None).await?;
+    if !was_confirmed {
+        activity::record_in(app, tx, id, ActivityKind::EmailVerified, client, None).await?;
+        unlink_all_in(app, tx, client, &holder.user).await?;
+    }
+    tell_in(app, tx, &holder.user, client).await?;
+    Ok(ended)
+}
+
+/// Ends what the old password opened: sessions (but one), sign-ins that wait for their second proof, and codes by which
+/// yet another password could be chosen, or an authentication be made fresh.
+async fn lock_out_in(app: &App, tx: &Transaction, user: UserId, but: Option<SessionId>) -> Result<Vec<SessionId>> {
+    let ended = sessions::end_sessions_in(app, tx, user, but, SessionEnd::PasswordChanged).await?;
+    let sql = "UPDATE challenges SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL";
+    tx.execute(sql, vec![user.0.into(), app.clock.now().into()]).await?;
+    let purposes = [CodePurpose::PasswordReset, CodePurpose::EmailChange];
+    codes::void_in(app, tx, &user.to_string(), &purposes).await?;
+    Ok(ended)
+}
+
+/// Takes away the identities that were linked to an account before anybody had proven its address: they may be those of
+/// whoever made it in the owner's name. Said, so that an owner who did it themselves links them again.
+async fn unlink_all_in(app: &App, tx: &Transaction, client: &Client, user: &User) -> Result<()> {
+    let sql = "DELETE FROM identities WHERE user_id = $1 RETURNING provider";
+    for row in tx.rows(sql, vec![user.id.0.into()]).await? {
+        let provider: String = Columns::new(&row).take()?;
+        activity::record_in(app, tx, user.id, ActivityKind::IdentityUnlinked, client, Some(&provider)).await?;
+        let message = Message::email("", &user.locale, Template::IdentityUnlinked).with("provider", provider);
+        sign_in::tell_in(app, tx, user.id, message).await?;
+    }
+    Ok(())
+}
+
+async fn tell_in(app: &App, tx: &Transaction, user: &User, client: &Client) -> Result<()> {
+    let message = Message::email("", &user.locale, Template::PasswordChanged)
+        .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"))
+        .with("address", client.address.map_or_else(|| "?".to_owned(), |address| address.to_string()));
+    sign_in::tell_in(app, tx, user.id, message).await
+}

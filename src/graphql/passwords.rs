@@ -1,0 +1,115 @@
+//! Changing and resetting a password, as clients see it.
+
+use async_graphql::{Context, InputObject, Object};
+
+use super::{
+    context::RequestExt,
+    error::{Nullable, answer, flag_payload, nullable},
+};
+use crate::domain::accounts;
+
+/// A change of one's own password.
+#[derive(InputObject)]
+pub struct PasswordChangeInput {
+    /// The present password.
+    old_password: String,
+    /// 10 to 128 characters, not an often used one, not made of the user name or address.
+    new_password: String,
+}
+
+flag_payload! {
+    /// What came of `passwordChange`.
+    PasswordChangePayload {
+        /// Whether the password is the new one.
+        changed
+    }
+}
+
+/// A wish for a new password by who can't sign in.
+#[derive(InputObject)]
+pub struct PasswordResetRequestInput {
+    /// The e-mail address of the account.
+    email: String,
+}
+
+flag_payload! {
+    /// What came of `passwordResetRequest`.
+    PasswordResetRequestPayload {
+        /// True when it was accepted: the same whether or not there is such an account.
+        accepted
+    }
+}
+
+/// A new password, with the proof that the account is yours.
+#[derive(InputObject)]
+pub struct PasswordResetConfirmInput {
+    /// The e-mail address that the code was sent to.
+    email: String,
+    /// The code in the message; spaces and hyphens don't matter.
+    code: String,
+    /// 10 to 128 characters, not an often used one, not made of the user name or address.
+    new_password: String,
+}
+
+flag_payload! {
+    /// What came of `passwordResetConfirm`.
+    PasswordResetConfirmPayload {
+        /// Whether the password is the new one: sign in with it.
+        changed
+    }
+}
+
+/// Passwords.
+#[derive(Default)]
+pub struct PasswordMutation;
+
+#[Object]
+impl PasswordMutation {
+    /// Changes one's own password. Every other session ends, this one stays; the owner is told by e-mail.
+    /// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, WRONG_PASSWORD, NO_PASSWORD. Stands alone in its operation.
+    async fn password_change(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The old and the new one.")] input: PasswordChangeInput,
+    ) -> Nullable<PasswordChangePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (old, new) = (input.old_password.into(), input.new_password.into());
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            answer(request, accounts::password_change(app, actor, client, &old, &new).await)
+        })
+        .await
+    }
+
+    /// Sends a code to choose a new password, to the address if it is an account's. The answer is the same in any case.
+    /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS. Stands alone in its operation.
+    async fn password_reset_request(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose.")] input: PasswordResetRequestInput,
+    ) -> Nullable<PasswordResetRequestPayload> {
+        nullable(async {
+            let request = ctx.request();
+            answer(request, accounts::password_reset_request(&request.app, &request.client, &input.email).await)
+        })
+        .await
+    }
+
+    /// Chooses a new password by the code of `passwordResetRequest`. Every session ends, nobody is signed in by it, and a
+    /// second factor is asked for as before; the address counts as verified. A code can be tried five times.
+    /// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE. Stands alone in its operation.
+    async fn password_reset_confirm(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The proof and the new password.")] input: PasswordResetConfirmInput,
+    ) -> Nullable<PasswordResetConfirmPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let PasswordResetConfirmInput { email, code, new_password } = input;
+            let new = new_password.into();
+            let (app, client) = (&request.app, &request.client);
+            answer(request, accounts::password_reset_confirm(app, client, &email, &code, &new).await)
+        })
+        .await
+    }
+}

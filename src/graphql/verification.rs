@@ -1,0 +1,207 @@
+//! Proving addresses and numbers, as clients see it.
+
+use async_graphql::{Context, InputObject, Object};
+
+use super::{
+    accounts::User,
+    context::RequestExt,
+    error::{Nullable, answer, flag_payload, nullable, payload},
+};
+use crate::domain::{accounts, profiles};
+
+/// Whose address is to be proven.
+#[derive(InputObject, Default)]
+pub struct EmailVerificationSendInput {
+    /// The address to send to, of whoever it is; absent: your own, for which you have to be signed in.
+    email: Option<String>,
+}
+
+flag_payload! {
+    /// What came of `emailVerificationSend`.
+    EmailVerificationSendPayload {
+        /// True when it was accepted. Whether a message leaves is not told: only its receiver shall know.
+        accepted
+    }
+}
+
+/// A proof that an address is yours.
+#[derive(InputObject)]
+pub struct EmailVerifyInput {
+    /// The address that the code was sent to; absent: your own, for which you have to be signed in.
+    email: Option<String>,
+    /// The code in the message; spaces and hyphens don't matter.
+    code: String,
+}
+
+payload! {
+    /// What came of `emailVerify`.
+    EmailVerifyPayload {
+        /// Whose address is proven now; null when `errors` is not empty.
+        user: User
+    }
+}
+
+/// A wish for another address.
+#[derive(InputObject)]
+pub struct EmailChangeRequestInput {
+    /// The new address, at most 254 characters.
+    email: String,
+}
+
+flag_payload! {
+    /// What came of `emailChangeRequest`.
+    EmailChangeRequestPayload {
+        /// True when it was accepted: the same whether or not the address is somebody else's.
+        accepted
+    }
+}
+
+/// A proof that the new address is yours.
+#[derive(InputObject)]
+pub struct EmailChangeConfirmInput {
+    /// The code in the message to the new address.
+    code: String,
+}
+
+payload! {
+    /// What came of `emailChangeConfirm`.
+    EmailChangeConfirmPayload {
+        /// You, with the new address; null when `errors` is not empty.
+        user: User
+    }
+}
+
+/// Which number is to be proven.
+#[derive(InputObject, Default)]
+pub struct PhoneVerificationSendInput {
+    /// The number, with its country code (`+20…`), or as it is written in the country of your profile; absent: the number
+    /// of your profile.
+    phone: Option<String>,
+}
+
+flag_payload! {
+    /// What came of `phoneVerificationSend`.
+    PhoneVerificationSendPayload {
+        /// True when it was accepted: the same whether or not the number is somebody else's.
+        accepted
+    }
+}
+
+/// A proof that a number is yours.
+#[derive(InputObject)]
+pub struct PhoneVerifyInput {
+    /// The code in the text message; good for ten minutes.
+    code: String,
+}
+
+payload! {
+    /// What came of `phoneVerify`.
+    PhoneVerifyPayload {
+        /// You, with the number in your profile; null when `errors` is not empty.
+        user: User
+    }
+}
+
+/// Proving addresses and numbers.
+#[derive(Default)]
+pub struct VerificationMutation;
+
+#[Object]
+impl VerificationMutation {
+    /// Sends the code that proves an e-mail address, again or for the first time. Signed out, by the address: the answer
+    /// is the same whether or not anything waits there. UNAUTHENTICATED when nobody is signed in and no address is given.
+    /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
+    /// Stands alone in its operation.
+    async fn email_verification_send(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose address.")] input: Option<EmailVerificationSendInput>,
+    ) -> Nullable<EmailVerificationSendPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let email = input.unwrap_or_default().email;
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            answer(request, accounts::email_verification_send(app, actor, client, email.as_deref()).await)
+        })
+        .await
+    }
+
+    /// Proves an e-mail address by the code that was sent to it. Works signed out, too: that is how a registration that
+    /// waits for its confirmation is completed; sign in afterwards. A code can be tried five times.
+    /// Codes: INVALID_CODE, ALREADY_VERIFIED. Stands alone in its operation.
+    async fn email_verify(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The proof.")] input: EmailVerifyInput,
+    ) -> Nullable<EmailVerifyPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            answer(request, accounts::email_verify(app, actor, client, input.email.as_deref(), &input.code).await)
+        })
+        .await
+    }
+
+    /// Asks for another e-mail address: a code goes to the new one, the old one stays until `emailChangeConfirm`.
+    /// Needs a fresh authentication: REAUTHENTICATION_REQUIRED.
+    /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
+    /// Stands alone in its operation.
+    async fn email_change_request(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new address.")] input: EmailChangeRequestInput,
+    ) -> Nullable<EmailChangeRequestPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            answer(request, accounts::email_change_request(app, actor, client, &input.email).await)
+        })
+        .await
+    }
+
+    /// Replaces the e-mail address by the new one, which the code proves; the old one is told. TAKEN: somebody else has
+    /// proven it, too. Codes: INVALID_CODE, TAKEN. Stands alone in its operation.
+    async fn email_change_confirm(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The proof.")] input: EmailChangeConfirmInput,
+    ) -> Nullable<EmailChangeConfirmPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            answer(request, accounts::email_change_confirm(app, actor, client, &input.code).await)
+        })
+        .await
+    }
+
+    /// Sends a code by text message to a telephone number, to prove that it is yours.
+    /// Codes: BLANK, INVALID, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES. Stands alone in its operation.
+    async fn phone_verification_send(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which number.")] input: Option<PhoneVerificationSendInput>,
+    ) -> Nullable<PhoneVerificationSendPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let phone = input.unwrap_or_default().phone;
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            answer(request, profiles::phone_verification_send(app, actor, client, phone.as_deref()).await)
+        })
+        .await
+    }
+
+    /// Proves the number that the code was sent to, and puts it into the profile. TAKEN: somebody else has proven it,
+    /// too. Codes: INVALID_CODE, TAKEN. Stands alone in its operation.
+    async fn phone_verify(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The proof.")] input: PhoneVerifyInput,
+    ) -> Nullable<PhoneVerifyPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            answer(request, profiles::phone_verify(app, actor, client, &input.code).await)
+        })
+        .await
+    }
+}

@@ -1,0 +1,349 @@
+//! Changing a password, and choosing a new one by a code: what ends by it, what holds, and what nobody learns.
+
+use futures_util::{StreamExt, future::join_all, stream};
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Server, client::PASSWORD};
+
+const NEW: &str = "an entirely new one";
+const CHANGE: &str = "mutation($old: String!, $new: String!) { passwordChange(input: { oldPassword: $old, \
+    newPassword: $new }) { changed errors { code path } } }";
+const REQUEST: &str = "mutation($email: String!) { passwordResetRequest(input: { email: $email }) { accepted \
+    errors { code path } } }";
+const CONFIRM: &str = "mutation($email: String!, $code: String!, $new: String!) { passwordResetConfirm(input: { \
+    email: $email, code: $code, newPassword: $new }) { changed errors { code path } } }";
+const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
+    errors { code path } result { __typename } } }";
+const REFRESH: &str =
+    "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code path } } }";
+/// Needs a session: an anonymous `me` is null.
+const WHO: &str = "{ me { username emailVerified } notificationUnreadCount }";
+
+fn error(code: &str, path: &str) -> Vec<(String, String)> {
+    vec![(code.to_owned(), path.to_owned())]
+}
+
+async fn login(server: &Server, password: &str) -> Vec<(String, String)> {
+    server.anonymous().user_errors(LOGIN, json!({ "login": "amina", "password": password })).await
+}
+
+async fn execute(server: &Server, sql: &str, values: Vec<sea_orm::Value>) {
+    server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
+}
+
+async fn activities(server: &Server, kind: &str) -> i64 {
+    server.count(&format!("SELECT COUNT(*) FROM activities WHERE kind = '{kind}'")).await
+}
+
+/// The code that a reset sends to amina.
+async fn reset_code(server: &Server) -> String {
+    let data = server.anonymous().ok(REQUEST, json!({ "email": "amina@example.org" })).await;
+    assert_eq!(data["passwordResetRequest"], json!({ "accepted": true, "errors": [] }));
+    server.last_sent("amina@example.org").await.code()
+}
+
+fn choosing(code: &str, new: &str) -> Value {
+    json!({ "email": "amina@example.org", "code": code, "new": new })
+}
+
+/// Hashes, statements and jobs of a call.
+async fn work(server: &Server, call: impl Future<Output = Value>) -> (Value, [u64; 3]) {
+    let jobs = server.count("SELECT COUNT(*) FROM jobs").await;
+    let (hashed, statements) = (server.app.passwords.hashed(), server.app.db.statements());
+    let data = call.await;
+    let spent = [server.app.passwords.hashed() - hashed, server.app.db.statements() - statements];
+    let queued = (server.count("SELECT COUNT(*) FROM jobs").await - jobs) as u64;
+    (data, [spent[0], spent[1], queued])
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_every_other_session_at_once() {
+    let server = Server::start().await;
+    let here = server.user("amina").await;
+    let there = server.anonymous().login("amina").await;
+    let badr = server.user("badr").await;
+    there.ok(WHO, Value::Null).await;
+    let data = here.ok(CHANGE, json!({ "old": PASSWORD, "new": NEW })).await;
+    assert_eq!(data["passwordChange"], json!({ "changed": true, "errors": [] }));
+
+    assert_eq!(there.refused(WHO, Value::Null).await, "UNAUTHENTICATED");
+    let errors = server.anonymous().user_errors(REFRESH, json!({ "token": there.refresh_token })).await;
+    assert_eq!(errors, [("INVALID_REFRESH_TOKEN".to_owned(), "input.refreshToken".to_owned())]);
+    assert_eq!(here.ok(WHO, Value::Null).await["me"]["username"], "amina");
+    assert_eq!(server.anonymous().user_errors(REFRESH, json!({ "token": here.refresh_token })).await, []);
+    assert_eq!(badr.ok(WHO, Value::Null).await["me"]["username"], "badr");
+    assert_eq!(login(&server, PASSWORD).await, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(login(&server, NEW).await, []);
+    assert_eq!(activities(&server, "password_changed").await, 1);
+    assert!(server.last_sent("amina@example.org").await.text.contains("192.0.2.1"));
+    let ended = "SELECT COUNT(*) FROM sessions WHERE end_reason = 'password_changed'";
+    assert_eq!(server.count(ended).await, 1);
+}
+
+#[tokio::test]
+async fn a_password_is_changed_only_by_who_knows_the_old_one() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let other = server.anonymous().login("amina").await;
+    // Wrong guesses are in the owner's log; nothing else changes.
+    let but_the_log = async || {
+        let mut rows = server.rows().await;
+        rows.retain(|(table, _)| *table != "activities");
+        rows
+    };
+    let before = but_the_log().await;
+    let long = "x1y2".repeat(40);
+    for (old, new, code, path) in [
+        ("not the password", NEW, "WRONG_PASSWORD", "oldPassword"),
+        ("", NEW, "WRONG_PASSWORD", "oldPassword"),
+        (long.as_str(), NEW, "WRONG_PASSWORD", "oldPassword"),
+        (PASSWORD, "", "BLANK", "newPassword"),
+        (PASSWORD, "short", "TOO_SHORT", "newPassword"),
+        (PASSWORD, long.as_str(), "TOO_LONG", "newPassword"),
+        (PASSWORD, "password1234", "PASSWORD_TOO_WEAK", "newPassword"),
+        (PASSWORD, "aminaamina", "PASSWORD_TOO_WEAK", "newPassword"),
+    ] {
+        let errors = amina.user_errors(CHANGE, json!({ "old": old, "new": new })).await;
+        assert_eq!(errors, error(code, &format!("input.{path}")), "{new}");
+    }
+    assert_eq!(but_the_log().await, before);
+    assert_eq!(activities(&server, "sign_in_failed").await, 3);
+    assert_eq!(server.sent().await, []);
+    other.ok(WHO, Value::Null).await;
+    assert_eq!(login(&server, PASSWORD).await, []);
+}
+
+#[tokio::test]
+async fn of_two_changes_at_once_one_counts() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let other = server.anonymous().login("amina").await;
+    let changes = [(&amina, "the first new one"), (&other, "the second new one")]
+        .map(|(client, new)| client.send(CHANGE, json!({ "old": PASSWORD, "new": new })));
+    let answers = join_all(changes).await;
+    let done = answers.iter().filter(|answer| answer.body["data"]["passwordChange"]["changed"] == true).count();
+    assert_eq!(done, 1, "{answers:?}");
+    let mut possible = 0;
+    for password in ["the first new one", "the second new one"] {
+        possible += usize::from(login(&server, password).await.is_empty());
+    }
+    assert_eq!(possible, 1);
+}
+
+#[tokio::test]
+async fn a_new_password_is_chosen_by_the_code_and_signs_nobody_in() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    amina.ok(WHO, Value::Null).await;
+    let code = reset_code(&server).await;
+    let sent = server.last_sent("amina@example.org").await;
+    let link = url::Url::parse(&sent.link()).unwrap();
+    assert_eq!(link.path(), "/reset-password");
+    let query: Vec<_> = link.query_pairs().into_owned().collect();
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(query, [pair("email", "amina@example.org"), pair("code", &code)]);
+    assert_eq!(login(&server, PASSWORD).await, [], "asking alone changes nothing");
+
+    let data = server.anonymous().ok(CONFIRM, choosing(&code, NEW)).await;
+    assert_eq!(data["passwordResetConfirm"], json!({ "changed": true, "errors": [] }));
+    assert_eq!(amina.refused(WHO, Value::Null).await, "UNAUTHENTICATED");
+    assert_eq!(server.count("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await, 0);
+    assert_eq!(login(&server, PASSWORD).await, error("INVALID_CREDENTIALS", ""));
+    let data = server.anonymous().ok(LOGIN, json!({ "login": "amina", "password": NEW })).await;
+    assert_eq!(data["login"]["result"]["__typename"], "Session");
+    assert!(server.last_sent("amina@example.org").await.text.contains("192.0.2.1"), "the owner is told");
+    assert_eq!(server.count("SELECT COUNT(*) FROM credentials WHERE email_confirmed_at IS NOT NULL").await, 1);
+    for kind in ["password_reset_requested", "password_reset", "email_verified"] {
+        assert_eq!(activities(&server, kind).await, 1, "{kind}");
+    }
+    // Once.
+    let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "yet another one")).await;
+    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+}
+
+#[tokio::test]
+async fn a_reset_completes_a_registration_that_waits() {
+    let server = Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await;
+    let input = json!({ "input": { "username": "amina", "email": "amina@example.org", "password": PASSWORD } });
+    let register = "mutation($input: RegisterInput!) { register(input: $input) { errors { code } } }";
+    server.anonymous().ok(register, input).await;
+    let waiting = server.last_sent("amina@example.org").await.code();
+    let code = reset_code(&server).await;
+    server.anonymous().ok(CONFIRM, choosing(&code, NEW)).await;
+    assert_eq!(login(&server, NEW).await, []);
+    // What had been sent before is void.
+    let verify = "mutation($code: String!) { emailVerify(input: { email: \"amina@example.org\", code: $code }) { \
+                  errors { code path } } }";
+    let errors = server.anonymous().user_errors(verify, json!({ "code": waiting })).await;
+    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+}
+
+#[tokio::test]
+async fn asking_for_a_reset_gives_nothing_away() {
+    let server = Server::start().await;
+    server.user("amina").await;
+    let nobody = server.anonymous();
+    let unknown = work(&server, nobody.ok(REQUEST, json!({ "email": "nobody@example.org" }))).await;
+    assert_eq!(unknown.0["passwordResetRequest"], json!({ "accepted": true, "errors": [] }));
+    assert_eq!(unknown.1[0], 0);
+    for _ in 0..7 {
+        // Also when there are too many.
+        assert_eq!(work(&server, nobody.ok(REQUEST, json!({ "email": "Amina@example.org" }))).await, unknown);
+        server.run_jobs().await;
+        server.advance(60);
+    }
+    let sent = server.sent().await;
+    assert_eq!(sent.len(), 5, "as many as a day has");
+    assert!(sent.iter().all(|sent| sent.to == "amina@example.org"));
+    assert_eq!(server.count("SELECT COUNT(*) FROM jobs").await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_code_costs_the_same_whether_or_not_there_is_an_account() {
+    let server = Server::start().await;
+    server.user("amina").await;
+    server.user("badr").await;
+    let code = reset_code(&server).await;
+    let wrong = if code == "00000000" { "11111111" } else { "00000000" };
+    let nobody = server.anonymous();
+    let mut answers = Vec::new();
+    // With a code on its way, without one, unknown, nonsense.
+    for email in ["amina@example.org", "badr@example.org", "nobody@example.org", "nonsense"] {
+        let variables = json!({ "email": email, "code": wrong, "new": NEW });
+        answers.push(work(&server, nobody.ok(CONFIRM, variables)).await);
+    }
+    let refused = json!({ "changed": false, "errors": [{ "code": "INVALID_CODE", "path": ["input", "code"] }] });
+    for (data, cost) in &answers {
+        assert_eq!(data["passwordResetConfirm"], refused);
+        assert_eq!(cost, &answers[0].1);
+        assert_eq!(cost[0], 0, "guessing must not cost a hash");
+    }
+}
+
+#[tokio::test]
+async fn the_user_name_behind_an_address_is_not_given_away_by_the_rules_for_passwords() {
+    let server = Server::start().await;
+    server.user("secretive").await;
+    execute(&server, "UPDATE credentials SET email = 'amina@example.org', email_key = 'amina@example.org'", vec![])
+        .await;
+    let code = reset_code(&server).await;
+    let wrong = if code == "00000000" { "11111111" } else { "00000000" };
+    let errors = server.anonymous().user_errors(CONFIRM, choosing(wrong, "secretive123")).await;
+    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    // Who has the code is told, and may choose again.
+    let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "secretive123")).await;
+    assert_eq!(errors, error("PASSWORD_TOO_WEAK", "input.newPassword"));
+    for (new, why) in [
+        ("short", "TOO_SHORT"),
+        ("", "BLANK"),
+        ("password1234", "PASSWORD_TOO_WEAK"),
+        ("aminaamina", "PASSWORD_TOO_WEAK"),
+    ] {
+        // What anybody can know costs no try.
+        let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, new)).await;
+        assert_eq!(errors, error(why, "input.newPassword"), "{new}");
+    }
+    assert_eq!(server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await, []);
+}
+
+#[tokio::test]
+async fn a_thousand_guesses_at_once_spend_five_tries() {
+    let server = Server::start().await;
+    server.user("amina").await;
+    let code = reset_code(&server).await;
+    let wrong = if code == "00000000" { "11111111" } else { "00000000" };
+    let hashed = server.app.passwords.hashed();
+    let guesses = stream::iter(0..1000).map(|_| {
+        let client = server.anonymous();
+        async move { client.user_errors(CONFIRM, choosing(wrong, NEW)).await }
+    });
+    let refused = guesses.buffer_unordered(32).collect::<Vec<_>>().await;
+    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.code")));
+    assert_eq!(server.count("SELECT attempts FROM codes").await, 5);
+    assert_eq!(server.app.passwords.hashed(), hashed);
+    let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await;
+    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    assert_eq!(login(&server, PASSWORD).await, []);
+}
+
+#[tokio::test]
+async fn one_code_chooses_one_password_however_many_come_at_once() {
+    let server = Server::start().await;
+    server.user("amina").await;
+    let code = reset_code(&server).await;
+    let passwords: Vec<_> = (0..5).map(|number| format!("an entirely new one {number}")).collect();
+    let clients: Vec<Client> = passwords.iter().map(|_| server.anonymous()).collect();
+    let calls = passwords.iter().zip(&clients).map(|(new, client)| client.user_errors(CONFIRM, choosing(&code, new)));
+    let results = join_all(calls).await;
+    assert_eq!(results.iter().filter(|errors| errors.is_empty()).count(), 1, "{results:?}");
+    let mut good = 0;
+    for password in &passwords {
+        good += usize::from(login(&server, password).await.is_empty());
+    }
+    assert_eq!(good, 1);
+}
+
+#[tokio::test]
+async fn a_changed_password_voids_the_code_of_a_reset() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let code = reset_code(&server).await;
+    amina.ok(CHANGE, json!({ "old": PASSWORD, "new": NEW })).await;
+    let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "a thief's password")).await;
+    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    assert_eq!(login(&server, NEW).await, []);
+}
+
+#[tokio::test]
+async fn an_account_without_a_password_gets_its_first_one_by_a_reset() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    execute(&server, "UPDATE credentials SET password_hash = NULL", Vec::new()).await;
+    let before = server.rows().await;
+    assert_eq!(amina.user_errors(CHANGE, json!({ "old": "", "new": NEW })).await, error("NO_PASSWORD", ""));
+    assert_eq!(server.rows().await, before);
+    let code = reset_code(&server).await;
+    assert_eq!(server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await, []);
+    assert_eq!(login(&server, NEW).await, []);
+}
+
+#[tokio::test]
+async fn the_second_factor_holds_after_a_reset_and_open_sign_ins_end() {
+    let server = Server::start().await;
+    server.user("amina").await;
+    let sql = "INSERT INTO two_factors (user_id, secret, last_step, created_at, enabled_at) \
+               SELECT id, $1, 0, created_at, created_at FROM users";
+    execute(&server, sql, vec![vec![1_u8; 20].into()]).await;
+    let data = server.anonymous().ok(LOGIN, json!({ "login": "amina", "password": PASSWORD })).await;
+    assert_eq!(data["login"]["result"]["__typename"], "TwoFactorChallenge");
+    let open = "SELECT COUNT(*) FROM challenges WHERE ended_at IS NULL";
+    assert_eq!(server.count(open).await, 1);
+    let code = reset_code(&server).await;
+    server.anonymous().ok(CONFIRM, choosing(&code, NEW)).await;
+    assert_eq!(server.count(open).await, 0, "it was begun by the old password");
+    let data = server.anonymous().ok(LOGIN, json!({ "login": "amina", "password": NEW })).await;
+    assert_eq!(data["login"]["result"]["__typename"], "TwoFactorChallenge");
+}
+
+#[tokio::test]
+async fn who_waited_in_an_account_with_another_s_address_is_out_after_the_owner_s_reset() {
+    let link = "INSERT INTO identities (id, user_id, provider, subject, created_at, last_used_at) \
+                SELECT $1, id, 'google', 'stranger', created_at, created_at FROM users";
+    for proven in [false, true] {
+        let server = Server::start().await;
+        let stranger = server.user("amina").await;
+        execute(&server, link, vec![server.app.ids.next(server.clock.now()).into()]).await;
+        if proven {
+            let at = server.clock.now();
+            execute(&server, "UPDATE credentials SET email_confirmed_at = $1", vec![at.into()]).await;
+        }
+        let code = reset_code(&server).await;
+        server.anonymous().ok(CONFIRM, choosing(&code, NEW)).await;
+        assert_eq!(stranger.refused(WHO, Value::Null).await, "UNAUTHENTICATED");
+        // Where the owner had proven the address before, the identity is theirs.
+        assert_eq!(server.count("SELECT COUNT(*) FROM identities").await, i64::from(proven));
+        assert_eq!(activities(&server, "identity_unlinked").await, i64::from(!proven));
+        let told = server.sent().await.iter().filter(|sent| sent.text.contains("google")).count();
+        assert_eq!(told, usize::from(!proven), "nothing is unlinked silently");
+    }
+}

@@ -1,0 +1,449 @@
+//! Proving an e-mail address, at registration and later, and replacing it; and that nobody learns by it whose address is
+//! known here.
+
+use std::collections::HashMap;
+
+use futures_util::{StreamExt, future::join_all, stream};
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Sent, Server, client::PASSWORD};
+
+const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path } \
+    result { __typename } } }";
+const LOGIN: &str = "mutation($login: String!) { login(input: { login: $login, password: \"correct horse battery\" }) { \
+    errors { code path } result { __typename } } }";
+const SEND: &str = "mutation($email: String) { emailVerificationSend(input: { email: $email }) { accepted \
+    errors { code path } } }";
+const VERIFY: &str = "mutation($email: String, $code: String!) { emailVerify(input: { email: $email, code: $code }) { \
+    user { username email emailVerified } errors { code path } } }";
+const CHANGE: &str = "mutation($email: String!) { emailChangeRequest(input: { email: $email }) { accepted \
+    errors { code path } } }";
+const CONFIRM: &str = "mutation($code: String!) { emailChangeConfirm(input: { code: $code }) { \
+    user { email emailVerified } errors { code path } } }";
+const ME: &str = "{ me { email emailVerified } }";
+
+fn joining(username: &str, email: &str) -> Value {
+    json!({ "input": { "username": username, "email": email, "password": PASSWORD } })
+}
+
+async fn confirming() -> Server {
+    Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await
+}
+
+fn error(code: &str, path: &str) -> Vec<(String, String)> {
+    vec![(code.to_owned(), path.to_owned())]
+}
+
+fn has_code(sent: &Sent) -> bool {
+    sent.text.lines().map(str::trim).any(|line| line.len() >= 6 && line.chars().all(|c| c.is_ascii_digit()))
+}
+
+fn query_of(link: &str) -> (String, HashMap<String, String>) {
+    let url = url::Url::parse(link).unwrap();
+    let pairs = url.query_pairs().into_owned().collect();
+    (url.path().to_owned(), pairs)
+}
+
+/// What a call costs: hashes, statements, and jobs that are queued by it.
+async fn work(server: &Server, call: impl Future<Output = Value>) -> (Value, [u64; 3]) {
+    let jobs = server.count("SELECT COUNT(*) FROM jobs").await;
+    let (hashed, statements) = (server.app.passwords.hashed(), server.app.db.statements());
+    let data = call.await;
+    let spent = [server.app.passwords.hashed() - hashed, server.app.db.statements() - statements];
+    let queued = (server.count("SELECT COUNT(*) FROM jobs").await - jobs) as u64;
+    (data, [spent[0], spent[1], queued])
+}
+
+/// Proves the address of somebody who is signed in.
+async fn prove(server: &Server, client: &Client) {
+    client.ok(SEND, json!({})).await;
+    let code = server.last_sent(&format!("{}@example.org", client.username)).await.code();
+    let data = client.ok(VERIFY, json!({ "code": code })).await;
+    assert_eq!(data["emailVerify"]["user"]["emailVerified"], true, "{data}");
+}
+
+async fn activities(server: &Server, kind: &str) -> i64 {
+    server.count(&format!("SELECT COUNT(*) FROM activities WHERE kind = '{kind}'")).await
+}
+
+#[tokio::test]
+async fn a_registration_is_completed_by_the_code_signed_out() {
+    let server = confirming().await;
+    let nobody = server.anonymous();
+    nobody.ok(REGISTER, joining("amina", "Amina@Example.org")).await;
+    let sent = server.last_sent("Amina@Example.org").await;
+    let (path, query) = query_of(&sent.link());
+    assert_eq!(path, "/verify-email");
+    assert_eq!((query["email"].as_str(), &query["code"]), ("Amina@Example.org", &sent.code()));
+
+    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "amina" })).await, error("EMAIL_NOT_CONFIRMED", ""));
+    let data = nobody.ok(VERIFY, json!({ "email": query["email"], "code": query["code"] })).await;
+    // Signed out, even who has the code is shown only what everybody sees.
+    let user = json!({ "username": "amina", "email": null, "emailVerified": null });
+    assert_eq!(data["emailVerify"], json!({ "user": user, "errors": [] }));
+    assert_eq!(activities(&server, "email_verified").await, 1);
+    let amina = server.anonymous().login("amina").await;
+    let me = amina.ok(ME, Value::Null).await;
+    assert_eq!(me["me"], json!({ "email": "Amina@Example.org", "emailVerified": true }));
+    let again = nobody.user_errors(VERIFY, json!({ "email": query["email"], "code": query["code"] })).await;
+    assert_eq!(again, error("INVALID_CODE", "input.code"));
+}
+
+#[tokio::test]
+async fn a_link_leads_to_the_frontend_whatever_is_in_the_address() {
+    let server = Server::with(&[
+        ("REGISTRATION_CONFIRM_EMAIL", "true"),
+        ("FRONTEND_URL", "https://shop.example.org/app/?old=1#top"),
+    ])
+    .await;
+    let email = "a+b&code=1#ü@example.org";
+    server.anonymous().ok(REGISTER, joining("amina", email)).await;
+    let sent = server.last_sent(email).await;
+    assert!(sent.link().starts_with("https://shop.example.org/app/verify-email?email="), "{}", sent.link());
+    let (_, query) = query_of(&sent.link());
+    assert_eq!(query, HashMap::from([("email".to_owned(), email.to_owned()), ("code".to_owned(), sent.code())]));
+}
+
+#[tokio::test]
+async fn who_registers_with_a_known_address_is_answered_alike_and_its_owner_is_told() {
+    let server = confirming().await;
+    let nobody = server.anonymous();
+    let (first, cost) = work(&server, nobody.ok(REGISTER, joining("amina", "amina@example.org"))).await;
+    let code = server.last_sent("amina@example.org").await.code();
+    nobody.ok(VERIFY, json!({ "email": "amina@example.org", "code": code })).await;
+    server.advance(60);
+
+    let (second, same) = work(&server, nobody.ok(REGISTER, joining("intruder", "AMINA@example.org"))).await;
+    assert_eq!((second, same), (first, cost));
+    let sent = server.sent().await;
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    assert_eq!(sent[1].to, "amina@example.org");
+    assert!(!has_code(&sent[1]), "{sent:?}");
+    // Not more often than codes would be sent.
+    nobody.ok(REGISTER, joining("intruder_2", "amina@example.org")).await;
+    assert_eq!(server.sent().await.len(), 2);
+    // The intruder's account is not to be woken by any code.
+    server.advance(60);
+    let (asked, _) = work(&server, nobody.ok(SEND, json!({ "email": "amina@example.org" }))).await;
+    assert_eq!(asked["emailVerificationSend"]["accepted"], true);
+    assert_eq!(server.sent().await.len(), 2);
+    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "intruder" })).await, error("EMAIL_NOT_CONFIRMED", ""));
+}
+
+#[tokio::test]
+async fn a_storm_of_registrations_with_one_address_is_answered_alike_and_sends_one_message() {
+    let server = confirming().await;
+    let storm = (0..12).map(|number| {
+        let client = server.anonymous();
+        async move { client.user_errors(REGISTER, joining(&format!("amina_{number}"), "amina@example.org")).await }
+    });
+    for errors in join_all(storm).await {
+        assert_eq!(errors, []);
+    }
+    assert_eq!(server.sent().await.len(), 1);
+    assert_eq!(server.count("SELECT COUNT(*) FROM credentials WHERE email_key = 'amina@example.org'").await, 1);
+}
+
+#[tokio::test]
+async fn asking_by_address_gives_nothing_away() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    server.user("badr").await;
+    prove(&server, &amina).await;
+    let before = server.sent().await.len();
+    let nobody = server.anonymous();
+    let (expected, cost) = work(&server, nobody.ok(SEND, json!({ "email": "nobody@example.org" }))).await;
+    assert_eq!(expected["emailVerificationSend"], json!({ "accepted": true, "errors": [] }));
+    // Proven, waiting, waiting but asked just now.
+    for email in ["amina@example.org", "Badr@example.org", "badr@example.org"] {
+        let found = work(&server, nobody.ok(SEND, json!({ "email": email }))).await;
+        assert_eq!(found, (expected.clone(), cost), "{email}");
+        server.run_jobs().await;
+    }
+    let sent = server.sent().await;
+    assert_eq!(sent[before..].iter().map(|sent| sent.to.as_str()).collect::<Vec<_>>(), ["badr@example.org"]);
+    assert_eq!(server.count("SELECT COUNT(*) FROM jobs").await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_code_costs_the_same_whether_or_not_the_address_is_known() {
+    let server = confirming().await;
+    let nobody = server.anonymous();
+    nobody.ok(REGISTER, joining("amina", "amina@example.org")).await;
+    let code = server.last_sent("amina@example.org").await.code();
+    let wrong = if code == "000000" { "111111" } else { "000000" };
+    let mut answers = Vec::new();
+    for email in ["nobody@example.org", "amina@example.org", "not an address", ""] {
+        answers.push(work(&server, nobody.ok(VERIFY, json!({ "email": email, "code": wrong }))).await);
+    }
+    let refused = json!({ "user": null, "errors": [{ "code": "INVALID_CODE", "path": ["input", "code"] }] });
+    for (data, cost) in &answers {
+        assert_eq!((&data["emailVerify"], cost), (&refused, &answers[0].1));
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_guesses_at_once_spend_five_tries() {
+    let server = confirming().await;
+    server.anonymous().ok(REGISTER, joining("amina", "amina@example.org")).await;
+    let code = server.last_sent("amina@example.org").await.code();
+    let wrong = if code == "000000" { "111111" } else { "000000" };
+    let guesses = stream::iter(0..1000).map(|_| {
+        let client = server.anonymous();
+        async move { client.user_errors(VERIFY, json!({ "email": "amina@example.org", "code": wrong })).await }
+    });
+    let refused = guesses.buffer_unordered(32).collect::<Vec<_>>().await;
+    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.code")));
+    assert_eq!(server.count("SELECT attempts FROM codes").await, 5);
+    let right = json!({ "email": "amina@example.org", "code": code });
+    let errors = server.anonymous().user_errors(VERIFY, right.clone()).await;
+    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    // The owner asks for another one.
+    server.advance(60);
+    server.anonymous().ok(SEND, json!({ "email": "amina@example.org" })).await;
+    let code = server.last_sent("amina@example.org").await.code();
+    let data = server.anonymous().ok(VERIFY, json!({ "email": "amina@example.org", "code": code })).await;
+    assert_eq!(data["emailVerify"]["errors"], json!([]));
+}
+
+#[tokio::test]
+async fn one_s_own_address_is_proven_any_time_and_once() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    assert_eq!(server.sent().await, [], "nobody has to prove anything");
+    assert_eq!(amina.ok(ME, Value::Null).await["me"]["emailVerified"], false);
+    assert_eq!(amina.user_errors(SEND, json!({})).await, []);
+    assert_eq!(amina.user_errors(SEND, json!({})).await, error("CODE_SENT_JUST_NOW", ""));
+    let code = server.last_sent("amina@example.org").await.code();
+    // Of somebody else it is no good, even signed in.
+    let badr = server.user("badr").await;
+    assert_eq!(badr.user_errors(VERIFY, json!({ "code": code })).await, error("INVALID_CODE", "input.code"));
+    let spaced = format!("{} {}", &code[..3], &code[3..]);
+    let data = amina.ok(VERIFY, json!({ "code": spaced })).await;
+    let user = json!({ "username": "amina", "email": "amina@example.org", "emailVerified": true });
+    assert_eq!(data["emailVerify"], json!({ "user": user, "errors": [] }));
+    assert_eq!(amina.user_errors(VERIFY, json!({ "code": code })).await, error("ALREADY_VERIFIED", ""));
+    assert_eq!(amina.user_errors(SEND, json!({})).await, error("ALREADY_VERIFIED", ""));
+    assert_eq!(activities(&server, "email_verified").await, 1);
+    assert_eq!(server.anonymous().refused(SEND, json!({})).await, "UNAUTHENTICATED");
+    assert_eq!(server.anonymous().refused(VERIFY, json!({ "code": "1" })).await, "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn a_day_has_its_number_of_codes() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    for _ in 0..10 {
+        assert_eq!(amina.user_errors(SEND, json!({})).await, []);
+        server.advance(60);
+    }
+    let before = server.rows().await;
+    assert_eq!(amina.user_errors(SEND, json!({})).await, error("TOO_MANY_CODES", ""));
+    assert_eq!(server.rows().await, before);
+}
+
+#[tokio::test]
+async fn line_breaks_and_other_nonsense_are_no_address() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let before = server.rows().await;
+    let reset = "mutation($email: String!) { passwordResetRequest(input: { email: $email }) { errors { code path } } }";
+    for query in [SEND, CHANGE, reset] {
+        for (email, code) in [
+            ("amina@example.org\r\nBcc: victim@example.org", "INVALID"),
+            ("amina@example.org\nBcc:victim@example.org", "INVALID"),
+            ("a\r\n@example.org", "INVALID"),
+            ("amina@example.org%0d%0aBcc:x", "INVALID"),
+            ("<amina@example.org>", "INVALID"),
+            ("amina@example.org, victim@example.org", "INVALID"),
+            ("amina@example.org\u{0}", "INVALID_CHARACTERS"),
+            ("amina@example.org\u{85}x", "INVALID"),
+            ("", "BLANK"),
+            ("\r\n", "BLANK"),
+        ] {
+            let errors = amina.user_errors(query, json!({ "email": email })).await;
+            assert_eq!(errors, error(code, "input.email"), "{email:?}");
+        }
+        let long = format!("{}@example.org", "a".repeat(300));
+        assert_eq!(amina.user_errors(query, json!({ "email": long })).await, error("TOO_LONG", "input.email"));
+    }
+    assert_eq!(server.rows().await, before);
+}
+
+#[tokio::test]
+async fn an_address_is_replaced_when_the_new_one_is_proven() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    prove(&server, &amina).await;
+    amina.ok(CHANGE, json!({ "email": "New.Amina@Example.net" })).await;
+    assert_eq!(amina.ok(ME, Value::Null).await["me"]["email"], "amina@example.org");
+    let sent = server.last_sent("New.Amina@Example.net").await;
+    let (path, query) = query_of(&sent.link());
+    assert_eq!((path.as_str(), &query["code"]), ("/change-email", &sent.code()));
+    // It proves nothing else.
+    let other = json!({ "email": "amina@example.org", "code": sent.code() });
+    assert_ne!(server.anonymous().user_errors(VERIFY, other).await, []);
+
+    let data = amina.ok(CONFIRM, json!({ "code": sent.code() })).await;
+    let user = json!({ "email": "New.Amina@Example.net", "emailVerified": true });
+    assert_eq!(data["emailChangeConfirm"], json!({ "user": user, "errors": [] }));
+    let told = server.last_sent("amina@example.org").await;
+    assert!(told.text.contains("N***@Example.net") && !told.text.contains("New.Amina"), "{told:?}");
+    assert_eq!(activities(&server, "email_changed").await, 1);
+    assert_eq!(server.anonymous().user_errors(LOGIN, json!({ "login": "new.amina@example.net" })).await, []);
+    let errors = server.anonymous().user_errors(LOGIN, json!({ "login": "amina@example.org" })).await;
+    assert_eq!(errors, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(
+        amina.user_errors(CONFIRM, json!({ "code": sent.code() })).await,
+        error("INVALID_CODE", "input.code"),
+        "once"
+    );
+    // The former address is free.
+    server.advance(3600);
+    server.anonymous().ok(REGISTER, joining("other", "amina@example.org")).await;
+}
+
+#[tokio::test]
+async fn another_address_needs_a_fresh_authentication() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    server.advance(300);
+    let before = server.rows().await;
+    let refused = amina.refused(CHANGE, json!({ "email": "thief@example.net" })).await;
+    assert_eq!(refused, "REAUTHENTICATION_REQUIRED");
+    assert_eq!(server.anonymous().refused(CHANGE, json!({ "email": "a@example.net" })).await, "UNAUTHENTICATED");
+    assert_eq!(server.rows().await, before);
+    assert_eq!(server.sent().await, []);
+}
+
+#[tokio::test]
+async fn asking_for_an_address_that_is_another_s_looks_like_any_other() {
+    let server = Server::start().await;
+    let (amina, badr) = (server.user("amina").await, server.user("badr").await);
+    let chris = server.user("chris").await;
+    prove(&server, &amina).await;
+    let before = server.sent().await.len();
+    let free = work(&server, badr.ok(CHANGE, json!({ "email": "free@example.net" }))).await;
+    let taken = work(&server, chris.ok(CHANGE, json!({ "email": "Amina@example.org" }))).await;
+    assert_eq!(free, taken);
+    let sent = server.sent().await;
+    assert_eq!(sent.len(), before + 2);
+    assert_eq!(sent[before + 1].to, "amina@example.org");
+    assert!(!has_code(&sent[before + 1]), "the owner is told, and gets no code to hand on");
+    let own = amina.user_errors(CHANGE, json!({ "email": "AMINA@example.org" })).await;
+    assert_eq!(own, error("ALREADY_VERIFIED", "input.email"));
+}
+
+#[tokio::test]
+async fn who_proves_an_address_takes_it_from_who_only_claimed_it() {
+    let server = Server::start().await;
+    let squatter = server.user("squatter").await;
+    let owner = server.user("amina").await;
+    // The stranger made an account with the owner's address, and can't have it proven.
+    owner.ok(CHANGE, json!({ "email": "Squatter@example.org" })).await;
+    let code = server.last_sent("Squatter@example.org").await.code();
+    let data = owner.ok(CONFIRM, json!({ "code": code })).await;
+    assert_eq!(data["emailChangeConfirm"]["user"]["email"], "Squatter@example.org");
+
+    let me = squatter.ok(ME, Value::Null).await;
+    assert_eq!(me["me"], json!({ "email": null, "emailVerified": false }));
+    let before = server.sent().await.len();
+    let reset = "mutation { passwordResetRequest(input: { email: \"squatter@example.org\" }) { errors { code } } }";
+    server.anonymous().ok(reset, Value::Null).await;
+    let sent = server.sent().await;
+    assert_eq!(sent.len(), before + 1);
+    // The code in it is for the owner's account: the squatter's stays as it was.
+    let confirm = "mutation($code: String!) { passwordResetConfirm(input: { email: \"squatter@example.org\", \
+                   code: $code, newPassword: \"the owner's own one\" }) { changed errors { code } } }";
+    server.anonymous().ok(confirm, json!({ "code": sent[before].code() })).await;
+    assert_eq!(owner.refused("{ me { id } notificationUnreadCount }", Value::Null).await, "UNAUTHENTICATED");
+    assert_eq!(squatter.ok("{ me { username } }", Value::Null).await["me"]["username"], "squatter");
+    // Nothing about the squatter's account is sent there any more, a code least of all.
+    server.advance(60);
+    let before = server.sent().await.len();
+    assert_eq!(squatter.user_errors(SEND, json!({})).await, []);
+    server.anonymous().header("user-agent", "Another/1").ok(LOGIN, json!({ "login": "squatter" })).await;
+    assert_eq!(server.sent().await.len(), before);
+}
+
+#[tokio::test]
+async fn of_two_who_prove_one_address_at_once_one_has_it() {
+    let server = Server::start().await;
+    let both = [server.user("amina").await, server.user("badr").await];
+    let mut codes = Vec::new();
+    for client in &both {
+        client.ok(CHANGE, json!({ "email": "shared@example.net" })).await;
+        codes.push(server.last_sent("shared@example.net").await.code());
+        server.advance(60);
+    }
+    let confirmed = both.iter().zip(&codes).map(|(client, code)| client.user_errors(CONFIRM, json!({ "code": code })));
+    let mut results = join_all(confirmed).await;
+    results.sort();
+    assert_eq!(results, [vec![], error("TAKEN", "input.code")]);
+    assert_eq!(server.count("SELECT COUNT(*) FROM credentials WHERE email_key = 'shared@example.net'").await, 1);
+}
+
+#[tokio::test]
+async fn what_was_sent_to_the_former_address_is_void() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let nobody = server.anonymous();
+    let reset = "mutation { passwordResetRequest(input: { email: \"amina@example.org\" }) { errors { code } } }";
+    nobody.ok(reset, Value::Null).await;
+    let code = server.last_sent("amina@example.org").await.code();
+    amina.ok(CHANGE, json!({ "email": "new@example.net" })).await;
+    let change = server.last_sent("new@example.net").await.code();
+    amina.ok(CONFIRM, json!({ "code": change })).await;
+    let confirm = "mutation($email: String!, $code: String!) { passwordResetConfirm(input: { email: $email, code: $code, \
+                   newPassword: \"a thief's password\" }) { changed errors { code path } } }";
+    for email in ["amina@example.org", "new@example.net"] {
+        let errors = nobody.user_errors(confirm, json!({ "email": email, "code": code })).await;
+        assert_eq!(errors, error("INVALID_CODE", "input.code"), "{email}");
+    }
+    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "amina" })).await, []);
+}
+
+#[tokio::test]
+async fn codes_are_asked_for_and_tried_only_so_often() {
+    for (limit, query, variables) in [
+        ("RATE_LIMIT_SEND_ADDRESS", SEND, json!({ "email": "ADDRESS" })),
+        ("RATE_LIMIT_SEND_ACCOUNT", SEND, json!({ "email": "amina@example.org" })),
+        ("RATE_LIMIT_PROOF_ADDRESS", VERIFY, json!({ "email": "ADDRESS", "code": "1" })),
+        ("RATE_LIMIT_PROOF_ACCOUNT", VERIFY, json!({ "email": "amina@example.org", "code": "1" })),
+    ] {
+        let server = Server::with(&[(limit, "2/hour")]).await;
+        let by_account = limit.ends_with("ACCOUNT");
+        let call = |number: u8| {
+            let from = if by_account { format!("192.0.2.{number}") } else { "192.0.2.1".to_owned() };
+            let variables = variables.to_string().replace("ADDRESS", &format!("{number}@example.org"));
+            let client = server.anonymous().from(&from);
+            async move { client.send(query, serde_json::from_str(&variables).unwrap()).await }
+        };
+        for number in 1..=2 {
+            assert!(call(number).await.body.get("errors").is_none(), "{limit}");
+        }
+        let before = server.rows().await;
+        assert_eq!(call(3).await.code(), "RATE_LIMITED", "{limit}");
+        assert_eq!(server.rows().await, before, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn what_sends_or_takes_a_code_stands_alone() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    for field in [
+        "emailVerificationSend { accepted }",
+        "emailVerify(input: { code: \"1\" }) { errors { code } }",
+        "emailChangeRequest(input: { email: \"a@example.net\" }) { accepted }",
+        "emailChangeConfirm(input: { code: \"1\" }) { errors { code } }",
+        "phoneVerificationSend { accepted }",
+        "phoneVerify(input: { code: \"1\" }) { errors { code } }",
+        "passwordChange(input: { oldPassword: \"a\", newPassword: \"b\" }) { changed }",
+        "passwordResetRequest(input: { email: \"a@example.org\" }) { accepted }",
+        "passwordResetConfirm(input: { email: \"a@example.org\", code: \"1\", newPassword: \"b\" }) { changed }",
+    ] {
+        let query = format!("mutation {{ a: {field} b: {field} }}");
+        assert_eq!(amina.refused(&query, Value::Null).await, "COST_EXCEEDED", "{field}");
+    }
+}
