@@ -5,6 +5,7 @@ pub mod clock;
 pub mod crypto;
 pub mod db;
 pub mod ids;
+pub mod list;
 pub mod memory;
 pub mod outbox;
 pub mod page;
