@@ -275,6 +275,7 @@ pub enum Reason {
     BirthDate,
     Currency,
     Provider,
+    Future,
 }
 
 impl Reason {
@@ -298,6 +299,8 @@ impl Reason {
             (Self::Currency, Locale::Arabic) => "المطلوب مبلغ لا تزيد خاناته العشرية على ما للعملة.",
             (Self::Provider, Locale::English) => "this provider is not configured here.",
             (Self::Provider, Locale::Arabic) => "مزوّد تسجيل الدخول هذا غير مُعَدّ هنا.",
+            (Self::Future, Locale::English) => "a time in the future is expected.",
+            (Self::Future, Locale::Arabic) => "المطلوب وقت في المستقبل.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
             (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 use crate::{
     app::App,
-    domain::{accounts, codes, events, idempotency, jobs, messages, notifications, posts},
+    domain::{accounts, activity, audit, codes, events, idempotency, jobs, messages, notifications, posts},
     entity::job,
     error::{Error, Result},
 };
@@ -44,7 +44,9 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         let keys = idempotency::prune(app).await?;
         let sessions = accounts::prune(app).await?;
         let codes = codes::prune(app).await?;
-        tracing::info!(events, keys, sessions, codes, "old rows are gone");
+        let activities = activity::prune(app).await?;
+        let audit_entries = audit::prune(app).await?;
+        tracing::info!(events, keys, sessions, codes, activities, audit_entries, "old rows are gone");
         return Ok(());
     }
     let wrong = posts::recount(app).await?;

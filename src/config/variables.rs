@@ -139,6 +139,13 @@ pub const VARIABLES: &[Variable] = &[
         "Roles that must have a second factor, comma-separated (seller, support_agent, moderator, administrator, owner); without, those who have them can only set it up.",
     ),
     variable(
+        ACCOUNTS,
+        "ACTIVITY_RETENTION_DAYS",
+        "365",
+        "How long the lines of people's activity logs are kept; 0: for ever.",
+    ),
+    variable(ACCOUNTS, "AUDIT_RETENTION_DAYS", "0", "How long the entries of the audit log are kept; 0: for ever."),
+    variable(
         MESSAGES,
         "OUTBOX_DIR",
         "outbox",

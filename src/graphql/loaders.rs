@@ -18,8 +18,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    domain::{accounts, actor::Actor, notifications, posts},
-    entity::{CommentId, NotificationId, PostId, UserId},
+    domain::{accounts, activity, actor::Actor, audit, jobs, notifications, posts},
+    entity::{ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId},
     error::{Error, Result},
     platform::page::Slice,
 };
@@ -191,6 +191,14 @@ loaders! {
     comment_likes, FetchCommentLikes: CommentId => bool = posts::viewer_likes_comments;
     /// The viewer's notifications by id.
     notifications, FetchNotifications: NotificationId => notifications::Notification = notifications::by_id;
+    /// What is behind people, for those who may see it.
+    overviews, FetchOverviews: UserId => accounts::AccountOverview = accounts::overviews;
+    /// Lines of the activity log that the viewer may see.
+    activities, FetchActivities: ActivityId => crate::entity::activity::Model = activity::by_id;
+    /// Entries of the audit log, for those who may see it.
+    audit_entries, FetchAuditEntries: AuditEntryId => crate::entity::audit_entry::Model = audit::by_id;
+    /// Background jobs, for those who may see them.
+    jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
 }
 
 #[cfg(test)]

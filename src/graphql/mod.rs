@@ -4,6 +4,8 @@
 //! role check, no business rule. `schema.graphql` is the contract; a test compares it with the code.
 
 pub mod accounts;
+pub mod activity;
+pub mod admin;
 pub mod connection;
 pub mod context;
 pub mod cost;
@@ -20,11 +22,22 @@ use async_graphql::{MergedObject, MergedSubscription, Schema};
 
 /// What can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery, accounts::AccountQuery, posts::PostQuery, notifications::NotificationQuery);
+pub struct Query(
+    node::NodeQuery,
+    accounts::AccountQuery,
+    posts::PostQuery,
+    notifications::NotificationQuery,
+    admin::AdminQuery,
+);
 
 /// What can be done. The fields of one operation run one after the other.
 #[derive(MergedObject, Default)]
-pub struct Mutation(accounts::AccountMutation, posts::PostMutation, notifications::NotificationMutation);
+pub struct Mutation(
+    accounts::AccountMutation,
+    posts::PostMutation,
+    notifications::NotificationMutation,
+    admin::AdminMutation,
+);
 
 /// What can be watched, over `graphql-transport-ws` on the same path.
 #[derive(MergedSubscription, Default)]

@@ -6,6 +6,8 @@
 
 mod commands;
 mod fresh;
+mod oversight;
+mod overview;
 mod policy;
 mod profile;
 mod queries;
@@ -19,10 +21,16 @@ use crate::entity::user;
 
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use fresh::{FRESH, SENSITIVE, require_fresh};
+pub(crate) use oversight::{
+    find_in, is_last_owner_in, is_live_in, lock_in, reinstate_in, reset_two_factor_in, role_in, set_role_in,
+    sign_out_in, suspend_in, suspension_in,
+};
+pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use profile::{ProfileUpdate, profile_update};
 pub use queries::{UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
+pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{IssuedSession, logout, prune, sweep, token_refresh};
 pub use sign_in::{IssuedChallenge, Method, SignIn};
 pub use tokens::authenticate;

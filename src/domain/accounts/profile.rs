@@ -8,8 +8,11 @@ use sea_orm::EntityTrait;
 use super::{User, policy};
 use crate::{
     app::App,
-    domain::actor::Actor,
-    entity::{UserId, user},
+    domain::{
+        activity,
+        actor::{Actor, Client},
+    },
+    entity::{UserId, activity::ActivityKind, user},
     error::{Error, Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
@@ -37,10 +40,10 @@ pub struct ProfileUpdate {
 }
 
 /// Changes the actor's profile. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, TOO_SOON.
-pub async fn profile_update(app: &App, actor: &Actor, update: ProfileUpdate) -> Result<User> {
+pub async fn profile_update(app: &App, actor: &Actor, client: &Client, update: ProfileUpdate) -> Result<User> {
     let id = actor.require_user()?.id;
     let update = validate(update)?;
-    let result = app.db.transact(async |tx| apply_in(app, &tx, id, &update).await).await;
+    let result = app.db.transact(async |tx| apply_in(app, &tx, id, client, &update).await).await;
     match result {
         Err(error) if is_unique_violation(&error) => Err(UserError::input("username", UserErrorCode::Taken).into()),
         result => result,
@@ -73,7 +76,7 @@ fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
     if errors.is_empty() { Ok(validated) } else { Err(Error::User(errors)) }
 }
 
-async fn apply_in(app: &App, tx: &Transaction, id: UserId, update: &ProfileUpdate) -> Result<User> {
+async fn apply_in(app: &App, tx: &Transaction, id: UserId, client: &Client, update: &ProfileUpdate) -> Result<User> {
     let sql = format!("SELECT id FROM users WHERE id = $1 {}", tx.for_update());
     tx.row(sql, vec![id.0.into()]).await?;
     let mut user = user::Entity::find_by_id(id).one(tx).await?.ok_or_else(Error::unauthenticated)?;
@@ -84,6 +87,7 @@ async fn apply_in(app: &App, tx: &Transaction, id: UserId, update: &ProfileUpdat
             let at = again.format("%Y-%m-%d %H:%M UTC");
             return Err(UserError::input("username", UserErrorCode::TooSoon).with("at", at).into());
         }
+        activity::record_in(app, tx, id, ActivityKind::UsernameChanged, client, Some(&user.username)).await?;
         user.username.clone_from(username);
         user.username_key = policy::key(username);
         user.username_changed_at = Some(now);

@@ -3,13 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chrono::DateTime;
-use sea_orm::{EntityTrait, QueryResult, Value};
+use sea_orm::{QueryResult, Value};
 
 use super::{User, policy};
 use crate::{
     app::App,
-    domain::actor::Actor,
-    entity::{UserId, credential, user, user_role::Role},
+    domain::{actor::Actor, permissions::Permission},
+    entity::{UserId, user, user_role::Role},
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
@@ -196,11 +196,22 @@ pub async fn users(
     Ok(Slice { total, ..page.slice(rows) })
 }
 
-/// E-mail addresses: of the actor only; nobody sees another's.
+/// E-mail addresses: everybody's for those who may see them, for others their own only.
 pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, String>> {
-    let Some(own) = actor.user_id().filter(|own| ids.contains(own)) else { return Ok(HashMap::new()) };
-    let found = credential::Entity::find_by_id(own).one(app.db.read()).await?;
-    Ok(found.map(|row| (own, row.email)).into_iter().collect())
+    let own = actor.user_id();
+    let mut seen: Vec<_> = ids.iter().map(|id| id.0).collect();
+    seen.retain(|id| own.is_some_and(|own| own.0 == *id) || actor.may(Permission::SeeContacts));
+    if seen.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &seen);
+    let sql = format!("SELECT user_id, email FROM credentials WHERE user_id IN ({list})");
+    let read = |row: &QueryResult| {
+        let mut columns = Columns::new(row);
+        Ok((columns.take()?, columns.take()?))
+    };
+    app.db.rows(sql, values).await?.iter().map(read).collect()
 }
 
 /// What an access token says of a person.

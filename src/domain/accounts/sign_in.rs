@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::EntityTrait;
 
-use super::{IssuedSession, User, sessions, tokens};
+use super::{IssuedSession, User, policy, sessions, tokens};
 use crate::{
     app::App,
     domain::{
@@ -11,8 +11,8 @@ use crate::{
         actor::Client,
         messages::{self, Message, Template},
     },
-    entity::{ChallengeId, UserId, activity::ActivityKind, challenge, credential, session, suspension},
-    error::{Error, Result, UserError, UserErrorCode},
+    entity::{ChallengeId, UserId, activity::ActivityKind, challenge, credential, session},
+    error::{Error, Result},
     platform::db::{Columns, Transaction},
 };
 
@@ -129,19 +129,17 @@ pub(super) async fn begin_in(
 /// Sends a message about a person's account to their e-mail address, with their `name`.
 pub(super) async fn tell_in(app: &App, tx: &Transaction, user: &User, message: Message) -> Result<()> {
     let Some(credential) = credential::Entity::find_by_id(user.id).one(tx).await? else { return Ok(()) };
+    // A registration that was hidden holds somebody else's address.
+    if credential.email_key != policy::key(&credential.email) {
+        return Ok(());
+    }
     let message = Message { to: credential.email, ..message }.with("name", &user.display_name);
     messages::send_in(app, tx, &message).await
 }
 
-/// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED.
-pub(super) async fn refuse_suspended_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
-    let found = suspension::Entity::find_by_id(user).one(tx).await?;
-    let Some(found) = found.filter(|found| found.until.is_none_or(|until| until > app.clock.now())) else {
-        return Ok(());
-    };
-    let until = found.until.map_or_else(|| "-".to_owned(), |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
-    Err(UserError::whole(UserErrorCode::AccountSuspended).with("until", until).with("reason", found.reason).into())
-}
+/// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED. Whatever begins a session asks this first, in the
+/// same transaction.
+pub(super) use super::oversight::refuse_suspended_in;
 
 /// The second proofs that a person can give; none when they have no second factor.
 pub(super) async fn second_factors_in(tx: &Transaction, user: UserId) -> Result<Vec<Method>> {
