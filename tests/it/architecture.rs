@@ -28,9 +28,11 @@ const DOMAINS: &[&str] = &[
     "codes",
     "messages",
     "activity",
+    "audit",
     "accounts",
     "posts",
     "notifications",
+    "admin",
     "demo",
 ];
 

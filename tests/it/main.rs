@@ -10,6 +10,7 @@ mod accounts;
 mod architecture;
 mod authz;
 mod demo;
+mod identity;
 mod limits;
 mod notifications;
 mod posts;
