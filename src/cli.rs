@@ -12,7 +12,12 @@ use secrecy::ExposeSecret;
 use crate::{
     app::App,
     config::Config,
-    domain::{accounts, demo, jobs},
+    domain::{
+        accounts,
+        actor::{Actor, Client},
+        admin, demo, jobs,
+    },
+    entity::user_role::Role,
     error::{Error, Locale, Result},
     graphql, http,
     platform::{clock::Clock, ids::Ids, telemetry},
@@ -85,7 +90,8 @@ enum Direction {
 
 #[derive(Debug, Subcommand)]
 enum AdminAction {
-    /// Make an administrator's account; the password is asked for, or read from standard input.
+    /// Make an account with rights: an owner's, as long as there is none, an administrator's from then on. The password
+    /// is asked for, or read from standard input.
     Create {
         /// The user name.
         #[arg(long)]
@@ -100,6 +106,29 @@ enum AdminAction {
         #[arg(long)]
         email: String,
     },
+    /// Give somebody another role. The last owner keeps theirs.
+    Grant {
+        /// The user name.
+        #[arg(long)]
+        username: String,
+        /// user, seller, support_agent, moderator, administrator or owner.
+        #[arg(long, value_parser = granted)]
+        role: Granted,
+    },
+}
+
+/// A role that is given; none for an ordinary user.
+#[derive(Debug, Clone, Copy)]
+struct Granted(Option<Role>);
+
+fn granted(text: &str) -> Result<Granted, String> {
+    match Role::parse(text) {
+        None if text != "user" => {
+            let names: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
+            Err(format!("expected user, {}", names.join(", ")))
+        }
+        role => Ok(Granted(role)),
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -189,6 +218,7 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
             create_administrator(&app, username, email).await
         }
         Command::Admin { action: AdminAction::Confirm { email } } => confirm_email(&app, &email).await,
+        Command::Admin { action: AdminAction::Grant { username, role } } => grant(&app, &username, role).await,
         Command::Jobs { action } => look_at_jobs(&app, action).await,
         Command::Schema | Command::Check => Ok(()),
     };
@@ -310,8 +340,17 @@ async fn create_administrator(app: &App, username: String, email: String) -> Res
         first_name: String::new(),
         last_name: String::new(),
     };
-    let user = accounts::create_administrator(app, command).await?;
-    println!("{} is an administrator ({})", user.username, user.id);
+    let (user, role) = accounts::create_administrator(app, command).await?;
+    println!("{} is an {} ({})", user.username, role.as_str(), user.id);
+    Ok(())
+}
+
+async fn grant(app: &App, username: &str, Granted(role): Granted) -> Result<()> {
+    let user = accounts::user_by_username(app, &Actor::System, username)
+        .await?
+        .ok_or_else(|| Error::bad_request("nobody has this user name"))?;
+    let user = admin::user_set_role(app, &Actor::System, &Client::default(), user.id, role).await?;
+    println!("{} has the role {} ({})", user.username, role.map_or("user", Role::as_str), user.id);
     Ok(())
 }
 
@@ -342,7 +381,7 @@ async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
         }
         JobsAction::Retry { id } => {
             let id = id.map(|id| id.parse()).transpose().map_err(|_| Error::bad_request("this is not a job's id"))?;
-            println!("{} job(s) queued again", jobs::retry(app, id).await?);
+            println!("{} job(s) queued again", admin::jobs_retry(app, id).await?);
         }
     }
     Ok(())

@@ -276,6 +276,7 @@ pub enum Reason {
     Currency,
     Provider,
     RelativePath,
+    Future,
 }
 
 impl Reason {
@@ -301,6 +302,8 @@ impl Reason {
             (Self::RelativePath, Locale::Arabic) => "المطلوب مسار داخل الواجهة، مثل ‎/settings.",
             (Self::Provider, Locale::English) => "this provider is not configured here.",
             (Self::Provider, Locale::Arabic) => "مزوّد تسجيل الدخول هذا غير مُعَدّ هنا.",
+            (Self::Future, Locale::English) => "a time in the future is expected.",
+            (Self::Future, Locale::Arabic) => "المطلوب وقت في المستقبل.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
             (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 use crate::{
     app::App,
-    domain::{accounts, codes, events, idempotency, jobs, messages, notifications, posts, privacy},
+    domain::{accounts, activity, audit, codes, events, idempotency, jobs, messages, notifications, posts, privacy},
     entity::job,
     error::{Error, Result},
 };
@@ -69,6 +69,8 @@ async fn prune(app: &App) -> Result<()> {
         ("sessions", accounts::prune(app).await?),
         ("failed sign-ins and challenges", accounts::prune_failures(app).await?),
         ("codes", codes::prune(app).await?),
+        ("activity", activity::prune(app).await?),
+        ("audit entries", audit::prune(app).await?),
         ("sign-ins at providers", accounts::oauth::prune(app).await?),
         ("exports", privacy::prune(app).await?),
     ];

@@ -161,6 +161,10 @@ pub struct Config {
     pub account_deletion_delay: Duration,
     pub oauth_providers: Vec<OauthProvider>,
     pub username_change_cooldown: Duration,
+    /// `None`: for ever.
+    pub activity_retention: Option<Duration>,
+    /// `None`: for ever.
+    pub audit_retention: Option<Duration>,
     pub password_hashing: PasswordHashing,
     pub limits: Limits,
     pub rates: Rates,
@@ -324,6 +328,8 @@ impl Config {
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),
+            activity_retention: r.retention("ACTIVITY_RETENTION_DAYS"),
+            audit_retention: r.retention("AUDIT_RETENTION_DAYS"),
             password_hashing,
             limits: Limits {
                 body_bytes: r.number("LIMIT_BODY_BYTES", 1024, 104_857_600),

@@ -53,6 +53,12 @@ impl Reader {
         Duration::from_secs(self.number(name, 1, 86_400))
     }
 
+    /// A number of days; `None` for 0, which stands for ever.
+    pub fn retention(&mut self, name: &str) -> Option<Duration> {
+        let days: u64 = self.number(name, 0, 36_500);
+        (days > 0).then(|| Duration::from_secs(86_400 * days))
+    }
+
     pub fn flag(&mut self, name: &str, default: &str) -> bool {
         let text = self.text(name);
         match if text.is_empty() { default } else { &text } {

@@ -148,6 +148,13 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(ACCOUNTS, "ACCOUNT_DELETION_DAYS", "14", "How long somebody who wants to leave may change their mind."),
     variable(
+        ACCOUNTS,
+        "ACTIVITY_RETENTION_DAYS",
+        "365",
+        "How long the lines of people's activity logs are kept; 0: for ever.",
+    ),
+    variable(ACCOUNTS, "AUDIT_RETENTION_DAYS", "0", "How long the entries of the audit log are kept; 0: for ever."),
+    variable(
         MESSAGES,
         "OUTBOX_DIR",
         "outbox",

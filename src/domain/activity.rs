@@ -1,19 +1,34 @@
 //! The activity log: what happened to a person's account, for themselves and for those who look after everybody's.
 //!
-//! Owns `activities`. Every identity event writes its line in its own transaction.
+//! Owns `activities`. Every identity event writes its line in its own transaction. A line shows the address and program
+//! of the person themselves, or of whoever tried to be them; never those of somebody with rights who acted on them.
+//! Lines past ACTIVITY_RETENTION_DAYS go.
+
+use std::collections::HashMap;
+
+use sea_orm::{QueryResult, Value};
 
 use crate::{
     app::App,
     domain::{
-        actor::Client,
+        actor::{Actor, Client},
         export::{
             Kind::{Id, Text, Time},
             Table,
         },
+        permissions::Permission,
     },
-    entity::{UserId, activity::ActivityKind},
+    entity::{
+        ActivityId, UserId,
+        activity::{ActivityKind, Model},
+    },
     error::Result,
-    platform::{db::Transaction, text},
+    platform::{
+        db::{Columns, Transaction, placeholders},
+        list::{Conditions, Source, Span, page_of},
+        page::{Cursor, Key, Page, Slice},
+        text,
+    },
 };
 
 /// What the log holds about a person.
@@ -84,4 +99,83 @@ pub async fn record_if_exists_in(
     )
     .await
     .map(drop)
+}
+
+/// What lines have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ActivityFilter {
+    /// Whose.
+    pub user: Option<UserId>,
+    /// What happened.
+    pub kind: Option<ActivityKind>,
+    /// When.
+    pub during: Span,
+}
+
+/// What cursors in the lists are tied to.
+pub const SORT: &str = "activities.newest";
+
+const COLUMNS: &str = "a.id, a.user_id, a.kind, a.detail, a.address, a.user_agent, a.created_at";
+
+/// A line's place in a list.
+#[must_use]
+pub fn cursor(activity: &Model) -> Cursor {
+    Cursor { sort: SORT, key: Key::Time(activity.created_at), id: activity.id.0 }
+}
+
+/// Everybody's activity, newest first, for those who may see it.
+pub async fn activities(
+    app: &App,
+    actor: &Actor,
+    filter: &ActivityFilter,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<Model>> {
+    actor.require(Permission::SeeAudit)?;
+    list(app, filter, page, with_total).await
+}
+
+/// The actor's own activity, newest first.
+pub async fn own_activities(app: &App, actor: &Actor, page: &Page, with_total: bool) -> Result<Slice<Model>> {
+    let filter = ActivityFilter { user: Some(actor.require_user()?.id), ..ActivityFilter::default() };
+    list(app, &filter, page, with_total).await
+}
+
+async fn list(app: &App, filter: &ActivityFilter, page: &Page, with_total: bool) -> Result<Slice<Model>> {
+    let mut conditions = Conditions::default();
+    conditions.equal("a.user_id", filter.user.map(|id| id.0));
+    conditions.equal("a.kind", filter.kind.map(ActivityKind::as_str));
+    conditions.during("a.created_at", filter.during);
+    let source = Source { columns: COLUMNS, tables: "activities a", key: "a.created_at", id: "a.id", descending: true };
+    page_of(&app.db, source, conditions, page, with_total, read).await
+}
+
+/// Lines by id: the actor's own, and everybody's for those who may see them.
+pub async fn by_id(app: &App, actor: &Actor, ids: &[ActivityId]) -> Result<HashMap<ActivityId, Model>> {
+    let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
+    let mut values: Vec<Value> = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {COLUMNS} FROM activities a WHERE a.id IN ({list})");
+    let mut found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    found.retain(|activity| activity.user_id == viewer.id || actor.may(Permission::SeeAudit));
+    Ok(found.into_iter().map(|activity| (activity.id, activity)).collect())
+}
+
+fn read(row: &QueryResult) -> Result<Model> {
+    let mut columns = Columns::new(row);
+    Ok(Model {
+        id: columns.take()?,
+        user_id: columns.take()?,
+        kind: columns.take()?,
+        detail: columns.take()?,
+        address: columns.take()?,
+        user_agent: columns.take()?,
+        created_at: columns.take()?,
+    })
+}
+
+/// Deletes lines that are past their time, where there is one, in batches; gives how many.
+pub async fn prune(app: &App) -> Result<u64> {
+    let Some(retention) = app.config.activity_retention else { return Ok(0) };
+    app.db.delete_older("activities", app.clock.now() - retention).await
 }

@@ -4,10 +4,13 @@
 //! job of a process that died is taken again when the lease is over. Handlers must bear being run twice. Who handles
 //! what is listed in `worker`.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
+use super::{actor::Actor, permissions::Permission};
 use crate::{
     app::App,
     entity::{
@@ -17,7 +20,9 @@ use crate::{
     error::Result,
     platform::{
         bus::Hint,
-        db::{Columns, Transaction},
+        db::{Columns, Transaction, placeholders},
+        list::{Conditions, Source, page_of},
+        page::{Cursor, Key, Page, Slice},
     },
 };
 
@@ -121,21 +126,89 @@ pub async fn list(app: &App, dead_only: bool, limit: u64) -> Result<Vec<Model>> 
     app.db.rows(sql, Vec::new()).await?.iter().map(read).collect()
 }
 
-/// Queues dead jobs again: one, or all; gives how many.
-pub async fn retry(app: &App, id: Option<JobId>) -> Result<u64> {
+/// Queues dead jobs again: one, or all; gives those that were dead.
+pub async fn retry_in(app: &App, tx: &Transaction, id: Option<JobId>) -> Result<Vec<JobId>> {
     let mut values: Vec<Value> = vec![app.clock.now().into()];
     let mut sql = "UPDATE jobs SET state = 'queued', attempts = 0, run_at = $1 WHERE state = 'dead'".to_owned();
     if let Some(id) = id {
         values.push(id.0.into());
         sql.push_str(" AND id = $2");
     }
-    app.db
-        .transact(async |tx| {
-            let count = tx.execute(sql.as_str(), values.clone()).await?;
-            tx.hint(Hint::Jobs);
-            Ok(count)
-        })
-        .await
+    sql.push_str(" RETURNING id");
+    let rows = tx.rows(sql, values).await?;
+    tx.hint(Hint::Jobs);
+    rows.iter().map(|row| Columns::new(row).take()).collect()
+}
+
+/// What is shown of a job: its payload is not, because it may hold what was sealed for somebody.
+const SHOWN: &str = "j.id, j.kind, '', j.state, j.attempts, j.run_at, j.last_error, j.created_at";
+
+/// A job by id, without its payload.
+pub async fn find_in(tx: &Transaction, id: JobId) -> Result<Option<Model>> {
+    tx.row(format!("SELECT {SHOWN} FROM jobs j WHERE j.id = $1"), vec![id.0.into()])
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
+}
+
+/// What cursors in the list are tied to.
+pub const SORT: &str = "jobs.newest";
+
+/// A job's place in the list.
+#[must_use]
+pub fn cursor(job: &Model) -> Cursor {
+    Cursor { sort: SORT, key: Key::Time(job.created_at), id: job.id.0 }
+}
+
+/// The queue, newest first, without payloads, for those who may see it. (No index for this order: each job would pay for
+/// it, and the queue is short.)
+pub async fn jobs(
+    app: &App,
+    actor: &Actor,
+    state: Option<JobState>,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<Model>> {
+    actor.require(Permission::ManageJobs)?;
+    let mut conditions = Conditions::default();
+    conditions.equal("j.state", state.map(JobState::as_str));
+    let source = Source { columns: SHOWN, tables: "jobs j", key: "j.created_at", id: "j.id", descending: true };
+    page_of(&app.db, source, conditions, page, with_total, read).await
+}
+
+/// Jobs by id, without payloads, for those who may see them.
+pub async fn by_id(app: &App, actor: &Actor, ids: &[JobId]) -> Result<HashMap<JobId, Model>> {
+    if !actor.may(Permission::ManageJobs) {
+        return Ok(HashMap::new());
+    }
+    let mut values: Vec<Value> = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let rows = app.db.rows(format!("SELECT {SHOWN} FROM jobs j WHERE j.id IN ({list})"), values).await?;
+    rows.iter().map(|row| read(row).map(|job| (job.id, job))).collect()
+}
+
+/// How many jobs there are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// To be run, or running.
+    pub queued: i64,
+    /// Of these, those whose time has come and that no worker has taken.
+    pub due: i64,
+    /// Failed too often.
+    pub dead: i64,
+}
+
+/// How many jobs there are in each state, for those who may see them.
+pub async fn counts(app: &App, actor: &Actor) -> Result<Counts> {
+    actor.require(Permission::ManageJobs)?;
+    let sql = "SELECT COUNT(CASE WHEN state = 'queued' THEN 1 END), \
+               COUNT(CASE WHEN state = 'queued' AND run_at <= $1 THEN 1 END), \
+               COUNT(CASE WHEN state = 'dead' THEN 1 END) FROM jobs";
+    let rows = app.db.rows(sql, vec![app.clock.now().into()]).await?;
+    let Some(row) = rows.first() else { return Ok(Counts::default()) };
+    let mut columns = Columns::new(row);
+    Ok(Counts { queued: columns.take()?, due: columns.take()?, dead: columns.take()? })
 }
 
 /// Whether it is this process's turn to run a schedule: true for one process only, each time it is due.

@@ -1,10 +1,12 @@
 //! What the rules are. Lower modules know nothing of higher ones:
-//! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity → accounts → profiles →
-//! posts → notifications → privacy → demo.
+//! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
+//! profiles → posts → notifications → privacy, admin → demo.
 
 pub mod accounts;
 pub mod activity;
 pub mod actor;
+pub mod admin;
+pub mod audit;
 pub mod codes;
 pub mod demo;
 pub mod events;

@@ -54,7 +54,7 @@ pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result
     app.db
         .transact(async |tx| {
             let now = app.clock.now();
-            accounts::lock_in(&tx, user).await?;
+            accounts::lock_in(&tx, &[user]).await?;
             let last = account_export::Entity::find()
                 .filter(account_export::Column::UserId.eq(user))
                 .order_by_desc(account_export::Column::RequestedAt)
@@ -161,7 +161,7 @@ pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result
     app.db
         .transact(async |tx| {
             let now = app.clock.now();
-            accounts::lock_in(&tx, user).await?;
+            accounts::lock_in(&tx, &[user]).await?;
             if let Some(earlier) = account_deletion::Entity::find_by_id(user).one(&tx).await? {
                 return Ok(earlier.due_at);
             }
@@ -227,7 +227,7 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
         .db
         .transact(async |tx| {
             tx.without_time_limit().await?;
-            accounts::lock_in(&tx, user).await?;
+            accounts::lock_in(&tx, &[user]).await?;
             let sql = "SELECT 1 FROM account_deletions WHERE user_id = $1 AND due_at <= $2";
             if tx.row(sql, vec![user.0.into(), app.clock.now().into()]).await?.is_none() {
                 return Ok(None);
@@ -243,7 +243,7 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
         })
         .await?;
     let Some(ended) = ended else { return Ok(false) };
-    accounts::ended(app, &ended);
+    accounts::sessions_ended(app, &ended);
     tracing::info!(%user, "an account was erased");
     Ok(true)
 }

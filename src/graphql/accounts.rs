@@ -4,6 +4,8 @@ use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Simp
 use chrono::{DateTime, Utc};
 
 use super::{
+    activity::{self, Activity},
+    admin::{self, AccountOverview, Role},
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
@@ -19,6 +21,7 @@ use crate::{
     domain::{
         accounts::{self, IssuedSession, Login, Method, ProfileUpdate, Register, Registered, SignIn, UserFilter},
         actor::Actor,
+        permissions::Permission,
         profiles::{self, Completion},
     },
     error::Error,
@@ -132,7 +135,7 @@ impl User {
     async fn two_factor(&self, ctx: &Context<'_>) -> Nullable<TwoFactor> {
         nullable(async {
             let request = ctx.request();
-            if request.actor.user_id() != Some(self.0.id) {
+            if request.actor.user_id() != Some(self.0.id) && !request.actor.may(Permission::SeeContacts) {
                 return Ok(None);
             }
             Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor))
@@ -210,6 +213,40 @@ impl User {
     /// When they joined.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
+    }
+
+    /// What they are here; for themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
+    async fn role(&self, ctx: &Context<'_>) -> Nullable<Role> {
+        nullable(async { Ok(admin::overview(ctx, self.0.id).await?.map(|overview| overview.role.into())) }).await
+    }
+
+    /// What their role allows: show by it what they can do. A role that demands a second factor allows nothing before it
+    /// is set up. For themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
+    async fn permissions(&self, ctx: &Context<'_>) -> Nullable<Vec<admin::Permission>> {
+        nullable(async {
+            Ok(admin::overview(ctx, self.0.id).await?.map(|overview| admin::permissions_of(overview.role)))
+        })
+        .await
+    }
+
+    /// What is behind them; for themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
+    async fn account(&self, ctx: &Context<'_>) -> Nullable<AccountOverview> {
+        nullable(async { Ok(admin::overview(ctx, self.0.id).await?.map(AccountOverview::from)) }).await
+    }
+
+    /// What happened to their account, newest first: sign-ins, changes, what the service's staff did. For themselves
+    /// only, null for everybody else (`adminActivity` is for those with rights). Look for what you did not do yourself.
+    async fn activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Activity>> {
+        nullable(Box::pin(activity::own_activity(ctx, self.0.id, first, after, last, before))).await
     }
 }
 
@@ -625,7 +662,7 @@ impl AccountMutation {
         nullable(async {
             let request = ctx.request();
             let token = input.refresh_token.as_deref().or(request.keeping.refresh_token()).unwrap_or_default();
-            let result = request.keep(accounts::token_refresh(&request.app, token).await);
+            let result = request.keep(accounts::token_refresh(&request.app, &request.client, token).await);
             if matches!(result, Err(Error::User(_))) {
                 request.drop_session();
             }
@@ -657,10 +694,8 @@ impl AccountMutation {
     ) -> Nullable<ProfileUpdatePayload> {
         nullable(async {
             let request = ctx.request();
-            answer(
-                request,
-                accounts::profile_update(&request.app, &request.actor, &request.client, input.command()).await,
-            )
+            let (actor, client) = (&request.actor, &request.client);
+            answer(request, accounts::profile_update(&request.app, actor, client, input.command()).await)
         })
         .await
     }

@@ -65,7 +65,11 @@ fn weight(parent: &str, name: &str) -> u64 {
     match (parent, name) {
         ("Post", "body") => 100,
         ("Comment", "body") => 20,
-        ("User", "bio") | ("Notification", "message") => 5,
+        ("Job", "lastError") => 10,
+        ("User", "bio")
+        | ("Notification", "message")
+        | ("Suspension" | "AuditEntry", "reason")
+        | ("AuditChange", "before" | "after") => 5,
         _ => 1,
     }
 }

@@ -18,8 +18,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    domain::{accounts, actor::Actor, notifications, posts, profiles},
-    entity::{CommentId, NotificationId, PostId, UserId, profile},
+    domain::{accounts, activity, actor::Actor, audit, jobs, notifications, posts, profiles},
+    entity::{ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId, profile},
     error::{Error, Result},
     platform::page::Slice,
 };
@@ -197,6 +197,14 @@ loaders! {
     comment_likes, FetchCommentLikes: CommentId => bool = posts::viewer_likes_comments;
     /// The viewer's notifications by id.
     notifications, FetchNotifications: NotificationId => notifications::Notification = notifications::by_id;
+    /// What is behind people, for those who may see it.
+    overviews, FetchOverviews: UserId => accounts::AccountOverview = accounts::overviews;
+    /// Lines of the activity log that the viewer may see.
+    activities, FetchActivities: ActivityId => crate::entity::activity::Model = activity::by_id;
+    /// Entries of the audit log, for those who may see it.
+    audit_entries, FetchAuditEntries: AuditEntryId => crate::entity::audit_entry::Model = audit::by_id;
+    /// Background jobs, for those who may see them.
+    jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! role check, no business rule. `schema.graphql` is the contract; a test compares it with the code.
 
 pub mod accounts;
+pub mod activity;
+pub mod admin;
 pub mod connection;
 pub mod context;
 pub mod cost;
@@ -33,6 +35,7 @@ pub struct Query(
     identities::IdentityQuery,
     posts::PostQuery,
     notifications::NotificationQuery,
+    admin::AdminQuery,
 );
 
 /// What can be done. The fields of one operation run one after the other.
@@ -48,6 +51,7 @@ pub struct Mutation(
     privacy::PrivacyMutation,
     posts::PostMutation,
     notifications::NotificationMutation,
+    admin::AdminMutation,
 );
 
 /// What can be watched, over `graphql-transport-ws` on the same path.

@@ -5,6 +5,8 @@ use futures_util::future::try_join_all;
 
 use super::{
     accounts::User,
+    activity::Activity,
+    admin::{AuditEntry, Job},
     context::{RequestContext, RequestExt},
     error::{Nullable, nullable},
     notifications::Notification,
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     entity::{
-        CommentId, NotificationId, PostId, UserId,
+        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -35,6 +37,12 @@ pub enum Node {
     Comment(Comment),
     /// A notification.
     Notification(Notification),
+    /// A line of the activity log.
+    Activity(Activity),
+    /// An entry of the audit log.
+    AuditEntry(AuditEntry),
+    /// A background job.
+    Job(Job),
 }
 
 /// Fetching by id.
@@ -79,6 +87,11 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
         NotificationId::PREFIX => {
             loaders.notifications.load(NotificationId(uuid)).await?.map(|row| Node::Notification(row.into()))
         }
+        ActivityId::PREFIX => loaders.activities.load(ActivityId(uuid)).await?.map(|row| Node::Activity(row.into())),
+        AuditEntryId::PREFIX => {
+            loaders.audit_entries.load(AuditEntryId(uuid)).await?.map(|row| Node::AuditEntry(row.into()))
+        }
+        JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
         _ => return Err(Error::bad_request("This is not an id of anything here.")),
     })
 }

@@ -182,6 +182,22 @@ impl Database {
         Ok(self.reader.query_all_raw(statement(&self.reader, sql, values)).await?)
     }
 
+    /// Deletes the rows of a table (its key is `id`) whose `created_at` is before a time, a thousand at a time, so that
+    /// nobody waits long for a lock; gives how many.
+    pub async fn delete_older(&self, table: &'static str, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
+        let sql = format!(
+            "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE created_at < $1 ORDER BY created_at LIMIT 1000)"
+        );
+        let mut deleted = 0;
+        loop {
+            let batch = self.transact(async |tx| tx.execute(sql.as_str(), vec![before.into()]).await).await?;
+            deleted += batch;
+            if batch < 1000 {
+                return Ok(deleted);
+            }
+        }
+    }
+
     /// "The first `count` rows of a table for each row of `outer`", as one `FROM` clause; the table has an `id`.
     #[must_use]
     pub fn first_of_each(

@@ -7,6 +7,7 @@ pub mod crypto;
 pub mod db;
 pub mod http;
 pub mod ids;
+pub mod list;
 pub mod memory;
 pub mod oauth;
 pub mod oidc;

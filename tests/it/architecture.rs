@@ -29,11 +29,13 @@ const DOMAINS: &[&str] = &[
     "messages",
     "export",
     "activity",
+    "audit",
     "accounts",
     "profiles",
     "posts",
     "notifications",
     "privacy",
+    "admin",
     "demo",
 ];
 

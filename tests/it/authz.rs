@@ -1,12 +1,12 @@
-//! Who may do what: every root field × {anonymous, stranger, owner}. A field that is missing here fails the test, and
-//! a denied call is shown to have changed nothing.
+//! Who may do what: every root field × {anonymous, stranger, owner}, and those that need a permission × every role. A
+//! field that is missing here fails the test, and a denied call is shown to have changed nothing.
 
-use agora::graphql;
+use agora::{entity::user_role::Role, graphql};
 use async_graphql::parser::{
     parse_schema,
     types::{TypeKind, TypeSystemDefinition},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
 
@@ -21,9 +21,11 @@ enum Outcome {
     NotAllowed,
     /// Null, or a user error NOT_FOUND: as if it were not there.
     Invisible,
+    /// A top-level error FORBIDDEN: it needs a permission.
+    Forbidden,
 }
 
-use Outcome::{Allowed, Invisible, NotAllowed, Unauthenticated};
+use Outcome::{Allowed, Forbidden, Invisible, NotAllowed, Unauthenticated};
 
 /// Root field, operation, and what comes of it for nobody, for a stranger and for the owner.
 /// `$POST`, `$COMMENT`, `$NOTIFICATION` and `$SESSION` are the owner's.
@@ -254,6 +256,41 @@ const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
     ("Subscription.notificationReceived", "", [Unauthenticated, Allowed, Allowed]),
 ];
 
+const SUPPORT: &[Role] = &[Role::SupportAgent, Role::Moderator, Role::Administrator, Role::Owner];
+const MODERATION: &[Role] = &[Role::Moderator, Role::Administrator, Role::Owner];
+const ADMINISTRATION: &[Role] = &[Role::Administrator, Role::Owner];
+
+/// Root fields that need a permission: operation, and the roles that have it. Everybody else is refused, the person whom
+/// it is about (`$TARGET`, who has a second factor and is suspended where that is what it takes) included.
+const STAFF: &[(&str, &str, &[Role])] = &[
+    ("Query.adminUsers", "{ adminUsers { nodes { username account { sessionCount } } } }", SUPPORT),
+    ("Query.adminAudit", "{ adminAudit { nodes { action } } }", ADMINISTRATION),
+    ("Query.adminActivity", "{ adminActivity { nodes { kind } } }", ADMINISTRATION),
+    ("Query.adminJobs", "{ adminJobs { counts { dead } nodes { kind } } }", ADMINISTRATION),
+    (
+        "Mutation.adminUserSetRole",
+        "mutation { adminUserSetRole(id: \"$TARGET\", role: SELLER) { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminUserSuspend",
+        "mutation { adminUserSuspend(id: \"$TARGET\", input: { reason: \"spam\" }) { errors { code } } }",
+        MODERATION,
+    ),
+    ("Mutation.adminUserReinstate", "mutation { adminUserReinstate(id: \"$TARGET\") { errors { code } } }", MODERATION),
+    (
+        "Mutation.adminUserSignOutEverywhere",
+        "mutation { adminUserSignOutEverywhere(id: \"$TARGET\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminUserResetTwoFactor",
+        "mutation { adminUserResetTwoFactor(id: \"$TARGET\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    ("Mutation.adminJobRetry", "mutation { adminJobRetry(id: \"$JOB\") { errors { code } } }", ADMINISTRATION),
+];
+
 fn root_fields() -> Vec<String> {
     let mut fields = Vec::new();
     for definition in parse_schema(graphql::sdl()).unwrap().definitions {
@@ -269,7 +306,8 @@ fn root_fields() -> Vec<String> {
 
 #[test]
 fn every_root_field_is_in_the_matrix_once() {
-    let mut listed: Vec<_> = MATRIX.iter().map(|(field, ..)| (*field).to_owned()).collect();
+    let fields = MATRIX.iter().map(|(field, ..)| *field).chain(STAFF.iter().map(|(field, ..)| *field));
+    let mut listed: Vec<_> = fields.map(str::to_owned).collect();
     let mut served = root_fields();
     listed.sort();
     served.sort();
@@ -290,6 +328,11 @@ async fn everything(server: &Server) -> Vec<i64> {
         "SELECT COUNT(*) FROM notifications WHERE read_at IS NULL",
         "SELECT COUNT(*) FROM events",
         "SELECT COUNT(*) FROM jobs",
+        "SELECT COUNT(*) FROM jobs WHERE state = 'dead'",
+        "SELECT COUNT(*) FROM user_roles",
+        "SELECT COUNT(*) FROM suspensions",
+        "SELECT COUNT(*) FROM two_factors",
+        "SELECT COUNT(*) FROM audit_entries",
         "SELECT COUNT(*) FROM codes",
         "SELECT COUNT(*) FROM profiles",
         "SELECT COUNT(*) FROM activities",
@@ -304,6 +347,7 @@ fn outcome(body: &Value) -> Outcome {
     if let Some(code) = body["errors"][0]["extensions"]["code"].as_str() {
         return match code {
             "UNAUTHENTICATED" => Unauthenticated,
+            "FORBIDDEN" => Forbidden,
             other => panic!("{other}: {body}"),
         };
     }
@@ -320,24 +364,48 @@ fn outcome(body: &Value) -> Outcome {
     }
 }
 
+/// A server with an owner, what is theirs, and a stranger.
+struct Scene {
+    server: Server,
+    owner: Client,
+    stranger: Client,
+    post: String,
+    comment: String,
+    notification: String,
+    session: String,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let server = Server::with(&[("GITHUB_CLIENT_ID", "client"), ("GITHUB_CLIENT_SECRET", "secret")]).await;
+        let owner = server.user("olivia").await;
+        let stranger = server.user("stranger").await;
+        let post = owner.publish("the owner's post").await;
+        let comment = owner.comment(&post, "the owner's comment").await;
+        stranger.like(&post).await;
+        server.run_jobs().await;
+        let list = owner.ok("{ notifications { nodes { id } } }", Value::Null).await;
+        let notification = list["notifications"]["nodes"][0]["id"].as_str().unwrap().to_owned();
+        let sessions = owner.ok("{ me { sessions { id } } }", Value::Null).await;
+        let session = sessions["me"]["sessions"][0]["id"].as_str().unwrap().to_owned();
+        Self { server, owner, stranger, post, comment, notification, session }
+    }
+
+    /// An operation on what is the owner's.
+    fn operation(&self, operation: &str) -> String {
+        operation
+            .replace("$POST", &self.post)
+            .replace("$COMMENT", &self.comment)
+            .replace("$NOTIFICATION", &self.notification)
+            .replace("$SESSION", &self.session)
+            .replace("$REFRESH", self.owner.refresh_token.as_deref().unwrap())
+    }
+}
+
 async fn check(field: &str, operation: &str, who: usize, expected: Outcome) {
-    let server = Server::with(&[("GITHUB_CLIENT_ID", "client"), ("GITHUB_CLIENT_SECRET", "secret")]).await;
-    let owner = server.user("olivia").await;
-    let stranger = server.user("stranger").await;
-    let post = owner.publish("the owner's post").await;
-    let comment = owner.comment(&post, "the owner's comment").await;
-    stranger.like(&post).await;
-    server.run_jobs().await;
-    let list = owner.ok("{ notifications { nodes { id } } }", Value::Null).await;
-    let notification = list["notifications"]["nodes"][0]["id"].as_str().unwrap().to_owned();
-    let sessions = owner.ok("{ me { sessions { id } } }", Value::Null).await;
-    let session = sessions["me"]["sessions"][0]["id"].as_str().unwrap().to_owned();
-    let operation = operation
-        .replace("$POST", &post)
-        .replace("$COMMENT", &comment)
-        .replace("$NOTIFICATION", &notification)
-        .replace("$SESSION", &session)
-        .replace("$REFRESH", owner.refresh_token.as_deref().unwrap());
+    let scene = Scene::new().await;
+    let operation = scene.operation(operation);
+    let Scene { server, owner, stranger, .. } = scene;
     let client: Client = [server.anonymous(), stranger, owner][who].clone();
     let before = everything(&server).await;
     let answer = client.send(&operation, Value::Null).await;
@@ -355,6 +423,94 @@ async fn the_matrix_holds() {
         }
         for (who, expected) in outcomes.iter().enumerate() {
             check(field, operation, who, *expected).await;
+        }
+    }
+}
+
+/// What a role is called in the tests.
+fn name(role: Role) -> String {
+    format!("the_{}", role.as_str())
+}
+
+#[tokio::test]
+async fn no_role_may_more_with_what_is_somebody_else_s_than_a_stranger() {
+    // Where a stranger is allowed, nobody can be allowed more; what is refused changes nothing, so one server will do.
+    let scene = Scene::new().await;
+    let refused =
+        MATRIX.iter().filter(|(_, operation, [_, stranger, _])| *stranger != Allowed && !operation.is_empty());
+    let refused: Vec<_> = refused.map(|(field, operation, [_, stranger, _])| (field, operation, stranger)).collect();
+    assert!(refused.len() >= 6);
+    for role in Role::ALL {
+        let staff = scene.server.staff(&name(*role), *role).await;
+        let before = everything(&scene.server).await;
+        for (field, operation, expected) in &refused {
+            let answer = staff.send(&scene.operation(operation), Value::Null).await;
+            assert_eq!(outcome(&answer.body), **expected, "{field} as {role:?}");
+        }
+        assert_eq!(everything(&scene.server).await, before, "{role:?} changed something though denied");
+    }
+}
+
+/// Somebody to act on: suspended, and with a second factor.
+async fn target(server: &Server, username: &str) -> Client {
+    let person = server.user(username).await;
+    let id: agora::entity::UserId = person.id.parse().unwrap();
+    let now = server.clock.now();
+    for sql in [
+        "INSERT INTO two_factors (user_id, secret, last_step, created_at, enabled_at) VALUES ($1, $2, 0, $3, $3)",
+        "INSERT INTO suspensions (user_id, reason, created_at) VALUES ($1, CASE WHEN $2 IS NULL THEN '' ELSE 'spam' END, $3)",
+    ] {
+        let values = vec![id.0.into(), vec![7_u8; 20].into(), now.into()];
+        server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
+    }
+    person
+}
+
+/// The id of a dead job.
+async fn dead_job(scene: &Scene) -> String {
+    scene
+        .stranger
+        .ok("mutation($id: ID!) { postUnlike(id: $id) { errors { code } } }", json!({ "id": scene.post }))
+        .await;
+    scene.stranger.like(&scene.post).await;
+    let rows = scene.server.app.db.rows("SELECT id FROM jobs WHERE state = 'queued'", Vec::new()).await.unwrap();
+    let id = agora::entity::JobId(rows[0].try_get_by_index(0).unwrap());
+    let sql = "UPDATE jobs SET state = 'dead', attempts = 10 WHERE state = 'queued'";
+    scene.server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    id.to_string()
+}
+
+#[tokio::test]
+async fn what_needs_a_permission_is_for_those_who_have_it_only() {
+    let scene = Scene::new().await;
+    let server = &scene.server;
+    let mut staff = Vec::new();
+    for role in Role::ALL {
+        staff.push((*role, server.staff(&name(*role), *role).await));
+    }
+    let victim = target(server, "victim").await;
+    let job = dead_job(&scene).await;
+    for (number, (field, operation, allowed)) in STAFF.iter().enumerate() {
+        let on = |target: &Client, job: &str| operation.replace("$TARGET", &target.id).replace("$JOB", job);
+        let others =
+            [(server.anonymous(), Unauthenticated), (scene.stranger.clone(), Forbidden), (victim.clone(), Forbidden)];
+        let powerless = staff.iter().filter(|(role, _)| !allowed.contains(role));
+        let denied = others.into_iter().chain(powerless.map(|(_, client)| (client.clone(), Forbidden)));
+        let before = everything(server).await;
+        for (client, expected) in denied {
+            let answer = client.send(&on(&victim, &job), Value::Null).await;
+            assert_eq!(outcome(&answer.body), expected, "{field} as {}", client.username);
+            assert_eq!(everything(server).await, before, "{field} changed something though denied");
+        }
+        for (role, client) in staff.iter().filter(|(role, _)| allowed.contains(role)) {
+            let fresh =
+                target(server, &format!("target_{number}_{}", role.as_str()).replace("administrator", "admin")).await;
+            let job = dead_job(&scene).await;
+            let before = everything(server).await;
+            let answer = client.send(&on(&fresh, &job), Value::Null).await;
+            assert_eq!(outcome(&answer.body), Allowed, "{field} as {role:?}");
+            let changed = everything(server).await != before;
+            assert_eq!(changed, field.starts_with("Mutation."), "{field} as {role:?}");
         }
     }
 }

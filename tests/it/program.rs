@@ -386,7 +386,7 @@ async fn migrations_go_up_and_down_and_up_again_and_leave_nothing_behind() {
 // ---------------------------------------------------------------------------------------------------------- operators
 
 #[tokio::test]
-async fn an_administrator_s_account_is_made_once_and_can_sign_in() {
+async fn accounts_with_rights_are_made_once_the_first_is_an_owner_s_and_can_sign_in() {
     let server = Server::start().await;
     let (folder, url) = (Folder::new(), server.database_url());
     let environment = [
@@ -403,10 +403,14 @@ async fn an_administrator_s_account_is_made_once_and_can_sign_in() {
     };
     let ended = create("keeper", "keeper@example.org", &format!("{PASSWORD}\n"));
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.out.starts_with("keeper is an administrator (user_"), "{ended:?}");
+    assert!(ended.out.starts_with("keeper is an owner (user_"), "{ended:?}");
     let keeper = server.anonymous().login("keeper").await;
     assert!(ended.out.contains(&keeper.id), "{ended:?}");
-    assert_eq!(server.count("SELECT COUNT(*) FROM user_roles WHERE role = 'administrator'").await, 1);
+    assert_eq!(server.count("SELECT COUNT(*) FROM user_roles WHERE role = 'owner'").await, 1);
+    let ended = create("helper", "helper@example.org", PASSWORD);
+    assert!(ended.out.starts_with("helper is an administrator (user_"), "{ended:?}");
+    let sql = "SELECT COUNT(*) FROM audit_entries WHERE action = 'admin create' AND actor_id IS NULL";
+    assert_eq!(server.count(sql).await, 2);
 
     let before = server.rows().await;
     for (username, email, password, words) in [
@@ -423,7 +427,40 @@ async fn an_administrator_s_account_is_made_once_and_can_sign_in() {
         assert!(ended.err.lines().any(|line| line.starts_with(words)), "{username} {email}: {}", ended.err);
     }
     assert_eq!(server.rows().await, before);
-    assert_eq!(server.count("SELECT COUNT(*) FROM user_roles").await, 1);
+    assert_eq!(server.count("SELECT COUNT(*) FROM user_roles").await, 2);
+}
+
+#[tokio::test]
+async fn an_operator_gives_and_takes_roles_but_never_the_last_owner_s() {
+    let server = Server::start().await;
+    let (folder, url) = (Folder::new(), server.database_url());
+    let environment = [("DATABASE_URL", url.as_str()), ("SECRET_KEY", KEY)];
+    let grant = |username: &str, role: &str| {
+        folder.run(&["admin", "grant", "--username", username, "--role", role], &environment)
+    };
+    let (amina, basma) = (server.user("Amina").await, server.user("basma").await);
+    let ended = grant("amina", "owner");
+    let expected = format!("Amina has the role owner ({})\n", amina.id);
+    assert_eq!((ended.code, &ended.out), (Some(0), &expected), "{ended:?}");
+    let before = server.rows().await;
+    for role in ["user", "administrator"] {
+        let ended = grant("amina", role);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
+        assert!(ended.err.contains("The last owner can't be removed."), "{ended:?}");
+    }
+    for (username, role, code) in [("nobody", "seller", 1), ("basma", "king", 2), ("basma", "", 2)] {
+        assert_eq!(grant(username, role).code, Some(code), "{username} {role}");
+    }
+    assert_eq!(server.rows().await, before);
+    assert_eq!(grant("basma", "owner").code, Some(0));
+    // Another process takes what it allowed away; an instance that serves learns of it by its sweep.
+    let basma = server.anonymous().login(&basma.username).await;
+    basma.ok("{ adminAudit { totalCount } }", Value::Null).await;
+    assert_eq!(grant("basma", "user").out, format!("basma has the role user ({})\n", basma.id));
+    agora::domain::accounts::sweep(&server.app).await.unwrap();
+    assert_eq!(basma.refused("{ me { id } }", Value::Null).await, "UNAUTHENTICATED");
+    let sql = "SELECT COUNT(*) FROM audit_entries WHERE action = 'admin grant' AND actor_id IS NULL";
+    assert_eq!(server.count(sql).await, 3);
 }
 
 #[tokio::test]
@@ -466,6 +503,7 @@ async fn an_operator_sees_the_queue_and_queues_dead_jobs_again() {
         assert!(ended.err.contains("not a job's id"), "{}", ended.err);
     }
     assert_eq!(jobs(&["retry"]).out, "1 job(s) queued again\n");
+    assert_eq!(server.count("SELECT COUNT(*) FROM audit_entries WHERE action = 'jobs retry'").await, 2);
     assert_eq!(server.count("SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND attempts = 0").await, 3);
     assert_eq!(server.count("SELECT COUNT(*) FROM notifications").await, 0);
 }

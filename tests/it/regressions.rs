@@ -1,7 +1,7 @@
 //! Bugs that were found by attacking the server, each by the smallest thing that shows it.
 
 use agora::{
-    domain::{accounts, jobs, live::Phase, notifications},
+    domain::{accounts, admin, jobs, live::Phase, notifications},
     platform::bus::Hint,
 };
 use futures_util::StreamExt;
@@ -140,7 +140,7 @@ async fn a_job_that_takes_its_process_down_every_time_ends_dead() {
     }
     assert!(jobs::take(&server.app, 10).await.unwrap().is_empty());
     assert_eq!(jobs::list(&server.app, true, 10).await.unwrap().len(), 1);
-    assert_eq!(jobs::retry(&server.app, None).await.unwrap(), 1);
+    assert_eq!(admin::jobs_retry(&server.app, None).await.unwrap(), 1);
     assert_eq!(server.run_jobs().await, 1);
     assert_eq!(server.count("SELECT COUNT(*) FROM notifications").await, 1);
 }

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, sea_query::OnConflict};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::{
-    IssuedSession, User, addresses, credentials, guessing, policy,
+    IssuedSession, User, addresses, credentials, guessing, oversight, policy,
     queries::{read_user, user_columns},
     sessions,
     sign_in::{self, SignIn},
 };
 use crate::{
     app::App,
-    domain::{activity, actor::Client},
+    domain::{
+        activity,
+        actor::{Actor, Client},
+        audit::{self, NewEntry},
+    },
     entity::{UserId, activity::ActivityKind, credential, user, user::UserKind, user_role, user_role::Role},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
@@ -26,6 +31,8 @@ use crate::{
 
 /// How a sign-in by password is written down.
 pub(super) const PASSWORD: &str = "password";
+/// What a line of the activity log says of what was done at the command line.
+const OPERATOR: &str = "operator";
 
 /// A wish to join.
 #[derive(Debug, Clone)]
@@ -207,9 +214,23 @@ pub async fn confirm_email(app: &App, email: &str) -> Result<bool> {
     let key = policy::lookup_key(email);
     app.db
         .transact(async |tx| {
-            let sql =
-                "UPDATE credentials SET email_confirmed_at = $2 WHERE email_key = $1 AND email_confirmed_at IS NULL";
-            Ok(tx.execute(sql, vec![key.as_str().into(), app.clock.now().into()]).await? == 1)
+            let sql = "UPDATE credentials SET email_confirmed_at = $2 \
+                       WHERE email_key = $1 AND email_confirmed_at IS NULL RETURNING user_id";
+            let row = tx.row(sql, vec![key.as_str().into(), app.clock.now().into()]).await?;
+            let Some(row) = row else { return Ok(false) };
+            let user: UserId = Columns::new(&row).take()?;
+            let client = Client::default();
+            activity::record_in(app, &tx, user, ActivityKind::EmailVerified, &client, Some(OPERATOR)).await?;
+            let entry = NewEntry {
+                action: "admin confirm",
+                subject_kind: UserId::PREFIX,
+                subject_id: user.0,
+                before: Some(json!({ "emailVerified": "false" })),
+                after: Some(json!({ "emailVerified": "true" })),
+                reason: None,
+            };
+            audit::record_in(app, &tx, &Actor::System, &client, entry).await?;
+            Ok(true)
         })
         .await
 }
@@ -273,20 +294,29 @@ pub(super) async fn verify_password(app: &App, password: &SecretString, hash: Op
     app.passwords.verify(password, hash).await
 }
 
-/// Makes an administrator's account, from the command line: the address counts as confirmed. Codes as `register`.
-pub async fn create_administrator(app: &App, command: Register) -> Result<User> {
-    let new = prepare(app, &Client::default(), command).await?;
+/// Makes an account with rights, from the command line: an owner's, as long as there is none, an administrator's from
+/// then on. The address counts as confirmed. Codes as `register`.
+pub async fn create_administrator(app: &App, command: Register) -> Result<(User, Role)> {
+    let client = Client::default();
+    let new = prepare(app, &client, command).await?;
     app.db
         .transact(async |tx| {
             insert_in(&tx, &new, Some(app.clock.now()), WhenTaken::Refuse).await?;
-            user_role::ActiveModel {
-                user_id: Set(new.user.id),
-                role: Set(Role::Administrator),
-                created_at: Set(app.clock.now()),
-            }
-            .insert(&tx)
-            .await?;
-            Ok(Arc::new(new.user.clone()))
+            let role = if oversight::has_owner_in(&tx).await? { Role::Administrator } else { Role::Owner };
+            user_role::ActiveModel { user_id: Set(new.user.id), role: Set(role), created_at: Set(app.clock.now()) }
+                .insert(&tx)
+                .await?;
+            activity::record_in(app, &tx, new.user.id, ActivityKind::Registered, &client, Some(OPERATOR)).await?;
+            let entry = NewEntry {
+                action: "admin create",
+                subject_kind: UserId::PREFIX,
+                subject_id: new.user.id.0,
+                before: None,
+                after: Some(json!({ "username": new.user.username, "role": role.as_str() })),
+                reason: None,
+            };
+            audit::record_in(app, &tx, &Actor::System, &client, entry).await?;
+            Ok((Arc::new(new.user.clone()), role))
         })
         .await
 }

@@ -11,6 +11,8 @@ mod credentials;
 mod fresh;
 mod guessing;
 pub mod oauth;
+mod oversight;
+mod overview;
 mod passwords;
 mod policy;
 mod privacy;
@@ -35,13 +37,19 @@ pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use fresh::{FRESH, SENSITIVE, require_fresh};
 pub use guessing::prune as prune_failures;
+pub(crate) use oversight::{
+    find_in, is_last_owner_in, is_live_in, lock_in, reinstate_in, reset_two_factor_in, role_in, set_role_in,
+    sign_out_in, suspend_in, suspension_in,
+};
+pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
 pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
-pub use privacy::{EXPORT, ended, erase_in, is_last_owner_in, lock_in, tell_in};
+pub use privacy::{EXPORT, erase_in, tell_in};
 pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
+pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{
     ActiveSession, IssuedSession, active_sessions, logout, prune, session_revoke, sessions_revoke_others, sweep,
     token_refresh,

@@ -11,7 +11,7 @@ use crate::{
         messages::Message,
     },
     entity::{SessionId, UserId, session::SessionEnd},
-    error::{Error, Result},
+    error::Result,
     platform::db::Transaction,
 };
 
@@ -102,28 +102,13 @@ pub const EXPORT: &[Table] = &[
     },
 ];
 
-/// Locks a person's row until the end of the transaction: what concerns the whole account goes one after the other.
-pub async fn lock_in(tx: &Transaction, user: UserId) -> Result<()> {
-    let sql = format!("SELECT id FROM users WHERE id = $1 {}", tx.for_update());
-    tx.row(sql, vec![user.0.into()]).await?.map(drop).ok_or_else(Error::unauthenticated)
-}
-
 /// Sends a message about a person's account to their e-mail address, in their language, with their `name`.
 pub async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
     sign_in::tell_in(app, tx, user, message).await
 }
 
-/// Whether somebody is the only owner. Locks every owner's role, so that of two who leave at once, one stays.
-pub async fn is_last_owner_in(tx: &Transaction, user: UserId) -> Result<bool> {
-    let sql = format!("SELECT user_id FROM user_roles WHERE role = 'owner' ORDER BY user_id {}", tx.for_update());
-    let owners = tx.rows(sql, Vec::new()).await?;
-    let owners =
-        owners.iter().map(|row| crate::platform::db::Columns::new(row).take()).collect::<Result<Vec<UserId>>>()?;
-    Ok(owners == [user])
-}
-
 /// Forgets a person: the account with everything that hangs on it, and the codes that went to their addresses; gives the
-/// sessions that ended, for [`ended`] after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.
+/// sessions that ended, for `sessions_ended` after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.
 pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<SessionId>> {
     let ended = sessions::end_sessions_in(app, tx, user, None, SessionEnd::AccountDeleted).await?;
     let sql = "DELETE FROM codes WHERE subject = $2 \
@@ -131,9 +116,4 @@ pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<S
     tx.execute(sql, vec![user.0.into(), user.to_string().into()]).await?;
     tx.execute("DELETE FROM users WHERE id = $1", vec![user.0.into()]).await?;
     Ok(ended)
-}
-
-/// Sessions have ended, and that is committed: their access tokens are refused here from now on.
-pub fn ended(app: &App, sessions: &[SessionId]) {
-    sessions::ended(app, sessions);
 }

@@ -105,7 +105,7 @@ enum Refreshed {
 }
 
 /// Exchanges a refresh token for new tokens. Code: INVALID_REFRESH_TOKEN.
-pub async fn token_refresh(app: &App, token: &str) -> Result<IssuedSession> {
+pub async fn token_refresh(app: &App, client: &Client, token: &str) -> Result<IssuedSession> {
     let refuse = || Error::from(UserError::input("refreshToken", UserErrorCode::InvalidRefreshToken));
     let (id, generation) = tokens::open_refresh_token(&app.keys, token).ok_or_else(refuse)?;
     let refreshed = app
@@ -123,6 +123,9 @@ pub async fn token_refresh(app: &App, token: &str) -> Result<IssuedSession> {
                 Ok(Refreshed::Current(session))
             } else {
                 end_in(app, &tx, id, SessionEnd::TokenReused).await?;
+                // Whether thief or owner came second, nobody knows: the owner sees from where.
+                let (kind, detail) = (ActivityKind::SessionRevoked, SessionEnd::TokenReused.as_str());
+                activity::record_in(app, &tx, session.user_id, kind, client, Some(detail)).await?;
                 Ok(Refreshed::Reused)
             }
         })
@@ -210,7 +213,7 @@ pub(super) async fn end_sessions_in(
 }
 
 /// Sessions have ended, and that is committed: their access tokens are refused here from now on.
-pub(super) fn ended(app: &App, sessions: &[SessionId]) {
+pub(crate) fn ended(app: &App, sessions: &[SessionId]) {
     for id in sessions {
         app.ended_sessions.insert(*id, app.clock.now());
     }

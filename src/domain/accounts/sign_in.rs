@@ -1,7 +1,7 @@
 //! What every way in ends with: the account may be suspended, a second factor may be asked for, or a session begins.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{EntityTrait, QueryResult};
+use sea_orm::QueryResult;
 
 use super::{IssuedSession, User, credentials, sessions, tokens};
 use crate::{
@@ -11,8 +11,8 @@ use crate::{
         actor::Client,
         messages::{self, Message, Template},
     },
-    entity::{ChallengeId, UserId, activity::ActivityKind, challenge, session, suspension},
-    error::{Error, Result, UserError, UserErrorCode},
+    entity::{ChallengeId, UserId, activity::ActivityKind, challenge, session},
+    error::{Error, Result},
     platform::db::{Columns, Transaction},
 };
 
@@ -141,15 +141,9 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: 
     messages::send_in(app, tx, &Message { to, locale, ..message }.with("name", name)).await
 }
 
-/// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED.
-pub(super) async fn refuse_suspended_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
-    let found = suspension::Entity::find_by_id(user).one(tx).await?;
-    let Some(found) = found.filter(|found| found.until.is_none_or(|until| until > app.clock.now())) else {
-        return Ok(());
-    };
-    let until = found.until.map_or_else(|| "-".to_owned(), |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
-    Err(UserError::whole(UserErrorCode::AccountSuspended).with("until", until).with("reason", found.reason).into())
-}
+/// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED. Whatever begins a session asks this first, in the
+/// same transaction.
+pub(super) use super::oversight::refuse_suspended_in;
 
 /// Of the person `$1`: whether a number and an address are proven, and how many backup codes are left. No row without a
 /// second factor.

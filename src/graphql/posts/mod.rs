@@ -436,6 +436,12 @@ pub struct DateTimeRange {
     until: Option<DateTime<Utc>>,
 }
 
+impl From<DateTimeRange> for crate::platform::list::Span {
+    fn from(range: DateTimeRange) -> Self {
+        Self { from: range.from, until: range.until }
+    }
+}
+
 /// Conditions that all must hold.
 #[derive(InputObject, Default)]
 pub struct PostWhere {

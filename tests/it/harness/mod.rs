@@ -18,6 +18,7 @@ use std::{
 use agora::{
     app::App,
     config::Config,
+    entity::{UserId, user_role::Role},
     graphql, http,
     platform::{clock::Clock, ids::Ids},
     worker,
@@ -107,6 +108,7 @@ impl Server {
             ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "30"),
             ("DATABASE_STATEMENT_TIMEOUT_SECONDS", "30"),
             ("SWEEP_MILLISECONDS", "50"),
+            ("TWO_FACTOR_REQUIRED_ROLES", "none"),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -133,6 +135,21 @@ impl Server {
     /// A new person, signed in. Their e-mail address is `<username>@example.org`, their password [`client::PASSWORD`].
     pub async fn user(&self, username: &str) -> Client {
         self.anonymous().register(username).await
+    }
+
+    /// Somebody with a role, signed in with what it allows.
+    pub async fn staff(&self, username: &str, role: Role) -> Client {
+        let person = self.user(username).await;
+        self.appoint(&person, role).await;
+        self.anonymous().login(username).await
+    }
+
+    /// Gives somebody a role, as if they had it from of old: no session ends, and nothing is written down.
+    pub async fn appoint(&self, person: &Client, role: Role) {
+        let id: UserId = person.id.parse().unwrap();
+        let values = vec![id.0.into(), role.as_str().into(), self.clock.now().into()];
+        let sql = "INSERT INTO user_roles (user_id, role, created_at) VALUES ($1, $2, $3)";
+        self.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
     }
 
     /// Runs the jobs that are due, as the worker does; gives how many ran.

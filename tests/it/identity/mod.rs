@@ -1,15 +1,20 @@
 //! Identity: how people prove who they are, and what watches over their accounts.
 
+mod activity;
+mod audit;
 mod authenticator;
 mod codes;
 mod cookies;
 mod guessing;
+mod jobs_admin;
 pub mod oauth;
 mod passwords;
 mod privacy;
 mod profile;
 mod reauthentication;
+mod roles;
 mod sessions;
+mod suspension;
 mod two_factor;
 mod two_factor_required;
 mod two_factor_sign_in;

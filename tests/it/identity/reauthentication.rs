@@ -26,6 +26,16 @@ const CALLS: &[(&str, &str, bool)] = &[
         "mutation { emailChangeRequest(input: { email: \"new@example.org\" }) { errors { code } } }",
         false,
     ),
+    (
+        "adminUserSetRole",
+        "mutation { adminUserSetRole(id: \"user_00000000000000000000000000\", role: MODERATOR) { errors { code } } }",
+        true,
+    ),
+    (
+        "adminUserResetTwoFactor",
+        "mutation { adminUserResetTwoFactor(id: \"user_00000000000000000000000000\") { errors { code } } }",
+        true,
+    ),
     ("identityLink", "mutation { identityLink(input: { provider: \"google\" }) { errors { code } } }", false),
     ("identityUnlink", "mutation { identityUnlink(input: { provider: \"google\" }) { errors { code } } }", false),
     ("accountDelete", "mutation { accountDelete { errors { code } } }", false),
@@ -67,7 +77,7 @@ fn every_listed_operation_that_there_is_is_called_here() {
 
 #[tokio::test]
 async fn each_of_them_refuses_a_session_that_is_not_fresh() {
-    let server = Server::with(&[("TWO_FACTOR_REQUIRED_ROLES", "")]).await;
+    let server = Server::with(&[("TWO_FACTOR_REQUIRED_ROLES", "none")]).await;
     server.user("amina").await;
     server.user("olivia").await;
     let sql = "INSERT INTO user_roles (user_id, role, created_at) \

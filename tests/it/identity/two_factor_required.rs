@@ -12,6 +12,9 @@ use crate::harness::{Client, Server, Socket, client::PASSWORD};
 const REFRESH: &str = "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code } \
     session { accessToken refreshToken requiresTwoFactorSetup } } }";
 
+/// What holds unless the operator says otherwise; the harness demands nothing.
+const DEMANDED: &[(&str, &str)] = &[("TWO_FACTOR_REQUIRED_ROLES", "")];
+
 /// An administrator who has no second factor, signed in.
 async fn administrator(server: &Server) -> Client {
     let command = Register {
@@ -27,7 +30,7 @@ async fn administrator(server: &Server) -> Client {
 
 #[tokio::test]
 async fn without_it_everything_else_is_refused() {
-    let server = Server::start().await;
+    let server = Server::with(DEMANDED).await;
     let administrator = administrator(&server).await;
     let post = server.user("amina").await.publish("a post").await;
     let before = server.rows().await;
@@ -57,7 +60,7 @@ async fn without_it_everything_else_is_refused() {
 
 #[tokio::test]
 async fn once_it_is_set_up_a_refreshed_session_may_do_everything() {
-    let server = Server::start().await;
+    let server = Server::with(DEMANDED).await;
     let mut administrator = administrator(&server).await;
     let login = json!({ "login": "root_user", "password": PASSWORD });
     let data = server.anonymous().ok(LOGIN, login).await;
@@ -95,7 +98,7 @@ async fn once_it_is_set_up_a_refreshed_session_may_do_everything() {
 #[tokio::test]
 async fn which_roles_must_have_it_is_the_operator_s_choice() {
     for (settings, refused) in [
-        (&[] as &[(&str, &str)], true),
+        (DEMANDED, true),
         (&[("TWO_FACTOR_REQUIRED_ROLES", "administrator")], false),
         (&[("TWO_FACTOR_REQUIRED_ROLES", "seller,owner")], true),
     ] {
@@ -113,7 +116,7 @@ async fn which_roles_must_have_it_is_the_operator_s_choice() {
 
 #[tokio::test]
 async fn whoever_loses_it_by_a_role_s_demand_is_held_to_it_at_the_next_refresh() {
-    let server = Server::start().await;
+    let server = Server::with(DEMANDED).await;
     let olivia = server.user("olivia").await;
     let (app, _) = enable(&server, &olivia).await;
     let sql = "INSERT INTO user_roles (user_id, role, created_at) \

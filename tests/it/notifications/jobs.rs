@@ -2,6 +2,7 @@
 
 use agora::{
     domain::{
+        admin,
         jobs::{self, NOTIFY, Notify},
         notifications,
     },
@@ -147,10 +148,10 @@ async fn a_dead_job_is_revived_and_does_its_work() {
     assert_eq!(dead.len(), 3);
     change("UPDATE jobs SET payload = substr(payload, 2) WHERE kind = 'notify'").await;
 
-    assert_eq!(jobs::retry(&server.app, Some(dead[0].id)).await.unwrap(), 1);
-    assert_eq!(jobs::retry(&server.app, Some(dead[0].id)).await.unwrap(), 0, "it is not dead any more");
+    assert_eq!(admin::jobs_retry(&server.app, Some(dead[0].id)).await.unwrap(), 1);
+    assert_eq!(admin::jobs_retry(&server.app, Some(dead[0].id)).await.unwrap(), 0, "it is not dead any more");
     assert_eq!(server.run_jobs().await, 1);
-    assert_eq!(jobs::retry(&server.app, None).await.unwrap(), 2);
+    assert_eq!(admin::jobs_retry(&server.app, None).await.unwrap(), 2);
     assert_eq!(server.run_jobs().await, 2);
     let left = jobs::list(&server.app, false, 10).await.unwrap();
     assert_eq!((left.len(), left[0].kind.as_str(), left[0].attempts), (1, "nonsense", 1), "it begins anew");

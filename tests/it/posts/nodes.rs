@@ -41,8 +41,8 @@ async fn everything_with_an_id_is_fetched_by_it() {
 
     assert_eq!(amina.refused(query, json!({ "ids": vec![answer.as_str(); 101] })).await, "BAD_REQUEST");
     let session = unknown.replace("post_", "session_");
-    let job = unknown.replace("post_", "job_");
-    for wrong in ["nonsense", "", "post_", &session, &job, &unknown["post".len()..]] {
+    let challenge = unknown.replace("post_", "challenge_");
+    for wrong in ["nonsense", "", "post_", &session, &challenge, &unknown["post".len()..]] {
         assert_eq!(
             amina.refused("query($id: ID!) { node(id: $id) { id } }", json!({ "id": wrong })).await,
             "BAD_REQUEST"

@@ -1,0 +1,165 @@
+//! What those with rights change of an account: its role, a suspension, its sessions, its second factor. Whether they may
+//! is decided above, in `domain::admin`, within the same transaction; here stands what each act does.
+//!
+//! Always holds: a suspended person has no live session and begins none; who loses a permission loses every session
+//! that was begun with it; there is an owner, once there was one.
+
+use chrono::{DateTime, Utc};
+use sea_orm::EntityTrait;
+
+use super::{User, second_factors, sessions, sign_in};
+use crate::{
+    app::App,
+    domain::{
+        activity,
+        actor::Client,
+        messages::{Message, Template},
+        permissions::covers,
+    },
+    entity::{
+        SessionId, UserId,
+        activity::ActivityKind,
+        session::SessionEnd,
+        suspension, user,
+        user_role::{self, Role},
+    },
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::db::{Columns, Transaction, placeholders},
+};
+
+/// What a line of the activity log says of an act of the service's staff.
+const BY_STAFF: &str = "administrator";
+
+/// Locks people until the end of the transaction, in the order of their ids, so that of two acts that concern the same
+/// people the second sees what the first has done.
+pub(crate) async fn lock_in(tx: &Transaction, ids: &[UserId]) -> Result<()> {
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT id FROM users WHERE id IN ({list}) ORDER BY id {}", tx.for_update());
+    tx.rows(sql, values).await.map(drop)
+}
+
+/// A person and their role, as they are now.
+pub(crate) async fn find_in(tx: &Transaction, id: UserId) -> Result<Option<(User, Option<Role>)>> {
+    let Some(user) = user::Entity::find_by_id(id).one(tx).await? else { return Ok(None) };
+    Ok(Some((user.into(), role_in(tx, id).await?)))
+}
+
+/// A person's role, as it is now.
+pub(crate) async fn role_in(tx: &Transaction, id: UserId) -> Result<Option<Role>> {
+    Ok(user_role::Entity::find_by_id(id).one(tx).await?.map(|row| row.role))
+}
+
+/// Whether a session goes on, as it is now.
+pub(crate) async fn is_live_in(app: &App, tx: &Transaction, session: SessionId) -> Result<bool> {
+    let sql = "SELECT 1 FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
+    Ok(tx.row(sql, vec![session.0.into(), app.clock.now().into()]).await?.is_some())
+}
+
+/// Whether there is an owner at all, before the first administrator's account is made.
+pub(super) async fn has_owner_in(tx: &Transaction) -> Result<bool> {
+    let sql = "SELECT 1 FROM user_roles WHERE role = $1 LIMIT 1";
+    Ok(tx.row(sql, vec![Role::Owner.as_str().into()]).await?.is_some())
+}
+
+/// Whether there is no owner but this one. Every owner is locked, so that two who leave at once don't leave nobody:
+/// whatever takes a role away, or an account, asks this first.
+pub(crate) async fn is_last_owner_in(tx: &Transaction, id: UserId) -> Result<bool> {
+    let sql = format!("SELECT user_id FROM user_roles WHERE role = $1 ORDER BY user_id {}", tx.for_update());
+    let rows = tx.rows(sql, vec![Role::Owner.as_str().into()]).await?;
+    let owners = rows.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<UserId>>>()?;
+    Ok(owners == [id])
+}
+
+/// Gives a person another role, or none; gives the sessions that ended, because a permission was lost.
+pub(crate) async fn set_role_in(
+    app: &App,
+    tx: &Transaction,
+    user: &User,
+    before: Option<Role>,
+    role: Option<Role>,
+) -> Result<Vec<SessionId>> {
+    match role {
+        Some(role) => {
+            let sql = "INSERT INTO user_roles (user_id, role, created_at) VALUES ($1, $2, $3) \
+                       ON CONFLICT (user_id) DO UPDATE SET role = $2, created_at = $3";
+            tx.execute(sql, vec![user.id.0.into(), role.as_str().into(), app.clock.now().into()]).await?;
+        }
+        None => drop(tx.execute("DELETE FROM user_roles WHERE user_id = $1", vec![user.id.0.into()]).await?),
+    }
+    let detail = role.map_or("user", Role::as_str);
+    activity::record_in(app, tx, user.id, ActivityKind::RoleChanged, &Client::default(), Some(detail)).await?;
+    if covers(role, before) {
+        return Ok(Vec::new());
+    }
+    end_access_in(app, tx, user.id, SessionEnd::RoleChanged).await
+}
+
+/// The suspension of a person that is in force; one that is over counts for nothing.
+pub(crate) async fn suspension_in(app: &App, tx: &Transaction, user: UserId) -> Result<Option<suspension::Model>> {
+    let found = suspension::Entity::find_by_id(user).one(tx).await?;
+    Ok(found.filter(|found| found.until.is_none_or(|until| until > app.clock.now())))
+}
+
+/// Suspends a person, or changes why and until when; gives the sessions that ended. The person is told.
+pub(crate) async fn suspend_in(
+    app: &App,
+    tx: &Transaction,
+    user: &User,
+    reason: &str,
+    until: Option<DateTime<Utc>>,
+) -> Result<Vec<SessionId>> {
+    let since = suspension_in(app, tx, user.id).await?.map_or_else(|| app.clock.now(), |found| found.created_at);
+    let sql = "INSERT INTO suspensions (user_id, reason, until, created_at) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (user_id) DO UPDATE SET reason = $2, until = $3, created_at = $4";
+    tx.execute(sql, vec![user.id.0.into(), reason.into(), until.into(), since.into()]).await?;
+    activity::record_in(app, tx, user.id, ActivityKind::Suspended, &Client::default(), Some(reason)).await?;
+    let end = until.map_or_else(String::new, |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
+    let message =
+        Message::email("", &user.locale, Template::AccountSuspended).with("reason", reason).with("until", end);
+    sign_in::tell_in(app, tx, user.id, message).await?;
+    end_access_in(app, tx, user.id, SessionEnd::Suspended).await
+}
+
+/// Ends a suspension. The person is told.
+pub(crate) async fn reinstate_in(app: &App, tx: &Transaction, user: &User) -> Result<()> {
+    tx.execute("DELETE FROM suspensions WHERE user_id = $1", vec![user.id.0.into()]).await?;
+    activity::record_in(app, tx, user.id, ActivityKind::Reinstated, &Client::default(), None).await?;
+    sign_in::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::AccountReinstated)).await
+}
+
+/// Ends every session of a person; gives them.
+pub(crate) async fn sign_out_in(app: &App, tx: &Transaction, user: &User) -> Result<Vec<SessionId>> {
+    activity::record_in(app, tx, user.id, ActivityKind::SessionRevoked, &Client::default(), Some(BY_STAFF)).await?;
+    end_access_in(app, tx, user.id, SessionEnd::SignedOut).await
+}
+
+/// Takes a person's second factor away, with its backup codes; gives the sessions that ended. The person is told.
+/// Code: TWO_FACTOR_NOT_ENABLED.
+pub(crate) async fn reset_two_factor_in(app: &App, tx: &Transaction, user: &User) -> Result<Vec<SessionId>> {
+    let sql = "SELECT 1 FROM two_factors WHERE user_id = $1 AND enabled_at IS NOT NULL";
+    if tx.row(sql, vec![user.id.0.into()]).await?.is_none() {
+        return Err(UserError::argument("id", UserErrorCode::TwoFactorNotEnabled).into());
+    }
+    second_factors::end_challenges_in(app, tx, user.id).await?;
+    second_factors::remove_in(tx, user.id).await?;
+    activity::record_in(app, tx, user.id, ActivityKind::TwoFactorDisabled, &Client::default(), Some(BY_STAFF)).await?;
+    sign_in::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::TwoFactorDisabled)).await?;
+    end_access_in(app, tx, user.id, SessionEnd::TwoFactorChanged).await
+}
+
+/// Ends every session of a person, and every sign-in that waits for its second proof.
+async fn end_access_in(app: &App, tx: &Transaction, user: UserId, reason: SessionEnd) -> Result<Vec<SessionId>> {
+    second_factors::end_challenges_in(app, tx, user).await?;
+    sessions::end_sessions_in(app, tx, user, None, reason).await
+}
+
+/// ACCOUNT_SUSPENDED, when the person may not sign in at present. Locks the person: whoever is suspended, or loses a
+/// role, at this very moment, loses the session that is about to begin, too.
+pub(super) async fn refuse_suspended_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
+    lock_in(tx, &[user]).await?;
+    let Some(found) = suspension_in(app, tx, user).await? else { return Ok(()) };
+    let until = found.until.map_or_else(|| "-".to_owned(), |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
+    let error = UserError::whole(UserErrorCode::AccountSuspended).with("until", until).with("reason", found.reason);
+    Err(Error::from(error))
+}

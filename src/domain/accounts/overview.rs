@@ -1,0 +1,148 @@
+//! Accounts as those who look after them see them: lists by what is behind a person, and an overview of each.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    User, UserSort, policy,
+    queries::{read_user, user_columns},
+};
+use crate::{
+    app::App,
+    domain::{actor::Actor, permissions::Permission},
+    entity::{UserId, suspension, user_role::Role},
+    error::{Error, Result},
+    platform::{
+        db::{Columns, placeholders},
+        list::{Conditions, Source, Span, page_of},
+        page::{Page, Slice},
+        text,
+    },
+};
+
+/// What accounts have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountFilter {
+    /// Words of their names, each from its beginning.
+    pub text: Option<String>,
+    /// The beginning of the e-mail address.
+    pub email: Option<String>,
+    /// The role; `Some(None)` for those without one.
+    pub role: Option<Option<Role>>,
+    /// Whether they are suspended at present.
+    pub suspended: Option<bool>,
+    /// When they joined.
+    pub during: Span,
+}
+
+/// Accounts, a page at a time. By e-mail address only for those who may see addresses; FORBIDDEN otherwise.
+pub async fn accounts(
+    app: &App,
+    actor: &Actor,
+    filter: &AccountFilter,
+    sort: UserSort,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<User>> {
+    actor.require(Permission::SeeAccounts)?;
+    let mut conditions = Conditions::default();
+    if let Some(words) = filter.text.as_deref().map(text::search_words).transpose()? {
+        if words.is_empty() {
+            return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
+        }
+        let query = conditions.value(app.db.search_query(&words));
+        conditions.that(app.db.search_condition("users", "u.id", &query));
+    }
+    if let Some(beginning) = &filter.email {
+        actor.require(Permission::SeeContacts)?;
+        let key = policy::lookup_key(beginning);
+        // What sorts between a text and the text with the last of all characters behind it, begins with it.
+        let (from, to) = (conditions.value(key.as_str()), conditions.value(format!("{key}\u{10FFFF}")));
+        conditions.that(format!("c.email_key >= {from} AND c.email_key < {to}"));
+    }
+    match filter.role {
+        Some(Some(role)) => conditions.equal("r.role", Some(role.as_str())),
+        Some(None) => conditions.that("r.role IS NULL"),
+        None => {}
+    }
+    if let Some(suspended) = filter.suspended {
+        let now = conditions.value(app.clock.now());
+        let exists = if suspended { "EXISTS" } else { "NOT EXISTS" };
+        let in_force = format!("s.until IS NULL OR s.until > {now}");
+        conditions.that(format!("{exists} (SELECT 1 FROM suspensions s WHERE s.user_id = u.id AND ({in_force}))"));
+    }
+    conditions.during("u.created_at", filter.during);
+    let (key, descending) = match sort {
+        UserSort::Username => ("u.username_key", false),
+        UserSort::Newest => ("u.created_at", true),
+    };
+    let columns = user_columns("u");
+    let tables = "users u LEFT JOIN credentials c ON c.user_id = u.id LEFT JOIN user_roles r ON r.user_id = u.id";
+    let source = Source { columns: &columns, tables, key, id: "u.id", descending };
+    let read = |row: &sea_orm::QueryResult| {
+        read_user(&mut Columns::new(row))?.ok_or_else(|| Error::internal("a person without an id"))
+    };
+    page_of(&app.db, source, conditions, page, with_total, read).await
+}
+
+/// What is behind a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountOverview {
+    /// What they may do beyond their own affairs.
+    pub role: Option<Role>,
+    /// Whether the e-mail address was proven theirs.
+    pub email_verified: bool,
+    /// Whether signing in takes a second factor.
+    pub two_factor_enabled: bool,
+    /// Why they may not sign in at present.
+    pub suspension: Option<suspension::Model>,
+    /// When the newest session that is still known was begun.
+    pub last_signed_in_at: Option<DateTime<Utc>>,
+    /// How many sessions go on.
+    pub session_count: i64,
+}
+
+/// What is behind people: behind everybody for those who may see it, for others behind themselves only.
+pub async fn overviews(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, AccountOverview>> {
+    let own = actor.user_id();
+    let mut seen: Vec<_> = ids.to_vec();
+    seen.retain(|id| own == Some(*id) || actor.may(Permission::SeeAccounts));
+    if seen.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut values = vec![app.clock.now().into()];
+    let list = placeholders(&mut values, &seen.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!(
+        "SELECT u.id, r.role, c.email_confirmed_at IS NOT NULL, \
+         EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = u.id AND t.enabled_at IS NOT NULL), \
+         (SELECT MAX(n.created_at) FROM sessions n WHERE n.user_id = u.id), \
+         (SELECT COUNT(*) FROM sessions n WHERE n.user_id = u.id AND n.ended_at IS NULL AND n.expires_at > $1), \
+         s.user_id, s.reason, s.until, s.created_at \
+         FROM users u LEFT JOIN credentials c ON c.user_id = u.id LEFT JOIN user_roles r ON r.user_id = u.id \
+         LEFT JOIN suspensions s ON s.user_id = u.id AND (s.until IS NULL OR s.until > $1) WHERE u.id IN ({list})"
+    );
+    app.db.rows(sql, values).await?.iter().map(read_overview).collect()
+}
+
+fn read_overview(row: &sea_orm::QueryResult) -> Result<(UserId, AccountOverview)> {
+    let mut columns = Columns::new(row);
+    let id = columns.take()?;
+    let mut overview = AccountOverview {
+        role: columns.take()?,
+        email_verified: columns.take()?,
+        two_factor_enabled: columns.take()?,
+        last_signed_in_at: columns.take()?,
+        session_count: columns.take()?,
+        suspension: None,
+    };
+    if let Some(user_id) = columns.take::<Option<UserId>>()? {
+        overview.suspension = Some(suspension::Model {
+            user_id,
+            reason: columns.take()?,
+            until: columns.take()?,
+            created_at: columns.take()?,
+        });
+    }
+    Ok((id, overview))
+}

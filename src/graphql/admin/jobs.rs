@@ -1,0 +1,185 @@
+//! The queue of background jobs.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use crate::{
+    domain::{admin, jobs},
+    entity::job::Model,
+    graphql::{
+        connection::{Connection, Listed, wants_total},
+        context::RequestExt,
+        error::{Nullable, answer, nullable, payload},
+        node::argument_id,
+    },
+    platform::page::Page,
+};
+
+/// Where a job stands. One that is done is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::job::JobState")]
+pub enum JobState {
+    /// To be run at `runAt`, or running until then.
+    Queued,
+    /// Failed too often: waits for `adminJobRetry`.
+    Dead,
+}
+
+/// Work that was born with its cause and is done after it.
+pub struct Job(Model);
+
+impl From<Model> for Job {
+    fn from(row: Model) -> Self {
+        Self(row)
+    }
+}
+
+impl Listed for Job {
+    const LIST_NAME: &'static str = "Job";
+    const CONNECTION: &'static str = "List";
+}
+
+/// Work that was born with its cause and is done after it, at least once. What it works on is not shown.
+#[Object]
+impl Job {
+    /// Opaque and typed: `job_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// What it does, such as `message` or `notify`.
+    async fn kind(&self) -> &str {
+        &self.0.kind
+    }
+
+    /// Where it stands.
+    async fn state(&self) -> JobState {
+        self.0.state.into()
+    }
+
+    /// How often it was begun.
+    async fn attempts(&self) -> i64 {
+        self.0.attempts
+    }
+
+    /// Not before this; while it runs, when it would be taken for lost.
+    async fn run_at(&self) -> DateTime<Utc> {
+        self.0.run_at
+    }
+
+    /// Why the last attempt failed, for operators; null when none did. At most 1,000 characters.
+    async fn last_error(&self) -> Option<&str> {
+        self.0.last_error.as_deref()
+    }
+
+    /// When it was queued.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+/// How many jobs there are in each state.
+#[derive(SimpleObject)]
+pub struct JobCounts {
+    /// To be run, or running.
+    queued: i64,
+    /// Of these, those whose time has come and that no worker has taken: a number that grows wants more workers.
+    due: i64,
+    /// Failed too often.
+    dead: i64,
+}
+
+/// Part of the queue.
+pub struct JobConnection {
+    list: Connection<Job>,
+}
+
+/// Part of the queue.
+#[Object]
+impl JobConnection {
+    #[graphql(flatten)]
+    async fn list(&self) -> &Connection<Job> {
+        &self.list
+    }
+
+    /// How many jobs there are in each state, whatever `where` says.
+    async fn counts(&self, ctx: &Context<'_>) -> Nullable<JobCounts> {
+        nullable(async {
+            let request = ctx.request();
+            let jobs::Counts { queued, due, dead } = jobs::counts(&request.app, &request.actor).await?;
+            Ok(Some(JobCounts { queued, due, dead }))
+        })
+        .await
+    }
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct AdminJobWhere {
+    /// Where they stand.
+    state: Option<JobState>,
+}
+
+/// Reading the queue.
+#[derive(Default)]
+pub struct AdminJobQuery;
+
+#[Object]
+impl AdminJobQuery {
+    /// The queue of background jobs, newest first. Needs the permission MANAGE_JOBS.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which jobs.")] filter: Option<AdminJobWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<JobConnection> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let page = Page::parse(&app.keys, jobs::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let state = filter.unwrap_or_default().state.map(Into::into);
+            let slice = jobs::jobs(app, actor, state, &page, wants_total(ctx)).await?;
+            Ok(Some(JobConnection { list: Connection::new(slice, jobs::cursor, Job) }))
+        })
+        .await
+    }
+}
+
+payload! {
+    /// What came of `adminJobRetry`.
+    AdminJobRetryPayload {
+        /// The job, queued again; null when `errors` is not empty.
+        job: Job
+    }
+}
+
+/// Minding the queue.
+#[derive(Default)]
+pub struct AdminJobMutation;
+
+#[Object]
+impl AdminJobMutation {
+    /// Queues a dead job again, with all its attempts. Needs the permission MANAGE_JOBS.
+    /// Codes: INVALID_ID, NOT_FOUND, ALREADY_DONE.
+    async fn admin_job_retry(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+    ) -> Nullable<AdminJobRetryPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => admin::job_retry(&request.app, &request.actor, &request.client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+}

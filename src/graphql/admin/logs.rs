@@ -1,0 +1,233 @@
+//! The audit log, and everybody's activity.
+
+use std::collections::BTreeMap;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use crate::{
+    domain::{
+        activity::{self, ActivityFilter},
+        audit::{self, AuditFilter},
+    },
+    entity::{JobId, UserId, audit_entry::Model, ids},
+    error::{Error, Result},
+    graphql::{
+        accounts::User,
+        activity::{Activity, ActivityKind},
+        connection::{Connection, Listed, wants_total},
+        context::RequestExt,
+        error::{Nullable, nullable},
+        node::{self, Node, query_id},
+        posts::DateTimeRange,
+    },
+    platform::{list::Span, page::Page},
+};
+
+/// Something that somebody with rights did with them, or the operator at the command line.
+pub struct AuditEntry(Model);
+
+impl From<Model> for AuditEntry {
+    fn from(row: Model) -> Self {
+        Self(row)
+    }
+}
+
+impl Listed for AuditEntry {
+    const LIST_NAME: &'static str = "AuditEntry";
+}
+
+/// What an act changed of one property.
+#[derive(SimpleObject)]
+pub struct AuditChange {
+    /// Which property, such as `role`.
+    property: String,
+    /// What it was before; null when it was not set, or not there.
+    before: Option<String>,
+    /// What it is since; null when it is not set.
+    after: Option<String>,
+}
+
+/// Something that somebody with rights did with them, or the operator at the command line. Refused acts are not here.
+#[Object]
+impl AuditEntry {
+    /// Opaque and typed: `audit_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// Who; null when it was the operator at the command line, or the account is erased.
+    async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async {
+            let Some(id) = self.0.actor_id else { return Ok(None) };
+            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+        })
+        .await
+    }
+
+    /// Whether it was the operator at the command line.
+    async fn is_operator(&self) -> bool {
+        self.0.actor_id.is_none()
+    }
+
+    /// What was done: a mutation's name, such as `adminUserSuspend`, or the words of a command, such as `admin grant`.
+    async fn action(&self) -> &str {
+        &self.0.action
+    }
+
+    /// The id of whom or what it was done to, though it may be gone.
+    async fn subject_id(&self) -> ID {
+        ids::encode(&self.0.subject_kind, self.0.subject_id).into()
+    }
+
+    /// Whom or what it was done to; null when it is gone.
+    async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
+        nullable(async { Ok(node::find_typed(ctx.request(), &self.0.subject_kind, self.0.subject_id).await?) }).await
+    }
+
+    /// What it changed, property by property.
+    async fn changes(&self) -> Vec<AuditChange> {
+        changes(self.0.before_state.as_deref(), self.0.after_state.as_deref())
+    }
+
+    /// Why, in the actor's words; null where none are asked for.
+    async fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// The address that it was done from; null at the command line.
+    async fn address(&self) -> Option<&str> {
+        self.0.address.as_deref()
+    }
+
+    /// When it was done.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+/// Two states, as they were written down, property by property.
+fn changes(before: Option<&str>, after: Option<&str>) -> Vec<AuditChange> {
+    let read = |state: Option<&str>| -> BTreeMap<String, serde_json::Value> {
+        state.and_then(|state| serde_json::from_str(state).ok()).unwrap_or_default()
+    };
+    let text = |value: Option<&serde_json::Value>| match value? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    let (before, after) = (read(before), read(after));
+    let mut properties: Vec<_> = before.keys().chain(after.keys()).cloned().collect();
+    properties.sort_unstable();
+    properties.dedup();
+    let change = |property: String| AuditChange {
+        before: text(before.get(&property)),
+        after: text(after.get(&property)),
+        property,
+    };
+    properties.into_iter().map(change).filter(|change| change.before != change.after).collect()
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct AdminAuditWhere {
+    /// Who acted.
+    actor_id: Option<ID>,
+    /// Whom or what it was done to: the id of a person or of a job.
+    subject_id: Option<ID>,
+    /// What was done: the exact name, such as `adminUserSuspend`.
+    action: Option<String>,
+    /// When it was done.
+    created_at: Option<DateTimeRange>,
+}
+
+impl AdminAuditWhere {
+    fn filter(self) -> Result<AuditFilter> {
+        let subject = |id: ID| match ids::decode(&id) {
+            Some((UserId::PREFIX | JobId::PREFIX, id)) => Ok(id),
+            _ => Err(Error::bad_request("This is not the id of a person or of a job.")),
+        };
+        Ok(AuditFilter {
+            actor: self.actor_id.map(|id| query_id(&id)).transpose()?,
+            subject: self.subject_id.map(subject).transpose()?,
+            action: self.action,
+            during: self.created_at.map(Span::from).unwrap_or_default(),
+        })
+    }
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct AdminActivityWhere {
+    /// Whose account it happened to.
+    user_id: Option<ID>,
+    /// What happened.
+    kind: Option<ActivityKind>,
+    /// When it happened.
+    created_at: Option<DateTimeRange>,
+}
+
+impl AdminActivityWhere {
+    fn filter(self) -> Result<ActivityFilter> {
+        Ok(ActivityFilter {
+            user: self.user_id.map(|id| query_id(&id)).transpose()?,
+            kind: self.kind.map(Into::into),
+            during: self.created_at.map(Span::from).unwrap_or_default(),
+        })
+    }
+}
+
+/// Reading the logs.
+#[derive(Default)]
+pub struct AdminLogQuery;
+
+#[Object]
+impl AdminLogQuery {
+    /// What those with rights did, newest first. Needs the permission SEE_AUDIT.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_audit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which entries.")] filter: Option<AdminAuditWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<AuditEntry>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let page = Page::parse(&app.keys, audit::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let filter = filter.unwrap_or_default().filter()?;
+            let slice = audit::entries(app, actor, &filter, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, audit::cursor, AuditEntry)))
+        })
+        .await
+    }
+
+    /// What happened to everybody's accounts, newest first. Needs the permission SEE_AUDIT.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which activity.")] filter: Option<AdminActivityWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Activity>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let page = Page::parse(&app.keys, activity::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let filter = filter.unwrap_or_default().filter()?;
+            let slice = activity::activities(app, actor, &filter, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, activity::cursor, Activity::from)))
+        })
+        .await
+    }
+}

@@ -1,0 +1,238 @@
+//! Looking after accounts.
+
+use async_graphql::{Context, ID, InputObject, Object};
+use chrono::{DateTime, Utc};
+
+use super::Role;
+use crate::{
+    domain::{
+        accounts::{self, AccountFilter},
+        admin,
+    },
+    graphql::{
+        accounts::{User, UserSort},
+        connection::{Connection, wants_total},
+        context::RequestExt,
+        error::{Nullable, answer, nullable, payload},
+        node::argument_id,
+        posts::DateTimeRange,
+    },
+    platform::{list::Span, page::Page},
+};
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct AdminUserWhere {
+    /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter.
+    text: Option<String>,
+    /// The beginning of their e-mail address, or the whole, whatever its case. FORBIDDEN without the permission SEE_CONTACTS.
+    email: Option<String>,
+    /// Their role; USER: those who have no other.
+    role: Option<Role>,
+    /// Whether they are suspended at present.
+    suspended: Option<bool>,
+    /// When they joined.
+    created_at: Option<DateTimeRange>,
+}
+
+impl From<AdminUserWhere> for AccountFilter {
+    fn from(filter: AdminUserWhere) -> Self {
+        Self {
+            text: filter.text,
+            email: filter.email,
+            role: filter.role.map(Role::stored),
+            suspended: filter.suspended,
+            during: filter.created_at.map(Span::from).unwrap_or_default(),
+        }
+    }
+}
+
+/// Reading accounts.
+#[derive(Default)]
+pub struct AdminUserQuery;
+
+#[Object]
+impl AdminUserQuery {
+    /// Accounts, a page at a time; what is behind each is in `account` and `role`. Needs the permission SEE_ACCOUNTS.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which accounts.")] filter: Option<AdminUserWhere>,
+        #[graphql(default_with = "UserSort::Newest", desc = "In which order.")] sort_by: UserSort,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<User>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let sort: accounts::UserSort = sort_by.into();
+            let page = Page::parse(&app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let filter = filter.unwrap_or_default().into();
+            let slice = accounts::accounts(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, |user| sort.cursor(user), User::from)))
+        })
+        .await
+    }
+}
+
+/// Why somebody is kept out, and for how long.
+#[derive(InputObject)]
+pub struct AdminUserSuspendInput {
+    /// Why, 1 to 500 characters; the person is told, so write it to them.
+    reason: String,
+    /// When it ends by itself, in the future; null: not before they are reinstated.
+    until: Option<DateTime<Utc>>,
+}
+
+payload! {
+    /// What came of `adminUserSetRole`.
+    AdminUserSetRolePayload {
+        /// The person after the change; null when `errors` is not empty.
+        user: User
+    }
+}
+
+payload! {
+    /// What came of `adminUserSuspend`.
+    AdminUserSuspendPayload {
+        /// The person after the change; null when `errors` is not empty.
+        user: User
+    }
+}
+
+payload! {
+    /// What came of `adminUserReinstate`.
+    AdminUserReinstatePayload {
+        /// The person after the change; null when `errors` is not empty.
+        user: User
+    }
+}
+
+payload! {
+    /// What came of `adminUserSignOutEverywhere`.
+    AdminUserSignOutEverywherePayload {
+        /// The person after the change; null when `errors` is not empty.
+        user: User
+    }
+}
+
+payload! {
+    /// What came of `adminUserResetTwoFactor`.
+    AdminUserResetTwoFactorPayload {
+        /// The person after the change; null when `errors` is not empty.
+        user: User
+    }
+}
+
+/// Looking after accounts. Nobody acts on themselves here, nor on somebody who has a permission that they don't have.
+#[derive(Default)]
+pub struct AdminUserMutation;
+
+#[Object]
+impl AdminUserMutation {
+    /// Gives a person another role, as far as one's own permissions reach. Who loses a permission by it is signed out
+    /// everywhere at once; who only gains, has the new ones from the next `tokenRefresh` on. Needs the permission
+    /// GRANT_ROLES and a fresh authentication. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, LAST_OWNER.
+    async fn admin_user_set_role(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The person's id.")] id: ID,
+        #[graphql(desc = "The role that they are to have; USER takes any other away.")] role: Role,
+    ) -> Nullable<AdminUserSetRolePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let result = match argument_id("id", &id) {
+                Ok(id) => admin::user_set_role(app, actor, client, id, role.stored()).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Keeps a person out: they are signed out everywhere at once, their sockets close, and they can't sign in until the
+    /// end or until they are reinstated; they are told why. Once more changes reason and end. Needs the permission
+    /// SUSPEND_USERS. Codes: INVALID_ID, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID, NOT_FOUND, BEYOND_YOUR_RIGHTS.
+    async fn admin_user_suspend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The person's id.")] id: ID,
+        #[graphql(desc = "Why, and for how long.")] input: AdminUserSuspendInput,
+    ) -> Nullable<AdminUserSuspendPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let command = admin::Suspend { reason: input.reason, until: input.until };
+            let result = match argument_id("id", &id) {
+                Ok(id) => admin::user_suspend(app, actor, client, id, command).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Lets a person in again, who is told; who is not suspended stays as they are. Needs the permission SUSPEND_USERS.
+    /// Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS.
+    async fn admin_user_reinstate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The person's id.")] id: ID,
+    ) -> Nullable<AdminUserReinstatePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let result = match argument_id("id", &id) {
+                Ok(id) => admin::user_reinstate(app, actor, client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Signs a person out everywhere; they can sign in again. Needs the permission RESET_ACCESS.
+    /// Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS.
+    async fn admin_user_sign_out_everywhere(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The person's id.")] id: ID,
+    ) -> Nullable<AdminUserSignOutEverywherePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let result = match argument_id("id", &id) {
+                Ok(id) => admin::user_sign_out_everywhere(app, actor, client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Takes away a second factor that its owner has lost, with the backup codes: be sure of who asks. They are signed
+    /// out everywhere and told. Needs the permission RESET_ACCESS and a fresh authentication.
+    /// Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, TWO_FACTOR_NOT_ENABLED.
+    async fn admin_user_reset_two_factor(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The person's id.")] id: ID,
+    ) -> Nullable<AdminUserResetTwoFactorPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let result = match argument_id("id", &id) {
+                Ok(id) => admin::user_reset_two_factor(app, actor, client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+}
