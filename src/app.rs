@@ -19,11 +19,14 @@ use crate::{
         clock::Clock,
         crypto::{self, Keys},
         db::Database,
+        http::Http,
         ids::Ids,
+        mail::Mail,
         memory::{Highest, Recent, Shared},
         outbox::Outbox,
         passwords::Passwords,
         rate_limit::Limiter,
+        sms::Sms,
     },
 };
 
@@ -44,8 +47,12 @@ pub struct Parts {
     pub ids: Ids,
     /// Keys.
     pub keys: Keys,
-    /// Where messages go that nobody is configured to carry.
-    pub outbox: Outbox,
+    /// Asks other servers.
+    pub http: Http,
+    /// Carries e-mail.
+    pub mail: Mail,
+    /// Carries text messages.
+    pub sms: Sms,
     /// Password hashes.
     pub passwords: Passwords,
     /// Rate limits.
@@ -116,14 +123,19 @@ impl App {
         let keys = Keys::derive(&secret, &config.old_secret_keys)?;
         let passwords = Passwords::new(&config.password_hashing)?;
         let limiters = Limiters::new(&config.rates);
+        let http = Http::new()?;
         let outbox = Outbox::new(config.outbox.clone());
+        let mail = Mail::new(&config.email, outbox.clone())?;
+        let sms = Sms::new(&config.sms, http.clone(), outbox);
         Ok(Self(Arc::new(Parts {
             config,
             db,
             clock,
             ids,
             keys,
-            outbox,
+            http,
+            mail,
+            sms,
             passwords,
             limiters,
             ended_sessions: Recent::default(),

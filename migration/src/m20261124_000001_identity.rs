@@ -35,12 +35,15 @@ impl MigrationTrait for Migration {
                     availability text NOT NULL DEFAULT 'full-time'
                         CHECK (availability IN ('full-time', 'part-time', 'contract', 'freelance', 'unavailable')),
                     completed_at {time},
+                    digest text NOT NULL DEFAULT 'off' CHECK (digest IN ('off', 'daily')),
+                    digest_sent_at {time},
                     updated_at {time} NOT NULL,
                     CHECK (phone IS NOT NULL OR phone_verified_at IS NULL),
                     CHECK ((hourly_rate_minor IS NULL) = (hourly_rate_currency IS NULL))
                 )",
                 // A number may be written down by several people; only one of them can have proven it.
                 "CREATE UNIQUE INDEX profiles_phone ON profiles (phone) WHERE phone_verified_at IS NOT NULL",
+                "CREATE INDEX profiles_digest ON profiles (user_id) WHERE digest = 'daily'",
                 "CREATE TABLE codes (
                     id {uuid} NOT NULL PRIMARY KEY,
                     purpose text NOT NULL,

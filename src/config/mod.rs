@@ -3,6 +3,7 @@
 //! [`VARIABLES`] (`variables.rs`) is the one list of settings; `.env.example` is generated from it (a test compares), and
 //! [`Config::from_values`] reports every problem at once, so that an operator mends them in one go.
 
+mod messages;
 mod reader;
 mod variables;
 
@@ -12,6 +13,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use messages::{Email, EmailTls, MailServer, Sms, SnsAccount, TwilioAccount};
 use reader::Reader;
 pub use variables::{VARIABLES, Variable, example};
 
@@ -150,6 +152,8 @@ pub struct Config {
     /// Names of roles; which there are, the domain knows.
     pub two_factor_required_roles: Vec<String>,
     pub outbox: PathBuf,
+    pub email: Email,
+    pub sms: Sms,
     pub username_change_cooldown: Duration,
     pub password_hashing: PasswordHashing,
     pub limits: Limits,
@@ -308,6 +312,8 @@ impl Config {
             registration_confirm_email: r.flag("REGISTRATION_CONFIRM_EMAIL", "false"),
             two_factor_required_roles: r.roles("TWO_FACTOR_REQUIRED_ROLES"),
             outbox: PathBuf::from(r.text("OUTBOX_DIR")),
+            email: messages::email(r, production),
+            sms: messages::sms(r, production),
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),
@@ -400,6 +406,8 @@ mod tests {
         ("SECRET_KEY", "N4v!x8Qm2_pLr7Zs0Ty5Wb3Kd9Hf6Gj1Ce"),
         ("PUBLIC_URL", "https://api.example.org"),
         ("FRONTEND_URL", "https://example.org"),
+        ("EMAIL_HOST", "smtp.example.org"),
+        ("DEFAULT_FROM_EMAIL", "Example <no-reply@example.org>"),
     ];
 
     #[test]
@@ -440,6 +448,9 @@ mod tests {
             ("PUBLIC_URL", ""),
             ("FRONTEND_URL", "http://example.org"),
             ("PASSWORD_HASH_MEMORY_KIB", "1024"),
+            ("EMAIL_HOST", ""),
+            ("EMAIL_TLS", "none"),
+            ("DEFAULT_FROM_EMAIL", ""),
         ] {
             let mut bad = values(PRODUCTION);
             bad.insert(name.to_owned(), value.to_owned());

@@ -1,12 +1,13 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor → events, live, jobs, idempotency → messages, codes, activity → accounts → posts → notifications →
-//! demo.
+//! digests → demo.
 
 pub mod accounts;
 pub mod activity;
 pub mod actor;
 pub mod codes;
 pub mod demo;
+pub mod digests;
 pub mod events;
 pub mod idempotency;
 pub mod jobs;

@@ -34,6 +34,16 @@ stored_enum! {
     }
 }
 
+stored_enum! {
+    /// How often somebody is told by e-mail what they have not read.
+    Digest {
+        /// Never.
+        Off = "off",
+        /// Once a day.
+        Daily = "daily",
+    }
+}
+
 /// A row of `profiles`.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -68,6 +78,10 @@ pub struct Model {
     pub availability: Availability,
     /// When everything that the operator requires was there for the first time.
     pub completed_at: Option<DateTimeUtc>,
+    /// How often they are told by e-mail what they have not read.
+    pub digest: Digest,
+    /// When a digest was last due, whether there was anything to tell or not.
+    pub digest_sent_at: Option<DateTimeUtc>,
     /// Last change.
     pub updated_at: DateTimeUtc,
 }

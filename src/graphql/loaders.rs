@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::{
     app::App,
     domain::{accounts, actor::Actor, notifications, posts},
-    entity::{CommentId, NotificationId, PostId, UserId},
+    entity::{CommentId, NotificationId, PostId, UserId, profile::Digest},
     error::{Error, Result},
     platform::page::Slice,
 };
@@ -177,6 +177,8 @@ loaders! {
     users, FetchUsers: UserId => accounts::User = accounts::users_by_id;
     /// The viewer's own e-mail address.
     emails, FetchEmails: UserId => String = accounts::emails;
+    /// The viewer's own wish for a digest.
+    digests, FetchDigests: UserId => Digest = accounts::digests;
     /// Posts by id, tombstones included.
     posts, FetchPosts: PostId => posts::PostView = posts::posts_by_id;
     /// Comments by id, tombstones included.

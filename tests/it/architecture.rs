@@ -31,6 +31,7 @@ const DOMAINS: &[&str] = &[
     "accounts",
     "posts",
     "notifications",
+    "digests",
     "demo",
 ];
 

@@ -1,10 +1,11 @@
 //! Accounts: people, how they prove who they are, and their sessions.
 //!
-//! Owns `users`, `credentials`, `user_roles`, `sessions`, `challenges`, `two_factors`, `backup_codes`, `identities`,
+//! Owns `users`, `credentials`, `user_roles`, `profiles`, `sessions`, `challenges`, `two_factors`, `backup_codes`, `identities`,
 //! `oauth_flows`, `sign_in_failures` and `suspensions`. Always holds: user names and e-mail addresses are unique
 //! whatever their case; nothing that only its owner may see leaves `credentials`; a token is derived, never stored.
 
 mod commands;
+mod digest;
 mod fresh;
 mod policy;
 mod profile;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use crate::entity::user;
 
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
+pub use digest::{digest_sent_in, digests};
 pub use fresh::{FRESH, SENSITIVE, require_fresh};
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use profile::{ProfileUpdate, profile_update};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
-use super::{User, policy};
+use super::{User, digest, policy};
 use crate::{
     app::App,
     domain::actor::Actor,
-    entity::{UserId, user},
+    entity::{UserId, profile::Digest, user},
     error::{Error, Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
@@ -34,6 +34,8 @@ pub struct ProfileUpdate {
     pub bio: Option<String>,
     /// Language of messages.
     pub locale: Option<Locale>,
+    /// Whether a daily digest is wanted.
+    pub digest: Option<Digest>,
 }
 
 /// Changes the actor's profile. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, TOO_SOON.
@@ -69,6 +71,7 @@ fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
         },
         bio: keep(update.bio.map(|value| text::block("bio", &value, 500))),
         locale: update.locale,
+        digest: update.digest,
     };
     if errors.is_empty() { Ok(validated) } else { Err(Error::User(errors)) }
 }
@@ -106,6 +109,9 @@ async fn apply_in(app: &App, tx: &Transaction, id: UserId, update: &ProfileUpdat
     }
     if let Some(locale) = update.locale {
         locale.as_str().clone_into(&mut user.locale);
+    }
+    if let Some(wanted) = update.digest {
+        digest::set_in(app, tx, id, wanted).await?;
     }
     user.search_key =
         text::search_key(&format!("{} {} {} {}", user.username, user.first_name, user.last_name, user.display_name));
