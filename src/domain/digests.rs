@@ -45,13 +45,13 @@ pub async fn send(app: &App) -> Result<u64> {
     let now = app.clock.now();
     let mut sent = 0;
     loop {
-        if app.stop.is_cancelled() {
-            return Err(Error::internal("stopped before the last digest"));
-        }
         let (people, queued) = app.db.transact(async |tx| send_batch_in(app, &tx, now).await).await?;
         sent += queued as u64;
         if people < BATCH {
             return Ok(sent);
+        }
+        if app.stop.is_cancelled() {
+            return Err(Error::internal("stopped before the last digest"));
         }
     }
 }

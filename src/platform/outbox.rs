@@ -22,7 +22,11 @@ impl Outbox {
 
     /// Writes a message, under a name that sorts by time; the same `id` again replaces it.
     pub async fn put(&self, at: DateTime<Utc>, id: &str, letter: &Letter) -> Result<()> {
-        tokio::fs::create_dir_all(&self.folder).await?;
+        let mut builder = tokio::fs::DirBuilder::new();
+        // Codes are readable in it: by its owner only.
+        #[cfg(unix)]
+        builder.mode(0o700);
+        builder.recursive(true).create(&self.folder).await?;
         let to: String =
             letter.to.chars().map(|c| if c.is_alphanumeric() || "@.+-_".contains(c) { c } else { '_' }).collect();
         let name = format!("{} {to} {id}", at.format("%Y%m%d-%H%M%S"));

@@ -30,8 +30,8 @@ pub fn amz_date(at: DateTime<Utc>) -> String {
 #[must_use]
 pub fn authorization(scope: Scope<'_>, at: DateTime<Utc>, headers: &[(&str, &str)], body: &[u8]) -> String {
     let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
-    let request = format!("POST\n/\n\n{lines}\n{names}\n{}", hex(&sha256(body)));
+    let lines = headers.iter().map(|(name, value)| format!("{name}:{}", value.trim())).collect::<Vec<_>>().join("\n");
+    let request = format!("POST\n/\n\n{lines}\n\n{names}\n{}", hex(&sha256(body)));
 
     let day = at.format("%Y%m%d").to_string();
     let where_to = format!("{day}/{}/{}/aws4_request", scope.region, scope.service);

@@ -126,7 +126,8 @@ impl Sms {
         // What is wrong with the receiver's number: none, unreachable, on no mobile network, of a country that the
         // account does not send to, or of somebody who asked to be left alone.
         let number_is_bad = [
-            "21211", "21214", "21217", "21265", "21401", "21407", "21408", "21421", "21610", "21612", "21614", "21635",
+            "21201", "21211", "21214", "21217", "21265", "21401", "21407", "21408", "21421", "21610", "21612", "21614",
+            "21635",
         ]
         .contains(&answer.code.as_str());
         let cause = answer.describe("Twilio");

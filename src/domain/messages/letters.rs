@@ -20,8 +20,7 @@ const LONGEST: usize = 500;
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
-    environment
-        .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+    environment.set_auto_escape_callback(|name| if name == HTML { AutoEscape::Html } else { AutoEscape::None });
     // The test of every template would see it; without the layout the text still leaves.
     if let Err(error) = environment.add_template(HTML, include_str!("letter.html")) {
         tracing::error!(%error, "the layout of letters is broken");

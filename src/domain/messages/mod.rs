@@ -7,7 +7,7 @@
 mod letters;
 mod words;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,6 +25,8 @@ use crate::{
 pub const MESSAGE: &str = "message";
 /// How long a message waits for a server that is down, as mail servers do among themselves.
 pub const PATIENCE: TimeDelta = TimeDelta::days(3);
+/// How long one sending may take, however many steps it has: less than a job may run.
+const LONGEST: Duration = Duration::from_secs(25);
 
 /// By which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,11 +203,14 @@ pub async fn deliver(app: &App, job: &job::Model) -> Result<()> {
     }
     let letter = letters::compose(&message, app.config.email.service_name())?;
     let id = job.id.to_string();
-    let sent = match message.channel {
-        Channel::Email => app.mail.send(&id, now, &letter).await,
-        Channel::Sms => app.sms.send(&id, now, &letter).await,
+    let sending = async {
+        match message.channel {
+            Channel::Email => app.mail.send(&id, now, &letter).await,
+            Channel::Sms => app.sms.send(&id, now, &letter).await,
+        }
     };
-    match sent {
+    let slow = |_| Err(Undelivered::Unavailable("sending took too long".to_owned()));
+    match tokio::time::timeout(LONGEST, sending).await.unwrap_or_else(slow) {
         Ok(()) => tracing::debug!(job = %job.id, ?template, "a message left"),
         Err(Undelivered::Refused(cause)) => {
             tracing::error!(job = %job.id, ?template, cause, "a message was refused for good");
