@@ -53,8 +53,10 @@ pub(super) fn greeting(locale: Locale) -> &'static str {
 /// What stands under every message.
 pub(super) fn footer(locale: Locale) -> &'static str {
     match locale {
-        Locale::English => "This message was sent by {{ service }}. We never ask for your password or for a code.",
-        Locale::Arabic => "أُرسلت هذه الرسالة من {{ service }}. لن نطلب منك أبدًا كلمة المرور أو أي رمز.",
+        Locale::English => {
+            "This message was sent by {{ service }}. None of us will ever ask you for your password or for a code."
+        }
+        Locale::Arabic => "أُرسلت هذه الرسالة من {{ service }}. لن يسألك أحد منّا أبدًا عن كلمة المرور أو عن رمز.",
     }
 }
 
@@ -66,7 +68,7 @@ pub(super) fn of(template: Template, locale: Locale) -> Words {
     }
 }
 
-const MINUTES: &str = "{% if minutes %}It is good for this many minutes: {{ minutes }}.{% endif %}";
+const MINUTES: &str = "{% if minutes %}It is good for {{ minutes }} minutes.{% endif %}";
 const NOT_YOU: &str = "If this was not you, set a new password at once and end all other sessions.";
 const IGNORE: &str = "If you did not ask for this, you need not do anything.";
 const NOBODY: &str = "Give it to nobody.";
