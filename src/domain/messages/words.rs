@@ -54,7 +54,7 @@ pub(super) fn greeting(locale: Locale) -> &'static str {
 pub(super) fn footer(locale: Locale) -> &'static str {
     match locale {
         Locale::English => {
-            "This message was sent by {{ service }}. None of us will ever ask you for your password or for a code."
+            "This message was sent by {{ service }}. Nobody of ours will ever ask you for your password or for a code."
         }
         Locale::Arabic => "أُرسلت هذه الرسالة من {{ service }}. لن يسألك أحد منّا أبدًا عن كلمة المرور أو عن رمز.",
     }
