@@ -21,11 +21,13 @@ use crate::{
         db::Database,
         http::Http,
         ids::Ids,
+        mail::Mail,
         memory::{Highest, Recent, Shared},
         oidc::Issuers,
         outbox::Outbox,
         passwords::Passwords,
         rate_limit::Limiter,
+        sms::Sms,
     },
 };
 
@@ -46,10 +48,12 @@ pub struct Parts {
     pub ids: Ids,
     /// Keys.
     pub keys: Keys,
-    /// Where messages go that nobody is configured to carry.
-    pub outbox: Outbox,
     /// Asks other servers.
     pub http: Http,
+    /// Carries e-mail.
+    pub mail: Mail,
+    /// Carries text messages.
+    pub sms: Sms,
     /// What is known of the issuers of OpenID Connect.
     pub issuers: Issuers,
     /// Where clients reach this server when no PUBLIC_URL is set; known once it listens.
@@ -136,15 +140,19 @@ impl App {
         let keys = Keys::derive(&secret, &config.old_secret_keys)?;
         let passwords = Passwords::new(&config.password_hashing)?;
         let limiters = Limiters::new(&config.rates);
+        let http = Http::new()?;
         let outbox = Outbox::new(config.outbox.clone());
+        let mail = Mail::new(&config.email, outbox.clone())?;
+        let sms = Sms::new(&config.sms, http.clone(), outbox);
         Ok(Self(Arc::new(Parts {
             config,
             db,
             clock,
             ids,
             keys,
-            outbox,
-            http: Http::new()?,
+            http,
+            mail,
+            sms,
             issuers: Issuers::default(),
             listening_at: OnceLock::new(),
             passwords,

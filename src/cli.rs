@@ -20,7 +20,7 @@ use crate::{
     entity::user_role::Role,
     error::{Error, Locale, Result},
     graphql, http,
-    platform::{clock::Clock, ids::Ids, telemetry},
+    platform::{clock::Clock, http::Http, ids::Ids, mail::Mail, outbox::Outbox, sms::Sms, telemetry},
     worker,
 };
 
@@ -402,6 +402,9 @@ async fn check(config: Config) -> ExitCode {
             None => {}
         }
     }
+    if !check_carriers(&config).await {
+        code = ExitCode::FAILURE;
+    }
     let kind = if config.sqlite_file().is_some() { "SQLite" } else { "PostgreSQL" };
     let reached = tokio::time::timeout(Duration::from_secs(10), async {
         let app = App::start(config, Clock::system(), Ids::random()).await?;
@@ -422,4 +425,35 @@ async fn check(config: Config) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A line for each server that carries messages; false when one of them does not answer or does not know us.
+async fn check_carriers(config: &Config) -> bool {
+    let outbox = Outbox::new(config.outbox.clone());
+    let mut well = true;
+    let mut tell = |name: String, result: Result<(), String>| match result {
+        Ok(()) => println!("ok    {name}"),
+        Err(cause) => {
+            println!("fail  {name}: {cause}");
+            well = false;
+        }
+    };
+    if let Some(server) = &config.email.server {
+        let answer = match Mail::new(&config.email, outbox.clone()) {
+            Ok(mail) => mail.check().await.unwrap_or(Ok(())),
+            Err(error) => Err(explain(&error)),
+        };
+        tell(format!("mail server ({}:{})", server.host, server.port), answer);
+    }
+    let sms = match Http::new() {
+        Ok(http) => Sms::new(&config.sms, http, outbox),
+        Err(error) => {
+            tell("HTTP client".to_owned(), Err(explain(&error)));
+            return false;
+        }
+    };
+    if let Some(answer) = sms.check(Clock::system().now()).await {
+        tell(format!("text messages ({})", sms.carrier_name()), answer);
+    }
+    well
 }

@@ -1,19 +1,46 @@
 //! Background work: which handler runs which job, and what runs on a schedule. One list of each.
+//!
+//! Jobs run in two lanes, so that a mail server that takes its time holds up nothing but mail: those that need only
+//! the database, one after the other, and those that wait for servers of others, several at once.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use chrono::TimeDelta;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join_all};
 
 use crate::{
     app::App,
-    domain::{accounts, activity, audit, codes, events, idempotency, jobs, messages, notifications, posts, privacy},
+    domain::{
+        accounts, activity, audit, codes, digests, events, idempotency,
+        jobs::{self, Kinds},
+        messages, notifications, posts, privacy,
+    },
     entity::job,
     error::{Error, Result},
 };
 
 /// How many jobs are taken at once.
 const BATCH: u64 = 16;
+/// Kinds of jobs that take long: they wait for servers of others, or gather much.
+const SLOW: &[&str] = &[messages::MESSAGE, privacy::EXPORT];
+
+/// Which jobs are run together, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// Those that need only the database: in the order in which they were queued.
+    Quick,
+    /// Those that wait for servers of others: all that were taken at once.
+    Slow,
+}
+
+impl Lane {
+    fn kinds(self) -> Kinds {
+        match self {
+            Self::Quick => Kinds::Without(SLOW),
+            Self::Slow => Kinds::Only(SLOW),
+        }
+    }
+}
 
 /// Runs one job; its handler deletes it in the transaction of its work.
 async fn handle(app: &App, job: &job::Model) -> Result<()> {
@@ -27,11 +54,14 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
     }
 }
 
-/// Runs what is due on a schedule, once however many processes there are.
-async fn run_schedules(app: &App) -> Result<()> {
-    for (name, every) in
-        [("prune", TimeDelta::hours(1)), ("erase", TimeDelta::hours(1)), ("recount", TimeDelta::hours(24))]
-    {
+/// Runs what is due on a schedule, once however many processes there are. Tests call it by hand.
+pub async fn run_schedules(app: &App) -> Result<()> {
+    for (name, every) in [
+        ("prune", TimeDelta::hours(1)),
+        ("erase", TimeDelta::hours(1)),
+        ("recount", TimeDelta::hours(24)),
+        ("digest", TimeDelta::hours(24)),
+    ] {
         // True for one process only.
         if jobs::due(app, name, every).await?
             && let Err(error) = run_schedule(app, name).await
@@ -46,6 +76,11 @@ async fn run_schedules(app: &App) -> Result<()> {
 async fn run_schedule(app: &App, name: &str) -> Result<()> {
     match name {
         "prune" => prune(app).await,
+        "digest" => {
+            let sent = digests::send(app).await?;
+            tracing::info!(sent, "digests are on their way");
+            Ok(())
+        }
         "erase" => {
             let accounts = privacy::erase_due(app).await?;
             tracing::info!(accounts, "accounts whose owners left are gone");
@@ -100,9 +135,26 @@ async fn run_one(app: &App, job: &job::Model) -> Result<()> {
 pub async fn run_due(app: &App) -> Result<u64> {
     let mut ran = 0;
     loop {
-        let taken = jobs::take(app, BATCH).await?;
+        // What the one queues the other may have to do.
+        let now = run_lane(app, Lane::Quick).await? + run_lane(app, Lane::Slow).await?;
+        ran += now;
+        if now == 0 || app.stop.is_cancelled() {
+            return Ok(ran);
+        }
+    }
+}
+
+async fn run_lane(app: &App, lane: Lane) -> Result<u64> {
+    let mut ran = 0;
+    loop {
+        let taken = jobs::take_of(app, lane.kinds(), BATCH).await?;
         if taken.is_empty() {
             return Ok(ran);
+        }
+        if lane == Lane::Slow {
+            ran += taken.len() as u64;
+            join_all(taken.iter().map(|job| run_one(app, job))).await.into_iter().collect::<Result<()>>()?;
+            continue;
         }
         for job in taken {
             if app.stop.is_cancelled() {
@@ -117,13 +169,19 @@ pub async fn run_due(app: &App) -> Result<u64> {
 /// Takes jobs until the program stops.
 pub async fn run(app: App) {
     app.spawn(mind_schedules(app.clone()));
+    app.spawn(keep_running(app.clone(), Lane::Slow));
+    keep_running(app, Lane::Quick).await;
+}
+
+async fn keep_running(app: App, lane: Lane) {
+    let mut hints = app.db.bus().jobs();
     loop {
-        if let Err(error) = run_due(&app).await {
+        if let Err(error) = run_lane(&app, lane).await {
             tracing::error!(%error, "the queue could not be read");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         tokio::select! {
-            () = app.db.bus().job() => {}
+            _ = hints.changed() => {}
             // Retries come due, and hints get lost.
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             () = app.stop.cancelled() => return,

@@ -41,6 +41,12 @@ impl MigrationTrait for Migration {
                 )",
                 // A number may be written down by several people; only one of them can have proven it.
                 "CREATE UNIQUE INDEX profiles_phone ON profiles (phone) WHERE phone_verified_at IS NOT NULL",
+                "CREATE TABLE digest_subscriptions (
+                    user_id {uuid} NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+                    digest text NOT NULL CHECK (digest IN ('off', 'daily')),
+                    sent_at {time},
+                    created_at {time} NOT NULL
+                )",
                 "CREATE TABLE codes (
                     id {uuid} NOT NULL PRIMARY KEY,
                     purpose text NOT NULL,
@@ -134,6 +140,7 @@ impl MigrationTrait for Migration {
                 "DROP TABLE backup_codes",
                 "DROP TABLE two_factors",
                 "DROP TABLE codes",
+                "DROP TABLE digest_subscriptions",
                 "DROP TABLE profiles",
             ],
         )

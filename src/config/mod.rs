@@ -3,6 +3,7 @@
 //! [`VARIABLES`] (`variables.rs`) is the one list of settings; `.env.example` is generated from it (a test compares), and
 //! [`Config::from_values`] reports every problem at once, so that an operator mends them in one go.
 
+mod messages;
 mod oauth;
 mod reader;
 mod variables;
@@ -13,6 +14,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use messages::{Email, EmailTls, MailServer, Sms, SnsAccount, TwilioAccount};
 pub use oauth::{OauthProtocol, OauthProvider};
 use reader::Reader;
 pub use variables::{VARIABLES, Variable, example};
@@ -160,6 +162,8 @@ pub struct Config {
     pub outbox: PathBuf,
     pub account_deletion_delay: Duration,
     pub oauth_providers: Vec<OauthProvider>,
+    pub email: Email,
+    pub sms: Sms,
     pub username_change_cooldown: Duration,
     /// `None`: for ever.
     pub activity_retention: Option<Duration>,
@@ -325,6 +329,8 @@ impl Config {
             outbox: PathBuf::from(r.text("OUTBOX_DIR")),
             account_deletion_delay: Duration::from_secs(86_400 * r.number::<u64>("ACCOUNT_DELETION_DAYS", 0, 365)),
             oauth_providers: oauth::providers(r, production),
+            email: messages::email(r, production),
+            sms: messages::sms(r, production),
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),
@@ -432,6 +438,8 @@ mod tests {
         ("SECRET_KEY", "N4v!x8Qm2_pLr7Zs0Ty5Wb3Kd9Hf6Gj1Ce"),
         ("PUBLIC_URL", "https://api.example.org"),
         ("FRONTEND_URL", "https://example.org"),
+        ("EMAIL_HOST", "smtp.example.org"),
+        ("DEFAULT_FROM_EMAIL", "Example <no-reply@example.org>"),
     ];
 
     #[test]
@@ -472,6 +480,9 @@ mod tests {
             ("PUBLIC_URL", ""),
             ("FRONTEND_URL", "http://example.org"),
             ("PASSWORD_HASH_MEMORY_KIB", "1024"),
+            ("EMAIL_HOST", ""),
+            ("EMAIL_TLS", "none"),
+            ("DEFAULT_FROM_EMAIL", ""),
         ] {
             let mut bad = values(PRODUCTION);
             bad.insert(name.to_owned(), value.to_owned());

@@ -170,7 +170,7 @@ mod tests {
             pairs.push((name, value));
             (name, config(&pairs))
         };
-        for (name, result) in [
+        for (name, result) in vec![
             ("GOOGLE_CLIENT_SECRET", config(&[("GOOGLE_CLIENT_ID", "g")])),
             ("GITHUB_CLIENT_ID", config(&[("GITHUB_CLIENT_SECRET", "s")])),
             (

@@ -70,15 +70,68 @@ pub async fn enqueue_in(
     Ok(())
 }
 
+/// Queues many jobs of a kind by one statement.
+pub async fn enqueue_all_in(
+    app: &App,
+    tx: &Transaction,
+    kind: &'static str,
+    payloads: &[impl serde::Serialize],
+) -> Result<()> {
+    if payloads.is_empty() {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let mut values: Vec<Value> = vec![kind.into(), now.into()];
+    let mut rows = Vec::new();
+    for payload in payloads {
+        values.extend([app.ids.next(now).into(), serde_json::to_string(payload)?.into()]);
+        rows.push(format!("(${}, $1, ${}, 'queued', 0, $2, $2)", values.len() - 1, values.len()));
+    }
+    let rows = rows.join(", ");
+    let sql = format!("INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) VALUES {rows}");
+    tx.execute(sql, values).await?;
+    tx.hint(Hint::Jobs);
+    Ok(())
+}
+
 /// Takes up to `limit` due jobs, each for the time of a [`LEASE`]. One that was taken too often without an end, because
 /// it takes the process down with it, is dead.
 pub async fn take(app: &App, limit: u64) -> Result<Vec<Model>> {
+    take_of(app, Kinds::All, limit).await
+}
+
+/// Which jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// Whatever there is.
+    All,
+    /// Of these kinds only.
+    Only(&'static [&'static str]),
+    /// Of other kinds than these.
+    Without(&'static [&'static str]),
+}
+
+impl Kinds {
+    /// As a condition; the names are constants of the program.
+    fn condition(self) -> String {
+        let list = |kinds: &[&str]| kinds.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::All => String::new(),
+            Self::Only(kinds) => format!("AND kind IN ({})", list(kinds)),
+            Self::Without(kinds) => format!("AND kind NOT IN ({})", list(kinds)),
+        }
+    }
+}
+
+/// The same as [`take`], of some kinds.
+pub async fn take_of(app: &App, kinds: Kinds, limit: u64) -> Result<Vec<Model>> {
     let now = app.clock.now();
     let sql = format!(
         "UPDATE jobs SET attempts = attempts + 1, run_at = $2, \
          state = CASE WHEN attempts >= {ATTEMPTS} THEN 'dead' ELSE 'queued' END WHERE id IN (\
-         SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 ORDER BY run_at, id LIMIT {limit} {}) \
+         SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 {} ORDER BY run_at, id LIMIT {limit} {}) \
          RETURNING {COLUMNS}",
+        kinds.condition(),
         app.db.skip_locked()
     );
     app.db
@@ -100,13 +153,32 @@ pub async fn finish_in(tx: &Transaction, id: JobId) -> Result<()> {
 /// A job failed: it comes again later, or is dead after too many attempts. Whoever has taken it since decides instead.
 pub async fn fail(app: &App, job: &Model, cause: &str) -> Result<()> {
     let state = if job.attempts >= ATTEMPTS { JobState::Dead } else { JobState::Queued };
+    again(app, job, cause, state, job.attempts).await
+}
+
+/// A job can't be done yet, because somebody else's server is down: it comes again later, more and more seldom, and is
+/// dead only when it is older than `patience`, however often that was.
+pub async fn put_off(app: &App, job: &Model, cause: &str, patience: TimeDelta) -> Result<()> {
+    let state = if app.clock.now() - job.created_at >= patience { JobState::Dead } else { JobState::Queued };
+    // Taken at its last attempt it would be dead.
+    again(app, job, cause, state, job.attempts.min(ATTEMPTS - 1)).await
+}
+
+async fn again(app: &App, job: &Model, cause: &str, state: JobState, attempts: i64) -> Result<()> {
     let run_at = app.clock.now() + back_off(job.attempts);
     let cause: String = cause.chars().take(1000).collect();
     app.db
         .transact(async |tx| {
             tx.execute(
-                "UPDATE jobs SET state = $2, run_at = $3, last_error = $4 WHERE id = $1 AND attempts = $5",
-                vec![job.id.0.into(), state.as_str().into(), run_at.into(), cause.as_str().into(), job.attempts.into()],
+                "UPDATE jobs SET state = $2, run_at = $3, last_error = $4, attempts = $6 WHERE id = $1 AND attempts = $5",
+                vec![
+                    job.id.0.into(),
+                    state.as_str().into(),
+                    run_at.into(),
+                    cause.as_str().into(),
+                    job.attempts.into(),
+                    attempts.into(),
+                ],
             )
             .await
         })

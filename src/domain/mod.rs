@@ -1,6 +1,6 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
-//! profiles → posts → notifications → privacy, admin → demo.
+//! profiles → posts → notifications → digests, privacy, admin → demo.
 
 pub mod accounts;
 pub mod activity;
@@ -9,6 +9,7 @@ pub mod admin;
 pub mod audit;
 pub mod codes;
 pub mod demo;
+pub mod digests;
 pub mod events;
 pub mod export;
 pub mod idempotency;

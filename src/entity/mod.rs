@@ -12,6 +12,7 @@ pub mod code;
 pub mod comment;
 pub mod comment_like;
 pub mod credential;
+pub mod digest_subscription;
 pub mod event;
 pub mod identity;
 pub mod ids;

@@ -40,6 +40,16 @@ pub enum UserKind {
     Store,
 }
 
+/// How often somebody is told by e-mail what they have not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::digest_subscription::Digest")]
+pub enum Digest {
+    /// Never.
+    Off,
+    /// Once a day, when there is something.
+    Daily,
+}
+
 /// A person.
 pub struct User(accounts::User);
 
@@ -150,6 +160,20 @@ impl User {
             let found = accounts::oauth::identities(&request.app, &request.actor, self.0.id).await?;
             Ok(found.map(|found| found.into_iter().map(Identity::from).collect()))
         }))
+        .await
+    }
+
+    /// Whether they get a digest of what they have not read: for themselves only, null for everybody else. It goes to
+    /// a confirmed address only.
+    async fn digest(&self, ctx: &Context<'_>) -> Nullable<Digest> {
+        nullable(async {
+            let request = ctx.request();
+            if request.actor.user_id() != Some(self.0.id) {
+                return Ok(None);
+            }
+            let wanted = request.loaders.digests.load(self.0.id).await?;
+            Ok(Some(wanted.map_or(Digest::Off, Digest::from)))
+        })
         .await
     }
 
@@ -504,6 +528,8 @@ pub struct ProfileUpdateInput {
     bio: MaybeUndefined<String>,
     /// The language of messages; null: English.
     locale: MaybeUndefined<LocaleName>,
+    /// Whether to get a digest of what one has not read, by e-mail to the confirmed address; null: off.
+    digest: MaybeUndefined<Digest>,
 }
 
 impl ProfileUpdateInput {
@@ -529,6 +555,11 @@ impl ProfileUpdateInput {
                 MaybeUndefined::Undefined => None,
                 MaybeUndefined::Null => Some(crate::error::Locale::English),
                 MaybeUndefined::Value(locale) => Some(locale.into()),
+            },
+            digest: match self.digest {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(Digest::Off.into()),
+                MaybeUndefined::Value(digest) => Some(digest.into()),
             },
         }
     }

@@ -19,7 +19,10 @@ use tokio::sync::oneshot;
 use crate::{
     app::App,
     domain::{accounts, activity, actor::Actor, audit, jobs, notifications, posts, profiles},
-    entity::{ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId, profile},
+    entity::{
+        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId, digest_subscription::Digest,
+        profile,
+    },
     error::{Error, Result},
     platform::page::Slice,
 };
@@ -183,6 +186,8 @@ loaders! {
     profiles, FetchProfiles: UserId => profile::Model = profiles::by_users;
     /// How far profiles that the viewer may see have come.
     completions, FetchCompletions: UserId => profiles::Completion = profiles::completions;
+    /// The viewer's own wish for a digest.
+    digests, FetchDigests: UserId => Digest = accounts::digests;
     /// Posts by id, tombstones included.
     posts, FetchPosts: PostId => posts::PostView = posts::posts_by_id;
     /// Comments by id, tombstones included.

@@ -50,7 +50,7 @@ pub struct Bus {
 struct Inner {
     streams: Mutex<HashMap<StreamKey, watch::Sender<i64>>>,
     sessions: tokio::sync::broadcast::Sender<Uuid>,
-    jobs: tokio::sync::Notify,
+    jobs: watch::Sender<u64>,
     remote: Mutex<Option<mpsc::Sender<Hint>>>,
 }
 
@@ -59,7 +59,7 @@ impl Default for Inner {
         Self {
             streams: Mutex::default(),
             sessions: tokio::sync::broadcast::channel(1024).0,
-            jobs: tokio::sync::Notify::new(),
+            jobs: watch::Sender::new(0),
             remote: Mutex::default(),
         }
     }
@@ -90,7 +90,7 @@ impl Bus {
             Hint::SessionEnded(id) => {
                 let _ = self.inner.sessions.send(id);
             }
-            Hint::Jobs => self.inner.jobs.notify_one(),
+            Hint::Jobs => self.inner.jobs.send_modify(|count| *count = count.wrapping_add(1)),
         }
     }
 
@@ -130,9 +130,10 @@ impl Bus {
         self.inner.sessions.subscribe()
     }
 
-    /// Waits until a job is said to be there.
-    pub async fn job(&self) {
-        self.inner.jobs.notified().await;
+    /// Changes whenever there may be a job to run.
+    #[must_use]
+    pub fn jobs(&self) -> watch::Receiver<u64> {
+        self.inner.jobs.subscribe()
     }
 
     /// Joins the other processes on the same PostgreSQL. Returns a future that runs until `stop`.

@@ -1,4 +1,5 @@
-//! What knows no business: the database, the clock, keys, passwords, the bus, rate limits, telemetry.
+//! What knows no business: the database, the clock, keys, passwords, the bus, rate limits, telemetry, and those who
+//! carry messages.
 
 pub mod archive;
 pub mod bus;
@@ -7,7 +8,9 @@ pub mod crypto;
 pub mod db;
 pub mod http;
 pub mod ids;
+pub mod letter;
 pub mod list;
+pub mod mail;
 pub mod memory;
 pub mod oauth;
 pub mod oidc;
@@ -16,5 +19,7 @@ pub mod page;
 pub mod passwords;
 pub mod phone;
 pub mod rate_limit;
+pub mod sigv4;
+pub mod sms;
 pub mod telemetry;
 pub mod text;

@@ -4,20 +4,8 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use super::letter::Letter;
 use crate::error::Result;
-
-/// A message in its final words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// Address or number.
-    pub to: String,
-    /// Its title; text messages have none to show.
-    pub subject: String,
-    /// In plain text; a code stands on a line of its own.
-    pub text: String,
-    /// The same with marks; text messages have none.
-    pub html: Option<String>,
-}
 
 /// The folder.
 #[derive(Debug, Clone)]
@@ -34,17 +22,23 @@ impl Outbox {
 
     /// Writes a message, under a name that sorts by time; the same `id` again replaces it.
     pub async fn put(&self, at: DateTime<Utc>, id: &str, letter: &Letter) -> Result<()> {
-        tokio::fs::create_dir_all(&self.folder).await?;
+        let mut builder = tokio::fs::DirBuilder::new();
+        // Codes are readable in it: by its owner only.
+        #[cfg(unix)]
+        builder.mode(0o700);
+        builder.recursive(true).create(&self.folder).await?;
         let to: String =
             letter.to.chars().map(|c| if c.is_alphanumeric() || "@.+-_".contains(c) { c } else { '_' }).collect();
         let name = format!("{} {to} {id}", at.format("%Y%m%d-%H%M%S"));
         let file = self.folder.join(&name).with_added_extension("txt");
-        let text = format!("To: {}\nSubject: {}\n\n{}\n", letter.to, letter.subject, letter.text.trim_end());
+        // A line each, whatever the address holds.
+        let to_line = letter.to.replace(char::is_control, " ");
+        let text = format!("To: {to_line}\nSubject: {}\n\n{}\n", letter.subject, letter.text.trim_end());
         tokio::fs::write(&file, text).await?;
         if let Some(html) = &letter.html {
             tokio::fs::write(self.folder.join(name).with_added_extension("html"), html).await?;
         }
-        tracing::info!(to = letter.to, subject = letter.subject, file = %file.display(), "a message is in the outbox");
+        tracing::info!(to = to_line, subject = letter.subject, file = %file.display(), "a message is in the outbox");
         Ok(())
     }
 }

@@ -34,6 +34,7 @@ const DOMAINS: &[&str] = &[
     "profiles",
     "posts",
     "notifications",
+    "digests",
     "privacy",
     "admin",
     "demo",

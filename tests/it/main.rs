@@ -13,6 +13,7 @@ mod components;
 mod demo;
 mod identity;
 mod limits;
+mod messages;
 mod notifications;
 mod posts;
 mod program;

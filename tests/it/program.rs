@@ -1,5 +1,8 @@
 //! The built program: its subcommands, its exit codes, its start, its end, and what survives a sudden one.
 
+mod beside;
+mod carriers;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
@@ -199,7 +202,9 @@ impl Starting {
         while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
             printed.push(line);
         }
-        Serving { child: self.child, base, lines: printed, http: reqwest::Client::new(), _folder: self.folder }
+        #[allow(clippy::disallowed_methods, reason = "from outside")]
+        let http = reqwest::Client::new();
+        Serving { child: self.child, base, lines: printed, http, _folder: self.folder }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Accounts: people, how they prove who they are, and their sessions.
 //!
-//! Owns `users`, `credentials`, `user_roles`, `sessions`, `challenges`, `two_factors`, `backup_codes`, `identities`,
-//! `oauth_flows`, `sign_in_failures` and `suspensions`. Always holds: user names and e-mail addresses are unique
+//! Owns `users`, `credentials`, `user_roles`, `profiles`, `sessions`, `challenges`, `two_factors`, `backup_codes`, `identities`,
+//! `oauth_flows`, `sign_in_failures`, `suspensions` and `digest_subscriptions`. Always holds: user names and e-mail addresses are unique
 //! whatever their case; nothing that only its owner may see leaves `credentials`; a token is derived, never stored.
 
 mod addresses;
 mod challenges;
 mod commands;
 mod credentials;
+mod digest;
 mod fresh;
 mod guessing;
 pub mod oauth;
@@ -35,6 +36,7 @@ pub use addresses::{
 };
 pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
+pub use digest::{digest_sent_in, digests};
 pub use fresh::{FRESH, SENSITIVE, require_fresh};
 pub use guessing::prune as prune_failures;
 pub(crate) use oversight::{

@@ -87,6 +87,13 @@ pub const EXPORT: &[Table] = &[
         ],
     },
     Table {
+        file: "digest.json",
+        table: "digest_subscriptions",
+        owner: "user_id",
+        key: "user_id",
+        columns: &[("digest", "digest", Text), ("sentAt", "sent_at", Time), ("createdAt", "created_at", Time)],
+    },
+    Table {
         file: "role.json",
         table: "user_roles",
         owner: "user_id",

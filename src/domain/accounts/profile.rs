@@ -5,14 +5,14 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
-use super::{User, policy};
+use super::{User, digest, policy};
 use crate::{
     app::App,
     domain::{
         activity,
         actor::{Actor, Client},
     },
-    entity::{UserId, activity::ActivityKind, user},
+    entity::{UserId, activity::ActivityKind, digest_subscription::Digest, user},
     error::{Error, Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
@@ -37,6 +37,8 @@ pub struct ProfileUpdate {
     pub bio: Option<String>,
     /// Language of messages.
     pub locale: Option<Locale>,
+    /// Whether a daily digest is wanted.
+    pub digest: Option<Digest>,
 }
 
 /// Changes the actor's profile. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, TOO_SOON.
@@ -79,6 +81,7 @@ fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
         },
         bio: keep(update.bio.map(|value| text::block("bio", &value, 500))),
         locale: update.locale,
+        digest: update.digest,
     };
     if errors.is_empty() { Ok(validated) } else { Err(Error::User(errors)) }
 }
@@ -118,6 +121,9 @@ async fn apply_in(app: &App, tx: &Transaction, client: &Client, id: UserId, upda
     }
     if let Some(locale) = update.locale {
         locale.as_str().clone_into(&mut user.locale);
+    }
+    if let Some(wanted) = update.digest {
+        digest::set_in(app, tx, id, wanted).await?;
     }
     user.search_key =
         text::search_key(&format!("{} {} {} {}", user.username, user.first_name, user.last_name, user.display_name));

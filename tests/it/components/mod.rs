@@ -1,5 +1,6 @@
 //! Tests with real services beside them, which `tests/components/run` starts; without, each says what it needs.
 
+mod messages;
 mod oauth;
 
 /// What a service has said of itself, or a line on what is missing.

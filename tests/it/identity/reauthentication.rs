@@ -218,7 +218,7 @@ async fn without_password_and_app_a_code_by_e_mail_does() {
     assert_eq!(amina.user_errors(send, Value::Null).await, []);
     assert_eq!(amina.user_errors(send, Value::Null).await, refused("CODE_SENT_JUST_NOW", ""));
     let message = server.last_sent("amina@example.org").await;
-    assert_eq!(message.subject, "ReauthenticationCode");
+    assert_eq!(message.subject, "Your confirmation code");
     let code = json!({ "input": { "emailCode": message.code() } });
     // In another session it is no good.
     let errors = elsewhere.user_errors(REAUTHENTICATE, code.clone()).await;

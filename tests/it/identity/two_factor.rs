@@ -47,7 +47,7 @@ async fn it_is_set_up_by_a_link_or_picture_and_switched_on_by_the_first_code() {
     });
     assert_eq!(amina.ok(STATUS, Value::Null).await["me"]["twoFactor"], on);
     assert!(on["enabledAt"].is_string());
-    assert_eq!(server.last_sent("amina@example.org").await.subject, "TwoFactorEnabled");
+    assert_eq!(server.last_sent("amina@example.org").await.subject, "Two-factor authentication is on");
     assert_eq!(activity(&server, "amina").await.last().unwrap(), "two_factor_enabled");
     assert_eq!(challenge(&server.anonymous(), "amina").await["methods"], json!(["TOTP", "BACKUP_CODE"]));
 }
@@ -167,7 +167,7 @@ async fn it_is_switched_off_by_a_code_of_the_app_or_a_backup_code() {
         assert_eq!(data["twoFactorDisable"], json!({ "errors": [], "user": { "id": amina.id } }));
         let left = "SELECT (SELECT COUNT(*) FROM two_factors) + (SELECT COUNT(*) FROM backup_codes)";
         assert_eq!(server.count(left).await, 0);
-        assert_eq!(server.last_sent("amina@example.org").await.subject, "TwoFactorDisabled");
+        assert_eq!(server.last_sent("amina@example.org").await.subject, "Two-factor authentication is off");
         assert_eq!(activity(&server, "amina").await.last().unwrap(), "two_factor_disabled");
         // What waited for it is over, and the password alone is enough again.
         assert_eq!(verify(&server.anonymous(), &open, "TOTP", &app.code_in(&server, 30)).await, Value::Null);

@@ -123,7 +123,7 @@ async fn a_backup_code_is_used_up_alone_and_its_owner_is_told() {
     let open = challenge(&server.anonymous(), "amina").await;
     assert!(verify(&server.anonymous(), &open, "BACKUP_CODE", &typed).await.is_object());
     let message = server.last_sent("amina@example.org").await;
-    assert_eq!(message.subject, "BackupCodeUsed");
+    assert_eq!(message.subject, "A backup code was used");
     assert!(message.text.contains("left: 9"), "{message:?}");
     assert!(activity(&server, "amina").await.contains(&"backup_code_used".to_owned()));
     assert_eq!(amina.ok(STATUS, Value::Null).await["me"]["twoFactor"]["backupCodesLeft"], 9);

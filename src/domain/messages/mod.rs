@@ -2,23 +2,31 @@
 //!
 //! Owns no table: a message is a job, born in the transaction of its cause, its content sealed because it may hold a
 //! code. So nobody's request fails because of a mail server that is down, and the message leaves when it is back.
+//! What they say is in `words`, how it is put together in `letters`.
 
-use std::collections::BTreeMap;
+mod letters;
+mod words;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::jobs;
 use crate::{
     app::App,
     entity::job,
-    error::{Error, Locale, Result},
-    platform::{db::Transaction, outbox::Letter},
+    error::{Error, Result},
+    platform::{db::Transaction, letter::Undelivered},
 };
 
 /// The kind of the job that sends a message.
 pub const MESSAGE: &str = "message";
+/// How long a message waits for a server that is down, as mail servers do among themselves.
+pub const PATIENCE: TimeDelta = TimeDelta::days(3);
+/// How long one sending may take, however many steps it has: less than a job may run.
+const LONGEST: Duration = Duration::from_secs(25);
 
 /// By which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +85,36 @@ pub enum Template {
     AccountDeleted,
     /// Everything held about you is ready to be fetched (name, link, at: when it goes).
     ExportReady,
+    /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
+    Digest,
+}
+
+impl Template {
+    /// Every template.
+    pub const ALL: &'static [Self] = &[
+        Self::EmailVerification,
+        Self::EmailChange,
+        Self::EmailChanged,
+        Self::AlreadyRegistered,
+        Self::PhoneVerification,
+        Self::PasswordReset,
+        Self::PasswordChanged,
+        Self::TwoFactorCode,
+        Self::ReauthenticationCode,
+        Self::TwoFactorEnabled,
+        Self::TwoFactorDisabled,
+        Self::BackupCodeUsed,
+        Self::NewDevice,
+        Self::IdentityLinked,
+        Self::IdentityUnlinked,
+        Self::AccountSuspended,
+        Self::AccountReinstated,
+        Self::DeletionScheduled,
+        Self::DeletionCancelled,
+        Self::AccountDeleted,
+        Self::ExportReady,
+        Self::Digest,
+    ];
 }
 
 /// A message to one person.
@@ -138,28 +176,53 @@ struct Sealed {
 
 /// Queues a message within the transaction of its cause.
 pub async fn send_in(app: &App, tx: &Transaction, message: &Message) -> Result<()> {
-    let sealed = app.keys.seal(MESSAGE, &serde_json::to_vec(message)?)?;
-    jobs::enqueue_in(app, tx, MESSAGE, &Sealed { sealed: STANDARD.encode(sealed) }).await
+    jobs::enqueue_in(app, tx, MESSAGE, &seal(app, message)?).await
 }
 
-/// Sends the message of a job.
+/// Queues many messages by one statement.
+pub async fn send_all_in(app: &App, tx: &Transaction, messages: &[Message]) -> Result<()> {
+    let sealed = messages.iter().map(|message| seal(app, message)).collect::<Result<Vec<_>>>()?;
+    jobs::enqueue_all_in(app, tx, MESSAGE, &sealed).await
+}
+
+fn seal(app: &App, message: &Message) -> Result<Sealed> {
+    let sealed = app.keys.seal(MESSAGE, &serde_json::to_vec(message)?)?;
+    Ok(Sealed { sealed: STANDARD.encode(sealed) })
+}
+
+/// Sends the message of a job. What can't leave now waits, and what nobody will ever take is given up at once; the log
+/// tells of both, and holds neither the message nor its receiver.
 pub async fn deliver(app: &App, job: &job::Model) -> Result<()> {
     let Sealed { sealed } = serde_json::from_str(&job.payload)?;
     let bytes = app.keys.open(MESSAGE, &STANDARD.decode(sealed).map_err(Error::internal)?)?;
     let message: Message = serde_json::from_slice(&bytes)?;
-    if message.good_until.is_none_or(|until| until > app.clock.now()) {
-        let letter = render(&message, Locale::parse(&message.locale));
-        app.outbox.put(app.clock.now(), &job.id.to_string(), &letter).await?;
-    } else {
-        tracing::warn!(job = %job.id, template = ?message.template, "a message came too late to be of use");
+    let (template, now) = (message.template, app.clock.now());
+    if message.good_until.is_some_and(|until| until <= now) {
+        tracing::warn!(job = %job.id, ?template, "a message came too late to be of use");
+        return finish(app, job).await;
     }
-    app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await
+    let letter = letters::compose(&message, app.config.email.service_name())?;
+    let id = job.id.to_string();
+    let sending = async {
+        match message.channel {
+            Channel::Email => app.mail.send(&id, now, &letter).await,
+            Channel::Sms => app.sms.send(&id, now, &letter).await,
+        }
+    };
+    let slow = |_| Err(Undelivered::Unavailable("sending took too long".to_owned()));
+    match tokio::time::timeout(LONGEST, sending).await.unwrap_or_else(slow) {
+        Ok(()) => tracing::debug!(job = %job.id, ?template, "a message left"),
+        Err(Undelivered::Refused(cause)) => {
+            tracing::error!(job = %job.id, ?template, cause, "a message was refused for good");
+        }
+        Err(Undelivered::Unavailable(cause)) => {
+            tracing::warn!(job = %job.id, ?template, attempt = job.attempts, cause, "a message has to wait");
+            return jobs::put_off(app, job, &cause, PATIENCE).await;
+        }
+    }
+    finish(app, job).await
 }
 
-fn render(message: &Message, _locale: Locale) -> Letter {
-    let mut text = format!("{:?}\n", message.template);
-    for (name, value) in &message.parameters {
-        text += &if name == "code" { format!("\n{value}\n") } else { format!("{name}: {value}\n") };
-    }
-    Letter { to: message.to.clone(), subject: format!("{:?}", message.template), text, html: None }
+async fn finish(app: &App, job: &job::Model) -> Result<()> {
+    app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await
 }

@@ -1,0 +1,151 @@
+//! Makes a letter of a message: its words filled in, in one layout for text and one for HTML.
+//!
+//! Always holds: only the program's own words are templates. What a person chose, such as their name, is a value in
+//! them: it is never read as a template, and in HTML every character of it is escaped.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use minijinja::{AutoEscape, Environment, Value};
+
+use super::{Channel, Message, words};
+use crate::{
+    error::{Error, Locale, Result},
+    platform::{letter::Letter, text},
+};
+
+const HTML: &str = "letter.html";
+
+/// Most characters of a value; addresses of links are left whole.
+const LONGEST: usize = 500;
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|name| if name == HTML { AutoEscape::Html } else { AutoEscape::None });
+    // The test of every template would see it; without the layout the text still leaves.
+    if let Err(error) = environment.add_template(HTML, include_str!("letter.html")) {
+        tracing::error!(%error, "the layout of letters is broken");
+    }
+    environment
+});
+
+/// The letter of a message, in its receiver's language.
+pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
+    let locale = Locale::parse(&message.locale);
+    let words = words::of(message.template, locale);
+    let values = Values::of(message, locale, service);
+    let subject = one_line(&values.fill(words.subject)?);
+    let code = message.parameters.get("code").map(|code| one_line(code)).filter(|code| !code.is_empty());
+    let link = message.parameters.get("link").filter(|link| is_address(link));
+    if message.channel == Channel::Sms {
+        let said = if words.sms.is_empty() { format!("{service}: {subject}") } else { values.fill(words.sms)? };
+        let lines = [Some(said), code, link.cloned(), Some(words.sms_ending.to_owned())];
+        let text = lines.into_iter().flatten().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+        return Ok(Letter { to: message.to.clone(), subject, text, html: None });
+    }
+    let mut paragraphs = Vec::new();
+    for paragraph in words.paragraphs {
+        paragraphs.push(values.fill(paragraph)?);
+    }
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    let first = if paragraphs.is_empty() { String::new() } else { paragraphs.remove(0) };
+    let greeting = values.fill(words::greeting(locale))?;
+    let footer = values.fill(words::footer(locale))?;
+    let items: Vec<String> = message.parameters.get("items").map_or_else(Vec::new, |items| {
+        items.lines().map(one_line).filter(|item| !item.is_empty()).map(|item| text::excerpt(&item, LONGEST)).collect()
+    });
+
+    let mut blocks = vec![greeting.clone(), first.clone()];
+    if !items.is_empty() {
+        blocks.push(items.iter().map(|item| format!("- {item}")).collect::<Vec<_>>().join("\n"));
+    }
+    blocks.extend(code.clone());
+    blocks.extend(link.cloned());
+    blocks.extend(paragraphs.iter().cloned());
+    blocks.push(format!("-- \n{footer}"));
+    blocks.retain(|block| !block.is_empty());
+
+    let html = TEMPLATES.get_template(HTML).and_then(|template| {
+        template.render(Value::from_pairs([
+            ("language", Value::from(locale.as_str())),
+            ("direction", Value::from(words::direction(locale))),
+            ("subject", Value::from(subject.as_str())),
+            ("service", Value::from(service)),
+            ("greeting", Value::from(greeting)),
+            ("first", Value::from(first)),
+            ("items", Value::from_iter(items)),
+            ("code", Value::from(code)),
+            ("link", Value::from(link.cloned())),
+            ("action", Value::from(words.action)),
+            ("paragraphs", Value::from_iter(paragraphs)),
+            ("footer", Value::from(footer)),
+        ]))
+    });
+    Ok(Letter {
+        to: message.to.clone(),
+        subject,
+        text: blocks.join("\n\n"),
+        html: Some(html.map_err(Error::internal)?),
+    })
+}
+
+/// What the words are filled with.
+struct Values(Value);
+
+impl Values {
+    fn of(message: &Message, locale: Locale, service: &str) -> Self {
+        let mut values: BTreeMap<&str, String> = BTreeMap::new();
+        for (name, value) in &message.parameters {
+            let value = text::excerpt(&one_line(value), LONGEST);
+            if value.is_empty() || (name == "name" && looks_like_an_address(&value)) {
+                continue;
+            }
+            values.insert(name, isolated(value, locale));
+        }
+        values.insert("service", isolated(service.to_owned(), locale));
+        Self(Value::from_pairs(values))
+    }
+
+    /// Fills in words of ours; what is missing is left out.
+    fn fill(&self, words: &'static str) -> Result<String> {
+        let filled = TEMPLATES.render_named_str("words.txt", words, self.0.clone()).map_err(Error::internal)?;
+        Ok(filled.trim().to_owned())
+    }
+}
+
+/// On one line, without control characters and marks that turn the direction of what is around them.
+fn one_line(text: &str) -> String {
+    let kept = text.chars().map(|c| if c.is_control() || is_turning(c) { ' ' } else { c }).collect::<String>();
+    kept.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_turning(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// In Arabic a value may run the other way: it must not pull the words around it along (Unicode's FSI and PDI).
+fn isolated(value: String, locale: Locale) -> String {
+    match locale {
+        Locale::English => value,
+        Locale::Arabic => format!("\u{2068}{value}\u{2069}"),
+    }
+}
+
+/// Whether a program that shows the letter might make a link of it. Whoever registers somebody else's address would
+/// have us send them to a place of their choice otherwise; such a name is left out.
+fn looks_like_an_address(name: &str) -> bool {
+    let characters: Vec<char> = name.chars().collect();
+    name.contains("//")
+        || name.contains('@')
+        || characters
+            .windows(3)
+            .any(|three| three[1] == '.' && three[0].is_alphanumeric() && three[2].is_alphanumeric())
+}
+
+/// Whether it is a link: nothing but a web address on one line is made a button of.
+fn is_address(link: &str) -> bool {
+    (link.starts_with("https://") || link.starts_with("http://"))
+        && !link.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+#[cfg(test)]
+mod tests;

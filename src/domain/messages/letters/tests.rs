@@ -1,0 +1,200 @@
+//! Every template in both languages, and what a name must not do to them.
+
+use super::*;
+use crate::domain::messages::Template;
+
+const LOCALES: [&str; 2] = ["en", "ar"];
+
+/// A message with every parameter that any template knows.
+fn full(channel: Channel, locale: &str, template: Template) -> Message {
+    let message = match channel {
+        Channel::Email => Message::email("amina@example.org", locale, template),
+        Channel::Sms => Message::sms("+201001234567", locale, template),
+    };
+    [
+        ("name", "Amina Said"),
+        ("code", "123456"),
+        ("link", "https://example.org/verify?code=123456&kind=email"),
+        ("minutes", "10"),
+        ("email", "b…@example.org"),
+        ("at", "2026-01-01 12:00 UTC"),
+        ("address", "192.0.2.1"),
+        ("left", "9"),
+        ("device", "Firefox"),
+        ("provider", "GitHub"),
+        ("reason", "spam"),
+        ("until", "2026-02-01 12:00 UTC"),
+        ("count", "2"),
+        ("items", "Badr likes your post\nDina replied to your comment"),
+    ]
+    .into_iter()
+    .fold(message, |message, (name, value)| message.with(name, value))
+}
+
+fn letter(message: &Message) -> Letter {
+    compose(message, "Agora").unwrap()
+}
+
+fn codes(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.len() >= 6 && line.chars().all(|c| c.is_ascii_digit())).collect()
+}
+
+#[test]
+fn every_template_says_something_in_both_languages_with_its_code_and_link() {
+    let mut subjects = std::collections::HashSet::new();
+    for template in Template::ALL {
+        for locale in LOCALES {
+            let letter = letter(&full(Channel::Email, locale, *template));
+            let html = letter.html.unwrap();
+            assert!(subjects.insert(letter.subject.clone()), "{template:?} {locale}: said twice: {}", letter.subject);
+            assert_eq!(codes(&letter.text), ["123456"], "{template:?} {locale}");
+            let link = "https://example.org/verify?code=123456&kind=email";
+            assert!(letter.text.lines().any(|line| line == link), "{template:?} {locale}: {}", letter.text);
+            assert!(
+                html.contains("href=\"https:&#x2f;&#x2f;example.org&#x2f;verify?code=123456&amp;kind=email\""),
+                "{html}"
+            );
+            assert!(letter.text.contains("Amina Said") && html.contains("Amina Said"), "{template:?} {locale}");
+            for broken in ["{{", "}}", "{%", "%}", "None", "none", "undefined", "  "] {
+                assert!(!letter.text.contains(broken), "{template:?} {locale}: {broken}: {}", letter.text);
+            }
+            let arabic = letter.text.chars().filter(|c| ('\u{600}'..='\u{6ff}').contains(c)).count();
+            assert_eq!(locale == "ar", arabic > 60, "{template:?} {locale}: {}", letter.text);
+            assert_eq!(html.contains("<html lang=\"ar\" dir=\"rtl\">"), locale == "ar");
+            assert_eq!(html.contains("<html lang=\"en\" dir=\"ltr\">"), locale == "en");
+        }
+    }
+}
+
+#[test]
+fn a_missing_parameter_leaves_a_message_that_can_be_read() {
+    for template in Template::ALL {
+        for locale in LOCALES {
+            for message in
+                [Message::email("a@example.org", locale, *template), Message::sms("+201001234567", locale, *template)]
+            {
+                let letter = letter(&message);
+                assert!(!letter.subject.is_empty() && !letter.text.is_empty(), "{template:?}");
+                for broken in ["{", "}", "  ", " .", " ,", "\u{2068}\u{2069}", ": .", "undefined"] {
+                    // A signature begins with "-- ".
+                    let text = letter.text.replace("-- \n", "");
+                    assert!(!text.contains(broken), "{template:?} {locale}: {broken:?}: {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_values_of_every_template_arrive() {
+    for (template, values) in [
+        (Template::EmailChanged, &["b…@example.org"][..]),
+        (Template::PasswordChanged, &["2026-01-01 12:00 UTC", "192.0.2.1"]),
+        (Template::TwoFactorCode, &["10"]),
+        (Template::BackupCodeUsed, &["9"]),
+        (Template::NewDevice, &["Firefox", "192.0.2.1", "2026-01-01 12:00 UTC"]),
+        (Template::IdentityLinked, &["GitHub"]),
+        (Template::IdentityUnlinked, &["GitHub"]),
+        (Template::AccountSuspended, &["spam", "2026-02-01 12:00 UTC"]),
+        (Template::DeletionScheduled, &["2026-01-01 12:00 UTC"]),
+        (Template::ExportReady, &["2026-01-01 12:00 UTC"]),
+        (Template::Digest, &["2", "Badr likes your post", "Dina replied to your comment"]),
+    ] {
+        for locale in LOCALES {
+            let letter = letter(&full(Channel::Email, locale, template));
+            let html = letter.html.unwrap();
+            for value in values {
+                assert!(letter.text.contains(value) && html.contains(value), "{template:?} {locale}: {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_message_is_short_and_has_its_code_on_a_line_of_its_own() {
+    for template in [Template::PhoneVerification, Template::TwoFactorCode, Template::ReauthenticationCode] {
+        for (locale, longest) in [("en", 160), ("ar", 140)] {
+            let message = Message::sms("+201001234567", locale, template).with("code", "123456").with("minutes", 10);
+            let letter = letter(&message);
+            assert_eq!(codes(&letter.text), ["123456"]);
+            assert!(letter.html.is_none() && letter.text.chars().count() <= longest, "{}", letter.text);
+            assert!(letter.text.contains("10") && letter.text.starts_with(|c| c != ' '), "{}", letter.text);
+        }
+    }
+}
+
+#[test]
+fn a_name_is_never_a_template() {
+    for name in ["{{ 7 * 7 }}", "{% for x in [1,2,3] %}x{% endfor %}", "{{ code }}", "{# gone #}", "{{ service"] {
+        for locale in LOCALES {
+            let message = Message::email("a@example.org", locale, Template::PasswordReset)
+                .with("name", name)
+                .with("code", "123456");
+            let letter = letter(&message);
+            assert!(letter.text.contains(name), "{name}: {}", letter.text);
+            assert!(!letter.text.contains("49") && codes(&letter.text).len() == 1, "{name}: {}", letter.text);
+            let html = letter.html.unwrap();
+            assert_eq!(html.matches("123456").count(), 1, "{name}: {html}");
+            assert!(!html.contains("49") && !html.contains("xxx"), "{name}: {html}");
+        }
+    }
+}
+
+#[test]
+fn nothing_that_a_person_chose_is_html() {
+    let attack = "<img src=x onerror=alert(1)>\"'</p><script>alert(1)</script>&amp;";
+    for template in Template::ALL {
+        for parameter in ["name", "device", "reason", "provider", "address", "items", "code", "email", "at", "until"] {
+            for locale in LOCALES {
+                let message = full(Channel::Email, locale, *template).with(parameter, attack);
+                let html = letter(&message).html.unwrap();
+                for tag in ["<img", "<script", "onerror=alert(1)>", "</p><"] {
+                    let harmless = letter(&full(Channel::Email, locale, *template)).html.unwrap();
+                    assert_eq!(
+                        html.matches(tag).count(),
+                        harmless.matches(tag).count(),
+                        "{template:?} {parameter}: {html}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_link_is_a_web_address_or_nothing() {
+    for bad in
+        ["javascript:alert(1)", "https://a.example\" onclick=\"x", "https://a.example\nBcc: x", "data:text/html,x", ""]
+    {
+        let letter = letter(&Message::email("a@example.org", "en", Template::ExportReady).with("link", bad));
+        assert!(!letter.html.unwrap().contains("<a "), "{bad}");
+    }
+}
+
+#[test]
+fn lines_and_turning_marks_in_a_value_stay_within_it() {
+    let name = "Amina\r\nBcc: victim\u{202e}\u{2068}\n\n999999\n\u{2028}";
+    for locale in LOCALES {
+        let letter = letter(
+            &Message::email("a@example.org", locale, Template::TwoFactorCode).with("name", name).with("code", "123456"),
+        );
+        assert_eq!(codes(&letter.text), ["123456"], "{}", letter.text);
+        assert!(!letter.text.contains('\r') && !letter.text.contains('\u{202e}'));
+        assert!(!letter.text.lines().any(|line| line.starts_with("Bcc")), "{}", letter.text);
+        assert!(!letter.subject.contains(char::is_control));
+    }
+}
+
+#[test]
+fn a_name_that_would_become_a_link_is_left_out() {
+    for name in ["You won http://evil.example", "www.evil.example", "evil.example", "me@evil.example", "//evil"] {
+        let letter =
+            letter(&Message::email("victim@example.org", "en", Template::EmailVerification).with("name", name));
+        assert!(letter.text.starts_with("Hello,\n"), "{}", letter.text);
+        assert!(!letter.html.unwrap().contains("evil"), "{name}");
+    }
+    for name in ["Amina S.", "Dr. Amina", "St. John", "أ. أمينة"] {
+        let letter = letter(&Message::email("a@example.org", "en", Template::EmailVerification).with("name", name));
+        assert!(letter.text.starts_with(&format!("Hello {name},\n")), "{}", letter.text);
+    }
+}

@@ -1,0 +1,341 @@
+//! What messages say, in English and Arabic: one list, a template each.
+//!
+//! `{{ name }}` and the like are filled with the message's parameters; one that is missing must leave a sentence that
+//! can be read. After the first paragraph come the code and the link, if there are any, then the other paragraphs.
+//! Numbers stand after a colon, because Arabic bends the noun to them.
+
+use super::Template;
+use crate::error::Locale;
+
+/// The words of one message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    pub subject: &'static str,
+    pub paragraphs: &'static [&'static str],
+    /// On the button that the link is made.
+    pub action: &'static str,
+    /// As a text message, before the code; empty: the subject.
+    pub sms: &'static str,
+    /// As a text message, after the code.
+    pub sms_ending: &'static str,
+}
+
+const fn words(subject: &'static str, paragraphs: &'static [&'static str]) -> Words {
+    Words { subject, paragraphs, action: "", sms: "", sms_ending: "" }
+}
+
+impl Words {
+    const fn action(self, action: &'static str) -> Self {
+        Self { action, ..self }
+    }
+
+    const fn sms(self, sms: &'static str, sms_ending: &'static str) -> Self {
+        Self { sms, sms_ending, ..self }
+    }
+}
+
+/// Which way a language runs.
+pub(super) fn direction(locale: Locale) -> &'static str {
+    match locale {
+        Locale::English => "ltr",
+        Locale::Arabic => "rtl",
+    }
+}
+
+/// How a person is addressed.
+pub(super) fn greeting(locale: Locale) -> &'static str {
+    match locale {
+        Locale::English => "{% if name %}Hello {{ name }},{% else %}Hello,{% endif %}",
+        Locale::Arabic => "{% if name %}مرحبًا {{ name }}،{% else %}مرحبًا،{% endif %}",
+    }
+}
+
+/// What stands under every message.
+pub(super) fn footer(locale: Locale) -> &'static str {
+    match locale {
+        Locale::English => {
+            "This message was sent by {{ service }}. Nobody of ours will ever ask you for your password or for a code."
+        }
+        Locale::Arabic => "أُرسلت هذه الرسالة من {{ service }}. لن يسألك أحد منّا أبدًا عن كلمة المرور أو عن رمز.",
+    }
+}
+
+/// The words of a message in a language.
+pub(super) fn of(template: Template, locale: Locale) -> Words {
+    match locale {
+        Locale::English => english(template),
+        Locale::Arabic => arabic(template),
+    }
+}
+
+const MINUTES: &str = "{% if minutes %}It is good for {{ minutes }} minutes.{% endif %}";
+const NOT_YOU: &str = "If this was not you, set a new password at once and end all other sessions.";
+const IGNORE: &str = "If you did not ask for this, you need not do anything.";
+const NOBODY: &str = "Give it to nobody.";
+
+fn english(template: Template) -> Words {
+    match template {
+        Template::EmailVerification => words(
+            "Confirm your e-mail address",
+            &["Confirm that this e-mail address is yours, by this code or the link.", MINUTES, IGNORE],
+        )
+        .action("Confirm the address"),
+        Template::EmailChange => words(
+            "Confirm your new e-mail address",
+            &["Confirm that this is to be the e-mail address of your account, by this code or the link.", MINUTES, IGNORE],
+        )
+        .action("Confirm the address"),
+        Template::EmailChanged => words(
+            "Your e-mail address was changed",
+            &[
+                "The e-mail address of your account was changed{% if email %} to {{ email }}{% endif %}. This one no longer belongs to it.",
+                "If this was not you, write to us at once.",
+            ],
+        ),
+        Template::AlreadyRegistered => words(
+            "You have an account already",
+            &[
+                "Somebody tried to register with this e-mail address, but it has an account already. If it was you, sign in; if you forgot the password, set a new one.",
+                IGNORE,
+            ],
+        )
+        .action("Sign in"),
+        Template::PhoneVerification => words(
+            "Confirm your telephone number",
+            &["Confirm by this code that this telephone number is yours.", MINUTES, IGNORE],
+        )
+        .sms("{{ service }}: the code that confirms your number{% if minutes %}, good for {{ minutes }} min{% endif %}:", NOBODY),
+        Template::PasswordReset => words(
+            "Choose a new password",
+            &[
+                "Choose a new password by this code or the link.",
+                MINUTES,
+                "If you did not ask for this, you need not do anything: your password stays as it is.",
+            ],
+        )
+        .action("Choose a password"),
+        Template::PasswordChanged => words(
+            "Your password was changed",
+            &[
+                "The password of your account was changed{% if at %} on {{ at }}{% endif %}{% if address %}, from the address {{ address }}{% endif %}. All other sessions have ended.",
+                NOT_YOU,
+            ],
+        ),
+        Template::TwoFactorCode => words(
+            "Your sign-in code",
+            &["Your password was right. This code completes the sign-in.", MINUTES, NOT_YOU],
+        )
+        .sms("{{ service }}: your sign-in code{% if minutes %}, good for {{ minutes }} min{% endif %}:", NOBODY),
+        Template::ReauthenticationCode => words(
+            "Your confirmation code",
+            &["Prove by this code that it is you.", MINUTES, NOT_YOU],
+        )
+        .sms("{{ service }}: your confirmation code{% if minutes %}, good for {{ minutes }} min{% endif %}:", NOBODY),
+        Template::TwoFactorEnabled => words(
+            "Two-factor authentication is on",
+            &["From now on a sign-in to your account needs a second proof. Keep your backup codes in a safe place.", NOT_YOU],
+        ),
+        Template::TwoFactorDisabled => words(
+            "Two-factor authentication is off",
+            &["From now on a sign-in to your account needs the password only.", NOT_YOU],
+        ),
+        Template::BackupCodeUsed => words(
+            "A backup code was used",
+            &[
+                "Somebody signed in to your account with one of your backup codes; it can't be used again.{% if left %} Codes that are left: {{ left }}.{% endif %}",
+                "If this was not you, set a new password and new backup codes at once.",
+            ],
+        ),
+        Template::NewDevice => words(
+            "A sign-in from a new device",
+            &[
+                "Somebody signed in to your account from a device that was not seen before.",
+                "{% if at %}When: {{ at }}.{% endif %}{% if address %} Address: {{ address }}.{% endif %}{% if device %} Device: {{ device }}.{% endif %}",
+                NOT_YOU,
+            ],
+        ),
+        Template::IdentityLinked => words(
+            "A way to sign in was added",
+            &["{% if provider %}An account at {{ provider }}{% else %}An account elsewhere{% endif %} can now be used to sign in to yours.", NOT_YOU],
+        ),
+        Template::IdentityUnlinked => words(
+            "A way to sign in was removed",
+            &["{% if provider %}An account at {{ provider }}{% else %}An account elsewhere{% endif %} can no longer be used to sign in to yours.", NOT_YOU],
+        ),
+        Template::AccountSuspended => words(
+            "Your account is suspended",
+            &[
+                "Your account is suspended{% if until %} until {{ until }}{% endif %}: you can't sign in.",
+                "{% if reason %}The reason: {{ reason }}{% endif %}",
+            ],
+        ),
+        Template::AccountReinstated => {
+            words("Your account is open again", &["Your account is no longer suspended: you can sign in again."])
+        }
+        Template::DeletionScheduled => words(
+            "Your account is going to be deleted",
+            &[
+                "As you wished, your account will be deleted{% if at %} on {{ at }}{% endif %}. Until then you can sign in and change your mind.",
+                NOT_YOU,
+            ],
+        ),
+        Template::DeletionCancelled => {
+            words("Your account stays", &["Your account is not going to be deleted: everything stays as it was.", NOT_YOU])
+        }
+        Template::AccountDeleted => {
+            words("Your account was deleted", &["Your account and what belonged to it were deleted. This is the last message to this address."])
+        }
+        Template::ExportReady => words(
+            "Your data is ready",
+            &[
+                "Everything that is held about you can be fetched by this link{% if at %} until {{ at }}{% endif %}.",
+                "The link is for you only. If you did not ask for this, set a new password at once.",
+            ],
+        )
+        .action("Fetch your data"),
+        Template::Digest => words(
+            "What you have not read yet",
+            &[
+                "{% if count %}News since the last digest that you have not read: {{ count }}.{% else %}There is news that you have not read.{% endif %}",
+                "You get this because you asked for a daily digest. To switch it off, open the settings of your profile and set the digest to off.",
+            ],
+        )
+        .action("Read on"),
+    }
+}
+
+const MINUTES_AR: &str = "{% if minutes %}مدة الصلاحية بالدقائق: {{ minutes }}.{% endif %}";
+const NOT_YOU_AR: &str = "إذا لم تكن أنت من فعل ذلك، فغيّر كلمة المرور فورًا وأنهِ جميع الجلسات الأخرى.";
+const IGNORE_AR: &str = "إذا لم تطلب ذلك، فلا حاجة إلى فعل أي شيء.";
+const NOBODY_AR: &str = "لا تعطه لأحد.";
+
+fn arabic(template: Template) -> Words {
+    match template {
+        Template::EmailVerification => words(
+            "أكّد عنوان بريدك الإلكتروني",
+            &["أكّد أن عنوان البريد الإلكتروني هذا لك، باستخدام هذا الرمز أو الرابط.", MINUTES_AR, IGNORE_AR],
+        )
+        .action("تأكيد العنوان"),
+        Template::EmailChange => words(
+            "أكّد عنوان بريدك الإلكتروني الجديد",
+            &["أكّد أن هذا هو العنوان الجديد لحسابك، باستخدام هذا الرمز أو الرابط.", MINUTES_AR, IGNORE_AR],
+        )
+        .action("تأكيد العنوان"),
+        Template::EmailChanged => words(
+            "تم تغيير عنوان بريدك الإلكتروني",
+            &[
+                "تم تغيير عنوان البريد الإلكتروني لحسابك{% if email %} إلى {{ email }}{% endif %}. لم يعد هذا العنوان تابعًا له.",
+                "إذا لم تكن أنت من فعل ذلك، فراسلنا فورًا.",
+            ],
+        ),
+        Template::AlreadyRegistered => words(
+            "لديك حساب بالفعل",
+            &[
+                "حاول أحدهم التسجيل بعنوان البريد الإلكتروني هذا، لكن له حسابًا بالفعل. إن كنت أنت، فسجّل الدخول، وإن نسيت كلمة المرور، فعيّن كلمة جديدة.",
+                IGNORE_AR,
+            ],
+        )
+        .action("تسجيل الدخول"),
+        Template::PhoneVerification => words(
+            "أكّد رقم هاتفك",
+            &["أكّد بهذا الرمز أن رقم الهاتف هذا لك.", MINUTES_AR, IGNORE_AR],
+        )
+        .sms("{{ service }}: رمز تأكيد رقمك{% if minutes %} (الصلاحية بالدقائق: {{ minutes }}){% endif %}:", NOBODY_AR),
+        Template::PasswordReset => words(
+            "اختر كلمة مرور جديدة",
+            &[
+                "اختر كلمة مرور جديدة باستخدام هذا الرمز أو الرابط.",
+                MINUTES_AR,
+                "إذا لم تطلب ذلك، فلا حاجة إلى فعل أي شيء: تبقى كلمة المرور كما هي.",
+            ],
+        )
+        .action("اختيار كلمة المرور"),
+        Template::PasswordChanged => words(
+            "تم تغيير كلمة المرور",
+            &[
+                "تم تغيير كلمة مرور حسابك{% if at %} في {{ at }}{% endif %}{% if address %} من العنوان {{ address }}{% endif %}. انتهت جميع الجلسات الأخرى.",
+                NOT_YOU_AR,
+            ],
+        ),
+        Template::TwoFactorCode => words(
+            "رمز تسجيل الدخول",
+            &["كانت كلمة المرور صحيحة. يُكمل هذا الرمز تسجيل الدخول.", MINUTES_AR, NOT_YOU_AR],
+        )
+        .sms("{{ service }}: رمز تسجيل الدخول{% if minutes %} (الصلاحية بالدقائق: {{ minutes }}){% endif %}:", NOBODY_AR),
+        Template::ReauthenticationCode => words(
+            "رمز التأكيد",
+            &["أثبت بهذا الرمز أنك أنت.", MINUTES_AR, NOT_YOU_AR],
+        )
+        .sms("{{ service }}: رمز التأكيد{% if minutes %} (الصلاحية بالدقائق: {{ minutes }}){% endif %}:", NOBODY_AR),
+        Template::TwoFactorEnabled => words(
+            "المصادقة الثنائية مفعّلة",
+            &["من الآن يحتاج تسجيل الدخول إلى حسابك إلى إثبات ثانٍ. احفظ الرموز الاحتياطية في مكان آمن.", NOT_YOU_AR],
+        ),
+        Template::TwoFactorDisabled => words(
+            "المصادقة الثنائية معطّلة",
+            &["من الآن يحتاج تسجيل الدخول إلى حسابك إلى كلمة المرور فقط.", NOT_YOU_AR],
+        ),
+        Template::BackupCodeUsed => words(
+            "استُخدم رمز احتياطي",
+            &[
+                "سجّل أحدهم الدخول إلى حسابك بأحد رموزك الاحتياطية، ولا يمكن استخدامه مرة أخرى.{% if left %} الرموز المتبقية: {{ left }}.{% endif %}",
+                "إذا لم تكن أنت من فعل ذلك، فعيّن كلمة مرور جديدة ورموزًا احتياطية جديدة فورًا.",
+            ],
+        ),
+        Template::NewDevice => words(
+            "تسجيل دخول من جهاز جديد",
+            &[
+                "سجّل أحدهم الدخول إلى حسابك من جهاز لم يُستخدم من قبل.",
+                "{% if at %}الوقت: {{ at }}.{% endif %}{% if address %} العنوان: {{ address }}.{% endif %}{% if device %} الجهاز: {{ device }}.{% endif %}",
+                NOT_YOU_AR,
+            ],
+        ),
+        Template::IdentityLinked => words(
+            "أُضيفت طريقة لتسجيل الدخول",
+            &["يمكن الآن تسجيل الدخول إلى حسابك {% if provider %}بحساب لدى {{ provider }}{% else %}بحساب آخر{% endif %}.", NOT_YOU_AR],
+        ),
+        Template::IdentityUnlinked => words(
+            "أُزيلت طريقة لتسجيل الدخول",
+            &["لم يعد ممكنًا تسجيل الدخول إلى حسابك {% if provider %}بحساب لدى {{ provider }}{% else %}بحساب آخر{% endif %}.", NOT_YOU_AR],
+        ),
+        Template::AccountSuspended => words(
+            "حسابك موقوف",
+            &[
+                "حسابك موقوف{% if until %} حتى {{ until }}{% endif %}: لا يمكنك تسجيل الدخول.",
+                "{% if reason %}السبب: {{ reason }}{% endif %}",
+            ],
+        ),
+        Template::AccountReinstated => {
+            words("حسابك متاح من جديد", &["لم يعد حسابك موقوفًا: يمكنك تسجيل الدخول من جديد."])
+        }
+        Template::DeletionScheduled => words(
+            "سيُحذف حسابك",
+            &[
+                "كما أردت، سيُحذف حسابك{% if at %} في {{ at }}{% endif %}. حتى ذلك الحين يمكنك تسجيل الدخول والعدول عن ذلك.",
+                NOT_YOU_AR,
+            ],
+        ),
+        Template::DeletionCancelled => {
+            words("حسابك باقٍ", &["لن يُحذف حسابك: يبقى كل شيء كما كان.", NOT_YOU_AR])
+        }
+        Template::AccountDeleted => {
+            words("حُذف حسابك", &["حُذف حسابك وما يتبعه. هذه آخر رسالة إلى هذا العنوان."])
+        }
+        Template::ExportReady => words(
+            "بياناتك جاهزة",
+            &[
+                "يمكن تنزيل كل ما نحتفظ به عنك من هذا الرابط{% if at %} حتى {{ at }}{% endif %}.",
+                "الرابط لك وحدك. إذا لم تطلب ذلك، فغيّر كلمة المرور فورًا.",
+            ],
+        )
+        .action("تنزيل بياناتك"),
+        Template::Digest => words(
+            "ما لم تقرأه بعد",
+            &[
+                "{% if count %}الجديد منذ الملخص السابق الذي لم تقرأه: {{ count }}.{% else %}هناك جديد لم تقرأه.{% endif %}",
+                "تصلك هذه الرسالة لأنك طلبت ملخصًا يوميًا. لإيقافه، افتح إعدادات ملفك الشخصي وأوقف الملخص.",
+            ],
+        )
+        .action("متابعة القراءة"),
+    }
+}

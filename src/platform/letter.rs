@@ -1,0 +1,41 @@
+//! A message in its final words, and what can become of it on its way.
+
+/// A message in its final words.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// Address or number.
+    pub to: String,
+    /// Its title; text messages have none to show.
+    pub subject: String,
+    /// In plain text; a code stands on a line of its own.
+    pub text: String,
+    /// The same with marks; text messages have none.
+    pub html: Option<String>,
+}
+
+// Never its content: it may hold a code.
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Letter").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+/// Why a message did not leave. The cause is for the log: it never holds the message, its receiver, or what a server
+/// said in its own words, because servers quote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undelivered {
+    /// Nobody will ever take it: trying again is of no use.
+    Refused(String),
+    /// It can't leave at the moment: a server is down, unwilling, or wrongly set up.
+    Unavailable(String),
+}
+
+impl Undelivered {
+    /// The cause.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        match self {
+            Self::Refused(cause) | Self::Unavailable(cause) => cause,
+        }
+    }
+}
