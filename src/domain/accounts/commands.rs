@@ -11,7 +11,7 @@ use super::{
     IssuedSession, User, addresses, credentials, guessing, oversight, policy,
     queries::{read_user, user_columns},
     sessions,
-    sign_in::{self, SignIn},
+    sign_in::{self, FirstProof, PASSWORD, SignIn},
 };
 use crate::{
     app::App,
@@ -29,8 +29,6 @@ use crate::{
     },
 };
 
-/// How a sign-in by password is written down.
-pub(super) const PASSWORD: &str = "password";
 /// What a line of the activity log says of what was done at the command line.
 const OPERATOR: &str = "operator";
 
@@ -275,7 +273,7 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
     let id = found.as_ref().and_then(|(_, _, user)| user.as_ref()).map(|user| user.id);
     let attempt = guessing::attempt(app, client, guessing::Target::Password(&command.login), id).await?;
     let hash = found.as_ref().and_then(|(hash, _, _)| hash.clone());
-    if !verify_password(app, &command.password, hash).await? {
+    if !verify_password(app, &command.password, hash.clone()).await? {
         guessing::failed(app, client, id, PASSWORD).await?;
         return Err(refuse());
     }
@@ -284,7 +282,7 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
     if app.config.registration_confirm_email && !confirmed {
         return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
     }
-    sign_in::complete(app, client, user, PASSWORD).await
+    sign_in::complete(app, client, user, FirstProof::Password(&hash.unwrap_or_default())).await
 }
 
 /// Whether a password is right. To be counted as a try before: see [`guessing`].

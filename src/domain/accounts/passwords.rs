@@ -13,7 +13,7 @@ use super::{
     User, commands,
     credentials::{self, Holder},
     guessing::{self, Target},
-    policy, sessions, sign_in,
+    oversight, policy, sessions, sign_in,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -66,6 +66,8 @@ pub async fn password_change(
     let ended = app
         .db
         .transact(async |tx| {
+            // A sign-in by the old password comes before this, and is ended by it, or finds it changed.
+            oversight::lock_in(&tx, &[user.id]).await?;
             // The password that was verified is still the one: of two changes at once, one counts.
             let sql = "UPDATE credentials SET password_hash = $2, password_changed_at = $3 \
                        WHERE user_id = $1 AND password_hash = $4";
@@ -166,6 +168,8 @@ async fn reset_in(
     hash: &str,
 ) -> Result<Vec<SessionId>> {
     let id = holder.user.id;
+    // A sign-in by the old password comes before this, and is ended by it, or finds it changed.
+    oversight::lock_in(tx, &[id]).await?;
     // As it is now: it may have been proven, or replaced, while the password was hashed.
     let sql = format!(
         "SELECT email_confirmed_at IS NOT NULL FROM credentials WHERE user_id = $1 AND email_key = $2 {}",

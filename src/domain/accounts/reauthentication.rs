@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::{
-    Method,
-    commands::{self, PASSWORD},
+    Method, commands,
     fresh::{self, FRESH},
     guessing::{self, Attempt, Target},
     second_factors,
+    sign_in::PASSWORD,
 };
 use crate::{
     app::App,

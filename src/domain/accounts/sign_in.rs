@@ -12,10 +12,12 @@ use crate::{
         messages::{self, Message, Template},
     },
     entity::{ChallengeId, UserId, activity::ActivityKind, challenge, session},
-    error::{Error, Result},
+    error::{Error, Result, UserError, UserErrorCode},
     platform::db::{Columns, Transaction},
 };
 
+/// How a sign-in by password is written down.
+pub(super) const PASSWORD: &str = "password";
 /// How long a second proof may take.
 const CHALLENGE: TimeDelta = TimeDelta::minutes(10);
 
@@ -73,12 +75,38 @@ enum Begun {
     Challenge(challenge::Model, Vec<Method>),
 }
 
-/// A first proof was right: `proven_by` is `password` or a provider's name. Code: ACCOUNT_SUSPENDED.
-pub(super) async fn complete(app: &App, client: &Client, user: User, proven_by: &str) -> Result<SignIn> {
+/// What was right, and is the first proof of a sign-in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FirstProof<'a> {
+    /// The password of this hash.
+    Password(&'a str),
+    /// An identity at the provider of this name.
+    Provider(&'a str),
+}
+
+impl<'a> FirstProof<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Password(_) => PASSWORD,
+            Self::Provider(name) => name,
+        }
+    }
+}
+
+/// A first proof was right. Codes: ACCOUNT_SUSPENDED; INVALID_CREDENTIALS, when the password is another one by now.
+pub(super) async fn complete(app: &App, client: &Client, user: User, proof: FirstProof<'_>) -> Result<SignIn> {
+    let proven_by = proof.name();
     let begun = app
         .db
         .transact(async |tx| {
+            // Locks the person: whoever changes the password comes before this, or after it and ends what it begins.
             refuse_suspended_in(app, &tx, user.id).await?;
+            if let FirstProof::Password(hash) = proof {
+                let sql = "SELECT 1 FROM credentials WHERE user_id = $1 AND password_hash = $2";
+                if tx.row(sql, vec![user.id.0.into(), hash.into()]).await?.is_none() {
+                    return Err(UserError::whole(UserErrorCode::InvalidCredentials).into());
+                }
+            }
             let methods = second_factors_in(&tx, user.id).await?;
             if methods.is_empty() {
                 return Ok(Begun::Session(begin_in(app, &tx, client, &user, proven_by).await?));

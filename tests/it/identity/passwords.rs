@@ -1,7 +1,11 @@
 //! Changing a password, and choosing a new one by a code: what ends by it, what holds, and what nobody learns.
 
+use std::sync::Mutex;
+
 use futures_util::{StreamExt, future::join_all, stream};
+use sea_orm::DatabaseBackend;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::harness::{Client, Server, client::PASSWORD};
 
@@ -78,6 +82,46 @@ async fn a_changed_password_ends_every_other_session_at_once() {
     assert!(server.last_sent("amina@example.org").await.text.contains("192.0.2.1"));
     let ended = "SELECT COUNT(*) FROM sessions WHERE end_reason = 'password_changed'";
     assert_eq!(server.count(ended).await, 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_began_before_the_password_changed_gets_no_session_after() {
+    let server = Server::start().await;
+    server.user("amina").await;
+    let before = server.count("SELECT COUNT(*) FROM sessions").await;
+    let (held, is_held) = oneshot::channel();
+    let (begun, has_begun) = oneshot::channel::<()>();
+    let signals = Mutex::new(Some((held, has_begun)));
+    let app = server.app.clone();
+    // The password changes while the person is locked, as every change of it does.
+    let change = server.app.db.transact(async |tx| {
+        let lock = format!("SELECT id FROM users WHERE username = 'amina' {}", app.db.for_update());
+        tx.rows(lock, Vec::new()).await?;
+        let (held, has_begun) = signals.lock().unwrap().take().unwrap();
+        held.send(()).unwrap();
+        let _ = has_begun.await;
+        tx.execute("UPDATE credentials SET password_hash = 'another one'", Vec::new()).await
+    });
+    let sign_in = async {
+        is_held.await.unwrap();
+        // On SQLite the change is the one writer: there the sign-in has read the old password, and waits to count its try.
+        let came_so_far = || match server.app.db.backend() {
+            DatabaseBackend::Postgres => server.app.passwords.hashed(),
+            _ => server.app.db.statements(),
+        };
+        let start = came_so_far();
+        let waits = async {
+            while came_so_far() == start {
+                tokio::task::yield_now().await;
+            }
+            begun.send(()).unwrap();
+        };
+        tokio::join!(login(&server, PASSWORD), waits).0
+    };
+    let (changed, errors) = tokio::join!(change, sign_in);
+    changed.unwrap();
+    assert_eq!(errors, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(server.count("SELECT COUNT(*) FROM sessions").await, before);
 }
 
 #[tokio::test]

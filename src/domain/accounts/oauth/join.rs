@@ -17,7 +17,7 @@ use crate::{
     app::App,
     config::OauthProvider,
     domain::{
-        accounts::SignIn,
+        accounts::{SignIn, sign_in::FirstProof},
         activity,
         actor::Client,
         messages::{Message, Template},
@@ -58,7 +58,7 @@ pub(super) async fn sign_in(
         }
     };
     let (sign_in, is_new_user) = match found {
-        Found::Known(user) => (way_in::complete(app, client, user, &provider.name).await?, false),
+        Found::Known(user) => (way_in::complete(app, client, user, FirstProof::Provider(&provider.name)).await?, false),
         Found::New(user, session) => (SignIn::Session(Box::new(sessions::issue(app, &session, user).await?)), true),
     };
     Ok(Completed::SignedIn { sign_in, is_new_user })
