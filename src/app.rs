@@ -87,6 +87,8 @@ pub struct Limiters {
     pub login_address: Limiter<IpAddr>,
     /// Registrations from an address.
     pub register_address: Limiter<IpAddr>,
+    /// Messages about an account to an address that nobody has proven.
+    pub unproven_address: Limiter<String>,
     /// Sign-ins and registrations of everybody.
     pub sensitive_global: Limiter<()>,
     /// Codes asked for from an address.
@@ -106,6 +108,7 @@ impl Limiters {
             user: Limiter::new("user", rates.user),
             login_address: Limiter::new("login-address", rates.login_address),
             register_address: Limiter::new("register-address", rates.register_address),
+            unproven_address: Limiter::new("unproven-address", rates.unproven_address),
             sensitive_global: Limiter::new("sensitive-global", rates.sensitive_global),
             send_address: Limiter::new("send-address", rates.send_address),
             send_account: Limiter::new("send-account", rates.send_account),
@@ -120,6 +123,7 @@ impl Limiters {
         self.user.forget_idle();
         self.login_address.forget_idle();
         self.register_address.forget_idle();
+        self.unproven_address.forget_idle();
         self.send_address.forget_idle();
         self.send_account.forget_idle();
         self.proof_address.forget_idle();

@@ -15,7 +15,7 @@ use crate::{
         jobs::{self, Kinds},
         messages, notifications, posts, privacy,
     },
-    entity::job,
+    entity::{SessionId, job},
     error::{Error, Result},
 };
 
@@ -208,9 +208,17 @@ pub async fn sweep(app: App) {
     let mut ticks = tokio::time::interval(app.config.sweep_interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut count = 0_u64;
+    let mut ended = app.db.bus().ended_sessions();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
+            // The rows of an erased person's sessions are gone before a sweep could find them.
+            session = ended.recv() => {
+                if let Ok(session) = session {
+                    app.ended_sessions.insert(SessionId(session), app.clock.now());
+                }
+                continue;
+            }
             () = app.stop.cancelled() => return,
         }
         for result in [events::sweep(&app.db).await, accounts::sweep(&app).await] {

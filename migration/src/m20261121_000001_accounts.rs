@@ -40,7 +40,8 @@ impl MigrationTrait for Migration {
                     email_key {key} NOT NULL UNIQUE,
                     email_confirmed_at {time},
                     password_hash text,
-                    password_changed_at {time} NOT NULL
+                    password_changed_at {time} NOT NULL,
+                    password_reset_at {time}
                 )",
                 "CREATE TABLE user_roles (
                     user_id {uuid} NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,

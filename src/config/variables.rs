@@ -112,8 +112,8 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         ACCOUNTS,
         "REGISTRATION_CONFIRM_EMAIL",
-        "false",
-        "Whether a new account has to confirm its e-mail address before it can sign in.",
+        "",
+        "Whether a new account has to confirm its e-mail address before it can sign in; default true in production. Without it a registration tells whether an address has an account.",
     ),
     variable(
         ACCOUNTS,
@@ -285,6 +285,12 @@ pub const VARIABLES: &[Variable] = &[
         "Failed sign-ins at one account, from all addresses together. Beyond, addresses at which its owner was never signed in share one try in the time that this leaves for each (two minutes); the owner's own go on.",
     ),
     variable(RATES, "RATE_LIMIT_REGISTER_ADDRESS", "10/hour", "Registrations from one address."),
+    variable(
+        RATES,
+        "RATE_LIMIT_UNPROVEN_ADDRESS",
+        "10/hour",
+        "Messages about an account to an e-mail address that nobody has proven; more are dropped.",
+    ),
     variable(
         RATES,
         "RATE_LIMIT_SENSITIVE_GLOBAL",

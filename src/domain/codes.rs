@@ -184,6 +184,12 @@ pub async fn void_in(app: &App, tx: &Transaction, subject: &str, purposes: &[Cod
     Ok(())
 }
 
+/// Ends every open code that went to an address: what is on its way there proves nothing any more.
+pub async fn void_address_in(app: &App, tx: &Transaction, address: &str) -> Result<()> {
+    let sql = "UPDATE codes SET ended_at = $2 WHERE address_key = $1 AND ended_at IS NULL";
+    tx.execute(sql, vec![address.to_lowercase().into(), app.clock.now().into()]).await.map(drop)
+}
+
 /// The subject of a code when there is nobody of the name that was given: the work is the same, and no code is right.
 pub const NOBODY: &str = "";
 

@@ -185,6 +185,8 @@ pub async fn account_delete_cancel(app: &App, actor: &Actor, client: &Client) ->
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
+            // Not while the account is being erased.
+            accounts::lock_in(&tx, &[user]).await?;
             let sql = "DELETE FROM account_deletions WHERE user_id = $1";
             if tx.execute(sql, vec![user.0.into()]).await? == 0 {
                 return Ok(false);

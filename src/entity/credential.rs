@@ -23,6 +23,9 @@ pub struct Model {
     pub password_hash: Option<String>,
     /// Last change of the password.
     pub password_changed_at: DateTimeUtc,
+    /// When it was chosen by a code to the mailbox, until a second proof that is none: so long, a code to the same mailbox
+    /// is no second proof.
+    pub password_reset_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

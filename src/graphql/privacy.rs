@@ -7,7 +7,10 @@ use super::{
     context::{RequestContext, RequestExt},
     error::{Nullable, Payload, UserError, answer, nullable, payload},
 };
-use crate::{domain::privacy, entity::account_export};
+use crate::{
+    domain::{accounts, privacy},
+    entity::account_export,
+};
 
 /// Everything held about you, to take along.
 #[derive(SimpleObject)]
@@ -19,7 +22,7 @@ pub struct AccountExport {
     /// When it goes.
     expires_at: DateTime<Utc>,
     /// Where to fetch it: a ZIP of JSON files. Whoever has this link has the archive, until it goes. Null until it is
-    /// ready.
+    /// ready, and for a session that is not fresh: `reauthenticate`, or take the link of the message.
     download_url: Option<String>,
 }
 
@@ -32,12 +35,19 @@ impl AccountExport {
             download_url: export.completed_at.map(|_| privacy::download_link(&request.app, export.id)),
         }
     }
+
+    /// Without the link, for a session that has to prove itself anew.
+    fn without_link(self) -> Self {
+        Self { download_url: None, ..self }
+    }
 }
 
 /// A person's newest archive, for themselves only.
 pub(super) async fn latest_export(request: &RequestContext) -> async_graphql::Result<Option<AccountExport>> {
     let export = privacy::latest_export(&request.app, &request.actor).await?;
-    Ok(export.map(|export| AccountExport::new(request, &export)))
+    let Some(export) = export.map(|export| AccountExport::new(request, &export)) else { return Ok(None) };
+    let fresh = accounts::is_fresh(&request.app, &request.actor).await?;
+    Ok(Some(if fresh { export } else { export.without_link() }))
 }
 
 payload! {

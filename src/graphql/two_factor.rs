@@ -149,6 +149,8 @@ pub enum ReauthenticateInput {
     Password(String),
     /// A code of the authenticator app (`TOTP`).
     Totp(String),
+    /// A backup code (`BACKUP_CODE`); it is used up.
+    BackupCode(String),
     /// A code that `reauthenticationCodeSend` sent (`EMAIL`).
     EmailCode(String),
 }
@@ -158,6 +160,7 @@ impl From<ReauthenticateInput> for Proof {
         match input {
             ReauthenticateInput::Password(password) => Self::Password(password.into()),
             ReauthenticateInput::Totp(code) => Self::Totp(code),
+            ReauthenticateInput::BackupCode(code) => Self::BackupCode(code),
             ReauthenticateInput::EmailCode(code) => Self::EmailCode(code),
         }
     }

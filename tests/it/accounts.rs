@@ -145,7 +145,10 @@ async fn while_addresses_are_confirmed_a_taken_one_is_not_given_away() {
         ("intruder", PASSWORD, "INVALID_CREDENTIALS"),
         // The address remains that of who had it first.
         ("amina@example.org", "the intruder's own", "INVALID_CREDENTIALS"),
-        ("amina@example.org", PASSWORD, "EMAIL_NOT_CONFIRMED"),
+        // By an address, waiting is told to nobody: it would tell whether the address was free.
+        ("amina@example.org", PASSWORD, "INVALID_CREDENTIALS"),
+        ("other@example.org", PASSWORD, "INVALID_CREDENTIALS"),
+        ("other", PASSWORD, "EMAIL_NOT_CONFIRMED"),
     ] {
         let login = json!({ "login": login, "password": password });
         assert_eq!(nobody.user_errors(LOGIN, login.clone()).await, refused(code), "{login}");

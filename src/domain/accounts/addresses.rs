@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{
     User,
     credentials::{self, Holder},
-    fresh, policy, queries,
+    fresh, policy, queries, second_factors,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -220,9 +220,8 @@ pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, cod
                 vec![id.0.into(), code.address.as_str().into(), key.into(), app.clock.now().into()],
             )
             .await?;
-            // What is on its way to the old address proves nothing any more.
-            let purposes = [CodePurpose::EmailVerification, CodePurpose::PasswordReset, CodePurpose::Reauthentication];
-            codes::void_in(app, &tx, &old.subject(), &purposes).await?;
+            codes::void_address_in(app, &tx, &old.email).await?;
+            second_factors::end_challenges_in(app, &tx, id).await?;
             let new = credentials::partly_hidden(&code.address);
             activity::record_in(app, &tx, id, ActivityKind::EmailChanged, client, Some(&new)).await?;
             if old.has_address() {

@@ -9,19 +9,16 @@ use chrono::{DateTime, Utc};
 use super::{
     IssuedSession, Method, User,
     guessing::{self, Attempt, Target},
-    queries, second_factors, sessions,
-    sign_in::{self, second_factors_in},
-    tokens,
+    queries, second_factors, sessions, sign_in, tokens,
 };
 use crate::{
     app::App,
     domain::{
-        activity,
         actor::Client,
         codes::{self, CheckedCode},
         messages::{self, Message, Template},
     },
-    entity::{ChallengeId, UserId, activity::ActivityKind, code::CodePurpose, session},
+    entity::{ChallengeId, UserId, code::CodePurpose, session},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
@@ -40,8 +37,7 @@ pub async fn two_factor_verify(
     method: Method,
     code: &str,
 ) -> Result<IssuedSession> {
-    check_rates(app, client)?;
-    let id = tokens::open_challenge_token(&app.keys, challenge_token).ok_or_else(invalid)?;
+    let id = open(app, client, challenge_token)?;
     let (open, attempt) = count_try(app, client, id, method).await?;
     let user = queries::get(app, open.user_id).await?;
     let begun = begin(app, client, &open, &attempt, &user, method, code).await;
@@ -69,7 +65,7 @@ async fn count_try(app: &App, client: &Client, id: ChallengeId, method: Method) 
             let row = tx.row(sql, vec![id.0.into(), app.clock.now().into()]).await?.ok_or_else(invalid)?;
             let mut columns = Columns::new(&row);
             let open = Open { id, user_id: columns.take()?, proven_by: columns.take()? };
-            require_method_in(&tx, open.user_id, method).await?;
+            require_method_in(&tx, open.user_id, &open.proven_by, method).await?;
             let target = Target::SecondFactor(open.user_id);
             let attempt = guessing::attempt_in(app, &tx, client, target, Some(open.user_id)).await?;
             Ok((open, attempt))
@@ -77,8 +73,8 @@ async fn count_try(app: &App, client: &Client, id: ChallengeId, method: Method) 
         .await
 }
 
-async fn require_method_in(tx: &Transaction, user: UserId, method: Method) -> Result<()> {
-    if second_factors_in(tx, user).await?.contains(&method) {
+async fn require_method_in(tx: &Transaction, user: UserId, proven_by: &str, method: Method) -> Result<()> {
+    if sign_in::second_proofs_in(tx, user, proven_by).await?.contains(&method) {
         return Ok(());
     }
     Err(UserError::input("method", UserErrorCode::MethodNotAvailable).into())
@@ -109,6 +105,11 @@ async fn begin(
             }
             accept_in(app, &tx, client, user, sent.as_ref(), method, code).await?;
             guessing::succeeded_in(&tx, attempt).await?;
+            if method != Method::Email {
+                // Whoever chose the password by the mailbox has more than the mailbox.
+                let sql = "UPDATE credentials SET password_reset_at = NULL WHERE user_id = $1";
+                tx.execute(sql, vec![user.id.0.into()]).await?;
+            }
             sign_in::begin_in(app, &tx, client, user, &open.proven_by).await
         })
         .await
@@ -129,10 +130,7 @@ async fn accept_in(
     if method == Method::Totp {
         return second_factors::accept_totp_in(app, tx, user.id, code).await;
     }
-    let left = second_factors::accept_backup_code_in(app, tx, user.id, code).await?;
-    activity::record_in(app, tx, user.id, ActivityKind::BackupCodeUsed, client, Some(&left.to_string())).await?;
-    let message = Message::email("", &user.locale, Template::BackupCodeUsed).with("left", left);
-    sign_in::tell_in(app, tx, user.id, message).await
+    second_factors::use_backup_code_in(app, tx, client, user.id, code).await
 }
 
 /// Sends the code of a challenge, or another one; gives when it ends. Codes: INVALID_CHALLENGE, METHOD_NOT_AVAILABLE,
@@ -143,20 +141,20 @@ pub async fn two_factor_code_send(
     challenge_token: &str,
     method: Method,
 ) -> Result<DateTime<Utc>> {
-    check_rates(app, client)?;
-    let id = tokens::open_challenge_token(&app.keys, challenge_token).ok_or_else(invalid)?;
+    let id = open(app, client, challenge_token)?;
     app.db
         .transact(async |tx| {
             let sql = format!(
-                "SELECT c.user_id, u.locale, k.email, p.phone FROM challenges c JOIN users u ON u.id = c.user_id \
+                "SELECT c.user_id, c.proven_by, u.locale, k.email, p.phone FROM challenges c JOIN users u ON u.id = c.user_id \
                  LEFT JOIN credentials k ON k.user_id = u.id LEFT JOIN profiles p ON p.user_id = u.id \
                  WHERE c.id = $1 AND c.ended_at IS NULL AND c.expires_at > $2 AND c.attempts < {TRIES}"
             );
             let row = tx.row(sql, vec![id.0.into(), app.clock.now().into()]).await?.ok_or_else(invalid)?;
             let mut columns = Columns::new(&row);
-            let (user, locale): (UserId, String) = (columns.take()?, columns.take()?);
+            let (user, proven_by): (UserId, String) = (columns.take()?, columns.take()?);
+            let locale: String = columns.take()?;
             let (email, phone): (Option<String>, Option<String>) = (columns.take()?, columns.take()?);
-            require_method_in(&tx, user, method).await?;
+            require_method_in(&tx, user, &proven_by, method).await?;
             let not_sent = || Error::from(UserError::input("method", UserErrorCode::MethodNotAvailable));
             let purpose = purpose(method).ok_or_else(not_sent)?;
             let address = if method == Method::Sms { phone } else { email }.ok_or_else(not_sent)?;
@@ -181,13 +179,15 @@ fn purpose(method: Method) -> Option<CodePurpose> {
     }
 }
 
-/// As sign-ins: by address, and by everybody.
-fn check_rates(app: &App, client: &Client) -> Result<()> {
+/// The challenge of a token. Rates as of sign-ins: by address; and by everybody only where the token is ours, or a flood of
+/// rubbish would keep everybody from signing in.
+fn open(app: &App, client: &Client, challenge_token: &str) -> Result<ChallengeId> {
     if let Some(address) = client.address {
         app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
     }
+    let id = tokens::open_challenge_token(&app.keys, challenge_token).ok_or_else(invalid)?;
     app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
-    Ok(())
+    Ok(id)
 }
 
 fn invalid() -> Error {

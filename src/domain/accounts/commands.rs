@@ -199,6 +199,7 @@ async fn insert_credential_in(
         email_confirmed_at: Set(confirmed),
         password_hash: Set(Some(new.password_hash.clone())),
         password_changed_at: Set(new.user.created_at),
+        password_reset_at: Set(None),
     };
     let inserted = credential::Entity::insert(row)
         .on_conflict(OnConflict::column(credential::Column::EmailKey).do_nothing().to_owned())
@@ -255,7 +256,8 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
     app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
     let refuse = || Error::from(UserError::whole(UserErrorCode::InvalidCredentials));
 
-    let column = if key.contains('@') { "c.email_key" } else { "u.username_key" };
+    let by_address = key.contains('@');
+    let column = if by_address { "c.email_key" } else { "u.username_key" };
     let sql = format!(
         "SELECT c.password_hash, c.email_confirmed_at, {} FROM users u JOIN credentials c ON c.user_id = u.id WHERE {column} = $1",
         user_columns("u")
@@ -280,6 +282,11 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
     guessing::succeeded(app, &attempt).await?;
     let Some((_, confirmed, Some(user))) = found else { return Err(refuse()) };
     if app.config.registration_confirm_email && !confirmed {
+        // By the address it would tell whether somebody else has it: of two who gave the same one, only the first waits
+        // under it.
+        if by_address {
+            return Err(refuse());
+        }
         return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
     }
     sign_in::complete(app, client, user, FirstProof::Password(&hash.unwrap_or_default())).await

@@ -19,6 +19,7 @@ pub const FRESH: TimeDelta = TimeDelta::minutes(5);
 /// The mutations that need a fresh authentication, and why.
 pub const SENSITIVE: &[(&str, &str)] = &[
     ("emailChangeRequest", "whoever has the address can reset the password"),
+    ("phoneVerificationSend", "a proven number receives codes of the second factor"),
     ("twoFactorSetup", "a second factor of a stranger's would lock the owner out"),
     ("twoFactorDisable", "it takes the protection away"),
     ("backupCodesRegenerate", "the codes are shown, and replace the second factor"),
@@ -38,24 +39,40 @@ const WITHOUT_TWO_FACTOR: &str = "twoFactorSetup";
 pub async fn require_fresh<'a>(app: &App, actor: &'a Actor, operation: &'static str) -> Result<&'a SignedIn> {
     debug_assert!(SENSITIVE.iter().any(|(name, _)| *name == operation), "{operation} is not in the list");
     let user = if operation == WITHOUT_TWO_FACTOR { actor.require_session()? } else { actor.require_user()? };
-    let sql = "SELECT s.authenticated_at, c.password_hash IS NOT NULL, \
-               EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = s.user_id AND t.enabled_at IS NOT NULL) \
-               FROM sessions s LEFT JOIN credentials c ON c.user_id = s.user_id WHERE s.id = $1 AND s.ended_at IS NULL";
-    let rows = app.db.rows(sql, vec![user.session_id.0.into()]).await?;
-    let mut columns = Columns::new(rows.first().ok_or_else(Error::unauthenticated)?);
-    let (at, password, two_factor): (DateTime<Utc>, bool, bool) = (columns.take()?, columns.take()?, columns.take()?);
+    let (at, methods) = authenticated(app, user).await?;
     if app.clock.now() < at + FRESH {
         return Ok(user);
     }
-    let methods = methods(password, two_factor).into_iter().map(|method| method.as_str().into());
+    let methods = methods.into_iter().map(|method| method.as_str().into());
     let message = "Prove again who you are, by `reauthenticate`, then repeat this.";
     Err(Refusal::new(Code::ReauthenticationRequired, message)
         .with("methods", serde_json::Value::Array(methods.collect()))
         .into())
 }
 
-/// How somebody can prove anew who they are: by password or app, or, where there is neither, by a code to their address.
+/// Whether the session was authenticated within the last five minutes.
+pub async fn is_fresh(app: &App, actor: &Actor) -> Result<bool> {
+    let (at, _) = authenticated(app, actor.require_user()?).await?;
+    Ok(app.clock.now() < at + FRESH)
+}
+
+/// When the session was authenticated last, and how it can be anew.
+async fn authenticated(app: &App, user: &SignedIn) -> Result<(DateTime<Utc>, Vec<Method>)> {
+    let sql = "SELECT s.authenticated_at, c.password_hash IS NOT NULL, \
+               EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = s.user_id AND t.enabled_at IS NOT NULL) \
+               FROM sessions s LEFT JOIN credentials c ON c.user_id = s.user_id WHERE s.id = $1 AND s.ended_at IS NULL";
+    let rows = app.db.rows(sql, vec![user.session_id.0.into()]).await?;
+    let mut columns = Columns::new(rows.first().ok_or_else(Error::unauthenticated)?);
+    let (at, password, two_factor): (DateTime<Utc>, bool, bool) = (columns.take()?, columns.take()?, columns.take()?);
+    Ok((at, methods(password, two_factor)))
+}
+
+/// How somebody can prove anew who they are: by the second factor, where there is one, or an old session and the password
+/// would be enough to take it off; else by password; else by a code to their address.
 pub(super) fn methods(password: bool, two_factor: bool) -> Vec<Method> {
-    let methods = [(password, Method::Password), (two_factor, Method::Totp), (!password && !two_factor, Method::Email)];
-    methods.into_iter().filter(|(there, _)| *there).map(|(_, method)| method).collect()
+    match (two_factor, password) {
+        (true, _) => vec![Method::Totp, Method::BackupCode],
+        (false, true) => vec![Method::Password],
+        (false, false) => vec![Method::Email],
+    }
 }

@@ -15,7 +15,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{policy, sessions};
+use super::{Method, policy, sessions};
 use crate::{
     app::App,
     domain::{activity, actor::Client},
@@ -47,8 +47,9 @@ pub(super) enum Target<'a> {
     Password(&'a str),
     /// The second proof of a sign-in.
     SecondFactor(UserId),
-    /// Any proof that somebody who is signed in is asked for.
-    SignedIn(UserId),
+    /// A proof that somebody who is signed in is asked for: each kind by itself, or the password, which a thief may know,
+    /// would clear the count of what is guessed.
+    SignedIn(UserId, Method),
 }
 
 impl Target<'_> {
@@ -56,7 +57,7 @@ impl Target<'_> {
         let (kind, who) = match self {
             Self::Password(login) => ("password", policy::lookup_key(login)),
             Self::SecondFactor(user) => ("second_factor", user.to_string()),
-            Self::SignedIn(user) => ("signed_in", user.to_string()),
+            Self::SignedIn(user, method) => ("signed_in", format!("{user} {}", method.as_str())),
         };
         hex(&app.keys.fingerprint("sign_in_failures", &[kind, &who]))
     }

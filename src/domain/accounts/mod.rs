@@ -37,7 +37,7 @@ pub use addresses::{
 pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use digest::{digest_sent_in, digests};
-pub use fresh::{FRESH, SENSITIVE, require_fresh};
+pub use fresh::{FRESH, SENSITIVE, is_fresh, require_fresh};
 pub use guessing::prune as prune_failures;
 pub(crate) use oversight::{
     find_in, is_last_owner_in, is_live_in, lock_in, reinstate_in, reset_two_factor_in, role_in, set_role_in,

@@ -10,10 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    User, commands,
+    Method, User, commands,
     credentials::{self, Holder},
     guessing::{self, Target},
-    oversight, policy, sessions, sign_in,
+    oversight, policy, second_factors, sessions, sign_in,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -57,7 +57,7 @@ pub async fn password_change(
     };
     policy::password("newPassword", new.expose_secret(), &[&own.user.username, policy::local_part(&own.email)])?;
     let wrong = || Error::from(UserError::input("oldPassword", UserErrorCode::WrongPassword));
-    let attempt = guessing::attempt(app, client, Target::SignedIn(user.id), Some(user.id)).await?;
+    let attempt = guessing::attempt(app, client, Target::SignedIn(user.id, Method::Password), Some(user.id)).await?;
     if !commands::verify_password(app, old, Some(hash.clone())).await? {
         guessing::failed(app, client, Some(user.id), "passwordChange").await?;
         return Err(wrong());
@@ -69,7 +69,7 @@ pub async fn password_change(
             // A sign-in by the old password comes before this, and is ended by it, or finds it changed.
             oversight::lock_in(&tx, &[user.id]).await?;
             // The password that was verified is still the one: of two changes at once, one counts.
-            let sql = "UPDATE credentials SET password_hash = $2, password_changed_at = $3 \
+            let sql = "UPDATE credentials SET password_hash = $2, password_changed_at = $3, password_reset_at = NULL \
                        WHERE user_id = $1 AND password_hash = $4";
             let values = vec![user.id.0.into(), new_hash.as_str().into(), app.clock.now().into(), hash.as_str().into()];
             if tx.execute(sql, values).await? == 0 {
@@ -178,7 +178,7 @@ async fn reset_in(
     let row = tx.row(sql, vec![id.0.into(), email_key.into()]).await?.ok_or_else(codes::invalid)?;
     let was_confirmed: bool = Columns::new(&row).take()?;
     tx.execute(
-        "UPDATE credentials SET password_hash = $2, password_changed_at = $3, \
+        "UPDATE credentials SET password_hash = $2, password_changed_at = $3, password_reset_at = $3, \
          email_confirmed_at = COALESCE(email_confirmed_at, $3) WHERE user_id = $1",
         vec![id.0.into(), hash.into(), app.clock.now().into()],
     )
@@ -189,6 +189,11 @@ async fn reset_in(
     if !was_confirmed {
         activity::record_in(app, tx, id, ActivityKind::EmailVerified, client, None).await?;
         unlink_all_in(app, tx, client, &holder.user).await?;
+        // Likewise a second factor, and a number: they would lock the owner out. (The one place where accounts write to
+        // the profile, because both have to happen or neither.)
+        second_factors::remove_in(tx, id).await?;
+        let sql = "UPDATE profiles SET phone = NULL, phone_verified_at = NULL WHERE user_id = $1";
+        tx.execute(sql, vec![id.0.into()]).await?;
     }
     tell_in(app, tx, &holder.user, client).await?;
     Ok(ended)

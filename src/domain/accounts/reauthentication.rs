@@ -9,6 +9,7 @@ use super::{
     guessing::{self, Attempt, Target},
     second_factors,
     sign_in::PASSWORD,
+    throttle::throttle_proof,
 };
 use crate::{
     app::App,
@@ -30,6 +31,8 @@ pub enum Proof {
     Password(SecretString),
     /// A code of the authenticator app.
     Totp(String),
+    /// A code on paper; it is used up.
+    BackupCode(String),
     /// A code that was sent to the e-mail address.
     EmailCode(String),
 }
@@ -39,6 +42,7 @@ impl Proof {
         match self {
             Self::Password(_) => Method::Password,
             Self::Totp(_) => Method::Totp,
+            Self::BackupCode(_) => Method::BackupCode,
             Self::EmailCode(_) => Method::Email,
         }
     }
@@ -48,6 +52,7 @@ impl Proof {
         match self {
             Self::Password(_) => "password",
             Self::Totp(_) => "totp",
+            Self::BackupCode(_) => "backupCode",
             Self::EmailCode(_) => "emailCode",
         }
     }
@@ -68,7 +73,8 @@ pub async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Pr
     if !means.methods.contains(&proof.method()) {
         return Err(UserError::input(proof.field(), UserErrorCode::MethodNotAvailable).into());
     }
-    let attempt = guessing::attempt(app, client, Target::SignedIn(user.id), Some(user.id)).await?;
+    throttle_proof(app, client, &user.id.to_string())?;
+    let attempt = guessing::attempt(app, client, Target::SignedIn(user.id, proof.method()), Some(user.id)).await?;
     let proven = prove(app, user, client, means, &attempt, &proof).await;
     if guessing::was_wrong(&proven) {
         guessing::failed(app, client, Some(user.id), "reauthenticate").await?;
@@ -104,7 +110,7 @@ async fn prove(
             }
             None
         }
-        Proof::Totp(_) => None,
+        Proof::Totp(_) | Proof::BackupCode(_) => None,
         Proof::EmailCode(code) => {
             Some(codes::check(app, CodePurpose::Reauthentication, &subject(user.session_id), code).await?)
         }
@@ -113,6 +119,9 @@ async fn prove(
         .transact(async |tx| {
             match (proof, &sent) {
                 (Proof::Totp(code), _) => second_factors::accept_totp_in(app, &tx, user.id, code).await?,
+                (Proof::BackupCode(code), _) => {
+                    second_factors::use_backup_code_in(app, &tx, client, user.id, code).await?;
+                }
                 (_, Some(code)) => codes::consume_in(app, &tx, code).await?,
                 (Proof::Password(_), None) => still_in(&tx, user, means.password_hash.clone()).await?,
                 (Proof::EmailCode(_), None) => return Err(codes::invalid()),

@@ -9,10 +9,16 @@ use sea_orm::Value;
 use secrecy::{ExposeSecret, SecretSlice};
 use totp_rs::{Builder, Totp};
 
+use super::sign_in;
 use crate::{
     app::App,
-    domain::codes,
-    entity::UserId,
+    domain::{
+        activity,
+        actor::Client,
+        codes,
+        messages::{Message, Template},
+    },
+    entity::{UserId, activity::ActivityKind},
     error::{Error, Result},
     platform::{
         db::{Columns, Transaction, placeholders},
@@ -104,6 +110,19 @@ pub(super) async fn accept_backup_code_in(app: &App, tx: &Transaction, user: Use
     let sql = "SELECT COUNT(*) FROM backup_codes WHERE user_id = $1 AND used_at IS NULL";
     let row = tx.row(sql, vec![user.0.into()]).await?.ok_or_else(|| Error::internal("a count gave no row"))?;
     Columns::new(&row).take()
+}
+
+/// The same, written down, and told to the owner.
+pub(super) async fn use_backup_code_in(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    user: UserId,
+    code: &str,
+) -> Result<()> {
+    let left = accept_backup_code_in(app, tx, user, code).await?;
+    activity::record_in(app, tx, user, ActivityKind::BackupCodeUsed, client, Some(&left.to_string())).await?;
+    sign_in::tell_in(app, tx, user, Message::email("", "", Template::BackupCodeUsed).with("left", left)).await
 }
 
 /// New backup codes, to be shown once.

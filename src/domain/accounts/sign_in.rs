@@ -107,7 +107,7 @@ pub(super) async fn complete(app: &App, client: &Client, user: User, proof: Firs
                     return Err(UserError::whole(UserErrorCode::InvalidCredentials).into());
                 }
             }
-            let methods = second_factors_in(&tx, user.id).await?;
+            let methods = second_proofs_in(&tx, user.id, proven_by).await?;
             if methods.is_empty() {
                 return Ok(Begun::Session(begin_in(app, &tx, client, &user, proven_by).await?));
             }
@@ -157,7 +157,7 @@ pub(super) async fn begin_in(
 /// Sends a message about a person's account to their e-mail address, in their language, with their `name`; to none where
 /// the address turned out to be somebody else's.
 pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
-    let sql = "SELECT c.email, c.email_key, u.locale, u.display_name FROM credentials c JOIN users u ON u.id = c.user_id \
+    let sql = "SELECT c.email, c.email_key, u.locale, u.display_name, c.email_confirmed_at FROM credentials c JOIN users u ON u.id = c.user_id \
                WHERE c.user_id = $1";
     let Some(row) = tx.row(sql, vec![user.0.into()]).await? else { return Ok(()) };
     let mut columns = Columns::new(&row);
@@ -166,6 +166,12 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: 
         return Ok(());
     }
     let (locale, name): (String, String) = (columns.take()?, columns.take()?);
+    let is_proven = columns.take::<Option<DateTime<Utc>>>()?.is_some();
+    // Nobody knows whose address it is: it must not be flooded by whoever wrote it down.
+    if !is_proven && app.limiters.unproven_address.check(&key).is_err() {
+        tracing::warn!(%user, "an address that is not proven has got enough messages");
+        return Ok(());
+    }
     messages::send_in(app, tx, &Message { to, locale, ..message }.with("name", name)).await
 }
 
@@ -185,6 +191,18 @@ const SECOND_FACTORS: &str = "SELECT COUNT(CASE WHEN p.phone_verified_at IS NOT 
 /// The second proofs that a person can give; none when they have no second factor.
 pub(super) async fn second_factors_in(tx: &Transaction, user: UserId) -> Result<Vec<Method>> {
     read_second_factors(tx.row(SECOND_FACTORS, vec![user.0.into()]).await?.as_ref())
+}
+
+/// The second proofs of a sign-in. Where the first one may come from the mailbox (a provider vouches for whoever has it; a
+/// password was chosen by a code to it), the second one can't be a code to the same mailbox.
+pub(super) async fn second_proofs_in(tx: &Transaction, user: UserId, proven_by: &str) -> Result<Vec<Method>> {
+    let mut methods = second_factors_in(tx, user).await?;
+    if methods.contains(&Method::Email) {
+        let sql = "SELECT 1 FROM credentials WHERE user_id = $1 AND password_reset_at IS NOT NULL";
+        let by_mailbox = proven_by != PASSWORD || tx.row(sql, vec![user.0.into()]).await?.is_some();
+        methods.retain(|method| *method != Method::Email || !by_mailbox);
+    }
+    Ok(methods)
 }
 
 /// The same, for reading.

@@ -13,7 +13,8 @@ use sea_orm::EntityTrait;
 use super::{
     Method, User, fresh,
     guessing::{self, Target},
-    queries, second_factors, sign_in,
+    oversight, queries, second_factors, sessions, sign_in,
+    throttle::throttle_proof,
 };
 use crate::{
     app::App,
@@ -22,7 +23,7 @@ use crate::{
         actor::{Actor, Client},
         messages::{Message, Template},
     },
-    entity::{UserId, activity::ActivityKind, two_factor},
+    entity::{UserId, activity::ActivityKind, session::SessionEnd, two_factor},
     error::{Error, Result, UserError, UserErrorCode},
     platform::db::{Columns, Transaction},
 };
@@ -92,12 +93,18 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
     if found.enabled_at.is_some() {
         return Err(enabled_already());
     }
-    let attempt = guessing::attempt(app, client, Target::SignedIn(id), Some(id)).await?;
+    throttle_proof(app, client, &id.to_string())?;
+    let attempt = guessing::attempt(app, client, Target::SignedIn(id, Method::Totp), Some(id)).await?;
     let step = second_factors::check(app, id, &found.secret, code)?;
     let person = queries::get(app, id).await?;
+    let session = actor.require_session()?.session_id;
     let backup_codes = second_factors::new_backup_codes();
-    app.db
+    let ended = app
+        .db
         .transact(async |tx| {
+            // What the password alone has opened ends, also what it is opening at this moment.
+            oversight::lock_in(&tx, &[id]).await?;
+            second_factors::end_challenges_in(app, &tx, id).await?;
             // The code proved this secret: one that came meanwhile is still to be proven.
             let sql = "UPDATE two_factors SET enabled_at = $2, last_step = $3 \
                        WHERE user_id = $1 AND secret = $4 AND enabled_at IS NULL";
@@ -107,9 +114,11 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
             }
             second_factors::replace_backup_codes_in(app, &tx, id, &backup_codes).await?;
             guessing::succeeded_in(&tx, &attempt).await?;
-            tell_in(app, &tx, client, &person, ActivityKind::TwoFactorEnabled, Template::TwoFactorEnabled).await
+            tell_in(app, &tx, client, &person, ActivityKind::TwoFactorEnabled, Template::TwoFactorEnabled).await?;
+            sessions::end_sessions_in(app, &tx, id, Some(session), SessionEnd::TwoFactorChanged).await
         })
         .await?;
+    sessions::ended(app, &ended);
     Ok(backup_codes)
 }
 
@@ -124,7 +133,9 @@ pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code:
     if standing.required {
         return Err(UserError::whole(UserErrorCode::TwoFactorRequired).into());
     }
-    let attempt = guessing::attempt(app, client, Target::SignedIn(id), Some(id)).await?;
+    let kind = if second_factors::is_backup_code(code) { Method::BackupCode } else { Method::Totp };
+    throttle_proof(app, client, &id.to_string())?;
+    let attempt = guessing::attempt(app, client, Target::SignedIn(id, kind), Some(id)).await?;
     let person = queries::get(app, id).await?;
     let disabled = app
         .db

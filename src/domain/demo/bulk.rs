@@ -172,6 +172,7 @@ fn credential_of(user: &user::Model, password_hash: &str) -> credential::Model {
         email_confirmed_at: Some(user.created_at),
         password_hash: Some(password_hash.to_owned()),
         password_changed_at: user.created_at,
+        password_reset_at: None,
     }
 }
 

@@ -154,6 +154,7 @@ impl Teller {
             email_confirmed_at: Some(at + TimeDelta::minutes(4)),
             password_hash: Some(password_hash.to_owned()),
             password_changed_at: at,
+            password_reset_at: None,
         });
     }
 

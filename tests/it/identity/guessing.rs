@@ -292,3 +292,34 @@ async fn what_was_counted_yesterday_is_swept_away() {
     assert_eq!(server.count("SELECT COUNT(*) FROM challenges").await, 0);
     assert_eq!(server.count("SELECT COUNT(*) FROM sign_in_failures").await, 2, "basma's, here and everywhere");
 }
+
+#[tokio::test]
+async fn a_right_proof_of_one_kind_does_not_clear_what_was_guessed_of_another() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    super::authenticator::enable(&server, &amina).await;
+    let guess = "mutation { reauthenticate(input: { totp: \"000000\" }) { errors { code } } }";
+    for _ in 0..4 {
+        assert_eq!(amina.user_errors(&guess.replace(" code ", " code path "), Value::Null).await[0].0, "INVALID_CODE");
+    }
+    let change = format!(
+        "mutation {{ passwordChange(input: {{ oldPassword: \"{PASSWORD}\", newPassword: \"an entirely new one\" }}) \
+         {{ errors {{ code path }} }} }}"
+    );
+    assert_eq!(amina.user_errors(&change, Value::Null).await, []);
+    amina.ok(guess, Value::Null).await;
+    assert_eq!(amina.refused(guess, Value::Null).await, "RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn rubbish_keeps_nobody_from_signing_in() {
+    let server = Server::with(&[("RATE_LIMIT_SENSITIVE_GLOBAL", "10/hour")]).await;
+    let amina = server.user("amina").await;
+    for _ in 0..20 {
+        let complete = "mutation { oauthComplete(input: { flowToken: \"x\", ticket: \"y\" }) { errors { code } } }";
+        amina.ok(complete, Value::Null).await;
+        let verify = "mutation { twoFactorVerify(input: { challengeToken: \"x\", method: TOTP, code: \"1\" }) { errors { code } } }";
+        amina.ok(verify, Value::Null).await;
+    }
+    server.anonymous().login("amina").await;
+}

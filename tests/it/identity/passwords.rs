@@ -2,11 +2,13 @@
 
 use std::sync::Mutex;
 
+use agora::domain::accounts;
 use futures_util::{StreamExt, future::join_all, stream};
 use sea_orm::DatabaseBackend;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::authenticator::{self, enable, verify};
 use crate::harness::{Client, Server, client::PASSWORD};
 
 const NEW: &str = "an entirely new one";
@@ -354,19 +356,47 @@ async fn an_account_without_a_password_gets_its_first_one_by_a_reset() {
 #[tokio::test]
 async fn the_second_factor_holds_after_a_reset_and_open_sign_ins_end() {
     let server = Server::start().await;
-    server.user("amina").await;
-    let sql = "INSERT INTO two_factors (user_id, secret, last_step, created_at, enabled_at) \
-               SELECT id, $1, 0, created_at, created_at FROM users";
-    execute(&server, sql, vec![vec![1_u8; 20].into()]).await;
-    let data = server.anonymous().ok(LOGIN, json!({ "login": "amina", "password": PASSWORD })).await;
-    assert_eq!(data["login"]["result"]["__typename"], "TwoFactorChallenge");
+    let amina = server.user("amina").await;
+    accounts::confirm_email(&server.app, "amina@example.org").await.unwrap();
+    let (app, _) = enable(&server, &amina).await;
     let open = "SELECT COUNT(*) FROM challenges WHERE ended_at IS NULL";
+    let methods = async |password: &str| {
+        let credentials = json!({ "login": "amina", "password": password });
+        let data = server.anonymous().ok(authenticator::LOGIN, credentials).await;
+        let challenge = data["login"]["result"].clone();
+        assert_eq!(challenge["__typename"], "TwoFactorChallenge");
+        (challenge.clone(), challenge["methods"].clone())
+    };
+    assert_eq!(methods(PASSWORD).await.1, json!(["TOTP", "EMAIL", "BACKUP_CODE"]));
     assert_eq!(server.count(open).await, 1);
     let code = reset_code(&server).await;
     server.anonymous().ok(CONFIRM, choosing(&code, NEW)).await;
     assert_eq!(server.count(open).await, 0, "it was begun by the old password");
-    let data = server.anonymous().ok(LOGIN, json!({ "login": "amina", "password": NEW })).await;
-    assert_eq!(data["login"]["result"]["__typename"], "TwoFactorChallenge");
+    // The mailbox chose the password: a code to the mailbox is no second proof.
+    let (challenge, offered) = methods(NEW).await;
+    assert_eq!(offered, json!(["TOTP", "BACKUP_CODE"]));
+    let send = "mutation($token: String!) { twoFactorCodeSend(input: { challengeToken: $token, method: EMAIL }) { \
+                errors { code path } } }";
+    let refused = server.anonymous().user_errors(send, json!({ "token": challenge["challengeToken"] })).await;
+    assert_eq!(refused, error("METHOD_NOT_AVAILABLE", "input.method"));
+    assert!(verify(&server.anonymous(), &challenge, "EMAIL", "000000").await.is_null());
+    // Whoever has the app has more than the mailbox, and everything is as before.
+    server.advance(60);
+    let (challenge, _) = methods(NEW).await;
+    assert!(verify(&server.anonymous(), &challenge, "TOTP", &app.code(&server)).await.is_object());
+    assert_eq!(methods(NEW).await.1, json!(["TOTP", "EMAIL", "BACKUP_CODE"]));
+}
+
+#[tokio::test]
+async fn a_second_factor_that_a_stranger_set_up_in_the_owner_s_name_does_not_lock_the_owner_out() {
+    let server = Server::start().await;
+    let stranger = server.user("amina").await;
+    enable(&server, &stranger).await;
+    let code = reset_code(&server).await;
+    server.anonymous().ok(CONFIRM, choosing(&code, NEW)).await;
+    assert_eq!(login(&server, NEW).await, []);
+    assert_eq!(server.count("SELECT COUNT(*) FROM two_factors").await, 0);
+    assert_eq!(server.count("SELECT COUNT(*) FROM backup_codes").await, 0);
 }
 
 #[tokio::test]

@@ -264,3 +264,30 @@ async fn the_last_owner_stays() {
     assert_eq!(erase_due(&server).await, 1);
     assert_eq!(server.count("SELECT COUNT(*) FROM user_roles WHERE role = 'owner'").await, 1);
 }
+
+#[tokio::test]
+async fn the_link_to_an_archive_is_shown_to_a_fresh_session_only() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    amina.ok(EXPORT, Value::Null).await;
+    server.run_jobs().await;
+    assert!(amina.ok(LATEST, Value::Null).await["me"]["latestExport"]["downloadUrl"].is_string());
+    server.advance(300);
+    let seen = amina.ok(LATEST, Value::Null).await["me"]["latestExport"].clone();
+    assert!(seen["completedAt"].is_string() && seen["downloadUrl"].is_null(), "{seen}");
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_has_proven_is_not_flooded() {
+    let server = Server::with(&[("RATE_LIMIT_UNPROVEN_ADDRESS", "3/hour")]).await;
+    let amina = server.user("amina").await;
+    for _ in 0..10 {
+        amina.ok(DELETE, Value::Null).await;
+        amina.ok(CANCEL, Value::Null).await;
+    }
+    assert_eq!(server.sent().await.len(), 3);
+    // One's own, proven, is told everything.
+    agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap();
+    amina.ok(DELETE, Value::Null).await;
+    assert_eq!(server.sent().await.len(), 4);
+}

@@ -36,6 +36,11 @@ const CALLS: &[(&str, &str, bool)] = &[
         "mutation { adminUserResetTwoFactor(id: \"user_00000000000000000000000000\") { errors { code } } }",
         true,
     ),
+    (
+        "phoneVerificationSend",
+        "mutation { phoneVerificationSend(input: { phone: \"+201001234567\" }) { errors { code } } }",
+        false,
+    ),
     ("identityLink", "mutation { identityLink(input: { provider: \"google\" }) { errors { code } } }", false),
     ("identityUnlink", "mutation { identityUnlink(input: { provider: \"google\" }) { errors { code } } }", false),
     ("accountDelete", "mutation { accountDelete { errors { code } } }", false),
@@ -175,7 +180,7 @@ async fn a_thousand_guesses_at_once_spend_five() {
 async fn the_methods_are_those_that_the_account_has() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    let proofs = ["password", "totp", "emailCode"];
+    let proofs = ["password", "totp", "backupCode", "emailCode"];
     let available = async |client: &Client| {
         let mut available = Vec::new();
         for field in proofs {
@@ -191,11 +196,15 @@ async fn the_methods_are_those_that_the_account_has() {
     assert_eq!(available(&amina).await, ["password"]);
     let send = "mutation { reauthenticationCodeSend { errors { code path } expiresAt } }";
     assert_eq!(amina.user_errors(send, Value::Null).await, refused("METHOD_NOT_AVAILABLE", ""));
-    let (app, _) = enable(&server, &amina).await;
-    assert_eq!(available(&amina).await, ["password", "totp"]);
+    // With a second factor the password is none: a thief who has it and an old session could take the factor off.
+    let (app, backup_codes) = enable(&server, &amina).await;
+    assert_eq!(available(&amina).await, ["totp", "backupCode"]);
     server.advance(300);
     let methods = amina.send("mutation { backupCodesRegenerate { errors { code } } }", Value::Null).await;
-    assert_eq!(methods.refusal()["methods"], json!(["PASSWORD", "TOTP"]));
+    assert_eq!(methods.refusal()["methods"], json!(["TOTP", "BACKUP_CODE"]));
+    let proof = json!({ "input": { "backupCode": backup_codes[0] } });
+    assert_eq!(amina.user_errors(REAUTHENTICATE, proof.clone()).await, []);
+    assert_eq!(amina.user_errors(REAUTHENTICATE, proof).await, refused("INVALID_CODE", "input.backupCode"));
     let proof = json!({ "input": { "totp": app.code(&server) } });
     assert_eq!(amina.user_errors(REAUTHENTICATE, proof).await, []);
     // Exactly one proof.

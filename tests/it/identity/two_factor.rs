@@ -223,3 +223,13 @@ async fn nobody_sees_how_another_s_second_factor_stands() {
     let unknown = json!({ "login": "nobody", "password": PASSWORD });
     assert_eq!(server.anonymous().ok(LOGIN, wrong).await, server.anonymous().ok(LOGIN, unknown).await);
 }
+
+#[tokio::test]
+async fn switching_it_on_ends_what_the_password_alone_has_opened() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let thief = server.anonymous().login("amina").await;
+    enable(&server, &amina).await;
+    assert_eq!(thief.refused("{ notificationUnreadCount }", Value::Null).await, "UNAUTHENTICATED");
+    amina.ok("{ notificationUnreadCount }", Value::Null).await;
+}

@@ -263,8 +263,12 @@ struct Taken {
 /// Ends a flow: asks the provider who it was, and signs them in, or links the identity. Codes: PROVIDER_FAILED,
 /// LINK_REQUIRED, PROVIDER_EMAIL_UNVERIFIED, EMAIL_NOT_CONFIRMED, ALREADY_LINKED, ACCOUNT_SUSPENDED.
 pub async fn complete(app: &App, actor: &Actor, client: &Client, command: Complete) -> Result<Completed> {
-    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
+    if let Some(address) = client.address {
+        app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
+    }
     let taken = take(app, actor, &command).await?;
+    // Of what all share only for flows that there are, or a flood of rubbish would keep everybody from signing in.
+    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
     if taken.user.is_some() {
         // As when it began: not without the second factor that their role demands.
         actor.require_user()?;

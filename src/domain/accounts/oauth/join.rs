@@ -164,6 +164,7 @@ async fn create_in(
         email_confirmed_at: Set(Some(user.created_at)),
         password_hash: Set(None),
         password_changed_at: Set(user.created_at),
+        password_reset_at: Set(None),
     }
     .insert(tx)
     .await?;
