@@ -70,7 +70,7 @@ enum Command {
         #[command(subcommand)]
         action: JobsAction,
     },
-    /// Validate the configuration and reach every configured service; exit code 1 if one fails.
+    /// Validate the configuration and reach the database, the mail server and the SMS provider; exit code 1 if one fails.
     Check,
 }
 

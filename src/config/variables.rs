@@ -154,12 +154,6 @@ pub const VARIABLES: &[Variable] = &[
         "How long the lines of people's activity logs are kept; 0: for ever.",
     ),
     variable(ACCOUNTS, "AUDIT_RETENTION_DAYS", "0", "How long the entries of the audit log are kept; 0: for ever."),
-    variable(
-        MESSAGES,
-        "OUTBOX_DIR",
-        "outbox",
-        "The folder that messages are written to where nothing is configured to carry them; codes are readable in it.",
-    ),
     variable(PROVIDERS, "GOOGLE_CLIENT_ID", "", "Signing in by Google."),
     variable(PROVIDERS, "GOOGLE_CLIENT_SECRET", "", "Its secret."),
     variable(PROVIDERS, "GOOGLE_ISSUER", "https://accounts.google.com", "Another issuer in Google's place, for tests."),
@@ -206,6 +200,12 @@ pub const VARIABLES: &[Variable] = &[
         "OIDC_TRUST_EMAIL",
         "false",
         "Whether every e-mail address of this issuer counts as verified, though it does not say email_verified: only where the addresses are given out by you.",
+    ),
+    variable(
+        MESSAGES,
+        "OUTBOX_DIR",
+        "outbox",
+        "The folder that messages are written to where nothing is configured to carry them; codes are readable in it.",
     ),
     variable(
         MESSAGES,

@@ -307,7 +307,8 @@ impl Session {
         self.0.needs_two_factor
     }
 
-    /// Who is signed in.
+    /// Who is signed in. What only they themselves may see is null here, as long as this request is not sent with their
+    /// token: ask `me` next.
     async fn user(&self) -> User {
         User(self.0.user.clone())
     }
@@ -402,10 +403,10 @@ impl TwoFactorMethod {
     }
 }
 
-/// The password was right; one more proof is needed.
+/// The password, or a provider's word, was right; one more proof is needed.
 #[derive(SimpleObject)]
 pub struct TwoFactorChallenge {
-    /// Proves that the password was right; good for a few minutes and for this purpose only.
+    /// Proves that the first proof was right; good for a few minutes and for this purpose only.
     challenge_token: String,
     /// Which further proofs are accepted.
     methods: Vec<TwoFactorMethod>,
@@ -648,7 +649,9 @@ pub struct AccountMutation;
 
 #[Object]
 impl AccountMutation {
-    /// Makes an account. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
+    /// Makes an account. Where the operator asks for confirmed addresses (production does, unless told otherwise) a code is
+    /// sent, for `emailVerify`, and the answer is the same for a taken address; else the person is signed in at once, and
+    /// `emailVerificationSend` sends the code. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
     /// Stands alone in its operation.
     async fn register(
         &self,
@@ -702,15 +705,17 @@ impl AccountMutation {
         .await
     }
 
-    /// Ends this session: its tokens are no good any more, its sockets close. UNAUTHENTICATED when nobody is signed in.
-    /// No codes.
+    /// Ends this session: its tokens are no good any more, its sockets close. In cookie mode the cookie for refreshing is
+    /// enough, and both cookies go. UNAUTHENTICATED when nobody is signed in. No codes.
     async fn logout(&self, ctx: &Context<'_>) -> Nullable<LogoutPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = accounts::logout(&request.app, &request.actor, &request.client).await;
-            if result.is_ok() {
-                request.drop_session();
-            }
+            // The cookies go in any case; of the two, the one for refreshing lives longer.
+            request.drop_session();
+            let result = match (request.actor.user_id(), request.keeping.refresh_token()) {
+                (None, Some(token)) => accounts::logout_by_refresh_token(&request.app, &request.client, token).await,
+                _ => accounts::logout(&request.app, &request.actor, &request.client).await,
+            };
             answer(request, result)
         })
         .await

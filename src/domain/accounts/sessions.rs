@@ -233,6 +233,27 @@ pub async fn logout(app: &App, actor: &Actor, client: &Client) -> Result<bool> {
     Ok(true)
 }
 
+/// Ends the session of a refresh token, for a browser whose access token is over; false when it is over, too.
+pub async fn logout_by_refresh_token(app: &App, client: &Client, token: &str) -> Result<bool> {
+    let Some((id, generation)) = tokens::open_refresh_token(&app.keys, token) else { return Ok(false) };
+    let ended = app
+        .db
+        .transact(async |tx| {
+            let session = lock_in(&tx, id).await?.filter(|session| session.ended_at.is_none());
+            let Some(session) = session.filter(|session| generation + 1 >= session.generation) else {
+                return Ok(false);
+            };
+            end_in(app, &tx, id, SessionEnd::Logout).await?;
+            activity::record_in(app, &tx, session.user_id, ActivityKind::SignedOut, client, None).await?;
+            Ok(true)
+        })
+        .await?;
+    if ended {
+        app.ended_sessions.insert(id, app.clock.now());
+    }
+    Ok(ended)
+}
+
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveSession {

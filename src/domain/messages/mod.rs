@@ -164,7 +164,7 @@ impl Message {
     #[must_use]
     pub fn with_code(mut self, app: &App, code: &super::codes::IssuedCode) -> Self {
         self.good_until = Some(code.expires_at);
-        let minutes = (code.expires_at - app.clock.now()).num_minutes();
+        let minutes = ((code.expires_at - app.clock.now()).num_seconds() + 59) / 60;
         self.with("code", &code.code).with("minutes", minutes)
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn greeting(locale: Locale) -> &'static str {
 pub(super) fn footer(locale: Locale) -> &'static str {
     match locale {
         Locale::English => {
-            "This message was sent by {{ service }}. Nobody of ours will ever ask you for your password or for a code."
+            "This message was sent by {{ service }}. {{ service }} will never ask you for your password or for a code."
         }
         Locale::Arabic => "أُرسلت هذه الرسالة من {{ service }}. لن يسألك أحد منّا أبدًا عن كلمة المرور أو عن رمز.",
     }
@@ -70,19 +70,19 @@ pub(super) fn of(template: Template, locale: Locale) -> Words {
 
 const MINUTES: &str = "{% if minutes %}It is good for {{ minutes }} minutes.{% endif %}";
 const NOT_YOU: &str = "If this was not you, set a new password at once and end all other sessions.";
-const IGNORE: &str = "If you did not ask for this, you need not do anything.";
-const NOBODY: &str = "Give it to nobody.";
+const IGNORE: &str = "If you did not ask for this, you can ignore this message.";
+const NOBODY: &str = "Don't share it with anybody.";
 
 fn english(template: Template) -> Words {
     match template {
         Template::EmailVerification => words(
             "Confirm your e-mail address",
-            &["Confirm that this e-mail address is yours, by this code or the link.", MINUTES, IGNORE],
+            &["Confirm with this code, or with the link, that this e-mail address is yours.", MINUTES, IGNORE],
         )
         .action("Confirm the address"),
         Template::EmailChange => words(
             "Confirm your new e-mail address",
-            &["Confirm that this is to be the e-mail address of your account, by this code or the link.", MINUTES, IGNORE],
+            &["Confirm with this code, or with the link, that this is to be the e-mail address of your account.", MINUTES, IGNORE],
         )
         .action("Confirm the address"),
         Template::EmailChanged => words(
@@ -95,40 +95,40 @@ fn english(template: Template) -> Words {
         Template::AlreadyRegistered => words(
             "You have an account already",
             &[
-                "Somebody tried to register with this e-mail address, but it has an account already. If it was you, sign in; if you forgot the password, set a new one.",
+                "Somebody tried to use this e-mail address, but it has an account already. If it was you, sign in; if you forgot the password, set a new one.",
                 IGNORE,
             ],
         )
         .action("Sign in"),
         Template::PhoneVerification => words(
             "Confirm your telephone number",
-            &["Confirm by this code that this telephone number is yours.", MINUTES, IGNORE],
+            &["Confirm with this code that this telephone number is yours.", MINUTES, IGNORE],
         )
         .sms("{{ service }}: the code that confirms your number{% if minutes %}, good for {{ minutes }} min{% endif %}:", NOBODY),
         Template::PasswordReset => words(
             "Choose a new password",
             &[
-                "Choose a new password by this code or the link.",
+                "Choose a new password with this code or with the link.",
                 MINUTES,
-                "If you did not ask for this, you need not do anything: your password stays as it is.",
+                "If you did not ask for this, you can ignore this message: your password stays as it is.",
             ],
         )
         .action("Choose a password"),
         Template::PasswordChanged => words(
             "Your password was changed",
             &[
-                "The password of your account was changed{% if at %} on {{ at }}{% endif %}{% if address %}, from the address {{ address }}{% endif %}. All other sessions have ended.",
+                "The password of your account was changed{% if at %} on {{ at }}{% endif %}{% if address %}, from the network address {{ address }}{% endif %}. All other sessions have ended.",
                 NOT_YOU,
             ],
         ),
         Template::TwoFactorCode => words(
             "Your sign-in code",
-            &["Your password was right. This code completes the sign-in.", MINUTES, NOT_YOU],
+            &["Use this code to finish signing in.", MINUTES, NOT_YOU],
         )
         .sms("{{ service }}: your sign-in code{% if minutes %}, good for {{ minutes }} min{% endif %}:", NOBODY),
         Template::ReauthenticationCode => words(
             "Your confirmation code",
-            &["Prove by this code that it is you.", MINUTES, NOT_YOU],
+            &["Prove with this code that it is you.", MINUTES, NOT_YOU],
         )
         .sms("{{ service }}: your confirmation code{% if minutes %}, good for {{ minutes }} min{% endif %}:", NOBODY),
         Template::TwoFactorEnabled => words(
@@ -204,7 +204,7 @@ fn english(template: Template) -> Words {
     }
 }
 
-const MINUTES_AR: &str = "{% if minutes %}مدة الصلاحية بالدقائق: {{ minutes }}.{% endif %}";
+const MINUTES_AR: &str = "{% if minutes %}صالح لمدة {{ minutes }} دقيقة.{% endif %}";
 const NOT_YOU_AR: &str = "إذا لم تكن أنت من فعل ذلك، فغيّر كلمة المرور فورًا وأنهِ جميع الجلسات الأخرى.";
 const IGNORE_AR: &str = "إذا لم تطلب ذلك، فلا حاجة إلى فعل أي شيء.";
 const NOBODY_AR: &str = "لا تعطه لأحد.";
@@ -231,7 +231,7 @@ fn arabic(template: Template) -> Words {
         Template::AlreadyRegistered => words(
             "لديك حساب بالفعل",
             &[
-                "حاول أحدهم التسجيل بعنوان البريد الإلكتروني هذا، لكن له حسابًا بالفعل. إن كنت أنت، فسجّل الدخول، وإن نسيت كلمة المرور، فعيّن كلمة جديدة.",
+                "حاول أحدهم استخدام عنوان البريد الإلكتروني هذا، لكن له حسابًا بالفعل. إن كنت أنت، فسجّل الدخول، وإن نسيت كلمة المرور، فعيّن كلمة جديدة.",
                 IGNORE_AR,
             ],
         )
@@ -253,13 +253,13 @@ fn arabic(template: Template) -> Words {
         Template::PasswordChanged => words(
             "تم تغيير كلمة المرور",
             &[
-                "تم تغيير كلمة مرور حسابك{% if at %} في {{ at }}{% endif %}{% if address %} من العنوان {{ address }}{% endif %}. انتهت جميع الجلسات الأخرى.",
+                "تم تغيير كلمة مرور حسابك{% if at %} في {{ at }}{% endif %}{% if address %} من عنوان الشبكة {{ address }}{% endif %}. انتهت جميع الجلسات الأخرى.",
                 NOT_YOU_AR,
             ],
         ),
         Template::TwoFactorCode => words(
             "رمز تسجيل الدخول",
-            &["كانت كلمة المرور صحيحة. يُكمل هذا الرمز تسجيل الدخول.", MINUTES_AR, NOT_YOU_AR],
+            &["استخدم هذا الرمز لإكمال تسجيل الدخول.", MINUTES_AR, NOT_YOU_AR],
         )
         .sms("{{ service }}: رمز تسجيل الدخول{% if minutes %} (الصلاحية بالدقائق: {{ minutes }}){% endif %}:", NOBODY_AR),
         Template::ReauthenticationCode => words(

@@ -183,3 +183,17 @@ async fn a_socket_is_known_by_its_cookie_from_the_frontend_s_pages_only() {
     browser(&asking(&server), &answer).ok("mutation { logout { ended } }", Value::Null).await;
     assert_eq!(socket.closed().await.0, 4403);
 }
+
+#[tokio::test]
+async fn signing_out_works_by_the_refresh_cookie_alone() {
+    let server = Server::start().await;
+    let answer = sign_in(&server).await;
+    server.advance(3600);
+    let (refresh, _) = &cookies(&answer)[1];
+    let out = asking(&server).header("cookie", refresh).send("mutation { logout { ended } }", Value::Null).await;
+    assert_eq!(out.body["data"]["logout"]["ended"], true);
+    assert_eq!(cookies(&out).len(), 2);
+    assert_eq!(server.count("SELECT COUNT(*) FROM sessions WHERE end_reason = 'logout'").await, 1);
+    let again = asking(&server).header("cookie", refresh).send(REFRESH, Value::Null).await;
+    assert_eq!(again.body["data"]["tokenRefresh"]["errors"][0]["code"], "INVALID_REFRESH_TOKEN");
+}

@@ -57,7 +57,7 @@ fn code() -> Message {
     Message::sms("+201001234567", "en", Template::TwoFactorCode).with("code", "123456").with("minutes", 10)
 }
 
-const TEXT: &str = "Agora: your sign-in code, good for 10 min:\n123456\nGive it to nobody.";
+const TEXT: &str = "Agora: your sign-in code, good for 10 min:\n123456\nDon't share it with anybody.";
 const JOBS: &str = "SELECT COUNT(*) FROM jobs";
 
 #[tokio::test]
