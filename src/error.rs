@@ -296,8 +296,12 @@ impl Reason {
             (Self::Country, Locale::Arabic) => "المطلوب رمز الدولة من حرفين حسب ISO 3166-1، مثل EG.",
             (Self::BirthDate, Locale::English) => "a date in the past, not before 1900, is expected.",
             (Self::BirthDate, Locale::Arabic) => "المطلوب تاريخ في الماضي لا يسبق عام 1900.",
-            (Self::Currency, Locale::English) => "an amount of not more digits than the currency has is expected.",
-            (Self::Currency, Locale::Arabic) => "المطلوب مبلغ لا تزيد خاناته العشرية على ما للعملة.",
+            (Self::Currency, Locale::English) => {
+                "an amount of 0 or more is expected, of at most ten digits, with no more decimals than the currency has."
+            }
+            (Self::Currency, Locale::Arabic) => {
+                "المطلوب مبلغ لا يقل عن 0، من عشرة أرقام على الأكثر، ولا تزيد خاناته العشرية على ما للعملة."
+            }
             (Self::RelativePath, Locale::English) => "a path within the frontend is expected, such as /settings.",
             (Self::RelativePath, Locale::Arabic) => "المطلوب مسار داخل الواجهة، مثل ‎/settings.",
             (Self::Provider, Locale::English) => "this provider is not configured here.",

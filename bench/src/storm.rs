@@ -32,13 +32,16 @@ pub(crate) async fn measure(
     counts: [usize; 2],
 ) -> Result<()> {
     let server = Server::agora_with(agora, folder, url, false, SETTINGS)?;
-    let name = format!("storm_{}", std::process::id());
-    let person = register(&server, &name).await?;
-    let body =
-        json!({ "query": LOGIN, "variables": { "input": { "login": name, "password": "a-viewer-of-posts-17" } } });
-    let body = body.to_string();
-    let sign_in = |_| http::post(server.address, "/graphql", "", &body);
-    let feed = |_| Operation::Feed.to_agora(server.address, &person.token, Uuid::nil());
+    // Several accounts, because of many sign-ins to one at the same moment, some have to wait.
+    let (mut people, mut bodies) = (Vec::new(), Vec::new());
+    for number in 0..2 * STORM {
+        let name = format!("storm_{number}_{}", std::process::id());
+        people.push(register(&server, &name).await?);
+        let input = json!({ "login": name, "password": "a-viewer-of-posts-17" });
+        bodies.push(json!({ "query": LOGIN, "variables": { "input": input } }).to_string());
+    }
+    let sign_in = |number: usize| http::post(server.address, "/graphql", "", &bodies[number % bodies.len()]);
+    let feed = |_| Operation::Feed.to_agora(server.address, &people[0].token, Uuid::nil());
     let [sign_ins, feeds] = counts;
 
     eprintln!("signing in, {STORM} at once …");

@@ -4,9 +4,10 @@ use async_graphql::{Context, InputObject, Object, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::{LoginResult, Session, TwoFactorChallenge, User},
+    accounts::User,
     context::RequestExt,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
+    sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
 use crate::domain::accounts::oauth::{self, Begin, Begun, Complete, Completed, LinkedIdentity};
 

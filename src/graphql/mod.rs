@@ -22,6 +22,7 @@ pub mod privacy;
 pub mod profiles;
 pub mod scalars;
 pub mod sessions;
+pub mod sign_in;
 pub mod two_factor;
 pub mod verification;
 
@@ -41,6 +42,7 @@ pub struct Query(
 /// What can be done. The fields of one operation run one after the other.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
+    sign_in::SignInMutation,
     accounts::AccountMutation,
     sessions::SessionMutation,
     verification::VerificationMutation,

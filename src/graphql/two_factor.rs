@@ -4,9 +4,10 @@ use async_graphql::{Context, InputObject, Object, OneofObject, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::{Session, TwoFactorMethod, User},
+    accounts::User,
     context::RequestExt,
     error::{Nullable, answer, nullable, payload},
+    sign_in::{Session, TwoFactorMethod},
 };
 use crate::domain::accounts::{self, Proof};
 
