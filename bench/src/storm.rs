@@ -54,7 +54,7 @@ pub(crate) async fn measure(
     eprintln!("the feed, {READERS} at once, without and with that …");
     load::send(server.address, READERS, 0, feeds / 10, &feed).await?;
     let calm = load::send(server.address, READERS, 0, feeds, &feed).await?;
-    let storm = load::send(server.address, STORM, 0, usize::MAX / 2, &sign_in);
+    let storm = load::send(server.address, STORM, 0, 1_000_000, &sign_in);
     let stormy = tokio::select! {
         stormy = load::send(server.address, READERS, 0, feeds, &feed) => stormy?,
         ended = storm => return Err(format!("the storm ended: {:?}", ended.map(|timing| timing.elapsed)).into()),
