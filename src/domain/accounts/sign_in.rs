@@ -205,7 +205,7 @@ pub(super) async fn second_proofs_in(tx: &Transaction, user: UserId, proven_by: 
     Ok(methods)
 }
 
-/// The same, for reading.
+/// The second proofs that a person can give, for reading.
 pub(super) async fn second_factors(app: &App, user: UserId) -> Result<Vec<Method>> {
     read_second_factors(app.db.rows(SECOND_FACTORS, vec![user.0.into()]).await?.first())
 }
