@@ -441,6 +441,30 @@ macro_rules! for_each_user_error_code {
             BeyondYourRights, "This takes rights that you don't have.", "هذا يتطلب صلاحيات لا تملكها.";
             #[doc = "There is one already, or it was done already."]
             AlreadyDone, "This was done already.", "تم هذا من قبل.";
+            #[doc = "There is not enough money: what is held does not count."]
+            InsufficientFunds, "There is not enough money for this.", "الرصيد غير كافٍ لهذا.";
+            #[doc = "Not an amount that is possible here: it has to be above zero, with no more decimals than the currency has."]
+            InvalidAmount, "This is not a possible amount: it has to be above zero, with no more decimals than {currency} has.", "مبلغ غير ممكن: يجب أن يكون أكبر من الصفر، ولا تزيد خاناته العشرية على ما لعملة {currency}.";
+            #[doc = "Less than is allowed here."]
+            AmountTooSmall, "At least {min} is needed.", "الحد الأدنى هو {min}.";
+            #[doc = "More than is allowed here, or than is left."]
+            AmountTooLarge, "At most {max} is possible.", "الحد الأقصى هو {max}.";
+            #[doc = "Another currency than the one that is used here."]
+            CurrencyMismatch, "The currency here is {currency}.", "العملة هنا هي {currency}.";
+            #[doc = "This way to pay is not offered here, or not for this."]
+            ProviderNotAvailable, "This way to pay is not available for this.", "طريقة الدفع هذه غير متاحة لهذا.";
+            #[doc = "Its state does not allow it (any more)."]
+            WrongState, "This is no longer possible: it is {state}.", "لم يعد هذا ممكنًا: الحالة {state}.";
+            #[doc = "The provider of payments refused; the payment says why."]
+            PaymentRefused, "The payment was refused: {reason}", "رُفض الدفع: {reason}";
+            #[doc = "The same person can't do both steps: somebody else has to approve."]
+            SecondPersonNeeded, "Somebody else has to approve this.", "يجب أن يوافق شخص آخر على هذا.";
+            #[doc = "The goal takes no contributions (any more)."]
+            GoalClosed, "This goal takes no contributions any more.", "لم يعد هذا الهدف يقبل المساهمات.";
+            #[doc = "There is one already."]
+            AlreadyExists, "There is one already.", "يوجد واحد من قبل.";
+            #[doc = "The account still has money, or money on its way: take it out first."]
+            WalletNotEmpty, "There is still money in the wallet, or on its way; take it out first.", "لا يزال في المحفظة مال أو في الطريق منها؛ اسحبه أولًا.";
             #[doc = "The key was used before with another input."]
             IdempotencyKeyReused, "This idempotency key was already used with another input.", "استُخدم مفتاح التكرار هذا مع مدخلات أخرى.";
         }

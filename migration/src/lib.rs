@@ -8,6 +8,10 @@ mod m20261121_000002_posts;
 mod m20261121_000003_events;
 mod m20261124_000001_identity;
 mod m20261124_000002_oversight;
+mod m20261124_000003_ledger;
+mod m20261124_000004_wallets;
+mod m20261124_000005_payments;
+mod m20261124_000006_goals;
 mod schema;
 
 /// Every step, oldest first.
@@ -22,6 +26,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_events::Migration),
             Box::new(m20261124_000001_identity::Migration),
             Box::new(m20261124_000002_oversight::Migration),
+            Box::new(m20261124_000003_ledger::Migration),
+            Box::new(m20261124_000004_wallets::Migration),
+            Box::new(m20261124_000005_payments::Migration),
+            Box::new(m20261124_000006_goals::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use sea_orm::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         bus::{Hint, StreamKey},
-        db::{Columns, Database, Transaction, placeholders},
+        db::{Chain, ColumnType, Columns, Database, Transaction, placeholders},
     },
 };
 
@@ -54,6 +55,52 @@ pub async fn append_in(app: &App, tx: &Transaction, kind: StreamKind, id: Uuid, 
     Ok(seq)
 }
 
+/// The same for many streams of a kind in one round trip, where the database can; an event each. The caller gives the
+/// streams in the order of their ids, each once.
+pub async fn append_all_in(app: &App, tx: &Transaction, kind: StreamKind, events: &[(Uuid, NewEvent)]) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut values: Vec<Value> = vec![kind.as_str().into(), app.clock.now().into()];
+    let (mut streams, mut facts) = (Vec::new(), Vec::new());
+    for (id, event) in events {
+        let first = values.len() + 1;
+        values.extend([
+            (*id).into(),
+            event.kind.as_str().into(),
+            event.actor_id.map(|user| user.0).into(),
+            event.subject_id.into(),
+        ]);
+        streams.push(format!("($1, ${first}, 1)"));
+        facts.push(format!("(${first}, ${}, ${}, ${})", first + 1, first + 2, first + 3));
+    }
+    let chain = Chain::new(values, "seqs")
+        .step(
+            "seqs",
+            &[("id", ColumnType::Uuid), ("seq", ColumnType::Integer)],
+            format!(
+                "INSERT INTO streams (kind, id, seq) VALUES {} \
+                 ON CONFLICT (kind, id) DO UPDATE SET seq = streams.seq + 1 RETURNING id, seq",
+                streams.join(", ")
+            ),
+        )
+        .step(
+            "written",
+            &[],
+            format!(
+                "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
+                 SELECT $1, s.id, s.seq, f.column2, f.column3, f.column4, $2 FROM seqs s \
+                 JOIN (VALUES {}) f ON f.column1 = s.id RETURNING seq",
+                facts.join(", ")
+            ),
+        );
+    for row in tx.chain(&chain).await? {
+        let mut columns = Columns::new(&row);
+        tx.hint(Hint::Stream(stream(kind, columns.take()?), columns.take()?));
+    }
+    Ok(())
+}
+
 /// Writes the event whose sequence the caller has just taken from the aggregate's own row.
 pub async fn write_in(
     app: &App,
@@ -85,7 +132,10 @@ pub async fn write_in(
 fn counters(kind: StreamKind) -> (&'static str, &'static str) {
     match kind {
         StreamKind::Post => ("event_seq", "posts WHERE"),
+        StreamKind::Payment => ("event_seq", "payments WHERE"),
+        StreamKind::Goal => ("event_seq", "goals WHERE"),
         StreamKind::Notifications => ("seq", "streams WHERE kind = 'notifications' AND"),
+        StreamKind::Wallet => ("seq", "streams WHERE kind = 'wallet' AND"),
     }
 }
 

@@ -11,6 +11,12 @@ stored_enum! {
         Post = "post",
         /// One person's notifications.
         Notifications = "notifications",
+        /// One person's wallet, in all currencies.
+        Wallet = "wallet",
+        /// One payment.
+        Payment = "payment",
+        /// One fundraising goal.
+        Goal = "goal",
     }
 }
 
@@ -27,6 +33,12 @@ stored_enum! {
         PostShared = "post_shared",
         /// A person was notified.
         Notified = "notified",
+        /// Money came into a wallet, left it, or was held.
+        WalletChanged = "wallet_changed",
+        /// A payment came further.
+        PaymentChanged = "payment_changed",
+        /// A goal came further.
+        GoalChanged = "goal_changed",
     }
 }
 

@@ -121,6 +121,40 @@ typed_ids! {
     AuditEntryId = "audit";
     /// Everything held about a person.
     AccountExportId = "export";
+    /// An account of the ledger.
+    LedgerAccountId = "account";
+    /// A transfer of the ledger.
+    TransferId = "transfer";
+    /// An entry of a transfer; of a wallet's, a transaction.
+    EntryId = "transaction";
+    /// Where money goes when it leaves.
+    PayoutMethodId = "payoutmethod";
+    /// Money on its way out.
+    WithdrawalId = "withdrawal";
+    /// A correction of a wallet by staff.
+    AdjustmentId = "adjustment";
+    /// A way to pay.
+    PaymentMethodId = "paymentmethod";
+    /// A payment.
+    PaymentId = "payment";
+    /// A step of a payment.
+    PaymentEventId = "paymentevent";
+    /// Money that goes back to who paid.
+    RefundId = "refund";
+    /// Something that a provider told us.
+    WebhookEventId = "webhook";
+    /// A fundraising goal.
+    GoalId = "goal";
+    /// What somebody gave to a goal.
+    ContributionId = "contribution";
+    /// A comment on what somebody gave.
+    ContributionCommentId = "contributioncomment";
+    /// News of a goal.
+    GoalUpdateId = "goalupdate";
+    /// Money of a goal, paid out to its owner.
+    GoalWithdrawalId = "goalwithdrawal";
+    /// A line of a fee.
+    FeeLineId = "fee";
 }
 
 #[cfg(test)]

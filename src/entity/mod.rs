@@ -11,27 +11,48 @@ pub mod challenge;
 pub mod code;
 pub mod comment;
 pub mod comment_like;
+pub mod contribution_comment;
 pub mod credential;
 pub mod digest_subscription;
 pub mod event;
+pub mod fee_line;
+pub mod goal;
+pub mod goal_contribution;
+pub mod goal_update;
+pub mod goal_withdrawal;
 pub mod identity;
 pub mod ids;
 pub mod job;
+pub mod ledger_account;
+pub mod ledger_entry;
+pub mod ledger_transfer;
+pub mod money;
 pub mod notification;
 pub mod oauth_flow;
+pub mod payment;
+pub mod payment_event;
+pub mod payment_method;
+pub mod payout_method;
 pub mod post;
 pub mod post_like;
 pub mod profile;
+pub mod refund;
 pub mod session;
 pub mod suspension;
 pub mod two_factor;
 pub mod user;
 pub mod user_role;
+pub mod wallet_adjustment;
+pub mod webhook_event;
+pub mod withdrawal;
 
 pub use ids::{
-    AccountExportId, ActivityId, AuditEntryId, ChallengeId, CodeId, CommentId, IdentityId, JobId, NotificationId,
-    OauthFlowId, PostId, SessionId, UserId,
+    AccountExportId, ActivityId, AdjustmentId, AuditEntryId, ChallengeId, CodeId, CommentId, ContributionCommentId,
+    ContributionId, EntryId, FeeLineId, GoalId, GoalUpdateId, GoalWithdrawalId, IdentityId, JobId, LedgerAccountId,
+    NotificationId, OauthFlowId, PaymentEventId, PaymentId, PaymentMethodId, PayoutMethodId, PostId, RefundId,
+    SessionId, TransferId, UserId, WebhookEventId, WithdrawalId,
 };
+pub use money::{Currency, Money};
 
 /// An enum stored as text: its variants, the text of each, and both directions.
 macro_rules! stored_enum {

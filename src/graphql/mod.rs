@@ -23,6 +23,7 @@ pub mod profiles;
 pub mod scalars;
 pub mod sessions;
 pub mod sign_in;
+pub mod stream;
 pub mod two_factor;
 pub mod verification;
 

@@ -1,24 +1,20 @@
 //! Notifications as clients see them: a list, and a stream that joins it without a gap.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 
 use super::{
     accounts::User,
     connection::{Connection, Listed, wants_total},
-    context::{RequestContext, RequestExt},
+    context::RequestExt,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     node::{self, Node, argument_id},
+    stream::{self, stream_event},
 };
 use crate::{
-    domain::{
-        live::{Phase, Step},
-        notifications,
-    },
-    entity::{CommentId, PostId, notification::SubjectKind},
-    error::{Error, Result},
+    domain::notifications,
+    entity::{CommentId, PostId, event::StreamKind, notification::SubjectKind},
     platform::page::Page,
 };
 
@@ -126,7 +122,9 @@ impl NotificationConnection {
     /// Pass it as `after` to `notificationReceived`: list and stream then join without a gap. What is told in the very
     /// moment of the query may be in both; compare ids.
     async fn stream_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
-        Ok(seal(ctx.request(), self.stream_head.unwrap_or_default())?)
+        let request = ctx.request();
+        let viewer = request.actor.require_user()?.id;
+        Ok(stream::seal(request, StreamKind::Notifications, viewer.0, self.stream_head.unwrap_or_default()))
     }
 }
 
@@ -138,67 +136,12 @@ pub struct NotificationWhere {
     unread: bool,
 }
 
-/// Where you stand in a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum StreamPhase {
-    /// From the past, on the way to the present.
-    Replay,
-    /// As it happens. The first one after the replay, or without `after`, carries no content: you are up to date.
-    Live,
-    /// What you asked to continue from is gone: fetch anew, then go on from this cursor.
-    Reset,
-}
-
-/// One step of your notification stream.
-pub struct NotificationEvent {
-    step: Step<notifications::Notification>,
-}
-
-/// One step of your notification stream.
-#[Object]
-impl NotificationEvent {
-    /// Pass the last one you saw as `after`, and nothing is missed or seen twice.
-    async fn cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
-        Ok(seal(ctx.request(), self.step.seq)?)
+stream_event! {
+    /// One step of your notification stream.
+    NotificationEvent of StreamKind::Notifications => {
+        /// What you are told; null in a step that only tells where you stand, or when it is gone meanwhile.
+        notification: Notification, from notifications::Notification
     }
-
-    /// Where you stand.
-    async fn phase(&self) -> StreamPhase {
-        match self.step.phase {
-            Phase::Replay => StreamPhase::Replay,
-            Phase::Live => StreamPhase::Live,
-            Phase::Reset => StreamPhase::Reset,
-        }
-    }
-
-    /// What you are told; null in a step that only tells where you stand, or when it is gone meanwhile.
-    async fn notification(&self) -> Option<Notification> {
-        self.step.content.clone().map(Notification)
-    }
-}
-
-/// What the cursors of a viewer's stream are tied to; nobody else's work for them.
-fn sealed_bytes(request: &RequestContext, seq: &[u8]) -> Result<Vec<u8>> {
-    Ok([request.actor.require_user()?.id.0.as_bytes(), seq].concat())
-}
-
-const STREAM: &str = "notifications.stream";
-
-/// The opaque form of a place in the viewer's stream.
-fn seal(request: &RequestContext, seq: i64) -> Result<String> {
-    let bytes = seq.to_be_bytes();
-    let seal = request.app.keys.cursor_seal(STREAM, &sealed_bytes(request, &bytes)?);
-    Ok(URL_SAFE_NO_PAD.encode([bytes, seal].concat()))
-}
-
-fn open(request: &RequestContext, text: &str) -> Result<i64> {
-    let refuse = || Error::bad_request("This cursor is not one of this stream.");
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 16).ok_or_else(refuse)?;
-    let (body, seal) = bytes.split_at(8);
-    if !request.app.keys.cursor_verify(STREAM, &sealed_bytes(request, body)?, seal) {
-        return Err(refuse());
-    }
-    body.try_into().map(i64::from_be_bytes).map_err(|_| refuse())
 }
 
 /// Reading notifications.
@@ -324,8 +267,9 @@ impl NotificationSubscription {
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<NotificationEvent>> + use<>> {
         let request = ctx.request();
-        let after = after.map(|text| open(request, &text)).transpose()?;
+        let viewer = request.actor.require_user()?.id.0;
+        let after = after.map(|text| stream::open(request, StreamKind::Notifications, viewer, &text)).transpose()?;
         let steps = notifications::follow(&request.app, &request.actor, after).await?;
-        Ok(steps.map(|step| Ok(NotificationEvent { step: step? })))
+        Ok(steps.map(move |step| Ok(NotificationEvent::new(viewer, step?))))
     }
 }

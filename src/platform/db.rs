@@ -161,6 +161,28 @@ impl Database {
         }
     }
 
+    /// Runs `work` in a transaction that only reads and sees one moment, however long it takes.
+    pub async fn snapshot<T, F, W>(&self, work: F) -> Result<T>
+    where
+        F: FnOnce(Transaction) -> W,
+        W: Future<Output = Result<T>>,
+    {
+        let postgres = self.backend() == DatabaseBackend::Postgres;
+        let options = TransactionOptions {
+            isolation_level: postgres.then_some(sea_orm::IsolationLevel::RepeatableRead),
+            access_mode: postgres.then_some(sea_orm::AccessMode::ReadOnly),
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+        };
+        let inner = Arc::new(self.reader.begin_with_options(options).await?);
+        let transaction = Transaction { inner: Arc::clone(&inner), hints: Arc::default() };
+        transaction.without_time_limit().await?;
+        let result = work(transaction).await;
+        if let Some(inner) = Arc::into_inner(inner) {
+            inner.rollback().await?;
+        }
+        result
+    }
+
     /// Runs a [`Chain`] in a transaction of its own, in one round trip where the database can.
     pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
         match self.backend() {
@@ -296,6 +318,14 @@ impl Transaction {
     /// Runs a statement; gives the number of rows it changed.
     pub async fn execute(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64> {
         Ok(self.inner.execute_raw(statement(&*self.inner, sql, values)).await?.rows_affected())
+    }
+
+    /// Runs a [`Chain`] as part of this transaction, in one round trip where the database can.
+    pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
+        match self.inner.get_database_backend() {
+            DatabaseBackend::Postgres => Ok(self.inner.query_all_raw(chain.single_statement()).await?),
+            _ => chain.run_in_steps(self).await,
+        }
     }
 
     /// For maintenance that may take long: lifts the statements' time limit for this transaction.

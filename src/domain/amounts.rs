@@ -1,0 +1,21 @@
+//! Amounts as people give them: checked, and turned into minor units.
+
+use crate::{
+    entity::{Currency, Money},
+    error::{Result, UserError, UserErrorCode},
+};
+
+/// The largest amount of one call, in minor units: a thousand million millions. Sums of many still fit an `i64`.
+pub const LARGEST: i64 = 1_000_000_000_000_000;
+
+/// An amount above zero at `input.<field>`; `minor` is what the text came to, `None` when it is no amount of this currency.
+/// Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE.
+pub fn positive(field: &'static str, minor: Option<i64>, currency: Currency) -> Result<Money> {
+    match minor {
+        Some(minor) if minor > LARGEST => Err(UserError::input(field, UserErrorCode::AmountTooLarge)
+            .with("max", Money::new(LARGEST, currency))
+            .into()),
+        Some(minor) if minor > 0 => Ok(Money::new(minor, currency)),
+        _ => Err(UserError::input(field, UserErrorCode::InvalidAmount).with("currency", currency).into()),
+    }
+}

@@ -1,0 +1,153 @@
+//! The ledger: whose money is where, and every movement of it, in double entry.
+//!
+//! Owns `ledger_accounts`, `ledger_transfers`, `ledger_entries` and `ledger_deltas`. Always holds, and [`verify`]
+//! recomputes all of it: a transfer's entries sum to zero; an account's balance is the sum of its entries; what it holds is
+//! the sum of its pending transfers; a wallet or an escrow never goes below zero. What was written is not changed (the
+//! database refuses it): a mistake is taken back by a transfer of its own, [`reverse_in`].
+//!
+//! Amounts are whole minor units in an `i64`; what would not fit is an error. A positive balance is what we owe the
+//! account's owner; so what a provider holds for us is a negative balance of its clearing account.
+//!
+//! Wallets and escrows are rows that a transfer locks, in the order of their ids. The platform's own accounts, which
+//! every transfer touches, are not locked: each transfer adds a row to `ledger_deltas`, and [`fold`] adds those up. A
+//! goal's escrow serialises what is given to that goal, and a wallet what its owner does: a stated ceiling.
+//!
+//! A transaction that posts several transfers takes all of its accounts by [`lock_in`] first.
+
+mod holds;
+mod post;
+mod queries;
+mod verify;
+
+use uuid::Uuid;
+
+use crate::{
+    entity::{
+        Currency, GoalId, LedgerAccountId, TransferId, UserId, ledger_account::AccountKind,
+        ledger_transfer::TransferKind, payment::ProviderKind,
+    },
+    platform::crypto::sha256,
+};
+
+pub use holds::{End, end_hold_in, expire_holds, hold_in, post_hold_in};
+pub use post::{fold, lock_in, post_in, reverse_in};
+pub use queries::{Account, account, accounts_of};
+pub use verify::{Difference, Rule, check, verify};
+
+/// Where money can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// A person's wallet.
+    Wallet(UserId),
+    /// What was given to a goal and is not paid out.
+    Escrow(GoalId),
+    /// With a provider of payments, for us.
+    Clearing(ProviderKind),
+    /// Fees that were taken.
+    Fees,
+    /// The other side of adjustments by staff.
+    Adjustments,
+    /// On its way to people's banks, and there.
+    Payouts,
+}
+
+impl Place {
+    /// What the account stands for.
+    #[must_use]
+    pub fn kind(self) -> AccountKind {
+        match self {
+            Self::Wallet(_) => AccountKind::Wallet,
+            Self::Escrow(_) => AccountKind::Escrow,
+            Self::Clearing(_) => AccountKind::Clearing,
+            Self::Fees | Self::Adjustments => AccountKind::Revenue,
+            Self::Payouts => AccountKind::Payout,
+        }
+    }
+
+    /// Whose it is; nil for the platform's own.
+    #[must_use]
+    pub fn owner(self) -> Uuid {
+        match self {
+            Self::Wallet(user) => user.0,
+            Self::Escrow(goal) => goal.0,
+            Self::Clearing(_) | Self::Fees | Self::Adjustments | Self::Payouts => Uuid::nil(),
+        }
+    }
+
+    /// Tells the platform's own accounts of a kind apart.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clearing(provider) => provider.as_str(),
+            Self::Fees => "fees",
+            Self::Adjustments => "adjustments",
+            Self::Wallet(_) | Self::Escrow(_) | Self::Payouts => "",
+        }
+    }
+
+    /// Whether its row is locked and its entries counted, and it never goes below zero.
+    #[must_use]
+    pub fn is_counted(self) -> bool {
+        matches!(self, Self::Wallet(_) | Self::Escrow(_))
+    }
+
+    /// The account's id: it follows from what it is, so that nobody has to look it up.
+    #[must_use]
+    pub fn account(self, currency: Currency) -> LedgerAccountId {
+        let parts = [self.kind().as_str(), &self.owner().to_string(), self.name(), currency.as_str()];
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&sha256(parts.join("\n").as_bytes())[..16]);
+        LedgerAccountId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
+/// What makes a transfer happen once: for good unique in (actor, operation, key), never by a client's key alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// Who caused it; nil for the program.
+    pub actor: Uuid,
+    /// The mutation, or the program's own step.
+    pub operation: &'static str,
+    /// The client's key, or the id of what it belongs to.
+    pub key: &'a str,
+    /// What was asked, in a stable form: the same key with something else is refused.
+    pub input: &'a str,
+}
+
+impl<'a> Origin<'a> {
+    /// A step of the program's own, for something that has an id.
+    #[must_use]
+    pub fn step(operation: &'static str, key: &'a str) -> Self {
+        Self { actor: Uuid::nil(), operation, key, input: "" }
+    }
+}
+
+/// Money that is to move.
+#[derive(Debug, Clone, Copy)]
+pub struct NewTransfer<'a> {
+    /// Why.
+    pub kind: TransferKind,
+    /// From where.
+    pub from: Place,
+    /// Where to.
+    pub to: Place,
+    /// How much, in minor units; more than 0.
+    pub amount: i64,
+    /// In which currency.
+    pub currency: Currency,
+    /// The id of what it is for, at most 100 characters.
+    pub reference: Option<&'a str>,
+    /// In words, at most 255 characters; may be empty.
+    pub description: &'a str,
+    /// What makes it happen once.
+    pub origin: Origin<'a>,
+}
+
+/// Money that moved, or was held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posted {
+    /// The transfer.
+    pub id: TransferId,
+    /// Whether an earlier call with this key did it.
+    pub replayed: bool,
+}

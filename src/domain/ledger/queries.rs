@@ -1,0 +1,62 @@
+//! Looking at accounts.
+
+use sea_orm::QueryResult;
+use uuid::Uuid;
+
+use super::Place;
+use crate::{
+    app::App,
+    entity::{Currency, LedgerAccountId, ledger_account::AccountKind},
+    error::Result,
+    platform::db::Columns,
+};
+
+/// An account as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: LedgerAccountId,
+    /// In which currency.
+    pub currency: Currency,
+    /// All of it, in minor units.
+    pub balance: i64,
+    /// Of it, what is held.
+    pub held: i64,
+    /// How many entries were written.
+    pub entry_seq: i64,
+}
+
+impl Account {
+    /// What may be taken.
+    #[must_use]
+    pub fn available(&self) -> i64 {
+        self.balance - self.held
+    }
+}
+
+const COLUMNS: &str = "a.id, a.currency, a.balance + COALESCE((SELECT CAST(SUM(d.amount) AS bigint) FROM ledger_deltas d \
+                       WHERE d.account_id = a.id), 0), a.held, a.entry_seq";
+
+fn read(row: &QueryResult) -> Result<Account> {
+    let mut columns = Columns::new(row);
+    Ok(Account {
+        id: columns.take()?,
+        currency: columns.take()?,
+        balance: columns.take()?,
+        held: columns.take()?,
+        entry_seq: columns.take()?,
+    })
+}
+
+/// The accounts of a kind that belong to somebody, by currency. No rights are asked here.
+pub async fn accounts_of(app: &App, kind: AccountKind, owner: Uuid) -> Result<Vec<Account>> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind = $2 ORDER BY a.currency");
+    app.db.rows(sql, vec![owner.into(), kind.as_str().into()]).await?.iter().map(read).collect()
+}
+
+/// One account, if it was ever used. No rights are asked here.
+pub async fn account(app: &App, place: Place, currency: Currency) -> Result<Option<Account>> {
+    let sql = format!("SELECT {COLUMNS} FROM ledger_accounts a WHERE a.id = $1");
+    app.db.rows(sql, vec![place.account(currency).0.into()]).await?.first().map(read).transpose()
+}

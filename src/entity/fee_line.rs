@@ -1,0 +1,45 @@
+//! Table `fee_lines`: fees as they were when they were taken.
+
+use sea_orm::entity::prelude::*;
+
+use super::{Currency, FeeLineId, stored_enum};
+
+stored_enum! {
+    /// What a fee is taken of.
+    FeeKind {
+        /// Things sold here.
+        Marketplace = "marketplace",
+        /// Digital goods sold here.
+        Digital = "digital",
+        /// What a goal pays out.
+        Goal = "goal",
+    }
+}
+
+/// A row of `fee_lines`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "fee_lines")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: FeeLineId,
+    /// Of what.
+    pub kind: FeeKind,
+    /// The id of what it was taken of.
+    pub reference: String,
+    /// In which currency.
+    pub currency: Currency,
+    /// What it was reckoned of, in minor units; below zero in a reversal.
+    pub base: i64,
+    /// In millionths.
+    pub rate: i64,
+    /// The fee; below zero in a reversal.
+    pub fee: i64,
+    /// The line that it takes back.
+    pub reverses_id: Option<FeeLineId>,
+    /// Written.
+    pub created_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

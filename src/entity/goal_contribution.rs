@@ -1,0 +1,59 @@
+//! Table `goal_contributions`: what people give to goals.
+
+use sea_orm::entity::prelude::*;
+
+use super::{ContributionId, GoalId, PaymentId, UserId, stored_enum};
+
+stored_enum! {
+    /// How far a contribution has come.
+    ContributionState {
+        /// Its payment is under way.
+        Pending = "pending",
+        /// The goal has it.
+        Received = "received",
+        /// All of it was given back.
+        Refunded = "refunded",
+        /// Its payment came to nothing.
+        Dropped = "dropped",
+    }
+}
+
+/// A row of `goal_contributions`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "goal_contributions")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ContributionId,
+    /// To which goal.
+    pub goal_id: GoalId,
+    /// By which payment.
+    pub payment_id: PaymentId,
+    /// Who gives, if they are known.
+    pub contributor_id: Option<UserId>,
+    /// What a guest wants to be called.
+    pub guest_name: Option<String>,
+    /// What was to be given.
+    pub amount: i64,
+    /// What came in.
+    pub received: i64,
+    /// Of it, what was given back.
+    pub refunded: i64,
+    /// How far it has come.
+    pub state: ContributionState,
+    /// The name is for staff, and for the owner unless hidden from them.
+    pub is_anonymous: bool,
+    /// The name is for staff only.
+    pub is_hidden_from_owner: bool,
+    /// A few words with it; may be empty.
+    pub message: String,
+    /// Comments that are not deleted.
+    pub comment_count: i64,
+    /// Begun.
+    pub created_at: DateTimeUtc,
+    /// Came in.
+    pub received_at: Option<DateTimeUtc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,33 @@
+//! Table `goal_withdrawals`: what was raised, paid out to its owner's wallet.
+
+use sea_orm::entity::prelude::*;
+
+use super::{GoalId, GoalWithdrawalId, TransferId};
+
+/// A row of `goal_withdrawals`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "goal_withdrawals")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: GoalWithdrawalId,
+    /// Of which goal.
+    pub goal_id: GoalId,
+    /// Fees included, in minor units.
+    pub amount: i64,
+    /// In millionths, as it was.
+    pub fee_rate: i64,
+    /// Of the amount, the platform's.
+    pub fee: i64,
+    /// How the amount came into the wallet.
+    pub payout_id: TransferId,
+    /// How the fee left it.
+    pub commission_id: Option<TransferId>,
+    /// Paid out.
+    pub created_at: DateTimeUtc,
+    /// Taken back.
+    pub reversed_at: Option<DateTimeUtc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,79 @@
+//! Table `refunds`: money that goes back to who paid.
+
+use sea_orm::entity::prelude::*;
+
+use super::{PaymentId, RefundId, TransferId, stored_enum};
+
+stored_enum! {
+    /// Where a refund goes.
+    RefundDestination {
+        /// Back the way it came.
+        Source = "source",
+        /// Into the payer's wallet.
+        Wallet = "wallet",
+    }
+}
+
+stored_enum! {
+    /// How far a refund has come.
+    RefundState {
+        /// The payer asks for it.
+        Requested = "requested",
+        /// It was not granted.
+        Refused = "refused",
+        /// It is going to be done; its money is held.
+        Granted = "granted",
+        /// The provider is at work.
+        Pending = "pending",
+        /// The payer has it.
+        Succeeded = "succeeded",
+        /// It could not be done.
+        Failed = "failed",
+    }
+}
+
+/// A row of `refunds`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "refunds")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: RefundId,
+    /// Of which payment.
+    pub payment_id: PaymentId,
+    /// In minor units of the payment's currency.
+    pub amount: i64,
+    /// Where it goes.
+    pub destination: RefundDestination,
+    /// How far it has come.
+    pub state: RefundState,
+    /// Why it is wanted; may be empty.
+    pub reason: String,
+    /// Why it was refused.
+    pub decision_reason: Option<String>,
+    /// Who asked.
+    pub requested_by: Option<Uuid>,
+    /// Who granted or refused.
+    pub decided_by: Option<Uuid>,
+    /// The pending transfer that holds the money.
+    pub hold_id: Option<TransferId>,
+    /// The provider's own id.
+    pub provider_reference: Option<String>,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// Unique within the payment for refunds that the program makes.
+    pub cause_key: Option<String>,
+    /// When it is gone on with.
+    pub check_at: Option<DateTimeUtc>,
+    /// How often that was tried.
+    pub checks: i64,
+    /// Asked for.
+    pub created_at: DateTimeUtc,
+    /// Granted or refused.
+    pub decided_at: Option<DateTimeUtc>,
+    /// Succeeded or failed.
+    pub ended_at: Option<DateTimeUtc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
