@@ -336,6 +336,15 @@ impl Transaction {
         Ok(())
     }
 
+    /// An id as text, for people to read.
+    #[must_use]
+    pub fn id_as_text(&self, column: &str) -> String {
+        match self.inner.get_database_backend() {
+            DatabaseBackend::Postgres => format!("CAST({column} AS text)"),
+            _ => format!("lower(hex({column}))"),
+        }
+    }
+
     /// Makes transactions that name the same thing run one after the other, where several writers exist. For rules about
     /// rows that may not be there yet, which nobody can lock.
     pub async fn take_turns(&self, names: &[&str]) -> Result<()> {

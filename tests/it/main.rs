@@ -12,6 +12,7 @@ mod authz;
 mod components;
 mod demo;
 mod identity;
+mod ledger;
 mod limits;
 mod messages;
 mod notifications;
