@@ -26,8 +26,10 @@ use crate::{
         oidc::Issuers,
         outbox::Outbox,
         passwords::Passwords,
+        payments::Providers,
         rate_limit::Limiter,
         sms::Sms,
+        steps::Steps,
     },
 };
 
@@ -54,6 +56,10 @@ pub struct Parts {
     pub mail: Mail,
     /// Carries text messages.
     pub sms: Sms,
+    /// Take payments.
+    pub payments: Providers,
+    /// Named places in the middle of things, for tests.
+    pub steps: Steps,
     /// What is known of the issuers of OpenID Connect.
     pub issuers: Issuers,
     /// Where clients reach this server when no PUBLIC_URL is set; known once it listens.
@@ -148,6 +154,8 @@ impl App {
         let outbox = Outbox::new(config.outbox.clone());
         let mail = Mail::new(&config.email, outbox.clone())?;
         let sms = Sms::new(&config.sms, http.clone(), outbox);
+        let payments = Providers::new(&config.payments, &http, &db, &clock, &ids, &keys)?;
+        let steps = Steps::new(config.payments.stop_at_step.clone());
         Ok(Self(Arc::new(Parts {
             config,
             db,
@@ -157,6 +165,8 @@ impl App {
             http,
             mail,
             sms,
+            payments,
+            steps,
             issuers: Issuers::default(),
             listening_at: OnceLock::new(),
             passwords,

@@ -170,7 +170,7 @@ fn needed(r: &mut Reader, name: &str) -> String {
 }
 
 /// Where a provider answers: by https, unless it is on the same machine.
-fn address(r: &mut Reader, name: &str, production: bool) -> Option<Url> {
+pub(super) fn address(r: &mut Reader, name: &str, production: bool) -> Option<Url> {
     let url: Url = r.parse(name, "an http or https address")?;
     let plain = url.scheme() != "https" && production && !url.host_str().is_some_and(is_loopback);
     if plain || !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {

@@ -5,6 +5,7 @@
 
 mod messages;
 mod oauth;
+mod payments;
 mod reader;
 mod variables;
 
@@ -16,6 +17,7 @@ use url::Url;
 
 pub use messages::{Email, EmailTls, MailServer, Sms, SnsAccount, TwilioAccount};
 pub use oauth::{OauthProtocol, OauthProvider};
+pub use payments::{Payments, PaymobAccount, PaypalAccount, StripeAccount};
 use reader::Reader;
 pub use variables::{VARIABLES, Variable, example};
 
@@ -165,6 +167,7 @@ pub struct Config {
     pub oauth_providers: Vec<OauthProvider>,
     pub email: Email,
     pub sms: Sms,
+    pub payments: Payments,
     pub username_change_cooldown: Duration,
     /// `None`: for ever.
     pub activity_retention: Option<Duration>,
@@ -332,6 +335,7 @@ impl Config {
             oauth_providers: oauth::providers(r, production),
             email: messages::email(r, production),
             sms: messages::sms(r, production),
+            payments: payments::payments(r, production),
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),
@@ -477,6 +481,8 @@ mod tests {
             ("SECRET_KEY", "short"),
             ("SECRET_KEY", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
             ("DEMO_DATA", "true"),
+            ("PAYMENT_SANDBOX", "true"),
+            ("STOP_AT_STEP", "payment.reserved"),
             ("CORS_ALLOWED_ORIGINS", "*"),
             ("PUBLIC_URL", "http://api.example.org"),
             ("PUBLIC_URL", ""),

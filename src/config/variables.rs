@@ -24,6 +24,7 @@ const ACCOUNTS: &str = "Accounts";
 const MESSAGES: &str = "Messages that leave";
 const PROVIDERS: &str =
     "Providers of sign-in (each by its client id and secret; its callback is PUBLIC_URL/oauth/callback/<name>)";
+const PAYMENTS: &str = "Payments (a provider is offered when all of its settings are there; webhooks come to PUBLIC_URL/webhooks/<provider>)";
 const LIMITS: &str = "Limits of one GraphQL operation";
 const RATES: &str = "Rate limits (count/second, /minute or /hour)";
 const LIVE: &str = "WebSockets and background work";
@@ -263,6 +264,78 @@ pub const VARIABLES: &[Variable] = &[
     variable(LIMITS, "LIMIT_DIRECTIVES", "50", "Most directives in an operation."),
     variable(LIMITS, "LIMIT_COST", "1000", "Highest cost of an operation; the cost of each is in extensions.cost."),
     variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
+    variable(
+        PAYMENTS,
+        "PAYMENT_SANDBOX",
+        "",
+        "Whether the embedded sandbox takes payments: test cards, no account, no real money; default true in development. Production refuses it.",
+    ),
+    variable(
+        PAYMENTS,
+        "STRIPE_PUBLIC_KEY",
+        "",
+        "Stripe's publishable key (pk_…); clients read it where they choose a way to pay.",
+    ),
+    variable(PAYMENTS, "STRIPE_SECRET_KEY", "", "Stripe's secret key (sk_…)."),
+    variable(
+        PAYMENTS,
+        "STRIPE_WEBHOOK_SECRET",
+        "",
+        "The signing secret (whsec_…) of the webhook endpoint PUBLIC_URL/webhooks/stripe.",
+    ),
+    variable(PAYMENTS, "STRIPE_API_URL", "https://api.stripe.com/", "Where Stripe's API is."),
+    variable(PAYMENTS, "PAYPAL_CLIENT_ID", "", "The client id of PayPal's app."),
+    variable(PAYMENTS, "PAYPAL_CLIENT_SECRET", "", "Its secret."),
+    variable(
+        PAYMENTS,
+        "PAYPAL_WEBHOOK_ID",
+        "",
+        "The id of the webhook PUBLIC_URL/webhooks/paypal, as PayPal shows it.",
+    ),
+    variable(
+        PAYMENTS,
+        "PAYPAL_API_URL",
+        "https://api-m.paypal.com/",
+        "Where PayPal's API is; https://api-m.sandbox.paypal.com/ for its sandbox.",
+    ),
+    variable(PAYMENTS, "PAYMOB_PUBLIC_KEY", "", "Paymob's public key."),
+    variable(PAYMENTS, "PAYMOB_SECRET_KEY", "", "Paymob's secret key."),
+    variable(
+        PAYMENTS,
+        "PAYMOB_HMAC_SECRET",
+        "",
+        "The HMAC secret that Paymob signs callbacks with (PUBLIC_URL/webhooks/paymob).",
+    ),
+    variable(
+        PAYMENTS,
+        "PAYMOB_INTEGRATION_IDS",
+        "",
+        "The integrations (ways to pay) that are offered, comma-separated numbers.",
+    ),
+    variable(PAYMENTS, "PAYMOB_API_URL", "https://accept.paymob.com/", "Where Paymob's API is."),
+    variable(PAYMENTS, "CASH_ON_DELIVERY", "false", "Whether cash, collected at the door, is a way to pay."),
+    variable(
+        PAYMENTS,
+        "BANK_TRANSFER_ACCOUNT",
+        "",
+        "What somebody needs to transfer money to you (bank, holder, IBAN), as they read it; empty: not offered.",
+    ),
+    variable(PAYMENTS, "BANK_TRANSFER_DAYS", "7", "How long a bank transfer may take before its payment is over."),
+    variable(PAYMENTS, "PAYMENT_EXPIRY_HOURS", "24", "How long any other payment waits for its payer."),
+    variable(PAYMENTS, "FEE_MARKETPLACE", "10", "The platform's fee of what is sold here, in percent."),
+    variable(PAYMENTS, "FEE_DIGITAL", "7.5", "The platform's fee of digital goods, in percent."),
+    variable(
+        PAYMENTS,
+        "FEE_GOAL",
+        "0",
+        "The platform's fee of what a goal pays out to its owner, in percent; contributions themselves are whole.",
+    ),
+    variable(
+        PAYMENTS,
+        "STOP_AT_STEP",
+        "",
+        "For the project's own tests: whoever reaches this step of a payment stands still. Production refuses it.",
+    ),
     variable(
         LIMITS,
         "LIMIT_FIELDS",

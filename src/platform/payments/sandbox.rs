@@ -1,0 +1,508 @@
+//! The sandbox: a provider for trying out, which needs no account and behaves as a real one does. Refused in production.
+//!
+//! It keeps its own books in `sandbox_charges`, `sandbox_refunds` and `sandbox_events`, as if they were elsewhere: we only
+//! talk to it through [`Gateway`], payers only through its pages (`http::sandbox`), and it tells us by signed webhooks,
+//! which come late, twice and out of order.
+//!
+//! What becomes of a charge follows from the card's number, see [`CARDS`].
+
+use aws_lc_rs::hmac;
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::QueryResult;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NewCharge, NewCustomer, NewRefund, NextAction,
+    Notice, RefundProgress, Rejected, SavedMethod, Subject, signature,
+};
+use crate::{
+    error::{Error, Result},
+    platform::{
+        clock::Clock,
+        crypto::Keys,
+        db::{Columns, Database, Transaction},
+        ids::{Ids, random_token},
+    },
+};
+
+/// The header that its webhooks are signed in.
+pub const SIGNATURE: &str = "sandbox-signature";
+
+/// What a card does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The money is taken at once.
+    Success,
+    /// Refused, for this reason; the payer may try another card.
+    Declined(&'static str),
+    /// Refused for good.
+    Failure(&'static str),
+    /// The bank asks the payer (3-D Secure).
+    Challenge,
+    /// Under way for some seconds, then taken.
+    Slow,
+    /// Under way for some seconds, then refused for good.
+    SlowFailure,
+    /// Promised at once, taken some seconds later.
+    LateCapture,
+}
+
+/// The cards that there are: number, what it does, brand.
+pub const CARDS: &[(&str, Outcome, &str)] = &[
+    ("4242424242424242", Outcome::Success, "visa"),
+    ("5555555555554444", Outcome::Success, "mastercard"),
+    ("4000000000000002", Outcome::Declined("card_declined"), "visa"),
+    ("4000000000009995", Outcome::Declined("insufficient_funds"), "visa"),
+    ("4000000000000119", Outcome::Failure("processing_error"), "visa"),
+    ("4000000000003220", Outcome::Challenge, "visa"),
+    ("4000000000000077", Outcome::Slow, "visa"),
+    ("4000000000000093", Outcome::SlowFailure, "visa"),
+    ("4000000000000044", Outcome::LateCapture, "visa"),
+];
+
+/// How long a slow charge takes, and a refund.
+const SLOW: TimeDelta = TimeDelta::seconds(5);
+
+/// The sandbox.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    db: Database,
+    clock: Clock,
+    ids: Ids,
+    secret: Vec<u8>,
+}
+
+/// A row of `sandbox_charges`.
+#[derive(Debug, Clone)]
+struct Row {
+    id: Uuid,
+    merchant_reference: String,
+    secret: String,
+    currency: String,
+    amount: i64,
+    card: Option<String>,
+    state: String,
+    captured: i64,
+    failure: Option<String>,
+    refunded: i64,
+}
+
+const COLUMNS: &str = "c.id, c.merchant_reference, c.secret, c.currency, c.amount, c.card, c.state, c.captured, c.failure, \
+     COALESCE((SELECT CAST(SUM(r.amount) AS bigint) FROM sandbox_refunds r \
+     WHERE r.charge_id = c.id AND r.state <> 'failed'), 0)";
+
+fn read(row: &QueryResult) -> Result<Row> {
+    let mut columns = Columns::new(row);
+    Ok(Row {
+        id: columns.take()?,
+        merchant_reference: columns.take()?,
+        secret: columns.take()?,
+        currency: columns.take()?,
+        amount: columns.take()?,
+        card: columns.take()?,
+        state: columns.take()?,
+        captured: columns.take()?,
+        failure: columns.take()?,
+        refunded: columns.take()?,
+    })
+}
+
+/// What a payer's program may know of a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visible {
+    /// How it stands: `waiting`, `challenged`, `processing`, `authorised`, `completed`, `failed` or `cancelled`.
+    pub state: String,
+    /// In minor units.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// Why the last try failed.
+    pub failure: Option<String>,
+}
+
+fn visible(row: &Row) -> Visible {
+    let (state, currency, failure) = (row.state.clone(), row.currency.clone(), row.failure.clone());
+    Visible { state, amount: row.amount, currency, failure }
+}
+
+fn reference(id: Uuid) -> String {
+    format!("sbx_{}", id.simple())
+}
+
+fn parse_reference(text: &str) -> Option<Uuid> {
+    Uuid::parse_str(text.strip_prefix("sbx_")?).ok()
+}
+
+fn broken(error: Error) -> Failure {
+    Failure::Unavailable(error.to_string())
+}
+
+fn outcome(card: &str) -> Option<(Outcome, &'static str)> {
+    CARDS.iter().find(|(number, ..)| *number == card).map(|(_, outcome, brand)| (*outcome, *brand))
+}
+
+/// A webhook that is due.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Its body.
+    pub body: String,
+    /// Its signature, for the header [`SIGNATURE`].
+    pub signature: String,
+}
+
+impl Sandbox {
+    /// On the same database as everything else.
+    pub fn new(db: Database, clock: Clock, ids: Ids, keys: &Keys) -> Result<Self> {
+        let (_, key) = keys.signing();
+        let secret = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"sandbox webhooks").as_ref().to_vec();
+        Ok(Self { db, clock, ids, secret })
+    }
+
+    async fn row_in(tx: &Transaction, id: Uuid) -> Result<Row> {
+        let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.id = $1 {}", tx.for_update());
+        read(&tx.row(sql, vec![id.into()]).await?.ok_or_else(|| Error::bad_request("no such charge"))?)
+    }
+
+    async fn find(&self, id: Uuid) -> Result<Option<Row>> {
+        let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.id = $1");
+        self.db.rows(sql, vec![id.into()]).await?.first().map(read).transpose()
+    }
+
+    fn charge(row: &Row) -> Charge {
+        let state = match row.state.as_str() {
+            "processing" => ChargeState::Processing,
+            "authorised" => ChargeState::Authorised,
+            "completed" => ChargeState::Completed,
+            "failed" => ChargeState::Failed,
+            "cancelled" => ChargeState::Cancelled,
+            _ => ChargeState::Pending,
+        };
+        let page = format!("/sandbox/pay?secret={}", row.secret);
+        let next = match row.state.as_str() {
+            "waiting" => NextAction::ClientSecret {
+                secret: row.secret.clone(),
+                public_key: "sandbox".to_owned(),
+                url: Some(page),
+            },
+            "challenged" => NextAction::Redirect { url: page },
+            _ => NextAction::None,
+        };
+        Charge {
+            reference: reference(row.id),
+            state,
+            amount: row.amount,
+            currency: row.currency.clone(),
+            authorised: if matches!(state, ChargeState::Authorised | ChargeState::Completed) { row.amount } else { 0 },
+            captured: row.captured,
+            refunded: row.refunded,
+            failure: row.failure.clone(),
+            next,
+            answer: json!({ "id": reference(row.id), "state": row.state, "failure": row.failure }).to_string(),
+        }
+    }
+
+    /// Moves a charge on, and has its webhooks sent: those of steps on the way come after those of the end, and every one
+    /// comes twice.
+    async fn move_in(&self, tx: &Transaction, row: &Row, to: &str, failure: Option<&str>, due: bool) -> Result<()> {
+        let now = self.clock.now();
+        let captured = if to == "completed" { row.amount } else { 0 };
+        tx.execute(
+            "UPDATE sandbox_charges SET state = $2, failure = $3, due_at = $4, captured = $5, card = $6 WHERE id = $1",
+            vec![
+                row.id.into(),
+                to.into(),
+                failure.map(str::to_owned).into(),
+                due.then_some(now + SLOW).into(),
+                captured.into(),
+                row.card.clone().into(),
+            ],
+        )
+        .await?;
+        let on_the_way = matches!(to, "processing" | "authorised" | "challenged");
+        self.tell_in(tx, row, &format!("charge.{to}"), if on_the_way { 7 } else { 1 }).await
+    }
+
+    async fn tell_in(&self, tx: &Transaction, row: &Row, kind: &str, after: i64) -> Result<()> {
+        let now = self.clock.now();
+        let event_id = format!("sbxevt_{}", self.ids.next(now).simple());
+        let body = json!({
+            "id": event_id,
+            "type": kind,
+            "data": { "id": reference(row.id), "reference": row.merchant_reference },
+        });
+        for delay in [after, after + 2] {
+            tx.execute(
+                "INSERT INTO sandbox_events (id, event_id, body, deliver_at) VALUES ($1, $2, $3, $4)",
+                vec![
+                    self.ids.next(now).into(),
+                    event_id.as_str().into(),
+                    body.to_string().into(),
+                    (now + TimeDelta::seconds(delay)).into(),
+                ],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn try_card_in(&self, tx: &Transaction, row: &Row, card: &str) -> Result<()> {
+        let row = Row { card: Some(card.to_owned()), ..row.clone() };
+        match outcome(card).map_or(Outcome::Declined("incorrect_number"), |(outcome, _)| outcome) {
+            Outcome::Success => self.move_in(tx, &row, "completed", None, false).await,
+            Outcome::Declined(reason) => self.move_in(tx, &row, "waiting", Some(reason), false).await,
+            Outcome::Failure(reason) => self.move_in(tx, &row, "failed", Some(reason), false).await,
+            Outcome::Challenge => self.move_in(tx, &row, "challenged", None, false).await,
+            Outcome::Slow | Outcome::SlowFailure => self.move_in(tx, &row, "processing", None, true).await,
+            Outcome::LateCapture => self.move_in(tx, &row, "authorised", None, true).await,
+        }
+    }
+
+    /// What a payer's program may know, by the charge's secret.
+    pub async fn look(&self, secret: &str) -> Result<Option<Visible>> {
+        let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.secret = $1");
+        let rows = self.db.rows(sql, vec![secret.into()]).await?;
+        rows.first().map(|row| read(row).map(|row| visible(&row))).transpose()
+    }
+
+    /// A payer gives a card's number. `None` when there is no such charge.
+    pub async fn confirm(&self, secret: &str, card: &str) -> Result<Option<Visible>> {
+        let card: String = card.chars().filter(char::is_ascii_digit).take(19).collect();
+        self.step(secret, "waiting", async |tx, row| self.try_card_in(tx, row, &card).await).await
+    }
+
+    /// A payer passes their bank's question, or fails at it. `None` when there is no such charge.
+    pub async fn authenticate(&self, secret: &str, passed: bool) -> Result<Option<Visible>> {
+        self.step(secret, "challenged", async |tx, row| {
+            if passed {
+                self.move_in(tx, row, "completed", None, false).await
+            } else {
+                self.move_in(tx, row, "waiting", Some("authentication_failed"), false).await
+            }
+        })
+        .await
+    }
+
+    async fn step(
+        &self,
+        secret: &str,
+        state: &str,
+        work: impl AsyncFn(&Transaction, &Row) -> Result<()>,
+    ) -> Result<Option<Visible>> {
+        self.db
+            .transact(async |tx| {
+                let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.secret = $1 {}", tx.for_update());
+                let Some(row) = tx.row(sql, vec![secret.into()]).await? else { return Ok(None) };
+                let row = read(&row)?;
+                if row.state == state {
+                    work(&tx, &row).await?;
+                }
+                Ok(Some(visible(&Self::row_in(&tx, row.id).await?)))
+            })
+            .await
+    }
+
+    /// Time goes by at the sandbox: charges and refunds that are due come to their end. Gives how many.
+    pub async fn settle_due(&self) -> Result<u64> {
+        let now = self.clock.now();
+        self.db
+            .transact(async |tx| {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM sandbox_charges c WHERE c.due_at <= $1 ORDER BY c.id LIMIT 100 {}",
+                    tx.for_update()
+                );
+                let charges = tx.rows(sql, vec![now.into()]).await?;
+                for row in &charges {
+                    let row = read(row)?;
+                    match row.card.as_deref().and_then(outcome) {
+                        Some((Outcome::SlowFailure, _)) => {
+                            self.move_in(&tx, &row, "failed", Some("processing_error"), false).await?;
+                        }
+                        _ => self.move_in(&tx, &row, "completed", None, false).await?,
+                    }
+                }
+                let sql = "UPDATE sandbox_refunds SET state = 'succeeded', due_at = NULL WHERE due_at <= $1 RETURNING charge_id";
+                let refunds = tx.rows(sql, vec![now.into()]).await?;
+                for row in &refunds {
+                    let charge = Self::row_in(&tx, Columns::new(row).take()?).await?;
+                    self.tell_in(&tx, &charge, "refund.succeeded", 1).await?;
+                }
+                Ok((charges.len() + refunds.len()) as u64)
+            })
+            .await
+    }
+
+    /// The webhooks that are due, signed, each given out once; whoever gets them and dies has lost them, as a sender may.
+    pub async fn deliveries(&self) -> Result<Vec<Delivery>> {
+        let now = self.clock.now();
+        let sql = "DELETE FROM sandbox_events WHERE id IN (SELECT id FROM sandbox_events WHERE deliver_at <= $1 \
+                   ORDER BY deliver_at, id LIMIT 100) RETURNING body, deliver_at, id";
+        self.db
+            .transact(async |tx| {
+                let mut due: Vec<(DateTime<Utc>, Uuid, String)> = Vec::new();
+                for row in tx.rows(sql, vec![now.into()]).await? {
+                    let mut columns = Columns::new(&row);
+                    let body = columns.take()?;
+                    due.push((columns.take()?, columns.take()?, body));
+                }
+                due.sort_unstable();
+                let signed = |body: String| {
+                    let signature = signature::sign(&self.secret, body.as_bytes(), now);
+                    Delivery { body, signature }
+                };
+                Ok(due.into_iter().map(|(_, _, body)| signed(body)).collect())
+            })
+            .await
+    }
+}
+
+#[async_trait::async_trait]
+impl Gateway for Sandbox {
+    async fn create_charge(&self, new: &NewCharge<'_>) -> Result<Charge, Failure> {
+        let now = self.clock.now();
+        let (id, secret) = (self.ids.next(now), random_token());
+        let row = self.db.transact(async |tx| {
+            let inserted = tx
+                .execute(
+                    "INSERT INTO sandbox_charges (id, idempotency_key, merchant_reference, secret, currency, amount, state, \
+                     created_at) VALUES ($1, $2, $2, $3, $4, $5, 'waiting', $6) ON CONFLICT (idempotency_key) DO NOTHING",
+                    vec![
+                        id.into(),
+                        new.reference.into(),
+                        secret.as_str().into(),
+                        new.amount.currency.into(),
+                        new.amount.minor.into(),
+                        now.into(),
+                    ],
+                )
+                .await?;
+            let sql = format!(
+                "SELECT {COLUMNS} FROM sandbox_charges c WHERE c.idempotency_key = $1 {}",
+                tx.for_update()
+            );
+            let row = tx.row(sql, vec![new.reference.into()]).await?;
+            let row = read(&row.ok_or_else(|| Error::internal("a charge vanished"))?)?;
+            match new.method.filter(|_| inserted == 1) {
+                None => Ok(row),
+                Some(method) => {
+                    // Nobody is there to answer the bank's question, or to try another card.
+                    let card = method.strip_prefix("sbxcard_").unwrap_or_default();
+                    match outcome(card).map(|(outcome, _)| outcome) {
+                        Some(Outcome::Declined(reason)) => {
+                            self.move_in(&tx, &row, "failed", Some(reason), false).await?;
+                        }
+                        None => self.move_in(&tx, &row, "failed", Some("no_such_method"), false).await?,
+                        Some(_) => self.try_card_in(&tx, &row, card).await?,
+                    }
+                    Self::row_in(&tx, row.id).await
+                }
+            }
+        });
+        row.await.map(|row| Self::charge(&row)).map_err(broken)
+    }
+
+    async fn advance_charge(&self, reference: &str, _key: &str) -> Result<Charge, Failure> {
+        let Some(id) = parse_reference(reference) else { return Err(Failure::Refused("no_such_charge".to_owned())) };
+        let row = self.find(id).await.map_err(broken)?;
+        row.map(|row| Self::charge(&row)).ok_or_else(|| Failure::Refused("no_such_charge".to_owned()))
+    }
+
+    async fn cancel_charge(&self, reference: &str) -> Result<Charge, Failure> {
+        let Some(id) = parse_reference(reference) else { return Err(Failure::Refused("no_such_charge".to_owned())) };
+        let work = self.db.transact(async |tx| {
+            let row = Self::row_in(&tx, id).await?;
+            if matches!(row.state.as_str(), "waiting" | "challenged" | "authorised") {
+                self.move_in(&tx, &row, "cancelled", None, false).await?;
+            }
+            Self::row_in(&tx, id).await
+        });
+        work.await.map(|row| Self::charge(&row)).map_err(broken)
+    }
+
+    async fn create_refund(&self, new: &NewRefund<'_>) -> Result<ChargeRefund, Failure> {
+        let refuse = |word: &str| Failure::Refused(word.to_owned());
+        let charge = parse_reference(new.charge).ok_or_else(|| refuse("no_such_charge"))?;
+        let now = self.clock.now();
+        let id = self.ids.next(now);
+        let work = self.db.transact(async |tx| {
+            let row = Self::row_in(&tx, charge).await?;
+            let sql = "SELECT id FROM sandbox_refunds WHERE idempotency_key = $1";
+            if let Some(earlier) = tx.row(sql, vec![new.reference.into()]).await? {
+                return Ok(Some(Columns::new(&earlier).take::<Uuid>()?));
+            }
+            if row.refunded + new.amount.minor > row.captured {
+                return Ok(None);
+            }
+            tx.execute(
+                "INSERT INTO sandbox_refunds (id, charge_id, idempotency_key, amount, state, due_at, created_at) \
+                 VALUES ($1, $2, $3, $4, 'pending', $5, $6)",
+                vec![
+                    id.into(),
+                    charge.into(),
+                    new.reference.into(),
+                    new.amount.minor.into(),
+                    (now + SLOW).into(),
+                    now.into(),
+                ],
+            )
+            .await?;
+            Ok(Some(id))
+        });
+        let id = work.await.map_err(broken)?.ok_or_else(|| refuse("charge_already_refunded"))?;
+        self.fetch_refund(&id.simple().to_string(), new.charge).await
+    }
+
+    async fn fetch_refund(&self, reference: &str, _charge: &str) -> Result<ChargeRefund, Failure> {
+        let refuse = || Failure::Refused("no_such_refund".to_owned());
+        let id = Uuid::parse_str(reference).map_err(|_| refuse())?;
+        let rows = self.db.rows("SELECT state FROM sandbox_refunds WHERE id = $1", vec![id.into()]).await;
+        let rows = rows.map_err(broken)?;
+        let state: String = Columns::new(rows.first().ok_or_else(refuse)?).take().map_err(broken)?;
+        let progress = if state == "succeeded" { RefundProgress::Succeeded } else { RefundProgress::Pending };
+        Ok(ChargeRefund { reference: id.simple().to_string(), progress, failure: None })
+    }
+
+    async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure> {
+        Ok(format!("sbxcus_{}", new.reference))
+    }
+
+    async fn save_method(&self, _customer: &str, token: &str) -> Result<SavedMethod, Failure> {
+        let card = token.strip_prefix("tok_").and_then(|card| outcome(card).map(|(_, brand)| (card, brand)));
+        let (card, brand) = card.ok_or_else(|| Failure::Refused("no_such_token".to_owned()))?;
+        Ok(SavedMethod {
+            reference: format!("sbxcard_{card}"),
+            brand: Some(brand.to_owned()),
+            last_four: card.get(card.len() - 4..).map(str::to_owned),
+        })
+    }
+
+    async fn forget_method(&self, _reference: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn charges(
+        &self,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Option<Vec<(String, Charge)>>, Failure> {
+        let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.created_at >= $1 AND c.created_at < $2");
+        let rows = self.db.rows(sql, vec![from.into(), until.into()]).await.map_err(broken)?;
+        let all = rows.iter().map(|row| read(row).map(|row| (row.merchant_reference.clone(), Self::charge(&row))));
+        all.collect::<Result<Vec<_>>>().map(Some).map_err(broken)
+    }
+
+    async fn verify_webhook(&self, envelope: &Envelope, body: &[u8], now: DateTime<Utc>) -> Result<Notice, Rejected> {
+        signature::verify(&self.secret, envelope.headers.get(SIGNATURE).map(String::as_str), body, now)?;
+        let body: serde_json::Value = serde_json::from_slice(body).map_err(|_| Rejected::Body)?;
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).ok_or(Rejected::Body);
+        Ok(Notice { event_id: text(&body["id"])?, subject: Subject::Charge(text(&body["data"]["id"])?) })
+    }
+
+    fn public_key(&self) -> Option<&str> {
+        None
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}

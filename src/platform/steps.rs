@@ -1,0 +1,45 @@
+//! Named places in the middle of something that has several steps. In a running service they do nothing. A test holds
+//! somebody there, to force an interleaving, or has the whole process stand still, to kill it just then.
+
+use std::{fmt, sync::OnceLock};
+
+use futures_util::future::BoxFuture;
+
+type Hook = Box<dyn Fn(&'static str) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// The places.
+#[derive(Default)]
+pub struct Steps {
+    stop_at: Option<String>,
+    hook: OnceLock<Hook>,
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Steps").field("stop_at", &self.stop_at).finish_non_exhaustive()
+    }
+}
+
+impl Steps {
+    /// Whoever reaches `stop_at` stands still for ever.
+    #[must_use]
+    pub fn new(stop_at: Option<String>) -> Self {
+        Self { stop_at, hook: OnceLock::new() }
+    }
+
+    /// Calls this at every place, once for all.
+    pub fn watch(&self, hook: impl Fn(&'static str) -> BoxFuture<'static, ()> + Send + Sync + 'static) {
+        let _ = self.hook.set(Box::new(hook));
+    }
+
+    /// Somebody is at this place.
+    pub async fn reach(&self, name: &'static str) {
+        if self.stop_at.as_deref() == Some(name) {
+            tracing::warn!(step = name, "standing still here, as STOP_AT_STEP says");
+            std::future::pending::<()>().await;
+        }
+        if let Some(hook) = self.hook.get() {
+            hook(name).await;
+        }
+    }
+}
