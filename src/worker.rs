@@ -13,7 +13,7 @@ use crate::{
     domain::{
         accounts, activity, audit, codes, digests, events, idempotency,
         jobs::{self, Kinds},
-        messages, notifications, posts, privacy,
+        messages, notifications, payments, posts, privacy,
     },
     entity::{SessionId, job},
     error::{Error, Result},
@@ -22,7 +22,7 @@ use crate::{
 /// How many jobs are taken at once.
 const BATCH: u64 = 16;
 /// Kinds of jobs that take long: they wait for servers of others, or gather much.
-const SLOW: &[&str] = &[messages::MESSAGE, privacy::EXPORT];
+const SLOW: &[&str] = &[messages::MESSAGE, privacy::EXPORT, payments::WEBHOOK, payments::REFUND];
 
 /// Which jobs are run together, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,8 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
         privacy::EXPORT => privacy::make_export(app, job).await,
         accounts::VERIFICATION => accounts::send_verification(app, job).await,
         accounts::RESET => accounts::send_reset(app, job).await,
+        payments::WEBHOOK => payments::process(app, job).await,
+        payments::REFUND => payments::refund(app, job).await,
         unknown => Err(Error::internal(format!("no handler for jobs of kind {unknown}"))),
     }
 }
@@ -136,7 +138,8 @@ pub async fn run_due(app: &App) -> Result<u64> {
     let mut ran = 0;
     loop {
         // What the one queues the other may have to do.
-        let now = run_lane(app, Lane::Quick).await? + run_lane(app, Lane::Slow).await?;
+        let lanes = run_lane(app, Lane::Quick).await? + run_lane(app, Lane::Slow).await?;
+        let now = lanes + payments::tend(app).await?;
         ran += now;
         if now == 0 || app.stop.is_cancelled() {
             return Ok(ran);
@@ -169,6 +172,7 @@ async fn run_lane(app: &App, lane: Lane) -> Result<u64> {
 /// Takes jobs until the program stops.
 pub async fn run(app: App) {
     app.spawn(mind_schedules(app.clone()));
+    app.spawn(mind_payments(app.clone()));
     app.spawn(keep_running(app.clone(), Lane::Slow));
     keep_running(app, Lane::Quick).await;
 }
@@ -185,6 +189,21 @@ async fn keep_running(app: App, lane: Lane) {
             // Retries come due, and hints get lost.
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             () = app.stop.cancelled() => return,
+        }
+    }
+}
+
+/// Asks about payments in time, until the program stops.
+async fn mind_payments(app: App) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = app.stop.cancelled() => return,
+        }
+        if let Err(error) = payments::tend(&app).await {
+            tracing::error!(%error, "payments could not be looked after");
         }
     }
 }

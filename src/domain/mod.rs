@@ -19,10 +19,15 @@ pub mod ledger;
 pub mod live;
 pub mod messages;
 pub mod notifications;
+pub mod payments;
 pub mod permissions;
 pub mod posts;
 pub mod privacy;
 pub mod profiles;
+
+/// What payments can be for, each with the domain that settles it. Payments are lower than most of these: they only know
+/// the port.
+pub static TARGETS: &[&dyn payments::Target] = &[&payments::Deposits];
 
 /// The outcome of something that an idempotency key makes happen once.
 #[derive(Debug, Clone, PartialEq, Eq)]

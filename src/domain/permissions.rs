@@ -23,12 +23,17 @@ pub enum Permission {
     SeeAudit,
     /// Look at the queue of background jobs, and queue dead ones again.
     ManageJobs,
+    /// See everybody's wallets, payments and withdrawals.
+    SeeMoney,
+    /// Grant refunds, confirm what banks and couriers did, pay withdrawals out, correct wallets.
+    ManageMoney,
     /// Answer for the service: make owners.
     Own,
 }
 
 use Permission::{
-    AnswerSupport, GrantRoles, ManageJobs, Own, ResetAccess, SeeAccounts, SeeAudit, SeeContacts, Sell, SuspendUsers,
+    AnswerSupport, GrantRoles, ManageJobs, ManageMoney, Own, ResetAccess, SeeAccounts, SeeAudit, SeeContacts, SeeMoney,
+    Sell, SuspendUsers,
 };
 
 impl Role {
@@ -53,6 +58,8 @@ impl Role {
                 GrantRoles,
                 SeeAudit,
                 ManageJobs,
+                SeeMoney,
+                ManageMoney,
             ],
             Self::Owner => &[
                 Sell,
@@ -64,6 +71,8 @@ impl Role {
                 GrantRoles,
                 SeeAudit,
                 ManageJobs,
+                SeeMoney,
+                ManageMoney,
                 Own,
             ],
         }

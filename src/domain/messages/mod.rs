@@ -85,6 +85,10 @@ pub enum Template {
     AccountDeleted,
     /// Everything held about you is ready to be fetched (name, link, at: when it goes).
     ExportReady,
+    /// Money of yours came in (name, amount, what, reference, at).
+    PaymentReceipt,
+    /// Money went back to you (name, amount, reference).
+    RefundReceipt,
     /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
     Digest,
 }
@@ -113,6 +117,8 @@ impl Template {
         Self::DeletionCancelled,
         Self::AccountDeleted,
         Self::ExportReady,
+        Self::PaymentReceipt,
+        Self::RefundReceipt,
         Self::Digest,
     ];
 }

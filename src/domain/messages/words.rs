@@ -193,6 +193,22 @@ fn english(template: Template) -> Words {
             ],
         )
         .action("Fetch your data"),
+        Template::PaymentReceipt => words(
+            "Receipt for your payment",
+            &[
+                "We received your payment{% if amount %} of {{ amount }}{% endif %}. Thank you.",
+                "{% if what %}For: {{ what }}{% endif %}",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+                "{% if at %}Time: {{ at }}{% endif %}",
+            ],
+        ),
+        Template::RefundReceipt => words(
+            "Your money is on its way back",
+            &[
+                "We gave back a payment of yours{% if amount %}: {{ amount }}{% endif %}. Depending on your bank it takes some days until you see it.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::Digest => words(
             "What you have not read yet",
             &[
@@ -329,6 +345,22 @@ fn arabic(template: Template) -> Words {
             ],
         )
         .action("تنزيل بياناتك"),
+        Template::PaymentReceipt => words(
+            "إيصال دفع",
+            &[
+                "استلمنا دفعتك{% if amount %}: {{ amount }}{% endif %}. شكرًا لك.",
+                "{% if what %}مقابل: {{ what }}{% endif %}",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+                "{% if at %}الوقت: {{ at }}{% endif %}",
+            ],
+        ),
+        Template::RefundReceipt => words(
+            "أموالك في طريقها إليك",
+            &[
+                "أعدنا إليك دفعة{% if amount %}: {{ amount }}{% endif %}. قد يستغرق ظهورها بضعة أيام بحسب مصرفك.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::Digest => words(
             "ما لم تقرأه بعد",
             &[

@@ -92,6 +92,10 @@ pub enum Permission {
     SeeAudit,
     /// Look at the queue of background jobs, and queue dead ones again.
     ManageJobs,
+    /// See everybody's wallets, payments and withdrawals.
+    SeeMoney,
+    /// Grant refunds, confirm what banks and couriers did, pay withdrawals out, correct wallets.
+    ManageMoney,
     /// Answer for the service: make owners.
     Own,
 }

@@ -25,6 +25,9 @@ fn full(channel: Channel, locale: &str, template: Template) -> Message {
         ("reason", "spam"),
         ("until", "2026-02-01 12:00 UTC"),
         ("count", "2"),
+        ("amount", "12.50 USD"),
+        ("what", "A new roof"),
+        ("reference", "payment_1"),
         ("items", "Badr likes your post\nDina replied to your comment"),
     ]
     .into_iter()

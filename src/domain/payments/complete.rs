@@ -1,0 +1,207 @@
+//! The one function that every answer about a payment goes through.
+
+use chrono::{DateTime, Utc};
+
+use super::{Payment, open, receipts, reference, refunds, rows, short, target};
+use crate::{
+    app::App,
+    domain::{
+        events::{self, NewEvent},
+        ledger::{self, NewTransfer, Origin, Place},
+    },
+    entity::{
+        PaymentId,
+        event::{EventKind, StreamKind},
+        payment::{PaymentState, ProviderKind},
+        payment_event::EventSource,
+    },
+    error::{Error, Result},
+    platform::{
+        db::{Columns, Transaction},
+        payments::{Charge, ChargeState, NextAction},
+    },
+};
+
+impl PaymentState {
+    /// Whether nothing more is expected of the provider.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Expired)
+    }
+}
+
+/// Records how a charge stands, and settles what it brought. Again with the same, or with what is older, it changes
+/// nothing.
+pub async fn complete(app: &App, id: PaymentId, source: EventSource, charge: &Charge) -> Result<Payment> {
+    app.steps.reach("payment.answered").await;
+    let payment = app.db.transact(async |tx| complete_in(app, &tx, id, source, charge).await).await?;
+    app.steps.reach("payment.recorded").await;
+    Ok(payment)
+}
+
+/// The same within a transaction.
+pub(super) async fn complete_in(
+    app: &App,
+    tx: &Transaction,
+    id: PaymentId,
+    source: EventSource,
+    charge: &Charge,
+) -> Result<Payment> {
+    let before = rows::lock_in(tx, id).await?;
+    if charge.currency != before.currency.as_str() || charge.amount != before.amount || charge.captured > before.amount
+    {
+        return Err(Error::internal(format!(
+            "the provider tells of {} {} ({} captured) for {id}, which is of {} {}",
+            charge.amount, charge.currency, charge.captured, before.amount, before.currency
+        )));
+    }
+    let captured = charge.captured.max(before.captured);
+    let authorised = charge.authorised.max(before.authorised).max(captured);
+    let state = next_state(&before, charge.state, captured, app.clock.now());
+    let next = if state == PaymentState::Pending { charge.next.clone() } else { NextAction::None };
+    let failure = match state {
+        PaymentState::Pending | PaymentState::Failed => charge.failure.as_deref().map(short),
+        _ => None,
+    };
+    let unchanged = state == before.state
+        && (captured, authorised) == (before.captured, before.authorised)
+        && failure == before.failure
+        && before.provider_reference.is_some()
+        && next == open::open_next(app, &before)?;
+    if unchanged {
+        return Ok(before);
+    }
+    let now = app.clock.now();
+    let sealed = (next != NextAction::None).then(|| open::seal_next(app, id, &next)).transpose()?;
+    let check_at = if state.is_final() { None } else { before.check_at };
+    let completed_at = if state == PaymentState::Completed { before.completed_at.or(Some(now)) } else { None };
+    tx.execute(
+        "UPDATE payments SET state = $2, authorised = $3, captured = $4, failure = $5, sealed_next_action = $6, \
+         provider_reference = COALESCE(provider_reference, $7), provider_answer = $8, check_at = $9, updated_at = $10, \
+         completed_at = $11 WHERE id = $1",
+        vec![
+            id.0.into(),
+            state.as_str().into(),
+            authorised.into(),
+            captured.into(),
+            failure.into(),
+            sealed.into(),
+            charge.reference.as_str().into(),
+            charge.answer.as_str().into(),
+            check_at.into(),
+            now.into(),
+            completed_at.into(),
+        ],
+    )
+    .await?;
+    let payment = rows::lock_in(tx, id).await?;
+    if captured > before.captured {
+        settle_in(app, tx, &payment, captured - before.captured).await?;
+    }
+    let target = target::of(payment.target_kind)?;
+    if state != before.state && state.is_final() && captured == 0 {
+        target.dropped_in(app, tx, &payment).await?;
+    }
+    if state != before.state && state == PaymentState::Completed {
+        receipts::paid_in(app, tx, &payment, &target.describe(app, &payment).await?).await?;
+    }
+    note_in(app, tx, &payment, state.as_str(), source, charge.failure.as_deref()).await?;
+    app.steps.reach("payment.completing").await;
+    rows::lock_in(tx, id).await
+}
+
+/// What was captured decides; else the last word of the provider, until there was an end.
+fn next_state(before: &Payment, told: ChargeState, captured: i64, now: DateTime<Utc>) -> PaymentState {
+    if captured == before.amount || (captured > 0 && told == ChargeState::Completed) {
+        return PaymentState::Completed;
+    }
+    if before.state.is_final() {
+        return before.state;
+    }
+    match told {
+        ChargeState::Pending => PaymentState::Pending,
+        ChargeState::Processing | ChargeState::Completed => PaymentState::Processing,
+        ChargeState::Authorised => PaymentState::Authorised,
+        ChargeState::Failed => PaymentState::Failed,
+        ChargeState::Cancelled if before.expires_at.is_some_and(|at| at <= now) => PaymentState::Expired,
+        ChargeState::Cancelled => PaymentState::Cancelled,
+    }
+}
+
+/// Where the money of a payment comes from, and goes back to.
+pub(super) fn source(payment: &Payment) -> Result<Place> {
+    match (payment.provider, payment.payer_id) {
+        (ProviderKind::Wallet, Some(payer)) => Ok(Place::Wallet(payer)),
+        (ProviderKind::Wallet, None) => Err(Error::internal("the payer's wallet went with their account")),
+        (provider, _) => Ok(Place::Clearing(provider)),
+    }
+}
+
+async fn settle_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64) -> Result<()> {
+    let settlement = target::of(payment.target_kind)?.settle_in(app, tx, payment, amount).await?;
+    let (id, key) = (reference(payment.id), format!("{}:{}", payment.id, payment.captured));
+    let new = NewTransfer {
+        kind: settlement.kind,
+        from: source(payment)?,
+        to: settlement.place,
+        amount,
+        currency: payment.currency,
+        reference: Some(&id),
+        description: "",
+        origin: Origin::step("payment", &key),
+    };
+    ledger::post_in(app, tx, new).await?;
+    match settlement.give_back {
+        Some(cause) => refunds::give_back_in(app, tx, payment, amount, cause).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Writes a step down, and tells those who follow the payment. Its row is locked.
+pub(super) async fn note_in(
+    app: &App,
+    tx: &Transaction,
+    payment: &Payment,
+    kind: &str,
+    source: EventSource,
+    detail: Option<&str>,
+) -> Result<()> {
+    let now = app.clock.now();
+    tx.execute(
+        "INSERT INTO payment_events (id, payment_id, kind, source, authorised, captured, refunded, pending, detail, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        vec![
+            app.ids.next(now).into(),
+            payment.id.0.into(),
+            kind.into(),
+            source.as_str().into(),
+            payment.authorised.into(),
+            payment.captured.into(),
+            payment.refunded.into(),
+            (payment.amount - payment.captured + payment.refunding).into(),
+            detail.map(short).into(),
+            now.into(),
+        ],
+    )
+    .await?;
+    let sql = "UPDATE payments SET event_seq = event_seq + 1 WHERE id = $1 RETURNING event_seq";
+    let row = tx.row(sql, vec![payment.id.0.into()]).await?.ok_or_else(super::not_found)?;
+    let event = NewEvent { kind: EventKind::PaymentChanged, actor_id: None, subject_id: None };
+    events::write_in(app, tx, StreamKind::Payment, payment.id.0, Columns::new(&row).take()?, event).await
+}
+
+/// The charge of a payment that no provider speaks of: so much of it is there.
+pub(super) fn by_hand(payment: &Payment, captured: i64) -> Charge {
+    Charge {
+        reference: payment.provider_reference.clone().unwrap_or_else(|| payment.id.to_string()),
+        state: ChargeState::Completed,
+        amount: payment.amount,
+        currency: payment.currency.as_str().to_owned(),
+        authorised: captured,
+        captured,
+        refunded: 0,
+        failure: None,
+        next: NextAction::None,
+        answer: "{}".to_owned(),
+    }
+}

@@ -1,0 +1,115 @@
+//! Paying into one's own wallet.
+
+use super::{NewPayment, Payer, Started, Target, open_in, pay_at_once_in, started, target::Settlement};
+use crate::{
+    app::App,
+    domain::{
+        Once,
+        actor::{Actor, Client},
+        idempotency::{Claim, claim_for_good_in},
+        ledger::Place,
+    },
+    entity::{
+        Money, PaymentId, PaymentMethodId, UserId,
+        ledger_transfer::TransferKind,
+        payment::{self, ProviderKind, TargetKind},
+    },
+    error::Result,
+    platform::db::Transaction,
+};
+
+/// Money that is to come into the actor's wallet.
+#[derive(Debug, Clone)]
+pub struct WalletDeposit {
+    /// How much.
+    pub amount: Money,
+    /// Who moves it.
+    pub provider: ProviderKind,
+    /// By which saved way to pay.
+    pub method: Option<PaymentMethodId>,
+    /// Makes a repeated call harmless.
+    pub idempotency_key: String,
+}
+
+/// Begins a payment into the actor's wallet. Codes: PROVIDER_NOT_AVAILABLE, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BLANK,
+/// TOO_LONG, INVALID_CHARACTERS.
+pub async fn wallet_deposit(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    command: WalletDeposit,
+) -> Result<Once<Started>> {
+    let user = actor.require_user()?.id;
+    let id = PaymentId(app.ids.next(app.clock.now()));
+    let input = format!("{} {} {:?}", command.amount, command.provider.as_str(), command.method);
+    let new = NewPayment {
+        id,
+        target: TargetKind::WalletDeposit,
+        target_id: user.0,
+        payer: Payer::User(user),
+        locale: client.locale.as_str(),
+        provider: command.provider,
+        method: command.method,
+        amount: command.amount,
+    };
+    let once = app
+        .db
+        .transact(async |tx| {
+            let key = command.idempotency_key.as_str();
+            match claim_for_good_in(app, &tx, user.0, "walletDeposit", key, &input, id.0).await? {
+                Claim::Replay(id) => Ok(Once { value: PaymentId(id), replayed: true }),
+                Claim::New => {
+                    let payment = open_in(app, &tx, &new).await?;
+                    pay_at_once_in(app, &tx, payment).await?;
+                    Ok(Once { value: id, replayed: false })
+                }
+            }
+        })
+        .await?;
+    started(app, actor, once).await
+}
+
+/// The target of deposits: the payer's wallet.
+#[derive(Debug)]
+pub struct Deposits;
+
+fn wallet(payment: &payment::Model) -> Place {
+    Place::Wallet(UserId(payment.target_id))
+}
+
+#[async_trait::async_trait]
+impl Target for Deposits {
+    fn kind(&self) -> TargetKind {
+        TargetKind::WalletDeposit
+    }
+
+    fn accepts(&self, provider: ProviderKind) -> bool {
+        !matches!(provider, ProviderKind::Wallet | ProviderKind::CashOnDelivery)
+    }
+
+    async fn describe(&self, app: &App, _payment: &payment::Model) -> Result<String> {
+        Ok(format!("{}: wallet", app.config.email.service_name()))
+    }
+
+    async fn settle_in(&self, _: &App, _: &Transaction, payment: &payment::Model, _: i64) -> Result<Settlement> {
+        // Somebody whose account is gone has no use for it: it goes back.
+        let give_back = payment.payer_id.is_none().then_some("account_closed");
+        Ok(Settlement { place: wallet(payment), kind: TransferKind::Deposit, give_back })
+    }
+
+    async fn place_in(&self, _: &Transaction, payment: &payment::Model) -> Result<Place> {
+        Ok(wallet(payment))
+    }
+
+    async fn unsettle_in(&self, _: &App, _: &Transaction, _: &payment::Model, _: i64) -> Result<()> {
+        Ok(())
+    }
+
+    async fn dropped_in(&self, _: &App, _: &Transaction, _: &payment::Model) -> Result<()> {
+        Ok(())
+    }
+
+    async fn owner(&self, _: &App, _: &payment::Model) -> Result<Option<UserId>> {
+        Ok(None)
+    }
+}

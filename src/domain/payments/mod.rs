@@ -1,0 +1,58 @@
+//! Payments: money that people pay for something here, by whatever provider, and refunds.
+//!
+//! Owns `payments`, `payment_events`, `refunds`, `payment_methods`, `payment_customers` and `webhook_events`. Always holds:
+//! what was captured has been settled, with the ledger and with what the payment is for, in the transaction that recorded
+//! it; what was refunded alike; and `refunded + refunding` is never above `captured` (the database checks it).
+//!
+//! The way of a payment: it is **opened** in a transaction (reserve, commit); **started** by telling the provider, whose
+//! idempotency key is the payment's id; and every answer, whether of the start, of a confirmation, of a webhook or of the
+//! sweeper's question, goes through **one** function, [`complete::complete`], which locks, compares and records. No provider
+//! is called inside a transaction. Whoever dies between two steps is followed by the sweeper, which asks about every
+//! payment that is not at its end.
+//!
+//! What a payment is for is none of this module's business: see [`target`], the port.
+
+pub mod complete;
+mod deposits;
+mod drive;
+mod open;
+mod queries;
+mod receipts;
+mod refunds;
+mod rows;
+mod sweep;
+pub mod target;
+mod webhooks;
+
+use crate::{
+    entity::{PaymentId, payment},
+    error::{Error, UserError, UserErrorCode},
+};
+
+pub use deposits::{Deposits, WalletDeposit, wallet_deposit};
+pub use drive::{confirm, refresh, start};
+pub use open::{NewPayment, Payer, Started, claimant, guest_token, open_in, pay_at_once_in, started};
+pub use queries::{
+    Access, PaymentFilter, cursor, find, follow, get, next_action, payments, payments_by_id, stream_head,
+};
+pub use refunds::{REFUND, RefundAsk, grant_in, payment_refund, refund, refund_decide, refund_request, refunds_of};
+pub use sweep::tend;
+pub use target::{Settlement, Target};
+pub use webhooks::{Received, WEBHOOK, process, receive};
+
+/// A payment.
+pub type Payment = payment::Model;
+
+fn not_found() -> Error {
+    UserError::argument("id", UserErrorCode::NotFound).into()
+}
+
+/// The provider's own words, cut to what a column takes.
+fn short(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+/// What a payment is called in the ledger.
+fn reference(id: PaymentId) -> String {
+    id.to_string()
+}

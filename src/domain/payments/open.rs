@@ -1,0 +1,199 @@
+//! Opening a payment: the part that is one transaction, before any provider knows of it.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::{Payment, complete, drive, rows, target};
+use crate::{
+    app::App,
+    domain::{Once, actor::Actor},
+    entity::{
+        Money, PaymentId, PaymentMethodId, UserId,
+        payment::{PaymentState, ProviderKind, TargetKind},
+        payment_event::EventSource,
+    },
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{crypto::sha256, db::Transaction, ids::random_of, payments::NextAction},
+};
+
+/// When the sweeper looks first at a payment that was opened: by then its start has ended, or died.
+const FIRST_CHECK: TimeDelta = TimeDelta::seconds(30);
+
+/// Letters and digits of references that people copy: without those that look alike.
+const REFERENCE: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/// Who pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payer {
+    /// A person.
+    User(UserId),
+    /// Somebody without an account, by their e-mail address.
+    Guest(String),
+}
+
+/// A payment that is to be opened.
+#[derive(Debug, Clone)]
+pub struct NewPayment {
+    /// Its id.
+    pub id: PaymentId,
+    /// What it is for.
+    pub target: TargetKind,
+    /// Which.
+    pub target_id: Uuid,
+    /// Who pays.
+    pub payer: Payer,
+    /// Their language, as stored.
+    pub locale: &'static str,
+    /// Who moves the money.
+    pub provider: ProviderKind,
+    /// By which saved way to pay.
+    pub method: Option<PaymentMethodId>,
+    /// How much.
+    pub amount: Money,
+}
+
+/// A payment that was begun, with the token by which a guest comes back to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The payment.
+    pub payment: Payment,
+    /// For somebody without an account.
+    pub guest_token: Option<String>,
+}
+
+/// What stands for who pays, where keys are kept.
+#[must_use]
+pub fn claimant(payer: &Payer) -> Uuid {
+    match payer {
+        Payer::User(user) => user.0,
+        Payer::Guest(email) => {
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&sha256(format!("guest\n{email}").as_bytes())[..16]);
+            uuid::Builder::from_custom_bytes(bytes).into_uuid()
+        }
+    }
+}
+
+/// By which a guest comes back to a payment.
+#[must_use]
+pub fn guest_token(app: &App, id: PaymentId) -> String {
+    URL_SAFE_NO_PAD.encode(app.keys.fingerprint("payment guest", &[&id.to_string()]))
+}
+
+/// Whether a provider is offered here at all.
+#[must_use]
+pub(super) fn is_offered(app: &App, provider: ProviderKind) -> bool {
+    let config = &app.config.payments;
+    match provider {
+        ProviderKind::Wallet => true,
+        ProviderKind::CashOnDelivery => config.cash_on_delivery,
+        ProviderKind::BankTransfer => config.bank_account.is_some(),
+        gateway => app.payments.gateway(gateway.as_str()).is_some(),
+    }
+}
+
+/// Opens a payment, within the caller's transaction. The caller writes what it is for, then calls [`pay_at_once_in`]; after
+/// the commit it calls [`started`]. Codes: PROVIDER_NOT_AVAILABLE, NOT_FOUND (of the saved way to pay).
+pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Payment> {
+    let unavailable = || Error::from(UserError::input("provider", UserErrorCode::ProviderNotAvailable));
+    if !is_offered(app, new.provider) || !target::of(new.target)?.accepts(new.provider) {
+        return Err(unavailable());
+    }
+    let (payer_id, payer_email) = match &new.payer {
+        Payer::User(user) => (Some(*user), None),
+        Payer::Guest(email) => (None, Some(email.clone())),
+    };
+    if payer_id.is_none() && new.provider == ProviderKind::Wallet {
+        return Err(unavailable());
+    }
+    if let Some(method) = new.method {
+        let sql =
+            "SELECT 1 FROM payment_methods WHERE id = $1 AND user_id = $2 AND provider = $3 AND removed_at IS NULL";
+        let values = vec![method.0.into(), payer_id.map(|user| user.0).into(), new.provider.as_str().into()];
+        if tx.row(sql, values).await?.is_none() {
+            return Err(UserError::input("methodId", UserErrorCode::NotFound).into());
+        }
+    }
+    let now = app.clock.now();
+    let config = &app.config.payments;
+    let (state, next, lives) = match new.provider {
+        ProviderKind::BankTransfer => {
+            let reference = format!("AG{}", random_of(REFERENCE, 10));
+            let instructions = config.bank_account.clone().unwrap_or_default();
+            (PaymentState::Pending, Some(NextAction::Reference { reference, instructions }), config.bank_transfer_time)
+        }
+        ProviderKind::CashOnDelivery => {
+            let reference = format!("AG{}", random_of(REFERENCE, 10));
+            let next = NextAction::Reference { reference, instructions: String::new() };
+            (PaymentState::Pending, Some(next), config.bank_transfer_time)
+        }
+        _ => (PaymentState::Created, None, config.payment_time),
+    };
+    let provider_reference = match &next {
+        Some(NextAction::Reference { reference, .. }) => Some(reference.clone()),
+        _ => None,
+    };
+    let sealed = next.as_ref().map(|next| seal_next(app, new.id, next)).transpose()?;
+    tx.execute(
+        "INSERT INTO payments (id, provider, target_kind, target_id, payer_id, payer_email, payer_locale, method_id, currency, \
+         amount, state, provider_reference, sealed_next_action, check_at, expires_at, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)",
+        vec![
+            new.id.0.into(),
+            new.provider.as_str().into(),
+            new.target.as_str().into(),
+            new.target_id.into(),
+            payer_id.map(|user| user.0).into(),
+            payer_email.into(),
+            new.locale.into(),
+            new.method.map(|method| method.0).into(),
+            new.amount.currency.as_str().into(),
+            new.amount.minor.into(),
+            state.as_str().into(),
+            provider_reference.into(),
+            sealed.into(),
+            (now + FIRST_CHECK).into(),
+            (now + lives).into(),
+            now.into(),
+        ],
+    )
+    .await?;
+    let payment = rows::lock_in(tx, new.id).await?;
+    complete::note_in(app, tx, &payment, payment.state.as_str(), EventSource::Create, None).await?;
+    Ok(payment)
+}
+
+/// Pays at once, where no provider has to be waited for: out of the payer's wallet. Call it when what the payment is for is
+/// written. Code: INSUFFICIENT_FUNDS.
+pub async fn pay_at_once_in(app: &App, tx: &Transaction, payment: Payment) -> Result<Payment> {
+    if payment.provider != ProviderKind::Wallet {
+        return Ok(payment);
+    }
+    let charge = complete::by_hand(&payment, payment.amount);
+    complete::complete_in(app, tx, payment.id, EventSource::System, &charge).await
+}
+
+/// Goes on with a payment that was opened just now, or by an earlier call with the same key: tells its provider.
+pub async fn started(app: &App, actor: &Actor, once: Once<PaymentId>) -> Result<Once<Started>> {
+    app.steps.reach("payment.reserved").await;
+    let payment = drive::start(app, once.value).await?;
+    let is_guest = payment.payer_id.is_none() && payment.payer_email.is_some() && actor.user_id().is_none();
+    let guest_token = is_guest.then(|| guest_token(app, payment.id));
+    Ok(Once { value: Started { payment, guest_token }, replayed: once.replayed })
+}
+
+fn purpose(id: PaymentId) -> String {
+    format!("next action {id}")
+}
+
+pub(super) fn seal_next(app: &App, id: PaymentId, next: &NextAction) -> Result<Vec<u8>> {
+    app.keys.seal(&purpose(id), &serde_json::to_vec(next)?)
+}
+
+pub(super) fn open_next(app: &App, payment: &Payment) -> Result<NextAction> {
+    match &payment.sealed_next_action {
+        None => Ok(NextAction::None),
+        Some(sealed) => Ok(serde_json::from_slice(&app.keys.open(&purpose(payment.id), sealed)?)?),
+    }
+}

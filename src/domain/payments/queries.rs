@@ -1,0 +1,164 @@
+//! Reading and following payments.
+
+use std::collections::HashMap;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::Stream;
+use uuid::Uuid;
+
+use super::{Payment, open, rows};
+use crate::{
+    app::App,
+    domain::{
+        actor::Actor,
+        events,
+        live::{self, Content, Step},
+        permissions::Permission,
+    },
+    entity::{
+        PaymentId, UserId,
+        event::{self, StreamKind},
+        payment::{PaymentState, ProviderKind, TargetKind},
+    },
+    error::Result,
+    platform::{
+        db::placeholders,
+        list::{Conditions, Source, Span, page_of},
+        page::{Cursor, Key, Page, Slice},
+        payments::NextAction,
+    },
+};
+
+/// What somebody without an account shows to see their payment.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// The token that they were given when it began.
+    pub guest_token: Option<String>,
+}
+
+/// A payment. No rights are asked here. Code: NOT_FOUND.
+pub async fn get(app: &App, id: PaymentId) -> Result<Payment> {
+    let sql = format!("SELECT {} FROM payments p WHERE p.id = $1", rows::COLUMNS);
+    let rows = app.db.rows(sql, vec![id.0.into()]).await?;
+    rows::read(rows.first().ok_or_else(super::not_found)?)
+}
+
+/// A payment that the actor may see: their own; anybody's, with the permission; as a guest, the one of their token.
+pub async fn find(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Option<Payment>> {
+    if let Some(found) = payments_by_id(app, actor, &[id]).await?.remove(&id) {
+        return Ok(Some(found));
+    }
+    let token = access.guest_token.as_deref().and_then(|token| URL_SAFE_NO_PAD.decode(token).ok());
+    let shown = token.is_some_and(|token| app.keys.fingerprint_verify("payment guest", &[&id.to_string()], &token));
+    if !shown {
+        return Ok(None);
+    }
+    Ok(Some(get(app, id).await?).filter(|payment| payment.payer_id.is_none()))
+}
+
+/// Payments by id that the actor may see.
+pub async fn payments_by_id(app: &App, actor: &Actor, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>> {
+    let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {} FROM payments p WHERE p.id IN ({list})", rows::COLUMNS);
+    let mut found = app.db.rows(sql, values).await?.iter().map(rows::read).collect::<Result<Vec<_>>>()?;
+    found.retain(|payment| payment.payer_id == Some(viewer.id) || actor.may(Permission::SeeMoney));
+    Ok(found.into_iter().map(|payment| (payment.id, payment)).collect())
+}
+
+/// What payments have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PaymentFilter {
+    /// Whose; the actor's own, if `None` and not `everybodys`.
+    pub payer: Option<UserId>,
+    /// Everybody's, for those who may see them.
+    pub everybodys: bool,
+    /// How far they have come.
+    pub state: Option<PaymentState>,
+    /// Who moves the money.
+    pub provider: Option<ProviderKind>,
+    /// What they are for.
+    pub target: Option<TargetKind>,
+    /// When they began.
+    pub during: Span,
+}
+
+/// What cursors in the list are tied to.
+pub const SORT: &str = "payments.newest";
+
+/// A payment's place in the list.
+#[must_use]
+pub fn cursor(payment: &Payment) -> Cursor {
+    Cursor { sort: SORT, key: Key::Time(payment.created_at), id: payment.id.0 }
+}
+
+/// Payments, newest first: the actor's own, or everybody's for those who may see them.
+pub async fn payments(
+    app: &App,
+    actor: &Actor,
+    filter: &PaymentFilter,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<Payment>> {
+    let payer = if filter.everybodys {
+        actor.require(Permission::SeeMoney)?;
+        filter.payer
+    } else {
+        Some(actor.require_user()?.id)
+    };
+    let mut conditions = Conditions::default();
+    conditions.equal("p.payer_id", payer.map(|user| user.0));
+    conditions.equal("p.state", filter.state.map(PaymentState::as_str));
+    conditions.equal("p.provider", filter.provider.map(ProviderKind::as_str));
+    conditions.equal("p.target_kind", filter.target.map(TargetKind::as_str));
+    conditions.during("p.created_at", filter.during);
+    let source =
+        Source { columns: rows::COLUMNS, tables: "payments p", key: "p.created_at", id: "p.id", descending: true };
+    page_of(&app.db, source, conditions, page, with_total, rows::read).await
+}
+
+/// What the payer has to do for the payment to go on.
+pub fn next_action(app: &App, payment: &Payment) -> Result<NextAction> {
+    let next = open::open_next(app, payment)?;
+    // The sandbox's pages are ours, wherever clients reach us.
+    let ours = |url: String| if url.starts_with('/') { format!("{}{url}", app.public_url()) } else { url };
+    Ok(match next {
+        NextAction::Redirect { url } => NextAction::Redirect { url: ours(url) },
+        NextAction::ClientSecret { secret, public_key, url } => {
+            NextAction::ClientSecret { secret, public_key, url: url.map(ours) }
+        }
+        other => other,
+    })
+}
+
+// ---------------------------------------------------------------------------------------------------------- following
+
+struct Steps;
+
+impl Content for Steps {
+    type Item = Payment;
+    const KIND: StreamKind = StreamKind::Payment;
+
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Payment>>> {
+        let payment = get(app, PaymentId(id)).await?;
+        Ok(events.iter().map(|_| Some(payment.clone())).collect())
+    }
+}
+
+/// Where a payment's stream stands.
+pub async fn stream_head(app: &App, id: PaymentId) -> Result<i64> {
+    events::head(app, StreamKind::Payment, id.0).await
+}
+
+/// A payment that the actor may see, as it changes. Code: NOT_FOUND.
+pub async fn follow(
+    app: &App,
+    actor: &Actor,
+    id: PaymentId,
+    access: &Access,
+    after: Option<i64>,
+) -> Result<impl Stream<Item = Result<Step<Payment>>> + Send + use<>> {
+    find(app, actor, id, access).await?.ok_or_else(super::not_found)?;
+    live::follow::<Steps>(app, id.0, after).await
+}

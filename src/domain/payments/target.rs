@@ -1,0 +1,62 @@
+//! What a payment is for: the port that wallets, goals and later orders implement, so that their totals change in the
+//! transaction that records the money.
+
+use crate::{
+    app::App,
+    domain::ledger::Place,
+    entity::{
+        UserId,
+        ledger_transfer::TransferKind,
+        payment::{self, ProviderKind, TargetKind},
+    },
+    error::{Error, Result},
+    platform::db::Transaction,
+};
+
+/// Where the money of a payment goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which account gets it.
+    pub place: Place,
+    /// What the ledger calls it.
+    pub kind: TransferKind,
+    /// The money is taken and can't be kept, as when a goal was closed meanwhile: it is given back at once. The word tells
+    /// such refunds apart, and says why.
+    pub give_back: Option<&'static str>,
+}
+
+/// Something that payments are for. Functions that end in `_in` run in the transaction that records the money, with the
+/// payment's row locked; they lock their own rows, then the ledger locks accounts.
+#[async_trait::async_trait]
+pub trait Target: Send + Sync + std::fmt::Debug {
+    /// Which.
+    fn kind(&self) -> TargetKind;
+
+    /// Whether it can be paid for by this provider.
+    fn accepts(&self, provider: ProviderKind) -> bool;
+
+    /// What the payer reads at the provider and in the receipt, such as a goal's title; in plain text.
+    async fn describe(&self, app: &App, payment: &payment::Model) -> Result<String>;
+
+    /// So much money more has come in: changes the totals, and says where it goes.
+    async fn settle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64)
+    -> Result<Settlement>;
+
+    /// Where the payment's money is, when some of it is to go back.
+    async fn place_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Place>;
+
+    /// So much of the money has gone back: changes the totals.
+    async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()>;
+
+    /// The payment came to nothing.
+    async fn dropped_in(&self, app: &App, tx: &Transaction, payment: &payment::Model) -> Result<()>;
+
+    /// Who, beside staff, may grant refunds; nobody, if `None`.
+    async fn owner(&self, app: &App, payment: &payment::Model) -> Result<Option<UserId>>;
+}
+
+/// The target of a kind.
+pub fn of(kind: TargetKind) -> Result<&'static dyn Target> {
+    let found = crate::domain::TARGETS.iter().find(|target| target.kind() == kind);
+    found.copied().ok_or_else(|| Error::internal(format!("nothing settles payments for {}", kind.as_str())))
+}
