@@ -17,7 +17,7 @@ use crate::{
         accounts, activity,
         actor::{Actor, Client},
         export::Table,
-        idempotency, jobs,
+        jobs,
         messages::{Message, Template},
         notifications, posts, profiles,
     },
@@ -238,7 +238,6 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
                 return Err(Error::internal("the last owner can't be erased: somebody has to follow"));
             }
             accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
-            idempotency::erase_in(&tx, user).await?;
             posts::erase_in(&tx, user).await?;
             notifications::erase_in(&tx, user).await?;
             profiles::erase_in(&tx, user).await?;

@@ -18,10 +18,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    domain::{accounts, activity, actor::Actor, audit, jobs, notifications, posts, profiles},
+    domain::{accounts, activity, actor::Actor, audit, jobs, notifications, payments, posts, profiles},
     entity::{
-        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId, digest_subscription::Digest,
-        profile,
+        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PaymentId, PostId, UserId,
+        digest_subscription::Digest, profile,
     },
     error::{Error, Result},
     platform::page::Slice,
@@ -208,6 +208,10 @@ loaders! {
     activities, FetchActivities: ActivityId => crate::entity::activity::Model = activity::by_id;
     /// Entries of the audit log, for those who may see it.
     audit_entries, FetchAuditEntries: AuditEntryId => crate::entity::audit_entry::Model = audit::by_id;
+    /// Payments that the viewer may see.
+    payments, FetchPayments: PaymentId => payments::Payment = payments::payments_by_id;
+    /// The refunds of payments.
+    refunds, FetchRefunds: PaymentId => Vec<crate::entity::refund::Model> = payments::refunds_by_payment;
     /// Background jobs, for those who may see them.
     jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
 }

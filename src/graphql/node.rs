@@ -10,11 +10,12 @@ use super::{
     context::{RequestContext, RequestExt},
     error::{Nullable, nullable},
     notifications::Notification,
+    payments::Payment,
     posts::{Comment, Post},
 };
 use crate::{
     entity::{
-        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId,
+        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PaymentId, PostId, UserId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -43,6 +44,8 @@ pub enum Node {
     AuditEntry(AuditEntry),
     /// A background job.
     Job(Job),
+    /// A payment.
+    Payment(Payment),
 }
 
 /// Fetching by id.
@@ -91,6 +94,7 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
         AuditEntryId::PREFIX => {
             loaders.audit_entries.load(AuditEntryId(uuid)).await?.map(|row| Node::AuditEntry(row.into()))
         }
+        PaymentId::PREFIX => loaders.payments.load(PaymentId(uuid)).await?.map(|row| Node::Payment(row.into())),
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
         _ => return Err(Error::bad_request("This is not an id of anything here.")),
     })
