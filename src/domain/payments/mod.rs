@@ -35,6 +35,7 @@ pub use open::{NewPayment, Offer, Payer, Started, claimant, guest_token, offers,
 pub use queries::{
     Access, PaymentFilter, SORT, cursor, find, follow, get, next_action, payments, payments_by_id, stream_head,
 };
+pub use receipts::{RECEIPT, receipt};
 pub use refunds::{
     REFUND, RefundAsk, grant_in, payment_refund, refund, refund_decide, refund_request, refunds_by_payment,
 };

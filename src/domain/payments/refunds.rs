@@ -443,6 +443,11 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
     let to_wallet = refund.destination == RefundDestination::Wallet || payment.provider == ProviderKind::Wallet;
     let done = |reference: String, progress| ChargeRefund { reference, progress, failure: None };
     let answer = match gateway(app, &payment) {
+        // Their wallet went with their account.
+        _ if to_wallet && payment.payer_id.is_none() => {
+            let failure = Some("account_closed".to_owned());
+            ChargeRefund { failure, ..done(id.to_string(), RefundProgress::Failed) }
+        }
         _ if to_wallet => done(id.to_string(), RefundProgress::Succeeded),
         // Staff gives it back by hand, and says so.
         None => done(id.to_string(), RefundProgress::Pending),
