@@ -18,10 +18,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    domain::{accounts, activity, actor::Actor, audit, jobs, notifications, posts, profiles},
+    domain::{accounts, activity, actor::Actor, audit, jobs, notifications, posts, profiles, wallets},
     entity::{
-        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId, digest_subscription::Digest,
-        profile,
+        ActivityId, AdjustmentId, AuditEntryId, CommentId, EntryId, JobId, NotificationId, PayoutMethodId, PostId,
+        UserId, WithdrawalId, digest_subscription::Digest, profile,
     },
     error::{Error, Result},
     platform::page::Slice,
@@ -210,6 +210,14 @@ loaders! {
     audit_entries, FetchAuditEntries: AuditEntryId => crate::entity::audit_entry::Model = audit::by_id;
     /// Background jobs, for those who may see them.
     jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
+    /// Transactions of wallets that the viewer may see.
+    transactions, FetchTransactions: EntryId => wallets::Transaction = wallets::transactions_by_id;
+    /// The viewer's own bank accounts.
+    payout_methods, FetchPayoutMethods: PayoutMethodId => wallets::PayoutMethod = wallets::payout_methods_by_id;
+    /// Withdrawals that the viewer may see.
+    withdrawals, FetchWithdrawals: WithdrawalId => wallets::Withdrawal = wallets::withdrawals_by_id;
+    /// Corrections of wallets, for those who may see them.
+    adjustments, FetchAdjustments: AdjustmentId => wallets::Adjustment = wallets::adjustments_by_id;
 }
 
 #[cfg(test)]

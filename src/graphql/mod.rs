@@ -26,6 +26,7 @@ pub mod sign_in;
 pub mod stream;
 pub mod two_factor;
 pub mod verification;
+pub mod wallets;
 
 use async_graphql::{MergedObject, MergedSubscription, Schema};
 
@@ -37,6 +38,7 @@ pub struct Query(
     identities::IdentityQuery,
     posts::PostQuery,
     notifications::NotificationQuery,
+    wallets::WalletQuery,
     admin::AdminQuery,
 );
 
@@ -54,12 +56,13 @@ pub struct Mutation(
     privacy::PrivacyMutation,
     posts::PostMutation,
     notifications::NotificationMutation,
+    wallets::WalletMutation,
     admin::AdminMutation,
 );
 
 /// What can be watched, over `graphql-transport-ws` on the same path.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(notifications::NotificationSubscription);
+pub struct Subscription(notifications::NotificationSubscription, wallets::WalletSubscription);
 
 /// The whole graph.
 pub type Graph = Schema<Query, Mutation, Subscription>;
@@ -67,9 +70,8 @@ pub type Graph = Schema<Query, Mutation, Subscription>;
 /// Builds the graph. Limits are not here: `http` checks them before execution.
 #[must_use]
 pub fn build(introspection: bool) -> Graph {
-    let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
-        .register_output_type::<scalars::Money>()
-        .disable_suggestions();
+    let mut builder =
+        Schema::build(Query::default(), Mutation::default(), Subscription::default()).disable_suggestions();
     if !introspection {
         builder = builder.disable_introspection();
     }

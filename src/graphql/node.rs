@@ -11,10 +11,12 @@ use super::{
     error::{Nullable, nullable},
     notifications::Notification,
     posts::{Comment, Post},
+    wallets::{PayoutMethod, WalletAdjustment, WalletTransaction, Withdrawal},
 };
 use crate::{
     entity::{
-        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId,
+        ActivityId, AdjustmentId, AuditEntryId, CommentId, EntryId, JobId, NotificationId, PayoutMethodId, PostId,
+        UserId, WithdrawalId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -43,6 +45,14 @@ pub enum Node {
     AuditEntry(AuditEntry),
     /// A background job.
     Job(Job),
+    /// Something that happened to a wallet.
+    WalletTransaction(WalletTransaction),
+    /// A bank account that money can be paid out to.
+    PayoutMethod(PayoutMethod),
+    /// Money on its way to a bank.
+    Withdrawal(Withdrawal),
+    /// A correction of a wallet by staff.
+    WalletAdjustment(WalletAdjustment),
 }
 
 /// Fetching by id.
@@ -90,6 +100,18 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
         ActivityId::PREFIX => loaders.activities.load(ActivityId(uuid)).await?.map(|row| Node::Activity(row.into())),
         AuditEntryId::PREFIX => {
             loaders.audit_entries.load(AuditEntryId(uuid)).await?.map(|row| Node::AuditEntry(row.into()))
+        }
+        EntryId::PREFIX => {
+            loaders.transactions.load(EntryId(uuid)).await?.map(|found| Node::WalletTransaction(found.into()))
+        }
+        PayoutMethodId::PREFIX => {
+            loaders.payout_methods.load(PayoutMethodId(uuid)).await?.map(|row| Node::PayoutMethod(row.into()))
+        }
+        WithdrawalId::PREFIX => {
+            loaders.withdrawals.load(WithdrawalId(uuid)).await?.map(|row| Node::Withdrawal(row.into()))
+        }
+        AdjustmentId::PREFIX => {
+            loaders.adjustments.load(AdjustmentId(uuid)).await?.map(|row| Node::WalletAdjustment(row.into()))
         }
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
         _ => return Err(Error::bad_request("This is not an id of anything here.")),

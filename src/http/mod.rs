@@ -14,6 +14,7 @@ mod oauth;
 mod places;
 mod respond;
 mod serve;
+mod statements;
 mod websocket;
 
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/schema.graphql", get(graphiql::schema))
         .route("/exports/{token}", get(exports::get))
+        .route("/statements/{token}", get(statements::get))
         .route("/oauth/callback/{provider}", get(oauth::callback))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

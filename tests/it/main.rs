@@ -21,4 +21,5 @@ mod program;
 mod regressions;
 mod schema;
 mod transport;
+mod wallets;
 mod websocket;

@@ -72,7 +72,8 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
             accounts::lock_in(&tx, &[me, user]).await?;
             accounts::authority_in(app, &tx, actor, Permission::ManageMoney).await?;
             let key = command.idempotency_key.as_str();
-            if let Claim::Replay(id) = claim_for_good_in(app, &tx, me.0, "adminWalletAdjust", key, &input, id.0).await? {
+            if let Claim::Replay(id) = claim_for_good_in(app, &tx, me.0, "adminWalletAdjust", key, &input, id.0).await?
+            {
                 let found = lock_in(&tx, AdjustmentId(id)).await?;
                 let value = found.ok_or_else(|| Error::internal("a key without its adjustment"))?;
                 return Ok(Once { value, replayed: true });
@@ -94,11 +95,8 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
                 decided_at: None,
             };
             insert_in(&tx, &proposed).await?;
-            let value = if needs_second_person(app, amount) {
-                proposed
-            } else {
-                apply_in(app, &tx, proposed, None).await?
-            };
+            let value =
+                if needs_second_person(app, amount) { proposed } else { apply_in(app, &tx, proposed, None).await? };
             record_in(app, &tx, actor, client, "adminWalletAdjust", None, &value).await?;
             Ok(Once { value, replayed: false })
         })
@@ -264,7 +262,8 @@ async fn insert_in(tx: &Transaction, adjustment: &Adjustment) -> Result<()> {
 }
 
 async fn update_in(tx: &Transaction, adjustment: &Adjustment) -> Result<()> {
-    let sql = "UPDATE wallet_adjustments SET state = $2, decided_by = $3, transfer_id = $4, decided_at = $5 WHERE id = $1";
+    let sql =
+        "UPDATE wallet_adjustments SET state = $2, decided_by = $3, transfer_id = $4, decided_at = $5 WHERE id = $1";
     let values = vec![
         adjustment.id.0.into(),
         adjustment.state.as_str().into(),

@@ -41,8 +41,8 @@ pub use queries::{
 pub use statement::{Download, StatementLink, download, statement_link};
 pub use transfer::{WalletTransfer, wallet_transfer};
 pub use withdrawals::{
-    SORT as WITHDRAWAL_SORT, WalletWithdraw, Withdrawal, WithdrawalFilter, bank_details, wallet_withdraw,
-    withdrawal_cancel, withdrawal_cursor, withdrawals, withdrawals_by_id,
+    SORT as WITHDRAWAL_SORT, WalletWithdraw, Withdrawal, WithdrawalFilter, all_withdrawals, bank_details,
+    wallet_withdraw, withdrawal_cancel, withdrawal_cursor, withdrawals, withdrawals_by_id,
 };
 pub use withdrawals_staff::{withdrawal_approve, withdrawal_mark_failed, withdrawal_mark_paid, withdrawal_refuse};
 

@@ -9,8 +9,7 @@ use super::{check_currency, iban, not_found};
 use crate::{
     app::App,
     domain::{
-        accounts,
-        activity,
+        accounts, activity,
         actor::{Actor, Client},
         messages::{Message, Template},
         profiles,
@@ -194,7 +193,8 @@ pub async fn payout_method_remove(
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
-            let sql = format!("{SELECT} WHERE m.id = $1 AND m.user_id = $2 AND m.removed_at IS NULL {}", tx.for_update());
+            let sql =
+                format!("{SELECT} WHERE m.id = $1 AND m.user_id = $2 AND m.removed_at IS NULL {}", tx.for_update());
             let row = tx.row(sql, vec![id.0.into(), user.0.into()]).await?;
             let method = read(&row.ok_or_else(|| not_found("id"))?)?;
             let sql = "UPDATE payout_methods SET removed_at = $2, sealed_details = $3 WHERE id = $1";

@@ -42,8 +42,7 @@ pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) 
         return Err(UserError::input("to", UserErrorCode::NotAllowed).into());
     }
     let input = format!("{to} {amount} {note}");
-    let origin =
-        Origin { actor: payer.0, operation: "walletTransfer", key: &command.idempotency_key, input: &input };
+    let origin = Origin { actor: payer.0, operation: "walletTransfer", key: &command.idempotency_key, input: &input };
     let new = NewTransfer {
         kind: TransferKind::Transfer,
         from: Place::Wallet(payer),

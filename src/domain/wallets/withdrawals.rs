@@ -13,8 +13,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
-        activity,
+        Once, accounts, activity,
         actor::{Actor, Client},
         idempotency::{Claim, check_key, claim_for_good_in},
         ledger::{self, End, NewTransfer, Origin, Place},
@@ -137,9 +136,8 @@ async fn request_in(
 /// once the second counts the first.
 async fn check_limits_in(app: &App, tx: &Transaction, user: UserId, amount: Money) -> Result<()> {
     let settings = &app.config.wallets;
-    let refuse = |code, name, minor| {
-        Err(UserError::input("amount", code).with(name, Money::new(minor, amount.currency)).into())
-    };
+    let refuse =
+        |code, name, minor| Err(UserError::input("amount", code).with(name, Money::new(minor, amount.currency)).into());
     if let Some(least) = settings.withdrawal_minimums.of(amount.currency).filter(|least| amount.minor < *least) {
         return refuse(UserErrorCode::AmountTooSmall, "min", least);
     }
@@ -147,8 +145,7 @@ async fn check_limits_in(app: &App, tx: &Transaction, user: UserId, amount: Mone
     let day = app.clock.now().date_naive().and_time(NaiveTime::MIN).and_utc();
     let sql = "SELECT COALESCE(CAST(SUM(amount) AS bigint), 0) FROM withdrawals WHERE user_id = $1 AND currency = $2 \
                AND requested_at >= $3 AND requested_at < $4 AND state NOT IN ('failed', 'cancelled')";
-    let values =
-        vec![user.0.into(), amount.currency.as_str().into(), day.into(), (day + TimeDelta::days(1)).into()];
+    let values = vec![user.0.into(), amount.currency.as_str().into(), day.into(), (day + TimeDelta::days(1)).into()];
     let row = tx.row(sql, values).await?;
     let asked: i64 = row.map(|row| Columns::new(&row).take()).transpose()?.unwrap_or_default();
     let left = limit.saturating_sub(asked).max(0);
@@ -187,8 +184,7 @@ pub async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Re
             if withdrawal.state != WithdrawalState::Requested {
                 return Err(wrong_state(withdrawal.state.as_str()));
             }
-            let ended =
-                Withdrawal { state: WithdrawalState::Cancelled, ended_at: Some(app.clock.now()), ..withdrawal };
+            let ended = Withdrawal { state: WithdrawalState::Cancelled, ended_at: Some(app.clock.now()), ..withdrawal };
             let_go_in(app, &tx, ended).await
         })
         .await
@@ -266,7 +262,7 @@ pub(super) async fn lock_in(tx: &Transaction, id: WithdrawalId) -> Result<Option
 /// What withdrawals have to have in common.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WithdrawalFilter {
-    /// Whose; `None`: everybody's, for those who may see them.
+    /// Whose.
     pub owner: Option<UserId>,
     /// How far they have come.
     pub state: Option<WithdrawalState>,
@@ -283,17 +279,34 @@ pub fn withdrawal_cursor(withdrawal: &Withdrawal) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(withdrawal.requested_at), id: withdrawal.id.0 }
 }
 
-/// Withdrawals, newest first.
+/// The withdrawals of a wallet that the actor may see, newest first.
 pub async fn withdrawals(
+    app: &App,
+    actor: &Actor,
+    owner: UserId,
+    filter: WithdrawalFilter,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<Withdrawal>> {
+    if actor.require_user()?.id != owner {
+        actor.require(Permission::SeeMoney)?;
+    }
+    list(app, WithdrawalFilter { owner: Some(owner), ..filter }, page, with_total).await
+}
+
+/// Everybody's withdrawals, newest first, for those who may see them.
+pub async fn all_withdrawals(
     app: &App,
     actor: &Actor,
     filter: WithdrawalFilter,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<Withdrawal>> {
-    if filter.owner != Some(actor.require_user()?.id) {
-        actor.require(Permission::SeeMoney)?;
-    }
+    actor.require(Permission::SeeMoney)?;
+    list(app, filter, page, with_total).await
+}
+
+async fn list(app: &App, filter: WithdrawalFilter, page: &Page, with_total: bool) -> Result<Slice<Withdrawal>> {
     let mut conditions = Conditions::default();
     conditions.equal("w.user_id", filter.owner.map(|owner| owner.0));
     conditions.equal("w.state", filter.state.map(WithdrawalState::as_str));

@@ -96,7 +96,8 @@ pub async fn withdrawal_mark_paid(
 ) -> Result<Withdrawal> {
     actor.require(Permission::ManageMoney)?;
     let at_argument = |error: UserError| UserError { path: vec!["reference"], ..error };
-    let reference = text::line("reference", reference, MAX_REFERENCE).and_then(|text| text::required("reference", text));
+    let reference =
+        text::line("reference", reference, MAX_REFERENCE).and_then(|text| text::required("reference", text));
     let reference = reference.map_err(at_argument)?;
     app.db
         .transact(async |tx| {
