@@ -38,12 +38,12 @@ struct Token {
     owner: uuid::Uuid,
     currency: String,
     from: DateTime<Utc>,
-    until: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
 }
 
-/// A link to the statement of one currency of a wallet that the actor may see, over a span that has begun: an end that is
-/// open, or still to come, is now. BAD_REQUEST when the span has no length.
+/// A link to the statement of one currency of a wallet that the actor may see; where the span is open, from the first
+/// transaction on, and up to the moment when it is fetched. BAD_REQUEST when the span ends before it begins.
 pub async fn statement_link(
     app: &App,
     actor: &Actor,
@@ -53,10 +53,9 @@ pub async fn statement_link(
 ) -> Result<StatementLink> {
     wallet(app, actor, owner).await?;
     let now = app.clock.now();
-    let from = span.from.unwrap_or(DateTime::UNIX_EPOCH);
-    let until = span.until.map_or(now, |until| until.min(now));
-    if from > until || from < DateTime::UNIX_EPOCH {
-        return Err(Error::bad_request("A statement begins before its end, in the past, and not before 1970."));
+    let (from, until) = (span.from.unwrap_or(DateTime::UNIX_EPOCH), span.until);
+    if from < DateTime::UNIX_EPOCH || from > until.unwrap_or(now) {
+        return Err(Error::bad_request("A statement begins before its end, and not before 1970."));
     }
     let expires_at = now + GOOD;
     let token = Token { owner: owner.0, currency: currency.as_str().to_owned(), from, until, expires_at };
@@ -86,11 +85,17 @@ pub async fn download(
     let Some(currency) = Currency::parse(&token.currency).filter(|_| app.clock.now() < token.expires_at) else {
         return Ok(None);
     };
-    let days = (token.from.format("%Y-%m-%d"), token.until.format("%Y-%m-%d"));
-    let file_name = format!("statement-{currency}-{}-{}.csv", days.0, days.1);
+    let until = closing(app, &token);
+    let file_name = format!("statement-{currency}-{}-{}.csv", token.from.format("%Y-%m-%d"), until.format("%Y-%m-%d"));
     let statement = Statement::begin(app, &token, currency).await?;
     let pieces = stream::try_unfold(statement, Statement::next);
     Ok(Some(Download { file_name, pieces }))
+}
+
+/// The end of a statement: that of its span, but not later than now.
+fn closing(app: &App, token: &Token) -> DateTime<Utc> {
+    let now = app.clock.now();
+    token.until.map_or(now, |until| until.min(now))
 }
 
 /// A statement on its way.
@@ -100,6 +105,8 @@ struct Statement {
     currency: Currency,
     from: DateTime<Utc>,
     until: DateTime<Utc>,
+    /// The number of the last entry that belongs to it: what comes while it is fetched does not.
+    last: i64,
     /// The number of the last entry that was given out, or of the last before the span.
     seq: i64,
     /// The balance after it.
@@ -118,18 +125,10 @@ impl Statement {
     async fn begin(app: &App, token: &Token, currency: Currency) -> Result<Self> {
         let account = Place::Wallet(UserId(token.owner)).account(currency);
         // Numbers run as times do: what comes after the last entry before the span is in it, or after it.
-        let sql = "SELECT seq, balance_after FROM ledger_entries WHERE account_id = $1 AND seq IS NOT NULL \
-                   AND created_at < $2 ORDER BY created_at DESC LIMIT 1";
-        let rows = app.db.rows(sql, vec![account.0.into(), token.from.into()]).await?;
-        let (seq, balance) = match rows.first() {
-            None => (0, 0),
-            Some(row) => {
-                let mut columns = Columns::new(row);
-                (columns.take()?, columns.take()?)
-            }
-        };
-        let (from, until) = (token.from, token.until);
-        Ok(Self { app: app.clone(), account, currency, from, until, seq, balance, at: Part::Opening })
+        let (seq, balance) = last_before(app, account, Some(token.from)).await?;
+        let (last, _) = last_before(app, account, token.until).await?;
+        let (app, from, until) = (app.clone(), token.from, closing(app, token));
+        Ok(Self { app, account, currency, from, until, last, seq, balance, at: Part::Opening })
     }
 
     /// The next piece, and what is left.
@@ -164,10 +163,10 @@ impl Statement {
         let sql = format!(
             "SELECT e.seq, e.id, e.kind, t.description, t.reference, e.amount, e.balance_after, e.created_at \
              FROM ledger_entries e JOIN ledger_transfers t ON t.id = e.transfer_id \
-             WHERE e.account_id = $1 AND e.seq > $2 AND e.seq IS NOT NULL AND e.created_at < $3 \
+             WHERE e.account_id = $1 AND e.seq > $2 AND e.seq <= $3 \
              ORDER BY e.seq LIMIT {BATCH}"
         );
-        let rows = self.app.db.rows(sql, vec![self.account.0.into(), self.seq.into(), self.until.into()]).await?;
+        let rows = self.app.db.rows(sql, vec![self.account.0.into(), self.seq.into(), self.last.into()]).await?;
         for row in &rows {
             let mut columns = Columns::new(row);
             self.seq = columns.take()?;
@@ -188,6 +187,21 @@ impl Statement {
         }
         Ok(rows.len())
     }
+}
+
+/// Number and balance of the last entry of an account before a time, or of all; zeros where there is none.
+async fn last_before(app: &App, account: LedgerAccountId, before: Option<DateTime<Utc>>) -> Result<(i64, i64)> {
+    let mut values = vec![account.0.into()];
+    values.extend(before.map(Into::into));
+    let condition = before.map_or("", |_| "AND created_at < $2");
+    let sql = format!(
+        "SELECT seq, balance_after FROM ledger_entries WHERE account_id = $1 AND seq IS NOT NULL {condition} \
+         ORDER BY created_at DESC, id DESC LIMIT 1"
+    );
+    let rows = app.db.rows(sql, values).await?;
+    let Some(row) = rows.first() else { return Ok((0, 0)) };
+    let mut columns = Columns::new(row);
+    Ok((columns.take()?, columns.take()?))
 }
 
 fn time(at: DateTime<Utc>) -> String {

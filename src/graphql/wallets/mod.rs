@@ -159,13 +159,13 @@ impl Wallet {
         .await
     }
 
-    /// A link to the statement of one currency, as a file. BAD_REQUEST when the span has no length.
+    /// A link to the statement of one currency, as a file. BAD_REQUEST when the span ends before it begins.
     async fn statement(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which currency.")] currency: CurrencyCode,
         #[graphql(
-            desc = "Over which span; from the first transaction on when `from` is null, up to now when `until` is null or still to come."
+            desc = "Over which span; from the first transaction on when `from` is null, up to the moment of fetching when `until` is null or still to come."
         )]
         during: DateTimeRange,
     ) -> Nullable<WalletStatement> {
