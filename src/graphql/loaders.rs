@@ -18,10 +18,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    domain::{accounts, activity, actor::Actor, audit, jobs, notifications, payments, posts, profiles},
+    domain::{accounts, activity, actor::Actor, audit, jobs, notifications, payments, posts, profiles, wallets},
     entity::{
-        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PaymentId, PostId, UserId,
-        digest_subscription::Digest, profile,
+        ActivityId, AdjustmentId, AuditEntryId, CommentId, EntryId, JobId, NotificationId, PaymentId, PayoutMethodId,
+        PostId, UserId, WithdrawalId, digest_subscription::Digest, profile,
     },
     error::{Error, Result},
     platform::page::Slice,
@@ -214,6 +214,14 @@ loaders! {
     refunds, FetchRefunds: PaymentId => Vec<crate::entity::refund::Model> = payments::refunds_by_payment;
     /// Background jobs, for those who may see them.
     jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
+    /// Transactions of wallets that the viewer may see.
+    transactions, FetchTransactions: EntryId => wallets::Transaction = wallets::transactions_by_id;
+    /// The viewer's own bank accounts.
+    payout_methods, FetchPayoutMethods: PayoutMethodId => wallets::PayoutMethod = wallets::payout_methods_by_id;
+    /// Withdrawals that the viewer may see.
+    withdrawals, FetchWithdrawals: WithdrawalId => wallets::Withdrawal = wallets::withdrawals_by_id;
+    /// Corrections of wallets, for those who may see them.
+    adjustments, FetchAdjustments: AdjustmentId => wallets::Adjustment = wallets::adjustments_by_id;
 }
 
 #[cfg(test)]

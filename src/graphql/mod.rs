@@ -27,6 +27,7 @@ pub mod sign_in;
 pub mod stream;
 pub mod two_factor;
 pub mod verification;
+pub mod wallets;
 
 use async_graphql::{MergedObject, MergedSubscription, Schema};
 
@@ -39,6 +40,7 @@ pub struct Query(
     posts::PostQuery,
     notifications::NotificationQuery,
     payments::PaymentQuery,
+    wallets::WalletQuery,
     admin::AdminQuery,
 );
 
@@ -57,12 +59,17 @@ pub struct Mutation(
     posts::PostMutation,
     notifications::NotificationMutation,
     payments::PaymentMutation,
+    wallets::WalletMutation,
     admin::AdminMutation,
 );
 
 /// What can be watched, over `graphql-transport-ws` on the same path.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(notifications::NotificationSubscription, payments::PaymentSubscription);
+pub struct Subscription(
+    notifications::NotificationSubscription,
+    payments::PaymentSubscription,
+    wallets::WalletSubscription,
+);
 
 /// The whole graph.
 pub type Graph = Schema<Query, Mutation, Subscription>;

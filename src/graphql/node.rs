@@ -12,10 +12,12 @@ use super::{
     notifications::Notification,
     payments::Payment,
     posts::{Comment, Post},
+    wallets::{PayoutMethod, WalletAdjustment, WalletTransaction, Withdrawal},
 };
 use crate::{
     entity::{
-        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PaymentId, PostId, UserId,
+        ActivityId, AdjustmentId, AuditEntryId, CommentId, EntryId, JobId, NotificationId, PaymentId, PayoutMethodId,
+        PostId, UserId, WithdrawalId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -46,6 +48,14 @@ pub enum Node {
     Job(Job),
     /// A payment.
     Payment(Payment),
+    /// Something that happened to a wallet.
+    WalletTransaction(WalletTransaction),
+    /// A bank account that money can be paid out to.
+    PayoutMethod(PayoutMethod),
+    /// Money on its way to a bank.
+    Withdrawal(Withdrawal),
+    /// A correction of a wallet by staff.
+    WalletAdjustment(WalletAdjustment),
 }
 
 /// Fetching by id.
@@ -95,6 +105,18 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
             loaders.audit_entries.load(AuditEntryId(uuid)).await?.map(|row| Node::AuditEntry(row.into()))
         }
         PaymentId::PREFIX => loaders.payments.load(PaymentId(uuid)).await?.map(|row| Node::Payment(row.into())),
+        EntryId::PREFIX => {
+            loaders.transactions.load(EntryId(uuid)).await?.map(|found| Node::WalletTransaction(found.into()))
+        }
+        PayoutMethodId::PREFIX => {
+            loaders.payout_methods.load(PayoutMethodId(uuid)).await?.map(|row| Node::PayoutMethod(row.into()))
+        }
+        WithdrawalId::PREFIX => {
+            loaders.withdrawals.load(WithdrawalId(uuid)).await?.map(|row| Node::Withdrawal(row.into()))
+        }
+        AdjustmentId::PREFIX => {
+            loaders.adjustments.load(AdjustmentId(uuid)).await?.map(|row| Node::WalletAdjustment(row.into()))
+        }
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
         _ => return Err(Error::bad_request("This is not an id of anything here.")),
     })

@@ -15,6 +15,7 @@ mod places;
 mod respond;
 mod sandbox;
 mod serve;
+mod statements;
 mod webhooks;
 mod websocket;
 
@@ -58,6 +59,7 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/schema.graphql", get(graphiql::schema))
         .route("/exports/{token}", get(exports::get))
+        .route("/statements/{token}", get(statements::get))
         .route("/oauth/callback/{provider}", get(oauth::callback))
         .route("/webhooks/{provider}", post(webhooks::post))
         .route("/health/live", get(health::live))

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Client, Server},
-    payments,
+    payments, wallets,
 };
 
 /// What a call comes to.
@@ -121,6 +121,36 @@ const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
     ),
     // tests/it/payments/live.rs.
     ("Subscription.paymentUpdated", "", [Invisible, Invisible, Allowed]),
+    ("Query.wallet", "{ wallet { balances { currency } } }", [Unauthenticated, Allowed, Allowed]),
+    ("Query.payoutMethods", "{ payoutMethods { lastFour } }", [Unauthenticated, Allowed, Allowed]),
+    ("Query.currencies", "{ currencies { code } }", [Allowed, Allowed, Allowed]),
+    (
+        "Mutation.walletTransfer",
+        "mutation { walletTransfer(input: { to: \"$PERSON\", amount: { amount: \"1.00\", currency: \"USD\" }, idempotencyKey: \"new\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.payoutMethodAdd",
+        "mutation { payoutMethodAdd(input: { holder: \"O\", accountNumber: \"12345678\", bankName: \"Bank\", country: \"EG\", currency: \"USD\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.payoutMethodRemove",
+        "mutation { payoutMethodRemove(id: \"$PAYOUT_METHOD\") { errors { code } } }",
+        [Unauthenticated, Invisible, Allowed],
+    ),
+    (
+        "Mutation.walletWithdraw",
+        "mutation { walletWithdraw(input: { payoutMethodId: \"$PAYOUT_METHOD\", amount: { amount: \"1.00\", currency: \"USD\" }, idempotencyKey: \"new\" }) { errors { code } } }",
+        [Unauthenticated, Invisible, Allowed],
+    ),
+    (
+        "Mutation.withdrawalCancel",
+        "mutation { withdrawalCancel(id: \"$WITHDRAWAL\") { errors { code } } }",
+        [Unauthenticated, Invisible, Allowed],
+    ),
+    // tests/it/wallets/live.rs.
+    ("Subscription.walletActivity", "", [Unauthenticated, Allowed, Allowed]),
     ("Mutation.logout", "mutation { logout { ended errors { code } } }", [Unauthenticated, Allowed, Allowed]),
     (
         "Mutation.sessionRevoke",
@@ -316,6 +346,44 @@ const STAFF: &[(&str, &str, &[Role])] = &[
         "mutation { paymentRefund(id: \"$PAYMENT\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, destination: WALLET, reason: \"no\", idempotencyKey: \"$TARGET\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
+    ("Query.adminWallet", "{ adminWallet(userId: \"$TARGET\") { balances { currency } } }", ADMINISTRATION),
+    ("Query.adminWithdrawals", "{ adminWithdrawals { nodes { state bankDetails { holder } } } }", ADMINISTRATION),
+    ("Query.adminWalletAdjustments", "{ adminWalletAdjustments { nodes { state } } }", ADMINISTRATION),
+    (
+        "Mutation.adminWithdrawalApprove",
+        "mutation { adminWithdrawalApprove(id: \"$REQUESTED\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminWithdrawalRefuse",
+        "mutation { adminWithdrawalRefuse(id: \"$REQUESTED\", reason: \"no\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminWithdrawalMarkPaid",
+        "mutation { adminWithdrawalMarkPaid(id: \"$APPROVED\", reference: \"1\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminWithdrawalMarkFailed",
+        "mutation { adminWithdrawalMarkFailed(id: \"$APPROVED\", reason: \"no\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminWalletAdjust",
+        "mutation { adminWalletAdjust(input: { userId: \"$TARGET\", amount: { amount: \"1.00\", currency: \"USD\" }, direction: CREDIT, reason: \"why\", idempotencyKey: \"$TARGET\" }) { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminWalletAdjustmentApprove",
+        "mutation { adminWalletAdjustmentApprove(id: \"$PROPOSED\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminWalletAdjustmentRefuse",
+        "mutation { adminWalletAdjustmentRefuse(id: \"$PROPOSED\", reason: \"no\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
     ("Query.adminJobs", "{ adminJobs { counts { dead } nodes { kind } } }", ADMINISTRATION),
     (
         "Mutation.adminUserSetRole",
@@ -391,6 +459,11 @@ async fn everything(server: &Server) -> Vec<i64> {
         "SELECT COUNT(*) FROM payment_events",
         "SELECT COUNT(*) FROM refunds",
         "SELECT COUNT(*) FROM ledger_transfers",
+        "SELECT COUNT(*) FROM payout_methods WHERE removed_at IS NULL",
+        "SELECT COUNT(*) FROM withdrawals WHERE state = 'requested'",
+        "SELECT COUNT(*) FROM withdrawals WHERE state = 'approved'",
+        "SELECT COUNT(*) FROM wallet_adjustments",
+        "SELECT COUNT(*) FROM wallet_adjustments WHERE state = 'proposed'",
     ] {
         counts.push(server.count(sql).await);
     }
@@ -411,7 +484,7 @@ fn outcome(body: &Value) -> Outcome {
     }
     match field["errors"][0]["code"].as_str() {
         // A code that is sent is a wrong one here, but who may use it was decided.
-        None | Some("INVALID_CODE" | "ALREADY_EXISTS") => Allowed,
+        None | Some("INVALID_CODE" | "ALREADY_EXISTS" | "INSUFFICIENT_FUNDS" | "WALLET_NOT_EMPTY") => Allowed,
         Some("NOT_ALLOWED") => NotAllowed,
         Some("NOT_FOUND" | "PROVIDER_FAILED") => Invisible,
         Some(other) => panic!("{other}: {body}"),
@@ -429,6 +502,9 @@ struct Scene {
     session: String,
     payment: String,
     refund: String,
+    person: String,
+    payout_method: String,
+    withdrawal: String,
 }
 
 /// What staff with a permission may do though strangers may not.
@@ -460,7 +536,22 @@ impl Scene {
                    reason: \"too much\", idempotencyKey: \"ask\" }) { refund { id } } }";
         let asked = owner.ok(ask, json!({ "id": payment })).await;
         let refund = asked["paymentRefundRequest"]["refund"]["id"].as_str().unwrap().to_owned();
-        Self { server, owner, stranger, post, comment, notification, session, payment, refund }
+        let person = server.user("somebody").await.id;
+        let (payout_method, withdrawal) = wallets::with_withdrawal(&server, &owner).await;
+        Self {
+            server,
+            owner,
+            stranger,
+            post,
+            comment,
+            notification,
+            session,
+            payment,
+            refund,
+            person,
+            payout_method,
+            withdrawal,
+        }
     }
 
     /// An operation on what is the owner's.
@@ -472,6 +563,9 @@ impl Scene {
             .replace("$SESSION", &self.session)
             .replace("$PAYMENT", &self.payment)
             .replace("$REFUND", &self.refund)
+            .replace("$PERSON", &self.person)
+            .replace("$PAYOUT_METHOD", &self.payout_method)
+            .replace("$WITHDRAWAL", &self.withdrawal)
             .replace("$REFRESH", self.owner.refresh_token.as_deref().unwrap())
     }
 }
@@ -560,6 +654,30 @@ async fn dead_job(scene: &Scene) -> String {
     id.to_string()
 }
 
+/// What staff decides about of somebody's money: each by its id.
+struct MoneyAtStake {
+    requested: String,
+    approved: String,
+    proposed: String,
+}
+
+impl MoneyAtStake {
+    async fn of(server: &Server, person: &Client) -> Self {
+        let (method, requested) = wallets::with_withdrawal(server, person).await;
+        let approved = wallets::withdraw(person, &method, "1.00", "second").await;
+        wallets::approve_by_hand(server, &approved).await;
+        let proposed = wallets::propose_by_hand(server, &person.id).await;
+        Self { requested, approved, proposed }
+    }
+
+    fn fill(&self, operation: &str) -> String {
+        operation
+            .replace("$REQUESTED", &self.requested)
+            .replace("$APPROVED", &self.approved)
+            .replace("$PROPOSED", &self.proposed)
+    }
+}
+
 #[tokio::test]
 async fn what_needs_a_permission_is_for_those_who_have_it_only() {
     let scene = Scene::new().await;
@@ -570,16 +688,18 @@ async fn what_needs_a_permission_is_for_those_who_have_it_only() {
     }
     let victim = target(server, "victim").await;
     let job = dead_job(&scene).await;
+    let money = MoneyAtStake::of(server, &victim).await;
     for (number, (field, operation, allowed)) in STAFF.iter().enumerate() {
-        let on =
-            |target: &Client, job: &str| scene.operation(operation).replace("$TARGET", &target.id).replace("$JOB", job);
+        let on = |target: &Client, job: &str, money: &MoneyAtStake| {
+            money.fill(&scene.operation(operation)).replace("$TARGET", &target.id).replace("$JOB", job)
+        };
         let others =
             [(server.anonymous(), Unauthenticated), (scene.stranger.clone(), Forbidden), (victim.clone(), Forbidden)];
         let powerless = staff.iter().filter(|(role, _)| !allowed.contains(role));
         let denied = others.into_iter().chain(powerless.map(|(_, client)| (client.clone(), Forbidden)));
         let before = everything(server).await;
         for (client, expected) in denied {
-            let answer = client.send(&on(&victim, &job), Value::Null).await;
+            let answer = client.send(&on(&victim, &job, &money), Value::Null).await;
             assert_eq!(outcome(&answer.body), expected, "{field} as {}", client.username);
             assert_eq!(everything(server).await, before, "{field} changed something though denied");
         }
@@ -587,8 +707,9 @@ async fn what_needs_a_permission_is_for_those_who_have_it_only() {
             let fresh =
                 target(server, &format!("target_{number}_{}", role.as_str()).replace("administrator", "admin")).await;
             let job = dead_job(&scene).await;
+            let money = MoneyAtStake::of(server, &fresh).await;
             let before = everything(server).await;
-            let answer = client.send(&on(&fresh, &job), Value::Null).await;
+            let answer = client.send(&on(&fresh, &job, &money), Value::Null).await;
             assert_eq!(outcome(&answer.body), Allowed, "{field} as {role:?}");
             let changed = everything(server).await != before;
             assert_eq!(changed, field.starts_with("Mutation."), "{field} as {role:?}");

@@ -22,4 +22,5 @@ mod program;
 mod regressions;
 mod schema;
 mod transport;
+mod wallets;
 mod websocket;

@@ -10,7 +10,7 @@ use crate::{
         activity::{self, ActivityFilter},
         audit::{self, AuditFilter},
     },
-    entity::{JobId, UserId, audit_entry::Model, ids},
+    entity::{AdjustmentId, JobId, UserId, WithdrawalId, audit_entry::Model, ids},
     error::{Error, Result},
     graphql::{
         accounts::User,
@@ -133,7 +133,7 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<AuditChange> {
 pub struct AdminAuditWhere {
     /// Who acted.
     actor_id: Option<ID>,
-    /// Whom or what it was done to: the id of a person or of a job.
+    /// Whom or what it was done to: the id of a person, a job, a withdrawal or an adjustment.
     subject_id: Option<ID>,
     /// What was done: the exact name, such as `adminUserSuspend`.
     action: Option<String>,
@@ -144,8 +144,8 @@ pub struct AdminAuditWhere {
 impl AdminAuditWhere {
     fn filter(self) -> Result<AuditFilter> {
         let subject = |id: ID| match ids::decode(&id) {
-            Some((UserId::PREFIX | JobId::PREFIX, id)) => Ok(id),
-            _ => Err(Error::bad_request("This is not the id of a person or of a job.")),
+            Some((UserId::PREFIX | JobId::PREFIX | WithdrawalId::PREFIX | AdjustmentId::PREFIX, id)) => Ok(id),
+            _ => Err(Error::bad_request("This is not the id of a person, a job, a withdrawal or an adjustment.")),
         };
         Ok(AuditFilter {
             actor: self.actor_id.map(|id| query_id(&id)).transpose()?,

@@ -1,0 +1,315 @@
+//! Wallets as clients see them. In the folder: transactions, withdrawals with where they go to, adjustments, and what is
+//! done with them; here the wallet itself, currencies, and the stream of changes.
+
+mod adjustments;
+mod mutations;
+mod payout_methods;
+mod staff;
+mod transactions;
+mod withdrawals;
+
+use async_graphql::{Context, ID, MergedObject, Object, SimpleObject, Subscription};
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt};
+use uuid::Uuid;
+
+use super::{
+    accounts::User,
+    connection::{Connection, wants_total},
+    context::RequestExt,
+    error::{Nullable, nullable},
+    node::query_id,
+    posts::DateTimeRange,
+    scalars::{CurrencyCode, Money},
+    stream::{self, stream_event},
+};
+use crate::{
+    domain::{
+        ledger::Account,
+        wallets::{self, TransactionFilter, WithdrawalFilter},
+    },
+    entity::{Currency, UserId, event::StreamKind},
+    platform::{list::Span, page::Page},
+};
+
+pub use adjustments::WalletAdjustment;
+pub use payout_methods::PayoutMethod;
+pub use transactions::WalletTransaction;
+use transactions::{WalletTransactionSort, WalletTransactionWhere};
+pub use withdrawals::Withdrawal;
+use withdrawals::WithdrawalWhere;
+
+/// Reading wallets.
+#[derive(MergedObject, Default)]
+pub struct WalletQuery(OwnWalletQuery, staff::WalletStaffQuery);
+
+/// Moving money.
+#[derive(MergedObject, Default)]
+pub struct WalletMutation(mutations::OwnWalletMutation, staff::WalletStaffMutation);
+
+/// What a wallet holds of one currency.
+#[derive(SimpleObject)]
+pub struct WalletBalance {
+    /// Which currency.
+    currency: CurrencyCode,
+    /// All of it.
+    balance: Money,
+    /// Of the balance, what is spoken for: it waits for a withdrawal, say, and can't be spent.
+    held: Money,
+    /// What can be spent: the balance without what is held.
+    available: Money,
+}
+
+impl From<&Account> for WalletBalance {
+    fn from(account: &Account) -> Self {
+        let money = |minor| Money::from_minor(minor, account.currency);
+        Self {
+            currency: account.currency,
+            balance: money(account.balance),
+            held: money(account.held),
+            available: money(account.available()),
+        }
+    }
+}
+
+/// Where the statement of a wallet is fetched.
+#[derive(SimpleObject)]
+pub struct WalletStatement {
+    /// A CSV file (UTF-8), to be saved: date, transaction id, kind, description, reference, amount, balance; the first line
+    /// after the heading tells the opening balance, the last one the closing balance. Whoever has this link has the statement.
+    url: String,
+    /// Until when the link is good: 15 minutes.
+    expires_at: DateTime<Utc>,
+}
+
+/// A person's money here.
+pub struct Wallet {
+    owner: UserId,
+    accounts: Vec<Account>,
+    /// Taken before anything was read, and only when asked for.
+    stream_head: Option<i64>,
+}
+
+/// A person's money here. Seen by its owner, and by those with the permission SEE_MONEY.
+#[Object]
+impl Wallet {
+    /// Whose it is; null when the account is erased.
+    async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async { Ok(ctx.request().loaders.users.load(self.owner).await?.map(User::from)) }).await
+    }
+
+    /// What it holds: an entry for each currency that it ever held, by currency code.
+    async fn balances(&self) -> Vec<WalletBalance> {
+        self.accounts.iter().map(WalletBalance::from).collect()
+    }
+
+    /// What it holds of one currency; null when it never held any of it.
+    async fn balance(&self, #[graphql(desc = "Which currency.")] currency: CurrencyCode) -> Option<WalletBalance> {
+        self.accounts.iter().find(|account| account.currency == currency).map(WalletBalance::from)
+    }
+
+    /// What happened to it, in the exact order in which it happened in each currency.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn transactions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which transactions.")] filter: Option<WalletTransactionWhere>,
+        #[graphql(desc = "In which order.", default)] sort_by: WalletTransactionSort,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<WalletTransaction>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let page = Page::parse(&app.keys, wallets::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let filter = TransactionFilter::from(filter.unwrap_or_default());
+            let total = wants_total(ctx);
+            let slice = wallets::transactions(app, actor, self.owner, &filter, sort_by.into(), &page, total).await?;
+            Ok(Some(Connection::new(slice, wallets::cursor, WalletTransaction::from)))
+        })
+        .await
+    }
+
+    /// Money on its way to a bank, and what became of it; asked for last, first.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn withdrawals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which withdrawals.")] filter: Option<WithdrawalWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Withdrawal>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let sort = wallets::WITHDRAWAL_SORT;
+            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let filter = WithdrawalFilter::from(filter.unwrap_or_default());
+            let slice = wallets::withdrawals(app, actor, self.owner, filter, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, wallets::withdrawal_cursor, Withdrawal::from)))
+        })
+        .await
+    }
+
+    /// A link to the statement of one currency, as a file. BAD_REQUEST when the span ends before it begins.
+    async fn statement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which currency.")] currency: CurrencyCode,
+        #[graphql(
+            desc = "Over which span; from the first transaction on when `from` is null, up to the moment of fetching when `until` is null or still to come."
+        )]
+        during: DateTimeRange,
+    ) -> Nullable<WalletStatement> {
+        nullable(async {
+            let request = ctx.request();
+            let span = Span::from(during);
+            let link = wallets::statement_link(&request.app, &request.actor, self.owner, currency, span).await?;
+            Ok(Some(WalletStatement { url: link.url, expires_at: link.expires_at }))
+        })
+        .await
+    }
+
+    /// Pass it as `after` to `walletActivity`: what is read here and the stream then join without a gap. What happens in the
+    /// very moment of the query may be in both; compare ids. The owner's only.
+    async fn stream_cursor(&self, ctx: &Context<'_>) -> Option<String> {
+        let request = ctx.request();
+        let own = request.actor.user_id() == Some(self.owner);
+        own.then(|| stream::seal(request, StreamKind::Wallet, self.owner.0, self.stream_head.unwrap_or_default()))
+    }
+}
+
+/// A currency.
+#[derive(SimpleObject)]
+pub struct CurrencyInfo {
+    /// Its ISO 4217 code.
+    code: CurrencyCode,
+    /// How many digits its amounts have behind the point.
+    digits: i32,
+    /// Whether wallets here take it.
+    in_wallets: bool,
+}
+
+/// Reading one's own wallet.
+#[derive(Default)]
+pub struct OwnWalletQuery;
+
+#[Object]
+impl OwnWalletQuery {
+    /// Your money here. UNAUTHENTICATED when nobody is signed in.
+    async fn wallet(&self, ctx: &Context<'_>) -> Nullable<Wallet> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let owner = actor.require_user()?.id;
+            // Before anything is read: so nothing lies between the two.
+            let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
+                Some(wallets::stream_head(app, owner).await?)
+            } else {
+                None
+            };
+            Ok(Some(Wallet { owner, accounts: wallets::wallet(app, actor, owner).await?, stream_head }))
+        })
+        .await
+    }
+
+    /// The bank accounts that your money can be paid out to, added last, first; at most 20. UNAUTHENTICATED when nobody is
+    /// signed in.
+    async fn payout_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PayoutMethod>> {
+        nullable(async {
+            let request = ctx.request();
+            let methods = wallets::payout_methods(&request.app, &request.actor).await?;
+            Ok(Some(methods.into_iter().map(PayoutMethod::from).collect()))
+        })
+        .await
+    }
+
+    /// Every currency of ISO 4217, by code.
+    async fn currencies(&self, ctx: &Context<'_>) -> Nullable<Vec<CurrencyInfo>> {
+        let settings = &ctx.request().app.config.wallets;
+        let info = |code: Currency| CurrencyInfo {
+            code,
+            digits: i32::try_from(code.digits()).unwrap_or_default(),
+            in_wallets: settings.takes(code),
+        };
+        Some(Ok(Currency::all().into_iter().map(info).collect()))
+    }
+}
+
+/// A person of a record that outlives them.
+async fn person(ctx: &Context<'_>, id: Option<Uuid>) -> Nullable<User> {
+    nullable(async {
+        let Some(id) = id else { return Ok(None) };
+        Ok(ctx.request().loaders.users.load(UserId(id)).await?.map(User::from))
+    })
+    .await
+}
+
+/// Somebody's wallet, for staff.
+async fn somebody_s(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Wallet>> {
+    let request = ctx.request();
+    let owner = query_id(id)?;
+    let accounts = wallets::find(&request.app, &request.actor, owner).await?;
+    Ok(accounts.map(|accounts| Wallet { owner, accounts, stream_head: None }))
+}
+
+/// What changed in your wallet, and how it stands.
+pub struct WalletActivity(wallets::Activity);
+
+impl From<wallets::Activity> for WalletActivity {
+    fn from(activity: wallets::Activity) -> Self {
+        Self(activity)
+    }
+}
+
+/// What changed in your wallet, and how it stands.
+#[Object]
+impl WalletActivity {
+    /// What happened; null when only what is held changed.
+    async fn transaction(&self) -> Option<WalletTransaction> {
+        self.0.transaction.clone().map(WalletTransaction::from)
+    }
+
+    /// What the wallet holds: when this was told, or later.
+    async fn balances(&self) -> Vec<WalletBalance> {
+        self.0.accounts.iter().map(WalletBalance::from).collect()
+    }
+}
+
+stream_event! {
+    /// One step of your wallet's stream.
+    WalletEvent of StreamKind::Wallet => {
+        /// What changed; null in a step that only tells where you stand.
+        activity: WalletActivity, from wallets::Activity
+    }
+}
+
+/// Watching one's wallet.
+#[derive(Default)]
+pub struct WalletSubscription;
+
+#[Subscription]
+impl WalletSubscription {
+    /// What changes in your wallet, as it happens. With `after`, first everything since then (phase REPLAY); without, the
+    /// first event is a LIVE marker with a cursor and no content. UNAUTHENTICATED when nobody is signed in.
+    async fn wallet_activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of the last event that you saw, or the `streamCursor` of the wallet.")]
+        after: Option<String>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<WalletEvent>> + use<>> {
+        let request = ctx.request();
+        let viewer = request.actor.require_user()?.id.0;
+        let after = after.map(|text| stream::open(request, StreamKind::Wallet, viewer, &text)).transpose()?;
+        let steps = wallets::follow(&request.app, &request.actor, after).await?;
+        Ok(steps.map(move |step| Ok(WalletEvent::new(viewer, step?))))
+    }
+}

@@ -1,0 +1,221 @@
+//! What people do with their own money.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::{PayoutMethod, WalletTransaction, Withdrawal};
+use crate::{
+    domain::wallets::{self, WalletTransfer, WalletWithdraw},
+    error::Result,
+    graphql::{
+        context::RequestExt,
+        error::{Nullable, answer, nullable, payload},
+        node::{argument_id, input_id},
+        scalars::{CurrencyCode, MoneyInput},
+    },
+};
+
+/// Money for somebody else.
+#[derive(InputObject)]
+pub struct WalletTransferInput {
+    /// Whose wallet gets it: a person's id.
+    to: ID,
+    /// How much, of what is available in your wallet.
+    amount: MoneyInput,
+    /// What both of you see with it: one line, at most 255 characters.
+    note: Option<String>,
+    /// Same key and same input: the same transfer again, however late.
+    idempotency_key: String,
+}
+
+impl WalletTransferInput {
+    fn command(self) -> Result<WalletTransfer> {
+        Ok(WalletTransfer {
+            to: input_id("to", &self.to)?,
+            amount: self.amount.positive("amount")?,
+            note: self.note.unwrap_or_default(),
+            idempotency_key: self.idempotency_key,
+        })
+    }
+}
+
+/// A bank account that your money can be paid out to.
+#[derive(InputObject)]
+pub struct PayoutMethodAddInput {
+    /// Whose account it is at the bank, at most 100 characters.
+    holder: String,
+    /// The IBAN, with or without spaces. Either this or `accountNumber`.
+    iban: Option<String>,
+    /// The number, in countries without IBANs: 4 to 34 letters and digits. Either this or `iban`.
+    account_number: Option<String>,
+    /// The bank, at most 100 characters.
+    bank_name: String,
+    /// The bank's country: two letters of ISO 3166-1, such as EG.
+    country: String,
+    /// The currency that the account takes: only money of this currency can be paid out to it.
+    currency: CurrencyCode,
+}
+
+/// Money that is to leave your wallet.
+#[derive(InputObject)]
+pub struct WalletWithdrawInput {
+    /// Where to: one of your `payoutMethods`.
+    payout_method_id: ID,
+    /// How much, in the currency of the payout method.
+    amount: MoneyInput,
+    /// Same key and same input: the same withdrawal again, however late.
+    idempotency_key: String,
+}
+
+impl WalletWithdrawInput {
+    fn command(self) -> Result<WalletWithdraw> {
+        Ok(WalletWithdraw {
+            payout_method: input_id("payoutMethodId", &self.payout_method_id)?,
+            amount: self.amount.positive("amount")?,
+            idempotency_key: self.idempotency_key,
+        })
+    }
+}
+
+payload! {
+    /// What came of `walletTransfer`.
+    WalletTransferPayload replayed {
+        /// What happened to your wallet; null when `errors` is not empty.
+        transaction: WalletTransaction
+    }
+}
+
+payload! {
+    /// What came of `payoutMethodAdd`.
+    PayoutMethodAddPayload {
+        /// The bank account; null when `errors` is not empty.
+        payout_method: PayoutMethod
+    }
+}
+
+payload! {
+    /// What came of `payoutMethodRemove`.
+    PayoutMethodRemovePayload {
+        /// The bank account, now removed; null when `errors` is not empty.
+        payout_method: PayoutMethod
+    }
+}
+
+payload! {
+    /// What came of `walletWithdraw`.
+    WalletWithdrawPayload replayed {
+        /// The withdrawal; null when `errors` is not empty.
+        withdrawal: Withdrawal
+    }
+}
+
+payload! {
+    /// What came of `withdrawalCancel`.
+    WithdrawalCancelPayload {
+        /// The withdrawal, now cancelled; null when `errors` is not empty.
+        withdrawal: Withdrawal
+    }
+}
+
+/// What people do with their own money.
+#[derive(Default)]
+pub struct OwnWalletMutation;
+
+#[Object]
+impl OwnWalletMutation {
+    /// Moves money from your wallet into another person's, at once and for good. NOT_FOUND: nobody is there, or nobody who
+    /// can take money now; NOT_ALLOWED: yourself. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, INVALID_AMOUNT,
+    /// AMOUNT_TOO_LARGE, INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn wallet_transfer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "To whom, and how much.")] input: WalletTransferInput,
+    ) -> Nullable<WalletTransferPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match input.command() {
+                Ok(command) => wallets::wallet_transfer(&request.app, &request.actor, command).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Adds a bank account that your money can be paid out to; you are told by e-mail. Needs a fresh authentication.
+    /// AMOUNT_TOO_LARGE: there are 20 already. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH,
+    /// AMOUNT_TOO_LARGE.
+    async fn payout_method_add(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The bank account.")] input: PayoutMethodAddInput,
+    ) -> Nullable<PayoutMethodAddPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let command = wallets::PayoutMethodAdd {
+                holder: input.holder,
+                iban: input.iban,
+                account_number: input.account_number,
+                bank_name: input.bank_name,
+                country: input.country,
+                currency: input.currency,
+            };
+            answer(request, wallets::payout_method_add(&request.app, &request.actor, &request.client, command).await)
+        })
+        .await
+    }
+
+    /// Removes a bank account of yours. Withdrawals to it that are under way go on. Codes: INVALID_ID, NOT_FOUND.
+    async fn payout_method_remove(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The bank account's id.")] id: ID,
+    ) -> Nullable<PayoutMethodRemovePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => wallets::payout_method_remove(&request.app, &request.actor, &request.client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Asks for money of your wallet to be paid out. It is held until staff has decided; you are told by e-mail. Needs a fresh
+    /// authentication. AMOUNT_TOO_LARGE: more than one day allows; the message says what is left of it. Codes: INVALID_ID,
+    /// NOT_FOUND, INVALID_AMOUNT, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE, INSUFFICIENT_FUNDS,
+    /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn wallet_withdraw(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Where to, and how much.")] input: WalletWithdrawInput,
+    ) -> Nullable<WalletWithdrawPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match input.command() {
+                Ok(command) => wallets::wallet_withdraw(&request.app, &request.actor, &request.client, command).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Takes a withdrawal of yours back while it is REQUESTED: its money can be spent again. Codes: INVALID_ID, NOT_FOUND,
+    /// WRONG_STATE.
+    async fn withdrawal_cancel(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The withdrawal's id.")] id: ID,
+    ) -> Nullable<WithdrawalCancelPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => wallets::withdrawal_cancel(&request.app, &request.actor, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+}

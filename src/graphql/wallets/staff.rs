@@ -1,0 +1,318 @@
+//! What staff sees of wallets, and does with them.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::{
+    Wallet, Withdrawal,
+    adjustments::{AdminWalletAdjustmentWhere, WalletAdjustment, WalletAdjustmentDirection},
+    somebody_s,
+    withdrawals::AdminWithdrawalWhere,
+};
+use crate::{
+    domain::wallets::{self, Adjust},
+    error::Result,
+    graphql::{
+        connection::{Connection, wants_total},
+        context::RequestExt,
+        error::{Nullable, answer, nullable, payload},
+        node::{argument_id, input_id},
+        scalars::MoneyInput,
+    },
+    platform::page::Page,
+};
+
+/// Reading everybody's wallets.
+#[derive(Default)]
+pub struct WalletStaffQuery;
+
+#[Object]
+impl WalletStaffQuery {
+    /// Somebody's wallet, though their account may be erased; null when there is and was nobody like that. Needs the
+    /// permission SEE_MONEY.
+    async fn admin_wallet(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose: a person's id.")] user_id: ID,
+    ) -> Nullable<Wallet> {
+        nullable(somebody_s(ctx, &user_id)).await
+    }
+
+    /// Everybody's withdrawals, asked for last, first. Needs the permission SEE_MONEY.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_withdrawals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which withdrawals.")] filter: Option<AdminWithdrawalWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Withdrawal>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let sort = wallets::WITHDRAWAL_SORT;
+            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let filter = filter.unwrap_or_default().filter()?;
+            let slice = wallets::all_withdrawals(app, actor, filter, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, wallets::withdrawal_cursor, Withdrawal::from)))
+        })
+        .await
+    }
+
+    /// Everybody's adjustments, proposed last, first. Needs the permission SEE_MONEY.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_wallet_adjustments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which adjustments.")] filter: Option<AdminWalletAdjustmentWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<WalletAdjustment>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let sort = wallets::ADJUSTMENT_SORT;
+            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let filter = filter.unwrap_or_default().filter()?;
+            let slice = wallets::adjustments(app, actor, filter, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, wallets::adjustment_cursor, WalletAdjustment::from)))
+        })
+        .await
+    }
+}
+
+/// A correction of somebody's wallet.
+#[derive(InputObject)]
+pub struct AdminWalletAdjustInput {
+    /// Whose wallet.
+    user_id: ID,
+    /// How much, above zero.
+    amount: MoneyInput,
+    /// Which way.
+    direction: WalletAdjustmentDirection,
+    /// Why, at most 500 characters; the owner sees it.
+    reason: String,
+    /// Same key and same input: the same adjustment again, however late.
+    idempotency_key: String,
+}
+
+impl AdminWalletAdjustInput {
+    fn command(self) -> Result<Adjust> {
+        Ok(Adjust {
+            user: input_id("userId", &self.user_id)?,
+            amount: self.amount.positive("amount")?,
+            is_credit: self.direction == WalletAdjustmentDirection::Credit,
+            reason: self.reason,
+            idempotency_key: self.idempotency_key,
+        })
+    }
+}
+
+payload! {
+    /// What came of `adminWalletAdjust`.
+    AdminWalletAdjustPayload replayed {
+        /// The adjustment: APPLIED, or PROPOSED to a second person; null when `errors` is not empty.
+        adjustment: WalletAdjustment
+    }
+}
+
+payload! {
+    /// What came of `adminWithdrawalApprove`.
+    AdminWithdrawalApprovePayload {
+        /// The withdrawal, agreed to; null when `errors` is not empty.
+        withdrawal: Withdrawal
+    }
+}
+
+payload! {
+    /// What came of `adminWithdrawalRefuse`.
+    AdminWithdrawalRefusePayload {
+        /// The withdrawal, refused; null when `errors` is not empty.
+        withdrawal: Withdrawal
+    }
+}
+
+payload! {
+    /// What came of `adminWithdrawalMarkPaid`.
+    AdminWithdrawalMarkPaidPayload {
+        /// The withdrawal, now paid; null when `errors` is not empty.
+        withdrawal: Withdrawal
+    }
+}
+
+payload! {
+    /// What came of `adminWithdrawalMarkFailed`.
+    AdminWithdrawalMarkFailedPayload {
+        /// The withdrawal, now failed; null when `errors` is not empty.
+        withdrawal: Withdrawal
+    }
+}
+
+payload! {
+    /// What came of `adminWalletAdjustmentApprove`.
+    AdminWalletAdjustmentApprovePayload {
+        /// The adjustment, now applied; null when `errors` is not empty.
+        adjustment: WalletAdjustment
+    }
+}
+
+payload! {
+    /// What came of `adminWalletAdjustmentRefuse`.
+    AdminWalletAdjustmentRefusePayload {
+        /// The adjustment, refused; null when `errors` is not empty.
+        adjustment: WalletAdjustment
+    }
+}
+
+/// What staff does with wallets.
+#[derive(Default)]
+pub struct WalletStaffMutation;
+
+#[Object]
+impl WalletStaffMutation {
+    /// Agrees to a withdrawal; its owner is told once all who have to have agreed. Above the amount that the operator set it takes
+    /// two people. BEYOND_YOUR_RIGHTS: it is your own; SECOND_PERSON_NEEDED: you have agreed already. Needs the permission
+    /// MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, SECOND_PERSON_NEEDED.
+    async fn admin_withdrawal_approve(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The withdrawal's id.")] id: ID,
+    ) -> Nullable<AdminWithdrawalApprovePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => wallets::withdrawal_approve(&request.app, &request.actor, &request.client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Refuses a withdrawal that is REQUESTED: its money is back in the wallet, and its owner is told why. Needs the permission
+    /// MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_withdrawal_refuse(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The withdrawal's id.")] id: ID,
+        #[graphql(desc = "Why, at most 500 characters; its owner sees it.")] reason: String,
+    ) -> Nullable<AdminWithdrawalRefusePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => wallets::withdrawal_refuse(&request.app, &request.actor, &request.client, id, &reason).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Writes down that the bank has the money of a withdrawal that is APPROVED; its owner is told. Needs the permission
+    /// MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_withdrawal_mark_paid(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The withdrawal's id.")] id: ID,
+        #[graphql(desc = "The bank's own reference, at most 100 characters.")] reference: String,
+    ) -> Nullable<AdminWithdrawalMarkPaidPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => {
+                    wallets::withdrawal_mark_paid(&request.app, &request.actor, &request.client, id, &reference).await
+                }
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Writes down that a withdrawal that is APPROVED could not be paid: its money is back in the wallet, and its owner is told
+    /// why. Needs the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK,
+    /// TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_withdrawal_mark_failed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The withdrawal's id.")] id: ID,
+        #[graphql(desc = "Why, at most 500 characters; its owner sees it.")] reason: String,
+    ) -> Nullable<AdminWithdrawalMarkFailedPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => {
+                    wallets::withdrawal_mark_failed(&request.app, &request.actor, &request.client, id, &reason).await
+                }
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Corrects somebody's wallet; above the amount that the operator set it is only proposed, and another person has to
+    /// agree. BEYOND_YOUR_RIGHTS: it is your own. Needs the permission MANAGE_MONEY, and a fresh authentication.
+    /// Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, INVALID_AMOUNT, AMOUNT_TOO_LARGE, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH,
+    /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_wallet_adjust(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose wallet, and how.")] input: AdminWalletAdjustInput,
+    ) -> Nullable<AdminWalletAdjustPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match input.command() {
+                Ok(command) => wallets::wallet_adjust(&request.app, &request.actor, &request.client, command).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Agrees to an adjustment that somebody else has proposed: it is applied. BEYOND_YOUR_RIGHTS: it is your own wallet;
+    /// SECOND_PERSON_NEEDED: you have proposed it. Needs the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND,
+    /// BEYOND_YOUR_RIGHTS, WRONG_STATE, SECOND_PERSON_NEEDED, INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE.
+    async fn admin_wallet_adjustment_approve(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The adjustment's id.")] id: ID,
+    ) -> Nullable<AdminWalletAdjustmentApprovePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => wallets::adjustment_approve(&request.app, &request.actor, &request.client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Refuses an adjustment that is PROPOSED, your own included: nothing moves. Needs the permission MANAGE_MONEY.
+    /// Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_wallet_adjustment_refuse(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The adjustment's id.")] id: ID,
+        #[graphql(desc = "Why, at most 500 characters; it is in the audit log.")] reason: String,
+    ) -> Nullable<AdminWalletAdjustmentRefusePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => wallets::adjustment_refuse(&request.app, &request.actor, &request.client, id, &reason).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+}

@@ -1,0 +1,183 @@
+//! What happened to a wallet.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+use chrono::{DateTime, Utc};
+
+use crate::{
+    domain::wallets::{Transaction, TransactionFilter},
+    entity::{ids, ledger_transfer::TransferKind},
+    error::Error,
+    graphql::{
+        accounts::User,
+        connection::Listed,
+        context::RequestExt,
+        error::{Nullable, nullable},
+        node::{self, Node},
+        posts::DateTimeRange,
+        scalars::{CurrencyCode, Money},
+    },
+    platform::list::Span,
+};
+
+/// Why money came into a wallet or left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum WalletTransactionKind {
+    /// You paid money in.
+    Deposit,
+    /// Money left to a bank.
+    Withdrawal,
+    /// Something was paid for.
+    Payment,
+    /// Money came back that was paid.
+    Refund,
+    /// A fee of the platform's.
+    Commission,
+    /// Something was given to a goal.
+    Contribution,
+    /// Staff corrected the wallet; the description says why.
+    Adjustment,
+    /// What was raised or earned was paid out.
+    Payout,
+    /// From one person's wallet into another's.
+    Transfer,
+}
+
+impl From<TransferKind> for WalletTransactionKind {
+    fn from(kind: TransferKind) -> Self {
+        match kind {
+            TransferKind::Deposit => Self::Deposit,
+            TransferKind::Withdrawal => Self::Withdrawal,
+            TransferKind::Payment => Self::Payment,
+            TransferKind::Refund => Self::Refund,
+            TransferKind::Commission => Self::Commission,
+            TransferKind::Contribution => Self::Contribution,
+            // Settlements are between accounts of the platform: no wallet ever has one.
+            TransferKind::Adjustment | TransferKind::Settlement => Self::Adjustment,
+            TransferKind::Payout => Self::Payout,
+            TransferKind::Transfer => Self::Transfer,
+        }
+    }
+}
+
+impl From<WalletTransactionKind> for TransferKind {
+    fn from(kind: WalletTransactionKind) -> Self {
+        match kind {
+            WalletTransactionKind::Deposit => Self::Deposit,
+            WalletTransactionKind::Withdrawal => Self::Withdrawal,
+            WalletTransactionKind::Payment => Self::Payment,
+            WalletTransactionKind::Refund => Self::Refund,
+            WalletTransactionKind::Commission => Self::Commission,
+            WalletTransactionKind::Contribution => Self::Contribution,
+            WalletTransactionKind::Adjustment => Self::Adjustment,
+            WalletTransactionKind::Payout => Self::Payout,
+            WalletTransactionKind::Transfer => Self::Transfer,
+        }
+    }
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct WalletTransactionWhere {
+    /// One of these kinds; an empty list is every kind.
+    kinds: Option<Vec<WalletTransactionKind>>,
+    /// In this currency.
+    currency: Option<CurrencyCode>,
+    /// When they happened.
+    created_at: Option<DateTimeRange>,
+}
+
+impl From<WalletTransactionWhere> for TransactionFilter {
+    fn from(filter: WalletTransactionWhere) -> Self {
+        Self {
+            kinds: filter.kinds.unwrap_or_default().into_iter().map(TransferKind::from).collect(),
+            currency: filter.currency,
+            during: filter.created_at.map(Span::from).unwrap_or_default(),
+        }
+    }
+}
+
+/// In which order transactions are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::wallets::TransactionSort")]
+pub enum WalletTransactionSort {
+    /// The last one first.
+    #[default]
+    Newest,
+    /// The first one first.
+    Oldest,
+}
+
+/// Something that happened to a wallet.
+pub struct WalletTransaction(Transaction);
+
+impl From<Transaction> for WalletTransaction {
+    fn from(transaction: Transaction) -> Self {
+        Self(transaction)
+    }
+}
+
+impl Listed for WalletTransaction {
+    const LIST_NAME: &'static str = "WalletTransaction";
+}
+
+/// Something that happened to a wallet. It never changes: a mistake is taken back by another transaction. Seen by the
+/// wallet's owner, and by those with the permission SEE_MONEY.
+#[Object]
+impl WalletTransaction {
+    /// Opaque and typed: `transaction_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// Why money came or went.
+    async fn kind(&self) -> WalletTransactionKind {
+        self.0.kind.into()
+    }
+
+    /// What came; below zero, what went.
+    async fn amount(&self) -> Money {
+        self.0.amount.into()
+    }
+
+    /// The wallet's balance in this currency after it, of which some may have been held.
+    async fn balance_after(&self) -> Money {
+        Money::from_minor(self.0.balance_after, self.0.amount.currency)
+    }
+
+    /// In words, such as the note of a transfer; may be empty.
+    async fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// The id of what it is for, though you may not see it; null where there is nothing.
+    async fn reference(&self) -> Option<&str> {
+        self.0.reference.as_deref()
+    }
+
+    /// What it is for; null where there is nothing, or nothing that you may see.
+    async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
+        nullable(async {
+            let Some((prefix, id)) = self.0.reference.as_deref().and_then(ids::decode) else { return Ok(None) };
+            match node::find_typed(ctx.request(), prefix, id).await {
+                // Not everything that has an id can be fetched by it.
+                Err(Error::Refused(_)) => Ok(None),
+                found => Ok(found?),
+            }
+        })
+        .await
+    }
+
+    /// Whose wallet it came from, or went to; null where it was none, or the account is erased.
+    async fn counterparty(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async {
+            let Some(id) = self.0.counterparty else { return Ok(None) };
+            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+        })
+        .await
+    }
+
+    /// When it happened.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}

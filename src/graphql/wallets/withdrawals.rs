@@ -1,0 +1,201 @@
+//! Money on its way to a bank.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use super::person;
+use crate::{
+    domain::{
+        permissions::Permission,
+        wallets::{self, WithdrawalFilter},
+    },
+    entity::withdrawal,
+    error::Result,
+    graphql::{
+        accounts::User,
+        connection::Listed,
+        context::RequestExt,
+        error::{Nullable, nullable},
+        node::query_id,
+        posts::DateTimeRange,
+        scalars::Money,
+    },
+    platform::list::Span,
+};
+
+/// How far a withdrawal has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::withdrawal::WithdrawalState")]
+pub enum WithdrawalState {
+    /// It waits for staff; its money is held. It can be cancelled.
+    Requested,
+    /// It is going to be paid; its money is held.
+    Approved,
+    /// The bank has the money.
+    Paid,
+    /// It could not be paid; the money is back in the wallet.
+    Failed,
+    /// Taken back by its owner, or refused (then `reason` says why); the money is back in the wallet.
+    Cancelled,
+}
+
+/// What a bank has to know to pay.
+#[derive(SimpleObject)]
+pub struct BankDetails {
+    /// Whose account it is at the bank.
+    holder: String,
+    /// The IBAN, without spaces; null where the account has another number.
+    iban: Option<String>,
+    /// The number, where it is no IBAN.
+    account_number: Option<String>,
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct WithdrawalWhere {
+    /// How far they have come.
+    state: Option<WithdrawalState>,
+    /// When they were asked for.
+    requested_at: Option<DateTimeRange>,
+}
+
+impl From<WithdrawalWhere> for WithdrawalFilter {
+    fn from(filter: WithdrawalWhere) -> Self {
+        Self {
+            owner: None,
+            state: filter.state.map(withdrawal::WithdrawalState::from),
+            during: filter.requested_at.map(Span::from).unwrap_or_default(),
+        }
+    }
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct AdminWithdrawalWhere {
+    /// Whose.
+    user_id: Option<ID>,
+    /// How far they have come.
+    state: Option<WithdrawalState>,
+    /// When they were asked for.
+    requested_at: Option<DateTimeRange>,
+}
+
+impl AdminWithdrawalWhere {
+    pub(super) fn filter(self) -> Result<WithdrawalFilter> {
+        Ok(WithdrawalFilter {
+            owner: self.user_id.map(|id| query_id(&id)).transpose()?,
+            state: self.state.map(withdrawal::WithdrawalState::from),
+            during: self.requested_at.map(Span::from).unwrap_or_default(),
+        })
+    }
+}
+
+/// Money on its way to a bank.
+pub struct Withdrawal(wallets::Withdrawal);
+
+impl From<wallets::Withdrawal> for Withdrawal {
+    fn from(withdrawal: wallets::Withdrawal) -> Self {
+        Self(withdrawal)
+    }
+}
+
+impl Listed for Withdrawal {
+    const LIST_NAME: &'static str = "Withdrawal";
+}
+
+/// Money on its way to a bank. Seen by its owner, and by those with the permission SEE_MONEY.
+#[Object]
+impl Withdrawal {
+    /// Opaque and typed: `withdrawal_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// Whose money it is; null when the account is erased.
+    async fn user(&self, ctx: &Context<'_>) -> Nullable<User> {
+        person(ctx, Some(self.0.user_id)).await
+    }
+
+    /// How far it has come.
+    async fn state(&self) -> WithdrawalState {
+        self.0.state.into()
+    }
+
+    /// How much.
+    async fn amount(&self) -> Money {
+        Money::from_minor(self.0.amount, self.0.currency)
+    }
+
+    /// The bank; empty when the account of its owner is erased.
+    async fn bank_name(&self) -> &str {
+        &self.0.bank_name
+    }
+
+    /// The last four characters of the number; empty when the account of its owner is erased.
+    async fn last_four(&self) -> &str {
+        &self.0.last_four
+    }
+
+    /// Where the money goes. For those with the permission MANAGE_MONEY; null for everybody else, its owner included, and
+    /// when the account of its owner is erased.
+    async fn bank_details(&self, ctx: &Context<'_>) -> Nullable<BankDetails> {
+        nullable(async {
+            let request = ctx.request();
+            let details = wallets::bank_details(&request.app, &request.actor, &self.0)?;
+            Ok(details.map(|details| BankDetails {
+                holder: details.holder,
+                iban: details.iban,
+                account_number: details.account_number,
+            }))
+        })
+        .await
+    }
+
+    /// Whether one person of two has agreed to it, and another has to.
+    async fn awaits_second_person(&self) -> bool {
+        self.0.state == withdrawal::WithdrawalState::Requested && self.0.approved_by.is_some()
+    }
+
+    /// Who agreed to it first; null for those without the permission SEE_MONEY.
+    async fn approved_by(&self, ctx: &Context<'_>) -> Nullable<User> {
+        let seen = ctx.request().actor.may(Permission::SeeMoney);
+        person(ctx, self.0.approved_by.filter(|_| seen)).await
+    }
+
+    /// Who agreed to it, too; null where nobody has to, and for those without the permission SEE_MONEY.
+    async fn seconded_by(&self, ctx: &Context<'_>) -> Nullable<User> {
+        let seen = ctx.request().actor.may(Permission::SeeMoney);
+        person(ctx, self.0.seconded_by.filter(|_| seen)).await
+    }
+
+    /// The bank's own reference; null until it is paid.
+    async fn reference(&self) -> Option<&str> {
+        self.0.reference.as_deref()
+    }
+
+    /// Why it was refused, or could not be paid; null otherwise.
+    async fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// Whether you can take it back now by `withdrawalCancel`.
+    async fn viewer_can_cancel(&self, ctx: &Context<'_>) -> bool {
+        let own = ctx.request().actor.user_id().is_some_and(|viewer| viewer.0 == self.0.user_id);
+        own && self.0.state == withdrawal::WithdrawalState::Requested
+    }
+
+    /// When it was asked for.
+    async fn requested_at(&self) -> DateTime<Utc> {
+        self.0.requested_at
+    }
+
+    /// When all who have to had agreed to it; null until then.
+    async fn approved_at(&self) -> Option<DateTime<Utc>> {
+        self.0.approved_at
+    }
+
+    /// When it was paid, failed, or was cancelled; null until then.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.0.ended_at
+    }
+}

@@ -1,0 +1,153 @@
+//! What is refused, wherever money is asked for.
+
+use serde_json::{Value, json};
+
+use super::{
+    ADD_METHOD, TRANSFER, WITHDRAW, add_method, assert_books_balance, fund, method_input, transfer_input,
+    withdraw_input,
+};
+use crate::harness::Server;
+
+fn refused(code: &str, path: &str) -> [(String, String); 1] {
+    [(code.to_owned(), path.to_owned())]
+}
+
+#[tokio::test]
+async fn an_amount_is_above_zero_and_has_its_currency_s_decimals() {
+    let server = Server::start().await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    for currency in ["USD", "JPY", "KWD"] {
+        fund(&server, &amina, 100_000, currency).await;
+    }
+    let method = add_method(&amina, "USD").await;
+    for (amount, currency, code) in [
+        ("-1.00", "USD", "INVALID_AMOUNT"),
+        ("0", "USD", "INVALID_AMOUNT"),
+        ("0.00", "USD", "INVALID_AMOUNT"),
+        ("0.001", "USD", "INVALID_AMOUNT"),
+        ("1.0001", "KWD", "INVALID_AMOUNT"),
+        ("1.5", "JPY", "INVALID_AMOUNT"),
+        ("99999999999999999999999999", "USD", "INVALID_AMOUNT"),
+        ("10000000000000.01", "USD", "AMOUNT_TOO_LARGE"),
+        ("1000.01", "USD", "INSUFFICIENT_FUNDS"),
+    ] {
+        let before = server.rows().await;
+        let path = if code == "INSUFFICIENT_FUNDS" { "" } else { "input.amount" };
+        let errors = amina.user_errors(TRANSFER, transfer_input(&basma.id, amount, currency, "1")).await;
+        assert_eq!(errors, refused(code, path), "{amount} {currency}");
+        if currency == "USD" {
+            let errors = amina.user_errors(WITHDRAW, withdraw_input(&method, amount, currency, "1")).await;
+            assert_eq!(errors, refused(code, path), "{amount} {currency}");
+        }
+        assert_eq!(server.rows().await, before, "{amount} {currency}");
+    }
+    for (amount, currency) in [
+        (json!("1e30"), "USD"),
+        (json!("NaN"), "USD"),
+        (json!(1.5), "USD"),
+        (json!("1"), "XXX"),
+        (json!("1"), "usd"),
+        (json!("٥"), "USD"),
+    ] {
+        let input = json!({ "input": { "to": basma.id, "amount": { "amount": amount, "currency": currency },
+                                       "idempotencyKey": "1" } });
+        assert_eq!(amina.refused(TRANSFER, input).await, "BAD_REQUEST", "{amount} {currency}");
+    }
+    let data = amina.ok(TRANSFER, transfer_input(&basma.id, "0.005", "KWD", "1")).await;
+    assert_eq!(data["walletTransfer"]["transaction"]["balanceAfter"]["amount"], "99.995");
+    assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn a_key_has_to_be_there() {
+    let server = Server::start().await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    fund(&server, &amina, 1000, "USD").await;
+    let method = add_method(&amina, "USD").await;
+    for (key, code) in
+        [("", "BLANK"), ("  ", "BLANK"), (&*"k".repeat(256), "TOO_LONG"), ("a\u{0}", "INVALID_CHARACTERS")]
+    {
+        let errors = amina.user_errors(TRANSFER, transfer_input(&basma.id, "1", "USD", key)).await;
+        assert_eq!(errors, refused(code, "input.idempotencyKey"));
+        let errors = amina.user_errors(WITHDRAW, withdraw_input(&method, "1", "USD", key)).await;
+        assert_eq!(errors, refused(code, "input.idempotencyKey"));
+    }
+    let without = json!({ "input": { "to": basma.id, "amount": { "amount": "1", "currency": "USD" } } });
+    assert_eq!(amina.refused(TRANSFER, without).await, "BAD_REQUEST");
+    let mut long = transfer_input(&basma.id, "1", "USD", "1");
+    long["input"]["note"] = json!("n".repeat(256));
+    assert_eq!(amina.user_errors(TRANSFER, long).await, refused("TOO_LONG", "input.note"));
+}
+
+#[tokio::test]
+async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let with = |changes: Value| {
+        let mut input = method_input("EGP");
+        for (name, value) in changes.as_object().unwrap() {
+            input[name] = value.clone();
+        }
+        json!({ "input": input })
+    };
+    for (changes, code, path) in [
+        (json!({ "holder": " " }), "BLANK", "input.holder"),
+        (json!({ "bankName": "" }), "BLANK", "input.bankName"),
+        (json!({ "bankName": "b".repeat(101) }), "TOO_LONG", "input.bankName"),
+        (json!({ "country": "Egypt" }), "INVALID", "input.country"),
+        (json!({ "country": "XX" }), "INVALID", "input.country"),
+        (json!({ "accountNumber": "12" }), "INVALID", "input.accountNumber"),
+        (json!({ "accountNumber": "=1+1+1" }), "INVALID", "input.accountNumber"),
+        (json!({ "accountNumber": "GB82 WEST 1234 5698 7654 33" }), "INVALID", "input.accountNumber"),
+        (json!({ "accountNumber": null }), "INVALID", "input.iban"),
+        (json!({ "iban": "GB82 WEST 1234 5698 7654 32" }), "INVALID", "input.iban"),
+        (json!({ "accountNumber": null, "iban": "GB82 WEST 1234 5698 7654 33" }), "INVALID", "input.iban"),
+    ] {
+        assert_eq!(amina.user_errors(ADD_METHOD, with(changes.clone())).await, refused(code, path), "{changes}");
+    }
+    let good = json!({ "accountNumber": null, "iban": "gb82 west 1234 5698 7654 32" });
+    let data = amina.ok(ADD_METHOD, with(good)).await;
+    let method = &data["payoutMethodAdd"]["payoutMethod"];
+    assert_eq!((&method["lastFour"], &method["currency"]), (&json!("5432"), &json!("EGP")));
+    // Nowhere in the database, the log of what happened and the mail included.
+    let message = server.last_sent("amina@example.org").await;
+    assert!(message.text.contains("5432") && !message.text.contains("987654"), "{}", message.text);
+    let rows = server.app.db.rows("SELECT sealed_details FROM payout_methods", Vec::new()).await.unwrap();
+    let sealed: Vec<u8> = rows[0].try_get_by_index(0).unwrap();
+    assert!(!String::from_utf8_lossy(&sealed).contains("WEST") && sealed.len() > 40);
+    let activity = amina.ok("{ me { activity { nodes { kind detail } } } }", Value::Null).await;
+    assert_eq!(
+        activity["me"]["activity"]["nodes"][0],
+        json!({ "kind": "PAYOUT_METHOD_ADDED", "detail": "A Bank …5432" })
+    );
+    // As many as anybody needs.
+    for _ in 0..19 {
+        add_method(&amina, "EGP").await;
+    }
+    assert_eq!(amina.user_errors(ADD_METHOD, with(json!({}))).await, refused("AMOUNT_TOO_LARGE", ""));
+    let remove =
+        "mutation($id: ID!) { payoutMethodRemove(id: $id) { payoutMethod { removedAt } errors { code path } } }";
+    let id = json!({ "id": method["id"] });
+    assert!(amina.ok(remove, id.clone()).await["payoutMethodRemove"]["payoutMethod"]["removedAt"].is_string());
+    assert_eq!(amina.user_errors(remove, id).await, refused("NOT_FOUND", "id"));
+    let list = amina.ok("{ payoutMethods { lastFour } }", Value::Null).await;
+    assert_eq!(list["payoutMethods"].as_array().unwrap().len(), 19);
+}
+
+#[tokio::test]
+async fn currencies_are_those_that_the_operator_wants() {
+    let server = Server::with(&[("WALLET_CURRENCIES", "USD,KWD")]).await;
+    let amina = server.user("amina").await;
+    let data = amina.ok("{ currencies { code digits inWallets } }", Value::Null).await;
+    let listed = data["currencies"].as_array().unwrap();
+    assert!(listed.len() > 140);
+    for expected in [
+        json!({ "code": "USD", "digits": 2, "inWallets": true }),
+        json!({ "code": "KWD", "digits": 3, "inWallets": true }),
+        json!({ "code": "JPY", "digits": 0, "inWallets": false }),
+    ] {
+        assert!(listed.contains(&expected), "{expected}");
+    }
+    let errors = amina.user_errors(ADD_METHOD, json!({ "input": method_input("EGP") })).await;
+    assert_eq!(errors, refused("CURRENCY_MISMATCH", "input.currency"));
+}

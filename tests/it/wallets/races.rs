@@ -1,0 +1,112 @@
+//! Several at once: whatever the order turns out to be, money is there once.
+
+use agora::entity::user_role::Role;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::{
+    CANCEL, TRANSFER, WITHDRAW, add_method, assert_books_balance, dollars, fund, staff::act, transfer_input, withdraw,
+    withdraw_input,
+};
+use crate::harness::Server;
+
+#[tokio::test]
+async fn of_two_withdrawals_of_the_last_pound_one_is_refused() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    fund(&server, &amina, 100, "USD").await;
+    let method = add_method(&amina, "USD").await;
+    let tries = (0..4).map(|number| {
+        let (amina, method) = (amina.clone(), method.clone());
+        async move { amina.user_errors(WITHDRAW, withdraw_input(&method, "1.00", "USD", &number.to_string())).await }
+    });
+    let results = join_all(tries).await;
+    assert_eq!(results.iter().filter(|errors| errors.is_empty()).count(), 1, "{results:?}");
+    assert!(results.iter().flatten().all(|(code, _)| code == "INSUFFICIENT_FUNDS"), "{results:?}");
+    assert_eq!(dollars(&amina).await, ["1.00", "1.00", "0.00"]);
+    assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn one_key_in_parallel_moves_money_once() {
+    let server = Server::start().await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    fund(&server, &amina, 10_000, "USD").await;
+    let method = add_method(&amina, "USD").await;
+    let tries = (0..6).map(|number| {
+        let (amina, basma, method) = (amina.clone(), basma.id.clone(), method.clone());
+        async move {
+            if number % 2 == 0 {
+                amina.ok(TRANSFER, transfer_input(&basma, "1.00", "USD", "one")).await["walletTransfer"].clone()
+            } else {
+                amina.ok(WITHDRAW, withdraw_input(&method, "2.00", "USD", "one")).await["walletWithdraw"].clone()
+            }
+        }
+    });
+    let results = join_all(tries).await;
+    for (part, done) in [("transaction", 1), ("withdrawal", 1)] {
+        let of: Vec<_> = results.iter().filter(|result| result.get(part).is_some()).collect();
+        assert_eq!(of.iter().filter(|result| result["replayed"] == false).count(), done, "{of:?}");
+        assert!(of.iter().all(|result| result[part]["id"] == of[0][part]["id"]), "{of:?}");
+    }
+    assert_eq!(dollars(&amina).await, ["99.00", "2.00", "97.00"]);
+    assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn cancelling_beside_an_approval_is_one_or_the_other() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let ada = server.staff("ada", Role::Administrator).await;
+    fund(&server, &amina, 10_000, "USD").await;
+    let method = add_method(&amina, "USD").await;
+    for round in 0..6 {
+        let id = json!({ "id": withdraw(&amina, &method, "1.00", &round.to_string()).await });
+        let approve = act("adminWithdrawalApprove", "");
+        let (cancelled, approved) = if round % 2 == 0 {
+            tokio::join!(amina.user_errors(CANCEL, id.clone()), ada.user_errors(&approve, id.clone()))
+        } else {
+            let (approved, cancelled) =
+                tokio::join!(ada.user_errors(&approve, id.clone()), amina.user_errors(CANCEL, id.clone()));
+            (cancelled, approved)
+        };
+        let lost = if cancelled.is_empty() { approved } else { cancelled };
+        assert_eq!(lost, [("WRONG_STATE".to_owned(), "id".to_owned())]);
+        assert_books_balance(&server).await;
+    }
+}
+
+#[tokio::test]
+async fn of_two_who_act_at_once_on_the_same_withdrawal_one_comes_second() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let (ada, alan) = (server.staff("ada", Role::Administrator).await, server.staff("alan", Role::Owner).await);
+    fund(&server, &amina, 1_000_000, "USD").await;
+    let method = add_method(&amina, "USD").await;
+    let (approve, paid) = (act("adminWithdrawalApprove", ""), act("adminWithdrawalMarkPaid", "reference"));
+    let failed = act("adminWithdrawalMarkFailed", "reason");
+    // A small one: the second finds it approved already. A large one: it takes them both.
+    for (amount, key, lost) in [("1.00", "small", 1), ("2000.00", "large", 0)] {
+        let id = json!({ "id": withdraw(&amina, &method, amount, key).await });
+        let (one, two) = tokio::join!(ada.user_errors(&approve, id.clone()), alan.user_errors(&approve, id.clone()));
+        assert_eq!(one.len() + two.len(), lost, "{one:?} {two:?}");
+        let (one, two) = tokio::join!(ada.user_errors(&paid, id.clone()), alan.user_errors(&failed, id.clone()));
+        assert_eq!(one.len() + two.len(), 1, "{one:?} {two:?}");
+        assert_books_balance(&server).await;
+    }
+}
+
+#[tokio::test]
+async fn the_daily_limit_holds_for_several_at_once() {
+    let server = Server::with(&[("WITHDRAWAL_DAILY_LIMITS", "USD 2")]).await;
+    let amina = server.user("amina").await;
+    fund(&server, &amina, 10_000, "USD").await;
+    let method = add_method(&amina, "USD").await;
+    let tries = (0..5).map(|number| {
+        let (amina, method) = (amina.clone(), method.clone());
+        async move { amina.user_errors(WITHDRAW, withdraw_input(&method, "1.00", "USD", &number.to_string())).await }
+    });
+    let results = join_all(tries).await;
+    assert_eq!(results.iter().filter(|errors| errors.is_empty()).count(), 2, "{results:?}");
+    assert_books_balance(&server).await;
+}

@@ -1,0 +1,148 @@
+//! What staff does with withdrawals.
+
+use agora::entity::user_role::Role;
+use serde_json::{Value, json};
+
+use super::{add_method, assert_books_balance, dollars, fund, withdraw};
+use crate::harness::{Client, Server};
+
+fn refused(code: &str, path: &str) -> [(String, String); 1] {
+    [(code.to_owned(), path.to_owned())]
+}
+
+pub(super) fn act(name: &str, argument: &str) -> String {
+    let argument = if argument.is_empty() { String::new() } else { format!(", {argument}: \"because\"") };
+    format!(
+        "mutation($id: ID!) {{ {name}(id: $id{argument}) {{ withdrawal {{ state awaitsSecondPerson }} errors {{ code path }} }} }}"
+    )
+}
+
+struct Scene {
+    server: Server,
+    amina: Client,
+    ada: Client,
+    alan: Client,
+    method: String,
+}
+
+async fn scene() -> Scene {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    fund(&server, &amina, 1_000_000, "USD").await;
+    let method = add_method(&amina, "USD").await;
+    let ada = server.staff("ada", Role::Administrator).await;
+    let alan = server.staff("alan", Role::Administrator).await;
+    Scene { server, amina, ada, alan, method }
+}
+
+#[tokio::test]
+async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
+    let Scene { server, amina, ada, method, .. } = scene().await;
+    let id = json!({ "id": withdraw(&amina, &method, "1000.00", "1").await });
+    let paid = act("adminWithdrawalMarkPaid", "reference");
+    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "id"));
+    let data = ada.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
+    assert_eq!(
+        data["adminWithdrawalApprove"]["withdrawal"],
+        json!({ "state": "APPROVED", "awaitsSecondPerson": false })
+    );
+    assert_eq!(server.last_sent("amina@example.org").await.subject, "Your withdrawal was approved");
+    assert_eq!(amina.user_errors(super::CANCEL, id.clone()).await, refused("WRONG_STATE", "id"));
+    let query = "{ adminWithdrawals(where: { state: APPROVED }) { nodes { user { username } approvedBy { username } \
+                 bankDetails { holder iban accountNumber } } } }";
+    let node = &ada.ok(query, Value::Null).await["adminWithdrawals"]["nodes"][0];
+    assert_eq!(node["bankDetails"], json!({ "holder": "Amina Haddad", "iban": null, "accountNumber": "12345678" }));
+    assert_eq!((&node["user"]["username"], &node["approvedBy"]["username"]), (&json!("amina"), &json!("ada")));
+    assert_books_balance(&server).await;
+    assert_eq!(ada.ok(&paid, id.clone()).await["adminWithdrawalMarkPaid"]["withdrawal"]["state"], "PAID");
+    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "id"));
+    let failed = act("adminWithdrawalMarkFailed", "reason");
+    assert_eq!(ada.user_errors(&failed, id.clone()).await, refused("WRONG_STATE", "id"));
+    let message = server.last_sent("amina@example.org").await;
+    assert_eq!(message.subject, "Your withdrawal was paid");
+    assert!(message.text.contains("1000.00 USD") && message.text.contains("because"), "{}", message.text);
+    assert_eq!(dollars(&amina).await, ["9000.00", "0.00", "9000.00"]);
+    // The owner's transaction leads back to the withdrawal.
+    let query = "{ wallet { transactions(first: 1) { nodes { kind reference subject { id } amount { amount } } } } }";
+    let transaction = &amina.ok(query, Value::Null).await["wallet"]["transactions"]["nodes"][0];
+    assert_eq!((&transaction["kind"], &transaction["amount"]["amount"]), (&json!("WITHDRAWAL"), &json!("-1000.00")));
+    assert_eq!((&transaction["reference"], &transaction["subject"]["id"]), (&id["id"], &id["id"]));
+    let audit = "query($id: ID) { adminAudit(where: { subjectId: $id }) { nodes { action actor { username } \
+                 subject { id } changes { property before after } } } }";
+    let entries = ada.ok(audit, id.clone()).await["adminAudit"]["nodes"].clone();
+    let actions: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["adminWithdrawalMarkPaid", "adminWithdrawalApprove"]);
+    assert_eq!(entries[0]["subject"]["id"], id["id"]);
+    let change = json!({ "property": "state", "before": "approved", "after": "paid" });
+    assert!(entries[0]["changes"].as_array().unwrap().contains(&change), "{entries}");
+    assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn what_is_refused_or_fails_is_back_and_the_owner_is_told_why() {
+    let Scene { server, amina, ada, method, .. } = scene().await;
+    let id = json!({ "id": withdraw(&amina, &method, "10.00", "1").await });
+    let refuse = act("adminWithdrawalRefuse", "reason");
+    let blank = "mutation($id: ID!) { adminWithdrawalRefuse(id: $id, reason: \" \") { errors { code path } } }";
+    assert_eq!(ada.user_errors(blank, id.clone()).await, refused("BLANK", "reason"));
+    assert_eq!(ada.ok(&refuse, id.clone()).await["adminWithdrawalRefuse"]["withdrawal"]["state"], "CANCELLED");
+    assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "id"));
+    let message = server.last_sent("amina@example.org").await;
+    assert!(message.subject.contains("refused") && message.text.contains("because"), "{message:?}");
+    let id = json!({ "id": withdraw(&amina, &method, "10.00", "2").await });
+    ada.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
+    assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "id"));
+    let data = ada.ok(&act("adminWithdrawalMarkFailed", "reason"), id).await;
+    assert_eq!(data["adminWithdrawalMarkFailed"]["withdrawal"]["state"], "FAILED");
+    let message = server.last_sent("amina@example.org").await;
+    assert!(message.subject.contains("could not be paid") && message.text.contains("because"), "{message:?}");
+    assert_eq!(dollars(&amina).await, ["10000.00", "0.00", "10000.00"]);
+    assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn a_large_one_takes_two_people() {
+    let Scene { server, amina, ada, alan, method } = scene().await;
+    let id = json!({ "id": withdraw(&amina, &method, "1000.01", "1").await });
+    let approve = act("adminWithdrawalApprove", "");
+    let data = ada.ok(&approve, id.clone()).await;
+    assert_eq!(
+        data["adminWithdrawalApprove"]["withdrawal"],
+        json!({ "state": "REQUESTED", "awaitsSecondPerson": true })
+    );
+    assert_eq!(ada.user_errors(&approve, id.clone()).await, refused("SECOND_PERSON_NEEDED", "id"));
+    let paid = act("adminWithdrawalMarkPaid", "reference");
+    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "id"));
+    let data = alan.ok(&approve, id).await;
+    assert_eq!(data["adminWithdrawalApprove"]["withdrawal"]["state"], "APPROVED");
+    // Of a currency for which no amount is set, every one does.
+    fund(&server, &amina, 10, "JPY").await;
+    let method = add_method(&amina, "JPY").await;
+    let data = amina.ok(super::WITHDRAW, super::withdraw_input(&method, "1", "JPY", "2")).await;
+    let id = json!({ "id": data["walletWithdraw"]["withdrawal"]["id"] });
+    let data = ada.ok(&approve, id).await;
+    assert_eq!(data["adminWithdrawalApprove"]["withdrawal"]["awaitsSecondPerson"], true);
+    assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn nobody_decides_about_their_own_money_and_nobody_any_more_whose_role_was_taken() {
+    let Scene { server, amina, ada, method, .. } = scene().await;
+    fund(&server, &ada, 10_000, "USD").await;
+    let own_method = add_method(&ada, "USD").await;
+    let own = json!({ "id": withdraw(&ada, &own_method, "1.00", "1").await });
+    for (name, argument) in [
+        ("adminWithdrawalApprove", ""),
+        ("adminWithdrawalRefuse", "reason"),
+        ("adminWithdrawalMarkPaid", "reference"),
+        ("adminWithdrawalMarkFailed", "reason"),
+    ] {
+        assert_eq!(ada.user_errors(&act(name, argument), own.clone()).await, refused("BEYOND_YOUR_RIGHTS", "id"));
+    }
+    let id = json!({ "id": withdraw(&amina, &method, "1.00", "1").await });
+    let sql = "DELETE FROM user_roles WHERE user_id IN (SELECT id FROM users WHERE username = 'ada')";
+    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    assert_eq!(ada.refused(&act("adminWithdrawalApprove", ""), id).await, "FORBIDDEN");
+    assert_eq!(server.count("SELECT COUNT(*) FROM audit_entries").await, 0);
+    assert_books_balance(&server).await;
+}
