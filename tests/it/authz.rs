@@ -434,7 +434,7 @@ fn outcome(body: &Value) -> Outcome {
     }
     match field["errors"][0]["code"].as_str() {
         // A code that is sent is a wrong one here, but who may use it was decided.
-        None | Some("INVALID_CODE" | "INSUFFICIENT_FUNDS") => Allowed,
+        None | Some("INVALID_CODE" | "INSUFFICIENT_FUNDS" | "WALLET_NOT_EMPTY") => Allowed,
         Some("NOT_ALLOWED") => NotAllowed,
         Some("NOT_FOUND" | "PROVIDER_FAILED") => Invisible,
         Some(other) => panic!("{other}: {body}"),
