@@ -299,7 +299,7 @@ fn arguments_that_are_none_end_with_2_and_help_with_0() {
     }
     let help = folder.run(&["--help"], &[]);
     assert_eq!(help.code, Some(0));
-    for word in ["serve", "worker", "migrate", "seed", "schema", "admin", "jobs", "check"] {
+    for word in ["serve", "worker", "migrate", "seed", "schema", "admin", "jobs", "ledger", "check"] {
         assert!(help.out.contains(word), "{word}: {}", help.out);
     }
     let version = folder.run(&["--version"], &[]);
@@ -514,6 +514,22 @@ async fn an_operator_sees_the_queue_and_queues_dead_jobs_again() {
 }
 
 // ------------------------------------------------------------------------------------------------------------- serving
+
+#[tokio::test]
+async fn the_books_are_verified_and_each_difference_is_a_line() {
+    let server = Server::start().await;
+    let (folder, url) = (Folder::new(), server.database_url());
+    let verify = || folder.run(&["ledger", "verify"], &[("DATABASE_URL", &url), ("SECRET_KEY", KEY)]);
+    let amina = server.user("amina").await;
+    crate::wallets::fund(&server, &amina, 1000, "USD").await;
+    let ended = verify();
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "The books balance: 1 transfers.\n"), "{ended:?}");
+    let sql = "UPDATE ledger_accounts SET balance = balance + 1 WHERE kind = 'wallet'";
+    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    let ended = verify();
+    assert_eq!((ended.code, ended.out.lines().count()), (Some(1), 1), "{ended:?}");
+    assert!(ended.out.contains("has 1001 instead of 1000"), "{ended:?}");
+}
 
 #[tokio::test]
 async fn a_newcomer_starts_it_signs_in_with_what_it_prints_and_stops_it() {
