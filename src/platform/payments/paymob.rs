@@ -467,3 +467,66 @@ impl Gateway for Paymob {
         self.last(json!({ "merchant_order_id": "check" })).await.map(drop).map_err(|failure| failure.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A notice of the documents' shape; the text and its HMAC under `only for tests` were made by openssl.
+    fn notice() -> Value {
+        json!({
+            "id": 192_036_465, "pending": false, "amount_cents": 100_000, "success": true, "is_auth": false,
+            "is_capture": false, "is_standalone_payment": true, "is_voided": false, "is_refunded": false,
+            "is_3d_secure": true, "integration_id": 4_097_558, "has_parent_transaction": false,
+            "order": { "id": 217_503_754, "merchant_order_id": "payment_1" }, "created_at": "2024-06-13T11:33:44.592345",
+            "currency": "EGP", "source_data": { "pan": "2346", "type": "card", "sub_type": "MasterCard" },
+            "error_occured": false, "owner": 302_852,
+        })
+    }
+    const TEXT: &str = "1000002024-06-13T11:33:44.592345EGPfalsefalse1920364654097558truefalsefalsefalsetruefalse217503754302852\
+                        false2346MasterCardcardtrue";
+    const TAG: &str = "e863ae483a74c30f059fbb1a2d9ccc69cdf31fec977d856e9fb88c71e2f05135a3e3ddc426b6add90ed63e7f8cb702d3\
+                       478089714d523fd896e5668dceee99c9";
+
+    #[test]
+    fn the_hmac_is_over_the_documented_fields_in_their_order() {
+        let secret = b"only for tests";
+        assert_eq!(signed(&notice()), TEXT);
+        assert!(is_signed(secret, &notice(), TAG) && is_signed(secret, &notice(), &TAG.to_uppercase()));
+        assert!(!is_signed(b"another", &notice(), TAG));
+        assert!(!is_signed(secret, &notice(), &TAG[..126]) && !is_signed(secret, &notice(), ""));
+        for path in SIGNED {
+            let mut changed = notice();
+            *changed.pointer_mut(path).unwrap() = "changed".into();
+            assert!(!is_signed(secret, &changed, TAG), "{path}");
+        }
+        let mut without = notice();
+        without["source_data"]["pan"] = Value::Null;
+        assert_eq!(signed(&without), TEXT.replace("2346", ""));
+    }
+
+    #[test]
+    fn a_charge_stands_as_its_last_transaction_does() {
+        let stands = |fields: Value| {
+            let mut transaction = notice();
+            transaction.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let transaction: Transaction = serde_json::from_value(transaction).unwrap();
+            (transaction.state(), transaction.captured())
+        };
+        assert_eq!(stands(json!({})), (ChargeState::Completed, 100_000));
+        assert_eq!(stands(json!({ "success": "true", "pending": "false" })), (ChargeState::Completed, 100_000));
+        assert_eq!(stands(json!({ "is_refunded": true })), (ChargeState::Completed, 100_000));
+        assert_eq!(stands(json!({ "pending": true, "success": false })), (ChargeState::Processing, 0));
+        assert_eq!(stands(json!({ "success": false })), (ChargeState::Pending, 0));
+        assert_eq!(stands(json!({ "is_voided": true })), (ChargeState::Cancelled, 0));
+        assert_eq!(stands(json!({ "is_auth": true })), (ChargeState::Authorised, 0));
+        assert_eq!(stands(json!({ "is_auth": true, "captured_amount": 100_000 })), (ChargeState::Completed, 100_000));
+    }
+
+    #[test]
+    fn a_reference_is_read_as_it_was_written() {
+        let handle = Handle { order: 217, amount: 900, currency: "EGP", secret: "egy_csk_1" };
+        assert_eq!(Handle::parse(&handle.to_string()), Ok(handle));
+        assert!(Handle::parse("217:900:EGP").is_err() && Handle::parse("x:900:EGP:s").is_err());
+    }
+}

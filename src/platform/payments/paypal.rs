@@ -502,3 +502,72 @@ impl Gateway for Paypal {
         self.tokens.get(self.login()).await.map(drop).map_err(|failure| failure.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(value: &str, currency: &str) -> Money {
+        Money { currency_code: currency.to_owned(), value: value.to_owned() }
+    }
+
+    #[test]
+    fn amounts_are_written_in_the_currency_s_digits_or_not_at_all() {
+        for (minor, currency, digits, value) in [
+            (12_50, "USD", 2, "12.50"),
+            (5, "EUR", 2, "0.05"),
+            (1250, "JPY", 0, "1250"),
+            (125_000, "HUF", 2, "1250"),
+            (100, "TWD", 2, "1"),
+        ] {
+            let told = to_paypal(&Amount { minor, currency, digits }).unwrap();
+            assert_eq!(told.value, value);
+            assert_eq!(from_paypal(&told), Ok(minor), "{value} {currency}");
+        }
+        for (minor, currency) in [(150, "TWD"), (1, "HUF"), (100, "EGP"), (100, "KWD")] {
+            assert!(to_paypal(&Amount { minor, currency, digits: 2 }).is_err(), "{minor} {currency}");
+        }
+        for (value, currency, minor) in
+            [("12.5", "USD", 12_50), ("12", "USD", 12_00), ("7.00", "JPY", 7), ("1.50", "HUF", 150)]
+        {
+            assert_eq!(from_paypal(&money(value, currency)), Ok(minor), "{value} {currency}");
+        }
+        for value in ["", "1.234", "-1.00", "1e3", "1,00", ".5", "NaN", "99999999999999999999.00"] {
+            assert!(from_paypal(&money(value, "USD")).is_err(), "{value}");
+        }
+        assert!(from_paypal(&money("1.5", "JPY")).is_err());
+    }
+
+    #[test]
+    fn a_charge_stands_as_its_order_and_captures_do() {
+        let state = |status: &str, custom_id: &str, captures: &[&str]| {
+            let capture = |status: &&str| json!({ "id": "C", "status": status, "amount": { "currency_code": "USD", "value": "9.00" } });
+            let captures: Vec<_> = captures.iter().map(capture).collect();
+            let order = json!({ "id": "O", "status": status, "purchase_units": [{
+                "custom_id": custom_id,
+                "amount": { "currency_code": "USD", "value": "9.00" },
+                "payments": { "captures": captures },
+            }] });
+            serde_json::from_value::<Order>(order).unwrap().charge().unwrap().state
+        };
+        for (status, captures, expected) in [
+            ("CREATED", &[][..], ChargeState::Pending),
+            ("PAYER_ACTION_REQUIRED", &[], ChargeState::Pending),
+            ("APPROVED", &[], ChargeState::Pending),
+            ("VOIDED", &[], ChargeState::Cancelled),
+            ("COMPLETED", &[], ChargeState::Processing),
+            ("SOMETHING_NEW", &[], ChargeState::Processing),
+            ("COMPLETED", &["COMPLETED"], ChargeState::Completed),
+            ("COMPLETED", &["PARTIALLY_REFUNDED"], ChargeState::Completed),
+            ("COMPLETED", &["REFUNDED"], ChargeState::Completed),
+            ("COMPLETED", &["PENDING"], ChargeState::Processing),
+            ("COMPLETED", &["DECLINED"], ChargeState::Failed),
+            ("COMPLETED", &["FAILED"], ChargeState::Failed),
+        ] {
+            assert_eq!(state(status, "payment_1", captures), expected, "{status} {captures:?}");
+        }
+        assert_eq!(state("APPROVED", CANCELLED, &[]), ChargeState::Cancelled);
+        // What was taken counts, called off or not.
+        assert_eq!(state("COMPLETED", CANCELLED, &["COMPLETED"]), ChargeState::Completed);
+    }
+}

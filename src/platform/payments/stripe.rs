@@ -455,3 +455,81 @@ impl Gateway for Stripe {
             .map_err(|failure| failure.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amount(minor: i64, currency: &'static str, digits: usize) -> Amount {
+        Amount { minor, currency, digits }
+    }
+
+    #[test]
+    fn amounts_are_told_as_stripe_counts_them_or_not_at_all() {
+        for (minor, currency, digits, theirs) in [
+            (12_50, "USD", 2, 1250),
+            (1250, "JPY", 0, 1250),
+            (1250, "KRW", 0, 1250),
+            (5, "ISK", 0, 500),
+            (5, "UGX", 0, 500),
+            (500, "MGA", 2, 5),
+            (12_50, "HUF", 2, 1250),
+            (12_50, "TWD", 2, 1250),
+            (1_230, "KWD", 3, 1230),
+            (10, "BHD", 3, 10),
+        ] {
+            let told = to_stripe(&amount(minor, currency, digits));
+            assert_eq!(told, Ok(theirs), "{minor} {currency}");
+            assert_eq!(from_stripe(theirs, currency), minor, "{minor} {currency}");
+        }
+        for (minor, currency, digits, word) in [
+            (1_234, "KWD", 3, "amount_not_possible"),
+            (1, "TND", 3, "amount_not_possible"),
+            (550, "MGA", 2, "amount_not_possible"),
+            (1_000, "IQD", 3, "currency_not_supported"),
+            (10_000, "CLF", 4, "currency_not_supported"),
+            (i64::MAX, "UGX", 0, "amount_too_large"),
+        ] {
+            let told = to_stripe(&amount(minor, currency, digits));
+            assert_eq!(told, Err(Failure::Refused(word.to_owned())), "{minor} {currency}");
+        }
+    }
+
+    fn intent(fields: Value) -> Charge {
+        let mut intent =
+            json!({ "id": "pi_1", "status": "", "amount": 900, "currency": "usd", "client_secret": "s3cret" });
+        intent.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        serde_json::from_value::<Intent>(intent).unwrap().charge("pk_1")
+    }
+
+    #[test]
+    fn a_charge_stands_as_its_intent_does() {
+        for (status, state) in [
+            ("requires_payment_method", ChargeState::Pending),
+            ("requires_confirmation", ChargeState::Pending),
+            ("requires_action", ChargeState::Pending),
+            ("processing", ChargeState::Processing),
+            ("requires_capture", ChargeState::Authorised),
+            ("succeeded", ChargeState::Completed),
+            ("canceled", ChargeState::Cancelled),
+            ("something_new", ChargeState::Processing),
+        ] {
+            let charge = intent(json!({ "status": status }));
+            assert_eq!(charge.state, state, "{status}");
+            assert_eq!(charge.next != NextAction::None, state == ChargeState::Pending, "{status}");
+            assert!(!charge.answer.contains("s3cret"));
+        }
+        let promised = intent(json!({ "status": "requires_capture", "amount_capturable": 900 }));
+        assert_eq!((promised.authorised, promised.captured), (900, 0));
+        let taken = json!({ "status": "succeeded", "amount_received": 900, "latest_charge": { "id": "ch_1", "amount_refunded": 300 } });
+        let taken = intent(taken);
+        assert_eq!((taken.authorised, taken.captured, taken.refunded), (900, 900, 300));
+        let asked = intent(json!({
+            "status": "requires_action",
+            "next_action": { "type": "redirect_to_url", "redirect_to_url": { "url": "https://bank.example" } },
+            "last_payment_error": { "type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds" },
+        }));
+        assert_eq!(asked.next, NextAction::Redirect { url: "https://bank.example".to_owned() });
+        assert_eq!(asked.failure.as_deref(), Some("insufficient_funds"));
+    }
+}
