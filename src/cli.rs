@@ -418,7 +418,7 @@ async fn check(config: Config) -> ExitCode {
     match reached {
         Ok((pending, app)) => {
             println!("ok    database ({kind}, {pending} migration(s) pending)");
-            if check_providers(&app).await { code } else { ExitCode::FAILURE }
+            if Box::pin(check_providers(&app)).await { code } else { ExitCode::FAILURE }
         }
         Err(error) => {
             println!("fail  database ({kind}): {}", explain(&error));

@@ -192,7 +192,7 @@ fn from_paypal(money: &Money) -> Result<i64, Failure> {
     format!("{whole}{fraction:0<ours$}").parse().map_err(|_| strange())
 }
 
-fn sum<'a>(parts: &'a [Part], statuses: &[&str]) -> Result<i64, Failure> {
+fn sum(parts: &[Part], statuses: &[&str]) -> Result<i64, Failure> {
     let counted = |part: &&Part| statuses.contains(&part.status.as_str());
     let amounts = parts.iter().filter(counted).filter_map(|part| part.amount.as_ref());
     amounts.map(from_paypal).sum()
@@ -338,7 +338,7 @@ impl Paypal {
 }
 
 /// What the headers of a notice say, once they are plausible: asking PayPal costs a request.
-fn transmission<'a>(envelope: &'a Envelope, now: DateTime<Utc>) -> Result<[&'a str; 5], Rejected> {
+fn transmission(envelope: &Envelope, now: DateTime<Utc>) -> Result<[&str; 5], Rejected> {
     let header = |name: &str| envelope.headers.get(name).map(String::as_str).ok_or(Rejected::Signature);
     let cert_url = header("paypal-cert-url")?;
     let is_paypals = Url::parse(cert_url)

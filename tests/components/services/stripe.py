@@ -139,7 +139,7 @@ async def middleware(request, handler):
 
 async def main():
     server.app.middlewares.insert(0, middleware)
-    server.app.router.add_get("/_keys", lambda request: web.json_response(keys))
+    server.app.router.add_get("/_config/keys", lambda request: web.json_response(keys))
     runner = web.AppRunner(server.app, access_log=None)
     await runner.setup()
     listening = socket.socket()

@@ -119,11 +119,11 @@ async fn a_charge_at_stripe_is_begun_once_paid_and_given_back_in_parts() {
     assert_eq!((whole.state, sums(&whole)), (ChargeState::Completed, (12_50, 12_50, 12_50)));
 
     let all = gateway.charges(began, Utc::now() + TimeDelta::seconds(5)).await.unwrap().unwrap();
-    let (_, found) = all.iter().find(|(reference, _)| *reference == ours).unwrap();
+    let (_, found) = all.iter().find(|(reference, _)| *reference == ours).unwrap_or_else(|| panic!("{ours}: {all:?}"));
     assert_eq!((found.reference.as_str(), sums(found)), (begun.reference.as_str(), (12_50, 12_50, 12_50)));
     let before = gateway.charges(began - TimeDelta::days(1), began - TimeDelta::hours(23)).await.unwrap().unwrap();
     assert!(before.is_empty());
-    let keys = get(&account.server, format!("{}_keys", account.url)).await;
+    let keys = get(&account.server, format!("{}_config/keys", account.url)).await;
     for sent in [&ours, &first, &third] {
         assert!(keys.as_array().unwrap().contains(&json!(sent)), "{keys}");
     }
