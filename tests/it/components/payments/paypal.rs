@@ -50,17 +50,17 @@ async fn a_charge_at_paypal_is_begun_once_approved_captured_and_given_back_in_pa
     let gateway = account.gateway();
     assert_eq!(gateway.check().await, Ok(()));
     let ours = super::reference();
-    let begun = gateway.create_charge(&charge(&ours, amount(12_05, "EUR"))).await.unwrap();
+    let begun = gateway.create_charge(&charge(&ours, amount(1205, "EUR"))).await.unwrap();
     assert!(is_pending(&begun), "{begun:?}");
-    assert_eq!((begun.amount, begun.currency.as_str()), (12_05, "EUR"));
+    assert_eq!((begun.amount, begun.currency.as_str()), (1205, "EUR"));
     assert!(redirect(&begun).ends_with(&format!("token={}", begun.reference)));
-    let again = gateway.create_charge(&charge(&ours, amount(12_05, "EUR"))).await.unwrap();
+    let again = gateway.create_charge(&charge(&ours, amount(1205, "EUR"))).await.unwrap();
     assert_eq!(again.reference, begun.reference);
     // Nobody is charged before they approved, and the page stays theirs.
     let waiting = gateway.advance_charge(&begun.reference, &ours).await.unwrap();
     assert!(is_pending(&waiting) && waiting.next == begun.next, "{waiting:?}");
     let early = super::reference();
-    let part = refund(&early, &begun.reference, amount(1_00, "EUR"), 0);
+    let part = refund(&early, &begun.reference, amount(100, "EUR"), 0);
     assert_eq!(gateway.create_refund(&part).await.map(drop), refused("not_captured"));
 
     // The payer's bank says no; they choose another way on the same page.
@@ -70,24 +70,24 @@ async fn a_charge_at_paypal_is_begun_once_approved_captured_and_given_back_in_pa
     assert_eq!(declined.failure.as_deref(), Some("INSTRUMENT_DECLINED"));
     account.payer(&begun.reference, "approved").await;
     let paid = gateway.advance_charge(&begun.reference, &ours).await.unwrap();
-    assert_eq!((paid.state, sums(&paid)), (ChargeState::Completed, (12_05, 12_05, 0)));
+    assert_eq!((paid.state, sums(&paid)), (ChargeState::Completed, (1205, 1205, 0)));
     assert!(!paid.answer.contains("payer@example.org"), "{}", paid.answer);
     let again = gateway.advance_charge(&begun.reference, &ours).await.unwrap();
-    assert_eq!((again.state, sums(&again)), (ChargeState::Completed, (12_05, 12_05, 0)));
+    assert_eq!((again.state, sums(&again)), (ChargeState::Completed, (1205, 1205, 0)));
     assert_eq!(gateway.cancel_charge(&begun.reference).await.unwrap().state, ChargeState::Completed);
 
     let (first, second, third) = (super::reference(), super::reference(), super::reference());
-    let part = refund(&first, &begun.reference, amount(5_00, "EUR"), 0);
+    let part = refund(&first, &begun.reference, amount(500, "EUR"), 0);
     let given = gateway.create_refund(&part).await.unwrap();
     assert_eq!((given.progress, given.failure.as_deref()), (RefundProgress::Succeeded, None));
     assert_eq!(gateway.create_refund(&part).await.unwrap().reference, given.reference);
     let fetched = gateway.fetch_refund(&given.reference, &begun.reference).await.unwrap();
     assert_eq!(fetched.progress, RefundProgress::Succeeded);
-    let too_much = refund(&second, &begun.reference, amount(7_06, "EUR"), 5_00);
+    let too_much = refund(&second, &begun.reference, amount(706, "EUR"), 500);
     assert_eq!(gateway.create_refund(&too_much).await.map(drop), refused("REFUND_AMOUNT_EXCEEDED"));
-    gateway.create_refund(&refund(&third, &begun.reference, amount(7_05, "EUR"), 5_00)).await.unwrap();
+    gateway.create_refund(&refund(&third, &begun.reference, amount(705, "EUR"), 500)).await.unwrap();
     let whole = gateway.advance_charge(&begun.reference, &ours).await.unwrap();
-    assert_eq!((whole.state, sums(&whole)), (ChargeState::Completed, (12_05, 12_05, 12_05)));
+    assert_eq!((whole.state, sums(&whole)), (ChargeState::Completed, (1205, 1205, 1205)));
     let sent = get(&account.server, format!("{}_sent", account.url)).await;
     for id in [&ours, &first, &third] {
         assert!(sent.as_array().unwrap().contains(&json!(id)), "{sent}");
@@ -116,7 +116,7 @@ async fn an_order_of_paypals_that_was_called_off_is_never_captured() {
     let gateway = account.gateway();
     for approved_before in [false, true] {
         let ours = super::reference();
-        let begun = gateway.create_charge(&charge(&ours, amount(9_00, "USD"))).await.unwrap();
+        let begun = gateway.create_charge(&charge(&ours, amount(900, "USD"))).await.unwrap();
         if approved_before {
             account.payer(&begun.reference, "approved").await;
         }
@@ -128,7 +128,7 @@ async fn an_order_of_paypals_that_was_called_off_is_never_captured() {
         assert_eq!(gateway.cancel_charge(&begun.reference).await.unwrap().state, ChargeState::Cancelled);
     }
     let ours = super::reference();
-    let begun = gateway.create_charge(&charge(&ours, amount(9_00, "USD"))).await.unwrap();
+    let begun = gateway.create_charge(&charge(&ours, amount(900, "USD"))).await.unwrap();
     account.payer(&begun.reference, "forgotten").await;
     assert_eq!(gateway.advance_charge(&begun.reference, &ours).await.map(drop), refused(NO_SUCH_CHARGE));
     assert_eq!(gateway.cancel_charge(&begun.reference).await.map(drop), refused(NO_SUCH_CHARGE));
@@ -156,7 +156,7 @@ async fn what_paypal_can_not_do_is_refused_and_an_outage_is_none() {
     let gateway = account.gateway();
     let ours = super::reference();
     for (minor, currency, word) in [
-        (9_00, "EGP", "currency_not_supported"),
+        (900, "EGP", "currency_not_supported"),
         (30_001, "HUF", "amount_not_possible"),
         (1, "KWD", "currency_not_supported"),
     ] {
@@ -166,16 +166,16 @@ async fn what_paypal_can_not_do_is_refused_and_an_outage_is_none() {
     assert_eq!(gateway.create_customer(&new).await, refused(NOT_SUPPORTED));
     assert_eq!(gateway.save_method("a", "b").await.map(drop), refused(NOT_SUPPORTED));
     assert_eq!(gateway.advance_charge("A/../B", &ours).await.map(drop), refused(NO_SUCH_CHARGE));
-    outages_are_no_refusals(gateway, amount(9_00, "USD")).await;
+    outages_are_no_refusals(gateway, amount(900, "USD")).await;
 
     let wrong = Server::with(&settings(&account.url, "wrong")).await;
     let wrong = wrong.app.payments.gateway("paypal").unwrap();
     assert_eq!(wrong.check().await, Err("unavailable: no token: status 401".to_owned()));
-    let answer = wrong.create_charge(&charge(&ours, amount(9_00, "USD"))).await;
+    let answer = wrong.create_charge(&charge(&ours, amount(900, "USD"))).await;
     assert!(matches!(answer, Err(Failure::Unavailable(_))), "{answer:?}");
     let url = nowhere();
     let down = Server::with(&settings(&url, &account.secret)).await;
-    is_unavailable(down.app.payments.gateway("paypal").unwrap(), "ORDER", amount(9_00, "USD")).await;
+    is_unavailable(down.app.payments.gateway("paypal").unwrap(), "ORDER", amount(900, "USD")).await;
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn notices_of_paypal_are_believed_when_paypal_says_so() {
     let Some(account) = Account::open().await else { return };
     let gateway = account.gateway();
     let ours = super::reference();
-    let begun = gateway.create_charge(&charge(&ours, amount(9_00, "USD"))).await.unwrap();
+    let begun = gateway.create_charge(&charge(&ours, amount(900, "USD"))).await.unwrap();
     let now = account.server.app.clock.now();
     let time = now.format("%Y-%m-%dT%H:%M:%SZ");
     let sent = async |kind: &str| {
