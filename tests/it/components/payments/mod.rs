@@ -3,6 +3,7 @@
 mod paymob;
 mod paypal;
 mod stripe;
+mod whole;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     amount, charge, get, is_pending, is_unavailable, nowhere, outages_are_no_refusals, post, redirect, refund, refused,
     sums,
+    whole::{Arriving, deposit_and_refund},
 };
 use crate::{components::needs, harness::Server};
 
@@ -224,4 +225,19 @@ async fn notices_of_paymob_are_believed_when_their_hmac_is_right() {
         assert_eq!(verify(&bad, &pending).await, Err(Rejected::Signature), "{tag}");
     }
     assert_eq!(gateway.verify_webhook(&cleared, b"[]", now).await, Err(Rejected::Body));
+}
+
+#[tokio::test]
+async fn a_deposit_by_paymob_comes_in_by_its_notice_and_goes_back_in_parts() {
+    let Some(account) = Account::open(true).await else { return };
+    let secret = |next: &Value| next["url"].as_str().unwrap().rsplit_once("clientSecret=").unwrap().1.to_owned();
+    let pay = async |next: &Value| {
+        post(&account.server, format!("{}_payer/{}", account.url, secret(next)), json!({ "how": "paid" })).await;
+    };
+    let notice = async |next: &Value| {
+        let (envelope, body) = account.notice(&secret(next)).await;
+        let query = format!("?hmac={}", envelope.query["hmac"]);
+        Arriving { headers: BTreeMap::new(), query, body: body.to_string() }
+    };
+    deposit_and_refund(&account.server, "PAYMOB", "EGP", pay, notice).await;
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     amount, charge, get, is_pending, is_unavailable, nowhere, outages_are_no_refusals, post, redirect, refund, refused,
     sums,
+    whole::{Arriving, deposit_and_refund},
 };
 use crate::{components::needs, harness::Server};
 
@@ -231,4 +232,19 @@ async fn notices_of_paypal_are_believed_when_paypal_says_so() {
     let down = Server::with(&settings(&url, &account.secret)).await;
     let answer = down.app.payments.gateway("paypal").unwrap().verify_webhook(&envelope, body.as_bytes(), now).await;
     assert!(matches!(answer, Err(Rejected::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_deposit_by_paypal_comes_in_by_its_notice_and_goes_back_in_parts() {
+    let Some(account) = Account::open().await else { return };
+    let order = |next: &Value| next["url"].as_str().unwrap().rsplit_once("token=").unwrap().1.to_owned();
+    let pay = async |next: &Value| account.payer(&order(next), "approved").await;
+    let notice = async |next: &Value| {
+        let time = account.server.app.clock.now().format("%Y-%m-%dT%H:%M:%SZ");
+        let url = format!("{}_notice/{}?kind=CHECKOUT.ORDER.APPROVED&time={time}", account.url, order(next));
+        let sent = get(&account.server, url).await;
+        let headers = serde_json::from_value(sent["headers"].clone()).unwrap();
+        Arriving { headers, query: String::new(), body: sent["body"].as_str().unwrap().to_owned() }
+    };
+    deposit_and_refund(&account.server, "PAYPAL", "USD", pay, notice).await;
 }

@@ -11,7 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{amount, charge, get, is_pending, is_unavailable, nowhere, outages_are_no_refusals, refund, refused, sums};
+use super::{
+    amount, charge, get, is_pending, is_unavailable, nowhere, outages_are_no_refusals, refund, refused, sums,
+    whole::{Arriving, deposit_and_refund},
+};
 use crate::{
     components::needs,
     harness::{PATIENCE, Server},
@@ -282,4 +285,23 @@ async fn notices_of_stripe_are_believed_when_they_are_signed_and_new() {
     let other = json!({ "id": "evt_2", "type": "customer.created", "data": { "object": { "id": "cus_1" } } });
     assert_eq!(signed(other).await.unwrap().subject, Subject::Nothing);
     assert_eq!(signed(json!({ "id": 1 })).await, Err(Rejected::Body));
+}
+
+#[tokio::test]
+async fn a_deposit_by_stripe_comes_in_by_its_notice_and_goes_back_in_parts() {
+    let Some(account) = Account::open().await else { return };
+    let intent = |next: &Value| next["clientSecret"].as_str().unwrap().split_once("_secret").unwrap().0.to_owned();
+    let pay = async |next: &Value| {
+        let token = account.token("4242424242424242").await;
+        let path = format!("payment_intents/{}", intent(next));
+        account.ask(&path, &[("payment_method", token.as_str())]).await;
+        account.ask(&format!("{path}/confirm"), &[]).await;
+    };
+    let notice = async |next: &Value| {
+        let data = json!({ "object": { "id": intent(next) } });
+        let body = json!({ "id": "evt_1", "type": "payment_intent.succeeded", "data": data }).to_string();
+        let header = signature::sign(WEBHOOK_SECRET.as_bytes(), body.as_bytes(), account.server.app.clock.now());
+        Arriving { headers: BTreeMap::from([("stripe-signature".to_owned(), header)]), query: String::new(), body }
+    };
+    deposit_and_refund(&account.server, "STRIPE", "USD", pay, notice).await;
 }
