@@ -154,7 +154,7 @@ impl App {
         let outbox = Outbox::new(config.outbox.clone());
         let mail = Mail::new(&config.email, outbox.clone())?;
         let sms = Sms::new(&config.sms, http.clone(), outbox);
-        let payments = Providers::new(&config.payments, &http, &db, &clock, &ids, &keys)?;
+        let payments = Providers::new(&config.payments, config.public_url.as_ref(), &http, &db, &clock, &ids, &keys)?;
         let steps = Steps::new(config.payments.stop_at_step.clone());
         Ok(Self(Arc::new(Parts {
             config,

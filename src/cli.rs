@@ -440,20 +440,35 @@ async fn check(config: Config) -> ExitCode {
         app.db.rows("SELECT 1", Vec::new()).await?;
         let pending = migration::Migrator::get_pending_migrations(app.db.read()).await?.len();
         app.db.close().await;
-        Ok::<_, Error>(pending)
+        Ok::<_, Error>((pending, app))
     })
     .await
     .unwrap_or_else(|_| Err(Error::internal("no answer within 10 s")));
     match reached {
-        Ok(pending) => {
+        Ok((pending, app)) => {
             println!("ok    database ({kind}, {pending} migration(s) pending)");
-            code
+            if Box::pin(check_providers(&app)).await { code } else { ExitCode::FAILURE }
         }
         Err(error) => {
             println!("fail  database ({kind}): {}", explain(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// A line for each provider of payments; false when one of them does not answer or does not know us.
+async fn check_providers(app: &App) -> bool {
+    let mut well = true;
+    for (name, gateway) in app.payments.all() {
+        match gateway.check().await {
+            Ok(()) => println!("ok    payments ({name})"),
+            Err(cause) => {
+                println!("fail  payments ({name}): {cause}");
+                well = false;
+            }
+        }
+    }
+    well
 }
 
 /// A line for each server that carries messages; false when one of them does not answer or does not know us.

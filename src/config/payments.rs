@@ -33,6 +33,8 @@ pub struct PaypalAccount {
 pub struct PaymobAccount {
     pub public_key: String,
     pub secret_key: SecretString,
+    /// `None`: the secret key asks about transactions, too.
+    pub api_key: Option<SecretString>,
     pub hmac_secret: SecretString,
     pub integration_ids: Vec<i64>,
     pub url: Url,
@@ -94,6 +96,7 @@ pub(super) fn payments(r: &mut Reader, production: bool) -> Payments {
         .then(|| PaymobAccount {
             public_key: r.text("PAYMOB_PUBLIC_KEY"),
             secret_key: r.text("PAYMOB_SECRET_KEY").into(),
+            api_key: Some(r.text("PAYMOB_API_KEY")).filter(|text| !text.is_empty()).map(Into::into),
             hmac_secret: r.text("PAYMOB_HMAC_SECRET").into(),
             integration_ids: r.parsed_list("PAYMOB_INTEGRATION_IDS", "whole numbers"),
             url: address(r, "PAYMOB_API_URL", production).unwrap_or_else(super::fallback_url),

@@ -303,6 +303,12 @@ pub const VARIABLES: &[Variable] = &[
     variable(PAYMENTS, "PAYMOB_SECRET_KEY", "", "Paymob's secret key."),
     variable(
         PAYMENTS,
+        "PAYMOB_API_KEY",
+        "",
+        "Paymob's API key; needed where the secret key may not ask about transactions (`agora check` tells).",
+    ),
+    variable(
+        PAYMENTS,
         "PAYMOB_HMAC_SECRET",
         "",
         "The HMAC secret that Paymob signs callbacks with (PUBLIC_URL/webhooks/paymob).",

@@ -457,7 +457,8 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
                 gateway.fetch_refund(reference, charge).await
             } else {
                 let amount = drive::amount(&payment, refund.amount);
-                gateway.create_refund(&NewRefund { reference: &id.to_string(), charge, amount }).await
+                let others = told_of(app, &refund).await?;
+                gateway.create_refund(&NewRefund { reference: &id.to_string(), charge, amount, others }).await
             };
             match asked {
                 Ok(answer) => answer,
@@ -474,6 +475,17 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
     app.db.transact(async |tx| answered_in(app, &tx, &refund, &answer).await).await?;
     app.steps.reach("refund.recorded").await;
     Ok(Ok(()))
+}
+
+/// What else the provider has told us that it gave, or gives, back of a payment.
+async fn told_of(app: &App, refund: &Refund) -> Result<i64> {
+    let is_told = |other: &&Refund| {
+        other.id != refund.id
+            && other.destination == RefundDestination::Source
+            && other.provider_reference.is_some()
+            && other.state != RefundState::Failed
+    };
+    Ok(refunds_of(app, &[refund.payment_id]).await?.iter().filter(is_told).map(|other| other.amount).sum())
 }
 
 /// Records how a refund stands; again with the same, it changes nothing.

@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     platform::{
         db::Columns,
-        payments::{Charge, ChargeState, Envelope, Failure, NextAction, sandbox::SIGNATURE},
+        payments::{Charge, ChargeState, Envelope, Failure, NO_SUCH_CHARGE, NextAction, sandbox::SIGNATURE},
     },
 };
 
@@ -95,6 +95,8 @@ async fn expire(app: &App, payment: &Payment) -> Result<()> {
     let charge = match (gateway(app, payment), &payment.provider_reference) {
         (Some(gateway), Some(reference)) => match gateway.cancel_charge(reference).await {
             Ok(charge) => charge,
+            // Forgotten there: nobody can pay it any more.
+            Err(Failure::Refused(cause)) if cause == NO_SUCH_CHARGE => over(payment),
             Err(Failure::Refused(cause)) => {
                 tracing::warn!(payment = %payment.id, cause, "the provider would not call a charge off");
                 return drive::refresh(app, payment.id, EventSource::Poll).await.map(drop);

@@ -4,12 +4,17 @@
 //! what a webhook says is never believed for more than that asking is worth it. So the order in which things arrive does
 //! not matter.
 
+mod exchange;
+pub mod paymob;
+pub mod paypal;
 pub mod sandbox;
 pub mod signature;
+pub mod stripe;
 
 use std::{collections::BTreeMap, fmt};
 
 use chrono::{DateTime, Utc};
+use url::Url;
 
 use super::{clock::Clock, crypto::Keys, db::Database, http::Http, ids::Ids};
 use crate::{config, error::Result};
@@ -125,6 +130,9 @@ pub struct NewRefund<'a> {
     pub charge: &'a str,
     /// How much of it.
     pub amount: Amount,
+    /// What else the provider has told us that it gave, or gives, back of the charge, in minor units: one that has no
+    /// idempotency keys is compared with it.
+    pub others: i64,
 }
 
 /// How a refund stands at the provider.
@@ -168,6 +176,11 @@ pub struct SavedMethod {
     /// The end of the number.
     pub last_four: Option<String>,
 }
+
+/// The word for a charge that the provider does not know, or no longer.
+pub const NO_SUCH_CHARGE: &str = "no_such_charge";
+/// The word for what a provider does not do.
+pub const NOT_SUPPORTED: &str = "not_supported";
 
 /// Why a provider did not do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -292,7 +305,8 @@ impl Providers {
     /// As configured. Talks to nobody yet.
     pub fn new(
         config: &config::Payments,
-        _http: &Http,
+        public_url: Option<&Url>,
+        http: &Http,
         db: &Database,
         clock: &Clock,
         ids: &Ids,
@@ -303,6 +317,17 @@ impl Providers {
             let sandbox = sandbox::Sandbox::new(db.clone(), clock.clone(), ids.clone(), keys)?;
             providers.add("sandbox", sandbox.clone());
             providers.sandbox = Some(sandbox);
+        }
+        if let Some(account) = &config.stripe {
+            providers.add("stripe", stripe::Stripe::new(account.clone(), http.clone()));
+        }
+        if let Some(account) = &config.paypal {
+            providers.add("paypal", paypal::Paypal::new(account.clone(), http.clone()));
+        }
+        if let Some(account) = &config.paymob {
+            let webhook = public_url.map(|url| format!("{}/webhooks/paymob", url.as_str().trim_end_matches('/')));
+            let paymob = paymob::Paymob::new(account.clone(), http.clone(), webhook, config.payment_time);
+            providers.add("paymob", paymob);
         }
         Ok(providers)
     }
@@ -315,6 +340,11 @@ impl Providers {
     #[must_use]
     pub fn gateway(&self, name: &str) -> Option<&dyn Gateway> {
         self.gateways.get(name).map(AsRef::as_ref)
+    }
+
+    /// Every provider that is configured, with its name.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &dyn Gateway)> {
+        self.gateways.iter().map(|(name, gateway)| (*name, gateway.as_ref()))
     }
 
     /// The sandbox, where it is on.

@@ -2,6 +2,7 @@
 
 mod messages;
 mod oauth;
+mod payments;
 
 /// What a service has said of itself, or a line on what is missing.
 pub fn needs<const N: usize>(names: [&str; N]) -> Option<[String; N]> {

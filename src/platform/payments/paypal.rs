@@ -1,0 +1,497 @@
+//! PayPal: charges are orders (https://developer.paypal.com/docs/api/orders/v2/), which the payer approves on PayPal's
+//! pages and we capture.
+//!
+//! An order can't be called off there, only left alone until PayPal forgets it. Ours is marked in its `custom_id`, so that
+//! whoever approves it later is not charged: nobody but [`Gateway::advance_charge`] captures, and it looks at the mark.
+
+mod amounts;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::RequestBuilder;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{json, value::RawValue};
+use url::Url;
+
+use super::{
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NOT_SUPPORTED, NewCharge,
+    NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject,
+    exchange::{Answer, Tokens, harmless, is_id},
+};
+use crate::{
+    config::PaypalAccount,
+    platform::{http::Http, text::excerpt},
+};
+use amounts::{Money, from_paypal, to_paypal};
+
+/// What stands in an order's `custom_id` once it was called off; before, our id of the charge.
+const CANCELLED: &str = "cancelled";
+/// PayPal sends a notice again for three days (https://developer.paypal.com/api/rest/webhooks/), under the time of the
+/// first. Within them a repeated one is known by its id.
+const TOLERANCE: TimeDelta = TimeDelta::days(3);
+
+/// PayPal.
+#[derive(Debug, Clone)]
+pub struct Paypal {
+    account: PaypalAccount,
+    http: Http,
+    tokens: Tokens,
+}
+
+#[derive(Debug, Deserialize)]
+struct Order {
+    id: String,
+    status: String,
+    update_time: Option<String>,
+    #[serde(default)]
+    links: Vec<Link>,
+    #[serde(default)]
+    purchase_units: Vec<Unit>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Link {
+    rel: String,
+    href: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Unit {
+    reference_id: Option<String>,
+    custom_id: Option<String>,
+    amount: Money,
+    #[serde(default)]
+    payments: Payments,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Payments {
+    #[serde(default)]
+    captures: Vec<Part>,
+    #[serde(default)]
+    refunds: Vec<Part>,
+}
+
+/// A capture or a refund.
+#[derive(Debug, Deserialize)]
+struct Part {
+    id: String,
+    status: String,
+    amount: Option<Money>,
+    status_details: Option<Details>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Details {
+    reason: Option<String>,
+}
+
+/// What is wrong (https://developer.paypal.com/api/rest/responses/).
+#[derive(Debug, Default, Deserialize)]
+struct Problem {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    details: Vec<Issue>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Issue {
+    issue: Option<String>,
+}
+
+/// A notice, as far as it is read (https://developer.paypal.com/docs/api/webhooks/v1/#definition-event).
+#[derive(Debug, Deserialize)]
+struct Event {
+    id: String,
+    event_type: String,
+    resource: Resource,
+}
+
+#[derive(Debug, Deserialize)]
+struct Resource {
+    id: Option<String>,
+    custom_id: Option<String>,
+    #[serde(default)]
+    supplementary_data: Supplement,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Supplement {
+    #[serde(default)]
+    related_ids: Related,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Related {
+    order_id: Option<String>,
+}
+
+/// The question whether a notice is PayPal's own
+/// (https://developer.paypal.com/docs/api/webhooks/v1/#verify-webhook-signature).
+#[derive(Serialize)]
+struct Question<'a> {
+    auth_algo: &'a str,
+    cert_url: &'a str,
+    transmission_id: &'a str,
+    transmission_sig: &'a str,
+    transmission_time: &'a str,
+    webhook_id: &'a str,
+    /// Byte for byte: the signature is over it.
+    webhook_event: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Verdict {
+    verification_status: String,
+}
+
+fn sum(parts: &[Part], statuses: &[&str]) -> Result<i64, Failure> {
+    let counted = |part: &&Part| statuses.contains(&part.status.as_str());
+    let amounts = parts.iter().filter(counted).filter_map(|part| part.amount.as_ref());
+    amounts.map(from_paypal).sum()
+}
+
+/// Captures whose money was taken, whatever was given back of it since.
+const TAKEN: [&str; 3] = ["COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"];
+
+impl Order {
+    /// Ours have one unit.
+    fn unit(&self) -> Result<&Unit, Failure> {
+        self.purchase_units.first().ok_or_else(|| Failure::Unavailable("an order without a unit".to_owned()))
+    }
+
+    fn charge(&self) -> Result<Charge, Failure> {
+        let unit = self.unit()?;
+        let captures = &unit.payments.captures;
+        let captured = sum(captures, &TAKEN)?;
+        let pending = sum(captures, &["PENDING"])?;
+        let state = match self.status.as_str() {
+            _ if pending > 0 => ChargeState::Processing,
+            _ if captured > 0 => ChargeState::Completed,
+            _ if !captures.is_empty() => ChargeState::Failed,
+            "VOIDED" => ChargeState::Cancelled,
+            _ if unit.custom_id.as_deref() == Some(CANCELLED) => ChargeState::Cancelled,
+            "CREATED" | "SAVED" | "PAYER_ACTION_REQUIRED" | "APPROVED" => ChargeState::Pending,
+            _ => ChargeState::Processing,
+        };
+        let reason = captures.iter().find_map(|part| part.status_details.as_ref()?.reason.as_deref());
+        let failed = state == ChargeState::Failed;
+        Ok(Charge {
+            reference: self.id.clone(),
+            state,
+            amount: from_paypal(&unit.amount)?,
+            currency: unit.amount.currency_code.clone(),
+            authorised: captured + pending,
+            captured,
+            refunded: sum(&unit.payments.refunds, &["COMPLETED", "PENDING"])?,
+            failure: failed.then(|| harmless(reason.unwrap_or("capture_declined"))),
+            next: if state == ChargeState::Pending { self.next() } else { NextAction::None },
+            answer: self.answer(unit),
+        })
+    }
+
+    fn next(&self) -> NextAction {
+        let link = self.links.iter().find(|link| matches!(link.rel.as_str(), "payer-action" | "approve"));
+        link.map_or(NextAction::None, |link| NextAction::Redirect { url: link.href.clone() })
+    }
+
+    /// What staff may see: nothing about the payer.
+    fn answer(&self, unit: &Unit) -> String {
+        let parts = |parts: &[Part]| {
+            parts.iter().map(|part| json!({ "id": part.id, "status": part.status, "amount": part.amount })).collect()
+        };
+        let (captures, refunds): (Vec<_>, Vec<_>) = (parts(&unit.payments.captures), parts(&unit.payments.refunds));
+        json!({ "id": self.id, "status": self.status, "captures": captures, "refunds": refunds }).to_string()
+    }
+}
+
+impl Part {
+    fn told(self) -> ChargeRefund {
+        let progress = match self.status.as_str() {
+            "COMPLETED" => RefundProgress::Succeeded,
+            "FAILED" | "CANCELLED" => RefundProgress::Failed,
+            _ => RefundProgress::Pending,
+        };
+        let reason = self.status_details.and_then(|details| details.reason);
+        let failure =
+            (progress == RefundProgress::Failed).then(|| harmless(reason.as_deref().unwrap_or("refund_failed")));
+        ChargeRefund { reference: self.id, progress, failure }
+    }
+}
+
+fn failure(answer: &Answer) -> Failure {
+    let problem: Problem = answer.read().unwrap_or_default();
+    let issue = problem.details.iter().find_map(|detail| detail.issue.as_deref());
+    answer.failure(issue.unwrap_or(&problem.name))
+}
+
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+    if answer.is_done() { answer.read() } else { Err(failure(answer)) }
+}
+
+impl Paypal {
+    /// Talks to nobody yet.
+    #[must_use]
+    pub fn new(account: PaypalAccount, http: Http) -> Self {
+        Self { account, http, tokens: Tokens::default() }
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.account.url)
+    }
+
+    fn order_address(&self, reference: &str, step: &str) -> Result<String, Failure> {
+        if !is_id(reference) {
+            return Err(Failure::Refused(NO_SUCH_CHARGE.to_owned()));
+        }
+        Ok(self.address(&format!("v2/checkout/orders/{reference}{step}")))
+    }
+
+    /// What asks for a token (https://developer.paypal.com/api/rest/authentication/).
+    fn login(&self) -> RequestBuilder {
+        let secret = self.account.client_secret.expose_secret();
+        let request = self.http.post(self.address("v1/oauth2/token"));
+        request.basic_auth(&self.account.client_id, Some(secret)).form(&[("grant_type", "client_credentials")])
+    }
+
+    async fn ask(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        self.tokens.ask(request, self.login()).await
+    }
+
+    async fn fetch(&self, reference: &str) -> Result<Order, Failure> {
+        let answer = self.ask(self.http.get(self.order_address(reference, "")?)).await?;
+        match answer.status {
+            404 => Err(Failure::Refused(NO_SUCH_CHARGE.to_owned())),
+            _ => read(&answer),
+        }
+    }
+
+    /// Takes the money of an approved order. An order is captured once; the request's id holds when it last changed, so
+    /// that after a refusal and another approval it is a new request.
+    async fn capture(&self, order: &Order, key: &str) -> Result<Order, Failure> {
+        let request = format!("{key}-capture-{}", harmless(order.update_time.as_deref().unwrap_or("")));
+        let request = self
+            .http
+            .post(self.order_address(&order.id, "/capture")?)
+            .header("paypal-request-id", request.trim_end_matches('-'))
+            .header("prefer", "return=representation")
+            .json(&json!({}));
+        read(&self.ask(request).await?)
+    }
+
+    /// Asks PayPal whether a notice is its own.
+    async fn is_own(&self, question: &Question<'_>) -> Result<bool, Failure> {
+        let address = self.address("v1/notifications/verify-webhook-signature");
+        let answer = self.ask(self.http.post(address).json(question)).await?;
+        if answer.is_refusal() {
+            return Ok(false);
+        }
+        read::<Verdict>(&answer).map(|verdict| verdict.verification_status == "SUCCESS")
+    }
+}
+
+/// What the headers of a notice say, once they are plausible: asking PayPal costs a request.
+fn transmission(envelope: &Envelope, now: DateTime<Utc>) -> Result<[&str; 5], Rejected> {
+    let header = |name: &str| envelope.headers.get(name).map(String::as_str).ok_or(Rejected::Signature);
+    let cert_url = header("paypal-cert-url")?;
+    let is_paypals = Url::parse(cert_url)
+        .is_ok_and(|url| url.scheme() == "https" && url.host_str().is_some_and(|host| host.ends_with(".paypal.com")));
+    if !is_paypals {
+        return Err(Rejected::Signature);
+    }
+    let time = header("paypal-transmission-time")?;
+    let at = DateTime::parse_from_rfc3339(time).map_err(|_| Rejected::Signature)?;
+    if (now - at.to_utc()).abs() > TOLERANCE {
+        return Err(Rejected::Old);
+    }
+    let (algorithm, id) = (header("paypal-auth-algo")?, header("paypal-transmission-id")?);
+    Ok([algorithm, cert_url, id, header("paypal-transmission-sig")?, time])
+}
+
+#[async_trait]
+impl Gateway for Paypal {
+    async fn create_charge(&self, new: &NewCharge<'_>) -> Result<Charge, Failure> {
+        let order = json!({
+            "intent": "CAPTURE",
+            "purchase_units": [{
+                "reference_id": new.reference,
+                "custom_id": new.reference,
+                "description": excerpt(new.description, 120),
+                "amount": to_paypal(&new.amount)?,
+            }],
+            "payment_source": { "paypal": { "experience_context": {
+                "return_url": new.return_url,
+                "cancel_url": new.return_url,
+                "user_action": "PAY_NOW",
+                "shipping_preference": "NO_SHIPPING",
+            } } },
+        });
+        let request = self
+            .http
+            .post(self.address("v2/checkout/orders"))
+            .header("paypal-request-id", new.reference)
+            .header("prefer", "return=representation")
+            .json(&order);
+        read::<Order>(&self.ask(request).await?)?.charge()
+    }
+
+    async fn advance_charge(&self, reference: &str, key: &str) -> Result<Charge, Failure> {
+        let order = self.fetch(reference).await?;
+        let is_ours = order.unit()?.custom_id.as_deref() == Some(key);
+        if order.status != "APPROVED" || !is_ours {
+            return order.charge();
+        }
+        match self.capture(&order, key).await {
+            Ok(order) => order.charge(),
+            // Somebody else was first; or the payer's bank said no, and they may choose another way on the same page.
+            Err(Failure::Refused(word)) => {
+                let charge = self.fetch(reference).await?.charge()?;
+                let failure = charge.failure.clone().or(Some(word));
+                Ok(if charge.state == ChargeState::Pending { Charge { failure, ..charge } } else { charge })
+            }
+            Err(unavailable) => Err(unavailable),
+        }
+    }
+
+    async fn cancel_charge(&self, reference: &str) -> Result<Charge, Failure> {
+        let order = self.fetch(reference).await?;
+        let charge = order.charge()?;
+        let ours = order.unit()?.reference_id.as_deref().filter(|ours| is_id(ours));
+        let (ChargeState::Pending, Some(ours)) = (charge.state, ours) else { return Ok(charge) };
+        // https://developer.paypal.com/docs/api/orders/v2/#orders_patch
+        let path = format!("/purchase_units/@reference_id=='{ours}'/custom_id");
+        let patch = json!([{ "op": "replace", "path": path, "value": CANCELLED }]);
+        let answer = self.ask(self.http.patch(self.order_address(reference, "")?).json(&patch)).await?;
+        if !answer.is_done() && !answer.is_refusal() {
+            return Err(failure(&answer));
+        }
+        // Refused: its money was taken meanwhile.
+        self.fetch(reference).await?.charge()
+    }
+
+    async fn create_refund(&self, new: &NewRefund<'_>) -> Result<ChargeRefund, Failure> {
+        let order = self.fetch(new.charge).await?;
+        let unit = order.unit()?;
+        let capture = unit.payments.captures.iter().find(|part| TAKEN.contains(&part.status.as_str()));
+        let capture = capture.filter(|part| is_id(&part.id));
+        let capture = capture.ok_or_else(|| Failure::Refused("not_captured".to_owned()))?;
+        // The notice of it is to say which charge it is about.
+        let refund = json!({ "amount": to_paypal(&new.amount)?, "custom_id": unit.reference_id });
+        let request = self
+            .http
+            .post(self.address(&format!("v2/payments/captures/{}/refund", capture.id)))
+            .header("paypal-request-id", new.reference)
+            .header("prefer", "return=representation")
+            .json(&refund);
+        read::<Part>(&self.ask(request).await?).map(Part::told)
+    }
+
+    async fn fetch_refund(&self, reference: &str, _charge: &str) -> Result<ChargeRefund, Failure> {
+        if !is_id(reference) {
+            return Err(Failure::Refused("no_such_refund".to_owned()));
+        }
+        let request = self.http.get(self.address(&format!("v2/payments/refunds/{reference}")));
+        read::<Part>(&self.ask(request).await?).map(Part::told)
+    }
+
+    async fn create_customer(&self, _new: &NewCustomer<'_>) -> Result<String, Failure> {
+        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
+    }
+
+    async fn save_method(&self, _customer: &str, _token: &str) -> Result<SavedMethod, Failure> {
+        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
+    }
+
+    async fn forget_method(&self, _reference: &str) -> Result<(), Failure> {
+        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
+    }
+
+    /// Its lists of transactions are hours late, and want a permission of their own.
+    async fn charges(
+        &self,
+        _from: DateTime<Utc>,
+        _until: DateTime<Utc>,
+    ) -> Result<Option<Vec<(String, Charge)>>, Failure> {
+        Ok(None)
+    }
+
+    async fn verify_webhook(&self, envelope: &Envelope, body: &[u8], now: DateTime<Utc>) -> Result<Notice, Rejected> {
+        let [auth_algo, cert_url, transmission_id, transmission_sig, transmission_time] = transmission(envelope, now)?;
+        let webhook_event: &RawValue = serde_json::from_slice(body).map_err(|_| Rejected::Body)?;
+        let event: Event = serde_json::from_slice(body).map_err(|_| Rejected::Body)?;
+        let question = Question {
+            auth_algo,
+            cert_url,
+            transmission_id,
+            transmission_sig,
+            transmission_time,
+            webhook_id: &self.account.webhook_id,
+            webhook_event,
+        };
+        match self.is_own(&question).await {
+            Ok(true) => {}
+            Ok(false) => return Err(Rejected::Signature),
+            Err(failure) => return Err(Rejected::Unavailable(failure.to_string())),
+        }
+        let is_order = event.event_type.starts_with("CHECKOUT.ORDER.");
+        let order = if is_order { event.resource.id } else { event.resource.supplementary_data.related_ids.order_id };
+        let subject = match (order, event.resource.custom_id) {
+            (Some(order), _) => Subject::Charge(order),
+            (None, Some(ours)) => Subject::Reference(ours),
+            (None, None) => Subject::Nothing,
+        };
+        Ok(Notice { event_id: event.id, subject })
+    }
+
+    fn public_key(&self) -> Option<&str> {
+        Some(&self.account.client_id)
+    }
+
+    fn saves_methods(&self) -> bool {
+        false
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        self.tokens.get(self.login()).await.map(drop).map_err(|failure| failure.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charge_stands_as_its_order_and_captures_do() {
+        let state = |status: &str, custom_id: &str, captures: &[&str]| {
+            let capture = |status: &&str| json!({ "id": "C", "status": status, "amount": { "currency_code": "USD", "value": "9.00" } });
+            let captures: Vec<_> = captures.iter().map(capture).collect();
+            let order = json!({ "id": "O", "status": status, "purchase_units": [{
+                "custom_id": custom_id,
+                "amount": { "currency_code": "USD", "value": "9.00" },
+                "payments": { "captures": captures },
+            }] });
+            serde_json::from_value::<Order>(order).unwrap().charge().unwrap().state
+        };
+        for (status, captures, expected) in [
+            ("CREATED", &[][..], ChargeState::Pending),
+            ("PAYER_ACTION_REQUIRED", &[], ChargeState::Pending),
+            ("APPROVED", &[], ChargeState::Pending),
+            ("VOIDED", &[], ChargeState::Cancelled),
+            ("COMPLETED", &[], ChargeState::Processing),
+            ("SOMETHING_NEW", &[], ChargeState::Processing),
+            ("COMPLETED", &["COMPLETED"], ChargeState::Completed),
+            ("COMPLETED", &["PARTIALLY_REFUNDED"], ChargeState::Completed),
+            ("COMPLETED", &["REFUNDED"], ChargeState::Completed),
+            ("COMPLETED", &["PENDING"], ChargeState::Processing),
+            ("COMPLETED", &["DECLINED"], ChargeState::Failed),
+            ("COMPLETED", &["FAILED"], ChargeState::Failed),
+        ] {
+            assert_eq!(state(status, "payment_1", captures), expected, "{status} {captures:?}");
+        }
+        assert_eq!(state("APPROVED", CANCELLED, &[]), ChargeState::Cancelled);
+        // What was taken counts, called off or not.
+        assert_eq!(state("COMPLETED", CANCELLED, &["COMPLETED"]), ChargeState::Completed);
+    }
+}
