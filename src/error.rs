@@ -277,6 +277,8 @@ pub enum Reason {
     Provider,
     RelativePath,
     Future,
+    Deadline,
+    SuggestedAmounts,
 }
 
 impl Reason {
@@ -308,6 +310,10 @@ impl Reason {
             (Self::Provider, Locale::Arabic) => "مزوّد تسجيل الدخول هذا غير مُعَدّ هنا.",
             (Self::Future, Locale::English) => "a time in the future is expected.",
             (Self::Future, Locale::Arabic) => "المطلوب وقت في المستقبل.",
+            (Self::Deadline, Locale::English) => "a time in the future, at most a year ahead, is expected.",
+            (Self::Deadline, Locale::Arabic) => "المطلوب وقت في المستقبل، خلال سنة على الأكثر.",
+            (Self::SuggestedAmounts, Locale::English) => "at most six amounts are expected.",
+            (Self::SuggestedAmounts, Locale::Arabic) => "المطلوب ستة مبالغ على الأكثر.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
             (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }

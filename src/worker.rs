@@ -11,7 +11,7 @@ use futures_util::{FutureExt, future::join_all};
 use crate::{
     app::App,
     domain::{
-        accounts, activity, audit, codes, digests, events, idempotency,
+        accounts, activity, audit, codes, digests, events, goals, idempotency,
         jobs::{self, Kinds},
         messages, notifications, payments, posts, privacy,
     },
@@ -46,6 +46,9 @@ impl Lane {
 async fn handle(app: &App, job: &job::Model) -> Result<()> {
     match job.kind.as_str() {
         jobs::NOTIFY => notifications::notify(app, job).await,
+        jobs::POST_DELETED => goals::post_deleted(app, job).await,
+        goals::REFUND_ALL => goals::refund_all(app, job).await,
+        goals::NEWS => goals::send_news(app, job).await,
         messages::MESSAGE => messages::deliver(app, job).await,
         privacy::EXPORT => privacy::make_export(app, job).await,
         accounts::VERIFICATION => accounts::send_verification(app, job).await,
@@ -63,6 +66,7 @@ pub async fn run_schedules(app: &App) -> Result<()> {
         ("erase", TimeDelta::hours(1)),
         ("recount", TimeDelta::hours(24)),
         ("digest", TimeDelta::hours(24)),
+        ("goals", TimeDelta::minutes(1)),
     ] {
         // True for one process only.
         if jobs::due(app, name, every).await?
@@ -81,6 +85,11 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         "digest" => {
             let sent = digests::send(app).await?;
             tracing::info!(sent, "digests are on their way");
+            Ok(())
+        }
+        "goals" => {
+            let closed = goals::close_overdue(app).await?;
+            tracing::debug!(closed, "goals whose time is over are closed");
             Ok(())
         }
         "erase" => {

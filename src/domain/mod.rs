@@ -13,6 +13,8 @@ pub mod demo;
 pub mod digests;
 pub mod events;
 pub mod export;
+pub mod fees;
+pub mod goals;
 pub mod idempotency;
 pub mod jobs;
 pub mod ledger;
@@ -27,7 +29,7 @@ pub mod profiles;
 
 /// What payments can be for, each with the domain that settles it. Payments are lower than most of these: they only know
 /// the port.
-pub static TARGETS: &[&dyn payments::Target] = &[&payments::Deposits];
+pub static TARGETS: &[&dyn payments::Target] = &[&payments::Deposits, &goals::Contributions];
 
 /// The outcome of something that an idempotency key makes happen once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -89,6 +89,8 @@ pub enum Template {
     PaymentReceipt,
     /// Money went back to you (name, amount, reference).
     RefundReceipt,
+    /// A goal that a guest gave to has news (what: the goal's title, title, body, link).
+    GoalNews,
     /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
     Digest,
 }
@@ -119,6 +121,7 @@ impl Template {
         Self::ExportReady,
         Self::PaymentReceipt,
         Self::RefundReceipt,
+        Self::GoalNews,
         Self::Digest,
     ];
 }
