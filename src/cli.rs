@@ -204,7 +204,7 @@ fn explain(error: &dyn std::error::Error) -> String {
 
 async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
     if matches!(command, Command::Check) {
-        return Ok(check(config).await);
+        return Ok(Box::pin(check(config)).await);
     }
     let app = App::start(config, Clock::system(), Ids::random()).await?;
     let result = match command {

@@ -54,6 +54,7 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
         accounts::VERIFICATION => accounts::send_verification(app, job).await,
         accounts::RESET => accounts::send_reset(app, job).await,
         payments::WEBHOOK => payments::process(app, job).await,
+        payments::RECEIPT => payments::receipt(app, job).await,
         payments::REFUND => payments::refund(app, job).await,
         unknown => Err(Error::internal(format!("no handler for jobs of kind {unknown}"))),
     }

@@ -113,18 +113,15 @@ impl MigrationTrait for Migration {
                     amount bigint NOT NULL
                 )",
                 // Keys of what moves money are kept for good, and of people without an account, too.
-                "DROP TABLE idempotency_keys",
-                "CREATE TABLE idempotency_keys (
-                    actor_id {uuid} NOT NULL,
+                "CREATE TABLE money_keys (
+                    claimant_id {uuid} NOT NULL,
                     operation text NOT NULL,
                     key text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
                     input_hash {key} NOT NULL,
                     result_id {uuid} NOT NULL,
                     created_at {time} NOT NULL,
-                    expires_at {time},
-                    PRIMARY KEY (actor_id, operation, key)
+                    PRIMARY KEY (claimant_id, operation, key)
                 )",
-                "CREATE INDEX idempotency_keys_expires ON idempotency_keys (expires_at) WHERE expires_at IS NOT NULL",
             ],
         )
         .await?;
@@ -138,17 +135,7 @@ impl MigrationTrait for Migration {
         schema::run(
             manager,
             &[
-                "DROP TABLE idempotency_keys",
-                "CREATE TABLE idempotency_keys (
-                    actor_id {uuid} NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-                    operation text NOT NULL,
-                    key text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
-                    input_hash {key} NOT NULL,
-                    result_id {uuid} NOT NULL,
-                    created_at {time} NOT NULL,
-                    PRIMARY KEY (actor_id, operation, key)
-                )",
-                "CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at)",
+                "DROP TABLE money_keys",
                 "DROP TABLE ledger_deltas",
                 "DROP TABLE ledger_entries",
                 "DROP TABLE ledger_transfers",

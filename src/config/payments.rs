@@ -131,13 +131,10 @@ fn percentage(r: &mut Reader, name: &str) -> i64 {
     let parsed = (!whole.is_empty() && whole.len() <= 3 && fraction.len() <= 4 && digits(whole) && digits(fraction))
         .then(|| format!("{whole}{fraction:0<4}").parse::<i64>().ok())
         .flatten();
-    match parsed.filter(|millionths| *millionths <= 1_000_000) {
-        Some(millionths) => millionths,
-        None => {
-            r.problem(name, "expected a percentage from 0 to 100 with at most four decimals, such as 7.5");
-            0
-        }
-    }
+    parsed.filter(|millionths| *millionths <= 1_000_000).unwrap_or_else(|| {
+        r.problem(name, "expected a percentage from 0 to 100 with at most four decimals, such as 7.5");
+        0
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Idempotency: the same key and input give the same answer again, within 24 hours; for good where money moves.
 //!
-//! Owns `idempotency_keys`. The key is stored in the transaction that does the work, so a refusal, which rolls back,
+//! Owns `idempotency_keys` and `money_keys`. The key is stored in the transaction that does the work, so a refusal, which rolls back,
 //! is not remembered, and of two calls at the same time one waits for the other.
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -40,8 +39,27 @@ pub async fn claim_in(
     result_id: Uuid,
 ) -> Result<Claim> {
     let Some(key) = key else { return Ok(Claim::New) };
-    let expires_at = Some(app.clock.now() + REMEMBERED);
-    claim(app, tx, actor.0, operation, key, input, result_id, expires_at).await
+    check_key(key)?;
+    let now = app.clock.now();
+    let hash = hex(&sha256(input.as_bytes()));
+    // A key past its time is free again; taking it over is one statement with the insert.
+    let sql = "INSERT INTO idempotency_keys (actor_id, operation, key, input_hash, result_id, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (actor_id, operation, key) DO UPDATE \
+               SET input_hash = $4, result_id = $5, created_at = $6 WHERE idempotency_keys.created_at < $7";
+    let values = vec![
+        actor.0.into(),
+        operation.into(),
+        key.into(),
+        hash.clone().into(),
+        result_id.into(),
+        now.into(),
+        (now - REMEMBERED).into(),
+    ];
+    if tx.execute(sql, values).await? == 1 {
+        return Ok(Claim::New);
+    }
+    let sql = "SELECT input_hash, result_id FROM idempotency_keys WHERE actor_id = $1 AND operation = $2 AND key = $3";
+    earlier_in(tx, sql, vec![actor.0.into(), operation.into(), key.into()], &hash).await
 }
 
 /// The same where money moves: the key has to be there, and is remembered for good. `claimant` is the person, or what
@@ -55,7 +73,23 @@ pub async fn claim_for_good_in(
     input: &str,
     result_id: Uuid,
 ) -> Result<Claim> {
-    claim(app, tx, claimant, operation, key, input, result_id, None).await
+    check_key(key)?;
+    let hash = hex(&sha256(input.as_bytes()));
+    let sql = "INSERT INTO money_keys (claimant_id, operation, key, input_hash, result_id, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (claimant_id, operation, key) DO NOTHING";
+    let values = vec![
+        claimant.into(),
+        operation.into(),
+        key.into(),
+        hash.clone().into(),
+        result_id.into(),
+        app.clock.now().into(),
+    ];
+    if tx.execute(sql, values).await? == 1 {
+        return Ok(Claim::New);
+    }
+    let sql = "SELECT input_hash, result_id FROM money_keys WHERE claimant_id = $1 AND operation = $2 AND key = $3";
+    earlier_in(tx, sql, vec![claimant.into(), operation.into(), key.into()], &hash).await
 }
 
 /// Whether a key can be one. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS.
@@ -73,64 +107,23 @@ pub fn check_key(key: &str) -> Result<()> {
     Ok(())
 }
 
-#[allow(clippy::too_many_arguments, reason = "the columns of a row")]
-async fn claim(
-    app: &App,
-    tx: &Transaction,
-    claimant: Uuid,
-    operation: &'static str,
-    key: &str,
-    input: &str,
-    result_id: Uuid,
-    expires_at: Option<DateTime<Utc>>,
-) -> Result<Claim> {
-    check_key(key)?;
-    let now = app.clock.now();
-    let hash = hex(&sha256(input.as_bytes()));
-    // A key past its time is free again; taking it over is one statement with the insert.
-    let sql = "INSERT INTO idempotency_keys (actor_id, operation, key, input_hash, result_id, created_at, expires_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (actor_id, operation, key) DO UPDATE \
-               SET input_hash = $4, result_id = $5, created_at = $6, expires_at = $7 \
-               WHERE idempotency_keys.expires_at < $6";
-    let values = vec![
-        claimant.into(),
-        operation.into(),
-        key.into(),
-        hash.clone().into(),
-        result_id.into(),
-        now.into(),
-        expires_at.into(),
-    ];
-    if tx.execute(sql, values).await? == 1 {
-        return Ok(Claim::New);
-    }
-    let row = tx
-        .row(
-            "SELECT input_hash, result_id FROM idempotency_keys WHERE actor_id = $1 AND operation = $2 AND key = $3",
-            vec![claimant.into(), operation.into(), key.into()],
-        )
-        .await?
-        .ok_or_else(|| Error::internal("an idempotency key vanished"))?;
+/// What the key stands for already; refused when it was used with another input.
+async fn earlier_in(tx: &Transaction, sql: &str, values: Vec<sea_orm::Value>, hash: &str) -> Result<Claim> {
+    let row = tx.row(sql, values).await?.ok_or_else(|| Error::internal("an idempotency key vanished"))?;
     let mut columns = Columns::new(&row);
-    let stored: String = columns.take()?;
-    if stored != hash {
+    if columns.take::<String>()? != hash {
         return Err(UserError::input("idempotencyKey", UserErrorCode::IdempotencyKeyReused).into());
     }
     Ok(Claim::Replay(columns.take()?))
 }
 
-/// Forgets the keys of a person who is about to be deleted: nobody can use them any more.
-pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
-    tx.execute("DELETE FROM idempotency_keys WHERE actor_id = $1", vec![user.0.into()]).await.map(drop)
-}
-
 /// Forgets the keys that are past their time; gives how many.
 pub async fn prune(app: &App) -> Result<u64> {
-    let now = app.clock.now();
+    let before = app.clock.now() - REMEMBERED;
     app.db
         .transact(async |tx| {
             tx.without_time_limit().await?;
-            tx.execute("DELETE FROM idempotency_keys WHERE expires_at < $1", vec![now.into()]).await
+            tx.execute("DELETE FROM idempotency_keys WHERE created_at < $1", vec![before.into()]).await
         })
         .await
 }

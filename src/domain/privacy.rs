@@ -17,7 +17,7 @@ use crate::{
         accounts, activity,
         actor::{Actor, Client},
         export::Table,
-        goals, idempotency, jobs,
+        goals, jobs,
         messages::{Message, Template},
         notifications, posts, profiles,
     },
@@ -246,7 +246,6 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
                 return Ok(None);
             }
             accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
-            idempotency::erase_in(&tx, user).await?;
             posts::erase_in(&tx, user).await?;
             goals::erase_in(&tx, user).await?;
             notifications::erase_in(&tx, user).await?;

@@ -11,11 +11,13 @@ pub mod context;
 pub mod cost;
 pub mod document;
 pub mod error;
+pub mod goals;
 pub mod identities;
 pub mod loaders;
 pub mod node;
 pub mod notifications;
 pub mod passwords;
+pub mod payments;
 pub mod pipeline;
 pub mod posts;
 pub mod privacy;
@@ -37,6 +39,8 @@ pub struct Query(
     identities::IdentityQuery,
     posts::PostQuery,
     notifications::NotificationQuery,
+    payments::PaymentQuery,
+    goals::GoalQuery,
     admin::AdminQuery,
 );
 
@@ -54,12 +58,18 @@ pub struct Mutation(
     privacy::PrivacyMutation,
     posts::PostMutation,
     notifications::NotificationMutation,
+    payments::PaymentMutation,
+    goals::GoalMutation,
     admin::AdminMutation,
 );
 
 /// What can be watched, over `graphql-transport-ws` on the same path.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(notifications::NotificationSubscription);
+pub struct Subscription(
+    notifications::NotificationSubscription,
+    payments::PaymentSubscription,
+    goals::GoalSubscription,
+);
 
 /// The whole graph.
 pub type Graph = Schema<Query, Mutation, Subscription>;
@@ -67,9 +77,8 @@ pub type Graph = Schema<Query, Mutation, Subscription>;
 /// Builds the graph. Limits are not here: `http` checks them before execution.
 #[must_use]
 pub fn build(introspection: bool) -> Graph {
-    let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
-        .register_output_type::<scalars::Money>()
-        .disable_suggestions();
+    let mut builder =
+        Schema::build(Query::default(), Mutation::default(), Subscription::default()).disable_suggestions();
     if !introspection {
         builder = builder.disable_introspection();
     }

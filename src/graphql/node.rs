@@ -9,12 +9,15 @@ use super::{
     admin::{AuditEntry, Job},
     context::{RequestContext, RequestExt},
     error::{Nullable, nullable},
+    goals::{ContributionComment, Goal, GoalContribution, GoalUpdate, GoalWithdrawal},
     notifications::Notification,
+    payments::Payment,
     posts::{Comment, Post},
 };
 use crate::{
     entity::{
-        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PostId, UserId,
+        ActivityId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, GoalId, GoalUpdateId,
+        GoalWithdrawalId, JobId, NotificationId, PaymentId, PostId, UserId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -43,6 +46,18 @@ pub enum Node {
     AuditEntry(AuditEntry),
     /// A background job.
     Job(Job),
+    /// A payment.
+    Payment(Payment),
+    /// A fundraising goal.
+    Goal(Goal),
+    /// What somebody gave to a goal.
+    GoalContribution(GoalContribution),
+    /// A comment on what somebody gave.
+    ContributionComment(ContributionComment),
+    /// News of a goal.
+    GoalUpdate(GoalUpdate),
+    /// What a goal's owner took out.
+    GoalWithdrawal(GoalWithdrawal),
 }
 
 /// Fetching by id.
@@ -90,6 +105,22 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
         ActivityId::PREFIX => loaders.activities.load(ActivityId(uuid)).await?.map(|row| Node::Activity(row.into())),
         AuditEntryId::PREFIX => {
             loaders.audit_entries.load(AuditEntryId(uuid)).await?.map(|row| Node::AuditEntry(row.into()))
+        }
+        PaymentId::PREFIX => loaders.payments.load(PaymentId(uuid)).await?.map(|row| Node::Payment(row.into())),
+        GoalId::PREFIX => loaders.goals.load(GoalId(uuid)).await?.map(|view| Node::Goal(view.into())),
+        ContributionId::PREFIX => {
+            loaders.contributions.load(ContributionId(uuid)).await?.map(|view| Node::GoalContribution(view.into()))
+        }
+        ContributionCommentId::PREFIX => {
+            let found = loaders.contribution_comments.load(ContributionCommentId(uuid)).await?;
+            found.map(|found| Node::ContributionComment(found.into()))
+        }
+        GoalUpdateId::PREFIX => {
+            loaders.goal_updates.load(GoalUpdateId(uuid)).await?.map(|update| Node::GoalUpdate(update.into()))
+        }
+        GoalWithdrawalId::PREFIX => {
+            let found = loaders.goal_withdrawals.load(GoalWithdrawalId(uuid)).await?;
+            found.map(|found| Node::GoalWithdrawal(found.into()))
         }
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
         _ => return Err(Error::bad_request("This is not an id of anything here.")),

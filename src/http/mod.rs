@@ -13,7 +13,9 @@ mod health;
 mod oauth;
 mod places;
 mod respond;
+mod sandbox;
 mod serve;
+mod webhooks;
 mod websocket;
 
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use axum::{
     Router,
     http::{Extensions, HeaderMap, StatusCode, Version},
     middleware,
-    routing::get,
+    routing::{get, post},
 };
 use tower_http::{
     CompressionLevel,
@@ -57,9 +59,13 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
         .route("/schema.graphql", get(graphiql::schema))
         .route("/exports/{token}", get(exports::get))
         .route("/oauth/callback/{provider}", get(oauth::callback))
+        .route("/webhooks/{provider}", post(webhooks::post))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/", get(graphiql::page));
+    if config.payments.sandbox {
+        router = router.route("/sandbox/pay", get(sandbox::page).post(sandbox::pay));
+    }
     if config.graphiql && config.graphiql_assets.is_some() {
         router = router.route("/graphiql/{*file}", get(graphiql::asset));
     }

@@ -22,7 +22,7 @@ fn wallet(number: u128) -> Place {
     Place::Wallet(UserId(Uuid::from_u128(number)))
 }
 
-fn new<'a>(from: Place, to: Place, amount: i64, key: &'a str) -> NewTransfer<'a> {
+fn new(from: Place, to: Place, amount: i64, key: &str) -> NewTransfer<'_> {
     NewTransfer {
         kind: TransferKind::Transfer,
         from,

@@ -16,6 +16,7 @@ mod ledger;
 mod limits;
 mod messages;
 mod notifications;
+mod payments;
 mod posts;
 mod program;
 mod regressions;

@@ -1,10 +1,12 @@
 //! Money that is spoken for: held as a pending transfer, then posted, voided or expired.
 
+use std::collections::HashMap;
+
 use sea_orm::Value;
 
 use super::{
     NewTransfer, Origin, Place, Posted,
-    post::{self, earlier_in, input_hash, locked_in, read_place},
+    post::{self, Locked, earlier_in, input_hash, locked_in, read_place},
 };
 use crate::{
     app::App,
@@ -83,8 +85,14 @@ struct Pending {
     place: Place,
 }
 
-/// Locks the account, then looks whether the transfer is still pending; `None` when it ended before.
-async fn pending_in(app: &App, tx: &Transaction, id: TransferId) -> Result<Option<Pending>> {
+/// Locks the account, with the one that the money is to go to, then looks whether the transfer is still pending; `None`
+/// when it ended before.
+async fn pending_in(
+    app: &App,
+    tx: &Transaction,
+    id: TransferId,
+    to: Option<Place>,
+) -> Result<Option<(Pending, HashMap<LedgerAccountId, Locked>)>> {
     let sql = "SELECT t.kind, t.currency, t.amount, a.id, a.kind, a.owner_id, a.name FROM ledger_transfers t \
                JOIN ledger_accounts a ON a.id = t.held_account_id WHERE t.id = $1";
     let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| Error::internal("there is no such hold"))?;
@@ -96,9 +104,10 @@ async fn pending_in(app: &App, tx: &Transaction, id: TransferId) -> Result<Optio
         account: columns.take()?,
         place: read_place(&mut columns)?,
     };
-    locked_in(app, tx, &[pending.place], pending.currency).await?;
+    let places: Vec<Place> = std::iter::once(pending.place).chain(to).collect();
+    let locked = locked_in(app, tx, &places, pending.currency).await?;
     let still = tx.row("SELECT 1 FROM ledger_transfers WHERE id = $1 AND state = 'pending'", vec![id.0.into()]).await?;
-    Ok(still.map(|_| pending))
+    Ok(still.map(|_| (pending, locked)))
 }
 
 async fn end_in(app: &App, tx: &Transaction, id: TransferId, state: TransferState, pending: &Pending) -> Result<()> {
@@ -110,8 +119,7 @@ async fn end_in(app: &App, tx: &Transaction, id: TransferId, state: TransferStat
 
 /// The held money moves to where it was held for. False when the hold had ended before; then nothing happens.
 pub async fn post_hold_in(app: &App, tx: &Transaction, id: TransferId, to: Place) -> Result<bool> {
-    let Some(pending) = pending_in(app, tx, id).await? else { return Ok(false) };
-    let locked = locked_in(app, tx, &[pending.place, to], pending.currency).await?;
+    let Some((pending, locked)) = pending_in(app, tx, id, Some(to)).await? else { return Ok(false) };
     end_in(app, tx, id, TransferState::Posted, &pending).await?;
     let new = NewTransfer {
         kind: pending.kind,
@@ -167,7 +175,7 @@ pub async fn post_hold_in(app: &App, tx: &Transaction, id: TransferId, to: Place
 
 /// The held money stays where it is. False when the hold had ended before; then nothing happens.
 pub async fn end_hold_in(app: &App, tx: &Transaction, id: TransferId, end: End) -> Result<bool> {
-    let Some(pending) = pending_in(app, tx, id).await? else { return Ok(false) };
+    let Some((pending, _)) = pending_in(app, tx, id, None).await? else { return Ok(false) };
     let state = match end {
         End::Voided => TransferState::Voided,
         End::Expired => TransferState::Expired,

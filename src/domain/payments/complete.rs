@@ -103,7 +103,7 @@ pub(super) async fn complete_in(
         target.dropped_in(app, tx, &payment).await?;
     }
     if state != before.state && state == PaymentState::Completed {
-        receipts::paid_in(app, tx, &payment, &target.describe(app, &payment).await?).await?;
+        receipts::paid_in(app, tx, &payment).await?;
     }
     note_in(app, tx, &payment, state.as_str(), source, charge.failure.as_deref()).await?;
     app.steps.reach("payment.completing").await;

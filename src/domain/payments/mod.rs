@@ -31,11 +31,14 @@ use crate::{
 
 pub use deposits::{Deposits, WalletDeposit, wallet_deposit};
 pub use drive::{confirm, refresh, start};
-pub use open::{NewPayment, Payer, Started, claimant, guest_token, open_in, pay_at_once_in, started};
+pub use open::{NewPayment, Offer, Payer, Started, claimant, guest_token, offers, open_in, pay_at_once_in, started};
 pub use queries::{
-    Access, PaymentFilter, cursor, find, follow, get, next_action, payments, payments_by_id, stream_head,
+    Access, PaymentFilter, SORT, cursor, find, follow, get, next_action, payments, payments_by_id, stream_head,
 };
-pub use refunds::{REFUND, RefundAsk, grant_in, payment_refund, refund, refund_decide, refund_request, refunds_of};
+pub use receipts::{RECEIPT, receipt};
+pub use refunds::{
+    REFUND, RefundAsk, grant_in, payment_refund, refund, refund_decide, refund_request, refunds_by_payment,
+};
 pub use sweep::tend;
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, WEBHOOK, process, receive};

@@ -2,6 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
+use sea_orm::Iterable;
 use uuid::Uuid;
 
 use super::{Payment, complete, drive, rows, target};
@@ -14,7 +15,12 @@ use crate::{
         payment_event::EventSource,
     },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{crypto::sha256, db::Transaction, ids::random_of, payments::NextAction},
+    platform::{
+        crypto::sha256,
+        db::Transaction,
+        ids::random_of,
+        payments::{Gateway, NextAction},
+    },
 };
 
 /// When the sweeper looks first at a payment that was opened: by then its start has ended, or died.
@@ -91,6 +97,39 @@ pub(super) fn is_offered(app: &App, provider: ProviderKind) -> bool {
         ProviderKind::BankTransfer => config.bank_account.is_some(),
         gateway => app.payments.gateway(gateway.as_str()).is_some(),
     }
+}
+
+/// A way to pay that is offered here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Who moves the money.
+    pub provider: ProviderKind,
+    /// What the provider's own program in the browser wants.
+    pub public_key: Option<String>,
+    /// Whether ways to pay can be saved with it.
+    pub saves_methods: bool,
+    /// What can be paid by it.
+    pub targets: Vec<TargetKind>,
+}
+
+/// The ways to pay that are offered here.
+#[must_use]
+pub fn offers(app: &App) -> Vec<Offer> {
+    let all = ProviderKind::iter().filter(|provider| is_offered(app, *provider));
+    all.map(|provider| {
+        let gateway = app.payments.gateway(provider.as_str());
+        Offer {
+            provider,
+            public_key: gateway.and_then(|gateway| gateway.public_key().map(str::to_owned)),
+            saves_methods: gateway.is_some_and(Gateway::saves_methods),
+            targets: crate::domain::TARGETS
+                .iter()
+                .filter(|target| target.accepts(provider))
+                .map(|target| target.kind())
+                .collect(),
+        }
+    })
+    .collect()
 }
 
 /// Opens a payment, within the caller's transaction. The caller writes what it is for, then calls [`pay_at_once_in`]; after

@@ -1,25 +1,49 @@
 //! What payers are told by e-mail: that their money came in, that it went back.
 
-use super::Payment;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Payment, queries, target};
 use crate::{
     app::App,
     domain::{
-        accounts,
+        accounts, jobs,
         messages::{self, Message, Template},
     },
-    entity::{Money, refund},
+    entity::{Money, PaymentId, job, refund},
     error::Result,
     platform::db::Transaction,
 };
 
-/// The money is there: a receipt.
-pub(super) async fn paid_in(app: &App, tx: &Transaction, payment: &Payment, what: &str) -> Result<()> {
-    let message = Message::email("", "", Template::PaymentReceipt)
-        .with("amount", Money::new(payment.captured, payment.currency))
-        .with("what", what)
-        .with("reference", payment.id)
-        .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"));
-    tell_in(app, tx, payment, message).await
+/// The kind of the job that sends a receipt.
+pub const RECEIPT: &str = "receipt";
+
+#[derive(Serialize, Deserialize)]
+struct Job {
+    payment: Uuid,
+}
+
+/// The money is there: a receipt is to be sent. What it says is looked up afterwards, outside of this transaction.
+pub(super) async fn paid_in(app: &App, tx: &Transaction, payment: &Payment) -> Result<()> {
+    jobs::enqueue_in(app, tx, RECEIPT, &Job { payment: payment.id.0 }).await
+}
+
+/// Runs a job of kind [`RECEIPT`].
+pub async fn receipt(app: &App, job: &job::Model) -> Result<()> {
+    let Job { payment } = serde_json::from_str(&job.payload)?;
+    let payment = queries::get(app, PaymentId(payment)).await?;
+    let what = target::of(payment.target_kind)?.describe(app, &payment).await?;
+    app.db
+        .transact(async |tx| {
+            let message = Message::email("", "", Template::PaymentReceipt)
+                .with("amount", Money::new(payment.captured, payment.currency))
+                .with("what", &what)
+                .with("reference", payment.id)
+                .with("at", payment.completed_at.unwrap_or(payment.updated_at).format("%Y-%m-%d %H:%M UTC"));
+            tell_in(app, &tx, &payment, message).await?;
+            jobs::finish_in(&tx, job.id).await
+        })
+        .await
 }
 
 /// Money went back.

@@ -1,6 +1,8 @@
 //! Refunds: asked for, granted, done. Granted money is held where it is, so that nobody else takes it; the provider is
 //! called afterwards, under the refund's id, and the money moves when it says so, or is let go.
 
+use std::collections::HashMap;
+
 use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -128,8 +130,20 @@ async fn lock_in(tx: &Transaction, id: RefundId) -> Result<Refund> {
     read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(super::not_found)?)
 }
 
-/// The refunds of payments, oldest first; whoever sees the payment sees them. No rights are asked here.
-pub async fn refunds_of(app: &App, ids: &[PaymentId]) -> Result<Vec<Refund>> {
+/// The refunds of payments, by payment, oldest first: whoever sees a payment sees them.
+pub async fn refunds_by_payment(
+    app: &App,
+    _actor: &Actor,
+    ids: &[PaymentId],
+) -> Result<HashMap<PaymentId, Vec<Refund>>> {
+    let mut found: HashMap<PaymentId, Vec<Refund>> = HashMap::new();
+    for refund in refunds_of(app, ids).await? {
+        found.entry(refund.payment_id).or_default().push(refund);
+    }
+    Ok(found)
+}
+
+async fn refunds_of(app: &App, ids: &[PaymentId]) -> Result<Vec<Refund>> {
     let mut values = Vec::new();
     let list = crate::platform::db::placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
     let sql = format!("SELECT {COLUMNS} FROM refunds r WHERE r.payment_id IN ({list}) ORDER BY r.created_at, r.id");
@@ -429,17 +443,21 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
     let to_wallet = refund.destination == RefundDestination::Wallet || payment.provider == ProviderKind::Wallet;
     let done = |reference: String, progress| ChargeRefund { reference, progress, failure: None };
     let answer = match gateway(app, &payment) {
+        // Their wallet went with their account.
+        _ if to_wallet && payment.payer_id.is_none() => {
+            let failure = Some("account_closed".to_owned());
+            ChargeRefund { failure, ..done(id.to_string(), RefundProgress::Failed) }
+        }
         _ if to_wallet => done(id.to_string(), RefundProgress::Succeeded),
         // Staff gives it back by hand, and says so.
         None => done(id.to_string(), RefundProgress::Pending),
         Some(gateway) => {
             let charge = payment.provider_reference.as_deref().unwrap_or_default();
-            let asked = match &refund.provider_reference {
-                Some(reference) => gateway.fetch_refund(reference, charge).await,
-                None => {
-                    let amount = drive::amount(&payment, refund.amount);
-                    gateway.create_refund(&NewRefund { reference: &id.to_string(), charge, amount }).await
-                }
+            let asked = if let Some(reference) = &refund.provider_reference {
+                gateway.fetch_refund(reference, charge).await
+            } else {
+                let amount = drive::amount(&payment, refund.amount);
+                gateway.create_refund(&NewRefund { reference: &id.to_string(), charge, amount }).await
             };
             match asked {
                 Ok(answer) => answer,

@@ -35,7 +35,8 @@ pub trait Target: Send + Sync + std::fmt::Debug {
     /// Whether it can be paid for by this provider.
     fn accepts(&self, provider: ProviderKind) -> bool;
 
-    /// What the payer reads at the provider and in the receipt, such as a goal's title; in plain text.
+    /// What the payer reads at the provider and in the receipt, such as a goal's title; in plain text. Called outside of
+    /// transactions.
     async fn describe(&self, app: &App, payment: &payment::Model) -> Result<String>;
 
     /// So much money more has come in: changes the totals, and says where it goes.

@@ -274,6 +274,9 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// What a payer's browser needs to choose this provider, such as its public key; nothing secret.
     fn public_key(&self) -> Option<&str>;
 
+    /// Whether ways to pay can be saved with it.
+    fn saves_methods(&self) -> bool;
+
     /// Whether the provider answers and knows us.
     async fn check(&self) -> Result<(), String>;
 }

@@ -61,6 +61,23 @@ pub const CARDS: &[(&str, Outcome, &str)] = &[
     ("4000000000000044", Outcome::LateCapture, "visa"),
 ];
 
+/// What a payer does at the sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Gives a card's number.
+    Card(String),
+    /// Passes their bank's question, or fails at it.
+    Authenticate(bool),
+}
+
+impl Act {
+    /// A card's number, however it is spaced.
+    #[must_use]
+    pub fn card(number: &str) -> Self {
+        Self::Card(number.chars().filter(char::is_ascii_digit).take(19).collect())
+    }
+}
+
 /// How long a slow charge takes, and a refund.
 const SLOW: TimeDelta = TimeDelta::seconds(5);
 
@@ -265,37 +282,22 @@ impl Sandbox {
         rows.first().map(|row| read(row).map(|row| visible(&row))).transpose()
     }
 
-    /// A payer gives a card's number. `None` when there is no such charge.
-    pub async fn confirm(&self, secret: &str, card: &str) -> Result<Option<Visible>> {
-        let card: String = card.chars().filter(char::is_ascii_digit).take(19).collect();
-        self.step(secret, "waiting", async |tx, row| self.try_card_in(tx, row, &card).await).await
-    }
-
-    /// A payer passes their bank's question, or fails at it. `None` when there is no such charge.
-    pub async fn authenticate(&self, secret: &str, passed: bool) -> Result<Option<Visible>> {
-        self.step(secret, "challenged", async |tx, row| {
-            if passed {
-                self.move_in(tx, row, "completed", None, false).await
-            } else {
-                self.move_in(tx, row, "waiting", Some("authentication_failed"), false).await
-            }
-        })
-        .await
-    }
-
-    async fn step(
-        &self,
-        secret: &str,
-        state: &str,
-        work: impl AsyncFn(&Transaction, &Row) -> Result<()>,
-    ) -> Result<Option<Visible>> {
+    /// A payer acts, by the charge's secret; what is out of place changes nothing. `None` when there is no such charge.
+    pub async fn act(&self, secret: &str, act: &Act) -> Result<Option<Visible>> {
         self.db
             .transact(async |tx| {
                 let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.secret = $1 {}", tx.for_update());
                 let Some(row) = tx.row(sql, vec![secret.into()]).await? else { return Ok(None) };
                 let row = read(&row)?;
-                if row.state == state {
-                    work(&tx, &row).await?;
+                match (row.state.as_str(), act) {
+                    ("waiting", Act::Card(card)) => self.try_card_in(&tx, &row, card).await?,
+                    ("challenged", Act::Authenticate(true)) => {
+                        self.move_in(&tx, &row, "completed", None, false).await?;
+                    }
+                    ("challenged", Act::Authenticate(false)) => {
+                        self.move_in(&tx, &row, "waiting", Some("authentication_failed"), false).await?;
+                    }
+                    _ => {}
                 }
                 Ok(Some(visible(&Self::row_in(&tx, row.id).await?)))
             })
@@ -500,6 +502,10 @@ impl Gateway for Sandbox {
 
     fn public_key(&self) -> Option<&str> {
         None
+    }
+
+    fn saves_methods(&self) -> bool {
+        true
     }
 
     async fn check(&self) -> Result<(), String> {

@@ -242,6 +242,7 @@ impl Server {
             "goal_withdrawals",
             "fee_lines",
             "idempotency_keys",
+            "money_keys",
             "events",
             "jobs",
         ] {

@@ -1,0 +1,470 @@
+//! Payments as clients see them: what was to be paid, how it goes, what the payer has to do, and what went back.
+
+mod mutations;
+mod refunds;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt};
+
+pub use mutations::PaymentMutation;
+pub use refunds::{Refund, RefundDestination, RefundState};
+
+use super::{
+    accounts::User,
+    connection::{Connection, Listed, wants_total},
+    context::{RequestContext, RequestExt},
+    error::{Nullable, nullable},
+    node::query_id,
+    posts::DateTimeRange,
+    scalars::Money,
+    stream::{self, stream_event},
+};
+use crate::{
+    domain::{
+        payments::{self, Access, PaymentFilter},
+        permissions::Permission,
+    },
+    entity::{PaymentId, event::StreamKind},
+    error::Result,
+    platform::{page::Page, payments::NextAction},
+};
+
+/// Who moves the money of a payment. `paymentProviders` tells which of them are offered here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::payment::ProviderKind")]
+pub enum PaymentProvider {
+    /// Cards and more, by Stripe.
+    Stripe,
+    /// PayPal.
+    Paypal,
+    /// Cards and wallets in the Middle East, by Paymob.
+    Paymob,
+    /// For trying out: test cards, no real money. Never in production.
+    Sandbox,
+    /// The payer's wallet here.
+    Wallet,
+    /// Cash, collected at the door.
+    CashOnDelivery,
+    /// A transfer to the platform's bank account.
+    BankTransfer,
+}
+
+/// What a payment is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::payment::TargetKind")]
+pub enum PaymentTargetKind {
+    /// Into the payer's wallet.
+    WalletDeposit,
+    /// To a fundraising goal.
+    GoalContribution,
+}
+
+/// How far a payment has come. What went back is told by `refundState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::payment::PaymentState")]
+pub enum PaymentState {
+    /// The provider does not know of it yet; it is told within seconds.
+    Created,
+    /// It waits for the payer: see `nextAction`. After a failure another try is possible.
+    Pending,
+    /// The provider is at work.
+    Processing,
+    /// The money is promised and not taken yet.
+    Authorised,
+    /// The money is there.
+    Completed,
+    /// It did not work: see `failure`.
+    Failed,
+    /// It was called off.
+    Cancelled,
+    /// Nobody paid in time.
+    Expired,
+}
+
+/// How much of a payment went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum PaymentRefundState {
+    /// Nothing.
+    None,
+    /// Part of it.
+    Partial,
+    /// All of it.
+    Full,
+}
+
+/// What the payer has to do for a payment to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum PaymentNextActionKind {
+    /// Nothing.
+    None,
+    /// Go to `url`.
+    Redirect,
+    /// Hand `clientSecret` and `publicKey` to the provider's own program in the browser, or go to `url` where there is one.
+    ClientSecret,
+    /// Pay by `reference`, as `instructions` say.
+    Reference,
+}
+
+/// What the payer has to do for a payment to go on. Only the payer sees it.
+#[derive(Debug, SimpleObject)]
+pub struct PaymentNextAction {
+    /// What.
+    kind: PaymentNextActionKind,
+    /// Where to go; null when there is nowhere.
+    url: Option<String>,
+    /// For the provider's own program: good for this payment only. Null with other kinds.
+    client_secret: Option<String>,
+    /// The provider's public key, which that program wants. Null with other kinds.
+    public_key: Option<String>,
+    /// What has to be named in a bank transfer, or to the courier. Null with other kinds.
+    reference: Option<String>,
+    /// Where and how to pay, in plain text of several lines. Null with other kinds.
+    instructions: Option<String>,
+}
+
+impl From<NextAction> for PaymentNextAction {
+    fn from(next: NextAction) -> Self {
+        let none =
+            |kind| Self { kind, url: None, client_secret: None, public_key: None, reference: None, instructions: None };
+        match next {
+            NextAction::None => none(PaymentNextActionKind::None),
+            NextAction::Redirect { url } => Self { url: Some(url), ..none(PaymentNextActionKind::Redirect) },
+            NextAction::ClientSecret { secret, public_key, url } => Self {
+                client_secret: Some(secret),
+                public_key: Some(public_key),
+                url,
+                ..none(PaymentNextActionKind::ClientSecret)
+            },
+            NextAction::Reference { reference, instructions } => Self {
+                reference: Some(reference),
+                instructions: Some(instructions).filter(|text| !text.is_empty()),
+                ..none(PaymentNextActionKind::Reference)
+            },
+        }
+    }
+}
+
+/// Money that somebody pays for something here.
+#[derive(Clone)]
+pub struct Payment(payments::Payment);
+
+impl From<payments::Payment> for Payment {
+    fn from(payment: payments::Payment) -> Self {
+        Self(payment)
+    }
+}
+
+impl Listed for Payment {
+    const LIST_NAME: &'static str = "Payment";
+}
+
+impl Payment {
+    fn money(&self, minor: i64) -> Money {
+        Money::from_minor(minor, self.0.currency)
+    }
+
+    fn is_payer(&self, request: &RequestContext) -> bool {
+        self.0.payer_id == request.actor.user_id()
+    }
+}
+
+/// Money that somebody pays for something here. The payer sees it, and staff with the permission SEE_MONEY; a guest by the
+/// token that they were given when it began.
+#[Object]
+impl Payment {
+    /// Opaque and typed: `payment_01jc…`. The provider knows the payment by it, too.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// Who moves the money.
+    async fn provider(&self) -> PaymentProvider {
+        self.0.provider.into()
+    }
+
+    /// What it is for.
+    async fn target_kind(&self) -> PaymentTargetKind {
+        self.0.target_kind.into()
+    }
+
+    /// Who pays; null for a guest, and once the account is erased.
+    async fn payer(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async {
+            let Some(id) = self.0.payer_id else { return Ok(None) };
+            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+        })
+        .await
+    }
+
+    /// What is to be paid.
+    async fn amount(&self) -> Money {
+        self.money(self.0.amount)
+    }
+
+    /// How far it has come.
+    async fn state(&self) -> PaymentState {
+        self.0.state.into()
+    }
+
+    /// How much of it went back.
+    async fn refund_state(&self) -> PaymentRefundState {
+        match self.0.refunded {
+            0 => PaymentRefundState::None,
+            refunded if refunded < self.0.captured => PaymentRefundState::Partial,
+            _ => PaymentRefundState::Full,
+        }
+    }
+
+    /// Promised so far.
+    async fn authorised(&self) -> Money {
+        self.money(self.0.authorised)
+    }
+
+    /// Taken so far.
+    async fn captured(&self) -> Money {
+        self.money(self.0.captured)
+    }
+
+    /// Given back so far.
+    async fn refunded(&self) -> Money {
+        self.money(self.0.refunded)
+    }
+
+    /// Granted to be given back, and not done yet.
+    async fn refunding(&self) -> Money {
+        self.money(self.0.refunding)
+    }
+
+    /// Why it failed, or why the last try did, in the provider's own word such as `card_declined`; null when nothing did.
+    async fn failure(&self) -> Option<&str> {
+        self.0.failure.as_deref()
+    }
+
+    /// What the payer has to do for it to go on; null to everybody but the payer.
+    async fn next_action(&self, ctx: &Context<'_>) -> Nullable<PaymentNextAction> {
+        nullable(async {
+            let request = ctx.request();
+            if !self.is_payer(request) {
+                return Ok(None);
+            }
+            Ok(Some(payments::next_action(&request.app, &self.0)?.into()))
+        })
+        .await
+    }
+
+    /// The provider's own id, for staff with the permission SEE_MONEY; null to others, and before there is one.
+    async fn provider_reference(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.0.provider_reference.as_deref().filter(|_| ctx.request().actor.may(Permission::SeeMoney))
+    }
+
+    /// The provider's last answer as JSON, for staff with the permission SEE_MONEY; null to others.
+    async fn provider_answer(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.0.provider_answer.as_deref().filter(|_| ctx.request().actor.may(Permission::SeeMoney))
+    }
+
+    /// The refunds of it, oldest first, those that were only asked for or refused included.
+    async fn refunds(&self, ctx: &Context<'_>) -> Nullable<Vec<Refund>> {
+        nullable(async {
+            let found = ctx.request().loaders.refunds.load(self.0.id).await?.unwrap_or_default();
+            Ok(Some(found.into_iter().map(|refund| Refund::new(refund, self.0.currency)).collect()))
+        })
+        .await
+    }
+
+    /// When it is over, if nobody pays; null when it can't be.
+    async fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.0.expires_at.filter(|_| !self.0.state.is_final())
+    }
+
+    /// When it began.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When the money was there; null before.
+    async fn completed_at(&self) -> Option<DateTime<Utc>> {
+        self.0.completed_at
+    }
+
+    /// Pass it as `after` to `paymentUpdated`: query and stream join without a gap.
+    async fn stream_cursor(&self, ctx: &Context<'_>) -> String {
+        stream::seal(ctx.request(), StreamKind::Payment, self.0.id.0, self.0.event_seq)
+    }
+}
+
+stream_event! {
+    /// One step of a payment's stream.
+    PaymentEvent of StreamKind::Payment => {
+        /// The payment as it is now; null in a step that only tells where you stand.
+        payment: Payment, from payments::Payment
+    }
+}
+
+/// A way to pay that is offered here.
+#[derive(Debug, SimpleObject)]
+pub struct PaymentProviderInfo {
+    /// Which.
+    provider: PaymentProvider,
+    /// The key that the provider's own program in the browser wants, such as Stripe's publishable key; null where none
+    /// does.
+    public_key: Option<String>,
+    /// Whether ways to pay can be saved with it, by `paymentMethodAdd`.
+    saves_methods: bool,
+    /// What can be paid by it.
+    targets: Vec<PaymentTargetKind>,
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct PaymentWhere {
+    /// How far they have come.
+    state: Option<PaymentState>,
+    /// Who moves the money.
+    provider: Option<PaymentProvider>,
+    /// What they are for.
+    target: Option<PaymentTargetKind>,
+    /// When they began.
+    created_at: Option<DateTimeRange>,
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct AdminPaymentWhere {
+    /// Whose.
+    payer_id: Option<ID>,
+    /// How far they have come.
+    state: Option<PaymentState>,
+    /// Who moves the money.
+    provider: Option<PaymentProvider>,
+    /// What they are for.
+    target: Option<PaymentTargetKind>,
+    /// When they began.
+    created_at: Option<DateTimeRange>,
+}
+
+async fn list(
+    ctx: &Context<'_>,
+    filter: Result<PaymentFilter>,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
+) -> async_graphql::Result<Option<Connection<Payment>>> {
+    let request = ctx.request();
+    let (app, actor) = (&request.app, &request.actor);
+    let page = Page::parse(&app.keys, payments::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let slice = payments::payments(app, actor, &filter?, &page, wants_total(ctx)).await?;
+    Ok(Some(Connection::new(slice, payments::cursor, Payment)))
+}
+
+/// Reading payments.
+#[derive(Default)]
+pub struct PaymentQuery;
+
+#[Object]
+impl PaymentQuery {
+    /// The ways to pay that are offered here.
+    async fn payment_providers(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentProviderInfo>> {
+        nullable(async {
+            let offers = payments::offers(&ctx.request().app);
+            let info = |offer: payments::Offer| PaymentProviderInfo {
+                provider: offer.provider.into(),
+                public_key: offer.public_key,
+                saves_methods: offer.saves_methods,
+                targets: offer.targets.into_iter().map(Into::into).collect(),
+            };
+            Ok(Some(offers.into_iter().map(info).collect()))
+        })
+        .await
+    }
+
+    /// A payment by its id; null when it is not there, or not yours to see.
+    async fn payment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+    ) -> Nullable<Payment> {
+        nullable(async {
+            let request = ctx.request();
+            let access = Access { guest_token };
+            Ok(payments::find(&request.app, &request.actor, query_id(&id)?, &access).await?.map(Payment))
+        })
+        .await
+    }
+
+    /// Your payments, newest first. UNAUTHENTICATED when nobody is signed in.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which payments.")] filter: Option<PaymentWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Payment>> {
+        let filter = filter.unwrap_or_default();
+        let filter = PaymentFilter {
+            payer: None,
+            everybodys: false,
+            state: filter.state.map(Into::into),
+            provider: filter.provider.map(Into::into),
+            target: filter.target.map(Into::into),
+            during: filter.created_at.map(Into::into).unwrap_or_default(),
+        };
+        nullable(list(ctx, Ok(filter), (first, after, last, before))).await
+    }
+
+    /// Everybody's payments, newest first. Needs the permission SEE_MONEY.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which payments.")] filter: Option<AdminPaymentWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Payment>> {
+        let filter = filter.unwrap_or_default();
+        let payer = filter.payer_id.map(|id| query_id(&id)).transpose();
+        let filter = payer.map(|payer| PaymentFilter {
+            payer,
+            everybodys: true,
+            state: filter.state.map(Into::into),
+            provider: filter.provider.map(Into::into),
+            target: filter.target.map(Into::into),
+            during: filter.created_at.map(Into::into).unwrap_or_default(),
+        });
+        nullable(list(ctx, filter, (first, after, last, before))).await
+    }
+}
+
+/// Watching payments.
+#[derive(Default)]
+pub struct PaymentSubscription;
+
+#[Subscription]
+impl PaymentSubscription {
+    /// A payment as it comes further. With `after`, first everything since then (phase REPLAY); without, the first event is
+    /// a LIVE marker with a cursor and no content. A payment that you may not see is BAD_REQUEST.
+    async fn payment_updated(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "The cursor of the last event that you saw, or the payment's `streamCursor`.")] after: Option<
+            String,
+        >,
+        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<PaymentEvent>> + use<>> {
+        let request = ctx.request();
+        let id: PaymentId = query_id(&id)?;
+        let after = after.map(|text| stream::open(request, StreamKind::Payment, id.0, &text)).transpose()?;
+        let access = Access { guest_token };
+        let steps = payments::follow(&request.app, &request.actor, id, &access, after).await?;
+        Ok(steps.map(move |step| Ok(PaymentEvent::new(id.0, step?))))
+    }
+}

@@ -1,0 +1,357 @@
+//! Paying, confirming, giving back: inputs, payloads and the mutations themselves.
+
+use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
+
+use super::{Payment, PaymentProvider, Refund, RefundDestination};
+use crate::{
+    domain::{
+        Once,
+        payments::{self, Access, RefundAsk, Started, WalletDeposit},
+    },
+    entity::refund,
+    error::Result,
+    graphql::{
+        context::{RequestContext, RequestExt},
+        error::{Nullable, Payload, UserError, answer, nullable, payload},
+        node::{argument_id, input_id},
+        scalars::MoneyInput,
+    },
+};
+
+/// What is paid for: one of these.
+#[derive(OneofObject)]
+pub enum PaymentTargetInput {
+    /// So much into your own wallet.
+    WalletDeposit(MoneyInput),
+}
+
+/// A payment that is to begin.
+#[derive(InputObject)]
+pub struct PaymentCreateInput {
+    /// What is paid for.
+    target: PaymentTargetInput,
+    /// Who moves the money; see `paymentProviders`.
+    provider: PaymentProvider,
+    /// A saved way to pay of this provider, of yours; it is charged at once. Null: `nextAction` says how to pay.
+    method_id: Option<ID>,
+    /// Same key and same input: the same payment again, however late.
+    idempotency_key: String,
+}
+
+/// Money that is to come into your wallet.
+#[derive(InputObject)]
+pub struct WalletDepositInput {
+    /// How much.
+    amount: MoneyInput,
+    /// Who moves the money; see `paymentProviders`.
+    provider: PaymentProvider,
+    /// A saved way to pay of this provider, of yours; it is charged at once. Null: `nextAction` says how to pay.
+    method_id: Option<ID>,
+    /// Same key and same input: the same payment again, however late.
+    idempotency_key: String,
+}
+
+impl WalletDepositInput {
+    fn command(self) -> Result<WalletDeposit> {
+        Ok(WalletDeposit {
+            amount: self.amount.positive("amount")?,
+            provider: self.provider.into(),
+            method: self.method_id.map(|id| input_id("methodId", &id)).transpose()?,
+            idempotency_key: self.idempotency_key,
+        })
+    }
+}
+
+/// Defines the payload of a mutation that begins a payment.
+macro_rules! started_payload {
+    ($(#[$doc:meta])+ $name:ident) => {
+        $(#[$doc])+
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// The payment; its `nextAction` says what the payer has to do. Null when `errors` is not empty.
+            payment: Option<Payment>,
+            /// For somebody without an account: shows the payment again. Null for others. Keep it.
+            guest_token: Option<String>,
+            /// Why it was refused; empty when it was done.
+            errors: Vec<UserError>,
+            /// True when an earlier call with this idempotency key did the work.
+            replayed: bool,
+        }
+
+        impl Payload<Once<Started>> for $name {
+            fn done(once: Once<Started>) -> Self {
+                let Started { payment, guest_token } = once.value;
+                Self { payment: Some(payment.into()), guest_token, errors: Vec::new(), replayed: once.replayed }
+            }
+
+            fn refused(errors: Vec<UserError>) -> Self {
+                Self { payment: None, guest_token: None, errors, replayed: false }
+            }
+        }
+    };
+}
+started_payload! {
+    /// What came of `paymentCreate`.
+    PaymentCreatePayload
+}
+
+started_payload! {
+    /// What came of `walletDeposit`.
+    WalletDepositPayload
+}
+
+payload! {
+    /// What came of `paymentConfirm`.
+    PaymentConfirmPayload {
+        /// The payment as the provider tells it now; null when `errors` is not empty.
+        payment: Payment
+    }
+}
+
+/// Money that is to go back.
+#[derive(InputObject)]
+pub struct PaymentRefundInput {
+    /// How much; null: all that is left.
+    amount: Option<MoneyInput>,
+    /// Where it is to go.
+    #[graphql(default_with = "RefundDestination::Source")]
+    destination: RefundDestination,
+    /// Why; 1 to 500 characters.
+    reason: String,
+    /// Same key and same input: the same refund again, however late.
+    idempotency_key: String,
+}
+
+impl PaymentRefundInput {
+    fn ask(self) -> Result<RefundAsk> {
+        Ok(RefundAsk {
+            amount: self.amount.map(|amount| amount.positive("amount")).transpose()?,
+            destination: self.destination.into(),
+            reason: self.reason,
+            idempotency_key: self.idempotency_key,
+        })
+    }
+}
+
+/// A refund with its payment, for the payloads.
+pub struct Refunded {
+    refund: refund::Model,
+    payment: payments::Payment,
+}
+
+impl From<Refunded> for Payment {
+    fn from(refunded: Refunded) -> Self {
+        refunded.payment.into()
+    }
+}
+
+/// Defines the payload of a mutation about a refund.
+macro_rules! refund_payload {
+    ($(#[$doc:meta])+ $name:ident) => {
+        $(#[$doc])+
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// The refund; null when `errors` is not empty.
+            refund: Option<Refund>,
+            /// The payment that it is of, as it is now; null when `errors` is not empty.
+            payment: Option<Payment>,
+            /// Why it was refused; empty when it was done.
+            errors: Vec<UserError>,
+            /// True when an earlier call with this idempotency key did the work.
+            replayed: bool,
+        }
+
+        impl Payload<Once<Refunded>> for $name {
+            fn done(once: Once<Refunded>) -> Self {
+                let Refunded { refund, payment } = once.value;
+                let refund = Some(Refund::new(refund, payment.currency));
+                Self { refund, payment: Some(payment.into()), errors: Vec::new(), replayed: once.replayed }
+            }
+
+            fn refused(errors: Vec<UserError>) -> Self {
+                Self { refund: None, payment: None, errors, replayed: false }
+            }
+        }
+    };
+}
+
+refund_payload! {
+    /// What came of `paymentRefundRequest`.
+    PaymentRefundRequestPayload
+}
+
+refund_payload! {
+    /// What came of `paymentRefundGrant`.
+    PaymentRefundGrantPayload
+}
+
+refund_payload! {
+    /// What came of `paymentRefundRefuse`.
+    PaymentRefundRefusePayload
+}
+
+refund_payload! {
+    /// What came of `paymentRefund`.
+    PaymentRefundPayload
+}
+
+async fn with_payment(request: &RequestContext, result: Result<Once<refund::Model>>) -> Result<Once<Refunded>> {
+    let once = result?;
+    let payment = payments::get(&request.app, once.value.payment_id).await?;
+    Ok(Once { value: Refunded { refund: once.value, payment }, replayed: once.replayed })
+}
+
+async fn decide(request: &RequestContext, id: &ID, granted: bool, reason: Option<&str>) -> Result<Once<Refunded>> {
+    let id = argument_id("id", id)?;
+    let refund = payments::refund_decide(&request.app, &request.actor, &request.client, id, granted, reason).await;
+    with_payment(request, refund.map(|value| Once { value, replayed: false })).await
+}
+
+/// Paying, and giving back.
+#[derive(Default)]
+pub struct PaymentMutation;
+
+#[Object]
+impl PaymentMutation {
+    /// Begins a payment. What the payer has to do next is in the payment's `nextAction`; afterwards call `paymentConfirm`, or
+    /// follow `paymentUpdated`: the payment goes on without either. Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE, INVALID_ID,
+    /// PROVIDER_NOT_AVAILABLE, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn payment_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is paid for, and how.")] input: PaymentCreateInput,
+    ) -> Nullable<PaymentCreatePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let PaymentCreateInput { target, provider, method_id, idempotency_key } = input;
+            let result = match target {
+                PaymentTargetInput::WalletDeposit(amount) => {
+                    match (WalletDepositInput { amount, provider, method_id, idempotency_key }).command() {
+                        Ok(command) => deposit(request, command).await,
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Begins a payment into your wallet; the same as `paymentCreate` with this target. Codes: INVALID_AMOUNT,
+    /// AMOUNT_TOO_LARGE, INVALID_ID, PROVIDER_NOT_AVAILABLE, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
+    /// IDEMPOTENCY_KEY_REUSED.
+    async fn wallet_deposit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How much, and how.")] input: WalletDepositInput,
+    ) -> Nullable<WalletDepositPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match input.command() {
+                Ok(command) => deposit(request, command).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// You did your part: the provider is asked at once how the payment stands. Call it when the payer comes back; without
+    /// it, the answer comes by itself a little later. Codes: INVALID_ID, NOT_FOUND.
+    async fn payment_confirm(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+    ) -> Nullable<PaymentConfirmPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let access = Access { guest_token };
+            let result = match argument_id("id", &id) {
+                Ok(id) => payments::confirm(&request.app, &request.actor, id, &access).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Asks for your money back; staff, or whom it was for, grants or refuses. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE,
+    /// INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, ALREADY_EXISTS, PROVIDER_NOT_AVAILABLE, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn payment_refund_request(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "How much, where to, and why.")] input: PaymentRefundInput,
+        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+    ) -> Nullable<PaymentRefundRequestPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let access = Access { guest_token };
+            let result = match (argument_id("id", &id), input.ask()) {
+                (Ok(id), Ok(ask)) => payments::refund_request(&request.app, &request.actor, &access, id, ask).await,
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+            answer(request, with_payment(request, result).await)
+        })
+        .await
+    }
+
+    /// Grants a refund that was asked for: its money is held, then given back. For whom the payment was (a goal's owner), and
+    /// for staff with the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, AMOUNT_TOO_LARGE,
+    /// INSUFFICIENT_FUNDS.
+    async fn payment_refund_grant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refund's id.")] id: ID,
+    ) -> Nullable<PaymentRefundGrantPayload> {
+        nullable(async {
+            let request = ctx.request();
+            answer(request, decide(request, &id, true, None).await)
+        })
+        .await
+    }
+
+    /// Refuses a refund that was asked for. For whom the payment was (a goal's owner), and for staff with the permission
+    /// MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, TOO_LONG, INVALID_CHARACTERS.
+    async fn payment_refund_refuse(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refund's id.")] id: ID,
+        #[graphql(desc = "Why, for the payer to read; at most 500 characters.")] reason: String,
+    ) -> Nullable<PaymentRefundRefusePayload> {
+        nullable(async {
+            let request = ctx.request();
+            answer(request, decide(request, &id, false, Some(&reason)).await)
+        })
+        .await
+    }
+
+    /// Gives money back, all or part of it, several times up to what was taken. The refund is granted at once, and done
+    /// afterwards. Needs the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE,
+    /// INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, INSUFFICIENT_FUNDS, PROVIDER_NOT_AVAILABLE,
+    /// SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn payment_refund(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "How much, where to, and why.")] input: PaymentRefundInput,
+    ) -> Nullable<PaymentRefundPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match (argument_id("id", &id), input.ask()) {
+                (Ok(id), Ok(ask)) => {
+                    payments::payment_refund(&request.app, &request.actor, &request.client, id, ask).await
+                }
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+            answer(request, with_payment(request, result).await)
+        })
+        .await
+    }
+}
+
+async fn deposit(request: &RequestContext, command: WalletDeposit) -> Result<Once<Started>> {
+    payments::wallet_deposit(&request.app, &request.actor, &request.client, command).await
+}

@@ -1,0 +1,106 @@
+//! Refunds as clients see them.
+
+use async_graphql::{Context, Enum, ID, Object};
+use chrono::{DateTime, Utc};
+
+use crate::{
+    domain::permissions::Permission,
+    entity::{Currency, refund},
+    graphql::{context::RequestExt, scalars::Money},
+};
+
+/// Where a refund goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::refund::RefundDestination")]
+pub enum RefundDestination {
+    /// Back the way the money came.
+    Source,
+    /// Into the payer's wallet here; not possible for guests.
+    Wallet,
+}
+
+/// How far a refund has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::refund::RefundState")]
+pub enum RefundState {
+    /// The payer asks for it.
+    Requested,
+    /// It was not granted.
+    Refused,
+    /// It is going to be done; its money is held.
+    Granted,
+    /// The provider is at work.
+    Pending,
+    /// The payer has it.
+    Succeeded,
+    /// It could not be done; the money stays where it is.
+    Failed,
+}
+
+/// Money that goes back to who paid.
+#[derive(Clone)]
+pub struct Refund {
+    refund: refund::Model,
+    currency: Currency,
+}
+
+impl Refund {
+    /// A refund of a payment of this currency.
+    pub(super) fn new(refund: refund::Model, currency: Currency) -> Self {
+        Self { refund, currency }
+    }
+}
+
+/// Money that goes back to who paid. Whoever sees the payment sees it.
+#[Object]
+impl Refund {
+    /// Opaque and typed: `refund_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.refund.id.to_string().into()
+    }
+
+    /// How much.
+    async fn amount(&self) -> Money {
+        Money::from_minor(self.refund.amount, self.currency)
+    }
+
+    /// Where it goes.
+    async fn destination(&self) -> RefundDestination {
+        self.refund.destination.into()
+    }
+
+    /// How far it has come.
+    async fn state(&self) -> RefundState {
+        self.refund.state.into()
+    }
+
+    /// Why it is wanted, in the asker's words; a word such as `goal_cancelled` where the program decided.
+    async fn reason(&self) -> &str {
+        &self.refund.reason
+    }
+
+    /// Why it was refused; null when no reason was given.
+    async fn decision_reason(&self) -> Option<&str> {
+        self.refund.decision_reason.as_deref()
+    }
+
+    /// Why it failed, in the provider's own word, for staff with the permission SEE_MONEY; null to others.
+    async fn failure(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.refund.failure.as_deref().filter(|_| ctx.request().actor.may(Permission::SeeMoney))
+    }
+
+    /// When it was asked for.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.refund.created_at
+    }
+
+    /// When it was granted or refused; null before.
+    async fn decided_at(&self) -> Option<DateTime<Utc>> {
+        self.refund.decided_at
+    }
+
+    /// When it succeeded or failed; null before.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.refund.ended_at
+    }
+}

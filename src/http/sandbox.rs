@@ -1,0 +1,154 @@
+//! The sandbox's own pages, where payers give a card's number, as they would at a real provider: none of it passes through
+//! the graph. Only there where the sandbox is on.
+
+use axum::{
+    Form, Json,
+    extract::{Extension, Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Shared,
+    client::{Identity, as_refusal, take_allowance},
+    respond::{self, Media, refuse},
+};
+use crate::{
+    domain::actor::Actor,
+    entity::{Currency, Money},
+    error::Result,
+    platform::payments::sandbox::{Act, CARDS, Outcome, Visible},
+};
+
+/// Which charge a page is about.
+#[derive(Deserialize)]
+pub(super) struct Secret {
+    secret: String,
+}
+
+/// What a payer does.
+#[derive(Deserialize)]
+pub(super) struct Given {
+    secret: String,
+    /// The card's number.
+    card: Option<String>,
+    /// Whether the payer passes their bank's question.
+    authenticate: Option<String>,
+}
+
+/// The page: what is to be paid, and the cards that there are.
+pub(super) async fn page(
+    State(shared): State<Shared>,
+    Extension(identity): Extension<Identity>,
+    Query(secret): Query<Secret>,
+) -> Response {
+    let found = match shared.app.payments.sandbox() {
+        Some(sandbox) => sandbox.look(&secret.secret).await,
+        None => Ok(None),
+    };
+    match found {
+        Ok(Some(charge)) => {
+            let mut response = Html(html(&secret.secret, &charge)).into_response();
+            let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'");
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+        Ok(None) => respond::not_found(Extension(identity)).await,
+        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id),
+    }
+}
+
+/// A payer's card or answer, from the page's form.
+pub(super) async fn pay(
+    State(shared): State<Shared>,
+    Extension(identity): Extension<Identity>,
+    headers: HeaderMap,
+    Form(given): Form<Given>,
+) -> Response {
+    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
+        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+    }
+    let secret = given.secret.clone();
+    match done(&shared, &given).await {
+        Ok(Some(charge)) => {
+            let wants_page = headers
+                .get(header::ACCEPT)
+                .is_some_and(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
+            if wants_page {
+                let location = format!("/sandbox/pay?{}", encoded(&secret));
+                return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
+            }
+            Json(json!({ "state": charge.state, "failure": charge.failure })).into_response()
+        }
+        Ok(None) => respond::not_found(Extension(identity)).await,
+        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id),
+    }
+}
+
+async fn done(shared: &Shared, given: &Given) -> Result<Option<Visible>> {
+    let Some(sandbox) = shared.app.payments.sandbox() else { return Ok(None) };
+    let act = match (&given.card, &given.authenticate) {
+        (_, Some(answer)) => Act::Authenticate(answer == "pass"),
+        (Some(card), None) => Act::card(card),
+        (None, None) => return sandbox.look(&given.secret).await,
+    };
+    sandbox.act(&given.secret, &act).await
+}
+
+fn encoded(secret: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair("secret", secret).finish()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn html(secret: &str, charge: &Visible) -> String {
+    let amount = Currency::parse(&charge.currency)
+        .map_or_else(String::new, |currency| Money::new(charge.amount, currency).to_string());
+    let form = |fields: String| {
+        format!(
+            "<form method=\"post\" action=\"/sandbox/pay\"><input type=\"hidden\" name=\"secret\" value=\"{}\">{fields}</form>",
+            escaped(secret)
+        )
+    };
+    let action = match charge.state.as_str() {
+        "waiting" => CARDS
+            .iter()
+            .map(|(number, outcome, brand)| {
+                form(format!(
+                    "<button name=\"card\" value=\"{number}\">{number}</button> {brand}: {}",
+                    meaning(*outcome)
+                ))
+            })
+            .collect::<String>(),
+        "challenged" => form(
+            "<p>Your bank asks whether it is you.</p><button name=\"authenticate\" value=\"pass\">It is me</button> \
+             <button name=\"authenticate\" value=\"fail\">It is not</button>"
+                .to_owned(),
+        ),
+        _ => "<p>You can go back now.</p>".to_owned(),
+    };
+    let failure = charge.failure.as_deref().map_or_else(String::new, |failure| format!("<p>{}</p>", escaped(failure)));
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sandbox payment</title>\
+         <style>body{{font:16px sans-serif;max-width:40em;margin:3em auto}}form{{margin:.5em 0}}</style>\
+         <h1>Sandbox: {} ({})</h1><p>No real money. Choose a card.</p>{failure}{action}</html>",
+        escaped(&amount),
+        escaped(&charge.state)
+    )
+}
+
+fn meaning(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Success => "pays",
+        Outcome::Declined(reason) | Outcome::Failure(reason) => reason,
+        Outcome::Challenge => "the bank asks (3-D Secure)",
+        Outcome::Slow => "pays after some seconds",
+        Outcome::SlowFailure => "fails after some seconds",
+        Outcome::LateCapture => "is authorised, then pays after some seconds",
+    }
+}
