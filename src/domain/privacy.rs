@@ -37,7 +37,9 @@ const LINK: &str = "account_export";
 
 /// Every domain's tables, in the order of the archive.
 fn tables() -> impl Iterator<Item = &'static Table> {
-    [accounts::EXPORT, profiles::EXPORT, activity::EXPORT, posts::EXPORT, goals::EXPORT, notifications::EXPORT].into_iter().flatten()
+    [accounts::EXPORT, profiles::EXPORT, activity::EXPORT, posts::EXPORT, goals::EXPORT, notifications::EXPORT]
+        .into_iter()
+        .flatten()
 }
 
 // ------------------------------------------------------------------------------------------------------- taking along

@@ -21,8 +21,7 @@ use crate::{
     domain::{accounts, activity, actor::Actor, audit, goals, jobs, notifications, payments, posts, profiles},
     entity::{
         ActivityId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, GoalId, GoalUpdateId,
-        GoalWithdrawalId, JobId, NotificationId, PaymentId, PostId, UserId,
-        digest_subscription::Digest, profile,
+        GoalWithdrawalId, JobId, NotificationId, PaymentId, PostId, UserId, digest_subscription::Digest, profile,
     },
     error::{Error, Result},
     platform::page::Slice,

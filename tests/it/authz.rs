@@ -14,6 +14,7 @@ use async_graphql::parser::{
 use serde_json::{Value, json};
 
 use crate::{
+    goals,
     harness::{Client, Server},
     payments,
 };
@@ -121,6 +122,63 @@ const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
     ),
     // tests/it/payments/live.rs.
     ("Subscription.paymentUpdated", "", [Invisible, Invisible, Allowed]),
+    ("Query.goal", "{ goal(id: \"$GOAL\") { title } }", [Allowed, Allowed, Allowed]),
+    ("Query.goals", "{ goals { nodes { title } } }", [Allowed, Allowed, Allowed]),
+    ("Query.contributions", "{ contributions { nodes { state } } }", [Unauthenticated, Allowed, Allowed]),
+    // The owner's post has a goal already.
+    (
+        "Mutation.goalCreate",
+        "mutation { goalCreate(input: { postId: \"$POST\", title: \"new\", target: { amount: \"1.00\", currency: \"USD\" }, funding: FLEXIBLE }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalUpdate",
+        "mutation { goalUpdate(id: \"$GOAL\", input: { title: \"changed\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalEnd",
+        "mutation { goalEnd(id: \"$GOAL\") { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalCancel",
+        "mutation { goalCancel(id: \"$GOAL\", reason: \"no\") { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalUpdatePublish",
+        "mutation { goalUpdatePublish(input: { goalId: \"$GOAL\", title: \"new\", body: \"new\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalWithdraw",
+        "mutation { goalWithdraw(input: { goalId: \"$GOAL\", idempotencyKey: \"new\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    // Whoever is not signed in gives as a guest.
+    (
+        "Mutation.goalContribute",
+        "mutation { goalContribute(input: { goalId: \"$GOAL\", amount: { amount: \"1.00\", currency: \"USD\" }, provider: SANDBOX, guest: { email: \"guest@example.org\" }, idempotencyKey: \"new\" }) { errors { code } } }",
+        [Allowed, Allowed, Allowed],
+    ),
+    (
+        "Mutation.contributionCommentCreate",
+        "mutation { contributionCommentCreate(input: { contributionId: \"$CONTRIBUTION\", body: \"new\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.contributionCommentUpdate",
+        "mutation { contributionCommentUpdate(id: \"$REMARK\", input: { body: \"changed\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.contributionCommentDelete",
+        "mutation { contributionCommentDelete(id: \"$REMARK\") { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    // tests/it/goals/live.rs.
+    ("Subscription.goalProgress", "", [Allowed, Allowed, Allowed]),
     ("Mutation.logout", "mutation { logout { ended errors { code } } }", [Unauthenticated, Allowed, Allowed]),
     (
         "Mutation.sessionRevoke",
@@ -316,6 +374,11 @@ const STAFF: &[(&str, &str, &[Role])] = &[
         "mutation { paymentRefund(id: \"$PAYMENT\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, destination: WALLET, reason: \"no\", idempotencyKey: \"$TARGET\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
+    (
+        "Mutation.adminGoalWithdrawalReverse",
+        "mutation { adminGoalWithdrawalReverse(id: \"$WITHDRAWAL\", reason: \"no\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
     ("Query.adminJobs", "{ adminJobs { counts { dead } nodes { kind } } }", ADMINISTRATION),
     (
         "Mutation.adminUserSetRole",
@@ -391,6 +454,11 @@ async fn everything(server: &Server) -> Vec<i64> {
         "SELECT COUNT(*) FROM payment_events",
         "SELECT COUNT(*) FROM refunds",
         "SELECT COUNT(*) FROM ledger_transfers",
+        "SELECT COUNT(*) FROM goals WHERE state = 'open' AND edited_at IS NULL",
+        "SELECT COUNT(*) FROM goal_contributions",
+        "SELECT COUNT(*) FROM contribution_comments WHERE deleted_at IS NULL AND edited_at IS NULL",
+        "SELECT COUNT(*) FROM goal_updates",
+        "SELECT COUNT(*) FROM goal_withdrawals WHERE reversed_at IS NULL",
     ] {
         counts.push(server.count(sql).await);
     }
@@ -411,7 +479,7 @@ fn outcome(body: &Value) -> Outcome {
     }
     match field["errors"][0]["code"].as_str() {
         // A code that is sent is a wrong one here, but who may use it was decided.
-        None | Some("INVALID_CODE" | "ALREADY_EXISTS") => Allowed,
+        None | Some("INVALID_CODE" | "ALREADY_EXISTS" | "WALLET_NOT_EMPTY") => Allowed,
         Some("NOT_ALLOWED") => NotAllowed,
         Some("NOT_FOUND" | "PROVIDER_FAILED") => Invisible,
         Some(other) => panic!("{other}: {body}"),
@@ -429,6 +497,9 @@ struct Scene {
     session: String,
     payment: String,
     refund: String,
+    goal: String,
+    contribution: String,
+    remark: String,
 }
 
 /// What staff with a permission may do though strangers may not.
@@ -437,6 +508,7 @@ const BY_PERMISSION: &[(&str, Permission)] = &[
     ("Mutation.paymentConfirm", Permission::SeeMoney),
     ("Mutation.paymentRefundGrant", Permission::ManageMoney),
     ("Mutation.paymentRefundRefuse", Permission::ManageMoney),
+    ("Mutation.goalCancel", Permission::ManageMoney),
 ];
 
 impl Scene {
@@ -460,7 +532,30 @@ impl Scene {
                    reason: \"too much\", idempotencyKey: \"ask\" }) { refund { id } } }";
         let asked = owner.ok(ask, json!({ "id": payment })).await;
         let refund = asked["paymentRefundRequest"]["refund"]["id"].as_str().unwrap().to_owned();
-        Self { server, owner, stranger, post, comment, notification, session, payment, refund }
+        let goal = goals::create(&owner, &goals::flexible(&post, &json!({}))).await["goal"]["id"].clone();
+        let goal = goal.as_str().unwrap().to_owned();
+        let gift = goals::gift(&goal, "1.00", "give", &json!({ "provider": "WALLET" }));
+        let contribution = goals::contribute(&owner, &gift).await["contribution"]["id"].clone();
+        let contribution = contribution.as_str().unwrap().to_owned();
+        let remark = "mutation($id: ID!) { contributionCommentCreate(input: { contributionId: $id, body: \"so kind\" }) { \
+                      comment { id } } }";
+        let remark = owner.ok(remark, json!({ "id": contribution })).await;
+        let remark = remark["contributionCommentCreate"]["comment"]["id"].as_str().unwrap().to_owned();
+        server.run_jobs().await;
+        Self {
+            server,
+            owner,
+            stranger,
+            post,
+            comment,
+            notification,
+            session,
+            payment,
+            refund,
+            goal,
+            contribution,
+            remark,
+        }
     }
 
     /// An operation on what is the owner's.
@@ -472,6 +567,9 @@ impl Scene {
             .replace("$SESSION", &self.session)
             .replace("$PAYMENT", &self.payment)
             .replace("$REFUND", &self.refund)
+            .replace("$GOAL", &self.goal)
+            .replace("$CONTRIBUTION", &self.contribution)
+            .replace("$REMARK", &self.remark)
             .replace("$REFRESH", self.owner.refresh_token.as_deref().unwrap())
     }
 }
@@ -546,6 +644,12 @@ async fn target(server: &Server, username: &str) -> Client {
     person
 }
 
+/// The id of a withdrawal of the owner's goal.
+async fn withdrawal(scene: &Scene, key: &str) -> String {
+    let payload = goals::withdraw(&scene.owner, &scene.goal, Some("0.01"), key).await;
+    payload["withdrawal"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
+}
+
 /// The id of a dead job.
 async fn dead_job(scene: &Scene) -> String {
     scene
@@ -571,15 +675,18 @@ async fn what_needs_a_permission_is_for_those_who_have_it_only() {
     let victim = target(server, "victim").await;
     let job = dead_job(&scene).await;
     for (number, (field, operation, allowed)) in STAFF.iter().enumerate() {
-        let on =
-            |target: &Client, job: &str| scene.operation(operation).replace("$TARGET", &target.id).replace("$JOB", job);
+        let withdrawal = withdrawal(&scene, field).await;
+        let on = |target: &Client, job: &str, withdrawal: &str| {
+            let operation = scene.operation(operation).replace("$TARGET", &target.id);
+            operation.replace("$JOB", job).replace("$WITHDRAWAL", withdrawal)
+        };
         let others =
             [(server.anonymous(), Unauthenticated), (scene.stranger.clone(), Forbidden), (victim.clone(), Forbidden)];
         let powerless = staff.iter().filter(|(role, _)| !allowed.contains(role));
         let denied = others.into_iter().chain(powerless.map(|(_, client)| (client.clone(), Forbidden)));
         let before = everything(server).await;
         for (client, expected) in denied {
-            let answer = client.send(&on(&victim, &job), Value::Null).await;
+            let answer = client.send(&on(&victim, &job, &withdrawal), Value::Null).await;
             assert_eq!(outcome(&answer.body), expected, "{field} as {}", client.username);
             assert_eq!(everything(server).await, before, "{field} changed something though denied");
         }
@@ -587,8 +694,9 @@ async fn what_needs_a_permission_is_for_those_who_have_it_only() {
             let fresh =
                 target(server, &format!("target_{number}_{}", role.as_str()).replace("administrator", "admin")).await;
             let job = dead_job(&scene).await;
+            let withdrawal = self::withdrawal(&scene, &format!("{field} {role:?}")).await;
             let before = everything(server).await;
-            let answer = client.send(&on(&fresh, &job), Value::Null).await;
+            let answer = client.send(&on(&fresh, &job, &withdrawal), Value::Null).await;
             assert_eq!(outcome(&answer.body), Allowed, "{field} as {role:?}");
             let changed = everything(server).await != before;
             assert_eq!(changed, field.starts_with("Mutation."), "{field} as {role:?}");

@@ -10,7 +10,6 @@ mod people;
 mod races;
 mod refunds;
 
-
 use agora::{
     domain::{
         goals,
@@ -50,7 +49,7 @@ fn money(amount: &str) -> Value {
 }
 
 /// The input of a flexible goal of 100.00 USD, with some fields changed.
-fn flexible(post: &str, changes: &Value) -> Value {
+pub fn flexible(post: &str, changes: &Value) -> Value {
     let mut input = json!({ "postId": post, "title": "A new roof", "target": money("100.00"), "funding": "FLEXIBLE" });
     for (name, value) in changes.as_object().unwrap() {
         input[name] = value.clone();
@@ -58,7 +57,7 @@ fn flexible(post: &str, changes: &Value) -> Value {
     input
 }
 
-async fn create(client: &Client, input: &Value) -> Value {
+pub async fn create(client: &Client, input: &Value) -> Value {
     let query = format!(
         "mutation($input: GoalCreateInput!) {{ goalCreate(input: $input) {{ goal {{ {GOAL} }} replayed errors {{ code path }} }} }}"
     );
@@ -85,7 +84,7 @@ async fn look(client: &Client, goal: &str) -> Value {
 }
 
 /// Begins to give; gives the payload.
-async fn contribute(client: &Client, input: &Value) -> Value {
+pub async fn contribute(client: &Client, input: &Value) -> Value {
     let query = format!(
         "mutation($input: GoalContributeInput!) {{ goalContribute(input: $input) {{ contribution {{ id state name }} \
          payment {{ {FIELDS} }} guestToken replayed errors {{ code path }} }} }}"
@@ -94,7 +93,7 @@ async fn contribute(client: &Client, input: &Value) -> Value {
 }
 
 /// The input of what is given by the sandbox, with some fields changed.
-fn gift(goal: &str, amount: &str, key: &str, changes: &Value) -> Value {
+pub fn gift(goal: &str, amount: &str, key: &str, changes: &Value) -> Value {
     let mut input = json!({ "goalId": goal, "amount": money(amount), "provider": "SANDBOX", "idempotencyKey": key });
     for (name, value) in changes.as_object().unwrap() {
         input[name] = value.clone();
@@ -117,7 +116,7 @@ async fn give_with(server: &Server, client: &Client, goal: &str, amount: &str, c
     payment
 }
 
-async fn withdraw(client: &Client, goal: &str, amount: Option<&str>, key: &str) -> Value {
+pub async fn withdraw(client: &Client, goal: &str, amount: Option<&str>, key: &str) -> Value {
     let query = "mutation($input: GoalWithdrawInput!) { goalWithdraw(input: $input) { withdrawal { id amount { amount } \
                  fee { amount } net { amount } } replayed errors { code path } } }";
     let input = json!({ "goalId": goal, "amount": amount.map(money), "idempotencyKey": key });
@@ -132,8 +131,7 @@ async fn cancel(client: &Client, goal: &str) -> Value {
 }
 
 async fn end(client: &Client, goal: &str) -> Value {
-    let query =
-        format!("mutation($id: ID!) {{ goalEnd(id: $id) {{ goal {{ {GOAL} }} errors {{ code path }} }} }}");
+    let query = format!("mutation($id: ID!) {{ goalEnd(id: $id) {{ goal {{ {GOAL} }} errors {{ code path }} }} }}");
     client.ok(&query, json!({ "id": goal })).await["goalEnd"].clone()
 }
 

@@ -46,7 +46,8 @@ impl ContributionComment {
     }
 }
 
-const COLUMNS: &str = "k.id, k.contribution_id, k.author_id, k.body, k.created_at, k.edited_at, k.deleted_at, g.owner_id";
+const COLUMNS: &str =
+    "k.id, k.contribution_id, k.author_id, k.body, k.created_at, k.edited_at, k.deleted_at, g.owner_id";
 const TABLES: &str = "contribution_comments k JOIN goal_contributions c ON c.id = k.contribution_id \
      JOIN goals g ON g.id = c.goal_id";
 

@@ -2,11 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{
-    ContributionView, MAX_MESSAGE, MAX_NAME, at_goal_id,
-    contributions::of_payment,
-    rows::lock_visible_in,
-};
+use super::{ContributionView, MAX_MESSAGE, MAX_NAME, at_goal_id, contributions::of_payment, rows::lock_visible_in};
 use crate::{
     app::App,
     domain::{

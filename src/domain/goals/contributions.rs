@@ -46,8 +46,7 @@ pub async fn contributions(
     let mut conditions = Conditions::default();
     conditions.equal("c.goal_id", Some(goal.0));
     conditions.that("c.received_at IS NOT NULL AND c.state = 'received'");
-    let source =
-        Source { columns: CONTRIBUTION, tables: TABLES, key: "c.received_at", id: "c.id", descending: true };
+    let source = Source { columns: CONTRIBUTION, tables: TABLES, key: "c.received_at", id: "c.id", descending: true };
     page_of(&app.db, source, conditions, page, with_total, read_contribution).await
 }
 

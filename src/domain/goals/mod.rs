@@ -44,7 +44,8 @@ pub use comments::{
 };
 pub use contribute::{GoalContribute, Guest, goal_contribute};
 pub use contributions::{
-    CONTRIBUTIONS_SORT, OWN_SORT, contribution_cursor, contributions, contributions_by_id, own_contributions, own_cursor,
+    CONTRIBUTIONS_SORT, OWN_SORT, contribution_cursor, contributions, contributions_by_id, own_contributions,
+    own_cursor,
 };
 pub use privacy::{EXPORT, erase_in, holds_money_in, leave_in};
 pub use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post, stream_head};

@@ -158,9 +158,7 @@ impl GivingMutation {
         nullable(async {
             let request = ctx.request();
             let result = match input.command() {
-                Ok(command) => {
-                    goals::goal_contribute(&request.app, &request.actor, &request.client, command).await
-                }
+                Ok(command) => goals::goal_contribute(&request.app, &request.actor, &request.client, command).await,
                 Err(error) => Err(error),
             };
             answer(request, result)

@@ -3,9 +3,7 @@
 use agora::platform::payments::sandbox::Act;
 use serde_json::{Value, json};
 
-use super::{
-    assert_sound, balance, begin, cancel, code, contribute, gift, give, later, look, settle, withdraw,
-};
+use super::{assert_sound, balance, begin, cancel, code, contribute, gift, give, later, look, settle, withdraw};
 use crate::{
     harness::{Client, Server},
     payments::{self, GOOD},
@@ -62,7 +60,7 @@ async fn what_comes_in_when_a_goal_is_over_goes_back() {
 async fn a_goal_whose_post_is_deleted_is_called_off_and_only_its_owner_and_staff_see_it() {
     let server = Server::start().await;
     let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
-    let staff = server.staff("staff", agora::entity::user_role::Role::Administrator).await;
+    let staff = server.staff("warden", agora::entity::user_role::Role::Administrator).await;
     let goal = begin(&olivia, &json!({})).await;
     let payment = give(&server, &badr, &goal, "10.00").await;
     let own = badr.ok("{ contributions { nodes { id } } }", Value::Null).await;
@@ -76,7 +74,8 @@ async fn a_goal_whose_post_is_deleted_is_called_off_and_only_its_owner_and_staff
         assert_eq!(look(client, &goal).await["state"], "CANCELLED");
     }
     assert_eq!(payments::look(&badr, &payment).await["refundState"], "FULL");
-    let node = "query($id: ID!) { node(id: $id) { ... on GoalContribution { state goal { id } } } goals { nodes { id } } }";
+    let node =
+        "query($id: ID!) { node(id: $id) { ... on GoalContribution { state goal { id } } } goals { nodes { id } } }";
     let seen = badr.ok(node, json!({ "id": given })).await;
     assert_eq!(seen["node"], json!({ "state": "REFUNDED", "goal": null }), "one's own stays to be seen");
     assert_eq!(seen["goals"]["nodes"], json!([]));
@@ -103,7 +102,7 @@ async fn who_has_money_in_a_goal_can_t_leave_and_whose_goal_is_open_gives_it_bac
     let server = Server::with(&[("ACCOUNT_DELETION_DAYS", "1")]).await;
     let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
     let goal = begin(&olivia, &json!({})).await;
-    let leave = "mutation { accountDelete { errors { code } } }";
+    let leave = "mutation { accountDelete { errors { code path } } }";
     give_and_say(&server, &badr, &goal, "10.00", "for the roof").await;
     assert_eq!(olivia.user_errors(leave, Value::Null).await[0].0, "WALLET_NOT_EMPTY");
     assert_eq!(badr.user_errors(leave, Value::Null).await, []);
@@ -116,7 +115,11 @@ async fn who_has_money_in_a_goal_can_t_leave_and_whose_goal_is_open_gives_it_bac
     let payment = give(&server, &dina, &second, "5.00").await;
     server.advance(86_400);
     agora::worker::run_schedules(&server.app).await.unwrap();
-    assert_eq!(server.count("SELECT COUNT(*) FROM users WHERE username = 'olivia'").await, 1, "it has to go back first");
+    assert_eq!(
+        server.count("SELECT COUNT(*) FROM users WHERE username = 'olivia'").await,
+        1,
+        "it has to go back first"
+    );
     settle(&server).await;
     later(&server, 3600).await;
     let dina = server.anonymous().login("dina").await;

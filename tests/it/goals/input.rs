@@ -48,7 +48,10 @@ async fn impossible_goals_are_refused_where_they_are_wrong() {
     let first = create(&olivia, &flexible(&post, &json!({ "idempotencyKey": "k", "deadline": deadline }))).await;
     let again = create(&olivia, &flexible(&post, &json!({ "idempotencyKey": "k", "deadline": deadline }))).await;
     assert_eq!((&again["goal"]["id"], &again["replayed"]), (&first["goal"]["id"], &json!(true)), "{first} {again}");
-    assert_eq!(code(&create(&olivia, &flexible(&post, &json!({ "idempotencyKey": "k" }))).await), "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(
+        code(&create(&olivia, &flexible(&post, &json!({ "idempotencyKey": "k" }))).await),
+        "IDEMPOTENCY_KEY_REUSED"
+    );
     assert_eq!(code(&create(&olivia, &flexible(&post, &json!({}))).await), "ALREADY_EXISTS");
     let query = "query($id: ID!) { post(id: $id) { goal { id } } }";
     assert_eq!(badr.ok(query, json!({ "id": post })).await["post"]["goal"]["id"], first["goal"]["id"]);
@@ -66,21 +69,13 @@ async fn impossible_contributions_are_refused_and_leave_nothing() {
         (json!({ "amount": money("0") }), "INVALID_AMOUNT", json!(["input", "amount"])),
         (json!({ "amount": money("0.001") }), "INVALID_AMOUNT", json!(["input", "amount"])),
         (json!({ "amount": money("99999999999999999999") }), "INVALID_AMOUNT", json!(["input", "amount"])),
-        (
-            json!({ "amount": { "amount": "1.00", "currency": "EUR" } }),
-            "CURRENCY_MISMATCH",
-            json!(["input", "amount"]),
-        ),
+        (json!({ "amount": { "amount": "1.00", "currency": "EUR" } }), "CURRENCY_MISMATCH", json!(["input", "amount"])),
         (json!({ "goalId": "goal_00000000000000000000000000" }), "NOT_FOUND", json!(["input", "goalId"])),
         (json!({ "goalId": badr.id }), "INVALID_ID", json!(["input", "goalId"])),
         (json!({ "provider": "STRIPE" }), "PROVIDER_NOT_AVAILABLE", json!(["input", "provider"])),
         (json!({ "provider": "CASH_ON_DELIVERY" }), "PROVIDER_NOT_AVAILABLE", json!(["input", "provider"])),
         (json!({ "provider": "WALLET" }), "INSUFFICIENT_FUNDS", json!([])),
-        (
-            json!({ "methodId": "paymentmethod_00000000000000000000000000" }),
-            "NOT_FOUND",
-            json!(["input", "methodId"]),
-        ),
+        (json!({ "methodId": "paymentmethod_00000000000000000000000000" }), "NOT_FOUND", json!(["input", "methodId"])),
         (json!({ "message": "x".repeat(1001) }), "TOO_LONG", json!(["input", "message"])),
         (json!({ "idempotencyKey": " " }), "BLANK", json!(["input", "idempotencyKey"])),
     ] {
@@ -144,7 +139,11 @@ async fn what_people_relied_on_when_they_gave_stays() {
         assert_eq!(code(&update(&olivia, &goal, input.clone()).await), error, "{input}");
     }
     give(&server, &badr, &goal, "110.00").await;
-    assert_eq!(code(&update(&olivia, &goal, json!({ "target": money("200.00") })).await), "NOT_ALLOWED", "it is reached");
+    assert_eq!(
+        code(&update(&olivia, &goal, json!({ "target": money("200.00") })).await),
+        "NOT_ALLOWED",
+        "it is reached"
+    );
     assert_eq!(look(&olivia, &goal).await["progressPercent"], 100);
     assert_sound(&server).await;
 }

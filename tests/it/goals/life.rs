@@ -28,7 +28,11 @@ async fn a_flexible_goal_raises_pays_out_less_its_fee_and_ends() {
 
     let paid = withdraw(&olivia, &goal, Some("10.10"), "w").await;
     let withdrawal = &paid["withdrawal"];
-    assert_eq!((&withdrawal["fee"]["amount"], &withdrawal["net"]["amount"]), (&json!("0.51"), &json!("9.59")), "{paid}");
+    assert_eq!(
+        (&withdrawal["fee"]["amount"], &withdrawal["net"]["amount"]),
+        (&json!("0.51"), &json!("9.59")),
+        "{paid}"
+    );
     let again = withdraw(&olivia, &goal, Some("10.10"), "w").await;
     assert_eq!((&again["withdrawal"]["id"], &again["replayed"]), (&withdrawal["id"], &json!(true)));
     assert_eq!(code(&withdraw(&olivia, &goal, Some("10.11"), "w").await), "IDEMPOTENCY_KEY_REUSED");

@@ -31,7 +31,7 @@ async fn the_name_of_who_is_anonymous_is_shown_to_those_it_may_be_shown_to() {
         let goal = begin(&olivia, &json!({})).await;
         give_with(&server, &badr, &goal, "10.00", &changes).await;
         server.run_jobs().await;
-        let staff = server.staff("staff", Role::Administrator).await;
+        let staff = server.staff("warden", Role::Administrator).await;
         let agent = server.staff("agent", Role::SupportAgent).await;
         for (viewer, sees) in [
             (&server.anonymous(), by_everybody),
@@ -44,13 +44,15 @@ async fn the_name_of_who_is_anonymous_is_shown_to_those_it_may_be_shown_to() {
             let seen = &given(viewer, &goal).await[0];
             let named = (seen["name"] == "badr", seen["contributor"]["username"] == "badr");
             assert_eq!(named, (sees, sees), "{changes} as {:?}: {seen}", viewer.username);
-            assert_eq!(seen["payment"].is_object(), viewer.username == "badr" || viewer.username == "staff");
+            assert_eq!(seen["payment"].is_object(), viewer.username == "badr" || viewer.username == "warden");
             // By its id it is no different, nor in the whole answer.
-            let query = "query($id: ID!) { node(id: $id) { ... on GoalContribution { name contributor { username } } } }";
+            let query =
+                "query($id: ID!) { node(id: $id) { ... on GoalContribution { name contributor { username } } } }";
             let node = viewer.ok(query, json!({ "id": seen["id"] })).await;
             assert_eq!(node.to_string().contains("badr"), sees, "{changes}: {node}");
         }
-        let told = olivia.ok("{ notifications { nodes { kind title message actor { username } } } }", json!(null)).await;
+        let told =
+            olivia.ok("{ notifications { nodes { kind title message actor { username } } } }", json!(null)).await;
         let told = &told["notifications"]["nodes"][0];
         assert_eq!((&told["kind"], &told["message"]), (&json!("CONTRIBUTION"), &json!("10.00 USD: A new roof")));
         assert_eq!(told.to_string().contains("badr"), by_owner, "{changes}: {told}");
@@ -68,12 +70,13 @@ async fn a_guest_gives_by_their_address_which_only_staff_sees() {
     let token = payload["guestToken"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned();
     assert_eq!(payload["contribution"]["name"], "A friend");
     payments::act(&server, &payload["payment"], &Act::card(GOOD)).await;
-    let confirm = "mutation($id: ID!, $token: String) { paymentConfirm(id: $id, guestToken: $token) { payment { state } } }";
+    let confirm =
+        "mutation($id: ID!, $token: String) { paymentConfirm(id: $id, guestToken: $token) { payment { state } } }";
     let id = &payload["payment"]["id"];
     let confirmed = nobody.ok(confirm, json!({ "id": id, "token": token })).await;
     assert_eq!(confirmed["paymentConfirm"]["payment"]["state"], "COMPLETED");
     assert_eq!(nobody.ok(confirm, json!({ "id": id, "token": null })).await["paymentConfirm"]["payment"], Value::Null);
-    let staff = server.staff("staff", Role::Administrator).await;
+    let staff = server.staff("warden", Role::Administrator).await;
     for (viewer, email) in [(&nobody, Value::Null), (&olivia, Value::Null), (&staff, json!("guest@example.org"))] {
         let seen = &given(viewer, &goal).await[0];
         assert_eq!((&seen["name"], &seen["guestEmail"]), (&json!("A friend"), &email));
@@ -110,7 +113,8 @@ const COMMENT: &str = "mutation($input: ContributionCommentCreateInput!) { contr
      comment { id body } replayed errors { code path } } }";
 const UPDATE: &str = "mutation($id: ID!, $body: String) { contributionCommentUpdate(id: $id, input: { body: $body }) { \
      comment { body editedAt } errors { code path } } }";
-const DELETE: &str = "mutation($id: ID!) { contributionCommentDelete(id: $id) { comment { body } errors { code path } } }";
+const DELETE: &str =
+    "mutation($id: ID!) { contributionCommentDelete(id: $id) { comment { body } errors { code path } } }";
 
 #[tokio::test]
 async fn what_was_given_is_talked_about() {
@@ -124,7 +128,10 @@ async fn what_was_given_is_talked_about() {
         let input = json!({ "contributionId": about, "body": body, "idempotencyKey": key });
         client.ok(COMMENT, json!({ "input": input })).await["contributionCommentCreate"].clone()
     };
-    assert_eq!(server.anonymous().refused(COMMENT, json!({ "input": { "contributionId": about, "body": "x" } })).await, "UNAUTHENTICATED");
+    assert_eq!(
+        server.anonymous().refused(COMMENT, json!({ "input": { "contributionId": about, "body": "x" } })).await,
+        "UNAUTHENTICATED"
+    );
     let first = say(&dina, "How kind!", Some("k")).await["comment"]["id"].clone();
     assert_eq!(say(&dina, "How kind!", Some("k")).await["replayed"], true);
     assert_eq!(code(&say(&dina, "  ", None).await), "BLANK");
@@ -171,16 +178,20 @@ async fn news_reach_those_who_gave_once_and_guests_once_a_day() {
     assert_eq!(publish(&olivia, "The roof is on").await["replayed"], true);
     publish(&olivia, "It holds").await;
     settle(&server).await;
-    let told = badr.ok("{ notifications { nodes { kind title message subject { ... on Goal { id } } } } }", json!(null)).await;
+    let told =
+        badr.ok("{ notifications { nodes { kind title message subject { ... on Goal { id } } } } }", json!(null)).await;
     let told = told["notifications"]["nodes"].as_array().unwrap();
     let news: Vec<_> = told.iter().filter(|one| one["kind"] == "GOAL_UPDATE").collect();
     assert_eq!(news.len(), 2, "{told:?}");
     assert_eq!((&news[1]["title"], &news[1]["message"]), (&json!("News of “A new roof”"), &json!("The roof is on")));
     assert_eq!(news[1]["subject"]["id"], json!(goal));
     let letters = server.sent().await;
-    let letters: Vec<_> = letters.iter().filter(|sent| sent.to == "guest@example.org" && sent.subject.contains("News")).collect();
+    let letters: Vec<_> =
+        letters.iter().filter(|sent| sent.to == "guest@example.org" && sent.subject.contains("News")).collect();
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert!(letters[0].text.contains("The roof is on") && letters[0].text.contains("A new roof"));
-    let list = nobody.ok("query($id: ID!) { goal(id: $id) { updates { nodes { title body } } } }", json!({ "id": goal })).await;
+    let list = nobody
+        .ok("query($id: ID!) { goal(id: $id) { updates { nodes { title body } } } }", json!({ "id": goal }))
+        .await;
     assert_eq!(list["goal"]["updates"]["nodes"][0]["title"], "It holds");
 }

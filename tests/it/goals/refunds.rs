@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{assert_sound, begin, code, give, look, settle, withdraw};
-use crate::{harness::{Client, Server}, payments};
+use crate::{
+    harness::{Client, Server},
+    payments,
+};
 
 pub(super) async fn ask(client: &Client, payment: &Value, amount: Option<&str>) -> Value {
     let query = "mutation($id: ID!, $input: PaymentRefundInput!) { paymentRefundRequest(id: $id, input: $input) { \
@@ -44,7 +47,7 @@ async fn the_owner_grants_what_a_giver_asks_for_and_what_is_granted_can_t_be_wit
 async fn what_was_withdrawn_can_t_be_given_back_until_staff_takes_it_back() {
     let server = Server::with(&[("FEE_GOAL", "7.5")]).await;
     let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
-    let staff = server.staff("staff", agora::entity::user_role::Role::Administrator).await;
+    let staff = server.staff("warden", agora::entity::user_role::Role::Administrator).await;
     let goal = begin(&olivia, &json!({})).await;
     let payment = give(&server, &badr, &goal, "30.00").await;
     let withdrawal = withdraw(&olivia, &goal, None, "w").await["withdrawal"].clone();
@@ -78,7 +81,7 @@ async fn what_was_withdrawn_can_t_be_given_back_until_staff_takes_it_back() {
 async fn a_withdrawal_whose_money_is_spent_can_t_be_taken_back_nor_one_s_own() {
     let server = Server::with(&[("FEE_GOAL", "5")]).await;
     let badr = server.user("badr").await;
-    let staff = server.staff("staff", agora::entity::user_role::Role::Administrator).await;
+    let staff = server.staff("warden", agora::entity::user_role::Role::Administrator).await;
     let (own, other) = (begin(&staff, &json!({})).await, begin(&badr, &json!({})).await);
     give(&server, &badr, &own, "10.00").await;
     let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(id: $id, reason: \"fraud\") { errors { code } } }";
