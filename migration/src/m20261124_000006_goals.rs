@@ -46,7 +46,8 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX goals_newest ON goals (created_at DESC, id DESC)",
                 "CREATE INDEX goals_raised ON goals (raised DESC, id DESC)",
                 "CREATE INDEX goals_progress ON goals (progress DESC, id DESC)",
-                "CREATE INDEX goals_deadline ON goals (deadline, id) WHERE deadline IS NOT NULL",
+                // Those that end soon, and those whose time is over: ended ones are not in it, however many.
+                "CREATE INDEX goals_due ON goals (deadline, id) WHERE state = 'open' AND deadline IS NOT NULL",
                 "CREATE INDEX goals_state ON goals (state, created_at DESC, id DESC)",
                 "CREATE INDEX goals_category ON goals (category, created_at DESC, id DESC)",
                 "CREATE INDEX goals_owner ON goals (owner_id, created_at DESC, id DESC)",

@@ -1,6 +1,6 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
-//! profiles → posts → notifications → digests, privacy, admin → demo.
+//! profiles → posts → ledger → payments → fees → goals → notifications → digests, privacy, admin → demo.
 
 pub mod accounts;
 pub mod activity;

@@ -124,7 +124,8 @@ pub(super) fn reason_of(reason: &str) -> Result<String> {
 /// Closes the goals whose deadline has passed: those that missed a fixed target fail, the others end. Gives how many. Run
 /// on a schedule.
 pub async fn close_overdue(app: &App) -> Result<u64> {
-    let sql = "SELECT id FROM goals WHERE state = 'open' AND deadline <= $1 ORDER BY deadline, id LIMIT 1000";
+    let sql = "SELECT id FROM goals WHERE state = 'open' AND deadline IS NOT NULL AND deadline <= $1 \
+               ORDER BY deadline, id LIMIT 1000";
     let mut closed = 0;
     for row in app.db.rows(sql, vec![app.clock.now().into()]).await? {
         let id: GoalId = Columns::new(&row).take()?;

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use sea_orm::Value;
 
 use super::{
-    ContributionView, not_found,
+    ContributionView, GoalView, not_found,
     queries::goals_by_id,
     rows::{CONTRIBUTION, read_contribution},
 };
 use crate::{
     app::App,
-    domain::actor::Actor,
-    entity::{ContributionId, GoalId, PaymentId},
+    domain::{actor::Actor, permissions::Permission},
+    entity::{ContributionId, PaymentId},
     error::Result,
     platform::{
         db::placeholders,
@@ -35,16 +35,24 @@ pub fn contribution_cursor(view: &ContributionView) -> Cursor {
     Cursor { sort: CONTRIBUTIONS_SORT, key, id: given.id.0 }
 }
 
-/// What a goal, which the actor sees, has been given and still has, newest first.
+/// What a goal, which the actor sees, has been given and still has, newest first; only what its giver asks back for,
+/// with `asked_back`, for those who decide about that.
 pub async fn contributions(
     app: &App,
-    _actor: &Actor,
-    goal: GoalId,
+    actor: &Actor,
+    view: &GoalView,
+    asked_back: bool,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<ContributionView>> {
     let mut conditions = Conditions::default();
-    conditions.equal("c.goal_id", Some(goal.0));
+    conditions.equal("c.goal_id", Some(view.goal.id.0));
+    if asked_back {
+        if !view.is_owned_by(actor) && !actor.may(Permission::SeeMoney) {
+            return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
+        }
+        conditions.that("EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = c.payment_id AND r.state = 'requested')");
+    }
     conditions.that("c.received_at IS NOT NULL AND c.state = 'received'");
     let source = Source { columns: CONTRIBUTION, tables: TABLES, key: "c.received_at", id: "c.id", descending: true };
     page_of(&app.db, source, conditions, page, with_total, read_contribution).await

@@ -202,6 +202,13 @@ impl ContributionView {
             || (is_owner && !given.is_hidden_from_owner)
     }
 
+    /// Whether the actor sees what is asked back of it: the giver, and those who decide.
+    #[must_use]
+    pub fn shows_refunds_to(&self, actor: &Actor) -> bool {
+        let is_owner = self.owner_id.is_some() && self.owner_id == actor.user_id();
+        is_owner || self.is_given_by(actor) || actor.may(Permission::SeeMoney)
+    }
+
     /// Whether the actor sees it at all, of a goal that they see: everybody does while the goal has it.
     fn is_visible_to(&self, actor: &Actor) -> bool {
         self.contribution.state == ContributionState::Received

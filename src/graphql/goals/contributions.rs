@@ -9,12 +9,13 @@ use crate::{
         goals::{self, ContributionView},
         permissions::Permission,
     },
+    entity::refund,
     graphql::{
         accounts::User,
         connection::{Connection, Listed, wants_total},
         context::RequestExt,
         error::{Nullable, nullable},
-        payments::Payment,
+        payments::{Payment, Refund},
         scalars::Money,
     },
     platform::page::Page,
@@ -137,6 +138,21 @@ impl GoalContribution {
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
         nullable(async {
             Ok(ctx.request().loaders.payments.load(self.0.contribution.payment_id).await?.map(Payment::from))
+        })
+        .await
+    }
+
+    /// What the giver asks back and nobody has decided about; the goal's owner and staff do, by `paymentRefundGrant` and
+    /// `paymentRefundRefuse`. Null when nothing is asked, and to all but these and the giver.
+    async fn refund_request(&self, ctx: &Context<'_>) -> Nullable<Refund> {
+        nullable(async {
+            let request = ctx.request();
+            if !self.0.shows_refunds_to(&request.actor) {
+                return Ok(None);
+            }
+            let found = request.loaders.refunds.load(self.0.contribution.payment_id).await?.unwrap_or_default();
+            let asked = found.into_iter().find(|refund| refund.state == refund::RefundState::Requested);
+            Ok(asked.map(|refund| Refund::new(refund, self.0.currency)))
         })
         .await
     }

@@ -198,9 +198,16 @@ impl Goal {
     }
 
     /// What was given and is still there, newest first.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn contributions(
         &self,
         ctx: &Context<'_>,
+        #[graphql(
+            default,
+            desc = "Only those that their givers ask back, for the goal's owner and staff with the permission SEE_MONEY; others \
+                    get none."
+        )]
+        refund_requested: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -213,7 +220,7 @@ impl Goal {
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::CONTRIBUTIONS_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
-            let slice = goals::contributions(app, actor, self.0.goal.id, &page, wants_total(ctx)).await?;
+            let slice = goals::contributions(app, actor, &self.0, refund_requested, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::contribution_cursor, GoalContribution::from)))
         })
         .await

@@ -28,8 +28,17 @@ async fn the_owner_grants_what_a_giver_asks_for_and_what_is_granted_can_t_be_wit
     let payment = give(&server, &badr, &goal, "30.00").await;
     give(&server, &badr, &goal, "20.00").await;
     let refund = ask(&badr, &payment, Some("10.00")).await["refund"].clone();
+    // Whose goal it is finds it there; nobody else is told.
+    let query = "query($id: ID!) { goal(id: $id) { contributions(refundRequested: true) { totalCount nodes { \
+                 refundRequest { id amount { amount } reason } } } all: contributions { nodes { refundRequest { id } } } } }";
+    let stranger = server.user("stranger").await;
+    for (viewer, listed, seen) in [(&olivia, 1, true), (&badr, 0, true), (&stranger, 0, false)] {
+        let found = viewer.ok(query, json!({ "id": goal })).await["goal"].clone();
+        assert_eq!(found["contributions"]["totalCount"], listed, "{found}");
+        assert_eq!(found["all"].to_string().contains(refund["id"].as_str().unwrap()), seen, "{found}");
+    }
     assert_eq!(code(&grant(&badr, &refund).await), "NOT_FOUND", "nobody grants themselves");
-    assert_eq!(code(&grant(&server.user("stranger").await, &refund).await), "NOT_FOUND");
+    assert_eq!(code(&grant(&stranger, &refund).await), "NOT_FOUND");
     assert_eq!(code(&grant(&olivia, &refund).await), "");
     let now = look(&olivia, &goal).await;
     assert_eq!((&now["raised"]["amount"], &now["available"]["amount"]), (&json!("50.00"), &json!("40.00")));
