@@ -132,21 +132,36 @@ async fn withdraw_in(
     if amount <= 0 || amount > available {
         return Err(UserError::whole(UserErrorCode::InsufficientFunds).into());
     }
+    pay_out_in(app, tx, id, command.goal, owner, Money::new(amount, currency)).await?;
+    let mut goal = view.goal;
+    goal.withdrawn += amount;
+    save_in(app, tx, &goal).await
+}
+
+/// Moves the money and its fee, and writes both down. The accounts are locked.
+async fn pay_out_in(
+    app: &App,
+    tx: &Transaction,
+    id: GoalWithdrawalId,
+    goal: GoalId,
+    owner: UserId,
+    amount: Money,
+) -> Result<()> {
     let reference = id.to_string();
-    let transfer = |kind, from, to, amount, operation| NewTransfer {
+    let transfer = |kind, from, to, minor, operation| NewTransfer {
         kind,
         from,
         to,
-        amount,
-        currency,
+        amount: minor,
+        currency: amount.currency,
         reference: Some(&reference),
         description: "",
         origin: Origin::step(operation, &reference),
     };
-    let payout = transfer(TransferKind::Payout, escrow, wallet, amount, "goal_payout");
+    let (escrow, wallet) = (Place::Escrow(goal), Place::Wallet(owner));
+    let payout = transfer(TransferKind::Payout, escrow, wallet, amount.minor, "goal_payout");
     let payout = ledger::post_in(app, tx, payout).await?.id;
-    let base = Money::new(amount, currency);
-    let new = NewFee { kind: FeeKind::Goal, reference: &reference, base, rate: fees::rate(app, FeeKind::Goal) };
+    let new = NewFee { kind: FeeKind::Goal, reference: &reference, base: amount, rate: fees::rate(app, FeeKind::Goal) };
     let line = fees::charge_in(app, tx, new).await?;
     let commission = if line.fee > 0 {
         let commission = transfer(TransferKind::Commission, wallet, Place::Fees, line.fee, "goal_commission");
@@ -159,8 +174,8 @@ async fn withdraw_in(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         vec![
             id.0.into(),
-            command.goal.0.into(),
-            amount.into(),
+            goal.0.into(),
+            amount.minor.into(),
             new.rate.into(),
             line.fee.into(),
             payout.0.into(),
@@ -169,10 +184,8 @@ async fn withdraw_in(
             app.clock.now().into(),
         ],
     )
-    .await?;
-    let mut goal = view.goal;
-    goal.withdrawn += amount;
-    save_in(app, tx, &goal).await
+    .await
+    .map(drop)
 }
 
 /// Staff takes a withdrawal back, fee and all, so that those who gave can be refunded. Nobody does it for themselves.
