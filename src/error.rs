@@ -280,6 +280,8 @@ pub enum Reason {
     Iban,
     AccountNumber,
     BankAccount,
+    Deadline,
+    SuggestedAmounts,
 }
 
 impl Reason {
@@ -317,6 +319,10 @@ impl Reason {
             (Self::AccountNumber, Locale::Arabic) => "المطلوب من 4 إلى 34 حرفًا لاتينيًا أو رقمًا.",
             (Self::BankAccount, Locale::English) => "give either `iban` or `accountNumber`.",
             (Self::BankAccount, Locale::Arabic) => "حدّد إمّا `iban` أو `accountNumber`.",
+            (Self::Deadline, Locale::English) => "a time in the future, at most a year ahead, is expected.",
+            (Self::Deadline, Locale::Arabic) => "المطلوب وقت في المستقبل، خلال سنة على الأكثر.",
+            (Self::SuggestedAmounts, Locale::English) => "at most six amounts are expected.",
+            (Self::SuggestedAmounts, Locale::Arabic) => "المطلوب ستة مبالغ على الأكثر.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
             (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }

@@ -11,7 +11,7 @@ use futures_util::{FutureExt, future::join_all};
 use crate::{
     app::App,
     domain::{
-        accounts, activity, audit, books, codes, digests, events, idempotency,
+        accounts, activity, audit, books, codes, digests, events, goals, idempotency,
         jobs::{self, Kinds},
         ledger, messages, notifications, payments, posts, privacy,
     },
@@ -46,6 +46,9 @@ impl Lane {
 async fn handle(app: &App, job: &job::Model) -> Result<()> {
     match job.kind.as_str() {
         jobs::NOTIFY => notifications::notify(app, job).await,
+        jobs::POST_DELETED => goals::post_deleted(app, job).await,
+        goals::REFUND_ALL => goals::refund_all(app, job).await,
+        goals::NEWS => goals::send_news(app, job).await,
         messages::MESSAGE => messages::deliver(app, job).await,
         privacy::EXPORT => privacy::make_export(app, job).await,
         accounts::VERIFICATION => accounts::send_verification(app, job).await,
@@ -67,6 +70,7 @@ pub async fn run_schedules(app: &App) -> Result<()> {
         ("fold", TimeDelta::minutes(1)),
         ("holds", TimeDelta::minutes(1)),
         ("verify", TimeDelta::hours(24)),
+        ("goals", TimeDelta::minutes(1)),
     ] {
         // True for one process only.
         if jobs::due(app, name, every).await?
@@ -96,6 +100,11 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             Ok(())
         }
         "verify" => verify(app).await,
+        "goals" => {
+            let closed = goals::close_overdue(app).await?;
+            tracing::debug!(closed, "goals whose time is over are closed");
+            Ok(())
+        }
         "erase" => {
             let accounts = privacy::erase_due(app).await?;
             tracing::info!(accounts, "accounts whose owners left are gone");

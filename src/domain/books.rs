@@ -5,6 +5,7 @@
 use crate::{
     app::App,
     domain::{
+        goals,
         ledger::{self, Difference, Rule},
         wallets,
     },
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Every domain's rules beside the ledger's own.
-const RULES: &[&[Rule]] = &[wallets::RULES];
+const RULES: &[&[Rule]] = &[wallets::RULES, goals::RULES];
 
 /// What the books come to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,6 +44,22 @@ pub enum Notify {
     PostShared { share: Uuid },
     /// A post or comment was deleted: what was told of it no longer shows its text.
     Deleted { subject: Uuid },
+    /// Something was given to a goal.
+    Contribution { contribution: Uuid },
+    /// A goal has news; told to those whose contributions come after `after`.
+    GoalUpdate { update: Uuid, after: Uuid },
+    /// A goal is over; told to its owner first, then to those whose contributions come after `after`.
+    GoalEnded { goal: Uuid, after: Uuid },
+}
+
+/// The kind of the job that does what has to follow when a post was deleted; its payload is a [`PostDeleted`].
+pub const POST_DELETED: &str = "post_deleted";
+
+/// A post was deleted. Lives here, below posts and the domain that handles it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PostDeleted {
+    /// Which.
+    pub post: Uuid,
 }
 
 /// How long a job may run before it is taken for lost.

@@ -1,6 +1,7 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
-//! profiles → posts → ledger → wallets → payments → goals → books → notifications → digests, privacy, admin → demo.
+//! profiles → posts → ledger → wallets → payments → fees → goals → books → notifications → digests, privacy, admin →
+//! demo.
 
 pub mod accounts;
 pub mod activity;
@@ -14,6 +15,8 @@ pub mod demo;
 pub mod digests;
 pub mod events;
 pub mod export;
+pub mod fees;
+pub mod goals;
 pub mod idempotency;
 pub mod jobs;
 pub mod ledger;
@@ -29,7 +32,7 @@ pub mod wallets;
 
 /// What payments can be for, each with the domain that settles it. Payments are lower than most of these: they only know
 /// the port.
-pub static TARGETS: &[&dyn payments::Target] = &[&payments::Deposits];
+pub static TARGETS: &[&dyn payments::Target] = &[&payments::Deposits, &goals::Contributions];
 
 /// The outcome of something that an idempotency key makes happen once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 //! twice of the same (a unique key per recipient and fact); a notification and its event on the recipient's stream are
 //! written in one transaction. They are made by a job, so the act itself never waits for them.
 
+mod goals;
+
 use std::collections::HashMap;
 
 use futures_util::Stream;
@@ -48,7 +50,8 @@ const EXCERPT: usize = 140;
 struct Telling {
     recipient: UserId,
     locale: Locale,
-    actor: UserId,
+    /// Nobody, or somebody who is not to be named.
+    actor: Option<UserId>,
     actor_name: String,
     kind: NotificationKind,
     subject: (SubjectKind, Uuid),
@@ -69,6 +72,15 @@ pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
                 Notify::Deleted { subject } => {
                     let sql = "UPDATE notifications SET message = '' WHERE subject_id = $1";
                     tx.execute(sql, vec![(*subject).into()]).await?;
+                    Vec::new()
+                }
+                Notify::Contribution { contribution } => goals::contribution_in(&tx, *contribution).await?,
+                Notify::GoalUpdate { update, after } => {
+                    goals::update_in(app, &tx, *update, *after).await?;
+                    Vec::new()
+                }
+                Notify::GoalEnded { goal, after } => {
+                    goals::ended_in(app, &tx, *goal, *after).await?;
                     Vec::new()
                 }
             };
@@ -149,7 +161,7 @@ fn telling(
 
 /// Writes notifications and their events, streams in the order of their ids.
 async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Result<()> {
-    tellings.retain(|telling| telling.recipient != telling.actor);
+    tellings.retain(|telling| Some(telling.recipient) != telling.actor);
     tellings.sort_unstable_by_key(|telling| telling.recipient);
     for telling in tellings {
         let now = app.clock.now();
@@ -165,7 +177,7 @@ async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Res
                     telling.kind.as_str().into(),
                     title(telling.locale, telling.kind, telling.subject.0, &telling.actor_name).into(),
                     telling.excerpt.as_str().into(),
-                    telling.actor.0.into(),
+                    telling.actor.map(|actor| actor.0).into(),
                     telling.subject.0.as_str().into(),
                     telling.subject.1.into(),
                     telling.dedupe_key.as_str().into(),
@@ -174,14 +186,14 @@ async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Res
             )
             .await?;
         if inserted == 1 {
-            let event = NewEvent { kind: EventKind::Notified, actor_id: Some(telling.actor), subject_id: Some(id) };
+            let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id) };
             events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
         }
     }
     Ok(())
 }
 
-/// The headline in the recipient's language, at most 255 characters.
+/// The headline in the recipient's language, at most 255 characters. Of a goal's news and end, the name is the goal's.
 pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, actor_name: &str) -> String {
     let name = text::excerpt(actor_name, 100);
     let on_post = about == SubjectKind::Post;
@@ -196,6 +208,12 @@ pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, 
         (Locale::Arabic, NotificationKind::Comment) => format!("علّق {name} على منشورك"),
         (Locale::Arabic, NotificationKind::Reply) => format!("ردّ {name} على تعليقك"),
         (Locale::Arabic, NotificationKind::Share) => format!("شارك {name} منشورك"),
+        (Locale::English, NotificationKind::Contribution) => format!("{name} gave to your goal"),
+        (Locale::English, NotificationKind::GoalUpdate) => format!("News of “{name}”"),
+        (Locale::English, NotificationKind::GoalEnded) => format!("“{name}” is over"),
+        (Locale::Arabic, NotificationKind::Contribution) => format!("ساهم {name} في هدفك"),
+        (Locale::Arabic, NotificationKind::GoalUpdate) => format!("جديد «{name}»"),
+        (Locale::Arabic, NotificationKind::GoalEnded) => format!("انتهى «{name}»"),
         (_, NotificationKind::System) => name,
     }
 }

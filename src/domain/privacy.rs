@@ -17,7 +17,7 @@ use crate::{
         accounts, activity,
         actor::{Actor, Client},
         export::Table,
-        jobs,
+        goals, jobs,
         messages::{Message, Template},
         notifications, posts, profiles, wallets,
     },
@@ -37,9 +37,17 @@ const LINK: &str = "account_export";
 
 /// Every domain's tables, in the order of the archive.
 fn tables() -> impl Iterator<Item = &'static Table> {
-    [accounts::EXPORT, profiles::EXPORT, activity::EXPORT, posts::EXPORT, wallets::EXPORT, notifications::EXPORT]
-        .into_iter()
-        .flatten()
+    [
+        accounts::EXPORT,
+        profiles::EXPORT,
+        activity::EXPORT,
+        posts::EXPORT,
+        wallets::EXPORT,
+        goals::EXPORT,
+        notifications::EXPORT,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 // ------------------------------------------------------------------------------------------------------- taking along
@@ -170,7 +178,7 @@ pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result
             if accounts::is_last_owner_in(&tx, user).await? {
                 return Err(UserError::whole(UserErrorCode::LastOwner).into());
             }
-            if !wallets::is_empty_in(&tx, user).await? {
+            if !wallets::is_empty_in(&tx, user).await? || goals::holds_money_in(&tx, user).await? {
                 return Err(UserError::whole(UserErrorCode::WalletNotEmpty).into());
             }
             let due_at = now + app.config.account_deletion_delay;
@@ -229,7 +237,7 @@ pub async fn erase_due(app: &App) -> Result<u64> {
 }
 
 /// Everything about one person goes, or, where others depend on it, loses its owner. False when they changed their mind,
-/// or have money.
+/// or there is money of theirs.
 async fn erase(app: &App, user: UserId) -> Result<bool> {
     let ended = app
         .db
@@ -243,13 +251,14 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
             if accounts::is_last_owner_in(&tx, user).await? {
                 return Err(Error::internal("the last owner can't be erased: somebody has to follow"));
             }
-            if !wallets::is_empty_in(&tx, user).await? {
+            if !wallets::is_empty_in(&tx, user).await? || !goals::leave_in(app, &tx, user).await? {
                 tracing::warn!(%user, "an account that is to be erased has money: it stays until that is out");
                 return Ok(None);
             }
             accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
             posts::erase_in(&tx, user).await?;
             wallets::erase_in(&tx, user).await?;
+            goals::erase_in(&tx, user).await?;
             notifications::erase_in(&tx, user).await?;
             profiles::erase_in(&tx, user).await?;
             accounts::erase_in(app, &tx, user).await.map(Some)

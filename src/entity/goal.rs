@@ -72,6 +72,8 @@ pub struct Model {
     pub contribution_count: i64,
     /// Sequence of the last event on its stream.
     pub event_seq: i64,
+    /// Why it was called off, in the words of whoever did it.
+    pub end_reason: Option<String>,
     /// Begun.
     pub created_at: DateTimeUtc,
     /// Changed by the owner.

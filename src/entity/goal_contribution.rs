@@ -34,6 +34,8 @@ pub struct Model {
     pub contributor_id: Option<UserId>,
     /// What a guest wants to be called.
     pub guest_name: Option<String>,
+    /// Where a guest is reached.
+    pub guest_email: Option<String>,
     /// What was to be given.
     pub amount: i64,
     /// What came in.

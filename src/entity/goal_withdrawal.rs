@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{GoalId, GoalWithdrawalId, TransferId};
+use super::{FeeLineId, GoalId, GoalWithdrawalId, TransferId};
 
 /// A row of `goal_withdrawals`.
 #[sea_orm::model]
@@ -24,6 +24,8 @@ pub struct Model {
     pub payout_id: TransferId,
     /// How the fee left it.
     pub commission_id: Option<TransferId>,
+    /// The fee as it was frozen.
+    pub fee_line_id: FeeLineId,
     /// Paid out.
     pub created_at: DateTimeUtc,
     /// Taken back.

@@ -15,6 +15,12 @@ stored_enum! {
         Reply = "reply",
         /// Somebody passed your post on.
         Share = "share",
+        /// Something was given to your goal.
+        Contribution = "contribution",
+        /// A goal that you gave to has news.
+        GoalUpdate = "goal_update",
+        /// A goal of yours, or one that you gave to, is over.
+        GoalEnded = "goal_ended",
         /// From the service itself.
         System = "system",
     }
@@ -27,6 +33,8 @@ stored_enum! {
         Post = "post",
         /// `comments`.
         Comment = "comment",
+        /// `goals`.
+        Goal = "goal",
     }
 }
 

@@ -18,10 +18,11 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    domain::{accounts, activity, actor::Actor, audit, jobs, notifications, payments, posts, profiles, wallets},
+    domain::{accounts, activity, actor::Actor, audit, goals, jobs, notifications, payments, posts, profiles, wallets},
     entity::{
-        ActivityId, AdjustmentId, AuditEntryId, CommentId, EntryId, JobId, NotificationId, PaymentId, PayoutMethodId,
-        PostId, UserId, WithdrawalId, digest_subscription::Digest, profile,
+        ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, EntryId, GoalId,
+        GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PayoutMethodId, PostId, UserId, WithdrawalId,
+        digest_subscription::Digest, profile,
     },
     error::{Error, Result},
     platform::page::Slice,
@@ -212,6 +213,19 @@ loaders! {
     payments, FetchPayments: PaymentId => payments::Payment = payments::payments_by_id;
     /// The refunds of payments.
     refunds, FetchRefunds: PaymentId => Vec<crate::entity::refund::Model> = payments::refunds_by_payment;
+    /// Goals that the viewer sees.
+    goals, FetchGoals: GoalId => goals::GoalView = goals::goals_by_id;
+    /// The goals that hang on posts.
+    post_goals, FetchPostGoals: PostId => goals::GoalView = goals::goals_by_post;
+    /// Contributions that the viewer sees.
+    contributions, FetchContributions: ContributionId => goals::ContributionView = goals::contributions_by_id;
+    /// Comments on contributions that the viewer sees.
+    contribution_comments, FetchContributionComments: ContributionCommentId => goals::ContributionComment =
+        goals::comments_by_id;
+    /// News of goals that the viewer sees.
+    goal_updates, FetchGoalUpdates: GoalUpdateId => goals::Update = goals::updates_by_id;
+    /// Withdrawals of goals that the viewer may see.
+    goal_withdrawals, FetchGoalWithdrawals: GoalWithdrawalId => goals::Withdrawal = goals::withdrawals_by_id;
     /// Background jobs, for those who may see them.
     jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
     /// Transactions of wallets that the viewer may see.

@@ -11,6 +11,7 @@ pub mod context;
 pub mod cost;
 pub mod document;
 pub mod error;
+pub mod goals;
 pub mod identities;
 pub mod loaders;
 pub mod node;
@@ -41,6 +42,7 @@ pub struct Query(
     notifications::NotificationQuery,
     payments::PaymentQuery,
     wallets::WalletQuery,
+    goals::GoalQuery,
     admin::AdminQuery,
 );
 
@@ -60,6 +62,7 @@ pub struct Mutation(
     notifications::NotificationMutation,
     payments::PaymentMutation,
     wallets::WalletMutation,
+    goals::GoalMutation,
     admin::AdminMutation,
 );
 
@@ -69,6 +72,7 @@ pub struct Subscription(
     notifications::NotificationSubscription,
     payments::PaymentSubscription,
     wallets::WalletSubscription,
+    goals::GoalSubscription,
 );
 
 /// The whole graph.

@@ -9,6 +9,7 @@ use super::{
     admin::{AuditEntry, Job},
     context::{RequestContext, RequestExt},
     error::{Nullable, nullable},
+    goals::{ContributionComment, Goal, GoalContribution, GoalUpdate, GoalWithdrawal},
     notifications::Notification,
     payments::Payment,
     posts::{Comment, Post},
@@ -16,8 +17,8 @@ use super::{
 };
 use crate::{
     entity::{
-        ActivityId, AdjustmentId, AuditEntryId, CommentId, EntryId, JobId, NotificationId, PaymentId, PayoutMethodId,
-        PostId, UserId, WithdrawalId,
+        ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, EntryId, GoalId,
+        GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PayoutMethodId, PostId, UserId, WithdrawalId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -56,6 +57,16 @@ pub enum Node {
     Withdrawal(Withdrawal),
     /// A correction of a wallet by staff.
     WalletAdjustment(WalletAdjustment),
+    /// A fundraising goal.
+    Goal(Goal),
+    /// What somebody gave to a goal.
+    GoalContribution(GoalContribution),
+    /// A comment on what somebody gave.
+    ContributionComment(ContributionComment),
+    /// News of a goal.
+    GoalUpdate(GoalUpdate),
+    /// What a goal's owner took out.
+    GoalWithdrawal(GoalWithdrawal),
 }
 
 /// Fetching by id.
@@ -116,6 +127,21 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
         }
         AdjustmentId::PREFIX => {
             loaders.adjustments.load(AdjustmentId(uuid)).await?.map(|row| Node::WalletAdjustment(row.into()))
+        }
+        GoalId::PREFIX => loaders.goals.load(GoalId(uuid)).await?.map(|view| Node::Goal(view.into())),
+        ContributionId::PREFIX => {
+            loaders.contributions.load(ContributionId(uuid)).await?.map(|view| Node::GoalContribution(view.into()))
+        }
+        ContributionCommentId::PREFIX => {
+            let found = loaders.contribution_comments.load(ContributionCommentId(uuid)).await?;
+            found.map(|found| Node::ContributionComment(found.into()))
+        }
+        GoalUpdateId::PREFIX => {
+            loaders.goal_updates.load(GoalUpdateId(uuid)).await?.map(|update| Node::GoalUpdate(update.into()))
+        }
+        GoalWithdrawalId::PREFIX => {
+            let found = loaders.goal_withdrawals.load(GoalWithdrawalId(uuid)).await?;
+            found.map(|found| Node::GoalWithdrawal(found.into()))
         }
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
         _ => return Err(Error::bad_request("This is not an id of anything here.")),

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::notifications,
-    entity::{CommentId, PostId, event::StreamKind, notification::SubjectKind},
+    entity::{CommentId, GoalId, PostId, event::StreamKind, notification::SubjectKind},
     platform::page::Page,
 };
 
@@ -30,6 +30,12 @@ pub enum NotificationKind {
     Reply,
     /// Somebody passed your post on.
     Share,
+    /// Something was given to your goal.
+    Contribution,
+    /// A goal that you gave to has news.
+    GoalUpdate,
+    /// A goal of yours, or one that you gave to, is over; the message says what becomes of the money.
+    GoalEnded,
     /// From the service itself.
     System,
 }
@@ -87,6 +93,7 @@ impl Notification {
             let prefix = match kind {
                 SubjectKind::Post => PostId::PREFIX,
                 SubjectKind::Comment => CommentId::PREFIX,
+                SubjectKind::Goal => GoalId::PREFIX,
             };
             Ok(node::find_typed(ctx.request(), prefix, id).await?)
         })

@@ -14,6 +14,7 @@ use async_graphql::parser::{
 use serde_json::{Value, json};
 
 use crate::{
+    goals,
     harness::{Client, Server},
     payments, wallets,
 };
@@ -151,6 +152,63 @@ const MATRIX: &[(&str, &str, [Outcome; 3])] = &[
     ),
     // tests/it/wallets/live.rs.
     ("Subscription.walletActivity", "", [Unauthenticated, Allowed, Allowed]),
+    ("Query.goal", "{ goal(id: \"$GOAL\") { title } }", [Allowed, Allowed, Allowed]),
+    ("Query.goals", "{ goals { nodes { title } } }", [Allowed, Allowed, Allowed]),
+    ("Query.contributions", "{ contributions { nodes { state } } }", [Unauthenticated, Allowed, Allowed]),
+    // The owner's post has a goal already.
+    (
+        "Mutation.goalCreate",
+        "mutation { goalCreate(input: { postId: \"$POST\", title: \"new\", target: { amount: \"1.00\", currency: \"USD\" }, funding: FLEXIBLE }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalUpdate",
+        "mutation { goalUpdate(id: \"$GOAL\", input: { title: \"changed\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalEnd",
+        "mutation { goalEnd(id: \"$GOAL\") { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalCancel",
+        "mutation { goalCancel(id: \"$GOAL\", reason: \"no\") { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalUpdatePublish",
+        "mutation { goalUpdatePublish(input: { goalId: \"$GOAL\", title: \"new\", body: \"new\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalWithdraw",
+        "mutation { goalWithdraw(input: { goalId: \"$GOAL\", idempotencyKey: \"new\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    // Whoever is not signed in gives as a guest.
+    (
+        "Mutation.goalContribute",
+        "mutation { goalContribute(input: { goalId: \"$GOAL\", amount: { amount: \"1.00\", currency: \"USD\" }, provider: SANDBOX, guest: { email: \"guest@example.org\" }, idempotencyKey: \"new\" }) { errors { code } } }",
+        [Allowed, Allowed, Allowed],
+    ),
+    (
+        "Mutation.contributionCommentCreate",
+        "mutation { contributionCommentCreate(input: { contributionId: \"$CONTRIBUTION\", body: \"new\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.contributionCommentUpdate",
+        "mutation { contributionCommentUpdate(id: \"$REMARK\", input: { body: \"changed\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.contributionCommentDelete",
+        "mutation { contributionCommentDelete(id: \"$REMARK\") { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    // tests/it/goals/live.rs.
+    ("Subscription.goalProgress", "", [Allowed, Allowed, Allowed]),
     ("Mutation.logout", "mutation { logout { ended errors { code } } }", [Unauthenticated, Allowed, Allowed]),
     (
         "Mutation.sessionRevoke",
@@ -384,6 +442,11 @@ const STAFF: &[(&str, &str, &[Role])] = &[
         "mutation { adminWalletAdjustmentRefuse(id: \"$PROPOSED\", reason: \"no\") { errors { code } } }",
         ADMINISTRATION,
     ),
+    (
+        "Mutation.adminGoalWithdrawalReverse",
+        "mutation { adminGoalWithdrawalReverse(id: \"$PAID_OUT\", reason: \"no\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
     ("Query.adminJobs", "{ adminJobs { counts { dead } nodes { kind } } }", ADMINISTRATION),
     (
         "Mutation.adminUserSetRole",
@@ -464,6 +527,11 @@ async fn everything(server: &Server) -> Vec<i64> {
         "SELECT COUNT(*) FROM withdrawals WHERE state = 'approved'",
         "SELECT COUNT(*) FROM wallet_adjustments",
         "SELECT COUNT(*) FROM wallet_adjustments WHERE state = 'proposed'",
+        "SELECT COUNT(*) FROM goals WHERE state = 'open' AND edited_at IS NULL",
+        "SELECT COUNT(*) FROM goal_contributions",
+        "SELECT COUNT(*) FROM contribution_comments WHERE deleted_at IS NULL AND edited_at IS NULL",
+        "SELECT COUNT(*) FROM goal_updates",
+        "SELECT COUNT(*) FROM goal_withdrawals WHERE reversed_at IS NULL",
     ] {
         counts.push(server.count(sql).await);
     }
@@ -505,6 +573,9 @@ struct Scene {
     person: String,
     payout_method: String,
     withdrawal: String,
+    goal: String,
+    contribution: String,
+    remark: String,
 }
 
 /// What staff with a permission may do though strangers may not.
@@ -513,6 +584,7 @@ const BY_PERMISSION: &[(&str, Permission)] = &[
     ("Mutation.paymentConfirm", Permission::SeeMoney),
     ("Mutation.paymentRefundGrant", Permission::ManageMoney),
     ("Mutation.paymentRefundRefuse", Permission::ManageMoney),
+    ("Mutation.goalCancel", Permission::ManageMoney),
 ];
 
 impl Scene {
@@ -538,6 +610,16 @@ impl Scene {
         let refund = asked["paymentRefundRequest"]["refund"]["id"].as_str().unwrap().to_owned();
         let person = server.user("somebody").await.id;
         let (payout_method, withdrawal) = wallets::with_withdrawal(&server, &owner).await;
+        let goal = goals::create(&owner, &goals::flexible(&post, &json!({}))).await["goal"]["id"].clone();
+        let goal = goal.as_str().unwrap().to_owned();
+        let gift = goals::gift(&goal, "1.00", "give", &json!({ "provider": "WALLET" }));
+        let contribution = goals::contribute(&owner, &gift).await["contribution"]["id"].clone();
+        let contribution = contribution.as_str().unwrap().to_owned();
+        let remark = "mutation($id: ID!) { contributionCommentCreate(input: { contributionId: $id, body: \"so kind\" }) { \
+                      comment { id } } }";
+        let remark = owner.ok(remark, json!({ "id": contribution })).await;
+        let remark = remark["contributionCommentCreate"]["comment"]["id"].as_str().unwrap().to_owned();
+        server.run_jobs().await;
         Self {
             server,
             owner,
@@ -551,6 +633,9 @@ impl Scene {
             person,
             payout_method,
             withdrawal,
+            goal,
+            contribution,
+            remark,
         }
     }
 
@@ -566,6 +651,9 @@ impl Scene {
             .replace("$PERSON", &self.person)
             .replace("$PAYOUT_METHOD", &self.payout_method)
             .replace("$WITHDRAWAL", &self.withdrawal)
+            .replace("$GOAL", &self.goal)
+            .replace("$CONTRIBUTION", &self.contribution)
+            .replace("$REMARK", &self.remark)
             .replace("$REFRESH", self.owner.refresh_token.as_deref().unwrap())
     }
 }
@@ -640,6 +728,15 @@ async fn target(server: &Server, username: &str) -> Client {
     person
 }
 
+/// The id of a withdrawal of the owner's goal.
+async fn withdrawal(scene: &Scene, operation: &str, key: &str) -> String {
+    if !operation.contains("$PAID_OUT") {
+        return String::new();
+    }
+    let payload = goals::withdraw(&scene.owner, &scene.goal, Some("0.01"), key).await;
+    payload["withdrawal"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
+}
+
 /// The id of a dead job.
 async fn dead_job(scene: &Scene) -> String {
     scene
@@ -690,8 +787,10 @@ async fn what_needs_a_permission_is_for_those_who_have_it_only() {
     let job = dead_job(&scene).await;
     let money = MoneyAtStake::of(server, &victim).await;
     for (number, (field, operation, allowed)) in STAFF.iter().enumerate() {
-        let on = |target: &Client, job: &str, money: &MoneyAtStake| {
-            money.fill(&scene.operation(operation)).replace("$TARGET", &target.id).replace("$JOB", job)
+        let paid_out = withdrawal(&scene, operation, field).await;
+        let on = |target: &Client, job: &str, money: &MoneyAtStake, paid_out: &str| {
+            let operation = money.fill(&scene.operation(operation)).replace("$TARGET", &target.id);
+            operation.replace("$JOB", job).replace("$PAID_OUT", paid_out)
         };
         let others =
             [(server.anonymous(), Unauthenticated), (scene.stranger.clone(), Forbidden), (victim.clone(), Forbidden)];
@@ -699,7 +798,7 @@ async fn what_needs_a_permission_is_for_those_who_have_it_only() {
         let denied = others.into_iter().chain(powerless.map(|(_, client)| (client.clone(), Forbidden)));
         let before = everything(server).await;
         for (client, expected) in denied {
-            let answer = client.send(&on(&victim, &job, &money), Value::Null).await;
+            let answer = client.send(&on(&victim, &job, &money, &paid_out), Value::Null).await;
             assert_eq!(outcome(&answer.body), expected, "{field} as {}", client.username);
             assert_eq!(everything(server).await, before, "{field} changed something though denied");
         }
@@ -708,8 +807,9 @@ async fn what_needs_a_permission_is_for_those_who_have_it_only() {
                 target(server, &format!("target_{number}_{}", role.as_str()).replace("administrator", "admin")).await;
             let job = dead_job(&scene).await;
             let money = MoneyAtStake::of(server, &fresh).await;
+            let paid_out = withdrawal(&scene, operation, &format!("{field} {role:?}")).await;
             let before = everything(server).await;
-            let answer = client.send(&on(&fresh, &job, &money), Value::Null).await;
+            let answer = client.send(&on(&fresh, &job, &money, &paid_out), Value::Null).await;
             assert_eq!(outcome(&answer.body), Allowed, "{field} as {role:?}");
             let changed = everything(server).await != before;
             assert_eq!(changed, field.starts_with("Mutation."), "{field} as {role:?}");

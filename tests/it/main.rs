@@ -11,6 +11,7 @@ mod architecture;
 mod authz;
 mod components;
 mod demo;
+mod goals;
 mod identity;
 mod ledger;
 mod limits;

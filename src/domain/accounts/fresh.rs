@@ -27,6 +27,7 @@ pub const SENSITIVE: &[(&str, &str)] = &[
     ("identityUnlink", "it may be the owner's way in"),
     ("accountDelete", "it takes everything away"),
     ("accountExport", "it hands everything over"),
+    ("goalWithdraw", "what was given would be gone"),
     ("adminUserSetRole", "it gives rights"),
     ("adminUserResetTwoFactor", "it takes another's protection away"),
     ("payoutMethodAdd", "it is where money goes when it leaves"),

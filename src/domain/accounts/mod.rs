@@ -46,6 +46,7 @@ pub(crate) use oversight::{
 pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
 pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
+pub(crate) use policy::{email as email_address, picture as picture_address};
 pub use privacy::{EXPORT, erase_in, tell_in};
 pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};

@@ -150,7 +150,7 @@ pub(super) fn lookup_key(value: &str) -> String {
 }
 
 /// An e-mail address: the form `local@domain.tld`, at most 254 characters; whether it exists, a message will tell.
-pub(super) fn email(field: &'static str, value: &str) -> Result<String, UserError> {
+pub(crate) fn email(field: &'static str, value: &str) -> Result<String, UserError> {
     let address = text::required(field, text::line(field, value, 254)?)?;
     let invalid = || UserError::invalid(field, Reason::Email);
     let (local, domain) = address.rsplit_once('@').ok_or_else(invalid)?;
@@ -203,7 +203,7 @@ pub(super) fn password(field: &'static str, value: &str, own: &[&str]) -> Result
 }
 
 /// The address of a picture: https (http for a machine's own), at most 512 characters.
-pub(super) fn picture(field: &'static str, value: &str) -> Result<String, UserError> {
+pub(crate) fn picture(field: &'static str, value: &str) -> Result<String, UserError> {
     let refuse = || UserError::invalid(field, Reason::HttpsAddress);
     let url = url::Url::parse(&text::line(field, value, 512)?).map_err(|_| refuse())?;
     let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1"));

@@ -31,7 +31,7 @@ use crate::{
 };
 
 pub use holds::{End, end_hold_in, expire_holds, hold_in, post_hold_in};
-pub use post::{earlier_in, fold, lock_in, post_in, reverse_in};
+pub use post::{available_in, earlier_in, fold, lock_in, post_in, reverse_in};
 pub use queries::{Account, account, accounts_of};
 pub use verify::{Difference, Rule, check, verify};
 

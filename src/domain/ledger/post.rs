@@ -49,6 +49,12 @@ pub async fn lock_in(app: &App, tx: &Transaction, places: &[Place], currency: Cu
     locked_in(app, tx, places, currency).await.map(drop)
 }
 
+/// What may be taken from a place that is counted; its account is locked until the end of the transaction.
+pub async fn available_in(app: &App, tx: &Transaction, place: Place, currency: Currency) -> Result<i64> {
+    let locked = locked_in(app, tx, &[place], currency).await?;
+    Ok(locked.get(&place.account(currency)).map_or(0, |account| account.available()))
+}
+
 pub(super) async fn locked_in(
     app: &App,
     tx: &Transaction,

@@ -99,6 +99,8 @@ pub enum Template {
     WithdrawalFailed,
     /// A withdrawal was refused (name, amount, what, reason, reference).
     WithdrawalRefused,
+    /// A goal that a guest gave to has news (what: the goal's title, title, body, link).
+    GoalNews,
     /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
     Digest,
 }
@@ -134,6 +136,7 @@ impl Template {
         Self::WithdrawalPaid,
         Self::WithdrawalFailed,
         Self::WithdrawalRefused,
+        Self::GoalNews,
         Self::Digest,
     ];
 }

@@ -244,6 +244,16 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::GoalNews => words(
+            "News of a goal that you gave to",
+            &[
+                "There is news{% if what %} of a goal that you gave to: {{ what }}{% endif %}",
+                "{% if title %}{{ title }}{% endif %}",
+                "{% if body %}{{ body }}{% endif %}",
+                "You get this message because you gave to this goal with this e-mail address.",
+            ],
+        )
+        .action("Read on"),
         Template::Digest => words(
             "What you have not read yet",
             &[
@@ -431,6 +441,16 @@ fn arabic(template: Template) -> Words {
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
             ],
         ),
+        Template::GoalNews => words(
+            "جديد هدف ساهمت فيه",
+            &[
+                "هناك جديد{% if what %} عن هدف ساهمت فيه: {{ what }}{% endif %}",
+                "{% if title %}{{ title }}{% endif %}",
+                "{% if body %}{{ body }}{% endif %}",
+                "تصلك هذه الرسالة لأنك ساهمت في هذا الهدف بهذا البريد الإلكتروني.",
+            ],
+        )
+        .action("متابعة القراءة"),
         Template::Digest => words(
             "ما لم تقرأه بعد",
             &[

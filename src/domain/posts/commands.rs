@@ -14,7 +14,7 @@ use crate::{
         actor::Actor,
         events::{self, NewEvent},
         idempotency::{Claim, claim_in},
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, NOTIFY, Notify, POST_DELETED, PostDeleted},
     },
     entity::{
         PostId, UserId,
@@ -224,9 +224,16 @@ pub async fn post_delete(app: &App, actor: &Actor, id: PostId) -> Result<PostVie
             }
             accounts::count_post_in(&tx, user, -1).await?;
             jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Deleted { subject: id.0 }).await?;
+            jobs::enqueue_in(app, &tx, POST_DELETED, &PostDeleted { post: id.0 }).await?;
             read_post(&row, &super::PostParts::default(), false)
         })
         .await
+}
+
+/// Locks a post that is not deleted, for what hangs on it; gives its author. `None` when there is none.
+pub(crate) async fn lock_in(tx: &Transaction, id: PostId) -> Result<Option<Option<UserId>>> {
+    let sql = format!("SELECT author_id FROM posts WHERE id = $1 AND deleted_at IS NULL {}", tx.for_update());
+    tx.row(sql, vec![id.0.into()]).await?.map(|row| Columns::new(&row).take()).transpose()
 }
 
 /// Locks a post that has to be there, not deleted, and the actor's own.

@@ -19,6 +19,7 @@ use crate::{
     platform::page::Slice,
 };
 
+pub(crate) use commands::lock_in;
 pub use commands::{PostCreate, PostShare, post_create, post_delete, post_share, post_update};
 pub use comments::{CommentCreate, CommentTarget, comment_create, comment_delete, comment_update};
 pub use likes::{comment_like, comment_unlike, post_like, post_unlike};

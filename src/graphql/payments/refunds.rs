@@ -46,7 +46,7 @@ pub struct Refund {
 
 impl Refund {
     /// A refund of a payment of this currency.
-    pub(super) fn new(refund: refund::Model, currency: Currency) -> Self {
+    pub(in crate::graphql) fn new(refund: refund::Model, currency: Currency) -> Self {
         Self { refund, currency }
     }
 }

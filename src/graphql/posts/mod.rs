@@ -10,6 +10,7 @@ use super::{
     connection::{Connection, Listed, wants_total},
     context::{RequestContext, RequestExt},
     error::{Nullable, nullable},
+    goals::Goal,
     node::query_id,
 };
 use crate::{
@@ -99,6 +100,11 @@ impl Post {
             Ok(ctx.request().loaders.posts.load(id).await?.map(Post))
         })
         .await
+    }
+
+    /// What money is raised for by it; null when nothing is.
+    async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
+        nullable(async { Ok(ctx.request().loaders.post_goals.load(self.0.post.id).await?.map(Goal::from)) }).await
     }
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.

@@ -27,6 +27,11 @@ const CALLS: &[(&str, &str, bool)] = &[
         false,
     ),
     (
+        "goalWithdraw",
+        "mutation { goalWithdraw(input: { goalId: \"goal_00000000000000000000000000\", idempotencyKey: \"k\" }) { errors { code } } }",
+        false,
+    ),
+    (
         "adminUserSetRole",
         "mutation { adminUserSetRole(id: \"user_00000000000000000000000000\", role: MODERATOR) { errors { code } } }",
         true,

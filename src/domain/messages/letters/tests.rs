@@ -28,6 +28,8 @@ fn full(channel: Channel, locale: &str, template: Template) -> Message {
         ("amount", "12.50 USD"),
         ("what", "A new roof"),
         ("reference", "payment_1"),
+        ("title", "The roof is on"),
+        ("body", "Thank you all."),
         ("items", "Badr likes your post\nDina replied to your comment"),
     ]
     .into_iter()

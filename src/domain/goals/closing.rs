@@ -1,0 +1,218 @@
+//! The end of goals: ended by their owner or by time, failed, called off; and giving everything back.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    GoalView, MAX_REASON, at_id, is_open, not_found, queries,
+    rows::{lock_goal_in, lock_own_in, lock_visible_in, save_in},
+    wrong_state,
+};
+use crate::{
+    app::App,
+    domain::{
+        actor::{Actor, Client},
+        audit,
+        jobs::{self, NOTIFY, Notify, PostDeleted},
+        payments,
+        permissions::Permission,
+    },
+    entity::{
+        GoalId, PaymentId,
+        goal::{Funding, GoalState},
+        job,
+    },
+    error::{Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction},
+        text,
+    },
+};
+
+/// The kind of the job that gives back everything that a goal received.
+pub const REFUND_ALL: &str = "goal_refund_all";
+/// How many contributions one job gives back: each is a transaction of its own.
+const BATCH: usize = 50;
+
+#[derive(Serialize, Deserialize)]
+struct Job {
+    goal: Uuid,
+    /// Goes on with the contributions that come after this one.
+    after: Uuid,
+}
+
+/// Closes a goal that is locked: takes no more contributions, and where it failed or was called off, everything goes back.
+/// Those concerned are told.
+async fn close_in(
+    app: &App,
+    tx: &Transaction,
+    view: &GoalView,
+    state: GoalState,
+    reason: Option<String>,
+) -> Result<()> {
+    let mut goal = view.goal.clone();
+    (goal.state, goal.end_reason, goal.ended_at) = (state, reason, Some(app.clock.now()));
+    save_in(app, tx, &goal).await?;
+    let first = Uuid::nil();
+    if matches!(state, GoalState::Failed | GoalState::Cancelled) {
+        jobs::enqueue_in(app, tx, REFUND_ALL, &Job { goal: goal.id.0, after: first }).await?;
+    }
+    jobs::enqueue_in(app, tx, NOTIFY, &Notify::GoalEnded { goal: goal.id.0, after: first }).await
+}
+
+/// The owner takes no more contributions, and keeps what was raised: of a flexible goal, or of one that is reached. Codes:
+/// NOT_FOUND, NOT_ALLOWED, WRONG_STATE.
+pub async fn goal_end(app: &App, actor: &Actor, id: GoalId) -> Result<GoalView> {
+    actor.require_user()?;
+    app.db
+        .transact(async |tx| {
+            let view = lock_own_in(&tx, actor, id, at_id).await?;
+            if view.goal.state != GoalState::Open {
+                return Err(wrong_state(at_id, view.goal.state.as_str()));
+            }
+            if view.goal.funding == Funding::Fixed && !view.is_reached() {
+                return Err(wrong_state(at_id, "not reached"));
+            }
+            close_in(app, &tx, &view, GoalState::Ended, None).await
+        })
+        .await?;
+    queries::get(app, id).await
+}
+
+/// The owner, or staff, calls a goal off: everything is given back. Not once something was withdrawn: staff takes that back
+/// first. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn goal_cancel(app: &App, actor: &Actor, client: &Client, id: GoalId, reason: &str) -> Result<GoalView> {
+    actor.require_user()?;
+    let reason = reason_of(reason)?;
+    app.db
+        .transact(async |tx| {
+            let view = lock_visible_in(&tx, actor, id, at_id).await?;
+            let is_owner = view.is_owned_by(actor);
+            if !is_owner && !actor.may(Permission::ManageMoney) {
+                return Err(at_id(UserErrorCode::NotAllowed).into());
+            }
+            if !matches!(view.goal.state, GoalState::Open | GoalState::Ended) {
+                return Err(wrong_state(at_id, view.goal.state.as_str()));
+            }
+            if view.goal.withdrawn > 0 {
+                return Err(wrong_state(at_id, "withdrawn"));
+            }
+            close_in(app, &tx, &view, GoalState::Cancelled, Some(reason.clone())).await?;
+            if is_owner {
+                return Ok(());
+            }
+            let entry = audit::NewEntry {
+                action: "goalCancel",
+                subject_kind: GoalId::PREFIX,
+                subject_id: id.0,
+                before: Some(serde_json::json!({ "state": view.goal.state.as_str() })),
+                after: Some(serde_json::json!({ "state": GoalState::Cancelled.as_str() })),
+                reason: Some(&reason),
+            };
+            audit::record_in(app, &tx, actor, client, entry).await
+        })
+        .await?;
+    queries::get(app, id).await
+}
+
+/// A reason that is an argument beside the input.
+pub(super) fn reason_of(reason: &str) -> Result<String> {
+    let cleaned = text::block("reason", reason, MAX_REASON).and_then(|reason| text::required("reason", reason));
+    Ok(cleaned.map_err(|error| UserError { path: vec!["reason"], ..error })?)
+}
+
+/// Closes the goals whose deadline has passed: those that missed a fixed target fail, the others end. Gives how many. Run
+/// on a schedule.
+pub async fn close_overdue(app: &App) -> Result<u64> {
+    let sql = "SELECT id FROM goals WHERE state = 'open' AND deadline IS NOT NULL AND deadline <= $1 \
+               ORDER BY deadline, id LIMIT 1000";
+    let mut closed = 0;
+    for row in app.db.rows(sql, vec![app.clock.now().into()]).await? {
+        let id: GoalId = Columns::new(&row).take()?;
+        match app.db.transact(async |tx| close_overdue_in(app, &tx, id).await).await {
+            Ok(done) => closed += u64::from(done),
+            // One that fails keeps no other from being closed.
+            Err(error) => tracing::error!(goal = %id, %error, "a goal could not be closed"),
+        }
+    }
+    Ok(closed)
+}
+
+async fn close_overdue_in(app: &App, tx: &Transaction, id: GoalId) -> Result<bool> {
+    let Some(view) = lock_goal_in(tx, id).await? else { return Ok(false) };
+    let goal = &view.goal;
+    if goal.state != GoalState::Open || is_open(goal, app.clock.now()) {
+        return Ok(false);
+    }
+    // Once something was paid out, it had been reached.
+    let missed = goal.funding == Funding::Fixed && !view.is_reached() && goal.withdrawn == 0;
+    let state = if missed { GoalState::Failed } else { GoalState::Ended };
+    close_in(app, tx, &view, state, None).await?;
+    Ok(true)
+}
+
+/// Runs a job of kind [`jobs::POST_DELETED`]: the goal that hung on the post is called off. Harmless when repeated.
+pub async fn post_deleted(app: &App, job: &job::Model) -> Result<()> {
+    let PostDeleted { post } = serde_json::from_str(&job.payload)?;
+    app.db
+        .transact(async |tx| {
+            let goals = tx.rows("SELECT id FROM goals WHERE post_id = $1", vec![post.into()]).await?;
+            if let Some(row) = goals.first()
+                && let Some(view) = lock_goal_in(&tx, Columns::new(row).take()?).await?
+            {
+                abandon_in(app, &tx, &view).await?;
+            }
+            jobs::finish_in(&tx, job.id).await
+        })
+        .await
+}
+
+/// Nobody minds a goal, which is locked, any more. Where something was paid out already, not everybody could get theirs
+/// back: then it only ends.
+pub(super) async fn abandon_in(app: &App, tx: &Transaction, view: &GoalView) -> Result<()> {
+    if view.goal.state != GoalState::Open {
+        return Ok(());
+    }
+    let state = if view.goal.withdrawn > 0 { GoalState::Ended } else { GoalState::Cancelled };
+    close_in(app, tx, view, state, None).await
+}
+
+/// Runs a job of kind [`REFUND_ALL`]: gives back the next contributions, and leaves the rest to the next job. Harmless when
+/// repeated: what is granted for this cause is granted once.
+pub async fn refund_all(app: &App, job: &job::Model) -> Result<()> {
+    let Job { goal, after } = serde_json::from_str(&job.payload)?;
+    let sql = format!(
+        "SELECT c.id, c.payment_id, g.state FROM goal_contributions c JOIN goals g ON g.id = c.goal_id \
+         WHERE c.goal_id = $1 AND c.id > $2 AND c.received > c.refunded ORDER BY c.id LIMIT {BATCH}"
+    );
+    let rows = app.db.rows(sql, vec![goal.into(), after.into()]).await?;
+    let (mut last, mut failed) = (after, None);
+    for row in &rows {
+        let mut columns = Columns::new(row);
+        last = columns.take()?;
+        let payment: PaymentId = columns.take()?;
+        let cause = match columns.take()? {
+            GoalState::Failed => "goal_failed",
+            GoalState::Cancelled => "goal_cancelled",
+            GoalState::Open | GoalState::Ended => return Err(not_found("id")),
+        };
+        let granted = app.db.transact(async |tx| payments::grant_in(app, &tx, payment, cause).await.map(drop)).await;
+        if let Err(error) = granted {
+            tracing::error!(%payment, %error, "what was given to a goal could not be given back");
+            failed = Some(error);
+        }
+        app.steps.reach("goal.refunding").await;
+    }
+    // One that fails keeps nobody else from getting theirs, but the job comes again for it.
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    app.db
+        .transact(async |tx| {
+            if rows.len() == BATCH {
+                jobs::enqueue_in(app, &tx, REFUND_ALL, &Job { goal, after: last }).await?;
+            }
+            jobs::finish_in(&tx, job.id).await
+        })
+        .await
+}

@@ -1,0 +1,328 @@
+//! Beginning goals, and changing them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use unicode_normalization::UnicodeNormalization;
+
+use super::{
+    GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, progress, queries,
+    rows::{lock_own_in, tell_in},
+    wrong_state,
+};
+use crate::{
+    app::App,
+    domain::{
+        Once, accounts,
+        actor::Actor,
+        idempotency::{Claim, claim_in},
+        posts,
+    },
+    entity::{
+        Currency, GoalId, Money, PostId, UserId,
+        goal::{self, Funding, GoalState},
+    },
+    error::{Reason, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction, is_unique_violation},
+        text,
+    },
+};
+
+/// How far ahead a deadline may be.
+const FARTHEST: TimeDelta = TimeDelta::days(366);
+
+/// A goal that is to be begun.
+#[derive(Debug, Clone)]
+pub struct GoalCreate {
+    /// The actor's own post that it hangs on.
+    pub post: PostId,
+    /// 1 to [`MAX_TITLE`] characters.
+    pub title: String,
+    /// At most [`MAX_STORY`] characters.
+    pub story: String,
+    /// What is to be raised.
+    pub target: Money,
+    /// Until when; a fixed goal needs one.
+    pub deadline: Option<DateTime<Utc>>,
+    /// What happens when the target is not reached.
+    pub funding: Funding,
+    /// At most [`MAX_CATEGORY`] characters.
+    pub category: Option<String>,
+    /// At most [`MAX_SUGGESTED`], in the target's currency.
+    pub suggested_amounts: Vec<Money>,
+    /// The https address of a picture.
+    pub cover_url: Option<String>,
+    /// Makes a repeated call harmless.
+    pub idempotency_key: Option<String>,
+}
+
+/// Begins a goal. Codes: NOT_FOUND, NOT_ALLOWED, ALREADY_EXISTS, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID,
+/// CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED.
+pub async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Result<Once<GoalView>> {
+    let owner = actor.require_user()?.id;
+    let input = format!("{:?}", GoalCreate { idempotency_key: None, ..command.clone() });
+    let goal = new_goal(app, owner, &command)?;
+    let key = command.idempotency_key.as_deref();
+    let created = app
+        .db
+        .transact(async |tx| {
+            if let Claim::Replay(id) = claim_in(app, &tx, owner, "goalCreate", key, &input, goal.id.0).await? {
+                return Ok(Once { value: GoalId(id), replayed: true });
+            }
+            let at = |code| UserError::input("postId", code);
+            match posts::lock_in(&tx, command.post).await? {
+                None => return Err(at(UserErrorCode::NotFound).into()),
+                Some(author) if author != Some(owner) => return Err(at(UserErrorCode::NotAllowed).into()),
+                Some(_) => {}
+            }
+            let sql = "SELECT 1 FROM goals WHERE post_id = $1";
+            if tx.row(sql, vec![command.post.0.into()]).await?.is_some() {
+                return Err(at(UserErrorCode::AlreadyExists).into());
+            }
+            insert_in(&tx, &goal).await?;
+            Ok(Once { value: goal.id, replayed: false })
+        })
+        .await;
+    let created = created.map_err(|error| match error {
+        // The post is locked, so this is for the unlikely only.
+        error if is_unique_violation(&error) => UserError::input("postId", UserErrorCode::AlreadyExists).into(),
+        error => error,
+    })?;
+    let value = queries::get(app, created.value).await?;
+    Ok(Once { value, replayed: created.replayed })
+}
+
+fn new_goal(app: &App, owner: UserId, command: &GoalCreate) -> Result<goal::Model> {
+    let now = app.clock.now();
+    let (title, story) = (title(&command.title)?, text::block("story", &command.story, MAX_STORY)?);
+    let deadline = command.deadline.map(|at| deadline(now, at)).transpose()?;
+    if command.funding == Funding::Fixed && deadline.is_none() {
+        return Err(UserError::input("deadline", UserErrorCode::Blank).into());
+    }
+    Ok(goal::Model {
+        id: GoalId(app.ids.next(now)),
+        post_id: command.post,
+        owner_id: Some(owner),
+        search_key: text::search_key(&format!("{title} {story}")),
+        title,
+        story,
+        category: command.category.as_deref().map(category).transpose()?.flatten(),
+        currency: command.target.currency,
+        target: command.target.minor,
+        funding: command.funding,
+        deadline,
+        suggested_amounts: suggested(&command.suggested_amounts, command.target.currency)?,
+        cover_url: command.cover_url.as_deref().map(cover).transpose()?,
+        state: GoalState::Open,
+        raised: 0,
+        withdrawn: 0,
+        progress: 0,
+        contribution_count: 0,
+        event_seq: 0,
+        end_reason: None,
+        created_at: now,
+        edited_at: None,
+        ended_at: None,
+    })
+}
+
+async fn insert_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
+    tx.execute(
+        "INSERT INTO goals (id, post_id, owner_id, title, story, search_key, category, currency, target, funding, deadline, \
+         suggested_amounts, cover_url, state, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        vec![
+            goal.id.0.into(),
+            goal.post_id.0.into(),
+            goal.owner_id.map(|id| id.0).into(),
+            goal.title.as_str().into(),
+            goal.story.as_str().into(),
+            goal.search_key.as_str().into(),
+            goal.category.clone().into(),
+            goal.currency.as_str().into(),
+            goal.target.into(),
+            goal.funding.as_str().into(),
+            goal.deadline.into(),
+            goal.suggested_amounts.as_str().into(),
+            goal.cover_url.clone().into(),
+            goal.state.as_str().into(),
+            goal.created_at.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+fn title(title: &str) -> Result<String> {
+    Ok(text::required("title", text::line("title", title, MAX_TITLE)?)?)
+}
+
+/// An empty one is none.
+fn category(category: &str) -> Result<Option<String>> {
+    Ok(Some(text::line("category", &folded(category), MAX_CATEGORY)?).filter(|category| !category.is_empty()))
+}
+
+/// A category as it is stored and compared.
+pub(super) fn folded(category: &str) -> String {
+    let folded: String = category.nfc().collect();
+    folded.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn cover(address: &str) -> Result<String> {
+    Ok(accounts::picture_address("coverUrl", address)?)
+}
+
+fn deadline(now: DateTime<Utc>, at: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    if at <= now || at > now + FARTHEST {
+        return Err(UserError::invalid("deadline", Reason::Deadline).into());
+    }
+    Ok(chrono::DurationRound::duration_trunc(at, TimeDelta::microseconds(1)).unwrap_or(at))
+}
+
+/// Minor units, as a JSON list.
+fn suggested(amounts: &[Money], currency: Currency) -> Result<String> {
+    let field = "suggestedAmounts";
+    if amounts.len() > MAX_SUGGESTED {
+        return Err(UserError::invalid(field, Reason::SuggestedAmounts).into());
+    }
+    if amounts.iter().any(|amount| amount.currency != currency) {
+        return Err(UserError::input(field, UserErrorCode::CurrencyMismatch).with("currency", currency).into());
+    }
+    Ok(serde_json::to_string(&amounts.iter().map(|amount| amount.minor).collect::<Vec<_>>())?)
+}
+
+/// A change of a goal: `None` leaves as it is; what may be absent is cleared by an inner `None`.
+#[derive(Debug, Clone, Default)]
+pub struct GoalUpdate {
+    /// 1 to [`MAX_TITLE`] characters.
+    pub title: Option<String>,
+    /// At most [`MAX_STORY`] characters.
+    pub story: Option<String>,
+    /// What is to be raised.
+    pub target: Option<Money>,
+    /// Until when.
+    pub deadline: Option<Option<DateTime<Utc>>>,
+    /// What happens when the target is not reached.
+    pub funding: Option<Funding>,
+    /// At most [`MAX_CATEGORY`] characters.
+    pub category: Option<Option<String>>,
+    /// At most [`MAX_SUGGESTED`].
+    pub suggested_amounts: Option<Vec<Money>>,
+    /// The https address of a picture.
+    pub cover_url: Option<Option<String>>,
+}
+
+/// Changes one's own goal. What people relied on when they gave stays: once somebody has begun to, the kind of funding
+/// stays, the target can only be raised, and not once it is reached, and the deadline can only be put off; the currency stays
+/// from the first try on. When the currency changes, amounts that were suggested in the other go. Codes: NOT_FOUND,
+/// NOT_ALLOWED, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH.
+pub async fn goal_update(app: &App, actor: &Actor, id: GoalId, change: GoalUpdate) -> Result<GoalView> {
+    actor.require_user()?;
+    let now = app.clock.now();
+    app.db
+        .transact(async |tx| {
+            let before = lock_own_in(&tx, actor, id, at_id).await?;
+            let mut after = before.goal.clone();
+            terms_in(&tx, now, &change, &before, &mut after).await?;
+            if let Some(new) = &change.title {
+                after.title = title(new)?;
+            }
+            if let Some(new) = &change.story {
+                after.story = text::block("story", new, MAX_STORY)?;
+            }
+            if let Some(new) = &change.category {
+                after.category = new.as_deref().map(category).transpose()?.flatten();
+            }
+            if let Some(new) = &change.cover_url {
+                after.cover_url = new.as_deref().map(cover).transpose()?;
+            }
+            match &change.suggested_amounts {
+                Some(new) => after.suggested_amounts = suggested(new, after.currency)?,
+                None if after.currency != before.goal.currency => "[]".clone_into(&mut after.suggested_amounts),
+                None => {}
+            }
+            if after == before.goal {
+                return Ok(());
+            }
+            after.edited_at = Some(now);
+            update_in(&tx, &after).await?;
+            tell_in(app, &tx, id).await
+        })
+        .await?;
+    queries::get(app, id).await
+}
+
+/// What people rely on when they give.
+async fn terms_in(
+    tx: &Transaction,
+    now: DateTime<Utc>,
+    change: &GoalUpdate,
+    before: &GoalView,
+    after: &mut goal::Model,
+) -> Result<()> {
+    if let Some(target) = change.target {
+        (after.target, after.currency) = (target.minor, target.currency);
+    }
+    after.funding = change.funding.unwrap_or(after.funding);
+    if let Some(new) = change.deadline.filter(|new| *new != after.deadline) {
+        after.deadline = new.map(|at| deadline(now, at)).transpose()?;
+    }
+    if *after == before.goal {
+        return Ok(());
+    }
+    if before.goal.state != GoalState::Open || before.goal.deadline.is_some_and(|deadline| deadline <= now) {
+        return Err(wrong_state(at_id, before.goal.state.as_str()));
+    }
+    if after.funding == Funding::Fixed && after.deadline.is_none() {
+        return Err(UserError::input("deadline", UserErrorCode::Blank).into());
+    }
+    let sql = "SELECT EXISTS (SELECT 1 FROM goal_contributions WHERE goal_id = $1), \
+               EXISTS (SELECT 1 FROM goal_contributions WHERE goal_id = $1 AND state <> 'dropped')";
+    let row = tx.row(sql, vec![after.id.0.into()]).await?.ok_or_else(|| super::not_found("id"))?;
+    let mut columns = Columns::new(&row);
+    // One that came to nothing may still come to life, in its currency.
+    let (was_tried, is_given): (bool, bool) = (columns.take()?, columns.take()?);
+    let refuse = |field| Err(UserError::input(field, UserErrorCode::NotAllowed).into());
+    let goal = &before.goal;
+    if was_tried && after.currency != goal.currency {
+        return refuse("target");
+    }
+    if is_given && (after.target < goal.target || (after.target > goal.target && before.is_reached())) {
+        return refuse("target");
+    }
+    if is_given && after.funding != goal.funding {
+        return refuse("funding");
+    }
+    let is_earlier = match (goal.deadline, after.deadline) {
+        (None, Some(_)) => true,
+        (Some(old), Some(new)) => new < old,
+        (_, None) => false,
+    };
+    if is_given && is_earlier {
+        return refuse("deadline");
+    }
+    Ok(())
+}
+
+async fn update_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
+    tx.execute(
+        "UPDATE goals SET title = $2, story = $3, search_key = $4, category = $5, currency = $6, target = $7, funding = $8, \
+         deadline = $9, suggested_amounts = $10, cover_url = $11, progress = $12, edited_at = $13 WHERE id = $1",
+        vec![
+            goal.id.0.into(),
+            goal.title.as_str().into(),
+            goal.story.as_str().into(),
+            text::search_key(&format!("{} {}", goal.title, goal.story)).into(),
+            goal.category.clone().into(),
+            goal.currency.as_str().into(),
+            goal.target.into(),
+            goal.funding.as_str().into(),
+            goal.deadline.into(),
+            goal.suggested_amounts.as_str().into(),
+            goal.cover_url.clone().into(),
+            progress(goal.raised, goal.target).into(),
+            goal.edited_at.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}

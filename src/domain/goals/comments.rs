@@ -1,0 +1,222 @@
+//! The talk about what was given.
+
+use std::collections::HashMap;
+
+use sea_orm::{QueryResult, Value};
+
+use super::{MAX_COMMENT, contributions::contributions_by_id, not_found};
+use crate::{
+    app::App,
+    domain::{
+        Once,
+        actor::Actor,
+        idempotency::{Claim, claim_in},
+    },
+    entity::{ContributionCommentId, ContributionId, UserId, contribution_comment::Model},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction, placeholders},
+        list::{Conditions, Source, page_of},
+        page::{Cursor, Key, Page, Slice},
+        text,
+    },
+};
+
+/// A comment on what somebody gave, with whose goal it was given to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContributionComment {
+    /// The row.
+    pub comment: Model,
+    /// Whose goal it is.
+    pub owner_id: Option<UserId>,
+}
+
+impl ContributionComment {
+    /// Whether this person may change it: its author.
+    #[must_use]
+    pub fn can_change(&self, viewer: Option<UserId>) -> bool {
+        viewer.is_some() && self.comment.author_id == viewer && self.comment.deleted_at.is_none()
+    }
+
+    /// Whether this person may delete it: its author, and whose goal it is.
+    #[must_use]
+    pub fn can_delete(&self, viewer: Option<UserId>) -> bool {
+        let owner = viewer.is_some() && self.owner_id == viewer && self.comment.deleted_at.is_none();
+        self.can_change(viewer) || owner
+    }
+}
+
+const COLUMNS: &str =
+    "k.id, k.contribution_id, k.author_id, k.body, k.created_at, k.edited_at, k.deleted_at, g.owner_id";
+const TABLES: &str = "contribution_comments k JOIN goal_contributions c ON c.id = k.contribution_id \
+     JOIN goals g ON g.id = c.goal_id";
+
+fn read(row: &QueryResult) -> Result<ContributionComment> {
+    let mut columns = Columns::new(row);
+    let mut comment = Model {
+        id: columns.take()?,
+        contribution_id: columns.take()?,
+        author_id: columns.take()?,
+        body: columns.take()?,
+        created_at: columns.take()?,
+        edited_at: columns.take()?,
+        deleted_at: columns.take()?,
+    };
+    let owner_id = columns.take()?;
+    if comment.deleted_at.is_some() {
+        comment.author_id = None;
+    }
+    Ok(ContributionComment { comment, owner_id })
+}
+
+/// Comments on a contribution that the actor sees. Codes: NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
+/// IDEMPOTENCY_KEY_REUSED.
+pub async fn comment_create(
+    app: &App,
+    actor: &Actor,
+    contribution: ContributionId,
+    body: &str,
+    key: Option<&str>,
+) -> Result<Once<ContributionComment>> {
+    let author = actor.require_user()?.id;
+    let body = text::required("body", text::block("body", body, MAX_COMMENT)?)?;
+    let missing = || Error::from(UserError::input("contributionId", UserErrorCode::NotFound));
+    if contributions_by_id(app, actor, &[contribution]).await?.is_empty() {
+        return Err(missing());
+    }
+    let now = app.clock.now();
+    let id = ContributionCommentId(app.ids.next(now));
+    let input = format!("{contribution} {body}");
+    let once = app
+        .db
+        .transact(async |tx| {
+            let operation = "contributionCommentCreate";
+            if let Claim::Replay(id) = claim_in(app, &tx, author, operation, key, &input, id.0).await? {
+                return Ok(Once { value: ContributionCommentId(id), replayed: true });
+            }
+            let sql = "UPDATE goal_contributions SET comment_count = comment_count + 1 \
+                       WHERE id = $1 AND state = 'received'";
+            if tx.execute(sql, vec![contribution.0.into()]).await? == 0 {
+                return Err(missing());
+            }
+            tx.execute(
+                "INSERT INTO contribution_comments (id, contribution_id, author_id, body, created_at) \
+                 VALUES ($1, $2, $3, $4, $5)",
+                vec![id.0.into(), contribution.0.into(), author.0.into(), body.as_str().into(), now.into()],
+            )
+            .await?;
+            Ok(Once { value: id, replayed: false })
+        })
+        .await?;
+    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+}
+
+/// Changes one's own comment; without a text it stays as it is. Codes: NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG,
+/// INVALID_CHARACTERS.
+pub async fn comment_update(
+    app: &App,
+    actor: &Actor,
+    id: ContributionCommentId,
+    body: Option<String>,
+) -> Result<ContributionComment> {
+    let user = actor.require_user()?.id;
+    let body = body
+        .map(|body| text::block("body", &body, MAX_COMMENT).and_then(|body| text::required("body", body)))
+        .transpose()?;
+    visible(app, actor, id).await?;
+    app.db
+        .transact(async |tx| {
+            let found = lock_in(&tx, id).await?;
+            if !found.can_change(Some(user)) {
+                return Err(super::at_id(UserErrorCode::NotAllowed).into());
+            }
+            let Some(body) = body.as_ref().filter(|body| **body != found.comment.body) else { return Ok(()) };
+            let sql = "UPDATE contribution_comments SET body = $2, edited_at = $3 WHERE id = $1";
+            tx.execute(sql, vec![id.0.into(), body.as_str().into(), app.clock.now().into()]).await.map(drop)
+        })
+        .await?;
+    get(app, id).await
+}
+
+/// Deletes one's own comment, or one about what was given to one's own goal. Codes: NOT_FOUND, NOT_ALLOWED.
+pub async fn comment_delete(app: &App, actor: &Actor, id: ContributionCommentId) -> Result<ContributionComment> {
+    let user = actor.require_user()?.id;
+    visible(app, actor, id).await?;
+    app.db
+        .transact(async |tx| {
+            let found = lock_in(&tx, id).await?;
+            if !found.can_delete(Some(user)) {
+                return Err(super::at_id(UserErrorCode::NotAllowed).into());
+            }
+            let sql = "UPDATE contribution_comments SET body = '', deleted_at = $2 WHERE id = $1";
+            tx.execute(sql, vec![id.0.into(), app.clock.now().into()]).await?;
+            let sql = "UPDATE goal_contributions SET comment_count = comment_count - 1 WHERE id = $1";
+            tx.execute(sql, vec![found.comment.contribution_id.0.into()]).await.map(drop)
+        })
+        .await?;
+    get(app, id).await
+}
+
+/// Refuses what the actor does not see. Code: NOT_FOUND.
+async fn visible(app: &App, actor: &Actor, id: ContributionCommentId) -> Result<()> {
+    let found = comments_by_id(app, actor, &[id]).await?;
+    if found.is_empty() { Err(not_found("id")) } else { Ok(()) }
+}
+
+/// Locks a comment that is not deleted, after what it is about, as whoever writes one does. Code: NOT_FOUND.
+async fn lock_in(tx: &Transaction, id: ContributionCommentId) -> Result<ContributionComment> {
+    let sql = format!(
+        "SELECT 1 FROM goal_contributions c WHERE c.id = (SELECT k.contribution_id FROM contribution_comments k \
+         WHERE k.id = $1) {}",
+        tx.for_update()
+    );
+    tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?;
+    let row = tx.row(format!("SELECT {COLUMNS} FROM {TABLES} WHERE k.id = $1"), vec![id.0.into()]).await?;
+    let found = row.as_ref().map(read).transpose()?.filter(|found| found.comment.deleted_at.is_none());
+    found.ok_or_else(|| not_found("id"))
+}
+
+async fn get(app: &App, id: ContributionCommentId) -> Result<ContributionComment> {
+    let rows = app.db.rows(format!("SELECT {COLUMNS} FROM {TABLES} WHERE k.id = $1"), vec![id.0.into()]).await?;
+    read(rows.first().ok_or_else(|| not_found("id"))?)
+}
+
+/// Comments by id that are not deleted, on contributions that the actor sees.
+pub async fn comments_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[ContributionCommentId],
+) -> Result<HashMap<ContributionCommentId, ContributionComment>> {
+    let mut values: Vec<Value> = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE k.id IN ({list}) AND k.deleted_at IS NULL");
+    let found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let about: Vec<_> = found.iter().map(|found| found.comment.contribution_id).collect();
+    let seen = contributions_by_id(app, actor, &about).await?;
+    let found = found.into_iter().filter(|found| seen.contains_key(&found.comment.contribution_id));
+    Ok(found.map(|found| (found.comment.id, found)).collect())
+}
+
+/// What cursors in the list are tied to.
+pub const COMMENTS_SORT: &str = "contribution_comments.oldest";
+
+/// A comment's place in the list.
+#[must_use]
+pub fn comment_cursor(found: &ContributionComment) -> Cursor {
+    Cursor { sort: COMMENTS_SORT, key: Key::Time(found.comment.created_at), id: found.comment.id.0 }
+}
+
+/// Comments on a contribution, which the actor sees, in time order.
+pub async fn comments(
+    app: &App,
+    _actor: &Actor,
+    contribution: ContributionId,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<ContributionComment>> {
+    let mut conditions = Conditions::default();
+    conditions.equal("k.contribution_id", Some(contribution.0));
+    conditions.that("k.deleted_at IS NULL");
+    let source = Source { columns: COLUMNS, tables: TABLES, key: "k.created_at", id: "k.id", descending: false };
+    page_of(&app.db, source, conditions, page, with_total, read).await
+}

@@ -1,0 +1,154 @@
+//! Giving: what begins a payment to a goal.
+
+use uuid::Uuid;
+
+use super::{ContributionView, MAX_MESSAGE, MAX_NAME, at_goal_id, contributions::of_payment, rows::lock_visible_in};
+use crate::{
+    app::App,
+    domain::{
+        Once, accounts,
+        actor::{Actor, Client},
+        idempotency::{Claim, claim_for_good_in},
+        payments::{self, NewPayment, Payer, Started},
+    },
+    entity::{
+        ContributionId, GoalId, Money, PaymentId, PaymentMethodId,
+        goal_contribution::ContributionState,
+        payment::{ProviderKind, TargetKind},
+    },
+    error::{Result, UserError, UserErrorCode},
+    platform::{db::Transaction, text},
+};
+
+/// Somebody who gives without an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// Where the receipt goes.
+    pub email: String,
+    /// What they want to be called; at most [`MAX_NAME`] characters.
+    pub name: Option<String>,
+}
+
+/// Something that is to be given.
+#[derive(Debug, Clone)]
+pub struct GoalContribute {
+    /// To which goal.
+    pub goal: GoalId,
+    /// How much, in the goal's currency.
+    pub amount: Money,
+    /// Who moves it.
+    pub provider: ProviderKind,
+    /// By which saved way to pay.
+    pub method: Option<PaymentMethodId>,
+    /// Hide the name from everybody.
+    pub is_anonymous: bool,
+    /// And from the goal's owner.
+    pub hide_from_owner: bool,
+    /// A few words, at most [`MAX_MESSAGE`] characters; may be empty.
+    pub message: String,
+    /// Who gives, when nobody is signed in.
+    pub guest: Option<Guest>,
+    /// Makes a repeated call harmless.
+    pub idempotency_key: String,
+}
+
+/// Begins a payment to a goal: what is given, and the payment. Whoever is not signed in gives as a guest. Codes: NOT_FOUND,
+/// GOAL_CLOSED, CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, INSUFFICIENT_FUNDS, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID,
+/// IDEMPOTENCY_KEY_REUSED. RATE_LIMITED for guests.
+pub async fn goal_contribute(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    command: GoalContribute,
+) -> Result<Once<(ContributionView, Started)>> {
+    let (payer, guest) = payer(app, actor, client, &command)?;
+    let message = text::block("message", &command.message, MAX_MESSAGE)?;
+    let now = app.clock.now();
+    let (id, payment) = (ContributionId(app.ids.next(now)), PaymentId(app.ids.next(now)));
+    let input = format!("{:?}", GoalContribute { idempotency_key: String::new(), ..command.clone() });
+    let new = NewPayment {
+        id: payment,
+        target: TargetKind::GoalContribution,
+        target_id: id.0,
+        payer: payer.clone(),
+        locale: client.locale.as_str(),
+        provider: command.provider,
+        method: command.method,
+        amount: command.amount,
+    };
+    let once = app
+        .db
+        .transact(async |tx| {
+            let (claimant, key) = (payments::claimant(&payer), command.idempotency_key.as_str());
+            let claim = claim_for_good_in(app, &tx, claimant, "goalContribute", key, &input, payment.0).await?;
+            if let Claim::Replay(id) = claim {
+                return Ok(Once { value: PaymentId(id), replayed: true });
+            }
+            let goal = lock_visible_in(&tx, actor, command.goal, at_goal_id).await?;
+            if !goal.is_open(now) {
+                return Err(at_goal_id(UserErrorCode::GoalClosed).into());
+            }
+            let currency = goal.goal.currency;
+            if command.amount.currency != currency {
+                let mismatch = UserError::input("amount", UserErrorCode::CurrencyMismatch);
+                return Err(mismatch.with("currency", currency).into());
+            }
+            let opened = payments::open_in(app, &tx, &new).await?;
+            insert_in(app, &tx, id, &new, &command, guest.as_ref(), &message).await?;
+            payments::pay_at_once_in(app, &tx, opened).await?;
+            Ok(Once { value: payment, replayed: false })
+        })
+        .await?;
+    let Once { value: started, replayed } = payments::started(app, actor, once).await?;
+    let given = of_payment(app, started.payment.id).await?;
+    Ok(Once { value: (given, started), replayed })
+}
+
+/// Who pays; of a guest, address and name as they are kept.
+fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) -> Result<(Payer, Option<Guest>)> {
+    if actor.user_id().is_some() {
+        return Ok((Payer::User(actor.require_user()?.id), None));
+    }
+    let guest = command.guest.as_ref().ok_or_else(|| UserError::input("guest", UserErrorCode::Blank))?;
+    let email = accounts::email_address("guest", &guest.email)?;
+    accounts::throttle_send(app, client, &email)?;
+    let name = guest.name.as_deref().map(|name| text::line("guest", name, MAX_NAME)).transpose()?;
+    let name = name.filter(|name| !name.is_empty());
+    Ok((Payer::Guest(email.clone()), Some(Guest { email, name })))
+}
+
+async fn insert_in(
+    app: &App,
+    tx: &Transaction,
+    id: ContributionId,
+    payment: &NewPayment,
+    command: &GoalContribute,
+    guest: Option<&Guest>,
+    message: &str,
+) -> Result<()> {
+    let contributor: Option<Uuid> = match &payment.payer {
+        Payer::User(user) => Some(user.0),
+        Payer::Guest(_) => None,
+    };
+    tx.execute(
+        "INSERT INTO goal_contributions (id, goal_id, payment_id, contributor_id, guest_name, guest_email, amount, state, \
+         is_anonymous, is_hidden_from_owner, message, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        vec![
+            id.0.into(),
+            command.goal.0.into(),
+            payment.id.0.into(),
+            contributor.into(),
+            guest.and_then(|guest| guest.name.clone()).into(),
+            guest.map(|guest| guest.email.clone()).into(),
+            command.amount.minor.into(),
+            ContributionState::Pending.as_str().into(),
+            command.is_anonymous.into(),
+            (command.is_anonymous && command.hide_from_owner).into(),
+            message.into(),
+            app.clock.now().into(),
+        ],
+    )
+    .await
+    .map(drop)
+}

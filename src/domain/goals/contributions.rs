@@ -1,0 +1,108 @@
+//! Reading what was given.
+
+use std::collections::HashMap;
+
+use sea_orm::Value;
+
+use super::{
+    ContributionView, GoalView, not_found,
+    queries::goals_by_id,
+    rows::{CONTRIBUTION, read_contribution},
+};
+use crate::{
+    app::App,
+    domain::{actor::Actor, permissions::Permission},
+    entity::{ContributionId, PaymentId},
+    error::Result,
+    platform::{
+        db::placeholders,
+        list::{Conditions, Source, page_of},
+        page::{Cursor, Key, Page, Slice},
+    },
+};
+
+const TABLES: &str = "goal_contributions c JOIN goals g ON g.id = c.goal_id";
+
+/// What cursors in a goal's list are tied to.
+pub const CONTRIBUTIONS_SORT: &str = "contributions.received";
+
+/// A contribution's place in a goal's list.
+#[must_use]
+pub fn contribution_cursor(view: &ContributionView) -> Cursor {
+    let given = &view.contribution;
+    // In this list there are only those that came in.
+    let key = Key::Time(given.received_at.unwrap_or(given.created_at));
+    Cursor { sort: CONTRIBUTIONS_SORT, key, id: given.id.0 }
+}
+
+/// What a goal, which the actor sees, has been given and still has, newest first; only what its giver asks back for,
+/// with `asked_back`, for those who decide about that.
+pub async fn contributions(
+    app: &App,
+    actor: &Actor,
+    view: &GoalView,
+    asked_back: bool,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<ContributionView>> {
+    let mut conditions = Conditions::default();
+    conditions.equal("c.goal_id", Some(view.goal.id.0));
+    if asked_back {
+        if !view.is_owned_by(actor) && !actor.may(Permission::SeeMoney) {
+            return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
+        }
+        conditions.that("EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = c.payment_id AND r.state = 'requested')");
+    }
+    conditions.that("c.received_at IS NOT NULL AND c.state = 'received'");
+    let source = Source { columns: CONTRIBUTION, tables: TABLES, key: "c.received_at", id: "c.id", descending: true };
+    page_of(&app.db, source, conditions, page, with_total, read_contribution).await
+}
+
+/// What cursors in the list of one's own are tied to.
+pub const OWN_SORT: &str = "contributions.own";
+
+/// A contribution's place in the list of one's own.
+#[must_use]
+pub fn own_cursor(view: &ContributionView) -> Cursor {
+    Cursor { sort: OWN_SORT, key: Key::Time(view.contribution.created_at), id: view.contribution.id.0 }
+}
+
+/// What the actor gave, or began to, newest first.
+pub async fn own_contributions(
+    app: &App,
+    actor: &Actor,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<ContributionView>> {
+    let viewer = actor.require_user()?.id;
+    let mut conditions = Conditions::default();
+    conditions.equal("c.contributor_id", Some(viewer.0));
+    let source = Source { columns: CONTRIBUTION, tables: TABLES, key: "c.created_at", id: "c.id", descending: true };
+    page_of(&app.db, source, conditions, page, with_total, read_contribution).await
+}
+
+/// Contributions by id that the actor sees: their own always; others of goals that they see, while the goal has them.
+pub async fn contributions_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[ContributionId],
+) -> Result<HashMap<ContributionId, ContributionView>> {
+    let mut values: Vec<Value> = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {CONTRIBUTION} FROM {TABLES} WHERE c.id IN ({list})");
+    let mut found = app.db.rows(sql, values).await?.iter().map(read_contribution).collect::<Result<Vec<_>>>()?;
+    let goals: Vec<_> = found.iter().map(|view| view.contribution.goal_id).collect();
+    let goals = goals_by_id(app, actor, &goals).await?;
+    found.retain(|view| {
+        let sees_goal = goals.contains_key(&view.contribution.goal_id);
+        view.is_given_by(actor) || (sees_goal && view.is_visible_to(actor))
+    });
+    Ok(found.into_iter().map(|view| (view.contribution.id, view)).collect())
+}
+
+/// What a payment is given for. No rights are asked here.
+pub(super) async fn of_payment(app: &App, payment: PaymentId) -> Result<ContributionView> {
+    let sql = format!("SELECT {CONTRIBUTION} FROM {TABLES} WHERE c.payment_id = $1");
+    let rows = app.db.rows(sql, vec![payment.0.into()]).await?;
+    read_contribution(rows.first().ok_or_else(|| not_found("id"))?)
+}

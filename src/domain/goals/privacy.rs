@@ -1,0 +1,132 @@
+//! What goals hold about a person, and how they forget it.
+
+use super::{closing::abandon_in, rows::lock_goal_in};
+use crate::{
+    app::App,
+    domain::export::{
+        Kind::{Id, Integer, Text, Time},
+        Table,
+    },
+    entity::{GoalId, UserId},
+    error::Result,
+    platform::db::{Columns, Transaction},
+};
+
+/// What goals hold about a person: what they raise, what they gave, what they wrote.
+pub const EXPORT: &[Table] = &[
+    Table {
+        file: "goals.json",
+        table: "goals",
+        owner: "owner_id",
+        key: "id",
+        columns: &[
+            ("id", "id", Id("goal")),
+            ("postId", "post_id", Id("post")),
+            ("title", "title", Text),
+            ("story", "story", Text),
+            ("category", "category", Text),
+            ("currency", "currency", Text),
+            ("targetMinor", "target", Integer),
+            ("raisedMinor", "raised", Integer),
+            ("withdrawnMinor", "withdrawn", Integer),
+            ("funding", "funding", Text),
+            ("state", "state", Text),
+            ("endReason", "end_reason", Text),
+            ("coverUrl", "cover_url", Text),
+            ("deadline", "deadline", Time),
+            ("createdAt", "created_at", Time),
+            ("editedAt", "edited_at", Time),
+            ("endedAt", "ended_at", Time),
+        ],
+    },
+    Table {
+        file: "goal-updates.json",
+        table: "(SELECT n.*, g.owner_id FROM goal_updates n JOIN goals g ON g.id = n.goal_id) news",
+        owner: "owner_id",
+        key: "id",
+        columns: &[
+            ("id", "id", Id("goalupdate")),
+            ("goalId", "goal_id", Id("goal")),
+            ("title", "title", Text),
+            ("body", "body", Text),
+            ("createdAt", "created_at", Time),
+        ],
+    },
+    Table {
+        file: "goal-withdrawals.json",
+        table: "(SELECT w.*, g.owner_id, g.currency FROM goal_withdrawals w JOIN goals g ON g.id = w.goal_id) paid",
+        owner: "owner_id",
+        key: "id",
+        columns: &[
+            ("id", "id", Id("goalwithdrawal")),
+            ("goalId", "goal_id", Id("goal")),
+            ("currency", "currency", Text),
+            ("amountMinor", "amount", Integer),
+            ("feeMinor", "fee", Integer),
+            ("createdAt", "created_at", Time),
+            ("reversedAt", "reversed_at", Time),
+        ],
+    },
+    Table {
+        file: "contributions.json",
+        table: "(SELECT c.*, g.currency FROM goal_contributions c JOIN goals g ON g.id = c.goal_id) given",
+        owner: "contributor_id",
+        key: "id",
+        columns: &[
+            ("id", "id", Id("contribution")),
+            ("goalId", "goal_id", Id("goal")),
+            ("paymentId", "payment_id", Id("payment")),
+            ("currency", "currency", Text),
+            ("amountMinor", "amount", Integer),
+            ("receivedMinor", "received", Integer),
+            ("refundedMinor", "refunded", Integer),
+            ("state", "state", Text),
+            ("anonymous", "CASE WHEN is_anonymous THEN 'yes' ELSE 'no' END", Text),
+            ("hiddenFromOwner", "CASE WHEN is_hidden_from_owner THEN 'yes' ELSE 'no' END", Text),
+            ("message", "message", Text),
+            ("createdAt", "created_at", Time),
+            ("receivedAt", "received_at", Time),
+        ],
+    },
+    Table {
+        file: "contribution-comments.json",
+        table: "contribution_comments",
+        owner: "author_id",
+        key: "id",
+        columns: &[
+            ("id", "id", Id("contributioncomment")),
+            ("contributionId", "contribution_id", Id("contribution")),
+            ("body", "body", Text),
+            ("createdAt", "created_at", Time),
+            ("editedAt", "edited_at", Time),
+            ("deletedAt", "deleted_at", Time),
+        ],
+    },
+];
+
+/// Whether there is money in goals of a person: then they can't leave, or it would be nobody's.
+pub async fn holds_money_in(tx: &Transaction, user: UserId) -> Result<bool> {
+    let sql = "SELECT 1 FROM goals WHERE owner_id = $1 AND raised > withdrawn LIMIT 1";
+    Ok(tx.row(sql, vec![user.0.into()]).await?.is_some())
+}
+
+/// A person is about to be deleted: their open goals are called off. False while money is still in any of them: what has to
+/// go back has not gone yet, or they have not fetched what is theirs.
+pub async fn leave_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
+    let sql = "SELECT id FROM goals WHERE owner_id = $1 AND state = 'open' ORDER BY id";
+    for row in tx.rows(sql, vec![user.0.into()]).await? {
+        let id: GoalId = Columns::new(&row).take()?;
+        if let Some(view) = lock_goal_in(tx, id).await? {
+            abandon_in(app, tx, &view).await?;
+        }
+    }
+    Ok(!holds_money_in(tx, user).await?)
+}
+
+/// Forgets a person who is about to be deleted: what they said with what they gave goes. What they gave stays, and loses
+/// their name with the person's row, as their comments do.
+pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
+    tx.execute("UPDATE goal_contributions SET message = '' WHERE contributor_id = $1", vec![user.0.into()])
+        .await
+        .map(drop)
+}

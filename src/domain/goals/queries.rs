@@ -1,0 +1,224 @@
+//! Reading and following goals.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt};
+use sea_orm::Value;
+use uuid::Uuid;
+
+use super::{
+    GoalView, commands, not_found,
+    rows::{GOAL, read_goal},
+};
+use crate::{
+    app::App,
+    domain::{
+        actor::Actor,
+        events,
+        live::{self, Content, Step},
+        permissions::Permission,
+    },
+    entity::{
+        Currency, GoalId, PostId, UserId,
+        event::{self, StreamKind},
+        goal::GoalState,
+    },
+    error::Result,
+    platform::{
+        db::placeholders,
+        list::{Conditions, Source, Span, page_of},
+        page::{Cursor, Key, Page, Slice},
+        text,
+    },
+};
+
+/// What goals have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GoalFilter {
+    /// How far they have come.
+    pub state: Option<GoalState>,
+    /// In this category.
+    pub category: Option<String>,
+    /// Of this person.
+    pub owner: Option<UserId>,
+    /// In this currency.
+    pub currency: Option<Currency>,
+    /// With all of these words in title or story, each from its beginning.
+    pub text: Option<String>,
+    /// With a deadline before this time.
+    pub ending_before: Option<DateTime<Utc>>,
+    /// Whether their target is reached.
+    pub is_reached: Option<bool>,
+}
+
+/// In which order; ties by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoalSort {
+    /// Begun last, first.
+    Newest,
+    /// Raised most, first.
+    MostRaised,
+    /// Nearest to their target first.
+    Progress,
+    /// Open ones whose deadline comes soonest, first.
+    EndingSoon,
+}
+
+impl GoalSort {
+    /// What cursors of this order are tied to.
+    #[must_use]
+    pub fn cursor_name(self) -> &'static str {
+        match self {
+            Self::Newest => "goals.newest",
+            Self::MostRaised => "goals.raised",
+            Self::Progress => "goals.progress",
+            Self::EndingSoon => "goals.ending",
+        }
+    }
+
+    /// A goal's place in this order.
+    #[must_use]
+    pub fn cursor(self, view: &GoalView) -> Cursor {
+        let goal = &view.goal;
+        let key = match self {
+            Self::Newest => Key::Time(goal.created_at),
+            Self::MostRaised => Key::Integer(goal.raised),
+            Self::Progress => Key::Integer(goal.progress),
+            // In this order there are only those that have one.
+            Self::EndingSoon => Key::Time(goal.deadline.unwrap_or(goal.created_at)),
+        };
+        Cursor { sort: self.cursor_name(), key, id: goal.id.0 }
+    }
+
+    fn column(self) -> &'static str {
+        match self {
+            Self::Newest => "g.created_at",
+            Self::MostRaised => "g.raised",
+            Self::Progress => "g.progress",
+            Self::EndingSoon => "g.deadline",
+        }
+    }
+}
+
+/// What the actor may see. The start of every list's conditions, of `goals g JOIN posts p`.
+fn visible_to(actor: &Actor) -> Conditions {
+    let mut conditions = Conditions::default();
+    if !actor.may(Permission::SeeMoney) {
+        match actor.user_id() {
+            Some(viewer) => {
+                let viewer = conditions.value(viewer.0);
+                conditions.that(format!("(p.deleted_at IS NULL OR g.owner_id = {viewer})"));
+            }
+            None => conditions.that("p.deleted_at IS NULL"),
+        }
+    }
+    conditions
+}
+
+/// Goals, a page at a time.
+pub async fn goals(
+    app: &App,
+    actor: &Actor,
+    filter: &GoalFilter,
+    sort: GoalSort,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<GoalView>> {
+    let mut conditions = visible_to(actor);
+    conditions.equal("g.state", filter.state.map(GoalState::as_str));
+    conditions.equal("g.owner_id", filter.owner.map(|owner| owner.0));
+    conditions.equal("g.currency", filter.currency.map(Currency::as_str));
+    conditions.equal("g.category", filter.category.as_deref().map(|name| text::comparable(&commands::folded(name))));
+    conditions.during("g.deadline", Span { from: None, until: filter.ending_before });
+    if let Some(reached) = filter.is_reached {
+        conditions.that(if reached { "g.raised >= g.target" } else { "g.raised < g.target" });
+    }
+    if sort == GoalSort::EndingSoon {
+        conditions.that("g.state = 'open' AND g.deadline IS NOT NULL");
+        let now = conditions.value(app.clock.now());
+        conditions.that(format!("g.deadline > {now}"));
+    }
+    if let Some(words) = filter.text.as_deref().map(text::search_words).transpose()? {
+        if words.is_empty() {
+            return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
+        }
+        let query = conditions.value(app.db.search_query(&words));
+        conditions.that(app.db.search_condition("goals", "g.id", &query));
+    }
+    let source = Source {
+        columns: GOAL,
+        tables: "goals g JOIN posts p ON p.id = g.post_id",
+        key: sort.column(),
+        id: "g.id",
+        descending: sort != GoalSort::EndingSoon,
+    };
+    page_of(&app.db, source, conditions, page, with_total, read_goal).await
+}
+
+/// A goal that the actor sees.
+pub async fn find(app: &App, actor: &Actor, id: GoalId) -> Result<Option<GoalView>> {
+    Ok(goals_by_id(app, actor, &[id]).await?.remove(&id))
+}
+
+/// A goal. No rights are asked here.
+pub(super) async fn get(app: &App, id: GoalId) -> Result<GoalView> {
+    by(app, "g.id", &[id.0]).await?.pop().ok_or_else(|| not_found("id"))
+}
+
+/// Goals by id that the actor sees.
+pub async fn goals_by_id(app: &App, actor: &Actor, ids: &[GoalId]) -> Result<HashMap<GoalId, GoalView>> {
+    let mut found = by(app, "g.id", &ids.iter().map(|id| id.0).collect::<Vec<_>>()).await?;
+    found.retain(|view| view.is_visible_to(actor));
+    Ok(found.into_iter().map(|view| (view.goal.id, view)).collect())
+}
+
+/// The goals that hang on posts, of those that the actor sees.
+pub async fn goals_by_post(app: &App, actor: &Actor, posts: &[PostId]) -> Result<HashMap<PostId, GoalView>> {
+    let mut found = by(app, "g.post_id", &posts.iter().map(|id| id.0).collect::<Vec<_>>()).await?;
+    found.retain(|view| view.is_visible_to(actor));
+    Ok(found.into_iter().map(|view| (view.goal.post_id, view)).collect())
+}
+
+async fn by(app: &App, column: &str, ids: &[Uuid]) -> Result<Vec<GoalView>> {
+    let mut values: Vec<Value> = Vec::new();
+    let list = placeholders(&mut values, ids);
+    let sql = format!("SELECT {GOAL} FROM goals g WHERE {column} IN ({list})");
+    app.db.rows(sql, values).await?.iter().map(read_goal).collect()
+}
+
+// ---------------------------------------------------------------------------------------------------------- following
+
+struct Steps;
+
+impl Content for Steps {
+    type Item = GoalView;
+    const KIND: StreamKind = StreamKind::Goal;
+
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<GoalView>>> {
+        let goal = get(app, GoalId(id)).await?;
+        Ok(events.iter().map(|_| Some(goal.clone())).collect())
+    }
+}
+
+/// Where a goal's stream stands.
+pub async fn stream_head(app: &App, id: GoalId) -> Result<i64> {
+    events::head(app, StreamKind::Goal, id.0).await
+}
+
+/// A goal that the actor sees, as it changes. Code: NOT_FOUND.
+pub async fn follow(
+    app: &App,
+    actor: &Actor,
+    id: GoalId,
+    after: Option<i64>,
+) -> Result<impl Stream<Item = Result<Step<GoalView>>> + Send + use<>> {
+    find(app, actor, id).await?.ok_or_else(|| not_found("goalId"))?;
+    let actor = actor.clone();
+    let steps = live::follow::<Steps>(app, id.0, after).await?;
+    // Its post may be deleted meanwhile.
+    Ok(steps.map(move |step| {
+        let step = step?;
+        Ok(Step { content: step.content.filter(|view| view.is_visible_to(&actor)), ..step })
+    }))
+}

@@ -1,0 +1,102 @@
+//! Goals as something that payments are for.
+
+use super::rows::{lock_given_in, save_given_in, save_in};
+use crate::{
+    app::App,
+    domain::{
+        jobs::{self, NOTIFY, Notify},
+        ledger::Place,
+        payments::{Settlement, Target},
+    },
+    entity::{
+        GoalId, UserId,
+        goal_contribution::ContributionState,
+        ledger_transfer::TransferKind,
+        payment::{self, ProviderKind, TargetKind},
+    },
+    error::{Error, Result},
+    platform::db::{Columns, Transaction},
+};
+
+/// The target of contributions: the goal's escrow.
+#[derive(Debug)]
+pub struct Contributions;
+
+/// Of a payment's goal, by the words of a column.
+const GOAL_OF: &str = "FROM goal_contributions c JOIN goals g ON g.id = c.goal_id WHERE c.payment_id = $1";
+
+fn missing(payment: &payment::Model) -> Error {
+    Error::internal(format!("{} is for a contribution that is not there", payment.id))
+}
+
+#[async_trait::async_trait]
+impl Target for Contributions {
+    fn kind(&self) -> TargetKind {
+        TargetKind::GoalContribution
+    }
+
+    fn accepts(&self, provider: ProviderKind) -> bool {
+        // Nobody comes to a door here.
+        provider != ProviderKind::CashOnDelivery
+    }
+
+    async fn describe(&self, app: &App, payment: &payment::Model) -> Result<String> {
+        let rows = app.db.rows(format!("SELECT g.title {GOAL_OF}"), vec![payment.id.0.into()]).await?;
+        rows.first().map_or_else(|| Ok(app.config.email.service_name().to_owned()), |row| Columns::new(row).take())
+    }
+
+    async fn settle_in(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        payment: &payment::Model,
+        amount: i64,
+    ) -> Result<Settlement> {
+        let (view, given) = lock_given_in(tx, payment.id).await?;
+        let (mut goal, mut given) = (view.goal, given.contribution);
+        let now = app.clock.now();
+        // Of a goal that is over, too: the money is in its escrow until it has gone back.
+        let give_back = (!super::is_open(&goal, now)).then_some("goal_closed");
+        let is_first = given.received == given.refunded;
+        goal.raised = goal.raised.checked_add(amount).ok_or_else(|| Error::internal("what was raised does not fit"))?;
+        goal.contribution_count += i64::from(is_first);
+        given.received += amount;
+        given.received_at = given.received_at.or(Some(now));
+        given.state = ContributionState::Received;
+        save_given_in(tx, &given).await?;
+        save_in(app, tx, &goal).await?;
+        if give_back.is_none() && is_first {
+            jobs::enqueue_in(app, tx, NOTIFY, &Notify::Contribution { contribution: given.id.0 }).await?;
+        }
+        Ok(Settlement { place: Place::Escrow(goal.id), kind: TransferKind::Contribution, give_back })
+    }
+
+    async fn place_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Place> {
+        let row = tx.row(format!("SELECT g.id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
+        let goal: GoalId = Columns::new(&row.ok_or_else(|| missing(payment))?).take()?;
+        Ok(Place::Escrow(goal))
+    }
+
+    async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()> {
+        let (view, given) = lock_given_in(tx, payment.id).await?;
+        let (mut goal, mut given) = (view.goal, given.contribution);
+        goal.raised -= amount;
+        given.refunded += amount;
+        if given.refunded == given.received {
+            given.state = ContributionState::Refunded;
+            goal.contribution_count -= 1;
+        }
+        save_given_in(tx, &given).await?;
+        save_in(app, tx, &goal).await
+    }
+
+    async fn dropped_in(&self, _: &App, tx: &Transaction, payment: &payment::Model) -> Result<()> {
+        let sql = "UPDATE goal_contributions SET state = 'dropped' WHERE payment_id = $1 AND received = 0";
+        tx.execute(sql, vec![payment.id.0.into()]).await.map(drop)
+    }
+
+    async fn owner(&self, app: &App, payment: &payment::Model) -> Result<Option<UserId>> {
+        let rows = app.db.rows(format!("SELECT g.owner_id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
+        rows.first().map_or(Ok(None), |row| Columns::new(row).take())
+    }
+}

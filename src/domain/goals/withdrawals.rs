@@ -1,0 +1,293 @@
+//! What was raised comes into its owner's wallet; and staff takes it back.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::QueryResult;
+
+use super::{
+    at_goal_id,
+    closing::reason_of,
+    not_found,
+    rows::{lock_goal_in, lock_own_in, save_in},
+    wrong_state,
+};
+use crate::{
+    app::App,
+    domain::{
+        Once, accounts,
+        actor::{Actor, Client},
+        audit,
+        fees::{self, NewFee},
+        idempotency::{Claim, claim_for_good_in},
+        ledger::{self, NewTransfer, Origin, Place},
+        permissions::Permission,
+    },
+    entity::{
+        Currency, GoalId, GoalWithdrawalId, Money, UserId, fee_line::FeeKind, goal_withdrawal::Model,
+        ledger_transfer::TransferKind,
+    },
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction, placeholders},
+        list::{Conditions, Source, page_of},
+        page::{Cursor, Key, Page, Slice},
+    },
+};
+
+/// A withdrawal of a goal, with what it is counted in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// The row.
+    pub row: Model,
+    /// In which currency.
+    pub currency: Currency,
+    /// Whose goal it is.
+    pub owner_id: Option<UserId>,
+}
+
+const COLUMNS: &str = "w.id, w.goal_id, w.amount, w.fee_rate, w.fee, w.payout_id, w.commission_id, w.fee_line_id, w.created_at, \
+     w.reversed_at, g.currency, g.owner_id";
+const TABLES: &str = "goal_withdrawals w JOIN goals g ON g.id = w.goal_id";
+
+fn read(row: &QueryResult) -> Result<Withdrawal> {
+    let mut columns = Columns::new(row);
+    Ok(Withdrawal {
+        row: Model {
+            id: columns.take()?,
+            goal_id: columns.take()?,
+            amount: columns.take()?,
+            fee_rate: columns.take()?,
+            fee: columns.take()?,
+            payout_id: columns.take()?,
+            commission_id: columns.take()?,
+            fee_line_id: columns.take()?,
+            created_at: columns.take()?,
+            reversed_at: columns.take()?,
+        },
+        currency: columns.take()?,
+        owner_id: columns.take()?,
+    })
+}
+
+async fn get(app: &App, id: GoalWithdrawalId) -> Result<Withdrawal> {
+    let rows = app.db.rows(format!("SELECT {COLUMNS} FROM {TABLES} WHERE w.id = $1"), vec![id.0.into()]).await?;
+    read(rows.first().ok_or_else(|| not_found("id"))?)
+}
+
+/// Money of a goal that its owner takes out.
+#[derive(Debug, Clone)]
+pub struct GoalWithdraw {
+    /// Of which goal.
+    pub goal: GoalId,
+    /// How much, fees included; all that is available, if `None`.
+    pub amount: Option<Money>,
+    /// Makes a repeated call harmless.
+    pub idempotency_key: String,
+}
+
+/// Takes what was raised into the owner's wallet, and the fee out of it, in one transaction. Needs a fresh authentication.
+/// What is held for refunds is not available. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, CURRENCY_MISMATCH,
+/// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn goal_withdraw(app: &App, actor: &Actor, command: GoalWithdraw) -> Result<Once<Withdrawal>> {
+    let owner = accounts::require_fresh(app, actor, "goalWithdraw").await?.id;
+    let amount = command.amount.map_or_else(|| "all".to_owned(), |amount| amount.to_string());
+    let input = format!("{} {amount}", command.goal);
+    let id = GoalWithdrawalId(app.ids.next(app.clock.now()));
+    let once = app
+        .db
+        .transact(async |tx| {
+            let key = command.idempotency_key.as_str();
+            if let Claim::Replay(id) = claim_for_good_in(app, &tx, owner.0, "goalWithdraw", key, &input, id.0).await? {
+                return Ok(Once { value: GoalWithdrawalId(id), replayed: true });
+            }
+            withdraw_in(app, &tx, actor, owner, id, &command).await?;
+            Ok(Once { value: id, replayed: false })
+        })
+        .await?;
+    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+}
+
+async fn withdraw_in(
+    app: &App,
+    tx: &Transaction,
+    actor: &Actor,
+    owner: UserId,
+    id: GoalWithdrawalId,
+    command: &GoalWithdraw,
+) -> Result<()> {
+    let view = lock_own_in(tx, actor, command.goal, at_goal_id).await?;
+    if !view.may_withdraw() {
+        let state = if view.goal.state.as_str() == "open" { "not reached" } else { view.goal.state.as_str() };
+        return Err(wrong_state(at_goal_id, state));
+    }
+    let currency = view.goal.currency;
+    if command.amount.is_some_and(|amount| amount.currency != currency) {
+        return Err(UserError::input("amount", UserErrorCode::CurrencyMismatch).with("currency", currency).into());
+    }
+    let (escrow, wallet) = (Place::Escrow(command.goal), Place::Wallet(owner));
+    ledger::lock_in(app, tx, &[escrow, wallet], currency).await?;
+    let available = ledger::available_in(app, tx, escrow, currency).await?;
+    let amount = command.amount.map_or(available, |amount| amount.minor);
+    if amount <= 0 || amount > available {
+        return Err(UserError::whole(UserErrorCode::InsufficientFunds).into());
+    }
+    pay_out_in(app, tx, id, command.goal, owner, Money::new(amount, currency)).await?;
+    let mut goal = view.goal;
+    goal.withdrawn += amount;
+    save_in(app, tx, &goal).await
+}
+
+/// Moves the money and its fee, and writes both down. The accounts are locked.
+async fn pay_out_in(
+    app: &App,
+    tx: &Transaction,
+    id: GoalWithdrawalId,
+    goal: GoalId,
+    owner: UserId,
+    amount: Money,
+) -> Result<()> {
+    let reference = id.to_string();
+    let transfer = |kind, from, to, minor, operation| NewTransfer {
+        kind,
+        from,
+        to,
+        amount: minor,
+        currency: amount.currency,
+        reference: Some(&reference),
+        description: "",
+        origin: Origin::step(operation, &reference),
+    };
+    let (escrow, wallet) = (Place::Escrow(goal), Place::Wallet(owner));
+    let payout = transfer(TransferKind::Payout, escrow, wallet, amount.minor, "goal_payout");
+    let payout = ledger::post_in(app, tx, payout).await?.id;
+    let new = NewFee { kind: FeeKind::Goal, reference: &reference, base: amount, rate: fees::rate(app, FeeKind::Goal) };
+    let line = fees::charge_in(app, tx, new).await?;
+    let commission = if line.fee > 0 {
+        let commission = transfer(TransferKind::Commission, wallet, Place::Fees, line.fee, "goal_commission");
+        Some(ledger::post_in(app, tx, commission).await?.id)
+    } else {
+        None
+    };
+    tx.execute(
+        "INSERT INTO goal_withdrawals (id, goal_id, amount, fee_rate, fee, payout_id, commission_id, fee_line_id, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        vec![
+            id.0.into(),
+            goal.0.into(),
+            amount.minor.into(),
+            new.rate.into(),
+            line.fee.into(),
+            payout.0.into(),
+            commission.map(|id| id.0).into(),
+            line.id.0.into(),
+            app.clock.now().into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Staff takes a withdrawal back, fee and all, so that those who gave can be refunded. Nobody does it for themselves.
+/// Codes: NOT_FOUND, ALREADY_DONE, SECOND_PERSON_NEEDED, INSUFFICIENT_FUNDS, BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn withdrawal_reverse(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: GoalWithdrawalId,
+    reason: &str,
+) -> Result<Withdrawal> {
+    let staff = actor.require(Permission::ManageMoney)?.id;
+    let reason = reason_of(reason)?;
+    app.db
+        .transact(async |tx| {
+            let sql = "SELECT goal_id FROM goal_withdrawals WHERE id = $1";
+            let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?;
+            let goal: GoalId = Columns::new(&row).take()?;
+            let view = lock_goal_in(&tx, goal).await?.ok_or_else(|| not_found("id"))?;
+            let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE w.id = $1");
+            let found = read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?)?;
+            if found.owner_id == Some(staff) {
+                return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
+            }
+            reverse_in(app, &tx, &found, &reason).await?;
+            let mut goal = view.goal;
+            goal.withdrawn -= found.row.amount;
+            save_in(app, &tx, &goal).await?;
+            let entry = audit::NewEntry {
+                action: "adminGoalWithdrawalReverse",
+                subject_kind: GoalWithdrawalId::PREFIX,
+                subject_id: id.0,
+                before: None,
+                after: None,
+                reason: Some(&reason),
+            };
+            audit::record_in(app, &tx, actor, client, entry).await
+        })
+        .await?;
+    get(app, id).await
+}
+
+/// The goal is locked, and so what happens to its withdrawals.
+async fn reverse_in(app: &App, tx: &Transaction, found: &Withdrawal, reason: &str) -> Result<()> {
+    let row = &found.row;
+    let now: DateTime<Utc> = app.clock.now();
+    let sql = "UPDATE goal_withdrawals SET reversed_at = $2 WHERE id = $1 AND reversed_at IS NULL";
+    if tx.execute(sql, vec![row.id.0.into(), now.into()]).await? == 0 {
+        return Err(UserError::argument("id", UserErrorCode::AlreadyDone).into());
+    }
+    let owner = found.owner_id.ok_or_else(|| Error::from(UserError::whole(UserErrorCode::InsufficientFunds)))?;
+    ledger::lock_in(app, tx, &[Place::Escrow(row.goal_id), Place::Wallet(owner)], found.currency).await?;
+    let key = row.id.to_string();
+    let description: String = reason.chars().take(255).collect();
+    // The fee first, or the wallet might lack it.
+    if let Some(commission) = row.commission_id {
+        ledger::reverse_in(app, tx, commission, Origin::step("goal_commission_back", &key), &description).await?;
+    }
+    ledger::reverse_in(app, tx, row.payout_id, Origin::step("goal_payout_back", &key), &description).await?;
+    fees::reverse_in(app, tx, row.fee_line_id, None).await.map(drop)
+}
+
+/// What cursors in the list are tied to.
+pub const WITHDRAWALS_SORT: &str = "goal_withdrawals.newest";
+
+/// A withdrawal's place in the list.
+#[must_use]
+pub fn withdrawal_cursor(found: &Withdrawal) -> Cursor {
+    Cursor { sort: WITHDRAWALS_SORT, key: Key::Time(found.row.created_at), id: found.row.id.0 }
+}
+
+fn may_see(actor: &Actor, owner: Option<UserId>) -> bool {
+    (owner.is_some() && owner == actor.user_id()) || actor.may(Permission::SeeMoney)
+}
+
+/// What was withdrawn of a goal, newest first; nothing for those who are neither its owner nor may see money.
+pub async fn withdrawals(
+    app: &App,
+    actor: &Actor,
+    view: &super::GoalView,
+    page: &Page,
+    with_total: bool,
+) -> Result<Option<Slice<Withdrawal>>> {
+    if !may_see(actor, view.goal.owner_id) {
+        return Ok(None);
+    }
+    let mut conditions = Conditions::default();
+    conditions.equal("w.goal_id", Some(view.goal.id.0));
+    let source = Source { columns: COLUMNS, tables: TABLES, key: "w.created_at", id: "w.id", descending: true };
+    page_of(&app.db, source, conditions, page, with_total, read).await.map(Some)
+}
+
+/// Withdrawals by id that the actor may see.
+pub async fn withdrawals_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[GoalWithdrawalId],
+) -> Result<HashMap<GoalWithdrawalId, Withdrawal>> {
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE w.id IN ({list})");
+    let mut found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    found.retain(|found| may_see(actor, found.owner_id));
+    Ok(found.into_iter().map(|found| (found.row.id, found)).collect())
+}

@@ -1,0 +1,152 @@
+//! What people are told of goals: that something was given, that there is news, that one is over.
+
+use uuid::Uuid;
+
+use super::{EXCERPT, Telling, tell_in};
+use crate::{
+    app::App,
+    domain::jobs::{self, NOTIFY, Notify},
+    entity::{
+        Currency, Money, UserId,
+        goal::GoalState,
+        notification::{NotificationKind, SubjectKind},
+    },
+    error::{Locale, Result},
+    platform::{
+        db::{Columns, Transaction},
+        text,
+    },
+};
+
+/// How many contributions are looked at in one transaction.
+const BATCH: usize = 200;
+
+/// The owner of a goal: something was given to it. Without the name, where that is hidden from them.
+pub(super) async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Result<Vec<Telling>> {
+    let sql = "SELECT r.id, r.locale, g.title, g.currency, c.amount, c.is_anonymous AND c.is_hidden_from_owner, \
+               c.contributor_id, a.display_name, c.guest_name FROM goal_contributions c \
+               JOIN goals g ON g.id = c.goal_id JOIN users r ON r.id = g.owner_id \
+               LEFT JOIN users a ON a.id = c.contributor_id WHERE c.id = $1 AND c.state = 'received'";
+    let Some(row) = tx.row(sql, vec![contribution.into()]).await? else { return Ok(Vec::new()) };
+    let mut columns = Columns::new(&row);
+    let (recipient, locale) = (columns.take()?, Locale::parse(&columns.take::<String>()?));
+    let (what, currency, amount): (String, Currency, i64) = (columns.take()?, columns.take()?, columns.take()?);
+    let hidden: bool = columns.take()?;
+    let actor = columns.take::<Option<UserId>>()?.filter(|_| !hidden);
+    let (name, guest): (Option<String>, Option<String>) = (columns.take()?, columns.take()?);
+    let name = name.or(guest).filter(|_| !hidden).unwrap_or_else(|| somebody(locale).to_owned());
+    Ok(vec![Telling {
+        recipient,
+        locale,
+        actor,
+        actor_name: name,
+        kind: NotificationKind::Contribution,
+        subject: (SubjectKind::Goal, goal_of_in(tx, contribution).await?),
+        excerpt: text::excerpt(&format!("{}: {what}", Money::new(amount, currency)), EXCERPT),
+        dedupe_key: format!("contribution:{contribution}"),
+    }])
+}
+
+async fn goal_of_in(tx: &Transaction, contribution: Uuid) -> Result<Uuid> {
+    let row = tx.row("SELECT goal_id FROM goal_contributions WHERE id = $1", vec![contribution.into()]).await?;
+    row.map_or(Ok(Uuid::nil()), |row| Columns::new(&row).take())
+}
+
+fn somebody(locale: Locale) -> &'static str {
+    match locale {
+        Locale::English => "Somebody",
+        Locale::Arabic => "شخص ما",
+    }
+}
+
+/// The next of those who gave, as `(recipient, their language)`, and where to go on; `None` at the end.
+async fn givers_in(tx: &Transaction, goal: Uuid, after: Uuid) -> Result<(Vec<(UserId, Locale)>, Option<Uuid>)> {
+    let sql = format!(
+        "SELECT c.id, r.id, r.locale FROM goal_contributions c LEFT JOIN users r ON r.id = c.contributor_id \
+         WHERE c.goal_id = $1 AND c.id > $2 AND c.received > 0 ORDER BY c.id LIMIT {BATCH}"
+    );
+    let rows = tx.rows(sql, vec![goal.into(), after.into()]).await?;
+    let (mut givers, mut last): (Vec<(UserId, Locale)>, _) = (Vec::new(), after);
+    for row in &rows {
+        let mut columns = Columns::new(row);
+        last = columns.take()?;
+        let (id, locale): (Option<UserId>, Option<String>) = (columns.take()?, columns.take()?);
+        if let (Some(id), Some(locale)) = (id, locale)
+            && givers.iter().all(|(known, _)| *known != id)
+        {
+            givers.push((id, Locale::parse(&locale)));
+        }
+    }
+    Ok((givers, (rows.len() == BATCH).then_some(last)))
+}
+
+/// Those who gave to a goal: it has news. A batch, and a job for the next.
+pub(super) async fn update_in(app: &App, tx: &Transaction, update: Uuid, after: Uuid) -> Result<()> {
+    let sql = "SELECT g.id, g.title, n.title, g.owner_id FROM goal_updates n JOIN goals g ON g.id = n.goal_id \
+               WHERE n.id = $1";
+    let Some(row) = tx.row(sql, vec![update.into()]).await? else { return Ok(()) };
+    let mut columns = Columns::new(&row);
+    let goal: Uuid = columns.take()?;
+    let (what, title, owner): (String, String, Option<UserId>) = (columns.take()?, columns.take()?, columns.take()?);
+    let (givers, next) = givers_in(tx, goal, after).await?;
+    let telling = |(recipient, locale)| Telling {
+        recipient,
+        locale,
+        actor: owner,
+        actor_name: what.clone(),
+        kind: NotificationKind::GoalUpdate,
+        subject: (SubjectKind::Goal, goal),
+        excerpt: text::excerpt(&title, EXCERPT),
+        dedupe_key: format!("goal_update:{update}"),
+    };
+    tell_in(app, tx, givers.into_iter().map(telling).collect()).await?;
+    match next {
+        Some(after) => jobs::enqueue_in(app, tx, NOTIFY, &Notify::GoalUpdate { update, after }).await,
+        None => Ok(()),
+    }
+}
+
+/// The owner of a goal and those who gave to it: it is over, and what becomes of the money. A batch, and a job for the next.
+pub(super) async fn ended_in(app: &App, tx: &Transaction, goal: Uuid, after: Uuid) -> Result<()> {
+    let sql = "SELECT g.title, g.state, g.end_reason, r.id, r.locale FROM goals g \
+               LEFT JOIN users r ON r.id = g.owner_id WHERE g.id = $1";
+    let Some(row) = tx.row(sql, vec![goal.into()]).await? else { return Ok(()) };
+    let mut columns = Columns::new(&row);
+    let (what, state, reason): (String, GoalState, Option<String>) =
+        (columns.take()?, columns.take()?, columns.take()?);
+    let (owner, owner_locale): (Option<UserId>, Option<String>) = (columns.take()?, columns.take()?);
+    let (mut told, next) = givers_in(tx, goal, after).await?;
+    if let (Some(owner), Some(locale)) = (owner.filter(|_| after.is_nil()), owner_locale) {
+        told.retain(|(recipient, _)| *recipient != owner);
+        told.push((owner, Locale::parse(&locale)));
+    }
+    let telling = |(recipient, locale)| Telling {
+        recipient,
+        locale,
+        actor: None,
+        actor_name: what.clone(),
+        kind: NotificationKind::GoalEnded,
+        subject: (SubjectKind::Goal, goal),
+        excerpt: text::excerpt(&[outcome(locale, state), reason.as_deref().unwrap_or_default()].join(" "), EXCERPT)
+            .trim_end()
+            .to_owned(),
+        dedupe_key: format!("goal_ended:{goal}"),
+    };
+    tell_in(app, tx, told.into_iter().map(telling).collect()).await?;
+    match next {
+        Some(after) => jobs::enqueue_in(app, tx, NOTIFY, &Notify::GoalEnded { goal, after }).await,
+        None => Ok(()),
+    }
+}
+
+/// What becomes of the money.
+fn outcome(locale: Locale, state: GoalState) -> &'static str {
+    match (locale, state) {
+        (Locale::English, GoalState::Failed) => "The target was missed: everybody gets their money back.",
+        (Locale::English, GoalState::Cancelled) => "It was called off: everybody gets their money back.",
+        (Locale::English, _) => "It takes no contributions any more; what was raised goes to those who asked for it.",
+        (Locale::Arabic, GoalState::Failed) => "لم يتحقق الهدف: ستُعاد الأموال إلى الجميع.",
+        (Locale::Arabic, GoalState::Cancelled) => "أُلغي الهدف: ستُعاد الأموال إلى الجميع.",
+        (Locale::Arabic, _) => "لم يعد يقبل المساهمات؛ وما جُمع يذهب إلى صاحب الهدف.",
+    }
+}

@@ -1,0 +1,420 @@
+//! Fundraising goals as clients see them. In the folder: what was given and the talk about it; reading; what owners,
+//! givers and staff do.
+
+mod contributions;
+mod mutations;
+mod owners;
+mod queries;
+
+use async_graphql::{Context, Enum, ID, MergedObject, Object};
+use chrono::{DateTime, Utc};
+
+use super::{
+    accounts::User,
+    connection::{Connection, Listed, wants_total},
+    context::RequestExt,
+    error::{Nullable, nullable},
+    posts::Post,
+    scalars::Money,
+    stream::{self, stream_event},
+};
+use crate::{
+    domain::{
+        goals::{self, GoalView, Update, Withdrawal},
+        permissions::Permission,
+    },
+    entity::event::StreamKind,
+    platform::page::Page,
+};
+
+pub use contributions::{ContributionComment, GoalContribution};
+pub use queries::{GoalQuery, GoalSubscription};
+
+/// Raising, giving and what follows.
+#[derive(MergedObject, Default)]
+pub struct GoalMutation(mutations::GivingMutation, owners::OwnerMutation);
+
+/// What happens when a goal's target is not reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::goal::Funding")]
+pub enum GoalFunding {
+    /// Everybody gets their money back after the deadline; nothing can be withdrawn before the target is reached.
+    Fixed,
+    /// What was raised is kept, and can be withdrawn at any time.
+    Flexible,
+}
+
+/// How far a goal has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::goal::GoalState")]
+pub enum GoalState {
+    /// It takes contributions until its deadline, which is acted on within a minute.
+    Open,
+    /// Its time is over, or its owner ended it; what was raised is its owner's.
+    Ended,
+    /// It missed its target; everybody gets their money back.
+    Failed,
+    /// It was called off; everybody gets their money back.
+    Cancelled,
+}
+
+/// Something that the viewer can do with a goal now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::goals::GoalAction")]
+pub enum GoalAction {
+    /// Give: `goalContribute`.
+    Contribute,
+    /// Change it: `goalUpdate`.
+    Update,
+    /// Tell those who gave its news: `goalUpdatePublish`.
+    PublishUpdate,
+    /// Take out what was raised: `goalWithdraw`.
+    Withdraw,
+    /// Take no more contributions: `goalEnd`.
+    End,
+    /// Give everything back: `goalCancel`.
+    Cancel,
+}
+
+/// Something that money is raised for.
+#[derive(Clone)]
+pub struct Goal(GoalView);
+
+impl From<GoalView> for Goal {
+    fn from(view: GoalView) -> Self {
+        Self(view)
+    }
+}
+
+impl Listed for Goal {
+    const LIST_NAME: &'static str = "Goal";
+}
+
+/// Something that money is raised for. It hangs on a post; when that is deleted, only its owner and staff with the
+/// permission SEE_MONEY see it.
+#[Object]
+impl Goal {
+    /// Opaque and typed: `goal_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.goal.id.to_string().into()
+    }
+
+    /// The post that it hangs on; a tombstone once that is deleted.
+    async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
+        nullable(async { Ok(ctx.request().loaders.posts.load(self.0.goal.post_id).await?.map(Post::from)) }).await
+    }
+
+    /// Who raises; null once the account is erased.
+    async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async {
+            let Some(id) = self.0.goal.owner_id else { return Ok(None) };
+            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+        })
+        .await
+    }
+
+    /// A headline of plain text, at most 255 characters.
+    async fn title(&self) -> &str {
+        &self.0.goal.title
+    }
+
+    /// Why; plain text of at most 10,000 characters, may be empty.
+    async fn story(&self) -> &str {
+        &self.0.goal.story
+    }
+
+    /// In lower case, at most 50 characters; null when there is none.
+    async fn category(&self) -> Option<&str> {
+        self.0.goal.category.as_deref()
+    }
+
+    /// The https address of a picture; null when there is none.
+    async fn cover_url(&self) -> Option<&str> {
+        self.0.goal.cover_url.as_deref()
+    }
+
+    /// What is to be raised.
+    async fn target(&self) -> Money {
+        self.0.money(self.0.goal.target).into()
+    }
+
+    /// What came in and was not given back, what was withdrawn included. What is granted to be given back counts until it
+    /// has gone.
+    async fn raised(&self) -> Money {
+        self.0.money(self.0.goal.raised).into()
+    }
+
+    /// Raised of target in percent, rounded down, at most 1,000,000.
+    async fn progress_percent(&self) -> i64 {
+        (self.0.goal.progress / 10_000).min(1_000_000)
+    }
+
+    /// Whether the target is reached.
+    async fn is_reached(&self) -> bool {
+        self.0.is_reached()
+    }
+
+    /// Of what was raised, what its owner took out, fees included; null to all but its owner and staff with the permission
+    /// SEE_MONEY.
+    async fn withdrawn(&self, ctx: &Context<'_>) -> Option<Money> {
+        self.sees_money(ctx).then(|| self.0.money(self.0.goal.withdrawn).into())
+    }
+
+    /// Of what was raised, what is there and not held for refunds that are granted; null to all but its owner and staff with
+    /// the permission SEE_MONEY. Whether it can be withdrawn is told by `availableActions`.
+    async fn available(&self, ctx: &Context<'_>) -> Option<Money> {
+        self.sees_money(ctx).then(|| self.0.available().into())
+    }
+
+    /// What happens when the target is not reached.
+    async fn funding(&self) -> GoalFunding {
+        self.0.goal.funding.into()
+    }
+
+    /// How far it has come.
+    async fn state(&self) -> GoalState {
+        self.0.goal.state.into()
+    }
+
+    /// Whether it takes contributions now.
+    async fn is_open(&self, ctx: &Context<'_>) -> bool {
+        self.0.is_open(ctx.request().app.clock.now())
+    }
+
+    /// Until when it takes contributions; null: as long as its owner wants.
+    async fn deadline(&self) -> Option<DateTime<Utc>> {
+        self.0.goal.deadline
+    }
+
+    /// Amounts to choose from, at most 6; any other is possible, too.
+    async fn suggested_amounts(&self) -> Vec<Money> {
+        let minor: Vec<i64> = serde_json::from_str(&self.0.goal.suggested_amounts).unwrap_or_default();
+        minor.into_iter().map(|minor| self.0.money(minor).into()).collect()
+    }
+
+    /// How many contributions came in and were not wholly given back.
+    async fn contribution_count(&self) -> i64 {
+        self.0.goal.contribution_count
+    }
+
+    /// What was given and is still there, newest first.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn contributions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default,
+            desc = "Only those that their givers ask back, for the goal's owner and staff with the permission SEE_MONEY; others \
+                    get none."
+        )]
+        refund_requested: bool,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<GoalContribution>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let sort = goals::CONTRIBUTIONS_SORT;
+            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let slice = goals::contributions(app, actor, &self.0, refund_requested, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, goals::contribution_cursor, GoalContribution::from)))
+        })
+        .await
+    }
+
+    /// Its news, newest first.
+    async fn updates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<GoalUpdate>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let sort = goals::UPDATES_SORT;
+            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let slice = goals::updates(app, actor, self.0.goal.id, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, goals::update_cursor, GoalUpdate::from)))
+        })
+        .await
+    }
+
+    /// What its owner took out, newest first; null to all but its owner and staff with the permission SEE_MONEY.
+    async fn withdrawals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<GoalWithdrawal>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let sort = goals::WITHDRAWALS_SORT;
+            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let slice = goals::withdrawals(app, actor, &self.0, &page, wants_total(ctx)).await?;
+            Ok(slice.map(|slice| Connection::new(slice, goals::withdrawal_cursor, GoalWithdrawal::from)))
+        })
+        .await
+    }
+
+    /// What the viewer can do with it now. Giving is for everybody, as a guest, too.
+    async fn available_actions(&self, ctx: &Context<'_>) -> Vec<GoalAction> {
+        let request = ctx.request();
+        self.0.actions(&request.actor, request.app.clock.now()).into_iter().map(Into::into).collect()
+    }
+
+    /// Why it was called off, in the words of whoever did it; null otherwise.
+    async fn end_reason(&self) -> Option<&str> {
+        self.0.goal.end_reason.as_deref()
+    }
+
+    /// When it was begun.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.goal.created_at
+    }
+
+    /// Last change by its owner; null when never changed.
+    async fn edited_at(&self) -> Option<DateTime<Utc>> {
+        self.0.goal.edited_at
+    }
+
+    /// When it ended, failed or was called off; null while it is open.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.0.goal.ended_at
+    }
+
+    /// Pass it as `after` to `goalProgress`: query and stream join without a gap.
+    async fn stream_cursor(&self, ctx: &Context<'_>) -> String {
+        stream::seal(ctx.request(), StreamKind::Goal, self.0.goal.id.0, self.0.goal.event_seq)
+    }
+}
+
+impl Goal {
+    fn sees_money(&self, ctx: &Context<'_>) -> bool {
+        let actor = &ctx.request().actor;
+        self.0.is_owned_by(actor) || actor.may(Permission::SeeMoney)
+    }
+}
+
+/// News of a goal.
+#[derive(Clone)]
+pub struct GoalUpdate(Update);
+
+impl From<Update> for GoalUpdate {
+    fn from(update: Update) -> Self {
+        Self(update)
+    }
+}
+
+impl Listed for GoalUpdate {
+    const LIST_NAME: &'static str = "GoalUpdate";
+}
+
+/// News of a goal, by its owner.
+#[Object]
+impl GoalUpdate {
+    /// Opaque and typed: `goalupdate_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// Of which goal; null when you don't see it any more.
+    async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
+        nullable(async { Ok(ctx.request().loaders.goals.load(self.0.goal_id).await?.map(Goal)) }).await
+    }
+
+    /// A headline of plain text, at most 255 characters.
+    async fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// Plain text of at most 10,000 characters.
+    async fn body(&self) -> &str {
+        &self.0.body
+    }
+
+    /// When it was published.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+/// What a goal's owner took out.
+#[derive(Clone)]
+pub struct GoalWithdrawal(Withdrawal);
+
+impl From<Withdrawal> for GoalWithdrawal {
+    fn from(withdrawal: Withdrawal) -> Self {
+        Self(withdrawal)
+    }
+}
+
+impl Listed for GoalWithdrawal {
+    const LIST_NAME: &'static str = "GoalWithdrawal";
+}
+
+impl GoalWithdrawal {
+    fn money(&self, minor: i64) -> Money {
+        Money::from_minor(minor, self.0.currency)
+    }
+}
+
+/// What a goal's owner took out into their wallet. Only they see it, and staff with the permission SEE_MONEY.
+#[Object]
+impl GoalWithdrawal {
+    /// Opaque and typed: `goalwithdrawal_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.row.id.to_string().into()
+    }
+
+    /// Of which goal.
+    async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
+        nullable(async { Ok(ctx.request().loaders.goals.load(self.0.row.goal_id).await?.map(Goal)) }).await
+    }
+
+    /// What left the goal, the fee included.
+    async fn amount(&self) -> Money {
+        self.money(self.0.row.amount)
+    }
+
+    /// Of the amount, the platform's fee, as it was when it was taken.
+    async fn fee(&self) -> Money {
+        self.money(self.0.row.fee)
+    }
+
+    /// What stayed in the owner's wallet.
+    async fn net(&self) -> Money {
+        self.money(self.0.row.amount - self.0.row.fee)
+    }
+
+    /// When it was taken out.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.row.created_at
+    }
+
+    /// When staff took it back; null when they did not.
+    async fn reversed_at(&self) -> Option<DateTime<Utc>> {
+        self.0.row.reversed_at
+    }
+}
+
+stream_event! {
+    /// One step of a goal's stream.
+    GoalEvent of StreamKind::Goal => {
+        /// The goal as it is now; null in a step that only tells where you stand, and when you don't see it any more.
+        goal: Goal, from GoalView
+    }
+}

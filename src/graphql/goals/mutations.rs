@@ -1,0 +1,227 @@
+//! Giving, and the talk about what was given.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+
+use super::{ContributionComment, GoalContribution};
+use crate::{
+    domain::{
+        Once,
+        goals::{self, ContributionView, GoalContribute, Guest},
+        payments::Started,
+    },
+    error::Result,
+    graphql::{
+        context::RequestExt,
+        error::{Nullable, Payload, UserError, answer, nullable, payload},
+        node::{argument_id, input_id},
+        payments::{Payment, PaymentProvider},
+        scalars::MoneyInput,
+    },
+};
+
+/// Who gives, when nobody is signed in.
+#[derive(InputObject)]
+pub struct GuestInput {
+    /// Where the receipt goes, and at most once a day the goal's news; shown to staff only.
+    email: String,
+    /// What you want to be called, at most 100 characters; null: nothing.
+    name: Option<String>,
+}
+
+/// Something that is to be given to a goal.
+#[derive(InputObject)]
+pub struct GoalContributeInput {
+    /// The goal's id.
+    goal_id: ID,
+    /// How much, in the goal's currency.
+    amount: MoneyInput,
+    /// Who moves the money; see `paymentProviders`. Guests have no wallet.
+    provider: PaymentProvider,
+    /// A saved way to pay of this provider, of yours; it is charged at once. Null: `nextAction` says how to pay.
+    method_id: Option<ID>,
+    /// Hide your name: from everybody but staff and the goal's owner.
+    #[graphql(default)]
+    is_anonymous: bool,
+    /// Hide your name from the goal's owner, too; only together with `isAnonymous`.
+    #[graphql(default)]
+    hide_from_owner: bool,
+    /// A few words for everybody to read, at most 1,000 characters.
+    #[graphql(default)]
+    message: String,
+    /// Who gives: needed when nobody is signed in, and without meaning otherwise.
+    guest: Option<GuestInput>,
+    /// Same key and same input: the same payment again, however late.
+    idempotency_key: String,
+}
+
+impl GoalContributeInput {
+    fn command(self) -> Result<GoalContribute> {
+        Ok(GoalContribute {
+            goal: input_id("goalId", &self.goal_id)?,
+            amount: self.amount.positive("amount")?,
+            provider: self.provider.into(),
+            method: self.method_id.map(|id| input_id("methodId", &id)).transpose()?,
+            is_anonymous: self.is_anonymous,
+            hide_from_owner: self.hide_from_owner,
+            message: self.message,
+            guest: self.guest.map(|guest| Guest { email: guest.email, name: guest.name }),
+            idempotency_key: self.idempotency_key,
+        })
+    }
+}
+
+/// What came of `goalContribute`.
+#[derive(SimpleObject)]
+pub struct GoalContributePayload {
+    /// What is given; null when `errors` is not empty.
+    contribution: Option<GoalContribution>,
+    /// Its payment; its `nextAction` says what the payer has to do. Null when `errors` is not empty.
+    payment: Option<Payment>,
+    /// For a guest: shows the payment again. Null for others. Keep it.
+    guest_token: Option<String>,
+    /// Why it was refused; empty when it was done.
+    errors: Vec<UserError>,
+    /// True when an earlier call with this idempotency key did the work.
+    replayed: bool,
+}
+
+impl Payload<Once<(ContributionView, Started)>> for GoalContributePayload {
+    fn done(once: Once<(ContributionView, Started)>) -> Self {
+        let (view, Started { payment, guest_token }) = once.value;
+        let (contribution, payment) = (Some(view.into()), Some(payment.into()));
+        Self { contribution, payment, guest_token, errors: Vec::new(), replayed: once.replayed }
+    }
+
+    fn refused(errors: Vec<UserError>) -> Self {
+        Self { contribution: None, payment: None, guest_token: None, errors, replayed: false }
+    }
+}
+
+/// Something said to what somebody gave.
+#[derive(InputObject)]
+pub struct ContributionCommentCreateInput {
+    /// The contribution's id.
+    contribution_id: ID,
+    /// 1 to 2,000 characters of plain text.
+    body: String,
+    /// Same key and same input within 24 hours: the same answer again.
+    idempotency_key: Option<String>,
+}
+
+payload! {
+    /// What came of `contributionCommentCreate`.
+    ContributionCommentCreatePayload replayed {
+        /// The comment; null when `errors` is not empty.
+        comment: ContributionComment
+    }
+}
+
+/// A change of a comment. Absent leaves a field as it is.
+#[derive(InputObject)]
+pub struct ContributionCommentUpdateInput {
+    /// The new text.
+    body: MaybeUndefined<String>,
+}
+
+payload! {
+    /// What came of `contributionCommentUpdate`.
+    ContributionCommentUpdatePayload {
+        /// The comment after the change; null when `errors` is not empty.
+        comment: ContributionComment
+    }
+}
+
+payload! {
+    /// What came of `contributionCommentDelete`.
+    ContributionCommentDeletePayload {
+        /// What is left of it; null when `errors` is not empty.
+        comment: ContributionComment
+    }
+}
+
+/// Giving.
+#[derive(Default)]
+pub struct GivingMutation;
+
+#[Object]
+impl GivingMutation {
+    /// Begins a payment to a goal, signed in or as a guest. What the payer has to do next is in the payment's `nextAction`;
+    /// afterwards call `paymentConfirm`, or follow `paymentUpdated`: the payment goes on without either. What comes in when
+    /// the goal is over is given back. RATE_LIMITED for guests. Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE, INVALID_ID,
+    /// NOT_FOUND, GOAL_CLOSED, CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, INSUFFICIENT_FUNDS, INVALID, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn goal_contribute(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is given, to which goal, and how.")] input: GoalContributeInput,
+    ) -> Nullable<GoalContributePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match input.command() {
+                Ok(command) => goals::goal_contribute(&request.app, &request.actor, &request.client, command).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Says something to what somebody gave. Codes: INVALID_ID, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
+    /// IDEMPOTENCY_KEY_REUSED.
+    async fn contribution_comment_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment.")] input: ContributionCommentCreateInput,
+    ) -> Nullable<ContributionCommentCreatePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let key = input.idempotency_key.as_deref();
+            let result = match input_id("contributionId", &input.contribution_id) {
+                Ok(id) => goals::comment_create(&request.app, &request.actor, id, &input.body, key).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Changes one's own comment. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn contribution_comment_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment's id.")] id: ID,
+        #[graphql(desc = "What to change.")] input: ContributionCommentUpdateInput,
+    ) -> Nullable<ContributionCommentUpdatePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let body = match input.body {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(String::new()),
+                MaybeUndefined::Value(body) => Some(body),
+            };
+            let result = match argument_id("id", &id) {
+                Ok(id) => goals::comment_update(&request.app, &request.actor, id, body).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Deletes one's own comment, or one about what was given to one's own goal. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED.
+    async fn contribution_comment_delete(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The comment's id.")] id: ID,
+    ) -> Nullable<ContributionCommentDeletePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => goals::comment_delete(&request.app, &request.actor, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+}

@@ -1,0 +1,156 @@
+//! Finding and following goals.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, Subscription};
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt};
+
+use super::{Goal, GoalContribution, GoalEvent, GoalState};
+use crate::{
+    domain::goals::{self, GoalFilter},
+    entity::{GoalId, event::StreamKind},
+    error::Result,
+    graphql::{
+        connection::{Connection, wants_total},
+        context::RequestExt,
+        error::{Nullable, nullable},
+        node::query_id,
+        scalars::CurrencyCode,
+        stream,
+    },
+    platform::page::Page,
+};
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct GoalWhere {
+    /// How far they have come.
+    state: Option<GoalState>,
+    /// In this category, whatever its case.
+    category: Option<String>,
+    /// Of this person.
+    owner_id: Option<ID>,
+    /// In this currency. Amounts of different currencies are not comparable: give one to sort by what was raised.
+    currency: Option<CurrencyCode>,
+    /// With all of these words in title or story, each from its beginning; case, accents and Arabic marks don't matter.
+    text: Option<String>,
+    /// With a deadline before this time.
+    ending_before: Option<DateTime<Utc>>,
+    /// Whether their target is reached.
+    reached: Option<bool>,
+}
+
+impl GoalWhere {
+    fn filter(self) -> Result<GoalFilter> {
+        Ok(GoalFilter {
+            state: self.state.map(Into::into),
+            category: self.category,
+            owner: self.owner_id.map(|id| query_id(&id)).transpose()?,
+            currency: self.currency,
+            text: self.text,
+            ending_before: self.ending_before,
+            is_reached: self.reached,
+        })
+    }
+}
+
+/// In which order goals are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::goals::GoalSort")]
+pub enum GoalSort {
+    /// Begun last, first.
+    Newest,
+    /// Raised most, first, in the currencies' smallest units.
+    MostRaised,
+    /// Nearest to their target, or farthest above it, first.
+    Progress,
+    /// Open ones whose deadline comes soonest, first; others are not listed.
+    EndingSoon,
+}
+
+/// Reading goals.
+#[derive(Default)]
+pub struct GoalQuery;
+
+#[Object]
+impl GoalQuery {
+    /// A goal by its id; null when there is none, or its post was deleted.
+    async fn goal(&self, ctx: &Context<'_>, #[graphql(desc = "The goal's id.")] id: ID) -> Nullable<Goal> {
+        nullable(async {
+            let request = ctx.request();
+            Ok(goals::find(&request.app, &request.actor, query_id(&id)?).await?.map(Goal))
+        })
+        .await
+    }
+
+    /// Goals, a page at a time.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn goals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which goals.")] filter: Option<GoalWhere>,
+        #[graphql(default_with = "GoalSort::Newest", desc = "In which order.")] sort_by: GoalSort,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Goal>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let sort: goals::GoalSort = sort_by.into();
+            let page = Page::parse(&app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let filter = filter.unwrap_or_default().filter()?;
+            let slice = goals::goals(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, |view| sort.cursor(view), Goal)))
+        })
+        .await
+    }
+
+    /// What you gave to goals, or began to, newest first. UNAUTHENTICATED when nobody is signed in.
+    async fn contributions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<GoalContribution>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let sort = goals::OWN_SORT;
+            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let slice = goals::own_contributions(app, actor, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))
+        })
+        .await
+    }
+}
+
+/// Watching goals.
+#[derive(Default)]
+pub struct GoalSubscription;
+
+#[Subscription]
+impl GoalSubscription {
+    /// A goal as it changes: what comes in and goes back, its news, its end. With `after`, first everything since then (phase
+    /// REPLAY); without, the first event is a LIVE marker with a cursor and no content. For everybody who sees the goal.
+    async fn goal_progress(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The goal's id.")] goal_id: ID,
+        #[graphql(desc = "The cursor of the last event that you saw, or the goal's `streamCursor`.")] after: Option<
+            String,
+        >,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<GoalEvent>> + use<>> {
+        let request = ctx.request();
+        let id: GoalId = query_id(&goal_id)?;
+        let after = after.map(|text| stream::open(request, StreamKind::Goal, id.0, &text)).transpose()?;
+        let steps = goals::follow(&request.app, &request.actor, id, after).await?;
+        Ok(steps.map(move |step| Ok(GoalEvent::new(id.0, step?))))
+    }
+}

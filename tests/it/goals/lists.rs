@@ -1,0 +1,102 @@
+//! Finding goals, and what one gave.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{begin, cancel, contribute, gift, give};
+use crate::harness::{Client, Server};
+
+async fn titles(client: &Client, arguments: &str) -> Vec<String> {
+    let data = client.ok(&format!("{{ goals{arguments} {{ nodes {{ title }} }} }}"), Value::Null).await;
+    let nodes = data["goals"]["nodes"].as_array().unwrap();
+    nodes.iter().map(|node| node["title"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn goals_are_found_and_sorted() {
+    let server = Server::start().await;
+    let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
+    let at = |days: i64| json!(server.clock.now() + TimeDelta::days(days));
+    let roof = begin(&olivia, &json!({ "title": "Roof", "category": "Home", "deadline": at(9) })).await;
+    server.advance(1);
+    let well = begin(&olivia, &json!({ "title": "Well", "story": "Clean water", "deadline": at(3) })).await;
+    server.advance(1);
+    let bus = begin(&badr, &json!({ "title": "Bus", "target": { "amount": "10", "currency": "USD" } })).await;
+    server.advance(1);
+    let gone = begin(&badr, &json!({ "title": "Gone" })).await;
+    give(&server, &badr, &roof, "50.00").await;
+    give(&server, &badr, &well, "20.00").await;
+    give(&server, &olivia, &bus, "10.00").await;
+    cancel(&badr, &gone).await;
+    let nobody = server.anonymous();
+    for (arguments, expected) in [
+        ("", vec!["Gone", "Bus", "Well", "Roof"]),
+        ("(sortBy: MOST_RAISED)", vec!["Roof", "Well", "Bus", "Gone"]),
+        ("(sortBy: PROGRESS)", vec!["Bus", "Roof", "Well", "Gone"]),
+        ("(sortBy: ENDING_SOON)", vec!["Well", "Roof"]),
+        ("(where: { state: OPEN })", vec!["Bus", "Well", "Roof"]),
+        ("(where: { state: CANCELLED })", vec!["Gone"]),
+        ("(where: { category: \" HOME\" })", vec!["Roof"]),
+        ("(where: { category: \"\\u0000\" })", vec![]),
+        ("(where: { text: \"wat\" })", vec!["Well"]),
+        ("(where: { text: \"!\" })", vec![]),
+        ("(where: { reached: true })", vec!["Bus"]),
+        ("(where: { reached: false, state: OPEN })", vec!["Well", "Roof"]),
+        ("(where: { currency: \"EUR\" })", vec![]),
+    ] {
+        assert_eq!(titles(&nobody, arguments).await, expected, "{arguments}");
+    }
+    let ending = format!("(where: {{ endingBefore: {} }})", at(5));
+    assert_eq!(titles(&nobody, &ending).await, ["Well"]);
+    assert_eq!(titles(&nobody, &format!("(where: {{ ownerId: \"{}\" }})", olivia.id)).await, ["Well", "Roof"]);
+    for sort in ["NEWEST", "MOST_RAISED", "PROGRESS"] {
+        let query = format!("{{ goals(sortBy: {sort}, PAGE) {{ ITEMS }} }}");
+        let all: Vec<_> = nobody.pages(&query, 100, false).await.concat();
+        assert_eq!(nobody.pages(&query, 1, false).await.concat(), all, "{sort}");
+        assert_eq!(nobody.pages(&query, 3, true).await.into_iter().rev().collect::<Vec<_>>().concat(), all, "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn one_s_own_contributions_are_listed_in_every_state() {
+    let server = Server::start().await;
+    let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
+    let goal = begin(&olivia, &json!({})).await;
+    give(&server, &badr, &goal, "10.00").await;
+    server.advance(1);
+    contribute(&badr, &gift(&goal, "5.00", "k", &json!({}))).await;
+    let query = "{ contributions { totalCount nodes { state amount { amount } payment { state } goal { id } } } }";
+    let own = badr.ok(query, Value::Null).await;
+    let states: Vec<_> = own["contributions"]["nodes"].as_array().unwrap().iter().map(|node| &node["state"]).collect();
+    assert_eq!(states, ["PENDING", "RECEIVED"]);
+    assert_eq!(olivia.ok(query, Value::Null).await["contributions"]["totalCount"], 0);
+    // Nobody pays in time.
+    server.advance(25 * 3600);
+    server.run_jobs().await;
+    let badr = server.anonymous().login("badr").await;
+    let own = badr.ok(query, Value::Null).await;
+    assert_eq!(own["contributions"]["nodes"][0]["state"], "DROPPED");
+    let list = "query($id: ID!) { goal(id: $id) { contributions { totalCount nodes { state } } } }";
+    assert_eq!(olivia_s(&server).await.ok(list, json!({ "id": goal })).await["goal"]["contributions"]["totalCount"], 1);
+}
+
+async fn olivia_s(server: &Server) -> Client {
+    server.anonymous().login("olivia").await
+}
+
+#[tokio::test]
+async fn a_list_of_goals_costs_the_same_statements_however_long_it_is() {
+    let server = Server::start().await;
+    let olivia = server.user("olivia").await;
+    let query = "{ goals { nodes { title available { amount } availableActions post { body goal { id } } owner { username } } } }";
+    let mut counts = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..3 {
+            begin(&olivia, &json!({})).await;
+        }
+        let before = server.app.db.statements();
+        olivia.ok(query, Value::Null).await;
+        counts.push(server.app.db.statements() - before);
+    }
+    assert_eq!(counts[0], counts[1]);
+}
