@@ -19,7 +19,7 @@ use crate::{
         export::Table,
         jobs,
         messages::{Message, Template},
-        notifications, posts, profiles,
+        notifications, payments, posts, profiles,
     },
     entity::{AccountExportId, UserId, account_deletion, account_export, activity::ActivityKind, job},
     error::{Error, Result, UserError, UserErrorCode},
@@ -37,7 +37,9 @@ const LINK: &str = "account_export";
 
 /// Every domain's tables, in the order of the archive.
 fn tables() -> impl Iterator<Item = &'static Table> {
-    [accounts::EXPORT, profiles::EXPORT, activity::EXPORT, posts::EXPORT, notifications::EXPORT].into_iter().flatten()
+    [accounts::EXPORT, profiles::EXPORT, activity::EXPORT, posts::EXPORT, payments::EXPORT, notifications::EXPORT]
+        .into_iter()
+        .flatten()
 }
 
 // ------------------------------------------------------------------------------------------------------- taking along
@@ -238,6 +240,7 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
                 return Err(Error::internal("the last owner can't be erased: somebody has to follow"));
             }
             accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
+            payments::erase_in(app, &tx, user).await?;
             posts::erase_in(&tx, user).await?;
             notifications::erase_in(&tx, user).await?;
             profiles::erase_in(&tx, user).await?;

@@ -169,6 +169,9 @@ pub struct SavedMethod {
     pub last_four: Option<String>,
 }
 
+/// The word for a charge that the provider does not know, or no longer.
+pub const NO_SUCH_CHARGE: &str = "no_such_charge";
+
 /// Why a provider did not do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
