@@ -20,8 +20,8 @@ use crate::{
     app::App,
     domain::{accounts, activity, actor::Actor, audit, jobs, notifications, payments, posts, profiles},
     entity::{
-        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PaymentId, PostId, UserId,
-        digest_subscription::Digest, profile,
+        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PaymentId, PaymentMethodId, PostId, RefundId,
+        UserId, digest_subscription::Digest, profile,
     },
     error::{Error, Result},
     platform::page::Slice,
@@ -212,6 +212,12 @@ loaders! {
     payments, FetchPayments: PaymentId => payments::Payment = payments::payments_by_id;
     /// The refunds of payments.
     refunds, FetchRefunds: PaymentId => Vec<crate::entity::refund::Model> = payments::refunds_by_payment;
+    /// Refunds that the viewer may see.
+    refunds_by_id, FetchRefundsById: RefundId => payments::RefundOfPayment = payments::refunds_by_id;
+    /// The steps of payments.
+    payment_events, FetchPaymentEvents: PaymentId => Vec<crate::entity::payment_event::Model> = payments::events_by_payment;
+    /// The viewer's own ways to pay.
+    payment_methods, FetchPaymentMethods: PaymentMethodId => crate::entity::payment_method::Model = payments::payment_methods_by_id;
     /// Background jobs, for those who may see them.
     jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
 }

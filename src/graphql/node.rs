@@ -10,12 +10,13 @@ use super::{
     context::{RequestContext, RequestExt},
     error::{Nullable, nullable},
     notifications::Notification,
-    payments::Payment,
+    payments::{Payment, PaymentMethod, Refund},
     posts::{Comment, Post},
 };
 use crate::{
     entity::{
-        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PaymentId, PostId, UserId,
+        ActivityId, AuditEntryId, CommentId, JobId, NotificationId, PaymentId, PaymentMethodId, PostId, RefundId,
+        UserId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -46,6 +47,10 @@ pub enum Node {
     Job(Job),
     /// A payment.
     Payment(Payment),
+    /// A saved way to pay.
+    PaymentMethod(PaymentMethod),
+    /// Money that goes back to who paid.
+    Refund(Refund),
 }
 
 /// Fetching by id.
@@ -95,6 +100,10 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
             loaders.audit_entries.load(AuditEntryId(uuid)).await?.map(|row| Node::AuditEntry(row.into()))
         }
         PaymentId::PREFIX => loaders.payments.load(PaymentId(uuid)).await?.map(|row| Node::Payment(row.into())),
+        PaymentMethodId::PREFIX => {
+            loaders.payment_methods.load(PaymentMethodId(uuid)).await?.map(|row| Node::PaymentMethod(row.into()))
+        }
+        RefundId::PREFIX => loaders.refunds_by_id.load(RefundId(uuid)).await?.map(|row| Node::Refund(row.into())),
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
         _ => return Err(Error::bad_request("This is not an id of anything here.")),
     })

@@ -7,7 +7,8 @@ use super::{
     drive::gateway,
     queries,
     refund_requests::{MAX_REASON, is_payer},
-    refund_rows, refunds, rows, rules,
+    refund_rows::{self, RefundOfPayment},
+    refunds, rows, rules,
     staff::{self, Act, somebody_else_s},
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
         ledger_transfer::TransferKind,
         payment::{PaymentState, ProviderKind},
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundState},
+        refund::{RefundDestination, RefundState},
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
@@ -234,7 +235,7 @@ pub async fn admin_refund_complete(
     client: &Client,
     id: RefundId,
     reference: &str,
-) -> Result<Refund> {
+) -> Result<RefundOfPayment> {
     let reference = text::line("reference", reference, LONGEST_REFERENCE)?;
     if reference.is_empty() {
         return Err(UserError::argument("reference", UserErrorCode::Blank).into());
@@ -251,7 +252,7 @@ pub async fn admin_refund_fail(
     client: &Client,
     id: RefundId,
     reason: &str,
-) -> Result<Refund> {
+) -> Result<RefundOfPayment> {
     let reason = text::block("reason", reason, MAX_REASON)?;
     if reason.is_empty() {
         return Err(UserError::argument("reason", UserErrorCode::Blank).into());
@@ -268,10 +269,11 @@ async fn end(
     id: RefundId,
     (action, reason): (&'static str, Option<&str>),
     answer: ChargeRefund,
-) -> Result<Refund> {
+) -> Result<RefundOfPayment> {
     let user = staff::require(actor)?;
     let payment = refund_rows::get(app, id).await?.payment_id;
-    app.db
+    let currency = app
+        .db
         .transact(async |tx| {
             let payment = somebody_else_s(user, rows::lock_in(&tx, payment).await?)?;
             let refund = refund_rows::lock_in(&tx, id).await?;
@@ -282,8 +284,9 @@ async fn end(
                 return Err(wrong_state(refund.state.as_str()));
             }
             refunds::answered_in(app, &tx, &refund, &answer).await?;
-            staff::record_in(app, &tx, actor, client, Act::on_refund(action, id, reason)).await
+            staff::record_in(app, &tx, actor, client, Act::on_refund(action, id, reason)).await?;
+            Ok(payment.currency)
         })
         .await?;
-    refund_rows::get(app, id).await
+    Ok(RefundOfPayment { refund: refund_rows::get(app, id).await?, currency })
 }

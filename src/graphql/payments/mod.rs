@@ -1,13 +1,15 @@
 //! Payments as clients see them: what was to be paid, how it goes, what the payer has to do, and what went back.
 
+mod methods;
 mod mutations;
 mod refunds;
+mod staff;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
+use async_graphql::{Context, Enum, ID, InputObject, MergedObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 
-pub use mutations::PaymentMutation;
+pub use methods::PaymentMethod;
 pub use refunds::{Refund, RefundDestination, RefundState};
 
 use super::{
@@ -25,7 +27,7 @@ use crate::{
         payments::{self, Access, PaymentFilter},
         permissions::Permission,
     },
-    entity::{PaymentId, event::StreamKind},
+    entity::{Currency, PaymentId, event::StreamKind, payment::ProviderKind, payment_event},
     error::Result,
     platform::{page::Page, payments::NextAction},
 };
@@ -142,6 +144,77 @@ impl From<NextAction> for PaymentNextAction {
                 ..none(PaymentNextActionKind::Reference)
             },
         }
+    }
+}
+
+/// How a step of a payment became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::payment_event::EventSource")]
+pub enum PaymentStepSource {
+    /// By beginning it.
+    Create,
+    /// The payer said so, and the provider was asked.
+    Confirm,
+    /// The provider told.
+    Webhook,
+    /// The provider was asked in time.
+    Poll,
+    /// Staff said so.
+    Staff,
+    /// The program itself.
+    System,
+}
+
+/// A step of a payment, as it was written down then.
+pub struct PaymentStep {
+    step: payment_event::Model,
+    currency: Currency,
+}
+
+/// A step of a payment, as it was written down then. Steps are never changed.
+#[Object]
+impl PaymentStep {
+    /// The payment's state after it, in small letters, or what else happened: `proof_added`, `remitted`,
+    /// `refund_requested`, `refund_refused`, `refund_granted`, `refund_pending`, `refund_succeeded`, `refund_failed`. There
+    /// may be more.
+    async fn kind(&self) -> &str {
+        &self.step.kind
+    }
+
+    /// How it became known.
+    async fn source(&self) -> PaymentStepSource {
+        self.step.source.into()
+    }
+
+    /// Promised, after it.
+    async fn authorised(&self) -> Money {
+        Money::from_minor(self.step.authorised, self.currency)
+    }
+
+    /// Taken, after it.
+    async fn captured(&self) -> Money {
+        Money::from_minor(self.step.captured, self.currency)
+    }
+
+    /// Given back, after it.
+    async fn refunded(&self) -> Money {
+        Money::from_minor(self.step.refunded, self.currency)
+    }
+
+    /// What was still to come in or to go back, after it.
+    async fn pending(&self) -> Money {
+        Money::from_minor(self.step.pending, self.currency)
+    }
+
+    /// The provider's, the bank's or the courier's own words, for staff with the permission SEE_MONEY; null to others, and
+    /// when there are none.
+    async fn detail(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.step.detail.as_deref().filter(|_| ctx.request().actor.may(Permission::SeeMoney))
+    }
+
+    /// When.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.step.created_at
     }
 }
 
@@ -272,6 +345,36 @@ impl Payment {
         .await
     }
 
+    /// What happened, step by step, oldest first, at most the first 100.
+    async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
+        nullable(async {
+            let found = ctx.request().loaders.payment_events.load(self.0.id).await?.unwrap_or_default();
+            let step = |step| PaymentStep { step, currency: self.0.currency };
+            Ok(Some(found.into_iter().map(step).collect()))
+        })
+        .await
+    }
+
+    /// The saved way to pay that it was begun with, for the payer; null to others, and when there was none.
+    async fn method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
+        nullable(async {
+            let Some(id) = self.0.method_id else { return Ok(None) };
+            Ok(ctx.request().loaders.payment_methods.load(id).await?.map(PaymentMethod::from))
+        })
+        .await
+    }
+
+    /// What the payer of a bank transfer says of it, such as the bank's reference; null before.
+    async fn proof(&self) -> Option<&str> {
+        self.0.proof.as_deref()
+    }
+
+    /// Of cash, what the courier brought to the bank so far; for staff with the permission SEE_MONEY, null to others.
+    async fn remitted(&self, ctx: &Context<'_>) -> Option<Money> {
+        let is_cash = self.0.provider == ProviderKind::CashOnDelivery;
+        (is_cash && ctx.request().actor.may(Permission::SeeMoney)).then(|| self.money(self.0.remitted))
+    }
+
     /// When it is over, if nobody pays; null when it can't be.
     async fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.0.expires_at.filter(|_| !self.0.state.is_final())
@@ -328,21 +431,6 @@ pub struct PaymentWhere {
     created_at: Option<DateTimeRange>,
 }
 
-/// Conditions that all must hold.
-#[derive(InputObject, Default)]
-pub struct AdminPaymentWhere {
-    /// Whose.
-    payer_id: Option<ID>,
-    /// How far they have come.
-    state: Option<PaymentState>,
-    /// Who moves the money.
-    provider: Option<PaymentProvider>,
-    /// What they are for.
-    target: Option<PaymentTargetKind>,
-    /// When they began.
-    created_at: Option<DateTimeRange>,
-}
-
 async fn list(
     ctx: &Context<'_>,
     filter: Result<PaymentFilter>,
@@ -356,11 +444,19 @@ async fn list(
 }
 
 /// Reading payments.
+#[derive(MergedObject, Default)]
+pub struct PaymentQuery(PayerQuery, methods::PaymentMethodQuery, staff::PaymentStaffQuery);
+
+/// Paying, and what belongs to it.
+#[derive(MergedObject, Default)]
+pub struct PaymentMutation(mutations::PayerMutation, methods::PaymentMethodMutation, staff::PaymentStaffMutation);
+
+/// Reading one's own payments.
 #[derive(Default)]
-pub struct PaymentQuery;
+pub struct PayerQuery;
 
 #[Object]
-impl PaymentQuery {
+impl PayerQuery {
     /// The ways to pay that are offered here.
     async fn payment_providers(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentProviderInfo>> {
         nullable(async {
@@ -414,32 +510,6 @@ impl PaymentQuery {
             during: filter.created_at.map(Into::into).unwrap_or_default(),
         };
         nullable(list(ctx, Ok(filter), (first, after, last, before))).await
-    }
-
-    /// Everybody's payments, newest first. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
-    async fn admin_payments(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "where", desc = "Which payments.")] filter: Option<AdminPaymentWhere>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<Payment>> {
-        let filter = filter.unwrap_or_default();
-        let payer = filter.payer_id.map(|id| query_id(&id)).transpose();
-        let filter = payer.map(|payer| PaymentFilter {
-            payer,
-            everybodys: true,
-            state: filter.state.map(Into::into),
-            provider: filter.provider.map(Into::into),
-            target: filter.target.map(Into::into),
-            during: filter.created_at.map(Into::into).unwrap_or_default(),
-        });
-        nullable(list(ctx, filter, (first, after, last, before))).await
     }
 }
 
