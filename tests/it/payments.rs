@@ -1,6 +1,7 @@
 //! Payments over the server, as payers, staff and providers meet them.
 
 mod deposits;
+mod guests;
 mod lists;
 mod live;
 mod methods;

@@ -46,6 +46,7 @@ async fn while_the_provider_is_down_nothing_is_lost() {
     wait(&server).await;
     server.advance(600);
     server.run_jobs().await;
+    let amina = server.anonymous().login("amina").await;
     let begun = look(&amina, &begun).await;
     assert_eq!(begun["state"], "PENDING");
     act(&server, &begun, &Act::card(GOOD)).await;
