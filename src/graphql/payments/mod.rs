@@ -4,6 +4,7 @@ mod methods;
 mod mutations;
 mod refunds;
 mod staff;
+mod steps;
 
 use async_graphql::{Context, Enum, ID, InputObject, MergedObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use futures_util::{Stream, StreamExt};
 
 pub use methods::PaymentMethod;
 pub use refunds::{Refund, RefundDestination, RefundState};
+pub use steps::PaymentStep;
 
 use super::{
     accounts::User,
@@ -27,7 +29,7 @@ use crate::{
         payments::{self, Access, PaymentFilter},
         permissions::Permission,
     },
-    entity::{Currency, PaymentId, event::StreamKind, payment::ProviderKind, payment_event},
+    entity::{PaymentId, event::StreamKind, payment::ProviderKind},
     error::Result,
     platform::{page::Page, payments::NextAction},
 };
@@ -144,77 +146,6 @@ impl From<NextAction> for PaymentNextAction {
                 ..none(PaymentNextActionKind::Reference)
             },
         }
-    }
-}
-
-/// How a step of a payment became known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::entity::payment_event::EventSource")]
-pub enum PaymentStepSource {
-    /// By beginning it.
-    Create,
-    /// The payer said so, and the provider was asked.
-    Confirm,
-    /// The provider told.
-    Webhook,
-    /// The provider was asked in time.
-    Poll,
-    /// Staff said so.
-    Staff,
-    /// The program itself.
-    System,
-}
-
-/// A step of a payment, as it was written down then.
-pub struct PaymentStep {
-    step: payment_event::Model,
-    currency: Currency,
-}
-
-/// A step of a payment, as it was written down then. Steps are never changed.
-#[Object]
-impl PaymentStep {
-    /// The payment's state after it, in small letters, or what else happened: `proof_added`, `remitted`,
-    /// `refund_requested`, `refund_refused`, `refund_granted`, `refund_pending`, `refund_succeeded`, `refund_failed`. There
-    /// may be more.
-    async fn kind(&self) -> &str {
-        &self.step.kind
-    }
-
-    /// How it became known.
-    async fn source(&self) -> PaymentStepSource {
-        self.step.source.into()
-    }
-
-    /// Promised, after it.
-    async fn authorised(&self) -> Money {
-        Money::from_minor(self.step.authorised, self.currency)
-    }
-
-    /// Taken, after it.
-    async fn captured(&self) -> Money {
-        Money::from_minor(self.step.captured, self.currency)
-    }
-
-    /// Given back, after it.
-    async fn refunded(&self) -> Money {
-        Money::from_minor(self.step.refunded, self.currency)
-    }
-
-    /// What was still to come in or to go back, after it.
-    async fn pending(&self) -> Money {
-        Money::from_minor(self.step.pending, self.currency)
-    }
-
-    /// The provider's, the bank's or the courier's own words, for staff with the permission SEE_MONEY; null to others, and
-    /// when there are none.
-    async fn detail(&self, ctx: &Context<'_>) -> Option<&str> {
-        self.step.detail.as_deref().filter(|_| ctx.request().actor.may(Permission::SeeMoney))
-    }
-
-    /// When.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.step.created_at
     }
 }
 
@@ -349,7 +280,7 @@ impl Payment {
     async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
         nullable(async {
             let found = ctx.request().loaders.payment_events.load(self.0.id).await?.unwrap_or_default();
-            let step = |step| PaymentStep { step, currency: self.0.currency };
+            let step = |step| PaymentStep::new(step, self.0.currency);
             Ok(Some(found.into_iter().map(step).collect()))
         })
         .await

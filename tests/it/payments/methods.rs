@@ -154,17 +154,17 @@ async fn what_is_only_reserved_can_t_be_used() {
         }
         .boxed()
     });
-    let saving = tokio::spawn({
-        let amina = amina.clone();
-        async move { card(&amina, "4242424242424242").await }
-    });
-    reached.notified().await;
-    // Whoever dies here leaves this.
-    assert!(saved(&amina).await.is_empty());
-    let rows = server.app.db.rows("SELECT id FROM payment_methods", Vec::new()).await.unwrap();
-    let id = PaymentMethodId(rows[0].try_get_by_index(0).unwrap()).to_string();
-    assert_eq!(code(&pay(&amina, &json!({ "id": id }), "k").await), "NOT_FOUND");
-    go.notify_one();
-    assert_eq!(saving.await.unwrap()["id"], id);
+    let meanwhile = async {
+        reached.notified().await;
+        // Whoever dies here leaves this.
+        assert!(saved(&amina).await.is_empty());
+        let rows = server.app.db.rows("SELECT id FROM payment_methods", Vec::new()).await.unwrap();
+        let id = PaymentMethodId(rows[0].try_get_by_index(0).unwrap()).to_string();
+        assert_eq!(code(&pay(&amina, &json!({ "id": id }), "k").await), "NOT_FOUND");
+        go.notify_one();
+        id
+    };
+    let (method, id) = tokio::join!(card(&amina, "4242424242424242"), meanwhile);
+    assert_eq!(method["id"], id);
     assert_eq!(saved(&amina).await, ["visa 4242*"]);
 }
