@@ -25,8 +25,10 @@ async fn who_leaves_leaves_only_the_books() {
     let save = "mutation { paymentMethodAdd(input: { provider: SANDBOX, kind: CARD, token: \"tok_4242424242424242\" }) { \
                 errors { code } } }";
     amina.ok(save, Value::Null).await;
+    // Who leaves has no money here any more.
+    let basma = server.user("basma").await;
+    assert!(super::hand_over(&server, &amina, &basma, 500, "farewell").await);
     amina.ok("mutation { accountDelete { errors { code } } }", Value::Null).await;
-    // Somebody's wallet is emptied before they go: another module's matter.
     server.advance(14 * 86_400);
     assert_eq!(privacy::erase_due(&server.app).await.unwrap(), 1);
     assert_eq!(server.count("SELECT COUNT(*) FROM jobs WHERE kind = 'forget_method'").await, 1);
