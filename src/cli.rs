@@ -4,6 +4,7 @@
 
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use sea_orm_migration::MigratorTrait;
@@ -15,12 +16,12 @@ use crate::{
     domain::{
         accounts,
         actor::{Actor, Client},
-        admin, books, demo, jobs,
+        admin, books, demo, jobs, payments,
     },
     entity::user_role::Role,
     error::{Error, Locale, Result},
     graphql, http,
-    platform::{clock::Clock, http::Http, ids::Ids, mail::Mail, outbox::Outbox, sms::Sms, telemetry},
+    platform::{clock::Clock, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms, telemetry},
     worker,
 };
 
@@ -74,6 +75,11 @@ enum Command {
     Ledger {
         #[command(subcommand)]
         action: LedgerAction,
+    },
+    /// Payments, and what their providers say of them.
+    Payments {
+        #[command(subcommand)]
+        action: PaymentsAction,
     },
     /// Validate the configuration and reach the database, the mail server and the SMS provider; exit code 1 if one fails.
     Check,
@@ -140,6 +146,31 @@ fn granted(text: &str) -> Result<Granted, String> {
 enum LedgerAction {
     /// Recompute every balance and compare; each difference is a line, and the exit code is 1 if there is one.
     Verify,
+}
+
+#[derive(Debug, Subcommand)]
+enum PaymentsAction {
+    /// Compare the payments of a span with what their providers say, and what providers charged with our payments: a line
+    /// for each that differs; exit code 1 if any still does.
+    Reconcile {
+        /// Payments that began at this time or later, such as 2026-01-31 or 2026-01-31T12:00:00Z; without it, thirty days
+        /// ago.
+        #[arg(long, value_parser = time)]
+        from: Option<DateTime<Utc>>,
+        /// Payments that began before this time; without it, now.
+        #[arg(long, value_parser = time)]
+        until: Option<DateTime<Utc>>,
+        /// Record what a provider says where that settles it.
+        #[arg(long)]
+        mend: bool,
+    },
+}
+
+/// A time in RFC 3339, or the beginning of a day.
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc());
+    let time = text.parse::<DateTime<Utc>>().ok().or_else(day);
+    time.ok_or_else(|| "expected a day such as 2026-01-31 or a time such as 2026-01-31T12:00:00Z".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -230,6 +261,9 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
         }
         Command::Admin { action: AdminAction::Confirm { email } } => confirm_email(&app, &email).await,
         Command::Admin { action: AdminAction::Grant { username, role } } => grant(&app, &username, role).await,
+        Command::Payments { action: PaymentsAction::Reconcile { from, until, mend } } => {
+            reconcile(&app, from, until, mend).await
+        }
         Command::Jobs { action } => look_at_jobs(&app, action).await,
         Command::Ledger { action: LedgerAction::Verify } => {
             let result = verify_books(&app).await;
@@ -413,6 +447,21 @@ async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
             println!("{} job(s) queued again", admin::jobs_retry(app, id).await?);
         }
     }
+    Ok(())
+}
+
+async fn reconcile(app: &App, from: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>, mend: bool) -> Result<()> {
+    let now = app.clock.now();
+    let span = Span { from: Some(from.unwrap_or(now - TimeDelta::days(30))), until: Some(until.unwrap_or(now)) };
+    let found = payments::reconcile(app, span, mend).await?;
+    for disagreement in &found {
+        println!("{disagreement}");
+    }
+    let left = found.iter().filter(|disagreement| !disagreement.is_mended).count();
+    if left > 0 {
+        return Err(Error::internal(format!("{left} payment(s) or charge(s) differ")));
+    }
+    println!("{} difference(s), none is left", found.len());
     Ok(())
 }
 

@@ -476,6 +476,8 @@ macro_rules! for_each_user_error_code {
             SecondPersonNeeded, "Somebody else has to approve this.", "يجب أن يوافق شخص آخر على هذا.";
             #[doc = "The goal takes no contributions (any more)."]
             GoalClosed, "This goal takes no contributions any more.", "لم يعد هذا الهدف يقبل المساهمات.";
+            #[doc = "There are as many as are allowed."]
+            TooMany, "At most {max} are possible.", "الحد الأقصى هو {max}.";
             #[doc = "There is one already."]
             AlreadyExists, "There is one already.", "يوجد واحد من قبل.";
             #[doc = "The account still has money, or money on its way: take it out first."]

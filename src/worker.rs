@@ -22,7 +22,14 @@ use crate::{
 /// How many jobs are taken at once.
 const BATCH: u64 = 16;
 /// Kinds of jobs that take long: they wait for servers of others, or gather much.
-const SLOW: &[&str] = &[messages::MESSAGE, privacy::EXPORT, payments::WEBHOOK, payments::REFUND];
+const SLOW: &[&str] = &[
+    messages::MESSAGE,
+    privacy::EXPORT,
+    payments::WEBHOOK,
+    payments::REFUND,
+    payments::CANCEL,
+    payments::FORGET_METHOD,
+];
 
 /// Which jobs are run together, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +63,8 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
         payments::WEBHOOK => payments::process(app, job).await,
         payments::RECEIPT => payments::receipt(app, job).await,
         payments::REFUND => payments::refund(app, job).await,
+        payments::CANCEL => payments::cancel(app, job).await,
+        payments::FORGET_METHOD => payments::forget_method(app, job).await,
         unknown => Err(Error::internal(format!("no handler for jobs of kind {unknown}"))),
     }
 }
@@ -142,6 +151,7 @@ async fn prune(app: &App) -> Result<()> {
         ("audit entries", audit::prune(app).await?),
         ("sign-ins at providers", accounts::oauth::prune(app).await?),
         ("exports", privacy::prune(app).await?),
+        ("what providers of payments told", payments::prune(app).await?),
     ];
     for (what, rows) in gone {
         tracing::info!(what, rows, "old rows are gone");

@@ -329,6 +329,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(PAYMENTS, "BANK_TRANSFER_DAYS", "7", "How long a bank transfer may take before its payment is over."),
     variable(PAYMENTS, "PAYMENT_EXPIRY_HOURS", "24", "How long any other payment waits for its payer."),
+    variable(
+        PAYMENTS,
+        "WEBHOOK_RETENTION_DAYS",
+        "90",
+        "How long it is kept what providers of payments told, as it came.",
+    ),
     variable(PAYMENTS, "FEE_MARKETPLACE", "10", "The platform's fee of what is sold here, in percent."),
     variable(PAYMENTS, "FEE_DIGITAL", "7.5", "The platform's fee of digital goods, in percent."),
     variable(

@@ -7,14 +7,14 @@ use crate::{
     domain::{
         goals,
         ledger::{self, Difference, Rule},
-        wallets,
+        payments, wallets,
     },
     error::Result,
     platform::db::Columns,
 };
 
 /// Every domain's rules beside the ledger's own.
-const RULES: &[&[Rule]] = &[wallets::RULES, goals::RULES];
+const RULES: &[&[Rule]] = &[wallets::RULES, payments::RULES, goals::RULES];
 
 /// What the books come to.
 #[derive(Debug, Clone, PartialEq, Eq)]

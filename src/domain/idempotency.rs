@@ -92,6 +92,14 @@ pub async fn claim_for_good_in(
     earlier_in(tx, sql, vec![claimant.into(), operation.into(), key.into()], &hash).await
 }
 
+/// Forgets a key whose work was refused after its transaction, by a server of somebody else's: like other refusals, that
+/// is not remembered.
+pub async fn release_in(tx: &Transaction, actor: UserId, operation: &'static str, key: Option<&str>) -> Result<()> {
+    let Some(key) = key else { return Ok(()) };
+    let sql = "DELETE FROM idempotency_keys WHERE actor_id = $1 AND operation = $2 AND key = $3";
+    tx.execute(sql, vec![actor.0.into(), operation.into(), key.into()]).await.map(drop)
+}
+
 /// Whether a key can be one. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub fn check_key(key: &str) -> Result<()> {
     let refuse = |code| Err(UserError::input("idempotencyKey", code).into());

@@ -19,7 +19,7 @@ use crate::{
         export::Table,
         goals, jobs,
         messages::{Message, Template},
-        notifications, posts, profiles, wallets,
+        notifications, payments, posts, profiles, wallets,
     },
     entity::{AccountExportId, UserId, account_deletion, account_export, activity::ActivityKind, job},
     error::{Error, Result, UserError, UserErrorCode},
@@ -43,6 +43,7 @@ fn tables() -> impl Iterator<Item = &'static Table> {
         activity::EXPORT,
         posts::EXPORT,
         wallets::EXPORT,
+        payments::EXPORT,
         goals::EXPORT,
         notifications::EXPORT,
     ]
@@ -256,6 +257,7 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
                 return Ok(None);
             }
             accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
+            payments::erase_in(app, &tx, user).await?;
             posts::erase_in(&tx, user).await?;
             wallets::erase_in(&tx, user).await?;
             goals::erase_in(&tx, user).await?;

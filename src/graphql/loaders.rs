@@ -21,8 +21,8 @@ use crate::{
     domain::{accounts, activity, actor::Actor, audit, goals, jobs, notifications, payments, posts, profiles, wallets},
     entity::{
         ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, EntryId, GoalId,
-        GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PayoutMethodId, PostId, UserId, WithdrawalId,
-        digest_subscription::Digest, profile,
+        GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId, PostId,
+        RefundId, UserId, WithdrawalId, digest_subscription::Digest, profile,
     },
     error::{Error, Result},
     platform::page::Slice,
@@ -226,6 +226,12 @@ loaders! {
     goal_updates, FetchGoalUpdates: GoalUpdateId => goals::Update = goals::updates_by_id;
     /// Withdrawals of goals that the viewer may see.
     goal_withdrawals, FetchGoalWithdrawals: GoalWithdrawalId => goals::Withdrawal = goals::withdrawals_by_id;
+    /// Refunds that the viewer may see.
+    refunds_by_id, FetchRefundsById: RefundId => payments::RefundOfPayment = payments::refunds_by_id;
+    /// The steps of payments.
+    payment_events, FetchPaymentEvents: PaymentId => Vec<crate::entity::payment_event::Model> = payments::events_by_payment;
+    /// The viewer's own ways to pay.
+    payment_methods, FetchPaymentMethods: PaymentMethodId => crate::entity::payment_method::Model = payments::payment_methods_by_id;
     /// Background jobs, for those who may see them.
     jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
     /// Transactions of wallets that the viewer may see.

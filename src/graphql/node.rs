@@ -11,14 +11,15 @@ use super::{
     error::{Nullable, nullable},
     goals::{ContributionComment, Goal, GoalContribution, GoalUpdate, GoalWithdrawal},
     notifications::Notification,
-    payments::Payment,
+    payments::{Payment, PaymentMethod, Refund},
     posts::{Comment, Post},
     wallets::{PayoutMethod, WalletAdjustment, WalletTransaction, Withdrawal},
 };
 use crate::{
     entity::{
         ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, EntryId, GoalId,
-        GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PayoutMethodId, PostId, UserId, WithdrawalId,
+        GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId, PostId,
+        RefundId, UserId, WithdrawalId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -67,6 +68,10 @@ pub enum Node {
     GoalUpdate(GoalUpdate),
     /// What a goal's owner took out.
     GoalWithdrawal(GoalWithdrawal),
+    /// A saved way to pay.
+    PaymentMethod(PaymentMethod),
+    /// Money that goes back to who paid.
+    Refund(Refund),
 }
 
 /// Fetching by id.
@@ -143,6 +148,10 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
             let found = loaders.goal_withdrawals.load(GoalWithdrawalId(uuid)).await?;
             found.map(|found| Node::GoalWithdrawal(found.into()))
         }
+        PaymentMethodId::PREFIX => {
+            loaders.payment_methods.load(PaymentMethodId(uuid)).await?.map(|row| Node::PaymentMethod(row.into()))
+        }
+        RefundId::PREFIX => loaders.refunds_by_id.load(RefundId(uuid)).await?.map(|row| Node::Refund(row.into())),
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
         _ => return Err(Error::bad_request("This is not an id of anything here.")),
     })

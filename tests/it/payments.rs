@@ -1,8 +1,29 @@
 //! Payments over the server, as payers, staff and providers meet them.
 
 mod deposits;
+mod guests;
+mod lists;
+mod live;
+mod methods;
+mod offline;
+mod privacy;
+mod providers;
+mod races;
+mod reconcile;
+mod refunds;
+mod rules;
+mod together;
+mod webhooks;
 
-use agora::{app::App, domain::ledger, platform::payments::sandbox::Act};
+use agora::{
+    app::App,
+    domain::{
+        ledger::{self, Difference, NewTransfer, Origin, Place, account},
+        payments,
+    },
+    entity::{Currency, ledger_transfer::TransferKind, user_role::Role},
+    platform::payments::sandbox::Act,
+};
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
@@ -14,20 +35,99 @@ pub const GOOD: &str = "4242 4242 4242 4242";
 pub const FIELDS: &str = "id state refundState failure amount { amount currency } captured { amount } refunded { amount } \
      refunding { amount } nextAction { kind url clientSecret reference }";
 
+/// What breaks a rule of the ledger, or of payments.
+async fn differences(app: &App) -> Vec<Difference> {
+    let found = app.db.snapshot(async |tx| {
+        let mut found = ledger::verify(&tx).await?;
+        found.extend(ledger::check(&tx, payments::RULES).await?);
+        Ok(found)
+    });
+    found.await.unwrap()
+}
+
 /// The books balance: every rule of every domain.
 pub async fn assert_books(app: &App) {
-    let found = app.db.snapshot(async |tx| ledger::verify(&tx).await).await.unwrap();
+    let found = differences(app).await;
     assert!(found.is_empty(), "{found:?}");
 }
 
-/// Begins a deposit; gives the payload.
-pub async fn deposit(client: &Client, amount: &str, key: &str) -> Value {
+/// What is at a place, in cents, with what is held there.
+async fn at(server: &Server, place: Place) -> (i64, i64) {
+    ledger::fold(&server.app).await.unwrap();
+    let found = account(&server.app, place, Currency::parse("USD").unwrap()).await.unwrap();
+    found.map_or((0, 0), |account| (account.balance, account.held))
+}
+
+/// What is in somebody's wallet, in cents, with what is held there.
+async fn wallet(server: &Server, client: &Client) -> (i64, i64) {
+    at(server, Place::Wallet(client.id.parse().unwrap())).await
+}
+
+/// Moves money from one wallet to another, as `walletTransfer` does; whether it was there.
+async fn hand_over(server: &Server, from: &Client, to: &Client, amount: i64, key: &str) -> bool {
+    let new = NewTransfer {
+        kind: TransferKind::Transfer,
+        from: Place::Wallet(from.id.parse().unwrap()),
+        to: Place::Wallet(to.id.parse().unwrap()),
+        amount,
+        currency: Currency::parse("USD").unwrap(),
+        reference: None,
+        description: "",
+        origin: Origin::step("test", key),
+    };
+    let posted = server.app.db.transact(async |tx| ledger::post_in(&server.app, &tx, new).await).await;
+    match posted {
+        Ok(_) => true,
+        Err(error) => {
+            assert!(error.to_string().contains("InsufficientFunds"), "{error}");
+            false
+        }
+    }
+}
+
+/// Changes the database behind everybody's back.
+async fn tamper(server: &Server, sql: &str) {
+    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+}
+
+/// Calls a mutation about something by its id; gives the payload.
+async fn call(client: &Client, field: &str, id: &Value, arguments: &str, selection: &str) -> Value {
+    let query =
+        format!("mutation($id: ID!) {{ {field}(id: $id{arguments}) {{ {selection} errors {{ code path }} }} }}");
+    client.ok(&query, json!({ "id": id })).await[field].clone()
+}
+
+/// The code of the first error in a payload; empty when it was done.
+fn code(payload: &Value) -> &str {
+    payload["errors"][0]["code"].as_str().unwrap_or_default()
+}
+
+/// Staff with every permission about money.
+async fn treasurer(server: &Server) -> Client {
+    server.staff("treasurer", Role::Administrator).await
+}
+
+/// Lets the sandbox do what takes it some seconds, and tell of it.
+async fn wait(server: &Server) {
+    for _ in 0..3 {
+        server.advance(6);
+        server.run_jobs().await;
+    }
+}
+
+/// Begins a deposit by a provider.
+async fn deposit_by(client: &Client, provider: &str, amount: &str, key: &str) -> Value {
     let query = format!(
-        "mutation($amount: MoneyInput!, $key: String!) {{ walletDeposit(input: {{ amount: $amount, provider: SANDBOX, \
+        "mutation($amount: MoneyInput!, $key: String!) {{ walletDeposit(input: {{ amount: $amount, provider: {provider}, \
          idempotencyKey: $key }}) {{ payment {{ {FIELDS} }} replayed errors {{ code path }} }} }}"
     );
     let data = client.ok(&query, json!({ "amount": { "amount": amount, "currency": "USD" }, "key": key })).await;
     data["walletDeposit"].clone()
+}
+
+/// Begins a deposit by the sandbox; gives the payload.
+pub async fn deposit(client: &Client, amount: &str, key: &str) -> Value {
+    deposit_by(client, "SANDBOX", amount, key).await
 }
 
 /// Pays at the sandbox's page.
@@ -53,11 +153,18 @@ pub async fn look(client: &Client, payment: &Value) -> Value {
     client.ok(&query, json!({ "id": payment["id"] })).await["payment"].clone()
 }
 
+/// Deposits and pays; gives the payment.
+async fn paid(server: &Server, client: &Client, amount: &str, key: &str) -> Value {
+    let payment = deposit(client, amount, key).await["payment"].clone();
+    act(server, &payment, &Act::card(GOOD)).await;
+    let payment = confirm(client, &payment).await;
+    assert_eq!(payment["state"], "COMPLETED");
+    payment
+}
+
 /// Deposits and pays, to have something to spend.
 pub async fn funded(server: &Server, username: &str, amount: &str) -> Client {
     let client = server.user(username).await;
-    let payment = deposit(&client, amount, "fund").await["payment"].clone();
-    act(server, &payment, &Act::card(GOOD)).await;
-    assert_eq!(confirm(&client, &payment).await["state"], "COMPLETED");
+    paid(server, &client, amount, "fund").await;
     client
 }

@@ -14,10 +14,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use agora::platform::payments::sandbox::Act;
 use sea_orm::{ConnectionTrait, Database, DatabaseBackend, Statement};
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, Server, Socket, client::PASSWORD, database, eventually};
+use crate::{
+    harness::{PATIENCE, Server, Socket, client::PASSWORD, database, eventually},
+    payments,
+};
 
 const KEY: &str = "only for tests: 0123456789 abcdefghijkl";
 
@@ -676,4 +680,29 @@ async fn several_programs_may_start_at_once_on_one_empty_postgresql() {
     for program in serving {
         assert_eq!(program.terminate(), Some(0));
     }
+}
+
+#[tokio::test]
+async fn an_operator_compares_payments_with_their_providers() {
+    let server = Server::start().await;
+    let (folder, url) = (Folder::new(), server.database_url());
+    let environment = [("DATABASE_URL", url.as_str()), ("SECRET_KEY", KEY)];
+    let reconcile = |arguments: &[&str]| {
+        let span = ["payments", "reconcile", "--from", "2026-01-01", "--until", "2026-01-02T00:00:00Z"];
+        let arguments: Vec<&str> = span.iter().chain(arguments).copied().collect();
+        folder.run(&arguments, &environment)
+    };
+    let amina = server.user("amina").await;
+    let payment = payments::deposit(&amina, "5.00", "k").await["payment"].clone();
+    let ended = reconcile(&[]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "0 difference(s), none is left\n"), "{ended:?}");
+    payments::act(&server, &payment, &Act::card(payments::GOOD)).await;
+    let ended = reconcile(&[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.out.contains(payment["id"].as_str().unwrap()), "{ended:?}");
+    let ended = reconcile(&["--mend"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("(mended)"), "{ended:?}");
+    assert_eq!(reconcile(&[]).code, Some(0));
+    assert_eq!(folder.run(&["payments", "reconcile", "--from", "yesterday"], &environment).code, Some(2));
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Payment, open, receipts, reference, refunds, rows, short, target};
+use super::{Payment, open, receipts, reference, refunds, rows, rules, short, target};
 use crate::{
     app::App,
     domain::{
@@ -74,6 +74,9 @@ pub(super) async fn complete_in(
     let now = app.clock.now();
     let sealed = (next != NextAction::None).then(|| open::seal_next(app, id, &next)).transpose()?;
     let check_at = if state.is_final() { None } else { before.check_at };
+    // What a provider says of somebody whose account is gone is no longer kept.
+    let is_known = before.payer_id.is_some() || before.payer_email.is_some();
+    let answer = is_known.then(|| charge.answer.clone());
     let completed_at = if state == PaymentState::Completed { before.completed_at.or(Some(now)) } else { None };
     tx.execute(
         "UPDATE payments SET state = $2, authorised = $3, captured = $4, failure = $5, sealed_next_action = $6, \
@@ -87,7 +90,7 @@ pub(super) async fn complete_in(
             failure.into(),
             sealed.into(),
             charge.reference.as_str().into(),
-            charge.answer.as_str().into(),
+            answer.into(),
             check_at.into(),
             now.into(),
             completed_at.into(),
@@ -139,7 +142,7 @@ pub(super) fn source(payment: &Payment) -> Result<Place> {
 
 async fn settle_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64) -> Result<()> {
     let settlement = target::of(payment.target_kind)?.settle_in(app, tx, payment, amount).await?;
-    let (id, key) = (reference(payment.id), format!("{}:{}", payment.id, payment.captured));
+    let (id, key) = (reference(payment.id), rules::step_key(payment.id, payment.captured));
     let new = NewTransfer {
         kind: settlement.kind,
         from: source(payment)?,
@@ -148,11 +151,15 @@ async fn settle_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64) 
         currency: payment.currency,
         reference: Some(&id),
         description: "",
-        origin: Origin::step("payment", &key),
+        origin: Origin::step(rules::CAPTURE, &key),
     };
     ledger::post_in(app, tx, new).await?;
     match settlement.give_back {
-        Some(cause) => refunds::give_back_in(app, tx, payment, amount, cause).await.map(drop),
+        Some(cause) => {
+            // Of every part that comes in too late.
+            let key = format!("{cause}:{}", payment.captured);
+            refunds::give_back_in(app, tx, payment, amount, (cause, &key)).await.map(drop)
+        }
         None => Ok(()),
     }
 }

@@ -12,14 +12,23 @@
 //!
 //! What a payment is for is none of this module's business: see [`target`], the port.
 
+mod cancel;
 pub mod complete;
 mod deposits;
 mod drive;
+mod methods;
+mod offline;
 mod open;
+mod privacy;
 mod queries;
 mod receipts;
+mod reconcile;
+mod refund_requests;
+mod refund_rows;
 mod refunds;
 mod rows;
+mod rules;
+mod staff;
 mod sweep;
 pub mod target;
 mod webhooks;
@@ -29,16 +38,31 @@ use crate::{
     error::{Error, UserError, UserErrorCode},
 };
 
+pub use cancel::{CANCEL, admin_payment_cancel, cancel, payment_cancel};
 pub use deposits::{Deposits, WalletDeposit, wallet_deposit};
 pub use drive::{confirm, refresh, start};
+pub use methods::{
+    FORGET_METHOD, MethodAdd, forget_method, payment_method_add, payment_method_remove, payment_method_set_default,
+    payment_methods, payment_methods_by_id,
+};
+pub use offline::{
+    MoneyReceived, admin_payment_collect, admin_payment_confirm, admin_payment_remit, admin_refund_complete,
+    admin_refund_fail, payment_proof_add,
+};
 pub use open::{NewPayment, Offer, Payer, Started, claimant, guest_token, offers, open_in, pay_at_once_in, started};
+pub use privacy::{EXPORT, erase_in, prune};
 pub use queries::{
-    Access, PaymentFilter, SORT, cursor, find, follow, get, next_action, payments, payments_by_id, stream_head,
+    Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, next_action, payments, payments_by_id,
+    stream_head,
 };
 pub use receipts::{RECEIPT, receipt};
-pub use refunds::{
-    REFUND, RefundAsk, grant_in, payment_refund, refund, refund_decide, refund_request, refunds_by_payment,
+pub use reconcile::{Disagreement, reconcile};
+pub use refund_requests::{RefundAsk, payment_refund, refund_decide, refund_request};
+pub use refund_rows::{
+    REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,
 };
+pub use refunds::{REFUND, grant_in, refund};
+pub use rules::RULES;
 pub use sweep::tend;
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, WEBHOOK, process, receive};

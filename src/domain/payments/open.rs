@@ -156,6 +156,7 @@ pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Pa
     }
     let now = app.clock.now();
     let config = &app.config.payments;
+    // Where no provider can be asked, there is nothing to look at before its time is over.
     let (state, next, lives) = match new.provider {
         ProviderKind::BankTransfer => {
             let reference = format!("AG{}", random_of(REFERENCE, 10));
@@ -173,6 +174,7 @@ pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Pa
         Some(NextAction::Reference { reference, .. }) => Some(reference.clone()),
         _ => None,
     };
+    let first_check = if next.is_some() { now + lives } else { now + FIRST_CHECK };
     let sealed = next.as_ref().map(|next| seal_next(app, new.id, next)).transpose()?;
     tx.execute(
         "INSERT INTO payments (id, provider, target_kind, target_id, payer_id, payer_email, payer_locale, method_id, currency, \
@@ -192,7 +194,7 @@ pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Pa
             state.as_str().into(),
             provider_reference.into(),
             sealed.into(),
-            (now + FIRST_CHECK).into(),
+            first_check.into(),
             (now + lives).into(),
             now.into(),
         ],

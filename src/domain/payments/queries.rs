@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::Stream;
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use super::{Payment, open, rows};
@@ -19,10 +20,11 @@ use crate::{
         PaymentId, UserId,
         event::{self, StreamKind},
         payment::{PaymentState, ProviderKind, TargetKind},
+        payment_event,
     },
     error::Result,
     platform::{
-        db::placeholders,
+        db::{Columns, placeholders},
         list::{Conditions, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
         payments::NextAction,
@@ -38,9 +40,13 @@ pub struct Access {
 
 /// A payment. No rights are asked here. Code: NOT_FOUND.
 pub async fn get(app: &App, id: PaymentId) -> Result<Payment> {
+    find_by_id(app, id).await?.ok_or_else(super::not_found)
+}
+
+/// The same, if it is there.
+pub(super) async fn find_by_id(app: &App, id: PaymentId) -> Result<Option<Payment>> {
     let sql = format!("SELECT {} FROM payments p WHERE p.id = $1", rows::COLUMNS);
-    let rows = app.db.rows(sql, vec![id.0.into()]).await?;
-    rows::read(rows.first().ok_or_else(super::not_found)?)
+    app.db.rows(sql, vec![id.0.into()]).await?.first().map(rows::read).transpose()
 }
 
 /// A payment that the actor may see: their own; anybody's, with the permission; as a guest, the one of their token.
@@ -129,6 +135,47 @@ pub fn next_action(app: &App, payment: &Payment) -> Result<NextAction> {
             NextAction::ClientSecret { secret, public_key, url: url.map(ours) }
         }
         other => other,
+    })
+}
+
+/// Most steps of a payment that are shown.
+const STEPS: u64 = 100;
+
+/// The steps of payments, by payment, oldest first, at most 100 of each: whoever sees a payment sees them.
+pub async fn events_by_payment(
+    app: &App,
+    _actor: &Actor,
+    ids: &[PaymentId],
+) -> Result<HashMap<PaymentId, Vec<payment_event::Model>>> {
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let from =
+        app.db.first_of_each("payments p", "payment_events", "e", "e.payment_id = p.id", "e.created_at, e.id", STEPS);
+    let sql = format!(
+        "SELECT e.id, e.payment_id, e.kind, e.source, e.authorised, e.captured, e.refunded, e.pending, e.detail, \
+         e.created_at FROM {from} WHERE p.id IN ({list}) ORDER BY e.created_at, e.id"
+    );
+    let mut found: HashMap<PaymentId, Vec<payment_event::Model>> = HashMap::new();
+    for row in app.db.rows(sql, values).await? {
+        let step = read_event(&row)?;
+        found.entry(step.payment_id).or_default().push(step);
+    }
+    Ok(found)
+}
+
+fn read_event(row: &QueryResult) -> Result<payment_event::Model> {
+    let mut columns = Columns::new(row);
+    Ok(payment_event::Model {
+        id: columns.take()?,
+        payment_id: columns.take()?,
+        kind: columns.take()?,
+        source: columns.take()?,
+        authorised: columns.take()?,
+        captured: columns.take()?,
+        refunded: columns.take()?,
+        pending: columns.take()?,
+        detail: columns.take()?,
+        created_at: columns.take()?,
     })
 }
 

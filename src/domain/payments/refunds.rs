@@ -1,28 +1,22 @@
 //! Refunds: asked for, granted, done. Granted money is held where it is, so that nobody else takes it; the provider is
 //! called afterwards, under the refund's id, and the money moves when it says so, or is let go.
 
-use std::collections::HashMap;
-
-use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Access, Payment, claimant, complete,
+    Payment, complete,
     drive::{self, gateway},
-    open::Payer,
-    queries, receipts, rows, short, sweep, target,
+    queries, receipts,
+    refund_rows::{get, lock_in, refunds_of},
+    rows, short, sweep, target,
 };
 use crate::{
     app::App,
     domain::{
-        Once,
-        actor::{Actor, Client},
-        audit,
-        idempotency::{Claim, claim_for_good_in},
+        actor::Actor,
         jobs,
         ledger::{self, End, NewTransfer, Origin, Place},
-        permissions::Permission,
     },
     entity::{
         Money, PaymentId, RefundId, TransferId, job,
@@ -35,7 +29,6 @@ use crate::{
     platform::{
         db::{Columns, Transaction},
         payments::{ChargeRefund, Failure, NewRefund, RefundProgress},
-        text,
     },
 };
 
@@ -44,287 +37,24 @@ pub const REFUND: &str = "refund";
 /// How long a provider that is down is tried.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
 
-/// Most characters of a reason.
-pub const MAX_REASON: usize = 500;
-
 #[derive(Serialize, Deserialize)]
 struct Job {
     refund: Uuid,
 }
 
-/// A refund that somebody wants.
-#[derive(Debug, Clone)]
-pub struct RefundAsk {
-    /// How much; all that is left, if `None`.
-    pub amount: Option<Money>,
-    /// Where it is to go.
-    pub destination: RefundDestination,
-    /// Why; at most [`MAX_REASON`] characters.
-    pub reason: String,
-    /// Makes a repeated call harmless.
-    pub idempotency_key: String,
-}
-
-impl RefundAsk {
-    fn input(&self, payment: PaymentId) -> String {
-        let amount = self.amount.map_or_else(|| "all".to_owned(), |amount| amount.to_string());
-        format!("{payment} {amount} {} {}", self.destination.as_str(), self.reason)
-    }
-
-    /// How much that is of a payment. Codes: CURRENCY_MISMATCH, AMOUNT_TOO_LARGE, WRONG_STATE.
-    fn amount_of(&self, payment: &Payment) -> Result<i64> {
-        let left = payment.captured - payment.refunded - payment.refunding;
-        let currency = payment.currency;
-        match self.amount {
-            Some(amount) if amount.currency != currency => {
-                Err(UserError::input("amount", UserErrorCode::CurrencyMismatch).with("currency", currency).into())
-            }
-            Some(amount) if amount.minor > left => Err(UserError::input("amount", UserErrorCode::AmountTooLarge)
-                .with("max", Money::new(left, currency))
-                .into()),
-            Some(amount) => Ok(amount.minor),
-            None if left == 0 => {
-                Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "nothing left").into())
-            }
-            None => Ok(left),
-        }
-    }
-}
-
-const COLUMNS: &str = "r.id, r.payment_id, r.amount, r.destination, r.state, r.reason, r.decision_reason, r.requested_by, \
-     r.decided_by, r.hold_id, r.provider_reference, r.failure, r.cause_key, r.check_at, r.checks, r.created_at, r.decided_at, \
-     r.ended_at";
-
-fn read(row: &QueryResult) -> Result<Refund> {
-    let mut columns = Columns::new(row);
-    Ok(Refund {
-        id: columns.take()?,
-        payment_id: columns.take()?,
-        amount: columns.take()?,
-        destination: columns.take()?,
-        state: columns.take()?,
-        reason: columns.take()?,
-        decision_reason: columns.take()?,
-        requested_by: columns.take()?,
-        decided_by: columns.take()?,
-        hold_id: columns.take()?,
-        provider_reference: columns.take()?,
-        failure: columns.take()?,
-        cause_key: columns.take()?,
-        check_at: columns.take()?,
-        checks: columns.take()?,
-        created_at: columns.take()?,
-        decided_at: columns.take()?,
-        ended_at: columns.take()?,
-    })
-}
-
-/// A refund by its id. No rights are asked here.
-pub(super) async fn get(app: &App, id: RefundId) -> Result<Refund> {
-    let rows = app.db.rows(format!("SELECT {COLUMNS} FROM refunds r WHERE r.id = $1"), vec![id.0.into()]).await?;
-    read(rows.first().ok_or_else(super::not_found)?)
-}
-
-async fn lock_in(tx: &Transaction, id: RefundId) -> Result<Refund> {
-    let sql = format!("SELECT {COLUMNS} FROM refunds r WHERE r.id = $1 {}", tx.for_update());
-    read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(super::not_found)?)
-}
-
-/// The refunds of payments, by payment, oldest first: whoever sees a payment sees them.
-pub async fn refunds_by_payment(
-    app: &App,
-    _actor: &Actor,
-    ids: &[PaymentId],
-) -> Result<HashMap<PaymentId, Vec<Refund>>> {
-    let mut found: HashMap<PaymentId, Vec<Refund>> = HashMap::new();
-    for refund in refunds_of(app, ids).await? {
-        found.entry(refund.payment_id).or_default().push(refund);
-    }
-    Ok(found)
-}
-
-async fn refunds_of(app: &App, ids: &[PaymentId]) -> Result<Vec<Refund>> {
-    let mut values = Vec::new();
-    let list = crate::platform::db::placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM refunds r WHERE r.payment_id IN ({list}) ORDER BY r.created_at, r.id");
-    app.db.rows(sql, values).await?.iter().map(read).collect()
-}
-
-// ----------------------------------------------------------------------------------------------------------- asking
-
-/// The payer asks for their money back. Codes: NOT_FOUND, WRONG_STATE, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
-/// ALREADY_EXISTS, TOO_LONG, INVALID_CHARACTERS, PROVIDER_NOT_AVAILABLE, IDEMPOTENCY_KEY_REUSED, BLANK.
-pub async fn refund_request(
-    app: &App,
-    actor: &Actor,
-    access: &Access,
-    id: PaymentId,
-    ask: RefundAsk,
-) -> Result<Once<Refund>> {
-    let payment = queries::find(app, actor, id, access).await?.filter(|payment| is_payer(actor, payment));
-    let payment = payment.ok_or_else(super::not_found)?;
-    let payer = match (payment.payer_id, &payment.payer_email) {
-        (Some(user), _) => Payer::User(user),
-        (None, Some(email)) => Payer::Guest(email.clone()),
-        (None, None) => return Err(super::not_found()),
-    };
-    let reason = text::required("reason", text::block("reason", &ask.reason, MAX_REASON)?)?;
-    let refund = RefundId(app.ids.next(app.clock.now()));
-    let once = app
-        .db
-        .transact(async |tx| {
-            let (key, input) = (ask.idempotency_key.as_str(), ask.input(id));
-            let claim =
-                claim_for_good_in(app, &tx, claimant(&payer), "paymentRefundRequest", key, &input, refund.0).await?;
-            if let Claim::Replay(id) = claim {
-                return Ok(Once { value: RefundId(id), replayed: true });
-            }
-            let payment = rows::lock_in(&tx, id).await?;
-            let amount = ask.amount_of(&payment)?;
-            destination(&payment, ask.destination)?;
-            let open = "SELECT 1 FROM refunds WHERE payment_id = $1 AND state = 'requested'";
-            if tx.row(open, vec![id.0.into()]).await?.is_some() {
-                return Err(UserError::argument("id", UserErrorCode::AlreadyExists).into());
-            }
-            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
-            insert_in(app, &tx, &payment, &new, RefundState::Requested, None).await?;
-            complete::note_in(app, &tx, &payment, "refund_requested", EventSource::System, None).await?;
-            Ok(Once { value: refund, replayed: false })
-        })
-        .await?;
-    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
-}
-
-/// Whether the actor paid it: a guest has shown their token.
-fn is_payer(actor: &Actor, payment: &Payment) -> bool {
-    match payment.payer_id {
-        Some(payer) => actor.user_id() == Some(payer),
-        None => actor.user_id().is_none(),
-    }
-}
-
-/// Whether a refund can go there. Code: PROVIDER_NOT_AVAILABLE.
-fn destination(payment: &Payment, destination: RefundDestination) -> Result<()> {
-    if destination == RefundDestination::Wallet && payment.payer_id.is_none() {
-        return Err(UserError::input("destination", UserErrorCode::ProviderNotAvailable).into());
-    }
-    Ok(())
-}
-
-/// Staff, or whom the money was for, grants or refuses what was asked for. Codes: NOT_FOUND, WRONG_STATE,
-/// INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE, TOO_LONG, INVALID_CHARACTERS.
-pub async fn refund_decide(
-    app: &App,
-    actor: &Actor,
-    client: &Client,
-    id: RefundId,
-    granted: bool,
-    reason: Option<&str>,
-) -> Result<Refund> {
-    let user = actor.require_user()?.id;
-    let found = get(app, id).await?;
-    let payment = queries::get(app, found.payment_id).await?;
-    let owner = target::of(payment.target_kind)?.owner(app, &payment).await?;
-    let staff = actor.may(Permission::ManageMoney);
-    // Nobody grants themselves money that others watch over.
-    if !staff && owner != Some(user) || (staff && payment.payer_id == Some(user) && owner != Some(user)) {
-        return Err(super::not_found());
-    }
-    let reason = reason.map(|reason| text::block("reason", reason, MAX_REASON)).transpose()?;
-    app.db
-        .transact(async |tx| {
-            let payment = rows::lock_in(&tx, payment.id).await?;
-            let refund = lock_in(&tx, id).await?;
-            if refund.state != RefundState::Requested {
-                let state = refund.state.as_str();
-                return Err(UserError::argument("id", UserErrorCode::WrongState).with("state", state).into());
-            }
-            let sql =
-                "UPDATE refunds SET decided_by = $2, decided_at = $3, decision_reason = $4, state = $5 WHERE id = $1";
-            let state = if granted { RefundState::Granted } else { RefundState::Refused };
-            let values =
-                vec![id.0.into(), user.0.into(), app.clock.now().into(), reason.clone().into(), state.as_str().into()];
-            tx.execute(sql, values).await?;
-            if granted {
-                reserve_in(app, &tx, &payment, id, refund.amount).await?;
-            } else {
-                complete::note_in(app, &tx, &payment, "refund_refused", EventSource::Staff, None).await?;
-            }
-            let action = if granted { "paymentRefundGrant" } else { "paymentRefundRefuse" };
-            record_in(app, &tx, actor, client, (action, id), reason.as_deref()).await
-        })
-        .await?;
-    get(app, id).await
-}
-
-async fn record_in(
-    app: &App,
-    tx: &Transaction,
-    actor: &Actor,
-    client: &Client,
-    (action, id): (&'static str, RefundId),
-    reason: Option<&str>,
-) -> Result<()> {
-    let entry = audit::NewEntry {
-        action,
-        subject_kind: RefundId::PREFIX,
-        subject_id: id.0,
-        before: None,
-        after: None,
-        reason: reason.filter(|reason| !reason.is_empty()),
-    };
-    audit::record_in(app, tx, actor, client, entry).await
-}
-
-/// Staff gives money back, all or part of it. Codes: NOT_FOUND, WRONG_STATE, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
-/// INSUFFICIENT_FUNDS, PROVIDER_NOT_AVAILABLE, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
-pub async fn payment_refund(
-    app: &App,
-    actor: &Actor,
-    client: &Client,
-    id: PaymentId,
-    ask: RefundAsk,
-) -> Result<Once<Refund>> {
-    let user = actor.require(Permission::ManageMoney)?.id;
-    let reason = text::required("reason", text::block("reason", &ask.reason, MAX_REASON)?)?;
-    let refund = RefundId(app.ids.next(app.clock.now()));
-    let once = app
-        .db
-        .transact(async |tx| {
-            let (key, input) = (ask.idempotency_key.as_str(), ask.input(id));
-            if let Claim::Replay(id) =
-                claim_for_good_in(app, &tx, user.0, "paymentRefund", key, &input, refund.0).await?
-            {
-                return Ok(Once { value: RefundId(id), replayed: true });
-            }
-            let payment = rows::lock_in(&tx, id).await?;
-            if payment.payer_id == Some(user) {
-                return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
-            }
-            let amount = ask.amount_of(&payment)?;
-            destination(&payment, ask.destination)?;
-            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
-            insert_in(app, &tx, &payment, &new, RefundState::Granted, None).await?;
-            reserve_in(app, &tx, &payment, refund, amount).await?;
-            record_in(app, &tx, actor, client, ("paymentRefund", refund), Some(&reason)).await?;
-            Ok(Once { value: refund, replayed: false })
-        })
-        .await?;
-    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
-}
-
 // --------------------------------------------------------------------------------------------------------- granting
 
-struct NewRow<'a> {
-    id: RefundId,
-    amount: i64,
-    destination: RefundDestination,
-    reason: &'a str,
-    by: &'a Actor,
+/// A refund that is to be written down.
+pub(super) struct NewRow<'a> {
+    pub(super) id: RefundId,
+    pub(super) amount: i64,
+    pub(super) destination: RefundDestination,
+    pub(super) reason: &'a str,
+    pub(super) by: &'a Actor,
 }
 
-/// False when there is one with this cause already.
-async fn insert_in(
+/// Writes a refund down. False when there is one with this cause already.
+pub(super) async fn insert_in(
     app: &App,
     tx: &Transaction,
     payment: &Payment,
@@ -359,7 +89,13 @@ async fn insert_in(
 }
 
 /// Holds the money of a granted refund, and has it done. Codes: INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE.
-async fn reserve_in(app: &App, tx: &Transaction, payment: &Payment, id: RefundId, amount: i64) -> Result<()> {
+pub(super) async fn reserve_in(
+    app: &App,
+    tx: &Transaction,
+    payment: &Payment,
+    id: RefundId,
+    amount: i64,
+) -> Result<()> {
     let left = payment.captured - payment.refunded - payment.refunding;
     if amount > left {
         let max = Money::new(left, payment.currency);
@@ -375,7 +111,7 @@ async fn reserve_in(app: &App, tx: &Transaction, payment: &Payment, id: RefundId
         currency: payment.currency,
         reference: Some(&reference),
         description: "",
-        origin: Origin::step("refund", &key),
+        origin: Origin::step(super::rules::REFUND_HOLD, &key),
     };
     let hold = ledger::hold_in(app, tx, hold, None).await?;
     let sql = "UPDATE refunds SET hold_id = $2, check_at = $3 WHERE id = $1";
@@ -393,16 +129,16 @@ async fn reserve_in(app: &App, tx: &Transaction, payment: &Payment, id: RefundId
 pub async fn grant_in(app: &App, tx: &Transaction, id: PaymentId, cause: &'static str) -> Result<Option<RefundId>> {
     let payment = rows::lock_in(tx, id).await?;
     let left = payment.captured - payment.refunded - payment.refunding;
-    give_back_in(app, tx, &payment, left, cause).await
+    give_back_in(app, tx, &payment, left, (cause, cause)).await
 }
 
-/// The same for a part of it; the payment is locked.
+/// The same for a part of it, once for each `key`; the payment is locked.
 pub(super) async fn give_back_in(
     app: &App,
     tx: &Transaction,
     payment: &Payment,
     amount: i64,
-    cause: &'static str,
+    (cause, key): (&'static str, &str),
 ) -> Result<Option<RefundId>> {
     if amount <= 0 {
         return Ok(None);
@@ -414,7 +150,7 @@ pub(super) async fn give_back_in(
         _ => RefundDestination::Source,
     };
     let new = NewRow { id, amount, destination, reason: cause, by: &Actor::System };
-    if !insert_in(app, tx, payment, &new, RefundState::Granted, Some(cause)).await? {
+    if !insert_in(app, tx, payment, &new, RefundState::Granted, Some(key)).await? {
         return Ok(None);
     }
     reserve_in(app, tx, payment, id, amount).await?;
@@ -449,8 +185,8 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
             ChargeRefund { failure, ..done(id.to_string(), RefundProgress::Failed) }
         }
         _ if to_wallet => done(id.to_string(), RefundProgress::Succeeded),
-        // Staff gives it back by hand, and says so.
-        None => done(id.to_string(), RefundProgress::Pending),
+        // Staff gives it back by hand, and says so: see `offline`.
+        None => done(String::new(), RefundProgress::Pending),
         Some(gateway) => {
             let charge = payment.provider_reference.as_deref().unwrap_or_default();
             let asked = if let Some(reference) = &refund.provider_reference {
@@ -498,6 +234,8 @@ pub(super) async fn answered_in(app: &App, tx: &Transaction, refund: &Refund, an
     let hold = refund.hold_id.ok_or_else(|| Error::internal("a granted refund holds nothing"))?;
     let now = app.clock.now();
     let (state, check_at, ended_at) = match answer.progress {
+        // Nobody can be asked about it.
+        RefundProgress::Pending if gateway(app, &payment).is_none() => (RefundState::Pending, None, None),
         RefundProgress::Pending => (RefundState::Pending, Some(now + sweep::wait(0)), None),
         RefundProgress::Succeeded => (RefundState::Succeeded, None, Some(now)),
         RefundProgress::Failed => (RefundState::Failed, None, Some(now)),

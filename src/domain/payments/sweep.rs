@@ -5,18 +5,14 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::{
-    Payment, complete,
-    drive::{self, gateway},
-    refunds, webhooks,
-};
+use super::{Payment, cancel, complete, drive, refunds, webhooks};
 use crate::{
     app::App,
     entity::{PaymentId, payment::PaymentState, payment_event::EventSource},
     error::Result,
     platform::{
         db::Columns,
-        payments::{Charge, ChargeState, Envelope, Failure, NO_SUCH_CHARGE, NextAction, sandbox::SIGNATURE},
+        payments::{Envelope, Failure, NO_SUCH_CHARGE, sandbox::SIGNATURE},
     },
 };
 
@@ -90,33 +86,24 @@ async fn look_after(app: &App, id: PaymentId) -> Result<()> {
     Ok(())
 }
 
-/// Its time is over: the provider is told first, so that nobody can pay any more; if somebody has, that counts.
+/// Its time is over.
 async fn expire(app: &App, payment: &Payment) -> Result<()> {
-    let charge = match (gateway(app, payment), &payment.provider_reference) {
-        (Some(gateway), Some(reference)) => match gateway.cancel_charge(reference).await {
-            Ok(charge) => charge,
-            // Forgotten there: nobody can pay it any more.
-            Err(Failure::Refused(cause)) if cause == NO_SUCH_CHARGE => over(payment),
-            Err(Failure::Refused(cause)) => {
-                tracing::warn!(payment = %payment.id, cause, "the provider would not call a charge off");
-                return drive::refresh(app, payment.id, EventSource::Poll).await.map(drop);
-            }
-            Err(Failure::Unavailable(cause)) => {
-                tracing::warn!(payment = %payment.id, cause, "the provider could not be told to call a charge off");
-                return Ok(());
-            }
-        },
-        // The provider may know of it though its answer was lost: asked again, it gives the same charge.
-        (Some(_), None) if payment.checks < 20 => {
-            return drive::start(app, payment.id).await.map(drop);
+    let charge = match cancel::call_off(app, payment).await? {
+        Ok(charge) => charge,
+        // Forgotten there: nobody can pay it any more.
+        Err(Failure::Refused(cause)) if cause == NO_SUCH_CHARGE => cancel::over(payment),
+        Err(Failure::Refused(cause)) => {
+            tracing::warn!(payment = %payment.id, cause, "the provider would not call a charge off");
+            return drive::refresh(app, payment.id, EventSource::Poll).await.map(drop);
         }
-        _ => over(payment),
+        // One that was never told of it, for so long: nobody can pay what nobody was shown.
+        Err(Failure::Unavailable(_)) if payment.provider_reference.is_none() && payment.checks >= 20 => {
+            cancel::over(payment)
+        }
+        Err(Failure::Unavailable(cause)) => {
+            tracing::warn!(payment = %payment.id, cause, "the provider could not be told to call a charge off");
+            return Ok(());
+        }
     };
     complete::complete(app, payment.id, EventSource::Poll, &charge).await.map(drop)
-}
-
-/// The charge of a payment that no provider can be asked about, and nobody paid.
-fn over(payment: &Payment) -> Charge {
-    let none = complete::by_hand(payment, 0);
-    Charge { state: ChargeState::Cancelled, next: NextAction::None, ..none }
 }

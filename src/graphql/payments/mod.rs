@@ -1,14 +1,18 @@
 //! Payments as clients see them: what was to be paid, how it goes, what the payer has to do, and what went back.
 
+mod methods;
 mod mutations;
 mod refunds;
+mod staff;
+mod steps;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
+use async_graphql::{Context, Enum, ID, InputObject, MergedObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 
-pub use mutations::PaymentMutation;
+pub use methods::PaymentMethod;
 pub use refunds::{Refund, RefundDestination, RefundState};
+pub use steps::PaymentStep;
 
 use super::{
     accounts::User,
@@ -25,7 +29,7 @@ use crate::{
         payments::{self, Access, PaymentFilter},
         permissions::Permission,
     },
-    entity::{PaymentId, event::StreamKind},
+    entity::{PaymentId, event::StreamKind, payment::ProviderKind},
     error::Result,
     platform::{page::Page, payments::NextAction},
 };
@@ -272,6 +276,36 @@ impl Payment {
         .await
     }
 
+    /// What happened, step by step, oldest first, at most the first 100.
+    async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
+        nullable(async {
+            let found = ctx.request().loaders.payment_events.load(self.0.id).await?.unwrap_or_default();
+            let step = |step| PaymentStep::new(step, self.0.currency);
+            Ok(Some(found.into_iter().map(step).collect()))
+        })
+        .await
+    }
+
+    /// The saved way to pay that it was begun with, for the payer; null to others, and when there was none.
+    async fn method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
+        nullable(async {
+            let Some(id) = self.0.method_id else { return Ok(None) };
+            Ok(ctx.request().loaders.payment_methods.load(id).await?.map(PaymentMethod::from))
+        })
+        .await
+    }
+
+    /// What the payer of a bank transfer says of it, such as the bank's reference; null before.
+    async fn proof(&self) -> Option<&str> {
+        self.0.proof.as_deref()
+    }
+
+    /// Of cash, what the courier brought to the bank so far; for staff with the permission SEE_MONEY, null to others.
+    async fn remitted(&self, ctx: &Context<'_>) -> Option<Money> {
+        let is_cash = self.0.provider == ProviderKind::CashOnDelivery;
+        (is_cash && ctx.request().actor.may(Permission::SeeMoney)).then(|| self.money(self.0.remitted))
+    }
+
     /// When it is over, if nobody pays; null when it can't be.
     async fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.0.expires_at.filter(|_| !self.0.state.is_final())
@@ -328,21 +362,6 @@ pub struct PaymentWhere {
     created_at: Option<DateTimeRange>,
 }
 
-/// Conditions that all must hold.
-#[derive(InputObject, Default)]
-pub struct AdminPaymentWhere {
-    /// Whose.
-    payer_id: Option<ID>,
-    /// How far they have come.
-    state: Option<PaymentState>,
-    /// Who moves the money.
-    provider: Option<PaymentProvider>,
-    /// What they are for.
-    target: Option<PaymentTargetKind>,
-    /// When they began.
-    created_at: Option<DateTimeRange>,
-}
-
 async fn list(
     ctx: &Context<'_>,
     filter: Result<PaymentFilter>,
@@ -356,11 +375,19 @@ async fn list(
 }
 
 /// Reading payments.
+#[derive(MergedObject, Default)]
+pub struct PaymentQuery(PayerQuery, methods::PaymentMethodQuery, staff::PaymentStaffQuery);
+
+/// Paying, and what belongs to it.
+#[derive(MergedObject, Default)]
+pub struct PaymentMutation(mutations::PayerMutation, methods::PaymentMethodMutation, staff::PaymentStaffMutation);
+
+/// Reading one's own payments.
 #[derive(Default)]
-pub struct PaymentQuery;
+pub struct PayerQuery;
 
 #[Object]
-impl PaymentQuery {
+impl PayerQuery {
     /// The ways to pay that are offered here.
     async fn payment_providers(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentProviderInfo>> {
         nullable(async {
@@ -414,32 +441,6 @@ impl PaymentQuery {
             during: filter.created_at.map(Into::into).unwrap_or_default(),
         };
         nullable(list(ctx, Ok(filter), (first, after, last, before))).await
-    }
-
-    /// Everybody's payments, newest first. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
-    async fn admin_payments(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "where", desc = "Which payments.")] filter: Option<AdminPaymentWhere>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<Payment>> {
-        let filter = filter.unwrap_or_default();
-        let payer = filter.payer_id.map(|id| query_id(&id)).transpose();
-        let filter = payer.map(|payer| PaymentFilter {
-            payer,
-            everybodys: true,
-            state: filter.state.map(Into::into),
-            provider: filter.provider.map(Into::into),
-            target: filter.target.map(Into::into),
-            during: filter.created_at.map(Into::into).unwrap_or_default(),
-        });
-        nullable(list(ctx, filter, (first, after, last, before))).await
     }
 }
 

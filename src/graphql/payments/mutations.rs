@@ -108,6 +108,29 @@ payload! {
     }
 }
 
+payload! {
+    /// What came of `paymentCancel`.
+    PaymentCancelPayload {
+        /// The payment, which is over; null when `errors` is not empty.
+        payment: Payment
+    }
+}
+
+payload! {
+    /// What came of `paymentProofAdd`.
+    PaymentProofAddPayload {
+        /// The payment with its proof; null when `errors` is not empty.
+        payment: Payment
+    }
+}
+
+/// How a bank transfer is to be found.
+#[derive(InputObject)]
+pub struct PaymentProofInput {
+    /// The bank's reference, or a link to a slip, for staff to look at; 1 to 500 characters.
+    note: String,
+}
+
 /// Money that is to go back.
 #[derive(InputObject)]
 pub struct PaymentRefundInput {
@@ -209,10 +232,10 @@ async fn decide(request: &RequestContext, id: &ID, granted: bool, reason: Option
 
 /// Paying, and giving back.
 #[derive(Default)]
-pub struct PaymentMutation;
+pub struct PayerMutation;
 
 #[Object]
-impl PaymentMutation {
+impl PayerMutation {
     /// Begins a payment. What the payer has to do next is in the payment's `nextAction`; afterwards call `paymentConfirm`, or
     /// follow `paymentUpdated`: the payment goes on without either. Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE, INVALID_ID,
     /// PROVIDER_NOT_AVAILABLE, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
@@ -269,6 +292,47 @@ impl PaymentMutation {
             let access = Access { guest_token };
             let result = match argument_id("id", &id) {
                 Ok(id) => payments::confirm(&request.app, &request.actor, id, &access).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// You do not want to pay any more, as long as nothing was taken; the provider is told first. UNAVAILABLE when it can't be
+    /// reached. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE.
+    async fn payment_cancel(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+    ) -> Nullable<PaymentCancelPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let access = Access { guest_token };
+            let result = match argument_id("id", &id) {
+                Ok(id) => payments::payment_cancel(&request.app, &request.actor, id, &access).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Says how your bank transfer is to be found; said again, it replaces what was said. Codes: INVALID_ID, NOT_FOUND,
+    /// WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn payment_proof_add(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "How it is to be found.")] input: PaymentProofInput,
+        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+    ) -> Nullable<PaymentProofAddPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let access = Access { guest_token };
+            let result = match argument_id("id", &id) {
+                Ok(id) => payments::payment_proof_add(&request.app, &request.actor, &access, id, &input.note).await,
                 Err(error) => Err(error),
             };
             answer(request, result)

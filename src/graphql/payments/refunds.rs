@@ -3,10 +3,16 @@
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
+use super::Payment;
 use crate::{
-    domain::permissions::Permission,
+    domain::{payments::RefundOfPayment, permissions::Permission},
     entity::{Currency, refund},
-    graphql::{context::RequestExt, scalars::Money},
+    graphql::{
+        connection::Listed,
+        context::RequestExt,
+        error::{Nullable, nullable},
+        scalars::Money,
+    },
 };
 
 /// Where a refund goes.
@@ -44,6 +50,16 @@ pub struct Refund {
     currency: Currency,
 }
 
+impl From<RefundOfPayment> for Refund {
+    fn from(found: RefundOfPayment) -> Self {
+        Self { refund: found.refund, currency: found.currency }
+    }
+}
+
+impl Listed for Refund {
+    const LIST_NAME: &'static str = "Refund";
+}
+
 impl Refund {
     /// A refund of a payment of this currency.
     pub(in crate::graphql) fn new(refund: refund::Model, currency: Currency) -> Self {
@@ -57,6 +73,12 @@ impl Refund {
     /// Opaque and typed: `refund_01jc…`.
     pub async fn id(&self) -> ID {
         self.refund.id.to_string().into()
+    }
+
+    /// What it is of.
+    async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
+        nullable(async { Ok(ctx.request().loaders.payments.load(self.refund.payment_id).await?.map(Payment::from)) })
+            .await
     }
 
     /// How much.

@@ -1,19 +1,13 @@
 //! Paying into one's wallet by the sandbox: every card, late and repeated webhooks, one key.
 
-use agora::{
-    domain::ledger::{Place, account},
-    entity::Currency,
-    platform::payments::sandbox::Act,
-};
+use agora::platform::payments::sandbox::Act;
 
-use super::{GOOD, act, assert_books, confirm, deposit, funded, look};
+use super::{GOOD, act, assert_books, confirm, deposit, funded, look, wallet};
 use crate::harness::{Client, Server};
 
 /// What is in somebody's wallet, in cents.
 async fn balance(server: &Server, client: &Client) -> i64 {
-    let place = Place::Wallet(client.id.parse().unwrap());
-    let found = account(&server.app, place, Currency::parse("USD").unwrap()).await.unwrap();
-    found.map_or(0, |account| account.balance)
+    wallet(server, client).await.0
 }
 
 #[tokio::test]

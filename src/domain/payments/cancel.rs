@@ -1,0 +1,155 @@
+//! Calling payments off while nothing was taken: the provider is told first, so that nobody can pay any more; if somebody
+//! has, that counts.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    Access, Payment, complete,
+    drive::{self, gateway},
+    queries,
+    refund_requests::{MAX_REASON, is_payer},
+    staff::{self, Act},
+};
+use crate::{
+    app::App,
+    domain::{
+        actor::{Actor, Client},
+        jobs,
+    },
+    entity::{PaymentId, UserId, job, payment::PaymentState, payment_event::EventSource},
+    error::{Code, Error, Refusal, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction},
+        payments::{Charge, ChargeState, Failure, NO_SUCH_CHARGE},
+        text,
+    },
+};
+
+/// The kind of the job that calls a payment off.
+pub const CANCEL: &str = "payment_cancel";
+/// How long a provider that is down is told again.
+const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(3);
+
+#[derive(Serialize, Deserialize)]
+struct Job {
+    payment: Uuid,
+}
+
+/// Has the provider call a charge off; gives how it stands then.
+pub(super) async fn call_off(app: &App, payment: &Payment) -> Result<Result<Charge, Failure>> {
+    // The provider may know of it though its answer was lost: asked again, it gives the same charge.
+    let payment = drive::start(app, payment.id).await?;
+    Ok(match (gateway(app, &payment), &payment.provider_reference) {
+        (Some(gateway), Some(reference)) => match gateway.cancel_charge(reference).await {
+            // Forgotten there: nobody can pay it any more.
+            Err(Failure::Refused(cause)) if cause == NO_SUCH_CHARGE => Ok(over(&payment)),
+            answer => answer,
+        },
+        (Some(_), None) if payment.state == PaymentState::Created => {
+            Err(Failure::Unavailable("it does not know of the charge yet".to_owned()))
+        }
+        _ => Ok(over(&payment)),
+    })
+}
+
+/// The charge of a payment that no provider can be asked about, and nobody paid.
+pub(super) fn over(payment: &Payment) -> Charge {
+    Charge { state: ChargeState::Cancelled, ..complete::by_hand(payment, 0) }
+}
+
+/// The payer does not want to pay any more. Again, it changes nothing. Codes: NOT_FOUND, WRONG_STATE. UNAVAILABLE when the
+/// provider can't be reached.
+pub async fn payment_cancel(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Payment> {
+    let payment = queries::find(app, actor, id, access).await?.filter(|payment| is_payer(actor, payment));
+    let payment = payment.ok_or_else(super::not_found)?;
+    if payment.state == PaymentState::Cancelled {
+        return Ok(payment);
+    }
+    let charge = charge_of(app, &payment).await?;
+    let payment = complete::complete(app, id, EventSource::Confirm, &charge).await?;
+    if is_over(&payment) { Ok(payment) } else { Err(wrong_state(&payment)) }
+}
+
+/// Staff calls a payment of somebody else's off. Codes: NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
+/// INVALID_CHARACTERS. UNAVAILABLE when the provider can't be reached.
+pub async fn admin_payment_cancel(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: PaymentId,
+    reason: &str,
+) -> Result<Payment> {
+    let user = staff::require(actor)?;
+    let reason = text::block("reason", reason, MAX_REASON)?;
+    if reason.is_empty() {
+        return Err(UserError::argument("reason", UserErrorCode::Blank).into());
+    }
+    let payment = staff::somebody_else_s(user, queries::get(app, id).await?)?;
+    let charge = charge_of(app, &payment).await?;
+    let payment = app
+        .db
+        .transact(async |tx| {
+            let payment = complete::complete_in(app, &tx, id, EventSource::Staff, &charge).await?;
+            if is_over(&payment) {
+                let act = Act { reason: Some(&reason), ..Act::on_payment("adminPaymentCancel", id) };
+                staff::record_in(app, &tx, actor, client, act).await?;
+            }
+            Ok(payment)
+        })
+        .await?;
+    if is_over(&payment) { Ok(payment) } else { Err(wrong_state(&payment)) }
+}
+
+fn is_over(payment: &Payment) -> bool {
+    matches!(payment.state, PaymentState::Cancelled | PaymentState::Expired)
+}
+
+fn wrong_state(payment: &Payment) -> Error {
+    UserError::argument("id", UserErrorCode::WrongState).with("state", payment.state.as_str()).into()
+}
+
+/// Has a payment called off that can be. Code: WRONG_STATE.
+async fn charge_of(app: &App, payment: &Payment) -> Result<Charge> {
+    if payment.captured > 0 || payment.state.is_final() {
+        return Err(wrong_state(payment));
+    }
+    match call_off(app, payment).await? {
+        Ok(charge) => Ok(charge),
+        Err(Failure::Refused(cause)) => {
+            tracing::warn!(payment = %payment.id, cause, "the provider would not call a charge off");
+            Err(wrong_state(payment))
+        }
+        Err(Failure::Unavailable(cause)) => {
+            tracing::warn!(payment = %payment.id, cause, "the provider could not be told to call a charge off");
+            let message = "The provider of payments can't be reached; try again.";
+            Err(Refusal::new(Code::Unavailable, message).into())
+        }
+    }
+}
+
+/// The payments of a person that wait for something are called off, by jobs.
+pub(super) async fn cancel_all_in(app: &App, tx: &Transaction, payer: UserId) -> Result<()> {
+    let sql = "SELECT id FROM payments WHERE payer_id = $1 AND captured = 0 \
+               AND state IN ('created', 'pending', 'processing', 'authorised')";
+    let rows = tx.rows(sql, vec![payer.0.into()]).await?;
+    let open = rows.iter().map(|row| Ok(Job { payment: Columns::new(row).take()? })).collect::<Result<Vec<_>>>()?;
+    jobs::enqueue_all_in(app, tx, CANCEL, &open).await
+}
+
+/// Runs a job of kind [`CANCEL`]. Harmless when repeated.
+pub async fn cancel(app: &App, job: &job::Model) -> Result<()> {
+    let Job { payment } = serde_json::from_str(&job.payload)?;
+    let payment = queries::get(app, PaymentId(payment)).await?;
+    if payment.captured == 0 && !payment.state.is_final() {
+        match call_off(app, &payment).await? {
+            Ok(charge) => complete::complete(app, payment.id, EventSource::System, &charge).await.map(drop)?,
+            // The sweeper goes on with it.
+            Err(Failure::Refused(cause)) => {
+                tracing::warn!(payment = %payment.id, cause, "the provider would not call a charge off");
+            }
+            Err(Failure::Unavailable(cause)) => return jobs::put_off(app, job, &cause, PATIENCE).await,
+        }
+    }
+    app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await
+}

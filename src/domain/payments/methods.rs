@@ -1,0 +1,365 @@
+//! Saved ways to pay: what a provider calls a card that its own program in the browser took, never the card itself; and
+//! ways without a provider, as a mere preference.
+//!
+//! A card is saved in three steps: a row is reserved, which nobody can use; the provider is told; its answer is written
+//! into the row. Whoever dies in between leaves a row that is removed already, and the same key goes on with it.
+
+use std::collections::HashMap;
+
+use sea_orm::{QueryResult, Value};
+use serde::{Deserialize, Serialize};
+
+use super::{drive, open, short};
+use crate::{
+    app::App,
+    domain::{
+        Once, accounts,
+        actor::Actor,
+        idempotency::{self, Claim, claim_in},
+        jobs,
+    },
+    entity::{
+        PaymentMethodId, UserId, job,
+        payment::ProviderKind,
+        payment_method::{MethodKind, Model as Method},
+    },
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction, placeholders},
+        payments::{Failure, Gateway, SavedMethod},
+        text,
+    },
+};
+
+/// The kind of the job that has a provider forget a saved way to pay.
+pub const FORGET_METHOD: &str = "forget_method";
+/// How long a provider that is down is asked to forget.
+const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
+/// How many ways to pay somebody may have saved.
+const MOST: i64 = 20;
+/// Most characters of a token.
+const LONGEST_TOKEN: usize = 255;
+const ADD: &str = "paymentMethodAdd";
+
+/// A way to pay that is to be saved.
+#[derive(Debug, Clone)]
+pub struct MethodAdd {
+    /// Who moves the money.
+    pub provider: ProviderKind,
+    /// What it is.
+    pub kind: MethodKind,
+    /// What the provider's own program in the browser made; for ways that a provider knows.
+    pub token: Option<String>,
+    /// Whether it is to be offered first; the first one always is.
+    pub is_default: bool,
+    /// Makes a repeated call harmless.
+    pub idempotency_key: Option<String>,
+}
+
+const COLUMNS: &str = "m.id, m.user_id, m.kind, m.provider, m.provider_reference, m.brand, m.last_four, m.is_default, \
+     m.created_at, m.removed_at";
+
+fn read(row: &QueryResult) -> Result<Method> {
+    let mut columns = Columns::new(row);
+    Ok(Method {
+        id: columns.take()?,
+        user_id: columns.take()?,
+        kind: columns.take()?,
+        provider: columns.take()?,
+        provider_reference: columns.take()?,
+        brand: columns.take()?,
+        last_four: columns.take()?,
+        is_default: columns.take()?,
+        created_at: columns.take()?,
+        removed_at: columns.take()?,
+    })
+}
+
+async fn find(app: &App, id: PaymentMethodId) -> Result<Option<Method>> {
+    let sql = format!("SELECT {COLUMNS} FROM payment_methods m WHERE m.id = $1");
+    app.db.rows(sql, vec![id.0.into()]).await?.first().map(read).transpose()
+}
+
+/// The actor's saved ways to pay, the default first, then the newest.
+pub async fn payment_methods(app: &App, actor: &Actor) -> Result<Vec<Method>> {
+    let user = actor.require_user()?.id;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM payment_methods m WHERE m.user_id = $1 AND m.removed_at IS NULL \
+         ORDER BY m.is_default DESC, m.created_at DESC, m.id DESC"
+    );
+    app.db.rows(sql, vec![user.0.into()]).await?.iter().map(read).collect()
+}
+
+/// The actor's own ways to pay by id, those that they removed included.
+pub async fn payment_methods_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[PaymentMethodId],
+) -> Result<HashMap<PaymentMethodId, Method>> {
+    let Some(user) = actor.user_id() else { return Ok(HashMap::new()) };
+    let mut values: Vec<Value> = vec![user.0.into()];
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {COLUMNS} FROM payment_methods m WHERE m.user_id = $1 AND m.id IN ({list})");
+    let found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    Ok(found.into_iter().map(|method| (method.id, method)).collect())
+}
+
+// ----------------------------------------------------------------------------------------------------------- saving
+
+/// Saves a way to pay of the actor's. Codes: PROVIDER_NOT_AVAILABLE, PAYMENT_REFUSED, ALREADY_EXISTS, TOO_MANY, BLANK,
+/// TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED. UNAVAILABLE when the provider can't be reached.
+pub async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) -> Result<Once<Method>> {
+    let user = actor.require_user()?.id;
+    let unavailable = || UserError::input("provider", UserErrorCode::ProviderNotAvailable);
+    let gateway = app.payments.gateway(command.provider.as_str());
+    let fits = match command.provider {
+        ProviderKind::Wallet => command.kind == MethodKind::Wallet,
+        ProviderKind::CashOnDelivery => command.kind == MethodKind::CashOnDelivery,
+        ProviderKind::BankTransfer => command.kind == MethodKind::BankTransfer,
+        ProviderKind::Paypal => command.kind == MethodKind::Paypal && gateway.is_some_and(Gateway::saves_methods),
+        _ => command.kind == MethodKind::Card && gateway.is_some_and(Gateway::saves_methods),
+    };
+    if !fits || !open::is_offered(app, command.provider) {
+        return Err(unavailable().into());
+    }
+    let token = text::line("token", command.token.as_deref().unwrap_or_default(), LONGEST_TOKEN)?;
+    if gateway.is_some() {
+        text::required("token", token.clone())?;
+    }
+    let reserved = reserve(app, user, &command, &token, gateway.is_none()).await?;
+    app.steps.reach("method.reserved").await;
+    let method = find(app, reserved.value).await?.filter(|method| method.user_id == user);
+    let method = method.ok_or_else(super::not_found)?;
+    let is_reserved = method.provider_reference.is_none() && method.removed_at.is_some();
+    let Some(gateway) = gateway.filter(|_| is_reserved) else {
+        return Ok(Once { value: method, replayed: reserved.replayed });
+    };
+    let saved = match save(app, gateway, command.provider, user, &token).await {
+        Ok(saved) => saved,
+        Err(Failure::Unavailable(cause)) => {
+            tracing::warn!(method = %method.id, cause, "the provider could not be told of a way to pay");
+            let message = "The provider of payments can't be reached; try again with the same key.";
+            return Err(Error::Refused(crate::error::Refusal::new(crate::error::Code::Unavailable, message)));
+        }
+        Err(Failure::Refused(cause)) => {
+            forget_reserved(app, user, &command, method.id).await?;
+            return Err(UserError::input("token", UserErrorCode::PaymentRefused).with("reason", short(&cause)).into());
+        }
+    };
+    app.steps.reach("method.answered").await;
+    let recorded = app.db.transact(async |tx| record_in(app, &tx, &command, &method, &saved).await).await?;
+    if !recorded {
+        return Err(too_many());
+    }
+    let method = find(app, method.id).await?.ok_or_else(super::not_found)?;
+    Ok(Once { value: method, replayed: reserved.replayed })
+}
+
+fn too_many() -> Error {
+    UserError::whole(UserErrorCode::TooMany).with("max", MOST).into()
+}
+
+async fn count_in(tx: &Transaction, user: UserId) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM payment_methods WHERE user_id = $1 AND removed_at IS NULL";
+    let row = tx.row(sql, vec![user.0.into()]).await?;
+    row.map_or(Ok(0), |row| Columns::new(&row).take())
+}
+
+/// Writes the row of a way to pay: at once usable where no provider knows it, else as removed until the provider has it.
+async fn reserve(
+    app: &App,
+    user: UserId,
+    command: &MethodAdd,
+    token: &str,
+    at_once: bool,
+) -> Result<Once<PaymentMethodId>> {
+    let id = PaymentMethodId(app.ids.next(app.clock.now()));
+    let (provider, kind) = (command.provider.as_str(), command.kind.as_str());
+    let input = format!("{provider} {kind} {token} {}", command.is_default);
+    app.db
+        .transact(async |tx| {
+            accounts::lock_in(&tx, &[user]).await?;
+            let claim = claim_in(app, &tx, user, ADD, command.idempotency_key.as_deref(), &input, id.0).await?;
+            if let Claim::Replay(earlier) = claim {
+                return Ok(Once { value: PaymentMethodId(earlier), replayed: true });
+            }
+            if count_in(&tx, user).await? >= MOST {
+                return Err(too_many());
+            }
+            let same = "SELECT 1 FROM payment_methods WHERE user_id = $1 AND provider = $2 AND removed_at IS NULL";
+            if at_once && tx.row(same, vec![user.0.into(), provider.into()]).await?.is_some() {
+                return Err(UserError::input("provider", UserErrorCode::AlreadyExists).into());
+            }
+            let now = app.clock.now();
+            let removed_at = (!at_once).then_some(now);
+            tx.execute(
+                "INSERT INTO payment_methods (id, user_id, kind, provider, created_at, removed_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                vec![id.0.into(), user.0.into(), kind.into(), provider.into(), now.into(), removed_at.into()],
+            )
+            .await?;
+            if at_once {
+                choose_in(&tx, user, id, command.is_default).await?;
+            }
+            Ok(Once { value: id, replayed: false })
+        })
+        .await
+}
+
+async fn save(
+    app: &App,
+    gateway: &dyn Gateway,
+    provider: ProviderKind,
+    user: UserId,
+    token: &str,
+) -> Result<SavedMethod, Failure> {
+    let customer = drive::customer(app, gateway, provider.as_str(), user).await?;
+    gateway.save_method(&customer, token).await
+}
+
+/// What the provider refused leaves nothing behind: not even its key.
+async fn forget_reserved(app: &App, user: UserId, command: &MethodAdd, id: PaymentMethodId) -> Result<()> {
+    app.db
+        .transact(async |tx| {
+            let sql =
+                "DELETE FROM payment_methods WHERE id = $1 AND provider_reference IS NULL AND removed_at IS NOT NULL";
+            tx.execute(sql, vec![id.0.into()]).await?;
+            idempotency::release_in(&tx, user, ADD, command.idempotency_key.as_deref()).await
+        })
+        .await
+}
+
+/// Makes a reserved row usable. False when there are too many meanwhile; then the provider is to forget it.
+async fn record_in(
+    app: &App,
+    tx: &Transaction,
+    command: &MethodAdd,
+    method: &Method,
+    saved: &SavedMethod,
+) -> Result<bool> {
+    accounts::lock_in(tx, &[method.user_id]).await?;
+    if count_in(tx, method.user_id).await? >= MOST {
+        forget_in(app, tx, method.provider, &saved.reference).await?;
+        return Ok(false);
+    }
+    let cut =
+        |text: &Option<String>, most: usize| text.as_ref().map(|text| text.chars().take(most).collect::<String>());
+    let sql = "UPDATE payment_methods SET provider_reference = $2, brand = $3, last_four = $4, removed_at = NULL \
+               WHERE id = $1 AND provider_reference IS NULL AND removed_at IS NOT NULL";
+    let values = vec![
+        method.id.0.into(),
+        saved.reference.as_str().into(),
+        cut(&saved.brand, 40).into(),
+        cut(&saved.last_four, 4).into(),
+    ];
+    // Else a call with the same key was faster.
+    if tx.execute(sql, values).await? == 1 {
+        choose_in(tx, method.user_id, method.id, command.is_default).await?;
+    }
+    Ok(true)
+}
+
+/// Makes a way to pay the default, if that is wanted or there is none. The person is locked.
+async fn choose_in(tx: &Transaction, user: UserId, id: PaymentMethodId, is_wanted: bool) -> Result<()> {
+    if is_wanted {
+        let sql = "UPDATE payment_methods SET is_default = FALSE WHERE user_id = $1 AND is_default AND id <> $2";
+        tx.execute(sql, vec![user.0.into(), id.0.into()]).await?;
+    }
+    let sql = "UPDATE payment_methods SET is_default = TRUE WHERE id = $2 AND removed_at IS NULL \
+               AND NOT EXISTS (SELECT 1 FROM payment_methods d WHERE d.user_id = $1 AND d.is_default)";
+    tx.execute(sql, vec![user.0.into(), id.0.into()]).await.map(drop)
+}
+
+// --------------------------------------------------------------------------------------------------------- changing
+
+/// Locks the actor and finds a way to pay of theirs that is not removed. Code: NOT_FOUND.
+async fn own_in(tx: &Transaction, user: UserId, id: PaymentMethodId) -> Result<Method> {
+    accounts::lock_in(tx, &[user]).await?;
+    let sql =
+        format!("SELECT {COLUMNS} FROM payment_methods m WHERE m.id = $1 AND m.user_id = $2 AND m.removed_at IS NULL");
+    read(&tx.row(sql, vec![id.0.into(), user.0.into()]).await?.ok_or_else(super::not_found)?)
+}
+
+/// A way to pay of the actor's is to be offered first. Code: NOT_FOUND.
+pub async fn payment_method_set_default(app: &App, actor: &Actor, id: PaymentMethodId) -> Result<Method> {
+    let user = actor.require_user()?.id;
+    app.db
+        .transact(async |tx| {
+            own_in(&tx, user, id).await?;
+            choose_in(&tx, user, id, true).await
+        })
+        .await?;
+    find(app, id).await?.ok_or_else(super::not_found)
+}
+
+/// A way to pay of the actor's goes; of the others, the newest becomes the default if this one was. Code: NOT_FOUND.
+pub async fn payment_method_remove(app: &App, actor: &Actor, id: PaymentMethodId) -> Result<Method> {
+    let user = actor.require_user()?.id;
+    app.db
+        .transact(async |tx| {
+            let method = own_in(&tx, user, id).await?;
+            let sql = "UPDATE payment_methods SET removed_at = $2, is_default = FALSE WHERE id = $1";
+            tx.execute(sql, vec![id.0.into(), app.clock.now().into()]).await?;
+            let newest = "SELECT id FROM payment_methods WHERE user_id = $1 AND removed_at IS NULL \
+                          ORDER BY created_at DESC, id DESC LIMIT 1";
+            if method.is_default
+                && let Some(row) = tx.row(newest, vec![user.0.into()]).await?
+            {
+                choose_in(&tx, user, Columns::new(&row).take()?, true).await?;
+            }
+            match &method.provider_reference {
+                Some(reference) => forget_in(app, &tx, method.provider, reference).await,
+                None => Ok(()),
+            }
+        })
+        .await?;
+    find(app, id).await?.ok_or_else(super::not_found)
+}
+
+// ------------------------------------------------------------------------------------------------------- forgetting
+
+#[derive(Serialize, Deserialize)]
+struct Job {
+    provider: String,
+    reference: String,
+}
+
+/// The provider is to forget a way to pay.
+async fn forget_in(app: &App, tx: &Transaction, provider: ProviderKind, reference: &str) -> Result<()> {
+    let job = Job { provider: provider.as_str().to_owned(), reference: reference.to_owned() };
+    jobs::enqueue_in(app, tx, FORGET_METHOD, &job).await
+}
+
+/// The providers of a person who is about to be deleted are to forget their ways to pay; the rows go.
+pub(super) async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
+    let sql = "DELETE FROM payment_methods WHERE user_id = $1 RETURNING provider, \
+               CASE WHEN removed_at IS NULL THEN provider_reference END";
+    for row in tx.rows(sql, vec![user.0.into()]).await? {
+        let mut columns = Columns::new(&row);
+        let (provider, reference): (ProviderKind, Option<String>) = (columns.take()?, columns.take()?);
+        if let Some(reference) = reference {
+            forget_in(app, tx, provider, &reference).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a job of kind [`FORGET_METHOD`]. Harmless when repeated.
+pub async fn forget_method(app: &App, job: &job::Model) -> Result<()> {
+    let Job { provider, reference } = serde_json::from_str(&job.payload)?;
+    // The same card, saved again, may have the same name.
+    let sql = "SELECT 1 FROM payment_methods WHERE provider = $1 AND provider_reference = $2 AND removed_at IS NULL";
+    let used = app.db.rows(sql, vec![provider.as_str().into(), reference.as_str().into()]).await?;
+    if used.is_empty()
+        && let Some(gateway) = app.payments.gateway(&provider)
+    {
+        match gateway.forget_method(&reference).await {
+            Ok(()) => {}
+            Err(Failure::Refused(cause)) => {
+                tracing::warn!(provider, cause, "the provider would not forget a way to pay");
+            }
+            Err(Failure::Unavailable(cause)) => return jobs::put_off(app, job, &cause, PATIENCE).await,
+        }
+    }
+    app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await
+}

@@ -1,0 +1,208 @@
+//! Comparing our books with the providers', both ways: every payment of ours is asked about, and everything that a
+//! provider charged is looked for here.
+
+use std::fmt;
+
+use futures_util::{StreamExt, stream};
+use sea_orm::Iterable;
+use uuid::Uuid;
+
+use super::{Payment, complete, drive::gateway, queries, refund_rows, refunds, rows};
+use crate::{
+    app::App,
+    entity::{
+        Money, PaymentId,
+        payment::{PaymentState, ProviderKind},
+        payment_event::EventSource,
+        refund::{RefundDestination, RefundState},
+    },
+    error::Result,
+    platform::{
+        list::Span,
+        payments::{Charge, ChargeState, Failure, Gateway},
+    },
+};
+
+/// How many payments are asked about at once.
+const AT_ONCE: usize = 8;
+/// How many payments are read at once.
+const BATCH: usize = 500;
+
+/// Something on which the two sides do not agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disagreement {
+    /// The payment, by our id of it; or the charge, by the provider's, where we know no payment.
+    pub subject: String,
+    /// What differs.
+    pub found: String,
+    /// Whether it was mended.
+    pub is_mended: bool,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mended = if self.is_mended { " (mended)" } else { "" };
+        write!(formatter, "{}: {}{mended}", self.subject, self.found)
+    }
+}
+
+/// Compares the payments that began in a span with what their providers say, and what providers charged in it with our
+/// payments. `mend` records what a provider says, where that is how payments go on anyway. Providers take the steps that
+/// are ours while they are asked, such as capturing what was approved.
+pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Vec<Disagreement>> {
+    let mut found = Vec::new();
+    let mut after = Uuid::nil();
+    loop {
+        let payments = batch(app, span, after).await?;
+        let Some(last) = payments.last().map(|payment| payment.id.0) else { break };
+        after = last;
+        let mut asked = stream::iter(payments).map(|payment| ours(app, payment, mend)).buffered(AT_ONCE);
+        while let Some(disagreement) = asked.next().await {
+            found.extend(disagreement?);
+        }
+    }
+    for provider in ProviderKind::iter() {
+        if let Some(gateway) = app.payments.gateway(provider.as_str()) {
+            theirs(app, (provider, gateway), span, mend, &mut found).await?;
+        }
+    }
+    Ok(found)
+}
+
+/// The next payments of a span that a provider knows of. Ids are in the order of time.
+async fn batch(app: &App, span: Span, after: Uuid) -> Result<Vec<Payment>> {
+    let mut values: Vec<sea_orm::Value> = vec![after.into()];
+    let mut conditions = String::new();
+    for (time, sign) in [(span.from, ">="), (span.until, "<")] {
+        if let Some(time) = time {
+            values.push(time.into());
+            conditions.push_str(&format!(" AND p.created_at {sign} ${}", values.len()));
+        }
+    }
+    let sql = format!(
+        "SELECT {} FROM payments p WHERE p.id > $1{conditions} AND p.provider_reference IS NOT NULL \
+         AND p.provider NOT IN ('wallet', 'cash_on_delivery', 'bank_transfer') ORDER BY p.id LIMIT {BATCH}",
+        rows::COLUMNS
+    );
+    app.db.rows(sql, values).await?.iter().map(rows::read).collect()
+}
+
+async fn ours(app: &App, payment: Payment, mend: bool) -> Result<Option<Disagreement>> {
+    let told = |found: String| Disagreement { subject: payment.id.to_string(), found, is_mended: false };
+    let Some(gateway) = gateway(app, &payment) else {
+        return Ok(Some(told(format!("its provider {} is not configured", payment.provider.as_str()))));
+    };
+    let reference = payment.provider_reference.as_deref().unwrap_or_default();
+    let charge = match gateway.advance_charge(reference, &payment.id.to_string()).await {
+        Ok(charge) => charge,
+        // Refused when it began: the provider has nothing under our own id of it.
+        Err(Failure::Refused(_)) if payment.state == PaymentState::Failed => return Ok(None),
+        Err(Failure::Refused(cause)) => {
+            return Ok(Some(told(format!("the provider does not know {reference} ({cause})"))));
+        }
+        Err(Failure::Unavailable(cause)) => {
+            return Ok(Some(told(format!("the provider could not be asked ({cause})"))));
+        }
+    };
+    let Some(found) = differs(app, payment.id, &charge).await? else { return Ok(None) };
+    let mended = if mend { mend_by(app, payment.id, &charge).await? } else { None };
+    Ok(Some(Disagreement { is_mended: mended == Some(true), ..told(found) }))
+}
+
+/// Records what the provider says; whether that settles it, `None` when it can't be recorded.
+async fn mend_by(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<bool>> {
+    match complete::complete(app, id, EventSource::Poll, charge).await {
+        Ok(payment) => {
+            refunds::refresh_pending(app, &payment).await?;
+            Ok(Some(differs(app, id, charge).await?.is_none()))
+        }
+        Err(error) => {
+            tracing::error!(payment = %id, %error, "what a provider says of a payment can't be recorded");
+            Ok(None)
+        }
+    }
+}
+
+/// What differs, as the payment is now: it may have moved while the provider was asked.
+async fn differs(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<String>> {
+    let payment = queries::get(app, id).await?;
+    let money = |minor: i64| Money::new(minor, payment.currency);
+    let mut found = Vec::new();
+    if charge.amount != payment.amount || charge.currency != payment.currency.as_str() {
+        let theirs = format!("{} minor units of {}", charge.amount, charge.currency);
+        found.push(format!("it is of {}, the provider's of {theirs}", money(payment.amount)));
+    }
+    if !agree(payment.state, charge.state) {
+        found.push(format!("it is {}, the provider's {:?}", payment.state.as_str(), charge.state));
+    }
+    if charge.captured != payment.captured {
+        found.push(format!("{} were taken, by the provider {}", money(payment.captured), money(charge.captured)));
+    }
+    let (mut done, mut open) = (0, 0);
+    for refund in refund_rows::refunds_of(app, &[id]).await? {
+        match (refund.destination, refund.state) {
+            (RefundDestination::Wallet, _) => {}
+            (_, RefundState::Succeeded) => done += refund.amount,
+            (_, RefundState::Granted | RefundState::Pending) => open += refund.amount,
+            _ => {}
+        }
+    }
+    if charge.refunded < done || charge.refunded > done + open {
+        found.push(format!("{} were given back, by the provider {}", money(done), money(charge.refunded)));
+    }
+    Ok((!found.is_empty()).then(|| found.join("; ")))
+}
+
+/// Whether a state of ours is what the provider's comes to.
+fn agree(ours: PaymentState, theirs: ChargeState) -> bool {
+    match theirs {
+        ChargeState::Pending => ours == PaymentState::Pending,
+        ChargeState::Processing => ours == PaymentState::Processing,
+        ChargeState::Authorised => ours == PaymentState::Authorised,
+        ChargeState::Completed => ours == PaymentState::Completed,
+        ChargeState::Failed => ours == PaymentState::Failed,
+        ChargeState::Cancelled => matches!(ours, PaymentState::Cancelled | PaymentState::Expired),
+    }
+}
+
+/// Charges of a provider that we do not know, or do not know to be of a payment.
+async fn theirs(
+    app: &App,
+    (provider, gateway): (ProviderKind, &dyn Gateway),
+    span: Span,
+    mend: bool,
+    found: &mut Vec<Disagreement>,
+) -> Result<()> {
+    let now = app.clock.now();
+    let from = span.from.unwrap_or(chrono::DateTime::UNIX_EPOCH);
+    let charges = match gateway.charges(from, span.until.unwrap_or(now)).await {
+        Ok(Some(charges)) => charges,
+        Ok(None) => return Ok(()),
+        Err(failure) => {
+            let said = format!("what it charged could not be asked ({failure})");
+            found.push(Disagreement { subject: provider.as_str().to_owned(), found: said, is_mended: false });
+            return Ok(());
+        }
+    };
+    for (reference, charge) in charges {
+        let known = match reference.parse::<PaymentId>() {
+            Ok(id) => queries::find_by_id(app, id).await?.filter(|payment| payment.provider == provider),
+            Err(_) => None,
+        };
+        let Some(payment) = known else {
+            let said = format!("{} charged it for {reference:?}, which is no payment of ours", provider.as_str());
+            found.push(Disagreement { subject: charge.reference, found: said, is_mended: false });
+            continue;
+        };
+        if payment.provider_reference.as_ref() == Some(&charge.reference) {
+            continue;
+        }
+        let mended = match &payment.provider_reference {
+            None if mend => mend_by(app, payment.id, &charge).await?,
+            _ => None,
+        };
+        let said = format!("{} charged {} for it, which we do not know", provider.as_str(), charge.reference);
+        found.push(Disagreement { subject: payment.id.to_string(), found: said, is_mended: mended == Some(true) });
+    }
+    Ok(())
+}

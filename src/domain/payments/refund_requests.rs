@@ -1,0 +1,209 @@
+//! Refunds as people ask for them, grant them and refuse them. What follows is done by [`super::refunds`].
+
+use super::{
+    Access, Payment, claimant, complete,
+    open::Payer,
+    queries,
+    refund_rows::{get, lock_in},
+    refunds::{NewRow, insert_in, reserve_in},
+    rows,
+    staff::{self, Act, somebody_else_s},
+    target,
+};
+use crate::{
+    app::App,
+    domain::{
+        Once,
+        actor::{Actor, Client},
+        idempotency::{Claim, claim_for_good_in},
+        permissions::Permission,
+    },
+    entity::{
+        Money, PaymentId, RefundId,
+        payment_event::EventSource,
+        refund::{Model as Refund, RefundDestination, RefundState},
+    },
+    error::{Result, UserError, UserErrorCode},
+    platform::text,
+};
+
+/// Most characters of a reason.
+pub const MAX_REASON: usize = 500;
+
+/// A refund that somebody wants.
+#[derive(Debug, Clone)]
+pub struct RefundAsk {
+    /// How much; all that is left, if `None`.
+    pub amount: Option<Money>,
+    /// Where it is to go.
+    pub destination: RefundDestination,
+    /// Why; at most [`MAX_REASON`] characters.
+    pub reason: String,
+    /// Makes a repeated call harmless.
+    pub idempotency_key: String,
+}
+
+impl RefundAsk {
+    fn input(&self, payment: PaymentId) -> String {
+        let amount = self.amount.map_or_else(|| "all".to_owned(), |amount| amount.to_string());
+        format!("{payment} {amount} {} {}", self.destination.as_str(), self.reason)
+    }
+
+    /// How much that is of a payment. Codes: CURRENCY_MISMATCH, AMOUNT_TOO_LARGE, WRONG_STATE.
+    fn amount_of(&self, payment: &Payment) -> Result<i64> {
+        let left = payment.captured - payment.refunded - payment.refunding;
+        let currency = payment.currency;
+        match self.amount {
+            Some(amount) if amount.currency != currency => {
+                Err(UserError::input("amount", UserErrorCode::CurrencyMismatch).with("currency", currency).into())
+            }
+            Some(amount) if amount.minor > left => Err(UserError::input("amount", UserErrorCode::AmountTooLarge)
+                .with("max", Money::new(left, currency))
+                .into()),
+            Some(amount) => Ok(amount.minor),
+            None if left == 0 => {
+                Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "nothing left").into())
+            }
+            None => Ok(left),
+        }
+    }
+}
+
+/// The payer asks for their money back. Codes: NOT_FOUND, WRONG_STATE, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
+/// ALREADY_EXISTS, TOO_LONG, INVALID_CHARACTERS, PROVIDER_NOT_AVAILABLE, IDEMPOTENCY_KEY_REUSED, BLANK.
+pub async fn refund_request(
+    app: &App,
+    actor: &Actor,
+    access: &Access,
+    id: PaymentId,
+    ask: RefundAsk,
+) -> Result<Once<Refund>> {
+    let payment = queries::find(app, actor, id, access).await?.filter(|payment| is_payer(actor, payment));
+    let payment = payment.ok_or_else(super::not_found)?;
+    let payer = match (payment.payer_id, &payment.payer_email) {
+        (Some(user), _) => Payer::User(user),
+        (None, Some(email)) => Payer::Guest(email.clone()),
+        (None, None) => return Err(super::not_found()),
+    };
+    let reason = text::required("reason", text::block("reason", &ask.reason, MAX_REASON)?)?;
+    let refund = RefundId(app.ids.next(app.clock.now()));
+    let once = app
+        .db
+        .transact(async |tx| {
+            let (key, input) = (ask.idempotency_key.as_str(), ask.input(id));
+            let claim =
+                claim_for_good_in(app, &tx, claimant(&payer), "paymentRefundRequest", key, &input, refund.0).await?;
+            if let Claim::Replay(id) = claim {
+                return Ok(Once { value: RefundId(id), replayed: true });
+            }
+            let payment = rows::lock_in(&tx, id).await?;
+            let amount = ask.amount_of(&payment)?;
+            destination(&payment, ask.destination)?;
+            let open = "SELECT 1 FROM refunds WHERE payment_id = $1 AND state = 'requested'";
+            if tx.row(open, vec![id.0.into()]).await?.is_some() {
+                return Err(UserError::argument("id", UserErrorCode::AlreadyExists).into());
+            }
+            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
+            insert_in(app, &tx, &payment, &new, RefundState::Requested, None).await?;
+            complete::note_in(app, &tx, &payment, "refund_requested", EventSource::System, None).await?;
+            Ok(Once { value: refund, replayed: false })
+        })
+        .await?;
+    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+}
+
+/// Whether the actor paid it: a guest has shown their token.
+pub(super) fn is_payer(actor: &Actor, payment: &Payment) -> bool {
+    match payment.payer_id {
+        Some(payer) => actor.user_id() == Some(payer),
+        None => actor.user_id().is_none(),
+    }
+}
+
+/// Whether a refund can go there. Code: PROVIDER_NOT_AVAILABLE.
+fn destination(payment: &Payment, destination: RefundDestination) -> Result<()> {
+    if destination == RefundDestination::Wallet && payment.payer_id.is_none() {
+        return Err(UserError::input("destination", UserErrorCode::ProviderNotAvailable).into());
+    }
+    Ok(())
+}
+
+/// Staff, or whom the money was for, grants or refuses what was asked for. Codes: NOT_FOUND, WRONG_STATE,
+/// INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE, TOO_LONG, INVALID_CHARACTERS.
+pub async fn refund_decide(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: RefundId,
+    granted: bool,
+    reason: Option<&str>,
+) -> Result<Refund> {
+    let user = actor.require_user()?.id;
+    let found = get(app, id).await?;
+    let payment = queries::get(app, found.payment_id).await?;
+    let owner = target::of(payment.target_kind)?.owner(app, &payment).await?;
+    let staff = actor.may(Permission::ManageMoney);
+    // Nobody grants themselves money that others watch over.
+    if !staff && owner != Some(user) || (staff && payment.payer_id == Some(user) && owner != Some(user)) {
+        return Err(super::not_found());
+    }
+    let reason = reason.map(|reason| text::block("reason", reason, MAX_REASON)).transpose()?;
+    app.db
+        .transact(async |tx| {
+            let payment = rows::lock_in(&tx, payment.id).await?;
+            let refund = lock_in(&tx, id).await?;
+            if refund.state != RefundState::Requested {
+                let state = refund.state.as_str();
+                return Err(UserError::argument("id", UserErrorCode::WrongState).with("state", state).into());
+            }
+            let sql =
+                "UPDATE refunds SET decided_by = $2, decided_at = $3, decision_reason = $4, state = $5 WHERE id = $1";
+            let state = if granted { RefundState::Granted } else { RefundState::Refused };
+            let values =
+                vec![id.0.into(), user.0.into(), app.clock.now().into(), reason.clone().into(), state.as_str().into()];
+            tx.execute(sql, values).await?;
+            if granted {
+                reserve_in(app, &tx, &payment, id, refund.amount).await?;
+            } else {
+                complete::note_in(app, &tx, &payment, "refund_refused", EventSource::Staff, None).await?;
+            }
+            let action = if granted { "paymentRefundGrant" } else { "paymentRefundRefuse" };
+            staff::record_in(app, &tx, actor, client, Act::on_refund(action, id, reason.as_deref())).await
+        })
+        .await?;
+    get(app, id).await
+}
+
+/// Staff gives money back, all or part of it. Codes: NOT_FOUND, WRONG_STATE, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
+/// INSUFFICIENT_FUNDS, PROVIDER_NOT_AVAILABLE, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+pub async fn payment_refund(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: PaymentId,
+    ask: RefundAsk,
+) -> Result<Once<Refund>> {
+    let user = staff::require(actor)?;
+    let reason = text::required("reason", text::block("reason", &ask.reason, MAX_REASON)?)?;
+    let refund = RefundId(app.ids.next(app.clock.now()));
+    let once = app
+        .db
+        .transact(async |tx| {
+            let (key, input) = (ask.idempotency_key.as_str(), ask.input(id));
+            if let Claim::Replay(id) =
+                claim_for_good_in(app, &tx, user.0, "paymentRefund", key, &input, refund.0).await?
+            {
+                return Ok(Once { value: RefundId(id), replayed: true });
+            }
+            let payment = somebody_else_s(user, rows::lock_in(&tx, id).await?)?;
+            let amount = ask.amount_of(&payment)?;
+            destination(&payment, ask.destination)?;
+            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
+            insert_in(app, &tx, &payment, &new, RefundState::Granted, None).await?;
+            reserve_in(app, &tx, &payment, refund, amount).await?;
+            staff::record_in(app, &tx, actor, client, Act::on_refund("paymentRefund", refund, Some(&reason))).await?;
+            Ok(Once { value: refund, replayed: false })
+        })
+        .await?;
+    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+}

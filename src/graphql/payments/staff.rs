@@ -1,0 +1,308 @@
+//! What staff sees of payments, and does to them: everybody's payments and refunds, what banks and couriers brought.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::{Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState, list};
+use crate::{
+    domain::payments::{self, MoneyReceived, PaymentFilter, RefundFilter},
+    error::Result,
+    graphql::{
+        connection::{Connection, wants_total},
+        context::RequestExt,
+        error::{Nullable, answer, nullable, payload},
+        node::{argument_id, query_id},
+        posts::DateTimeRange,
+        scalars::MoneyInput,
+    },
+    platform::page::Page,
+};
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct AdminPaymentWhere {
+    /// Whose.
+    payer_id: Option<ID>,
+    /// How far they have come.
+    state: Option<PaymentState>,
+    /// Who moves the money.
+    provider: Option<PaymentProvider>,
+    /// What they are for.
+    target: Option<PaymentTargetKind>,
+    /// When they began.
+    created_at: Option<DateTimeRange>,
+}
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct AdminRefundWhere {
+    /// How far they have come.
+    state: Option<RefundState>,
+    /// When they were asked for.
+    created_at: Option<DateTimeRange>,
+}
+
+/// Everybody's payments and refunds.
+#[derive(Default)]
+pub struct PaymentStaffQuery;
+
+#[Object]
+impl PaymentStaffQuery {
+    /// Everybody's payments, newest first. Needs the permission SEE_MONEY.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which payments.")] filter: Option<AdminPaymentWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Payment>> {
+        let filter = filter.unwrap_or_default();
+        let payer = filter.payer_id.map(|id| query_id(&id)).transpose();
+        let filter = payer.map(|payer| PaymentFilter {
+            payer,
+            everybodys: true,
+            state: filter.state.map(Into::into),
+            provider: filter.provider.map(Into::into),
+            target: filter.target.map(Into::into),
+            during: filter.created_at.map(Into::into).unwrap_or_default(),
+        });
+        nullable(list(ctx, filter, (first, after, last, before))).await
+    }
+
+    /// Everybody's refunds, newest first: those that were asked for wait in the state REQUESTED, those that staff has to do
+    /// by hand in PENDING. Needs the permission SEE_MONEY.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_refunds(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which refunds.")] filter: Option<AdminRefundWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Refund>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let filter = filter.unwrap_or_default();
+            let filter = RefundFilter {
+                state: filter.state.map(Into::into),
+                during: filter.created_at.map(Into::into).unwrap_or_default(),
+            };
+            let sort = payments::REFUND_SORT;
+            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let slice = payments::refunds(app, actor, &filter, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, payments::refund_cursor, Refund::from)))
+        })
+        .await
+    }
+}
+
+/// Money that a bank has.
+#[derive(InputObject)]
+pub struct AdminPaymentMoneyInput {
+    /// How much; null: all that is left.
+    amount: Option<MoneyInput>,
+    /// What the bank calls it; 1 to 100 characters.
+    reference: String,
+    /// Same key and same input: nothing more happens, however late.
+    idempotency_key: String,
+}
+
+impl AdminPaymentMoneyInput {
+    fn received(self) -> Result<MoneyReceived> {
+        Ok(MoneyReceived {
+            amount: self.amount.map(|amount| amount.positive("amount")).transpose()?,
+            reference: self.reference,
+            idempotency_key: self.idempotency_key,
+        })
+    }
+}
+
+payload! {
+    /// What came of `adminPaymentConfirm`.
+    AdminPaymentConfirmPayload replayed {
+        /// The payment; null when `errors` is not empty.
+        payment: Payment
+    }
+}
+
+payload! {
+    /// What came of `adminPaymentCollect`.
+    AdminPaymentCollectPayload {
+        /// The payment; null when `errors` is not empty.
+        payment: Payment
+    }
+}
+
+payload! {
+    /// What came of `adminPaymentRemit`.
+    AdminPaymentRemitPayload replayed {
+        /// The payment; null when `errors` is not empty.
+        payment: Payment
+    }
+}
+
+payload! {
+    /// What came of `adminPaymentCancel`.
+    AdminPaymentCancelPayload {
+        /// The payment; null when `errors` is not empty.
+        payment: Payment
+    }
+}
+
+payload! {
+    /// What came of `adminRefundComplete`.
+    AdminRefundCompletePayload {
+        /// The refund; null when `errors` is not empty.
+        refund: Refund
+    }
+}
+
+payload! {
+    /// What came of `adminRefundFail`.
+    AdminRefundFailPayload {
+        /// The refund; null when `errors` is not empty.
+        refund: Refund
+    }
+}
+
+/// What staff does to payments. Nobody does it to their own.
+#[derive(Default)]
+pub struct PaymentStaffMutation;
+
+#[Object]
+impl PaymentStaffMutation {
+    /// A bank transfer has come in: so much of the payment is there, and the payment is completed by it, though it be less
+    /// than was to be paid, or late; what comes afterwards is confirmed alike. Needs the permission MANAGE_MONEY; not for
+    /// one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT,
+    /// AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn admin_payment_confirm(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "How much came, and what the bank calls it.")] input: AdminPaymentMoneyInput,
+    ) -> Nullable<AdminPaymentConfirmPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match (argument_id("id", &id), input.received()) {
+                (Ok(id), Ok(received)) => {
+                    payments::admin_payment_confirm(&request.app, &request.actor, &request.client, id, received).await
+                }
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// The courier has the cash of a payment: it is completed. Needs the permission MANAGE_MONEY; not for one's own
+    /// payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
+    async fn admin_payment_collect(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+    ) -> Nullable<AdminPaymentCollectPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => payments::admin_payment_collect(&request.app, &request.actor, &request.client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// The courier brought the cash of a payment to the bank, all or part of it. Needs the permission MANAGE_MONEY; not for
+    /// one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT,
+    /// AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn admin_payment_remit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "How much was brought, and what the bank calls it.")] input: AdminPaymentMoneyInput,
+    ) -> Nullable<AdminPaymentRemitPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match (argument_id("id", &id), input.received()) {
+                (Ok(id), Ok(received)) => {
+                    payments::admin_payment_remit(&request.app, &request.actor, &request.client, id, received).await
+                }
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Calls a payment off of which nothing was taken; its provider is told first. Needs the permission MANAGE_MONEY; not
+    /// for one's own payments. UNAVAILABLE when the provider can't be reached. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE,
+    /// SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_payment_cancel(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "Why, for the audit log; 1 to 500 characters.")] reason: String,
+    ) -> Nullable<AdminPaymentCancelPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => {
+                    payments::admin_payment_cancel(&request.app, &request.actor, &request.client, id, &reason).await
+                }
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// The money of a refund was given back by hand, as with bank transfers and cash. Needs the permission MANAGE_MONEY; not
+    /// for one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS.
+    async fn admin_refund_complete(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refund's id.")] id: ID,
+        #[graphql(desc = "What the bank or courier calls it; 1 to 100 characters.")] reference: String,
+    ) -> Nullable<AdminRefundCompletePayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let result = match argument_id("id", &id) {
+                Ok(id) => payments::admin_refund_complete(app, actor, client, id, &reference).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// The money of a refund could not be given back by hand: it stays where it is, and can be refunded in another way.
+    /// Needs the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE,
+    /// SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_refund_fail(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refund's id.")] id: ID,
+        #[graphql(desc = "Why; 1 to 500 characters.")] reason: String,
+    ) -> Nullable<AdminRefundFailPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let result = match argument_id("id", &id) {
+                Ok(id) => payments::admin_refund_fail(app, actor, client, id, &reason).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+}

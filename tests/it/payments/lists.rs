@@ -1,0 +1,88 @@
+//! Lists of payments, and what only staff sees of them.
+
+use serde_json::{Value, json};
+
+use super::{call, deposit, deposit_by, paid, refunds::ask, treasurer};
+use crate::harness::Server;
+
+#[tokio::test]
+async fn one_s_own_payments_come_in_pages_and_by_conditions() {
+    let server = Server::with(&[("BANK_TRANSFER_ACCOUNT", "IBAN")]).await;
+    let (amina, basma, staff) = (server.user("amina").await, server.user("basma").await, treasurer(&server).await);
+    let mut newest = Vec::new();
+    for number in 0..5 {
+        server.advance(1);
+        let provider = if number % 2 == 0 { "SANDBOX" } else { "BANK_TRANSFER" };
+        let payment = deposit_by(&amina, provider, "1.00", &number.to_string()).await["payment"]["id"].clone();
+        newest.insert(0, payment.as_str().unwrap().to_owned());
+    }
+    deposit(&basma, "1.00", "k").await;
+    paid(&server, &amina, "2.00", "paid").await;
+    for (size, backwards) in [(2, false), (2, true), (100, false)] {
+        let mut pages = amina.pages("{ payments(where: { state: PENDING }, PAGE) { ITEMS } }", size, backwards).await;
+        if backwards {
+            pages.reverse();
+        }
+        assert_eq!(pages.concat(), newest);
+    }
+    for (filter, expected) in [
+        ("{ provider: BANK_TRANSFER }", 2),
+        ("{ state: COMPLETED }", 1),
+        ("{ target: WALLET_DEPOSIT }", 6),
+        ("{ target: GOAL_CONTRIBUTION }", 0),
+        ("{ createdAt: { from: \"2026-01-01T12:00:03Z\" } }", 4),
+    ] {
+        let query = format!("{{ payments(where: {filter}) {{ totalCount }} }}");
+        assert_eq!(amina.ok(&query, Value::Null).await["payments"]["totalCount"], expected, "{filter}");
+    }
+    let everybody = staff.ok("{ adminPayments { totalCount nodes { payer { username } } } }", Value::Null).await;
+    assert_eq!(everybody["adminPayments"]["totalCount"], 7);
+    let query = "query($id: ID!) { adminPayments(where: { payerId: $id }) { totalCount } }";
+    assert_eq!(staff.ok(query, json!({ "id": basma.id })).await["adminPayments"]["totalCount"], 1);
+}
+
+#[tokio::test]
+async fn what_the_provider_said_is_for_staff_only() {
+    let server = Server::start().await;
+    let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
+    let payment = paid(&server, &amina, "5.00", "k").await;
+    super::tamper(&server, "UPDATE payment_events SET detail = 'risk 7'").await;
+    let query = "query($id: ID!) { payment(id: $id) { providerAnswer providerReference nextAction { kind } events { kind detail \
+                 captured { amount } } } }";
+    let seen = amina.ok(query, json!({ "id": payment["id"] })).await["payment"].clone();
+    assert_eq!((&seen["providerAnswer"], &seen["providerReference"]), (&Value::Null, &Value::Null));
+    assert_eq!(seen["events"].as_array().unwrap().len(), 3);
+    assert_eq!(seen["events"][2], json!({ "kind": "completed", "detail": null, "captured": { "amount": "5.00" } }));
+    let seen = staff.ok(query, json!({ "id": payment["id"] })).await["payment"].clone();
+    assert!(seen["providerAnswer"].as_str().unwrap().contains("completed"));
+    assert_eq!((&seen["events"][2]["detail"], &seen["nextAction"]), (&"risk 7".into(), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_refund_is_found_by_its_id_by_those_who_see_its_payment() {
+    let server = Server::start().await;
+    let (amina, basma, staff) = (server.user("amina").await, server.user("basma").await, treasurer(&server).await);
+    let payment = paid(&server, &amina, "5.00", "k").await;
+    let asked = ask(&amina, "paymentRefundRequest", &payment, None, "", "r").await["refund"]["id"].clone();
+    let query = "query($id: ID!) { node(id: $id) { id ... on Refund { amount { amount } payment { id } } } }";
+    for client in [&amina, &staff] {
+        let node = client.ok(query, json!({ "id": asked })).await["node"].clone();
+        assert_eq!((&node["amount"]["amount"], &node["payment"]["id"]), (&"5.00".into(), &payment["id"]));
+    }
+    assert_eq!(basma.ok(query, json!({ "id": asked })).await["node"], Value::Null);
+    let first = "{ adminRefunds(first: 1, where: { state: REQUESTED }) { totalCount nodes { id } } }";
+    assert_eq!(staff.ok(first, Value::Null).await["adminRefunds"]["nodes"][0]["id"], asked);
+    assert_eq!(basma.refused(first, Value::Null).await, "FORBIDDEN");
+    call(&staff, "paymentRefundRefuse", &asked, ", reason: \"\"", "refund { state }").await;
+    assert_eq!(staff.ok(first, Value::Null).await["adminRefunds"]["totalCount"], 0);
+}
+
+#[tokio::test]
+async fn mutations_that_move_money_stand_alone() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let query = "mutation { a: walletDeposit(input: { amount: { amount: \"1.00\", currency: \"USD\" }, provider: SANDBOX, \
+                 idempotencyKey: \"a\" }) { errors { code } } b: paymentCancel(id: \"x\") { errors { code } } }";
+    assert_eq!(amina.refused(query, Value::Null).await, "COST_EXCEEDED");
+    assert_eq!(server.count("SELECT COUNT(*) FROM payments").await, 0);
+}

@@ -1,0 +1,214 @@
+//! What no provider speaks of: bank transfers, cash, refunds by hand, and payments that are called off.
+
+use agora::{domain::ledger::Place, entity::payment::ProviderKind, platform::payments::sandbox::Act};
+use serde_json::{Value, json};
+
+use super::{
+    GOOD, act, assert_books, at, call, code, confirm, deposit, deposit_by, look, refunds::ask, tamper, treasurer,
+    wallet,
+};
+use crate::harness::{Client, Server};
+
+const PAYMENT: &str = "payment { id state captured { amount } remitted { amount } proof }";
+const REFUND: &str = "refund { state }";
+
+async fn with_bank() -> (Server, Client, Client) {
+    let server =
+        Server::with(&[("BANK_TRANSFER_ACCOUNT", "Agora, IBAN EG00 0000"), ("CASH_ON_DELIVERY", "true")]).await;
+    let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
+    (server, amina, staff)
+}
+
+async fn transfer(client: &Client, amount: &str, key: &str) -> Value {
+    deposit_by(client, "BANK_TRANSFER", amount, key).await["payment"].clone()
+}
+
+/// What came to the bank.
+fn came(amount: Option<&str>, key: &str) -> String {
+    let amount =
+        amount.map_or_else(String::new, |amount| format!("amount: {{ amount: \"{amount}\", currency: \"USD\" }}, "));
+    format!(", input: {{ {amount}reference: \"BANK 7\", idempotencyKey: \"{key}\" }}")
+}
+
+#[tokio::test]
+async fn a_bank_transfer_is_there_when_staff_finds_it() {
+    let (server, amina, staff) = with_bank().await;
+    let payment = transfer(&amina, "20.00", "k").await;
+    assert_eq!((&payment["state"], &payment["nextAction"]["kind"]), (&"PENDING".into(), &"REFERENCE".into()));
+    assert!(payment["nextAction"]["reference"].as_str().unwrap().starts_with("AG"));
+    let proof = ", input: { note: \"sent on Monday, slip 12\" }";
+    assert_eq!(
+        call(&amina, "paymentProofAdd", &payment["id"], proof, PAYMENT).await["payment"]["proof"],
+        "sent on Monday, slip 12"
+    );
+    let long = format!(", input: {{ note: \"{}\" }}", "x".repeat(501));
+    assert_eq!(code(&call(&amina, "paymentProofAdd", &payment["id"], &long, PAYMENT).await), "TOO_LONG");
+    let confirmed = call(&staff, "adminPaymentConfirm", &payment["id"], &came(None, "c"), PAYMENT).await;
+    assert_eq!(confirmed["payment"]["state"], "COMPLETED");
+    // The same key is the same act; another one finds nothing left.
+    let again = call(&staff, "adminPaymentConfirm", &payment["id"], &came(None, "c"), "replayed").await;
+    assert_eq!((code(&again), &again["replayed"]), ("", &true.into()));
+    let twice = call(&staff, "adminPaymentConfirm", &payment["id"], &came(None, "d"), PAYMENT).await;
+    assert_eq!(code(&twice), "WRONG_STATE");
+    assert_eq!(wallet(&server, &amina).await, (2000, 0));
+    assert_eq!(at(&server, Place::Clearing(ProviderKind::BankTransfer)).await.0, -2000);
+    assert_eq!(server.count("SELECT COUNT(*) FROM audit_entries WHERE action = 'adminPaymentConfirm'").await, 1);
+    assert!(server.last_sent("amina@example.org").await.text.contains("20.00 USD"));
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn less_than_was_to_be_paid_completes_it_and_the_rest_may_follow() {
+    let (server, amina, staff) = with_bank().await;
+    let payment = transfer(&amina, "20.00", "k").await;
+    let confirmed = |amount, key| {
+        let (staff, payment) = (&staff, &payment);
+        async move { call(staff, "adminPaymentConfirm", &payment["id"], &came(amount, key), PAYMENT).await }
+    };
+    assert_eq!(code(&confirmed(Some("20.01"), "a").await), "AMOUNT_TOO_LARGE");
+    let first = confirmed(Some("15.00"), "b").await;
+    assert_eq!(first["payment"]["state"], "COMPLETED");
+    assert_eq!(first["payment"]["captured"]["amount"], "15.00");
+    assert_eq!(code(&confirmed(Some("5.01"), "c").await), "AMOUNT_TOO_LARGE");
+    assert_eq!(confirmed(None, "d").await["payment"]["captured"]["amount"], "20.00");
+    assert_eq!(wallet(&server, &amina).await, (2000, 0));
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn a_transfer_that_nobody_makes_is_over_in_time_and_one_that_comes_late_still_counts() {
+    let (server, amina, staff) = with_bank().await;
+    let payment = transfer(&amina, "20.00", "k").await;
+    server.advance(7 * 86_400 - 60);
+    server.run_jobs().await;
+    let amina = server.anonymous().login("amina").await;
+    assert_eq!(look(&amina, &payment).await["state"], "PENDING");
+    server.advance(60);
+    server.run_jobs().await;
+    assert_eq!(look(&amina, &payment).await["state"], "EXPIRED");
+    let staff = server.anonymous().login(&staff.username).await;
+    let late = call(&staff, "adminPaymentConfirm", &payment["id"], &came(None, "c"), PAYMENT).await;
+    assert_eq!(late["payment"]["state"], "COMPLETED");
+    assert_eq!(wallet(&server, &amina).await, (2000, 0));
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn staff_confirms_neither_their_own_nor_what_a_provider_speaks_of() {
+    let (server, amina, staff) = with_bank().await;
+    let own = transfer(&staff, "20.00", "k").await;
+    let by_card = deposit(&amina, "1.00", "k").await["payment"].clone();
+    let before = server.rows().await;
+    for (field, arguments) in [
+        ("adminPaymentConfirm", came(None, "a")),
+        ("adminPaymentRemit", came(None, "a")),
+        ("adminPaymentCollect", String::new()),
+        ("adminPaymentCancel", ", reason: \"no\"".to_owned()),
+    ] {
+        assert_eq!(
+            code(&call(&staff, field, &own["id"], &arguments, PAYMENT).await),
+            "SECOND_PERSON_NEEDED",
+            "{field}"
+        );
+        if field != "adminPaymentCancel" {
+            assert_eq!(code(&call(&staff, field, &by_card["id"], &arguments, PAYMENT).await), "WRONG_STATE", "{field}");
+        }
+    }
+    let proof = ", input: { note: \"n\" }";
+    assert_eq!(code(&call(&amina, "paymentProofAdd", &by_card["id"], proof, PAYMENT).await), "WRONG_STATE");
+    assert_eq!(server.rows().await, before);
+}
+
+#[tokio::test]
+async fn cash_is_collected_then_brought_to_the_bank() {
+    let (server, amina, staff) = with_bank().await;
+    // Nothing that can be bought at the door is here yet.
+    let payment = transfer(&amina, "20.00", "k").await;
+    tamper(&server, "UPDATE payments SET provider = 'cash_on_delivery'").await;
+    let remit = |amount, key| {
+        let (staff, payment) = (&staff, &payment);
+        async move { call(staff, "adminPaymentRemit", &payment["id"], &came(amount, key), PAYMENT).await }
+    };
+    assert_eq!(code(&remit(None, "early").await), "WRONG_STATE");
+    let collected = call(&staff, "adminPaymentCollect", &payment["id"], "", PAYMENT).await;
+    assert_eq!(collected["payment"]["state"], "COMPLETED");
+    assert_eq!(code(&call(&staff, "adminPaymentCollect", &payment["id"], "", PAYMENT).await), "WRONG_STATE");
+    assert_eq!(at(&server, Place::Clearing(ProviderKind::CashOnDelivery)).await.0, -2000);
+    assert_eq!(remit(Some("5.00"), "a").await["payment"]["remitted"]["amount"], "5.00");
+    assert_eq!(remit(Some("5.00"), "a").await["payment"]["remitted"]["amount"], "5.00");
+    assert_eq!(code(&remit(Some("15.01"), "b").await), "AMOUNT_TOO_LARGE");
+    assert_eq!(remit(None, "c").await["payment"]["remitted"]["amount"], "20.00");
+    assert_eq!(at(&server, Place::Clearing(ProviderKind::CashOnDelivery)).await.0, 0);
+    assert_eq!(at(&server, Place::Clearing(ProviderKind::BankTransfer)).await.0, -2000);
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn a_refund_by_hand_waits_for_staff() {
+    let (server, amina, staff) = with_bank().await;
+    let payment = transfer(&amina, "20.00", "k").await;
+    call(&staff, "adminPaymentConfirm", &payment["id"], &came(None, "c"), PAYMENT).await;
+    let mut refunds = Vec::new();
+    for (amount, key) in [("5.00", "a"), ("7.00", "b")] {
+        refunds.push(ask(&staff, "paymentRefund", &payment, Some(amount), "", key).await["refund"]["id"].clone());
+    }
+    for _ in 0..3 {
+        server.advance(60);
+        server.run_jobs().await;
+    }
+    let list = "{ adminRefunds(where: { state: PENDING }) { nodes { id state payment { id } } } }";
+    let listed = staff.ok(list, Value::Null).await;
+    assert_eq!(listed["adminRefunds"]["nodes"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["adminRefunds"]["nodes"][0]["payment"]["id"], payment["id"]);
+    assert_eq!(wallet(&server, &amina).await, (2000, 1200));
+    let done = call(&staff, "adminRefundComplete", &refunds[0], ", reference: \"BANK 8\"", REFUND).await;
+    assert_eq!(done["refund"]["state"], "SUCCEEDED");
+    let failed = call(&staff, "adminRefundFail", &refunds[1], ", reason: \"no such account\"", REFUND).await;
+    assert_eq!(failed["refund"]["state"], "FAILED");
+    for refund in &refunds {
+        let again = call(&staff, "adminRefundComplete", refund, ", reference: \"BANK 9\"", REFUND).await;
+        assert_eq!(code(&again), "WRONG_STATE");
+    }
+    assert_eq!(wallet(&server, &amina).await, (1500, 0));
+    assert_eq!(at(&server, Place::Clearing(ProviderKind::BankTransfer)).await.0, -1500);
+    assert_eq!(server.count("SELECT COUNT(*) FROM refunds WHERE provider_reference = 'BANK 8'").await, 1);
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn a_refund_that_a_provider_does_is_not_staff_s_to_end() {
+    let (server, amina, staff) = with_bank().await;
+    let payment = super::paid(&server, &amina, "5.00", "k").await;
+    let refund = ask(&staff, "paymentRefund", &payment, None, "", "a").await["refund"]["id"].clone();
+    let answer = call(&staff, "adminRefundComplete", &refund, ", reference: \"B\"", REFUND).await;
+    assert_eq!(code(&answer), "WRONG_STATE");
+}
+
+#[tokio::test]
+async fn a_payment_is_called_off_at_the_provider_too_unless_it_was_paid() {
+    let (server, amina, staff) = with_bank().await;
+    let payment = deposit(&amina, "5.00", "a").await["payment"].clone();
+    for _ in 0..2 {
+        assert_eq!(call(&amina, "paymentCancel", &payment["id"], "", PAYMENT).await["payment"]["state"], "CANCELLED");
+    }
+    act(&server, &payment, &Act::card(GOOD)).await;
+    assert_eq!(confirm(&amina, &payment).await["state"], "CANCELLED");
+    // Paid at the provider, though we did not know: it counts.
+    let paid = deposit(&amina, "5.00", "b").await["payment"].clone();
+    act(&server, &paid, &Act::card(GOOD)).await;
+    assert_eq!(code(&call(&amina, "paymentCancel", &paid["id"], "", PAYMENT).await), "WRONG_STATE");
+    assert_eq!(look(&amina, &paid).await["state"], "COMPLETED");
+    let by_bank = transfer(&amina, "5.00", "c").await;
+    let cancelled = call(&staff, "adminPaymentCancel", &by_bank["id"], ", reason: \"a mistake\"", PAYMENT).await;
+    assert_eq!(cancelled["payment"]["state"], "CANCELLED");
+    assert_eq!(server.count("SELECT COUNT(*) FROM audit_entries WHERE reason = 'a mistake'").await, 1);
+    let basma = server.user("basma").await;
+    assert_eq!(code(&call(&basma, "paymentCancel", &by_bank["id"], "", PAYMENT).await), "NOT_FOUND");
+    assert_eq!(wallet(&server, &amina).await, (500, 0));
+    let steps = amina
+        .ok("query($id: ID!) { payment(id: $id) { events { kind source } } }", json!({ "id": by_bank["id"] }))
+        .await;
+    let kinds = json!([{ "kind": "pending", "source": "CREATE" }, { "kind": "cancelled", "source": "STAFF" }]);
+    assert_eq!(steps["payment"]["events"], kinds);
+    assert_books(&server.app).await;
+}
