@@ -35,9 +35,9 @@ impl Target for Contributions {
         TargetKind::GoalContribution
     }
 
-    fn accepts(&self, provider: ProviderKind) -> bool {
-        // Nobody comes to a door here.
-        provider != ProviderKind::CashOnDelivery
+    fn accepts(&self, _: ProviderKind) -> bool {
+        // Cash, too, where it is offered: charities collect at the door.
+        true
     }
 
     async fn describe(&self, app: &App, payment: &payment::Model) -> Result<String> {

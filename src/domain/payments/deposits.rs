@@ -4,10 +4,11 @@ use super::{NewPayment, Payer, Started, Target, open_in, pay_at_once_in, started
 use crate::{
     app::App,
     domain::{
-        Once,
+        Once, accounts,
         actor::{Actor, Client},
         idempotency::{Claim, claim_for_good_in},
         ledger::Place,
+        wallets,
     },
     entity::{
         Money, PaymentId, PaymentMethodId, UserId,
@@ -31,7 +32,7 @@ pub struct WalletDeposit {
     pub idempotency_key: String,
 }
 
-/// Begins a payment into the actor's wallet. Codes: PROVIDER_NOT_AVAILABLE, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BLANK,
+/// Begins a payment into the actor's wallet. Codes: CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BLANK,
 /// TOO_LONG, INVALID_CHARACTERS.
 pub async fn wallet_deposit(
     app: &App,
@@ -40,6 +41,7 @@ pub async fn wallet_deposit(
     command: WalletDeposit,
 ) -> Result<Once<Started>> {
     let user = actor.require_user()?.id;
+    wallets::check_currency(app, "amount", command.amount.currency)?;
     let id = PaymentId(app.ids.next(app.clock.now()));
     let input = format!("{} {} {:?}", command.amount, command.provider.as_str(), command.method);
     let new = NewPayment {
@@ -91,7 +93,11 @@ impl Target for Deposits {
         Ok(format!("{}: wallet", app.config.email.service_name()))
     }
 
-    async fn settle_in(&self, _: &App, _: &Transaction, payment: &payment::Model, _: i64) -> Result<Settlement> {
+    async fn settle_in(&self, _: &App, tx: &Transaction, payment: &payment::Model, _: i64) -> Result<Settlement> {
+        // So that nobody is erased while money comes in.
+        if let Some(payer) = payment.payer_id {
+            accounts::lock_in(tx, &[payer]).await?;
+        }
         // Somebody whose account is gone has no use for it: it goes back.
         let give_back = payment.payer_id.is_none().then_some("account_closed");
         Ok(Settlement { place: wallet(payment), kind: TransferKind::Deposit, give_back })

@@ -28,6 +28,7 @@ use crate::{
 };
 
 pub use contributions::{ContributionComment, GoalContribution};
+pub use mutations::{GoalContributeInput, GuestInput};
 pub use queries::{GoalQuery, GoalSubscription};
 
 /// Raising, giving and what follows.

@@ -32,30 +32,31 @@ pub struct GuestInput {
 #[derive(InputObject)]
 pub struct GoalContributeInput {
     /// The goal's id.
-    goal_id: ID,
+    pub(in crate::graphql) goal_id: ID,
     /// How much, in the goal's currency.
-    amount: MoneyInput,
+    pub(in crate::graphql) amount: MoneyInput,
     /// Who moves the money; see `paymentProviders`. Guests have no wallet.
-    provider: PaymentProvider,
+    pub(in crate::graphql) provider: PaymentProvider,
     /// A saved way to pay of this provider, of yours; it is charged at once. Null: `nextAction` says how to pay.
-    method_id: Option<ID>,
+    pub(in crate::graphql) method_id: Option<ID>,
     /// Hide your name: from everybody but staff and the goal's owner.
     #[graphql(default)]
-    is_anonymous: bool,
+    pub(in crate::graphql) is_anonymous: bool,
     /// Hide your name from the goal's owner, too; only together with `isAnonymous`.
     #[graphql(default)]
-    hide_from_owner: bool,
+    pub(in crate::graphql) hide_from_owner: bool,
     /// A few words for everybody to read, at most 1,000 characters.
     #[graphql(default)]
-    message: String,
+    pub(in crate::graphql) message: String,
     /// Who gives: needed when nobody is signed in, and without meaning otherwise.
-    guest: Option<GuestInput>,
+    pub(in crate::graphql) guest: Option<GuestInput>,
     /// Same key and same input: the same payment again, however late.
-    idempotency_key: String,
+    pub(in crate::graphql) idempotency_key: String,
 }
 
 impl GoalContributeInput {
-    fn command(self) -> Result<GoalContribute> {
+    /// The command. Codes: INVALID_ID, INVALID_AMOUNT, AMOUNT_TOO_LARGE.
+    pub(in crate::graphql) fn command(self) -> Result<GoalContribute> {
         Ok(GoalContribute {
             goal: input_id("goalId", &self.goal_id)?,
             amount: self.amount.positive("amount")?,

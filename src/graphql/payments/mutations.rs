@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject}
 use super::{Payment, PaymentProvider, Refund, RefundDestination};
 use crate::{
     domain::{
-        Once,
+        Once, goals,
         payments::{self, Access, RefundAsk, Started, WalletDeposit},
     },
     entity::refund,
@@ -13,6 +13,7 @@ use crate::{
     graphql::{
         context::{RequestContext, RequestExt},
         error::{Nullable, Payload, UserError, answer, nullable, payload},
+        goals::{GoalContributeInput, GuestInput},
         node::{argument_id, input_id},
         scalars::MoneyInput,
     },
@@ -23,6 +24,28 @@ use crate::{
 pub enum PaymentTargetInput {
     /// So much into your own wallet.
     WalletDeposit(MoneyInput),
+    /// So much to a fundraising goal.
+    GoalContribution(GoalContributionTargetInput),
+}
+
+/// What is given to a goal.
+#[derive(InputObject)]
+pub struct GoalContributionTargetInput {
+    /// The goal's id.
+    goal_id: ID,
+    /// How much, in the goal's currency.
+    amount: MoneyInput,
+    /// Hide your name: from everybody but staff and the goal's owner.
+    #[graphql(default)]
+    is_anonymous: bool,
+    /// Hide your name from the goal's owner, too; only together with `isAnonymous`.
+    #[graphql(default)]
+    hide_from_owner: bool,
+    /// A few words for everybody to read, at most 1,000 characters.
+    #[graphql(default)]
+    message: String,
+    /// Who gives: needed when nobody is signed in, and without meaning otherwise.
+    guest: Option<GuestInput>,
 }
 
 /// A payment that is to begin.
@@ -238,7 +261,8 @@ pub struct PayerMutation;
 impl PayerMutation {
     /// Begins a payment. What the payer has to do next is in the payment's `nextAction`; afterwards call `paymentConfirm`, or
     /// follow `paymentUpdated`: the payment goes on without either. Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE, INVALID_ID,
-    /// PROVIDER_NOT_AVAILABLE, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, NOT_FOUND, GOAL_CLOSED, INSUFFICIENT_FUNDS, INVALID, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn payment_create(
         &self,
         ctx: &Context<'_>,
@@ -254,6 +278,20 @@ impl PayerMutation {
                         Err(error) => Err(error),
                     }
                 }
+                PaymentTargetInput::GoalContribution(target) => {
+                    let given = GoalContributeInput {
+                        goal_id: target.goal_id,
+                        amount: target.amount,
+                        provider,
+                        method_id,
+                        is_anonymous: target.is_anonymous,
+                        hide_from_owner: target.hide_from_owner,
+                        message: target.message,
+                        guest: target.guest,
+                        idempotency_key,
+                    };
+                    give(request, given).await
+                }
             };
             answer(request, result)
         })
@@ -261,7 +299,7 @@ impl PayerMutation {
     }
 
     /// Begins a payment into your wallet; the same as `paymentCreate` with this target. Codes: INVALID_AMOUNT,
-    /// AMOUNT_TOO_LARGE, INVALID_ID, PROVIDER_NOT_AVAILABLE, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
+    /// AMOUNT_TOO_LARGE, INVALID_ID, CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
     /// IDEMPOTENCY_KEY_REUSED.
     async fn wallet_deposit(
         &self,
@@ -414,6 +452,11 @@ impl PayerMutation {
         })
         .await
     }
+}
+
+async fn give(request: &RequestContext, given: GoalContributeInput) -> Result<Once<Started>> {
+    let once = goals::goal_contribute(&request.app, &request.actor, &request.client, given.command()?).await?;
+    Ok(Once { value: once.value.1, replayed: once.replayed })
 }
 
 async fn deposit(request: &RequestContext, command: WalletDeposit) -> Result<Once<Started>> {
