@@ -51,6 +51,7 @@ pub struct Payments {
     pub bank_account: Option<String>,
     pub bank_transfer_time: Duration,
     pub payment_time: Duration,
+    pub check_time: Duration,
     /// In millionths.
     pub fee_marketplace: i64,
     pub fee_digital: i64,
@@ -102,6 +103,7 @@ pub(super) fn payments(r: &mut Reader, production: bool) -> Payments {
         bank_account: Some(r.text("BANK_TRANSFER_ACCOUNT")).filter(|text| !text.is_empty()),
         bank_transfer_time: Duration::from_secs(86_400 * r.number::<u64>("BANK_TRANSFER_DAYS", 1, 90)),
         payment_time: Duration::from_secs(3600 * r.number::<u64>("PAYMENT_EXPIRY_HOURS", 1, 720)),
+        check_time: Duration::from_secs(r.number("PAYMENT_CHECK_SECONDS", 1, 3600)),
         fee_marketplace: percentage(r, "FEE_MARKETPLACE"),
         fee_digital: percentage(r, "FEE_DIGITAL"),
         fee_goal: percentage(r, "FEE_GOAL"),

@@ -1,7 +1,6 @@
 //! Opening a payment: the part that is one transaction, before any provider knows of it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::TimeDelta;
 use sea_orm::Iterable;
 use uuid::Uuid;
 
@@ -22,9 +21,6 @@ use crate::{
         payments::{Gateway, NextAction},
     },
 };
-
-/// When the sweeper looks first at a payment that was opened: by then its start has ended, or died.
-const FIRST_CHECK: TimeDelta = TimeDelta::seconds(30);
 
 /// Letters and digits of references that people copy: without those that look alike.
 const REFERENCE: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
@@ -192,7 +188,8 @@ pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Pa
             state.as_str().into(),
             provider_reference.into(),
             sealed.into(),
-            (now + FIRST_CHECK).into(),
+            // By then its start has ended, or died.
+            (now + config.check_time).into(),
             (now + lives).into(),
             now.into(),
         ],
