@@ -15,7 +15,7 @@ use crate::{
     domain::{
         accounts,
         actor::{Actor, Client},
-        admin, demo, jobs,
+        admin, books, demo, jobs,
     },
     entity::user_role::Role,
     error::{Error, Locale, Result},
@@ -69,6 +69,11 @@ enum Command {
     Jobs {
         #[command(subcommand)]
         action: JobsAction,
+    },
+    /// The books.
+    Ledger {
+        #[command(subcommand)]
+        action: LedgerAction,
     },
     /// Validate the configuration and reach the database, the mail server and the SMS provider; exit code 1 if one fails.
     Check,
@@ -129,6 +134,12 @@ fn granted(text: &str) -> Result<Granted, String> {
         }
         role => Ok(Granted(role)),
     }
+}
+
+#[derive(Debug, Subcommand)]
+enum LedgerAction {
+    /// Recompute every balance and compare; each difference is a line, and the exit code is 1 if there is one.
+    Verify,
 }
 
 #[derive(Debug, Subcommand)]
@@ -220,6 +231,11 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
         Command::Admin { action: AdminAction::Confirm { email } } => confirm_email(&app, &email).await,
         Command::Admin { action: AdminAction::Grant { username, role } } => grant(&app, &username, role).await,
         Command::Jobs { action } => look_at_jobs(&app, action).await,
+        Command::Ledger { action: LedgerAction::Verify } => {
+            let result = verify_books(&app).await;
+            app.db.close().await;
+            return result;
+        }
         Command::Schema | Command::Check => Ok(()),
     };
     app.db.close().await;
@@ -322,6 +338,19 @@ async fn seed(app: &App, bulk: &demo::Bulk) -> Result<()> {
     bar.finish();
     println!("{rows} rows in {:.1} s", bar.elapsed().as_secs_f64());
     Ok(())
+}
+
+async fn verify_books(app: &App) -> Result<ExitCode> {
+    let books = books::verify(app).await?;
+    for difference in &books.differences {
+        println!("{difference}");
+    }
+    if books.differences.is_empty() {
+        println!("The books balance: {} transfers.", books.transfers);
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("agora: the books do not balance: {} differences", books.differences.len());
+    Ok(ExitCode::FAILURE)
 }
 
 async fn create_administrator(app: &App, username: String, email: String) -> Result<()> {

@@ -277,6 +277,9 @@ pub enum Reason {
     Provider,
     RelativePath,
     Future,
+    Iban,
+    AccountNumber,
+    BankAccount,
 }
 
 impl Reason {
@@ -308,6 +311,12 @@ impl Reason {
             (Self::Provider, Locale::Arabic) => "مزوّد تسجيل الدخول هذا غير مُعَدّ هنا.",
             (Self::Future, Locale::English) => "a time in the future is expected.",
             (Self::Future, Locale::Arabic) => "المطلوب وقت في المستقبل.",
+            (Self::Iban, Locale::English) => "an IBAN with its country and right check digits is expected.",
+            (Self::Iban, Locale::Arabic) => "المطلوب رقم آيبان مع رمز الدولة وأرقام تحقق صحيحة.",
+            (Self::AccountNumber, Locale::English) => "4 to 34 letters and digits are expected.",
+            (Self::AccountNumber, Locale::Arabic) => "المطلوب من 4 إلى 34 حرفًا لاتينيًا أو رقمًا.",
+            (Self::BankAccount, Locale::English) => "give either `iban` or `accountNumber`.",
+            (Self::BankAccount, Locale::Arabic) => "حدّد إمّا `iban` أو `accountNumber`.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
             (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }

@@ -5,8 +5,8 @@
 //! | room | what is in it | may use |
 //! |---|---|---|
 //! | [`error`] | typed, coded errors; knows neither GraphQL nor axum | nothing |
-//! | [`config`] | the only reader of the environment | nothing |
-//! | [`entity`] | what is stored: a file per table | nothing |
+//! | [`entity`] | what is stored: a file per table; currencies | nothing |
+//! | [`config`] | the only reader of the environment | entity, for currencies |
 //! | [`platform`] | what knows no business: database, clock, keys, bus, rate limits | config, error |
 //! | [`app`] | what everything runs on | the rooms above |
 //! | [`domain`] | what the rules are: a module per noun | app, entity, platform |

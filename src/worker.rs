@@ -11,9 +11,9 @@ use futures_util::{FutureExt, future::join_all};
 use crate::{
     app::App,
     domain::{
-        accounts, activity, audit, codes, digests, events, idempotency,
+        accounts, activity, audit, books, codes, digests, events, idempotency,
         jobs::{self, Kinds},
-        messages, notifications, payments, posts, privacy,
+        ledger, messages, notifications, payments, posts, privacy,
     },
     entity::{SessionId, job},
     error::{Error, Result},
@@ -64,6 +64,9 @@ pub async fn run_schedules(app: &App) -> Result<()> {
         ("erase", TimeDelta::hours(1)),
         ("recount", TimeDelta::hours(24)),
         ("digest", TimeDelta::hours(24)),
+        ("fold", TimeDelta::minutes(1)),
+        ("holds", TimeDelta::minutes(1)),
+        ("verify", TimeDelta::hours(24)),
     ] {
         // True for one process only.
         if jobs::due(app, name, every).await?
@@ -84,6 +87,15 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             tracing::info!(sent, "digests are on their way");
             Ok(())
         }
+        "fold" => ledger::fold(app).await.map(drop),
+        "holds" => {
+            let ended = ledger::expire_holds(app).await?;
+            if ended > 0 {
+                tracing::info!(ended, "holds whose time was over let their money go");
+            }
+            Ok(())
+        }
+        "verify" => verify(app).await,
         "erase" => {
             let accounts = privacy::erase_due(app).await?;
             tracing::info!(accounts, "accounts whose owners left are gone");
@@ -97,6 +109,16 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Recomputes the books; what differs is for the operator to look into.
+async fn verify(app: &App) -> Result<()> {
+    let books = books::verify(app).await?;
+    for difference in &books.differences {
+        tracing::error!(rule = difference.rule, found = difference.found, "the books do not balance");
+    }
+    tracing::info!(transfers = books.transfers, differences = books.differences.len(), "the books were verified");
+    Ok(())
 }
 
 /// Deletes what is kept for a time only.

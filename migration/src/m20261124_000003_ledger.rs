@@ -66,6 +66,7 @@ impl MigrationTrait for Migration {
                     balance bigint NOT NULL DEFAULT 0,
                     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
                     entry_seq bigint NOT NULL DEFAULT 0,
+                    last_entry_at {time},
                     created_at {time} NOT NULL,
                     UNIQUE (owner_id, kind, name, currency),
                     CONSTRAINT ledger_accounts_never_negative CHECK (kind NOT IN ('wallet', 'escrow') OR balance >= held)

@@ -17,6 +17,8 @@ impl MigrationTrait for Migration {
         schema::run(
             manager,
             &[
+                // A wallet's transactions by time; the ledger sees to it that of one account no two have the same.
+                "CREATE INDEX ledger_entries_newest ON ledger_entries (account_id, created_at, id) WHERE seq IS NOT NULL",
                 "CREATE TABLE payout_methods (
                     id {uuid} NOT NULL PRIMARY KEY,
                     user_id {uuid} NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -73,7 +75,15 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        schema::run(manager, &["DROP TABLE wallet_adjustments", "DROP TABLE withdrawals", "DROP TABLE payout_methods"])
-            .await
+        schema::run(
+            manager,
+            &[
+                "DROP TABLE wallet_adjustments",
+                "DROP TABLE withdrawals",
+                "DROP TABLE payout_methods",
+                "DROP INDEX ledger_entries_newest",
+            ],
+        )
+        .await
     }
 }

@@ -8,6 +8,7 @@ mod oauth;
 mod payments;
 mod reader;
 mod variables;
+mod wallets;
 
 use std::{collections::BTreeMap, net::IpAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
@@ -20,6 +21,7 @@ pub use oauth::{OauthProtocol, OauthProvider};
 pub use payments::{Payments, PaymobAccount, PaypalAccount, StripeAccount};
 use reader::Reader;
 pub use variables::{VARIABLES, Variable, example};
+pub use wallets::{Amounts, Wallets};
 
 /// Where Agora runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +170,7 @@ pub struct Config {
     pub email: Email,
     pub sms: Sms,
     pub payments: Payments,
+    pub wallets: Wallets,
     pub username_change_cooldown: Duration,
     /// `None`: for ever.
     pub activity_retention: Option<Duration>,
@@ -336,6 +339,7 @@ impl Config {
             email: messages::email(r, production),
             sms: messages::sms(r, production),
             payments: payments::payments(r, production),
+            wallets: wallets::wallets(r),
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),

@@ -25,6 +25,7 @@ const MESSAGES: &str = "Messages that leave";
 const PROVIDERS: &str =
     "Providers of sign-in (each by its client id and secret; its callback is PUBLIC_URL/oauth/callback/<name>)";
 const PAYMENTS: &str = "Payments (a provider is offered when all of its settings are there; webhooks come to PUBLIC_URL/webhooks/<provider>)";
+const WALLETS: &str = "Wallets (lists such as USD 10,EGP 100.50)";
 const LIMITS: &str = "Limits of one GraphQL operation";
 const RATES: &str = "Rate limits (count/second, /minute or /hour)";
 const LIVE: &str = "WebSockets and background work";
@@ -341,6 +342,30 @@ pub const VARIABLES: &[Variable] = &[
         "STOP_AT_STEP",
         "",
         "For the project's own tests: whoever reaches this step of a payment stands still. Production refuses it.",
+    ),
+    variable(
+        WALLETS,
+        "WALLET_CURRENCIES",
+        "all",
+        "Which currencies wallets take, such as USD,EGP; all for every currency of ISO 4217. Money of others can still leave.",
+    ),
+    variable(
+        WALLETS,
+        "WITHDRAWAL_MINIMUMS",
+        "none",
+        "The least that can be withdrawn at once; a currency that is not listed has no minimum.",
+    ),
+    variable(
+        WALLETS,
+        "WITHDRAWAL_DAILY_LIMITS",
+        "none",
+        "The most that a person can withdraw in one day (UTC); a currency that is not listed has no limit.",
+    ),
+    variable(
+        WALLETS,
+        "SECOND_PERSON_ABOVE",
+        "USD 1000,EUR 1000,EGP 50000",
+        "Withdrawals and adjustments above these amounts take two people; of a currency that is not listed, every one does.",
     ),
     variable(
         LIMITS,

@@ -10,7 +10,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::permissions::{self, Permission, covers};
+use super::permissions::{Permission, covers};
 use crate::{
     app::App,
     domain::{
@@ -168,7 +168,7 @@ pub async fn job_retry(app: &App, actor: &Actor, client: &Client, id: JobId) -> 
     permit(actor, Permission::ManageJobs)?;
     app.db
         .transact(async |tx| {
-            authority_in(app, &tx, actor, Permission::ManageJobs).await?;
+            accounts::authority_in(app, &tx, actor, Permission::ManageJobs).await?;
             let at_id = |code| Error::from(UserError::argument("id", code));
             if jobs::retry_in(app, &tx, Some(id)).await?.is_empty() {
                 let found = jobs::find_in(&tx, id).await?;
@@ -205,20 +205,6 @@ async fn require_fresh(app: &App, actor: &Actor, operation: &'static str) -> Res
     if *actor == Actor::System { Ok(()) } else { accounts::require_fresh(app, actor, operation).await.map(drop) }
 }
 
-/// The role by which the actor acts, as it is now: UNAUTHENTICATED when the session is over, FORBIDDEN when the role is
-/// no longer what the token says.
-async fn authority_in(app: &App, tx: &Transaction, actor: &Actor, permission: Permission) -> Result<Option<Role>> {
-    if *actor == Actor::System {
-        return Ok(Some(Role::Owner));
-    }
-    let signed_in = actor.require(permission)?;
-    if !accounts::is_live_in(app, tx, signed_in.session_id).await? {
-        return Err(Error::unauthenticated());
-    }
-    let role = accounts::role_in(tx, signed_in.id).await?;
-    if permissions::allows(role, permission) { Ok(role) } else { Err(Error::forbidden()) }
-}
-
 /// Who is acted on, by whom.
 struct Meeting {
     /// Whom.
@@ -234,7 +220,7 @@ struct Meeting {
 async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, permission: Permission, id: UserId) -> Result<Meeting> {
     let both: Vec<UserId> = actor.user_id().into_iter().chain([id]).collect();
     accounts::lock_in(tx, &both).await?;
-    let own = authority_in(app, tx, actor, permission).await?;
+    let own = accounts::authority_in(app, tx, actor, permission).await?;
     let (user, role) = accounts::find_in(tx, id)
         .await?
         .ok_or_else(|| Error::from(UserError::argument("id", UserErrorCode::NotFound)))?;

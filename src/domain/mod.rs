@@ -1,6 +1,6 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
-//! profiles → posts → notifications → digests, privacy, admin → demo.
+//! profiles → posts → ledger → wallets → payments → goals → books → notifications → digests, privacy, admin → demo.
 
 pub mod accounts;
 pub mod activity;
@@ -8,6 +8,7 @@ pub mod actor;
 pub mod admin;
 pub mod amounts;
 pub mod audit;
+pub mod books;
 pub mod codes;
 pub mod demo;
 pub mod digests;
@@ -24,6 +25,7 @@ pub mod permissions;
 pub mod posts;
 pub mod privacy;
 pub mod profiles;
+pub mod wallets;
 
 /// What payments can be for, each with the domain that settles it. Payments are lower than most of these: they only know
 /// the port.

@@ -19,7 +19,7 @@ use crate::{
         export::Table,
         jobs,
         messages::{Message, Template},
-        notifications, posts, profiles,
+        notifications, posts, profiles, wallets,
     },
     entity::{AccountExportId, UserId, account_deletion, account_export, activity::ActivityKind, job},
     error::{Error, Result, UserError, UserErrorCode},
@@ -37,7 +37,7 @@ const LINK: &str = "account_export";
 
 /// Every domain's tables, in the order of the archive.
 fn tables() -> impl Iterator<Item = &'static Table> {
-    [accounts::EXPORT, profiles::EXPORT, activity::EXPORT, posts::EXPORT, notifications::EXPORT].into_iter().flatten()
+    [accounts::EXPORT, profiles::EXPORT, activity::EXPORT, posts::EXPORT, wallets::EXPORT, notifications::EXPORT].into_iter().flatten()
 }
 
 // ------------------------------------------------------------------------------------------------------- taking along
@@ -155,7 +155,7 @@ pub async fn download(app: &App, token: &str) -> Result<Option<Vec<u8>>> {
 // ------------------------------------------------------------------------------------------------------------ leaving
 
 /// The actor wants to leave: it happens after the time to change one's mind; asking again changes nothing. Needs a fresh
-/// authentication. Code: LAST_OWNER.
+/// authentication. Codes: LAST_OWNER, WALLET_NOT_EMPTY.
 pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result<DateTime<Utc>> {
     let user = accounts::require_fresh(app, actor, "accountDelete").await?.id;
     app.db
@@ -167,6 +167,9 @@ pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result
             }
             if accounts::is_last_owner_in(&tx, user).await? {
                 return Err(UserError::whole(UserErrorCode::LastOwner).into());
+            }
+            if !wallets::is_empty_in(&tx, user).await? {
+                return Err(UserError::whole(UserErrorCode::WalletNotEmpty).into());
             }
             let due_at = now + app.config.account_deletion_delay;
             let row = account_deletion::ActiveModel { user_id: Set(user), requested_at: Set(now), due_at: Set(due_at) };
@@ -223,7 +226,8 @@ pub async fn erase_due(app: &App) -> Result<u64> {
     Ok(erased)
 }
 
-/// Everything about one person goes, or, where others depend on it, loses its owner. False when they changed their mind.
+/// Everything about one person goes, or, where others depend on it, loses its owner. False when they changed their mind,
+/// or have money.
 async fn erase(app: &App, user: UserId) -> Result<bool> {
     let ended = app
         .db
@@ -237,8 +241,13 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
             if accounts::is_last_owner_in(&tx, user).await? {
                 return Err(Error::internal("the last owner can't be erased: somebody has to follow"));
             }
+            if !wallets::is_empty_in(&tx, user).await? {
+                tracing::warn!(%user, "an account that is to be erased has money: it stays until that is out");
+                return Ok(None);
+            }
             accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
             posts::erase_in(&tx, user).await?;
+            wallets::erase_in(&tx, user).await?;
             notifications::erase_in(&tx, user).await?;
             profiles::erase_in(&tx, user).await?;
             accounts::erase_in(app, &tx, user).await.map(Some)

@@ -61,6 +61,12 @@ stored_enum! {
         DeletionRequested = "deletion_requested",
         /// It is not to be deleted after all.
         DeletionCancelled = "deletion_cancelled",
+        /// A bank account was added to the wallet.
+        PayoutMethodAdded = "payout_method_added",
+        /// A bank account was removed from the wallet.
+        PayoutMethodRemoved = "payout_method_removed",
+        /// Money of the wallet is to be paid out.
+        WithdrawalRequested = "withdrawal_requested",
     }
 }
 

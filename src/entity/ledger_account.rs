@@ -42,6 +42,8 @@ pub struct Model {
     pub held: i64,
     /// How many entries were written, where they are counted.
     pub entry_seq: i64,
+    /// When the last of them was written: the next is later.
+    pub last_entry_at: Option<DateTimeUtc>,
     /// Opened.
     pub created_at: DateTimeUtc,
 }

@@ -73,6 +73,12 @@ pub enum ActivityKind {
     DeletionRequested,
     /// It is not to be deleted after all.
     DeletionCancelled,
+    /// A bank account was added to the wallet.
+    PayoutMethodAdded,
+    /// A bank account was removed from the wallet.
+    PayoutMethodRemoved,
+    /// Money of the wallet is to be paid out.
+    WithdrawalRequested,
 }
 
 /// Something that happened to a person's account.

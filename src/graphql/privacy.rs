@@ -104,7 +104,7 @@ impl PrivacyMutation {
 
     /// Deletes your account, after 14 days (or what the operator set) in which `accountDeleteCancel` calls it off. Then
     /// what is only yours is gone; your posts and comments stay without an author. Needs a fresh authentication.
-    /// Code: LAST_OWNER.
+    /// Codes: LAST_OWNER, WALLET_NOT_EMPTY.
     async fn account_delete(&self, ctx: &Context<'_>) -> Nullable<AccountDeletePayload> {
         nullable(async {
             let request = ctx.request();

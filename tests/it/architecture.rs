@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 /// Each room and what it may use, beside itself.
 const ROOMS: &[(&str, &[&str])] = &[
     ("error", &[]),
-    ("config", &[]),
     ("entity", &[]),
+    ("config", &["entity"]),
     ("platform", &["config", "error"]),
     ("app", &["config", "error", "entity", "platform"]),
     ("domain", &["app", "config", "error", "entity", "platform"]),

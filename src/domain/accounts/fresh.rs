@@ -29,6 +29,9 @@ pub const SENSITIVE: &[(&str, &str)] = &[
     ("accountExport", "it hands everything over"),
     ("adminUserSetRole", "it gives rights"),
     ("adminUserResetTwoFactor", "it takes another's protection away"),
+    ("payoutMethodAdd", "it is where money goes when it leaves"),
+    ("walletWithdraw", "money leaves"),
+    ("adminWalletAdjust", "it makes money, or takes it"),
 ];
 
 /// What is possible though the person's role demands a second factor that is not set up yet.

@@ -12,9 +12,9 @@ use crate::{
     app::App,
     domain::{
         activity,
-        actor::Client,
+        actor::{Actor, Client},
         messages::{Message, Template},
-        permissions::covers,
+        permissions::{self, Permission, covers},
     },
     entity::{
         SessionId, UserId,
@@ -54,6 +54,35 @@ pub(crate) async fn role_in(tx: &Transaction, id: UserId) -> Result<Option<Role>
 pub(crate) async fn is_live_in(app: &App, tx: &Transaction, session: SessionId) -> Result<bool> {
     let sql = "SELECT 1 FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
     Ok(tx.row(sql, vec![session.0.into(), app.clock.now().into()]).await?.is_some())
+}
+
+/// The role by which the actor acts, as it is now: UNAUTHENTICATED when the session is over, FORBIDDEN when the role is
+/// no longer what the token says.
+pub(crate) async fn authority_in(
+    app: &App,
+    tx: &Transaction,
+    actor: &Actor,
+    permission: Permission,
+) -> Result<Option<Role>> {
+    if *actor == Actor::System {
+        return Ok(Some(Role::Owner));
+    }
+    let signed_in = actor.require(permission)?;
+    if !is_live_in(app, tx, signed_in.session_id).await? {
+        return Err(Error::unauthenticated());
+    }
+    let role = role_in(tx, signed_in.id).await?;
+    if permissions::allows(role, permission) { Ok(role) } else { Err(Error::forbidden()) }
+}
+
+/// Locks somebody who is there and not suspended until the end of the transaction; false where there is nobody like that.
+pub(crate) async fn lock_active_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
+    let sql = format!(
+        "SELECT u.id FROM users u WHERE u.id = $1 AND NOT EXISTS (SELECT 1 FROM suspensions s WHERE s.user_id = u.id \
+         AND (s.until IS NULL OR s.until > $2)) {}",
+        tx.for_update()
+    );
+    Ok(tx.row(sql, vec![user.0.into(), app.clock.now().into()]).await?.is_some())
 }
 
 /// Whether there is an owner at all, before the first administrator's account is made.

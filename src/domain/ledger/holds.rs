@@ -71,7 +71,7 @@ pub async fn hold_in(
     tx.execute("UPDATE ledger_accounts SET held = held + $2 WHERE id = $1", vec![account.0.into(), new.amount.into()])
         .await?;
     tell_in(app, tx, new.from).await?;
-    Ok(Posted { id, replayed: false })
+    Ok(Posted { id, replayed: false, written: None })
 }
 
 /// A pending transfer, with its account, both locked.
@@ -123,10 +123,11 @@ pub async fn post_hold_in(app: &App, tx: &Transaction, id: TransferId, to: Place
         description: "",
         origin: Origin::step("", ""),
     };
-    let entries = post::changed(app, &new, |place| locked.get(&place.account(new.currency)).copied())?;
-    let mut values: Vec<Value> = vec![id.0.into(), new.kind.as_str().into(), app.clock.now().into()];
+    let now = post::entry_time(app, &locked);
+    let entries = post::changed(app, &new, now, |place| locked.get(&place.account(new.currency)).copied())?;
+    let mut values: Vec<Value> = vec![id.0.into(), new.kind.as_str().into(), now.into()];
     values.push(new.currency.as_str().into());
-    let (rows, accounts, deltas, openings) = post::entries_sql(app, &mut values, &new, &entries);
+    let (rows, accounts, deltas, openings) = post::entries_sql(app, &mut values, &new, &entries, "$3");
     let mut chain = Chain::new(values, "entries").step(
         "entries",
         &[],

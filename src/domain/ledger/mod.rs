@@ -19,18 +19,19 @@ mod post;
 mod queries;
 mod verify;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
     entity::{
-        Currency, GoalId, LedgerAccountId, TransferId, UserId, ledger_account::AccountKind,
+        Currency, EntryId, GoalId, LedgerAccountId, TransferId, UserId, ledger_account::AccountKind,
         ledger_transfer::TransferKind, payment::ProviderKind,
     },
     platform::crypto::sha256,
 };
 
 pub use holds::{End, end_hold_in, expire_holds, hold_in, post_hold_in};
-pub use post::{fold, lock_in, post_in, reverse_in};
+pub use post::{earlier_in, fold, lock_in, post_in, reverse_in};
 pub use queries::{Account, account, accounts_of};
 pub use verify::{Difference, Rule, check, verify};
 
@@ -150,4 +151,17 @@ pub struct Posted {
     pub id: TransferId,
     /// Whether an earlier call with this key did it.
     pub replayed: bool,
+    /// The entry where the money came from, if that place is counted; not of a hold, nor of a repeated call.
+    pub written: Option<Written>,
+}
+
+/// An entry that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Which.
+    pub id: EntryId,
+    /// The account's balance after it.
+    pub balance_after: i64,
+    /// When.
+    pub at: DateTime<Utc>,
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
-use super::{NewTransfer, Origin, Place, Posted};
+use super::{NewTransfer, Origin, Place, Posted, Written};
 use crate::{
     app::App,
     domain::events::{self, NewEvent},
@@ -32,6 +33,7 @@ pub(super) struct Locked {
     pub balance: i64,
     pub held: i64,
     pub seq: i64,
+    pub last_entry_at: Option<DateTime<Utc>>,
 }
 
 impl Locked {
@@ -79,7 +81,7 @@ async fn select_in(tx: &Transaction, counted: &[(LedgerAccountId, Place)]) -> Re
     let mut values: Vec<Value> = Vec::new();
     let list = placeholders(&mut values, &counted.iter().map(|(id, _)| id.0).collect::<Vec<_>>());
     let sql = format!(
-        "SELECT id, balance, held, entry_seq FROM ledger_accounts WHERE id IN ({list}) ORDER BY id {}",
+        "SELECT id, balance, held, entry_seq, last_entry_at FROM ledger_accounts WHERE id IN ({list}) ORDER BY id {}",
         tx.for_update()
     );
     tx.rows(sql, values).await?.iter().map(read_locked).collect()
@@ -87,7 +89,17 @@ async fn select_in(tx: &Transaction, counted: &[(LedgerAccountId, Place)]) -> Re
 
 fn read_locked(row: &QueryResult) -> Result<(LedgerAccountId, Locked)> {
     let mut columns = Columns::new(row);
-    Ok((columns.take()?, Locked { balance: columns.take()?, held: columns.take()?, seq: columns.take()? }))
+    let id = columns.take()?;
+    let (balance, held, seq) = (columns.take()?, columns.take()?, columns.take()?);
+    Ok((id, Locked { balance, held, seq, last_entry_at: columns.take()? }))
+}
+
+/// The time of an entry of these accounts: now, but later than their last one, whatever the clocks of several processes
+/// say. So the entries of an account, and of a person's wallets together, have one order by their times.
+pub(super) fn entry_time(app: &App, locked: &HashMap<LedgerAccountId, Locked>) -> DateTime<Utc> {
+    let last = locked.values().filter_map(|account| account.last_entry_at).max();
+    let now = app.clock.now();
+    last.map_or(now, |last| now.max(last + TimeDelta::microseconds(1)))
 }
 
 /// The values of a new account's row.
@@ -174,9 +186,9 @@ async fn write_in(app: &App, tx: &Transaction, new: NewTransfer<'_>, reverses: O
             None => Err(UserError::whole(UserErrorCode::InsufficientFunds).into()),
         };
     }
-    let now = app.clock.now();
+    let now = entry_time(app, &locked);
     let id = TransferId(app.ids.next(now));
-    let after = changed(app, &new, |place| locked.get(&place.account(new.currency)).copied())?;
+    let after = changed(app, &new, now, |place| locked.get(&place.account(new.currency)).copied())?;
     let mut values: Vec<Value> = vec![
         id.0.into(),
         new.kind.as_str().into(),
@@ -192,7 +204,7 @@ async fn write_in(app: &App, tx: &Transaction, new: NewTransfer<'_>, reverses: O
         reverses.map(|id| id.0).into(),
         now.into(),
     ];
-    let chain_values = |values: &mut Vec<Value>| entries_sql(app, &mut *values, &new, &after);
+    let chain_values = |values: &mut Vec<Value>| entries_sql(app, &mut *values, &new, &after, "$13");
     let (entries, accounts, deltas, openings) = chain_values(&mut values);
     let written = "WHERE EXISTS (SELECT 1 FROM transfer)";
     let mut chain = Chain::new(values, "transfer").step(
@@ -241,7 +253,9 @@ async fn write_in(app: &App, tx: &Transaction, new: NewTransfer<'_>, reverses: O
         return earlier_in(tx, &new.origin).await?.ok_or_else(|| Error::internal("a transfer's key vanished"));
     }
     tell_in(app, tx, &after).await?;
-    Ok(Posted { id, replayed: false })
+    let [from, _] = &after;
+    let written = from.after.map(|(balance_after, _)| Written { id: from.id, balance_after, at: now });
+    Ok(Posted { id, replayed: false, written })
 }
 
 /// An entry that is to be written.
@@ -258,9 +272,9 @@ pub(super) struct Entry {
 pub(super) fn changed(
     app: &App,
     new: &NewTransfer<'_>,
+    now: DateTime<Utc>,
     account: impl Fn(Place) -> Option<Locked>,
 ) -> Result<[Entry; 2]> {
-    let now = app.clock.now();
     let entry = |place: Place, amount: i64| {
         let after = match account(place) {
             None => None,
@@ -279,12 +293,13 @@ fn too_large(currency: Currency) -> Error {
 }
 
 /// The parts of the statements that write entries: rows of entries, updates of counted accounts, rows of deltas, and rows
-/// of the accounts that these belong to.
+/// of the accounts that these belong to. `time` is the placeholder of the entries' time.
 pub(super) fn entries_sql(
     app: &App,
     values: &mut Vec<Value>,
     new: &NewTransfer<'_>,
     entries: &[Entry; 2],
+    time: &str,
 ) -> (String, Vec<String>, Vec<String>, Vec<String>) {
     let (mut rows, mut accounts, mut deltas, mut openings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
@@ -294,7 +309,7 @@ pub(super) fn entries_sql(
         rows.push(format!("(${first}, ${}, ${}, ${}, ${})", first + 1, first + 2, first + 3, first + 4));
         if entry.after.is_some() {
             accounts.push(format!(
-                "UPDATE ledger_accounts SET balance = ${}, entry_seq = ${} WHERE id = ${}",
+                "UPDATE ledger_accounts SET balance = ${}, entry_seq = ${}, last_entry_at = {time} WHERE id = ${}",
                 first + 3,
                 first + 4,
                 first + 1
@@ -331,7 +346,7 @@ pub(super) fn input_hash(origin: &Origin<'_>) -> String {
 }
 
 /// What an earlier call with this key did. Code: IDEMPOTENCY_KEY_REUSED, when it was asked something else.
-pub(super) async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<Option<Posted>> {
+pub async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<Option<Posted>> {
     let sql =
         "SELECT id, input_hash FROM ledger_transfers WHERE actor_id = $1 AND operation = $2 AND idempotency_key = $3";
     let row = tx.row(sql, vec![origin.actor.into(), origin.operation.into(), origin.key.into()]).await?;
@@ -341,7 +356,7 @@ pub(super) async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<
     if columns.take::<String>()? != input_hash(origin) {
         return Err(UserError::input("idempotencyKey", UserErrorCode::IdempotencyKeyReused).into());
     }
-    Ok(Some(Posted { id, replayed: true }))
+    Ok(Some(Posted { id, replayed: true, written: None }))
 }
 
 /// Adds the deltas of busy accounts to their balances, a batch a transaction: what is deleted is what is added, so

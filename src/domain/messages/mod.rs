@@ -89,6 +89,16 @@ pub enum Template {
     PaymentReceipt,
     /// Money went back to you (name, amount, reference).
     RefundReceipt,
+    /// Money can be paid out to a new account (name, what: the bank and the end of the number).
+    PayoutMethodAdded,
+    /// A withdrawal is going to be paid (name, amount, what, reference).
+    WithdrawalApproved,
+    /// A withdrawal was paid (name, amount, what, reference).
+    WithdrawalPaid,
+    /// A withdrawal could not be paid (name, amount, what, reason, reference).
+    WithdrawalFailed,
+    /// A withdrawal was refused (name, amount, what, reason, reference).
+    WithdrawalRefused,
     /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
     Digest,
 }
@@ -119,6 +129,11 @@ impl Template {
         Self::ExportReady,
         Self::PaymentReceipt,
         Self::RefundReceipt,
+        Self::PayoutMethodAdded,
+        Self::WithdrawalApproved,
+        Self::WithdrawalPaid,
+        Self::WithdrawalFailed,
+        Self::WithdrawalRefused,
         Self::Digest,
     ];
 }

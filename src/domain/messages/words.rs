@@ -209,6 +209,41 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::PayoutMethodAdded => words(
+            "A bank account was added to your wallet",
+            &["Money of your wallet can now be paid out to another account{% if what %}: {{ what }}{% endif %}.", NOT_YOU],
+        ),
+        Template::WithdrawalApproved => words(
+            "Your withdrawal was approved",
+            &[
+                "Your withdrawal is going to be paid{% if amount %}: {{ amount }}{% endif %}{% if what %}, to {{ what }}{% endif %}.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+                NOT_YOU,
+            ],
+        ),
+        Template::WithdrawalPaid => words(
+            "Your withdrawal was paid",
+            &[
+                "The money of your withdrawal is on its way to your bank{% if amount %}: {{ amount }}{% endif %}{% if what %}, to {{ what }}{% endif %}. Depending on the bank it takes some days until you see it.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::WithdrawalFailed => words(
+            "Your withdrawal could not be paid",
+            &[
+                "Your withdrawal could not be paid{% if amount %}: {{ amount }}{% endif %}{% if what %}, to {{ what }}{% endif %}. The money is back in your wallet.",
+                "{% if reason %}Reason: {{ reason }}{% endif %}",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::WithdrawalRefused => words(
+            "Your withdrawal was refused",
+            &[
+                "Your withdrawal was refused{% if amount %}: {{ amount }}{% endif %}. The money is back in your wallet.",
+                "{% if reason %}Reason: {{ reason }}{% endif %}",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::Digest => words(
             "What you have not read yet",
             &[
@@ -358,6 +393,41 @@ fn arabic(template: Template) -> Words {
             "أموالك في طريقها إليك",
             &[
                 "أعدنا إليك دفعة{% if amount %}: {{ amount }}{% endif %}. قد يستغرق ظهورها بضعة أيام بحسب مصرفك.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::PayoutMethodAdded => words(
+            "أُضيف حساب مصرفي إلى محفظتك",
+            &["يمكن الآن صرف أموال محفظتك إلى حساب آخر{% if what %}: {{ what }}{% endif %}.", NOT_YOU_AR],
+        ),
+        Template::WithdrawalApproved => words(
+            "تمت الموافقة على طلب السحب",
+            &[
+                "سيُصرف المبلغ الذي طلبت سحبه{% if amount %}: {{ amount }}{% endif %}{% if what %}، إلى {{ what }}{% endif %}.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+                NOT_YOU_AR,
+            ],
+        ),
+        Template::WithdrawalPaid => words(
+            "صُرف المبلغ الذي سحبته",
+            &[
+                "المبلغ الذي سحبته في طريقه إلى مصرفك{% if amount %}: {{ amount }}{% endif %}{% if what %}، إلى {{ what }}{% endif %}. قد يستغرق ظهوره بضعة أيام بحسب المصرف.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::WithdrawalFailed => words(
+            "تعذّر صرف المبلغ المسحوب",
+            &[
+                "تعذّر صرف المبلغ الذي طلبت سحبه{% if amount %}: {{ amount }}{% endif %}{% if what %}، إلى {{ what }}{% endif %}. عاد المال إلى محفظتك.",
+                "{% if reason %}السبب: {{ reason }}{% endif %}",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::WithdrawalRefused => words(
+            "رُفض طلب السحب",
+            &[
+                "رُفض طلب السحب{% if amount %}: {{ amount }}{% endif %}. عاد المال إلى محفظتك.",
+                "{% if reason %}السبب: {{ reason }}{% endif %}",
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
             ],
         ),

@@ -179,7 +179,7 @@ fn set(
 }
 
 /// A country by its two letters, whatever their case.
-fn country(field: &'static str, value: &str) -> Result<String, UserError> {
+pub(crate) fn country(field: &'static str, value: &str) -> Result<String, UserError> {
     let code = value.trim().to_ascii_uppercase();
     let known = code.len() == 2 && rust_iso3166::from_alpha2(&code).is_some();
     if known { Ok(code) } else { Err(UserError::invalid(field, Reason::Country)) }

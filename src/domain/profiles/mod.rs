@@ -27,6 +27,7 @@ use crate::{
     platform::db::{Columns, Transaction, placeholders},
 };
 
+pub(crate) use complete::country;
 pub use complete::{HourlyRate, ProfileComplete, profile_complete};
 pub use phone::{phone_verification_send, phone_verify};
 

@@ -43,6 +43,21 @@ const CALLS: &[(&str, &str, bool)] = &[
     ),
     ("identityLink", "mutation { identityLink(input: { provider: \"google\" }) { errors { code } } }", false),
     ("identityUnlink", "mutation { identityUnlink(input: { provider: \"google\" }) { errors { code } } }", false),
+    (
+        "payoutMethodAdd",
+        "mutation { payoutMethodAdd(input: { holder: \"Amina\", accountNumber: \"12345678\", bankName: \"Bank\", country: \"EG\", currency: \"EGP\" }) { errors { code } } }",
+        false,
+    ),
+    (
+        "walletWithdraw",
+        "mutation { walletWithdraw(input: { payoutMethodId: \"payoutmethod_00000000000000000000000000\", amount: { amount: \"1\", currency: \"EGP\" }, idempotencyKey: \"1\" }) { errors { code } } }",
+        false,
+    ),
+    (
+        "adminWalletAdjust",
+        "mutation { adminWalletAdjust(input: { userId: \"user_00000000000000000000000000\", amount: { amount: \"1\", currency: \"EGP\" }, direction: CREDIT, reason: \"a test\", idempotencyKey: \"1\" }) { errors { code } } }",
+        true,
+    ),
     ("accountDelete", "mutation { accountDelete { errors { code } } }", false),
     ("accountExport", "mutation { accountExport { errors { code } } }", false),
 ];

@@ -1,0 +1,354 @@
+//! Corrections of wallets by staff: small ones at once, larger ones when a second person agrees.
+
+use std::collections::HashMap;
+
+use sea_orm::QueryResult;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{beyond, check_currency, needs_second_person, not_found, reason, wrong_state};
+use crate::{
+    app::App,
+    domain::{
+        Once, accounts,
+        actor::{Actor, Client},
+        audit::{self, NewEntry},
+        idempotency::{Claim, check_key, claim_for_good_in},
+        ledger::{self, NewTransfer, Origin, Place},
+        permissions::Permission,
+    },
+    entity::{
+        AdjustmentId, Money, TransferId, UserId,
+        ledger_transfer::TransferKind,
+        wallet_adjustment::{self, AdjustmentState},
+    },
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction, placeholders},
+        list::{Conditions, Source, Span, page_of},
+        page::{Cursor, Key, Page, Slice},
+        text,
+    },
+};
+
+/// A correction of a wallet.
+pub type Adjustment = wallet_adjustment::Model;
+
+/// A correction that is wanted.
+#[derive(Debug, Clone)]
+pub struct Adjust {
+    /// Whose wallet.
+    pub user: UserId,
+    /// How much, above zero.
+    pub amount: Money,
+    /// Whether it is given, and not taken.
+    pub is_credit: bool,
+    /// Why; the owner sees it.
+    pub reason: String,
+    /// Makes a repeated call harmless, for good.
+    pub idempotency_key: String,
+}
+
+/// Corrects a wallet, or, above SECOND_PERSON_ABOVE, proposes it to a second person. Needs a fresh authentication. Codes:
+/// NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own), INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
+/// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: Adjust) -> Result<Once<Adjustment>> {
+    let me = actor.require(Permission::ManageMoney)?.id;
+    accounts::require_fresh(app, actor, "adminWalletAdjust").await?;
+    check_key(&command.idempotency_key)?;
+    let why = reason(&command.reason).map_err(at_input)?;
+    if command.is_credit {
+        check_currency(app, "amount", command.amount.currency)?;
+    }
+    if command.user == me {
+        return Err(UserError::input("userId", UserErrorCode::BeyondYourRights).into());
+    }
+    let id = AdjustmentId(app.ids.next(app.clock.now()));
+    let Adjust { user, amount, is_credit, .. } = command;
+    let signed = if is_credit { amount.minor } else { -amount.minor };
+    let input = format!("{user} {signed} {} {why}", amount.currency);
+    app.db
+        .transact(async |tx| {
+            accounts::lock_in(&tx, &[me, user]).await?;
+            accounts::authority_in(app, &tx, actor, Permission::ManageMoney).await?;
+            let key = command.idempotency_key.as_str();
+            if let Claim::Replay(id) = claim_for_good_in(app, &tx, me.0, "adminWalletAdjust", key, &input, id.0).await? {
+                let found = lock_in(&tx, AdjustmentId(id)).await?;
+                let value = found.ok_or_else(|| Error::internal("a key without its adjustment"))?;
+                return Ok(Once { value, replayed: true });
+            }
+            if accounts::find_in(&tx, user).await?.is_none() {
+                return Err(UserError::input("userId", UserErrorCode::NotFound).into());
+            }
+            let proposed = Adjustment {
+                id,
+                user_id: user.0,
+                currency: amount.currency,
+                amount: signed,
+                reason: why.clone(),
+                state: AdjustmentState::Proposed,
+                proposed_by: me.0,
+                decided_by: None,
+                transfer_id: None,
+                created_at: app.clock.now(),
+                decided_at: None,
+            };
+            insert_in(&tx, &proposed).await?;
+            let value = if needs_second_person(app, amount) {
+                proposed
+            } else {
+                apply_in(app, &tx, proposed, None).await?
+            };
+            record_in(app, &tx, actor, client, "adminWalletAdjust", None, &value).await?;
+            Ok(Once { value, replayed: false })
+        })
+        .await
+}
+
+/// The reason is a field of the input there.
+fn at_input(error: Error) -> Error {
+    match error {
+        Error::User(errors) => {
+            Error::User(errors.into_iter().map(|error| UserError { path: vec!["input", "reason"], ..error }).collect())
+        }
+        other => other,
+    }
+}
+
+/// Moves the money of an adjustment, and writes that down.
+async fn apply_in(app: &App, tx: &Transaction, proposed: Adjustment, decided_by: Option<Uuid>) -> Result<Adjustment> {
+    let (wallet, other) = (Place::Wallet(UserId(proposed.user_id)), Place::Adjustments);
+    let (from, to) = if proposed.amount > 0 { (other, wallet) } else { (wallet, other) };
+    let (key, description) = (proposed.id.to_string(), text::excerpt(&proposed.reason, 255));
+    let new = NewTransfer {
+        kind: TransferKind::Adjustment,
+        from,
+        to,
+        amount: proposed.amount.abs(),
+        currency: proposed.currency,
+        reference: Some(&key),
+        description: &description,
+        origin: Origin::step("walletAdjustment", &key),
+    };
+    let posted = ledger::post_in(app, tx, new).await?;
+    let applied = Adjustment {
+        state: AdjustmentState::Applied,
+        decided_by,
+        transfer_id: Some(posted.id),
+        decided_at: Some(app.clock.now()),
+        ..proposed
+    };
+    update_in(tx, &applied).await?;
+    Ok(applied)
+}
+
+/// Agrees to an adjustment that somebody else has proposed: it is applied. Codes: NOT_FOUND, WRONG_STATE,
+/// SECOND_PERSON_NEEDED, BEYOND_YOUR_RIGHTS (one's own wallet), INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE.
+pub async fn adjustment_approve(app: &App, actor: &Actor, client: &Client, id: AdjustmentId) -> Result<Adjustment> {
+    let me = actor.require(Permission::ManageMoney)?.id.0;
+    app.db
+        .transact(async |tx| {
+            let before = meet_in(app, &tx, actor, id).await?;
+            if before.proposed_by == me {
+                return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
+            }
+            // Whose account is gone has no wallet any more: what is proposed for it can only be refused.
+            if accounts::find_in(&tx, UserId(before.user_id)).await?.is_none() {
+                return Err(not_found("id"));
+            }
+            let after = apply_in(app, &tx, before.clone(), Some(me)).await?;
+            record_in(app, &tx, actor, client, "adminWalletAdjustmentApprove", Some(&before), &after).await?;
+            Ok(after)
+        })
+        .await
+}
+
+/// Refuses an adjustment that was proposed, one's own included: nothing moves. Codes: NOT_FOUND, WRONG_STATE,
+/// BEYOND_YOUR_RIGHTS (one's own wallet), BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn adjustment_refuse(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: AdjustmentId,
+    why: &str,
+) -> Result<Adjustment> {
+    let me = actor.require(Permission::ManageMoney)?.id.0;
+    let why = reason(why)?;
+    app.db
+        .transact(async |tx| {
+            let before = meet_in(app, &tx, actor, id).await?;
+            let after = Adjustment {
+                state: AdjustmentState::Refused,
+                decided_by: Some(me),
+                decided_at: Some(app.clock.now()),
+                ..before.clone()
+            };
+            update_in(&tx, &after).await?;
+            let entry = entry("adminWalletAdjustmentRefuse", Some(&before), &after);
+            audit::record_in(app, &tx, actor, client, NewEntry { reason: Some(&why), ..entry }).await?;
+            Ok(after)
+        })
+        .await
+}
+
+/// Locks both people, looks at the actor's rights anew, and locks an adjustment that is proposed. Codes: NOT_FOUND,
+/// BEYOND_YOUR_RIGHTS, WRONG_STATE.
+async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, id: AdjustmentId) -> Result<Adjustment> {
+    let me = actor.require(Permission::ManageMoney)?.id;
+    // Whose it is never changes: it can be read before it is locked, as people are locked first.
+    let row = tx.row("SELECT user_id FROM wallet_adjustments WHERE id = $1", vec![id.0.into()]).await?;
+    let user: UserId = Columns::new(&row.ok_or_else(|| not_found("id"))?).take()?;
+    accounts::lock_in(tx, &[me, user]).await?;
+    accounts::authority_in(app, tx, actor, Permission::ManageMoney).await?;
+    let adjustment = lock_in(tx, id).await?.ok_or_else(|| not_found("id"))?;
+    if user == me {
+        return Err(beyond());
+    }
+    if adjustment.state == AdjustmentState::Proposed {
+        Ok(adjustment)
+    } else {
+        Err(wrong_state(adjustment.state.as_str()))
+    }
+}
+
+fn entry<'a>(action: &'static str, before: Option<&Adjustment>, after: &'a Adjustment) -> NewEntry<'a> {
+    let state = |adjustment: &Adjustment| {
+        json!({
+            "state": adjustment.state.as_str(),
+            "user": UserId(adjustment.user_id).to_string(),
+            "amount": Money::new(adjustment.amount, adjustment.currency).to_string(),
+            "transfer": adjustment.transfer_id.map(|id| id.to_string()),
+        })
+    };
+    NewEntry {
+        action,
+        subject_kind: AdjustmentId::PREFIX,
+        subject_id: after.id.0,
+        before: before.map(state),
+        after: Some(state(after)),
+        reason: Some(&after.reason),
+    }
+}
+
+async fn record_in(
+    app: &App,
+    tx: &Transaction,
+    actor: &Actor,
+    client: &Client,
+    action: &'static str,
+    before: Option<&Adjustment>,
+    after: &Adjustment,
+) -> Result<()> {
+    audit::record_in(app, tx, actor, client, entry(action, before, after)).await
+}
+
+// --------------------------------------------------------------------------------------------------------------- rows
+
+async fn insert_in(tx: &Transaction, adjustment: &Adjustment) -> Result<()> {
+    tx.execute(
+        "INSERT INTO wallet_adjustments (id, user_id, currency, amount, reason, state, proposed_by, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        vec![
+            adjustment.id.0.into(),
+            adjustment.user_id.into(),
+            adjustment.currency.as_str().into(),
+            adjustment.amount.into(),
+            adjustment.reason.as_str().into(),
+            adjustment.state.as_str().into(),
+            adjustment.proposed_by.into(),
+            adjustment.created_at.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+async fn update_in(tx: &Transaction, adjustment: &Adjustment) -> Result<()> {
+    let sql = "UPDATE wallet_adjustments SET state = $2, decided_by = $3, transfer_id = $4, decided_at = $5 WHERE id = $1";
+    let values = vec![
+        adjustment.id.0.into(),
+        adjustment.state.as_str().into(),
+        adjustment.decided_by.into(),
+        adjustment.transfer_id.map(|TransferId(id)| id).into(),
+        adjustment.decided_at.into(),
+    ];
+    tx.execute(sql, values).await.map(drop)
+}
+
+const COLUMNS: &str = "j.id, j.user_id, j.currency, j.amount, j.reason, j.state, j.proposed_by, j.decided_by, \
+     j.transfer_id, j.created_at, j.decided_at";
+
+fn read(row: &QueryResult) -> Result<Adjustment> {
+    let mut columns = Columns::new(row);
+    Ok(Adjustment {
+        id: columns.take()?,
+        user_id: columns.take()?,
+        currency: columns.take()?,
+        amount: columns.take()?,
+        reason: columns.take()?,
+        state: columns.take()?,
+        proposed_by: columns.take()?,
+        decided_by: columns.take()?,
+        transfer_id: columns.take()?,
+        created_at: columns.take()?,
+        decided_at: columns.take()?,
+    })
+}
+
+async fn lock_in(tx: &Transaction, id: AdjustmentId) -> Result<Option<Adjustment>> {
+    let sql = format!("SELECT {COLUMNS} FROM wallet_adjustments j WHERE j.id = $1 {}", tx.for_update());
+    tx.row(sql, vec![id.0.into()]).await?.map(|row| read(&row)).transpose()
+}
+
+/// What adjustments have to have in common.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AdjustmentFilter {
+    /// Whose wallet.
+    pub owner: Option<UserId>,
+    /// How far they have come.
+    pub state: Option<AdjustmentState>,
+    /// When they were proposed.
+    pub during: Span,
+}
+
+/// What cursors in the list are tied to.
+pub const SORT: &str = "adjustments.newest";
+
+/// An adjustment's place in the list.
+#[must_use]
+pub fn adjustment_cursor(adjustment: &Adjustment) -> Cursor {
+    Cursor { sort: SORT, key: Key::Time(adjustment.created_at), id: adjustment.id.0 }
+}
+
+/// Everybody's adjustments, newest first, for those who may see them.
+pub async fn adjustments(
+    app: &App,
+    actor: &Actor,
+    filter: AdjustmentFilter,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<Adjustment>> {
+    actor.require(Permission::SeeMoney)?;
+    let mut conditions = Conditions::default();
+    conditions.equal("j.user_id", filter.owner.map(|owner| owner.0));
+    conditions.equal("j.state", filter.state.map(AdjustmentState::as_str));
+    conditions.during("j.created_at", filter.during);
+    let source =
+        Source { columns: COLUMNS, tables: "wallet_adjustments j", key: "j.created_at", id: "j.id", descending: true };
+    page_of(&app.db, source, conditions, page, with_total, read).await
+}
+
+/// Adjustments by id, for those who may see them.
+pub async fn adjustments_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[AdjustmentId],
+) -> Result<HashMap<AdjustmentId, Adjustment>> {
+    if !actor.may(Permission::SeeMoney) {
+        return Ok(HashMap::new());
+    }
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {COLUMNS} FROM wallet_adjustments j WHERE j.id IN ({list})");
+    app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|found| (found.id, found))).collect()
+}

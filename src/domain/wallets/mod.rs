@@ -1,0 +1,86 @@
+//! Wallets: a person's money here, what happened to it, and how it leaves.
+//!
+//! Owns `payout_methods`, `withdrawals` and `wallet_adjustments`, and the streams of kind `wallet`; the money itself is the
+//! ledger's. Always holds, and [`RULES`] check it: a withdrawal that is under way has its money held, one that was paid has
+//! it posted, any other has let it go; an adjustment that was applied has its transfer. Nobody decides about their own
+//! money; above SECOND_PERSON_ABOVE two people have to.
+//!
+//! Whoever gives money to a person, or takes it out, locks the person's row before anything of the ledger, so that nobody
+//! is erased with money in their wallet.
+
+mod adjustments;
+mod iban;
+mod payout_methods;
+mod privacy;
+mod queries;
+mod statement;
+mod transfer;
+mod withdrawals;
+mod withdrawals_staff;
+
+use crate::{
+    app::App,
+    entity::{Currency, Money},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::text,
+};
+
+pub use adjustments::{
+    Adjust, Adjustment, AdjustmentFilter, SORT as ADJUSTMENT_SORT, adjustment_approve, adjustment_cursor,
+    adjustment_refuse, adjustments, adjustments_by_id, wallet_adjust,
+};
+pub use payout_methods::{
+    BankDetails, PayoutMethod, PayoutMethodAdd, payout_method_add, payout_method_remove, payout_methods,
+    payout_methods_by_id,
+};
+pub use privacy::{EXPORT, RULES, erase_in, is_empty_in};
+pub use queries::{
+    Activity, SORT, Transaction, TransactionFilter, TransactionSort, cursor, find, follow, stream_head, transactions,
+    transactions_by_id, wallet,
+};
+pub use statement::{Download, StatementLink, download, statement_link};
+pub use transfer::{WalletTransfer, wallet_transfer};
+pub use withdrawals::{
+    SORT as WITHDRAWAL_SORT, WalletWithdraw, Withdrawal, WithdrawalFilter, bank_details, wallet_withdraw,
+    withdrawal_cancel, withdrawal_cursor, withdrawals, withdrawals_by_id,
+};
+pub use withdrawals_staff::{withdrawal_approve, withdrawal_mark_failed, withdrawal_mark_paid, withdrawal_refuse};
+
+/// The longest reason that staff gives.
+const MAX_REASON: usize = 500;
+
+fn not_found(name: &'static str) -> Error {
+    UserError::argument(name, UserErrorCode::NotFound).into()
+}
+
+fn wrong_state(state: &str) -> Error {
+    UserError::argument("id", UserErrorCode::WrongState).with("state", state).into()
+}
+
+/// Nobody decides about their own money.
+fn beyond() -> Error {
+    UserError::argument("id", UserErrorCode::BeyondYourRights).into()
+}
+
+/// Why staff does something. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS.
+fn reason(text: &str) -> Result<String> {
+    let at_argument = |error: UserError| UserError { path: vec!["reason"], ..error };
+    let cleaned = text::block("reason", text, MAX_REASON).and_then(|text| text::required("reason", text));
+    Ok(cleaned.map_err(at_argument)?)
+}
+
+/// Whether two people have to agree to an amount: above the one that is set for its currency, and always where none is.
+#[must_use]
+pub fn needs_second_person(app: &App, amount: Money) -> bool {
+    app.config.wallets.second_person_above.of(amount.currency).is_none_or(|above| amount.minor > above)
+}
+
+/// CURRENCY_MISMATCH, when wallets here don't take this currency.
+pub fn check_currency(app: &App, field: &'static str, currency: Currency) -> Result<()> {
+    let wallets = &app.config.wallets;
+    if wallets.takes(currency) {
+        return Ok(());
+    }
+    let taken = wallets.currencies.iter().map(|currency| currency.as_str()).collect::<Vec<_>>().join(", ");
+    Err(UserError::input(field, UserErrorCode::CurrencyMismatch).with("currency", taken).into())
+}

@@ -1,0 +1,252 @@
+//! Where money goes when it leaves: bank accounts, whose numbers are sealed.
+
+use std::collections::HashMap;
+
+use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
+
+use super::{check_currency, iban, not_found};
+use crate::{
+    app::App,
+    domain::{
+        accounts,
+        activity,
+        actor::{Actor, Client},
+        messages::{Message, Template},
+        profiles,
+    },
+    entity::{Currency, PayoutMethodId, UserId, activity::ActivityKind, payout_method},
+    error::{Error, Reason, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction, placeholders},
+        text,
+    },
+};
+
+/// A bank account, without its number.
+pub type PayoutMethod = payout_method::Model;
+
+/// How many one person can have.
+const MOST: i64 = 20;
+
+/// What a bank has to know to pay. Sealed wherever it is kept.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BankDetails {
+    /// Whose account it is at the bank.
+    pub holder: String,
+    /// The number, of countries that have IBANs.
+    pub iban: Option<String>,
+    /// The number, of others.
+    pub account_number: Option<String>,
+}
+
+impl std::fmt::Debug for BankDetails {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("BankDetails").finish_non_exhaustive()
+    }
+}
+
+impl BankDetails {
+    fn seal(&self, app: &App, method: PayoutMethodId) -> Result<Vec<u8>> {
+        app.keys.seal(&format!("payout_method {method}"), &serde_json::to_vec(self)?)
+    }
+
+    /// Of a method, or of a withdrawal to it; `None` where they were forgotten with their owner.
+    pub(super) fn open(app: &App, method: PayoutMethodId, sealed: &[u8]) -> Result<Option<Self>> {
+        if sealed.is_empty() {
+            return Ok(None);
+        }
+        let bytes = app.keys.open(&format!("payout_method {method}"), sealed)?;
+        Ok(Some(serde_json::from_slice(&bytes)?))
+    }
+}
+
+/// A bank account that is to be added.
+#[derive(Clone)]
+pub struct PayoutMethodAdd {
+    /// Whose account it is at the bank.
+    pub holder: String,
+    /// Either this,
+    pub iban: Option<String>,
+    /// or that.
+    pub account_number: Option<String>,
+    /// The bank.
+    pub bank_name: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// Which currency it takes.
+    pub currency: Currency,
+}
+
+/// What a wish to add an account comes to.
+struct Checked {
+    details: BankDetails,
+    last_four: String,
+    bank_name: String,
+    country: String,
+}
+
+fn check(command: &PayoutMethodAdd) -> Result<Checked> {
+    let mut errors = Vec::new();
+    let mut keep = |result: Result<String, UserError>| {
+        result.unwrap_or_else(|error| {
+            errors.push(error);
+            String::new()
+        })
+    };
+    let line = |field, text: &str| text::line(field, text, 100).and_then(|text| text::required(field, text));
+    let holder = keep(line("holder", &command.holder));
+    let bank_name = keep(line("bankName", &command.bank_name));
+    let country = keep(profiles::country("country", &command.country));
+    let (is_iban, number) = match (&command.iban, &command.account_number) {
+        (Some(text), None) => (true, iban::iban(text).ok_or_else(|| UserError::invalid("iban", Reason::Iban))),
+        (None, Some(text)) => {
+            let number = iban::other(text);
+            match number {
+                Some(number) if !iban::looks_like_one(&number) => (false, Ok(number)),
+                Some(number) => {
+                    let checked = iban::iban(&number);
+                    (true, checked.ok_or_else(|| UserError::invalid("accountNumber", Reason::Iban)))
+                }
+                None => (false, Err(UserError::invalid("accountNumber", Reason::AccountNumber))),
+            }
+        }
+        _ => (false, Err(UserError::invalid("iban", Reason::BankAccount))),
+    };
+    let number = keep(number);
+    if !errors.is_empty() {
+        return Err(Error::User(errors));
+    }
+    let last_four = number[number.len() - 4..].to_owned();
+    let (iban, account_number) = if is_iban { (Some(number), None) } else { (None, Some(number)) };
+    Ok(Checked { details: BankDetails { holder, iban, account_number }, last_four, bank_name, country })
+}
+
+/// Adds a bank account of the actor's; they are told. Needs a fresh authentication. Codes: BLANK, TOO_LONG,
+/// INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH, AMOUNT_TOO_LARGE (of methods).
+pub async fn payout_method_add(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    command: PayoutMethodAdd,
+) -> Result<PayoutMethod> {
+    let user = accounts::require_fresh(app, actor, "payoutMethodAdd").await?.id;
+    check_currency(app, "currency", command.currency)?;
+    let Checked { details, last_four, bank_name, country } = check(&command)?;
+    let now = app.clock.now();
+    let id = PayoutMethodId(app.ids.next(now));
+    let sealed_details = details.seal(app, id)?;
+    let method = PayoutMethod {
+        id,
+        user_id: user,
+        bank_name,
+        country,
+        currency: command.currency,
+        last_four,
+        sealed_details,
+        created_at: now,
+        removed_at: None,
+    };
+    app.db
+        .transact(async |tx| {
+            accounts::lock_in(&tx, &[user]).await?;
+            insert_in(&tx, &method).await?;
+            let what = format!("{} …{}", method.bank_name, method.last_four);
+            activity::record_in(app, &tx, user, ActivityKind::PayoutMethodAdded, client, Some(&what)).await?;
+            let message = Message::email("", "", Template::PayoutMethodAdded).with("what", what);
+            accounts::tell_in(app, &tx, user, message).await
+        })
+        .await?;
+    Ok(method)
+}
+
+async fn insert_in(tx: &Transaction, method: &PayoutMethod) -> Result<()> {
+    let sql = "SELECT COUNT(*) FROM payout_methods WHERE user_id = $1 AND removed_at IS NULL";
+    let row = tx.row(sql, vec![method.user_id.0.into()]).await?;
+    if row.map(|row| Columns::new(&row).take::<i64>()).transpose()?.unwrap_or_default() >= MOST {
+        return Err(UserError::whole(UserErrorCode::AmountTooLarge).with("max", MOST).into());
+    }
+    tx.execute(
+        "INSERT INTO payout_methods (id, user_id, bank_name, country, currency, last_four, sealed_details, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        vec![
+            method.id.0.into(),
+            method.user_id.0.into(),
+            method.bank_name.as_str().into(),
+            method.country.as_str().into(),
+            method.currency.as_str().into(),
+            method.last_four.as_str().into(),
+            method.sealed_details.clone().into(),
+            method.created_at.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Removes a bank account of the actor's: its number is forgotten at once, but for withdrawals to it. Code: NOT_FOUND.
+pub async fn payout_method_remove(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: PayoutMethodId,
+) -> Result<PayoutMethod> {
+    let user = actor.require_user()?.id;
+    app.db
+        .transact(async |tx| {
+            let sql = format!("{SELECT} WHERE m.id = $1 AND m.user_id = $2 AND m.removed_at IS NULL {}", tx.for_update());
+            let row = tx.row(sql, vec![id.0.into(), user.0.into()]).await?;
+            let method = read(&row.ok_or_else(|| not_found("id"))?)?;
+            let sql = "UPDATE payout_methods SET removed_at = $2, sealed_details = $3 WHERE id = $1";
+            let now = app.clock.now();
+            tx.execute(sql, vec![id.0.into(), now.into(), Vec::<u8>::new().into()]).await?;
+            let what = format!("{} …{}", method.bank_name, method.last_four);
+            activity::record_in(app, &tx, user, ActivityKind::PayoutMethodRemoved, client, Some(&what)).await?;
+            Ok(PayoutMethod { removed_at: Some(now), ..method })
+        })
+        .await
+}
+
+const SELECT: &str = "SELECT m.id, m.user_id, m.bank_name, m.country, m.currency, m.last_four, m.sealed_details, \
+     m.created_at, m.removed_at FROM payout_methods m";
+
+fn read(row: &QueryResult) -> Result<PayoutMethod> {
+    let mut columns = Columns::new(row);
+    Ok(PayoutMethod {
+        id: columns.take()?,
+        user_id: columns.take()?,
+        bank_name: columns.take()?,
+        country: columns.take()?,
+        currency: columns.take()?,
+        last_four: columns.take()?,
+        sealed_details: columns.take()?,
+        created_at: columns.take()?,
+        removed_at: columns.take()?,
+    })
+}
+
+/// The actor's bank accounts, newest first.
+pub async fn payout_methods(app: &App, actor: &Actor) -> Result<Vec<PayoutMethod>> {
+    let user = actor.require_user()?.id;
+    let sql = format!("{SELECT} WHERE m.user_id = $1 AND m.removed_at IS NULL ORDER BY m.created_at DESC, m.id DESC");
+    app.db.rows(sql, vec![user.0.into()]).await?.iter().map(read).collect()
+}
+
+/// The actor's own bank accounts by id, removed ones included.
+pub async fn payout_methods_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[PayoutMethodId],
+) -> Result<HashMap<PayoutMethodId, PayoutMethod>> {
+    let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
+    let mut values = vec![viewer.id.0.into()];
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("{SELECT} WHERE m.user_id = $1 AND m.id IN ({list})");
+    app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|method| (method.id, method))).collect()
+}
+
+/// One of a person's bank accounts that is not removed.
+pub(super) async fn find_in(tx: &Transaction, user: UserId, id: PayoutMethodId) -> Result<Option<PayoutMethod>> {
+    let sql = format!("{SELECT} WHERE m.id = $1 AND m.user_id = $2 AND m.removed_at IS NULL");
+    tx.row(sql, vec![id.0.into(), user.0.into()]).await?.map(|row| read(&row)).transpose()
+}

@@ -1,0 +1,255 @@
+//! Looking at wallets: balances, transactions in their order, and the stream of changes.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+use sea_orm::{QueryResult, Value};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    domain::{
+        actor::Actor,
+        events,
+        ledger::{self, Account},
+        live::{self, Content, Step},
+        permissions::Permission,
+    },
+    entity::{
+        Currency, EntryId, LedgerAccountId, Money, TransferId, UserId,
+        event::{self, StreamKind},
+        ledger_account::AccountKind,
+        ledger_transfer::TransferKind,
+    },
+    error::{Error, Result},
+    platform::{
+        db::{Columns, placeholders},
+        list::Span,
+        page::{Cursor, Key, Page, Slice},
+    },
+};
+
+/// What happened to a wallet: an entry of the ledger, with what its transfer tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// The entry's id.
+    pub id: EntryId,
+    /// Whose wallet; the account may be gone.
+    pub owner: Uuid,
+    /// Why.
+    pub kind: TransferKind,
+    /// What was added; below zero, what was taken.
+    pub amount: Money,
+    /// The balance after it, in minor units.
+    pub balance_after: i64,
+    /// In words; may be empty.
+    pub description: String,
+    /// The id of what it is for.
+    pub reference: Option<String>,
+    /// Whose wallet is on the other side, if one is.
+    pub counterparty: Option<UserId>,
+    /// When.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The transfer, the entry on its other side, and that one's account join the entry `e` of the account `a`.
+const JOINS: &str = "JOIN ledger_transfers t ON t.id = e.transfer_id \
+     LEFT JOIN ledger_entries o ON o.transfer_id = e.transfer_id AND o.id <> e.id \
+     LEFT JOIN ledger_accounts c ON c.id = o.account_id AND c.kind = 'wallet'";
+
+const COLUMNS: &str = "e.id, a.owner_id, e.kind, e.amount, a.currency, e.balance_after, t.description, t.reference, \
+     c.owner_id, e.created_at";
+
+fn read(row: &QueryResult) -> Result<Transaction> {
+    let mut columns = Columns::new(row);
+    let (id, owner, kind) = (columns.take()?, columns.take()?, columns.take()?);
+    Ok(Transaction {
+        id,
+        owner,
+        kind,
+        amount: Money::new(columns.take()?, columns.take()?),
+        balance_after: columns.take()?,
+        description: columns.take()?,
+        reference: columns.take()?,
+        counterparty: columns.take::<Option<Uuid>>()?.map(UserId),
+        created_at: columns.take()?,
+    })
+}
+
+/// FORBIDDEN, unless it is the actor's own wallet, or they may see everybody's.
+fn require_sight(actor: &Actor, owner: UserId) -> Result<()> {
+    if actor.require_user()?.id == owner { Ok(()) } else { actor.require(Permission::SeeMoney).map(drop) }
+}
+
+/// The accounts of a wallet, one for each currency that it ever held, by code.
+pub async fn wallet(app: &App, actor: &Actor, owner: UserId) -> Result<Vec<Account>> {
+    require_sight(actor, owner)?;
+    ledger::accounts_of(app, AccountKind::Wallet, owner.0).await
+}
+
+/// The accounts of somebody's wallet, for those who may see everybody's; `None` when there is and was nobody like that.
+pub async fn find(app: &App, actor: &Actor, owner: UserId) -> Result<Option<Vec<Account>>> {
+    actor.require(Permission::SeeMoney)?;
+    let accounts = wallet(app, actor, owner).await?;
+    let known = !accounts.is_empty()
+        || !app.db.rows("SELECT 1 FROM users WHERE id = $1", vec![owner.0.into()]).await?.is_empty();
+    Ok(known.then_some(accounts))
+}
+
+/// What transactions have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TransactionFilter {
+    /// One of these kinds; any, when there are none.
+    pub kinds: Vec<TransferKind>,
+    /// In this currency.
+    pub currency: Option<Currency>,
+    /// When.
+    pub during: Span,
+}
+
+/// In which order transactions are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TransactionSort {
+    /// The last one first.
+    #[default]
+    Newest,
+    /// The first one first.
+    Oldest,
+}
+
+/// What cursors in the list are tied to.
+pub const SORT: &str = "transactions.time";
+
+/// A transaction's place in the list. Of one account no two have the same time, and time runs as their numbers do: the
+/// ledger sees to it. So this is their order in each currency, whatever the clocks said.
+#[must_use]
+pub fn cursor(transaction: &Transaction) -> Cursor {
+    Cursor { sort: SORT, key: Key::Time(transaction.created_at), id: transaction.id.0 }
+}
+
+/// The transactions of a wallet. However long the list is, of each currency only a page is looked at.
+pub async fn transactions(
+    app: &App,
+    actor: &Actor,
+    owner: UserId,
+    filter: &TransactionFilter,
+    sort: TransactionSort,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<Transaction>> {
+    require_sight(actor, owner)?;
+    let mut values: Vec<Value> = vec![owner.0.into()];
+    let mut accounts = "a.owner_id = $1 AND a.kind = 'wallet'".to_owned();
+    if let Some(currency) = filter.currency {
+        values.push(currency.as_str().into());
+        accounts.push_str(" AND a.currency = $2");
+    }
+    let mut conditions = vec!["e.account_id = a.id".to_owned(), "e.seq IS NOT NULL".to_owned()];
+    if !filter.kinds.is_empty() {
+        let kinds: Vec<&str> = filter.kinds.iter().map(|kind| kind.as_str()).collect();
+        conditions.push(format!("e.kind IN ({})", placeholders(&mut values, &kinds)));
+    }
+    for (time, sign) in [(filter.during.from, ">="), (filter.during.until, "<")] {
+        if let Some(time) = time {
+            values.push(time.into());
+            conditions.push(format!("e.created_at {sign} ${}", values.len()));
+        }
+    }
+    let total = if with_total {
+        let sql = format!(
+            "SELECT COUNT(*) FROM ledger_accounts a JOIN ledger_entries e ON {} WHERE {accounts}",
+            conditions.join(" AND ")
+        );
+        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
+    } else {
+        None
+    };
+    let descending = sort == TransactionSort::Newest;
+    let (more, order) = page.clauses("e.created_at", "e.id", descending, &mut values);
+    conditions.extend(more);
+    let direction = if descending == page.backwards { "ASC" } else { "DESC" };
+    let each = app.db.first_of_each(
+        "ledger_accounts a",
+        "ledger_entries",
+        "e",
+        &conditions.join(" AND "),
+        &format!("e.created_at {direction}, e.id {direction}"),
+        page.size + 1,
+    );
+    let sql = format!("SELECT {COLUMNS} FROM {each} {JOINS} WHERE {accounts} {order}");
+    let rows = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    Ok(Slice { total, ..page.slice(rows) })
+}
+
+/// Transactions by id, of wallets that the actor may see.
+pub async fn transactions_by_id(app: &App, actor: &Actor, ids: &[EntryId]) -> Result<HashMap<EntryId, Transaction>> {
+    let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
+    let mut found = by_id(app, ids).await?;
+    found.retain(|_, transaction| transaction.owner == viewer.id.0 || actor.may(Permission::SeeMoney));
+    Ok(found)
+}
+
+async fn by_id(app: &App, ids: &[EntryId]) -> Result<HashMap<EntryId, Transaction>> {
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!(
+        "SELECT {COLUMNS} FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id {JOINS} \
+         WHERE e.id IN ({list}) AND a.kind = 'wallet'"
+    );
+    app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|found| (found.id, found))).collect()
+}
+
+/// What a transfer did to an account.
+pub(super) async fn of_transfer(app: &App, id: TransferId, account: LedgerAccountId) -> Result<Transaction> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id {JOINS} \
+         WHERE e.transfer_id = $1 AND e.account_id = $2"
+    );
+    let rows = app.db.rows(sql, vec![id.0.into(), account.0.into()]).await?;
+    read(rows.first().ok_or_else(|| Error::internal("a transfer without its entry"))?)
+}
+
+// ---------------------------------------------------------------------------------------------------------- following
+
+/// What changed in a wallet, and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// What happened; `None` when only what is held changed.
+    pub transaction: Option<Transaction>,
+    /// How the wallet stands now: at once when it was told, or later.
+    pub accounts: Vec<Account>,
+}
+
+struct Changes;
+
+impl Content for Changes {
+    type Item = Activity;
+    const KIND: StreamKind = StreamKind::Wallet;
+
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Activity>>> {
+        let ids: Vec<EntryId> = events.iter().filter_map(|event| event.subject_id).map(EntryId).collect();
+        let mut found = if ids.is_empty() { HashMap::new() } else { by_id(app, &ids).await? };
+        let accounts = ledger::accounts_of(app, AccountKind::Wallet, id).await?;
+        let activity = |event: &event::Model| Activity {
+            transaction: event.subject_id.and_then(|id| found.remove(&EntryId(id))),
+            accounts: accounts.clone(),
+        };
+        Ok(events.iter().map(activity).map(Some).collect())
+    }
+}
+
+/// Where a wallet's stream stands.
+pub async fn stream_head(app: &App, owner: UserId) -> Result<i64> {
+    events::head(app, StreamKind::Wallet, owner.0).await
+}
+
+/// The actor's own wallet, as it changes.
+pub async fn follow(
+    app: &App,
+    actor: &Actor,
+    after: Option<i64>,
+) -> Result<impl Stream<Item = Result<Step<Activity>>> + Send + use<>> {
+    let owner = actor.require_user()?.id;
+    live::follow::<Changes>(app, owner.0, after).await
+}

@@ -1,0 +1,225 @@
+//! The statement of a wallet as CSV, by an expiring link. However long it is, only a batch of it is in memory.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use futures_util::{Stream, stream};
+use serde::{Deserialize, Serialize};
+
+use super::queries::wallet;
+use crate::{
+    app::App,
+    domain::{actor::Actor, ledger::Place},
+    entity::{Currency, EntryId, LedgerAccountId, UserId, ids, ledger_transfer::TransferKind},
+    error::{Error, Result},
+    platform::{db::Columns, list::Span},
+};
+
+/// How long a link is good.
+const GOOD: TimeDelta = TimeDelta::minutes(15);
+/// What tokens are sealed for.
+const PURPOSE: &str = "wallet_statement";
+/// How many rows are read at once.
+const BATCH: usize = 1000;
+/// The columns.
+const HEADER: [&str; 7] = ["date", "transaction id", "kind", "description", "reference", "amount", "balance"];
+
+/// Where a statement is fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementLink {
+    /// Whoever has it, has the statement.
+    pub url: String,
+    /// As long as this.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a link stands for: sealed, so that nobody reads or changes it.
+#[derive(Serialize, Deserialize)]
+struct Token {
+    owner: uuid::Uuid,
+    currency: String,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+/// A link to the statement of one currency of a wallet that the actor may see, over a span that has begun: an end that is
+/// open, or still to come, is now. BAD_REQUEST when the span has no length.
+pub async fn statement_link(
+    app: &App,
+    actor: &Actor,
+    owner: UserId,
+    currency: Currency,
+    span: Span,
+) -> Result<StatementLink> {
+    wallet(app, actor, owner).await?;
+    let now = app.clock.now();
+    let from = span.from.unwrap_or(DateTime::UNIX_EPOCH);
+    let until = span.until.map_or(now, |until| until.min(now));
+    if from > until || from < DateTime::UNIX_EPOCH {
+        return Err(Error::bad_request("A statement begins before its end, in the past, and not before 1970."));
+    }
+    let expires_at = now + GOOD;
+    let token = Token { owner: owner.0, currency: currency.as_str().to_owned(), from, until, expires_at };
+    let token = URL_SAFE_NO_PAD.encode(app.keys.seal(PURPOSE, &serde_json::to_vec(&token)?)?);
+    Ok(StatementLink { url: format!("{}/statements/{token}", app.public_url()), expires_at })
+}
+
+/// A statement that can be fetched.
+#[derive(Debug)]
+pub struct Download<S> {
+    /// What the file is called.
+    pub file_name: String,
+    /// Its text, piece by piece.
+    pub pieces: S,
+}
+
+/// The statement of a link's token, as long as it is good.
+pub async fn download(
+    app: &App,
+    token: &str,
+) -> Result<Option<Download<impl Stream<Item = Result<Vec<u8>>> + Send + use<>>>> {
+    let sealed = if token.len() <= 1024 { URL_SAFE_NO_PAD.decode(token).ok() } else { None };
+    let opened = sealed.and_then(|sealed| app.keys.open(PURPOSE, &sealed).ok());
+    let Some(token) = opened.map(|bytes| serde_json::from_slice::<Token>(&bytes)).transpose()? else {
+        return Ok(None);
+    };
+    let Some(currency) = Currency::parse(&token.currency).filter(|_| app.clock.now() < token.expires_at) else {
+        return Ok(None);
+    };
+    let days = (token.from.format("%Y-%m-%d"), token.until.format("%Y-%m-%d"));
+    let file_name = format!("statement-{currency}-{}-{}.csv", days.0, days.1);
+    let statement = Statement::begin(app, &token, currency).await?;
+    let pieces = stream::try_unfold(statement, Statement::next);
+    Ok(Some(Download { file_name, pieces }))
+}
+
+/// A statement on its way.
+struct Statement {
+    app: App,
+    account: LedgerAccountId,
+    currency: Currency,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    /// The number of the last entry that was given out, or of the last before the span.
+    seq: i64,
+    /// The balance after it.
+    balance: i64,
+    at: Part,
+}
+
+/// How far a statement has come.
+enum Part {
+    Opening,
+    Middle,
+    End,
+}
+
+impl Statement {
+    async fn begin(app: &App, token: &Token, currency: Currency) -> Result<Self> {
+        let account = Place::Wallet(UserId(token.owner)).account(currency);
+        // Numbers run as times do: what comes after the last entry before the span is in it, or after it.
+        let sql = "SELECT seq, balance_after FROM ledger_entries WHERE account_id = $1 AND seq IS NOT NULL \
+                   AND created_at < $2 ORDER BY created_at DESC LIMIT 1";
+        let rows = app.db.rows(sql, vec![account.0.into(), token.from.into()]).await?;
+        let (seq, balance) = match rows.first() {
+            None => (0, 0),
+            Some(row) => {
+                let mut columns = Columns::new(row);
+                (columns.take()?, columns.take()?)
+            }
+        };
+        let (from, until) = (token.from, token.until);
+        Ok(Self { app: app.clone(), account, currency, from, until, seq, balance, at: Part::Opening })
+    }
+
+    /// The next piece, and what is left.
+    async fn next(mut self) -> Result<Option<(Vec<u8>, Self)>> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        match self.at {
+            Part::Opening => {
+                writer.write_record(HEADER).map_err(Error::internal)?;
+                self.line(&mut writer, self.from, "opening")?;
+                self.at = Part::Middle;
+            }
+            Part::Middle => {
+                if self.batch(&mut writer).await? < BATCH {
+                    self.line(&mut writer, self.until, "closing")?;
+                    self.at = Part::End;
+                }
+            }
+            Part::End => return Ok(None),
+        }
+        let piece = writer.into_inner().map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Some((piece, self)))
+    }
+
+    /// A line that only tells the balance.
+    fn line(&self, writer: &mut csv::Writer<Vec<u8>>, at: DateTime<Utc>, kind: &str) -> Result<()> {
+        let balance = self.currency.format(self.balance);
+        writer.write_record([&time(at), "", kind, "", "", "", &balance]).map_err(Error::internal)
+    }
+
+    /// The lines of the next entries; gives how many.
+    async fn batch(&mut self, writer: &mut csv::Writer<Vec<u8>>) -> Result<usize> {
+        let sql = format!(
+            "SELECT e.seq, e.id, e.kind, t.description, t.reference, e.amount, e.balance_after, e.created_at \
+             FROM ledger_entries e JOIN ledger_transfers t ON t.id = e.transfer_id \
+             WHERE e.account_id = $1 AND e.seq > $2 AND e.seq IS NOT NULL AND e.created_at < $3 \
+             ORDER BY e.seq LIMIT {BATCH}"
+        );
+        let rows = self.app.db.rows(sql, vec![self.account.0.into(), self.seq.into(), self.until.into()]).await?;
+        for row in &rows {
+            let mut columns = Columns::new(row);
+            self.seq = columns.take()?;
+            let (id, kind): (EntryId, TransferKind) = (columns.take()?, columns.take()?);
+            let (description, reference): (String, Option<String>) = (columns.take()?, columns.take()?);
+            let amount = self.currency.format(columns.take()?);
+            self.balance = columns.take()?;
+            let record = [
+                time(columns.take()?),
+                ids::encode(EntryId::PREFIX, id.0),
+                kind.as_str().to_owned(),
+                harmless(description),
+                harmless(reference.unwrap_or_default()),
+                amount,
+                self.currency.format(self.balance),
+            ];
+            writer.write_record(record).map_err(Error::internal)?;
+        }
+        Ok(rows.len())
+    }
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// A text that a spreadsheet would take for a formula gets an apostrophe before it.
+fn harmless(text: String) -> String {
+    if text.trim_start().starts_with(['=', '+', '-', '@']) || text.starts_with(['\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_spreadsheet_would_run_is_only_text() {
+        for (text, shown) in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            (" =1", "' =1"),
+            ("\t=1", "'\t=1"),
+            ("rent", "rent"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(text.to_owned()), shown);
+        }
+    }
+}

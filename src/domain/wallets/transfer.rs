@@ -1,0 +1,85 @@
+//! From one person's wallet into another's.
+
+use super::queries::{self, Transaction};
+use crate::{
+    app::App,
+    domain::{
+        Once, accounts,
+        actor::Actor,
+        idempotency,
+        ledger::{self, NewTransfer, Origin, Place},
+    },
+    entity::{Money, UserId, ledger_transfer::TransferKind},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::text,
+};
+
+/// The longest note.
+const MAX_NOTE: usize = 255;
+
+/// Money for somebody else.
+#[derive(Debug, Clone)]
+pub struct WalletTransfer {
+    /// Whose wallet gets it.
+    pub to: UserId,
+    /// How much, above zero.
+    pub amount: Money,
+    /// What both see with it; may be empty.
+    pub note: String,
+    /// Makes a repeated call harmless, for good.
+    pub idempotency_key: String,
+}
+
+/// Moves money from the actor's wallet into another person's; gives the actor's transaction. Codes: NOT_FOUND (nobody is
+/// there, or nobody who can take money), NOT_ALLOWED (oneself), INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE,
+/// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) -> Result<Once<Transaction>> {
+    let payer = actor.require_user()?.id;
+    idempotency::check_key(&command.idempotency_key)?;
+    let note = text::line("note", &command.note, MAX_NOTE)?;
+    let WalletTransfer { to, amount, .. } = command;
+    if to == payer {
+        return Err(UserError::input("to", UserErrorCode::NotAllowed).into());
+    }
+    let input = format!("{to} {amount} {note}");
+    let origin =
+        Origin { actor: payer.0, operation: "walletTransfer", key: &command.idempotency_key, input: &input };
+    let new = NewTransfer {
+        kind: TransferKind::Transfer,
+        from: Place::Wallet(payer),
+        to: Place::Wallet(to),
+        amount: amount.minor,
+        currency: amount.currency,
+        reference: None,
+        description: &note,
+        origin,
+    };
+    let posted = app
+        .db
+        .transact(async |tx| {
+            // Locked, so that nobody is erased while money comes in.
+            if accounts::lock_active_in(app, &tx, to).await? {
+                return ledger::post_in(app, &tx, new).await;
+            }
+            // A repeated call gets its answer, though the person is gone since.
+            let earlier = ledger::earlier_in(&tx, &origin).await?;
+            earlier.ok_or_else(|| Error::from(UserError::input("to", UserErrorCode::NotFound)))
+        })
+        .await?;
+    // What was written just now is known; only what an earlier call did has to be looked up.
+    let value = match posted.written {
+        Some(written) => Transaction {
+            id: written.id,
+            owner: payer.0,
+            kind: new.kind,
+            amount: Money::new(-amount.minor, amount.currency),
+            balance_after: written.balance_after,
+            description: note,
+            reference: None,
+            counterparty: Some(to),
+            created_at: written.at,
+        },
+        None => queries::of_transfer(app, posted.id, new.from.account(amount.currency)).await?,
+    };
+    Ok(Once { value, replayed: posted.replayed })
+}

@@ -1,0 +1,327 @@
+//! Money on its way to a bank, as its owner sees it: asked for, taken back, looked at.
+
+use std::collections::HashMap;
+
+use chrono::{NaiveTime, TimeDelta};
+use sea_orm::QueryResult;
+
+use super::{
+    not_found,
+    payout_methods::{self, BankDetails},
+    wrong_state,
+};
+use crate::{
+    app::App,
+    domain::{
+        Once, accounts,
+        activity,
+        actor::{Actor, Client},
+        idempotency::{Claim, check_key, claim_for_good_in},
+        ledger::{self, End, NewTransfer, Origin, Place},
+        permissions::Permission,
+    },
+    entity::{
+        Money, PayoutMethodId, UserId, WithdrawalId,
+        activity::ActivityKind,
+        ledger_transfer::TransferKind,
+        withdrawal::{self, WithdrawalState},
+    },
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{
+        db::{Columns, Transaction, placeholders},
+        list::{Conditions, Source, Span, page_of},
+        page::{Cursor, Key, Page, Slice},
+    },
+};
+
+/// Money on its way to a bank.
+pub type Withdrawal = withdrawal::Model;
+
+/// Money that is to leave the actor's wallet.
+#[derive(Debug, Clone)]
+pub struct WalletWithdraw {
+    /// Where to.
+    pub payout_method: PayoutMethodId,
+    /// How much, above zero, in the method's currency.
+    pub amount: Money,
+    /// Makes a repeated call harmless, for good.
+    pub idempotency_key: String,
+}
+
+/// Asks for money of the actor's wallet to be paid out; it is held meanwhile. Needs a fresh authentication. Codes:
+/// NOT_FOUND, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE (above what is left of the day's limit),
+/// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn wallet_withdraw(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    command: WalletWithdraw,
+) -> Result<Once<Withdrawal>> {
+    let user = accounts::require_fresh(app, actor, "walletWithdraw").await?.id;
+    check_key(&command.idempotency_key)?;
+    let id = WithdrawalId(app.ids.next(app.clock.now()));
+    let input = format!("{} {}", command.payout_method, command.amount);
+    app.db
+        .transact(async |tx| {
+            accounts::lock_in(&tx, &[user]).await?;
+            let key = command.idempotency_key.as_str();
+            match claim_for_good_in(app, &tx, user.0, "walletWithdraw", key, &input, id.0).await? {
+                Claim::Replay(id) => {
+                    let found = find_in(&tx, WithdrawalId(id)).await?;
+                    let value = found.ok_or_else(|| Error::internal("a key without its withdrawal"))?;
+                    Ok(Once { value, replayed: true })
+                }
+                Claim::New => {
+                    let value = request_in(app, &tx, user, id, &command).await?;
+                    let what = format!("{} …{}", value.bank_name, value.last_four);
+                    let kind = ActivityKind::WithdrawalRequested;
+                    activity::record_in(app, &tx, user, kind, client, Some(&what)).await?;
+                    Ok(Once { value, replayed: false })
+                }
+            }
+        })
+        .await
+}
+
+async fn request_in(
+    app: &App,
+    tx: &Transaction,
+    user: UserId,
+    id: WithdrawalId,
+    command: &WalletWithdraw,
+) -> Result<Withdrawal> {
+    let amount = command.amount;
+    let method = payout_methods::find_in(tx, user, command.payout_method).await?;
+    let method = method.ok_or_else(|| UserError::input("payoutMethodId", UserErrorCode::NotFound))?;
+    if method.currency != amount.currency {
+        let error = UserError::input("amount", UserErrorCode::CurrencyMismatch);
+        return Err(error.with("currency", method.currency).into());
+    }
+    check_limits_in(app, tx, user, amount).await?;
+    let key = id.to_string();
+    let hold = NewTransfer {
+        kind: TransferKind::Withdrawal,
+        from: Place::Wallet(user),
+        to: Place::Payouts,
+        amount: amount.minor,
+        currency: amount.currency,
+        reference: Some(&key),
+        description: "",
+        origin: Origin::step("walletWithdraw", &key),
+    };
+    let hold = ledger::hold_in(app, tx, hold, None).await?;
+    let withdrawal = Withdrawal {
+        id,
+        user_id: user.0,
+        payout_method_id: method.id.0,
+        sealed_details: method.sealed_details,
+        bank_name: method.bank_name,
+        last_four: method.last_four,
+        currency: amount.currency,
+        amount: amount.minor,
+        state: WithdrawalState::Requested,
+        hold_id: hold.id,
+        approved_by: None,
+        seconded_by: None,
+        reference: None,
+        reason: None,
+        requested_at: app.clock.now(),
+        approved_at: None,
+        ended_at: None,
+    };
+    insert_in(tx, &withdrawal).await?;
+    Ok(withdrawal)
+}
+
+/// AMOUNT_TOO_SMALL, or AMOUNT_TOO_LARGE with what is left of today. The person is locked, so that of two withdrawals at
+/// once the second counts the first.
+async fn check_limits_in(app: &App, tx: &Transaction, user: UserId, amount: Money) -> Result<()> {
+    let settings = &app.config.wallets;
+    let refuse = |code, name, minor| {
+        Err(UserError::input("amount", code).with(name, Money::new(minor, amount.currency)).into())
+    };
+    if let Some(least) = settings.withdrawal_minimums.of(amount.currency).filter(|least| amount.minor < *least) {
+        return refuse(UserErrorCode::AmountTooSmall, "min", least);
+    }
+    let Some(limit) = settings.withdrawal_daily_limits.of(amount.currency) else { return Ok(()) };
+    let day = app.clock.now().date_naive().and_time(NaiveTime::MIN).and_utc();
+    let sql = "SELECT COALESCE(CAST(SUM(amount) AS bigint), 0) FROM withdrawals WHERE user_id = $1 AND currency = $2 \
+               AND requested_at >= $3 AND requested_at < $4 AND state NOT IN ('failed', 'cancelled')";
+    let values =
+        vec![user.0.into(), amount.currency.as_str().into(), day.into(), (day + TimeDelta::days(1)).into()];
+    let row = tx.row(sql, values).await?;
+    let asked: i64 = row.map(|row| Columns::new(&row).take()).transpose()?.unwrap_or_default();
+    let left = limit.saturating_sub(asked).max(0);
+    if amount.minor > left { refuse(UserErrorCode::AmountTooLarge, "max", left) } else { Ok(()) }
+}
+
+async fn insert_in(tx: &Transaction, withdrawal: &Withdrawal) -> Result<()> {
+    tx.execute(
+        "INSERT INTO withdrawals (id, user_id, payout_method_id, sealed_details, bank_name, last_four, currency, amount, \
+         state, hold_id, requested_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        vec![
+            withdrawal.id.0.into(),
+            withdrawal.user_id.into(),
+            withdrawal.payout_method_id.into(),
+            withdrawal.sealed_details.clone().into(),
+            withdrawal.bank_name.as_str().into(),
+            withdrawal.last_four.as_str().into(),
+            withdrawal.currency.as_str().into(),
+            withdrawal.amount.into(),
+            withdrawal.state.as_str().into(),
+            withdrawal.hold_id.0.into(),
+            withdrawal.requested_at.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Takes a withdrawal of the actor's back, as long as nobody agreed to it finally. Codes: NOT_FOUND, WRONG_STATE.
+pub async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Result<Withdrawal> {
+    let user = actor.require_user()?.id;
+    app.db
+        .transact(async |tx| {
+            let found = lock_in(&tx, id).await?.filter(|found| found.user_id == user.0);
+            let withdrawal = found.ok_or_else(|| not_found("id"))?;
+            if withdrawal.state != WithdrawalState::Requested {
+                return Err(wrong_state(withdrawal.state.as_str()));
+            }
+            let ended =
+                Withdrawal { state: WithdrawalState::Cancelled, ended_at: Some(app.clock.now()), ..withdrawal };
+            let_go_in(app, &tx, ended).await
+        })
+        .await
+}
+
+/// Writes down that a withdrawal ended without being paid, and gives its money back.
+pub(super) async fn let_go_in(app: &App, tx: &Transaction, ended: Withdrawal) -> Result<Withdrawal> {
+    update_in(tx, &ended).await?;
+    if !ledger::end_hold_in(app, tx, ended.hold_id, End::Voided).await? {
+        return Err(Error::internal(format!("the money of {} was not held any more", ended.id)));
+    }
+    Ok(ended)
+}
+
+/// Writes down how far a withdrawal has come.
+pub(super) async fn update_in(tx: &Transaction, withdrawal: &Withdrawal) -> Result<()> {
+    tx.execute(
+        "UPDATE withdrawals SET state = $2, approved_by = $3, seconded_by = $4, reference = $5, reason = $6, \
+         approved_at = $7, ended_at = $8 WHERE id = $1",
+        vec![
+            withdrawal.id.0.into(),
+            withdrawal.state.as_str().into(),
+            withdrawal.approved_by.into(),
+            withdrawal.seconded_by.into(),
+            withdrawal.reference.clone().into(),
+            withdrawal.reason.clone().into(),
+            withdrawal.approved_at.into(),
+            withdrawal.ended_at.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+// ------------------------------------------------------------------------------------------------------------ reading
+
+const COLUMNS: &str = "w.id, w.user_id, w.payout_method_id, w.sealed_details, w.bank_name, w.last_four, w.currency, \
+     w.amount, w.state, w.hold_id, w.approved_by, w.seconded_by, w.reference, w.reason, w.requested_at, w.approved_at, \
+     w.ended_at";
+
+fn read(row: &QueryResult) -> Result<Withdrawal> {
+    let mut columns = Columns::new(row);
+    Ok(Withdrawal {
+        id: columns.take()?,
+        user_id: columns.take()?,
+        payout_method_id: columns.take()?,
+        sealed_details: columns.take()?,
+        bank_name: columns.take()?,
+        last_four: columns.take()?,
+        currency: columns.take()?,
+        amount: columns.take()?,
+        state: columns.take()?,
+        hold_id: columns.take()?,
+        approved_by: columns.take()?,
+        seconded_by: columns.take()?,
+        reference: columns.take()?,
+        reason: columns.take()?,
+        requested_at: columns.take()?,
+        approved_at: columns.take()?,
+        ended_at: columns.take()?,
+    })
+}
+
+async fn find_in(tx: &Transaction, id: WithdrawalId) -> Result<Option<Withdrawal>> {
+    let sql = format!("SELECT {COLUMNS} FROM withdrawals w WHERE w.id = $1");
+    tx.row(sql, vec![id.0.into()]).await?.map(|row| read(&row)).transpose()
+}
+
+/// Locks a withdrawal until the end of the transaction: before anything of the ledger.
+pub(super) async fn lock_in(tx: &Transaction, id: WithdrawalId) -> Result<Option<Withdrawal>> {
+    let sql = format!("SELECT {COLUMNS} FROM withdrawals w WHERE w.id = $1 {}", tx.for_update());
+    tx.row(sql, vec![id.0.into()]).await?.map(|row| read(&row)).transpose()
+}
+
+/// What withdrawals have to have in common.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WithdrawalFilter {
+    /// Whose; `None`: everybody's, for those who may see them.
+    pub owner: Option<UserId>,
+    /// How far they have come.
+    pub state: Option<WithdrawalState>,
+    /// When they were asked for.
+    pub during: Span,
+}
+
+/// What cursors in the lists are tied to.
+pub const SORT: &str = "withdrawals.newest";
+
+/// A withdrawal's place in a list.
+#[must_use]
+pub fn withdrawal_cursor(withdrawal: &Withdrawal) -> Cursor {
+    Cursor { sort: SORT, key: Key::Time(withdrawal.requested_at), id: withdrawal.id.0 }
+}
+
+/// Withdrawals, newest first.
+pub async fn withdrawals(
+    app: &App,
+    actor: &Actor,
+    filter: WithdrawalFilter,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<Withdrawal>> {
+    if filter.owner != Some(actor.require_user()?.id) {
+        actor.require(Permission::SeeMoney)?;
+    }
+    let mut conditions = Conditions::default();
+    conditions.equal("w.user_id", filter.owner.map(|owner| owner.0));
+    conditions.equal("w.state", filter.state.map(WithdrawalState::as_str));
+    conditions.during("w.requested_at", filter.during);
+    let source =
+        Source { columns: COLUMNS, tables: "withdrawals w", key: "w.requested_at", id: "w.id", descending: true };
+    page_of(&app.db, source, conditions, page, with_total, read).await
+}
+
+/// Withdrawals by id that the actor may see.
+pub async fn withdrawals_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[WithdrawalId],
+) -> Result<HashMap<WithdrawalId, Withdrawal>> {
+    let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {COLUMNS} FROM withdrawals w WHERE w.id IN ({list})");
+    let mut found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    found.retain(|withdrawal| withdrawal.user_id == viewer.id.0 || actor.may(Permission::SeeMoney));
+    Ok(found.into_iter().map(|withdrawal| (withdrawal.id, withdrawal)).collect())
+}
+
+/// Where a withdrawal goes, for those who pay it; `None` for everybody else, its owner included.
+pub fn bank_details(app: &App, actor: &Actor, withdrawal: &Withdrawal) -> Result<Option<BankDetails>> {
+    if !actor.may(Permission::ManageMoney) {
+        return Ok(None);
+    }
+    BankDetails::open(app, PayoutMethodId(withdrawal.payout_method_id), &withdrawal.sealed_details)
+}

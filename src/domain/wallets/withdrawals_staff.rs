@@ -1,0 +1,207 @@
+//! What staff does with withdrawals: agree, refuse, write down what became of them at the bank. Each act is one transaction
+//! with its entry of the audit log; the owner is told by e-mail.
+
+use serde_json::json;
+
+use super::{
+    Withdrawal, beyond, needs_second_person, not_found, reason,
+    withdrawals::{let_go_in, lock_in, update_in},
+    wrong_state,
+};
+use crate::{
+    app::App,
+    domain::{
+        accounts,
+        actor::{Actor, Client},
+        audit::{self, NewEntry},
+        ledger::{self, Place},
+        messages::{Message, Template},
+        permissions::Permission,
+    },
+    entity::{Money, UserId, WithdrawalId, withdrawal::WithdrawalState},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{db::Transaction, text},
+};
+
+/// The longest reference of a bank.
+const MAX_REFERENCE: usize = 100;
+
+/// Agrees to a withdrawal; above SECOND_PERSON_ABOVE it takes two. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
+/// WRONG_STATE, SECOND_PERSON_NEEDED.
+pub async fn withdrawal_approve(app: &App, actor: &Actor, client: &Client, id: WithdrawalId) -> Result<Withdrawal> {
+    let me = actor.require(Permission::ManageMoney)?.id.0;
+    app.db
+        .transact(async |tx| {
+            let before = meet_in(app, &tx, actor, id, WithdrawalState::Requested).await?;
+            let amount = Money::new(before.amount, before.currency);
+            let mut after = before.clone();
+            match before.approved_by {
+                Some(first) if first == me => {
+                    return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
+                }
+                Some(_) => after.seconded_by = Some(me),
+                None => after.approved_by = Some(me),
+            }
+            let is_final = after.seconded_by.is_some() || !needs_second_person(app, amount);
+            if is_final {
+                after.state = WithdrawalState::Approved;
+                after.approved_at = Some(app.clock.now());
+            }
+            update_in(&tx, &after).await?;
+            record_in(app, &tx, actor, client, "adminWithdrawalApprove", &before, &after).await?;
+            if is_final {
+                tell_in(app, &tx, Template::WithdrawalApproved, &after).await?;
+            }
+            Ok(after)
+        })
+        .await
+}
+
+/// Refuses a withdrawal: its money is back. The owner is told why. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
+/// WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn withdrawal_refuse(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: WithdrawalId,
+    why: &str,
+) -> Result<Withdrawal> {
+    actor.require(Permission::ManageMoney)?;
+    let why = reason(why)?;
+    app.db
+        .transact(async |tx| {
+            let before = meet_in(app, &tx, actor, id, WithdrawalState::Requested).await?;
+            let after = Withdrawal {
+                state: WithdrawalState::Cancelled,
+                reason: Some(why.clone()),
+                ended_at: Some(app.clock.now()),
+                ..before.clone()
+            };
+            let after = let_go_in(app, &tx, after).await?;
+            record_in(app, &tx, actor, client, "adminWithdrawalRefuse", &before, &after).await?;
+            tell_in(app, &tx, Template::WithdrawalRefused, &after).await?;
+            Ok(after)
+        })
+        .await
+}
+
+/// Writes down that the bank has paid, or is going to for certain. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
+/// WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn withdrawal_mark_paid(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: WithdrawalId,
+    reference: &str,
+) -> Result<Withdrawal> {
+    actor.require(Permission::ManageMoney)?;
+    let at_argument = |error: UserError| UserError { path: vec!["reference"], ..error };
+    let reference = text::line("reference", reference, MAX_REFERENCE).and_then(|text| text::required("reference", text));
+    let reference = reference.map_err(at_argument)?;
+    app.db
+        .transact(async |tx| {
+            let before = meet_in(app, &tx, actor, id, WithdrawalState::Approved).await?;
+            let after = Withdrawal {
+                state: WithdrawalState::Paid,
+                reference: Some(reference.clone()),
+                ended_at: Some(app.clock.now()),
+                ..before.clone()
+            };
+            update_in(&tx, &after).await?;
+            if !ledger::post_hold_in(app, &tx, after.hold_id, Place::Payouts).await? {
+                return Err(Error::internal(format!("the money of {id} was not held any more")));
+            }
+            record_in(app, &tx, actor, client, "adminWithdrawalMarkPaid", &before, &after).await?;
+            tell_in(app, &tx, Template::WithdrawalPaid, &after).await?;
+            Ok(after)
+        })
+        .await
+}
+
+/// Writes down that the bank did not pay: the money is back. The owner is told why. Codes: NOT_FOUND,
+/// BEYOND_YOUR_RIGHTS (one's own), WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+pub async fn withdrawal_mark_failed(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: WithdrawalId,
+    why: &str,
+) -> Result<Withdrawal> {
+    actor.require(Permission::ManageMoney)?;
+    let why = reason(why)?;
+    app.db
+        .transact(async |tx| {
+            let before = meet_in(app, &tx, actor, id, WithdrawalState::Approved).await?;
+            let after = Withdrawal {
+                state: WithdrawalState::Failed,
+                reason: Some(why.clone()),
+                ended_at: Some(app.clock.now()),
+                ..before.clone()
+            };
+            let after = let_go_in(app, &tx, after).await?;
+            record_in(app, &tx, actor, client, "adminWithdrawalMarkFailed", &before, &after).await?;
+            tell_in(app, &tx, Template::WithdrawalFailed, &after).await?;
+            Ok(after)
+        })
+        .await
+}
+
+/// Locks the actor, looks at their rights anew, then locks the withdrawal, which has to be somebody else's and in a state.
+/// Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE.
+async fn meet_in(
+    app: &App,
+    tx: &Transaction,
+    actor: &Actor,
+    id: WithdrawalId,
+    state: WithdrawalState,
+) -> Result<Withdrawal> {
+    let me = actor.require(Permission::ManageMoney)?.id;
+    accounts::lock_in(tx, &[me]).await?;
+    accounts::authority_in(app, tx, actor, Permission::ManageMoney).await?;
+    let withdrawal = lock_in(tx, id).await?.ok_or_else(|| not_found("id"))?;
+    if withdrawal.user_id == me.0 {
+        return Err(beyond());
+    }
+    if withdrawal.state == state { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state.as_str())) }
+}
+
+async fn record_in(
+    app: &App,
+    tx: &Transaction,
+    actor: &Actor,
+    client: &Client,
+    action: &'static str,
+    before: &Withdrawal,
+    after: &Withdrawal,
+) -> Result<()> {
+    let person = |id: Option<uuid::Uuid>| id.map(|id| UserId(id).to_string());
+    let state = |withdrawal: &Withdrawal| {
+        Some(json!({
+            "state": withdrawal.state.as_str(),
+            "approvedBy": person(withdrawal.approved_by),
+            "secondedBy": person(withdrawal.seconded_by),
+            "reference": withdrawal.reference,
+            "amount": Money::new(withdrawal.amount, withdrawal.currency).to_string(),
+        }))
+    };
+    let entry = NewEntry {
+        action,
+        subject_kind: WithdrawalId::PREFIX,
+        subject_id: after.id.0,
+        before: state(before),
+        after: state(after),
+        reason: after.reason.as_deref(),
+    };
+    audit::record_in(app, tx, actor, client, entry).await
+}
+
+async fn tell_in(app: &App, tx: &Transaction, template: Template, withdrawal: &Withdrawal) -> Result<()> {
+    let mut message = Message::email("", "", template)
+        .with("amount", Money::new(withdrawal.amount, withdrawal.currency))
+        .with("what", format!("{} …{}", withdrawal.bank_name, withdrawal.last_four))
+        .with("reference", withdrawal.reference.clone().unwrap_or_else(|| withdrawal.id.to_string()));
+    if let Some(reason) = &withdrawal.reason {
+        message = message.with("reason", reason);
+    }
+    accounts::tell_in(app, tx, UserId(withdrawal.user_id), message).await
+}
