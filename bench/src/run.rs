@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// Little data and few requests: to see that it works, not to learn anything.
     #[arg(long)]
     quick: bool,
-    /// Only the operations whose name contains this, `sign-in` or `subscriptions`.
+    /// Only the operations whose name contains this, `sign-in`, `transfers` or `subscriptions`.
     #[arg(long)]
     only: Option<String>,
 }
@@ -350,7 +350,12 @@ impl Bench<'_> {
         let file = format!("sqlite://{}?mode=rwc", folder.join("transfers.db").display());
         run_agora(agora, folder, &file, &["migrate", "up"])?;
         let users = wallets.to_string();
-        run_agora(agora, folder, &file, &["seed", "--users", &users, "--posts", "1", "--comments", "0", "--likes", "0"])?;
+        run_agora(
+            agora,
+            folder,
+            &file,
+            &["seed", "--users", &users, "--posts", "1", "--comments", "0", "--likes", "0"],
+        )?;
         transfers::measure(agora, folder, &file, None, counts, wallets).await
     }
 

@@ -112,8 +112,7 @@ pub(crate) async fn measure(
 ) -> Result<()> {
     let name = if postgres.is_some() { "PostgreSQL" } else { "SQLite" };
     let app = app(url).await?;
-    let mut bench =
-        Bench { name, url, agora, folder, postgres, app, wallets: Vec::new(), tokens: Vec::new(), runs: 0 };
+    let mut bench = Bench { name, url, agora, folder, postgres, app, wallets: Vec::new(), tokens: Vec::new(), runs: 0 };
     bench.prepare(people).await?;
     println!(
         "| database | wallets | at once | moved by | transfers/s | CPU ms: client | server | database | together | × floor |"

@@ -53,7 +53,9 @@ fn program() -> Result<PathBuf> {
         .flatten()
         .flatten()
         .map(|version| version.path().join("bin/pgbench"))
-        .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).map(|folder| folder.join("pgbench")))
+        .chain(
+            std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).map(|folder| folder.join("pgbench")),
+        )
         .filter(|program| program.exists())
         .collect();
     found.pop().ok_or_else(|| "there is no pgbench".into())
@@ -99,7 +101,8 @@ impl Loop {
         query.bind(now).execute(&mut *tx).await?;
         let sql = "INSERT INTO ledger_entries (id, transfer_id, account_id, kind, amount, balance_after, seq, created_at) \
                    VALUES ($1, $2, $3, 'transfer', -1, $4, $5, $9), ($6, $2, $7, 'transfer', 1, $8, $10, $9)";
-        let query = sqlx::query(sql).bind(entries[0]).bind(transfer).bind(from.account).bind(after[0].0).bind(after[0].1);
+        let query =
+            sqlx::query(sql).bind(entries[0]).bind(transfer).bind(from.account).bind(after[0].0).bind(after[0].1);
         let query = query.bind(entries[1]).bind(to.account).bind(after[1].0).bind(now).bind(after[1].1);
         query.execute(&mut *tx).await?;
         for (wallet, entry) in [(from, entries[0]), (to, entries[1])] {
