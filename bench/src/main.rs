@@ -7,6 +7,7 @@
 //! - `load`, `http`: asking many times, and how long that took.
 //! - `sockets`: subscriptions.
 //! - `storm`: sign-ins.
+//! - `transfers`: money from wallet to wallet.
 //! - `processes`, `database`: what is measured: starting it, and what it costs.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
@@ -21,6 +22,7 @@ mod report;
 mod run;
 mod sockets;
 mod storm;
+mod transfers;
 mod typeid;
 
 use std::{path::PathBuf, process::ExitCode};

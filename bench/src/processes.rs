@@ -172,8 +172,13 @@ pub(crate) struct Cpu {
 
 impl Cpu {
     pub(crate) fn now(server: u32, postgres: Postgres) -> Self {
+        Self { database: postgres.ticks() as f64 * MILLISECONDS_PER_TICK, ..Self::of_server(server) }
+    }
+
+    /// Of a server that has its database in itself.
+    pub(crate) fn of_server(server: u32) -> Self {
         let own = account(server).map_or(0, |account| account.own);
-        Self { server: own as f64 * MILLISECONDS_PER_TICK, database: postgres.ticks() as f64 * MILLISECONDS_PER_TICK }
+        Self { server: own as f64 * MILLISECONDS_PER_TICK, database: 0.0 }
     }
 
     pub(crate) fn since(self, earlier: Self) -> Self {
@@ -188,6 +193,12 @@ impl Cpu {
     pub(crate) fn total(self) -> f64 {
         self.server + self.database
     }
+}
+
+/// Processor time of this process and of its children that have ended, in milliseconds.
+pub(crate) fn own_cpu() -> f64 {
+    let ticks = account(std::process::id()).map_or(0, |account| account.own + account.ended_children);
+    ticks as f64 * MILLISECONDS_PER_TICK
 }
 
 /// What else the machine did: it disturbs what is measured.

@@ -1,6 +1,7 @@
 //! The whole course: database, data, servers, check, requests, subscriptions, table.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -19,7 +20,7 @@ use crate::{
     processes::{Cpu, Folder, Others, Postgres, Server, resident_kib, run_agora, timed},
     report::{self, Requests, Side},
     sockets::{self, Person, Sockets},
-    storm, typeid,
+    storm, transfers, typeid,
 };
 
 /// What to run.
@@ -37,7 +38,7 @@ pub(crate) struct Options {
     /// Little data and few requests: to see that it works, not to learn anything.
     #[arg(long)]
     quick: bool,
-    /// Only the operations whose name contains this, `sign-in` or `subscriptions`.
+    /// Only the operations whose name contains this, `sign-in`, `transfers` or `subscriptions`.
     #[arg(long)]
     only: Option<String>,
 }
@@ -54,6 +55,9 @@ struct Scale {
     with_worker: usize,
     /// Sign-ins, and feeds read during them.
     sign_ins: [usize; 2],
+    /// Transfers per round, one at a time and many at once, and between how many wallets.
+    transfers: [usize; 2],
+    wallets: usize,
     sockets: usize,
     /// How long events are written.
     seconds: u64,
@@ -67,6 +71,8 @@ const FULL: Scale = Scale {
     like: [3_000, 8_000],
     with_worker: 4_000,
     sign_ins: [400, 4_000],
+    transfers: [3_000, 12_000],
+    wallets: 10_000,
     sockets: 1_000,
     seconds: 10,
     patience: Duration::from_secs(30),
@@ -79,20 +85,26 @@ const QUICK: Scale = Scale {
     like: [150, 400],
     with_worker: 200,
     sign_ins: [20, 200],
+    transfers: [160, 480],
+    wallets: 500,
     sockets: 100,
     seconds: 2,
     patience: Duration::from_secs(8),
 };
 
 /// Agora and the floor in turn, so often each.
-const ROUNDS: usize = 3;
-const MANY: usize = 32;
+pub(crate) const ROUNDS: usize = 3;
+pub(crate) const MANY: usize = 32;
 /// Of `agora::domain::demo`.
 const PASSWORD: &str = "agora-demo-2026";
 
 /// Measures, and takes away what it made, whatever happens.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let scale = if options.quick { QUICK } else { FULL };
+    let mut scale = if options.quick { QUICK } else { FULL };
+    if options.only.as_deref().is_some_and(|only| "transfers".contains(only)) {
+        // Posts are no part of it.
+        scale.seed = [scale.seed[0], "1", "0", "0"];
+    }
     in_runtime(async {
         let folder = Folder::new()?;
         let made = match &options.server_url {
@@ -162,10 +174,16 @@ async fn measure(options: &Options, scale: Scale, folder: &Path, database_url: &
     if [Operation::Post, Operation::Feed, Operation::Like].iter().any(|operation| wanted(operation.name())) {
         bench.requests(&wanted, &mut lines).await?;
     }
-    report::print_requests(&mut lines);
+    if !lines.is_empty() {
+        report::print_requests(&mut lines);
+    }
     if wanted("sign-in") {
         println!();
         storm::measure(&options.agora, folder, database_url, bench.postgres, scale.sign_ins).await?;
+    }
+    if wanted("transfers") {
+        println!();
+        bench.transfers().await?;
     }
     if wanted("subscriptions") {
         println!();
@@ -323,6 +341,24 @@ impl Bench<'_> {
         Err("the worker did not finish within a minute".into())
     }
 
+    /// On the database at hand, then on an SQLite file with as many people.
+    async fn transfers(&self) -> Result<()> {
+        let (agora, folder) = (self.options.agora.as_path(), self.folder);
+        let (counts, wallets) = (self.scale.transfers, self.scale.wallets);
+        transfers::measure(agora, folder, self.database_url, Some(self.postgres), counts, wallets).await?;
+        println!();
+        let file = format!("sqlite://{}?mode=rwc", folder.join("transfers.db").display());
+        run_agora(agora, folder, &file, &["migrate", "up"])?;
+        let users = wallets.to_string();
+        run_agora(
+            agora,
+            folder,
+            &file,
+            &["seed", "--users", &users, "--posts", "1", "--comments", "0", "--likes", "0"],
+        )?;
+        transfers::measure(agora, folder, &file, None, counts, wallets).await
+    }
+
     async fn subscriptions(&mut self) -> Result<()> {
         let agora = self.start_agora(false)?;
         sockets::prepare(&self.session).await?;
@@ -371,22 +407,28 @@ impl Bench<'_> {
     async fn people(&self, agora: &Server) -> Result<Vec<Person>> {
         let sql = "SELECT id, username FROM users WHERE username LIKE 'user\\_%' ORDER BY username LIMIT $1";
         let rows = self.session.client.query(sql, &[&(self.scale.sockets as i64)]).await?;
-        let parts = rows.chunks(rows.len().div_ceil(8).max(1)).map(async |part| {
-            let mut connection = Connection::open(agora.address).await?;
-            let mut people = Vec::new();
-            for row in part {
-                let query = "mutation Login($input: LoginInput!) { login(input: $input) { \
-                             result { ... on Session { accessToken } } errors { code } } }";
-                let input = json!({ "input": { "login": row.get::<_, &str>(1), "password": PASSWORD } });
-                let data = operations::ask(&mut connection, agora.address, "", query, input).await?;
-                let token = data.pointer("/login/result/accessToken").and_then(|token| token.as_str());
-                let token = token.ok_or_else(|| format!("nobody was signed in: {data}"))?.to_owned();
-                people.push(Person { id: row.get(0), token });
-            }
-            Ok::<_, Error>(people)
-        });
-        Ok(try_join_all(parts).await?.concat())
+        let names: Vec<String> = rows.iter().map(|row| row.get(1)).collect();
+        let tokens = sign_in(agora.address, &names).await?;
+        Ok(rows.iter().zip(tokens).map(|(row, token)| Person { id: row.get(0), token }).collect())
     }
+}
+
+/// Signs generated people in; gives their access tokens in the same order.
+pub(crate) async fn sign_in(agora: SocketAddr, names: &[String]) -> Result<Vec<String>> {
+    let parts = names.chunks(names.len().div_ceil(8).max(1)).map(async |part| {
+        let mut connection = Connection::open(agora).await?;
+        let mut tokens = Vec::new();
+        for name in part {
+            let query = "mutation Login($input: LoginInput!) { login(input: $input) { \
+                         result { ... on Session { accessToken } } errors { code } } }";
+            let input = json!({ "input": { "login": name, "password": PASSWORD } });
+            let data = operations::ask(&mut connection, agora, "", query, input).await?;
+            let token = data.pointer("/login/result/accessToken").and_then(|token| token.as_str());
+            tokens.push(token.ok_or_else(|| format!("nobody was signed in: {data}"))?.to_owned());
+        }
+        Ok::<_, Error>(tokens)
+    });
+    Ok(try_join_all(parts).await?.concat())
 }
 
 /// Lets what a server does after its answers come to an end.

@@ -54,6 +54,7 @@ pub struct Payments {
     pub bank_transfer_time: Duration,
     pub payment_time: Duration,
     pub webhook_retention: Duration,
+    pub check_time: Duration,
     /// In millionths.
     pub fee_marketplace: i64,
     pub fee_digital: i64,
@@ -107,6 +108,7 @@ pub(super) fn payments(r: &mut Reader, production: bool) -> Payments {
         bank_transfer_time: Duration::from_secs(86_400 * r.number::<u64>("BANK_TRANSFER_DAYS", 1, 90)),
         payment_time: Duration::from_secs(3600 * r.number::<u64>("PAYMENT_EXPIRY_HOURS", 1, 720)),
         webhook_retention: Duration::from_secs(86_400 * r.number::<u64>("WEBHOOK_RETENTION_DAYS", 1, 3650)),
+        check_time: Duration::from_secs(r.number("PAYMENT_CHECK_SECONDS", 1, 3600)),
         fee_marketplace: percentage(r, "FEE_MARKETPLACE"),
         fee_digital: percentage(r, "FEE_DIGITAL"),
         fee_goal: percentage(r, "FEE_GOAL"),

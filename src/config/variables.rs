@@ -335,6 +335,12 @@ pub const VARIABLES: &[Variable] = &[
         "90",
         "How long it is kept what providers of payments told, as it came.",
     ),
+    variable(
+        PAYMENTS,
+        "PAYMENT_CHECK_SECONDS",
+        "30",
+        "How long after its beginning a provider is first asked about a payment that it told nothing of; then after twice as long, and so on, up to an hour.",
+    ),
     variable(PAYMENTS, "FEE_MARKETPLACE", "10", "The platform's fee of what is sold here, in percent."),
     variable(PAYMENTS, "FEE_DIGITAL", "7.5", "The platform's fee of digital goods, in percent."),
     variable(

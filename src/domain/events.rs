@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::Value;
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use crate::{
@@ -61,41 +61,57 @@ pub async fn append_all_in(app: &App, tx: &Transaction, kind: StreamKind, events
     if events.is_empty() {
         return Ok(());
     }
-    let mut values: Vec<Value> = vec![kind.as_str().into(), app.clock.now().into()];
+    let chain = append_steps(app, Chain::new(Vec::new(), APPENDED), kind, events, "1 = 1");
+    hint_of(tx, kind, &tx.chain(&chain).await?)
+}
+
+/// The step of [`append_steps`] whose rows [`hint_of`] reads.
+pub const APPENDED: &str = "seqs";
+
+/// The same as the last steps of a longer chain, if a condition holds.
+#[must_use]
+pub fn append_steps(
+    app: &App,
+    mut chain: Chain,
+    kind: StreamKind,
+    events: &[(Uuid, NewEvent)],
+    condition: &str,
+) -> Chain {
+    let (kind, now) = (chain.value(kind.as_str()), chain.value(app.clock.now()));
     let (mut streams, mut facts) = (Vec::new(), Vec::new());
     for (id, event) in events {
-        let first = values.len() + 1;
-        values.extend([
-            (*id).into(),
-            event.kind.as_str().into(),
-            event.actor_id.map(|user| user.0).into(),
-            event.subject_id.into(),
-        ]);
-        streams.push(format!("($1, ${first}, 1)"));
-        facts.push(format!("(${first}, ${}, ${}, ${})", first + 1, first + 2, first + 3));
+        let id = chain.value(*id);
+        let (fact, actor) = (chain.value(event.kind.as_str()), chain.value(event.actor_id.map(|user| user.0)));
+        let subject = chain.value(event.subject_id);
+        streams.push(format!("({id})"));
+        facts.push(format!("({id}, {fact}, {actor}, {subject})"));
     }
-    let chain = Chain::new(values, "seqs")
+    chain
         .step(
-            "seqs",
+            APPENDED,
             &[("id", ColumnType::Uuid), ("seq", ColumnType::Integer)],
             format!(
-                "INSERT INTO streams (kind, id, seq) VALUES {} \
+                "INSERT INTO streams (kind, id, seq) SELECT {kind}, v.column1, 1 FROM (VALUES {}) v WHERE {condition} \
                  ON CONFLICT (kind, id) DO UPDATE SET seq = streams.seq + 1 RETURNING id, seq",
                 streams.join(", ")
             ),
         )
         .step(
-            "written",
+            "appended",
             &[],
             format!(
                 "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
-                 SELECT $1, s.id, s.seq, f.column2, f.column3, f.column4, $2 FROM seqs s \
+                 SELECT {kind}, s.id, s.seq, f.column2, f.column3, f.column4, {now} FROM {APPENDED} s \
                  JOIN (VALUES {}) f ON f.column1 = s.id RETURNING seq",
                 facts.join(", ")
             ),
-        );
-    for row in tx.chain(&chain).await? {
-        let mut columns = Columns::new(&row);
+        )
+}
+
+/// Tells those who follow these streams, once it is committed.
+pub fn hint_of(tx: &Transaction, kind: StreamKind, appended: &[QueryResult]) -> Result<()> {
+    for row in appended {
+        let mut columns = Columns::new(row);
         tx.hint(Hint::Stream(stream(kind, columns.take()?), columns.take()?));
     }
     Ok(())

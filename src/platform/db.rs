@@ -480,6 +480,12 @@ impl Chain {
         Self { steps: Vec::new(), values, result }
     }
 
+    /// Adds a value; gives its placeholder.
+    pub fn value(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
     /// Adds a step: a writing statement with a `RETURNING` that has `columns`, which later steps may read
     /// (none, when nothing reads it).
     #[must_use]

@@ -2,6 +2,7 @@
 
 mod beside;
 mod carriers;
+mod kills;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -110,6 +111,10 @@ struct Serving {
 
 impl Serving {
     fn spawn(settings: &[(&str, &str)]) -> Starting {
+        Self::spawn_logging(settings, Stdio::inherit())
+    }
+
+    fn spawn_logging(settings: &[(&str, &str)], log: Stdio) -> Starting {
         let folder = Folder::new();
         let mut environment = vec![
             ("PORT", "0"),
@@ -124,7 +129,7 @@ impl Serving {
             ("LOG_LEVEL", "warn"),
         ];
         environment.extend(settings);
-        let mut child = folder.program(&["serve"], &environment).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = folder.program(&["serve"], &environment).stderr(log).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let out = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));

@@ -6,6 +6,7 @@
 
 mod json;
 mod queries;
+pub(crate) mod transfers;
 
 use std::{
     collections::HashMap,

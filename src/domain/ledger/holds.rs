@@ -170,7 +170,7 @@ pub async fn post_hold_in(app: &App, tx: &Transaction, id: TransferId, to: Place
             );
     }
     tx.chain(&chain).await?;
-    post::tell_in(app, tx, &entries).await?;
+    events::append_all_in(app, tx, StreamKind::Wallet, &post::told(&entries)).await?;
     Ok(true)
 }
 

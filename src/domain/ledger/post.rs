@@ -213,7 +213,8 @@ async fn write_in(app: &App, tx: &Transaction, new: NewTransfer<'_>, reverses: O
     let chain_values = |values: &mut Vec<Value>| entries_sql(app, &mut *values, &new, &after, "$13");
     let (entries, accounts, deltas, openings) = chain_values(&mut values);
     let written = "WHERE EXISTS (SELECT 1 FROM transfer)";
-    let mut chain = Chain::new(values, "transfer").step(
+    let told = told(&after);
+    let mut chain = Chain::new(values, if told.is_empty() { "transfer" } else { events::APPENDED }).step(
         "transfer",
         &[("id", ColumnType::Uuid)],
         "INSERT INTO ledger_transfers (id, kind, state, currency, amount, reference, description, actor_id, operation, \
@@ -255,10 +256,16 @@ async fn write_in(app: &App, tx: &Transaction, new: NewTransfer<'_>, reverses: O
                 ),
             );
     }
-    if tx.chain(&chain).await?.is_empty() {
+    if !told.is_empty() {
+        chain = events::append_steps(app, chain, StreamKind::Wallet, &told, "EXISTS (SELECT 1 FROM transfer)");
+    }
+    let rows = tx.chain(&chain).await?;
+    if rows.is_empty() {
         return earlier_in(tx, &new.origin).await?.ok_or_else(|| Error::internal("a transfer's key vanished"));
     }
-    tell_in(app, tx, &after).await?;
+    if !told.is_empty() {
+        events::hint_of(tx, StreamKind::Wallet, &rows)?;
+    }
     let [from, _] = &after;
     let written = from.after.map(|(balance_after, _)| Written { id: from.id, balance_after, at: now });
     Ok(Posted { id, replayed: false, written })
@@ -331,8 +338,8 @@ pub(super) fn entries_sql(
     (rows.join(", "), accounts, deltas, openings)
 }
 
-/// Tells those who follow a wallet that something changed in it.
-pub(super) async fn tell_in(app: &App, tx: &Transaction, entries: &[Entry]) -> Result<()> {
+/// What those who follow a wallet are told: that something changed in it. In the order of streams.
+pub(super) fn told(entries: &[Entry]) -> Vec<(Uuid, NewEvent)> {
     let mut told: Vec<(Uuid, NewEvent)> = entries
         .iter()
         .filter_map(|entry| match entry.place {
@@ -344,7 +351,7 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, entries: &[Entry]) -> R
         })
         .collect();
     told.sort_unstable_by_key(|(user, _)| *user);
-    events::append_all_in(app, tx, StreamKind::Wallet, &told).await
+    told
 }
 
 pub(super) fn input_hash(origin: &Origin<'_>) -> String {

@@ -1,7 +1,6 @@
 //! Opening a payment: the part that is one transaction, before any provider knows of it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::TimeDelta;
 use sea_orm::Iterable;
 use uuid::Uuid;
 
@@ -22,9 +21,6 @@ use crate::{
         payments::{Gateway, NextAction},
     },
 };
-
-/// When the sweeper looks first at a payment that was opened: by then its start has ended, or died.
-const FIRST_CHECK: TimeDelta = TimeDelta::seconds(30);
 
 /// Letters and digits of references that people copy: without those that look alike.
 const REFERENCE: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
@@ -174,7 +170,8 @@ pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Pa
         Some(NextAction::Reference { reference, .. }) => Some(reference.clone()),
         _ => None,
     };
-    let first_check = if next.is_some() { now + lives } else { now + FIRST_CHECK };
+    // By then its start has ended, or died.
+    let first_check = if next.is_some() { now + lives } else { now + config.check_time };
     let sealed = next.as_ref().map(|next| seal_next(app, new.id, next)).transpose()?;
     tx.execute(
         "INSERT INTO payments (id, provider, target_kind, target_id, payer_id, payer_email, payer_locale, method_id, currency, \

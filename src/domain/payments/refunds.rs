@@ -236,7 +236,7 @@ pub(super) async fn answered_in(app: &App, tx: &Transaction, refund: &Refund, an
     let (state, check_at, ended_at) = match answer.progress {
         // Nobody can be asked about it.
         RefundProgress::Pending if gateway(app, &payment).is_none() => (RefundState::Pending, None, None),
-        RefundProgress::Pending => (RefundState::Pending, Some(now + sweep::wait(0)), None),
+        RefundProgress::Pending => (RefundState::Pending, Some(now + sweep::wait(app, 0)), None),
         RefundProgress::Succeeded => (RefundState::Succeeded, None, Some(now)),
         RefundProgress::Failed => (RefundState::Failed, None, Some(now)),
     };
@@ -322,7 +322,7 @@ pub(super) async fn tend(app: &App) -> Result<u64> {
                 let mut columns = Columns::new(&row);
                 let (id, checks): (RefundId, i64) = (columns.take()?, columns.take()?);
                 let sql = "UPDATE refunds SET check_at = $2, checks = checks + 1 WHERE id = $1";
-                tx.execute(sql, vec![id.0.into(), (now + sweep::wait(checks)).into()]).await?;
+                tx.execute(sql, vec![id.0.into(), (now + sweep::wait(app, checks)).into()]).await?;
                 due.push(id);
             }
             Ok(due)

@@ -1,9 +1,7 @@
 //! The sweeper: whatever a payment waits for, somebody asks in time. Also drives the sandbox, which has no process of its
 //! own.
 
-use std::collections::BTreeMap;
-
-use chrono::TimeDelta;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{Payment, cancel, complete, drive, refunds, webhooks};
 use crate::{
@@ -18,14 +16,12 @@ use crate::{
 
 /// How many payments are asked about at once.
 const BATCH: u64 = 50;
-/// The first wait before a provider is asked again; it doubles up to [`LONGEST`].
-const FIRST: TimeDelta = TimeDelta::seconds(30);
-const LONGEST: TimeDelta = TimeDelta::hours(1);
+/// The longest wait before a provider is asked again.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How long after so many questions the next one comes.
-pub(super) fn wait(checks: i64) -> TimeDelta {
-    let factor = 1_i32 << checks.clamp(0, 10);
-    (FIRST * factor).min(LONGEST)
+pub(super) fn wait(app: &App, checks: i64) -> Duration {
+    (app.config.payments.check_time * (1 << checks.clamp(0, 10))).min(LONGEST)
 }
 
 /// Goes on with everything whose time has come; gives how much that was. Several processes may do it at once.
@@ -67,7 +63,7 @@ async fn due(app: &App) -> Result<Vec<PaymentId>> {
                 let mut columns = Columns::new(&row);
                 let (id, checks): (PaymentId, i64) = (columns.take()?, columns.take()?);
                 let sql = "UPDATE payments SET check_at = $2, checks = checks + 1 WHERE id = $1";
-                tx.execute(sql, vec![id.0.into(), (now + wait(checks)).into()]).await?;
+                tx.execute(sql, vec![id.0.into(), (now + wait(app, checks)).into()]).await?;
                 due.push(id);
             }
             Ok(due)
