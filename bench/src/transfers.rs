@@ -92,8 +92,7 @@ impl Cost {
 struct Bench<'a> {
     name: &'static str,
     url: &'a str,
-    agora: &'a Path,
-    folder: &'a Path,
+    server: Server,
     postgres: Option<Postgres>,
     app: App,
     wallets: Vec<Wallet>,
@@ -112,7 +111,8 @@ pub(crate) async fn measure(
 ) -> Result<()> {
     let name = if postgres.is_some() { "PostgreSQL" } else { "SQLite" };
     let app = app(url).await?;
-    let mut bench = Bench { name, url, agora, folder, postgres, app, wallets: Vec::new(), tokens: Vec::new(), runs: 0 };
+    let server = Server::agora(agora, folder, url, false)?;
+    let mut bench = Bench { name, url, server, postgres, app, wallets: Vec::new(), tokens: Vec::new(), runs: 0 };
     bench.prepare(people).await?;
     println!(
         "| database | wallets | at once | moved by | transfers/s | CPU ms: client | server | database | together | × floor |"
@@ -187,20 +187,22 @@ impl Bench<'_> {
             }
             client.batch_execute("VACUUM ANALYZE").await?;
         }
-        let server = Server::agora(self.agora, self.folder, self.url, false)?;
-        self.tokens = sign_in(server.address, &names).await?;
-        Ok(())
+        self.tokens = sign_in(self.server.address, &names).await?;
+        // The first sight of a token is written down, once: no part of a transfer.
+        let request = |number: usize| {
+            http::post(self.server.address, "/graphql", &self.tokens[number], r#"{"query":"{ me { id } }"}"#)
+        };
+        load::send(self.server.address, CONNECTIONS, 0, people, &request).await.map(drop)
     }
 
     /// Each way in turn, after a tenth as a warm-up; prints a line for each.
     async fn compare(&mut self, ways: &[Way], wallets: usize, concurrency: usize, count: usize) -> Result<()> {
         eprintln!("transfers on {}, {wallets} wallets, {concurrency} at once …", self.name);
-        let server = Server::agora(self.agora, self.folder, self.url, false)?;
         let mut costs = vec![Cost::default(); ways.len()];
         for round in 0..=ROUNDS {
             let count = if round == 0 { count / 10 } else { count };
             for (way, cost) in ways.iter().zip(&mut costs) {
-                let one = self.run(*way, &server, wallets, concurrency, count).await?;
+                let one = self.run(*way, wallets, concurrency, count).await?;
                 if round > 0 {
                     cost.add(one);
                 }
@@ -231,7 +233,7 @@ impl Bench<'_> {
     }
 
     /// So many transfers; looks that each wrote what a transfer writes.
-    async fn run(&mut self, way: Way, server: &Server, wallets: usize, at_once: usize, count: usize) -> Result<Cost> {
+    async fn run(&mut self, way: Way, wallets: usize, at_once: usize, count: usize) -> Result<Cost> {
         self.runs += 1;
         // pgbench gives each of its connections the same share.
         let connections = at_once.min(CONNECTIONS);
@@ -241,10 +243,10 @@ impl Bench<'_> {
             (Way::Floor, None) => Some(Loop::open(self.url).await?),
             _ => None,
         };
-        let used = (own_cpu(), self.cpu(server.pid()));
+        let used = (own_cpu(), self.cpu());
         let start = Instant::now();
         match way {
-            Way::Graph => self.by_graph(server, wallets, at_once, count).await?,
+            Way::Graph => self.by_graph(wallets, at_once, count).await?,
             Way::Ledger(kind) => self.by_ledger(kind, wallets, at_once, count).await?,
             Way::Floor => match &mut floor {
                 Some(floor) => floor.run(&self.wallets[..wallets], count, self.runs).await?,
@@ -253,7 +255,7 @@ impl Bench<'_> {
         }
         let seconds = start.elapsed().as_secs_f64();
         rest().await;
-        let (client, cpu) = (own_cpu() - used.0, self.cpu(server.pid()).since(used.1));
+        let (client, cpu) = (own_cpu() - used.0, self.cpu().since(used.1));
         let after = self.rows().await?;
         let one = |of: usize| (after[of] - before[of]) as usize;
         let events = if way == Way::Ledger(Kind::Fees) { count } else { 2 * count };
@@ -263,7 +265,8 @@ impl Bench<'_> {
         Ok(Cost { count: count as f64, seconds, client, cpu })
     }
 
-    fn cpu(&self, server: u32) -> Cpu {
+    fn cpu(&self) -> Cpu {
+        let server = self.server.pid();
         self.postgres.map_or_else(|| Cpu::of_server(server), |postgres| Cpu::now(server, postgres))
     }
 
@@ -275,7 +278,7 @@ impl Bench<'_> {
         Ok([row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?])
     }
 
-    async fn by_graph(&self, server: &Server, wallets: usize, at_once: usize, count: usize) -> Result<()> {
+    async fn by_graph(&self, wallets: usize, at_once: usize, count: usize) -> Result<()> {
         let request = |number: usize| {
             let (from, to) = pair(self.runs * 1_000_000 + number, wallets);
             let input = json!({
@@ -284,9 +287,9 @@ impl Bench<'_> {
                 "idempotencyKey": format!("{}-{number}", self.runs),
             });
             let body = json!({ "query": TRANSFER, "variables": { "input": input } }).to_string();
-            http::post(server.address, "/graphql", &self.tokens[from], &body)
+            http::post(self.server.address, "/graphql", &self.tokens[from], &body)
         };
-        load::send(server.address, at_once, 0, count, &request).await.map(drop)
+        load::send(self.server.address, at_once, 0, count, &request).await.map(drop)
     }
 
     async fn by_ledger(&self, kind: Kind, wallets: usize, at_once: usize, count: usize) -> Result<()> {

@@ -28,7 +28,7 @@ fn base(run: usize) -> i64 {
 pub(crate) async fn pgbench(url: &str, connections: usize, count: usize, wallets: usize, run: usize) -> Result<()> {
     let script = std::env::temp_dir().join(format!("agora-bench-{}.sql", std::process::id()));
     std::fs::write(&script, SCRIPT)?;
-    let output = tokio::process::Command::new(program()?)
+    let output = tokio::process::Command::new(program())
         .args(["--no-vacuum", "--protocol=prepared", "--file"])
         .arg(&script)
         .args(["--client", &connections.to_string(), "--jobs", &connections.min(2).to_string()])
@@ -47,18 +47,10 @@ pub(crate) async fn pgbench(url: &str, connections: usize, count: usize, wallets
 }
 
 /// Debian keeps it out of the path.
-fn program() -> Result<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|version| version.path().join("bin/pgbench"))
-        .chain(
-            std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).map(|folder| folder.join("pgbench")),
-        )
-        .filter(|program| program.exists())
-        .collect();
-    found.pop().ok_or_else(|| "there is no pgbench".into())
+fn program() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found = versions.map(|version| version.path().join("bin/pgbench")).filter(|program| program.exists());
+    found.next().unwrap_or_else(|| "pgbench".into())
 }
 
 /// The loop on SQLite: one writer, as SQLite has it, with Agora's settings.

@@ -386,9 +386,11 @@ pub async fn fold(app: &App) -> Result<u64> {
 }
 
 async fn fold_in(tx: &Transaction) -> Result<u64> {
+    // Up to an id, and not by a list of ids: where PostgreSQL takes the table for empty, as it mostly is, it would compare
+    // each with each.
     let sql = format!(
-        "DELETE FROM ledger_deltas WHERE entry_id IN (SELECT entry_id FROM ledger_deltas ORDER BY entry_id LIMIT {BATCH}) \
-         RETURNING account_id, amount"
+        "DELETE FROM ledger_deltas WHERE entry_id <= (SELECT b.entry_id FROM (SELECT entry_id FROM ledger_deltas \
+         ORDER BY entry_id LIMIT {BATCH}) b ORDER BY b.entry_id DESC LIMIT 1) RETURNING account_id, amount"
     );
     let rows = tx.rows(sql, Vec::new()).await?;
     let mut sums: std::collections::BTreeMap<Uuid, i64> = std::collections::BTreeMap::new();
