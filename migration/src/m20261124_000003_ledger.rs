@@ -19,7 +19,9 @@ fn immutability(backend: DatabaseBackend) -> Vec<String> {
             "UPDATE",
             "OLD.state <> 'pending' OR NEW.state = 'pending' OR NEW.id <> OLD.id OR NEW.amount <> OLD.amount \
              OR NEW.currency <> OLD.currency OR NEW.kind <> OLD.kind OR NEW.actor_id <> OLD.actor_id \
-             OR NEW.operation <> OLD.operation OR NEW.idempotency_key <> OLD.idempotency_key",
+             OR NEW.operation <> OLD.operation OR NEW.idempotency_key <> OLD.idempotency_key \
+             OR NEW.description <> OLD.description OR NEW.input_hash <> OLD.input_hash \
+             OR NEW.held_account_id <> OLD.held_account_id",
         ),
     ];
     let mut statements = Vec::new();

@@ -266,6 +266,13 @@ pub const VARIABLES: &[Variable] = &[
     variable(LIMITS, "LIMIT_COST", "1000", "Highest cost of an operation; the cost of each is in extensions.cost."),
     variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
     variable(
+        LIMITS,
+        "LIMIT_FIELDS",
+        "100000",
+        "Most fields that an answer may have, each as often as it is written; a long text counts as many.",
+    ),
+    variable(LIMITS, "LIMIT_QUERY_SECONDS", "10", "A query that takes longer is ended with TIMEOUT."),
+    variable(
         PAYMENTS,
         "PAYMENT_SANDBOX",
         "",
@@ -327,7 +334,12 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "What somebody needs to transfer money to you (bank, holder, IBAN), as they read it; empty: not offered.",
     ),
-    variable(PAYMENTS, "BANK_TRANSFER_DAYS", "7", "How long a bank transfer may take before its payment is over."),
+    variable(
+        PAYMENTS,
+        "BANK_TRANSFER_DAYS",
+        "7",
+        "How long a bank transfer or cash may take before its payment is over.",
+    ),
     variable(PAYMENTS, "PAYMENT_EXPIRY_HOURS", "24", "How long any other payment waits for its payer."),
     variable(
         PAYMENTS,
@@ -379,13 +391,6 @@ pub const VARIABLES: &[Variable] = &[
         "USD 1000,EUR 1000,EGP 50000",
         "Withdrawals and adjustments above these amounts take two people; of a currency that is not listed, every one does.",
     ),
-    variable(
-        LIMITS,
-        "LIMIT_FIELDS",
-        "100000",
-        "Most fields that an answer may have, each as often as it is written; a long text counts as many.",
-    ),
-    variable(LIMITS, "LIMIT_QUERY_SECONDS", "10", "A query that takes longer is ended with TIMEOUT."),
     variable(
         RATES,
         "RATE_LIMIT_ANON",

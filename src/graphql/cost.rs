@@ -63,9 +63,9 @@ impl Cost {
 /// Leaves that may be long, in fields of ordinary length.
 fn weight(parent: &str, name: &str) -> u64 {
     match (parent, name) {
-        ("Post", "body") => 100,
-        ("Comment", "body") => 20,
-        ("Job", "lastError") => 10,
+        ("Post" | "GoalUpdate", "body") | ("Goal", "story") => 100,
+        ("Comment" | "ContributionComment", "body") | ("Payment", "providerAnswer") => 20,
+        ("GoalContribution", "message") | ("Job", "lastError") => 10,
         ("User", "bio")
         | ("Notification", "message")
         | ("Suspension" | "AuditEntry", "reason")

@@ -6,6 +6,7 @@ mod input;
 mod life;
 mod lists;
 mod live;
+mod misuse;
 mod people;
 mod races;
 mod refunds;

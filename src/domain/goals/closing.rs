@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    GoalView, MAX_REASON, at_id, is_open, not_found, queries,
+    GoalView, MAX_REASON, at_id, is_open, kept_in, not_found, queries,
     rows::{lock_goal_in, lock_own_in, lock_visible_in, save_in},
     wrong_state,
 };
@@ -70,7 +70,7 @@ pub async fn goal_end(app: &App, actor: &Actor, id: GoalId) -> Result<GoalView> 
             if view.goal.state != GoalState::Open {
                 return Err(wrong_state(at_id, view.goal.state.as_str()));
             }
-            if view.goal.funding == Funding::Fixed && !view.is_reached() {
+            if view.goal.funding == Funding::Fixed && kept_in(app, &tx, &view.goal).await? < view.goal.target {
                 return Err(wrong_state(at_id, "not reached"));
             }
             close_in(app, &tx, &view, GoalState::Ended, None).await
@@ -145,7 +145,7 @@ async fn close_overdue_in(app: &App, tx: &Transaction, id: GoalId) -> Result<boo
         return Ok(false);
     }
     // Once something was paid out, it had been reached.
-    let missed = goal.funding == Funding::Fixed && !view.is_reached() && goal.withdrawn == 0;
+    let missed = goal.funding == Funding::Fixed && goal.withdrawn == 0 && kept_in(app, tx, goal).await? < goal.target;
     let state = if missed { GoalState::Failed } else { GoalState::Ended };
     close_in(app, tx, &view, state, None).await?;
     Ok(true)
@@ -203,16 +203,15 @@ pub async fn refund_all(app: &App, job: &job::Model) -> Result<()> {
         }
         app.steps.reach("goal.refunding").await;
     }
-    // One that fails keeps nobody else from getting theirs, but the job comes again for it.
-    if let Some(error) = failed {
-        return Err(error);
-    }
+    // One that fails keeps nobody else from getting theirs: the others go on, and the job comes again for it.
+    let is_first_try = job.attempts <= 1;
     app.db
         .transact(async |tx| {
-            if rows.len() == BATCH {
+            if rows.len() == BATCH && (is_first_try || failed.is_none()) {
                 jobs::enqueue_in(app, &tx, REFUND_ALL, &Job { goal, after: last }).await?;
             }
-            jobs::finish_in(&tx, job.id).await
+            if failed.is_none() { jobs::finish_in(&tx, job.id).await } else { Ok(()) }
         })
-        .await
+        .await?;
+    failed.map_or(Ok(()), Err)
 }

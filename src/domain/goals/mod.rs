@@ -27,13 +27,19 @@ mod withdrawals;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    domain::{actor::Actor, permissions::Permission},
+    app::App,
+    domain::{
+        actor::Actor,
+        ledger::{self, Place},
+        permissions::Permission,
+    },
     entity::{
         Money, UserId,
         goal::{self, Funding, GoalState},
         goal_contribution::{self, ContributionState},
     },
-    error::{Error, UserError, UserErrorCode},
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::db::Transaction,
 };
 
 pub use closing::{REFUND_ALL, close_overdue, goal_cancel, goal_end, post_deleted, refund_all};
@@ -106,10 +112,10 @@ impl GoalView {
         is_open(&self.goal, now) && !self.is_orphaned
     }
 
-    /// Whether its target is reached.
+    /// Whether its target is reached: what is on its way back does not count.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        self.goal.raised >= self.goal.target
+        self.goal.raised - self.held >= self.goal.target
     }
 
     /// What its owner could withdraw, were it theirs already.
@@ -245,4 +251,10 @@ fn at_goal_id(code: UserErrorCode) -> UserError {
 
 fn wrong_state(at: At, state: &'static str) -> Error {
     at(UserErrorCode::WrongState).with("state", state).into()
+}
+
+/// What a goal has that is not on its way back, withdrawn or not. The goal is locked by the caller, its escrow here: what
+/// was read with the goal may be older than the lock.
+async fn kept_in(app: &App, tx: &Transaction, goal: &goal::Model) -> Result<i64> {
+    Ok(ledger::available_in(app, tx, Place::Escrow(goal.id), goal.currency).await? + goal.withdrawn)
 }

@@ -50,6 +50,8 @@ pub struct GoalFilter {
     pub ending_before: Option<DateTime<Utc>>,
     /// Whether their target is reached.
     pub is_reached: Option<bool>,
+    /// Raised of the target at least, in percent.
+    pub progress_at_least: Option<i64>,
 }
 
 /// In which order; ties by id.
@@ -131,6 +133,10 @@ pub async fn goals(
     conditions.equal("g.currency", filter.currency.map(Currency::as_str));
     conditions.equal("g.category", filter.category.as_deref().map(|name| text::comparable(&commands::folded(name))));
     conditions.during("g.deadline", Span { from: None, until: filter.ending_before });
+    if let Some(percent) = filter.progress_at_least {
+        let least = conditions.value(percent.saturating_mul(10_000));
+        conditions.that(format!("g.progress >= {least}"));
+    }
     if let Some(reached) = filter.is_reached {
         conditions.that(if reached { "g.raised >= g.target" } else { "g.raised < g.target" });
     }

@@ -10,11 +10,12 @@ use crate::{
     },
     entity::{
         GoalId, UserId,
+        goal::Funding,
         goal_contribution::ContributionState,
         ledger_transfer::TransferKind,
         payment::{self, ProviderKind, TargetKind},
     },
-    error::{Error, Result},
+    error::{Error, Result, UserError, UserErrorCode},
     platform::db::{Columns, Transaction},
 };
 
@@ -75,6 +76,19 @@ impl Target for Contributions {
         let row = tx.row(format!("SELECT g.id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
         let goal: GoalId = Columns::new(&row.ok_or_else(|| missing(payment))?).take()?;
         Ok(Place::Escrow(goal))
+    }
+
+    async fn check_refund_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()> {
+        let (view, _) = lock_given_in(tx, payment.id).await?;
+        let goal = &view.goal;
+        // Else whoever raises could reach a fixed target by their own money, withdraw, and take it back.
+        let is_kept = goal.funding != Funding::Fixed
+            || goal.withdrawn == 0
+            || super::kept_in(app, tx, goal).await? - amount >= goal.target;
+        if is_kept {
+            return Ok(());
+        }
+        Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "withdrawn").into())
     }
 
     async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()> {

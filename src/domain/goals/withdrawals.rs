@@ -8,7 +8,7 @@ use sea_orm::QueryResult;
 use super::{
     at_goal_id,
     closing::reason_of,
-    not_found,
+    kept_in, not_found,
     rows::{lock_goal_in, lock_own_in, save_in},
     wrong_state,
 };
@@ -24,7 +24,10 @@ use crate::{
         permissions::Permission,
     },
     entity::{
-        Currency, GoalId, GoalWithdrawalId, Money, UserId, fee_line::FeeKind, goal_withdrawal::Model,
+        Currency, GoalId, GoalWithdrawalId, Money, UserId,
+        fee_line::FeeKind,
+        goal::{Funding, GoalState},
+        goal_withdrawal::Model,
         ledger_transfer::TransferKind,
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -116,8 +119,12 @@ async fn withdraw_in(
     id: GoalWithdrawalId,
     command: &GoalWithdraw,
 ) -> Result<()> {
+    // Before anything of the ledger, so that nobody is erased while money comes in.
+    accounts::lock_in(tx, &[owner]).await?;
     let view = lock_own_in(tx, actor, command.goal, at_goal_id).await?;
-    if !view.may_withdraw() {
+    let is_open_fixed = view.goal.state == GoalState::Open && view.goal.funding == Funding::Fixed;
+    let is_short = is_open_fixed && kept_in(app, tx, &view.goal).await? < view.goal.target;
+    if is_short || !view.may_withdraw() {
         let state = if view.goal.state.as_str() == "open" { "not reached" } else { view.goal.state.as_str() };
         return Err(wrong_state(at_goal_id, state));
     }

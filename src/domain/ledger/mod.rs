@@ -46,6 +46,8 @@ pub enum Place {
     Clearing(ProviderKind),
     /// Fees that were taken.
     Fees,
+    /// Given back to somebody whose account, and wallet, is gone.
+    Unclaimed,
     /// The other side of adjustments by staff.
     Adjustments,
     /// On its way to people's banks, and there.
@@ -60,7 +62,7 @@ impl Place {
             Self::Wallet(_) => AccountKind::Wallet,
             Self::Escrow(_) => AccountKind::Escrow,
             Self::Clearing(_) => AccountKind::Clearing,
-            Self::Fees | Self::Adjustments => AccountKind::Revenue,
+            Self::Fees | Self::Unclaimed | Self::Adjustments => AccountKind::Revenue,
             Self::Payouts => AccountKind::Payout,
         }
     }
@@ -71,7 +73,7 @@ impl Place {
         match self {
             Self::Wallet(user) => user.0,
             Self::Escrow(goal) => goal.0,
-            Self::Clearing(_) | Self::Fees | Self::Adjustments | Self::Payouts => Uuid::nil(),
+            Self::Clearing(_) | Self::Fees | Self::Unclaimed | Self::Adjustments | Self::Payouts => Uuid::nil(),
         }
     }
 
@@ -81,6 +83,7 @@ impl Place {
         match self {
             Self::Clearing(provider) => provider.as_str(),
             Self::Fees => "fees",
+            Self::Unclaimed => "unclaimed",
             Self::Adjustments => "adjustments",
             Self::Wallet(_) | Self::Escrow(_) | Self::Payouts => "",
         }

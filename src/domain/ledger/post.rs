@@ -172,6 +172,7 @@ pub(super) fn read_place(columns: &mut Columns<'_>) -> Result<Place> {
         AccountKind::Escrow => Place::Escrow(GoalId(owner)),
         AccountKind::Payout => Place::Payouts,
         AccountKind::Revenue if name == "fees" => Place::Fees,
+        AccountKind::Revenue if name == "unclaimed" => Place::Unclaimed,
         AccountKind::Revenue => Place::Adjustments,
         AccountKind::Clearing => Place::Clearing(
             ProviderKind::parse(&name).ok_or_else(|| Error::internal("a clearing account of an unknown provider"))?,

@@ -39,7 +39,7 @@ struct Job {
 /// Has the provider call a charge off; gives how it stands then.
 pub(super) async fn call_off(app: &App, payment: &Payment) -> Result<Result<Charge, Failure>> {
     // The provider may know of it though its answer was lost: asked again, it gives the same charge.
-    let payment = drive::start(app, payment.id).await?;
+    let payment = drive::start_unpaid(app, payment.id).await?;
     Ok(match (gateway(app, &payment), &payment.provider_reference) {
         (Some(gateway), Some(reference)) => match gateway.cancel_charge(reference).await {
             // Forgotten there: nobody can pay it any more.
@@ -85,7 +85,7 @@ pub async fn admin_payment_cancel(
     if reason.is_empty() {
         return Err(UserError::argument("reason", UserErrorCode::Blank).into());
     }
-    let payment = staff::somebody_else_s(user, queries::get(app, id).await?)?;
+    let payment = staff::somebody_else_s(app, user, queries::get(app, id).await?).await?;
     let charge = charge_of(app, &payment).await?;
     let payment = app
         .db

@@ -132,11 +132,12 @@ fn next_state(before: &Payment, told: ChargeState, captured: i64, now: DateTime<
 }
 
 /// Where the money of a payment comes from, and goes back to.
-pub(super) fn source(payment: &Payment) -> Result<Place> {
+pub(super) fn source(payment: &Payment) -> Place {
     match (payment.provider, payment.payer_id) {
-        (ProviderKind::Wallet, Some(payer)) => Ok(Place::Wallet(payer)),
-        (ProviderKind::Wallet, None) => Err(Error::internal("the payer's wallet went with their account")),
-        (provider, _) => Ok(Place::Clearing(provider)),
+        (ProviderKind::Wallet, Some(payer)) => Place::Wallet(payer),
+        // Their wallet went with their account.
+        (ProviderKind::Wallet, None) => Place::Unclaimed,
+        (provider, _) => Place::Clearing(provider),
     }
 }
 
@@ -145,7 +146,7 @@ async fn settle_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64) 
     let (id, key) = (reference(payment.id), rules::step_key(payment.id, payment.captured));
     let new = NewTransfer {
         kind: settlement.kind,
-        from: source(payment)?,
+        from: source(payment),
         to: settlement.place,
         amount,
         currency: payment.currency,

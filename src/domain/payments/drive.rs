@@ -23,12 +23,21 @@ pub(super) fn gateway<'a>(app: &'a App, payment: &Payment) -> Option<&'a dyn Gat
 /// Tells the provider of a payment that it does not know of yet, and records its answer. Again, or for a payment that has
 /// begun, it changes nothing. Where the provider can't be reached, the payment stays as it is, and the sweeper goes on.
 pub async fn start(app: &App, id: PaymentId) -> Result<Payment> {
+    start_by(app, id, true).await
+}
+
+/// The same for a payment that is only begun to be called off: a saved way to pay is not charged for it.
+pub(super) async fn start_unpaid(app: &App, id: PaymentId) -> Result<Payment> {
+    start_by(app, id, false).await
+}
+
+async fn start_by(app: &App, id: PaymentId, pays: bool) -> Result<Payment> {
     let payment = queries::get(app, id).await?;
     if payment.state != PaymentState::Created {
         return Ok(payment);
     }
     let Some(gateway) = gateway(app, &payment) else { return Ok(payment) };
-    let answer = match create(app, gateway, &payment).await {
+    let answer = match create(app, gateway, &payment, pays).await {
         Ok(charge) => charge,
         Err(Failure::Refused(cause)) => {
             tracing::info!(payment = %id, cause, "the provider refused a charge");
@@ -42,9 +51,9 @@ pub async fn start(app: &App, id: PaymentId) -> Result<Payment> {
     complete::complete(app, id, EventSource::Create, &answer).await
 }
 
-async fn create(app: &App, gateway: &dyn Gateway, payment: &Payment) -> Result<Charge, Failure> {
+async fn create(app: &App, gateway: &dyn Gateway, payment: &Payment, pays: bool) -> Result<Charge, Failure> {
     let broken = |error: Error| Failure::Unavailable(error.to_string());
-    let method = method(app, payment).await.map_err(broken)?;
+    let method = if pays { method(app, payment).await.map_err(broken)? } else { None };
     let customer = match (payment.payer_id, &method) {
         (Some(payer), Some(_)) => Some(customer(app, gateway, payment.provider.as_str(), payer).await?),
         _ => None,

@@ -63,6 +63,9 @@ pub async fn payment_proof_add(
             if payment.provider != ProviderKind::BankTransfer || !waits {
                 return Err(wrong_state(payment.state.as_str()));
             }
+            if payment.proof.as_deref() == Some(note.as_str()) {
+                return Ok(());
+            }
             let sql = "UPDATE payments SET proof = $2, updated_at = $3 WHERE id = $1";
             tx.execute(sql, vec![id.0.into(), note.as_str().into(), app.clock.now().into()]).await?;
             complete::note_in(app, &tx, &payment, "proof_added", EventSource::Confirm, None).await
@@ -131,7 +134,7 @@ pub async fn admin_payment_confirm(
             if claim != Claim::New {
                 return Ok(true);
             }
-            let payment = somebody_else_s(user, rows::lock_in(&tx, id).await?)?;
+            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
             if payment.provider != ProviderKind::BankTransfer {
                 return Err(wrong_state(payment.provider.as_str()));
             }
@@ -158,7 +161,7 @@ pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id
     let user = staff::require(actor)?;
     app.db
         .transact(async |tx| {
-            let payment = somebody_else_s(user, rows::lock_in(&tx, id).await?)?;
+            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
             if payment.provider != ProviderKind::CashOnDelivery || payment.captured > 0 {
                 return Err(wrong_state(payment.state.as_str()));
             }
@@ -189,7 +192,7 @@ pub async fn admin_payment_remit(
             if claim != Claim::New {
                 return Ok(true);
             }
-            let payment = somebody_else_s(user, rows::lock_in(&tx, id).await?)?;
+            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
             if payment.provider != ProviderKind::CashOnDelivery {
                 return Err(wrong_state(payment.provider.as_str()));
             }
@@ -275,7 +278,7 @@ async fn end(
     let currency = app
         .db
         .transact(async |tx| {
-            let payment = somebody_else_s(user, rows::lock_in(&tx, payment).await?)?;
+            let payment = somebody_else_s(app, user, rows::lock_in(&tx, payment).await?).await?;
             let refund = refund_rows::lock_in(&tx, id).await?;
             let by_hand = refund.destination == RefundDestination::Source
                 && payment.provider != ProviderKind::Wallet

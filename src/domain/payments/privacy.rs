@@ -53,6 +53,13 @@ pub const EXPORT: &[Table] = &[
         ],
     },
     Table {
+        file: "payment_providers.json",
+        table: "payment_customers",
+        owner: "user_id",
+        key: "user_id",
+        columns: &[("provider", "provider", Text), ("knowsYouAs", "reference", Text)],
+    },
+    Table {
         file: "payment_methods.json",
         table: "payment_methods",
         owner: "user_id",

@@ -195,7 +195,7 @@ pub async fn payment_refund(
             {
                 return Ok(Once { value: RefundId(id), replayed: true });
             }
-            let payment = somebody_else_s(user, rows::lock_in(&tx, id).await?)?;
+            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
             let amount = ask.amount_of(&payment)?;
             destination(&payment, ask.destination)?;
             let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };

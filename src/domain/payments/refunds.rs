@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
+        accounts,
         actor::Actor,
         jobs,
         ledger::{self, End, NewTransfer, Origin, Place},
@@ -34,6 +35,8 @@ use crate::{
 
 /// The kind of the job that does a granted refund.
 pub const REFUND: &str = "refund";
+/// How long providers remember what was asked under a key, and a little less (Stripe: 24 hours).
+pub(super) const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
 /// How long a provider that is down is tried.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
 
@@ -102,7 +105,9 @@ pub(super) async fn reserve_in(
         return Err(UserError::input("amount", UserErrorCode::AmountTooLarge).with("max", max).into());
     }
     let (key, reference) = (id.to_string(), super::reference(payment.id));
-    let from = target::of(payment.target_kind)?.place_in(tx, payment).await?;
+    let target = target::of(payment.target_kind)?;
+    target.check_refund_in(app, tx, payment, amount).await?;
+    let from = target.place_in(tx, payment).await?;
     let hold = NewTransfer {
         kind: TransferKind::Refund,
         from,
@@ -179,11 +184,6 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
     let to_wallet = refund.destination == RefundDestination::Wallet || payment.provider == ProviderKind::Wallet;
     let done = |reference: String, progress| ChargeRefund { reference, progress, failure: None };
     let answer = match gateway(app, &payment) {
-        // Their wallet went with their account.
-        _ if to_wallet && payment.payer_id.is_none() => {
-            let failure = Some("account_closed".to_owned());
-            ChargeRefund { failure, ..done(id.to_string(), RefundProgress::Failed) }
-        }
         _ if to_wallet => done(id.to_string(), RefundProgress::Succeeded),
         // Staff gives it back by hand, and says so: see `offline`.
         None => done(String::new(), RefundProgress::Pending),
@@ -191,6 +191,11 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
             let charge = payment.provider_reference.as_deref().unwrap_or_default();
             let asked = if let Some(reference) = &refund.provider_reference {
                 gateway.fetch_refund(reference, charge).await
+            } else if refund.decided_at.is_some_and(|at| at + REMEMBERED <= app.clock.now()) {
+                // Providers forget what was asked under which key: asked again, the money might go back twice.
+                return Ok(Err(
+                    "asked too long ago to be asked again: look at the provider, then end it by hand".to_owned()
+                ));
             } else {
                 let amount = drive::amount(&payment, refund.amount);
                 let others = told_of(app, &refund).await?;
@@ -267,14 +272,19 @@ pub(super) async fn answered_in(app: &App, tx: &Transaction, refund: &Refund, an
 }
 
 async fn succeed_in(app: &App, tx: &Transaction, payment: &Payment, refund: &Refund, hold: TransferId) -> Result<()> {
+    // So that nobody is erased while money comes in.
+    if let Some(payer) = payment.payer_id {
+        accounts::lock_in(tx, &[payer]).await?;
+    }
     let sql = "UPDATE payments SET refunding = refunding - $2, refunded = refunded + $2, updated_at = $3 WHERE id = $1";
     tx.execute(sql, vec![payment.id.0.into(), refund.amount.into(), app.clock.now().into()]).await?;
     let payment = rows::lock_in(tx, payment.id).await?;
     target::of(payment.target_kind)?.unsettle_in(app, tx, &payment, refund.amount).await?;
     let to = match (refund.destination, payment.payer_id) {
         (RefundDestination::Wallet, Some(payer)) => Place::Wallet(payer),
-        (RefundDestination::Wallet, None) => return Err(Error::internal("the payer's wallet went with their account")),
-        (RefundDestination::Source, _) => complete::source(&payment)?,
+        // Their wallet went with their account.
+        (RefundDestination::Wallet, None) => Place::Unclaimed,
+        (RefundDestination::Source, _) => complete::source(&payment),
     };
     // Into the very wallet that it is held at: nothing moves.
     let at = target::of(payment.target_kind)?.place_in(tx, &payment).await?;

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::Payment;
+use super::{Payment, target};
 use crate::{
     app::App,
     domain::{
@@ -21,9 +21,10 @@ pub(super) fn require(actor: &Actor) -> Result<UserId> {
     Ok(actor.require(Permission::ManageMoney)?.id)
 }
 
-/// Nobody decides about their own money. Code: SECOND_PERSON_NEEDED.
-pub(super) fn somebody_else_s(user: UserId, payment: Payment) -> Result<Payment> {
-    if payment.payer_id == Some(user) {
+/// Nobody decides about their own money: what they paid, or what is for them. Code: SECOND_PERSON_NEEDED.
+pub(super) async fn somebody_else_s(app: &App, user: UserId, payment: Payment) -> Result<Payment> {
+    let owner = target::of(payment.target_kind)?.owner(app, &payment).await?;
+    if payment.payer_id == Some(user) || owner == Some(user) {
         return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
     }
     Ok(payment)

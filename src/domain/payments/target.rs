@@ -46,6 +46,17 @@ pub trait Target: Send + Sync + std::fmt::Debug {
     /// Where the payment's money is, when some of it is to go back.
     async fn place_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Place>;
 
+    /// Whether so much may be promised to go back. Codes: those of the target's own rules.
+    async fn check_refund_in(
+        &self,
+        _app: &App,
+        _tx: &Transaction,
+        _payment: &payment::Model,
+        _amount: i64,
+    ) -> Result<()> {
+        Ok(())
+    }
+
     /// So much of the money has gone back: changes the totals.
     async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()>;
 

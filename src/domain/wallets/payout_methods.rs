@@ -163,7 +163,7 @@ async fn insert_in(tx: &Transaction, method: &PayoutMethod) -> Result<()> {
     let sql = "SELECT COUNT(*) FROM payout_methods WHERE user_id = $1 AND removed_at IS NULL";
     let row = tx.row(sql, vec![method.user_id.0.into()]).await?;
     if row.map(|row| Columns::new(&row).take::<i64>()).transpose()?.unwrap_or_default() >= MOST {
-        return Err(UserError::whole(UserErrorCode::AmountTooLarge).with("max", MOST).into());
+        return Err(UserError::whole(UserErrorCode::TooMany).with("max", MOST).into());
     }
     tx.execute(
         "INSERT INTO payout_methods (id, user_id, bank_name, country, currency, last_four, sealed_details, created_at) \

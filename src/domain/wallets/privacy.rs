@@ -52,6 +52,21 @@ pub const EXPORT: &[Table] = &[
         ],
     },
     Table {
+        file: "adjustments.json",
+        table: "wallet_adjustments",
+        owner: "user_id",
+        key: "id",
+        columns: &[
+            ("id", "id", Id("adjustment")),
+            ("currency", "currency", Text),
+            ("amount", "amount", Integer),
+            ("reason", "reason", Text),
+            ("state", "state", Text),
+            ("createdAt", "created_at", Time),
+            ("decidedAt", "decided_at", Time),
+        ],
+    },
+    Table {
         file: "transactions.json",
         table: "ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id JOIN ledger_transfers t ON t.id = e.transfer_id",
         owner: "a.owner_id",
@@ -86,8 +101,10 @@ pub async fn is_empty_in(tx: &Transaction, user: UserId) -> Result<bool> {
 /// Forgets a person who is about to be deleted, whose wallet is empty. What the books need stays, without a name.
 pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
     tx.execute("DELETE FROM payout_methods WHERE user_id = $1", vec![user.0.into()]).await?;
-    let sql = "UPDATE withdrawals SET sealed_details = $2, bank_name = '', last_four = '' WHERE user_id = $1";
+    let sql = "UPDATE withdrawals SET sealed_details = $2, bank_name = '', last_four = '', reason = NULL, reference = NULL \
+               WHERE user_id = $1";
     tx.execute(sql, vec![user.0.into(), Vec::<u8>::new().into()]).await?;
+    tx.execute("UPDATE wallet_adjustments SET reason = '-' WHERE user_id = $1", vec![user.0.into()]).await?;
     events::erase_in(tx, StreamKind::Wallet, user.0).await
 }
 

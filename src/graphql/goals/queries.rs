@@ -37,6 +37,8 @@ pub struct GoalWhere {
     ending_before: Option<DateTime<Utc>>,
     /// Whether their target is reached.
     reached: Option<bool>,
+    /// With at least so much raised of their target, in percent.
+    progress_at_least: Option<i32>,
 }
 
 impl GoalWhere {
@@ -49,6 +51,7 @@ impl GoalWhere {
             text: self.text,
             ending_before: self.ending_before,
             is_reached: self.reached,
+            progress_at_least: self.progress_at_least.map(i64::from),
         })
     }
 }

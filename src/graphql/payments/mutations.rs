@@ -8,7 +8,7 @@ use crate::{
         Once, goals,
         payments::{self, Access, RefundAsk, Started, WalletDeposit},
     },
-    entity::refund,
+    entity::{Currency, refund},
     error::Result,
     graphql::{
         context::{RequestContext, RequestExt},
@@ -182,13 +182,9 @@ impl PaymentRefundInput {
 /// A refund with its payment, for the payloads.
 pub struct Refunded {
     refund: refund::Model,
-    payment: payments::Payment,
-}
-
-impl From<Refunded> for Payment {
-    fn from(refunded: Refunded) -> Self {
-        refunded.payment.into()
-    }
+    currency: Currency,
+    /// As far as the actor may see it: whom the payment was for may decide, and not see who paid.
+    payment: Option<payments::Payment>,
 }
 
 /// Defines the payload of a mutation about a refund.
@@ -199,7 +195,7 @@ macro_rules! refund_payload {
         pub struct $name {
             /// The refund; null when `errors` is not empty.
             refund: Option<Refund>,
-            /// The payment that it is of, as it is now; null when `errors` is not empty.
+            /// The payment that it is of, as it is now; null when `errors` is not empty, and when it is not yours to see.
             payment: Option<Payment>,
             /// Why it was refused; empty when it was done.
             errors: Vec<UserError>,
@@ -209,9 +205,9 @@ macro_rules! refund_payload {
 
         impl Payload<Once<Refunded>> for $name {
             fn done(once: Once<Refunded>) -> Self {
-                let Refunded { refund, payment } = once.value;
-                let refund = Some(Refund::new(refund, payment.currency));
-                Self { refund, payment: Some(payment.into()), errors: Vec::new(), replayed: once.replayed }
+                let Refunded { refund, currency, payment } = once.value;
+                let (refund, payment) = (Some(Refund::new(refund, currency)), payment.map(Payment::from));
+                Self { refund, payment, errors: Vec::new(), replayed: once.replayed }
             }
 
             fn refused(errors: Vec<UserError>) -> Self {
@@ -241,16 +237,21 @@ refund_payload! {
     PaymentRefundPayload
 }
 
-async fn with_payment(request: &RequestContext, result: Result<Once<refund::Model>>) -> Result<Once<Refunded>> {
-    let once = result?;
-    let payment = payments::get(&request.app, once.value.payment_id).await?;
-    Ok(Once { value: Refunded { refund: once.value, payment }, replayed: once.replayed })
+async fn with_payment(
+    request: &RequestContext,
+    access: &Access,
+    result: Result<Once<refund::Model>>,
+) -> Result<Once<Refunded>> {
+    let Once { value: refund, replayed } = result?;
+    let currency = payments::get(&request.app, refund.payment_id).await?.currency;
+    let payment = payments::find(&request.app, &request.actor, refund.payment_id, access).await?;
+    Ok(Once { value: Refunded { refund, currency, payment }, replayed })
 }
 
 async fn decide(request: &RequestContext, id: &ID, granted: bool, reason: Option<&str>) -> Result<Once<Refunded>> {
     let id = argument_id("id", id)?;
     let refund = payments::refund_decide(&request.app, &request.actor, &request.client, id, granted, reason).await;
-    with_payment(request, refund.map(|value| Once { value, replayed: false })).await
+    with_payment(request, &Access::default(), refund.map(|value| Once { value, replayed: false })).await
 }
 
 /// Paying, and giving back.
@@ -395,7 +396,7 @@ impl PayerMutation {
                 (Ok(id), Ok(ask)) => payments::refund_request(&request.app, &request.actor, &access, id, ask).await,
                 (Err(error), _) | (_, Err(error)) => Err(error),
             };
-            answer(request, with_payment(request, result).await)
+            answer(request, with_payment(request, &access, result).await)
         })
         .await
     }
@@ -448,7 +449,7 @@ impl PayerMutation {
                 }
                 (Err(error), _) | (_, Err(error)) => Err(error),
             };
-            answer(request, with_payment(request, result).await)
+            answer(request, with_payment(request, &Access::default(), result).await)
         })
         .await
     }

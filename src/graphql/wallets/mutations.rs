@@ -142,8 +142,7 @@ impl OwnWalletMutation {
     }
 
     /// Adds a bank account that your money can be paid out to; you are told by e-mail. Needs a fresh authentication.
-    /// AMOUNT_TOO_LARGE: there are 20 already. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH,
-    /// AMOUNT_TOO_LARGE.
+    /// TOO_MANY: there are 20 already. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH, TOO_MANY.
     async fn payout_method_add(
         &self,
         ctx: &Context<'_>,

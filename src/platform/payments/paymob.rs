@@ -401,15 +401,15 @@ impl Gateway for Paymob {
         let transaction: Transaction = serde_json::from_value(obj.clone()).map_err(|_| Rejected::Body)?;
         let ours = obj["order"]["merchant_order_id"].as_str().filter(|_| kind == "TRANSACTION");
         let ours = ours.map(|ours| ours.split('.').next().unwrap_or(ours)).filter(|ours| is_id(ours));
-        // The same transaction is told of again when it stands otherwise.
+        // The same transaction is told of again when it stands otherwise. Only of what is signed: else one notice could be
+        // made into many.
         let event_id = format!(
-            "{}:{}{}{}{}:{}",
+            "{}:{}{}{}{}",
             transaction.id,
             u8::from(transaction.pending),
             u8::from(transaction.success),
             u8::from(transaction.is_voided),
             u8::from(obj["is_refunded"] == true),
-            ours.unwrap_or(""),
         );
         let subject = ours.map_or(Subject::Nothing, |ours| Subject::Reference(ours.to_owned()));
         Ok(Notice { event_id, subject })

@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
-use agora::entity::PaymentMethodId;
+use agora::{
+    domain::payments::{self, NewPayment, Payer},
+    entity::{
+        Currency, Money, PaymentId, PaymentMethodId, UserId,
+        payment::{ProviderKind, TargetKind},
+    },
+};
 use futures_util::{FutureExt, future::join_all};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::{assert_books, call, code, wallet};
+use super::{assert_books, call, code, wait, wallet};
 use crate::harness::{Client, Server};
 
 const METHOD: &str = "paymentMethod { id brand lastFour isDefault removedAt } ";
@@ -167,4 +173,31 @@ async fn what_is_only_reserved_can_t_be_used() {
     let (method, id) = tokio::join!(card(&amina, "4242424242424242"), meanwhile);
     assert_eq!(method["id"], id);
     assert_eq!(saved(&amina).await, ["visa 4242*"]);
+}
+
+#[tokio::test]
+async fn what_is_called_off_before_its_provider_knew_of_it_charges_no_saved_card() {
+    let server = Server::start().await;
+    let (app, amina) = (&server.app, server.user("amina").await);
+    let save = "mutation { paymentMethodAdd(input: { provider: SANDBOX, kind: CARD, token: \"tok_4242424242424242\" }) { \
+                paymentMethod { id } } }";
+    let method = amina.ok(save, Value::Null).await["paymentMethodAdd"]["paymentMethod"]["id"].clone();
+    let user: UserId = amina.id.parse().unwrap();
+    // As one that was opened, and whose process died before it told the provider.
+    let new = NewPayment {
+        id: PaymentId(app.ids.next(app.clock.now())),
+        target: TargetKind::WalletDeposit,
+        target_id: user.0,
+        payer: Payer::User(user),
+        locale: "en",
+        provider: ProviderKind::Sandbox,
+        method: Some(method.as_str().unwrap().parse().unwrap()),
+        amount: Money::new(500, Currency::parse("USD").unwrap()),
+    };
+    app.db.transact(async |tx| payments::open_in(app, &tx, &new).await).await.unwrap();
+    let payload = call(&amina, "paymentCancel", &new.id.to_string().into(), "", "payment { state }").await;
+    assert_eq!(payload["payment"]["state"], "CANCELLED", "{payload}");
+    wait(&server).await;
+    assert_eq!(server.count("SELECT COUNT(*) FROM sandbox_charges WHERE captured > 0").await, 0);
+    assert_books(app).await;
 }
