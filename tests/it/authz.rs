@@ -745,27 +745,31 @@ impl Scene {
     }
 }
 
-async fn check(field: &str, operation: &str, who: usize, expected: Outcome) {
-    let scene = Scene::new().await;
+async fn check(scene: &Scene, field: &str, operation: &str, who: usize, expected: Outcome) {
     let operation = scene.operation(operation);
-    let Scene { server, owner, stranger, .. } = scene;
-    let client: Client = [server.anonymous(), stranger, owner][who].clone();
-    let before = everything(&server).await;
+    let client: Client = [scene.server.anonymous(), scene.stranger.clone(), scene.owner.clone()][who].clone();
+    let before = everything(&scene.server).await;
     let answer = client.send(&operation, Value::Null).await;
     assert_eq!(outcome(&answer.body), expected, "{field} as {}", ["nobody", "a stranger", "the owner"][who]);
     if expected != Allowed {
-        assert_eq!(everything(&server).await, before, "{field} changed something though denied");
+        assert_eq!(everything(&scene.server).await, before, "{field} changed something though denied");
     }
 }
 
 #[tokio::test]
 async fn the_matrix_holds() {
+    // Only what changes something needs a server of its own.
+    let shared = Scene::new().await;
     for (field, operation, outcomes) in MATRIX {
         if operation.is_empty() {
             continue;
         }
         for (who, expected) in outcomes.iter().enumerate() {
-            check(field, operation, who, *expected).await;
+            if *expected == Allowed && field.starts_with("Mutation.") {
+                check(&Scene::new().await, field, operation, who, *expected).await;
+            } else {
+                check(&shared, field, operation, who, *expected).await;
+            }
         }
     }
 }

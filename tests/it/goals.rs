@@ -66,7 +66,7 @@ pub async fn create(client: &Client, input: &Value) -> Value {
 }
 
 /// Begins a goal on a new post; gives its id.
-async fn begin(client: &Client, changes: &Value) -> String {
+pub async fn begin(client: &Client, changes: &Value) -> String {
     let post = client.publish("Help us").await;
     let payload = create(client, &flexible(&post, changes)).await;
     payload["goal"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()

@@ -18,8 +18,8 @@ mod webhooks;
 use agora::{
     app::App,
     domain::{
+        books,
         ledger::{self, Difference, NewTransfer, Origin, Place, account},
-        payments,
     },
     entity::{Currency, ledger_transfer::TransferKind, user_role::Role},
     platform::payments::sandbox::Act,
@@ -35,14 +35,9 @@ pub const GOOD: &str = "4242 4242 4242 4242";
 pub const FIELDS: &str = "id state refundState failure amount { amount currency } captured { amount } refunded { amount } \
      refunding { amount } nextAction { kind url clientSecret reference }";
 
-/// What breaks a rule of the ledger, or of payments.
+/// What breaks a rule of any domain.
 async fn differences(app: &App) -> Vec<Difference> {
-    let found = app.db.snapshot(async |tx| {
-        let mut found = ledger::verify(&tx).await?;
-        found.extend(ledger::check(&tx, payments::RULES).await?);
-        Ok(found)
-    });
-    found.await.unwrap()
+    books::verify(app).await.unwrap().differences
 }
 
 /// The books balance: every rule of every domain.

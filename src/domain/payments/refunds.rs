@@ -36,7 +36,7 @@ use crate::{
 /// The kind of the job that does a granted refund.
 pub const REFUND: &str = "refund";
 /// How long providers remember what was asked under a key, and a little less (Stripe: 24 hours).
-pub(super) const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
+const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
 /// How long a provider that is down is tried.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
 
@@ -191,7 +191,7 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
             let charge = payment.provider_reference.as_deref().unwrap_or_default();
             let asked = if let Some(reference) = &refund.provider_reference {
                 gateway.fetch_refund(reference, charge).await
-            } else if refund.decided_at.is_some_and(|at| at + REMEMBERED <= app.clock.now()) {
+            } else if is_asked_too_late(app, &refund) {
                 // Providers forget what was asked under which key: asked again, the money might go back twice.
                 return Ok(Err(
                     "asked too long ago to be asked again: look at the provider, then end it by hand".to_owned()
@@ -216,6 +216,12 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
     app.db.transact(async |tx| answered_in(app, &tx, &refund, &answer).await).await?;
     app.steps.reach("refund.recorded").await;
     Ok(Ok(()))
+}
+
+/// Whether a provider that has not answered for a refund may have forgotten what it was asked: somebody has to look there,
+/// and end the refund by hand.
+pub(super) fn is_asked_too_late(app: &App, refund: &Refund) -> bool {
+    refund.provider_reference.is_none() && refund.decided_at.is_some_and(|at| at + REMEMBERED <= app.clock.now())
 }
 
 /// What else the provider has told us that it gave, or gives, back of a payment.

@@ -205,3 +205,25 @@ async fn what_cannot_be_refunded_is_refused() {
     assert_eq!(code(&call(&staff, "paymentRefund", &open["id"], silent, REFUND).await), "BLANK");
     assert_eq!(server.rows().await, before);
 }
+
+/// A provider forgets what it was asked under which key: asked again after that, it would give the money back twice.
+#[tokio::test]
+async fn what_a_provider_could_not_be_asked_for_in_time_is_ended_by_hand() {
+    let server = Server::start().await;
+    let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
+    let payment = paid(&server, &amina, "10.00", "k").await;
+    let refund = ask(&staff, "paymentRefund", &payment, None, "", "r").await["refund"]["id"].clone();
+    // As if nobody could do it for a day.
+    server.advance(21 * 3600);
+    server.run_jobs().await;
+    let staff = server.anonymous().login("treasurer").await;
+    assert_eq!(server.count("SELECT COUNT(*) FROM sandbox_refunds").await, 0);
+    assert_eq!(wallet(&server, &amina).await, (1000, 1000));
+    let done = call(&staff, "adminRefundComplete", &refund, ", reference: \"re_1\"", "refund { state }").await;
+    assert_eq!(done["refund"]["state"], "SUCCEEDED", "{done}");
+    assert_eq!(wallet(&server, &amina).await, (0, 0));
+    // The job has nothing left to do.
+    server.advance(86_400);
+    server.run_jobs().await;
+    assert_books(&server.app).await;
+}

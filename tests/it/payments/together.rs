@@ -1,14 +1,27 @@
-//! Everything at once: people who deposit, pay, refund, cancel and hand money on in a random order, at the same time, while
-//! the sandbox and the worker go on. Then the books balance, and nothing is lost.
+//! Everything at once: people who deposit, give to goals, refund, cancel, hand money on and withdraw it in a random order, at
+//! the same time, while staff decides, and the sandbox and the worker go on. Then the books balance, and nothing is lost.
 //!
 //! Short by default; `AGORA_LONG_TESTS=1 cargo test --test it everything_at_once` runs many rounds. A failure names its
 //! seed.
 
 use agora::platform::payments::sandbox::{Act, CARDS};
 use futures_util::future::join_all;
+use serde_json::json;
 
-use super::{act, assert_books, call, confirm, deposit, differences, hand_over, refunds::ask, treasurer, wait, wallet};
-use crate::harness::{Client, Server};
+use super::{act, assert_books, call, confirm, deposit, differences, refunds::ask, treasurer, wait, wallet};
+use crate::{
+    goals,
+    harness::{Client, Server},
+    wallets::{CANCEL, TRANSFER, WITHDRAW, add_method, transfer_input, withdraw_input},
+};
+
+/// Somebody, with where their money can go: a bank account, and a goal of their own.
+#[derive(Clone)]
+struct Person {
+    client: Client,
+    method: String,
+    goal: String,
+}
 
 /// Numbers that look random, the same for the same seed (SplitMix64).
 struct Dice(u64);
@@ -24,12 +37,13 @@ impl Dice {
 }
 
 /// What one person does.
-async fn live(server: &Server, me: &Client, others: &[Client], staff: &Client, seed: u64, acts: usize) {
+async fn live(server: &Server, person: &Person, others: &[Person], staff: &Client, seed: u64, acts: usize) {
+    let me = &person.client;
     let mut dice = Dice(seed);
-    let mut payments = Vec::new();
+    let (mut payments, mut withdrawals) = (Vec::new(), Vec::new());
     for number in 0..acts {
         let key = format!("{} {number}", me.username);
-        match dice.roll(8) {
+        match dice.roll(13) {
             0..=2 => {
                 let amount = format!("{}.{:02}", dice.roll(9), 1 + dice.roll(99));
                 let payment = deposit(me, &amount, &key).await["payment"].clone();
@@ -48,33 +62,65 @@ async fn live(server: &Server, me: &Client, others: &[Client], staff: &Client, s
                 call(me, "paymentCancel", &payments[dice.roll(payments.len())]["id"], "", "payment { state }").await;
             }
             6 => drop(server.run_jobs().await),
-            _ => {
-                let other = &others[dice.roll(others.len())];
-                if other.id != me.id {
-                    hand_over(server, me, other, 1 + dice.roll(300) as i64, &key).await;
+            7 => {
+                let amount = format!("{}.{:02}", dice.roll(3), 1 + dice.roll(99));
+                let data = me.ok(WITHDRAW, withdraw_input(&person.method, &amount, "USD", &key)).await;
+                let id = data["walletWithdraw"]["withdrawal"]["id"].clone();
+                withdrawals.extend(id.as_str().map(|_| id.clone()));
+            }
+            8 if !withdrawals.is_empty() => {
+                // Whatever its state allows; the rest is refused.
+                let id = &withdrawals[dice.roll(withdrawals.len())];
+                let (field, arguments) = [
+                    ("adminWithdrawalApprove", ""),
+                    ("adminWithdrawalRefuse", ", reason: \"no\""),
+                    ("adminWithdrawalMarkPaid", ", reference: \"1\""),
+                    ("adminWithdrawalMarkFailed", ", reason: \"no\""),
+                ][dice.roll(4)];
+                call(staff, field, id, arguments, "withdrawal { state }").await;
+                if dice.roll(4) == 0 {
+                    me.ok(CANCEL, json!({ "id": id })).await;
                 }
+            }
+            9 | 10 => {
+                let goal = &others[dice.roll(others.len())].goal;
+                let amount = format!("{}.{:02}", dice.roll(2), 1 + dice.roll(99));
+                let by_wallet = json!({ "provider": "WALLET" });
+                let given = goals::contribute(me, &goals::gift(goal, &amount, &key, &by_wallet)).await;
+                if given["payment"]["id"].is_string() {
+                    payments.push(given["payment"].clone());
+                }
+            }
+            11 => drop(goals::withdraw(me, &person.goal, None, &key).await),
+            _ => {
+                let other = &others[dice.roll(others.len())].client;
+                let amount = format!("{}.{:02}", dice.roll(3), 1 + dice.roll(99));
+                me.ok(TRANSFER, transfer_input(&other.id, &amount, "USD", &key)).await;
             }
         }
     }
 }
 
 async fn round(seed: u64, people: usize, acts: usize) {
-    let server = Server::start().await;
+    let server = Server::with(&[("FEE_GOAL", "7.5")]).await;
     let staff = treasurer(&server).await;
-    let mut clients = Vec::new();
+    let mut crowd = Vec::new();
     for number in 0..people {
-        clients.push(server.user(&format!("person{number}")).await);
+        let client = server.user(&format!("person{number}")).await;
+        let method = add_method(&client, "USD").await;
+        let goal = goals::begin(&client, &json!({})).await;
+        crowd.push(Person { client, method, goal });
     }
     for part in 0..3 {
-        let lives = clients.iter().enumerate().map(|(number, me)| {
+        let lives = crowd.iter().enumerate().map(|(number, me)| {
             let seed = seed * 1_000 + part * 100 + number as u64;
             let acting = acts / 3;
-            let (server, clients, staff) = (&server, &clients, &staff);
+            let (server, crowd, staff) = (&server, &crowd, &staff);
             async move {
                 // Keys are of one part.
                 let mut named = me.clone();
-                named.username = format!("{}/{part}", me.username);
-                live(server, &named, clients, staff, seed, acting).await;
+                named.client.username = format!("{}/{part}", me.client.username);
+                live(server, &named, crowd, staff, seed, acting).await;
             }
         });
         join_all(lives).await;
@@ -88,14 +134,18 @@ async fn round(seed: u64, people: usize, acts: usize) {
     }
     assert_books(&server.app).await;
     let mut held = 0;
-    for client in &clients {
-        held += wallet(&server, client).await.1;
+    for person in &crowd {
+        held += wallet(&server, &person.client).await.1;
     }
-    assert_eq!(held, 0, "seed {seed}: every refund has come to its end");
-    // What the provider took and did not give back is what people have.
+    let waiting =
+        "SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) FROM withdrawals WHERE state IN ('requested', 'approved')";
+    assert_eq!(held, server.count(waiting).await, "seed {seed}: every refund has come to its end");
+    // What the provider took and did not give back is what people, goals, banks and the platform have.
     let theirs = "SELECT CAST(COALESCE(SUM(captured), 0) AS bigint) FROM sandbox_charges";
     let back = "SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) FROM sandbox_refunds";
-    let ours = "SELECT CAST(COALESCE(SUM(balance), 0) AS bigint) FROM ledger_accounts WHERE kind = 'wallet'";
+    let ours = "SELECT CAST(COALESCE(SUM(a.balance), 0) + COALESCE((SELECT SUM(d.amount) FROM ledger_deltas d \
+                JOIN ledger_accounts b ON b.id = d.account_id WHERE b.kind <> 'clearing'), 0) AS bigint) \
+                FROM ledger_accounts a WHERE a.kind <> 'clearing'";
     let (theirs, back, ours) = (server.count(theirs).await, server.count(back).await, server.count(ours).await);
     assert_eq!(theirs - back, ours, "seed {seed}");
 }
