@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{
     NewTransfer, Origin, Place, Posted,
     locks::{lock_in, locked_in, read_place},
-    post::{earlier_in, input_hash},
+    post::{create_in, earlier_in},
     write::{Entry, Movement, carry_out_in, entries},
 };
 use crate::{
@@ -46,32 +46,10 @@ pub async fn hold_in(
     }
     let at = app.clock.now();
     let id = TransferId(app.ids.next(at));
-    let sql = "INSERT INTO ledger_transfers (id, kind, state, currency, amount, reference, description, actor_id, \
-               operation, idempotency_key, input_hash, held_account_id, expires_at, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
-               ON CONFLICT (actor_id, operation, idempotency_key) DO NOTHING RETURNING id";
-    let values = vec![
-        id.0.into(),
-        new.kind.as_str().into(),
-        TransferState::Pending.as_str().into(),
-        new.currency.as_str().into(),
-        new.amount.into(),
-        new.reference.map(str::to_owned).into(),
-        new.description.into(),
-        new.origin.actor.into(),
-        new.origin.operation.into(),
-        new.origin.key.into(),
-        input_hash(&new.origin).into(),
-        new.from.account(new.currency).0.into(),
-        expires_at.into(),
-        at.into(),
-    ];
     let held = Some((new.from, new.amount));
     let movement = Movement { transfer: id, kind: new.kind, currency: new.currency, at, entries: &[], held };
-    if !carry_out_in(app, tx, (sql, values), &movement).await? {
-        return earlier_in(tx, &new.origin).await?.ok_or_else(|| Error::internal("a transfer's key vanished"));
-    }
-    Ok(Posted { id, replayed: false, written: None })
+    let earlier = create_in(app, tx, &new, None, expires_at, &movement).await?;
+    Ok(earlier.unwrap_or(Posted { id, replayed: false, written: None }))
 }
 
 /// A pending transfer.

@@ -1,5 +1,6 @@
 //! Moving money.
 
+use chrono::{DateTime, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
@@ -100,14 +101,35 @@ async fn write_in(
     let at = accounts.entry_time(app);
     let id = TransferId(app.ids.next(at));
     let entries = entries(app, &new, accounts, at)?;
+    let movement = Movement { transfer: id, kind: new.kind, currency: new.currency, at, entries: &entries, held: None };
+    if let Some(earlier) = create_in(app, tx, &new, reverses, None, &movement).await? {
+        return Ok(earlier);
+    }
+    let [from, _] = &entries;
+    let written = from.after.map(|(balance_after, _)| Written { id: from.id, balance_after, at });
+    Ok(Posted { id, replayed: false, written })
+}
+
+/// Writes a transfer with what it brings: pending, when it holds something. Gives what an earlier call with this key did, and
+/// then writes nothing. Code: IDEMPOTENCY_KEY_REUSED.
+pub(super) async fn create_in(
+    app: &App,
+    tx: &Transaction,
+    new: &NewTransfer<'_>,
+    reverses: Option<TransferId>,
+    expires_at: Option<DateTime<Utc>>,
+    movement: &Movement<'_>,
+) -> Result<Option<Posted>> {
+    let held = movement.held.map(|(place, _)| place.account(new.currency));
+    let state = if held.is_some() { TransferState::Pending } else { TransferState::Posted };
     let sql = "INSERT INTO ledger_transfers (id, kind, state, currency, amount, reference, description, actor_id, \
-               operation, idempotency_key, input_hash, reverses_id, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+               operation, idempotency_key, input_hash, reverses_id, held_account_id, expires_at, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
                ON CONFLICT (actor_id, operation, idempotency_key) DO NOTHING RETURNING id";
     let values: Vec<Value> = vec![
-        id.0.into(),
+        movement.transfer.0.into(),
         new.kind.as_str().into(),
-        TransferState::Posted.as_str().into(),
+        state.as_str().into(),
         new.currency.as_str().into(),
         new.amount.into(),
         new.reference.map(str::to_owned).into(),
@@ -117,18 +139,17 @@ async fn write_in(
         new.origin.key.into(),
         input_hash(&new.origin).into(),
         reverses.map(|id| id.0).into(),
-        at.into(),
+        held.map(|id| id.0).into(),
+        expires_at.into(),
+        movement.at.into(),
     ];
-    let movement = Movement { transfer: id, kind: new.kind, currency: new.currency, at, entries: &entries, held: None };
-    if !carry_out_in(app, tx, (sql, values), &movement).await? {
-        return earlier_in(tx, &new.origin).await?.ok_or_else(|| Error::internal("a transfer's key vanished"));
+    if carry_out_in(app, tx, (sql, values), movement).await? {
+        return Ok(None);
     }
-    let [from, _] = &entries;
-    let written = from.after.map(|(balance_after, _)| Written { id: from.id, balance_after, at });
-    Ok(Posted { id, replayed: false, written })
+    earlier_in(tx, &new.origin).await?.map(Some).ok_or_else(|| Error::internal("a transfer's key vanished"))
 }
 
-pub(super) fn input_hash(origin: &Origin<'_>) -> String {
+fn input_hash(origin: &Origin<'_>) -> String {
     hex(&sha256(origin.input.as_bytes()))
 }
 
