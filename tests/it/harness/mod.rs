@@ -2,16 +2,14 @@
 
 pub mod client;
 pub mod database;
+pub mod races;
 pub mod socket;
 
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -25,11 +23,10 @@ use agora::{
 };
 use axum::{Router, body::Body, extract::ConnectInfo};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::DatabaseBackend;
-use tokio::sync::oneshot;
 use tower::ServiceExt;
 
 pub use client::{Answer, Client};
+pub use races::hold_writer;
 pub use socket::{PATIENCE, Socket};
 
 /// When every test begins.
@@ -286,28 +283,6 @@ pub async fn eventually(what: &str, mut is_there: impl AsyncFnMut() -> bool) {
         }
     };
     tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("{what}: it did not come"));
-}
-
-/// Keeps everybody from writing posts until the sender goes.
-pub async fn hold_writer(app: &App) -> oneshot::Sender<()> {
-    let (release, released) = oneshot::channel::<()>();
-    let (begun, has_begun) = oneshot::channel::<()>();
-    let holder = app.clone();
-    let signals = Mutex::new(Some((begun, released)));
-    app.spawn(async move {
-        let held = holder.db.transact(async |tx| {
-            if holder.db.backend() == DatabaseBackend::Postgres {
-                tx.execute("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE", Vec::new()).await?;
-            }
-            let (begun, released) = signals.lock().unwrap().take().unwrap();
-            begun.send(()).unwrap();
-            let _ = released.await;
-            Ok(())
-        });
-        held.await.unwrap();
-    });
-    has_begun.await.unwrap();
-    release
 }
 
 impl Drop for Server {
