@@ -23,6 +23,7 @@ use agora::{
 };
 use axum::{Router, body::Body, extract::ConnectInfo};
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::DatabaseBackend;
 use tower::ServiceExt;
 
 pub use client::{Answer, Client};
@@ -193,6 +194,31 @@ impl Server {
     pub async fn count(&self, sql: &str) -> i64 {
         let rows = self.app.db.rows(sql, Vec::new()).await.unwrap();
         rows[0].try_get_by_index(0).unwrap()
+    }
+
+    /// Where in the database a text can be read, in whatever letters: `table.column`, with how many rows.
+    pub async fn places_of(&self, text: &str) -> Vec<String> {
+        let columns = match self.app.db.backend() {
+            DatabaseBackend::Sqlite => {
+                "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' \
+                 AND m.name NOT LIKE '%\\_search%' ESCAPE '\\'"
+            }
+            _ => {
+                "SELECT CAST(table_name AS text), CAST(column_name AS text) FROM information_schema.columns \
+                 WHERE table_schema = 'public'"
+            }
+        };
+        let mut places = Vec::new();
+        for row in self.app.db.rows(columns, Vec::new()).await.unwrap() {
+            let (table, column): (String, String) =
+                (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap());
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE LOWER(CAST(\"{column}\" AS text)) LIKE '%{text}%'");
+            let count = self.count(&sql).await;
+            if count > 0 {
+                places.push(format!("{table}.{column}: {count}"));
+            }
+        }
+        places
     }
 
     /// How many rows each table has that a call can write to: equal before and after a call that wrote nothing.
