@@ -288,6 +288,11 @@ pub async fn eventually(what: &str, mut is_there: impl AsyncFnMut() -> bool) {
     tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("{what}: it did not come"));
 }
 
+/// The database itself refuses a statement, whoever asks.
+pub async fn refused_by_the_database(app: &App, sql: &str) {
+    assert!(app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.is_err(), "{sql}");
+}
+
 /// Keeps everybody from writing posts until the sender goes.
 pub async fn hold_writer(app: &App) -> oneshot::Sender<()> {
     let (release, released) = oneshot::channel::<()>();
