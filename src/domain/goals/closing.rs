@@ -11,6 +11,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
+        accounts,
         actor::{Actor, Client},
         audit,
         jobs::{self, NOTIFY, Notify, PostDeleted},
@@ -82,14 +83,18 @@ pub async fn goal_end(app: &App, actor: &Actor, id: GoalId) -> Result<GoalView> 
 /// The owner, or staff, calls a goal off: everything is given back. Not once something was withdrawn: staff takes that back
 /// first. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn goal_cancel(app: &App, actor: &Actor, client: &Client, id: GoalId, reason: &str) -> Result<GoalView> {
-    actor.require_user()?;
+    let me = actor.require_user()?.id;
     let reason = reason_of(reason)?;
     app.db
         .transact(async |tx| {
+            accounts::lock_in(&tx, &[me]).await?;
             let view = lock_visible_in(&tx, actor, id, at_id).await?;
             let is_owner = view.is_owned_by(actor);
-            if !is_owner && !actor.may(Permission::ManageMoney) {
-                return Err(at_id(UserErrorCode::NotAllowed).into());
+            if !is_owner {
+                if !actor.may(Permission::ManageMoney) {
+                    return Err(at_id(UserErrorCode::NotAllowed).into());
+                }
+                accounts::authority_in(app, &tx, actor, Permission::ManageMoney).await?;
             }
             if !matches!(view.goal.state, GoalState::Open | GoalState::Ended) {
                 return Err(wrong_state(at_id, view.goal.state.as_str()));

@@ -142,14 +142,17 @@ pub async fn refund_decide(
     let found = get(app, id).await?;
     let payment = queries::get(app, found.payment_id).await?;
     let owner = target::of(payment.target_kind)?.owner(app, &payment).await?;
-    let staff = actor.may(Permission::ManageMoney);
+    let is_owner = owner == Some(user);
     // Nobody grants themselves money that others watch over.
-    if !staff && owner != Some(user) || (staff && payment.payer_id == Some(user) && owner != Some(user)) {
+    if !is_owner && (!actor.may(Permission::ManageMoney) || payment.payer_id == Some(user)) {
         return Err(super::not_found());
     }
     let reason = reason.map(|reason| text::block("reason", reason, MAX_REASON)).transpose()?;
     app.db
         .transact(async |tx| {
+            if !is_owner {
+                staff::authorise_in(app, &tx, actor).await?;
+            }
             let payment = rows::lock_in(&tx, payment.id).await?;
             let refund = lock_in(&tx, id).await?;
             if refund.state != RefundState::Requested {
@@ -189,6 +192,7 @@ pub async fn payment_refund(
     let once = app
         .db
         .transact(async |tx| {
+            staff::authorise_in(app, &tx, actor).await?;
             let (key, input) = (ask.idempotency_key.as_str(), ask.input(id));
             if let Claim::Replay(id) =
                 claim_for_good_in(app, &tx, user.0, "paymentRefund", key, &input, refund.0).await?
