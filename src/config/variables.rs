@@ -389,7 +389,7 @@ pub const VARIABLES: &[Variable] = &[
         WALLETS,
         "SECOND_PERSON_ABOVE",
         "USD 1000,EUR 1000,EGP 50000",
-        "Withdrawals and adjustments above these amounts take two people; of a currency that is not listed, every one does.",
+        "Withdrawals, adjustments and payments confirmed by hand above these amounts take two people; of a currency not listed, all.",
     ),
     variable(
         RATES,

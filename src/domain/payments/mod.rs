@@ -1,6 +1,7 @@
 //! Payments: money that people pay for something here, by whatever provider, and refunds.
 //!
-//! Owns `payments`, `payment_events`, `refunds`, `payment_methods`, `payment_customers` and `webhook_events`. Always holds:
+//! Owns `payments`, `payment_events`, `refunds`, `payment_proposals`, `payment_methods`, `payment_customers` and
+//! `webhook_events`. Always holds:
 //! what was captured has been settled, with the ledger and with what the payment is for, in the transaction that recorded
 //! it; what was refunded alike; and `refunded + refunding` is never above `captured` (the database checks it).
 //!
@@ -20,6 +21,7 @@ mod methods;
 mod offline;
 mod open;
 mod privacy;
+mod proposals;
 mod queries;
 mod receipts;
 mod reconcile;
@@ -51,6 +53,7 @@ pub use offline::{
 };
 pub use open::{NewPayment, Offer, Payer, Started, claimant, guest_token, offers, open_in, pay_at_once_in, started};
 pub use privacy::{EXPORT, erase_in, prune};
+pub use proposals::awaited;
 pub use queries::{
     Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, next_action, payments, payments_by_id,
     stream_head,

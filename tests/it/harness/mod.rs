@@ -234,6 +234,7 @@ impl Server {
             "payments",
             "payment_events",
             "refunds",
+            "payment_proposals",
             "webhook_events",
             "goals",
             "goal_contributions",
