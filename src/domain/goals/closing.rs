@@ -182,6 +182,15 @@ pub(super) async fn abandon_in(app: &App, tx: &Transaction, view: &GoalView) -> 
     close_in(app, tx, view, state, None).await
 }
 
+/// The word for why nothing may stay with a goal in this state; `None` where it may.
+pub(super) fn must_go_back(state: GoalState) -> Option<&'static str> {
+    match state {
+        GoalState::Failed => Some("goal_failed"),
+        GoalState::Cancelled => Some("goal_cancelled"),
+        GoalState::Open | GoalState::Ended => None,
+    }
+}
+
 /// Runs a job of kind [`REFUND_ALL`]: gives back the next contributions, and leaves the rest to the next job. Harmless when
 /// repeated: what is granted for this cause is granted once.
 pub async fn refund_all(app: &App, job: &job::Model) -> Result<()> {
@@ -196,12 +205,8 @@ pub async fn refund_all(app: &App, job: &job::Model) -> Result<()> {
         let mut columns = Columns::new(row);
         last = columns.take()?;
         let payment: PaymentId = columns.take()?;
-        let cause = match columns.take()? {
-            GoalState::Failed => "goal_failed",
-            GoalState::Cancelled => "goal_cancelled",
-            GoalState::Open | GoalState::Ended => return Err(not_found("id")),
-        };
-        let granted = app.db.transact(async |tx| payments::grant_in(app, &tx, payment, cause).await.map(drop)).await;
+        let cause = must_go_back(columns.take()?).ok_or_else(|| not_found("id"))?;
+        let granted = app.db.transact(async |tx| payments::grant_in(app, &tx, payment, cause).await).await;
         if let Err(error) = granted {
             tracing::error!(%payment, %error, "what was given to a goal could not be given back");
             failed = Some(error);

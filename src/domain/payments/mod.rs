@@ -25,6 +25,7 @@ mod proposals;
 mod queries;
 mod receipts;
 mod reconcile;
+mod refund_failures;
 mod refund_requests;
 mod refund_rows;
 mod refunds;

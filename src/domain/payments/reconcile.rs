@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use sea_orm::Iterable;
 use uuid::Uuid;
 
-use super::{Payment, complete, drive::gateway, queries, refund_rows, refunds, rows};
+use super::{Payment, complete, drive::gateway, queries, refund_failures, refund_rows, refunds, rows};
 use crate::{
     app::App,
     entity::{
@@ -114,6 +114,9 @@ async fn mend_by(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<boo
     match complete::complete(app, id, EventSource::Poll, charge).await {
         Ok(payment) => {
             refunds::refresh_pending(app, &payment).await?;
+            if let Err(failure) = refund_failures::recheck(app, &payment, EventSource::Poll, charge.refunded).await? {
+                tracing::warn!(payment = %id, %failure, "the provider could not be asked about refunds that were done");
+            }
             Ok(Some(differs(app, id, charge).await?.is_none()))
         }
         Err(error) => {

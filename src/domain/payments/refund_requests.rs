@@ -166,7 +166,7 @@ pub async fn refund_decide(
                 vec![id.0.into(), user.0.into(), app.clock.now().into(), reason.clone().into(), state.as_str().into()];
             tx.execute(sql, values).await?;
             if granted {
-                reserve_in(app, &tx, &payment, id, refund.amount).await?;
+                reserve_in(app, &tx, &payment, (id, refund.amount), None).await?;
             } else {
                 complete::note_in(app, &tx, &payment, "refund_refused", EventSource::Staff, None).await?;
             }
@@ -204,7 +204,7 @@ pub async fn payment_refund(
             destination(&payment, ask.destination)?;
             let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
             insert_in(app, &tx, &payment, &new, RefundState::Granted, None).await?;
-            reserve_in(app, &tx, &payment, refund, amount).await?;
+            reserve_in(app, &tx, &payment, (refund, amount), None).await?;
             staff::record_in(app, &tx, actor, client, Act::on_refund("paymentRefund", refund, Some(&reason))).await?;
             Ok(Once { value: refund, replayed: false })
         })

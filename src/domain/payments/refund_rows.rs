@@ -63,6 +63,15 @@ pub(super) async fn lock_in(tx: &Transaction, id: RefundId) -> Result<Refund> {
     read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(super::not_found)?)
 }
 
+/// The refunds of a payment that nobody has decided about, locked.
+pub(super) async fn requests_in(tx: &Transaction, payment: PaymentId) -> Result<Vec<Refund>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM refunds r WHERE r.payment_id = $1 AND r.state = 'requested' ORDER BY r.id {}",
+        tx.for_update()
+    );
+    tx.rows(sql, vec![payment.0.into()]).await?.iter().map(read).collect()
+}
+
 /// The refunds of payments, by payment, oldest first: whoever sees a payment sees them.
 pub async fn refunds_by_payment(
     app: &App,
