@@ -433,6 +433,12 @@ pub const VARIABLES: &[Variable] = &[
     variable(RATES, "RATE_LIMIT_PROOF_ADDRESS", "30/minute", "Codes and old passwords tried from one address."),
     variable(RATES, "RATE_LIMIT_PROOF_ACCOUNT", "20/minute", "Codes and old passwords tried at one account."),
     variable(
+        RATES,
+        "RATE_LIMIT_WEBHOOK_ADDRESS",
+        "30/minute",
+        "Webhooks from one address that turn out not to be their provider's own; genuine ones are not counted.",
+    ),
+    variable(
         LIVE,
         "WEBSOCKET_INIT_TIMEOUT_SECONDS",
         "5",

@@ -105,6 +105,7 @@ impl Server {
             ("RATE_LIMIT_SEND_ACCOUNT", "1000000/second"),
             ("RATE_LIMIT_PROOF_ADDRESS", "1000000/second"),
             ("RATE_LIMIT_PROOF_ACCOUNT", "1000000/second"),
+            ("RATE_LIMIT_WEBHOOK_ADDRESS", "1000000/second"),
             ("DATABASE_MAX_CONNECTIONS", "6"),
             ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "30"),
             ("DATABASE_STATEMENT_TIMEOUT_SECONDS", "30"),
