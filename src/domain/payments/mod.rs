@@ -60,14 +60,14 @@ pub use queries::{
     stream_head,
 };
 pub use receipts::{RECEIPT, receipt};
-pub use reconcile::{Disagreement, reconcile};
+pub use reconcile::{Comparison, Disagreement, reconcile};
 pub use refund_requests::{RefundAsk, payment_refund, refund_decide, refund_request};
 pub use refund_rows::{
     REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,
 };
 pub use refunds::{REFUND, grant_in, refund};
 pub use rules::RULES;
-pub use sweep::tend;
+pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, WEBHOOK, process, receive};
 

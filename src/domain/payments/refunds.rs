@@ -29,7 +29,7 @@ use crate::{
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         payments::{ChargeRefund, Failure, NewRefund, RefundProgress},
     },
 };
@@ -358,33 +358,11 @@ pub(super) async fn refresh_pending(app: &App, payment: &Payment) -> Result<()> 
     Ok(())
 }
 
-/// Goes on with refunds whose time has come; gives how many. Several processes may do it at once.
-pub(super) async fn tend(app: &App) -> Result<u64> {
-    let now = app.clock.now();
-    let sql = format!(
-        "SELECT id, checks FROM refunds WHERE check_at <= $1 ORDER BY check_at LIMIT 50 {}",
-        app.db.skip_locked()
-    );
-    let due = app
-        .db
-        .transact(async |tx| {
-            let mut due: Vec<RefundId> = Vec::new();
-            for row in tx.rows(sql.as_str(), vec![now.into()]).await? {
-                let mut columns = Columns::new(&row);
-                let (id, checks): (RefundId, i64) = (columns.take()?, columns.take()?);
-                let sql = "UPDATE refunds SET check_at = $2, checks = checks + 1 WHERE id = $1";
-                tx.execute(sql, vec![id.0.into(), (now + sweep::wait(app, checks)).into()]).await?;
-                due.push(id);
-            }
-            Ok(due)
-        })
-        .await?;
-    for id in &due {
-        match execute(app, *id).await {
-            Ok(Ok(())) => {}
-            Ok(Err(cause)) => tracing::warn!(refund = %id, cause, "the provider could not be asked about a refund"),
-            Err(error) => tracing::error!(refund = %id, %error, "a refund could not be gone on with"),
-        }
+/// Goes on with a refund whose time has come.
+pub(super) async fn go_on(app: &App, id: RefundId) {
+    match execute(app, id).await {
+        Ok(Ok(())) => {}
+        Ok(Err(cause)) => tracing::warn!(refund = %id, cause, "the provider could not be asked about a refund"),
+        Err(error) => tracing::error!(refund = %id, %error, "a refund could not be gone on with"),
     }
-    Ok(due.len() as u64)
 }

@@ -33,7 +33,7 @@ async fn refunded(server: &Server) -> (Client, Client, Value) {
 }
 
 async fn differences(server: &Server, mend: bool) -> Vec<Disagreement> {
-    reconcile(&server.app, Span::default(), mend).await.unwrap()
+    reconcile(&server.app, Span::default(), mend).await.unwrap().disagreements
 }
 
 #[tokio::test]
