@@ -27,7 +27,7 @@ use crate::{
         outbox::Outbox,
         passwords::Passwords,
         payments::Providers,
-        rate_limit::Limiter,
+        rate_limit::{Failures, Limiter},
         sms::Sms,
         steps::Steps,
     },
@@ -105,6 +105,8 @@ pub struct Limiters {
     pub proof_address: Limiter<IpAddr>,
     /// Codes and old passwords tried at an account: by its id, or by the e-mail address as it was given (folded).
     pub proof_account: Limiter<String>,
+    /// Webhooks from an address that were not their provider's own.
+    pub webhook_address: Failures<IpAddr>,
 }
 
 impl Limiters {
@@ -120,6 +122,7 @@ impl Limiters {
             send_account: Limiter::new("send-account", rates.send_account),
             proof_address: Limiter::new("proof-address", rates.proof_address),
             proof_account: Limiter::new("proof-account", rates.proof_account),
+            webhook_address: Failures::new("webhook-address", rates.webhook_address),
         }
     }
 
@@ -134,6 +137,7 @@ impl Limiters {
         self.send_account.forget_idle();
         self.proof_address.forget_idle();
         self.proof_account.forget_idle();
+        self.webhook_address.forget_idle();
     }
 }
 

@@ -453,9 +453,15 @@ async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
 async fn reconcile(app: &App, from: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>, mend: bool) -> Result<()> {
     let now = app.clock.now();
     let span = Span { from: Some(from.unwrap_or(now - TimeDelta::days(30))), until: Some(until.unwrap_or(now)) };
-    let found = payments::reconcile(app, span, mend).await?;
+    let payments::Comparison { disagreements: found, one_way } = payments::reconcile(app, span, mend).await?;
     for disagreement in &found {
         println!("{disagreement}");
+    }
+    for provider in one_way {
+        println!(
+            "{}: asked about our own payments only; what else it may have charged is not compared",
+            provider.as_str()
+        );
     }
     let left = found.iter().filter(|disagreement| !disagreement.is_mended).count();
     if left > 0 {

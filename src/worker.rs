@@ -7,6 +7,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use chrono::TimeDelta;
 use futures_util::{FutureExt, future::join_all};
+use sea_orm::Iterable;
 
 use crate::{
     app::App,
@@ -15,7 +16,7 @@ use crate::{
         jobs::{self, Kinds},
         ledger, messages, notifications, payments, posts, privacy,
     },
-    entity::{SessionId, job},
+    entity::{SessionId, job, payment::ProviderKind},
     error::{Error, Result},
 };
 
@@ -214,7 +215,9 @@ async fn run_lane(app: &App, lane: Lane) -> Result<u64> {
 /// Takes jobs until the program stops.
 pub async fn run(app: App) {
     app.spawn(mind_schedules(app.clone()));
-    app.spawn(mind_payments(app.clone()));
+    for provider in ProviderKind::iter() {
+        app.spawn(mind_payments(app.clone(), provider));
+    }
     app.spawn(keep_running(app.clone(), Lane::Slow));
     keep_running(app, Lane::Quick).await;
 }
@@ -235,8 +238,8 @@ async fn keep_running(app: App, lane: Lane) {
     }
 }
 
-/// Asks about payments in time, until the program stops.
-async fn mind_payments(app: App) {
+/// Asks about the payments of a provider in time, until the program stops: one that is slow holds up no other.
+async fn mind_payments(app: App, provider: ProviderKind) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -244,8 +247,8 @@ async fn mind_payments(app: App) {
             _ = ticks.tick() => {}
             () = app.stop.cancelled() => return,
         }
-        if let Err(error) = payments::tend(&app).await {
-            tracing::error!(%error, "payments could not be looked after");
+        if let Err(error) = payments::tend_to(&app, provider).await {
+            tracing::error!(provider = provider.as_str(), %error, "payments could not be looked after");
         }
     }
 }

@@ -97,6 +97,7 @@ pub struct Rates {
     pub send_account: Rate,
     pub proof_address: Rate,
     pub proof_account: Rate,
+    pub webhook_address: Rate,
 }
 
 /// What a WebSocket may do.
@@ -371,6 +372,7 @@ impl Config {
                 send_account: r.rate("RATE_LIMIT_SEND_ACCOUNT"),
                 proof_address: r.rate("RATE_LIMIT_PROOF_ADDRESS"),
                 proof_account: r.rate("RATE_LIMIT_PROOF_ACCOUNT"),
+                webhook_address: r.rate("RATE_LIMIT_WEBHOOK_ADDRESS"),
             },
             websocket: WebSocketLimits {
                 init_timeout: r.seconds("WEBSOCKET_INIT_TIMEOUT_SECONDS"),

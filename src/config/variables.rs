@@ -389,7 +389,7 @@ pub const VARIABLES: &[Variable] = &[
         WALLETS,
         "SECOND_PERSON_ABOVE",
         "USD 1000,EUR 1000,EGP 50000",
-        "Withdrawals and adjustments above these amounts take two people; of a currency that is not listed, every one does.",
+        "Withdrawals, adjustments and payments confirmed by hand above these amounts take two people; of a currency not listed, all.",
     ),
     variable(
         RATES,
@@ -432,6 +432,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(RATES, "RATE_LIMIT_PROOF_ADDRESS", "30/minute", "Codes and old passwords tried from one address."),
     variable(RATES, "RATE_LIMIT_PROOF_ACCOUNT", "20/minute", "Codes and old passwords tried at one account."),
+    variable(
+        RATES,
+        "RATE_LIMIT_WEBHOOK_ADDRESS",
+        "30/minute",
+        "Webhooks from one address that turn out not to be their provider's own; genuine ones are not counted.",
+    ),
     variable(
         LIVE,
         "WEBSOCKET_INIT_TIMEOUT_SECONDS",

@@ -228,6 +228,8 @@ loaders! {
     goal_withdrawals, FetchGoalWithdrawals: GoalWithdrawalId => goals::Withdrawal = goals::withdrawals_by_id;
     /// Refunds that the viewer may see.
     refunds_by_id, FetchRefundsById: RefundId => payments::RefundOfPayment = payments::refunds_by_id;
+    /// The payments and refunds that wait for a second person, for those who may see that.
+    proposals, FetchProposals: uuid::Uuid => bool = payments::awaited;
     /// The steps of payments.
     payment_events, FetchPaymentEvents: PaymentId => Vec<crate::entity::payment_event::Model> = payments::events_by_payment;
     /// The viewer's own ways to pay.

@@ -150,5 +150,7 @@ fn meaning(outcome: Outcome) -> &'static str {
         Outcome::Slow => "pays after some seconds",
         Outcome::SlowFailure => "fails after some seconds",
         Outcome::LateCapture => "is authorised, then pays after some seconds",
+        Outcome::RefundsFail => "pays; refunds of it fail",
+        Outcome::RefundsComeBack => "pays; refunds of it are done, then come back",
     }
 }

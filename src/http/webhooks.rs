@@ -1,5 +1,6 @@
 //! What providers of payments tell us: `POST /webhooks/{provider}`. The raw body is verified before anything is made of
-//! it, kept, and answered; the work is done from the queue.
+//! it, kept, and answered; the work is done from the queue. Verifying costs something, with some a question to the provider:
+//! whoever sends too many that are not genuine is not heard for a while.
 
 use axum::{
     body::{Body, to_bytes},
@@ -16,7 +17,10 @@ use super::{
 };
 use crate::{
     domain::payments::{self, Received},
-    platform::payments::{Envelope, Rejected},
+    platform::{
+        payments::{Envelope, Rejected},
+        rate_limit::address_key,
+    },
 };
 
 /// Most bytes of a webhook's body: providers send a few thousand.
@@ -31,6 +35,13 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let failures = &shared.app.limiters.webhook_address;
+    let address = identity.client.address.map(address_key);
+    if let Some(Err(left)) = address.map(|address| failures.check(&address)) {
+        let mut response = refuse(&left.refusal(), Media::Json, &identity.request_id);
+        respond::tell_allowance(&mut response, &left);
+        return response;
+    }
     let Ok(body) = to_bytes(body, LONGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let text = |value: &axum::http::HeaderValue| value.to_str().ok().map(str::to_owned);
     let envelope = Envelope {
@@ -46,6 +57,9 @@ pub(super) async fn post(
         }
         Ok(Received::Rejected(rejected)) => {
             tracing::warn!(provider, %rejected, "a webhook was rejected");
+            if let Some(address) = address {
+                failures.count(&address);
+            }
             StatusCode::BAD_REQUEST.into_response()
         }
         Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id),

@@ -1,10 +1,12 @@
 //! Rate limits by named policy (GCRA, by `governor`), per process.
 
 use std::{
+    collections::HashMap,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    time::Duration,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use governor::{
@@ -29,6 +31,55 @@ pub struct Limiter<K: Hash + Eq + Clone> {
 impl<K: Hash + Eq + Clone> std::fmt::Debug for Limiter<K> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Limiter").field("name", &self.name).field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+/// A policy that counts failures only: whoever succeeds is never held up, whoever failed too often is not heard for a while.
+pub struct Failures<K: Hash + Eq + Clone> {
+    limiter: Limiter<K>,
+    /// Until when they are not heard.
+    refused: Mutex<HashMap<K, (Instant, Remaining)>>,
+}
+
+impl<K: Hash + Eq + Clone> std::fmt::Debug for Failures<K> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.limiter.fmt(formatter)
+    }
+}
+
+impl<K: Hash + Eq + Clone> Failures<K> {
+    /// A policy: as many failures as the rate's count, then one more each time that the rate allows one.
+    #[must_use]
+    pub fn new(name: &'static str, rate: Rate) -> Self {
+        Self { limiter: Limiter::new(name, rate), refused: Mutex::default() }
+    }
+
+    /// Refused while they have failed too often.
+    pub fn check(&self, key: &K) -> Result<(), Remaining> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((until, left)) = refused.get(key) else { return Ok(()) };
+        match until.checked_duration_since(Instant::now()) {
+            Some(retry_after) if !retry_after.is_zero() => Err(Remaining { retry_after, ..*left }),
+            _ => Ok(()),
+        }
+    }
+
+    /// They failed.
+    pub fn count(&self, key: &K) {
+        let (left, wait) = match self.limiter.check(key) {
+            Ok(left) if left.remaining > 0 => return,
+            Ok(left) => (left, left.period / left.limit.max(1)),
+            Err(left) => (left, left.retry_after),
+        };
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(key.clone(), (Instant::now() + wait, left));
+    }
+
+    /// Forgets who may be heard again, so that memory stays bounded by the recent ones.
+    pub fn forget_idle(&self) {
+        let now = Instant::now();
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (until, _)| *until > now);
+        self.limiter.forget_idle();
     }
 }
 
@@ -119,6 +170,20 @@ mod tests {
         let refused = limiter.check(&1).unwrap_err();
         assert!(refused.retry_after > Duration::from_secs(1000) && refused.retry_after <= Duration::from_secs(1200));
         assert!(limiter.check(&2).is_ok());
+    }
+
+    #[test]
+    fn who_fails_too_often_is_not_heard_and_who_succeeds_is_never_counted() {
+        let failures = Failures::new("test", "3/hour".parse().unwrap());
+        for _ in 0..3 {
+            assert_eq!(failures.check(&1), Ok(()));
+            failures.count(&1);
+        }
+        let refused = failures.check(&1).unwrap_err();
+        assert!(refused.retry_after > Duration::from_secs(1000) && refused.retry_after <= Duration::from_secs(1200));
+        assert_eq!(failures.check(&2), Ok(()));
+        failures.forget_idle();
+        assert!(failures.check(&1).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod privacy;
 mod providers;
 mod races;
 mod reconcile;
+mod refund_failures;
 mod refunds;
 mod rules;
 mod together;
@@ -150,8 +151,13 @@ pub async fn look(client: &Client, payment: &Value) -> Value {
 
 /// Deposits and pays; gives the payment.
 async fn paid(server: &Server, client: &Client, amount: &str, key: &str) -> Value {
+    paid_by(server, client, amount, GOOD, key).await
+}
+
+/// The same by a card.
+async fn paid_by(server: &Server, client: &Client, amount: &str, card: &str, key: &str) -> Value {
     let payment = deposit(client, amount, key).await["payment"].clone();
-    act(server, &payment, &Act::card(GOOD)).await;
+    act(server, &payment, &Act::card(card)).await;
     let payment = confirm(client, &payment).await;
     assert_eq!(payment["state"], "COMPLETED");
     payment

@@ -33,6 +33,10 @@ pub const SENSITIVE: &[(&str, &str)] = &[
     ("payoutMethodAdd", "it is where money goes when it leaves"),
     ("walletWithdraw", "money leaves"),
     ("adminWalletAdjust", "it makes money, or takes it"),
+    ("adminPaymentConfirm", "it says that money came, which is spent then"),
+    ("adminPaymentCollect", "it says that money came"),
+    ("adminPaymentRemit", "it says that the bank has money"),
+    ("adminRefundComplete", "it says that money went back"),
 ];
 
 /// What is possible though the person's role demands a second factor that is not set up yet.

@@ -75,6 +75,19 @@ pub(crate) async fn authority_in(
     if permissions::allows(role, permission) { Ok(role) } else { Err(Error::forbidden()) }
 }
 
+/// The same, with the actor locked first: until the end of the transaction nobody takes the role away, or ends the session.
+pub(crate) async fn authorise_in(
+    app: &App,
+    tx: &Transaction,
+    actor: &Actor,
+    permission: Permission,
+) -> Result<Option<Role>> {
+    if let Some(me) = actor.user_id() {
+        lock_in(tx, &[me]).await?;
+    }
+    authority_in(app, tx, actor, permission).await
+}
+
 /// Locks somebody who is there and not suspended until the end of the transaction; false where there is nobody like that.
 pub(crate) async fn lock_active_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
     let (sql, values) = lock_active_sql(app, tx, user);

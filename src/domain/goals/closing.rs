@@ -11,6 +11,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
+        accounts,
         actor::{Actor, Client},
         audit,
         jobs::{self, NOTIFY, Notify, PostDeleted},
@@ -82,14 +83,18 @@ pub async fn goal_end(app: &App, actor: &Actor, id: GoalId) -> Result<GoalView> 
 /// The owner, or staff, calls a goal off: everything is given back. Not once something was withdrawn: staff takes that back
 /// first. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn goal_cancel(app: &App, actor: &Actor, client: &Client, id: GoalId, reason: &str) -> Result<GoalView> {
-    actor.require_user()?;
+    let me = actor.require_user()?.id;
     let reason = reason_of(reason)?;
     app.db
         .transact(async |tx| {
+            accounts::lock_in(&tx, &[me]).await?;
             let view = lock_visible_in(&tx, actor, id, at_id).await?;
             let is_owner = view.is_owned_by(actor);
-            if !is_owner && !actor.may(Permission::ManageMoney) {
-                return Err(at_id(UserErrorCode::NotAllowed).into());
+            if !is_owner {
+                if !actor.may(Permission::ManageMoney) {
+                    return Err(at_id(UserErrorCode::NotAllowed).into());
+                }
+                accounts::authority_in(app, &tx, actor, Permission::ManageMoney).await?;
             }
             if !matches!(view.goal.state, GoalState::Open | GoalState::Ended) {
                 return Err(wrong_state(at_id, view.goal.state.as_str()));
@@ -177,6 +182,15 @@ pub(super) async fn abandon_in(app: &App, tx: &Transaction, view: &GoalView) -> 
     close_in(app, tx, view, state, None).await
 }
 
+/// The word for why nothing may stay with a goal in this state; `None` where it may.
+pub(super) fn must_go_back(state: GoalState) -> Option<&'static str> {
+    match state {
+        GoalState::Failed => Some("goal_failed"),
+        GoalState::Cancelled => Some("goal_cancelled"),
+        GoalState::Open | GoalState::Ended => None,
+    }
+}
+
 /// Runs a job of kind [`REFUND_ALL`]: gives back the next contributions, and leaves the rest to the next job. Harmless when
 /// repeated: what is granted for this cause is granted once.
 pub async fn refund_all(app: &App, job: &job::Model) -> Result<()> {
@@ -191,12 +205,8 @@ pub async fn refund_all(app: &App, job: &job::Model) -> Result<()> {
         let mut columns = Columns::new(row);
         last = columns.take()?;
         let payment: PaymentId = columns.take()?;
-        let cause = match columns.take()? {
-            GoalState::Failed => "goal_failed",
-            GoalState::Cancelled => "goal_cancelled",
-            GoalState::Open | GoalState::Ended => return Err(not_found("id")),
-        };
-        let granted = app.db.transact(async |tx| payments::grant_in(app, &tx, payment, cause).await.map(drop)).await;
+        let cause = must_go_back(columns.take()?).ok_or_else(|| not_found("id"))?;
+        let granted = app.db.transact(async |tx| payments::grant_in(app, &tx, payment, cause).await).await;
         if let Err(error) = granted {
             tracing::error!(%payment, %error, "what was given to a goal could not be given back");
             failed = Some(error);

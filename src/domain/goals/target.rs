@@ -1,6 +1,9 @@
 //! Goals as something that payments are for.
 
-use super::rows::{lock_given_in, save_given_in, save_in};
+use super::{
+    closing::must_go_back,
+    rows::{lock_given_in, save_given_in, save_in},
+};
 use crate::{
     app::App,
     domain::{
@@ -10,7 +13,7 @@ use crate::{
     },
     entity::{
         GoalId, UserId,
-        goal::Funding,
+        goal::{Funding, GoalState},
         goal_contribution::ContributionState,
         ledger_transfer::TransferKind,
         payment::{self, ProviderKind, TargetKind},
@@ -102,6 +105,24 @@ impl Target for Contributions {
         }
         save_given_in(tx, &given).await?;
         save_in(app, tx, &goal).await
+    }
+
+    async fn restore_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<Place> {
+        let (view, given) = lock_given_in(tx, payment.id).await?;
+        let (mut goal, mut given) = (view.goal, given.contribution);
+        goal.raised = goal.raised.checked_add(amount).ok_or_else(|| Error::internal("what was raised does not fit"))?;
+        goal.contribution_count += i64::from(given.received == given.refunded);
+        given.refunded -= amount;
+        given.state = ContributionState::Received;
+        save_given_in(tx, &given).await?;
+        save_in(app, tx, &goal).await?;
+        Ok(Place::Escrow(goal.id))
+    }
+
+    async fn must_go_back_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<&'static str>> {
+        let row = tx.row(format!("SELECT g.state {GOAL_OF}"), vec![payment.id.0.into()]).await?;
+        let state: GoalState = Columns::new(&row.ok_or_else(|| missing(payment))?).take()?;
+        Ok(must_go_back(state))
     }
 
     async fn dropped_in(&self, _: &App, tx: &Transaction, payment: &payment::Model) -> Result<()> {

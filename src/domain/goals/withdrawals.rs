@@ -210,6 +210,7 @@ pub async fn withdrawal_reverse(
     let reason = reason_of(reason)?;
     app.db
         .transact(async |tx| {
+            accounts::authorise_in(app, &tx, actor, Permission::ManageMoney).await?;
             let sql = "SELECT goal_id FROM goal_withdrawals WHERE id = $1";
             let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?;
             let goal: GoalId = Columns::new(&row).take()?;

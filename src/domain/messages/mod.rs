@@ -89,6 +89,8 @@ pub enum Template {
     PaymentReceipt,
     /// Money went back to you (name, amount, reference).
     RefundReceipt,
+    /// Money that went back to you did not arrive (name, amount, reference).
+    RefundCameBack,
     /// Money can be paid out to a new account (name, what: the bank and the end of the number).
     PayoutMethodAdded,
     /// A withdrawal is going to be paid (name, amount, what, reference).
@@ -131,6 +133,7 @@ impl Template {
         Self::ExportReady,
         Self::PaymentReceipt,
         Self::RefundReceipt,
+        Self::RefundCameBack,
         Self::PayoutMethodAdded,
         Self::WithdrawalApproved,
         Self::WithdrawalPaid,

@@ -209,6 +209,13 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::RefundCameBack => words(
+            "A refund did not reach you",
+            &[
+                "A payment of yours that we gave back could not be credited to you{% if amount %}: {{ amount }}{% endif %}. The money has come back to us, and is where it was before the refund. We look after it.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::PayoutMethodAdded => words(
             "A bank account was added to your wallet",
             &["Money of your wallet can now be paid out to another account{% if what %}: {{ what }}{% endif %}.", NOT_YOU],
@@ -403,6 +410,13 @@ fn arabic(template: Template) -> Words {
             "أموالك في طريقها إليك",
             &[
                 "أعدنا إليك دفعة{% if amount %}: {{ amount }}{% endif %}. قد يستغرق ظهورها بضعة أيام بحسب مصرفك.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::RefundCameBack => words(
+            "تعذّر وصول المبلغ المسترد إليك",
+            &[
+                "تعذّر إيداع دفعة أعدناها إليك{% if amount %}: {{ amount }}{% endif %}. عاد المبلغ إلينا، وهو حيث كان قبل الاسترداد. نحن نتابع الأمر.",
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
             ],
         ),

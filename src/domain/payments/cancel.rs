@@ -86,6 +86,8 @@ pub async fn admin_payment_cancel(
         return Err(UserError::argument("reason", UserErrorCode::Blank).into());
     }
     let payment = staff::somebody_else_s(app, user, queries::get(app, id).await?).await?;
+    // Before the provider is told; what it answers is recorded in any case.
+    app.db.transact(async |tx| staff::authorise_in(app, &tx, actor).await).await?;
     let charge = charge_of(app, &payment).await?;
     let payment = app
         .db

@@ -159,7 +159,7 @@ async fn settle_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64) 
         Some(cause) => {
             // Of every part that comes in too late.
             let key = format!("{cause}:{}", payment.captured);
-            refunds::give_back_in(app, tx, payment, amount, (cause, &key)).await.map(drop)
+            refunds::give_back_in(app, tx, payment, amount, (cause, &key)).await
         }
         None => Ok(()),
     }

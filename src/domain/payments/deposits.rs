@@ -111,6 +111,15 @@ impl Target for Deposits {
         Ok(())
     }
 
+    async fn restore_in(&self, _: &App, _: &Transaction, payment: &payment::Model, _: i64) -> Result<Place> {
+        // Their wallet went with their account.
+        Ok(if payment.payer_id.is_some() { wallet(payment) } else { Place::Unclaimed })
+    }
+
+    async fn must_go_back_in(&self, _: &Transaction, _: &payment::Model) -> Result<Option<&'static str>> {
+        Ok(None)
+    }
+
     async fn dropped_in(&self, _: &App, _: &Transaction, _: &payment::Model) -> Result<()> {
         Ok(())
     }

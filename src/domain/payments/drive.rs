@@ -1,6 +1,6 @@
 //! Talking to providers, outside of every transaction.
 
-use super::{Payment, complete, queries, queries::Access, refunds, target};
+use super::{Payment, complete, queries, queries::Access, refund_failures, refunds, target};
 use crate::{
     app::App,
     domain::actor::Actor,
@@ -131,11 +131,15 @@ pub async fn refresh(app: &App, id: PaymentId, source: EventSource) -> Result<Re
         return start(app, id).await.map(Ok);
     }
     let Some(reference) = &payment.provider_reference else { return Ok(Ok(payment)) };
-    let payment = match gateway.advance_charge(reference, &id.to_string()).await {
-        Ok(charge) => complete::complete(app, id, source, &charge).await?,
+    let charge = match gateway.advance_charge(reference, &id.to_string()).await {
+        Ok(charge) => charge,
         Err(failure) => return Ok(Err(failure)),
     };
+    let payment = complete::complete(app, id, source, &charge).await?;
     refunds::refresh_pending(app, &payment).await?;
+    if let Err(failure) = refund_failures::recheck(app, &payment, source, charge.refunded).await? {
+        return Ok(Err(failure));
+    }
     Ok(Ok(payment))
 }
 

@@ -1,6 +1,7 @@
 //! Payments: money that people pay for something here, by whatever provider, and refunds.
 //!
-//! Owns `payments`, `payment_events`, `refunds`, `payment_methods`, `payment_customers` and `webhook_events`. Always holds:
+//! Owns `payments`, `payment_events`, `refunds`, `payment_proposals`, `payment_methods`, `payment_customers` and
+//! `webhook_events`. Always holds:
 //! what was captured has been settled, with the ledger and with what the payment is for, in the transaction that recorded
 //! it; what was refunded alike; and `refunded + refunding` is never above `captured` (the database checks it).
 //!
@@ -20,9 +21,11 @@ mod methods;
 mod offline;
 mod open;
 mod privacy;
+mod proposals;
 mod queries;
 mod receipts;
 mod reconcile;
+mod refund_failures;
 mod refund_requests;
 mod refund_rows;
 mod refunds;
@@ -51,19 +54,20 @@ pub use offline::{
 };
 pub use open::{NewPayment, Offer, Payer, Started, claimant, guest_token, offers, open_in, pay_at_once_in, started};
 pub use privacy::{EXPORT, erase_in, prune};
+pub use proposals::awaited;
 pub use queries::{
     Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, next_action, payments, payments_by_id,
     stream_head,
 };
 pub use receipts::{RECEIPT, receipt};
-pub use reconcile::{Disagreement, reconcile};
+pub use reconcile::{Comparison, Disagreement, reconcile};
 pub use refund_requests::{RefundAsk, payment_refund, refund_decide, refund_request};
 pub use refund_rows::{
     REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,
 };
 pub use refunds::{REFUND, grant_in, refund};
 pub use rules::RULES;
-pub use sweep::tend;
+pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, WEBHOOK, process, receive};
 

@@ -1,10 +1,11 @@
 //! Payments and refunds that no provider speaks of: people say what banks and couriers did.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     Access, Payment, complete,
     drive::gateway,
+    proposals::{self, Outcome, Said},
     queries,
     refund_requests::{MAX_REASON, is_payer},
     refund_rows::{self, RefundOfPayment},
@@ -14,17 +15,17 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once,
+        Once, accounts,
         actor::{Actor, Client},
         idempotency::{Claim, claim_for_good_in},
         ledger::{self, NewTransfer, Origin, Place},
     },
     entity::{
-        Money, PaymentId, RefundId,
+        Money, PaymentId, RefundId, UserId,
         ledger_transfer::TransferKind,
         payment::{PaymentState, ProviderKind},
         payment_event::EventSource,
-        refund::{RefundDestination, RefundState},
+        refund::{Model as Refund, RefundDestination, RefundState},
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
@@ -38,6 +39,8 @@ use crate::{
 const LONGEST_NOTE: usize = 500;
 /// Most characters of a bank's or courier's own reference.
 const LONGEST_REFERENCE: usize = 100;
+/// The step of a payment of which one person said something that a second one has to say, too.
+const AWAITED: &str = "awaits_second_person";
 
 fn wrong_state(state: &str) -> Error {
     UserError::argument("id", UserErrorCode::WrongState).with("state", state).into()
@@ -113,8 +116,56 @@ impl MoneyReceived {
     }
 }
 
+/// What staff says of money that no provider speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// A transfer is at the bank.
+    Confirmed,
+    /// The courier has the cash.
+    Collected,
+    /// The courier brought the cash to the bank.
+    Remitted,
+}
+
+impl Word {
+    /// The mutation by which it is said.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Confirmed => "adminPaymentConfirm",
+            Self::Collected => "adminPaymentCollect",
+            Self::Remitted => "adminPaymentRemit",
+        }
+    }
+
+    /// Of which payments.
+    fn provider(self) -> ProviderKind {
+        match self {
+            Self::Confirmed => ProviderKind::BankTransfer,
+            Self::Collected | Self::Remitted => ProviderKind::CashOnDelivery,
+        }
+    }
+
+    /// How much of a payment it was said of, and how much it can be said of yet.
+    fn done_and_left(self, payment: &Payment) -> (i64, i64) {
+        match self {
+            Self::Confirmed => (payment.captured, payment.amount - payment.captured),
+            Self::Collected if payment.captured > 0 => (payment.captured, 0),
+            Self::Collected => (0, payment.amount),
+            Self::Remitted => (payment.remitted, payment.captured - payment.remitted),
+        }
+    }
+}
+
+/// Who may say it: staff, fresh from proving who they are.
+async fn require(app: &App, actor: &Actor, action: &'static str) -> Result<UserId> {
+    let user = staff::require(actor)?;
+    accounts::require_fresh(app, actor, action).await?;
+    Ok(user)
+}
+
 /// Staff found a bank transfer at the bank: so much of the payment is there, and it is completed by it, though it be less
-/// than was to be paid, or late. What comes afterwards is confirmed alike. Codes: NOT_FOUND, WRONG_STATE,
+/// than was to be paid, or late. What comes afterwards is confirmed alike. Above SECOND_PERSON_ABOVE, with what came before,
+/// it is only proposed to a second person, who says the same. Needs a fresh authentication. Codes: NOT_FOUND, WRONG_STATE,
 /// SECOND_PERSON_NEEDED, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
 pub async fn admin_payment_confirm(
     app: &App,
@@ -123,57 +174,11 @@ pub async fn admin_payment_confirm(
     id: PaymentId,
     received: MoneyReceived,
 ) -> Result<Once<Payment>> {
-    let user = staff::require(actor)?;
-    let reference = received.reference()?;
-    let replayed = app
-        .db
-        .transact(async |tx| {
-            let key = received.idempotency_key.as_str();
-            let input = received.input(id);
-            let claim = claim_for_good_in(app, &tx, user.0, "adminPaymentConfirm", key, &input, id.0).await?;
-            if claim != Claim::New {
-                return Ok(true);
-            }
-            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
-            if payment.provider != ProviderKind::BankTransfer {
-                return Err(wrong_state(payment.provider.as_str()));
-            }
-            let amount = received.amount_of(&payment, payment.amount - payment.captured)?;
-            take_in(app, &tx, &payment, amount, &reference).await?;
-            let after = json!({ "amount": Money::new(amount, payment.currency).to_string(), "reference": reference });
-            let act = Act { after: Some(after), ..Act::on_payment("adminPaymentConfirm", id) };
-            staff::record_in(app, &tx, actor, client, act).await?;
-            Ok(false)
-        })
-        .await?;
-    Ok(Once { value: queries::get(app, id).await?, replayed })
+    receive(app, actor, client, id, (Word::Confirmed, received)).await
 }
 
-/// Completes a locked payment by so much more.
-async fn take_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64, said: &str) -> Result<Payment> {
-    let mut charge = complete::by_hand(payment, payment.captured + amount);
-    charge.answer = json!({ "reference": said }).to_string();
-    complete::complete_in(app, tx, payment.id, EventSource::Staff, &charge).await
-}
-
-/// The courier has the cash of a payment. Codes: NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
-pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id: PaymentId) -> Result<Payment> {
-    let user = staff::require(actor)?;
-    app.db
-        .transact(async |tx| {
-            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
-            if payment.provider != ProviderKind::CashOnDelivery || payment.captured > 0 {
-                return Err(wrong_state(payment.state.as_str()));
-            }
-            take_in(app, &tx, &payment, payment.amount, "collected").await?;
-            staff::record_in(app, &tx, actor, client, Act::on_payment("adminPaymentCollect", id)).await
-        })
-        .await?;
-    queries::get(app, id).await
-}
-
-/// The courier brought the cash of a payment to the bank, all or part of it. Codes: NOT_FOUND, WRONG_STATE,
-/// SECOND_PERSON_NEEDED, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+/// The courier brought the cash of a payment to the bank, all or part of it. Two people and a fresh authentication as with
+/// [`admin_payment_confirm`]. Codes: the same.
 pub async fn admin_payment_remit(
     app: &App,
     actor: &Actor,
@@ -181,30 +186,102 @@ pub async fn admin_payment_remit(
     id: PaymentId,
     received: MoneyReceived,
 ) -> Result<Once<Payment>> {
-    let user = staff::require(actor)?;
+    receive(app, actor, client, id, (Word::Remitted, received)).await
+}
+
+async fn receive(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: PaymentId,
+    (word, received): (Word, MoneyReceived),
+) -> Result<Once<Payment>> {
+    let user = require(app, actor, word.action()).await?;
     let reference = received.reference()?;
     let replayed = app
         .db
         .transact(async |tx| {
-            let key = received.idempotency_key.as_str();
-            let input = received.input(id);
-            let claim = claim_for_good_in(app, &tx, user.0, "adminPaymentRemit", key, &input, id.0).await?;
-            if claim != Claim::New {
+            staff::authorise_in(app, &tx, actor).await?;
+            let (key, input) = (received.idempotency_key.as_str(), received.input(id));
+            if claim_for_good_in(app, &tx, user.0, word.action(), key, &input, id.0).await? != Claim::New {
                 return Ok(true);
             }
             let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
-            if payment.provider != ProviderKind::CashOnDelivery {
+            if payment.provider != word.provider() {
                 return Err(wrong_state(payment.provider.as_str()));
             }
-            let amount = received.amount_of(&payment, payment.captured - payment.remitted)?;
-            remit_in(app, &tx, &payment, amount, &reference).await?;
-            let after = json!({ "amount": Money::new(amount, payment.currency).to_string(), "reference": reference });
-            let act = Act { after: Some(after), ..Act::on_payment("adminPaymentRemit", id) };
-            staff::record_in(app, &tx, actor, client, act).await?;
+            let amount = received.amount_of(&payment, word.done_and_left(&payment).1)?;
+            say_in(app, &tx, (actor, client, user), &payment, (word, amount, &reference)).await?;
             Ok(false)
         })
         .await?;
     Ok(Once { value: queries::get(app, id).await?, replayed })
+}
+
+/// The courier has the cash of a payment. Two people and a fresh authentication as with [`admin_payment_confirm`]. Codes:
+/// NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
+pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id: PaymentId) -> Result<Payment> {
+    let word = Word::Collected;
+    let user = require(app, actor, word.action()).await?;
+    app.db
+        .transact(async |tx| {
+            staff::authorise_in(app, &tx, actor).await?;
+            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
+            let (_, left) = word.done_and_left(&payment);
+            if payment.provider != word.provider() || left == 0 {
+                return Err(wrong_state(payment.state.as_str()));
+            }
+            say_in(app, &tx, (actor, client, user), &payment, (word, left, "collected")).await
+        })
+        .await?;
+    queries::get(app, id).await
+}
+
+/// Records what is said of a locked payment, or proposes it to a second person, and writes the act down.
+async fn say_in(
+    app: &App,
+    tx: &Transaction,
+    (actor, client, user): (&Actor, &Client, UserId),
+    payment: &Payment,
+    (word, amount, reference): (Word, i64, &str),
+) -> Result<()> {
+    let money = |minor| Money::new(minor, payment.currency);
+    let (done, _) = word.done_and_left(payment);
+    let said = Said {
+        action: word.action(),
+        subject: payment.id.0,
+        amount: money(amount),
+        total: money(done + amount),
+        reference,
+    };
+    let outcome = proposals::agree_in(app, tx, user, said).await?;
+    match (outcome, word) {
+        (Outcome::Proposed, _) => {
+            complete::note_in(app, tx, payment, AWAITED, EventSource::Staff, Some(reference)).await?;
+        }
+        (Outcome::Agreed(_), Word::Confirmed | Word::Collected) => {
+            let mut charge = complete::by_hand(payment, payment.captured + amount);
+            charge.answer = json!({ "reference": reference }).to_string();
+            complete::complete_in(app, tx, payment.id, EventSource::Staff, &charge).await?;
+        }
+        (Outcome::Agreed(_), Word::Remitted) => remit_in(app, tx, payment, amount, reference).await?,
+    }
+    let act = Act { after: Some(after(said, outcome)), ..Act::on_payment(word.action(), payment.id) };
+    staff::record_in(app, tx, actor, client, act).await
+}
+
+/// What the audit log says of it.
+fn after(said: Said<'_>, outcome: Outcome) -> Json {
+    let first = match outcome {
+        Outcome::Agreed(first) => first.map(|first| first.to_string()),
+        Outcome::Proposed => None,
+    };
+    json!({
+        "amount": said.amount.to_string(),
+        "reference": said.reference,
+        "awaitsSecondPerson": (outcome == Outcome::Proposed).then_some("true"),
+        "proposedBy": first,
+    })
 }
 
 async fn remit_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64, said: &str) -> Result<()> {
@@ -230,8 +307,8 @@ async fn remit_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64, s
 
 // ---------------------------------------------------------------------------------------------------------- refunds
 
-/// Staff gave the money of a refund back by hand. Codes: NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
-/// INVALID_CHARACTERS.
+/// Staff gave the money of a refund back by hand. Two people and a fresh authentication as with [`admin_payment_confirm`].
+/// Codes: NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn admin_refund_complete(
     app: &App,
     actor: &Actor,
@@ -239,12 +316,37 @@ pub async fn admin_refund_complete(
     id: RefundId,
     reference: &str,
 ) -> Result<RefundOfPayment> {
+    let action = "adminRefundComplete";
+    let user = require(app, actor, action).await?;
     let reference = text::line("reference", reference, LONGEST_REFERENCE)?;
     if reference.is_empty() {
         return Err(UserError::argument("reference", UserErrorCode::Blank).into());
     }
-    let answer = ChargeRefund { reference, progress: RefundProgress::Succeeded, failure: None };
-    end(app, actor, client, id, ("adminRefundComplete", None), answer).await
+    let payment = refund_rows::get(app, id).await?.payment_id;
+    app.db
+        .transact(async |tx| {
+            let (payment, refund) = meet_in(app, &tx, (actor, user), payment, id).await?;
+            let money = |minor| Money::new(minor, payment.currency);
+            let said = Said {
+                action,
+                subject: id.0,
+                amount: money(refund.amount),
+                total: money(payment.refunded + refund.amount),
+                reference: &reference,
+            };
+            let outcome = proposals::agree_in(app, &tx, user, said).await?;
+            if outcome == Outcome::Proposed {
+                complete::note_in(app, &tx, &payment, AWAITED, EventSource::Staff, Some(&reference)).await?;
+            } else {
+                let (reference, progress) = (reference.clone(), RefundProgress::Succeeded);
+                let answer = ChargeRefund { reference, progress, failure: None };
+                refunds::answered_in(app, &tx, &refund, &answer).await?;
+            }
+            let act = Act { after: Some(after(said, outcome)), ..Act::on_refund(action, id, None) };
+            staff::record_in(app, &tx, actor, client, act).await
+        })
+        .await?;
+    refund_rows::get_with_currency(app, id).await
 }
 
 /// Staff could not give the money of a refund back by hand: it stays where it is. Codes: NOT_FOUND, WRONG_STATE,
@@ -256,41 +358,42 @@ pub async fn admin_refund_fail(
     id: RefundId,
     reason: &str,
 ) -> Result<RefundOfPayment> {
+    let user = staff::require(actor)?;
     let reason = text::block("reason", reason, MAX_REASON)?;
     if reason.is_empty() {
         return Err(UserError::argument("reason", UserErrorCode::Blank).into());
     }
+    let payment = refund_rows::get(app, id).await?.payment_id;
     let failure = Some(reason.clone());
     let answer = ChargeRefund { reference: String::new(), progress: RefundProgress::Failed, failure };
-    end(app, actor, client, id, ("adminRefundFail", Some(&reason)), answer).await
-}
-
-async fn end(
-    app: &App,
-    actor: &Actor,
-    client: &Client,
-    id: RefundId,
-    (action, reason): (&'static str, Option<&str>),
-    answer: ChargeRefund,
-) -> Result<RefundOfPayment> {
-    let user = staff::require(actor)?;
-    let payment = refund_rows::get(app, id).await?.payment_id;
-    let currency = app
-        .db
+    app.db
         .transact(async |tx| {
-            let payment = somebody_else_s(app, user, rows::lock_in(&tx, payment).await?).await?;
-            let refund = refund_rows::lock_in(&tx, id).await?;
-            // Beside what no provider does: what one could not be asked for in time.
-            let by_hand = refund.destination == RefundDestination::Source
-                && payment.provider != ProviderKind::Wallet
-                && (gateway(app, &payment).is_none() || refunds::is_asked_too_late(app, &refund));
-            if !by_hand || !matches!(refund.state, RefundState::Granted | RefundState::Pending) {
-                return Err(wrong_state(refund.state.as_str()));
-            }
+            let (_, refund) = meet_in(app, &tx, (actor, user), payment, id).await?;
+            proposals::forget_in(&tx, id.0).await?;
             refunds::answered_in(app, &tx, &refund, &answer).await?;
-            staff::record_in(app, &tx, actor, client, Act::on_refund(action, id, reason)).await?;
-            Ok(payment.currency)
+            staff::record_in(app, &tx, actor, client, Act::on_refund("adminRefundFail", id, Some(&reason))).await
         })
         .await?;
-    Ok(RefundOfPayment { refund: refund_rows::get(app, id).await?, currency })
+    refund_rows::get_with_currency(app, id).await
+}
+
+/// Looks at the actor's rights anew, and locks a refund of somebody else's that is staff's to end, with its payment: beside
+/// what no provider does, what one could not be asked for in time. Codes: SECOND_PERSON_NEEDED, WRONG_STATE.
+async fn meet_in(
+    app: &App,
+    tx: &Transaction,
+    (actor, user): (&Actor, UserId),
+    payment: PaymentId,
+    id: RefundId,
+) -> Result<(Payment, Refund)> {
+    staff::authorise_in(app, tx, actor).await?;
+    let payment = somebody_else_s(app, user, rows::lock_in(tx, payment).await?).await?;
+    let refund = refund_rows::lock_in(tx, id).await?;
+    let by_hand = refund.destination == RefundDestination::Source
+        && payment.provider != ProviderKind::Wallet
+        && (gateway(app, &payment).is_none() || refunds::is_asked_too_late(app, &refund));
+    if !by_hand || !matches!(refund.state, RefundState::Granted | RefundState::Pending) {
+        return Err(wrong_state(refund.state.as_str()));
+    }
+    Ok((payment, refund))
 }

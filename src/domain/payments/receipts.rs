@@ -54,6 +54,19 @@ pub(super) async fn refunded_in(app: &App, tx: &Transaction, payment: &Payment, 
     tell_in(app, tx, payment, message).await
 }
 
+/// Money that was said to have gone back did not arrive.
+pub(super) async fn refund_came_back_in(
+    app: &App,
+    tx: &Transaction,
+    payment: &Payment,
+    refund: &refund::Model,
+) -> Result<()> {
+    let message = Message::email("", "", Template::RefundCameBack)
+        .with("amount", Money::new(refund.amount, payment.currency))
+        .with("reference", payment.id);
+    tell_in(app, tx, payment, message).await
+}
+
 async fn tell_in(app: &App, tx: &Transaction, payment: &Payment, message: Message) -> Result<()> {
     match (payment.payer_id, &payment.payer_email) {
         (Some(payer), _) => accounts::tell_in(app, tx, payer, message).await,

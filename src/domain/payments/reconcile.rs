@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use sea_orm::Iterable;
 use uuid::Uuid;
 
-use super::{Payment, complete, drive::gateway, queries, refund_rows, refunds, rows};
+use super::{Payment, complete, drive::gateway, queries, refund_failures, refund_rows, refunds, rows};
 use crate::{
     app::App,
     entity::{
@@ -46,11 +46,20 @@ impl fmt::Display for Disagreement {
     }
 }
 
+/// What a comparison found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// On what the two sides do not agree.
+    pub disagreements: Vec<Disagreement>,
+    /// Providers that can't tell what they charged: they were asked about our own payments only.
+    pub one_way: Vec<ProviderKind>,
+}
+
 /// Compares the payments that began in a span with what their providers say, and what providers charged in it with our
 /// payments. `mend` records what a provider says, where that is how payments go on anyway. Providers take the steps that
 /// are ours while they are asked, such as capturing what was approved.
-pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Vec<Disagreement>> {
-    let mut found = Vec::new();
+pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Comparison> {
+    let mut found = Comparison::default();
     let mut after = Uuid::nil();
     loop {
         let payments = batch(app, span, after).await?;
@@ -58,7 +67,7 @@ pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Vec<Disagree
         after = last;
         let mut asked = stream::iter(payments).map(|payment| ours(app, payment, mend)).buffered(AT_ONCE);
         while let Some(disagreement) = asked.next().await {
-            found.extend(disagreement?);
+            found.disagreements.extend(disagreement?);
         }
     }
     for provider in ProviderKind::iter() {
@@ -114,6 +123,9 @@ async fn mend_by(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<boo
     match complete::complete(app, id, EventSource::Poll, charge).await {
         Ok(payment) => {
             refunds::refresh_pending(app, &payment).await?;
+            if let Err(failure) = refund_failures::recheck(app, &payment, EventSource::Poll, charge.refunded).await? {
+                tracing::warn!(payment = %id, %failure, "the provider could not be asked about refunds that were done");
+            }
             Ok(Some(differs(app, id, charge).await?.is_none()))
         }
         Err(error) => {
@@ -171,16 +183,23 @@ async fn theirs(
     (provider, gateway): (ProviderKind, &dyn Gateway),
     span: Span,
     mend: bool,
-    found: &mut Vec<Disagreement>,
+    found: &mut Comparison,
 ) -> Result<()> {
     let now = app.clock.now();
     let from = span.from.unwrap_or(chrono::DateTime::UNIX_EPOCH);
     let charges = match gateway.charges(from, span.until.unwrap_or(now)).await {
         Ok(Some(charges)) => charges,
-        Ok(None) => return Ok(()),
+        Ok(None) => {
+            found.one_way.push(provider);
+            return Ok(());
+        }
         Err(failure) => {
             let said = format!("what it charged could not be asked ({failure})");
-            found.push(Disagreement { subject: provider.as_str().to_owned(), found: said, is_mended: false });
+            found.disagreements.push(Disagreement {
+                subject: provider.as_str().to_owned(),
+                found: said,
+                is_mended: false,
+            });
             return Ok(());
         }
     };
@@ -191,7 +210,7 @@ async fn theirs(
         };
         let Some(payment) = known else {
             let said = format!("{} charged it for {reference:?}, which is no payment of ours", provider.as_str());
-            found.push(Disagreement { subject: charge.reference, found: said, is_mended: false });
+            found.disagreements.push(Disagreement { subject: charge.reference, found: said, is_mended: false });
             continue;
         };
         if payment.provider_reference.as_ref() == Some(&charge.reference) {
@@ -202,7 +221,11 @@ async fn theirs(
             _ => None,
         };
         let said = format!("{} charged {} for it, which we do not know", provider.as_str(), charge.reference);
-        found.push(Disagreement { subject: payment.id.to_string(), found: said, is_mended: mended == Some(true) });
+        found.disagreements.push(Disagreement {
+            subject: payment.id.to_string(),
+            found: said,
+            is_mended: mended == Some(true),
+        });
     }
     Ok(())
 }

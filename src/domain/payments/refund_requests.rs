@@ -142,14 +142,17 @@ pub async fn refund_decide(
     let found = get(app, id).await?;
     let payment = queries::get(app, found.payment_id).await?;
     let owner = target::of(payment.target_kind)?.owner(app, &payment).await?;
-    let staff = actor.may(Permission::ManageMoney);
+    let is_owner = owner == Some(user);
     // Nobody grants themselves money that others watch over.
-    if !staff && owner != Some(user) || (staff && payment.payer_id == Some(user) && owner != Some(user)) {
+    if !is_owner && (!actor.may(Permission::ManageMoney) || payment.payer_id == Some(user)) {
         return Err(super::not_found());
     }
     let reason = reason.map(|reason| text::block("reason", reason, MAX_REASON)).transpose()?;
     app.db
         .transact(async |tx| {
+            if !is_owner {
+                staff::authorise_in(app, &tx, actor).await?;
+            }
             let payment = rows::lock_in(&tx, payment.id).await?;
             let refund = lock_in(&tx, id).await?;
             if refund.state != RefundState::Requested {
@@ -163,7 +166,7 @@ pub async fn refund_decide(
                 vec![id.0.into(), user.0.into(), app.clock.now().into(), reason.clone().into(), state.as_str().into()];
             tx.execute(sql, values).await?;
             if granted {
-                reserve_in(app, &tx, &payment, id, refund.amount).await?;
+                reserve_in(app, &tx, &payment, (id, refund.amount), None).await?;
             } else {
                 complete::note_in(app, &tx, &payment, "refund_refused", EventSource::Staff, None).await?;
             }
@@ -189,6 +192,7 @@ pub async fn payment_refund(
     let once = app
         .db
         .transact(async |tx| {
+            staff::authorise_in(app, &tx, actor).await?;
             let (key, input) = (ask.idempotency_key.as_str(), ask.input(id));
             if let Claim::Replay(id) =
                 claim_for_good_in(app, &tx, user.0, "paymentRefund", key, &input, refund.0).await?
@@ -200,7 +204,7 @@ pub async fn payment_refund(
             destination(&payment, ask.destination)?;
             let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
             insert_in(app, &tx, &payment, &new, RefundState::Granted, None).await?;
-            reserve_in(app, &tx, &payment, refund, amount).await?;
+            reserve_in(app, &tx, &payment, (refund, amount), None).await?;
             staff::record_in(app, &tx, actor, client, Act::on_refund("paymentRefund", refund, Some(&reason))).await?;
             Ok(Once { value: refund, replayed: false })
         })

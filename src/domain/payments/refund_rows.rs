@@ -25,6 +25,9 @@ const COLUMNS: &str = "r.id, r.payment_id, r.amount, r.destination, r.state, r.r
      r.decided_by, r.hold_id, r.provider_reference, r.failure, r.cause_key, r.check_at, r.checks, r.created_at, r.decided_at, \
      r.ended_at";
 
+/// Refunds with their payments.
+const TABLES: &str = "refunds r JOIN payments p ON p.id = r.payment_id";
+
 fn read(row: &QueryResult) -> Result<Refund> {
     let mut columns = Columns::new(row);
     Ok(Refund {
@@ -58,6 +61,15 @@ pub(super) async fn get(app: &App, id: RefundId) -> Result<Refund> {
 pub(super) async fn lock_in(tx: &Transaction, id: RefundId) -> Result<Refund> {
     let sql = format!("SELECT {COLUMNS} FROM refunds r WHERE r.id = $1 {}", tx.for_update());
     read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(super::not_found)?)
+}
+
+/// The refunds of a payment that nobody has decided about, locked.
+pub(super) async fn requests_in(tx: &Transaction, payment: PaymentId) -> Result<Vec<Refund>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM refunds r WHERE r.payment_id = $1 AND r.state = 'requested' ORDER BY r.id {}",
+        tx.for_update()
+    );
+    tx.rows(sql, vec![payment.0.into()]).await?.iter().map(read).collect()
 }
 
 /// The refunds of payments, by payment, oldest first, the newest 100 of each: whoever sees a payment sees them.
@@ -103,13 +115,18 @@ fn read_with_currency(row: &QueryResult) -> Result<RefundOfPayment> {
     Ok(RefundOfPayment { refund, currency: columns.take()? })
 }
 
+/// A refund by its id, with its currency. No rights are asked here.
+pub(super) async fn get_with_currency(app: &App, id: RefundId) -> Result<RefundOfPayment> {
+    let sql = format!("SELECT {COLUMNS}, p.currency FROM {TABLES} WHERE r.id = $1");
+    let rows = app.db.rows(sql, vec![id.0.into()]).await?;
+    read_with_currency(rows.first().ok_or_else(super::not_found)?)
+}
+
 /// Refunds by id, of payments that the actor may see.
 pub async fn refunds_by_id(app: &App, actor: &Actor, ids: &[RefundId]) -> Result<HashMap<RefundId, RefundOfPayment>> {
     let mut values = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!(
-        "SELECT {COLUMNS}, p.currency FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id IN ({list})"
-    );
+    let sql = format!("SELECT {COLUMNS}, p.currency FROM {TABLES} WHERE r.id IN ({list})");
     let found = app.db.rows(sql, values).await?.iter().map(read_with_currency).collect::<Result<Vec<_>>>()?;
     let payments: Vec<PaymentId> = found.iter().map(|found| found.refund.payment_id).collect();
     let visible = queries::payments_by_id(app, actor, &payments).await?;
@@ -148,12 +165,6 @@ pub async fn refunds(
     conditions.equal("r.state", filter.state.map(RefundState::as_str));
     conditions.during("r.created_at", filter.during);
     let columns = format!("{COLUMNS}, p.currency");
-    let source = Source {
-        columns: &columns,
-        tables: "refunds r JOIN payments p ON p.id = r.payment_id",
-        key: "r.created_at",
-        id: "r.id",
-        descending: true,
-    };
+    let source = Source { columns: &columns, tables: TABLES, key: "r.created_at", id: "r.id", descending: true };
     page_of(&app.db, source, conditions, page, with_total, read_with_currency).await
 }

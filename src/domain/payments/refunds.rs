@@ -8,7 +8,8 @@ use super::{
     Payment, complete,
     drive::{self, gateway},
     queries, receipts,
-    refund_rows::{get, lock_in, refunds_of},
+    refund_failures::again_in,
+    refund_rows::{get, lock_in, refunds_of, requests_in},
     rows, short, sweep, target,
 };
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         payments::{ChargeRefund, Failure, NewRefund, RefundProgress},
     },
 };
@@ -91,13 +92,14 @@ pub(super) async fn insert_in(
     Ok(inserted == 1)
 }
 
-/// Holds the money of a granted refund, and has it done. Codes: INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE.
+/// Holds the money of a granted refund, and has it done: at once, or by the sweeper after a pause. Codes:
+/// INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE.
 pub(super) async fn reserve_in(
     app: &App,
     tx: &Transaction,
     payment: &Payment,
-    id: RefundId,
-    amount: i64,
+    (id, amount): (RefundId, i64),
+    pause: Option<chrono::TimeDelta>,
 ) -> Result<()> {
     let left = payment.captured - payment.refunded - payment.refunding;
     if amount > left {
@@ -120,11 +122,13 @@ pub(super) async fn reserve_in(
     };
     let hold = ledger::hold_in(app, tx, hold, None).await?;
     let sql = "UPDATE refunds SET hold_id = $2, check_at = $3 WHERE id = $1";
-    let check_at = app.clock.now() + chrono::TimeDelta::minutes(10);
+    let check_at = app.clock.now() + pause.unwrap_or(chrono::TimeDelta::minutes(10));
     tx.execute(sql, vec![id.0.into(), hold.id.0.into(), check_at.into()]).await?;
     let sql = "UPDATE payments SET refunding = refunding + $2, updated_at = $3 WHERE id = $1";
     tx.execute(sql, vec![payment.id.0.into(), amount.into(), app.clock.now().into()]).await?;
-    jobs::enqueue_in(app, tx, REFUND, &Job { refund: id.0 }).await?;
+    if pause.is_none() {
+        jobs::enqueue_in(app, tx, REFUND, &Job { refund: id.0 }).await?;
+    }
     let payment = rows::lock_in(tx, payment.id).await?;
     complete::note_in(app, tx, &payment, "refund_granted", EventSource::System, None).await?;
     app.steps.reach("refund.granting").await;
@@ -132,36 +136,66 @@ pub(super) async fn reserve_in(
 }
 
 /// Gives back all that is left of a payment, because of something that happens once, such as `goal_cancelled`: the program's
-/// own decision. Locks the payment. `None` when nothing is left, or it was done before.
-pub async fn grant_in(app: &App, tx: &Transaction, id: PaymentId, cause: &'static str) -> Result<Option<RefundId>> {
+/// own decision. What was asked for already is granted by it, as it was asked. Locks the payment. Done before, it changes
+/// nothing.
+pub async fn grant_in(app: &App, tx: &Transaction, id: PaymentId, cause: &'static str) -> Result<()> {
+    let payment = rows::lock_in(tx, id).await?;
+    answer_requests_in(app, tx, &payment, cause).await?;
     let payment = rows::lock_in(tx, id).await?;
     let left = payment.captured - payment.refunded - payment.refunding;
     give_back_in(app, tx, &payment, left, (cause, cause)).await
 }
 
-/// The same for a part of it, once for each `key`; the payment is locked.
+/// Nobody has to decide any more about what was asked for: all of it goes back. What can't go back as it was asked is refused,
+/// and goes another way.
+async fn answer_requests_in(app: &App, tx: &Transaction, payment: &Payment, cause: &str) -> Result<()> {
+    for request in requests_in(tx, payment.id).await? {
+        let payment = rows::lock_in(tx, payment.id).await?;
+        let fits = request.amount <= payment.captured - payment.refunded - payment.refunding;
+        let granted = fits && (request.destination == RefundDestination::Source || payment.payer_id.is_some());
+        let state = if granted { RefundState::Granted } else { RefundState::Refused };
+        let sql = "UPDATE refunds SET state = $2, decided_at = $3, decision_reason = $4 WHERE id = $1";
+        let values = vec![request.id.0.into(), state.as_str().into(), app.clock.now().into(), cause.into()];
+        tx.execute(sql, values).await?;
+        if granted {
+            reserve_in(app, tx, &payment, (request.id, request.amount), None).await?;
+        } else {
+            complete::note_in(app, tx, &payment, "refund_refused", EventSource::System, None).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives back a part of a payment, once for each `key`; the payment is locked.
 pub(super) async fn give_back_in(
     app: &App,
     tx: &Transaction,
     payment: &Payment,
     amount: i64,
     (cause, key): (&'static str, &str),
-) -> Result<Option<RefundId>> {
-    if amount <= 0 {
-        return Ok(None);
-    }
-    let id = RefundId(app.ids.next(app.clock.now()));
+) -> Result<()> {
     let by_hand = matches!(payment.provider, ProviderKind::CashOnDelivery | ProviderKind::BankTransfer);
     let destination = match payment.payer_id {
         Some(_) if by_hand => RefundDestination::Wallet,
         _ => RefundDestination::Source,
     };
-    let new = NewRow { id, amount, destination, reason: cause, by: &Actor::System };
-    if !insert_in(app, tx, payment, &new, RefundState::Granted, Some(key)).await? {
-        return Ok(None);
+    let id = RefundId(app.ids.next(app.clock.now()));
+    give_in(app, tx, payment, &NewRow { id, amount, destination, reason: cause, by: &Actor::System }, key, None).await
+}
+
+/// The same by a row that says where it goes; after a pause, if there is one.
+pub(super) async fn give_in(
+    app: &App,
+    tx: &Transaction,
+    payment: &Payment,
+    new: &NewRow<'_>,
+    key: &str,
+    pause: Option<chrono::TimeDelta>,
+) -> Result<()> {
+    if new.amount <= 0 || !insert_in(app, tx, payment, new, RefundState::Granted, Some(key)).await? {
+        return Ok(());
     }
-    reserve_in(app, tx, payment, id, amount).await?;
-    Ok(Some(id))
+    reserve_in(app, tx, payment, (new.id, new.amount), pause).await
 }
 
 // ------------------------------------------------------------------------------------------------------------ doing
@@ -276,7 +310,8 @@ pub(super) async fn answered_in(app: &App, tx: &Transaction, refund: &Refund, an
     }
     let payment = rows::lock_in(tx, payment.id).await?;
     let kind = format!("refund_{}", state.as_str());
-    complete::note_in(app, tx, &payment, &kind, EventSource::System, answer.failure.as_deref()).await
+    complete::note_in(app, tx, &payment, &kind, EventSource::System, answer.failure.as_deref()).await?;
+    if state == RefundState::Failed { again_in(app, tx, &payment, &refund).await } else { Ok(()) }
 }
 
 async fn succeed_in(app: &App, tx: &Transaction, payment: &Payment, refund: &Refund, hold: TransferId) -> Result<()> {
@@ -325,33 +360,11 @@ pub(super) async fn refresh_pending(app: &App, payment: &Payment) -> Result<()> 
     Ok(())
 }
 
-/// Goes on with refunds whose time has come; gives how many. Several processes may do it at once.
-pub(super) async fn tend(app: &App) -> Result<u64> {
-    let now = app.clock.now();
-    let sql = format!(
-        "SELECT id, checks FROM refunds WHERE check_at <= $1 ORDER BY check_at LIMIT 50 {}",
-        app.db.skip_locked()
-    );
-    let due = app
-        .db
-        .transact(async |tx| {
-            let mut due: Vec<RefundId> = Vec::new();
-            for row in tx.rows(sql.as_str(), vec![now.into()]).await? {
-                let mut columns = Columns::new(&row);
-                let (id, checks): (RefundId, i64) = (columns.take()?, columns.take()?);
-                let sql = "UPDATE refunds SET check_at = $2, checks = checks + 1 WHERE id = $1";
-                tx.execute(sql, vec![id.0.into(), (now + sweep::wait(app, checks)).into()]).await?;
-                due.push(id);
-            }
-            Ok(due)
-        })
-        .await?;
-    for id in &due {
-        match execute(app, *id).await {
-            Ok(Ok(())) => {}
-            Ok(Err(cause)) => tracing::warn!(refund = %id, cause, "the provider could not be asked about a refund"),
-            Err(error) => tracing::error!(refund = %id, %error, "a refund could not be gone on with"),
-        }
+/// Goes on with a refund whose time has come.
+pub(super) async fn go_on(app: &App, id: RefundId) {
+    match execute(app, id).await {
+        Ok(Ok(())) => {}
+        Ok(Err(cause)) => tracing::warn!(refund = %id, cause, "the provider could not be asked about a refund"),
+        Err(error) => tracing::error!(refund = %id, %error, "a refund could not be gone on with"),
     }
-    Ok(due.len() as u64)
 }

@@ -9,6 +9,8 @@ use crate::{domain::ledger::Rule, entity::PaymentId};
 pub(super) const CAPTURE: &str = "payment";
 /// The operation of transfers that hold what is to go back.
 pub(super) const REFUND_HOLD: &str = "refund";
+/// The operation of transfers that take a refund back, which its provider did not do after all; the key is the refund's id.
+pub(super) const REFUND_BACK: &str = "refund_back";
 /// The operation of transfers that record what couriers brought to the bank.
 pub(super) const REMITTANCE: &str = "remittance";
 
@@ -60,12 +62,16 @@ pub const RULES: &[Rule] = &[
          WHERE p.refunded <> COALESCE(r.done, 0) OR p.refunding <> COALESCE(r.open, 0)",
     ),
     (
-        "a refund holds its money while it is open, has moved it when it succeeded, and let it go when it failed",
+        "a refund holds its money while it is open, has moved it when it succeeded, and let it go, or taken it back, when it \
+         failed",
         "SELECT 'refund ' || ID(r.id) || ' is ' || r.state || ', its transfer ' || COALESCE(t.state, 'not there') \
          FROM refunds r JOIN payments p ON p.id = r.payment_id LEFT JOIN ledger_transfers t ON t.id = r.hold_id \
          AND t.amount = r.amount AND t.currency = p.currency AND t.operation = 'refund' \
+         LEFT JOIN ledger_transfers b ON b.operation = 'refund_back' AND b.idempotency_key = replace(ID(r.id), '-', '') \
+         AND b.amount = r.amount AND b.currency = p.currency AND b.state = 'posted' \
          WHERE NOT CASE r.state WHEN 'granted' THEN COALESCE(t.state, '') = 'pending' \
-         WHEN 'pending' THEN COALESCE(t.state, '') = 'pending' WHEN 'failed' THEN COALESCE(t.state, '') = 'voided' \
+         WHEN 'pending' THEN COALESCE(t.state, '') = 'pending' \
+         WHEN 'failed' THEN COALESCE(t.state, '') = CASE WHEN b.id IS NULL THEN 'voided' ELSE 'posted' END \
          WHEN 'succeeded' THEN COALESCE(t.state, '') = 'posted' OR (COALESCE(t.state, '') = 'voided' \
          AND r.destination = 'wallet' AND p.target_kind = 'wallet_deposit') ELSE r.hold_id IS NULL END",
     ),
@@ -73,6 +79,12 @@ pub const RULES: &[Rule] = &[
         "money that is held for a refund belongs to one",
         "SELECT 'transfer ' || ID(t.id) || ' holds ' || t.amount || ' ' || t.currency || ' for ' || t.idempotency_key \
          FROM ledger_transfers t LEFT JOIN refunds r ON r.hold_id = t.id WHERE t.operation = 'refund' AND r.id IS NULL",
+    ),
+    (
+        "a transfer that takes a refund back belongs to one that failed",
+        "SELECT 'transfer ' || ID(t.id) || ' takes ' || t.amount || ' ' || t.currency || ' back for ' || t.idempotency_key \
+         FROM ledger_transfers t LEFT JOIN refunds r ON replace(ID(r.id), '-', '') = t.idempotency_key \
+         AND r.state = 'failed' AND r.amount = t.amount WHERE t.operation = 'refund_back' AND r.id IS NULL",
     ),
     (
         "a payment that is completed took something, and what took all of it is completed",

@@ -3,10 +3,18 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use futures_util::{StreamExt, future::join_all, stream};
+use sea_orm::Iterable;
+use uuid::Uuid;
+
 use super::{Payment, cancel, complete, drive, refunds, webhooks};
 use crate::{
     app::App,
-    entity::{PaymentId, payment::PaymentState, payment_event::EventSource},
+    entity::{
+        PaymentId, RefundId,
+        payment::{PaymentState, ProviderKind},
+        payment_event::EventSource,
+    },
     error::Result,
     platform::{
         db::Columns,
@@ -14,8 +22,10 @@ use crate::{
     },
 };
 
-/// How many payments are asked about at once.
+/// How many of a provider's are taken at once.
 const BATCH: u64 = 50;
+/// About how many of them it is asked at the same time.
+const AT_ONCE: usize = 4;
 /// The longest wait before a provider is asked again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -24,17 +34,40 @@ pub(super) fn wait(app: &App, checks: i64) -> Duration {
     (app.config.payments.check_time * (1 << checks.clamp(0, 10))).min(LONGEST)
 }
 
-/// Goes on with everything whose time has come; gives how much that was. Several processes may do it at once.
+/// Where something waits for its time: a table, and how its rows tell their provider.
+#[derive(Clone, Copy)]
+struct Queue {
+    table: &'static str,
+    provider: &'static str,
+}
+
+const PAYMENTS: Queue = Queue { table: "payments", provider: "provider" };
+const REFUNDS: Queue =
+    Queue { table: "refunds", provider: "(SELECT p.provider FROM payments p WHERE p.id = refunds.payment_id)" };
+
+/// Goes on with everything whose time has come; gives how much that was. No provider waits for another. Several processes may
+/// do it at once.
 pub async fn tend(app: &App) -> Result<u64> {
-    let mut done = sandbox(app).await?;
-    for id in due(app).await? {
-        done += 1;
+    join_all(ProviderKind::iter().map(|provider| tend_to(app, provider))).await.into_iter().sum()
+}
+
+/// The same, of one provider.
+pub async fn tend_to(app: &App, provider: ProviderKind) -> Result<u64> {
+    let mut done = if provider == ProviderKind::Sandbox { sandbox(app).await? } else { 0 };
+    let payments = due(app, PAYMENTS, provider).await?;
+    done += payments.len() as u64;
+    let each = stream::iter(payments).map(PaymentId);
+    each.for_each_concurrent(AT_ONCE, async |id| {
         // One that fails keeps nobody else's from being asked about.
         if let Err(error) = look_after(app, id).await {
             tracing::error!(payment = %id, %error, "a payment could not be gone on with");
         }
-    }
-    Ok(done + refunds::tend(app).await?)
+    })
+    .await;
+    let refunds = due(app, REFUNDS, provider).await?;
+    done += refunds.len() as u64;
+    stream::iter(refunds).map(RefundId).for_each_concurrent(AT_ONCE, async |id| refunds::go_on(app, id).await).await;
+    Ok(done)
 }
 
 async fn sandbox(app: &App) -> Result<u64> {
@@ -49,21 +82,25 @@ async fn sandbox(app: &App) -> Result<u64> {
     Ok(done)
 }
 
-/// Payments whose time has come, each for whoever took it: the next question is put off before this one is asked.
-async fn due(app: &App) -> Result<Vec<PaymentId>> {
+/// What of a provider's has come to its time, each for whoever took it: the next question is put off before this one is
+/// asked.
+async fn due(app: &App, Queue { table, provider: of }: Queue, provider: ProviderKind) -> Result<Vec<Uuid>> {
     let now = app.clock.now();
-    let sql = format!(
-        "SELECT id, checks FROM payments WHERE check_at <= $1 ORDER BY check_at LIMIT {BATCH} {}",
-        app.db.skip_locked()
-    );
+    let conditions = format!("FROM {table} WHERE check_at <= $1 AND {of} = $2");
+    let values = || vec![now.into(), provider.as_str().into()];
+    // Mostly there is nothing, and nothing to lock.
+    if app.db.rows(format!("SELECT id {conditions} LIMIT 1"), values()).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("SELECT id, checks {conditions} ORDER BY check_at LIMIT {BATCH} {}", app.db.skip_locked());
+    let put_off = format!("UPDATE {table} SET check_at = $2, checks = checks + 1 WHERE id = $1");
     app.db
         .transact(async |tx| {
             let mut due = Vec::new();
-            for row in tx.rows(sql.as_str(), vec![now.into()]).await? {
+            for row in tx.rows(sql.as_str(), values()).await? {
                 let mut columns = Columns::new(&row);
-                let (id, checks): (PaymentId, i64) = (columns.take()?, columns.take()?);
-                let sql = "UPDATE payments SET check_at = $2, checks = checks + 1 WHERE id = $1";
-                tx.execute(sql, vec![id.0.into(), (now + wait(app, checks)).into()]).await?;
+                let (id, checks): (Uuid, i64) = (columns.take()?, columns.take()?);
+                tx.execute(put_off.as_str(), vec![id.into(), (now + wait(app, checks)).into()]).await?;
                 due.push(id);
             }
             Ok(due)

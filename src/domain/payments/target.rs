@@ -60,6 +60,12 @@ pub trait Target: Send + Sync + std::fmt::Debug {
     /// So much of the money has gone back: changes the totals.
     async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()>;
 
+    /// So much that had gone back has come again: changes the totals, and says where it is to be.
+    async fn restore_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<Place>;
+
+    /// The word for why nothing of the payment may stay where it is, as when a goal was called off; `None` where it may.
+    async fn must_go_back_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<&'static str>>;
+
     /// The payment came to nothing.
     async fn dropped_in(&self, app: &App, tx: &Transaction, payment: &payment::Model) -> Result<()>;
 

@@ -169,8 +169,7 @@ async fn meet_in(
     state: WithdrawalState,
 ) -> Result<Withdrawal> {
     let me = actor.require(Permission::ManageMoney)?.id;
-    accounts::lock_in(tx, &[me]).await?;
-    accounts::authority_in(app, tx, actor, Permission::ManageMoney).await?;
+    accounts::authorise_in(app, tx, actor, Permission::ManageMoney).await?;
     let withdrawal = lock_in(tx, id).await?.ok_or_else(|| not_found("id"))?;
     if withdrawal.user_id == me.0 {
         return Err(beyond());

@@ -306,6 +306,19 @@ impl Payment {
         (is_cash && ctx.request().actor.may(Permission::SeeMoney)).then(|| self.money(self.0.remitted))
     }
 
+    /// Whether one person of staff said that its money came, and a second one has to say the same; for staff with the
+    /// permission SEE_MONEY, null to others.
+    async fn awaits_second_person(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        nullable(async {
+            let request = ctx.request();
+            if !request.actor.may(Permission::SeeMoney) {
+                return Ok(None);
+            }
+            Ok(Some(request.loaders.proposals.load(self.0.id.0).await?.unwrap_or(false)))
+        })
+        .await
+    }
+
     /// When it is over, if nobody pays; null when it can't be.
     async fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.0.expires_at.filter(|_| !self.0.state.is_final())

@@ -111,6 +111,19 @@ impl Refund {
         self.refund.failure.as_deref().filter(|_| ctx.request().actor.may(Permission::SeeMoney))
     }
 
+    /// Whether one person of staff said that its money went back, and a second one has to say the same; for staff with the
+    /// permission SEE_MONEY, null to others.
+    async fn awaits_second_person(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        nullable(async {
+            let request = ctx.request();
+            if !request.actor.may(Permission::SeeMoney) {
+                return Ok(None);
+            }
+            Ok(Some(request.loaders.proposals.load(self.refund.id.0).await?.unwrap_or(false)))
+        })
+        .await
+    }
+
     /// When it was asked for.
     async fn created_at(&self) -> DateTime<Utc> {
         self.refund.created_at

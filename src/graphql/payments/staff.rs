@@ -180,9 +180,12 @@ pub struct PaymentStaffMutation;
 #[Object]
 impl PaymentStaffMutation {
     /// A bank transfer has come in: so much of the payment is there, and the payment is completed by it, though it be less
-    /// than was to be paid, or late; what comes afterwards is confirmed alike. Needs the permission MANAGE_MONEY; not for
-    /// one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT,
-    /// AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// than was to be paid, or late; what comes afterwards is confirmed alike. Above the amount that is set for two people,
+    /// with what came of the payment before, it is only proposed, and `awaitsSecondPerson` is true: it counts when a second
+    /// person says the same amount and reference; anything else replaces it. Needs a fresh authentication
+    /// (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID_ID, NOT_FOUND,
+    /// WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn admin_payment_confirm(
         &self,
         ctx: &Context<'_>,
@@ -202,8 +205,8 @@ impl PaymentStaffMutation {
         .await
     }
 
-    /// The courier has the cash of a payment: it is completed. Needs the permission MANAGE_MONEY; not for one's own
-    /// payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
+    /// The courier has the cash of a payment: it is completed. Takes two people above the amount that is set for that, and a
+    /// fresh authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
     async fn admin_payment_collect(
         &self,
         ctx: &Context<'_>,
@@ -220,8 +223,9 @@ impl PaymentStaffMutation {
         .await
     }
 
-    /// The courier brought the cash of a payment to the bank, all or part of it. Needs the permission MANAGE_MONEY; not for
-    /// one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT,
+    /// The courier brought the cash of a payment to the bank, all or part of it. Takes two people above the amount that is set
+    /// for that, and a fresh authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's own
+    /// payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT,
     /// AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn admin_payment_remit(
         &self,
@@ -264,8 +268,9 @@ impl PaymentStaffMutation {
         .await
     }
 
-    /// The money of a refund was given back by hand, as with bank transfers and cash. Needs the permission MANAGE_MONEY; not
-    /// for one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
+    /// The money of a refund was given back by hand, as with bank transfers and cash. Takes two people above the amount that
+    /// is set for that, and a fresh authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's
+    /// own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
     /// INVALID_CHARACTERS.
     async fn admin_refund_complete(
         &self,

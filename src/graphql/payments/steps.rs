@@ -44,8 +44,8 @@ impl PaymentStep {
 #[Object]
 impl PaymentStep {
     /// The payment's state after it, in small letters, or what else happened: `proof_added`, `remitted`,
-    /// `refund_requested`, `refund_refused`, `refund_granted`, `refund_pending`, `refund_succeeded`, `refund_failed`. There
-    /// may be more.
+    /// `awaits_second_person`, `refund_requested`, `refund_refused`, `refund_granted`, `refund_pending`, `refund_succeeded`,
+    /// `refund_failed`. There may be more.
     async fn kind(&self) -> &str {
         &self.step.kind
     }

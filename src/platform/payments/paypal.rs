@@ -6,12 +6,15 @@
 
 mod amounts;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::RequestBuilder;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
@@ -31,12 +34,17 @@ const CANCELLED: &str = "cancelled";
 /// first. Within them a repeated one is known by its id.
 const TOLERANCE: TimeDelta = TimeDelta::days(3);
 
+/// About how many notices PayPal is asked at once: anybody can send some.
+const QUESTIONS: usize = 4;
+
 /// PayPal.
 #[derive(Debug, Clone)]
 pub struct Paypal {
     account: PaypalAccount,
     http: Http,
     tokens: Tokens,
+    /// One for each notice that PayPal may be asked about at once.
+    questions: Arc<Semaphore>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -235,7 +243,7 @@ impl Paypal {
     /// Talks to nobody yet.
     #[must_use]
     pub fn new(account: PaypalAccount, http: Http) -> Self {
-        Self { account, http, tokens: Tokens::default() }
+        Self { account, http, tokens: Tokens::default(), questions: Arc::new(Semaphore::new(QUESTIONS)) }
     }
 
     fn address(&self, path: &str) -> String {
@@ -281,8 +289,10 @@ impl Paypal {
         read(&self.ask(request).await?)
     }
 
-    /// Asks PayPal whether a notice is its own.
+    /// Asks PayPal whether a notice is its own. Beyond so many at once nobody is asked: it sends what is genuine again.
     async fn is_own(&self, question: &Question<'_>) -> Result<bool, Failure> {
+        let permit = self.questions.try_acquire();
+        let _permit = permit.map_err(|_| Failure::Unavailable("it is asked about too many at once".to_owned()))?;
         let address = self.address("v1/notifications/verify-webhook-signature");
         let answer = self.ask(self.http.post(address).json(question)).await?;
         if answer.is_refusal() {

@@ -46,6 +46,10 @@ pub enum Outcome {
     SlowFailure,
     /// Promised at once, taken some seconds later.
     LateCapture,
+    /// The money is taken at once; what goes back is refused after some seconds.
+    RefundsFail,
+    /// The money is taken at once; what goes back is done, and comes back some seconds later.
+    RefundsComeBack,
 }
 
 /// The cards that there are: number, what it does, brand.
@@ -59,6 +63,8 @@ pub const CARDS: &[(&str, Outcome, &str)] = &[
     ("4000000000000077", Outcome::Slow, "visa"),
     ("4000000000000093", Outcome::SlowFailure, "visa"),
     ("4000000000000044", Outcome::LateCapture, "visa"),
+    ("4000000000007726", Outcome::RefundsFail, "visa"),
+    ("4000000000005126", Outcome::RefundsComeBack, "visa"),
 ];
 
 /// What a payer does at the sandbox.
@@ -266,7 +272,9 @@ impl Sandbox {
     async fn try_card_in(&self, tx: &Transaction, row: &Row, card: &str) -> Result<()> {
         let row = Row { card: Some(card.to_owned()), ..row.clone() };
         match outcome(card).map_or(Outcome::Declined("incorrect_number"), |(outcome, _)| outcome) {
-            Outcome::Success => self.move_in(tx, &row, "completed", None, false).await,
+            Outcome::Success | Outcome::RefundsFail | Outcome::RefundsComeBack => {
+                self.move_in(tx, &row, "completed", None, false).await
+            }
             Outcome::Declined(reason) => self.move_in(tx, &row, "waiting", Some(reason), false).await,
             Outcome::Failure(reason) => self.move_in(tx, &row, "failed", Some(reason), false).await,
             Outcome::Challenge => self.move_in(tx, &row, "challenged", None, false).await,
@@ -323,15 +331,34 @@ impl Sandbox {
                         _ => self.move_in(&tx, &row, "completed", None, false).await?,
                     }
                 }
-                let sql = "UPDATE sandbox_refunds SET state = 'succeeded', due_at = NULL WHERE due_at <= $1 RETURNING charge_id";
-                let refunds = tx.rows(sql, vec![now.into()]).await?;
-                for row in &refunds {
-                    let charge = Self::row_in(&tx, Columns::new(row).take()?).await?;
-                    self.tell_in(&tx, &charge, "refund.succeeded", 1).await?;
-                }
-                Ok((charges.len() + refunds.len()) as u64)
+                Ok(charges.len() as u64 + self.settle_refunds_in(&tx).await?)
             })
             .await
+    }
+
+    async fn settle_refunds_in(&self, tx: &Transaction) -> Result<u64> {
+        let now = self.clock.now();
+        let sql = format!(
+            "SELECT id, charge_id, state FROM sandbox_refunds WHERE due_at <= $1 ORDER BY id LIMIT 100 {}",
+            tx.for_update()
+        );
+        let due = tx.rows(sql, vec![now.into()]).await?;
+        for row in &due {
+            let mut columns = Columns::new(row);
+            let (id, charge): (Uuid, Uuid) = (columns.take()?, columns.take()?);
+            let is_pending = columns.take::<String>()? == "pending";
+            let charge = Self::row_in(tx, charge).await?;
+            let (state, comes_back) = match charge.card.as_deref().and_then(outcome) {
+                Some((Outcome::RefundsFail, _)) => ("failed", false),
+                Some((Outcome::RefundsComeBack, _)) if !is_pending => ("failed", false),
+                Some((Outcome::RefundsComeBack, _)) => ("succeeded", true),
+                _ => ("succeeded", false),
+            };
+            let sql = "UPDATE sandbox_refunds SET state = $2, due_at = $3 WHERE id = $1";
+            tx.execute(sql, vec![id.into(), state.into(), comes_back.then_some(now + SLOW).into()]).await?;
+            self.tell_in(tx, &charge, &format!("refund.{state}"), 1).await?;
+        }
+        Ok(due.len() as u64)
     }
 
     /// The webhooks that are due, signed, each given out once; whoever gets them and dies has lost them, as a sender may.
@@ -460,8 +487,12 @@ impl Gateway for Sandbox {
         let rows = self.db.rows("SELECT state FROM sandbox_refunds WHERE id = $1", vec![id.into()]).await;
         let rows = rows.map_err(broken)?;
         let state: String = Columns::new(rows.first().ok_or_else(refuse)?).take().map_err(broken)?;
-        let progress = if state == "succeeded" { RefundProgress::Succeeded } else { RefundProgress::Pending };
-        Ok(ChargeRefund { reference: id.simple().to_string(), progress, failure: None })
+        let (progress, failure) = match state.as_str() {
+            "succeeded" => (RefundProgress::Succeeded, None),
+            "failed" => (RefundProgress::Failed, Some("refund_failed".to_owned())),
+            _ => (RefundProgress::Pending, None),
+        };
+        Ok(ChargeRefund { reference: id.simple().to_string(), progress, failure })
     }
 
     async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure> {

@@ -49,6 +49,28 @@ async fn staff_does_not_say_that_money_for_their_own_goal_has_come() {
 }
 
 #[tokio::test]
+async fn staff_whose_role_was_taken_neither_cancels_goals_nor_takes_withdrawals_back() {
+    let server = Server::with(&[("FEE_GOAL", "0")]).await;
+    let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
+    let staff = server.staff("warden", agora::entity::user_role::Role::Administrator).await;
+    let own = begin(&staff, &json!({})).await;
+    let (taken, open) = (begin(&olivia, &json!({})).await, begin(&olivia, &json!({})).await);
+    give(&server, &badr, &taken, "30.00").await;
+    let withdrawal = withdraw(&olivia, &taken, None, "w").await["withdrawal"].clone();
+    let sql = "DELETE FROM user_roles WHERE user_id IN (SELECT id FROM users WHERE username = 'warden')";
+    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    let before = server.rows().await;
+    let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(id: $id, reason: \"no\") { errors { code } } }";
+    assert_eq!(staff.refused(reverse, json!({ "id": withdrawal["id"] })).await, "FORBIDDEN");
+    let call_off = "mutation($id: ID!) { goalCancel(id: $id, reason: \"no\") { errors { code } } }";
+    assert_eq!(staff.refused(call_off, json!({ "id": open })).await, "FORBIDDEN");
+    assert_eq!(server.rows().await, before);
+    // Their own is still theirs.
+    assert_eq!(code(&cancel(&staff, &own).await), "");
+    assert_sound(&server).await;
+}
+
+#[tokio::test]
 async fn a_fixed_target_is_not_reached_by_money_that_came_too_late() {
     let server = Server::with(&[("PAYMENT_EXPIRY_HOURS", "720")]).await;
     let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);

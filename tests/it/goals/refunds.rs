@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{assert_sound, begin, code, give, look, settle, withdraw};
+use super::{assert_sound, begin, code, contribute, gift, give, look, settle, withdraw};
 use crate::{
     harness::{Client, Server},
     payments,
 };
+use agora::platform::payments::sandbox::Act;
 
 pub(super) async fn ask(client: &Client, payment: &Value, amount: Option<&str>) -> Value {
     let query = "mutation($id: ID!, $input: PaymentRefundInput!) { paymentRefundRequest(id: $id, input: $input) { \
@@ -105,4 +106,139 @@ async fn a_withdrawal_whose_money_is_spent_can_t_be_taken_back_nor_one_s_own() {
     let refused = staff.ok(reverse, json!({ "id": withdrawal["id"] })).await;
     assert_eq!(code(&refused["adminGoalWithdrawalReverse"]), "INSUFFICIENT_FUNDS");
     assert_sound(&server).await;
+}
+
+/// A card of which refunds fail, and one of which they are done and come back.
+const FAILS: &str = "4000 0000 0000 7726";
+const COMES_BACK: &str = "4000 0000 0000 5126";
+
+async fn give_by(server: &Server, client: &Client, goal: &str, card: &str, changes: &Value) -> Value {
+    let payload = contribute(client, &gift(goal, "30.00", &format!("{card} {changes}"), changes)).await;
+    payments::act(server, &payload["payment"], &Act::card(card)).await;
+    settle(server).await;
+    payload["payment"].clone()
+}
+
+#[tokio::test]
+async fn what_comes_back_after_a_refund_is_the_goal_s_again() {
+    let server = Server::start().await;
+    let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
+    let goal = begin(&olivia, &json!({})).await;
+    let payment = give_by(&server, &badr, &goal, COMES_BACK, &json!({})).await;
+    let refund = ask(&badr, &payment, None).await["refund"].clone();
+    assert_eq!(code(&grant(&olivia, &refund).await), "");
+    server.run_jobs().await;
+    server.advance(6);
+    server.run_jobs().await;
+    server.advance(2);
+    server.run_jobs().await;
+    let now = look(&olivia, &goal).await;
+    assert_eq!((&now["raised"]["amount"], &now["contributionCount"]), (&json!("0.00"), &json!(0)));
+    settle(&server).await;
+    let now = look(&olivia, &goal).await;
+    assert_eq!((&now["raised"]["amount"], &now["contributionCount"]), (&json!("30.00"), &json!(1)));
+    assert_eq!(now["available"]["amount"], "30.00");
+    assert_eq!(payments::look(&badr, &payment).await["refundState"], "NONE");
+    assert_eq!(super::balance(&server, &badr).await, 0);
+    payments::assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn of_a_goal_that_is_over_what_can_t_go_back_goes_to_the_giver_s_wallet_once() {
+    for card in [FAILS, COMES_BACK] {
+        let server = Server::start().await;
+        let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
+        let goal = begin(&olivia, &json!({})).await;
+        let payment = give_by(&server, &badr, &goal, card, &json!({})).await;
+        assert_eq!(code(&super::cancel(&olivia, &goal).await), "");
+        for _ in 0..3 {
+            settle(&server).await;
+        }
+        assert_eq!(super::balance(&server, &badr).await, 3000, "{card}");
+        let (olivia, badr) = (server.anonymous().login("olivia").await, server.anonymous().login("badr").await);
+        assert_eq!(payments::look(&badr, &payment).await["refundState"], "FULL");
+        assert_eq!(look(&olivia, &goal).await["raised"]["amount"], "0.00");
+        assert_eq!(server.count("SELECT COUNT(*) FROM refunds").await, 2);
+        assert!(server.last_sent("badr@example.org").await.text.contains("30.00 USD"));
+        payments::assert_books(&server.app).await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_was_under_way_when_the_goal_was_cancelled_is_not_stuck_either() {
+    let server = Server::start().await;
+    let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
+    let goal = begin(&olivia, &json!({})).await;
+    let payment = give_by(&server, &badr, &goal, FAILS, &json!({})).await;
+    let refund = ask(&badr, &payment, None).await["refund"].clone();
+    assert_eq!(code(&grant(&olivia, &refund).await), "");
+    assert_eq!(code(&super::cancel(&olivia, &goal).await), "");
+    for _ in 0..2 {
+        settle(&server).await;
+    }
+    assert_eq!(super::balance(&server, &badr).await, 3000);
+    payments::assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn a_guest_s_money_is_tried_again_some_times_then_it_is_for_staff() {
+    let server = Server::start().await;
+    let olivia = server.user("olivia").await;
+    server.staff("warden", agora::entity::user_role::Role::Administrator).await;
+    let guest = json!({ "guest": { "email": "guest@example.org" } });
+    let goal = begin(&olivia, &json!({})).await;
+    let payment = give_by(&server, &server.anonymous(), &goal, FAILS, &guest).await;
+    assert_eq!(code(&super::cancel(&olivia, &goal).await), "");
+    let failed = "SELECT COUNT(*) FROM refunds WHERE state = 'failed'";
+    settle(&server).await;
+    for (hours, failures) in [(1, 2), (4, 3), (16, 4), (24, 4), (240, 4)] {
+        // Held meanwhile: nobody else takes it.
+        server.advance(hours * 3600 - 120);
+        settle(&server).await;
+        server.advance(120);
+        settle(&server).await;
+        assert_eq!(server.count(failed).await, failures, "after {hours} hours more");
+        payments::assert_books(&server.app).await;
+    }
+    assert_eq!(server.count("SELECT COUNT(*) FROM refunds").await, 4);
+    let warden = server.anonymous().login("warden").await;
+    let list = "{ adminRefunds(where: { state: FAILED }) { totalCount nodes { payment { id } } } }";
+    let listed = warden.ok(list, Value::Null).await["adminRefunds"].clone();
+    assert_eq!((&listed["totalCount"], &listed["nodes"][0]["payment"]["id"]), (&json!(4), &payment["id"]));
+    // The card is mended; staff grants it anew.
+    let sql = "UPDATE sandbox_charges SET card = '4242424242424242'";
+    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    let query = "mutation($id: ID!) { paymentRefund(id: $id, input: { reason: \"goal cancelled\", idempotencyKey: \"a\" }) { \
+                 refund { state } errors { code } } }";
+    let granted = warden.ok(query, json!({ "id": payment["id"] })).await["paymentRefund"].clone();
+    assert_eq!(granted["refund"]["state"], "GRANTED", "{granted}");
+    settle(&server).await;
+    assert_eq!(server.count("SELECT balance FROM ledger_accounts WHERE kind = 'escrow'").await, 0);
+    assert!(server.last_sent("guest@example.org").await.text.contains("30.00 USD"));
+    payments::assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn what_was_asked_for_when_the_goal_is_cancelled_is_granted_by_it_and_nothing_goes_back_twice() {
+    for (amount, destination, refunds) in [(None, "SOURCE", 1), (Some("10.00"), "WALLET", 2)] {
+        let server = Server::start().await;
+        let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
+        let goal = begin(&olivia, &json!({})).await;
+        let payment = give(&server, &badr, &goal, "30.00").await;
+        let query = "mutation($id: ID!, $input: PaymentRefundInput!) { paymentRefundRequest(id: $id, input: $input) { \
+                     refund { id } errors { code } } }";
+        let input = json!({ "amount": amount.map(super::money), "reason": "I need it", "destination": destination, 
+                            "idempotencyKey": "ask" });
+        let asked = badr.ok(query, json!({ "id": payment["id"], "input": input })).await;
+        let refund = asked["paymentRefundRequest"]["refund"].clone();
+        assert_eq!(code(&super::cancel(&olivia, &goal).await), "");
+        settle(&server).await;
+        assert_eq!(server.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'").await, refunds);
+        assert_eq!(server.count("SELECT COUNT(*) FROM refunds").await, refunds);
+        assert_eq!(code(&grant(&olivia, &refund).await), "WRONG_STATE");
+        assert_eq!(payments::look(&badr, &payment).await["refundState"], "FULL");
+        let in_wallet = if destination == "WALLET" { 1000 } else { 0 };
+        assert_eq!(super::balance(&server, &badr).await, in_wallet);
+        payments::assert_books(&server.app).await;
+    }
 }

@@ -63,6 +63,26 @@ const CALLS: &[(&str, &str, bool)] = &[
         "mutation { adminWalletAdjust(input: { userId: \"user_00000000000000000000000000\", amount: { amount: \"1\", currency: \"EGP\" }, direction: CREDIT, reason: \"a test\", idempotencyKey: \"1\" }) { errors { code } } }",
         true,
     ),
+    (
+        "adminPaymentConfirm",
+        "mutation { adminPaymentConfirm(id: \"payment_00000000000000000000000000\", input: { reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
+        true,
+    ),
+    (
+        "adminPaymentCollect",
+        "mutation { adminPaymentCollect(id: \"payment_00000000000000000000000000\") { errors { code } } }",
+        true,
+    ),
+    (
+        "adminPaymentRemit",
+        "mutation { adminPaymentRemit(id: \"payment_00000000000000000000000000\", input: { reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
+        true,
+    ),
+    (
+        "adminRefundComplete",
+        "mutation { adminRefundComplete(id: \"refund_00000000000000000000000000\", reference: \"1\") { errors { code } } }",
+        true,
+    ),
     ("accountDelete", "mutation { accountDelete { errors { code } } }", false),
     ("accountExport", "mutation { accountExport { errors { code } } }", false),
 ];

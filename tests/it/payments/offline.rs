@@ -1,6 +1,10 @@
 //! What no provider speaks of: bank transfers, cash, refunds by hand, and payments that are called off.
 
-use agora::{domain::ledger::Place, entity::payment::ProviderKind, platform::payments::sandbox::Act};
+use agora::{
+    domain::ledger::Place,
+    entity::{payment::ProviderKind, user_role::Role},
+    platform::payments::sandbox::Act,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -120,6 +124,34 @@ async fn staff_confirms_neither_their_own_nor_what_a_provider_speaks_of() {
 }
 
 #[tokio::test]
+async fn nobody_acts_on_payments_any_more_whose_role_was_taken() {
+    let (server, amina, staff) = with_bank().await;
+    let payment = transfer(&amina, "20.00", "k").await;
+    let paid = super::paid(&server, &amina, "5.00", "p").await;
+    let asked = ask(&amina, "paymentRefundRequest", &paid, None, "", "r").await["refund"]["id"].clone();
+    let refund = ", input: { reason: \"why\", idempotencyKey: \"a\" }".to_owned();
+    let acts = [
+        ("adminPaymentConfirm", &payment["id"], came(None, "a")),
+        ("adminPaymentRemit", &payment["id"], came(None, "a")),
+        ("adminPaymentCollect", &payment["id"], String::new()),
+        ("adminPaymentCancel", &payment["id"], ", reason: \"no\"".to_owned()),
+        ("adminRefundComplete", &asked, ", reference: \"B\"".to_owned()),
+        ("adminRefundFail", &asked, ", reason: \"no\"".to_owned()),
+        ("paymentRefundGrant", &asked, String::new()),
+        ("paymentRefundRefuse", &asked, ", reason: \"no\"".to_owned()),
+        ("paymentRefund", &paid["id"], refund),
+    ];
+    let gone = "SELECT id FROM users WHERE username = 'treasurer'";
+    tamper(&server, &format!("DELETE FROM user_roles WHERE user_id IN ({gone})")).await;
+    let before = server.rows().await;
+    for (field, id, arguments) in &acts {
+        let query = format!("mutation($id: ID!) {{ {field}(id: $id{arguments}) {{ errors {{ code }} }} }}");
+        assert_eq!(staff.refused(&query, json!({ "id": id })).await, "FORBIDDEN", "{field}");
+    }
+    assert_eq!(server.rows().await, before);
+}
+
+#[tokio::test]
 async fn cash_is_collected_then_brought_to_the_bank() {
     let (server, amina, staff) = with_bank().await;
     // Nothing that can be bought at the door is here yet.
@@ -172,6 +204,112 @@ async fn a_refund_by_hand_waits_for_staff() {
     assert_eq!(wallet(&server, &amina).await, (1500, 0));
     assert_eq!(at(&server, Place::Clearing(ProviderKind::BankTransfer)).await.0, -1500);
     assert_eq!(server.count("SELECT COUNT(*) FROM refunds WHERE provider_reference = 'BANK 8'").await, 1);
+    assert_books(&server.app).await;
+}
+
+/// What is confirmed, with whether a second person has to say it, too.
+const AWAITED: &str = "payment { state captured { amount } awaitsSecondPerson }";
+
+#[tokio::test]
+async fn a_large_transfer_counts_when_a_second_person_says_the_same() {
+    let (server, amina, ada) = with_bank().await;
+    let alan = server.staff("alan", Role::Administrator).await;
+    let payment = transfer(&amina, "5000.00", "k").await;
+    let confirm = async |staff: &Client, amount, key: &str| {
+        call(staff, "adminPaymentConfirm", &payment["id"], &came(amount, key), AWAITED).await
+    };
+    let proposed = json!({ "state": "PENDING", "captured": { "amount": "0.00" }, "awaitsSecondPerson": true });
+    assert_eq!(confirm(&ada, None, "a").await["payment"], proposed);
+    // Neither by the same key nor by another one is anybody two people.
+    assert_eq!(confirm(&ada, None, "a").await["payment"], proposed);
+    assert_eq!(code(&confirm(&ada, None, "b").await), "SECOND_PERSON_NEEDED");
+    assert_eq!(code(&confirm(&ada, Some("5000.00"), "c").await), "SECOND_PERSON_NEEDED");
+    // Another amount, or another reference, is another proposal, and whoever made it needs a second person for it.
+    assert_eq!(confirm(&alan, Some("4000.00"), "a").await["payment"], proposed);
+    assert_eq!(code(&confirm(&alan, Some("4000.00"), "b").await), "SECOND_PERSON_NEEDED");
+    let other = came(Some("4000.00"), "d").replace("BANK 7", "BANK 8");
+    let answer = call(&ada, "adminPaymentConfirm", &payment["id"], &other, AWAITED).await;
+    assert_eq!(answer["payment"], proposed);
+    assert_eq!(wallet(&server, &amina).await, (0, 0));
+    let hidden = "query($id: ID!) { payment(id: $id) { awaitsSecondPerson events { kind detail } } }";
+    let seen = amina.ok(hidden, json!({ "id": payment["id"] })).await["payment"].clone();
+    assert_eq!(seen["awaitsSecondPerson"], Value::Null);
+    assert_eq!(seen["events"][1], json!({ "kind": "awaits_second_person", "detail": null }));
+    assert_books(&server.app).await;
+    let answer = call(&alan, "adminPaymentConfirm", &payment["id"], &other, AWAITED).await;
+    let done = json!({ "state": "COMPLETED", "captured": { "amount": "4000.00" }, "awaitsSecondPerson": false });
+    assert_eq!(answer["payment"], done);
+    assert_eq!(wallet(&server, &amina).await, (400_000, 0));
+    let log = "SELECT COUNT(*) FROM audit_entries WHERE action = 'adminPaymentConfirm'";
+    assert_eq!(server.count(log).await, 4);
+    assert_eq!(server.count(&format!("{log} AND after_state LIKE '%\"proposedBy\":\"user%'")).await, 1);
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn many_small_parts_are_a_large_amount() {
+    let (server, amina, staff) = with_bank().await;
+    let payment = transfer(&amina, "5000.00", "k").await;
+    let confirm = async |amount, key: &str| {
+        call(&staff, "adminPaymentConfirm", &payment["id"], &came(Some(amount), key), AWAITED).await["payment"].clone()
+    };
+    let first = confirm("999.00", "a").await;
+    assert_eq!((&first["state"], &first["awaitsSecondPerson"]), (&"COMPLETED".into(), &false.into()));
+    assert_eq!(confirm("1.01", "b").await["awaitsSecondPerson"], true);
+    // What is small goes through, and what was proposed before it is settled by that.
+    assert_eq!(confirm("1.00", "c").await["awaitsSecondPerson"], false);
+    assert_eq!(wallet(&server, &amina).await, (100_000, 0));
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn what_somebody_proposed_who_may_no_longer_does_not_count() {
+    let (server, amina, ada) = with_bank().await;
+    let alan = server.staff("alan", Role::Administrator).await;
+    let payment = transfer(&amina, "5000.00", "k").await;
+    call(&ada, "adminPaymentConfirm", &payment["id"], &came(None, "a"), AWAITED).await;
+    tamper(&server, "DELETE FROM user_roles WHERE user_id IN (SELECT id FROM users WHERE username = 'treasurer')")
+        .await;
+    let answer = call(&alan, "adminPaymentConfirm", &payment["id"], &came(None, "a"), AWAITED).await;
+    assert_eq!(answer["payment"]["awaitsSecondPerson"], true);
+    assert_eq!(wallet(&server, &amina).await, (0, 0));
+}
+
+#[tokio::test]
+async fn large_cash_and_large_refunds_by_hand_take_two_people_too() {
+    let (server, amina, ada) = with_bank().await;
+    let alan = server.staff("alan", Role::Administrator).await;
+    let payment = transfer(&amina, "3000.00", "k").await;
+    call(&ada, "adminPaymentConfirm", &payment["id"], &came(None, "a"), AWAITED).await;
+    call(&alan, "adminPaymentConfirm", &payment["id"], &came(None, "a"), AWAITED).await;
+    let refund = ask(&ada, "paymentRefund", &payment, Some("2000.00"), "", "r").await["refund"]["id"].clone();
+    server.run_jobs().await;
+    let selection = "refund { state awaitsSecondPerson }";
+    let complete = async |staff: &Client, reference: &str| {
+        let argument = format!(", reference: \"{reference}\"");
+        call(staff, "adminRefundComplete", &refund, &argument, selection).await
+    };
+    let proposed = json!({ "state": "PENDING", "awaitsSecondPerson": true });
+    assert_eq!(complete(&ada, "BANK 8").await["refund"], proposed);
+    assert_eq!(code(&complete(&ada, "BANK 8").await), "SECOND_PERSON_NEEDED");
+    assert_eq!(complete(&alan, "BANK 9").await["refund"], proposed);
+    assert_eq!(wallet(&server, &amina).await, (300_000, 200_000));
+    let done = json!({ "state": "SUCCEEDED", "awaitsSecondPerson": false });
+    assert_eq!(complete(&ada, "BANK 9").await["refund"], done);
+    assert_eq!(wallet(&server, &amina).await, (100_000, 0));
+    assert_books(&server.app).await;
+
+    let cash = transfer(&amina, "2000.00", "cash").await;
+    tamper(&server, "UPDATE payments SET provider = 'cash_on_delivery' WHERE captured = 0").await;
+    for (staff, state) in [(&ada, "PENDING"), (&alan, "COMPLETED")] {
+        let answer = call(staff, "adminPaymentCollect", &cash["id"], "", AWAITED).await;
+        assert_eq!(answer["payment"]["state"], state);
+    }
+    for (staff, remitted) in [(&ada, "0.00"), (&alan, "2000.00")] {
+        let answer = call(staff, "adminPaymentRemit", &cash["id"], &came(None, "c"), PAYMENT).await;
+        assert_eq!(answer["payment"]["remitted"]["amount"], remitted);
+    }
+    assert_eq!(server.count("SELECT COUNT(*) FROM payment_proposals").await, 0);
     assert_books(&server.app).await;
 }
 

@@ -1,6 +1,6 @@
 //! Providers that are down, and providers that lie.
 
-use agora::{platform::payments::sandbox::Act, worker};
+use agora::{domain::payments, platform::payments::sandbox::Act, worker};
 use serde_json::json;
 
 use super::{
@@ -89,4 +89,36 @@ async fn what_is_paid_after_the_end_still_counts() {
     assert_eq!(confirm(&amina, &payment).await["state"], "COMPLETED");
     assert_eq!(wallet(&server, &amina).await, (500, 0));
     assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_holds_up_no_other() {
+    // Takes connections, and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let settings = [
+        ("STRIPE_API_URL", url.as_str()),
+        ("STRIPE_SECRET_KEY", "sk_test_silent"),
+        ("STRIPE_PUBLIC_KEY", "pk_test_silent"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_silent"),
+    ];
+    let server = Server::with(&settings).await;
+    let amina = server.user("amina").await;
+    deposit(&amina, "1.00", "stuck").await;
+    tamper(&server, "UPDATE payments SET provider = 'stripe', provider_reference = 'pi_silent'").await;
+    let payment = deposit(&amina, "5.00", "k").await["payment"].clone();
+    act(&server, &payment, &Act::card(GOOD)).await;
+    tamper(&server, "DELETE FROM sandbox_events").await;
+    server.advance(60);
+    let completed = async {
+        while look(&amina, &payment).await["state"] != "COMPLETED" {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = tokio::time::timeout(std::time::Duration::from_secs(5), completed) => ended.unwrap(),
+        done = payments::tend(&server.app) => panic!("it has answered: {done:?}"),
+    }
+    drop(silent);
 }

@@ -2,6 +2,7 @@
 
 use agora::{
     domain::payments::{Disagreement, reconcile},
+    entity::payment::ProviderKind,
     platform::{list::Span, payments::sandbox::Act},
 };
 
@@ -10,7 +11,7 @@ use crate::harness::Server;
 
 async fn compare(server: &Server, mend: bool) -> Vec<Disagreement> {
     server.advance(1);
-    reconcile(&server.app, Span::default(), mend).await.unwrap()
+    reconcile(&server.app, Span::default(), mend).await.unwrap().disagreements
 }
 
 #[tokio::test]
@@ -23,6 +24,14 @@ async fn two_sides_that_agree_have_nothing_to_tell() {
     assert_eq!(compare(&server, false).await, []);
     wait(&server).await;
     assert_eq!(compare(&server, false).await, []);
+}
+
+#[tokio::test]
+async fn it_says_of_whom_it_can_only_compare_one_way() {
+    let settings = [("PAYPAL_CLIENT_ID", "id"), ("PAYPAL_CLIENT_SECRET", "secret"), ("PAYPAL_WEBHOOK_ID", "webhook")];
+    let server = Server::with(&settings).await;
+    let found = reconcile(&server.app, Span::default(), false).await.unwrap();
+    assert_eq!((found.disagreements, found.one_way), (Vec::new(), vec![ProviderKind::Paypal]));
 }
 
 #[tokio::test]

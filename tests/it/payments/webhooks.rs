@@ -14,7 +14,7 @@ use futures_util::{future::join_all, stream};
 use serde_json::Value;
 
 use super::{GOOD, act, assert_books, deposit, look, tamper, wallet};
-use crate::harness::{Client, Server};
+use crate::harness::{self, Client, Server};
 
 async fn post(server: &Server, provider: &str, body: impl Into<Body>, signature: Option<&str>) -> StatusCode {
     let mut request = Request::post(format!("/webhooks/{provider}")).header("content-type", "application/json");
@@ -123,4 +123,29 @@ async fn the_order_in_which_events_come_does_not_matter() {
         assert_eq!(wallet(&server, &amina).await, (500, 0), "{card}");
         assert_books(&server.app).await;
     }
+}
+
+#[tokio::test]
+async fn who_sends_too_many_that_are_not_genuine_is_not_heard_for_a_while_and_nobody_else_is_held_up() {
+    let server = Server::with(&[("RATE_LIMIT_WEBHOOK_ADDRESS", "3/hour")]).await;
+    let (_, _, told) = told(&server, GOOD).await;
+    let Delivery { body, signature } = told[0].clone();
+    // Genuine ones are not counted, however many.
+    for _ in 0..10 {
+        assert_eq!(post(&server, "sandbox", body.clone(), Some(&signature)).await, StatusCode::OK);
+    }
+    for _ in 0..3 {
+        assert_eq!(post(&server, "sandbox", body.clone(), Some("t=1,v1=00")).await, StatusCode::BAD_REQUEST);
+    }
+    let from = async |address: &str| {
+        let request = Request::post("/webhooks/sandbox").header(SIGNATURE, &signature);
+        let peer = format!("{address}:1234").parse().unwrap();
+        harness::send(server.router.clone(), request.body(Body::from(body.clone())).unwrap(), peer).await
+    };
+    let refused = from("192.0.2.1").await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1000..=1200).contains(&wait), "{wait}");
+    assert_eq!(refused.headers()["ratelimit-policy"], "\"webhook-address\";q=3;w=3600");
+    assert_eq!(from("192.0.2.2").await.status(), StatusCode::OK);
 }
