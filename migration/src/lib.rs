@@ -14,6 +14,7 @@ mod m20261124_000005_payments;
 mod m20261124_000006_goals;
 mod m20261124_000007_second_person;
 mod m20261124_000008_history;
+mod m20261124_000009_goal_news;
 mod schema;
 
 /// Every step, oldest first.
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_goals::Migration),
             Box::new(m20261124_000007_second_person::Migration),
             Box::new(m20261124_000008_history::Migration),
+            Box::new(m20261124_000009_goal_news::Migration),
         ]
     }
 }

@@ -46,6 +46,10 @@ pub enum Notify {
     Deleted { subject: Uuid },
     /// Something was given to a goal.
     Contribution { contribution: Uuid },
+    /// Somebody wrote about what was given to a goal.
+    ContributionComment { comment: Uuid },
+    /// Somebody asks for money back, maybe of a goal.
+    RefundRequested { refund: Uuid },
     /// A goal has news; told to those whose contributions come after `after`.
     GoalUpdate { update: Uuid, after: Uuid },
     /// A goal is over; told to its owner first, then to those whose contributions come after `after`.

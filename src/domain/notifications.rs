@@ -75,6 +75,8 @@ pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
                     Vec::new()
                 }
                 Notify::Contribution { contribution } => goals::contribution_in(&tx, *contribution).await?,
+                Notify::ContributionComment { comment } => goals::comment_in(&tx, *comment).await?,
+                Notify::RefundRequested { refund } => goals::refund_requested_in(&tx, *refund).await?,
                 Notify::GoalUpdate { update, after } => {
                     goals::update_in(app, &tx, *update, *after).await?;
                     Vec::new()
@@ -209,9 +211,13 @@ pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, 
         (Locale::Arabic, NotificationKind::Reply) => format!("ردّ {name} على تعليقك"),
         (Locale::Arabic, NotificationKind::Share) => format!("شارك {name} منشورك"),
         (Locale::English, NotificationKind::Contribution) => format!("{name} gave to your goal"),
+        (Locale::English, NotificationKind::ContributionComment) => format!("{name} commented on a contribution"),
+        (Locale::English, NotificationKind::RefundRequest) => format!("{name} asks for a refund"),
         (Locale::English, NotificationKind::GoalUpdate) => format!("News of “{name}”"),
         (Locale::English, NotificationKind::GoalEnded) => format!("“{name}” is over"),
         (Locale::Arabic, NotificationKind::Contribution) => format!("ساهم {name} في هدفك"),
+        (Locale::Arabic, NotificationKind::ContributionComment) => format!("علّق {name} على مساهمة"),
+        (Locale::Arabic, NotificationKind::RefundRequest) => format!("طلب {name} استرداد مساهمة"),
         (Locale::Arabic, NotificationKind::GoalUpdate) => format!("جديد «{name}»"),
         (Locale::Arabic, NotificationKind::GoalEnded) => format!("انتهى «{name}»"),
         (_, NotificationKind::System) => name,

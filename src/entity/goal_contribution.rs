@@ -56,6 +56,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Came in.
     pub received_at: Option<DateTimeUtc>,
+    /// The guest wants no more news of the goal, whatever else they gave to it: one of their rows says so for all.
+    pub news_stopped_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

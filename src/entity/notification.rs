@@ -17,6 +17,10 @@ stored_enum! {
         Share = "share",
         /// Something was given to your goal.
         Contribution = "contribution",
+        /// Somebody wrote about what you gave, or what was given to your goal.
+        ContributionComment = "contribution_comment",
+        /// Somebody asks back what they gave to your goal.
+        RefundRequest = "refund_request",
         /// A goal that you gave to has news.
         GoalUpdate = "goal_update",
         /// A goal of yours, or one that you gave to, is over.
@@ -35,6 +39,10 @@ stored_enum! {
         Comment = "comment",
         /// `goals`.
         Goal = "goal",
+        /// `goal_contributions`.
+        Contribution = "contribution",
+        /// `contribution_comments`.
+        ContributionComment = "contributioncomment",
     }
 }
 

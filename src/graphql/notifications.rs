@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     domain::notifications,
-    entity::{CommentId, GoalId, PostId, event::StreamKind, notification::SubjectKind},
+    entity::{
+        CommentId, ContributionCommentId, ContributionId, GoalId, PostId, event::StreamKind, notification::SubjectKind,
+    },
     platform::page::Page,
 };
 
@@ -32,6 +34,12 @@ pub enum NotificationKind {
     Share,
     /// Something was given to your goal.
     Contribution,
+    /// Somebody wrote about what you gave, or about what was given to your goal; the subject is the comment. No actor when it
+    /// is the giver, who is hidden from you.
+    ContributionComment,
+    /// Somebody asks back what they gave to your goal; the subject is the contribution, whose `refundRequest` you grant or
+    /// refuse. No actor when the giver is a guest, or hidden from you.
+    RefundRequest,
     /// A goal that you gave to has news.
     GoalUpdate,
     /// A goal of yours, or one that you gave to, is over; the message says what becomes of the money.
@@ -77,7 +85,7 @@ impl Notification {
         &self.0.message
     }
 
-    /// Who caused it; null when nobody did, or the account is erased.
+    /// Who caused it; null when nobody did, when they are a guest or hidden from you, and when the account is erased.
     async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.actor_id else { return Ok(None) };
@@ -94,6 +102,8 @@ impl Notification {
                 SubjectKind::Post => PostId::PREFIX,
                 SubjectKind::Comment => CommentId::PREFIX,
                 SubjectKind::Goal => GoalId::PREFIX,
+                SubjectKind::Contribution => ContributionId::PREFIX,
+                SubjectKind::ContributionComment => ContributionCommentId::PREFIX,
             };
             Ok(node::find_typed(ctx.request(), prefix, id).await?)
         })

@@ -16,6 +16,7 @@ mod respond;
 mod sandbox;
 mod serve;
 mod statements;
+mod unsubscribe;
 mod webhooks;
 mod websocket;
 
@@ -60,6 +61,7 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
         .route("/schema.graphql", get(graphiql::schema))
         .route("/exports/{token}", get(exports::get))
         .route("/statements/{token}", get(statements::get))
+        .route("/unsubscribe/{token}", get(unsubscribe::page).post(unsubscribe::unsubscribe))
         .route("/oauth/callback/{provider}", get(oauth::callback))
         .route("/webhooks/{provider}", post(webhooks::post))
         .route("/health/live", get(health::live))

@@ -4,7 +4,7 @@ use axum::{
     body::{Body, Bytes},
     extract::{Extension, Request},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
 };
 use serde::Serialize;
 
@@ -142,6 +142,22 @@ pub(super) fn tell_allowance(response: &mut Response, left: &Remaining) {
             response.headers_mut().insert(name, value);
         }
     }
+}
+
+/// A page of the server's own, with a form at most: it runs nothing, and nothing of it is kept.
+pub(super) fn page(html: String) -> Response {
+    let mut response = Html(html).into_response();
+    let policy = HeaderValue::from_static(
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    );
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Text as it can stand in a page, in quotation marks too.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// No route has this path.

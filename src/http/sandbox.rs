@@ -4,8 +4,8 @@
 use axum::{
     Form, Json,
     extract::{Extension, Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     Shared,
     client::{Identity, as_refusal, take_allowance},
-    respond::{self, Media, refuse},
+    respond::{self, Media, escaped, refuse},
 };
 use crate::{
     domain::actor::Actor,
@@ -49,13 +49,7 @@ pub(super) async fn page(
         None => Ok(None),
     };
     match found {
-        Ok(Some(charge)) => {
-            let mut response = Html(html(&secret.secret, &charge)).into_response();
-            let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'");
-            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        }
+        Ok(Some(charge)) => respond::page(html(&secret.secret, &charge)),
         Ok(None) => respond::not_found(Extension(identity)).await,
         Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id),
     }
@@ -100,10 +94,6 @@ async fn done(shared: &Shared, given: &Given) -> Result<Option<Visible>> {
 
 fn encoded(secret: &str) -> String {
     url::form_urlencoded::Serializer::new(String::new()).append_pair("secret", secret).finish()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn html(secret: &str, charge: &Visible) -> String {

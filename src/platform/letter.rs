@@ -11,6 +11,8 @@ pub struct Letter {
     pub text: String,
     /// The same with marks; text messages have none.
     pub html: Option<String>,
+    /// The address by which the receiver wants no more of its kind; of letters that are not of a necessity.
+    pub unsubscribe: Option<String>,
 }
 
 // Never its content: it may hold a code.

@@ -91,8 +91,18 @@ impl Mail {
             .date(at.into())
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())));
         // RFC 3834: no answers of absence, please.
-        if let Ok(name) = HeaderName::new_from_ascii("Auto-Submitted".to_owned()) {
-            builder = builder.raw_header(HeaderValue::new(name, "auto-generated".to_owned()));
+        let mut headers = vec![("Auto-Submitted", "auto-generated".to_owned())];
+        // RFC 2369, and RFC 8058: mail programs have a button for it, which calls the address by POST.
+        if let Some(link) =
+            letter.unsubscribe.as_deref().filter(|link| link.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            headers.push(("List-Unsubscribe", format!("<{link}>")));
+            headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+        }
+        for (name, value) in headers {
+            if let Ok(name) = HeaderName::new_from_ascii(name.to_owned()) {
+                builder = builder.raw_header(HeaderValue::new(name, value));
+            }
         }
         let composed = match &letter.html {
             Some(html) => builder.multipart(MultiPart::alternative_plain_html(letter.text.clone(), html.clone())),

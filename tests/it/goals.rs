@@ -7,9 +7,11 @@ mod life;
 mod lists;
 mod live;
 mod misuse;
+mod news;
 mod people;
 mod races;
 mod refunds;
+mod told;
 
 use agora::{
     domain::{

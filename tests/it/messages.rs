@@ -35,7 +35,7 @@ fn code_for(to: &str) -> Message {
 }
 
 fn letter_to(to: &str) -> Letter {
-    Letter { to: to.to_owned(), subject: "Hello".to_owned(), text: "Hello".to_owned(), html: None }
+    Letter { to: to.to_owned(), subject: "Hello".to_owned(), text: "Hello".to_owned(), html: None, unsubscribe: None }
 }
 
 const DEAD: &str = "SELECT COUNT(*) FROM jobs WHERE state = 'dead'";
@@ -230,6 +230,33 @@ async fn nobody_puts_a_header_or_a_receiver_into_an_e_mail() {
         assert!(names.iter().all(|name| known.contains(&name.as_str())), "{names:?}");
         assert_eq!(names.iter().filter(|name| *name == "to").count(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_letter_that_can_be_done_without_says_how_in_its_headers() {
+    let smtp = Smtp::start(Mood::Well).await;
+    let server = sending_by(&smtp).await;
+    let now = server.app.clock.now();
+    // As long as such a link gets.
+    let link = format!("https://example.org/unsubscribe/{}", "Ab-_9".repeat(120));
+    for unsubscribe in [link.clone(), format!("{link}\r\nBcc: victim@example.org"), "https://example.org/ü".to_owned()]
+    {
+        let letter = Letter { unsubscribe: Some(unsubscribe), ..letter_to("amina@example.org") };
+        server.app.mail.send("job", now, &letter).await.unwrap();
+    }
+    let said: Vec<_> = smtp
+        .messages()
+        .iter()
+        .map(|message| {
+            let headers = message.headers();
+            headers.into_iter().filter(|(name, _)| name.starts_with("List-") || name == "Bcc").collect::<Vec<_>>()
+        })
+        .collect();
+    let expected = [
+        ("List-Unsubscribe".to_owned(), format!("<{link}>")),
+        ("List-Unsubscribe-Post".to_owned(), "List-Unsubscribe=One-Click".to_owned()),
+    ];
+    assert_eq!(said, [expected.to_vec(), Vec::new(), Vec::new()]);
 }
 
 #[tokio::test]

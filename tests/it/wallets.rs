@@ -40,7 +40,7 @@ pub async fn fund(server: &Server, person: &Client, minor: i64, currency: &str) 
 }
 
 pub const ADD_METHOD: &str = "mutation($input: PayoutMethodAddInput!) { payoutMethodAdd(input: $input) { payoutMethod { id \
-    bankName country currency lastFour } errors { code path } } }";
+    bankName country currency lastFour } replayed errors { code path } } }";
 pub const WITHDRAW: &str = "mutation($input: WalletWithdrawInput!) { walletWithdraw(input: $input) { withdrawal { id state \
     amount { amount currency } bankName lastFour viewerCanCancel } replayed errors { code path message } } }";
 pub const TRANSFER: &str = "mutation($input: WalletTransferInput!) { walletTransfer(input: $input) { transaction { id kind \

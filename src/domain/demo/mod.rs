@@ -1,10 +1,13 @@
 //! Made-up people and texts: a small story to look at, and any number of rows to measure with.
 //!
 //! Owns nothing; it is above every other module and writes their tables directly, because it makes up a past that no
-//! command can; only money moves by the ledger's own functions. Always holds: counters, search forms, tags and notifications are what the commands would have written.
+//! command can; only money moves by the functions of the ledger and of goals. Always holds: counters, search forms, tags
+//! and notifications are what the commands would have written.
 //! It must not be reachable from the graph: everybody in it has the same published password.
 
 mod bulk;
+mod fundraising;
+mod goals;
 mod money;
 mod people;
 mod rows;
@@ -35,6 +38,7 @@ pub async fn load(app: &App) -> Result<bool> {
             }
             story.write_in(&tx).await?;
             money::give_in(app, &tx).await?;
+            goals::raise_in(app, &tx, &story).await?;
             Ok(true)
         })
         .await;

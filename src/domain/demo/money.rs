@@ -13,8 +13,20 @@ const DEPOSITS: &[(&str, i64, &str)] = &[
     ("amina", 25_000, "USD"),
     ("amina", 120_000, "EGP"),
     ("omar", 50_000, "USD"),
-    ("layla", 8_000, "USD"),
+    ("omar", 20_000, "EGP"),
+    ("layla", 12_000, "USD"),
     ("sofia", 30_000, "USD"),
+    ("grace", 40_000, "USD"),
+    ("khalid_books", 25_000, "USD"),
+    ("tomas", 20_000, "USD"),
+    ("mariam", 20_000, "USD"),
+    ("mariam", 50_000, "EGP"),
+    ("yusuf", 60_000, "USD"),
+    ("noura", 50_000, "USD"),
+    ("noura", 150_000, "EGP"),
+    ("dar_alward", 50_000, "USD"),
+    ("dar_alward", 100_000, "EGP"),
+    ("ben_oakley", 20_000, "USD"),
 ];
 
 /// Who gives whom how much, and what for.

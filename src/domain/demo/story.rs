@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// When the story ends: 2026-11-01T09:00Z.
-const END: DateTime<Utc> = match DateTime::from_timestamp(1_793_523_600, 0) {
+pub(super) const END: DateTime<Utc> = match DateTime::from_timestamp(1_793_523_600, 0) {
     Some(time) => time,
     None => DateTime::UNIX_EPOCH,
 };
@@ -48,6 +48,18 @@ pub(super) struct Story {
 }
 
 impl Story {
+    /// A person of the script.
+    pub(super) fn user(&self, name: &str) -> Result<UserId> {
+        Ok(self.users[Teller::person(name)?].id)
+    }
+
+    /// A post of the script by its key.
+    pub(super) fn post(&self, key: &str) -> Result<&post::Model> {
+        let place = POSTS.iter().position(|post| post.key == key);
+        let found = place.and_then(|place| self.posts.get(place));
+        found.ok_or_else(|| Error::internal(format!("the demo's script has no post {key}")))
+    }
+
     /// Writes every row, what is referred to before what refers to it.
     pub(super) async fn write_in(&self, tx: &Transaction) -> Result<()> {
         write(tx, &self.users).await?;
@@ -117,7 +129,7 @@ impl Teller {
     }
 
     fn user(&self, name: &str) -> Result<UserId> {
-        Ok(self.story.users[Self::person(name)?].id)
+        self.story.user(name)
     }
 
     /// Adds the person with this number; they joined every third day, all before the first post.

@@ -3,7 +3,7 @@
 
 /// A post of the demo.
 pub(super) struct Post {
-    /// A name within the script, for posts that are shared.
+    /// A name within the script, for posts that are shared or that a goal hangs on.
     pub(super) key: &'static str,
     /// User name of the author.
     pub(super) by: &'static str,
@@ -215,6 +215,7 @@ pub(super) const POSTS: &[Post] = &[
         )
     },
     Post {
+        key: "first-pressing",
         likes: &["mariam", "omar", "ben_oakley"],
         comments: &[Comment {
             likes: &["yusuf"],
@@ -393,6 +394,7 @@ pub(super) const POSTS: &[Post] = &[
         )
     },
     Post {
+        key: "reading-club",
         likes: &["noura", "omar", "layla"],
         comments: &[
             say("noura", 36, "أقترح أن نبدأ بشيء قصير، فنصفنا لم يقرأ منذ سنة."),
@@ -536,6 +538,7 @@ pub(super) const POSTS: &[Post] = &[
         )
     },
     Post {
+        key: "weekend",
         likes: &["layla", "amina"],
         comments: &[Comment {
             replies: &[say("grace", 26, "Yes, if you can reach the pedals. I will bring a block.")],

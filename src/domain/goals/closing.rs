@@ -44,7 +44,7 @@ struct Job {
 
 /// Closes a goal that is locked: takes no more contributions, and where it failed or was called off, everything goes back.
 /// Those concerned are told.
-async fn close_in(
+pub async fn close_in(
     app: &App,
     tx: &Transaction,
     view: &GoalView,

@@ -125,7 +125,8 @@ fn new_goal(app: &App, owner: UserId, command: &GoalCreate) -> Result<goal::Mode
     })
 }
 
-async fn insert_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
+/// Writes a goal that was checked.
+pub async fn insert_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
     tx.execute(
         "INSERT INTO goals (id, post_id, owner_id, title, story, search_key, category, currency, target, funding, deadline, \
          suggested_amounts, cover_url, state, created_at) \

@@ -11,6 +11,8 @@ use crate::{
         Once,
         actor::Actor,
         idempotency::{Claim, claim_in},
+        jobs::{self, NOTIFY, Notify},
+        permissions::Permission,
     },
     entity::{ContributionCommentId, ContributionId, UserId, contribution_comment::Model},
     error::{Error, Result, UserError, UserErrorCode},
@@ -29,9 +31,25 @@ pub struct ContributionComment {
     pub comment: Model,
     /// Whose goal it is.
     pub owner_id: Option<UserId>,
+    /// Its author gave what it is about, and is anonymous there.
+    is_anonymous: bool,
+    /// To the goal's owner, too.
+    is_hidden_from_owner: bool,
 }
 
 impl ContributionComment {
+    /// Who wrote it, where the actor may know: who gave and is anonymous there is not shown by a comment either.
+    #[must_use]
+    pub fn author_for(&self, actor: &Actor) -> Option<UserId> {
+        let viewer = actor.user_id();
+        let is_owner = self.owner_id.is_some() && self.owner_id == viewer;
+        let shown = !self.is_anonymous
+            || self.comment.author_id == viewer
+            || actor.may(Permission::SeeMoney)
+            || (is_owner && !self.is_hidden_from_owner);
+        self.comment.author_id.filter(|_| shown)
+    }
+
     /// Whether this person may change it: its author.
     #[must_use]
     pub fn can_change(&self, viewer: Option<UserId>) -> bool {
@@ -46,8 +64,8 @@ impl ContributionComment {
     }
 }
 
-const COLUMNS: &str =
-    "k.id, k.contribution_id, k.author_id, k.body, k.created_at, k.edited_at, k.deleted_at, g.owner_id";
+const COLUMNS: &str = "k.id, k.contribution_id, k.author_id, k.body, k.created_at, k.edited_at, k.deleted_at, g.owner_id, \
+     k.author_id = c.contributor_id AND c.is_anonymous, c.is_hidden_from_owner";
 const TABLES: &str = "contribution_comments k JOIN goal_contributions c ON c.id = k.contribution_id \
      JOIN goals g ON g.id = c.goal_id";
 
@@ -63,10 +81,13 @@ fn read(row: &QueryResult) -> Result<ContributionComment> {
         deleted_at: columns.take()?,
     };
     let owner_id = columns.take()?;
+    // Nothing where either account was erased: then there is nobody to show.
+    let is_anonymous = columns.take::<Option<bool>>()?.unwrap_or(false);
+    let is_hidden_from_owner = columns.take()?;
     if comment.deleted_at.is_some() {
         comment.author_id = None;
     }
-    Ok(ContributionComment { comment, owner_id })
+    Ok(ContributionComment { comment, owner_id, is_anonymous, is_hidden_from_owner })
 }
 
 /// Comments on a contribution that the actor sees. Codes: NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
@@ -87,6 +108,15 @@ pub async fn comment_create(
     let now = app.clock.now();
     let id = ContributionCommentId(app.ids.next(now));
     let input = format!("{contribution} {body}");
+    let comment = Model {
+        id,
+        contribution_id: contribution,
+        author_id: Some(author),
+        body,
+        created_at: now,
+        edited_at: None,
+        deleted_at: None,
+    };
     let once = app
         .db
         .transact(async |tx| {
@@ -94,21 +124,36 @@ pub async fn comment_create(
             if let Claim::Replay(id) = claim_in(app, &tx, author, operation, key, &input, id.0).await? {
                 return Ok(Once { value: ContributionCommentId(id), replayed: true });
             }
-            let sql = "UPDATE goal_contributions SET comment_count = comment_count + 1 \
-                       WHERE id = $1 AND state = 'received'";
-            if tx.execute(sql, vec![contribution.0.into()]).await? == 0 {
+            if !say_in(app, &tx, &comment).await? {
                 return Err(missing());
             }
-            tx.execute(
-                "INSERT INTO contribution_comments (id, contribution_id, author_id, body, created_at) \
-                 VALUES ($1, $2, $3, $4, $5)",
-                vec![id.0.into(), contribution.0.into(), author.0.into(), body.as_str().into(), now.into()],
-            )
-            .await?;
             Ok(Once { value: id, replayed: false })
         })
         .await?;
     Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+}
+
+/// Writes a comment; false when the goal does not have any more what it is about.
+pub async fn say_in(app: &App, tx: &Transaction, comment: &Model) -> Result<bool> {
+    let about = comment.contribution_id;
+    let sql = "UPDATE goal_contributions SET comment_count = comment_count + 1 WHERE id = $1 AND state = 'received'";
+    if tx.execute(sql, vec![about.0.into()]).await? == 0 {
+        return Ok(false);
+    }
+    tx.execute(
+        "INSERT INTO contribution_comments (id, contribution_id, author_id, body, created_at) \
+         VALUES ($1, $2, $3, $4, $5)",
+        vec![
+            comment.id.0.into(),
+            about.0.into(),
+            comment.author_id.map(|author| author.0).into(),
+            comment.body.as_str().into(),
+            comment.created_at.into(),
+        ],
+    )
+    .await?;
+    jobs::enqueue_in(app, tx, NOTIFY, &Notify::ContributionComment { comment: comment.id.0 }).await?;
+    Ok(true)
 }
 
 /// Changes one's own comment; without a text it stays as it is. Codes: NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG,
@@ -151,7 +196,8 @@ pub async fn comment_delete(app: &App, actor: &Actor, id: ContributionCommentId)
             let sql = "UPDATE contribution_comments SET body = '', deleted_at = $2 WHERE id = $1";
             tx.execute(sql, vec![id.0.into(), app.clock.now().into()]).await?;
             let sql = "UPDATE goal_contributions SET comment_count = comment_count - 1 WHERE id = $1";
-            tx.execute(sql, vec![found.comment.contribution_id.0.into()]).await.map(drop)
+            tx.execute(sql, vec![found.comment.contribution_id.0.into()]).await?;
+            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Deleted { subject: id.0 }).await
         })
         .await?;
     get(app, id).await

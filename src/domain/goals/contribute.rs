@@ -93,9 +93,7 @@ pub async fn goal_contribute(
                 let mismatch = UserError::input("amount", UserErrorCode::CurrencyMismatch);
                 return Err(mismatch.with("currency", currency).into());
             }
-            let opened = payments::open_in(app, &tx, &new).await?;
-            insert_in(app, &tx, id, &new, &command, guest.as_ref(), &message).await?;
-            payments::pay_at_once_in(app, &tx, opened).await?;
+            give_in(app, &tx, (id, &new), &command, guest.as_ref(), &message).await?;
             Ok(Once { value: payment, replayed: false })
         })
         .await?;
@@ -117,11 +115,25 @@ fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) ->
     Ok((Payer::Guest(email.clone()), Some(Guest { email, name })))
 }
 
+/// Writes down what is given to a goal, which is locked and open, with its payment, and pays it where no provider has to be
+/// waited for.
+pub async fn give_in(
+    app: &App,
+    tx: &Transaction,
+    (id, payment): (ContributionId, &NewPayment),
+    command: &GoalContribute,
+    guest: Option<&Guest>,
+    message: &str,
+) -> Result<()> {
+    let opened = payments::open_in(app, tx, payment).await?;
+    insert_in(app, tx, (id, payment), command, guest, message).await?;
+    payments::pay_at_once_in(app, tx, opened).await.map(drop)
+}
+
 async fn insert_in(
     app: &App,
     tx: &Transaction,
-    id: ContributionId,
-    payment: &NewPayment,
+    (id, payment): (ContributionId, &NewPayment),
     command: &GoalContribute,
     guest: Option<&Guest>,
     message: &str,

@@ -16,6 +16,7 @@ mod commands;
 mod comments;
 mod contribute;
 mod contributions;
+mod news;
 mod privacy;
 mod queries;
 mod rows;
@@ -42,22 +43,24 @@ use crate::{
     platform::db::Transaction,
 };
 
-pub use closing::{REFUND_ALL, close_overdue, goal_cancel, goal_end, post_deleted, refund_all};
-pub use commands::{GoalCreate, GoalUpdate, goal_create, goal_update};
+pub use closing::{REFUND_ALL, close_in, close_overdue, goal_cancel, goal_end, post_deleted, refund_all};
+pub use commands::{GoalCreate, GoalUpdate, goal_create, goal_update, insert_in};
 pub use comments::{
     COMMENTS_SORT, ContributionComment, comment_create, comment_cursor, comment_delete, comment_update, comments,
-    comments_by_id,
+    comments_by_id, say_in,
 };
-pub use contribute::{GoalContribute, Guest, goal_contribute};
+pub use contribute::{GoalContribute, Guest, give_in, goal_contribute};
 pub use contributions::{
     CONTRIBUTIONS_SORT, OWN_SORT, contribution_cursor, contributions, contributions_by_id, own_contributions,
     own_cursor,
 };
+pub use news::{NEWS, NewsSubscription, news_subscription, news_unsubscribe, send_news};
 pub use privacy::{EXPORT, erase_in, holds_money_in, leave_in};
 pub use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post, stream_head};
+pub use rows::lock_goal_in;
 pub use target::Contributions;
 pub use updates::{
-    NEWS, UPDATES_SORT, Update, UpdatePublish, send_news, update_cursor, update_publish, updates, updates_by_id,
+    UPDATES_SORT, Update, UpdatePublish, publish_in, update_cursor, update_publish, updates, updates_by_id,
 };
 pub use verify::RULES;
 pub use withdrawals::{

@@ -61,7 +61,7 @@ pub(super) fn read_goal(row: &QueryResult) -> Result<GoalView> {
 }
 
 /// Locks a goal until the end of the transaction. No rights are asked here.
-pub(super) async fn lock_goal_in(tx: &Transaction, id: GoalId) -> Result<Option<GoalView>> {
+pub async fn lock_goal_in(tx: &Transaction, id: GoalId) -> Result<Option<GoalView>> {
     let sql = format!("SELECT {GOAL} FROM goals g WHERE g.id = $1 {}", tx.for_update());
     tx.row(sql, vec![id.0.into()]).await?.as_ref().map(read_goal).transpose()
 }
@@ -108,7 +108,7 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, id: GoalId) -> Result<(
 /// Of `goal_contributions c JOIN goals g`.
 pub(super) const CONTRIBUTION: &str = "c.id, c.goal_id, c.payment_id, c.contributor_id, c.guest_name, c.guest_email, c.amount, \
      c.received, c.refunded, c.state, c.is_anonymous, c.is_hidden_from_owner, c.message, c.comment_count, c.created_at, \
-     c.received_at, g.currency, g.owner_id";
+     c.received_at, c.news_stopped_at, g.currency, g.owner_id";
 
 pub(super) fn read_contribution(row: &QueryResult) -> Result<ContributionView> {
     let mut columns = Columns::new(row);
@@ -130,6 +130,7 @@ pub(super) fn read_contribution(row: &QueryResult) -> Result<ContributionView> {
             comment_count: columns.take()?,
             created_at: columns.take()?,
             received_at: columns.take()?,
+            news_stopped_at: columns.take()?,
         },
         currency: columns.take()?,
         owner_id: columns.take()?,

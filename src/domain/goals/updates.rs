@@ -1,15 +1,12 @@
-//! News of goals. Those who gave and have an account are told here; guests by e-mail, once a day at most however much is
-//! published.
+//! News of goals. Those who gave and have an account are told here; guests by e-mail ([`super::news`]).
 
 use std::collections::HashMap;
 
-use chrono::TimeDelta;
 use sea_orm::{QueryResult, Value};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    MAX_STORY, MAX_TITLE, at_goal_id, not_found,
+    MAX_STORY, MAX_TITLE, at_goal_id, news, not_found,
     queries::goals_by_id,
     rows::{lock_own_in, tell_in},
 };
@@ -20,12 +17,11 @@ use crate::{
         actor::Actor,
         idempotency::{Claim, claim_in},
         jobs::{self, NOTIFY, Notify},
-        messages::{self, Message, Template},
     },
-    entity::{GoalId, GoalUpdateId, goal_update::Model, job},
+    entity::{GoalId, GoalUpdateId, goal_update::Model},
     error::Result,
     platform::{
-        db::{Columns, placeholders},
+        db::{Columns, Transaction, placeholders},
         list::{Conditions, Source, page_of},
         page::{Cursor, Key, Page, Slice},
         text,
@@ -34,22 +30,6 @@ use crate::{
 
 /// News of a goal.
 pub type Update = Model;
-
-/// The kind of the job that sends news to guests.
-pub const NEWS: &str = "goal_news";
-/// How many guests one job writes to.
-const BATCH: usize = 200;
-/// How long after news guests get the next.
-const APART: TimeDelta = TimeDelta::hours(24);
-/// Most characters of news in an e-mail: the rest is on the page.
-const EXCERPT: usize = 500;
-
-#[derive(Serialize, Deserialize)]
-struct Job {
-    update: Uuid,
-    /// Goes on with the addresses that come after this one.
-    after: String,
-}
 
 const COLUMNS: &str = "n.id, n.goal_id, n.title, n.body, n.created_at";
 
@@ -91,6 +71,7 @@ pub async fn update_publish(app: &App, actor: &Actor, command: UpdatePublish) ->
     let now = app.clock.now();
     let id = GoalUpdateId(app.ids.next(now));
     let (key, input) = (command.idempotency_key.as_deref(), format!("{} {title}\n{body}", command.goal));
+    let update = Model { id, goal_id: command.goal, title, body, created_at: now };
     let once = app
         .db
         .transact(async |tx| {
@@ -98,62 +79,30 @@ pub async fn update_publish(app: &App, actor: &Actor, command: UpdatePublish) ->
                 return Ok(Once { value: GoalUpdateId(id), replayed: true });
             }
             lock_own_in(&tx, actor, command.goal, at_goal_id).await?;
-            let lately = "SELECT 1 FROM goal_updates WHERE goal_id = $1 AND created_at > $2";
-            let lately = tx.row(lately, vec![command.goal.0.into(), (now - APART).into()]).await?.is_some();
-            tx.execute(
-                "INSERT INTO goal_updates (id, goal_id, title, body, created_at) VALUES ($1, $2, $3, $4, $5)",
-                vec![id.0.into(), command.goal.0.into(), title.as_str().into(), body.as_str().into(), now.into()],
-            )
-            .await?;
-            tell_in(app, &tx, command.goal).await?;
-            let told = Notify::GoalUpdate { update: id.0, after: Uuid::nil() };
-            jobs::enqueue_in(app, &tx, NOTIFY, &told).await?;
-            if !lately {
-                jobs::enqueue_in(app, &tx, NEWS, &Job { update: id.0, after: String::new() }).await?;
-            }
+            news::write_in(app, &tx, &update).await?;
+            publish_in(app, &tx, &update).await?;
             Ok(Once { value: id, replayed: false })
         })
         .await?;
     Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
 }
 
-/// Runs a job of kind [`NEWS`]: writes to the next guests, each once, and leaves the rest to the next job.
-pub async fn send_news(app: &App, job: &job::Model) -> Result<()> {
-    let Job { update, after } = serde_json::from_str(&job.payload)?;
-    app.db
-        .transact(async |tx| {
-            let sql = "SELECT g.id, g.title, n.title, n.body FROM goal_updates n JOIN goals g ON g.id = n.goal_id \
-                       WHERE n.id = $1";
-            let row = tx.row(sql, vec![update.into()]).await?.ok_or_else(|| not_found("id"))?;
-            let mut columns = Columns::new(&row);
-            let goal: GoalId = columns.take()?;
-            let (what, title, body): (String, String, String) = (columns.take()?, columns.take()?, columns.take()?);
-            let sql = format!(
-                "SELECT c.guest_email, MIN(p.payer_locale) FROM goal_contributions c JOIN payments p ON p.id = c.payment_id \
-                 WHERE c.goal_id = $1 AND c.guest_email > $2 AND c.state = 'received' \
-                 GROUP BY c.guest_email ORDER BY c.guest_email LIMIT {BATCH}"
-            );
-            let guests = tx.rows(sql, vec![goal.0.into(), after.as_str().into()]).await?;
-            let (mut letters, mut last) = (Vec::new(), String::new());
-            for row in &guests {
-                let mut columns = Columns::new(row);
-                let (email, locale): (String, String) = (columns.take()?, columns.take()?);
-                letters.push(
-                    Message::email(&email, &locale, Template::GoalNews)
-                        .with("what", &what)
-                        .with("title", &title)
-                        .with("body", text::excerpt(&body, EXCERPT))
-                        .with("link", app.frontend_link("goal", &[("id", &goal.to_string())])),
-                );
-                last = email;
-            }
-            messages::send_all_in(app, &tx, &letters).await?;
-            if guests.len() == BATCH {
-                jobs::enqueue_in(app, &tx, NEWS, &Job { update, after: last }).await?;
-            }
-            jobs::finish_in(&tx, job.id).await
-        })
-        .await
+/// Writes news of a goal, which is locked, and tells those who gave and have an account, and those who follow it.
+pub async fn publish_in(app: &App, tx: &Transaction, update: &Update) -> Result<()> {
+    tx.execute(
+        "INSERT INTO goal_updates (id, goal_id, title, body, created_at) VALUES ($1, $2, $3, $4, $5)",
+        vec![
+            update.id.0.into(),
+            update.goal_id.0.into(),
+            update.title.as_str().into(),
+            update.body.as_str().into(),
+            update.created_at.into(),
+        ],
+    )
+    .await?;
+    tell_in(app, tx, update.goal_id).await?;
+    let told = Notify::GoalUpdate { update: update.id.0, after: Uuid::nil() };
+    jobs::enqueue_in(app, tx, NOTIFY, &told).await
 }
 
 /// What cursors in the list are tied to.

@@ -40,8 +40,9 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
         let said = if words.sms.is_empty() { format!("{service}: {subject}") } else { values.fill(words.sms)? };
         let lines = [Some(said), code, link.cloned(), Some(words.sms_ending.to_owned())];
         let text = lines.into_iter().flatten().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
-        return Ok(Letter { to: message.to.clone(), subject, text, html: None });
+        return Ok(Letter { to: message.to.clone(), subject, text, html: None, unsubscribe: None });
     }
+    let unsubscribe = message.parameters.get("unsubscribe").filter(|link| is_address(link));
     let mut paragraphs = Vec::new();
     for paragraph in words.paragraphs {
         paragraphs.push(values.fill(paragraph)?);
@@ -61,6 +62,7 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
     blocks.extend(code.clone());
     blocks.extend(link.cloned());
     blocks.extend(paragraphs.iter().cloned());
+    blocks.extend(unsubscribe.map(|link| format!("{}:\n{link}", words::unsubscribe(locale))));
     blocks.push(format!("-- \n{footer}"));
     blocks.retain(|block| !block.is_empty());
 
@@ -78,6 +80,8 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
             ("action", Value::from(words.action)),
             ("paragraphs", Value::from_iter(paragraphs)),
             ("footer", Value::from(footer)),
+            ("unsubscribe", Value::from(unsubscribe.cloned())),
+            ("unsubscribe_action", Value::from(words::unsubscribe(locale))),
         ]))
     });
     Ok(Letter {
@@ -85,6 +89,7 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
         subject,
         text: blocks.join("\n\n"),
         html: Some(html.map_err(Error::internal)?),
+        unsubscribe: unsubscribe.cloned(),
     })
 }
 

@@ -101,7 +101,7 @@ pub enum Template {
     WithdrawalFailed,
     /// A withdrawal was refused (name, amount, what, reason, reference).
     WithdrawalRefused,
-    /// A goal that a guest gave to has news (what: the goal's title, title, body, link).
+    /// A goal that a guest gave to has news (what: the goal's title, title, body, link, unsubscribe: a link).
     GoalNews,
     /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
     Digest,

@@ -60,6 +60,14 @@ pub(super) fn footer(locale: Locale) -> &'static str {
     }
 }
 
+/// On the link by which a receiver wants no more of the same.
+pub(super) fn unsubscribe(locale: Locale) -> &'static str {
+    match locale {
+        Locale::English => "Unsubscribe",
+        Locale::Arabic => "إلغاء الاشتراك",
+    }
+}
+
 /// The words of a message in a language.
 pub(super) fn of(template: Template, locale: Locale) -> Words {
     match locale {

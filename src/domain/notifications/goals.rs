@@ -1,5 +1,7 @@
-//! What people are told of goals: that something was given, that there is news, that one is over.
+//! What people are told of goals: that something was given, talked about or asked back, that there is news, that one is
+//! over. Whoever gave and is hidden from the recipient is not named.
 
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use super::{EXCERPT, Telling, tell_in};
@@ -26,7 +28,8 @@ pub(super) async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Res
     let sql = "SELECT r.id, r.locale, g.title, g.currency, c.amount, c.is_anonymous AND c.is_hidden_from_owner, \
                c.contributor_id, a.display_name, c.guest_name FROM goal_contributions c \
                JOIN goals g ON g.id = c.goal_id JOIN users r ON r.id = g.owner_id \
-               LEFT JOIN users a ON a.id = c.contributor_id WHERE c.id = $1 AND c.state = 'received'";
+               LEFT JOIN users a ON a.id = c.contributor_id WHERE c.id = $1 AND c.state = 'received' \
+               AND (c.contributor_id IS NULL OR c.contributor_id <> g.owner_id)";
     let Some(row) = tx.row(sql, vec![contribution.into()]).await? else { return Ok(Vec::new()) };
     let mut columns = Columns::new(&row);
     let (recipient, locale) = (columns.take()?, Locale::parse(&columns.take::<String>()?));
@@ -45,6 +48,59 @@ pub(super) async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Res
         excerpt: text::excerpt(&format!("{}: {what}", Money::new(amount, currency)), EXCERPT),
         dedupe_key: format!("contribution:{contribution}"),
     }])
+}
+
+/// The owner of a goal: who gave to it asks for money back, which they can grant or refuse.
+pub(super) async fn refund_requested_in(tx: &Transaction, refund: Uuid) -> Result<Vec<Telling>> {
+    let sql = "SELECT r.id, r.locale, g.title, g.currency, f.amount, c.is_anonymous AND c.is_hidden_from_owner, \
+               c.contributor_id, COALESCE(a.display_name, c.guest_name), c.id FROM refunds f \
+               JOIN goal_contributions c ON c.payment_id = f.payment_id JOIN goals g ON g.id = c.goal_id \
+               JOIN users r ON r.id = g.owner_id LEFT JOIN users a ON a.id = c.contributor_id \
+               WHERE f.id = $1 AND f.state = 'requested' \
+               AND (c.contributor_id IS NULL OR c.contributor_id <> g.owner_id)";
+    let Some(row) = tx.row(sql, vec![refund.into()]).await? else { return Ok(Vec::new()) };
+    let mut columns = Columns::new(&row);
+    let (recipient, locale) = (columns.take()?, Locale::parse(&columns.take::<String>()?));
+    let (what, currency, amount): (String, Currency, i64) = (columns.take()?, columns.take()?, columns.take()?);
+    let hidden: bool = columns.take()?;
+    let (actor, name): (Option<UserId>, Option<String>) = (columns.take()?, columns.take()?);
+    Ok(vec![Telling {
+        recipient,
+        locale,
+        actor: actor.filter(|_| !hidden),
+        actor_name: name.filter(|_| !hidden).unwrap_or_else(|| somebody(locale).to_owned()),
+        kind: NotificationKind::RefundRequest,
+        subject: (SubjectKind::Contribution, columns.take()?),
+        excerpt: text::excerpt(&format!("{}: {what}", Money::new(amount, currency)), EXCERPT),
+        dedupe_key: format!("refund_request:{refund}"),
+    }])
+}
+
+/// The owner of a goal, and who gave: somebody else wrote about it.
+pub(super) async fn comment_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telling>> {
+    let sql = "SELECT r.id, r.locale, k.body, k.author_id, a.display_name, \
+               c.is_anonymous AND c.is_hidden_from_owner AND k.author_id = c.contributor_id \
+               FROM contribution_comments k JOIN goal_contributions c ON c.id = k.contribution_id \
+               JOIN goals g ON g.id = c.goal_id JOIN users a ON a.id = k.author_id \
+               JOIN users r ON r.id = g.owner_id OR r.id = c.contributor_id \
+               WHERE k.id = $1 AND k.deleted_at IS NULL AND r.id <> k.author_id";
+    let telling = |row: &QueryResult| {
+        let mut columns = Columns::new(row);
+        let (recipient, locale) = (columns.take()?, Locale::parse(&columns.take::<String>()?));
+        let (body, author, name): (String, UserId, String) = (columns.take()?, columns.take()?, columns.take()?);
+        let hidden = columns.take::<Option<bool>>()?.unwrap_or(false);
+        Ok(Telling {
+            recipient,
+            locale,
+            actor: (!hidden).then_some(author),
+            actor_name: if hidden { somebody(locale).to_owned() } else { name },
+            kind: NotificationKind::ContributionComment,
+            subject: (SubjectKind::ContributionComment, comment),
+            excerpt: text::excerpt(&body, EXCERPT),
+            dedupe_key: format!("contribution_comment:{comment}"),
+        })
+    };
+    tx.rows(sql, vec![comment.into()]).await?.iter().map(telling).collect()
 }
 
 async fn goal_of_in(tx: &Transaction, contribution: Uuid) -> Result<Uuid> {

@@ -16,6 +16,7 @@ use crate::{
         Once,
         actor::{Actor, Client},
         idempotency::{Claim, claim_for_good_in},
+        jobs::{self, NOTIFY, Notify},
         permissions::Permission,
     },
     entity::{
@@ -105,6 +106,7 @@ pub async fn refund_request(
             }
             let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
             insert_in(app, &tx, &payment, &new, RefundState::Requested, None).await?;
+            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::RefundRequested { refund: refund.0 }).await?;
             complete::note_in(app, &tx, &payment, "refund_requested", EventSource::System, None).await?;
             Ok(Once { value: refund, replayed: false })
         })

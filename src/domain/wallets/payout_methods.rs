@@ -9,14 +9,16 @@ use super::{check_currency, iban, not_found};
 use crate::{
     app::App,
     domain::{
-        accounts, activity,
+        Once, accounts, activity,
         actor::{Actor, Client},
+        idempotency::{Claim, claim_in},
         messages::{Message, Template},
         profiles,
     },
     entity::{Currency, PayoutMethodId, UserId, activity::ActivityKind, payout_method},
     error::{Error, Reason, Result, UserError, UserErrorCode},
     platform::{
+        crypto::hex,
         db::{Columns, Transaction, placeholders},
         text,
     },
@@ -75,6 +77,19 @@ pub struct PayoutMethodAdd {
     pub country: String,
     /// Which currency it takes.
     pub currency: Currency,
+    /// Makes a repeated call harmless.
+    pub idempotency_key: Option<String>,
+}
+
+impl PayoutMethodAdd {
+    /// What is compared when a key comes again. Keyed, because what is kept of it must not tell a number to whoever tries
+    /// them all.
+    fn input(&self, app: &App) -> String {
+        let parts = [&self.holder, &self.bank_name, &self.country].map(String::as_str);
+        let numbers = [&self.iban, &self.account_number].map(|number| number.as_deref().unwrap_or_default());
+        let parts = [&parts[..], &numbers[..], &[self.currency.as_str()]].concat();
+        hex(&app.keys.fingerprint("payout_method", &parts))
+    }
 }
 
 /// What a wish to add an account comes to.
@@ -122,13 +137,13 @@ fn check(command: &PayoutMethodAdd) -> Result<Checked> {
 }
 
 /// Adds a bank account of the actor's; they are told. Needs a fresh authentication. Codes: BLANK, TOO_LONG,
-/// INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH, AMOUNT_TOO_LARGE (of methods).
+/// INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH, TOO_MANY, IDEMPOTENCY_KEY_REUSED.
 pub async fn payout_method_add(
     app: &App,
     actor: &Actor,
     client: &Client,
     command: PayoutMethodAdd,
-) -> Result<PayoutMethod> {
+) -> Result<Once<PayoutMethod>> {
     let user = accounts::require_fresh(app, actor, "payoutMethodAdd").await?.id;
     check_currency(app, "currency", command.currency)?;
     let Checked { details, last_four, bank_name, country } = check(&command)?;
@@ -146,17 +161,22 @@ pub async fn payout_method_add(
         created_at: now,
         removed_at: None,
     };
+    let (key, input) = (command.idempotency_key.as_deref(), command.input(app));
     app.db
         .transact(async |tx| {
+            if let Claim::Replay(id) = claim_in(app, &tx, user, "payoutMethodAdd", key, &input, id.0).await? {
+                let row = tx.row(format!("{SELECT} WHERE m.id = $1"), vec![id.into()]).await?;
+                return Ok(Once { value: read(&row.ok_or_else(|| not_found("id"))?)?, replayed: true });
+            }
             accounts::lock_in(&tx, &[user]).await?;
             insert_in(&tx, &method).await?;
             let what = format!("{} …{}", method.bank_name, method.last_four);
             activity::record_in(app, &tx, user, ActivityKind::PayoutMethodAdded, client, Some(&what)).await?;
             let message = Message::email("", "", Template::PayoutMethodAdded).with("what", what);
-            accounts::tell_in(app, &tx, user, message).await
+            accounts::tell_in(app, &tx, user, message).await?;
+            Ok(Once { value: method.clone(), replayed: false })
         })
-        .await?;
-    Ok(method)
+        .await
 }
 
 async fn insert_in(tx: &Transaction, method: &PayoutMethod) -> Result<()> {

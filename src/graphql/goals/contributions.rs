@@ -209,7 +209,7 @@ impl Listed for ContributionComment {
     const LIST_NAME: &'static str = "ContributionComment";
 }
 
-/// What somebody says to what somebody gave. Whoever is anonymous there and comments, shows who they are.
+/// What somebody says to what somebody gave. Whoever gave it and is anonymous stays so when they comment on it.
 #[Object]
 impl ContributionComment {
     /// Opaque and typed: `contributioncomment_01jc…`.
@@ -226,11 +226,12 @@ impl ContributionComment {
         .await
     }
 
-    /// Who wrote it; null when it was deleted, or the account erased.
+    /// Who wrote it; null when it is the giver, who is anonymous to you, when it was deleted, or the account erased.
     async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
-            let Some(id) = self.0.comment.author_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+            let request = ctx.request();
+            let Some(id) = self.0.author_for(&request.actor) else { return Ok(None) };
+            Ok(request.loaders.users.load(id).await?.map(User::from))
         })
         .await
     }

@@ -39,9 +39,10 @@ pub struct GoalMutation(mutations::GivingMutation, owners::OwnerMutation);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::goal::Funding")]
 pub enum GoalFunding {
-    /// Everybody gets their money back after the deadline; nothing can be withdrawn before the target is reached.
+    /// All or nothing: everybody gets their money back when the target is not reached by the deadline, and the owner can
+    /// withdraw once it is reached.
     Fixed,
-    /// What was raised is kept, and can be withdrawn at any time.
+    /// What comes in is the owner's, target or not, who can withdraw it at any time.
     Flexible,
 }
 
@@ -91,7 +92,7 @@ impl Listed for Goal {
     const LIST_NAME: &'static str = "Goal";
 }
 
-/// Something that money is raised for. It hangs on a post; when that is deleted, only its owner and staff with the
+/// Something that money is raised for. It is attached to a post; when that is deleted, only its owner and staff with the
 /// permission SEE_MONEY see it.
 #[Object]
 impl Goal {
@@ -100,7 +101,7 @@ impl Goal {
         self.0.goal.id.to_string().into()
     }
 
-    /// The post that it hangs on; a tombstone once that is deleted.
+    /// The post that it is attached to; a tombstone once that is deleted.
     async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
         nullable(async { Ok(ctx.request().loaders.posts.load(self.0.goal.post_id).await?.map(Post::from)) }).await
     }
@@ -139,8 +140,8 @@ impl Goal {
         self.0.money(self.0.goal.target).into()
     }
 
-    /// What came in and was not given back, what was withdrawn included. What is granted to be given back counts until it
-    /// has gone.
+    /// What came in, less what went back. What its owner withdrew still counts, and so does a refund that is granted until
+    /// it is done.
     async fn raised(&self) -> Money {
         self.0.money(self.0.goal.raised).into()
     }

@@ -167,8 +167,8 @@ impl GivingMutation {
         .await
     }
 
-    /// Says something to what somebody gave. Codes: INVALID_ID, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
-    /// IDEMPOTENCY_KEY_REUSED.
+    /// Comments on what somebody gave; they and the goal's owner are told. Codes: INVALID_ID, NOT_FOUND, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn contribution_comment_create(
         &self,
         ctx: &Context<'_>,

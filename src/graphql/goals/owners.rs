@@ -19,7 +19,7 @@ use crate::{
 /// A goal that is to be begun.
 #[derive(InputObject)]
 pub struct GoalCreateInput {
-    /// Your own post that it hangs on; a post has one goal.
+    /// Your own post that it is attached to; a post has one goal at most.
     post_id: ID,
     /// A headline of plain text, 1 to 255 characters.
     title: String,
@@ -293,8 +293,9 @@ impl OwnerMutation {
         .await
     }
 
-    /// Tells those who gave to one's own goal its news: people here at once, guests by e-mail once a day at most.
-    /// Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// Tells those who gave to one's own goal its news: people here at once, guests by e-mail, once a day at most
+    /// and until they unsubscribe. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS,
+    /// IDEMPOTENCY_KEY_REUSED.
     async fn goal_update_publish(
         &self,
         ctx: &Context<'_>,

@@ -60,9 +60,9 @@ impl GoalWhere {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::goals::GoalSort")]
 pub enum GoalSort {
-    /// Begun last, first.
+    /// Newest first.
     Newest,
-    /// Raised most, first, in the currencies' smallest units.
+    /// Those that raised most first, counted in their currencies' smallest units: choose one currency by `where`.
     MostRaised,
     /// Nearest to their target, or farthest above it, first.
     Progress,
@@ -76,7 +76,8 @@ pub struct GoalQuery;
 
 #[Object]
 impl GoalQuery {
-    /// A goal by its id; null when there is none, or its post was deleted.
+    /// A goal by its id; null when there is none, and once its post was deleted, to all but its owner and staff with the
+    /// permission SEE_MONEY.
     async fn goal(&self, ctx: &Context<'_>, #[graphql(desc = "The goal's id.")] id: ID) -> Nullable<Goal> {
         nullable(async {
             let request = ctx.request();

@@ -44,7 +44,7 @@ pub enum PaymentProvider {
     Paypal,
     /// Cards and wallets in the Middle East, by Paymob.
     Paymob,
-    /// For trying out: test cards, no real money. Never in production.
+    /// For trying out: test cards, no real money; the `url` of `nextAction` is a page to choose one. Never in production.
     Sandbox,
     /// The payer's wallet here.
     Wallet,
@@ -220,12 +220,12 @@ impl Payment {
         }
     }
 
-    /// Promised so far.
+    /// Reserved at the provider so far, what was captured included.
     async fn authorised(&self) -> Money {
         self.money(self.0.authorised)
     }
 
-    /// Taken so far.
+    /// Taken from the payer so far.
     async fn captured(&self) -> Money {
         self.money(self.0.captured)
     }
@@ -235,7 +235,7 @@ impl Payment {
         self.money(self.0.refunded)
     }
 
-    /// Granted to be given back, and not done yet.
+    /// Granted to be given back, and on its way.
     async fn refunding(&self) -> Money {
         self.money(self.0.refunding)
     }
@@ -319,7 +319,7 @@ impl Payment {
         .await
     }
 
-    /// When it is over, if nobody pays; null when it can't be.
+    /// When it expires unless somebody pays; null once nothing more is expected of it.
     async fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.0.expires_at.filter(|_| !self.0.state.is_final())
     }

@@ -318,8 +318,8 @@ impl PayerMutation {
         .await
     }
 
-    /// You did your part: the provider is asked at once how the payment stands. Call it when the payer comes back; without
-    /// it, the answer comes by itself a little later. Codes: INVALID_ID, NOT_FOUND.
+    /// Asks the provider at once how the payment stands. Call it when the payer comes back from paying; without it, the
+    /// answer comes by itself a little later. Codes: INVALID_ID, NOT_FOUND.
     async fn payment_confirm(
         &self,
         ctx: &Context<'_>,
@@ -338,7 +338,7 @@ impl PayerMutation {
         .await
     }
 
-    /// You do not want to pay any more, as long as nothing was taken; the provider is told first. UNAVAILABLE when it can't be
+    /// Calls a payment of yours off, as long as nothing was taken; the provider is told first. UNAVAILABLE when it can't be
     /// reached. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE.
     async fn payment_cancel(
         &self,
@@ -379,9 +379,9 @@ impl PayerMutation {
         .await
     }
 
-    /// Asks for your money back; staff, or whom it was for, grants or refuses. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE,
-    /// INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, ALREADY_EXISTS, PROVIDER_NOT_AVAILABLE, BLANK, TOO_LONG,
-    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// Asks for your money back. Staff grants or refuses it, or whom it was for (a goal's owner, who is told). Codes: INVALID_ID,
+    /// NOT_FOUND, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, ALREADY_EXISTS, PROVIDER_NOT_AVAILABLE,
+    /// BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn payment_refund_request(
         &self,
         ctx: &Context<'_>,

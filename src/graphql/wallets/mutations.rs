@@ -53,6 +53,8 @@ pub struct PayoutMethodAddInput {
     country: String,
     /// The currency that the account takes: only money of this currency can be paid out to it.
     currency: CurrencyCode,
+    /// Same key and same input within 24 hours: the same answer again.
+    idempotency_key: Option<String>,
 }
 
 /// Money that is to leave your wallet.
@@ -86,7 +88,7 @@ payload! {
 
 payload! {
     /// What came of `payoutMethodAdd`.
-    PayoutMethodAddPayload {
+    PayoutMethodAddPayload replayed {
         /// The bank account; null when `errors` is not empty.
         payout_method: PayoutMethod
     }
@@ -142,7 +144,8 @@ impl OwnWalletMutation {
     }
 
     /// Adds a bank account that your money can be paid out to; you are told by e-mail. Needs a fresh authentication.
-    /// TOO_MANY: there are 20 already. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH, TOO_MANY.
+    /// TOO_MANY: there are 20 already. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH, TOO_MANY,
+    /// IDEMPOTENCY_KEY_REUSED.
     async fn payout_method_add(
         &self,
         ctx: &Context<'_>,
@@ -157,6 +160,7 @@ impl OwnWalletMutation {
                 bank_name: input.bank_name,
                 country: input.country,
                 currency: input.currency,
+                idempotency_key: input.idempotency_key,
             };
             answer(request, wallets::payout_method_add(&request.app, &request.actor, &request.client, command).await)
         })

@@ -24,7 +24,7 @@ use crate::{
 pub enum WalletTransactionKind {
     /// You paid money in.
     Deposit,
-    /// Money left to a bank.
+    /// Money left to a bank, by `walletWithdraw`.
     Withdrawal,
     /// Something was paid for.
     Payment,
@@ -36,7 +36,7 @@ pub enum WalletTransactionKind {
     Contribution,
     /// Staff corrected the wallet; the description says why.
     Adjustment,
-    /// What was raised or earned was paid out.
+    /// What was raised or earned came into your wallet, such as by `goalWithdraw`.
     Payout,
     /// From one person's wallet into another's.
     Transfer,

@@ -141,6 +141,7 @@ async fn a_wrong_password_waits_and_an_unknown_receiver_does_not() {
         subject: "Code".to_owned(),
         text: "123456".to_owned(),
         html: None,
+        unsubscribe: None,
     };
     let refused = server.app.mail.send("job", server.app.clock.now(), &letter).await;
     assert_eq!(refused, Err(Undelivered::Refused("the mail server answered 550 5.2.0".to_owned())));

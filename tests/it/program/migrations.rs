@@ -1,5 +1,7 @@
 //! The schema of the database, which the program brings up and down, alone and beside others.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ConnectionTrait, Database, DatabaseBackend, Statement};
 use serde_json::Value;
 
@@ -52,12 +54,16 @@ async fn migrations_go_up_and_down_and_up_again_and_leave_nothing_behind() {
     assert!(full.len() > 20, "{full:?}");
     assert_eq!(migrate(&["up"]), vec!["applied"; steps]);
 
+    // A step that changes a table leaves it there, in an earlier form.
+    let names = |lines: &[String]| -> BTreeSet<String> {
+        lines.iter().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
     let mut before = full.clone();
     for undone in 1..=steps {
         let status = migrate(&["down"]);
         assert_eq!(status.iter().filter(|word| *word == "pending").count(), undone);
         let now = schema(&url).await;
-        assert!(now.len() < before.len() && now.iter().all(|line| before.contains(line)), "{now:?}");
+        assert!(now != before && names(&now).is_subset(&names(&before)), "{now:?}");
         before = now;
     }
     assert_eq!(before, Vec::<String>::new());

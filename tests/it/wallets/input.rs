@@ -135,6 +135,36 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
 }
 
 #[tokio::test]
+async fn a_bank_account_is_added_once_however_often_its_key_comes() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let with = |key: &str, number: &str| {
+        let mut input = method_input("EGP");
+        (input["idempotencyKey"], input["accountNumber"]) = (json!(key), json!(number));
+        json!({ "input": input })
+    };
+    let first = amina.ok(ADD_METHOD, with("k", "12345678")).await["payoutMethodAdd"].clone();
+    assert_eq!(first["replayed"], false, "{first}");
+    let again = amina.ok(ADD_METHOD, with("k", "12345678")).await["payoutMethodAdd"].clone();
+    assert_eq!((&again["replayed"], &again["payoutMethod"]), (&json!(true), &first["payoutMethod"]), "{again}");
+    let reused = refused("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
+    assert_eq!(amina.user_errors(ADD_METHOD, with("k", "12345679")).await, reused);
+    assert_eq!(amina.user_errors(ADD_METHOD, with(" ", "12345678")).await, refused("BLANK", "input.idempotencyKey"));
+    assert_eq!(server.count("SELECT COUNT(*) FROM payout_methods").await, 1);
+    let messages = server.sent().await.into_iter().filter(|sent| sent.text.contains("5678")).count();
+    assert_eq!(messages, 1);
+    // Somebody else's key is another.
+    let basma = server.user("basma").await;
+    assert_eq!(basma.ok(ADD_METHOD, with("k", "12345678")).await["payoutMethodAdd"]["replayed"], false);
+    // A refusal is not remembered, and a day later the key is free.
+    assert_eq!(amina.user_errors(ADD_METHOD, with("l", "1")).await, refused("INVALID", "input.accountNumber"));
+    assert_eq!(amina.ok(ADD_METHOD, with("l", "12345670")).await["payoutMethodAdd"]["replayed"], false);
+    server.advance(86_401);
+    let amina = server.anonymous().login("amina").await;
+    assert_eq!(amina.ok(ADD_METHOD, with("k", "12345679")).await["payoutMethodAdd"]["replayed"], false);
+}
+
+#[tokio::test]
 async fn currencies_are_those_that_the_operator_wants() {
     let server = Server::with(&[("WALLET_CURRENCIES", "USD,KWD")]).await;
     let amina = server.user("amina").await;

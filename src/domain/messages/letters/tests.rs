@@ -116,6 +116,23 @@ fn the_values_of_every_template_arrive() {
 }
 
 #[test]
+fn news_can_be_stopped_by_a_link_that_stands_whole() {
+    let link = format!("https://example.org/unsubscribe/{}", "Ab-_9".repeat(120));
+    for (locale, word) in [("en", "Unsubscribe"), ("ar", "إلغاء الاشتراك")] {
+        let message = full(Channel::Email, locale, Template::GoalNews).with("unsubscribe", &link);
+        let letter = letter(&message);
+        let html = letter.html.unwrap();
+        assert!(letter.text.lines().any(|line| line == link) && letter.text.contains(word), "{}", letter.text);
+        assert!(html.contains(&link.replace('/', "&#x2f;")) && html.contains(word), "{html}");
+        assert_eq!(letter.unsubscribe.as_deref(), Some(link.as_str()));
+    }
+    for wrong in ["javascript:alert(1)", "https://example.org/a b", "https://example.org/\r\nBcc: x@example.org", ""] {
+        let message = full(Channel::Email, "en", Template::GoalNews).with("unsubscribe", wrong);
+        assert_eq!(letter(&message).unsubscribe, None, "{wrong}");
+    }
+}
+
+#[test]
 fn a_text_message_is_short_and_has_its_code_on_a_line_of_its_own() {
     for template in [Template::PhoneVerification, Template::TwoFactorCode, Template::ReauthenticationCode] {
         for (locale, longest) in [("en", 160), ("ar", 140)] {

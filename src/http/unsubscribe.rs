@@ -1,0 +1,77 @@
+//! The link under news: a page with a button, and what the button does. Mail programs call it by POST themselves (RFC 8058);
+//! programs that only look at links, to see whether they are safe, must not unsubscribe anybody.
+
+use axum::{
+    extract::{Extension, Path, State},
+    response::Response,
+};
+
+use super::{
+    Shared,
+    client::{Identity, as_refusal, take_allowance},
+    respond::{self, Media, refuse},
+};
+use crate::{
+    domain::{
+        actor::Actor,
+        goals::{self, NewsSubscription},
+    },
+    error::{Error, Locale, Result},
+};
+
+/// The page; not found when the link is none.
+pub(super) async fn page(
+    State(shared): State<Shared>,
+    Extension(identity): Extension<Identity>,
+    Path(token): Path<String>,
+) -> Response {
+    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
+        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+    }
+    answer(identity, goals::news_subscription(&shared.app, &token).await).await
+}
+
+/// No more news. Whatever the body says: the token is enough.
+pub(super) async fn unsubscribe(
+    State(shared): State<Shared>,
+    Extension(identity): Extension<Identity>,
+    Path(token): Path<String>,
+) -> Response {
+    // Not taken from the allowance of the address: a mail service calls for all its users, and what the token allows is
+    // done once.
+    answer(identity, goals::news_unsubscribe(&shared.app, &token).await).await
+}
+
+async fn answer(identity: Identity, found: Result<Option<NewsSubscription>, Error>) -> Response {
+    match found {
+        Ok(Some(subscription)) => respond::page(html(identity.client.locale, &subscription)),
+        Ok(None) => respond::not_found(Extension(identity)).await,
+        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id),
+    }
+}
+
+fn html(locale: Locale, subscription: &NewsSubscription) -> String {
+    let (language, direction, title, button) = match locale {
+        Locale::English => ("en", "ltr", "News by e-mail", "Unsubscribe"),
+        Locale::Arabic => ("ar", "rtl", "الأخبار بالبريد الإلكتروني", "إلغاء الاشتراك"),
+    };
+    let goal = respond::escaped(&subscription.goal);
+    let words = match (locale, subscription.is_on) {
+        (Locale::English, true) => format!("You get e-mails when “<bdi>{goal}</bdi>” has news."),
+        (Locale::English, false) => format!("You get no e-mails about “<bdi>{goal}</bdi>” any more."),
+        (Locale::Arabic, true) => format!("تصلك رسائل عندما يكون هناك جديد عن «<bdi>{goal}</bdi>»."),
+        (Locale::Arabic, false) => format!("لن تصلك بعد الآن رسائل عن «<bdi>{goal}</bdi>»."),
+    };
+    // Without an action it goes to where the page came from, however the service is reached.
+    let form = if subscription.is_on {
+        format!("<form method=\"post\"><button>{button}</button></form>")
+    } else {
+        String::new()
+    };
+    format!(
+        "<!doctype html><html lang=\"{language}\" dir=\"{direction}\"><meta charset=\"utf-8\"><title>{title}</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
+         <style>body{{font:16px sans-serif;max-width:40em;margin:3em auto;padding:0 1em}}</style>\
+         <h1>{title}</h1><p>{words}</p>{form}</html>"
+    )
+}
