@@ -112,7 +112,7 @@ async fn wait(server: &Server) {
 }
 
 /// Begins a deposit by a provider.
-async fn deposit_by(client: &Client, provider: &str, amount: &str, key: &str) -> Value {
+pub async fn deposit_by(client: &Client, provider: &str, amount: &str, key: &str) -> Value {
     let query = format!(
         "mutation($amount: MoneyInput!, $key: String!) {{ walletDeposit(input: {{ amount: $amount, provider: {provider}, \
          idempotencyKey: $key }}) {{ payment {{ {FIELDS} }} replayed errors {{ code path }} }} }}"
@@ -150,7 +150,7 @@ pub async fn look(client: &Client, payment: &Value) -> Value {
 }
 
 /// Deposits and pays; gives the payment.
-async fn paid(server: &Server, client: &Client, amount: &str, key: &str) -> Value {
+pub async fn paid(server: &Server, client: &Client, amount: &str, key: &str) -> Value {
     paid_by(server, client, amount, GOOD, key).await
 }
 

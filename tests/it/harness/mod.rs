@@ -6,7 +6,7 @@ pub mod races;
 pub mod socket;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
@@ -23,7 +23,7 @@ use agora::{
 };
 use axum::{Router, body::Body, extract::ConnectInfo};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::DatabaseBackend;
+use sea_orm::{DatabaseBackend, FromQueryResult};
 use tower::ServiceExt;
 
 pub use client::{Answer, Client};
@@ -32,6 +32,54 @@ pub use socket::{PATIENCE, Socket};
 
 /// When every test begins.
 pub const START: &str = "2026-01-01T12:00:00Z";
+
+/// Every table that a call can write to.
+const TABLES: &[&str] = &[
+    "users",
+    "credentials",
+    "profiles",
+    "codes",
+    "two_factors",
+    "backup_codes",
+    "challenges",
+    "identities",
+    "oauth_flows",
+    "suspensions",
+    "activities",
+    "audit_entries",
+    "account_deletions",
+    "account_exports",
+    "user_roles",
+    "sessions",
+    "posts",
+    "post_likes",
+    "comments",
+    "comment_likes",
+    "notifications",
+    "ledger_accounts",
+    "ledger_transfers",
+    "ledger_entries",
+    "ledger_deltas",
+    "payout_methods",
+    "withdrawals",
+    "wallet_adjustments",
+    "payment_methods",
+    "payments",
+    "payment_events",
+    "refunds",
+    "payment_proposals",
+    "webhook_events",
+    "goals",
+    "goal_contributions",
+    "contribution_comments",
+    "goal_updates",
+    "goal_withdrawals",
+    "fee_lines",
+    "idempotency_keys",
+    "money_keys",
+    "events",
+    "jobs",
+];
 
 /// A server with a database of its own.
 pub struct Server {
@@ -225,55 +273,26 @@ impl Server {
     /// How many rows each table has that a call can write to: equal before and after a call that wrote nothing.
     pub async fn rows(&self) -> Vec<(&'static str, i64)> {
         let mut rows = Vec::new();
-        for table in [
-            "users",
-            "credentials",
-            "profiles",
-            "codes",
-            "two_factors",
-            "backup_codes",
-            "challenges",
-            "identities",
-            "oauth_flows",
-            "suspensions",
-            "activities",
-            "audit_entries",
-            "account_deletions",
-            "account_exports",
-            "user_roles",
-            "sessions",
-            "posts",
-            "post_likes",
-            "comments",
-            "comment_likes",
-            "notifications",
-            "ledger_accounts",
-            "ledger_transfers",
-            "ledger_entries",
-            "ledger_deltas",
-            "payout_methods",
-            "withdrawals",
-            "wallet_adjustments",
-            "payment_methods",
-            "payments",
-            "payment_events",
-            "refunds",
-            "payment_proposals",
-            "webhook_events",
-            "goals",
-            "goal_contributions",
-            "contribution_comments",
-            "goal_updates",
-            "goal_withdrawals",
-            "fee_lines",
-            "idempotency_keys",
-            "money_keys",
-            "events",
-            "jobs",
-        ] {
-            rows.push((table, self.count(&format!("SELECT COUNT(*) FROM {table}")).await));
+        for table in TABLES {
+            rows.push((*table, self.count(&format!("SELECT COUNT(*) FROM {table}")).await));
         }
         rows
+    }
+
+    /// Every row of every table that a call can write to, as text.
+    pub async fn contents(&self) -> BTreeSet<String> {
+        let mut contents = BTreeSet::new();
+        for table in TABLES {
+            let rows = self.app.db.rows(format!("SELECT * FROM {table}"), Vec::new()).await.unwrap();
+            let text = |row| format!("{table} {}", serde_json::Value::from_query_result(row, "").unwrap());
+            contents.extend(rows.iter().map(text));
+        }
+        contents
+    }
+
+    /// The rows that are other ones than they were: none after a call that changed nothing at all.
+    pub async fn changes_since(&self, before: &BTreeSet<String>) -> Vec<String> {
+        self.contents().await.symmetric_difference(before).cloned().collect()
     }
 
     /// Listens on a real port, sweeping and minding sockets as `serve` does, until the test ends.

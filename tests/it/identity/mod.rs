@@ -2,7 +2,7 @@
 
 mod activity;
 mod audit;
-mod authenticator;
+pub mod authenticator;
 mod codes;
 mod cookies;
 mod guessing;

@@ -1,0 +1,156 @@
+//! What people may do with payments, wallets and goals.
+
+use super::Outcome::{self, Allowed, Invisible, NotAllowed, Unauthenticated};
+
+/// Root field, operation, and what comes of it for nobody, for a stranger and for the owner. What an operation names is
+/// the owner's, or the caller's own where the name begins with MY: see scene.rs.
+pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
+    ("Query.paymentProviders", "{ paymentProviders { provider } }", [Allowed, Allowed, Allowed]),
+    ("Query.payment", "{ payment(id: \"$PAYMENT\") { state } }", [Invisible, Invisible, Allowed]),
+    ("Query.payments", "{ payments { nodes { state } } }", [Unauthenticated, Allowed, Allowed]),
+    (
+        "Mutation.paymentCreate",
+        "mutation { paymentCreate(input: { target: { walletDeposit: { amount: \"1.00\", currency: \"USD\" } }, provider: SANDBOX, idempotencyKey: \"new\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.walletDeposit",
+        "mutation { walletDeposit(input: { amount: { amount: \"1.00\", currency: \"USD\" }, provider: SANDBOX, idempotencyKey: \"new\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.paymentConfirm",
+        "mutation { paymentConfirm(id: \"$PAID\") { errors { code } } }",
+        [Invisible, Invisible, Allowed],
+    ),
+    (
+        "Mutation.paymentCancel",
+        "mutation { paymentCancel(id: \"$OPEN\") { errors { code } } }",
+        [Invisible, Invisible, Allowed],
+    ),
+    (
+        "Mutation.paymentProofAdd",
+        "mutation { paymentProofAdd(id: \"$TRANSFER\", input: { note: \"new\" }) { errors { code } } }",
+        [Invisible, Invisible, Allowed],
+    ),
+    ("Query.paymentMethods", "{ paymentMethods { kind } }", [Unauthenticated, Allowed, Allowed]),
+    (
+        "Mutation.paymentMethodAdd",
+        "mutation { paymentMethodAdd(input: { provider: WALLET, kind: WALLET }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.paymentMethodRemove",
+        "mutation { paymentMethodRemove(id: \"$METHOD\") { errors { code } } }",
+        [Unauthenticated, Invisible, Allowed],
+    ),
+    (
+        "Mutation.paymentMethodSetDefault",
+        "mutation { paymentMethodSetDefault(id: \"$METHOD\") { errors { code } } }",
+        [Unauthenticated, Invisible, Allowed],
+    ),
+    (
+        "Mutation.paymentRefundRequest",
+        "mutation { paymentRefundRequest(id: \"$PAYMENT\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, reason: \"no\", idempotencyKey: \"new\" }) { errors { code } } }",
+        [Invisible, Invisible, Allowed],
+    ),
+    // Nobody grants themselves; whom a payment was for is shown in tests/it/goals, staff in staff.rs.
+    (
+        "Mutation.paymentRefundGrant",
+        "mutation { paymentRefundGrant(id: \"$REFUND\") { errors { code } } }",
+        [Unauthenticated, Invisible, Invisible],
+    ),
+    (
+        "Mutation.paymentRefundRefuse",
+        "mutation { paymentRefundRefuse(id: \"$REFUND\", reason: \"no\") { errors { code } } }",
+        [Unauthenticated, Invisible, Invisible],
+    ),
+    // tests/it/payments/live.rs.
+    ("Subscription.paymentUpdated", "", [Invisible, Invisible, Allowed]),
+    ("Query.wallet", "{ wallet { balances { currency } } }", [Unauthenticated, Allowed, Allowed]),
+    ("Query.payoutMethods", "{ payoutMethods { lastFour } }", [Unauthenticated, Allowed, Allowed]),
+    ("Query.currencies", "{ currencies { code } }", [Allowed, Allowed, Allowed]),
+    (
+        "Mutation.walletTransfer",
+        "mutation { walletTransfer(input: { to: \"$MY_FRIEND\", amount: { amount: \"1.00\", currency: \"USD\" }, idempotencyKey: \"new\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.payoutMethodAdd",
+        "mutation { payoutMethodAdd(input: { holder: \"O\", accountNumber: \"12345678\", bankName: \"Bank\", country: \"EG\", currency: \"USD\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.payoutMethodRemove",
+        "mutation { payoutMethodRemove(id: \"$PAYOUT_METHOD\") { errors { code } } }",
+        [Unauthenticated, Invisible, Allowed],
+    ),
+    (
+        "Mutation.walletWithdraw",
+        "mutation { walletWithdraw(input: { payoutMethodId: \"$PAYOUT_METHOD\", amount: { amount: \"1.00\", currency: \"USD\" }, idempotencyKey: \"new\" }) { errors { code } } }",
+        [Unauthenticated, Invisible, Allowed],
+    ),
+    (
+        "Mutation.withdrawalCancel",
+        "mutation { withdrawalCancel(id: \"$WITHDRAWAL\") { errors { code } } }",
+        [Unauthenticated, Invisible, Allowed],
+    ),
+    // tests/it/wallets/live.rs.
+    ("Subscription.walletActivity", "", [Unauthenticated, Allowed, Allowed]),
+    ("Query.goal", "{ goal(id: \"$GOAL\") { title } }", [Allowed, Allowed, Allowed]),
+    ("Query.goals", "{ goals { nodes { title } } }", [Allowed, Allowed, Allowed]),
+    ("Query.contributions", "{ contributions { nodes { state } } }", [Unauthenticated, Allowed, Allowed]),
+    (
+        "Mutation.goalCreate",
+        "mutation { goalCreate(input: { postId: \"$POST\", title: \"new\", target: { amount: \"1.00\", currency: \"USD\" }, funding: FLEXIBLE }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalUpdate",
+        "mutation { goalUpdate(id: \"$GOAL\", input: { title: \"changed\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalEnd",
+        "mutation { goalEnd(id: \"$GOAL\") { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalCancel",
+        "mutation { goalCancel(id: \"$GOAL\", reason: \"no\") { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalUpdatePublish",
+        "mutation { goalUpdatePublish(input: { goalId: \"$GOAL\", title: \"new\", body: \"new\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.goalWithdraw",
+        "mutation { goalWithdraw(input: { goalId: \"$GOAL\", idempotencyKey: \"new\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    // Whoever is not signed in gives as a guest.
+    (
+        "Mutation.goalContribute",
+        "mutation { goalContribute(input: { goalId: \"$GOAL\", amount: { amount: \"1.00\", currency: \"USD\" }, provider: SANDBOX, guest: { email: \"guest@example.org\" }, idempotencyKey: \"new\" }) { errors { code } } }",
+        [Allowed, Allowed, Allowed],
+    ),
+    (
+        "Mutation.contributionCommentCreate",
+        "mutation { contributionCommentCreate(input: { contributionId: \"$CONTRIBUTION\", body: \"new\" }) { errors { code } } }",
+        [Unauthenticated, Allowed, Allowed],
+    ),
+    (
+        "Mutation.contributionCommentUpdate",
+        "mutation { contributionCommentUpdate(id: \"$REMARK\", input: { body: \"changed\" }) { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    (
+        "Mutation.contributionCommentDelete",
+        "mutation { contributionCommentDelete(id: \"$REMARK\") { errors { code } } }",
+        [Unauthenticated, NotAllowed, Allowed],
+    ),
+    // tests/it/goals/live.rs.
+    ("Subscription.goalProgress", "", [Allowed, Allowed, Allowed]),
+];
