@@ -311,6 +311,11 @@ pub async fn eventually(what: &str, mut is_there: impl AsyncFnMut() -> bool) {
     tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("{what}: it did not come"));
 }
 
+/// The database itself refuses a statement, whoever asks.
+pub async fn refused_by_the_database(app: &App, sql: &str) {
+    assert!(app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.is_err(), "{sql}");
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.app.stop.cancel();
