@@ -126,7 +126,8 @@ async fn two_lives() -> (Server, Person, Person) {
 /// Every name and every value of some rows, as they are read.
 fn text_of<'a>(rows: impl IntoIterator<Item = &'a Value>) -> String {
     let fields = rows.into_iter().flat_map(|row| row.as_object().unwrap());
-    fields.map(|(name, value)| format!("{name}: {}\n", value.as_str().unwrap_or(&value.to_string()))).collect()
+    let lines = fields.map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or(&value.to_string())));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]
