@@ -2,8 +2,7 @@
 
 use axum::{
     extract::{Extension, Path, State},
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 
 use super::{
@@ -27,14 +26,7 @@ pub(super) async fn get(
         return refused(left.refusal().into());
     }
     match privacy::download(&shared.app, &token).await {
-        Ok(Some(archive)) => {
-            let headers = [
-                (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
-                (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"agora-export.zip\"")),
-                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            ];
-            (headers, archive).into_response()
-        }
+        Ok(Some(archive)) => respond::attachment("application/zip", "agora-export.zip", archive),
         Ok(None) => respond::not_found(Extension(identity)).await,
         Err(error) => refused(error),
     }

@@ -67,6 +67,17 @@ impl Media {
     }
 }
 
+/// Something to be saved under a name, and nowhere on the way.
+pub(super) fn attachment(content_type: &'static str, file_name: &str, body: impl Into<Body>) -> Response {
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{file_name}\""));
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment"))),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, body.into()).into_response()
+}
+
 /// A refusal of a whole request, with the status of its code.
 pub(super) fn refuse(refusal: &Refusal, media: Media, request_id: &str) -> Response {
     let status = match refusal.code {

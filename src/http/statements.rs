@@ -3,8 +3,7 @@
 use axum::{
     body::Body,
     extract::{Extension, Path, State},
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use futures_util::TryStreamExt;
 
@@ -33,17 +32,10 @@ pub(super) async fn get(
         Ok(None) => return respond::not_found(Extension(identity)).await,
         Err(error) => return refused(error),
     };
-    let disposition = format!("attachment; filename=\"{}\"", statement.file_name);
-    let disposition = HeaderValue::from_str(&disposition).unwrap_or(HeaderValue::from_static("attachment"));
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")),
-        (header::CONTENT_DISPOSITION, disposition),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
     // Once it has begun, a failure can only end it early, without its closing line.
     let request_id = identity.request_id.clone();
     let pieces = statement.pieces.inspect_err(move |error| {
         tracing::error!(%request_id, %error, "a statement broke off");
     });
-    (headers, Body::from_stream(pieces)).into_response()
+    respond::attachment("text/csv; charset=utf-8", &statement.file_name, Body::from_stream(pieces))
 }

@@ -14,10 +14,7 @@ mod refunds;
 mod told;
 
 use agora::{
-    domain::{
-        goals,
-        ledger::{self, Place, account},
-    },
+    domain::ledger::{Place, account},
     entity::Currency,
     platform::payments::sandbox::Act,
 };
@@ -25,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Client, Server},
-    payments::{self, FIELDS, GOOD},
+    payments::{self, FIELDS, GOOD, code},
 };
 
 /// What every goal is asked for.
@@ -34,17 +31,7 @@ const GOAL: &str = "id state isOpen isReached raised { amount currency } target 
 
 /// The books balance, and goals agree with them.
 async fn assert_sound(server: &Server) {
-    let found = server
-        .app
-        .db
-        .snapshot(async |tx| {
-            let mut found = ledger::verify(&tx).await?;
-            found.extend(ledger::check(&tx, goals::RULES).await?);
-            Ok(found)
-        })
-        .await
-        .unwrap();
-    assert!(found.is_empty(), "{found:?}");
+    payments::assert_books(&server.app).await;
 }
 
 fn money(amount: &str) -> Value {
@@ -136,11 +123,6 @@ async fn cancel(client: &Client, goal: &str) -> Value {
 async fn end(client: &Client, goal: &str) -> Value {
     let query = format!("mutation($id: ID!) {{ goalEnd(id: $id) {{ goal {{ {GOAL} }} errors {{ code path }} }} }}");
     client.ok(&query, json!({ "id": goal })).await["goalEnd"].clone()
-}
-
-/// The code of the first error; empty when there is none.
-fn code(payload: &Value) -> &str {
-    payload["errors"][0]["code"].as_str().unwrap_or_default()
 }
 
 /// What is in somebody's wallet, in cents.

@@ -94,7 +94,7 @@ async fn call(client: &Client, field: &str, id: &Value, arguments: &str, selecti
 }
 
 /// The code of the first error in a payload; empty when it was done.
-fn code(payload: &Value) -> &str {
+pub fn code(payload: &Value) -> &str {
     payload["errors"][0]["code"].as_str().unwrap_or_default()
 }
 

@@ -266,20 +266,29 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     async fn fetch_refund(&self, reference: &str, charge: &str) -> Result<ChargeRefund, Failure>;
 
     /// Makes a payer known; repeated, it gives the same one. Gives the provider's own id.
-    async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure>;
+    async fn create_customer(&self, _new: &NewCustomer<'_>) -> Result<String, Failure> {
+        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
+    }
 
     /// Saves a way to pay, that the provider's own program in the browser made a token of.
-    async fn save_method(&self, customer: &str, token: &str) -> Result<SavedMethod, Failure>;
+    async fn save_method(&self, _customer: &str, _token: &str) -> Result<SavedMethod, Failure> {
+        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
+    }
 
     /// Forgets a saved way to pay.
-    async fn forget_method(&self, reference: &str) -> Result<(), Failure>;
+    async fn forget_method(&self, _reference: &str) -> Result<(), Failure> {
+        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
+    }
 
-    /// Everything that was charged in a span, as (our reference, charge); `None` where the provider can't tell.
+    /// Everything that was charged in a span, as (our reference, charge); `None` where the provider can't tell: Paymob has no
+    /// list, and PayPal's are hours late and want a permission of their own.
     async fn charges(
         &self,
-        from: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> Result<Option<Vec<(String, Charge)>>, Failure>;
+        _from: DateTime<Utc>,
+        _until: DateTime<Utc>,
+    ) -> Result<Option<Vec<(String, Charge)>>, Failure> {
+        Ok(None)
+    }
 
     /// Whether a webhook is the provider's own, and what it is about. The body is as it came.
     async fn verify_webhook(&self, envelope: &Envelope, body: &[u8], now: DateTime<Utc>) -> Result<Notice, Rejected>;
@@ -287,8 +296,10 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// What a payer's browser needs to choose this provider, such as its public key; nothing secret.
     fn public_key(&self) -> Option<&str>;
 
-    /// Whether ways to pay can be saved with it.
-    fn saves_methods(&self) -> bool;
+    /// Whether ways to pay can be saved with it, and payers made known to it for that.
+    fn saves_methods(&self) -> bool {
+        false
+    }
 
     /// Whether the provider answers and knows us.
     async fn check(&self) -> Result<(), String>;

@@ -18,8 +18,8 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NOT_SUPPORTED, NewCharge,
-    NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewRefund, NextAction,
+    Notice, RefundProgress, Rejected, Subject,
     exchange::{self, Answer, Tokens, harmless, is_id},
 };
 use crate::{
@@ -369,27 +369,6 @@ impl Gateway for Paymob {
         self.transaction(id).await.map(|transaction| transaction.refund())
     }
 
-    async fn create_customer(&self, _new: &NewCustomer<'_>) -> Result<String, Failure> {
-        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
-    }
-
-    async fn save_method(&self, _customer: &str, _token: &str) -> Result<SavedMethod, Failure> {
-        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
-    }
-
-    async fn forget_method(&self, _reference: &str) -> Result<(), Failure> {
-        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
-    }
-
-    /// It has no list.
-    async fn charges(
-        &self,
-        _from: DateTime<Utc>,
-        _until: DateTime<Utc>,
-    ) -> Result<Option<Vec<(String, Charge)>>, Failure> {
-        Ok(None)
-    }
-
     /// There is no time of the notice in what is signed: a repeated one is known by its id. Which charge it is about is not
     /// signed either; but it is only asked about.
     async fn verify_webhook(&self, envelope: &Envelope, body: &[u8], _now: DateTime<Utc>) -> Result<Notice, Rejected> {
@@ -417,10 +396,6 @@ impl Gateway for Paymob {
 
     fn public_key(&self) -> Option<&str> {
         Some(&self.account.public_key)
-    }
-
-    fn saves_methods(&self) -> bool {
-        false
     }
 
     async fn check(&self) -> Result<(), String> {

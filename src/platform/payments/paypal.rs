@@ -18,8 +18,8 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NOT_SUPPORTED, NewCharge,
-    NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewRefund, NextAction,
+    Notice, RefundProgress, Rejected, Subject,
     exchange::{Answer, Tokens, harmless, is_id},
 };
 use crate::{
@@ -406,27 +406,6 @@ impl Gateway for Paypal {
         read::<Part>(&self.ask(request).await?).map(Part::told)
     }
 
-    async fn create_customer(&self, _new: &NewCustomer<'_>) -> Result<String, Failure> {
-        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
-    }
-
-    async fn save_method(&self, _customer: &str, _token: &str) -> Result<SavedMethod, Failure> {
-        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
-    }
-
-    async fn forget_method(&self, _reference: &str) -> Result<(), Failure> {
-        Err(Failure::Refused(NOT_SUPPORTED.to_owned()))
-    }
-
-    /// Its lists of transactions are hours late, and want a permission of their own.
-    async fn charges(
-        &self,
-        _from: DateTime<Utc>,
-        _until: DateTime<Utc>,
-    ) -> Result<Option<Vec<(String, Charge)>>, Failure> {
-        Ok(None)
-    }
-
     async fn verify_webhook(&self, envelope: &Envelope, body: &[u8], now: DateTime<Utc>) -> Result<Notice, Rejected> {
         let [auth_algo, cert_url, transmission_id, transmission_sig, transmission_time] = transmission(envelope, now)?;
         let webhook_event: &RawValue = serde_json::from_slice(body).map_err(|_| Rejected::Body)?;
@@ -457,10 +436,6 @@ impl Gateway for Paypal {
 
     fn public_key(&self) -> Option<&str> {
         Some(&self.account.client_id)
-    }
-
-    fn saves_methods(&self) -> bool {
-        false
     }
 
     async fn check(&self) -> Result<(), String> {

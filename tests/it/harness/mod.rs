@@ -272,15 +272,19 @@ impl Server {
 
     /// How many rows each table has that a call can write to: equal before and after a call that wrote nothing.
     pub async fn rows(&self) -> Vec<(&'static str, i64)> {
-        let mut rows = Vec::new();
-        for table in TABLES {
-            rows.push((*table, self.count(&format!("SELECT COUNT(*) FROM {table}")).await));
-        }
-        rows
+        let counts: Vec<_> = TABLES.iter().map(|table| format!("(SELECT COUNT(*) FROM {table})")).collect();
+        let rows = self.app.db.rows(format!("SELECT {}", counts.join(", ")), Vec::new()).await.unwrap();
+        let count = |(at, table): (usize, &&'static str)| (*table, rows[0].try_get_by_index(at).unwrap());
+        TABLES.iter().enumerate().map(count).collect()
     }
 
     /// Every row of every table that a call can write to, as text.
     pub async fn contents(&self) -> BTreeSet<String> {
+        if self.app.db.backend() == DatabaseBackend::Postgres {
+            let rows = TABLES.iter().map(|table| format!("SELECT '{table} ' || CAST(t AS text) FROM {table} t"));
+            let rows = self.app.db.rows(rows.collect::<Vec<_>>().join(" UNION ALL "), Vec::new()).await.unwrap();
+            return rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        }
         let mut contents = BTreeSet::new();
         for table in TABLES {
             let rows = self.app.db.rows(format!("SELECT * FROM {table}"), Vec::new()).await.unwrap();
