@@ -124,11 +124,8 @@ pub(crate) async fn measure(
             bench.compare(&ways, wallets, concurrency, count).await?;
         }
     }
-    if postgres.is_some() {
-        println!();
-        let ways = [Way::Ledger(Kind::Wallets), Way::Ledger(Kind::Fees)];
-        bench.compare(&ways, people, MANY, counts[1]).await?;
-    }
+    println!();
+    bench.compare(&[Way::Ledger(Kind::Wallets), Way::Ledger(Kind::Fees)], people, MANY, counts[1]).await?;
     let wrong = bench.app.db.snapshot(async |tx| ledger::verify(&tx).await).await?;
     match wrong.first() {
         None => Ok(()),

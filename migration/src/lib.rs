@@ -12,6 +12,7 @@ mod m20261124_000003_ledger;
 mod m20261124_000004_wallets;
 mod m20261124_000005_payments;
 mod m20261124_000006_goals;
+mod m20261124_000008_history;
 mod m20261124_000009_goal_news;
 mod schema;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_wallets::Migration),
             Box::new(m20261124_000005_payments::Migration),
             Box::new(m20261124_000006_goals::Migration),
+            Box::new(m20261124_000008_history::Migration),
             Box::new(m20261124_000009_goal_news::Migration),
         ]
     }

@@ -1,52 +1,27 @@
 //! The ledger: accounts, transfers, their entries, and the changes of busy accounts that wait to be added up.
 
-use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
+use sea_orm_migration::prelude::*;
 
-use crate::schema;
+use crate::schema::{self, Refusal};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// What was written stays: entries for ever, transfers but for the end of one that is pending. The database itself
-/// refuses anything else, whoever asks.
-fn immutability(backend: DatabaseBackend) -> Vec<String> {
-    let rules = [
-        ("ledger_entries", "UPDATE", "TRUE"),
-        ("ledger_entries", "DELETE", "TRUE"),
-        ("ledger_transfers", "DELETE", "TRUE"),
-        (
-            "ledger_transfers",
-            "UPDATE",
-            "OLD.state <> 'pending' OR NEW.state = 'pending' OR NEW.id <> OLD.id OR NEW.amount <> OLD.amount \
-             OR NEW.currency <> OLD.currency OR NEW.kind <> OLD.kind OR NEW.actor_id <> OLD.actor_id \
-             OR NEW.operation <> OLD.operation OR NEW.idempotency_key <> OLD.idempotency_key \
-             OR NEW.description <> OLD.description OR NEW.input_hash <> OLD.input_hash \
-             OR NEW.held_account_id <> OLD.held_account_id",
-        ),
-    ];
-    let mut statements = Vec::new();
-    if backend == DatabaseBackend::Postgres {
-        statements.push(
-            "CREATE FUNCTION ledger_is_immutable() RETURNS trigger LANGUAGE plpgsql AS \
-             'BEGIN RAISE EXCEPTION ''the ledger is immutable''; END'"
-                .to_owned(),
-        );
-    }
-    for (table, verb, condition) in rules {
-        let name = format!("{table}_no_{}", verb.to_lowercase());
-        statements.push(match backend {
-            DatabaseBackend::Postgres => format!(
-                "CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW WHEN ({condition}) \
-                 EXECUTE FUNCTION ledger_is_immutable()"
-            ),
-            _ => format!(
-                "CREATE TRIGGER {name} BEFORE {verb} ON {table} WHEN ({condition}) \
-                 BEGIN SELECT RAISE(ABORT, 'the ledger is immutable'); END"
-            ),
-        });
-    }
-    statements
-}
+/// What was written stays: entries for ever, transfers but for the end of one that is pending.
+const IMMUTABLE: &[Refusal] = &[
+    ("ledger_entries", "UPDATE", "TRUE"),
+    ("ledger_entries", "DELETE", "TRUE"),
+    ("ledger_transfers", "DELETE", "TRUE"),
+    (
+        "ledger_transfers",
+        "UPDATE",
+        "OLD.state <> 'pending' OR NEW.state = 'pending' OR NEW.id <> OLD.id OR NEW.amount <> OLD.amount \
+         OR NEW.currency <> OLD.currency OR NEW.kind <> OLD.kind OR NEW.actor_id <> OLD.actor_id \
+         OR NEW.operation <> OLD.operation OR NEW.idempotency_key <> OLD.idempotency_key \
+         OR NEW.description <> OLD.description OR NEW.input_hash <> OLD.input_hash \
+         OR NEW.held_account_id <> OLD.held_account_id",
+    ),
+];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -128,13 +103,11 @@ impl MigrationTrait for Migration {
             ],
         )
         .await?;
-        for statement in immutability(manager.get_database_backend()) {
-            manager.get_connection().execute_unprepared(&statement).await?;
-        }
-        Ok(())
+        schema::immutable(manager, "ledger", IMMUTABLE).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        schema::mutable(manager, "ledger", IMMUTABLE).await?;
         schema::run(
             manager,
             &[
@@ -145,10 +118,6 @@ impl MigrationTrait for Migration {
                 "DROP TABLE ledger_accounts",
             ],
         )
-        .await?;
-        if manager.get_database_backend() == DatabaseBackend::Postgres {
-            manager.get_connection().execute_unprepared("DROP FUNCTION ledger_is_immutable()").await?;
-        }
-        Ok(())
+        .await
     }
 }

@@ -75,3 +75,59 @@ pub(crate) async fn unsearchable(manager: &SchemaManager<'_>, table: &str) -> Re
     }
     Ok(())
 }
+
+/// What the database refuses to do to rows that are there: to which table, the verb, and under which condition.
+pub(crate) type Refusal = (&'static str, &'static str, &'static str);
+
+/// Makes the database itself refuse what would change the past, whoever asks. `what` is the word for it: in the error that
+/// comes, and in the name of the function behind the triggers on PostgreSQL.
+pub(crate) async fn immutable(manager: &SchemaManager<'_>, what: &str, refusals: &[Refusal]) -> Result<(), DbErr> {
+    let backend = manager.get_database_backend();
+    let mut statements = Vec::new();
+    if backend == DatabaseBackend::Postgres {
+        statements.push(format!(
+            "CREATE FUNCTION {what}_is_immutable() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN RAISE EXCEPTION ''the {what} is immutable''; END'"
+        ));
+    }
+    for (table, verb, condition) in refusals {
+        let name = trigger(table, verb);
+        statements.push(match backend {
+            DatabaseBackend::Postgres => format!(
+                "CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW WHEN ({condition}) \
+                 EXECUTE FUNCTION {what}_is_immutable()"
+            ),
+            _ => format!(
+                "CREATE TRIGGER {name} BEFORE {verb} ON {table} WHEN ({condition}) \
+                 BEGIN SELECT RAISE(ABORT, 'the {what} is immutable'); END"
+            ),
+        });
+    }
+    for statement in statements {
+        manager.get_connection().execute_unprepared(&statement).await?;
+    }
+    Ok(())
+}
+
+/// Undoes [`immutable`].
+pub(crate) async fn mutable(manager: &SchemaManager<'_>, what: &str, refusals: &[Refusal]) -> Result<(), DbErr> {
+    let is_postgres = manager.get_database_backend() == DatabaseBackend::Postgres;
+    let mut statements: Vec<_> = refusals
+        .iter()
+        .map(|(table, verb, _)| {
+            let on = if is_postgres { format!(" ON {table}") } else { String::new() };
+            format!("DROP TRIGGER {}{on}", trigger(table, verb))
+        })
+        .collect();
+    if is_postgres {
+        statements.push(format!("DROP FUNCTION {what}_is_immutable()"));
+    }
+    for statement in statements {
+        manager.get_connection().execute_unprepared(&statement).await?;
+    }
+    Ok(())
+}
+
+fn trigger(table: &str, verb: &str) -> String {
+    format!("{table}_no_{}", verb.to_lowercase())
+}

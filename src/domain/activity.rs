@@ -177,5 +177,5 @@ fn read(row: &QueryResult) -> Result<Model> {
 /// Deletes lines that are past their time, where there is one, in batches; gives how many.
 pub async fn prune(app: &App) -> Result<u64> {
     let Some(retention) = app.config.activity_retention else { return Ok(0) };
-    app.db.delete_older("activities", app.clock.now() - retention).await
+    app.db.delete_before("activities", "created_at", app.clock.now() - retention).await
 }

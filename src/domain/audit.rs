@@ -136,5 +136,5 @@ fn read(row: &QueryResult) -> Result<Model> {
 /// Deletes entries that are past their time, where there is one, in batches; gives how many.
 pub async fn prune(app: &App) -> Result<u64> {
     let Some(retention) = app.config.audit_retention else { return Ok(0) };
-    app.db.delete_older("audit_entries", app.clock.now() - retention).await
+    app.db.delete_before("audit_entries", "created_at", app.clock.now() - retention).await
 }

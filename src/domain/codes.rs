@@ -245,13 +245,7 @@ pub fn plain(code: &str) -> String {
 
 /// Deletes codes that count for nothing any more, not even for the daily number; gives how many.
 pub async fn prune(app: &App) -> Result<u64> {
-    let before = app.clock.now() - TimeDelta::hours(48);
-    app.db
-        .transact(async |tx| {
-            tx.without_time_limit().await?;
-            tx.execute("DELETE FROM codes WHERE created_at < $1", vec![before.into()]).await
-        })
-        .await
+    app.db.delete_before("codes", "created_at", app.clock.now() - TimeDelta::hours(48)).await
 }
 
 #[cfg(test)]

@@ -216,23 +216,5 @@ pub async fn erase_in(tx: &Transaction, kind: StreamKind, id: Uuid) -> Result<()
 
 /// Deletes what is older than the retention, a batch at a time; gives how many went.
 pub async fn prune(app: &App) -> Result<u64> {
-    let before = app.clock.now() - app.config.event_retention;
-    let mut deleted = 0;
-    loop {
-        let batch = app
-            .db
-            .transact(async |tx| {
-                tx.execute(
-                    "DELETE FROM events WHERE (stream_kind, stream_id, seq) IN \
-                     (SELECT stream_kind, stream_id, seq FROM events WHERE created_at < $1 LIMIT 1000)",
-                    vec![before.into()],
-                )
-                .await
-            })
-            .await?;
-        deleted += batch;
-        if batch < 1000 {
-            return Ok(deleted);
-        }
-    }
+    app.db.delete_before("events", "created_at", app.clock.now() - app.config.event_retention).await
 }

@@ -127,11 +127,5 @@ async fn earlier_in(tx: &Transaction, sql: &str, values: Vec<sea_orm::Value>, ha
 
 /// Forgets the keys that are past their time; gives how many.
 pub async fn prune(app: &App) -> Result<u64> {
-    let before = app.clock.now() - REMEMBERED;
-    app.db
-        .transact(async |tx| {
-            tx.without_time_limit().await?;
-            tx.execute("DELETE FROM idempotency_keys WHERE created_at < $1", vec![before.into()]).await
-        })
-        .await
+    app.db.delete_before("idempotency_keys", "created_at", app.clock.now() - REMEMBERED).await
 }

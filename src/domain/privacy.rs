@@ -274,8 +274,5 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
 
 /// Deletes archives that are past their time; gives how many.
 pub async fn prune(app: &App) -> Result<u64> {
-    let now = app.clock.now();
-    app.db
-        .transact(async |tx| tx.execute("DELETE FROM account_exports WHERE expires_at < $1", vec![now.into()]).await)
-        .await
+    app.db.delete_before("account_exports", "expires_at", app.clock.now()).await
 }

@@ -1,8 +1,8 @@
 //! What an operation may cost at most, before it runs: objects that it may make the server build.
 //!
 //! A leaf is free; an object costs 1 for each of its parents; a connection multiplies what is below its items by its
-//! page size; `totalCount` costs 10, a mutation 10 more than its payload. All sums saturate. The feed of 20 posts with
-//! authors and three comments with authors each costs 181.
+//! page size, a list without one by the length that is assumed for it; `totalCount` costs 10, a mutation 10 more than its
+//! payload. All sums saturate. The feed of 20 posts with authors and three comments with authors each costs 181.
 
 use std::collections::{HashMap, HashSet};
 
@@ -72,6 +72,28 @@ fn weight(parent: &str, name: &str) -> u64 {
         | ("AuditChange", "before" | "after") => 5,
         _ => 1,
     }
+}
+
+/// How many objects a list has, about, that has no page size: more than most, though not as many as there can be.
+const ASSUMED: &[(&str, &str, u64)] = &[
+    ("AuditEntry", "changes", 5),
+    ("Goal", "suggestedAmounts", 6),
+    ("Payment", "events", 10),
+    ("Payment", "refunds", 5),
+    ("Query", "currencies", 180),
+    ("Query", "paymentMethods", 20),
+    ("Query", "paymentProviders", 7),
+    ("Query", "payoutMethods", 20),
+    ("Query", "signInProviders", 5),
+    ("User", "identities", 5),
+    ("User", "sessions", 20),
+    ("Wallet", "balances", 10),
+    ("WalletActivity", "balances", 10),
+];
+
+/// A list that is not in [`ASSUMED`] has one item: a payload's errors.
+fn assumed_length(parent: &str, name: &str) -> u64 {
+    ASSUMED.iter().find(|(of, list, _)| (*of, *list) == (parent, name)).map_or(1, |(.., length)| *length)
 }
 
 /// What stands for the types of introspection, which are not in the SDL.
@@ -196,7 +218,7 @@ impl<'a> Walk<'a> {
             "pageInfo" => Cost::leaf(1).add(self.selection_set(set, ty, 1)),
             "nodes" => one.add(self.selection_set(set, ty, 1)).times(self.length(field, "ids")),
             _ if parent == MUTATION_ROOT => Cost { cost: 1 + MUTATION, ..one }.add(self.selection_set(set, ty, 1)),
-            _ => one.add(self.selection_set(set, ty, 1)),
+            _ => one.add(self.selection_set(set, ty, 1)).times(assumed_length(parent, name)),
         }
     }
 
@@ -286,6 +308,41 @@ mod tests {
             assert_eq!(costs.types[parent][field], ty);
         }
         assert!(Costs::new("type {").is_err());
+    }
+
+    /// A list that nobody thought of would cost as much as one object.
+    #[test]
+    fn every_list_of_objects_has_a_page_size_or_a_length_that_is_assumed() {
+        let costs = Costs::new(&crate::graphql::sdl()).unwrap();
+        let mut lists = Vec::new();
+        for definition in parse_schema(crate::graphql::sdl()).unwrap().definitions {
+            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let parent = definition.node.name.node.to_string();
+            let fields = match definition.node.kind {
+                TypeKind::Object(object) => object.fields,
+                TypeKind::Interface(interface) => interface.fields,
+                _ => continue,
+            };
+            for field in fields {
+                let name = field.node.name.node.to_string();
+                let is_list = matches!(field.node.ty.node.base, BaseType::List(_));
+                // Errors are as many as the fields of an input, at most.
+                let is_counted = parent.ends_with("Connection") || name == "errors" || name == "nodes";
+                if is_list && !is_counted && costs.types[&parent].contains_key(&name) {
+                    lists.push((parent.clone(), name));
+                }
+            }
+        }
+        lists.sort();
+        let assumed: Vec<_> = ASSUMED.iter().map(|(of, list, _)| ((*of).to_owned(), (*list).to_owned())).collect();
+        assert_eq!(lists, assumed);
+    }
+
+    #[test]
+    fn lists_without_a_page_size_cost_their_assumed_length() {
+        let steps = "{ payments(first: 20) { nodes { events { captured { amount } } refunds { id } } } }";
+        assert_eq!(cost(steps, json!({})).cost, 1 + 20 * (1 + 10 * 2 + 5));
+        assert_eq!(cost("{ wallet { balances { balance { amount } } } }", json!({})).nodes, 1 + 10 * 2);
     }
 
     #[test]

@@ -20,6 +20,10 @@ use crate::error::Result;
 /// The channel that processes on one database share.
 const CHANNEL: &str = "agora_hints";
 
+/// The least time between two messages to the other processes: what is to be said meanwhile goes together with the next.
+/// The first after a pause goes at once.
+const BREATH: Duration = Duration::from_millis(3);
+
 /// Which stream: a kind (`notifications`, `post` …) and the subject's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamKey {
@@ -154,7 +158,7 @@ impl Bus {
         Ok(async move {
             let send = async {
                 let mut batch = Vec::new();
-                while outgoing.recv_many(&mut batch, 256).await > 0 {
+                while outgoing.recv_many(&mut batch, 1024).await > 0 {
                     let payloads: Vec<String> = encode(&me, batch.drain(..));
                     let sent = sqlx::query("SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload")
                         .bind(CHANNEL)
@@ -164,6 +168,7 @@ impl Bus {
                     if let Err(error) = sent {
                         tracing::warn!(%error, "hints were lost; the sweep makes up for them");
                     }
+                    tokio::time::sleep(BREATH).await;
                 }
             };
             let receive = async {

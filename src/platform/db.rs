@@ -35,6 +35,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How often a transaction that lost a race is tried in all.
 const ATTEMPTS: u32 = 8;
 
+/// How many rows are deleted in a transaction, where many are.
+const DELETED_AT_ONCE: u64 = 1000;
+
 /// The pools.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -204,17 +207,25 @@ impl Database {
         Ok(self.reader.query_all_raw(statement(&self.reader, sql, values)).await?)
     }
 
-    /// Deletes the rows of a table (its key is `id`) whose `created_at` is before a time, a thousand at a time, so that
-    /// nobody waits long for a lock; gives how many.
-    pub async fn delete_older(&self, table: &'static str, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
+    /// Deletes the rows of a table whose time, a column with an index, is before another; a thousand at a time and those of
+    /// the same moment, so that nobody waits long for a lock; gives how many.
+    pub async fn delete_before(
+        &self,
+        table: &'static str,
+        column: &'static str,
+        before: chrono::DateTime<chrono::Utc>,
+    ) -> Result<u64> {
+        // From a time to a time, and not by a list of keys: where PostgreSQL takes the table for empty, it would compare
+        // each with each. With both ends it always takes the index.
+        let due = format!("SELECT {column} FROM {table} WHERE {column} < $1 ORDER BY {column} LIMIT");
         let sql = format!(
-            "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE created_at < $1 ORDER BY created_at LIMIT 1000)"
+            "DELETE FROM {table} WHERE {column} BETWEEN ({due} 1) AND (SELECT MAX(b.{column}) FROM ({due} {DELETED_AT_ONCE}) b)"
         );
         let mut deleted = 0;
         loop {
             let batch = self.transact(async |tx| tx.execute(sql.as_str(), vec![before.into()]).await).await?;
             deleted += batch;
-            if batch < 1000 {
+            if batch < DELETED_AT_ONCE {
                 return Ok(deleted);
             }
         }

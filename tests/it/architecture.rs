@@ -47,7 +47,8 @@ const DOMAINS: &[&str] = &[
     "demo",
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+/// Every Rust source below a folder.
+pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

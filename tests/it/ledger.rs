@@ -10,7 +10,7 @@ use agora::{
 };
 use uuid::Uuid;
 
-use crate::harness::Server;
+use crate::harness::{Server, refused_by_the_database};
 
 const CLEARING: Place = Place::Clearing(ProviderKind::Sandbox);
 
@@ -138,7 +138,7 @@ async fn the_database_itself_keeps_what_was_written() {
         "UPDATE ledger_accounts SET balance = -1 WHERE kind = 'wallet'",
         "UPDATE ledger_accounts SET held = 1001 WHERE kind = 'wallet'",
     ] {
-        assert!(app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.is_err(), "{sql}");
+        refused_by_the_database(app, sql).await;
     }
     assert_eq!(differences(app).await, Vec::<String>::new());
 }

@@ -199,16 +199,16 @@ pub(super) fn was_wrong<T>(result: &Result<T>) -> bool {
 /// Deletes what counts for nothing any more: failures of yesterday, and challenges that are over; gives how many rows.
 pub async fn prune(app: &App) -> Result<u64> {
     let before = app.clock.now() - PAIR_FORGOTTEN;
-    app.db
+    let failures = app
+        .db
         .transact(async |tx| {
             tx.without_time_limit().await?;
             let sql = "DELETE FROM sign_in_failures WHERE last_failed_at < $1 \
                        AND (blocked_until IS NULL OR blocked_until < $1)";
-            let failures = tx.execute(sql, vec![before.into()]).await?;
-            let challenges = tx.execute("DELETE FROM challenges WHERE expires_at < $1", vec![before.into()]).await?;
-            Ok(failures + challenges)
+            tx.execute(sql, vec![before.into()]).await
         })
-        .await
+        .await?;
+    Ok(failures + app.db.delete_before("challenges", "expires_at", before).await?)
 }
 
 #[cfg(test)]

@@ -40,8 +40,8 @@ pub use digest::{digest_sent_in, digests};
 pub use fresh::{FRESH, SENSITIVE, is_fresh, require_fresh};
 pub use guessing::prune as prune_failures;
 pub(crate) use oversight::{
-    authority_in, find_in, is_last_owner_in, lock_active_in, lock_in, reinstate_in, reset_two_factor_in, set_role_in,
-    sign_out_in, suspend_in, suspension_in,
+    authority_in, find_in, is_last_owner_in, lock_active_in, lock_active_sql, lock_in, reinstate_in,
+    reset_two_factor_in, set_role_in, sign_out_in, suspend_in, suspension_in,
 };
 pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
 pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};

@@ -5,7 +5,7 @@
 //! that was begun with it; there is an owner, once there was one.
 
 use chrono::{DateTime, Utc};
-use sea_orm::EntityTrait;
+use sea_orm::{EntityTrait, Value};
 
 use super::{User, second_factors, sessions, sign_in};
 use crate::{
@@ -77,12 +77,18 @@ pub(crate) async fn authority_in(
 
 /// Locks somebody who is there and not suspended until the end of the transaction; false where there is nobody like that.
 pub(crate) async fn lock_active_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
+    let (sql, values) = lock_active_sql(app, tx, user);
+    Ok(tx.row(sql, values).await?.is_some())
+}
+
+/// The statement of [`lock_active_in`] with its values, as the first step of something longer; it gives the person's `id`.
+pub(crate) fn lock_active_sql(app: &App, tx: &Transaction, user: UserId) -> (String, Vec<Value>) {
     let sql = format!(
         "SELECT u.id FROM users u WHERE u.id = $1 AND NOT EXISTS (SELECT 1 FROM suspensions s WHERE s.user_id = u.id \
          AND (s.until IS NULL OR s.until > $2)) {}",
         tx.for_update()
     );
-    Ok(tx.row(sql, vec![user.0.into(), app.clock.now().into()]).await?.is_some())
+    (sql, vec![user.0.into(), app.clock.now().into()])
 }
 
 /// Whether there is an owner at all, before the first administrator's account is made.

@@ -362,10 +362,6 @@ pub async fn sweep(app: &App) -> Result<()> {
 /// Deletes sessions that ended or expired a month ago; gives how many.
 pub async fn prune(app: &App) -> Result<u64> {
     let before = app.clock.now() - TimeDelta::days(30);
-    app.db
-        .transact(async |tx| {
-            tx.without_time_limit().await?;
-            tx.execute("DELETE FROM sessions WHERE expires_at < $1 OR ended_at < $1", vec![before.into()]).await
-        })
-        .await
+    let expired = app.db.delete_before("sessions", "expires_at", before).await?;
+    Ok(expired + app.db.delete_before("sessions", "ended_at", before).await?)
 }

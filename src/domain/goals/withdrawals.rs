@@ -142,7 +142,9 @@ async fn withdraw_in(
     pay_out_in(app, tx, id, command.goal, owner, Money::new(amount, currency)).await?;
     let mut goal = view.goal;
     goal.withdrawn += amount;
-    save_in(app, tx, &goal).await
+    save_in(app, tx, &goal).await?;
+    app.steps.reach("goal.withdrawing").await;
+    Ok(())
 }
 
 /// Moves the money and its fee, and writes both down. The accounts are locked.

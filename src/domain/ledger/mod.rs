@@ -15,9 +15,11 @@
 //! A transaction that posts several transfers takes all of its accounts by [`lock_in`] first.
 
 mod holds;
+mod locks;
 mod post;
 mod queries;
 mod verify;
+mod write;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -31,7 +33,8 @@ use crate::{
 };
 
 pub use holds::{End, end_hold_in, expire_holds, hold_in, post_hold_in};
-pub use post::{available_in, earlier_in, fold, lock_in, post_in, reverse_in};
+pub use locks::{available_in, lock_in};
+pub use post::{earlier_in, fold, post_in, post_to_active_in, reverse_in};
 pub use queries::{Account, account, accounts_of};
 pub use verify::{Difference, Rule, check, verify};
 

@@ -95,15 +95,5 @@ pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
 /// Deletes what providers told us, once it is past its time; gives how many. What is told again after that is asked about
 /// again, and changes nothing.
 pub async fn prune(app: &App) -> Result<u64> {
-    let before = app.clock.now() - app.config.payments.webhook_retention;
-    let sql = "DELETE FROM webhook_events WHERE id IN \
-               (SELECT id FROM webhook_events WHERE received_at < $1 ORDER BY received_at LIMIT 1000)";
-    let mut deleted = 0;
-    loop {
-        let batch = app.db.transact(async |tx| tx.execute(sql, vec![before.into()]).await).await?;
-        deleted += batch;
-        if batch < 1000 {
-            return Ok(deleted);
-        }
-    }
+    app.db.delete_before("webhook_events", "received_at", app.clock.now() - app.config.payments.webhook_retention).await
 }

@@ -138,10 +138,10 @@ pub fn next_action(app: &App, payment: &Payment) -> Result<NextAction> {
     })
 }
 
-/// Most steps of a payment that are shown.
-const STEPS: u64 = 100;
+/// How many steps, and how many refunds, of a payment are shown.
+pub(super) const LISTED: u64 = 100;
 
-/// The steps of payments, by payment, oldest first, at most 100 of each: whoever sees a payment sees them.
+/// The steps of payments, by payment, oldest first, the newest 100 of each: whoever sees a payment sees them.
 pub async fn events_by_payment(
     app: &App,
     _actor: &Actor,
@@ -149,8 +149,8 @@ pub async fn events_by_payment(
 ) -> Result<HashMap<PaymentId, Vec<payment_event::Model>>> {
     let mut values = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let from =
-        app.db.first_of_each("payments p", "payment_events", "e", "e.payment_id = p.id", "e.created_at, e.id", STEPS);
+    let newest = "e.created_at DESC, e.id DESC";
+    let from = app.db.first_of_each("payments p", "payment_events", "e", "e.payment_id = p.id", newest, LISTED);
     let sql = format!(
         "SELECT e.id, e.payment_id, e.kind, e.source, e.authorised, e.captured, e.refunded, e.pending, e.detail, \
          e.created_at FROM {from} WHERE p.id IN ({list}) ORDER BY e.created_at, e.id"

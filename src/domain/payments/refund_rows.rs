@@ -60,20 +60,26 @@ pub(super) async fn lock_in(tx: &Transaction, id: RefundId) -> Result<Refund> {
     read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(super::not_found)?)
 }
 
-/// The refunds of payments, by payment, oldest first: whoever sees a payment sees them.
+/// The refunds of payments, by payment, oldest first, the newest 100 of each: whoever sees a payment sees them.
 pub async fn refunds_by_payment(
     app: &App,
     _actor: &Actor,
     ids: &[PaymentId],
 ) -> Result<HashMap<PaymentId, Vec<Refund>>> {
+    let mut values = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let newest = "r.created_at DESC, r.id DESC";
+    let from = app.db.first_of_each("payments p", "refunds", "r", "r.payment_id = p.id", newest, queries::LISTED);
+    let sql = format!("SELECT {COLUMNS} FROM {from} WHERE p.id IN ({list}) ORDER BY r.created_at, r.id");
     let mut found: HashMap<PaymentId, Vec<Refund>> = HashMap::new();
-    for refund in refunds_of(app, ids).await? {
+    for row in app.db.rows(sql, values).await? {
+        let refund = read(&row)?;
         found.entry(refund.payment_id).or_default().push(refund);
     }
     Ok(found)
 }
 
-/// The same, without asking who wants to know.
+/// All refunds of payments, oldest first. No rights are asked here.
 pub(super) async fn refunds_of(app: &App, ids: &[PaymentId]) -> Result<Vec<Refund>> {
     let mut values = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());

@@ -126,7 +126,9 @@ pub(super) async fn reserve_in(
     tx.execute(sql, vec![payment.id.0.into(), amount.into(), app.clock.now().into()]).await?;
     jobs::enqueue_in(app, tx, REFUND, &Job { refund: id.0 }).await?;
     let payment = rows::lock_in(tx, payment.id).await?;
-    complete::note_in(app, tx, &payment, "refund_granted", EventSource::System, None).await
+    complete::note_in(app, tx, &payment, "refund_granted", EventSource::System, None).await?;
+    app.steps.reach("refund.granting").await;
+    Ok(())
 }
 
 /// Gives back all that is left of a payment, because of something that happens once, such as `goal_cancelled`: the program's

@@ -4,7 +4,7 @@ use super::queries::{self, Transaction};
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
+        Once,
         actor::Actor,
         idempotency,
         ledger::{self, NewTransfer, Origin, Place},
@@ -56,9 +56,8 @@ pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) 
     let posted = app
         .db
         .transact(async |tx| {
-            // Locked, so that nobody is erased while money comes in.
-            if accounts::lock_active_in(app, &tx, to).await? {
-                return ledger::post_in(app, &tx, new).await;
+            if let Some(posted) = ledger::post_to_active_in(app, &tx, new).await? {
+                return Ok(posted);
             }
             // A repeated call gets its answer, though the person is gone since.
             let earlier = ledger::earlier_in(&tx, &origin).await?;

@@ -129,6 +129,7 @@ async fn request_in(
         ended_at: None,
     };
     insert_in(tx, &withdrawal).await?;
+    app.steps.reach("withdrawal.holding").await;
     Ok(withdrawal)
 }
 

@@ -66,23 +66,7 @@ pub async fn withdrawal_refuse(
     id: WithdrawalId,
     why: &str,
 ) -> Result<Withdrawal> {
-    actor.require(Permission::ManageMoney)?;
-    let why = reason(why)?;
-    app.db
-        .transact(async |tx| {
-            let before = meet_in(app, &tx, actor, id, WithdrawalState::Requested).await?;
-            let after = Withdrawal {
-                state: WithdrawalState::Cancelled,
-                reason: Some(why.clone()),
-                ended_at: Some(app.clock.now()),
-                ..before.clone()
-            };
-            let after = let_go_in(app, &tx, after).await?;
-            record_in(app, &tx, actor, client, "adminWithdrawalRefuse", &before, &after).await?;
-            tell_in(app, &tx, Template::WithdrawalRefused, &after).await?;
-            Ok(after)
-        })
-        .await
+    give_back(app, actor, client, id, why, Unpaid::Refused).await
 }
 
 /// Writes down that the bank has paid, or is going to for certain. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
@@ -128,20 +112,48 @@ pub async fn withdrawal_mark_failed(
     id: WithdrawalId,
     why: &str,
 ) -> Result<Withdrawal> {
+    give_back(app, actor, client, id, why, Unpaid::Failed).await
+}
+
+/// How a withdrawal ends without being paid.
+#[derive(Debug, Clone, Copy)]
+enum Unpaid {
+    Refused,
+    Failed,
+}
+
+async fn give_back(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: WithdrawalId,
+    why: &str,
+    unpaid: Unpaid,
+) -> Result<Withdrawal> {
+    let (from, to, action, template) = match unpaid {
+        Unpaid::Refused => (
+            WithdrawalState::Requested,
+            WithdrawalState::Cancelled,
+            "adminWithdrawalRefuse",
+            Template::WithdrawalRefused,
+        ),
+        Unpaid::Failed => (
+            WithdrawalState::Approved,
+            WithdrawalState::Failed,
+            "adminWithdrawalMarkFailed",
+            Template::WithdrawalFailed,
+        ),
+    };
     actor.require(Permission::ManageMoney)?;
     let why = reason(why)?;
     app.db
         .transact(async |tx| {
-            let before = meet_in(app, &tx, actor, id, WithdrawalState::Approved).await?;
-            let after = Withdrawal {
-                state: WithdrawalState::Failed,
-                reason: Some(why.clone()),
-                ended_at: Some(app.clock.now()),
-                ..before.clone()
-            };
+            let before = meet_in(app, &tx, actor, id, from).await?;
+            let after =
+                Withdrawal { state: to, reason: Some(why.clone()), ended_at: Some(app.clock.now()), ..before.clone() };
             let after = let_go_in(app, &tx, after).await?;
-            record_in(app, &tx, actor, client, "adminWithdrawalMarkFailed", &before, &after).await?;
-            tell_in(app, &tx, Template::WithdrawalFailed, &after).await?;
+            record_in(app, &tx, actor, client, action, &before, &after).await?;
+            tell_in(app, &tx, template, &after).await?;
             Ok(after)
         })
         .await

@@ -267,7 +267,7 @@ impl Payment {
         self.0.provider_answer.as_deref().filter(|_| ctx.request().actor.may(Permission::SeeMoney))
     }
 
-    /// The refunds of it, oldest first, those that were only asked for or refused included.
+    /// The refunds of it, oldest first, those that were only asked for or refused included; the newest 100.
     async fn refunds(&self, ctx: &Context<'_>) -> Nullable<Vec<Refund>> {
         nullable(async {
             let found = ctx.request().loaders.refunds.load(self.0.id).await?.unwrap_or_default();
@@ -276,7 +276,7 @@ impl Payment {
         .await
     }
 
-    /// What happened, step by step, oldest first, at most the first 100.
+    /// What happened, step by step, oldest first; the newest 100.
     async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
         nullable(async {
             let found = ctx.request().loaders.payment_events.load(self.0.id).await?.unwrap_or_default();

@@ -7,7 +7,7 @@ use agora::{
 };
 
 use super::assert_sound;
-use crate::harness::Server;
+use crate::harness::{Server, refused_by_the_database};
 
 #[tokio::test]
 async fn a_fee_is_taken_back_in_parts_that_sum_to_it_and_never_more() {
@@ -36,13 +36,20 @@ async fn a_fee_is_taken_back_in_parts_that_sum_to_it_and_never_more() {
 }
 
 #[tokio::test]
-async fn a_line_that_was_changed_is_named() {
+async fn a_line_can_t_be_changed_and_a_wrong_one_is_named() {
     let server = Server::start().await;
     let app = &server.app;
     let base = Money::new(10_000, Currency::parse("KWD").unwrap());
     let new = NewFee { kind: FeeKind::Digital, reference: "post_1", base, rate: 75_000 };
     app.db.transact(async |tx| fees::charge_in(app, &tx, new).await).await.unwrap();
-    app.db.transact(async |tx| tx.execute("UPDATE fee_lines SET fee = fee + 1", Vec::new()).await).await.unwrap();
+    for sql in ["UPDATE fee_lines SET fee = fee + 1", "DELETE FROM fee_lines"] {
+        refused_by_the_database(app, sql).await;
+    }
+    // What can still be done behind everybody's back is to add one.
+    let sql = "INSERT INTO fee_lines (id, kind, reference, currency, base, rate, fee, created_at) \
+               SELECT $1, kind, reference, currency, base, rate, fee + 1, created_at FROM fee_lines";
+    let id = app.ids.next(server.clock.now());
+    app.db.transact(async |tx| tx.execute(sql, vec![id.into()]).await).await.unwrap();
     let found = app.db.snapshot(async |tx| agora::domain::ledger::check(&tx, agora::domain::goals::RULES).await);
     assert!(found.await.unwrap()[0].to_string().contains("rounded half up"));
 }

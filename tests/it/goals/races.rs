@@ -1,14 +1,8 @@
 //! At the same moment: forced interleavings, and many at once.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
 use agora::platform::payments::sandbox::Act;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use super::{
     assert_sound, balance, begin, cancel, code, contribute, gift, give, look,
@@ -16,7 +10,10 @@ use super::{
     settle, withdraw,
 };
 use crate::{
-    harness::Server,
+    harness::{
+        Client, Server,
+        races::{Gate, one_in_the_midst_of_another},
+    },
     payments::{self, GOOD},
 };
 
@@ -29,25 +26,15 @@ async fn a_goal_is_called_off_while_a_contribution_completes() {
     let payment = contribute(&badr, &gift(&goal, "10.00", "k", &json!({}))).await["payment"].clone();
     payments::act(&server, &payment, &Act::card(GOOD)).await;
     // Whoever has the provider's answer and has not written it down yet, stands still.
-    let (armed, reached, go) = (Arc::new(AtomicBool::new(true)), Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let signals = (Arc::clone(&armed), Arc::clone(&reached), Arc::clone(&go));
-    server.app.steps.watch(move |step| {
-        let (armed, reached, go) = (Arc::clone(&signals.0), Arc::clone(&signals.1), Arc::clone(&signals.2));
-        Box::pin(async move {
-            if step == "payment.answered" && armed.swap(false, Ordering::SeqCst) {
-                reached.notify_one();
-                go.notified().await;
-            }
-        })
-    });
+    let gate = Gate::at(&server, "payment.answered");
     let confirming = payments::confirm(&badr, &payment);
     let cancelling = async {
-        reached.notified().await;
+        gate.reached().await;
         let cancelled = cancel(&olivia, &goal).await;
         assert_eq!(cancelled["goal"]["state"], "CANCELLED", "{cancelled}");
         // All that was there is on its way back before the late one arrives.
         server.run_jobs().await;
-        go.notify_one();
+        gate.open();
     };
     let (confirmed, ()) = join(confirming, cancelling).await;
     assert_eq!(confirmed["state"], "COMPLETED");
@@ -59,58 +46,58 @@ async fn a_goal_is_called_off_while_a_contribution_completes() {
     assert_sound(&server).await;
 }
 
+/// What can't be had any more, because it went elsewhere.
+const GONE: &str = "INSUFFICIENT_FUNDS";
+
 #[tokio::test]
 async fn two_withdrawals_of_the_last_pound_are_one() {
     let server = Server::with(&[("FEE_GOAL", "0")]).await;
     let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
     let goal = begin(&olivia, &json!({})).await;
     give(&server, &badr, &goal, "10.00").await;
-    let both = join_all(["a", "b", "c"].map(|key| withdraw(&olivia, &goal, Some("10.00"), key))).await;
-    let mut codes: Vec<_> = both.iter().map(code).collect();
-    codes.sort_unstable();
-    assert_eq!(codes, ["", "INSUFFICIENT_FUNDS", "INSUFFICIENT_FUNDS"]);
+    let elsewhere = server.anonymous().login("olivia").await.seen().await;
+    let (first, second) = (withdraw(&olivia, &goal, Some("10.00"), "a"), withdraw(&elsewhere, &goal, None, "b"));
+    let (first, second) = one_in_the_midst_of_another(&server, "goal.withdrawing", first, second).await;
+    assert_eq!((code(&first), code(&second)), ("", GONE), "{first} {second}");
     assert_eq!(balance(&server, &olivia).await, 1000);
+    assert_eq!(server.count("SELECT COUNT(*) FROM goal_withdrawals").await, 1);
     assert_sound(&server).await;
 }
 
 #[tokio::test]
-async fn one_key_in_parallel_is_one_contribution_and_one_withdrawal() {
+async fn a_refund_in_the_midst_of_a_withdrawal_finds_nothing_left() {
+    let (server, olivia, goal, refund) = with_a_refund_asked_for().await;
+    let (withdrawing, granting) = (withdraw(&olivia, &goal, None, "w"), grant(&olivia, &refund));
+    let (withdrawn, granted) = one_in_the_midst_of_another(&server, "goal.withdrawing", withdrawing, granting).await;
+    assert_eq!((code(&withdrawn), code(&granted)), ("", GONE), "{withdrawn} {granted}");
+    settle(&server).await;
+    assert_eq!(balance(&server, &olivia).await, 1000);
+    // It is still asked for: once staff takes the withdrawal back, it can be granted.
+    assert_eq!(server.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await, 1);
+    assert_sound(&server).await;
+}
+
+#[tokio::test]
+async fn a_withdrawal_in_the_midst_of_a_refund_finds_nothing_left() {
+    let (server, olivia, goal, refund) = with_a_refund_asked_for().await;
+    let (granting, withdrawing) = (grant(&olivia, &refund), withdraw(&olivia, &goal, None, "w"));
+    let (granted, withdrawn) = one_in_the_midst_of_another(&server, "refund.granting", granting, withdrawing).await;
+    assert_eq!((code(&granted), code(&withdrawn)), ("", GONE), "{granted} {withdrawn}");
+    settle(&server).await;
+    assert_eq!(balance(&server, &olivia).await, 0);
+    assert_eq!(server.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded' AND amount = 1000").await, 1);
+    assert_eq!(server.count("SELECT COUNT(*) FROM goal_withdrawals").await, 0);
+    assert_sound(&server).await;
+}
+
+/// Olivia's goal, to which badr gave 10.00 USD that he wants back.
+async fn with_a_refund_asked_for() -> (Server, Client, String, Value) {
     let server = Server::with(&[("FEE_GOAL", "0")]).await;
-    let olivia = server.user("olivia").await;
-    let badr = payments::funded(&server, "badr", "50.00").await;
+    let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
     let goal = begin(&olivia, &json!({})).await;
-    let input = gift(&goal, "10.00", "k", &json!({ "provider": "WALLET" }));
-    let given = join_all((0..4).map(|_| contribute(&badr, &input))).await;
-    assert!(given.iter().all(|payload| payload["payment"]["id"] == given[0]["payment"]["id"]), "{given:?}");
-    assert_eq!(balance(&server, &badr).await, 4000);
-    let taken = join_all((0..4).map(|_| withdraw(&olivia, &goal, Some("5.00"), "w"))).await;
-    assert!(taken.iter().all(|payload| payload["withdrawal"]["id"] == taken[0]["withdrawal"]["id"]), "{taken:?}");
-    assert_eq!(balance(&server, &olivia).await, 500);
-    assert_sound(&server).await;
-}
-
-#[tokio::test]
-async fn a_refund_is_granted_while_everything_is_withdrawn() {
-    for round in 0..3 {
-        let server = Server::with(&[("FEE_GOAL", "0")]).await;
-        let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
-        let goal = begin(&olivia, &json!({})).await;
-        let payment = give(&server, &badr, &goal, "10.00").await;
-        let refund = ask(&badr, &payment, None).await["refund"].clone();
-        let (granted, withdrawn) = if round == 0 {
-            join(grant(&olivia, &refund), withdraw(&olivia, &goal, None, "w")).await
-        } else {
-            let (withdrawn, granted) = join(withdraw(&olivia, &goal, None, "w"), grant(&olivia, &refund)).await;
-            (granted, withdrawn)
-        };
-        // One of them got the money.
-        let codes = [code(&granted), code(&withdrawn)];
-        assert!(codes == ["", "INSUFFICIENT_FUNDS"] || codes == ["INSUFFICIENT_FUNDS", ""], "{codes:?}");
-        settle(&server).await;
-        let expected = if codes[0].is_empty() { 0 } else { 1000 };
-        assert_eq!(balance(&server, &olivia).await, expected);
-        assert_sound(&server).await;
-    }
+    let payment = give(&server, &badr, &goal, "10.00").await;
+    let refund = ask(&badr, &payment, None).await["refund"].clone();
+    (server, olivia, goal, refund)
 }
 
 #[tokio::test]

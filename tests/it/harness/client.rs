@@ -202,6 +202,12 @@ impl Client {
         self
     }
 
+    /// Has used its token: the first use is written down, which is not what is to wait for somebody's transaction.
+    pub async fn seen(self) -> Self {
+        self.ok("{ me { id } }", Value::Null).await;
+        self
+    }
+
     fn adopt(&mut self, session: &Value) {
         self.access_token = Some(session["accessToken"].as_str().unwrap_or_else(|| panic!("{session}")).to_owned());
         self.refresh_token = Some(session["refreshToken"].as_str().unwrap().to_owned());

@@ -2,16 +2,14 @@
 
 pub mod client;
 pub mod database;
+pub mod races;
 pub mod socket;
 
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -26,10 +24,10 @@ use agora::{
 use axum::{Router, body::Body, extract::ConnectInfo};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DatabaseBackend;
-use tokio::sync::oneshot;
 use tower::ServiceExt;
 
 pub use client::{Answer, Client};
+pub use races::hold_writer;
 pub use socket::{PATIENCE, Socket};
 
 /// When every test begins.
@@ -198,6 +196,31 @@ impl Server {
         rows[0].try_get_by_index(0).unwrap()
     }
 
+    /// Where in the database a text can be read, in whatever letters: `table.column`, with how many rows.
+    pub async fn places_of(&self, text: &str) -> Vec<String> {
+        let columns = match self.app.db.backend() {
+            DatabaseBackend::Sqlite => {
+                "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' \
+                 AND m.name NOT LIKE '%\\_search%' ESCAPE '\\'"
+            }
+            _ => {
+                "SELECT CAST(table_name AS text), CAST(column_name AS text) FROM information_schema.columns \
+                 WHERE table_schema = 'public'"
+            }
+        };
+        let mut places = Vec::new();
+        for row in self.app.db.rows(columns, Vec::new()).await.unwrap() {
+            let (table, column): (String, String) =
+                (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap());
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE LOWER(CAST(\"{column}\" AS text)) LIKE '%{text}%'");
+            let count = self.count(&sql).await;
+            if count > 0 {
+                places.push(format!("{table}.{column}: {count}"));
+            }
+        }
+        places
+    }
+
     /// How many rows each table has that a call can write to: equal before and after a call that wrote nothing.
     pub async fn rows(&self) -> Vec<(&'static str, i64)> {
         let mut rows = Vec::new();
@@ -288,26 +311,9 @@ pub async fn eventually(what: &str, mut is_there: impl AsyncFnMut() -> bool) {
     tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("{what}: it did not come"));
 }
 
-/// Keeps everybody from writing posts until the sender goes.
-pub async fn hold_writer(app: &App) -> oneshot::Sender<()> {
-    let (release, released) = oneshot::channel::<()>();
-    let (begun, has_begun) = oneshot::channel::<()>();
-    let holder = app.clone();
-    let signals = Mutex::new(Some((begun, released)));
-    app.spawn(async move {
-        let held = holder.db.transact(async |tx| {
-            if holder.db.backend() == DatabaseBackend::Postgres {
-                tx.execute("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE", Vec::new()).await?;
-            }
-            let (begun, released) = signals.lock().unwrap().take().unwrap();
-            begun.send(()).unwrap();
-            let _ = released.await;
-            Ok(())
-        });
-        held.await.unwrap();
-    });
-    has_begun.await.unwrap();
-    release
+/// The database itself refuses a statement, whoever asks.
+pub async fn refused_by_the_database(app: &App, sql: &str) {
+    assert!(app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.is_err(), "{sql}");
 }
 
 impl Drop for Server {

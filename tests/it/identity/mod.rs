@@ -7,6 +7,7 @@ mod codes;
 mod cookies;
 mod guessing;
 mod jobs_admin;
+mod money;
 pub mod oauth;
 mod passwords;
 mod privacy;

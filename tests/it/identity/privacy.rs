@@ -13,7 +13,7 @@ use crate::harness::{Client, Server, Socket, client::PASSWORD};
 const EXPORT: &str =
     "mutation { accountExport { export { requestedAt completedAt expiresAt downloadUrl } errors { code path } } }";
 const LATEST: &str = "{ me { latestExport { completedAt downloadUrl } } }";
-const DELETE: &str = "mutation { accountDelete { dueAt errors { code path } } }";
+pub(super) const DELETE: &str = "mutation { accountDelete { dueAt errors { code path } } }";
 const CANCEL: &str = "mutation { accountDeleteCancel { cancelled errors { code } } }";
 const DUE: &str = "{ me { deletionDueAt } }";
 
@@ -42,7 +42,14 @@ fn unpack(bytes: Vec<u8>) -> Vec<(String, Vec<Value>)> {
         .collect()
 }
 
-async fn erase_due(server: &Server) -> u64 {
+/// Asks for somebody's archive and opens it.
+pub(super) async fn take_along(server: &Server, person: &Client) -> Vec<(String, Vec<Value>)> {
+    person.ok(EXPORT, Value::Null).await;
+    let link = server.last_sent(&format!("{}@example.org", person.username)).await.link();
+    unpack(fetch(server, &link).await.1)
+}
+
+pub(super) async fn erase_due(server: &Server) -> u64 {
     agora::domain::privacy::erase_due(&server.app).await.unwrap()
 }
 

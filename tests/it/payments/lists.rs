@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{call, deposit, deposit_by, paid, refunds::ask, treasurer};
-use crate::harness::Server;
+use crate::harness::{Server, refused_by_the_database};
 
 #[tokio::test]
 async fn one_s_own_payments_come_in_pages_and_by_conditions() {
@@ -42,20 +42,27 @@ async fn one_s_own_payments_come_in_pages_and_by_conditions() {
 }
 
 #[tokio::test]
-async fn what_the_provider_said_is_for_staff_only() {
+async fn what_the_provider_said_is_for_staff_only_and_stays_as_it_was_said() {
     let server = Server::start().await;
     let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
     let payment = paid(&server, &amina, "5.00", "k").await;
-    super::tamper(&server, "UPDATE payment_events SET detail = 'risk 7'").await;
+    for sql in ["UPDATE payment_events SET detail = 'risk 7'", "DELETE FROM payment_events"] {
+        refused_by_the_database(&server.app, sql).await;
+    }
+    let sql = "INSERT INTO payment_events (id, payment_id, kind, source, authorised, captured, refunded, pending, detail, \
+               created_at) SELECT $1, payment_id, kind, source, authorised, captured, refunded, pending, 'risk 7', created_at \
+               FROM payment_events WHERE kind = 'completed'";
+    let id = server.app.ids.next(server.clock.now());
+    server.app.db.transact(async |tx| tx.execute(sql, vec![id.into()]).await).await.unwrap();
     let query = "query($id: ID!) { payment(id: $id) { providerAnswer providerReference nextAction { kind } events { kind detail \
                  captured { amount } } } }";
     let seen = amina.ok(query, json!({ "id": payment["id"] })).await["payment"].clone();
     assert_eq!((&seen["providerAnswer"], &seen["providerReference"]), (&Value::Null, &Value::Null));
-    assert_eq!(seen["events"].as_array().unwrap().len(), 3);
-    assert_eq!(seen["events"][2], json!({ "kind": "completed", "detail": null, "captured": { "amount": "5.00" } }));
+    assert_eq!(seen["events"].as_array().unwrap().len(), 4);
+    assert_eq!(seen["events"][3], json!({ "kind": "completed", "detail": null, "captured": { "amount": "5.00" } }));
     let seen = staff.ok(query, json!({ "id": payment["id"] })).await["payment"].clone();
     assert!(seen["providerAnswer"].as_str().unwrap().contains("completed"));
-    assert_eq!((&seen["events"][2]["detail"], &seen["nextAction"]), (&"risk 7".into(), &Value::Null));
+    assert_eq!((&seen["events"][3]["detail"], &seen["nextAction"]), (&"risk 7".into(), &Value::Null));
 }
 
 #[tokio::test]
@@ -85,4 +92,34 @@ async fn mutations_that_move_money_stand_alone() {
                  idempotencyKey: \"a\" }) { errors { code } } b: paymentCancel(id: \"x\") { errors { code } } }";
     assert_eq!(amina.refused(query, Value::Null).await, "COST_EXCEEDED");
     assert_eq!(server.count("SELECT COUNT(*) FROM payments").await, 0);
+}
+
+#[tokio::test]
+async fn a_payment_shows_its_newest_hundred_steps_and_refunds() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let payment = paid(&server, &amina, "5.00", "k").await;
+    for sql in [
+        "INSERT INTO payment_events (id, payment_id, kind, source, authorised, captured, refunded, pending, created_at) \
+         SELECT $1, p.id, 'step', 'system', 0, 0, 0, 0, $2 FROM payments p",
+        "INSERT INTO refunds (id, payment_id, amount, destination, state, reason, checks, created_at) \
+         SELECT $1, p.id, 1, 'source', 'refused', '', 0, $2 FROM payments p",
+    ] {
+        for _ in 0..103 {
+            server.advance(1);
+            let values = vec![server.app.ids.next(server.clock.now()).into(), server.clock.now().into()];
+            server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
+        }
+    }
+    let query = "query($id: ID!) { payment(id: $id) { events { createdAt } refunds { createdAt } } }";
+    let seen = amina.ok(query, json!({ "id": payment["id"] })).await["payment"].clone();
+    for (list, first, last) in [("events", 4, 103), ("refunds", 103 + 4, 206)] {
+        let times = seen[list].as_array().unwrap();
+        let at = |second: i64| json!((server.clock.now() - chrono::TimeDelta::seconds(206 - second)).to_rfc3339());
+        assert_eq!(
+            (times.len(), &times[0]["createdAt"], &times[99]["createdAt"]),
+            (100, &at(first), &at(last)),
+            "{list}"
+        );
+    }
 }

@@ -1,7 +1,5 @@
 //! Saved ways to pay: the default, the limit, what is removed, and a provider that refuses or dies in between.
 
-use std::sync::Arc;
-
 use agora::{
     domain::payments::{self, NewPayment, Payer},
     entity::{
@@ -9,12 +7,11 @@ use agora::{
         payment::{ProviderKind, TargetKind},
     },
 };
-use futures_util::{FutureExt, future::join_all};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use super::{assert_books, call, code, wait, wallet};
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, races::Gate};
 
 const METHOD: &str = "paymentMethod { id brand lastFour isDefault removedAt } ";
 
@@ -148,26 +145,15 @@ async fn one_key_saves_one_card_and_nobody_has_more_than_twenty() {
 async fn what_is_only_reserved_can_t_be_used() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let gates = (Arc::clone(&reached), Arc::clone(&go));
-    server.app.steps.watch(move |step| {
-        let (reached, go) = (Arc::clone(&gates.0), Arc::clone(&gates.1));
-        async move {
-            if step == "method.answered" {
-                reached.notify_one();
-                go.notified().await;
-            }
-        }
-        .boxed()
-    });
+    let gate = Gate::at(&server, "method.answered");
     let meanwhile = async {
-        reached.notified().await;
+        gate.reached().await;
         // Whoever dies here leaves this.
         assert!(saved(&amina).await.is_empty());
         let rows = server.app.db.rows("SELECT id FROM payment_methods", Vec::new()).await.unwrap();
         let id = PaymentMethodId(rows[0].try_get_by_index(0).unwrap()).to_string();
         assert_eq!(code(&pay(&amina, &json!({ "id": id }), "k").await), "NOT_FOUND");
-        go.notify_one();
+        gate.open();
         id
     };
     let (method, id) = tokio::join!(card(&amina, "4242424242424242"), meanwhile);

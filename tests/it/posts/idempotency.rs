@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use agora::domain::idempotency;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -173,4 +174,25 @@ async fn a_refused_call_uses_no_key_up_and_bad_keys_are_refused() {
     assert_eq!(amina.ok(CREATE, create("now", "key")).await["postCreate"]["replayed"], false);
     let input = json!({ "postId": id, "body": "now", "idempotencyKey": "é".repeat(255) });
     assert_eq!(amina.user_errors(COMMENT, json!({ "input": input })).await, []);
+}
+
+#[tokio::test]
+async fn keys_that_are_past_their_time_are_forgotten_however_many_there_are() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let id: agora::entity::UserId = amina.id.parse().unwrap();
+    let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) \
+                INSERT INTO idempotency_keys (actor_id, operation, key, input_hash, result_id, created_at) \
+                SELECT $1, $2, CAST(i AS text), '', $1, $3 FROM n";
+    // More than go at once, many of a moment; and those of the last day.
+    for (operation, hours) in [("a", 1), ("b", 1), ("c", 2), ("d", 3), ("e", 1)] {
+        let values = vec![id.0.into(), operation.into(), server.clock.now().into()];
+        server.app.db.transact(async |tx| tx.execute(fill, values.clone()).await).await.unwrap();
+        server.advance(hours * 3600);
+    }
+    server.advance(19 * 3600);
+    let kept = "SELECT COUNT(*) FROM idempotency_keys";
+    assert_eq!(idempotency::prune(&server.app).await.unwrap(), 2700);
+    assert_eq!(server.count(kept).await, 1800);
+    assert_eq!(idempotency::prune(&server.app).await.unwrap(), 0);
 }

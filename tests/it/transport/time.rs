@@ -37,10 +37,8 @@ async fn a_query_that_takes_too_long_is_ended() {
 #[tokio::test]
 async fn a_mutation_that_takes_too_long_is_told_so_and_still_completes() {
     let server = Server::with(&[("LIMIT_QUERY_SECONDS", "1")]).await;
-    let amina = server.user("amina").await;
-    // The first use of a token is written down; it is not what is to wait here.
-    amina.ok("{ me { id } }", Value::Null).await;
-    let release = hold_writer(&server.app).await;
+    let amina = server.user("amina").await.seen().await;
+    let release = hold_writer(&server.app, "posts").await;
     let answer = amina.send(PUBLISH, Value::Null).await;
     assert_eq!((answer.status, answer.code()), (StatusCode::OK, "TIMEOUT"));
     let message = answer.body["errors"][0]["message"].as_str().unwrap();
@@ -75,10 +73,8 @@ async fn hang_up(app: &App, request: impl Future<Output = Answer>) {
 #[tokio::test]
 async fn a_mutation_completes_though_its_client_is_gone() {
     let server = Server::start().await;
-    let amina = server.user("amina").await;
-    // The first use of a token is written down; it is not what is to wait here.
-    amina.ok("{ me { id } }", Value::Null).await;
-    let release = hold_writer(&server.app).await;
+    let amina = server.user("amina").await.seen().await;
+    let release = hold_writer(&server.app, "posts").await;
     hang_up(&server.app, amina.send(PUBLISH, Value::Null)).await;
     release.send(()).unwrap();
     everything_done(&server.app).await;

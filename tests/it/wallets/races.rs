@@ -4,11 +4,8 @@ use agora::entity::user_role::Role;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{
-    CANCEL, TRANSFER, WITHDRAW, add_method, assert_books_balance, dollars, fund, staff::act, transfer_input, withdraw,
-    withdraw_input,
-};
-use crate::harness::Server;
+use super::{CANCEL, WITHDRAW, add_method, assert_books_balance, dollars, fund, staff::act, withdraw, withdraw_input};
+use crate::harness::{Server, races::one_in_the_midst_of_another};
 
 #[tokio::test]
 async fn of_two_withdrawals_of_the_last_pound_one_is_refused() {
@@ -16,40 +13,13 @@ async fn of_two_withdrawals_of_the_last_pound_one_is_refused() {
     let amina = server.user("amina").await;
     fund(&server, &amina, 100, "USD").await;
     let method = add_method(&amina, "USD").await;
-    let tries = (0..4).map(|number| {
-        let (amina, method) = (amina.clone(), method.clone());
-        async move { amina.user_errors(WITHDRAW, withdraw_input(&method, "1.00", "USD", &number.to_string())).await }
-    });
-    let results = join_all(tries).await;
-    assert_eq!(results.iter().filter(|errors| errors.is_empty()).count(), 1, "{results:?}");
-    assert!(results.iter().flatten().all(|(code, _)| code == "INSUFFICIENT_FUNDS"), "{results:?}");
+    let elsewhere = server.anonymous().login("amina").await.seen().await;
+    let first = amina.user_errors(WITHDRAW, withdraw_input(&method, "1.00", "USD", "a"));
+    let second = elsewhere.user_errors(WITHDRAW, withdraw_input(&method, "1.00", "USD", "b"));
+    let (first, second) = one_in_the_midst_of_another(&server, "withdrawal.holding", first, second).await;
+    assert_eq!((first.len(), second.len()), (0, 1), "{first:?} {second:?}");
+    assert_eq!(second[0].0, "INSUFFICIENT_FUNDS");
     assert_eq!(dollars(&amina).await, ["1.00", "1.00", "0.00"]);
-    assert_books_balance(&server).await;
-}
-
-#[tokio::test]
-async fn one_key_in_parallel_moves_money_once() {
-    let server = Server::start().await;
-    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
-    fund(&server, &amina, 10_000, "USD").await;
-    let method = add_method(&amina, "USD").await;
-    let tries = (0..6).map(|number| {
-        let (amina, basma, method) = (amina.clone(), basma.id.clone(), method.clone());
-        async move {
-            if number % 2 == 0 {
-                amina.ok(TRANSFER, transfer_input(&basma, "1.00", "USD", "one")).await["walletTransfer"].clone()
-            } else {
-                amina.ok(WITHDRAW, withdraw_input(&method, "2.00", "USD", "one")).await["walletWithdraw"].clone()
-            }
-        }
-    });
-    let results = join_all(tries).await;
-    for (part, done) in [("transaction", 1), ("withdrawal", 1)] {
-        let of: Vec<_> = results.iter().filter(|result| result.get(part).is_some()).collect();
-        assert_eq!(of.iter().filter(|result| result["replayed"] == false).count(), done, "{of:?}");
-        assert!(of.iter().all(|result| result[part]["id"] == of[0][part]["id"]), "{of:?}");
-    }
-    assert_eq!(dollars(&amina).await, ["99.00", "2.00", "97.00"]);
     assert_books_balance(&server).await;
 }
 

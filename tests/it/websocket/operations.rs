@@ -55,7 +55,7 @@ async fn a_mutation_over_a_socket_completes_though_its_client_is_gone() {
     let (server, address, amina) = listening(&[("WEBSOCKET_MUTATIONS", "true")]).await;
     let query = "mutation { postCreate(input: { body: \"x\" }) { errors { code } } }";
     let mut socket = open(address, &amina).await;
-    let release = hold_writer(&server.app).await;
+    let release = hold_writer(&server.app, "posts").await;
     let tasks = server.app.tasks.len();
     socket.subscribe("1", query, Value::Null).await;
     eventually("the mutation's beginning", async || server.app.tasks.len() > tasks).await;

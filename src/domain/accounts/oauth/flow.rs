@@ -317,13 +317,7 @@ async fn take(app: &App, actor: &Actor, command: &Complete) -> Result<Taken> {
 
 /// Deletes flows that are over; gives how many.
 pub async fn prune(app: &App) -> Result<u64> {
-    let before = app.clock.now() - TimeDelta::hours(1);
-    app.db
-        .transact(async |tx| {
-            tx.without_time_limit().await?;
-            tx.execute("DELETE FROM oauth_flows WHERE expires_at < $1", vec![before.into()]).await
-        })
-        .await
+    app.db.delete_before("oauth_flows", "expires_at", app.clock.now() - TimeDelta::hours(1)).await
 }
 
 #[cfg(test)]

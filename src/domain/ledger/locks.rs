@@ -1,0 +1,175 @@
+//! Accounts that are counted, locked: what there is, and what may be taken.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{QueryResult, Value};
+use uuid::Uuid;
+
+use super::Place;
+use crate::{
+    app::App,
+    domain::accounts,
+    entity::{Currency, GoalId, LedgerAccountId, UserId, ledger_account::AccountKind, payment::ProviderKind},
+    error::{Error, Result},
+    platform::db::{Chain, ColumnType, Columns, Transaction, placeholders},
+};
+
+/// A counted account as it is, locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Locked {
+    pub balance: i64,
+    pub held: i64,
+    pub seq: i64,
+    pub last_entry_at: Option<DateTime<Utc>>,
+}
+
+impl Locked {
+    /// What may be taken.
+    pub fn available(self) -> i64 {
+        self.balance.saturating_sub(self.held)
+    }
+}
+
+/// Several of them, in one currency.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    currency: Currency,
+    locked: HashMap<LedgerAccountId, Locked>,
+}
+
+impl Accounts {
+    /// What is at this place; `None` where nothing is counted.
+    pub fn at(&self, place: Place) -> Option<Locked> {
+        self.locked.get(&place.account(self.currency)).copied()
+    }
+
+    /// The time of an entry of these accounts: now, but later than their last one, whatever the clocks of several
+    /// processes say. So the entries of an account, and of a person's wallets together, have one order by their times.
+    pub fn entry_time(&self, app: &App) -> DateTime<Utc> {
+        let last = self.locked.values().filter_map(|account| account.last_entry_at).max();
+        let now = app.clock.now();
+        last.map_or(now, |last| now.max(last + TimeDelta::microseconds(1)))
+    }
+}
+
+/// Locks the accounts of places that are counted until the end of the transaction, in the order of their ids; opens those
+/// that are not there yet.
+pub async fn lock_in(app: &App, tx: &Transaction, places: &[Place], currency: Currency) -> Result<()> {
+    locked_in(app, tx, places, currency).await.map(drop)
+}
+
+/// What may be taken from a place that is counted; its account is locked until the end of the transaction.
+pub async fn available_in(app: &App, tx: &Transaction, place: Place, currency: Currency) -> Result<i64> {
+    let accounts = locked_in(app, tx, &[place], currency).await?;
+    Ok(accounts.at(place).map_or(0, Locked::available))
+}
+
+/// The same, with all that is known of them.
+pub(super) async fn locked_in(app: &App, tx: &Transaction, places: &[Place], currency: Currency) -> Result<Accounts> {
+    let counted = counted(places, currency);
+    let mut locked = if counted.is_empty() { HashMap::new() } else { select_in(tx, &counted).await? };
+    if locked.len() < counted.len() {
+        for (_, place) in counted.iter().filter(|(id, _)| !locked.contains_key(id)) {
+            tx.execute(
+                "INSERT INTO ledger_accounts (id, kind, owner_id, name, currency, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
+                opening(app, *place, currency),
+            )
+            .await?;
+        }
+        locked = select_in(tx, &counted).await?;
+    }
+    Ok(Accounts { currency, locked })
+}
+
+/// The same, after locking somebody who has to be there and not suspended; `None` where there is nobody like that. One
+/// round trip where the accounts are open.
+pub(super) async fn locked_with_in(
+    app: &App,
+    tx: &Transaction,
+    person: UserId,
+    places: &[Place],
+    currency: Currency,
+) -> Result<Option<Accounts>> {
+    let counted = counted(places, currency);
+    let (person_sql, mut values) = accounts::lock_active_sql(app, tx, person);
+    let sql = select_sql(tx, &mut values, &counted, "AND EXISTS (SELECT 1 FROM person)");
+    let chain = Chain::new(values, "accounts").step("person", &[("id", ColumnType::Uuid)], person_sql);
+    let locked = read_all(&tx.chain(&chain.step("accounts", &[], sql)).await?)?;
+    if locked.len() == counted.len() {
+        return Ok(Some(Accounts { currency, locked }));
+    }
+    // Either nobody is there, or an account isn't yet.
+    if !accounts::lock_active_in(app, tx, person).await? {
+        return Ok(None);
+    }
+    locked_in(app, tx, places, currency).await.map(Some)
+}
+
+/// The places that have a row to lock, in the order in which it is locked.
+fn counted(places: &[Place], currency: Currency) -> Vec<(LedgerAccountId, Place)> {
+    let mut counted: Vec<(LedgerAccountId, Place)> =
+        places.iter().filter(|place| place.is_counted()).map(|place| (place.account(currency), *place)).collect();
+    counted.sort_unstable_by_key(|(id, _)| *id);
+    counted.dedup();
+    counted
+}
+
+async fn select_in(tx: &Transaction, counted: &[(LedgerAccountId, Place)]) -> Result<HashMap<LedgerAccountId, Locked>> {
+    let mut values: Vec<Value> = Vec::new();
+    let sql = select_sql(tx, &mut values, counted, "");
+    read_all(&tx.rows(sql, values).await?)
+}
+
+fn select_sql(
+    tx: &Transaction,
+    values: &mut Vec<Value>,
+    counted: &[(LedgerAccountId, Place)],
+    condition: &str,
+) -> String {
+    let list = placeholders(values, &counted.iter().map(|(id, _)| id.0).collect::<Vec<_>>());
+    format!(
+        "SELECT id, balance, held, entry_seq, last_entry_at FROM ledger_accounts WHERE id IN ({list}) {condition} \
+         ORDER BY id {}",
+        tx.for_update()
+    )
+}
+
+fn read_all(rows: &[QueryResult]) -> Result<HashMap<LedgerAccountId, Locked>> {
+    let read = |row| {
+        let mut columns = Columns::new(row);
+        let id = columns.take()?;
+        let (balance, held, seq) = (columns.take()?, columns.take()?, columns.take()?);
+        Ok((id, Locked { balance, held, seq, last_entry_at: columns.take()? }))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The values of a new account's row.
+pub(super) fn opening(app: &App, place: Place, currency: Currency) -> Vec<Value> {
+    vec![
+        place.account(currency).0.into(),
+        place.kind().as_str().into(),
+        place.owner().into(),
+        place.name().into(),
+        currency.as_str().into(),
+        app.clock.now().into(),
+    ]
+}
+
+/// Reads kind, owner and name of an account.
+pub(super) fn read_place(columns: &mut Columns<'_>) -> Result<Place> {
+    let (kind, owner, name): (AccountKind, Uuid, String) = (columns.take()?, columns.take()?, columns.take()?);
+    Ok(match kind {
+        AccountKind::Wallet => Place::Wallet(UserId(owner)),
+        AccountKind::Escrow => Place::Escrow(GoalId(owner)),
+        AccountKind::Payout => Place::Payouts,
+        AccountKind::Revenue if name == "fees" => Place::Fees,
+        AccountKind::Revenue if name == "unclaimed" => Place::Unclaimed,
+        AccountKind::Revenue => Place::Adjustments,
+        AccountKind::Clearing => Place::Clearing(
+            ProviderKind::parse(&name).ok_or_else(|| Error::internal("a clearing account of an unknown provider"))?,
+        ),
+    })
+}
