@@ -1,5 +1,5 @@
 //! Goals of the demo, by the functions that the commands are made of: totals, ledger and payments agree from the first
-//! moment. Only the times are put back afterwards.
+//! moment. When it was given is put back afterwards; when the money moved stays as the ledger and the payment say.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -117,13 +117,8 @@ async fn give_in(app: &App, tx: &Transaction, story: &Story, goal: &goal::Model,
         amount,
     };
     goals::give_in(app, tx, (id, &new), &command, None, gift.message).await?;
-    for sql in [
-        "UPDATE goal_contributions SET created_at = $2, received_at = $2 WHERE payment_id = $1",
-        "UPDATE payments SET created_at = $2, updated_at = $2, completed_at = $2 WHERE id = $1",
-        "UPDATE payment_events SET created_at = $2 WHERE payment_id = $1",
-    ] {
-        tx.execute(sql, vec![payment.0.into(), at.into()]).await?;
-    }
+    let sql = "UPDATE goal_contributions SET created_at = $2, received_at = $2 WHERE id = $1";
+    tx.execute(sql, vec![id.0.into(), at.into()]).await?;
     for (by, after, body) in gift.comments {
         let at = later(at, TimeDelta::minutes(*after));
         let comment = contribution_comment::Model {
