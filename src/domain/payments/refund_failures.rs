@@ -128,17 +128,14 @@ pub(super) async fn again_in(app: &App, tx: &Transaction, payment: &Payment, fai
         (None, Some(_)) => failed.reason.as_str(),
         (None, None) => return Ok(()),
     };
-    let (destination, pause) = match payment.payer_id {
-        Some(_) => (RefundDestination::Wallet, None),
-        None => match pause_in(app, tx, payment).await? {
-            Some(pause) => (RefundDestination::Source, Some(pause)),
-            None => {
-                let (refund, payment) = (failed.id, payment.id);
-                tracing::error!(%refund, %payment, "a guest's money could not be given back; refund it anew by hand");
-                return Ok(());
-            }
-        },
-    };
+    let is_guest = payment.payer_id.is_none();
+    let pause = if is_guest { pause_in(app, tx, payment).await? } else { None };
+    if is_guest && pause.is_none() {
+        let (refund, payment) = (failed.id, payment.id);
+        tracing::error!(%refund, %payment, "a guest's money could not be given back; refund it anew by hand");
+        return Ok(());
+    }
+    let destination = if is_guest { RefundDestination::Source } else { RefundDestination::Wallet };
     let amount = failed.amount.min(payment.captured - payment.refunded - payment.refunding);
     let id = RefundId(app.ids.next(app.clock.now()));
     let new = NewRow { id, amount, destination, reason: cause, by: &Actor::System };
