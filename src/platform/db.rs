@@ -43,6 +43,8 @@ const DELETED_AT_ONCE: u64 = 1000;
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// Readers that may take their time.
+    patient: DatabaseConnection,
     bus: Bus,
     config: DatabaseConfig,
     statements: Arc<AtomicU64>,
@@ -60,21 +62,25 @@ impl Database {
     pub async fn connect(config: &DatabaseConfig, bus: Bus) -> Result<Self> {
         let statements = Arc::new(AtomicU64::new(0));
         let url = config.url.expose_secret();
-        let (reader, writer) = if url.starts_with("sqlite:") {
+        let (reader, writer, patient) = if url.starts_with("sqlite:") {
             // WAL has to be on before readers open, or the first of them fails with SQLITE_BUSY.
             let mut writer = sea_orm::Database::connect(options(config, 1)).await?;
             let mut reader_options = options(config, config.max_connections);
             limit_time_on_sqlite(&mut reader_options, config.statement_timeout);
             let mut reader = sea_orm::Database::connect(reader_options).await?;
-            count(&mut writer, &statements);
-            count(&mut reader, &statements);
-            (reader, writer)
+            let mut patient_options = options(config, config.max_connections);
+            patient_options.min_connections(0);
+            let mut patient = sea_orm::Database::connect(patient_options).await?;
+            for pool in [&mut writer, &mut reader, &mut patient] {
+                count(pool, &statements);
+            }
+            (reader, writer, patient)
         } else {
             let mut pool = sea_orm::Database::connect(options(config, config.max_connections)).await?;
             count(&mut pool, &statements);
-            (pool.clone(), pool)
+            (pool.clone(), pool.clone(), pool)
         };
-        Ok(Self { reader, writer, bus, config: config.clone(), statements })
+        Ok(Self { reader, writer, patient, bus, config: config.clone(), statements })
     }
 
     /// For queries. Writes through it are refused on SQLite only by convention: use [`Database::transact`].
@@ -103,7 +109,7 @@ impl Database {
 
     /// Closes every connection.
     pub async fn close(&self) {
-        for pool in [&self.reader, &self.writer] {
+        for pool in [&self.reader, &self.writer, &self.patient] {
             if let Err(error) = pool.close_by_ref().await {
                 tracing::debug!(%error, "a pool did not close cleanly");
             }
@@ -176,7 +182,7 @@ impl Database {
             access_mode: postgres.then_some(sea_orm::AccessMode::ReadOnly),
             sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
         };
-        let inner = Arc::new(self.reader.begin_with_options(options).await?);
+        let inner = Arc::new(self.patient.begin_with_options(options).await?);
         let transaction = Transaction { inner: Arc::clone(&inner), hints: Arc::default() };
         transaction.without_time_limit().await?;
         let result = work(transaction).await;
@@ -623,7 +629,7 @@ fn options(config: &DatabaseConfig, max_connections: u32) -> ConnectOptions {
 }
 
 /// SQLite has no time limit for statements: its progress handler, asked every so many steps, ends those that are over
-/// theirs. Only readers have one: each statement of theirs takes a connection anew, which sets the deadline.
+/// theirs. Only [`Database::read`] has one: each statement takes a connection anew, which sets the deadline.
 fn limit_time_on_sqlite(options: &mut ConnectOptions, limit: Duration) {
     async fn set_deadline(connection: &mut sqlx::SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {
         let deadline = Instant::now() + limit;

@@ -34,6 +34,25 @@ async fn a_query_that_takes_too_long_is_ended() {
     server.anonymous().ok("{ users { nodes { id } } }", Value::Null).await;
 }
 
+/// So the books are verified however many there are.
+#[tokio::test]
+async fn whoever_looks_at_everything_at_one_moment_may_take_longer_than_a_statement_may() {
+    let server = Server::with(&[("DATABASE_STATEMENT_TIMEOUT_SECONDS", "1")]).await;
+    let long = |rows: u64| {
+        format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) \
+             SELECT COUNT(*) FROM n a JOIN (SELECT 1 UNION ALL SELECT 2) b ON 1 = 1"
+        )
+    };
+    // As many rows as somebody who may not take so long has no time for.
+    let mut rows = 1_000_000;
+    while server.app.db.rows(long(rows), Vec::new()).await.is_ok() {
+        rows *= 2;
+    }
+    let counted = server.app.db.snapshot(async |tx| tx.rows(long(rows), Vec::new()).await).await.unwrap();
+    assert_eq!(counted[0].try_get_by_index::<i64>(0).unwrap(), 2 * i64::try_from(rows).unwrap());
+}
+
 #[tokio::test]
 async fn a_mutation_that_takes_too_long_is_told_so_and_still_completes() {
     let server = Server::with(&[("LIMIT_QUERY_SECONDS", "1")]).await;
