@@ -1,6 +1,6 @@
 """Stripe, by localstripe; and on top of it what localstripe leaves out: idempotency keys, no more given back than was taken,
-the PaymentIntent in a refusal, lists by time and by metadata, some fields, and answers that nobody wishes for (`answer 429`
-in a description). Parameters that localstripe does not know are looked at here and kept from it."""
+the PaymentIntent in a refusal, lists by time and by metadata, refunds that are taken back, some fields, and answers that nobody
+wishes for (`answer 429` in a description). Parameters that localstripe does not know are looked at here and kept from it."""
 
 import asyncio
 import json
@@ -32,6 +32,9 @@ async def get_post_data(request, remove_auth=True):
 
 
 server.get_post_data = get_post_data
+resources.Charge.amount_refunded = property(
+    lambda charge: sum(refund.amount for refund in charge.refunds._list if refund.status != "failed")
+)
 
 
 def filled(intent):
@@ -87,6 +90,15 @@ async def refused_refund(request):
         return refuse(400, "invalid_request_error", code="charge_already_refunded" if left == 0 else "amount_too_large")
 
 
+async def fail_refund(request):
+    """The newest refund of an intent is taken back, as when a bank sends it home after days."""
+    intent = (await request.json())["payment_intent"]
+    refunds = [value for key, value in resources.store.items() if key.startswith("refund:")]
+    refund = [refund for refund in refunds if refund.payment_intent == intent][-1]
+    refund.status, refund.failure_reason = "failed", "expired_or_canceled_card"
+    return web.json_response({"id": refund.id})
+
+
 async def answer(request, handler):
     if request.method == "GET" and request.path == "/v1/payment_intents":
         return listed(request)
@@ -140,6 +152,7 @@ async def middleware(request, handler):
 async def main():
     server.app.middlewares.insert(0, middleware)
     server.app.router.add_get("/_config/keys", lambda request: web.json_response(keys))
+    server.app.router.add_post("/_config/refunds/fail", fail_refund)
     runner = web.AppRunner(server.app, access_log=None)
     await runner.setup()
     listening = socket.socket()

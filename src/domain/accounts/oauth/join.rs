@@ -72,15 +72,21 @@ async fn find_in(
     person: &Person,
     names: &Names,
 ) -> Result<Found> {
-    if let Some(owner) = identities::owner_in(tx, &provider.name, &person.subject).await? {
-        way_in::refuse_suspended_in(app, tx, owner).await?;
-        identities::used_in(app, tx, &provider.name, person).await?;
-        return user_in(tx, owner).await.map(Found::Known);
+    if let Some(known) = known_in(app, tx, provider, person).await? {
+        return Ok(Found::Known(known));
     }
     let Some(email) = person.verified_email() else { return Err(unverified_in(app, tx, person).await?) };
     let key = policy::key(email);
     match account_of_in(tx, &key).await? {
-        Some((id, Some(_))) => join_in(app, tx, client, provider, person, id).await.map(Found::Known),
+        Some((id, Some(_))) => {
+            // It may have been made, with the identity, since that was looked for. Now it is locked.
+            let known = known_in(app, tx, provider, person).await?;
+            let user = match known {
+                Some(user) => user,
+                None => join_in(app, tx, client, provider, person, id).await?,
+            };
+            Ok(Found::Known(user))
+        }
         Some((_, None)) => {
             // An address that was never confirmed goes to whoever has proven it.
             credentials::release_in(app, tx, &key, None).await?;
@@ -88,6 +94,14 @@ async fn find_in(
         }
         None => create_in(app, tx, client, provider, person, names, email).await,
     }
+}
+
+/// The person whose identity that is already. Code: ACCOUNT_SUSPENDED.
+async fn known_in(app: &App, tx: &Transaction, provider: &OauthProvider, person: &Person) -> Result<Option<User>> {
+    let Some(owner) = identities::owner_in(tx, &provider.name, &person.subject).await? else { return Ok(None) };
+    way_in::refuse_suspended_in(app, tx, owner).await?;
+    identities::used_in(app, tx, &provider.name, person).await?;
+    user_in(tx, owner).await.map(Some)
 }
 
 /// Why there is no account for somebody whose address the provider does not vouch for.

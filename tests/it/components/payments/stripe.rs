@@ -6,7 +6,12 @@ use agora::platform::payments::{
     Charge, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewCustomer, NextAction, Notice,
     RefundProgress, Rejected, Subject, signature,
 };
-use axum::{Router, body::Bytes, http::HeaderMap, routing};
+use axum::{
+    Router,
+    body::Bytes,
+    http::{HeaderMap, StatusCode},
+    routing,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -18,6 +23,7 @@ use super::{
 use crate::{
     components::needs,
     harness::{PATIENCE, Server},
+    payments::{assert_books, look},
 };
 
 const WEBHOOK_SECRET: &str = "whsec_component";
@@ -288,7 +294,7 @@ async fn notices_of_stripe_are_believed_when_they_are_signed_and_new() {
 }
 
 #[tokio::test]
-async fn a_deposit_by_stripe_comes_in_by_its_notice_and_goes_back_in_parts() {
+async fn a_deposit_by_stripe_comes_in_by_its_notice_goes_back_in_parts_and_is_here_again_when_a_part_comes_back() {
     let Some(account) = Account::open().await else { return };
     let intent = |next: &Value| next["clientSecret"].as_str().unwrap().split_once("_secret").unwrap().0.to_owned();
     let pay = async |next: &Value| {
@@ -297,11 +303,27 @@ async fn a_deposit_by_stripe_comes_in_by_its_notice_and_goes_back_in_parts() {
         account.ask(&path, &[("payment_method", token.as_str())]).await;
         account.ask(&format!("{path}/confirm"), &[]).await;
     };
-    let notice = async |next: &Value| {
-        let data = json!({ "object": { "id": intent(next) } });
-        let body = json!({ "id": "evt_1", "type": "payment_intent.succeeded", "data": data }).to_string();
+    let signed = |id: &str, kind: &str, object: Value| {
+        let body = json!({ "id": id, "type": kind, "data": { "object": object } }).to_string();
         let header = signature::sign(WEBHOOK_SECRET.as_bytes(), body.as_bytes(), account.server.app.clock.now());
         Arriving { headers: BTreeMap::from([("stripe-signature".to_owned(), header)]), query: String::new(), body }
     };
-    deposit_and_refund(&account.server, "STRIPE", "USD", pay, notice).await;
+    let notice = async |next: &Value| signed("evt_1", "payment_intent.succeeded", json!({ "id": intent(next) }));
+    let server = &account.server;
+    let (amina, payment) = deposit_and_refund(server, "STRIPE", "USD", pay, notice).await;
+
+    // The card of the second part is no longer there: Stripe has its money again, and says so twice.
+    let intent = intent(&payment["nextAction"]);
+    let failed = json!({ "payment_intent": intent });
+    super::post(server, format!("{}_config/refunds/fail", account.url), failed).await;
+    for id in ["evt_2", "evt_3"] {
+        let object = json!({ "id": "re_1", "object": "refund", "payment_intent": intent });
+        let told = signed(id, "refund.failed", object);
+        assert_eq!(told.arrive(server, "STRIPE", told.body.clone()).await, StatusCode::OK);
+        server.run_jobs().await;
+        assert_eq!(look(&amina, &payment).await["refunded"]["amount"], "5.00");
+        let wallet = amina.ok("{ wallet { balances { available { amount } } } }", Value::Null).await;
+        assert_eq!(wallet["wallet"]["balances"], json!([{ "available": { "amount": "7.50" } }]));
+    }
+    assert_books(&server.app).await;
 }

@@ -10,7 +10,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::Server,
+    harness::{Client, Server},
     payments::{FIELDS, assert_books, look},
 };
 
@@ -22,14 +22,26 @@ pub struct Arriving {
     pub body: String,
 }
 
-/// `pay` does what the payer does, given what they have to do next; `notice` gives what the provider then sends.
+impl Arriving {
+    /// Arrives from a provider, with this body; gives how it was taken.
+    pub async fn arrive(&self, server: &Server, provider: &str, body: String) -> StatusCode {
+        let mut request = Request::post(format!("/webhooks/{}{}", provider.to_lowercase(), self.query));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        server.send(request.body(Body::from(body)).unwrap()).await.status()
+    }
+}
+
+/// `pay` does what the payer does, given what they have to do next; `notice` gives what the provider then sends. Gives
+/// the payer and the payment, of which 12.50 were taken, and 5.00 and 7.50 given back.
 pub async fn deposit_and_refund(
     server: &Server,
     provider: &str,
     currency: &str,
     pay: impl AsyncFn(&Value),
     notice: impl AsyncFn(&Value) -> Arriving,
-) {
+) -> (Client, Value) {
     let amina = server.user("amina").await;
     let boss = server.staff("boss", Role::Owner).await;
     let query = format!(
@@ -47,12 +59,7 @@ pub async fn deposit_and_refund(
         (arriving.body.clone(), StatusCode::OK),
         (arriving.body.clone(), StatusCode::OK),
     ] {
-        let uri = format!("/webhooks/{}{}", provider.to_lowercase(), arriving.query);
-        let mut request = Request::post(uri);
-        for (name, value) in &arriving.headers {
-            request = request.header(name, value);
-        }
-        assert_eq!(server.send(request.body(Body::from(body)).unwrap()).await.status(), status);
+        assert_eq!(arriving.arrive(server, provider, body).await, status);
     }
     server.run_jobs().await;
     assert_eq!(server.count("SELECT COUNT(*) FROM webhook_events").await, 1);
@@ -71,4 +78,5 @@ pub async fn deposit_and_refund(
         assert_eq!(now["refunded"]["amount"], refunded, "{now}");
     }
     assert_books(&server.app).await;
+    (amina, payment)
 }

@@ -4,7 +4,7 @@ use agora::{
     domain::accounts,
     entity::{UserId, suspension, two_factor},
 };
-use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, DatabaseBackend, IntoActiveModel};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     one,
     provider::Provider,
 };
-use crate::harness::{Client, Server, client::PASSWORD};
+use crate::harness::{Client, Server, client::PASSWORD, eventually, hold_writer};
 
 const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
     errors { code path } result { __typename } } }";
@@ -286,4 +286,29 @@ async fn a_person_who_comes_twice_at_once_gets_one_account() {
     assert_eq!(people.len(), 1, "{both:?}");
     assert_eq!(both.iter().filter(|payload| payload["isNewUser"] == true).count(), 1);
     assert_eq!(server.count("SELECT COUNT(*) FROM users").await, 1);
+}
+
+/// Where several write at once: one finds nobody, and before it looks for the address another has made the account.
+#[tokio::test]
+async fn a_person_whose_account_is_made_in_between_is_signed_in_to_it() {
+    let (_, server) = Provider::start(&[]).await;
+    if server.app.db.backend() == DatabaseBackend::Sqlite {
+        return;
+    }
+    let change = async |sql: &'static str| {
+        server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    };
+    let first = sign_in(&server, "google").await;
+    change("UPDATE identities SET subject = subject || '!'").await;
+    let release = hold_writer(&server.app, "credentials").await;
+    let between = async {
+        let waiting =
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        eventually("whoever looks for the address", async || server.count(waiting).await == 1).await;
+        change("UPDATE identities SET subject = replace(subject, '!', '')").await;
+        release.send(()).unwrap();
+    };
+    let (second, ()) = futures_util::future::join(sign_in(&server, "google"), between).await;
+    assert_eq!(second["errors"], json!([]), "{second}");
+    assert_eq!(second["result"]["user"]["id"], first["result"]["user"]["id"]);
 }
