@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     GOOD, act, assert_books, call, confirm, deposit, look, paid, refunds::ask, tamper, treasurer, wait, wallet,
 };
-use crate::harness::Server;
+use crate::harness::{Server, eventually};
 
 /// The sandbox can't be reached.
 async fn down(server: &Server) {
@@ -110,14 +110,10 @@ async fn a_provider_that_does_not_answer_holds_up_no_other() {
     act(&server, &payment, &Act::card(GOOD)).await;
     tamper(&server, "DELETE FROM sandbox_events").await;
     server.advance(60);
-    let completed = async {
-        while look(&amina, &payment).await["state"] != "COMPLETED" {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
+    let completed = eventually("the other's payment", async || look(&amina, &payment).await["state"] == "COMPLETED");
     tokio::select! {
         biased;
-        ended = tokio::time::timeout(std::time::Duration::from_secs(5), completed) => ended.unwrap(),
+        () = completed => {}
         done = payments::tend(&server.app) => panic!("it has answered: {done:?}"),
     }
     drop(silent);
