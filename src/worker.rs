@@ -294,6 +294,9 @@ pub async fn sweep(app: App) {
         if count.is_multiple_of(60) {
             app.limiters.forget_idle();
             app.tails.forget_unused();
+            app.audiences.forget_unused();
+            app.happening.forget_idle();
+            app.catching_up.forget_idle();
         }
     }
 }
