@@ -286,7 +286,8 @@ impl NotificationSubscription {
         stream::events(ctx, async {
             let request = ctx.request();
             let viewer = request.actor.require_user()?.id.0;
-            let after = after.map(|text| stream::open(request, StreamKind::Notifications, viewer, &text)).transpose()?;
+            let after =
+                after.map(|text| stream::open(request, StreamKind::Notifications, viewer, &text)).transpose()?;
             Ok((viewer, notifications::follow(&request.app, &request.actor, &request.client, after).await?))
         })
         .await
