@@ -320,6 +320,13 @@ pub async fn due(app: &App, name: &'static str, every: TimeDelta) -> Result<bool
         .await
 }
 
+/// Whether something can be stored, found out by a write where nothing else was stored just now: a row beside the
+/// schedules, which nobody reads.
+pub async fn can_store(app: &App) -> bool {
+    let sql = "INSERT INTO schedules (name, next_run_at) VALUES ('health', $1) ON CONFLICT (name) DO UPDATE SET next_run_at = $1";
+    app.db.can_store(async |tx| tx.execute(sql, vec![app.clock.now().into()]).await.map(drop)).await
+}
+
 /// A schedule that failed comes again soon instead of at its next time.
 pub async fn soon(app: &App, name: &'static str) -> Result<()> {
     let next = app.clock.now() + TimeDelta::minutes(5);

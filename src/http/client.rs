@@ -15,7 +15,7 @@ use crate::{
         accounts,
         actor::{Actor, Client},
     },
-    error::{Error, Locale, Refusal, Result},
+    error::{Code, Error, Locale, Refusal, Result},
     platform::rate_limit::{Remaining, address_key},
 };
 
@@ -94,7 +94,7 @@ pub(super) async fn actor(app: &App, headers: &HeaderMap, cookies_count: bool) -
     };
     match accounts::authenticate(app, token).await {
         // A cookie comes by itself: one whose session is over must not keep its browser from signing in again.
-        Err(Error::Refused(_)) => Ok(Actor::Anonymous),
+        Err(Error::Refused(refusal)) if refusal.code == Code::Unauthenticated => Ok(Actor::Anonymous),
         other => other,
     }
 }

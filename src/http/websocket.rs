@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     domain::actor::Actor,
-    error::{Code, Refusal},
+    error::{Code, Error, Refusal},
     graphql::{
         context::{RequestContext, SessionKeeping},
         error::refused,
@@ -68,6 +68,8 @@ enum Close {
     Unauthorized,
     Forbidden,
     SessionEnded,
+    Failed,
+    Unavailable,
     WrongProtocol,
     InitTimeout,
     DuplicateId,
@@ -81,6 +83,8 @@ impl Close {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "Going away"),
             Self::TooLarge => (1009, "Message too large"),
+            Self::Failed => (1011, "Internal error"),
+            Self::Unavailable => (1013, "Try again later"),
             Self::Invalid(why) => (4400, why),
             Self::Unauthorized => (4401, "Unauthorized"),
             Self::Forbidden => (4403, "Forbidden"),
@@ -381,12 +385,21 @@ impl Connection {
             None | Some(serde_json::Value::Null) => self.from_header.clone(),
             Some(serde_json::Value::String(text)) if text.is_empty() => self.from_header.clone(),
             Some(serde_json::Value::String(text)) => {
-                client::bearer(&self.shared.app, &text).await.map_err(|_| Close::Forbidden)?
+                client::bearer(&self.shared.app, &text).await.map_err(|error| self.not_known(error))?
             }
             Some(_) => return Err(Close::Forbidden.into()),
         };
         self.actor = Some(actor);
         self.send(None, "connection_ack", None::<()>)
+    }
+
+    /// Why nobody could be recognised: only who is not who they say learns that they may not.
+    fn not_known(&self, error: Error) -> Close {
+        match client::as_refusal(error, &self.identity).code {
+            Code::Unavailable | Code::Timeout => Close::Unavailable,
+            Code::Internal => Close::Failed,
+            _ => Close::Forbidden,
+        }
     }
 
     fn subscribe(&mut self, id: Arc<str>, payload: Option<&RawValue>, actor: Actor) -> Result<(), End> {

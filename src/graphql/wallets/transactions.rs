@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     domain::wallets::{Transaction, TransactionFilter},
     entity::{ids, ledger_transfer::TransferKind},
-    error::Error,
+    error::{Code, Error},
     graphql::{
         accounts::User,
         connection::Listed,
@@ -160,7 +160,7 @@ impl WalletTransaction {
             let Some((prefix, id)) = self.0.reference.as_deref().and_then(ids::decode) else { return Ok(None) };
             match node::find_typed(ctx.request(), prefix, id).await {
                 // Not everything that has an id can be fetched by it.
-                Err(Error::Refused(_)) => Ok(None),
+                Err(Error::Refused(refusal)) if refusal.code == Code::BadRequest => Ok(None),
                 found => Ok(found?),
             }
         })

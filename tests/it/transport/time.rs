@@ -13,7 +13,7 @@ use crate::harness::{Answer, PATIENCE, Server, hold_writer};
 async fn hold_readers(app: &App) -> oneshot::Sender<()> {
     let (release, released) = oneshot::channel::<()>();
     #[allow(clippy::disallowed_methods, reason = "nothing is written")]
-    let transaction = app.db.read().begin().await.unwrap();
+    let transaction = app.db.connections().begin().await.unwrap();
     app.spawn(async move {
         let _ = released.await;
         transaction.rollback().await.unwrap();
