@@ -15,8 +15,10 @@ pub enum DatabaseFailure {
     TimeLimit,
     /// There was no connection to be had: nothing ran.
     NoConnection,
-    /// The connection broke, or the server is going down, or it is no longer the one that may write.
+    /// The connection broke, or the server is going down.
     ConnectionLost,
+    /// The server is no longer the one that may write, as after a failover: another one answers at its address.
+    Standby,
     /// Nothing was heard for longer than the server itself would have let it take.
     Silence,
     /// The machine can't: disk full or broken, no memory, too many connections.
@@ -45,10 +47,8 @@ impl DatabaseFailure {
     pub fn refusal(self) -> Option<Refusal> {
         Some(match self {
             Self::TimeLimit => Refusal::new(Code::Timeout, "The database took too long."),
-            Self::LostRace | Self::NoConnection => {
-                Refusal::new(Code::Unavailable, "The database is busy; try again.")
-            }
-            Self::ConnectionLost | Self::Silence | Self::Machine => {
+            Self::LostRace | Self::NoConnection => Refusal::new(Code::Unavailable, "The database is busy; try again."),
+            Self::ConnectionLost | Self::Standby | Self::Silence | Self::Machine => {
                 Refusal::new(Code::Unavailable, "The database is not available at the moment; try again.")
             }
             Self::Statement => return None,
@@ -60,7 +60,7 @@ impl DatabaseFailure {
     /// is short (<https://www.sqlite.org/lang_transaction.html>, 2.3).
     #[must_use]
     pub fn spoils_connection(self) -> bool {
-        matches!(self, Self::ConnectionLost | Self::Silence | Self::Machine)
+        matches!(self, Self::ConnectionLost | Self::Standby | Self::Silence | Self::Machine)
     }
 
     /// What the caller is told when a commit failed: it may have been carried out, though its answer was lost.
@@ -99,8 +99,9 @@ fn of_code(code: &str) -> DatabaseFailure {
         return match code {
             "40001" | "40P01" => DatabaseFailure::LostRace,
             "57014" => DatabaseFailure::TimeLimit,
-            // Going down, starting, or ended by an administrator; ended while idle; a standby, after a failover.
-            "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "25006" => DatabaseFailure::ConnectionLost,
+            // Going down, starting, or ended by an administrator; ended while idle.
+            "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" => DatabaseFailure::ConnectionLost,
+            "25006" => DatabaseFailure::Standby,
             _ => match &code[..2] {
                 "08" => DatabaseFailure::ConnectionLost,
                 // Insufficient resources, and errors of the system below.
@@ -146,7 +147,8 @@ mod tests {
         for (codes, failure) in [
             (&["40001", "40P01", "5", "6", "261", "517"][..], DatabaseFailure::LostRace),
             (&["57014", "9"], DatabaseFailure::TimeLimit),
-            (&["57P01", "57P02", "57P03", "08006", "08001", "25006"], DatabaseFailure::ConnectionLost),
+            (&["57P01", "57P02", "57P03", "08006", "08001"], DatabaseFailure::ConnectionLost),
+            (&["25006"], DatabaseFailure::Standby),
             (&["53100", "53200", "53300", "58030", "13", "10", "778", "7", "8", "14"], DatabaseFailure::Machine),
             (&["23505", "42P01", "XX000", "1", "19", "2067", "11", "nonsense"], DatabaseFailure::Statement),
         ] {

@@ -24,8 +24,8 @@ use sea_orm::{
 };
 use secrecy::ExposeSecret;
 
-pub use self::{pool::Pool, transaction::Transaction};
 use self::pool::{Purpose, options};
+pub use self::{pool::Pool, transaction::Transaction};
 use super::bus::Bus;
 use crate::{
     config::DatabaseConfig,
@@ -175,21 +175,19 @@ impl Database {
         let transaction = Transaction::begin(&self.writer, options).await.inspect_err(|error| self.judge(error))?;
         let worked = work(transaction.clone()).await;
         match (worked, transaction.failure()) {
-            (Ok(value), None) => {
-                match transaction.commit().await {
-                    Ok(hints) => {
-                        self.has_stored();
-                        for hint in hints {
-                            self.bus.send(hint);
-                        }
-                        Ok(value)
+            (Ok(value), None) => match transaction.commit().await {
+                Ok(hints) => {
+                    self.has_stored();
+                    for hint in hints {
+                        self.bus.send(hint);
                     }
-                    Err(failed) => {
-                        self.has_not_stored();
-                        Err(failed)
-                    }
+                    Ok(value)
                 }
-            }
+                Err(failed) => {
+                    self.has_not_stored();
+                    Err(failed)
+                }
+            },
             (worked, why) => {
                 transaction.roll_back().await;
                 if why.is_some_and(DatabaseFailure::spoils_connection) {
@@ -225,9 +223,9 @@ impl Database {
         at.is_some_and(|at| at.elapsed() < TRIED_FOR)
     }
 
-    /// Whether something can be stored: something was just now, or a `trial` goes well. Whoever asks often causes no more
-    /// than one trial at a time, and one a second while they fail.
-    pub async fn can_store(&self, trial: impl AsyncFn(Transaction) -> Result<()>) -> bool {
+    /// Whether something can be stored: something was just now, or a statement goes well as a `trial`. Whoever asks often
+    /// causes no more than one trial at a time, and one a second while they fail.
+    pub async fn can_store(&self, trial: &'static str, values: Vec<Value>) -> bool {
         if self.has_stored_lately() {
             return true;
         }
@@ -240,7 +238,7 @@ impl Database {
         }
         // Counts as failed also when nobody waits for its end any more.
         *failed = Some(Instant::now());
-        let went_well = self.transact(|tx| trial(tx)).await.is_ok();
+        let went_well = self.transact(async |tx| tx.execute(trial, values.clone()).await).await.is_ok();
         if went_well {
             *failed = None;
         }

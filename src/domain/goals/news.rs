@@ -9,7 +9,7 @@ use super::{not_found, updates::Update};
 use crate::{
     app::App,
     domain::{
-        jobs,
+        jobs::{self, Lane},
         messages::{self, Message, Template},
     },
     entity::{GoalId, job},
@@ -45,7 +45,7 @@ pub(super) async fn write_in(app: &App, tx: &Transaction, update: &Update) -> Re
     if tx.row(lately, values).await?.is_some() {
         return Ok(());
     }
-    jobs::enqueue_in(app, tx, NEWS, &Job { update: update.id.0, after: String::new() }).await
+    jobs::enqueue_on(app, tx, Lane::Bulk, NEWS, &Job { update: update.id.0, after: String::new() }).await
 }
 
 /// Runs a job of kind [`NEWS`]: writes to the next guests, each once, and leaves the rest to the next job.
@@ -82,7 +82,7 @@ pub async fn send_news(app: &App, job: &job::Model) -> Result<()> {
             }
             messages::send_all_in(app, &tx, &letters).await?;
             if guests.len() == BATCH {
-                jobs::enqueue_in(app, &tx, NEWS, &Job { update, after: last }).await?;
+                jobs::enqueue_on(app, &tx, Lane::Bulk, NEWS, &Job { update, after: last }).await?;
             }
             jobs::finish_in(&tx, job.id).await
         })

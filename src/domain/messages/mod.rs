@@ -13,7 +13,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::jobs;
+use super::jobs::{self, Lane};
 use crate::{
     app::App,
     entity::job,
@@ -36,6 +36,15 @@ pub enum Channel {
     Email,
     /// To a telephone number, in E.164.
     Sms,
+}
+
+impl Channel {
+    fn lane(self) -> Lane {
+        match self {
+            Self::Email => Lane::Email,
+            Self::Sms => Lane::Sms,
+        }
+    }
 }
 
 /// What a message says. In brackets the parameters that it needs; `name` is the person's display name, which they chose
@@ -203,13 +212,14 @@ struct Sealed {
 
 /// Queues a message within the transaction of its cause.
 pub async fn send_in(app: &App, tx: &Transaction, message: &Message) -> Result<()> {
-    jobs::enqueue_in(app, tx, MESSAGE, &seal(app, message)?).await
+    jobs::enqueue_on(app, tx, message.channel.lane(), MESSAGE, &seal(app, message)?).await
 }
 
 /// Queues many messages by one statement.
 pub async fn send_all_in(app: &App, tx: &Transaction, messages: &[Message]) -> Result<()> {
-    let sealed = messages.iter().map(|message| seal(app, message)).collect::<Result<Vec<_>>>()?;
-    jobs::enqueue_all_in(app, tx, MESSAGE, &sealed).await
+    let seal = |message: &Message| Ok((message.channel.lane(), seal(app, message)?));
+    let sealed = messages.iter().map(seal).collect::<Result<Vec<_>>>()?;
+    jobs::enqueue_all_on(app, tx, MESSAGE, &sealed).await
 }
 
 fn seal(app: &App, message: &Message) -> Result<Sealed> {

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     domain::{
         actor::{Actor, Client},
-        jobs,
+        jobs::{self, Lane},
     },
     entity::{PaymentId, UserId, job, payment::PaymentState, payment_event::EventSource},
     error::{Code, Error, Refusal, Result, UserError, UserErrorCode},
@@ -132,11 +132,15 @@ async fn charge_of(app: &App, payment: &Payment) -> Result<Charge> {
 
 /// The payments of a person that wait for something are called off, by jobs.
 pub(super) async fn cancel_all_in(app: &App, tx: &Transaction, payer: UserId) -> Result<()> {
-    let sql = "SELECT id FROM payments WHERE payer_id = $1 AND captured = 0 \
+    let sql = "SELECT provider, id FROM payments WHERE payer_id = $1 AND captured = 0 \
                AND state IN ('created', 'pending', 'processing', 'authorised')";
     let rows = tx.rows(sql, vec![payer.0.into()]).await?;
-    let open = rows.iter().map(|row| Ok(Job { payment: Columns::new(row).take()? })).collect::<Result<Vec<_>>>()?;
-    jobs::enqueue_all_in(app, tx, CANCEL, &open).await
+    let job = |row| {
+        let mut columns = Columns::new(row);
+        Ok((Lane::Provider(columns.take()?), Job { payment: columns.take()? }))
+    };
+    let open = rows.iter().map(job).collect::<Result<Vec<_>>>()?;
+    jobs::enqueue_all_on(app, tx, CANCEL, &open).await
 }
 
 /// Runs a job of kind [`CANCEL`]. Harmless when repeated.

@@ -17,7 +17,7 @@ use crate::{
     domain::{
         accounts,
         actor::Actor,
-        jobs,
+        jobs::{self, Lane},
         ledger::{self, End, NewTransfer, Origin, Place},
     },
     entity::{
@@ -127,7 +127,7 @@ pub(super) async fn reserve_in(
     let sql = "UPDATE payments SET refunding = refunding + $2, updated_at = $3 WHERE id = $1";
     tx.execute(sql, vec![payment.id.0.into(), amount.into(), app.clock.now().into()]).await?;
     if pause.is_none() {
-        jobs::enqueue_in(app, tx, REFUND, &Job { refund: id.0 }).await?;
+        jobs::enqueue_on(app, tx, Lane::Provider(payment.provider), REFUND, &Job { refund: id.0 }).await?;
     }
     let payment = rows::lock_in(tx, payment.id).await?;
     complete::note_in(app, tx, &payment, "refund_granted", EventSource::System, None).await?;

@@ -35,6 +35,8 @@ const IDLE: Duration = Duration::from_secs(30);
 const PING: Duration = Duration::from_secs(2);
 /// How much longer than the server's own limits an answer may take before the server counts as silent.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often one looks for the server that may write.
+const STANDBY: Duration = Duration::from_secs(1);
 /// How long closing may take.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -56,6 +58,7 @@ pub(super) struct Generation {
     pub connection: DatabaseConnection,
     /// Cancelled when it is left behind for a newer one.
     left: CancellationToken,
+    opened: Instant,
     /// When the database last answered on it.
     heard: Mutex<Instant>,
 }
@@ -178,9 +181,16 @@ impl Pool {
             Ok(_) => generation.has_answered(),
             Err(error) => self.judge(error),
         }
-        let hangs = matches!(&result, Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
-            && self.0.patience.is_some_and(|patience| generation.is_unheard_for(patience));
-        if hangs || self.0.doubt.0.silence.load(Ordering::Relaxed) {
+        let is_useless = match &result {
+            Ok(_) => false,
+            Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => {
+                self.0.patience.is_some_and(|patience| generation.is_unheard_for(patience))
+            }
+            Err(error) => {
+                DatabaseFailure::of(error) == DatabaseFailure::Standby && generation.opened.elapsed() > STANDBY
+            }
+        };
+        if is_useless || self.0.doubt.0.silence.load(Ordering::Relaxed) {
             self.leave(generation).await;
         }
         result
@@ -216,7 +226,7 @@ impl Pool {
             *current = fresh;
             self.0.doubt.0.silence.store(false, Ordering::Relaxed);
         }
-        tracing::warn!("the database has fallen silent; its connections are left behind for new ones");
+        tracing::warn!("the database is silent, or may no longer write; its connections are left behind for new ones");
         generation.left.cancel();
         let pool = generation.connection.get_postgres_connection_pool();
         while let Some(idle) = pool.try_acquire() {
@@ -282,7 +292,8 @@ impl Generation {
             statements.fetch_add(1, Ordering::Relaxed);
             tracing::trace!(sql = info.statement.sql, elapsed = ?info.elapsed, "statement");
         });
-        Ok(Self { connection, left: CancellationToken::new(), heard: Mutex::new(Instant::now()) })
+        let now = Instant::now();
+        Ok(Self { connection, left: CancellationToken::new(), opened: now, heard: Mutex::new(now) })
     }
 
     fn has_answered(&self) {
@@ -293,7 +304,7 @@ impl Generation {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > time
     }
 
-    /// Whether there was no connection because others had found the database silent meanwhile.
+    /// Whether there was no connection because others had left them behind meanwhile.
     fn was_left_before(&self, error: &DbErr) -> bool {
         matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)) && self.left.is_cancelled()
     }
@@ -315,11 +326,13 @@ impl ConnectionTrait for Pool {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.ask(statement, true, |connection, statement| async move { connection.query_one_raw(statement).await }).await
+        self.ask(statement, true, |connection, statement| async move { connection.query_one_raw(statement).await })
+            .await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.ask(statement, true, |connection, statement| async move { connection.query_all_raw(statement).await }).await
+        self.ask(statement, true, |connection, statement| async move { connection.query_all_raw(statement).await })
+            .await
     }
 }
 
@@ -394,7 +407,11 @@ fn mind_sqlite(options: &mut ConnectOptions, doubt: &Doubt, limit: Option<Durati
         }
         Ok(())
     }
-    async fn is_sound(connection: &mut sqlx::SqliteConnection, age: Duration, doubt: Doubt) -> Result<bool, sqlx::Error> {
+    async fn is_sound(
+        connection: &mut sqlx::SqliteConnection,
+        age: Duration,
+        doubt: Doubt,
+    ) -> Result<bool, sqlx::Error> {
         if doubt.arose_within(age) {
             return Ok(false);
         }
