@@ -3,6 +3,8 @@
 //! - [`Database::read`] is for queries; [`Database::transact`] for everything that writes: it takes SQLite's write
 //!   lock at the start (BEGIN IMMEDIATE on the one writer connection), retries what may be retried, and sends the
 //!   transaction's hints to the bus after the commit.
+//! - One transaction has one connection: whoever asked for a second one in the midst of it would wait, with what it has
+//!   locked, for others who wait for that. In debug builds, and so in tests, asking is an error in itself.
 //! - SQL is written once, with `$1` placeholders, and runs on both.
 //! - [`Chain`] runs several dependent writes in one round trip where the database can.
 
@@ -37,6 +39,19 @@ const ATTEMPTS: u32 = 8;
 
 /// How many rows are deleted in a transaction, where many are.
 const DELETED_AT_ONCE: u64 = 1000;
+
+tokio::task_local! {
+    /// Set while the work of a transaction runs.
+    static IN_TRANSACTION: ();
+}
+
+/// Called by everything that takes a connection.
+fn check_it_is_the_only_one() {
+    debug_assert!(
+        IN_TRANSACTION.try_with(|()| ()).is_err(),
+        "a second connection inside of a transaction: hand the transaction on"
+    );
+}
 
 /// The pools.
 #[derive(Debug, Clone)]
@@ -86,6 +101,7 @@ impl Database {
     /// For queries. Writes through it are refused on SQLite only by convention: use [`Database::transact`].
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
+        check_it_is_the_only_one();
         &self.reader
     }
 
@@ -125,6 +141,7 @@ impl Database {
         F: Fn(Transaction) -> W,
         W: Future<Output = Result<T>>,
     {
+        check_it_is_the_only_one();
         let mut attempt = 1;
         loop {
             match self.attempt(&work).await {
@@ -151,7 +168,7 @@ impl Database {
         let transaction = Transaction { inner, hints: Arc::default() };
         let hints = Arc::clone(&transaction.hints);
         let handle = Arc::clone(&transaction.inner);
-        let result = work(transaction).await;
+        let result = IN_TRANSACTION.scope((), work(transaction)).await;
         let inner = Arc::into_inner(handle).ok_or_else(|| Error::internal("a transaction outlived its work"))?;
         match result {
             Ok(value) => {
@@ -176,6 +193,7 @@ impl Database {
         F: FnOnce(Transaction) -> W,
         W: Future<Output = Result<T>>,
     {
+        check_it_is_the_only_one();
         let postgres = self.backend() == DatabaseBackend::Postgres;
         let options = TransactionOptions {
             isolation_level: postgres.then_some(sea_orm::IsolationLevel::RepeatableRead),
@@ -185,7 +203,7 @@ impl Database {
         let inner = Arc::new(self.patient.begin_with_options(options).await?);
         let transaction = Transaction { inner: Arc::clone(&inner), hints: Arc::default() };
         transaction.without_time_limit().await?;
-        let result = work(transaction).await;
+        let result = IN_TRANSACTION.scope((), work(transaction)).await;
         if let Some(inner) = Arc::into_inner(inner) {
             inner.rollback().await?;
         }
@@ -194,6 +212,7 @@ impl Database {
 
     /// Runs a [`Chain`] in a transaction of its own, in one round trip where the database can.
     pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
+        check_it_is_the_only_one();
         match self.backend() {
             DatabaseBackend::Postgres => {
                 let mut attempt = 1;
@@ -210,7 +229,8 @@ impl Database {
 
     /// Reads rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
-        Ok(self.reader.query_all_raw(statement(&self.reader, sql, values)).await?)
+        let reader = self.read();
+        Ok(reader.query_all_raw(statement(reader, sql, values)).await?)
     }
 
     /// Deletes the rows of a table whose time, a column with an index, is before another; a thousand at a time and those of

@@ -130,8 +130,8 @@ impl Target for Contributions {
         tx.execute(sql, vec![payment.id.0.into()]).await.map(drop)
     }
 
-    async fn owner(&self, app: &App, payment: &payment::Model) -> Result<Option<UserId>> {
-        let rows = app.db.rows(format!("SELECT g.owner_id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
-        rows.first().map_or(Ok(None), |row| Columns::new(row).take())
+    async fn owner_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<UserId>> {
+        let row = tx.row(format!("SELECT g.owner_id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
+        row.map_or(Ok(None), |row| Columns::new(&row).take())
     }
 }

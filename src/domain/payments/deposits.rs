@@ -124,7 +124,7 @@ impl Target for Deposits {
         Ok(())
     }
 
-    async fn owner(&self, _: &App, _: &payment::Model) -> Result<Option<UserId>> {
+    async fn owner_in(&self, _: &Transaction, _: &payment::Model) -> Result<Option<UserId>> {
         Ok(None)
     }
 }

@@ -7,7 +7,7 @@ use super::{
     refund_rows::{get, lock_in},
     refunds::{NewRow, insert_in, reserve_in},
     rows,
-    staff::{self, Act, somebody_else_s},
+    staff::{self, Act, somebody_else_s_in},
     target,
 };
 use crate::{
@@ -143,15 +143,15 @@ pub async fn refund_decide(
     let user = actor.require_user()?.id;
     let found = get(app, id).await?;
     let payment = queries::get(app, found.payment_id).await?;
-    let owner = target::of(payment.target_kind)?.owner(app, &payment).await?;
-    let is_owner = owner == Some(user);
-    // Nobody grants themselves money that others watch over.
-    if !is_owner && (!actor.may(Permission::ManageMoney) || payment.payer_id == Some(user)) {
-        return Err(super::not_found());
-    }
-    let reason = reason.map(|reason| text::block("reason", reason, MAX_REASON)).transpose()?;
     app.db
         .transact(async |tx| {
+            let owner = target::of(payment.target_kind)?.owner_in(&tx, &payment).await?;
+            let is_owner = owner == Some(user);
+            // Nobody grants themselves money that others watch over.
+            if !is_owner && (!actor.may(Permission::ManageMoney) || payment.payer_id == Some(user)) {
+                return Err(super::not_found());
+            }
+            let reason = reason.map(|reason| text::block("reason", reason, MAX_REASON)).transpose()?;
             if !is_owner {
                 staff::authorise_in(app, &tx, actor).await?;
             }
@@ -201,7 +201,7 @@ pub async fn payment_refund(
             {
                 return Ok(Once { value: RefundId(id), replayed: true });
             }
-            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
+            let payment = somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await?;
             let amount = ask.amount_of(&payment)?;
             destination(&payment, ask.destination)?;
             let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };

@@ -69,8 +69,8 @@ pub trait Target: Send + Sync + std::fmt::Debug {
     /// The payment came to nothing.
     async fn dropped_in(&self, app: &App, tx: &Transaction, payment: &payment::Model) -> Result<()>;
 
-    /// Who, beside staff, may grant refunds; nobody, if `None`.
-    async fn owner(&self, app: &App, payment: &payment::Model) -> Result<Option<UserId>>;
+    /// Whom the money is for, who may grant refunds beside staff; nobody, if `None`.
+    async fn owner_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<UserId>>;
 }
 
 /// The target of a kind.
