@@ -5,6 +5,7 @@
 //! written in one transaction. They are made by a job, so the act itself never waits for them.
 
 mod goals;
+mod money;
 
 use std::collections::HashMap;
 
@@ -77,6 +78,8 @@ pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
                 Notify::Contribution { contribution } => goals::contribution_in(&tx, *contribution).await?,
                 Notify::ContributionComment { comment } => goals::comment_in(&tx, *comment).await?,
                 Notify::RefundRequested { refund } => goals::refund_requested_in(&tx, *refund).await?,
+                Notify::TakenBack { refund } => money::taken_back_in(&tx, *refund).await?,
+                Notify::Dispute { dispute, state } => money::dispute_in(&tx, *dispute, state).await?,
                 Notify::GoalUpdate { update, after } => {
                     goals::update_in(app, &tx, *update, *after).await?;
                     Vec::new()
@@ -220,7 +223,9 @@ pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, 
         (Locale::Arabic, NotificationKind::RefundRequest) => format!("طلب {name} استرداد مساهمة"),
         (Locale::Arabic, NotificationKind::GoalUpdate) => format!("جديد «{name}»"),
         (Locale::Arabic, NotificationKind::GoalEnded) => format!("انتهى «{name}»"),
-        (_, NotificationKind::System) => name,
+        (Locale::English, NotificationKind::MoneyTakenBack) => format!("{name} went back to who paid"),
+        (Locale::Arabic, NotificationKind::MoneyTakenBack) => format!("أُعيد {name} إلى من دفعه"),
+        (_, NotificationKind::Dispute | NotificationKind::System) => name,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     closing::must_go_back,
+    reclaims::reclaim_in,
     rows::{lock_given_in, save_given_in, save_in},
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         payments::{Settlement, Target},
     },
     entity::{
-        GoalId, UserId,
+        GoalId, RefundId, UserId,
         goal::{Funding, GoalState},
         goal_contribution::ContributionState,
         ledger_transfer::TransferKind,
@@ -92,6 +93,18 @@ impl Target for Contributions {
             return Ok(());
         }
         Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "withdrawn").into())
+    }
+
+    async fn secure_in(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        payment: &payment::Model,
+        amount: i64,
+        refund: RefundId,
+    ) -> Result<Option<(UserId, i64)>> {
+        let (view, _) = lock_given_in(tx, payment.id).await?;
+        reclaim_in(app, tx, view.goal, amount, refund).await
     }
 
     async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()> {

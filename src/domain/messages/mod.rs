@@ -91,6 +91,8 @@ pub enum Template {
     RefundReceipt,
     /// Money that went back to you did not arrive (name, amount, reference).
     RefundCameBack,
+    /// Money that you have had was taken back, and you owe it (name, amount, reference).
+    DebtArose,
     /// Money can be paid out to a new account (name, what: the bank and the end of the number).
     PayoutMethodAdded,
     /// A withdrawal is going to be paid (name, amount, what, reference).
@@ -134,6 +136,7 @@ impl Template {
         Self::PaymentReceipt,
         Self::RefundReceipt,
         Self::RefundCameBack,
+        Self::DebtArose,
         Self::PayoutMethodAdded,
         Self::WithdrawalApproved,
         Self::WithdrawalPaid,

@@ -224,6 +224,13 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::DebtArose => words(
+            "Money that you received was taken back",
+            &[
+                "A payment that came to you was taken back by who paid it, or by their bank, and the money was no longer here. You owe it{% if amount %}: {{ amount }}{% endif %}. What comes into your wallet pays it first; until then there is nothing that you have to do.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::PayoutMethodAdded => words(
             "A bank account was added to your wallet",
             &["Money of your wallet can now be paid out to another account{% if what %}: {{ what }}{% endif %}.", NOT_YOU],
@@ -425,6 +432,13 @@ fn arabic(template: Template) -> Words {
             "تعذّر وصول المبلغ المسترد إليك",
             &[
                 "تعذّر إيداع دفعة أعدناها إليك{% if amount %}: {{ amount }}{% endif %}. عاد المبلغ إلينا، وهو حيث كان قبل الاسترداد. نحن نتابع الأمر.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::DebtArose => words(
+            "استُرد مبلغ كنت قد تلقيته",
+            &[
+                "استرد من دفع إليك مبلغًا، أو استرده مصرفه، ولم يعد المبلغ موجودًا لدينا، فأصبح دينًا عليك{% if amount %}: {{ amount }}{% endif %}. يُسدَّد أولًا مما يدخل محفظتك، ولا يلزمك فعل شيء حتى ذلك الحين.",
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
             ],
         ),

@@ -7,14 +7,16 @@ use futures_util::{StreamExt, stream};
 use sea_orm::Iterable;
 use uuid::Uuid;
 
-use super::{Payment, complete, drive::gateway, queries, refund_failures, refund_rows, refunds, rows};
+use super::{
+    Payment, complete, disputes, drive::gateway, given_back, queries, refund_failures, refund_rows, refunds, rows,
+};
 use crate::{
     app::App,
     entity::{
         Money, PaymentId,
         payment::{PaymentState, ProviderKind},
         payment_event::EventSource,
-        refund::{RefundDestination, RefundState},
+        refund::{RefundDestination, RefundOrigin, RefundState},
     },
     error::Result,
     platform::{
@@ -126,6 +128,12 @@ async fn mend_by(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<boo
             if let Err(failure) = refund_failures::recheck(app, &payment, EventSource::Poll, charge.refunded).await? {
                 tracing::warn!(payment = %id, %failure, "the provider could not be asked about refunds that were done");
             }
+            if let Err(failure) = disputes::book(app, &payment, charge, EventSource::Poll).await? {
+                tracing::warn!(payment = %id, %failure, "the provider could not be asked about disputes");
+            }
+            if let Err(failure) = given_back::book(app, &payment, charge.refunded).await? {
+                tracing::warn!(payment = %id, %failure, "the provider could not be asked what it gave back");
+            }
             Ok(Some(differs(app, id, charge).await?.is_none()))
         }
         Err(error) => {
@@ -150,18 +158,20 @@ async fn differs(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<Str
     if charge.captured != payment.captured {
         found.push(format!("{} were taken, by the provider {}", money(payment.captured), money(charge.captured)));
     }
-    let (mut done, mut open) = (0, 0);
+    let (mut done, mut open) = (given_back::beyond(app, id).await?, 0);
     for refund in refund_rows::refunds_of(app, &[id]).await? {
-        match (refund.destination, refund.state) {
-            (RefundDestination::Wallet, _) => {}
-            (_, RefundState::Succeeded) => done += refund.amount,
-            (_, RefundState::Granted | RefundState::Pending) => open += refund.amount,
+        match (refund.destination, refund.origin, refund.state) {
+            // Their provider does not count them.
+            (RefundDestination::Wallet, ..) | (_, RefundOrigin::Dispute, _) => {}
+            (.., RefundState::Succeeded) => done += refund.amount,
+            (.., RefundState::Granted | RefundState::Pending) => open += refund.amount,
             _ => {}
         }
     }
     if charge.refunded < done || charge.refunded > done + open {
         found.push(format!("{} were given back, by the provider {}", money(done), money(charge.refunded)));
     }
+    found.extend(disputes::differences(app, &payment, charge).await?);
     Ok((!found.is_empty()).then(|| found.join("; ")))
 }
 

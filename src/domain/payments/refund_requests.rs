@@ -22,7 +22,7 @@ use crate::{
     entity::{
         Money, PaymentId, RefundId,
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundState},
+        refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
     error::{Result, UserError, UserErrorCode},
     platform::text,
@@ -104,7 +104,8 @@ pub async fn refund_request(
             if tx.row(open, vec![id.0.into()]).await?.is_some() {
                 return Err(UserError::argument("id", UserErrorCode::AlreadyExists).into());
             }
-            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
+            let origin = RefundOrigin::Platform;
+            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor, origin };
             insert_in(app, &tx, &payment, &new, RefundState::Requested, None).await?;
             jobs::enqueue_in(app, &tx, NOTIFY, &Notify::RefundRequested { refund: refund.0 }).await?;
             complete::note_in(app, &tx, &payment, "refund_requested", EventSource::System, None).await?;
@@ -204,7 +205,8 @@ pub async fn payment_refund(
             let payment = somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await?;
             let amount = ask.amount_of(&payment)?;
             destination(&payment, ask.destination)?;
-            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
+            let origin = RefundOrigin::Platform;
+            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor, origin };
             insert_in(app, &tx, &payment, &new, RefundState::Granted, None).await?;
             reserve_in(app, &tx, &payment, (refund, amount), None).await?;
             staff::record_in(app, &tx, actor, client, Act::on_refund("paymentRefund", refund, Some(&reason))).await?;

@@ -67,8 +67,20 @@ pub const EXPORT: &[Table] = &[
         ],
     },
     Table {
+        file: "debts.json",
+        table: "ledger_accounts d JOIN ledger_entries e ON e.account_id = d.id AND d.kind = 'debt'",
+        owner: "d.owner_id",
+        key: "e.id",
+        columns: &[
+            ("currency", "d.currency", Text),
+            ("amount", "e.amount", Integer),
+            ("balanceAfter", "e.balance_after", Integer),
+            ("createdAt", "e.created_at", Time),
+        ],
+    },
+    Table {
         file: "transactions.json",
-        table: "ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id JOIN ledger_transfers t ON t.id = e.transfer_id",
+        table: "ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id AND a.kind = 'wallet' JOIN ledger_transfers t ON t.id = e.transfer_id",
         owner: "a.owner_id",
         key: "e.id",
         columns: &[
@@ -84,15 +96,15 @@ pub const EXPORT: &[Table] = &[
     },
 ];
 
-/// Whether there is no money in a person's wallet, and none on its way out of it. The person is locked by the caller, and
+/// Whether there is no money in a person's wallet, none on its way out of it, and nothing that they owe. The person is locked by the caller, and
 /// their accounts here: nothing comes in before the end of the transaction.
 pub async fn is_empty_in(tx: &Transaction, user: UserId) -> Result<bool> {
     let sql = format!(
-        "SELECT a.id FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind = 'wallet' ORDER BY a.id {}",
+        "SELECT a.id FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind IN ('wallet', 'debt') ORDER BY a.id {}",
         tx.for_update()
     );
     tx.rows(sql, vec![user.0.into()]).await?;
-    let sql = "SELECT 1 FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind = 'wallet' \
+    let sql = "SELECT 1 FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind IN ('wallet', 'debt') \
                AND (a.balance <> 0 OR a.held <> 0) \
                UNION ALL SELECT 1 FROM withdrawals w WHERE w.user_id = $1 AND w.state IN ('requested', 'approved') LIMIT 1";
     Ok(tx.row(sql, vec![user.0.into()]).await?.is_none())

@@ -13,8 +13,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NewCharge, NewCustomer, NewRefund, NextAction,
-    Notice, RefundProgress, Rejected, SavedMethod, Subject, signature,
+    Charge, ChargeRefund, ChargeState, DisputeProgress, Envelope, Failure, Gateway, GivenBack, ListedRefund, NewCharge,
+    NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject, ToldDispute, signature,
 };
 use crate::{
     error::{Error, Result},
@@ -48,6 +48,8 @@ pub enum Outcome {
     LateCapture,
     /// The money is taken at once; what goes back is refused after some seconds.
     RefundsFail,
+    /// The money is taken at once; some seconds later the payer's bank disputes it.
+    Disputed,
     /// The money is taken at once; what goes back is done, and comes back some seconds later.
     RefundsComeBack,
 }
@@ -65,6 +67,7 @@ pub const CARDS: &[(&str, Outcome, &str)] = &[
     ("4000000000000044", Outcome::LateCapture, "visa"),
     ("4000000000007726", Outcome::RefundsFail, "visa"),
     ("4000000000005126", Outcome::RefundsComeBack, "visa"),
+    ("4000000000000259", Outcome::Disputed, "visa"),
 ];
 
 /// What a payer does at the sandbox.
@@ -83,6 +86,23 @@ impl Act {
         Self::Card(number.chars().filter(char::is_ascii_digit).take(19).collect())
     }
 }
+
+/// What somebody does at the sandbox who may use the shop's account there, or the sandbox by itself: the shop has not asked
+/// for it, and is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Gives back so much, in minor units; all that is left, if `None`.
+    Refund(Option<i64>),
+    /// Lets go what is only promised.
+    Release,
+    /// The payer disputes so much, in minor units; all of it, if `None`.
+    Dispute(Option<i64>),
+    /// The payer's bank decides the disputes that are open: whether the shop wins.
+    Decide(bool),
+}
+
+/// What the sandbox keeps for a dispute that is lost, in minor units of the charge's currency.
+pub const DISPUTE_FEE: i64 = 1_500;
 
 /// How long a slow charge takes, and a refund.
 const SLOW: TimeDelta = TimeDelta::seconds(5);
@@ -109,11 +129,13 @@ struct Row {
     captured: i64,
     failure: Option<String>,
     refunded: i64,
+    is_disputed: bool,
 }
 
 const COLUMNS: &str = "c.id, c.merchant_reference, c.secret, c.currency, c.amount, c.card, c.state, c.captured, c.failure, \
      COALESCE((SELECT CAST(SUM(r.amount) AS bigint) FROM sandbox_refunds r \
-     WHERE r.charge_id = c.id AND r.state <> 'failed'), 0)";
+     WHERE r.charge_id = c.id AND r.state <> 'failed'), 0), \
+     EXISTS (SELECT 1 FROM sandbox_disputes d WHERE d.charge_id = c.id)";
 
 fn read(row: &QueryResult) -> Result<Row> {
     let mut columns = Columns::new(row);
@@ -128,6 +150,7 @@ fn read(row: &QueryResult) -> Result<Row> {
         captured: columns.take()?,
         failure: columns.take()?,
         refunded: columns.take()?,
+        is_disputed: columns.take()?,
     })
 }
 
@@ -159,6 +182,16 @@ fn parse_reference(text: &str) -> Option<Uuid> {
 
 fn broken(error: Error) -> Failure {
     Failure::Unavailable(error.to_string())
+}
+
+/// A refund as it is told.
+fn told(id: Uuid, state: &str) -> ChargeRefund {
+    let (progress, failure) = match state {
+        "succeeded" => (RefundProgress::Succeeded, None),
+        "failed" => (RefundProgress::Failed, Some("refund_failed".to_owned())),
+        _ => (RefundProgress::Pending, None),
+    };
+    ChargeRefund { reference: id.simple().to_string(), progress, failure }
 }
 
 fn outcome(card: &str) -> Option<(Outcome, &'static str)> {
@@ -219,6 +252,7 @@ impl Sandbox {
             authorised: if matches!(state, ChargeState::Authorised | ChargeState::Completed) { row.amount } else { 0 },
             captured: row.captured,
             refunded: row.refunded,
+            is_disputed: Some(row.is_disputed),
             failure: row.failure.clone(),
             next,
             answer: json!({ "id": reference(row.id), "state": row.state, "failure": row.failure }).to_string(),
@@ -275,6 +309,7 @@ impl Sandbox {
             Outcome::Success | Outcome::RefundsFail | Outcome::RefundsComeBack => {
                 self.move_in(tx, &row, "completed", None, false).await
             }
+            Outcome::Disputed => self.move_in(tx, &row, "completed", None, true).await,
             Outcome::Declined(reason) => self.move_in(tx, &row, "waiting", Some(reason), false).await,
             Outcome::Failure(reason) => self.move_in(tx, &row, "failed", Some(reason), false).await,
             Outcome::Challenge => self.move_in(tx, &row, "challenged", None, false).await,
@@ -312,6 +347,59 @@ impl Sandbox {
             .await
     }
 
+    /// Something is done to a charge behind the shop's back, by the charge's secret; what is out of place changes nothing.
+    /// `None` when there is no such charge.
+    pub async fn behind_our_back(&self, secret: &str, deed: Deed) -> Result<Option<Visible>> {
+        self.db
+            .transact(async |tx| {
+                let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.secret = $1 {}", tx.for_update());
+                let Some(row) = tx.row(sql, vec![secret.into()]).await? else { return Ok(None) };
+                let row = read(&row)?;
+                match (row.state.as_str(), deed) {
+                    ("completed", Deed::Refund(amount)) => self.give_back_in(&tx, &row, amount).await?,
+                    ("completed", Deed::Dispute(amount)) => self.dispute_in(&tx, &row, amount).await?,
+                    ("completed", Deed::Decide(won)) => self.decide_in(&tx, &row, won).await?,
+                    ("authorised", Deed::Release) => self.move_in(&tx, &row, "cancelled", None, false).await?,
+                    _ => {}
+                }
+                Ok(Some(visible(&Self::row_in(&tx, row.id).await?)))
+            })
+            .await
+    }
+
+    async fn give_back_in(&self, tx: &Transaction, row: &Row, amount: Option<i64>) -> Result<()> {
+        let left = row.captured - row.refunded;
+        let amount = amount.unwrap_or(left);
+        if amount <= 0 || amount > left {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let id = self.ids.next(now);
+        tx.execute(
+            "INSERT INTO sandbox_refunds (id, charge_id, idempotency_key, amount, state, created_at) \
+             VALUES ($1, $2, $3, $4, 'succeeded', $5)",
+            vec![id.into(), row.id.into(), format!("dashboard {}", id.simple()).into(), amount.into(), now.into()],
+        )
+        .await?;
+        self.tell_in(tx, row, "refund.succeeded", 1).await
+    }
+
+    async fn dispute_in(&self, tx: &Transaction, row: &Row, amount: Option<i64>) -> Result<()> {
+        let now = self.clock.now();
+        let amount = amount.unwrap_or(row.captured).clamp(1, row.captured.max(1));
+        let sql =
+            "INSERT INTO sandbox_disputes (id, charge_id, amount, state, created_at) VALUES ($1, $2, $3, 'open', $4)";
+        tx.execute(sql, vec![self.ids.next(now).into(), row.id.into(), amount.into(), now.into()]).await?;
+        self.tell_in(tx, row, "dispute.opened", 1).await
+    }
+
+    async fn decide_in(&self, tx: &Transaction, row: &Row, won: bool) -> Result<()> {
+        let state = if won { "won" } else { "lost" };
+        let sql = "UPDATE sandbox_disputes SET state = $2 WHERE charge_id = $1 AND state = 'open'";
+        tx.execute(sql, vec![row.id.into(), state.into()]).await?;
+        self.tell_in(tx, row, "dispute.decided", 1).await
+    }
+
     /// Time goes by at the sandbox: charges and refunds that are due come to their end. Gives how many.
     pub async fn settle_due(&self) -> Result<u64> {
         let now = self.clock.now();
@@ -325,6 +413,11 @@ impl Sandbox {
                 for row in &charges {
                     let row = read(row)?;
                     match row.card.as_deref().and_then(outcome) {
+                        Some((Outcome::Disputed, _)) => {
+                            let sql = "UPDATE sandbox_charges SET due_at = NULL WHERE id = $1";
+                            tx.execute(sql, vec![row.id.into()]).await?;
+                            self.dispute_in(&tx, &row, None).await?;
+                        }
                         Some((Outcome::SlowFailure, _)) => {
                             self.move_in(&tx, &row, "failed", Some("processing_error"), false).await?;
                         }
@@ -487,12 +580,47 @@ impl Gateway for Sandbox {
         let rows = self.db.rows("SELECT state FROM sandbox_refunds WHERE id = $1", vec![id.into()]).await;
         let rows = rows.map_err(broken)?;
         let state: String = Columns::new(rows.first().ok_or_else(refuse)?).take().map_err(broken)?;
-        let (progress, failure) = match state.as_str() {
-            "succeeded" => (RefundProgress::Succeeded, None),
-            "failed" => (RefundProgress::Failed, Some("refund_failed".to_owned())),
-            _ => (RefundProgress::Pending, None),
+        Ok(told(id, &state))
+    }
+
+    async fn given_back(&self, charge: &str) -> Result<GivenBack, Failure> {
+        let id = parse_reference(charge).ok_or_else(|| Failure::Refused("no_such_charge".to_owned()))?;
+        let sql = "SELECT id, state, idempotency_key, amount FROM sandbox_refunds WHERE charge_id = $1 ORDER BY id";
+        let rows = self.db.rows(sql, vec![id.into()]).await.map_err(broken)?;
+        let listed = |row: &QueryResult| -> Result<ListedRefund> {
+            let mut columns = Columns::new(row);
+            let (id, state): (Uuid, String) = (columns.take()?, columns.take()?);
+            let ours = Some(columns.take::<String>()?).filter(|key| !key.starts_with("dashboard "));
+            Ok(ListedRefund { refund: told(id, &state), ours, amount: columns.take()? })
         };
-        Ok(ChargeRefund { reference: id.simple().to_string(), progress, failure })
+        rows.iter().map(listed).collect::<Result<Vec<_>>>().map(GivenBack::Each).map_err(broken)
+    }
+
+    async fn disputes(&self, charge: &str) -> Result<Vec<ToldDispute>, Failure> {
+        let id = parse_reference(charge).ok_or_else(|| Failure::Refused("no_such_charge".to_owned()))?;
+        let sql = "SELECT d.id, d.amount, d.state, d.created_at, c.currency FROM sandbox_disputes d \
+                   JOIN sandbox_charges c ON c.id = d.charge_id WHERE d.charge_id = $1 ORDER BY d.id";
+        let rows = self.db.rows(sql, vec![id.into()]).await.map_err(broken)?;
+        let told = |row: &QueryResult| -> Result<ToldDispute> {
+            let mut columns = Columns::new(row);
+            let (id, amount, state): (Uuid, i64, String) = (columns.take()?, columns.take()?, columns.take()?);
+            let opened: DateTime<Utc> = columns.take()?;
+            let progress = match state.as_str() {
+                "won" => DisputeProgress::Won,
+                "lost" => DisputeProgress::Lost,
+                _ => DisputeProgress::Open,
+            };
+            Ok(ToldDispute {
+                reference: format!("sbxdp_{}", id.simple()),
+                progress,
+                amount,
+                reason: "fraudulent".to_owned(),
+                respond_by: Some(opened + TimeDelta::days(7)),
+                fee: if progress == DisputeProgress::Lost { Some((DISPUTE_FEE, columns.take()?)) } else { None },
+                is_given_back: false,
+            })
+        };
+        rows.iter().map(told).collect::<Result<Vec<_>>>().map_err(broken)
     }
 
     async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure> {

@@ -17,18 +17,20 @@ use serde_json::{Value, json};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{
     customer::CreateCustomer,
+    dispute::ListDispute,
     payment_intent::{
         CancelPaymentIntent, CapturePaymentIntent, CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
         ListPaymentIntent, RetrievePaymentIntent, SearchPaymentIntent,
     },
-    refund::{CreateRefund, RetrieveRefund},
+    refund::{CreateRefund, ListRefund, RetrieveRefund},
 };
 use stripe_payment::payment_method::{AttachPaymentMethod, DetachPaymentMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewCustomer, NewRefund,
-    NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject,
+    Charge, ChargeRefund, ChargeState, DisputeProgress, Envelope, Failure, Gateway, GivenBack, ListedRefund,
+    NO_SUCH_CHARGE, NewCharge, NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod,
+    Subject, ToldDispute,
     exchange::{self, Answer, harmless, is_id},
     signature,
 };
@@ -116,6 +118,79 @@ struct Refund {
 }
 
 #[derive(Debug, Deserialize)]
+struct Refunds {
+    data: Vec<RefundOfIntent>,
+    #[serde(default)]
+    has_more: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct RefundOfIntent {
+    #[serde(flatten)]
+    refund: Refund,
+    amount: i64,
+    currency: String,
+    #[serde(default)]
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Disputes {
+    data: Vec<Dispute>,
+}
+
+/// A dispute, as far as it is read (https://docs.stripe.com/api/disputes/object).
+#[derive(Debug, Deserialize)]
+struct Dispute {
+    id: String,
+    status: String,
+    amount: i64,
+    currency: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    evidence_details: Option<Evidence>,
+    #[serde(default)]
+    balance_transactions: Vec<Balanced>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Evidence {
+    due_by: Option<i64>,
+}
+
+/// What became of our balance with Stripe by something.
+#[derive(Debug, Deserialize)]
+struct Balanced {
+    fee: i64,
+    currency: String,
+}
+
+impl Dispute {
+    fn told(self) -> ToldDispute {
+        let progress = match self.status.as_str() {
+            "lost" => DisputeProgress::Lost,
+            // An inquiry that came to nothing, or a dispute that was averted.
+            "won" | "warning_closed" | "prevented" => DisputeProgress::Won,
+            _ => DisputeProgress::Open,
+        };
+        let fee: i64 = self.balance_transactions.iter().map(|balanced| balanced.fee).sum();
+        let currency = self.balance_transactions.first().map(|balanced| balanced.currency.to_ascii_uppercase());
+        let fee = currency.filter(|_| fee > 0).map(|currency| (from_stripe(fee, &currency), currency));
+        let due = self.evidence_details.and_then(|evidence| evidence.due_by);
+        ToldDispute {
+            reference: self.id,
+            progress,
+            amount: from_stripe(self.amount, &self.currency.to_ascii_uppercase()),
+            reason: harmless(&self.reason),
+            respond_by: due.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+            fee,
+            is_given_back: false,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
 struct Customer {
     id: String,
 }
@@ -165,6 +240,7 @@ impl Intent {
             authorised: minor(self.amount_capturable + self.amount_received),
             captured: minor(self.amount_received),
             refunded: minor(given_back.unwrap_or(0)),
+            is_disputed: self.latest_charge.as_ref().map(|charge| charge["disputed"] == true),
             failure,
             next: if state == ChargeState::Pending { self.next(public_key) } else { NextAction::None },
             answer: self.answer(),
@@ -350,6 +426,30 @@ impl Gateway for Stripe {
 
     async fn fetch_refund(&self, reference: &str, _charge: &str) -> Result<ChargeRefund, Failure> {
         self.ask(&RetrieveRefund::new(id(reference, "no_such_refund")?), None).await.map(Refund::told)
+    }
+
+    async fn given_back(&self, charge: &str) -> Result<GivenBack, Failure> {
+        let first = ListRefund::new().payment_intent(id(charge, NO_SUCH_CHARGE)?).limit(100);
+        let (mut request, mut listed) = (first.clone(), Vec::new());
+        loop {
+            let page: Refunds = self.ask(&request, None).await?;
+            let last = page.data.last().map(|refund| refund.refund.id.clone());
+            for found in page.data {
+                let amount = from_stripe(found.amount, &found.currency.to_ascii_uppercase());
+                let ours = found.metadata.and_then(|mut metadata| metadata.remove(REFERENCE));
+                listed.push(ListedRefund { refund: found.refund.told(), ours, amount });
+            }
+            match last {
+                Some(last) if page.has_more => request = first.clone().starting_after(last),
+                _ => return Ok(GivenBack::Each(listed)),
+            }
+        }
+    }
+
+    async fn disputes(&self, charge: &str) -> Result<Vec<ToldDispute>, Failure> {
+        let request = ListDispute::new().payment_intent(id(charge, NO_SUCH_CHARGE)?).limit(100);
+        let found: Disputes = self.ask(&request, None).await?;
+        Ok(found.data.into_iter().map(Dispute::told).collect())
     }
 
     async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure> {

@@ -67,6 +67,7 @@ const TABLES: &[&str] = &[
     "payments",
     "payment_events",
     "refunds",
+    "payment_disputes",
     "payment_proposals",
     "webhook_events",
     "goals",
