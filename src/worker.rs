@@ -14,7 +14,7 @@ use crate::{
     domain::{
         accounts, activity, audit, books, codes, digests, events, goals, idempotency,
         jobs::{self, Kinds},
-        ledger, messages, notifications, payments, posts, privacy,
+        ledger, messages, notifications, payments, posts, privacy, wallets,
     },
     entity::{SessionId, job, payment::ProviderKind},
     error::{Error, Result},
@@ -81,6 +81,7 @@ pub async fn run_schedules(app: &App) -> Result<()> {
         ("holds", TimeDelta::minutes(1)),
         ("verify", TimeDelta::hours(24)),
         ("goals", TimeDelta::minutes(1)),
+        ("withdrawals", TimeDelta::hours(1)),
     ] {
         // True for one process only.
         if jobs::due(app, name, every).await?
@@ -110,6 +111,13 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             Ok(())
         }
         "verify" => verify(app).await,
+        "withdrawals" => {
+            let ended = wallets::expire_withdrawals(app).await?;
+            if ended > 0 {
+                tracing::warn!(ended, "withdrawals that nobody decided about in time are over");
+            }
+            Ok(())
+        }
         "goals" => {
             let closed = goals::close_overdue(app).await?;
             tracing::debug!(closed, "goals whose time is over are closed");

@@ -387,6 +387,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         WALLETS,
+        "WITHDRAWAL_REQUEST_DAYS",
+        "30",
+        "How long a withdrawal waits for staff; when nobody has decided by then it is over, and its money is free again.",
+    ),
+    variable(
+        WALLETS,
         "SECOND_PERSON_ABOVE",
         "USD 1000,EUR 1000,EGP 50000",
         "Withdrawals, adjustments and payments confirmed by hand above these amounts take two people; of a currency not listed, all.",

@@ -103,6 +103,8 @@ pub enum Template {
     WithdrawalFailed,
     /// A withdrawal was refused (name, amount, what, reason, reference).
     WithdrawalRefused,
+    /// Nobody decided about a withdrawal in time (name, amount, what, reference).
+    WithdrawalExpired,
     /// A goal that a guest gave to has news (what: the goal's title, title, body, link, unsubscribe: a link).
     GoalNews,
     /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
@@ -142,6 +144,7 @@ impl Template {
         Self::WithdrawalPaid,
         Self::WithdrawalFailed,
         Self::WithdrawalRefused,
+        Self::WithdrawalExpired,
         Self::GoalNews,
         Self::Digest,
     ];

@@ -266,6 +266,13 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::WithdrawalExpired => words(
+            "Your withdrawal is over",
+            &[
+                "Nobody decided about your withdrawal in time{% if amount %}: {{ amount }}{% endif %}{% if what %}, to {{ what }}{% endif %}. The money is in your wallet; you can ask for it again.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::GoalNews => words(
             "News of a goal that you gave to",
             &[
@@ -474,6 +481,13 @@ fn arabic(template: Template) -> Words {
             &[
                 "رُفض طلب السحب{% if amount %}: {{ amount }}{% endif %}. عاد المال إلى محفظتك.",
                 "{% if reason %}السبب: {{ reason }}{% endif %}",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::WithdrawalExpired => words(
+            "انتهى طلب السحب",
+            &[
+                "لم يُبَتّ في طلب السحب في الوقت المحدد{% if amount %}: {{ amount }}{% endif %}{% if what %}، إلى {{ what }}{% endif %}. المبلغ في محفظتك، ويمكنك طلبه من جديد.",
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
             ],
         ),

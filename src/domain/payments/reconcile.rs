@@ -58,8 +58,8 @@ pub struct Comparison {
 }
 
 /// Compares the payments that began in a span with what their providers say, and what providers charged in it with our
-/// payments. `mend` records what a provider says, where that is how payments go on anyway. Providers take the steps that
-/// are ours while they are asked, such as capturing what was approved.
+/// payments. `mend` records what a provider says, where that is how payments go on anyway, and takes the steps that are
+/// ours, such as capturing what was approved; without it nothing changes anywhere.
 pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Comparison> {
     let mut found = Comparison::default();
     let mut after = Uuid::nil();
@@ -104,7 +104,11 @@ async fn ours(app: &App, payment: Payment, mend: bool) -> Result<Option<Disagree
         return Ok(Some(told(format!("its provider {} is not configured", payment.provider.as_str()))));
     };
     let reference = payment.provider_reference.as_deref().unwrap_or_default();
-    let charge = match gateway.advance_charge(reference, &payment.id.to_string()).await {
+    let asked = match mend {
+        true => gateway.advance_charge(reference, &payment.id.to_string()).await,
+        false => gateway.look_at_charge(reference).await,
+    };
+    let charge = match asked {
         Ok(charge) => charge,
         // Refused when it began: the provider has nothing under our own id of it.
         Err(Failure::Refused(_)) if payment.state == PaymentState::Failed => return Ok(None),

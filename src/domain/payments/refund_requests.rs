@@ -21,6 +21,7 @@ use crate::{
     },
     entity::{
         Money, PaymentId, RefundId,
+        payment::TargetKind,
         payment_event::EventSource,
         refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
@@ -123,12 +124,17 @@ pub(super) fn is_payer(actor: &Actor, payment: &Payment) -> bool {
     }
 }
 
-/// Whether a refund can go there. Code: PROVIDER_NOT_AVAILABLE.
+/// Whether a refund can go there: a guest has no wallet, and what was paid into one lies there. Code: PROVIDER_NOT_AVAILABLE.
 fn destination(payment: &Payment, destination: RefundDestination) -> Result<()> {
-    if destination == RefundDestination::Wallet && payment.payer_id.is_none() {
-        return Err(UserError::input("destination", UserErrorCode::ProviderNotAvailable).into());
+    if is_possible(payment, destination) {
+        return Ok(());
     }
-    Ok(())
+    Err(UserError::input("destination", UserErrorCode::ProviderNotAvailable).into())
+}
+
+fn is_possible(payment: &Payment, destination: RefundDestination) -> bool {
+    destination == RefundDestination::Source
+        || (payment.payer_id.is_some() && payment.target_kind != TargetKind::WalletDeposit)
 }
 
 /// Staff, or whom the money was for, grants or refuses what was asked for. Codes: NOT_FOUND, WRONG_STATE,
@@ -158,6 +164,9 @@ pub async fn refund_decide(
             }
             let payment = rows::lock_in(&tx, payment.id).await?;
             let refund = lock_in(&tx, id).await?;
+            if granted && !is_possible(&payment, refund.destination) {
+                return Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "not possible").into());
+            }
             if refund.state != RefundState::Requested {
                 let state = refund.state.as_str();
                 return Err(UserError::argument("id", UserErrorCode::WrongState).with("state", state).into());

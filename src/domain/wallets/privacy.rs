@@ -123,12 +123,16 @@ pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
 /// What holds between wallets and the ledger.
 pub const RULES: &[Rule] = &[
     (
-        "a withdrawal under way has its money held, one that was paid has it posted, any other has let it go",
+        "a withdrawal under way has its money held, one that was paid has it posted, any other has let it go, or taken it back",
         "SELECT ID(w.id) || ' is ' || w.state || ' with ' || w.amount || ' ' || w.currency || ', its hold is ' \
          || COALESCE(t.state || ' with ' || t.amount || ' ' || t.currency, 'not there') FROM withdrawals w \
          LEFT JOIN ledger_transfers t ON t.id = w.hold_id AND t.kind = 'withdrawal' \
+         LEFT JOIN ledger_transfers b ON b.operation = 'withdrawal_returned' AND b.amount = w.amount \
+         AND b.currency = w.currency AND b.idempotency_key = replace(ID(w.id), '-', '') AND b.state = 'posted' \
          WHERE t.id IS NULL OR t.amount <> w.amount OR t.currency <> w.currency OR t.state <> CASE w.state \
-         WHEN 'requested' THEN 'pending' WHEN 'approved' THEN 'pending' WHEN 'paid' THEN 'posted' ELSE 'voided' END",
+         WHEN 'requested' THEN 'pending' WHEN 'approved' THEN 'pending' WHEN 'paid' THEN 'posted' \
+         WHEN 'failed' THEN CASE WHEN b.id IS NULL THEN 'voided' ELSE 'posted' END ELSE 'voided' END \
+         OR (b.id IS NOT NULL AND w.state <> 'failed')",
     ),
     (
         "money that is held for a withdrawal is held at its owner's wallet, for one withdrawal",

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     Withdrawal, beyond, needs_second_person, not_found, reason,
-    withdrawals::{let_go_in, lock_in, update_in},
+    withdrawals::{let_go_in, lock_in, tell_in, update_in},
     wrong_state,
 };
 use crate::{
@@ -14,15 +14,17 @@ use crate::{
         accounts,
         actor::{Actor, Client},
         audit::{self, NewEntry},
-        ledger::{self, Place},
-        messages::{Message, Template},
+        ledger::{self, NewTransfer, Origin, Place},
+        messages::Template,
         permissions::Permission,
     },
-    entity::{Money, UserId, WithdrawalId, withdrawal::WithdrawalState},
+    entity::{Money, UserId, WithdrawalId, ledger_transfer::TransferKind, withdrawal::WithdrawalState},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{db::Transaction, text},
 };
 
+/// The operation of transfers that bring back what a bank had paid; the key is the withdrawal's id.
+const RETURNED: &str = "withdrawal_returned";
 /// The longest reference of a bank.
 const MAX_REFERENCE: usize = 100;
 
@@ -32,7 +34,7 @@ pub async fn withdrawal_approve(app: &App, actor: &Actor, client: &Client, id: W
     let me = actor.require(Permission::ManageMoney)?.id.0;
     app.db
         .transact(async |tx| {
-            let before = meet_in(app, &tx, actor, id, WithdrawalState::Requested).await?;
+            let before = meet_in(app, &tx, actor, id, &[WithdrawalState::Requested]).await?;
             let amount = Money::new(before.amount, before.currency);
             let mut after = before.clone();
             match before.approved_by {
@@ -85,7 +87,7 @@ pub async fn withdrawal_mark_paid(
     let reference = reference.map_err(at_argument)?;
     app.db
         .transact(async |tx| {
-            let before = meet_in(app, &tx, actor, id, WithdrawalState::Approved).await?;
+            let before = meet_in(app, &tx, actor, id, &[WithdrawalState::Approved]).await?;
             let after = Withdrawal {
                 state: WithdrawalState::Paid,
                 reference: Some(reference.clone()),
@@ -103,7 +105,7 @@ pub async fn withdrawal_mark_paid(
         .await
 }
 
-/// Writes down that the bank did not pay: the money is back. The owner is told why. Codes: NOT_FOUND,
+/// Writes down that the bank did not pay, or has sent back what it had paid: the money is back. The owner is told why. Codes: NOT_FOUND,
 /// BEYOND_YOUR_RIGHTS (one's own), WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn withdrawal_mark_failed(
     app: &App,
@@ -132,13 +134,13 @@ async fn give_back(
 ) -> Result<Withdrawal> {
     let (from, to, action, template) = match unpaid {
         Unpaid::Refused => (
-            WithdrawalState::Requested,
+            &[WithdrawalState::Requested][..],
             WithdrawalState::Cancelled,
             "adminWithdrawalRefuse",
             Template::WithdrawalRefused,
         ),
         Unpaid::Failed => (
-            WithdrawalState::Approved,
+            &[WithdrawalState::Approved, WithdrawalState::Paid][..],
             WithdrawalState::Failed,
             "adminWithdrawalMarkFailed",
             Template::WithdrawalFailed,
@@ -151,7 +153,10 @@ async fn give_back(
             let before = meet_in(app, &tx, actor, id, from).await?;
             let after =
                 Withdrawal { state: to, reason: Some(why.clone()), ended_at: Some(app.clock.now()), ..before.clone() };
-            let after = let_go_in(app, &tx, after).await?;
+            let after = match before.state {
+                WithdrawalState::Paid => return_in(app, &tx, after).await?,
+                _ => let_go_in(app, &tx, after).await?,
+            };
             record_in(app, &tx, actor, client, action, &before, &after).await?;
             tell_in(app, &tx, template, &after).await?;
             Ok(after)
@@ -159,14 +164,41 @@ async fn give_back(
         .await
 }
 
-/// Locks the actor, looks at their rights anew, then locks the withdrawal, which has to be somebody else's and in a state.
+/// What was paid has come back from the bank: it is in the wallet again; unclaimed, where that is gone.
+async fn return_in(app: &App, tx: &Transaction, after: Withdrawal) -> Result<Withdrawal> {
+    let owner = UserId(after.user_id);
+    // So that nobody is erased while money comes in.
+    accounts::lock_in(tx, &[owner]).await?;
+    update_in(tx, &after).await?;
+    let key = after.id.0.simple().to_string();
+    let origin = Origin::step(RETURNED, &key);
+    if accounts::find_in(tx, owner).await?.is_some() {
+        ledger::reverse_in(app, tx, after.hold_id, origin, "").await?;
+        return Ok(after);
+    }
+    let reference = after.id.to_string();
+    let new = NewTransfer {
+        kind: TransferKind::Withdrawal,
+        from: Place::Payouts,
+        to: Place::Unclaimed,
+        amount: after.amount,
+        currency: after.currency,
+        reference: Some(&reference),
+        description: "",
+        origin,
+    };
+    ledger::post_in(app, tx, new).await?;
+    Ok(after)
+}
+
+/// Locks the actor, looks at their rights anew, then locks the withdrawal, which has to be somebody else's and in one of some states.
 /// Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE.
 async fn meet_in(
     app: &App,
     tx: &Transaction,
     actor: &Actor,
     id: WithdrawalId,
-    state: WithdrawalState,
+    states: &[WithdrawalState],
 ) -> Result<Withdrawal> {
     let me = actor.require(Permission::ManageMoney)?.id;
     accounts::authorise_in(app, tx, actor, Permission::ManageMoney).await?;
@@ -174,7 +206,7 @@ async fn meet_in(
     if withdrawal.user_id == me.0 {
         return Err(beyond());
     }
-    if withdrawal.state == state { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state.as_str())) }
+    if states.contains(&withdrawal.state) { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state.as_str())) }
 }
 
 async fn record_in(
@@ -205,15 +237,4 @@ async fn record_in(
         reason: after.reason.as_deref(),
     };
     audit::record_in(app, tx, actor, client, entry).await
-}
-
-async fn tell_in(app: &App, tx: &Transaction, template: Template, withdrawal: &Withdrawal) -> Result<()> {
-    let mut message = Message::email("", "", template)
-        .with("amount", Money::new(withdrawal.amount, withdrawal.currency))
-        .with("what", format!("{} …{}", withdrawal.bank_name, withdrawal.last_four))
-        .with("reference", withdrawal.reference.clone().unwrap_or_else(|| withdrawal.id.to_string()));
-    if let Some(reason) = &withdrawal.reason {
-        message = message.with("reason", reason);
-    }
-    accounts::tell_in(app, tx, UserId(withdrawal.user_id), message).await
 }

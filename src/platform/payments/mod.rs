@@ -308,6 +308,9 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// the provider's own id, `key` our id of it.
     async fn advance_charge(&self, reference: &str, key: &str) -> Result<Charge, Failure>;
 
+    /// Asks how a charge stands, and does nothing about it.
+    async fn look_at_charge(&self, reference: &str) -> Result<Charge, Failure>;
+
     /// Calls a charge off, unless its money was taken; gives how it stands then.
     async fn cancel_charge(&self, reference: &str) -> Result<Charge, Failure>;
 

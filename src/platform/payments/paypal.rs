@@ -461,6 +461,10 @@ impl Gateway for Paypal {
         }
     }
 
+    async fn look_at_charge(&self, reference: &str) -> Result<Charge, Failure> {
+        self.fetch(reference).await?.charge()
+    }
+
     async fn cancel_charge(&self, reference: &str) -> Result<Charge, Failure> {
         let order = self.fetch(reference).await?;
         let charge = order.charge()?;

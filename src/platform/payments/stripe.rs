@@ -406,6 +406,10 @@ impl Gateway for Stripe {
         }
     }
 
+    async fn look_at_charge(&self, reference: &str) -> Result<Charge, Failure> {
+        self.fetch(reference).await.map(|intent| self.told(&intent))
+    }
+
     async fn cancel_charge(&self, reference: &str) -> Result<Charge, Failure> {
         let request = CancelPaymentIntent::new(id(reference, NO_SUCH_CHARGE)?);
         match self.ask::<Intent>(&request, None).await {
