@@ -12,7 +12,7 @@ use sea_orm::Iterable;
 use crate::{
     app::App,
     domain::{
-        accounts, activity, audit, books, codes, digests, events, goals, idempotency,
+        accounts, activity, alerts, audit, codes, digests, events, goals, idempotency,
         jobs::{self, Kinds},
         ledger, messages, notifications, payments, posts, privacy, wallets,
     },
@@ -82,6 +82,8 @@ pub async fn run_schedules(app: &App) -> Result<()> {
         ("verify", TimeDelta::hours(24)),
         ("goals", TimeDelta::minutes(1)),
         ("withdrawals", TimeDelta::hours(1)),
+        ("compare", TimeDelta::hours(24)),
+        ("watch", TimeDelta::minutes(5)),
     ] {
         // True for one process only.
         if jobs::due(app, name, every).await?
@@ -110,7 +112,13 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             }
             Ok(())
         }
-        "verify" => verify(app).await,
+        "verify" => alerts::verify_books(app).await,
+        "compare" => alerts::compare_with_providers(app).await,
+        "watch" => {
+            let told = alerts::watch(app).await?;
+            tracing::debug!(told, "staff was told of what somebody has to look into");
+            Ok(())
+        }
         "withdrawals" => {
             let ended = wallets::expire_withdrawals(app).await?;
             if ended > 0 {
@@ -136,16 +144,6 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// Recomputes the books; what differs is for the operator to look into.
-async fn verify(app: &App) -> Result<()> {
-    let books = books::verify(app).await?;
-    for difference in &books.differences {
-        tracing::error!(rule = difference.rule, found = difference.found, "the books do not balance");
-    }
-    tracing::info!(transfers = books.transfers, differences = books.differences.len(), "the books were verified");
-    Ok(())
 }
 
 /// Deletes what is kept for a time only.

@@ -29,6 +29,8 @@ stored_enum! {
         MoneyTakenBack = "money_taken_back",
         /// A payer's bank disputes a payment, or the dispute is over.
         Dispute = "dispute",
+        /// To staff: something that somebody has to look into.
+        StaffAlert = "staff_alert",
         /// From the service itself.
         System = "system",
     }

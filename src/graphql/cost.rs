@@ -80,6 +80,7 @@ const ASSUMED: &[(&str, &str, u64)] = &[
     ("Goal", "suggestedAmounts", 6),
     ("Payment", "events", 10),
     ("Payment", "refunds", 5),
+    ("Payment", "disputes", 2),
     ("Query", "currencies", 180),
     ("Query", "paymentMethods", 20),
     ("Query", "paymentProviders", 7),

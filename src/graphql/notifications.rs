@@ -51,6 +51,9 @@ pub enum NotificationKind {
     /// The bank of somebody who paid disputes a payment to your goal or wallet, or the dispute is over; the subject is the
     /// contribution or the payment.
     Dispute,
+    /// To staff, who may do something about it: something that somebody has to look into, such as a dispute, a refund that
+    /// failed, or books that differ. The subject is the payment where it is about one.
+    StaffAlert,
     /// From the service itself.
     System,
 }

@@ -48,6 +48,7 @@ const DOMAINS: &[&str] = &[
     "goals",
     "books",
     "notifications",
+    "alerts",
     "digests",
     "privacy",
     "admin",

@@ -1,5 +1,6 @@
 //! Payments over the server, as payers, staff and providers meet them.
 
+mod alerts;
 mod deposits;
 mod disputes;
 mod guests;

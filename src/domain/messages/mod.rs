@@ -107,6 +107,8 @@ pub enum Template {
     WithdrawalExpired,
     /// A goal that a guest gave to has news (what: the goal's title, title, body, link, unsubscribe: a link).
     GoalNews,
+    /// To staff: something that somebody has to look into (name, what, items).
+    StaffAlert,
     /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
     Digest,
 }
@@ -145,6 +147,7 @@ impl Template {
         Self::WithdrawalFailed,
         Self::WithdrawalRefused,
         Self::WithdrawalExpired,
+        Self::StaffAlert,
         Self::GoalNews,
         Self::Digest,
     ];

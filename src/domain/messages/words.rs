@@ -273,6 +273,13 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::StaffAlert => words(
+            "{% if what %}{{ what }}{% else %}Something has to be looked into{% endif %}",
+            &[
+                "You get this because of your role.{% if items %} {{ items }}{% endif %}",
+                "What there is to look into is listed in the administration.",
+            ],
+        ),
         Template::GoalNews => words(
             "News of a goal that you gave to",
             &[
@@ -489,6 +496,13 @@ fn arabic(template: Template) -> Words {
             &[
                 "لم يُبَتّ في طلب السحب في الوقت المحدد{% if amount %}: {{ amount }}{% endif %}{% if what %}، إلى {{ what }}{% endif %}. المبلغ في محفظتك، ويمكنك طلبه من جديد.",
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::StaffAlert => words(
+            "{% if what %}{{ what }}{% else %}أمر يحتاج إلى مراجعة{% endif %}",
+            &[
+                "تصلك هذه الرسالة بسبب دورك.{% if items %} {{ items }}{% endif %}",
+                "ما يحتاج إلى مراجعة مُدرَج في صفحات الإدارة.",
             ],
         ),
         Template::GoalNews => words(

@@ -71,7 +71,7 @@ pub(super) async fn taken_back_in(tx: &Transaction, refund: Uuid) -> Result<Vec<
         actor: None,
         actor_name: whose.amount.to_string(),
         kind: NotificationKind::MoneyTakenBack,
-        subject: whose.subject,
+        subject: Some(whose.subject),
         excerpt: whose.excerpt(),
         dedupe_key: format!("taken_back:{refund}"),
     }])
@@ -96,7 +96,7 @@ pub(super) async fn dispute_in(tx: &Transaction, dispute: Uuid, state: &str) -> 
         actor: None,
         actor_name: title,
         kind: NotificationKind::Dispute,
-        subject: whose.subject,
+        subject: Some(whose.subject),
         excerpt: whose.excerpt(),
         dedupe_key: format!("dispute:{dispute}:{state}"),
     }])

@@ -187,7 +187,7 @@ async fn end_in(app: &App, tx: &Transaction, dispute: &Dispute, state: DisputeSt
         beyond_in(app, tx, &payment, &key, dispute.amount - covered).await?;
     }
     if let Some((fee, currency)) = &told.fee {
-        fee_in(app, tx, &payment, dispute, (*fee, currency)).await?;
+        fee_in(app, tx, &payment, dispute, (*fee, currency.as_str())).await?;
     }
     let sql = "UPDATE payment_disputes SET state = $2, ended_at = $3 WHERE id = $1";
     tx.execute(sql, vec![dispute.id.0.into(), state.as_str().into(), now.into()]).await?;

@@ -71,7 +71,7 @@ pub use refund_requests::{RefundAsk, payment_refund, refund_decide, refund_reque
 pub use refund_rows::{
     REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,
 };
-pub use refunds::{REFUND, grant_in, refund};
+pub use refunds::{REFUND, REMEMBERED, grant_in, refund};
 pub use rules::RULES;
 pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};

@@ -38,7 +38,7 @@ use crate::{
 /// The kind of the job that does a granted refund.
 pub const REFUND: &str = "refund";
 /// How long providers remember what was asked under a key, and a little less (Stripe: 24 hours).
-const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
+pub const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
 /// How long a provider that is down is tried.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
 

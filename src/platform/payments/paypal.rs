@@ -516,9 +516,9 @@ impl Gateway for Paypal {
         let order = self.fetch(charge).await?;
         let mut told = Vec::new();
         for capture in order.unit()?.payments.captures.iter().filter(|part| is_id(&part.id)) {
-            let list = self.http.get(self.address("v1/customer/disputes"));
-            let list = list.query(&[("disputed_transaction_id", capture.id.as_str())]);
-            let found: Disputes = read(&self.ask(list).await?)?;
+            let query = format!("v1/customer/disputes?disputed_transaction_id={}", capture.id);
+
+            let found: Disputes = read(&self.ask(self.http.get(self.address(&query))).await?)?;
             for item in found.items.iter().filter(|item| is_id(&item.dispute_id)) {
                 let request = self.http.get(self.address(&format!("v1/customer/disputes/{}", item.dispute_id)));
                 told.push(read::<Dispute>(&self.ask(request).await?)?.told()?);
