@@ -124,6 +124,8 @@ pub async fn verify_books(app: &App) -> Result<()> {
 pub async fn compare_with_providers(app: &App) -> Result<()> {
     let Some(days) = app.config.payments.reconcile_time else { return Ok(()) };
     let span = Span { from: Some(app.clock.now() - days), until: None };
+    let settled = payments::settle(app, span).await?;
+    tracing::info!(settled, "what providers kept and paid out is written down");
     let found = payments::reconcile(app, span, true).await?;
     let (mended, left): (Vec<_>, Vec<_>) = found.disagreements.iter().partition(|found| found.is_mended);
     for disagreement in &found.disagreements {

@@ -34,6 +34,7 @@ mod refund_rows;
 mod refunds;
 mod rows;
 mod rules;
+mod settlements;
 mod staff;
 mod sweep;
 pub mod target;
@@ -73,6 +74,7 @@ pub use refund_rows::{
 };
 pub use refunds::{REFUND, REMEMBERED, grant_in, refund};
 pub use rules::RULES;
+pub use settlements::settle;
 pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, WEBHOOK, process, receive};

@@ -20,6 +20,9 @@ pub(super) const REFUND_BEYOND: &str = "refund_beyond";
 /// The operation of transfers that record what a provider kept for a dispute.
 pub(super) const DISPUTE_FEE: &str = "dispute_fee";
 
+/// The operation of transfers that record what providers kept for their work, and paid out.
+pub(super) const SETTLEMENT: &str = "settlement";
+
 /// What the keys of a payment's steps start with.
 pub(super) fn prefix(id: PaymentId) -> String {
     format!("{}:", id.0.simple())

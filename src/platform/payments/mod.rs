@@ -209,6 +209,32 @@ pub struct ToldDispute {
     pub is_given_back: bool,
 }
 
+/// Something that changed what a provider holds for us, beside charges and what went back of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movement {
+    /// The provider's own id of it, at most 100 characters.
+    pub reference: String,
+    /// What it was.
+    pub kind: MovementKind,
+    /// How much, in minor units, above zero.
+    pub amount: i64,
+    /// In which currency, in capitals.
+    pub currency: String,
+}
+
+/// What changed what a provider holds for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MovementKind {
+    /// It kept something for its work.
+    Fee,
+    /// It gave such a fee back.
+    FeeBack,
+    /// It paid out to our bank.
+    Payout,
+    /// What it had paid out came back to it.
+    PayoutBack,
+}
+
 /// A payer as a provider is told of them.
 #[derive(Debug, Clone)]
 pub struct NewCustomer<'a> {
@@ -326,6 +352,11 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// The disputes of a charge; none where the provider can't tell of any, as Paymob.
     async fn disputes(&self, _charge: &str) -> Result<Vec<ToldDispute>, Failure> {
         Ok(Vec::new())
+    }
+
+    /// What a provider kept and paid out in a span, without what it kept for disputes; `None` where it can't tell.
+    async fn movements(&self, _from: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Option<Vec<Movement>>, Failure> {
+        Ok(None)
     }
 
     /// Makes a payer known; repeated, it gives the same one. Gives the provider's own id.

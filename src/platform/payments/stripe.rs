@@ -16,6 +16,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{
+    balance_transaction::ListBalanceTransaction,
     customer::CreateCustomer,
     dispute::ListDispute,
     payment_intent::{
@@ -28,9 +29,9 @@ use stripe_payment::payment_method::{AttachPaymentMethod, DetachPaymentMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
 
 use super::{
-    Charge, ChargeRefund, ChargeState, DisputeProgress, Envelope, Failure, Gateway, GivenBack, ListedRefund,
-    NO_SUCH_CHARGE, NewCharge, NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod,
-    Subject, ToldDispute,
+    Charge, ChargeRefund, ChargeState, DisputeProgress, Envelope, Failure, Gateway, GivenBack, ListedRefund, Movement,
+    MovementKind, NO_SUCH_CHARGE, NewCharge, NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected,
+    SavedMethod, Subject, ToldDispute,
     exchange::{self, Answer, harmless, is_id},
     signature,
 };
@@ -187,6 +188,47 @@ impl Dispute {
             fee,
             is_given_back: false,
         }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct BalancePage {
+    data: Vec<BalanceTransaction>,
+    #[serde(default)]
+    has_more: bool,
+}
+
+/// Something that changed our balance, as far as it is read (https://docs.stripe.com/api/balance_transactions/object).
+#[derive(Debug, Deserialize)]
+struct BalanceTransaction {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    amount: i64,
+    #[serde(default)]
+    fee: i64,
+    currency: String,
+    #[serde(default)]
+    reporting_category: String,
+}
+
+impl BalanceTransaction {
+    fn movement(self) -> Option<Movement> {
+        // What disputes cost is told with them.
+        if self.reporting_category.starts_with("dispute") {
+            return None;
+        }
+        let (kind, amount) = match (self.kind.as_str(), self.amount, self.fee) {
+            ("payout", amount, _) => (MovementKind::Payout, -amount),
+            ("payout_failure" | "payout_cancel", amount, _) => (MovementKind::PayoutBack, amount),
+            ("stripe_fee", amount, _) if amount < 0 => (MovementKind::Fee, -amount),
+            ("stripe_fee", amount, _) => (MovementKind::FeeBack, amount),
+            (_, _, fee) if fee < 0 => (MovementKind::FeeBack, -fee),
+            (_, _, fee) => (MovementKind::Fee, fee),
+        };
+        let currency = self.currency.to_ascii_uppercase();
+        let amount = from_stripe(amount, &currency);
+        (amount > 0).then_some(Movement { reference: self.id, kind, amount, currency })
     }
 }
 
@@ -454,6 +496,21 @@ impl Gateway for Stripe {
         let request = ListDispute::new().payment_intent(id(charge, NO_SUCH_CHARGE)?).limit(100);
         let found: Disputes = self.ask(&request, None).await?;
         Ok(found.data.into_iter().map(Dispute::told).collect())
+    }
+
+    async fn movements(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<Vec<Movement>>, Failure> {
+        let span = RangeBoundsTs { gte: Some(from.timestamp()), lt: Some(until.timestamp()), gt: None, lte: None };
+        let first = ListBalanceTransaction::new().created(RangeQueryTs::Bounds(span)).limit(100);
+        let (mut request, mut movements) = (first.clone(), Vec::new());
+        loop {
+            let page: BalancePage = self.ask(&request, None).await?;
+            let last = page.data.last().map(|transaction| transaction.id.clone());
+            movements.extend(page.data.into_iter().filter_map(BalanceTransaction::movement));
+            match last {
+                Some(last) if page.has_more => request = first.clone().starting_after(last),
+                _ => return Ok(Some(movements)),
+            }
+        }
     }
 
     async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure> {

@@ -18,7 +18,7 @@ from stub import Answer, tell, unwanted  # noqa: E402
 
 resources.Store.dump_to_disk = lambda self: None  # several may run at once
 UNKNOWN = ("description", "automatic_payment_methods", "return_url")
-answered, keys, disputes = {}, [], {}
+answered, keys, disputes, balance = {}, [], {}, []
 plain_data = server.get_post_data
 
 
@@ -110,6 +110,12 @@ async def dispute(request):
     return web.json_response({})
 
 
+async def change_balance(request):
+    """What Stripe kept or paid out: a balance transaction."""
+    balance.append(await request.json())
+    return web.json_response({})
+
+
 async def fail_refund(request):
     """The newest refund of an intent is taken back, as when a bank sends it home after days."""
     intent = (await request.json())["payment_intent"]
@@ -126,6 +132,8 @@ async def answer(request, handler):
         return searched(request)
     if request.method == "GET" and request.path == "/v1/refunds":
         return all_of(refunds_of(request.query["payment_intent"]))
+    if request.method == "GET" and request.path == "/v1/balance_transactions":
+        return all_of(balance)
     if request.method == "GET" and request.path == "/v1/disputes":
         found = disputes.get(request.query["payment_intent"])
         return all_of([found] if found else [])
@@ -179,6 +187,7 @@ async def main():
     server.app.router.add_get("/_config/keys", lambda request: web.json_response(keys))
     server.app.router.add_post("/_config/refunds/fail", fail_refund)
     server.app.router.add_post("/_config/disputes", dispute)
+    server.app.router.add_post("/_config/balance", change_balance)
     runner = web.AppRunner(server.app, access_log=None)
     await runner.setup()
     listening = socket.socket()

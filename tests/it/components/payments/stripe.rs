@@ -6,7 +6,14 @@ use agora::platform::payments::{
     Charge, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewCustomer, NextAction, Notice,
     RefundProgress, Rejected, Subject, signature,
 };
-use agora::{domain::payments::reconcile, platform::list::Span};
+use agora::{
+    domain::{
+        ledger::{Place, account as account_at},
+        payments::{reconcile, settle},
+    },
+    entity::{Currency, payment::ProviderKind},
+    platform::list::Span,
+};
 use axum::{
     Router,
     body::Bytes,
@@ -371,4 +378,35 @@ async fn what_stripe_gives_or_takes_back_on_its_own_is_booked() {
     assert_eq!(look(&amina, &payment).await["refunded"]["amount"], "9.00");
     let found = reconcile(&server.app, Span::default(), false).await.unwrap().disagreements;
     assert!(found.iter().all(|found| found.subject != payment["id"].as_str().unwrap()), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_stripe_keeps_and_pays_out_is_written_down_once() {
+    let Some(account) = Account::open().await else { return };
+    let server = &account.server;
+    let own = super::reference();
+    for (id, kind, amount, fee, category) in [
+        ("charge", "charge", 1000, 59, "charge"),
+        ("fee", "stripe_fee", -200, 0, "fee"),
+        ("payout", "payout", -700, 0, "payout"),
+        ("back", "payout_failure", 300, 0, "payout_reversal"),
+        ("dispute", "adjustment", -1000, 1500, "dispute"),
+        ("given", "refund", -400, 0, "refund"),
+    ] {
+        let id = format!("txn_{own}_{id}");
+        let changed = json!({ "id": id, "type": kind, "amount": amount, "fee": fee, "currency": "eur",
+                              "reporting_category": category });
+        super::post(server, format!("{}_config/balance", account.url), changed).await;
+    }
+    for written in [4, 0] {
+        assert_eq!(settle(&server.app, Span::default()).await.unwrap(), written);
+    }
+    let amount = async |place: Place| {
+        let found = account_at(&server.app, place, Currency::parse("EUR").unwrap()).await.unwrap();
+        found.map_or(0, |account| account.balance)
+    };
+    assert_eq!(amount(Place::ProviderFees).await, -259);
+    assert_eq!(amount(Place::Clearing(ProviderKind::BankTransfer)).await, -400);
+    assert_eq!(amount(Place::Clearing(ProviderKind::Stripe)).await, 659);
+    assert_books(&server.app).await;
 }
