@@ -5,6 +5,7 @@
 //! whoever approves it later is not charged: nobody but [`Gateway::advance_charge`] captures, and it looks at the mark.
 
 mod amounts;
+mod disputes;
 
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
-    Charge, ChargeRefund, ChargeState, DisputeProgress, Envelope, Failure, Gateway, GivenBack, ListedRefund,
-    NO_SUCH_CHARGE, NewCharge, NewRefund, NextAction, Notice, RefundProgress, Rejected, Subject, ToldDispute,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, ListedRefund, NO_SUCH_CHARGE, NewCharge,
+    NewRefund, NextAction, Notice, RefundProgress, Rejected, Subject, ToldDispute,
     exchange::{Answer, Tokens, harmless, is_id},
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     platform::{http::Http, text::excerpt},
 };
 use amounts::{Money, from_paypal, to_paypal};
+use disputes::{Dispute, Disputes};
 
 /// What stands in an order's `custom_id` once it was called off; before, our id of the charge.
 const CANCELLED: &str = "cancelled";
@@ -170,56 +172,6 @@ fn sum(parts: &[Part], statuses: &[&str]) -> Result<i64, Failure> {
     let counted = |part: &&Part| statuses.contains(&part.status.as_str());
     let amounts = parts.iter().filter(counted).filter_map(|part| part.amount.as_ref());
     amounts.map(from_paypal).sum()
-}
-
-#[derive(Debug, Deserialize)]
-struct Disputes {
-    #[serde(default)]
-    items: Vec<DisputeItem>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DisputeItem {
-    dispute_id: String,
-}
-
-/// A dispute, as far as it is read (https://developer.paypal.com/docs/api/customer-disputes/v1/).
-#[derive(Debug, Deserialize)]
-struct Dispute {
-    dispute_id: String,
-    #[serde(default)]
-    reason: String,
-    status: String,
-    dispute_amount: Money,
-    dispute_outcome: Option<DisputeOutcome>,
-    seller_response_due_date: Option<DateTime<Utc>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DisputeOutcome {
-    #[serde(default)]
-    outcome_code: String,
-}
-
-impl Dispute {
-    /// Where PayPal gives the payer the money, it says so by a refund or a reversal of the capture.
-    fn told(self) -> Result<ToldDispute, Failure> {
-        let outcome = self.dispute_outcome.map(|outcome| outcome.outcome_code).unwrap_or_default();
-        let progress = match (self.status.as_str(), outcome.as_str()) {
-            ("RESOLVED", "RESOLVED_BUYER_FAVOUR" | "ACCEPTED") => DisputeProgress::Lost,
-            ("RESOLVED", _) => DisputeProgress::Won,
-            _ => DisputeProgress::Open,
-        };
-        Ok(ToldDispute {
-            amount: from_paypal(&self.dispute_amount)?,
-            reason: harmless(&self.reason),
-            reference: self.dispute_id,
-            progress,
-            respond_by: self.seller_response_due_date,
-            fee: None,
-            is_given_back: true,
-        })
-    }
 }
 
 /// What stands in the `custom_id` of a refund of ours: our ids of the charge, which notices of it are known by, and of the

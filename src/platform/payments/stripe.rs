@@ -6,6 +6,7 @@
 //! must not stand still because of one that nobody looks at.
 
 mod amounts;
+mod lists;
 
 use std::collections::BTreeMap;
 
@@ -29,14 +30,14 @@ use stripe_payment::payment_method::{AttachPaymentMethod, DetachPaymentMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
 
 use super::{
-    Charge, ChargeRefund, ChargeState, DisputeProgress, Envelope, Failure, Gateway, GivenBack, ListedRefund, Movement,
-    MovementKind, NO_SUCH_CHARGE, NewCharge, NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected,
-    SavedMethod, Subject, ToldDispute,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, Movement, NO_SUCH_CHARGE, NewCharge,
+    NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject, ToldDispute,
     exchange::{self, Answer, harmless, is_id},
     signature,
 };
 use crate::{config::StripeAccount, platform::http::Http};
 use amounts::{from_stripe, to_stripe};
+use lists::{BalancePage, BalanceTransaction, Dispute, Disputes, RefundOfIntent, Refunds};
 
 /// Where our own id is kept at Stripe.
 const REFERENCE: &str = "reference";
@@ -116,120 +117,6 @@ struct Refund {
     id: String,
     status: Option<String>,
     failure_reason: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Refunds {
-    data: Vec<RefundOfIntent>,
-    #[serde(default)]
-    has_more: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct RefundOfIntent {
-    #[serde(flatten)]
-    refund: Refund,
-    amount: i64,
-    currency: String,
-    #[serde(default)]
-    metadata: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Disputes {
-    data: Vec<Dispute>,
-}
-
-/// A dispute, as far as it is read (https://docs.stripe.com/api/disputes/object).
-#[derive(Debug, Deserialize)]
-struct Dispute {
-    id: String,
-    status: String,
-    amount: i64,
-    currency: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    evidence_details: Option<Evidence>,
-    #[serde(default)]
-    balance_transactions: Vec<Balanced>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Evidence {
-    due_by: Option<i64>,
-}
-
-/// What became of our balance with Stripe by something.
-#[derive(Debug, Deserialize)]
-struct Balanced {
-    fee: i64,
-    currency: String,
-}
-
-impl Dispute {
-    fn told(self) -> ToldDispute {
-        let progress = match self.status.as_str() {
-            "lost" => DisputeProgress::Lost,
-            // An inquiry that came to nothing, or a dispute that was averted.
-            "won" | "warning_closed" | "prevented" => DisputeProgress::Won,
-            _ => DisputeProgress::Open,
-        };
-        let fee: i64 = self.balance_transactions.iter().map(|balanced| balanced.fee).sum();
-        let currency = self.balance_transactions.first().map(|balanced| balanced.currency.to_ascii_uppercase());
-        let fee = currency.filter(|_| fee > 0).map(|currency| (from_stripe(fee, &currency), currency));
-        let due = self.evidence_details.and_then(|evidence| evidence.due_by);
-        ToldDispute {
-            reference: self.id,
-            progress,
-            amount: from_stripe(self.amount, &self.currency.to_ascii_uppercase()),
-            reason: harmless(&self.reason),
-            respond_by: due.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
-            fee,
-            is_given_back: false,
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct BalancePage {
-    data: Vec<BalanceTransaction>,
-    #[serde(default)]
-    has_more: bool,
-}
-
-/// Something that changed our balance, as far as it is read (https://docs.stripe.com/api/balance_transactions/object).
-#[derive(Debug, Deserialize)]
-struct BalanceTransaction {
-    id: String,
-    #[serde(rename = "type")]
-    kind: String,
-    amount: i64,
-    #[serde(default)]
-    fee: i64,
-    currency: String,
-    #[serde(default)]
-    reporting_category: String,
-}
-
-impl BalanceTransaction {
-    fn movement(self) -> Option<Movement> {
-        // What disputes cost is told with them.
-        if self.reporting_category.starts_with("dispute") {
-            return None;
-        }
-        let (kind, amount) = match (self.kind.as_str(), self.amount, self.fee) {
-            ("payout", amount, _) => (MovementKind::Payout, -amount),
-            ("payout_failure" | "payout_cancel", amount, _) => (MovementKind::PayoutBack, amount),
-            ("stripe_fee", amount, _) if amount < 0 => (MovementKind::Fee, -amount),
-            ("stripe_fee", amount, _) => (MovementKind::FeeBack, amount),
-            (_, _, fee) if fee < 0 => (MovementKind::FeeBack, -fee),
-            (_, _, fee) => (MovementKind::Fee, fee),
-        };
-        let currency = self.currency.to_ascii_uppercase();
-        let amount = from_stripe(amount, &currency);
-        (amount > 0).then_some(Movement { reference: self.id, kind, amount, currency })
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -480,11 +367,7 @@ impl Gateway for Stripe {
         loop {
             let page: Refunds = self.ask(&request, None).await?;
             let last = page.data.last().map(|refund| refund.refund.id.clone());
-            for found in page.data {
-                let amount = from_stripe(found.amount, &found.currency.to_ascii_uppercase());
-                let ours = found.metadata.and_then(|mut metadata| metadata.remove(REFERENCE));
-                listed.push(ListedRefund { refund: found.refund.told(), ours, amount });
-            }
+            listed.extend(page.data.into_iter().map(RefundOfIntent::listed));
             match last {
                 Some(last) if page.has_more => request = first.clone().starting_after(last),
                 _ => return Ok(GivenBack::Each(listed)),
