@@ -65,7 +65,7 @@ pub enum Place {
     ProviderFees,
     /// What a person owes.
     Debt(UserId),
-    /// On its way to people's banks, and there.
+    /// On its way to people's banks.
     Payouts,
 }
 

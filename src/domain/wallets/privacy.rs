@@ -142,6 +142,13 @@ pub const RULES: &[Rule] = &[
          WHERE t.operation = 'walletWithdraw' GROUP BY t.id HAVING COUNT(w.id) <> 1",
     ),
     (
+        "what left the platform's bank, or came back there, is a withdrawal's that was paid, or failed after it was",
+        "SELECT ID(t.id) || ' of ' || t.amount || ' ' || t.currency || ' for ' || t.idempotency_key FROM ledger_transfers t \
+         LEFT JOIN withdrawals w ON replace(ID(w.id), '-', '') = t.idempotency_key AND w.amount = t.amount \
+         AND w.currency = t.currency AND (w.state = 'failed' OR (w.state = 'paid' AND t.operation = 'bank_payout')) \
+         WHERE t.operation IN ('bank_payout', 'bank_payout_back') AND w.id IS NULL",
+    ),
+    (
         "an adjustment that was applied has its transfer, of its amount, at its wallet; any other has none",
         "SELECT ID(j.id) || ' is ' || j.state || ' with ' || j.amount || ' ' || j.currency || ', its transfer has ' \
          || COALESCE(CAST(e.amount AS text), 'none') FROM wallet_adjustments j \

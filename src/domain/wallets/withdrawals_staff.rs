@@ -18,13 +18,19 @@ use crate::{
         messages::Template,
         permissions::Permission,
     },
-    entity::{Money, UserId, WithdrawalId, ledger_transfer::TransferKind, withdrawal::WithdrawalState},
+    entity::{
+        Money, UserId, WithdrawalId, ledger_transfer::TransferKind, payment::ProviderKind, withdrawal::WithdrawalState,
+    },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{db::Transaction, text},
 };
 
 /// The operation of transfers that bring back what a bank had paid; the key is the withdrawal's id.
 const RETURNED: &str = "withdrawal_returned";
+/// The operation of transfers that record that a payout left the platform's bank; the key is the withdrawal's id.
+const BANK_PAYOUT: &str = "bank_payout";
+/// The same of one that came back there.
+const BANK_PAYOUT_BACK: &str = "bank_payout_back";
 /// The longest reference of a bank.
 const MAX_REFERENCE: usize = 100;
 
@@ -98,6 +104,7 @@ pub async fn withdrawal_mark_paid(
             if !ledger::post_hold_in(app, &tx, after.hold_id, Place::Payouts).await? {
                 return Err(Error::internal(format!("the money of {id} was not held any more")));
             }
+            at_bank_in(app, &tx, &after, BankMove::Out).await?;
             record_in(app, &tx, actor, client, "adminWithdrawalMarkPaid", &before, &after).await?;
             tell_in(app, &tx, Template::WithdrawalPaid, &after).await?;
             Ok(after)
@@ -164,12 +171,49 @@ async fn give_back(
         .await
 }
 
+/// Which way money went at the platform's bank.
+#[derive(Debug, Clone, Copy)]
+enum BankMove {
+    Out,
+    Back,
+}
+
+/// What was paid out has left the platform's bank account, or is there again: so what we think it holds is what it holds.
+async fn at_bank_in(app: &App, tx: &Transaction, withdrawal: &Withdrawal, way: BankMove) -> Result<()> {
+    let (key, reference) = (withdrawal.id.0.simple().to_string(), withdrawal.id.to_string());
+    let bank = Place::Clearing(ProviderKind::BankTransfer);
+    let (from, to, operation) = match way {
+        BankMove::Out => (Place::Payouts, bank, BANK_PAYOUT),
+        BankMove::Back => (bank, Place::Payouts, BANK_PAYOUT_BACK),
+    };
+    let new = NewTransfer {
+        kind: TransferKind::Settlement,
+        from,
+        to,
+        amount: withdrawal.amount,
+        currency: withdrawal.currency,
+        reference: Some(&reference),
+        description: "",
+        origin: Origin::step(operation, &key),
+    };
+    ledger::post_in(app, tx, new).await.map(drop)
+}
+
+/// Whether the bank's part of a payout is written down: it is not of those that were paid before it was.
+async fn has_left_bank_in(tx: &Transaction, withdrawal: &Withdrawal) -> Result<bool> {
+    let key = withdrawal.id.0.simple().to_string();
+    Ok(ledger::earlier_in(tx, &Origin::step(BANK_PAYOUT, &key)).await?.is_some())
+}
+
 /// What was paid has come back from the bank: it is in the wallet again; unclaimed, where that is gone.
 async fn return_in(app: &App, tx: &Transaction, after: Withdrawal) -> Result<Withdrawal> {
     let owner = UserId(after.user_id);
     // So that nobody is erased while money comes in.
     accounts::lock_in(tx, &[owner]).await?;
     update_in(tx, &after).await?;
+    if has_left_bank_in(tx, &after).await? {
+        at_bank_in(app, tx, &after, BankMove::Back).await?;
+    }
     let key = after.id.0.simple().to_string();
     let origin = Origin::step(RETURNED, &key);
     if accounts::find_in(tx, owner).await?.is_some() {
