@@ -25,7 +25,7 @@ pub enum LedgerAccountKind {
     Clearing,
     /// The platform's own, by name: `fees` and `unclaimed` it has; `adjustments`, `losses` and `provider_fees` it bears.
     Revenue,
-    /// On its way to people's banks, and there.
+    /// On its way to people's banks.
     Payout,
     /// What people owe the platform, as a negative balance.
     Debt,
