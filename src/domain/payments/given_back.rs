@@ -5,6 +5,7 @@
 //! ours that the provider was not asked for yet make way; and what goes beyond a payment is owed by its payer, who has it
 //! twice.
 
+use sea_orm::Value;
 use uuid::Uuid;
 
 use super::{
@@ -74,13 +75,19 @@ pub(super) async fn known(app: &App, payment: &Payment) -> Result<i64> {
     Ok(told + beyond(app, payment.id).await?)
 }
 
-/// How much went back beyond what a payment took.
+/// What refunds beyond what a payment took come to, by the ledger.
+const BEYOND: &str = "SELECT COALESCE(CAST(SUM(amount) AS bigint), 0) FROM ledger_transfers WHERE actor_id = $1 \
+     AND operation = $2 AND idempotency_key > $3 AND idempotency_key < $4";
+
+fn beyond_of(id: PaymentId) -> Vec<Value> {
+    let from = format!("{}{BY_PROVIDER}", rules::prefix(id));
+    let until = format!("{};", from.trim_end_matches(':'));
+    vec![Uuid::nil().into(), rules::REFUND_BEYOND.into(), from.into(), until.into()]
+}
+
+/// How much a provider gave back beyond what a payment took; without disputes, which it does not count.
 pub(super) async fn beyond(app: &App, id: PaymentId) -> Result<i64> {
-    let sql = "SELECT COALESCE(CAST(SUM(amount) AS bigint), 0) FROM ledger_transfers WHERE actor_id = $1 \
-               AND operation = $2 AND idempotency_key > $3 AND idempotency_key < $4";
-    let keys = [rules::prefix(id), rules::prefix_end(id)];
-    let [from, until] = keys.map(sea_orm::Value::from);
-    let rows = app.db.rows(sql, vec![Uuid::nil().into(), rules::REFUND_BEYOND.into(), from, until]).await?;
+    let rows = app.db.rows(BEYOND, beyond_of(id)).await?;
     rows.first().map_or(Ok(0), |row| Columns::new(row).take())
 }
 
@@ -88,7 +95,8 @@ pub(super) async fn beyond(app: &App, id: PaymentId) -> Result<i64> {
 async fn book_total_in(app: &App, tx: &Transaction, id: PaymentId, total: i64) -> Result<()> {
     rows::lock_in(tx, id).await?;
     let refunds = refunds_in(tx, id).await?;
-    let told: i64 = refunds.iter().filter(|refund| is_told(refund)).map(|refund| refund.amount).sum();
+    let beyond = tx.row(BEYOND, beyond_of(id)).await?.map_or(Ok(0), |row| Columns::new(&row).take::<i64>())?;
+    let told: i64 = refunds.iter().filter(|refund| is_told(refund)).map(|refund| refund.amount).sum::<i64>() + beyond;
     // One that was asked for, and not answered, may be part of it.
     let asked = |refund: &&Refund| is_open(refund) && refund.asked_at.is_some() && !is_told(refund);
     let least = refunds.iter().filter(asked).map(|refund| refund.amount).min();

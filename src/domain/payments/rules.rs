@@ -28,11 +28,6 @@ pub(super) fn prefix(id: PaymentId) -> String {
     format!("{}:", id.0.simple())
 }
 
-/// What comes after every key that starts so.
-pub(super) fn prefix_end(id: PaymentId) -> String {
-    format!("{};", id.0.simple())
-}
-
 /// The key of the step that brought a payment's total to so much.
 pub(super) fn step_key(id: PaymentId, total: i64) -> String {
     format!("{}:{total}", id.0.simple())

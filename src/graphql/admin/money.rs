@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::{alerts, books},
-    entity::ledger_account,
     graphql::{
         context::RequestExt,
         error::{Nullable, nullable},
