@@ -44,8 +44,8 @@ pub(super) async fn book(
     charge: &Charge,
     source: EventSource,
 ) -> Result<Result<(), Failure>> {
-    let Some(gateway) = gateway(app, payment) else { return Ok(Ok(())) };
-    let told = charge.is_disputed.unwrap_or(source == EventSource::Webhook && payment.captured > 0);
+    let Some(gateway) = gateway(app, payment).filter(|_| payment.captured > 0) else { return Ok(Ok(())) };
+    let told = charge.is_disputed.unwrap_or(source == EventSource::Webhook);
     if !told && !dispute_rows::has_open(app, payment.id).await? {
         return Ok(Ok(()));
     }
@@ -234,8 +234,8 @@ async fn tell_in(app: &App, tx: &Transaction, dispute: &Dispute) -> Result<()> {
 
 /// On what we and the provider do not agree about the disputes of a payment.
 pub(super) async fn differences(app: &App, payment: &Payment, charge: &Charge) -> Result<Vec<String>> {
-    let Some(gateway) = gateway(app, payment) else { return Ok(Vec::new()) };
-    if !charge.is_disputed.unwrap_or(payment.captured > 0) && !dispute_rows::has_open(app, payment.id).await? {
+    let Some(gateway) = gateway(app, payment).filter(|_| payment.captured > 0) else { return Ok(Vec::new()) };
+    if !charge.is_disputed.unwrap_or(true) && !dispute_rows::has_open(app, payment.id).await? {
         return Ok(Vec::new());
     }
     let told = match gateway.disputes(payment.provider_reference.as_deref().unwrap_or_default()).await {
