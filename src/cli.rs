@@ -489,6 +489,10 @@ async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
 async fn reconcile(app: &App, from: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>, mend: bool) -> Result<()> {
     let now = app.clock.now();
     let span = Span { from: Some(from.unwrap_or(now - TimeDelta::days(30))), until: Some(until.unwrap_or(now)) };
+    if mend {
+        let settled = payments::settle(app, span).await?;
+        println!("{settled} fee(s) and payout(s) of providers written down");
+    }
     let payments::Comparison { disagreements: found, one_way } = payments::reconcile(app, span, mend).await?;
     for disagreement in &found {
         println!("{disagreement}");

@@ -18,9 +18,9 @@ use tokio::task::JoinSet;
 use crate::{
     app::App,
     domain::{
-        accounts, activity, audit, books, codes, digests, events, goals, idempotency,
+        accounts, activity, alerts, audit, codes, digests, events, goals, idempotency,
         jobs::{self, Lane},
-        ledger, messages, notifications, payments, posts, privacy,
+        ledger, messages, notifications, payments, posts, privacy, wallets,
     },
     entity::{JobId, SessionId, job, payment::ProviderKind},
     error::{Error, Result},
@@ -69,6 +69,9 @@ const SCHEDULES: &[(&str, TimeDelta)] = &[
     ("holds", TimeDelta::minutes(1)),
     ("verify", TimeDelta::hours(24)),
     ("goals", TimeDelta::minutes(1)),
+    ("withdrawals", TimeDelta::hours(1)),
+    ("compare", TimeDelta::hours(24)),
+    ("watch", TimeDelta::minutes(5)),
 ];
 
 /// Runs what is due on a schedule, once however many processes there are. Tests call it by hand.
@@ -106,7 +109,20 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             }
             Ok(())
         }
-        "verify" => verify(app).await,
+        "verify" => alerts::verify_books(app).await,
+        "compare" => alerts::compare_with_providers(app).await,
+        "watch" => {
+            let told = alerts::watch(app).await?;
+            tracing::debug!(told, "staff was told of what somebody has to look into");
+            Ok(())
+        }
+        "withdrawals" => {
+            let ended = wallets::expire_withdrawals(app).await?;
+            if ended > 0 {
+                tracing::warn!(ended, "withdrawals that nobody decided about in time are over");
+            }
+            Ok(())
+        }
         "goals" => {
             let closed = goals::close_overdue(app).await?;
             tracing::debug!(closed, "goals whose time is over are closed");
@@ -125,16 +141,6 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// Recomputes the books; what differs is for the operator to look into.
-async fn verify(app: &App) -> Result<()> {
-    let books = books::verify(app).await?;
-    for difference in &books.differences {
-        tracing::error!(rule = difference.rule, found = difference.found, "the books do not balance");
-    }
-    tracing::info!(transfers = books.transfers, differences = books.differences.len(), "the books were verified");
-    Ok(())
 }
 
 /// Deletes what is kept for a time only.

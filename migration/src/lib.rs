@@ -16,6 +16,8 @@ mod m20261124_000007_second_person;
 mod m20261124_000008_history;
 mod m20261124_000009_goal_news;
 mod m20261129_101700_lanes;
+mod m20261129_095500_debts_and_disputes;
+mod m20261129_101900_checks;
 mod schema;
 
 /// Every step, oldest first.
@@ -38,6 +40,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_history::Migration),
             Box::new(m20261124_000009_goal_news::Migration),
             Box::new(m20261129_101700_lanes::Migration),
+            Box::new(m20261129_095500_debts_and_disputes::Migration),
+            Box::new(m20261129_101900_checks::Migration),
         ]
     }
 }

@@ -353,6 +353,12 @@ pub const VARIABLES: &[Variable] = &[
         "30",
         "How long after its beginning a provider is first asked about a payment that it told nothing of; then after twice as long, and so on, up to an hour.",
     ),
+    variable(
+        PAYMENTS,
+        "RECONCILE_DAYS",
+        "30",
+        "Every night the payments of so many days are compared with their providers, and what differs is told to staff; 0: never.",
+    ),
     variable(PAYMENTS, "FEE_MARKETPLACE", "10", "The platform's fee of what is sold here, in percent."),
     variable(PAYMENTS, "FEE_DIGITAL", "7.5", "The platform's fee of digital goods, in percent."),
     variable(
@@ -384,6 +390,12 @@ pub const VARIABLES: &[Variable] = &[
         "WITHDRAWAL_DAILY_LIMITS",
         "none",
         "The most that a person can withdraw in one day (UTC); a currency that is not listed has no limit.",
+    ),
+    variable(
+        WALLETS,
+        "WITHDRAWAL_REQUEST_DAYS",
+        "30",
+        "How long a withdrawal waits for staff; when nobody has decided by then it is over, and its money is free again.",
     ),
     variable(
         WALLETS,

@@ -51,6 +51,10 @@ pub enum Notify {
     ContributionComment { comment: Uuid },
     /// Somebody asks for money back, maybe of a goal.
     RefundRequested { refund: Uuid },
+    /// Money went back to who paid it, and nobody here decided it.
+    TakenBack { refund: Uuid },
+    /// A payment is disputed, or a dispute came to this state.
+    Dispute { dispute: Uuid, state: String },
     /// A goal has news; told to those whose contributions come after `after`.
     GoalUpdate { update: Uuid, after: Uuid },
     /// A goal is over; told to its owner first, then to those whose contributions come after `after`.

@@ -78,6 +78,8 @@ fn weight(parent: &str, name: &str) -> u64 {
 const ASSUMED: &[(&str, &str, u64)] = &[
     ("AuditEntry", "changes", 5),
     ("Goal", "suggestedAmounts", 6),
+    ("LedgerAccounts", "lines", 50),
+    ("Payment", "disputes", 2),
     ("Payment", "events", 10),
     ("Payment", "refunds", 5),
     ("Query", "currencies", 180),

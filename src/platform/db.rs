@@ -4,6 +4,8 @@
 //!   lock at the start (BEGIN IMMEDIATE on the one writer connection), retries what may be retried, and sends the
 //!   transaction's hints to the bus after the commit. What is acknowledged is stored: a transaction in which a statement
 //!   failed is never committed, whatever its work makes of the failure.
+//! - One transaction has one connection: whoever asked for a second one in the midst of it would wait, with what it has
+//!   locked, for others who wait for that. In debug builds, and so in tests, asking is an error in itself.
 //! - SQL is written once, with `$1` placeholders, and runs on both.
 //! - [`Chain`] runs several dependent writes in one round trip where the database can.
 
@@ -40,6 +42,19 @@ const TRIED_FOR: Duration = Duration::from_secs(5);
 
 /// How many rows are deleted in a transaction, where many are.
 const DELETED_AT_ONCE: u64 = 1000;
+
+tokio::task_local! {
+    /// Set while the work of a transaction runs.
+    static IN_TRANSACTION: ();
+}
+
+/// Called by everything that takes a connection.
+fn check_it_is_the_only_one() {
+    debug_assert!(
+        IN_TRANSACTION.try_with(|()| ()).is_err(),
+        "a second connection inside of a transaction: hand the transaction on"
+    );
+}
 
 /// The pools.
 #[derive(Debug, Clone)]
@@ -101,6 +116,7 @@ impl Database {
     /// For queries. Writes through it are refused on SQLite only by convention: use [`Database::transact`].
     #[must_use]
     pub fn read(&self) -> &Pool {
+        check_it_is_the_only_one();
         &self.reader
     }
 
@@ -143,6 +159,7 @@ impl Database {
         F: Fn(Transaction) -> W,
         W: Future<Output = Result<T>>,
     {
+        check_it_is_the_only_one();
         let mut attempt = 1;
         loop {
             let Failed { error, why } = match self.attempt(&work).await {
@@ -173,7 +190,7 @@ impl Database {
             ..TransactionOptions::default()
         };
         let transaction = Transaction::begin(&self.writer, options).await.inspect_err(|error| self.judge(error))?;
-        let worked = work(transaction.clone()).await;
+        let worked = IN_TRANSACTION.scope((), work(transaction.clone())).await;
         match (worked, transaction.failure()) {
             (Ok(value), None) => match transaction.commit().await {
                 Ok(hints) => {
@@ -251,6 +268,7 @@ impl Database {
         F: FnOnce(Transaction) -> W,
         W: Future<Output = Result<T>>,
     {
+        check_it_is_the_only_one();
         let postgres = self.backend() == DatabaseBackend::Postgres;
         let options = TransactionOptions {
             isolation_level: postgres.then_some(sea_orm::IsolationLevel::RepeatableRead),
@@ -259,13 +277,14 @@ impl Database {
         };
         let transaction = Transaction::begin(&self.patient, options).await?;
         transaction.without_time_limit().await?;
-        let result = work(transaction.clone()).await;
+        let result = IN_TRANSACTION.scope((), work(transaction.clone())).await;
         transaction.roll_back().await;
         result
     }
 
     /// Runs a [`Chain`] in a transaction of its own, in one round trip where the database can.
     pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
+        check_it_is_the_only_one();
         if self.backend() != DatabaseBackend::Postgres {
             return self.transact(async |tx| chain.run_in_steps(&tx).await).await;
         }
@@ -296,7 +315,8 @@ impl Database {
 
     /// Reads rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
-        Ok(self.reader.query_all_raw(statement(&self.reader, sql, values)).await?)
+        let reader = self.read();
+        Ok(reader.query_all_raw(statement(reader, sql, values)).await?)
     }
 
     /// Deletes the rows of a table whose time, a column with an index, is before another; a thousand at a time and those of

@@ -92,7 +92,7 @@ pub fn gift(goal: &str, amount: &str, key: &str, changes: &Value) -> Value {
 }
 
 /// Gives by a good card, until the money is there; gives the payment.
-async fn give(server: &Server, client: &Client, goal: &str, amount: &str) -> Value {
+pub async fn give(server: &Server, client: &Client, goal: &str, amount: &str) -> Value {
     give_with(server, client, goal, amount, &json!({})).await
 }
 

@@ -100,6 +100,8 @@ pub enum Template {
     RefundReceipt,
     /// Money that went back to you did not arrive (name, amount, reference).
     RefundCameBack,
+    /// Money that you have had was taken back, and you owe it (name, amount, reference).
+    DebtArose,
     /// Money can be paid out to a new account (name, what: the bank and the end of the number).
     PayoutMethodAdded,
     /// A withdrawal is going to be paid (name, amount, what, reference).
@@ -110,8 +112,12 @@ pub enum Template {
     WithdrawalFailed,
     /// A withdrawal was refused (name, amount, what, reason, reference).
     WithdrawalRefused,
+    /// Nobody decided about a withdrawal in time (name, amount, what, reference).
+    WithdrawalExpired,
     /// A goal that a guest gave to has news (what: the goal's title, title, body, link, unsubscribe: a link).
     GoalNews,
+    /// To staff: something that somebody has to look into (name, what, items).
+    StaffAlert,
     /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
     Digest,
 }
@@ -143,11 +149,14 @@ impl Template {
         Self::PaymentReceipt,
         Self::RefundReceipt,
         Self::RefundCameBack,
+        Self::DebtArose,
         Self::PayoutMethodAdded,
         Self::WithdrawalApproved,
         Self::WithdrawalPaid,
         Self::WithdrawalFailed,
         Self::WithdrawalRefused,
+        Self::WithdrawalExpired,
+        Self::StaffAlert,
         Self::GoalNews,
         Self::Digest,
     ];

@@ -224,6 +224,13 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::DebtArose => words(
+            "Money that you received was taken back",
+            &[
+                "A payment that came to you was taken back by who paid it, or by their bank, and the money was no longer here. You owe it{% if amount %}: {{ amount }}{% endif %}. What comes into your wallet pays it first; until then there is nothing that you have to do.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::PayoutMethodAdded => words(
             "A bank account was added to your wallet",
             &["Money of your wallet can now be paid out to another account{% if what %}: {{ what }}{% endif %}.", NOT_YOU],
@@ -257,6 +264,20 @@ fn english(template: Template) -> Words {
                 "Your withdrawal was refused{% if amount %}: {{ amount }}{% endif %}. The money is back in your wallet.",
                 "{% if reason %}Reason: {{ reason }}{% endif %}",
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::WithdrawalExpired => words(
+            "Your withdrawal is over",
+            &[
+                "Nobody decided about your withdrawal in time{% if amount %}: {{ amount }}{% endif %}{% if what %}, to {{ what }}{% endif %}. The money is in your wallet; you can ask for it again.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::StaffAlert => words(
+            "{% if what %}{{ what }}{% else %}Something has to be looked into{% endif %}",
+            &[
+                "You get this because of your role.{% if items %} {{ items }}{% endif %}",
+                "What there is to look into is listed in the administration.",
             ],
         ),
         Template::GoalNews => words(
@@ -428,6 +449,13 @@ fn arabic(template: Template) -> Words {
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
             ],
         ),
+        Template::DebtArose => words(
+            "استُرد مبلغ كنت قد تلقيته",
+            &[
+                "استرد من دفع إليك مبلغًا، أو استرده مصرفه، ولم يعد المبلغ موجودًا لدينا، فأصبح دينًا عليك{% if amount %}: {{ amount }}{% endif %}. يُسدَّد أولًا مما يدخل محفظتك، ولا يلزمك فعل شيء حتى ذلك الحين.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::PayoutMethodAdded => words(
             "أُضيف حساب مصرفي إلى محفظتك",
             &["يمكن الآن صرف أموال محفظتك إلى حساب آخر{% if what %}: {{ what }}{% endif %}.", NOT_YOU_AR],
@@ -461,6 +489,20 @@ fn arabic(template: Template) -> Words {
                 "رُفض طلب السحب{% if amount %}: {{ amount }}{% endif %}. عاد المال إلى محفظتك.",
                 "{% if reason %}السبب: {{ reason }}{% endif %}",
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::WithdrawalExpired => words(
+            "انتهى طلب السحب",
+            &[
+                "لم يُبَتّ في طلب السحب في الوقت المحدد{% if amount %}: {{ amount }}{% endif %}{% if what %}، إلى {{ what }}{% endif %}. المبلغ في محفظتك، ويمكنك طلبه من جديد.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::StaffAlert => words(
+            "{% if what %}{{ what }}{% else %}أمر يحتاج إلى مراجعة{% endif %}",
+            &[
+                "تصلك هذه الرسالة بسبب دورك.{% if items %} {{ items }}{% endif %}",
+                "ما يحتاج إلى مراجعة مُدرَج في صفحات الإدارة.",
             ],
         ),
         Template::GoalNews => words(

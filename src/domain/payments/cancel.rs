@@ -9,6 +9,7 @@ use super::{
     drive::{self, gateway},
     queries,
     refund_requests::{MAX_REASON, is_payer},
+    rows,
     staff::{self, Act},
 };
 use crate::{
@@ -85,9 +86,14 @@ pub async fn admin_payment_cancel(
     if reason.is_empty() {
         return Err(UserError::argument("reason", UserErrorCode::Blank).into());
     }
-    let payment = staff::somebody_else_s(app, user, queries::get(app, id).await?).await?;
     // Before the provider is told; what it answers is recorded in any case.
-    app.db.transact(async |tx| staff::authorise_in(app, &tx, actor).await).await?;
+    let payment = app
+        .db
+        .transact(async |tx| {
+            staff::authorise_in(app, &tx, actor).await?;
+            staff::somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await
+        })
+        .await?;
     let charge = charge_of(app, &payment).await?;
     let payment = app
         .db

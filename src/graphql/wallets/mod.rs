@@ -58,6 +58,9 @@ pub struct WalletBalance {
     held: Money,
     /// What can be spent: the balance without what is held.
     available: Money,
+    /// What its owner owes in this currency, because money that they had was taken back, as by a payer's bank: what comes into
+    /// the wallet pays it first.
+    owed: Money,
 }
 
 impl From<&Account> for WalletBalance {
@@ -68,6 +71,7 @@ impl From<&Account> for WalletBalance {
             balance: money(account.balance),
             held: money(account.held),
             available: money(account.available()),
+            owed: money(account.owed),
         }
     }
 }

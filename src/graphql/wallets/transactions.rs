@@ -40,6 +40,8 @@ pub enum WalletTransactionKind {
     Payout,
     /// From one person's wallet into another's.
     Transfer,
+    /// Something had to go back that you no longer had: it was lent to you. Or you paid such a debt.
+    Debt,
 }
 
 impl From<TransferKind> for WalletTransactionKind {
@@ -51,10 +53,11 @@ impl From<TransferKind> for WalletTransactionKind {
             TransferKind::Refund => Self::Refund,
             TransferKind::Commission => Self::Commission,
             TransferKind::Contribution => Self::Contribution,
-            // Settlements are between accounts of the platform: no wallet ever has one.
-            TransferKind::Adjustment | TransferKind::Settlement => Self::Adjustment,
+            // Settlements and providers' fees are between accounts of the platform: no wallet ever has one.
+            TransferKind::Adjustment | TransferKind::Settlement | TransferKind::ProviderFee => Self::Adjustment,
             TransferKind::Payout => Self::Payout,
             TransferKind::Transfer => Self::Transfer,
+            TransferKind::Debt => Self::Debt,
         }
     }
 }
@@ -71,6 +74,7 @@ impl From<WalletTransactionKind> for TransferKind {
             WalletTransactionKind::Adjustment => Self::Adjustment,
             WalletTransactionKind::Payout => Self::Payout,
             WalletTransactionKind::Transfer => Self::Transfer,
+            WalletTransactionKind::Debt => Self::Debt,
         }
     }
 }
