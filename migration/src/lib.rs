@@ -15,6 +15,8 @@ mod m20261124_000006_goals;
 mod m20261124_000007_second_person;
 mod m20261124_000008_history;
 mod m20261124_000009_goal_news;
+mod m20261129_095500_search;
+mod m20261129_095600_lists;
 mod schema;
 
 /// Every step, oldest first.
@@ -36,6 +38,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_second_person::Migration),
             Box::new(m20261124_000008_history::Migration),
             Box::new(m20261124_000009_goal_news::Migration),
+            Box::new(m20261129_095500_search::Migration),
+            Box::new(m20261129_095600_lists::Migration),
         ]
     }
 }

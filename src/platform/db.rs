@@ -6,6 +6,9 @@
 //! - SQL is written once, with `$1` placeholders, and runs on both.
 //! - [`Chain`] runs several dependent writes in one round trip where the database can.
 
+mod recording;
+mod search;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -23,6 +26,7 @@ use secrecy::ExposeSecret;
 use super::{
     bus::{Bus, Hint},
     crypto::sha256,
+    shares,
 };
 use crate::{
     config::DatabaseConfig,
@@ -125,6 +129,7 @@ impl Database {
         F: Fn(Transaction) -> W,
         W: Future<Output = Result<T>>,
     {
+        let _turn = shares::turn().await?;
         let mut attempt = 1;
         loop {
             match self.attempt(&work).await {
@@ -196,6 +201,7 @@ impl Database {
     pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
         match self.backend() {
             DatabaseBackend::Postgres => {
+                let _turn = shares::turn().await?;
                 let mut attempt = 1;
                 loop {
                     match self.writer.query_all_raw(chain.single_statement()).await.map_err(Error::from) {
@@ -210,7 +216,10 @@ impl Database {
 
     /// Reads rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
-        Ok(self.reader.query_all_raw(statement(&self.reader, sql, values)).await?)
+        let statement = statement(&self.reader, sql, values);
+        recording::note(&statement);
+        let _turn = shares::turn().await?;
+        Ok(self.reader.query_all_raw(statement).await?)
     }
 
     /// Deletes the rows of a table whose time, a column with an index, is before another; a thousand at a time and those of
@@ -274,30 +283,6 @@ impl Database {
             "{outer} JOIN {table} {alias} ON ({key}) IN \
              (SELECT {key} FROM {table} {alias} WHERE {filter} ORDER BY {order} LIMIT {count})"
         )
-    }
-
-    /// A condition that `id_column` is among the rows of `table` whose search text has every word of the
-    /// placeholder's query, as made by [`Database::search_query`].
-    #[must_use]
-    pub fn search_condition(&self, table: &str, id_column: &str, placeholder: &str) -> String {
-        match self.backend() {
-            DatabaseBackend::Postgres => format!(
-                "{id_column} IN (SELECT id FROM {table} WHERE to_tsvector('simple', search_key) @@ to_tsquery('simple', {placeholder}))"
-            ),
-            _ => format!("{id_column} IN (SELECT id FROM {table}_search WHERE {table}_search MATCH {placeholder})"),
-        }
-    }
-
-    /// The full-text query for a person's words (already in search form): all of them, the last as a prefix too.
-    #[must_use]
-    pub fn search_query(&self, words: &str) -> String {
-        let words = words.split_whitespace();
-        match self.backend() {
-            DatabaseBackend::Postgres => {
-                words.map(|word| format!("'{}':*", word.replace(['\'', '\\'], ""))).collect::<Vec<_>>().join(" & ")
-            }
-            _ => words.map(|word| format!("\"{}\"*", word.replace('"', ""))).collect::<Vec<_>>().join(" "),
-        }
     }
 
     /// Locks a row until the end of the statement's transaction, where several writers exist; see [`Transaction::for_update`].

@@ -15,6 +15,7 @@ mod goals;
 mod identity;
 mod ledger;
 mod limits;
+mod lists;
 mod messages;
 mod notifications;
 mod payments;
