@@ -28,6 +28,7 @@ use crate::{
         passwords::Passwords,
         payments::Providers,
         rate_limit::{Failures, Limiter},
+        shares::Shares,
         sms::Sms,
         steps::Steps,
     },
@@ -58,6 +59,8 @@ pub struct Parts {
     pub sms: Sms,
     /// Take payments.
     pub payments: Providers,
+    /// How much of the database each client may use at once.
+    pub shares: Shares,
     /// Named places in the middle of things, for tests.
     pub steps: Steps,
     /// What is known of the issuers of OpenID Connect.
@@ -154,6 +157,10 @@ impl App {
         let keys = Keys::derive(&secret, &config.old_secret_keys)?;
         let passwords = Passwords::new(&config.password_hashing)?;
         let limiters = Limiters::new(&config.rates);
+        let database = &config.database;
+        // One connection at least is left for others, where there are two.
+        let share = database.connections_per_client.min(database.max_connections.saturating_sub(1)).max(1);
+        let shares = Shares::new(share as usize, database.acquire_timeout);
         let http = Http::new()?;
         let outbox = Outbox::new(config.outbox.clone());
         let mail = Mail::new(&config.email, outbox.clone())?;
@@ -175,6 +182,7 @@ impl App {
             listening_at: OnceLock::new(),
             passwords,
             limiters,
+            shares,
             ended_sessions: Recent::default(),
             sessions_swept_at: AtomicI64::new(0),
             seen_generations: Highest::new(100_000),

@@ -389,6 +389,7 @@ pub async fn sweep(app: App) {
         if count.is_multiple_of(60) {
             app.limiters.forget_idle();
             app.tails.forget_unused();
+            app.shares.forget_unused();
         }
     }
 }

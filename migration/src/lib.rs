@@ -18,6 +18,8 @@ mod m20261124_000009_goal_news;
 mod m20261129_101700_lanes;
 mod m20261129_095500_debts_and_disputes;
 mod m20261129_101900_checks;
+mod m20261129_095500_search;
+mod m20261129_095600_lists;
 mod schema;
 
 /// Every step, oldest first.
@@ -42,6 +44,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_101700_lanes::Migration),
             Box::new(m20261129_095500_debts_and_disputes::Migration),
             Box::new(m20261129_101900_checks::Migration),
+            Box::new(m20261129_095500_search::Migration),
+            Box::new(m20261129_095600_lists::Migration),
         ]
     }
 }

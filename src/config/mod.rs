@@ -128,6 +128,7 @@ pub struct PasswordHashing {
 pub struct DatabaseConfig {
     pub url: SecretString,
     pub max_connections: u32,
+    pub connections_per_client: u32,
     pub min_connections: u32,
     pub statement_timeout: Duration,
     pub acquire_timeout: Duration,
@@ -261,6 +262,7 @@ impl Config {
         let database = DatabaseConfig {
             url: url.into(),
             max_connections: r.number("DATABASE_MAX_CONNECTIONS", 1, 1000),
+            connections_per_client: r.number("DATABASE_CONNECTIONS_PER_CLIENT", 1, 1000),
             min_connections: r.number("DATABASE_MIN_CONNECTIONS", 0, 1000),
             statement_timeout: r.seconds("DATABASE_STATEMENT_TIMEOUT_SECONDS"),
             acquire_timeout: r.seconds("DATABASE_ACQUIRE_TIMEOUT_SECONDS"),

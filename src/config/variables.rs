@@ -75,6 +75,12 @@ pub const VARIABLES: &[Variable] = &[
         "8",
         "Connections of the PostgreSQL pool, or readers of the SQLite file; two to four per core are enough.",
     ),
+    variable(
+        DATABASE,
+        "DATABASE_CONNECTIONS_PER_CLIENT",
+        "4",
+        "So many of them one client (a person; an address, where nobody is signed in) uses at once; one is always left for others.",
+    ),
     variable(DATABASE, "DATABASE_MIN_CONNECTIONS", "1", "Connections that are kept open."),
     variable(DATABASE, "DATABASE_STATEMENT_TIMEOUT_SECONDS", "5", "A statement that takes longer is ended."),
     variable(DATABASE, "DATABASE_ACQUIRE_TIMEOUT_SECONDS", "5", "How long a request waits for a connection."),

@@ -34,6 +34,7 @@ use crate::{
     error::{Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, placeholders},
+        list::{Conditions, Source, page_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -319,22 +320,20 @@ pub async fn notifications(
     with_total: bool,
 ) -> Result<Slice<Notification>> {
     let user = actor.require_user()?.id;
-    let mut values: Vec<Value> = vec![user.0.into()];
-    let mut conditions = vec!["n.recipient_id = $1".to_owned()];
+    let mut conditions = Conditions::default();
+    conditions.equal("n.recipient_id", Some(user.0));
     if unread_only {
-        conditions.push("n.read_at IS NULL".to_owned());
+        conditions.that("n.read_at IS NULL");
     }
-    let total = if with_total {
-        let sql = format!("SELECT COUNT(*) FROM notifications n WHERE {}", conditions.join(" AND "));
-        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
-    } else {
-        None
+    let source = Source {
+        columns: COLUMNS,
+        table: "notifications n",
+        joins: "",
+        key: "n.created_at",
+        id: "n.id",
+        descending: true,
     };
-    let (more, order) = page.clauses("n.created_at", "n.id", true, &mut values);
-    conditions.extend(more);
-    let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE {} {order}", conditions.join(" AND "));
-    let rows = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
-    Ok(Slice { total, ..page.slice(rows) })
+    page_of(&app.db, source, conditions, page, with_total, read).await
 }
 
 /// How many of the actor's notifications are unread.

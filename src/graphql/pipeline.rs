@@ -208,8 +208,10 @@ impl Pipeline {
         let (request_id, cost, mutation) =
             (context.request_id.clone(), prepared.cost, prepared.kind == OperationType::Mutation);
         let graph = self.graph.0.clone();
+        let share = self.app.shares.of(context.sharer());
         let request = request(prepared, context);
-        let operation = AssertUnwindSafe(async move { graph.execute(request).await }).catch_unwind();
+        let operation = share.pays_for(async move { graph.execute(request).await });
+        let operation = AssertUnwindSafe(operation).catch_unwind();
         let ended = if mutation {
             let task = self.app.tasks.spawn(operation.in_current_span());
             tokio::time::timeout(limit, async { task.await.unwrap_or_else(|error| Err(Box::new(error))) }).await

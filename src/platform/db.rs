@@ -10,6 +10,8 @@
 //! - [`Chain`] runs several dependent writes in one round trip where the database can.
 
 mod pool;
+mod recording;
+mod search;
 mod transaction;
 
 use std::{
@@ -28,7 +30,7 @@ use secrecy::ExposeSecret;
 
 use self::pool::{Purpose, options};
 pub use self::{pool::Pool, transaction::Transaction};
-use super::bus::Bus;
+use super::{bus::Bus, shares};
 use crate::{
     config::DatabaseConfig,
     error::{DatabaseFailure, Error, Result},
@@ -160,6 +162,7 @@ impl Database {
         W: Future<Output = Result<T>>,
     {
         check_it_is_the_only_one();
+        let _turn = shares::turn().await?;
         let mut attempt = 1;
         loop {
             let Failed { error, why } = match self.attempt(&work).await {
@@ -288,6 +291,7 @@ impl Database {
         if self.backend() != DatabaseBackend::Postgres {
             return self.transact(async |tx| chain.run_in_steps(&tx).await).await;
         }
+        let _turn = shares::turn().await?;
         let mut attempt = 1;
         loop {
             let asked = self.writer.ask(chain.single_statement(), false, |connection, statement| async move {
@@ -316,7 +320,10 @@ impl Database {
     /// Reads rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
         let reader = self.read();
-        Ok(reader.query_all_raw(statement(reader, sql, values)).await?)
+        let statement = statement(reader, sql, values);
+        recording::note(&statement);
+        let _turn = shares::turn().await?;
+        Ok(reader.query_all_raw(statement).await?)
     }
 
     /// Deletes the rows of a table whose time, a column with an index, is before another; a thousand at a time and those of
@@ -380,30 +387,6 @@ impl Database {
             "{outer} JOIN {table} {alias} ON ({key}) IN \
              (SELECT {key} FROM {table} {alias} WHERE {filter} ORDER BY {order} LIMIT {count})"
         )
-    }
-
-    /// A condition that `id_column` is among the rows of `table` whose search text has every word of the
-    /// placeholder's query, as made by [`Database::search_query`].
-    #[must_use]
-    pub fn search_condition(&self, table: &str, id_column: &str, placeholder: &str) -> String {
-        match self.backend() {
-            DatabaseBackend::Postgres => format!(
-                "{id_column} IN (SELECT id FROM {table} WHERE to_tsvector('simple', search_key) @@ to_tsquery('simple', {placeholder}))"
-            ),
-            _ => format!("{id_column} IN (SELECT id FROM {table}_search WHERE {table}_search MATCH {placeholder})"),
-        }
-    }
-
-    /// The full-text query for a person's words (already in search form): all of them, the last as a prefix too.
-    #[must_use]
-    pub fn search_query(&self, words: &str) -> String {
-        let words = words.split_whitespace();
-        match self.backend() {
-            DatabaseBackend::Postgres => {
-                words.map(|word| format!("'{}':*", word.replace(['\'', '\\'], ""))).collect::<Vec<_>>().join(" & ")
-            }
-            _ => words.map(|word| format!("\"{}\"*", word.replace('"', ""))).collect::<Vec<_>>().join(" "),
-        }
     }
 
     /// Locks a row until the end of the statement's transaction, where several writers exist; see [`Transaction::for_update`].

@@ -20,6 +20,7 @@ pub mod passwords;
 pub mod payments;
 pub mod phone;
 pub mod rate_limit;
+pub mod shares;
 pub mod sigv4;
 pub mod sms;
 pub mod steps;

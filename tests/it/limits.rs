@@ -3,6 +3,7 @@
 
 mod input;
 mod rates;
+mod shares;
 
 use std::sync::{
     Arc,

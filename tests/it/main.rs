@@ -16,6 +16,7 @@ mod identity;
 mod lanes;
 mod ledger;
 mod limits;
+mod lists;
 mod messages;
 mod notifications;
 mod payments;

@@ -51,7 +51,7 @@ pub struct Withdrawal {
 
 const COLUMNS: &str = "w.id, w.goal_id, w.amount, w.fee_rate, w.fee, w.payout_id, w.commission_id, w.fee_line_id, w.created_at, \
      w.reversed_at, w.reclaimed, g.currency, g.owner_id";
-const TABLES: &str = "goal_withdrawals w JOIN goals g ON g.id = w.goal_id";
+const JOINS: &str = "JOIN goals g ON g.id = w.goal_id";
 
 fn read(row: &QueryResult) -> Result<Withdrawal> {
     let mut columns = Columns::new(row);
@@ -75,7 +75,10 @@ fn read(row: &QueryResult) -> Result<Withdrawal> {
 }
 
 async fn get(app: &App, id: GoalWithdrawalId) -> Result<Withdrawal> {
-    let rows = app.db.rows(format!("SELECT {COLUMNS} FROM {TABLES} WHERE w.id = $1"), vec![id.0.into()]).await?;
+    let rows = app
+        .db
+        .rows(format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id = $1"), vec![id.0.into()])
+        .await?;
     read(rows.first().ok_or_else(|| not_found("id"))?)
 }
 
@@ -218,7 +221,7 @@ pub async fn withdrawal_reverse(
             let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?;
             let goal: GoalId = Columns::new(&row).take()?;
             let view = lock_goal_in(&tx, goal).await?.ok_or_else(|| not_found("id"))?;
-            let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE w.id = $1");
+            let sql = format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id = $1");
             let found = read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?)?;
             if found.owner_id == Some(staff) {
                 return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
@@ -244,7 +247,7 @@ pub async fn withdrawal_reverse(
 /// The withdrawals of a goal of which something is still with its owner, newest first. The goal is locked by the caller.
 pub(super) async fn standing_in(tx: &Transaction, goal: GoalId) -> Result<Vec<Withdrawal>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM {TABLES} WHERE w.goal_id = $1 AND w.reversed_at IS NULL AND w.reclaimed < w.amount \
+        "SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.goal_id = $1 AND w.reversed_at IS NULL AND w.reclaimed < w.amount \
          ORDER BY w.created_at DESC, w.id DESC"
     );
     tx.rows(sql, vec![goal.0.into()]).await?.iter().map(read).collect()
@@ -299,7 +302,14 @@ pub async fn withdrawals(
     }
     let mut conditions = Conditions::default();
     conditions.equal("w.goal_id", Some(view.goal.id.0));
-    let source = Source { columns: COLUMNS, tables: TABLES, key: "w.created_at", id: "w.id", descending: true };
+    let source = Source {
+        columns: COLUMNS,
+        table: "goal_withdrawals w",
+        joins: JOINS,
+        key: "w.created_at",
+        id: "w.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read).await.map(Some)
 }
 
@@ -311,7 +321,7 @@ pub async fn withdrawals_by_id(
 ) -> Result<HashMap<GoalWithdrawalId, Withdrawal>> {
     let mut values = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE w.id IN ({list})");
+    let sql = format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id IN ({list})");
     let mut found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
     found.retain(|found| may_see(actor, found.owner_id));
     Ok(found.into_iter().map(|found| (found.row.id, found)).collect())

@@ -119,8 +119,14 @@ pub async fn payments(
     conditions.equal("p.provider", filter.provider.map(ProviderKind::as_str));
     conditions.equal("p.target_kind", filter.target.map(TargetKind::as_str));
     conditions.during("p.created_at", filter.during);
-    let source =
-        Source { columns: rows::COLUMNS, tables: "payments p", key: "p.created_at", id: "p.id", descending: true };
+    let source = Source {
+        columns: rows::COLUMNS,
+        table: "payments p",
+        joins: "",
+        key: "p.created_at",
+        id: "p.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, rows::read).await
 }
 

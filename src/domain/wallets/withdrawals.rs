@@ -347,8 +347,14 @@ async fn list(app: &App, filter: WithdrawalFilter, page: &Page, with_total: bool
     conditions.equal("w.user_id", filter.owner.map(|owner| owner.0));
     conditions.equal("w.state", filter.state.map(WithdrawalState::as_str));
     conditions.during("w.requested_at", filter.during);
-    let source =
-        Source { columns: COLUMNS, tables: "withdrawals w", key: "w.requested_at", id: "w.id", descending: true };
+    let source = Source {
+        columns: COLUMNS,
+        table: "withdrawals w",
+        joins: "",
+        key: "w.requested_at",
+        id: "w.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read).await
 }
 
