@@ -95,8 +95,6 @@ pub struct Limiters {
     pub register_address: Limiter<IpAddr>,
     /// Messages about an account to an address that nobody has proven.
     pub unproven_address: Limiter<String>,
-    /// Sign-ins and registrations of everybody.
-    pub sensitive_global: Limiter<()>,
     /// Codes asked for from an address.
     pub send_address: Limiter<IpAddr>,
     /// Codes asked for, for an account: by its id, or by the e-mail address as it was given (folded).
@@ -117,7 +115,6 @@ impl Limiters {
             login_address: Limiter::new("login-address", rates.login_address),
             register_address: Limiter::new("register-address", rates.register_address),
             unproven_address: Limiter::new("unproven-address", rates.unproven_address),
-            sensitive_global: Limiter::new("sensitive-global", rates.sensitive_global),
             send_address: Limiter::new("send-address", rates.send_address),
             send_account: Limiter::new("send-account", rates.send_account),
             proof_address: Limiter::new("proof-address", rates.proof_address),

@@ -144,6 +144,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         ACCOUNTS,
+        "PASSWORD_HASH_WAITING",
+        "64",
+        "How many strangers may wait for their turn, and as many who are known (who are signed in, or come from where the account has had a session); further ones get UNAVAILABLE at once.",
+    ),
+    variable(
+        ACCOUNTS,
         "TWO_FACTOR_REQUIRED_ROLES",
         "administrator,owner",
         "Roles that must have a second factor, comma-separated (seller, support_agent, moderator, administrator, owner); without, those who have them can only set it up.",
@@ -411,12 +417,6 @@ pub const VARIABLES: &[Variable] = &[
         "RATE_LIMIT_UNPROVEN_ADDRESS",
         "10/hour",
         "Messages about an account to an e-mail address that nobody has proven; more are dropped.",
-    ),
-    variable(
-        RATES,
-        "RATE_LIMIT_SENSITIVE_GLOBAL",
-        "600/minute",
-        "Sign-ins and registrations of all addresses together.",
     ),
     variable(
         RATES,

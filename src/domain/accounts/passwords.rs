@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Method, User, commands,
     credentials::{self, Holder},
-    guessing::{self, Target},
-    oversight, policy, second_factors, sessions, sign_in,
+    guessing, oversight, policy, second_factors, sessions, sign_in,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -26,7 +25,10 @@ use crate::{
     },
     entity::{SessionId, UserId, activity::ActivityKind, code::CodePurpose, job, session::SessionEnd},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::{
+        db::{Columns, Transaction},
+        passwords::Caller,
+    },
 };
 
 /// The kind of the job that sends the code of [`CodePurpose::PasswordReset`].
@@ -50,19 +52,20 @@ pub async fn password_change(
     new: &SecretString,
 ) -> Result<()> {
     let user = actor.require_user()?;
-    throttle_proof(app, client, &user.id.to_string())?;
     let own = credentials::by_id(app, user.id).await?.ok_or_else(Error::unauthenticated)?;
     let Some(hash) = own.password_hash.clone() else {
         return Err(UserError::whole(UserErrorCode::NoPassword).into());
     };
     policy::password("newPassword", new.expose_secret(), &[&own.user.username, policy::local_part(&own.email)])?;
     let wrong = || Error::from(UserError::input("oldPassword", UserErrorCode::WrongPassword));
-    let attempt = guessing::attempt(app, client, Target::SignedIn(user.id, Method::Password), Some(user.id)).await?;
-    if !commands::verify_password(app, old, Some(hash.clone())).await? {
+    throttle_proof(app, client, &user.id.to_string())?;
+    let place = app.passwords.enter(Caller::Known)?;
+    let attempt = guessing::attempt(app, client, user.id, Method::Password).await?;
+    if !commands::verify_password(&place, old, Some(hash.clone())).await? {
         guessing::failed(app, client, Some(user.id), "passwordChange").await?;
         return Err(wrong());
     }
-    let new_hash = app.passwords.hash(new.expose_secret().to_owned()).await?;
+    let new_hash = place.hash(new.expose_secret().to_owned()).await?;
     let ended = app
         .db
         .transact(async |tx| {
@@ -136,9 +139,9 @@ pub async fn password_reset_confirm(
     code: &str,
     new: &SecretString,
 ) -> Result<()> {
-    throttle_proof(app, client, email)?;
     let new = new.expose_secret();
     policy::password("newPassword", new, &[policy::local_part(email)])?;
+    throttle_proof(app, client, email)?;
     let holder = credentials::by_email(app, &policy::lookup_key(email)).await?;
     let subject = holder.as_ref().map_or_else(|| codes::NOBODY.to_owned(), Holder::subject);
     let code = codes::check(app, CodePurpose::PasswordReset, &subject, code).await?;
@@ -146,7 +149,8 @@ pub async fn password_reset_confirm(
     // Only now, or a refusal would tell anybody the user name behind an address.
     policy::password("newPassword", new, &[&holder.user.username])?;
     // Hashed only after a right code: a wrong one is cheap, and costs the same whether or not the address is known.
-    let hash = app.passwords.hash(new.to_owned()).await?;
+    let place = app.passwords.enter(Caller::Known)?;
+    let hash = place.hash(new.to_owned()).await?;
     let ended = app
         .db
         .transact(async |tx| {

@@ -145,7 +145,6 @@ impl Server {
             ("RATE_LIMIT_LOGIN_ADDRESS", "1000000/second"),
             ("RATE_LIMIT_LOGIN_ACCOUNT", "1000000/second"),
             ("RATE_LIMIT_REGISTER_ADDRESS", "1000000/second"),
-            ("RATE_LIMIT_SENSITIVE_GLOBAL", "1000000/second"),
             ("RATE_LIMIT_UNPROVEN_ADDRESS", "1000000/second"),
             ("RATE_LIMIT_SEND_ADDRESS", "1000000/second"),
             ("RATE_LIMIT_SEND_ACCOUNT", "1000000/second"),

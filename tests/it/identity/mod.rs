@@ -15,6 +15,7 @@ mod profile;
 mod reauthentication;
 mod roles;
 mod sessions;
+mod strangers;
 mod suspension;
 mod two_factor;
 mod two_factor_required;
