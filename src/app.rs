@@ -82,7 +82,8 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
-/// The named rate limits.
+/// The named rate limits. A key is an address, or somebody who is signed in, and its type says which: nothing is counted by
+/// what anybody can type, or strangers would use it up for others (`docs/operating.md` says who can use up what).
 #[derive(Debug)]
 pub struct Limiters {
     /// GraphQL operations of an address without a sign-in.
@@ -93,16 +94,16 @@ pub struct Limiters {
     pub login_address: Limiter<IpAddr>,
     /// Registrations from an address.
     pub register_address: Limiter<IpAddr>,
-    /// Messages about an account to an address that nobody has proven.
+    /// Messages about an account to an address that nobody has proven: by the address, which is one account's only.
     pub unproven_address: Limiter<String>,
-    /// Codes asked for from an address.
+    /// Codes asked for from an address without a sign-in.
     pub send_address: Limiter<IpAddr>,
-    /// Codes asked for, for an account: by its id, or by the e-mail address as it was given (folded).
-    pub send_account: Limiter<String>,
-    /// Codes and old passwords tried from an address.
+    /// Codes asked for by a person.
+    pub send_account: Limiter<UserId>,
+    /// Codes tried from an address without a sign-in.
     pub proof_address: Limiter<IpAddr>,
-    /// Codes and old passwords tried at an account: by its id, or by the e-mail address as it was given (folded).
-    pub proof_account: Limiter<String>,
+    /// Codes and old passwords tried by a person.
+    pub proof_account: Limiter<UserId>,
     /// Webhooks from an address that were not their provider's own.
     pub webhook_address: Failures<IpAddr>,
 }

@@ -282,6 +282,7 @@ pub enum Reason {
     BankAccount,
     Deadline,
     SuggestedAmounts,
+    CodeOrToken,
 }
 
 impl Reason {
@@ -323,6 +324,8 @@ impl Reason {
             (Self::Deadline, Locale::Arabic) => "المطلوب وقت في المستقبل، خلال سنة على الأكثر.",
             (Self::SuggestedAmounts, Locale::English) => "at most six amounts are expected.",
             (Self::SuggestedAmounts, Locale::Arabic) => "المطلوب ستة مبالغ على الأكثر.",
+            (Self::CodeOrToken, Locale::English) => "give either `token`, of the link, or `code`.",
+            (Self::CodeOrToken, Locale::Arabic) => "حدّد إمّا `token` من الرابط أو `code`.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
             (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }

@@ -1,4 +1,4 @@
-//! Table `codes`: short secrets that were sent to somebody: as a keyed hash only.
+//! Table `codes`: secrets that were sent to somebody, a short one and that of a link: as keyed hashes only.
 
 use sea_orm::entity::prelude::*;
 
@@ -50,6 +50,14 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When it was used, replaced by a newer one, or tried too often.
     pub ended_at: Option<DateTimeUtc>,
+    /// Asked for by anybody, in the name of the subject: what strangers ask for is counted apart.
+    pub by_stranger: bool,
+    /// HMAC-SHA256 over purpose, subject, address and the secret of the link; none where the message has no link.
+    pub link_hash: Option<Vec<u8>>,
+    /// The link is no good after this.
+    pub link_expires_at: DateTimeUtc,
+    /// When the link was used or became void; from the beginning where there is none.
+    pub link_ended_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     domain::{
         actor::Client,
-        codes::{self, CheckedCode},
+        codes::{self, Asker, CheckedCode},
         messages::{self, Message, Template},
     },
     entity::{ChallengeId, UserId, code::CodePurpose, session},
@@ -158,7 +158,9 @@ pub async fn two_factor_code_send(
             let not_sent = || Error::from(UserError::input("method", UserErrorCode::MethodNotAvailable));
             let purpose = purpose(method).ok_or_else(not_sent)?;
             let address = if method == Method::Sms { phone } else { email }.ok_or_else(not_sent)?;
-            let code = codes::issue_in(app, &tx, purpose, &id.to_string(), &address).await?;
+            // Who has stolen the password must not use up what the owner's sign-ins need.
+            let asker = Asker::of(sessions::has_been_at_in(&tx, user, client).await?);
+            let code = codes::issue_in(app, &tx, purpose, &id.to_string(), &address, asker).await?;
             let message = if method == Method::Sms {
                 Message::sms(&address, &locale, Template::TwoFactorCode)
             } else {

@@ -76,7 +76,7 @@ pub async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Pr
     if !means.methods.contains(&proof.method()) {
         return Err(UserError::input(proof.field(), UserErrorCode::MethodNotAvailable).into());
     }
-    throttle_proof(app, client, &user.id.to_string())?;
+    throttle_proof(app, client, Some(user.id))?;
     let place = match &proof {
         Proof::Password(_) => Some(app.passwords.enter(Caller::Known)?),
         _ => None,
@@ -165,7 +165,8 @@ pub async fn reauthentication_code_send(app: &App, actor: &Actor) -> Result<Date
     app.db
         .transact(async |tx| {
             let purpose = CodePurpose::Reauthentication;
-            let code = codes::issue_in(app, &tx, purpose, &subject(user.session_id), &means.email).await?;
+            let subject = subject(user.session_id);
+            let code = codes::issue_in(app, &tx, purpose, &subject, &means.email, codes::Asker::Owner).await?;
             let message = Message::email(&means.email, &means.locale, Template::ReauthenticationCode);
             messages::send_in(app, &tx, &message.with_code(app, &code)).await?;
             Ok(code.expires_at)

@@ -5,15 +5,12 @@
 
 use std::net::IpAddr;
 
-use super::policy;
 use crate::{
     app::App,
     domain::actor::Client,
+    entity::UserId,
     error::Result,
-    platform::{
-        rate_limit::{Limiter, address_key},
-        text,
-    },
+    platform::rate_limit::{Limiter, address_key},
 };
 
 /// One more sign-in from the client's address. RATE_LIMITED.
@@ -33,21 +30,26 @@ fn throttle_address(limiter: &Limiter<IpAddr>, client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// One more code is asked for, for an account: its id, or an e-mail address as it was given. RATE_LIMITED.
-pub(crate) fn throttle_send(app: &App, client: &Client, account: &str) -> Result<()> {
-    throttle_address(&app.limiters.send_address, client)?;
-    app.limiters.send_account.check(&account_key(account)).map_err(|left| left.refusal())?;
-    Ok(())
+/// One more code is asked for: by the person who is signed in, or from the address of who is not. Never by what they ask
+/// for, which anybody can type. RATE_LIMITED.
+pub(crate) fn throttle_send(app: &App, client: &Client, user: Option<UserId>) -> Result<()> {
+    throttle(&app.limiters.send_account, &app.limiters.send_address, client, user)
 }
 
-/// One more proof is tried at an account: its id, or an e-mail address as it was given. RATE_LIMITED.
-pub(crate) fn throttle_proof(app: &App, client: &Client, account: &str) -> Result<()> {
-    throttle_address(&app.limiters.proof_address, client)?;
-    app.limiters.proof_account.check(&account_key(account)).map_err(|left| left.refusal())?;
-    Ok(())
+/// One more proof is tried: by the person who is signed in, or from the address of who is not. Never by what they try it
+/// at, which anybody can type: a code counts its own tries. RATE_LIMITED.
+pub(crate) fn throttle_proof(app: &App, client: &Client, user: Option<UserId>) -> Result<()> {
+    throttle(&app.limiters.proof_account, &app.limiters.proof_address, client, user)
 }
 
-/// Bounded, because it is kept in memory, and folded, or every spelling would have its own allowance.
-fn account_key(account: &str) -> String {
-    text::excerpt(&policy::lookup_key(account), 254)
+fn throttle(
+    accounts: &Limiter<UserId>,
+    addresses: &Limiter<IpAddr>,
+    client: &Client,
+    user: Option<UserId>,
+) -> Result<()> {
+    match user {
+        Some(user) => accounts.check(&user).map(drop).map_err(|left| left.refusal().into()),
+        None => throttle_address(addresses, client),
+    }
 }

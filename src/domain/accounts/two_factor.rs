@@ -90,7 +90,7 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
     if found.enabled_at.is_some() {
         return Err(enabled_already());
     }
-    throttle_proof(app, client, &id.to_string())?;
+    throttle_proof(app, client, Some(id))?;
     let attempt = guessing::attempt(app, client, id, Method::Totp).await?;
     let step = second_factors::check(app, id, &found.secret, code)?;
     let person = queries::get(app, id).await?;
@@ -131,7 +131,7 @@ pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code:
         return Err(UserError::whole(UserErrorCode::TwoFactorRequired).into());
     }
     let kind = if second_factors::is_backup_code(code) { Method::BackupCode } else { Method::Totp };
-    throttle_proof(app, client, &id.to_string())?;
+    throttle_proof(app, client, Some(id))?;
     let attempt = guessing::attempt(app, client, id, kind).await?;
     let person = queries::get(app, id).await?;
     let disabled = app

@@ -105,6 +105,13 @@ impl Sent {
         self.text.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("no code: {self:?}")).to_owned()
     }
 
+    /// The token in the address of its link.
+    pub fn token(&self) -> String {
+        let url = url::Url::parse(&self.link()).unwrap();
+        let token = url.query_pairs().find(|(name, _)| name == "token");
+        token.unwrap_or_else(|| panic!("no token: {self:?}")).1.into_owned()
+    }
+
     /// The first link in it.
     pub fn link(&self) -> String {
         let is_link = |word: &&str| word.starts_with("http://") || word.starts_with("https://");
