@@ -16,6 +16,7 @@ mod m20261124_000007_second_person;
 mod m20261124_000008_history;
 mod m20261124_000009_goal_news;
 mod m20261129_095500_links;
+mod m20261129_100500_mailboxes;
 mod schema;
 
 /// Every step, oldest first.
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_history::Migration),
             Box::new(m20261124_000009_goal_news::Migration),
             Box::new(m20261129_095500_links::Migration),
+            Box::new(m20261129_100500_mailboxes::Migration),
         ]
     }
 }

@@ -24,7 +24,9 @@ use crate::{
     platform::{
         crypto::hex,
         db::{Columns, Transaction},
+        digits,
         ids::{fill_random, random_digits},
+        mailbox,
     },
 };
 
@@ -187,8 +189,8 @@ async fn make_in(
     asker: Asker,
 ) -> Result<Issue> {
     let (now, rules) = (app.clock.now(), purpose.rules());
-    // Whatever its case, it is one mailbox that is spared.
-    let address_key = address.to_lowercase();
+    // However it is written, it is one mailbox that is spared.
+    let address_key = mailbox::key(address);
     let (name, by_stranger) = (purpose.as_str(), asker == Asker::Stranger);
     // Else of many who ask at the same moment, for one address, each would count the others' codes as not there yet.
     tx.take_turns(&[&format!("code {name} of {subject}"), &format!("code {name} to {address_key}")]).await?;
@@ -292,7 +294,7 @@ pub async fn void_in(app: &App, tx: &Transaction, subject: &str, purposes: &[Cod
 /// Ends every open code and link that went to an address: what is on its way there proves nothing any more.
 pub async fn void_address_in(app: &App, tx: &Transaction, address: &str) -> Result<()> {
     let sql = format!("{END} WHERE address_key = $2 AND (ended_at IS NULL OR link_ended_at IS NULL)");
-    tx.execute(sql, vec![app.clock.now().into(), address.to_lowercase().into()]).await.map(drop)
+    tx.execute(sql, vec![app.clock.now().into(), mailbox::key(address).into()]).await.map(drop)
 }
 
 /// The subject of a code when there is nobody of the name that was given: the work is the same, and no code is right.
@@ -367,15 +369,10 @@ pub fn invalid_link() -> Error {
 }
 
 /// A code as people type or copy it: only its letters and digits, without the spaces, hyphens and invisible marks of
-/// direction between, the digits of Arabic keyboards as others.
+/// direction between, the digits of other scripts as ours.
 #[must_use]
 pub fn plain(code: &str) -> String {
-    let digit = |c: char| match c {
-        '٠'..='٩' => char::from_digit(c as u32 - '٠' as u32, 10).unwrap_or(c),
-        '۰'..='۹' => char::from_digit(c as u32 - '۰' as u32, 10).unwrap_or(c),
-        c => c.to_ascii_lowercase(),
-    };
-    code.chars().filter(|c| c.is_alphanumeric()).take(64).map(digit).collect()
+    code.chars().filter(|c| c.is_alphanumeric()).take(64).map(|c| digits::ascii(c).to_ascii_lowercase()).collect()
 }
 
 /// Deletes codes that count for nothing any more, not even for the daily number; gives how many.

@@ -38,7 +38,7 @@ pub struct Model {
     pub subject: String,
     /// Where it was sent: an e-mail address or a number.
     pub address: String,
-    /// Lower case: what cool-down and daily number are counted by.
+    /// Which mailbox or number it is, however it is written: what cool-down and daily number are counted by.
     pub address_key: String,
     /// HMAC-SHA256 over purpose, subject, address and code.
     pub hash: Vec<u8>,

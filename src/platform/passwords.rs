@@ -16,12 +16,26 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use unicode_normalization::UnicodeNormalization;
 
 use super::ids::fill_random;
 use crate::{
     config::PasswordHashing,
     error::{Code, Error, Refusal, Result},
 };
+
+/// A password as it is hashed, whatever keyboard it comes from: composed, in the forms of compatibility (NFKC), as NIST SP
+/// 800-63B asks for.
+#[must_use]
+pub fn normalised(password: &str) -> String {
+    password.nfkc().collect()
+}
+
+/// How many characters a password has.
+#[must_use]
+pub fn length(password: &str) -> usize {
+    password.nfkc().count()
+}
 
 /// Whose password is hashed, which decides about the line that they wait in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,17 +122,20 @@ impl Place {
     /// A PHC string (`$argon2id$v=19$…`) of the password.
     pub async fn hash(&self, password: String) -> Result<String> {
         let argon2 = self.passwords.argon2.clone();
-        self.run(move || hash_now(&argon2, &password)).await
+        self.run(move || hash_now(&argon2, &normalised(&password))).await
     }
 
-    /// Whether the password belongs to the hash. Without a hash the answer is no, after the same work.
+    /// Whether the password belongs to the hash. Without a hash the answer is no, after the same work. Hashes from before
+    /// passwords were normalised are of what was typed: where that differs, it is tried, too.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
         let (argon2, decoy) = (self.passwords.argon2.clone(), Arc::clone(&self.passwords.decoy));
         self.run(move || {
             let known = hash.is_some();
             let text = hash.as_deref().unwrap_or(&decoy);
             let parsed = PasswordHash::new(text).map_err(Error::internal)?;
-            Ok(argon2.verify_password(password.as_bytes(), &parsed).is_ok() && known)
+            let is_right = |password: &str| argon2.verify_password(password.as_bytes(), &parsed).is_ok();
+            let normalised = normalised(&password);
+            Ok((is_right(&normalised) || (normalised != password && is_right(&password))) && known)
         })
         .await
     }
@@ -162,6 +179,27 @@ mod tests {
         assert!(passwords.enter(Caller::Known).unwrap().hash("a".to_owned()).await.is_ok());
         drop(places);
         assert!(passwords.enter(Caller::Stranger).is_ok(), "who goes away leaves the line");
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_from_every_keyboard_and_hashes_from_before_still_open() {
+        let passwords = passwords(1, 0);
+        let verify = async |password: &str, hash: &str| {
+            passwords.enter(Caller::Known).unwrap().verify(password.to_owned(), Some(hash.to_owned())).await.unwrap()
+        };
+        let (composed, decomposed, wide) =
+            ("crème brûlée 12", "cre\u{300}me bru\u{302}le\u{301}e 12", "crème brûlée １２");
+        for typed in [composed, decomposed, wide] {
+            let hash = passwords.enter(Caller::Stranger).unwrap().hash(typed.to_owned()).await.unwrap();
+            for again in [composed, decomposed, wide] {
+                assert!(verify(again, &hash).await, "{typed} {again}");
+            }
+            assert!(!verify("creme brulee 12", &hash).await);
+        }
+        let before = hash_now(&passwords.argon2, decomposed).unwrap();
+        assert!(verify(decomposed, &before).await);
+        assert!(!verify(composed, &before).await);
+        assert!(!passwords.enter(Caller::Known).unwrap().verify(decomposed.to_owned(), None).await.unwrap());
     }
 
     #[tokio::test]

@@ -31,7 +31,10 @@ use crate::{
     },
     entity::{UserId, activity::ActivityKind, code::CodePurpose, job},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Transaction, is_unique_violation},
+    platform::{
+        db::{Transaction, is_unique_violation},
+        mailbox,
+    },
 };
 
 /// The kind of the job that sends the code of [`CodePurpose::EmailVerification`].
@@ -95,7 +98,7 @@ fn verification_message(app: &App, holder: &Holder, code: &codes::IssuedCode) ->
 
 /// Tells the owner of an address that somebody tried to register with it: as often as codes may be sent there.
 async fn tell_owner_in(app: &App, tx: &Transaction, new: &Holder) -> Result<()> {
-    let Some(owner) = credentials::by_email_in(tx, &policy::key(&new.email)).await? else { return Ok(()) };
+    let Some(owner) = credentials::by_email_in(tx, &mailbox::key(&new.email)).await? else { return Ok(()) };
     let (purpose, asker) = (CodePurpose::EmailVerification, Asker::Stranger);
     match codes::issue_in(app, tx, purpose, &new.subject(), &owner.email, asker).await {
         // The code itself is told to nobody: it only counts.
@@ -166,7 +169,7 @@ pub async fn email_verify(
             // Of the address that the code was sent to, and of no other that has taken its place since.
             let sql = "UPDATE credentials SET email_confirmed_at = $3 \
                        WHERE user_id = $1 AND email_key = $2 AND email_confirmed_at IS NULL";
-            let values = vec![user.id.0.into(), policy::key(&code.address).into(), app.clock.now().into()];
+            let values = vec![user.id.0.into(), mailbox::key(&code.address).into(), app.clock.now().into()];
             if tx.execute(sql, values).await? == 0 {
                 return Err(codes::invalid());
             }
@@ -200,7 +203,7 @@ pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, ema
     let id = fresh::require_fresh(app, actor, "emailChangeRequest").await?.id;
     let email = policy::email("email", email)?;
     throttle_send(app, client, Some(id))?;
-    let key = policy::key(&email);
+    let key = mailbox::key(&email);
     app.db
         .transact(async |tx| {
             let own = credentials::own_in(&tx, id).await?;
@@ -243,7 +246,7 @@ pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, rec
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
             let old = credentials::own_in(&tx, id).await?;
-            let key = policy::key(&code.address);
+            let key = mailbox::key(&code.address);
             if !credentials::release_in(app, &tx, &key, Some(id)).await? {
                 return Err(taken());
             }

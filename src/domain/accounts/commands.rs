@@ -25,7 +25,8 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
-        passwords::{Caller, Place},
+        mailbox,
+        passwords::{self, Caller, Place},
         text,
     },
 };
@@ -146,7 +147,7 @@ async fn prepare(app: &App, client: &Client, valid: Register, place: Place) -> R
         created_at: now,
         updated_at: now,
     };
-    Ok(NewUser { user, email_key: policy::key(&email), email, password_hash })
+    Ok(NewUser { user, email_key: mailbox::key(&email), email, password_hash })
 }
 
 /// What becomes of a registration whose e-mail address has an account already.
@@ -216,7 +217,7 @@ async fn insert_credential_in(
 
 /// Confirms an e-mail address on an operator's word, from the command line; false when nothing waits for it.
 pub async fn confirm_email(app: &App, email: &str) -> Result<bool> {
-    let key = policy::lookup_key(email);
+    let key = mailbox::key(email);
     app.db
         .transact(async |tx| {
             let sql = "UPDATE credentials SET email_confirmed_at = $2 \
@@ -257,7 +258,7 @@ pub struct Login {
 pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn> {
     let key = policy::lookup_key(&command.login);
     let refuse = || Error::from(UserError::whole(UserErrorCode::InvalidCredentials));
-    if command.password.expose_secret().chars().count() > policy::MAX_PASSWORD {
+    if passwords::length(command.password.expose_secret()) > policy::MAX_PASSWORD {
         return Err(refuse());
     }
     throttle_login(app, client)?;
@@ -303,7 +304,10 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
 /// Whether a password is right. To be counted as a try before: see [`guessing`].
 pub(super) async fn verify_password(place: &Place, password: &SecretString, hash: Option<String>) -> Result<bool> {
     // A longer one can't be right, and hashing it would be a gift to whoever sends it.
-    let password: String = password.expose_secret().chars().take(policy::MAX_PASSWORD + 1).collect();
+    let password = password.expose_secret();
+    let is_long = passwords::length(password) > policy::MAX_PASSWORD;
+    let password =
+        if is_long { password.chars().take(policy::MAX_PASSWORD + 1).collect() } else { password.to_owned() };
     place.verify(password, hash).await
 }
 

@@ -28,6 +28,7 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
+        mailbox,
         passwords::Caller,
     },
 };
@@ -165,7 +166,7 @@ pub async fn password_reset_confirm(
         .db
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
-            reset_in(app, &tx, client, &holder, &policy::key(&code.address), &hash).await
+            reset_in(app, &tx, client, &holder, &mailbox::key(&code.address), &hash).await
         })
         .await?;
     sessions::ended(app, &ended);

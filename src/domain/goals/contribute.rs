@@ -143,9 +143,9 @@ async fn insert_in(
         Payer::Guest(_) => None,
     };
     tx.execute(
-        "INSERT INTO goal_contributions (id, goal_id, payment_id, contributor_id, guest_name, guest_email, amount, state, \
-         is_anonymous, is_hidden_from_owner, message, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO goal_contributions (id, goal_id, payment_id, contributor_id, guest_name, guest_email, guest_key, amount, \
+         state, is_anonymous, is_hidden_from_owner, message, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         vec![
             id.0.into(),
             command.goal.0.into(),
@@ -153,6 +153,7 @@ async fn insert_in(
             contributor.into(),
             guest.and_then(|guest| guest.name.clone()).into(),
             guest.map(|guest| guest.email.clone()).into(),
+            guest.map(|guest| mailbox::key(&guest.email)).into(),
             command.amount.minor.into(),
             ContributionState::Pending.as_str().into(),
             command.is_anonymous.into(),

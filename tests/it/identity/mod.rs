@@ -7,6 +7,7 @@ mod codes;
 mod cookies;
 mod guessing;
 mod jobs_admin;
+mod mailboxes;
 mod money;
 pub mod oauth;
 mod passwords;
