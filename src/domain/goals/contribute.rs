@@ -17,7 +17,7 @@ use crate::{
         payment::{ProviderKind, TargetKind},
     },
     error::{Result, UserError, UserErrorCode},
-    platform::{db::Transaction, text},
+    platform::{db::Transaction, mailbox, text},
 };
 
 /// Somebody who gives without an account.

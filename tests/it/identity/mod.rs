@@ -11,6 +11,7 @@ mod mailboxes;
 mod money;
 pub mod oauth;
 mod passwords;
+mod phones;
 mod privacy;
 mod profile;
 mod reauthentication;
