@@ -164,8 +164,9 @@ pub async fn issue_in(
     }
 }
 
-/// The same for an address that the subject, who is signed in, only claims: that others have asked for it just now must not show, so there
-/// is no code then, and no error either. Codes: CODE_SENT_JUST_NOW, TOO_MANY_CODES, of the subject's own codes.
+/// The same for an address that the subject, who is signed in, only claims: that others have asked for it just now must
+/// not show, so there is no code then, and no error either. Codes: CODE_SENT_JUST_NOW, TOO_MANY_CODES, of the subject's
+/// own codes.
 pub async fn issue_quietly_in(
     app: &App,
     tx: &Transaction,
@@ -282,7 +283,8 @@ fn waits(rules: Rules, now: DateTime<Utc>, count: i64, last: Option<DateTime<Utc
 /// Ends a code and its link.
 const END: &str = "UPDATE codes SET ended_at = COALESCE(ended_at, $1), link_ended_at = COALESCE(link_ended_at, $1)";
 
-/// Ends what codes and links for these purposes a subject still has: what they would prove is over, or was proven otherwise.
+/// Ends what codes and links for these purposes a subject still has: what they would prove is over, or was proven
+/// otherwise.
 pub async fn void_in(app: &App, tx: &Transaction, subject: &str, purposes: &[CodePurpose]) -> Result<()> {
     for purpose in purposes {
         let sql = format!("{END} WHERE purpose = $2 AND subject = $3 AND (ended_at IS NULL OR link_ended_at IS NULL)");

@@ -179,7 +179,8 @@ fn folded(password: &str) -> String {
     passwords::normalised(password).to_lowercase().chars().map(digits::ascii).collect()
 }
 
-/// A new password, as NIST SP 800-63B counts it (by characters, normalised): long enough, not one that everybody tries, not made of the user's own name or address.
+/// A new password: long enough, counted by characters as it is hashed (NIST SP 800-63B), not one that everybody tries, not
+/// made of the user's own name or address.
 pub(super) fn password(field: &'static str, value: &str, own: &[&str]) -> Result<(), UserError> {
     let length = passwords::length(value);
     if length == 0 {

@@ -256,7 +256,7 @@ async fn a_registration_and_a_new_address_are_confirmed_by_link_whatever_strange
         nobody.ok(REGISTER, joining("badr", "badr@example.org")).await;
         let token = server.last_sent("badr@example.org").await.token();
         assert_eq!(nobody.user_errors(VERIFY, json!({ "input": { "token": token } })).await, []);
-        nobody.clone().login("badr").await
+        nobody.clone().login("badr").await.seen().await
     };
     amina.ok(MOVE, json!({ "email": "mistyped@example.net" })).await;
     let mistyped = server.last_sent("mistyped@example.net").await.token();
