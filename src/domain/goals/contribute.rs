@@ -8,7 +8,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::{Actor, Client},
-        idempotency::{Claim, claim_for_good_in},
+        idempotency::{Claim, check_guest_key, claim_for_good_in},
         payments::{self, NewPayment, Payer, Started},
     },
     entity::{
@@ -109,6 +109,7 @@ fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) ->
     }
     let guest = command.guest.as_ref().ok_or_else(|| UserError::input("guest", UserErrorCode::Blank))?;
     let email = accounts::email_address("guest", &guest.email)?;
+    check_guest_key(&command.idempotency_key)?;
     accounts::throttle_send(app, client, None)?;
     let name = guest.name.as_deref().map(|name| text::line("guest", name, MAX_NAME)).transpose()?;
     let name = name.filter(|name| !name.is_empty());

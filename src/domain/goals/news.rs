@@ -62,8 +62,8 @@ pub async fn send_news(app: &App, job: &job::Model) -> Result<()> {
             let sql = format!(
                 "SELECT c.guest_key, MIN(c.guest_email), MIN(p.payer_locale) FROM goal_contributions c \
                  JOIN payments p ON p.id = c.payment_id \
-                 WHERE c.goal_id = $1 AND c.guest_key > $2 AND c.guest_email IS NOT NULL AND c.state = 'received' AND NOT EXISTS (SELECT 1 \
-                 FROM goal_contributions s WHERE s.goal_id = c.goal_id AND s.guest_key = c.guest_key \
+                 WHERE c.goal_id = $1 AND c.guest_key > $2 AND c.guest_email IS NOT NULL AND c.state = 'received' \
+                 AND NOT EXISTS (SELECT 1 FROM goal_contributions s WHERE s.goal_id = c.goal_id AND s.guest_key = c.guest_key \
                  AND s.news_stopped_at IS NOT NULL) GROUP BY c.guest_key ORDER BY c.guest_key LIMIT {BATCH}"
             );
             let guests = tx.rows(sql, vec![goal.0.into(), after.as_str().into()]).await?;
