@@ -85,7 +85,8 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
-/// The named rate limits.
+/// The named rate limits. A key is an address, or somebody who is signed in, and its type says which: nothing is counted by
+/// what anybody can type, or strangers would use it up for others (`docs/operating.md` says who can use up what).
 #[derive(Debug)]
 pub struct Limiters {
     /// GraphQL operations of an address without a sign-in.
@@ -96,18 +97,16 @@ pub struct Limiters {
     pub login_address: Limiter<IpAddr>,
     /// Registrations from an address.
     pub register_address: Limiter<IpAddr>,
-    /// Messages about an account to an address that nobody has proven.
+    /// Messages about an account to an address that nobody has proven: by the address, which is one account's only.
     pub unproven_address: Limiter<String>,
-    /// Sign-ins and registrations of everybody.
-    pub sensitive_global: Limiter<()>,
-    /// Codes asked for from an address.
+    /// Codes asked for from an address without a sign-in.
     pub send_address: Limiter<IpAddr>,
-    /// Codes asked for, for an account: by its id, or by the e-mail address as it was given (folded).
-    pub send_account: Limiter<String>,
-    /// Codes and old passwords tried from an address.
+    /// Codes asked for by a person.
+    pub send_account: Limiter<UserId>,
+    /// Codes tried from an address without a sign-in.
     pub proof_address: Limiter<IpAddr>,
-    /// Codes and old passwords tried at an account: by its id, or by the e-mail address as it was given (folded).
-    pub proof_account: Limiter<String>,
+    /// Codes and old passwords tried by a person.
+    pub proof_account: Limiter<UserId>,
     /// Webhooks from an address that were not their provider's own.
     pub webhook_address: Failures<IpAddr>,
 }
@@ -120,7 +119,6 @@ impl Limiters {
             login_address: Limiter::new("login-address", rates.login_address),
             register_address: Limiter::new("register-address", rates.register_address),
             unproven_address: Limiter::new("unproven-address", rates.unproven_address),
-            sensitive_global: Limiter::new("sensitive-global", rates.sensitive_global),
             send_address: Limiter::new("send-address", rates.send_address),
             send_account: Limiter::new("send-account", rates.send_account),
             proof_address: Limiter::new("proof-address", rates.proof_address),

@@ -253,6 +253,8 @@ pub enum Reason {
     BankAccount,
     Deadline,
     SuggestedAmounts,
+    CodeOrToken,
+    GuestKey,
 }
 
 impl Reason {
@@ -294,6 +296,12 @@ impl Reason {
             (Self::Deadline, Locale::Arabic) => "المطلوب وقت في المستقبل، خلال سنة على الأكثر.",
             (Self::SuggestedAmounts, Locale::English) => "at most six amounts are expected.",
             (Self::SuggestedAmounts, Locale::Arabic) => "المطلوب ستة مبالغ على الأكثر.",
+            (Self::GuestKey, Locale::English) => {
+                "a guest's key has to be one that nobody guesses, such as a random UUID."
+            }
+            (Self::GuestKey, Locale::Arabic) => "يجب أن يكون مفتاح الضيف مما لا يمكن تخمينه، مثل UUID عشوائي.",
+            (Self::CodeOrToken, Locale::English) => "give either `token`, of the link, or `code`.",
+            (Self::CodeOrToken, Locale::Arabic) => "حدّد إمّا `token` من الرابط أو `code`.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
             (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }

@@ -20,6 +20,8 @@ mod m20261129_095500_debts_and_disputes;
 mod m20261129_101900_checks;
 mod m20261129_095500_search;
 mod m20261129_095600_lists;
+mod m20261129_095500_links;
+mod m20261129_100500_mailboxes;
 mod schema;
 
 /// Every step, oldest first.
@@ -46,6 +48,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_101900_checks::Migration),
             Box::new(m20261129_095500_search::Migration),
             Box::new(m20261129_095600_lists::Migration),
+            Box::new(m20261129_095500_links::Migration),
+            Box::new(m20261129_100500_mailboxes::Migration),
         ]
     }
 }

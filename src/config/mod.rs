@@ -92,7 +92,6 @@ pub struct Rates {
     pub login_account: Rate,
     pub register_address: Rate,
     pub unproven_address: Rate,
-    pub sensitive_global: Rate,
     pub send_address: Rate,
     pub send_account: Rate,
     pub proof_address: Rate,
@@ -120,6 +119,7 @@ pub struct PasswordHashing {
     pub memory_kib: u32,
     pub iterations: u32,
     pub parallel: usize,
+    pub waiting: usize,
 }
 
 /// The database and its pool.
@@ -311,6 +311,7 @@ impl Config {
             memory_kib: r.number("PASSWORD_HASH_MEMORY_KIB", if production { 19_456 } else { 8 }, 4_194_304),
             iterations: r.number("PASSWORD_HASH_ITERATIONS", if production { 2 } else { 1 }, 100),
             parallel: r.number("PASSWORD_HASH_PARALLEL", 1, 256),
+            waiting: r.number("PASSWORD_HASH_WAITING", 0, 10_000),
         };
         let config = Self {
             environment,
@@ -369,7 +370,6 @@ impl Config {
                 login_account: r.rate("RATE_LIMIT_LOGIN_ACCOUNT"),
                 register_address: r.rate("RATE_LIMIT_REGISTER_ADDRESS"),
                 unproven_address: r.rate("RATE_LIMIT_UNPROVEN_ADDRESS"),
-                sensitive_global: r.rate("RATE_LIMIT_SENSITIVE_GLOBAL"),
                 send_address: r.rate("RATE_LIMIT_SEND_ADDRESS"),
                 send_account: r.rate("RATE_LIMIT_SEND_ACCOUNT"),
                 proof_address: r.rate("RATE_LIMIT_PROOF_ADDRESS"),

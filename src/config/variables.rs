@@ -150,6 +150,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         ACCOUNTS,
+        "PASSWORD_HASH_WAITING",
+        "64",
+        "How many strangers may wait for their turn, and as many who are known (who are signed in, or come from where the account has had a session); further ones get UNAVAILABLE at once.",
+    ),
+    variable(
+        ACCOUNTS,
         "TWO_FACTOR_REQUIRED_ROLES",
         "administrator,owner",
         "Roles that must have a second factor, comma-separated (seller, support_agent, moderator, administrator, owner); without, those who have them can only set it up.",
@@ -432,24 +438,18 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         RATES,
-        "RATE_LIMIT_SENSITIVE_GLOBAL",
-        "600/minute",
-        "Sign-ins and registrations of all addresses together.",
-    ),
-    variable(
-        RATES,
         "RATE_LIMIT_SEND_ADDRESS",
         "30/hour",
-        "Codes asked for, by e-mail or text message, from one address.",
+        "Codes asked for, by e-mail or text message, and gifts begun, from one address without a sign-in.",
     ),
     variable(
         RATES,
         "RATE_LIMIT_SEND_ACCOUNT",
         "20/hour",
-        "Codes asked for, by e-mail or text message, for one account.",
+        "Codes asked for, by e-mail or text message, by one signed-in person.",
     ),
-    variable(RATES, "RATE_LIMIT_PROOF_ADDRESS", "30/minute", "Codes and old passwords tried from one address."),
-    variable(RATES, "RATE_LIMIT_PROOF_ACCOUNT", "20/minute", "Codes and old passwords tried at one account."),
+    variable(RATES, "RATE_LIMIT_PROOF_ADDRESS", "30/minute", "Codes tried from one address without a sign-in."),
+    variable(RATES, "RATE_LIMIT_PROOF_ACCOUNT", "20/minute", "Codes and old passwords tried by one signed-in person."),
     variable(
         RATES,
         "RATE_LIMIT_WEBHOOK_ADDRESS",

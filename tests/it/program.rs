@@ -125,7 +125,6 @@ impl Serving {
             ("RATE_LIMIT_ANON", "100000/second"),
             ("RATE_LIMIT_USER", "100000/second"),
             ("RATE_LIMIT_REGISTER_ADDRESS", "100000/second"),
-            ("RATE_LIMIT_SENSITIVE_GLOBAL", "100000/second"),
             ("LOG_LEVEL", "warn"),
         ];
         environment.extend(settings);

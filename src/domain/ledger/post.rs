@@ -228,10 +228,14 @@ async fn fold_in(tx: &Transaction) -> Result<u64> {
         *sum = sum.checked_add(columns.take()?).ok_or_else(|| Error::internal("a balance does not fit"))?;
     }
     for (account, sum) in sums {
-        let sql = "UPDATE ledger_accounts SET balance = balance + $2 WHERE id = $1";
-        if tx.execute(sql, vec![account.into(), sum.into()]).await? != 1 {
-            return Err(Error::internal(format!("a delta of an account that is not there: {account}")));
-        }
+        let sql = format!("SELECT balance FROM ledger_accounts WHERE id = $1 {}", tx.for_update());
+        let missing = || Error::internal(format!("a delta of an account that is not there: {account}"));
+        let row = tx.row(sql, vec![account.into()]).await?.ok_or_else(missing)?;
+        // Not by the database: SQLite would go on with a number of floating point where a sum does not fit.
+        let balance = Columns::new(&row).take::<i64>()?.checked_add(sum);
+        let balance = balance.ok_or_else(|| Error::internal(format!("the balance of {account} does not fit")))?;
+        let sql = "UPDATE ledger_accounts SET balance = $2 WHERE id = $1";
+        tx.execute(sql, vec![account.into(), balance.into()]).await?;
     }
     Ok(rows.len() as u64)
 }

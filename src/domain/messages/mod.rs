@@ -52,9 +52,9 @@ impl Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Template {
-    /// Prove that this address is yours (name, code, link, minutes).
+    /// Prove that this address is yours (name, code, link, minutes, hours).
     EmailVerification,
-    /// Prove the address that is to replace yours (name, code, link, minutes).
+    /// Prove the address that is to replace yours (name, code, link, minutes, hours).
     EmailChange,
     /// To the address that was replaced (name, email: the new one, partly hidden).
     EmailChanged,
@@ -62,7 +62,7 @@ pub enum Template {
     AlreadyRegistered,
     /// Prove that this number is yours (code, minutes).
     PhoneVerification,
-    /// Choose a new password (name, code, link, minutes).
+    /// Choose a new password (name, code, link, minutes, hours).
     PasswordReset,
     /// Your password was changed (name, at, address).
     PasswordChanged,
@@ -211,6 +211,15 @@ impl Message {
         self.good_until = Some(code.expires_at);
         let minutes = ((code.expires_at - app.clock.now()).num_seconds() + 59) / 60;
         self.with("code", &code.code).with("minutes", minutes)
+    }
+
+    /// The same, and `link` and `hours`: a link to a page of the frontend that takes the secret beside the code.
+    #[must_use]
+    pub fn with_code_and_link(self, app: &App, code: &super::codes::IssuedCode, page: &str) -> Self {
+        let message = self.with_code(app, code);
+        let Some(token) = &code.token else { return message };
+        let hours = super::codes::LINK.num_hours();
+        message.with("link", app.frontend_link(page, &[("token", token)])).with("hours", hours)
     }
 }
 

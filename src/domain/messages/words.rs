@@ -77,6 +77,7 @@ pub(super) fn of(template: Template, locale: Locale) -> Words {
 }
 
 const MINUTES: &str = "{% if minutes %}It is good for {{ minutes }} minutes.{% endif %}";
+const GOOD_FOR: &str = "{% if minutes %}The code is good for {{ minutes }} minutes{% if hours %}, the link for {{ hours }} hours; each works once{% endif %}.{% endif %}";
 const NOT_YOU: &str = "If this was not you, set a new password at once and end all other sessions.";
 const IGNORE: &str = "If you did not ask for this, you can ignore this message.";
 const NOBODY: &str = "Don't share it with anybody.";
@@ -85,12 +86,12 @@ fn english(template: Template) -> Words {
     match template {
         Template::EmailVerification => words(
             "Confirm your e-mail address",
-            &["Confirm with this code, or with the link, that this e-mail address is yours.", MINUTES, IGNORE],
+            &["Confirm with this code, or with the link, that this e-mail address is yours.", GOOD_FOR, IGNORE],
         )
         .action("Confirm the address"),
         Template::EmailChange => words(
             "Confirm your new e-mail address",
-            &["Confirm with this code, or with the link, that this is to be the e-mail address of your account.", MINUTES, IGNORE],
+            &["Confirm with this code, or with the link, that this is to be the e-mail address of your account.", GOOD_FOR, IGNORE],
         )
         .action("Confirm the address"),
         Template::EmailChanged => words(
@@ -117,7 +118,7 @@ fn english(template: Template) -> Words {
             "Choose a new password",
             &[
                 "Choose a new password with this code or with the link.",
-                MINUTES,
+                GOOD_FOR,
                 "If you did not ask for this, you can ignore this message: your password stays as it is.",
             ],
         )
@@ -302,6 +303,7 @@ fn english(template: Template) -> Words {
 }
 
 const MINUTES_AR: &str = "{% if minutes %}صالح لمدة {{ minutes }} دقيقة.{% endif %}";
+const GOOD_FOR_AR: &str = "{% if minutes %}الرمز صالح لمدة {{ minutes }} دقيقة{% if hours %}، والرابط لمدة {{ hours }} ساعة، وكل منهما لمرة واحدة{% endif %}.{% endif %}";
 const NOT_YOU_AR: &str = "إذا لم تكن أنت من فعل ذلك، فغيّر كلمة المرور فورًا وأنهِ جميع الجلسات الأخرى.";
 const IGNORE_AR: &str = "إذا لم تطلب ذلك، فلا حاجة إلى فعل أي شيء.";
 const NOBODY_AR: &str = "لا تعطه لأحد.";
@@ -310,12 +312,12 @@ fn arabic(template: Template) -> Words {
     match template {
         Template::EmailVerification => words(
             "أكّد عنوان بريدك الإلكتروني",
-            &["أكّد أن عنوان البريد الإلكتروني هذا لك، باستخدام هذا الرمز أو الرابط.", MINUTES_AR, IGNORE_AR],
+            &["أكّد أن عنوان البريد الإلكتروني هذا لك، باستخدام هذا الرمز أو الرابط.", GOOD_FOR_AR, IGNORE_AR],
         )
         .action("تأكيد العنوان"),
         Template::EmailChange => words(
             "أكّد عنوان بريدك الإلكتروني الجديد",
-            &["أكّد أن هذا هو العنوان الجديد لحسابك، باستخدام هذا الرمز أو الرابط.", MINUTES_AR, IGNORE_AR],
+            &["أكّد أن هذا هو العنوان الجديد لحسابك، باستخدام هذا الرمز أو الرابط.", GOOD_FOR_AR, IGNORE_AR],
         )
         .action("تأكيد العنوان"),
         Template::EmailChanged => words(
@@ -342,7 +344,7 @@ fn arabic(template: Template) -> Words {
             "اختر كلمة مرور جديدة",
             &[
                 "اختر كلمة مرور جديدة باستخدام هذا الرمز أو الرابط.",
-                MINUTES_AR,
+                GOOD_FOR_AR,
                 "إذا لم تطلب ذلك، فلا حاجة إلى فعل أي شيء: تبقى كلمة المرور كما هي.",
             ],
         )

@@ -106,6 +106,13 @@ impl Sent {
         self.text.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("no code: {self:?}")).to_owned()
     }
 
+    /// The token in the address of its link.
+    pub fn token(&self) -> String {
+        let url = url::Url::parse(&self.link()).unwrap();
+        let token = url.query_pairs().find(|(name, _)| name == "token");
+        token.unwrap_or_else(|| panic!("no token: {self:?}")).1.into_owned()
+    }
+
     /// The first link in it.
     pub fn link(&self) -> String {
         let is_link = |word: &&str| word.starts_with("http://") || word.starts_with("https://");
@@ -146,7 +153,6 @@ impl Server {
             ("RATE_LIMIT_LOGIN_ADDRESS", "1000000/second"),
             ("RATE_LIMIT_LOGIN_ACCOUNT", "1000000/second"),
             ("RATE_LIMIT_REGISTER_ADDRESS", "1000000/second"),
-            ("RATE_LIMIT_SENSITIVE_GLOBAL", "1000000/second"),
             ("RATE_LIMIT_UNPROVEN_ADDRESS", "1000000/second"),
             ("RATE_LIMIT_SEND_ADDRESS", "1000000/second"),
             ("RATE_LIMIT_SEND_ACCOUNT", "1000000/second"),
