@@ -390,6 +390,9 @@ pub async fn sweep(app: App) {
             app.limiters.forget_idle();
             app.tails.forget_unused();
             app.shares.forget_unused();
+            app.audiences.forget_unused();
+            app.happening.forget_idle();
+            app.catching_up.forget_idle();
         }
     }
 }

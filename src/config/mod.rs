@@ -76,6 +76,7 @@ pub struct Limits {
     pub aliases: usize,
     pub root_fields: usize,
     pub directives: usize,
+    pub content: usize,
     pub cost: u64,
     pub nodes: u64,
     pub fields: u64,
@@ -88,6 +89,8 @@ pub struct Limits {
 pub struct Rates {
     pub anonymous: Rate,
     pub user: Rate,
+    pub content: Rate,
+    pub live: Rate,
     pub login_address: Rate,
     pub login_account: Rate,
     pub register_address: Rate,
@@ -105,6 +108,7 @@ pub struct Rates {
 pub struct WebSocketLimits {
     pub init_timeout: Duration,
     pub ping_interval: Duration,
+    pub write_timeout: Duration,
     pub max_subscriptions: usize,
     pub max_message_bytes: usize,
     pub max_connections: usize,
@@ -358,6 +362,7 @@ impl Config {
                 aliases: r.number("LIMIT_ALIASES", 0, 10_000),
                 root_fields: r.number("LIMIT_ROOT_FIELDS", 1, 1000),
                 directives: r.number("LIMIT_DIRECTIVES", 0, 10_000),
+                content: r.number("LIMIT_CONTENT", 1, 1000),
                 cost: r.number("LIMIT_COST", 10, 1_000_000),
                 nodes: r.number("LIMIT_NODES", 10, 10_000_000),
                 fields: r.number("LIMIT_FIELDS", 1000, 100_000_000),
@@ -366,6 +371,8 @@ impl Config {
             rates: Rates {
                 anonymous: r.rate("RATE_LIMIT_ANON"),
                 user: r.rate("RATE_LIMIT_USER"),
+                content: r.rate("RATE_LIMIT_CONTENT"),
+                live: r.rate("RATE_LIMIT_LIVE"),
                 login_address: r.rate("RATE_LIMIT_LOGIN_ADDRESS"),
                 login_account: r.rate("RATE_LIMIT_LOGIN_ACCOUNT"),
                 register_address: r.rate("RATE_LIMIT_REGISTER_ADDRESS"),
@@ -379,6 +386,7 @@ impl Config {
             websocket: WebSocketLimits {
                 init_timeout: r.seconds("WEBSOCKET_INIT_TIMEOUT_SECONDS"),
                 ping_interval: r.seconds("WEBSOCKET_PING_SECONDS"),
+                write_timeout: r.seconds("WEBSOCKET_WRITE_TIMEOUT_SECONDS"),
                 max_subscriptions: r.number("WEBSOCKET_MAX_SUBSCRIPTIONS", 1, 10_000),
                 max_message_bytes: r.number("WEBSOCKET_MAX_MESSAGE_BYTES", 1024, 16_777_216),
                 max_connections: r.number("WEBSOCKET_MAX_CONNECTIONS", 1, 1_000_000),

@@ -275,6 +275,12 @@ pub const VARIABLES: &[Variable] = &[
     variable(LIMITS, "LIMIT_ALIASES", "30", "Most aliases in an operation."),
     variable(LIMITS, "LIMIT_ROOT_FIELDS", "10", "Most root fields in an operation."),
     variable(LIMITS, "LIMIT_DIRECTIVES", "50", "Most directives in an operation."),
+    variable(
+        LIMITS,
+        "LIMIT_CONTENT",
+        "5",
+        "Most root fields in a mutation that write what others see: posts, comments, likes, shares, goals and their news.",
+    ),
     variable(LIMITS, "LIMIT_COST", "1000", "Highest cost of an operation; the cost of each is in extensions.cost."),
     variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
     variable(
@@ -422,6 +428,18 @@ pub const VARIABLES: &[Variable] = &[
         "GraphQL operations of one address (IPv6: of one /64) without a sign-in.",
     ),
     variable(RATES, "RATE_LIMIT_USER", "1000/minute", "GraphQL operations of one signed-in person."),
+    variable(
+        RATES,
+        "RATE_LIMIT_CONTENT",
+        "60/minute",
+        "What one person writes for others to see: posts, comments, likes, shares, goals and their news, each change counted.",
+    ),
+    variable(
+        RATES,
+        "RATE_LIMIT_LIVE",
+        "1000/second",
+        "What the events of one person's subscriptions may cost (of one address's without a sign-in), counted as LIMIT_COST counts. Who is beyond it gets them later; none is lost.",
+    ),
     variable(RATES, "RATE_LIMIT_LOGIN_ADDRESS", "20/minute", "Sign-ins tried from one address."),
     variable(
         RATES,
@@ -463,6 +481,12 @@ pub const VARIABLES: &[Variable] = &[
         "A socket that has not sent connection_init by then is closed (4408).",
     ),
     variable(LIVE, "WEBSOCKET_PING_SECONDS", "20", "How often an idle socket is pinged."),
+    variable(
+        LIVE,
+        "WEBSOCKET_WRITE_TIMEOUT_SECONDS",
+        "30",
+        "A client that has not taken a message by then, because it does not read, is cut off.",
+    ),
     variable(LIVE, "WEBSOCKET_MAX_SUBSCRIPTIONS", "50", "Operations at once on one socket (4429 beyond)."),
     variable(LIVE, "WEBSOCKET_MAX_MESSAGE_BYTES", "65536", "Largest message from a client."),
     variable(LIVE, "WEBSOCKET_MAX_CONNECTIONS", "10000", "Sockets at once on this process; further ones get 503."),

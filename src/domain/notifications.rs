@@ -7,7 +7,7 @@
 mod goals;
 mod money;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::Stream;
 use sea_orm::{QueryResult, Value};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     domain::{
-        actor::Actor,
+        actor::{Actor, Client},
         events::{self, NewEvent},
         export::{
             Kind::{Id, Text, Time},
@@ -405,10 +405,10 @@ impl Content for Told {
     type Item = Notification;
     const KIND: StreamKind = StreamKind::Notifications;
 
-    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Notification>>> {
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Arc<Notification>>>> {
         let ids: Vec<_> = events.iter().filter_map(|event| event.subject_id.map(NotificationId)).collect();
         let found = of_recipient(app, UserId(id), &ids).await?;
-        let content = |event: &event::Model| found.get(&NotificationId(event.subject_id?)).cloned();
+        let content = |event: &event::Model| found.get(&NotificationId(event.subject_id?)).cloned().map(Arc::new);
         Ok(events.iter().map(content).collect())
     }
 }
@@ -417,7 +417,8 @@ impl Content for Told {
 pub async fn follow(
     app: &App,
     actor: &Actor,
+    client: &Client,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = Result<Step<Notification>>> + Send + use<>> {
-    live::follow::<Told>(app, actor.require_user()?.id.0, after).await
+    live::follow::<Told>(app, actor, client, actor.require_user()?.id.0, after).await
 }

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 
 use super::{
     accounts::User,
@@ -294,10 +294,12 @@ impl NotificationSubscription {
         #[graphql(desc = "The cursor of the last event that you saw, or the `streamCursor` of the list.")]
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<NotificationEvent>> + use<>> {
-        let request = ctx.request();
-        let viewer = request.actor.require_user()?.id.0;
-        let after = after.map(|text| stream::open(request, StreamKind::Notifications, viewer, &text)).transpose()?;
-        let steps = notifications::follow(&request.app, &request.actor, after).await?;
-        Ok(steps.map(move |step| Ok(NotificationEvent::new(viewer, step?))))
+        stream::events(ctx, async {
+            let request = ctx.request();
+            let viewer = request.actor.require_user()?.id.0;
+            let after = after.map(|text| stream::open(request, StreamKind::Notifications, viewer, &text)).transpose()?;
+            Ok((viewer, notifications::follow(&request.app, &request.actor, &request.client, after).await?))
+        })
+        .await
     }
 }

@@ -28,3 +28,4 @@ pub mod sms;
 pub mod steps;
 pub mod telemetry;
 pub mod text;
+pub mod turns;

@@ -124,6 +124,8 @@ impl Serving {
             ("PASSWORD_HASH_ITERATIONS", "1"),
             ("RATE_LIMIT_ANON", "100000/second"),
             ("RATE_LIMIT_USER", "100000/second"),
+            ("RATE_LIMIT_CONTENT", "100000/second"),
+            ("RATE_LIMIT_LIVE", "100000/second"),
             ("RATE_LIMIT_REGISTER_ADDRESS", "100000/second"),
             ("LOG_LEVEL", "warn"),
         ];

@@ -24,8 +24,7 @@ use crate::{
 const COLUMNS: &str = "d.id, d.payment_id, d.provider_reference, d.amount, d.reason, d.state, d.refund_id, d.respond_by, \
      d.opened_at, d.ended_at";
 
-/// Disputes with their payments.
-const TABLES: &str = "payment_disputes d JOIN payments p ON p.id = d.payment_id";
+const JOINS: &str = "JOIN payments p ON p.id = d.payment_id";
 
 fn read(row: &QueryResult) -> Result<Dispute> {
     let mut columns = Columns::new(row);
@@ -107,7 +106,7 @@ pub async fn disputes_by_id(
 ) -> Result<HashMap<DisputeId, DisputeOfPayment>> {
     let mut values = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS}, p.currency FROM {TABLES} WHERE d.id IN ({list})");
+    let sql = format!("SELECT {COLUMNS}, p.currency FROM payment_disputes d {JOINS} WHERE d.id IN ({list})");
     let found = app.db.rows(sql, values).await?.iter().map(read_with_currency).collect::<Result<Vec<_>>>()?;
     let payments: Vec<PaymentId> = found.iter().map(|found| found.dispute.payment_id).collect();
     let visible = queries::payments_by_id(app, actor, &payments).await?;
@@ -146,6 +145,13 @@ pub async fn disputes(
     conditions.equal("d.state", filter.state.map(DisputeState::as_str));
     conditions.during("d.opened_at", filter.during);
     let columns = format!("{COLUMNS}, p.currency");
-    let source = Source { columns: &columns, tables: TABLES, key: "d.opened_at", id: "d.id", descending: true };
+    let source = Source {
+        columns: &columns,
+        table: "payment_disputes d",
+        joins: JOINS,
+        key: "d.opened_at",
+        id: "d.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read_with_currency).await
 }

@@ -9,7 +9,7 @@ mod steps;
 
 use async_graphql::{Context, Enum, ID, InputObject, MergedObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 
 pub use disputes::{Dispute, DisputeState};
 pub use methods::PaymentMethod;
@@ -475,7 +475,8 @@ pub struct PaymentSubscription;
 #[Subscription]
 impl PaymentSubscription {
     /// A payment as it comes further. With `after`, first everything since then (phase REPLAY); without, the first event is
-    /// a LIVE marker with a cursor and no content. A payment that you may not see is BAD_REQUEST.
+    /// a LIVE marker with a cursor and no content. Steps that come faster than they are executed for you are told as one, the
+    /// newest. A payment that you may not see is BAD_REQUEST.
     async fn payment_updated(
         &self,
         ctx: &Context<'_>,
@@ -485,11 +486,13 @@ impl PaymentSubscription {
         >,
         #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<PaymentEvent>> + use<>> {
-        let request = ctx.request();
-        let id: PaymentId = query_id(&id)?;
-        let after = after.map(|text| stream::open(request, StreamKind::Payment, id.0, &text)).transpose()?;
-        let access = Access { guest_token };
-        let steps = payments::follow(&request.app, &request.actor, id, &access, after).await?;
-        Ok(steps.map(move |step| Ok(PaymentEvent::new(id.0, step?))))
+        stream::events(ctx, async {
+            let request = ctx.request();
+            let id: PaymentId = query_id(&id)?;
+            let after = after.map(|text| stream::open(request, StreamKind::Payment, id.0, &text)).transpose()?;
+            let access = Access { guest_token };
+            Ok((id.0, payments::follow(&request.app, &request.actor, &request.client, id, &access, after).await?))
+        })
+        .await
     }
 }

@@ -10,7 +10,7 @@ mod withdrawals;
 
 use async_graphql::{Context, ID, MergedObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use uuid::Uuid;
 
 use super::{
@@ -310,10 +310,12 @@ impl WalletSubscription {
         #[graphql(desc = "The cursor of the last event that you saw, or the `streamCursor` of the wallet.")]
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<WalletEvent>> + use<>> {
-        let request = ctx.request();
-        let viewer = request.actor.require_user()?.id.0;
-        let after = after.map(|text| stream::open(request, StreamKind::Wallet, viewer, &text)).transpose()?;
-        let steps = wallets::follow(&request.app, &request.actor, after).await?;
-        Ok(steps.map(move |step| Ok(WalletEvent::new(viewer, step?))))
+        stream::events(ctx, async {
+            let request = ctx.request();
+            let viewer = request.actor.require_user()?.id.0;
+            let after = after.map(|text| stream::open(request, StreamKind::Wallet, viewer, &text)).transpose()?;
+            Ok((viewer, wallets::follow(&request.app, &request.actor, &request.client, after).await?))
+        })
+        .await
     }
 }
