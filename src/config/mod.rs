@@ -100,6 +100,19 @@ pub struct Rates {
     pub webhook_address: Rate,
 }
 
+/// What a connection may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is explained where it is read from, in VARIABLES")]
+pub struct ConnectionLimits {
+    /// `None`: what the process's descriptors leave.
+    pub max: Option<usize>,
+    pub max_per_address: usize,
+    pub idle: Duration,
+    pub head: Duration,
+    pub body: Duration,
+    pub stall: Duration,
+}
+
 /// What a WebSocket may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is explained where it is read from, in VARIABLES")]
@@ -180,6 +193,7 @@ pub struct Config {
     pub password_hashing: PasswordHashing,
     pub limits: Limits,
     pub rates: Rates,
+    pub connections: ConnectionLimits,
     pub websocket: WebSocketLimits,
     pub sweep_interval: Duration,
     pub event_retention: Duration,
@@ -373,6 +387,14 @@ impl Config {
                 proof_address: r.rate("RATE_LIMIT_PROOF_ADDRESS"),
                 proof_account: r.rate("RATE_LIMIT_PROOF_ACCOUNT"),
                 webhook_address: r.rate("RATE_LIMIT_WEBHOOK_ADDRESS"),
+            },
+            connections: ConnectionLimits {
+                max: r.optional("MAX_CONNECTIONS", "a whole number").map(|most: NonZeroU32| most.get() as usize),
+                max_per_address: r.number("MAX_CONNECTIONS_PER_ADDRESS", 1, 1_000_000),
+                idle: r.seconds("CONNECTION_IDLE_SECONDS"),
+                head: r.seconds("REQUEST_HEAD_SECONDS"),
+                body: r.seconds("REQUEST_BODY_SECONDS"),
+                stall: r.seconds("ANSWER_STALL_SECONDS"),
             },
             websocket: WebSocketLimits {
                 init_timeout: r.seconds("WEBSOCKET_INIT_TIMEOUT_SECONDS"),

@@ -28,6 +28,7 @@ const PAYMENTS: &str = "Payments (a provider is offered when all of its settings
 const WALLETS: &str = "Wallets (lists such as USD 10,EGP 100.50)";
 const LIMITS: &str = "Limits of one GraphQL operation";
 const RATES: &str = "Rate limits (count/second, /minute or /hour)";
+const CONNECTIONS: &str = "Connections";
 const LIVE: &str = "WebSockets and background work";
 const EXPLORE: &str = "Exploring the graph";
 
@@ -437,6 +438,32 @@ pub const VARIABLES: &[Variable] = &[
         "RATE_LIMIT_WEBHOOK_ADDRESS",
         "30/minute",
         "Webhooks from one address that turn out not to be their provider's own; genuine ones are not counted.",
+    ),
+    variable(
+        CONNECTIONS,
+        "MAX_CONNECTIONS",
+        "",
+        "Connections at once on this process, and requests at once; further ones get 503. Empty: what the limit of open files (ulimit -n) leaves, at most 16384.",
+    ),
+    variable(
+        CONNECTIONS,
+        "MAX_CONNECTIONS_PER_ADDRESS",
+        "256",
+        "Of these, connections of one address (IPv6: of one /64), and requests at once of one client. Connections of TRUSTED_PROXIES are not counted by address.",
+    ),
+    variable(
+        CONNECTIONS,
+        "CONNECTION_IDLE_SECONDS",
+        "75",
+        "How long a connection may wait between requests. Longer than load balancers keep idle ones (60 s), so that it is they who close them.",
+    ),
+    variable(CONNECTIONS, "REQUEST_HEAD_SECONDS", "10", "How long a client may take for the head of a request."),
+    variable(CONNECTIONS, "REQUEST_BODY_SECONDS", "30", "How long a client may take for the body of a request."),
+    variable(
+        CONNECTIONS,
+        "ANSWER_STALL_SECONDS",
+        "30",
+        "A client that waits to be written to, and takes less than 64 KiB in this time, is closed.",
     ),
     variable(
         LIVE,

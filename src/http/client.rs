@@ -56,7 +56,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
+/// Whether an address is that of a proxy whose words about its clients are believed.
+pub(super) fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 

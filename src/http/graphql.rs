@@ -1,26 +1,21 @@
 //! GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/): POST with JSON, GET for queries; and the
 //! door to the WebSocket on the same path.
 
-use std::time::Duration;
-
 use axum::{
-    body::{Body, BodyDataStream},
     extract::{Extension, FromRequestParts, Request, State, ws::WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::{
-    Shared,
+    Shared, body,
     client::{self, Identity},
     cookies, headers,
     respond::{self, Media, refuse, refuse_with, tell_allowance},
     websocket,
 };
 use crate::{
-    app::App,
     domain::actor::Actor,
     error::{Code, Refusal},
     graphql::{
@@ -29,13 +24,8 @@ use crate::{
     },
 };
 
-/// How long a client may take to send its body.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is still taken, and for how long, so that its sender hears the answer.
-const DRAINED: (usize, Duration) = (128 << 20, Duration::from_secs(10));
-
 /// A request that was not understood: the status, and why.
-type Misunderstood = (StatusCode, Refusal);
+type Misunderstood = body::Unread;
 
 fn misunderstood(status: StatusCode, message: impl Into<String>) -> Misunderstood {
     (status, Refusal::new(Code::BadRequest, message))
@@ -72,7 +62,7 @@ pub(super) async fn post(
     Extension(identity): Extension<Identity>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, sent) = request.into_parts();
     let headers = &parts.headers;
     let Some(media) = Media::negotiate(headers) else { return not_acceptable(&identity) };
     if !headers::origin_allowed(&shared.app.config, headers) {
@@ -83,7 +73,7 @@ pub(super) async fn post(
             let message = "Send the operation as application/json, in UTF-8, without a content encoding.";
             return Err(misunderstood(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
-        let bytes = read(&shared.app, headers, body).await?;
+        let bytes = body::read(&shared.app, headers, sent, shared.app.config.limits.body_bytes).await?;
         GraphqlRequest::parse(&bytes).map_err(|refusal| (StatusCode::BAD_REQUEST, refusal))
     };
     answer(&shared, &identity, headers, media, Transport::Post, request).await
@@ -180,56 +170,6 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn is_plain(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_ENCODING).is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-/// The body, as far as the limit and the client's time.
-async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Misunderstood> {
-    let limit = app.config.limits.body_bytes;
-    let too_large = |size| (StatusCode::PAYLOAD_TOO_LARGE, Refusal::over_limit("body in bytes", limit as u64, size));
-    let mut chunks = body.into_data_stream();
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if let Some(size) = announced.filter(|size| *size > limit as u64) {
-        // Who asks first (`Expect: 100-continue`) need not begin.
-        if !headers.contains_key(header::EXPECT) {
-            drain(app, chunks);
-        }
-        return Err(too_large(size));
-    }
-    let mut bytes = Vec::with_capacity(announced.unwrap_or_default() as usize);
-    let reading = async {
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| misunderstood(StatusCode::BAD_REQUEST, "The body broke off."))?;
-            if bytes.len() + chunk.len() > limit {
-                return Err(too_large((bytes.len() + chunk.len()) as u64));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(())
-    };
-    let late = |_| Err(misunderstood(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."));
-    match tokio::time::timeout(BODY_PATIENCE, reading).await.unwrap_or_else(late) {
-        Ok(()) => Ok(bytes),
-        Err(why) => {
-            drain(app, chunks);
-            Err(why)
-        }
-    }
-}
-
-/// Takes the rest of a refused body beside its answer: a connection that is closed with unread data loses the answer.
-fn drain(app: &App, mut chunks: BodyDataStream) {
-    let (most, time) = DRAINED;
-    let drained = async move {
-        let mut left = most;
-        while let Some(Ok(chunk)) = chunks.next().await {
-            let Some(rest) = left.checked_sub(chunk.len()) else { return };
-            left = rest;
-        }
-    };
-    let stop = app.stop.clone();
-    app.spawn(async move {
-        let _ = tokio::time::timeout(time, stop.run_until_cancelled(drained)).await;
-    });
 }
 
 /// The parameters of a query's URL; objects are written as JSON.

@@ -1,7 +1,9 @@
 //! axum: routes, the way in of a request, and the way out of a response.
 //!
-//! Outermost first: request id, headers and log line (`edge`), CORS, compression, the route.
+//! Outermost first: places and patience (`serve`, `patience`), request id, headers and log line (`edge`), CORS,
+//! compression, the route.
 
+mod body;
 mod client;
 mod cookies;
 mod edge;
@@ -11,6 +13,7 @@ mod graphql;
 mod headers;
 mod health;
 mod oauth;
+mod patience;
 mod places;
 mod respond;
 mod sandbox;
@@ -33,6 +36,7 @@ use tower_http::{
     compression::{CompressionLayer, Predicate, predicate::SizeAbove},
 };
 
+use places::Places;
 pub use serve::serve;
 
 use crate::{
@@ -47,14 +51,19 @@ struct Shared {
     app: App,
     pipeline: Arc<Pipeline>,
     sdl: Arc<str>,
-    places: places::Places,
+    /// Of requests that are under way.
+    requests: Places,
+    /// Of WebSockets.
+    sockets: Places,
 }
 
 /// The whole service as a router. It wants the peer's address (`ConnectInfo<SocketAddr>`) with each request.
 pub fn router(app: App, graph: Graph) -> Result<Router> {
-    let places = places::Places::new(&app.config.websocket);
+    let (connections, websocket) = (&app.config.connections, &app.config.websocket);
+    let requests = Places::new(serve::room(connections), connections.max_per_address);
+    let sockets = Places::new(websocket.max_connections, websocket.max_per_address);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared = Shared { pipeline, sdl: crate::graphql::sdl().into(), places, app };
+    let shared = Shared { pipeline, sdl: crate::graphql::sdl().into(), requests, sockets, app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))

@@ -1,4 +1,5 @@
-//! Places for sockets: so many at once, and so many of them for one address, so that no one can take them all.
+//! Places: for connections, requests, sockets. So many at once, and so many of them for one address, so that no one can
+//! take them all.
 
 use std::{
     collections::HashMap,
@@ -6,9 +7,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{config::WebSocketLimits, platform::rate_limit::address_key};
+use crate::platform::rate_limit::address_key;
 
-/// The places of this process. Cheap to clone.
+/// The places of this process for one kind of thing. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Places(Arc<Inner>);
 
@@ -33,15 +34,12 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(limits: &WebSocketLimits) -> Self {
-        Self(Arc::new(Inner {
-            limit: limits.max_connections,
-            limit_per_address: limits.max_per_address,
-            taken: Mutex::default(),
-        }))
+    pub(super) fn new(limit: usize, limit_per_address: usize) -> Self {
+        Self(Arc::new(Inner { limit, limit_per_address, taken: Mutex::default() }))
     }
 
-    /// A place for a client of this address (IPv6: of this /64), if there still is one.
+    /// A place for a client of this address (IPv6: of this /64), if there still is one. Without an address it only
+    /// counts among all.
     pub(super) fn take(&self, address: Option<IpAddr>) -> Option<Place> {
         let address = address.map(address_key);
         let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,9 +79,7 @@ mod tests {
 
     #[test]
     fn one_address_gets_its_share_and_all_together_theirs() {
-        let mut limits = crate::config::Config::from_values(std::collections::BTreeMap::new()).unwrap().websocket;
-        (limits.max_connections, limits.max_per_address) = (3, 2);
-        let places = Places::new(&limits);
+        let places = Places::new(3, 2);
         let at = |text: &str| Some(text.parse().unwrap());
         let first = places.take(at("192.0.2.1")).unwrap();
         let _second = places.take(at("192.0.2.1")).unwrap();
@@ -93,5 +89,14 @@ mod tests {
         drop(first);
         assert!(places.take(at("192.0.2.1")).is_some());
         assert!(places.take(at("192.0.2.2")).is_some());
+    }
+
+    #[test]
+    fn neighbours_in_one_ipv6_network_share_theirs() {
+        let places = Places::new(10, 1);
+        let at = |text: &str| Some(text.parse().unwrap());
+        let _first = places.take(at("2001:db8:1:2::1")).unwrap();
+        assert!(places.take(at("2001:db8:1:2:ffff::1")).is_none());
+        assert!(places.take(at("2001:db8:1:3::1")).is_some());
     }
 }

@@ -103,6 +103,12 @@ pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, r
     response
 }
 
+/// More at once than there is room for.
+pub(super) fn crowded(request_id: &str) -> Response {
+    let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
+    refuse(&refusal.with("retryAfter", 10), Media::Json, request_id)
+}
+
 #[derive(Serialize)]
 struct Answer<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

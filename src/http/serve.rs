@@ -1,26 +1,57 @@
-//! Connections: accepted, bounded in their patience, and brought to an end when the program stops.
+//! Connections: let in while there is room, bounded in their patience, and brought to an end when the program stops.
+//!
+//! Room is counted in all and by address. Beyond it a few more connections are let in for a moment: they hear that there
+//! are too many, and probes of the platform's health hear how the process is. Whatever else comes is closed at once, so
+//! that a descriptor is left for everything else that the process does.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderValue, StatusCode, header},
+    serve::Listener,
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use crate::{app::App, error::Result, graphql};
+use super::{
+    client::is_trusted,
+    patience::{Holding, Patient, Pulse},
+    places::{Place, Places},
+};
+use crate::{app::App, config::ConnectionLimits, error::Result, graphql, platform::descriptors};
 
-/// How long a connection may say nothing, or take for the head of a request. Longer than load balancers keep idle
-/// connections (60 s), so that it is they who close them.
-const HEAD_PATIENCE: std::time::Duration = std::time::Duration::from_secs(75);
+/// Connections beyond the room, in all and of one address; and how long each may last.
+const BEYOND: (usize, usize) = (32, 2);
+const BEYOND_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest head of a request, and what is read of a body at once.
 const READ_BUFFER: usize = 64 << 10;
+
+/// On requests of connections that there is no room for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beyond;
+
+/// How many connections, and how many requests, are possible at once.
+pub(super) fn room(limits: &ConnectionLimits) -> usize {
+    let possible = descriptors::connections();
+    match limits.max {
+        Some(wanted) if wanted > possible => {
+            tracing::warn!(wanted, possible, "the limit of open files does not allow MAX_CONNECTIONS");
+            possible
+        }
+        wanted => wanted.unwrap_or(possible),
+    }
+}
 
 /// Serves until the application stops. Then nothing more is accepted, sockets are closed, and requests and tasks that
 /// are under way may finish, for a bounded time.
 pub async fn serve(app: App, mut listener: TcpListener) -> Result<()> {
     let router = super::router(app.clone(), graphql::build(app.config.introspection))?;
+    let door = Door::new(&app);
     loop {
         let (stream, peer) = tokio::select! {
             biased;
@@ -28,7 +59,16 @@ pub async fn serve(app: App, mut listener: TcpListener) -> Result<()> {
             // Axum's way to accept waits and goes on when there are no file descriptors left.
             accepted = Listener::accept(&mut listener) => accepted,
         };
-        app.spawn(connection(app.stop.clone(), router.clone(), stream, peer));
+        match door.enter(peer) {
+            Some((place, false)) => app.spawn(connection(app.clone(), router.clone(), stream, peer, place, false)),
+            Some((place, true)) => {
+                let connection = connection(app.clone(), router.clone(), stream, peer, place, true);
+                app.spawn(async move {
+                    let _ = tokio::time::timeout(BEYOND_PATIENCE, connection).await;
+                });
+            }
+            None => drop(stream),
+        }
     }
     drop(listener);
     app.tasks.close();
@@ -38,23 +78,61 @@ pub async fn serve(app: App, mut listener: TcpListener) -> Result<()> {
     Ok(())
 }
 
-async fn connection(stop: CancellationToken, router: Router, stream: TcpStream, peer: SocketAddr) {
+/// Who is let in.
+struct Door {
+    app: App,
+    places: Places,
+    beyond: Places,
+}
+
+impl Door {
+    fn new(app: &App) -> Self {
+        let limits = &app.config.connections;
+        let places = Places::new(room(limits), limits.max_per_address);
+        Self { app: app.clone(), places, beyond: Places::new(BEYOND.0, BEYOND.1) }
+    }
+
+    /// A place, and whether it is one beyond the room. The connections of a trusted proxy are those of many clients:
+    /// what each of these may do at once is counted by request.
+    fn enter(&self, peer: SocketAddr) -> Option<(Place, bool)> {
+        let address = peer.ip().to_canonical();
+        let counted = (!is_trusted(&self.app.config.trusted_proxies, address)).then_some(address);
+        let place = self.places.take(counted).map(|place| (place, false));
+        place.or_else(|| Some((self.beyond.take(Some(address))?, true)))
+    }
+}
+
+async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAddr, place: Place, beyond: bool) {
     // Answers are written whole: waiting to fill a packet would only cost time.
     let _ = stream.set_nodelay(true);
+    let limits = &app.config.connections;
+    let pulse = Pulse::new(limits);
+    let stream = Patient::new(stream, Arc::clone(&pulse), limits.stall, place);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let under_way = pulse.begin();
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request.map(Body::new))
+        if beyond {
+            request.extensions_mut().insert(Beyond);
+        }
+        let answer = router.clone().call(request.map(Body::new));
+        let pulse = Arc::clone(&pulse);
+        async move {
+            let mut response = answer.await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                pulse.upgraded();
+            }
+            if beyond {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, std::convert::Infallible>(response.map(|body| Holding::new(body, under_way)))
+        }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .max_buf_size(READ_BUFFER)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
+    let connection =
+        http1::Builder::new().max_buf_size(READ_BUFFER).serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = stop.cancelled() => {
+        () = app.stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

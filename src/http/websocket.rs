@@ -17,7 +17,7 @@ use std::{
 use async_graphql::{Response as GraphqlResponse, Value};
 use axum::{
     extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::Response,
 };
 use futures_util::{
@@ -33,7 +33,7 @@ use super::{
     Shared,
     client::{self, Identity},
     headers::origin_allowed,
-    respond::{Media, refuse},
+    respond::{self, Media, refuse},
 };
 use crate::{
     domain::actor::Actor,
@@ -162,11 +162,8 @@ pub(super) async fn open(
         Ok(actor) => actor,
         Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
     };
-    let Some(place) = shared.places.take(identity.client.address) else {
-        let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
-        let mut response = refuse(&refusal, Media::Json, &identity.request_id);
-        response.headers_mut().insert(header::RETRY_AFTER, 10.into());
-        return response;
+    let Some(place) = shared.sockets.take(identity.client.address) else {
+        return respond::crowded(&identity.request_id);
     };
     let limit = app.config.websocket.max_message_bytes;
     let upgrade = upgrade

@@ -1,6 +1,7 @@
 //! GraphQL over HTTP: methods, media types, who is asking, compression. In the folder: origins and hosts, documents that
 //! are known, time and health.
 
+mod connections;
 mod documents;
 mod origins;
 mod time;
