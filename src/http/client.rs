@@ -15,7 +15,7 @@ use crate::{
         accounts,
         actor::{Actor, Client},
     },
-    error::{Error, Locale, Refusal, Result},
+    error::{Code, Error, Locale, Refusal, Result},
     platform::rate_limit::{Remaining, address_key},
 };
 
@@ -88,25 +88,40 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
 /// The actor of a request: by its bearer token, by its cookie where that may count, or nobody.
 pub(super) async fn actor(app: &App, headers: &HeaderMap, cookies_count: bool) -> Result<Actor> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        return bearer(app, value.to_str().map_err(|_| Error::unauthenticated())?).await;
+        return match value.to_str() {
+            Ok(value) => bearer(app, value).await,
+            Err(_) => Ok(Actor::Refused),
+        };
     }
     let Some(token) = cookies::read(app, headers, Token::Access).filter(|_| cookies_count) else {
         return Ok(Actor::Anonymous);
     };
-    match accounts::authenticate(app, token).await {
-        // A cookie comes by itself: one whose session is over must not keep its browser from signing in again.
-        Err(Error::Refused(_)) => Ok(Actor::Anonymous),
-        other => other,
+    Ok(match known(app, token).await? {
+        // A cookie comes by itself: its browser did not say that somebody is signed in.
+        Actor::Refused => Actor::Anonymous,
+        actor => actor,
+    })
+}
+
+/// The actor of the value of an `Authorization` header, or of a socket's `authorization`. A client that has no token may
+/// well write what it has instead: nothing, or JavaScript's words for it.
+pub(super) async fn bearer(app: &App, value: &str) -> Result<Actor> {
+    let value = value.trim();
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    match token.trim() {
+        "" if scheme.is_empty() => Ok(Actor::Anonymous),
+        _ if !scheme.eq_ignore_ascii_case("bearer") => Ok(Actor::Refused),
+        "" | "null" | "undefined" => Ok(Actor::Anonymous),
+        token => known(app, token).await,
     }
 }
 
-/// The actor of the value of an `Authorization` header, or of a socket's `authorization`.
-pub(super) async fn bearer(app: &App, value: &str) -> Result<Actor> {
-    let (scheme, token) = value.trim().split_once(' ').ok_or_else(Error::unauthenticated)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Error::unauthenticated());
+/// The owner of a token, unless it is refused. A failure to ask is none: a token may be good though the database is away.
+async fn known(app: &App, token: &str) -> Result<Actor> {
+    match accounts::authenticate(app, token).await {
+        Err(Error::Refused(refusal)) if refusal.code == Code::Unauthenticated => Ok(Actor::Refused),
+        other => other,
     }
-    accounts::authenticate(app, token.trim()).await
 }
 
 /// What the caller learns of a failure before execution; a failure inside goes to the log.
@@ -122,7 +137,7 @@ pub(super) fn as_refusal(error: Error, identity: &Identity) -> Refusal {
 
 /// The actor of a request for one operation, taken from the allowance; and what is left of it.
 ///
-/// A token that is refused is charged to its address: guessing is not free.
+/// One whose token was refused is charged to its address, as nobody is: guessing is not free.
 pub(super) async fn admit(
     app: &App,
     headers: &HeaderMap,

@@ -89,6 +89,7 @@ async fn answer(
     request: impl Future<Output = Result<GraphqlRequest, Misunderstood>>,
 ) -> Response {
     let (actor, left) = client::admit(&shared.app, headers, identity).await;
+    let token_refused = actor == Ok(Actor::Refused);
     let mut response = match actor {
         Err(refusal) => refuse(&refusal, media, &identity.request_id),
         Ok(actor) => match request.await {
@@ -99,6 +100,10 @@ async fn answer(
             }
         },
     };
+    if token_refused {
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
     if let Some(left) = left {
         tell_allowance(&mut response, &left);
     }

@@ -376,12 +376,19 @@ impl Connection {
         let given = find(&payload).or_else(|| find(payload.get("headers")?.as_object()?));
         let actor = match given {
             None | Some(serde_json::Value::Null) => self.from_header.clone(),
-            Some(serde_json::Value::String(text)) if text.is_empty() => self.from_header.clone(),
             Some(serde_json::Value::String(text)) => {
-                client::bearer(&self.shared.app, &text).await.map_err(|_| Close::Forbidden)?
+                match client::bearer(&self.shared.app, &text).await.map_err(|_| Close::Forbidden)? {
+                    // It has no token.
+                    Actor::Anonymous => self.from_header.clone(),
+                    actor => actor,
+                }
             }
-            Some(_) => return Err(Close::Forbidden.into()),
+            Some(_) => Actor::Refused,
         };
+        // A socket is for a session: nobody wants to follow things as nobody because a token ran out.
+        if actor == Actor::Refused {
+            return Err(Close::Forbidden.into());
+        }
         self.actor = Some(actor);
         self.send(None, "connection_ack", None::<()>)
     }

@@ -17,7 +17,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server};
+use crate::harness::{Answer, Client, Server, client::PASSWORD};
 
 const PUBLISH: &str = "mutation { postCreate(input: { body: \"x\" }) { post { id } errors { code } } }";
 
@@ -375,21 +375,13 @@ async fn a_bearer_token_is_read_whatever_the_scheme_s_case() {
     }
 }
 
-#[tokio::test]
-async fn who_shows_a_token_that_is_none_is_turned_away() {
-    let server = Server::start().await;
-    let amina = server.user("amina").await;
-    let before = server.rows().await;
-    let token = amina.access_token.clone().unwrap();
-    let refresh = amina.refresh_token.clone().unwrap();
-    for value in [
-        String::new(),
-        "Bearer".to_owned(),
-        "Bearer ".to_owned(),
+/// What clients without a token write, and tokens that are none.
+fn unusable(client: &Client) -> (Vec<String>, Vec<String>) {
+    let (token, refresh) = (client.access_token.as_deref().unwrap(), client.refresh_token.as_deref().unwrap());
+    let nothing = ["", " ", "Bearer", "Bearer ", "bearer  ", "Bearer null", "Bearer undefined"].map(str::to_owned);
+    let refused = [
         "Bearer x".to_owned(),
-        "Bearer null".to_owned(),
-        "Bearer undefined".to_owned(),
-        token.clone(),
+        token.to_owned(),
         format!("Basic {token}"),
         format!("Token {token}"),
         format!("Bearer {token}x"),
@@ -399,15 +391,80 @@ async fn who_shows_a_token_that_is_none_is_turned_away() {
         format!("Bearer {refresh}"),
         "Bearer eyJhbGciOiJub25lIn0.e30.".to_owned(),
         "Bearer é".to_owned(),
-    ] {
-        let (request, body) = by_post(PUBLISH);
-        let value = axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
-        let answer = amina.request(request.header("authorization", &value).body(body).unwrap()).await;
-        assert_eq!((answer.status, answer.code()), (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"), "{value:?}");
-        assert_eq!(answer.header("www-authenticate"), "Bearer", "{value:?}");
-        assert!(answer.body.get("data").is_none());
+        "Bearer NULL".to_owned(),
+    ];
+    (nothing.to_vec(), refused.to_vec())
+}
+
+/// Sends an operation with whatever as `Authorization`.
+async fn authorized(server: &Server, value: &str, query: &str) -> Answer {
+    let (request, body) = by_post(query);
+    let value = axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+    server.anonymous().request(request.header("authorization", &value).body(body).unwrap()).await
+}
+
+#[tokio::test]
+async fn who_shows_a_token_that_is_none_is_turned_away_where_somebody_is_needed() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let before = server.rows().await;
+    let (nothing, refused) = unusable(&amina);
+    for (values, is_refused) in [(nothing, false), (refused, true)] {
+        for value in values {
+            let answer = authorized(&server, &value, PUBLISH).await;
+            assert_eq!((answer.status, answer.code()), (StatusCode::OK, "UNAUTHENTICATED"), "{value:?}");
+            assert_eq!(answer.body["data"], json!({ "postCreate": null }), "{value:?}");
+            assert_eq!(answer.refusal().get("tokenRefused").is_some(), is_refused, "{value:?}");
+            let challenge = if is_refused { "Bearer error=\"invalid_token\"" } else { "" };
+            assert_eq!(answer.header("www-authenticate"), challenge, "{value:?}");
+            // Whether somebody is signed in is not told by a guess.
+            let answer = authorized(&server, &value, "{ me { id } }").await;
+            assert_eq!(answer.body["data"], json!({ "me": null }), "{value:?}");
+            assert_eq!(answer.body.get("errors").is_some(), is_refused, "{value:?}");
+        }
     }
     assert_eq!(server.rows().await, before);
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_keeps_nobody_from_what_needs_nobody() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let post = amina.publish("hello").await;
+    let (nothing, mut refused) = unusable(&amina);
+    refused.push(format!("Bearer {}", amina.access_token.as_deref().unwrap()));
+    server.advance(16 * 60);
+    let session = "errors { code } result { ... on Session { user { id } } }";
+    let login =
+        format!("mutation {{ login(input: {{ login: \"amina\", password: \"{PASSWORD}\" }}) {{ {session} }} }}");
+    let read = format!("{{ posts {{ nodes {{ body author {{ username }} }} }} node(id: \"{post}\") {{ id }} }}");
+    let mut token = amina.refresh_token.clone().unwrap();
+    for value in nothing.into_iter().chain(refused) {
+        let refresh = format!(
+            "mutation {{ tokenRefresh(input: {{ refreshToken: \"{token}\" }}) {{ session {{ refreshToken }} }} }}"
+        );
+        let answer = authorized(&server, &value, &refresh).await;
+        token = answer.body["data"]["tokenRefresh"]["session"]["refreshToken"].as_str().unwrap().to_owned();
+        let answer = authorized(&server, &value, &login).await;
+        assert_eq!(answer.body["data"]["login"]["result"]["user"]["id"], amina.id.as_str(), "{value:?}");
+        let answer = authorized(&server, &value, &read).await;
+        assert_eq!(answer.body["data"]["posts"]["nodes"][0]["body"], "hello", "{value:?}");
+        assert!(answer.body.get("errors").is_none(), "{value:?}: {}", answer.body);
+    }
+    // What says something about its owner is not made up.
+    let stale = format!("Bearer {}", amina.access_token.as_deref().unwrap());
+    let answer = authorized(&server, &stale, "{ posts { nodes { body viewerHasLiked } } }").await;
+    assert_eq!(answer.body["data"]["posts"]["nodes"][0], json!({ "body": "hello", "viewerHasLiked": null }));
+    assert_eq!(answer.code(), "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_is_charged_to_its_address() {
+    let server = Server::with(&[("RATE_LIMIT_ANON", "3/hour")]).await;
+    for _ in 0..3 {
+        assert_eq!(authorized(&server, "Bearer x", "{ __typename }").await.status, StatusCode::OK);
+    }
+    assert_eq!(authorized(&server, "Bearer y", "{ __typename }").await.code(), "RATE_LIMITED");
 }
 
 #[tokio::test]
