@@ -79,6 +79,8 @@ pub struct Limits {
     pub cost: u64,
     pub nodes: u64,
     pub fields: u64,
+    pub answer_bytes: usize,
+    pub answers_in_flight: usize,
     pub query_time: Duration,
 }
 
@@ -372,6 +374,8 @@ impl Config {
                 cost: r.number("LIMIT_COST", 10, 1_000_000),
                 nodes: r.number("LIMIT_NODES", 10, 10_000_000),
                 fields: r.number("LIMIT_FIELDS", 1000, 100_000_000),
+                answer_bytes: r.number("LIMIT_ANSWER_BYTES", 1024, 1 << 30),
+                answers_in_flight: r.number("ANSWERS_IN_FLIGHT_BYTES", 1024, 1 << 40),
                 query_time: r.seconds("LIMIT_QUERY_SECONDS"),
             },
             rates: Rates {

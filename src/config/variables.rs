@@ -264,13 +264,19 @@ pub const VARIABLES: &[Variable] = &[
     variable(LIMITS, "LIMIT_ALIASES", "30", "Most aliases in an operation."),
     variable(LIMITS, "LIMIT_ROOT_FIELDS", "10", "Most root fields in an operation."),
     variable(LIMITS, "LIMIT_DIRECTIVES", "50", "Most directives in an operation."),
-    variable(LIMITS, "LIMIT_COST", "1000", "Highest cost of an operation; the cost of each is in extensions.cost."),
-    variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
     variable(
         LIMITS,
-        "LIMIT_FIELDS",
-        "100000",
-        "Most fields that an answer may have, each as often as it is written; a long text counts as many.",
+        "LIMIT_COST",
+        "1000",
+        "Highest cost of an operation: an object costs 1, and so do 10,000 bytes that its texts may have; the cost of each is in extensions.cost.",
+    ),
+    variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
+    variable(LIMITS, "LIMIT_FIELDS", "100000", "Most fields that an answer may have, each as often as it is written."),
+    variable(
+        LIMITS,
+        "LIMIT_ANSWER_BYTES",
+        "8388608",
+        "Largest answer; of a mutation, the largest that its answer could be.",
     ),
     variable(LIMITS, "LIMIT_QUERY_SECONDS", "10", "A query that takes longer is ended with TIMEOUT."),
     variable(
@@ -464,6 +470,12 @@ pub const VARIABLES: &[Variable] = &[
         "ANSWER_STALL_SECONDS",
         "30",
         "A client that waits to be written to, and takes less than 64 KiB in this time, is closed.",
+    ),
+    variable(
+        CONNECTIONS,
+        "ANSWERS_IN_FLIGHT_BYTES",
+        "134217728",
+        "Answers of more than 16 KiB that are made and not yet taken, together; one address may have a quarter of it. Further ones get 503.",
     ),
     variable(
         LIVE,

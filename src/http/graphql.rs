@@ -1,6 +1,7 @@
 //! GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/): POST with JSON, GET for queries; and the
 //! door to the WebSocket on the same path.
 
+use async_graphql::parser::types::OperationType;
 use axum::{
     extract::{Extension, FromRequestParts, Request, State, ws::WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -20,6 +21,7 @@ use crate::{
     error::{Code, Refusal},
     graphql::{
         context::{RequestContext, SessionKeeping},
+        error::refused,
         pipeline::{GraphqlRequest, Stage, Transport},
     },
 };
@@ -122,15 +124,28 @@ async fn run(
         Ok(prepared) => prepared,
         Err(refusal) => return refuse_document(&refusal, media, &identity.request_id),
     };
+    let (address, mutation) = (identity.client.address, prepared.kind == OperationType::Mutation);
+    // What a mutation does is not taken back when there is no room to say so: it is looked for before.
+    let expected = if mutation { usize::try_from(prepared.cost.bytes).unwrap_or(usize::MAX) } else { 0 };
+    let Some(reserved) = shared.answers.room(expected, address) else { return respond::crowded(&identity.request_id) };
     let (app, client, request_id) = (shared.app.clone(), identity.client.clone(), identity.request_id.clone());
     let context = RequestContext::new(app, actor, client, request_id, keeping.clone());
-    let (response, stage) = shared.pipeline.execute(prepared, context).await;
+    let (mut response, stage) = shared.pipeline.execute(prepared, context).await;
     let status = match stage {
         Stage::Refused if media == Media::GraphqlResponse => StatusCode::BAD_REQUEST,
         Stage::Refused | Stage::Executed => StatusCode::OK,
         Stage::Failed => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let mut response = respond::graphql(status, &response, stage, media);
+    let limit = shared.app.config.limits.answer_bytes;
+    let text = respond::json(&response, stage, limit).unwrap_or_else(|| {
+        let extensions = std::mem::take(&mut response.extensions);
+        response = refused(&respond::too_large(limit, mutation), &identity.request_id);
+        response.extensions = extensions;
+        respond::json(&response, stage, usize::MAX).unwrap_or_default()
+    });
+    let room = if mutation { Some(reserved) } else { shared.answers.room(text.len(), address) };
+    let Some(room) = room else { return respond::crowded(&identity.request_id) };
+    let mut response = respond::written(status, &response, room.hold(text), media);
     cookies::write(&shared.app, keeping.change(), response.headers_mut());
     response
 }

@@ -3,6 +3,7 @@
 //! Outermost first: places and patience (`serve`, `patience`), request id, headers and log line (`edge`), CORS,
 //! compression, the route.
 
+mod answers;
 mod body;
 mod client;
 mod cookies;
@@ -36,6 +37,7 @@ use tower_http::{
     compression::{CompressionLayer, Predicate, predicate::SizeAbove},
 };
 
+use answers::Answers;
 use places::Places;
 pub use serve::serve;
 
@@ -55,6 +57,7 @@ struct Shared {
     requests: Places,
     /// Of WebSockets.
     sockets: Places,
+    answers: Answers,
 }
 
 /// The whole service as a router. It wants the peer's address (`ConnectInfo<SocketAddr>`) with each request.
@@ -62,8 +65,9 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let (connections, websocket) = (&app.config.connections, &app.config.websocket);
     let requests = Places::new(serve::room(connections), connections.max_per_address);
     let sockets = Places::new(websocket.max_connections, websocket.max_per_address);
+    let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared = Shared { pipeline, sdl: crate::graphql::sdl().into(), requests, sockets, app };
+    let shared = Shared { pipeline, sdl: crate::graphql::sdl().into(), requests, sockets, answers, app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
