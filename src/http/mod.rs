@@ -52,7 +52,7 @@ use crate::{
 struct Shared {
     app: App,
     pipeline: Arc<Pipeline>,
-    sdl: Arc<str>,
+    sdl: Arc<graphiql::Sdl>,
     /// Of requests that are under way.
     requests: Places,
     /// Of WebSockets.
@@ -67,7 +67,8 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let sockets = Places::new(websocket.max_connections, websocket.max_per_address);
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared = Shared { pipeline, sdl: crate::graphql::sdl().into(), requests, sockets, answers, app };
+    let shared =
+        Shared { pipeline, sdl: Arc::new(graphiql::Sdl::new(crate::graphql::sdl())?), requests, sockets, answers, app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
@@ -86,8 +87,9 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     if config.graphiql && config.graphiql_assets.is_some() {
         router = router.route("/graphiql/{*file}", get(graphiql::asset));
     }
-    let is_content =
-        |status: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| status != StatusCode::SWITCHING_PROTOCOLS;
+    let is_content = |status: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
+        status != StatusCode::SWITCHING_PROTOCOLS && extensions.get::<graphiql::AsItIs>().is_none()
+    };
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(config.compression_min_bytes).and(is_content));

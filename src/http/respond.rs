@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::client::Identity;
+use super::client::{Identity, parts};
 use crate::{
     error::{Code, Refusal},
     graphql::{error::refused, pipeline::Stage},
@@ -39,9 +39,8 @@ impl Media {
         if !headers.contains_key(header::ACCEPT) {
             return Some(Self::Json);
         }
-        let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let mut best: Option<(u16, Self)> = None;
-        for (weight, media) in accepts.flat_map(|value| value.split(',')).filter_map(Self::of_range) {
+        for (weight, media) in parts(headers, &header::ACCEPT, b',').filter_map(Self::of_range) {
             if weight > 0 && best.is_none_or(|(known, _)| weight > known) {
                 best = Some((weight, media));
             }

@@ -64,6 +64,9 @@ pub(super) async fn page(
     Extension(identity): Extension<Identity>,
     Query(secret): Query<Secret>,
 ) -> Response {
+    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
+        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+    }
     let found = match shared.app.payments.sandbox() {
         Some(sandbox) => sandbox.look(&secret.secret).await,
         None => Ok(None),
