@@ -173,6 +173,7 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// `*` as the only entry: any (development only).
     pub cors_origins: Vec<String>,
+    pub cors_headers: Vec<String>,
     pub access_token_lifetime: Duration,
     pub session_lifetime: Duration,
     pub registration_confirm_email: bool,
@@ -321,6 +322,13 @@ impl Config {
             }
         }
 
+        let cors_headers = r.list("CORS_ALLOWED_HEADERS");
+        if cors_headers
+            .iter()
+            .any(|name| name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+        {
+            r.problem("CORS_ALLOWED_HEADERS", "expected names of headers");
+        }
         let password_hashing = PasswordHashing {
             memory_kib: r.number("PASSWORD_HASH_MEMORY_KIB", if production { 19_456 } else { 8 }, 4_194_304),
             iterations: r.number("PASSWORD_HASH_ITERATIONS", if production { 2 } else { 1 }, 100),
@@ -343,6 +351,7 @@ impl Config {
             old_secret_keys,
             allowed_hosts,
             cors_origins,
+            cors_headers,
             access_token_lifetime: Duration::from_secs(
                 60 * r.number::<u64>("JWT_ACCESS_TOKEN_LIFETIME_MINUTES", 1, 1440),
             ),

@@ -63,12 +63,7 @@ pub const VARIABLES: &[Variable] = &[
         "Networks (CIDR, comma-separated) whose X-Forwarded-For is believed; empty: none.",
     ),
     variable(SERVER, "SHUTDOWN_GRACE_SECONDS", "15", "How long a shutdown waits for requests in flight."),
-    variable(
-        SERVER,
-        "COMPRESSION_MIN_BYTES",
-        "1024",
-        "Responses of this size and more are compressed (gzip, br, zstd).",
-    ),
+    variable(SERVER, "COMPRESSION_MIN_BYTES", "1024", "Responses of this size and more are compressed (br, gzip)."),
     variable(DATABASE, "DATABASE_URL", "sqlite://agora.db", "sqlite://file or postgres://user:password@host/database."),
     variable(
         DATABASE,
@@ -109,6 +104,12 @@ pub const VARIABLES: &[Variable] = &[
         "CORS_ALLOWED_ORIGINS",
         "",
         "Origins of browser frontends, comma-separated; default FRONTEND_URL's. * is refused in production.",
+    ),
+    variable(
+        SECURITY,
+        "CORS_ALLOWED_HEADERS",
+        "apollo-require-preflight,apollographql-client-name,apollographql-client-version,baggage,content-encoding,graphql-client-name,graphql-client-version,graphql-require-preflight,idempotency-key,sentry-trace,traceparent,tracestate,x-apollo-cache-key,x-apollo-operation-id,x-apollo-operation-name,x-apollo-operation-type,x-request-id,x-requested-with",
+        "Headers that pages of these origins may send beside those that the API knows; most do nothing here, but clients and tracing tools add them.",
     ),
     variable(ACCOUNTS, "JWT_ACCESS_TOKEN_LIFETIME_MINUTES", "15", "How long an access token is good."),
     variable(ACCOUNTS, "JWT_REFRESH_TOKEN_LIFETIME_DAYS", "7", "How long a session lives without being used."),

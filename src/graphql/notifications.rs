@@ -285,7 +285,7 @@ impl NotificationSubscription {
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<NotificationEvent>> + use<>> {
         let request = ctx.request();
         let viewer = request.actor.require_user()?.id.0;
-        let after = after.map(|text| stream::open(request, StreamKind::Notifications, viewer, &text)).transpose()?;
+        let after = stream::open(request, StreamKind::Notifications, viewer, after.as_deref())?;
         let steps = notifications::follow(&request.app, &request.actor, after).await?;
         Ok(steps.map(move |step| Ok(NotificationEvent::new(viewer, step?))))
     }

@@ -1,6 +1,8 @@
-//! Bodies of requests: every one has its time, whoever reads it; those that are read here have their size, too.
+//! Bodies of requests: every one has its time, whoever reads it; those that are read here have their size, too, packed and
+//! unpacked.
 
 use std::{
+    io::Read,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -11,10 +13,12 @@ use axum::{
     body::{Body, BodyDataStream, Bytes},
     http::{HeaderMap, StatusCode, header},
 };
+use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::client::parts;
 use crate::{
     app::App,
     error::{Code, Refusal},
@@ -68,7 +72,6 @@ pub(super) type Unread = (StatusCode, Refusal);
 
 /// The whole body, as far as it is allowed to be large.
 pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Unread> {
-    let too_large = |size| (StatusCode::PAYLOAD_TOO_LARGE, Refusal::over_limit("body in bytes", limit as u64, size));
     let mut chunks = body.into_data_stream();
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if let Some(size) = announced.filter(|size| *size > limit as u64) {
@@ -76,22 +79,62 @@ pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body, limit: usiz
         if !headers.contains_key(header::EXPECT) {
             drain(app, chunks);
         }
-        return Err(too_large(size));
+        return Err(too_large(limit, size));
     }
     let mut bytes = Vec::with_capacity(announced.unwrap_or_default() as usize);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(broken)?;
         if bytes.len() + chunk.len() > limit {
             drain(app, chunks);
-            return Err(too_large((bytes.len() + chunk.len()) as u64));
+            return Err(too_large(limit, (bytes.len() + chunk.len()) as u64));
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
 }
 
+/// How a body is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    Plain,
+    Gzip,
+}
+
+impl Coding {
+    /// By `Content-Encoding`; none when it is one that is not known here, or several.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut codings = parts(headers, &header::CONTENT_ENCODING, b',');
+        let coding = codings.next().unwrap_or("identity").to_ascii_lowercase();
+        match (coding.as_str(), codings.next()) {
+            ("identity", None) => Some(Self::Plain),
+            ("gzip" | "x-gzip", None) => Some(Self::Gzip),
+            _ => None,
+        }
+    }
+
+    /// What was packed, as far as it is allowed to be large: however much it would become, no more is unpacked.
+    pub(super) fn unpack(self, bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, Unread> {
+        if self == Self::Plain {
+            return Ok(bytes);
+        }
+        let mut unpacked = Vec::new();
+        match MultiGzDecoder::new(bytes.as_slice()).take(limit as u64 + 1).read_to_end(&mut unpacked) {
+            Ok(size) if size > limit => Err(too_large(limit, size as u64)),
+            Ok(_) => Ok(unpacked),
+            Err(_) => Err(refuse(StatusCode::BAD_REQUEST, "The body is not gzip, as its content encoding says.")),
+        }
+    }
+}
+
+fn too_large(limit: usize, size: u64) -> Unread {
+    (StatusCode::PAYLOAD_TOO_LARGE, Refusal::over_limit("body in bytes", limit as u64, size))
+}
+
+fn refuse(status: StatusCode, message: &str) -> Unread {
+    (status, Refusal::new(Code::BadRequest, message))
+}
+
 fn broken(error: axum::Error) -> Unread {
-    let refuse = |status, message| (status, Refusal::new(Code::BadRequest, message));
     if error.into_inner().is::<Late>() {
         refuse(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")
     } else {

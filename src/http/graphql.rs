@@ -10,7 +10,8 @@ use axum::{
 use serde_json::{Map, Value};
 
 use super::{
-    Shared, body,
+    Shared,
+    body::{self, Coding},
     client::{self, Identity},
     cookies, headers,
     respond::{self, Media, refuse, refuse_with, tell_allowance},
@@ -71,11 +72,12 @@ pub(super) async fn post(
         return foreign(&identity, media);
     }
     let request = async {
-        if !is_json(headers) || !is_plain(headers) {
-            let message = "Send the operation as application/json, in UTF-8, without a content encoding.";
+        let Some(coding) = Coding::of(headers).filter(|_| is_json(headers)) else {
+            let message = "Send the operation as application/json, in UTF-8, as it is or as gzip.";
             return Err(misunderstood(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
-        }
-        let bytes = body::read(&shared.app, headers, sent, shared.app.config.limits.body_bytes).await?;
+        };
+        let limit = shared.app.config.limits.body_bytes;
+        let bytes = coding.unpack(body::read(&shared.app, headers, sent, limit).await?, limit)?;
         GraphqlRequest::parse(&bytes).map_err(|refusal| (StatusCode::BAD_REQUEST, refusal))
     };
     answer(&shared, &identity, headers, media, Transport::Post, request).await
@@ -186,10 +188,6 @@ fn is_json(headers: &HeaderMap) -> bool {
             }
             _ => true,
         })
-}
-
-fn is_plain(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_ENCODING).is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// The parameters of a query's URL; objects are written as JSON.

@@ -153,7 +153,7 @@ impl GoalSubscription {
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<GoalEvent>> + use<>> {
         let request = ctx.request();
         let id: GoalId = query_id(&goal_id)?;
-        let after = after.map(|text| stream::open(request, StreamKind::Goal, id.0, &text)).transpose()?;
+        let after = stream::open(request, StreamKind::Goal, id.0, after.as_deref())?;
         let steps = goals::follow(&request.app, &request.actor, id, after).await?;
         Ok(steps.map(move |step| Ok(GoalEvent::new(id.0, step?))))
     }

@@ -476,7 +476,7 @@ impl PaymentSubscription {
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<PaymentEvent>> + use<>> {
         let request = ctx.request();
         let id: PaymentId = query_id(&id)?;
-        let after = after.map(|text| stream::open(request, StreamKind::Payment, id.0, &text)).transpose()?;
+        let after = stream::open(request, StreamKind::Payment, id.0, after.as_deref())?;
         let access = Access { guest_token };
         let steps = payments::follow(&request.app, &request.actor, id, &access, after).await?;
         Ok(steps.map(move |step| Ok(PaymentEvent::new(id.0, step?))))

@@ -308,7 +308,7 @@ impl WalletSubscription {
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<WalletEvent>> + use<>> {
         let request = ctx.request();
         let viewer = request.actor.require_user()?.id.0;
-        let after = after.map(|text| stream::open(request, StreamKind::Wallet, viewer, &text)).transpose()?;
+        let after = stream::open(request, StreamKind::Wallet, viewer, after.as_deref())?;
         let steps = wallets::follow(&request.app, &request.actor, after).await?;
         Ok(steps.map(move |step| Ok(WalletEvent::new(viewer, step?))))
     }
