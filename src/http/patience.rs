@@ -3,14 +3,18 @@
 //! which version of HTTP is spoken; so the times are kept here, by the stream itself.
 
 use std::{
+    collections::HashMap,
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use axum::body::Body;
+use axum::{
+    body::{Body, Bytes},
+    http::Version,
+};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -23,12 +27,15 @@ use crate::config::ConnectionLimits;
 
 /// What a client that keeps an answer waiting has to take of it in each `ANSWER_STALL_SECONDS`.
 const LEAST_TAKEN: usize = 64 << 10;
+/// How much of an answer is given to HTTP/2 at once: what it has been given, it keeps until the client wants it.
+const PIECE: usize = 16 << 10;
 
 /// What a connection is doing: known to its stream, and told by its requests.
 #[derive(Debug)]
 pub(super) struct Pulse {
     idle: Duration,
     head: Duration,
+    stall: Duration,
     state: Mutex<State>,
 }
 
@@ -42,20 +49,36 @@ struct State {
     head_since: Option<Instant>,
     /// It is a WebSocket now, which minds itself.
     upgraded: bool,
+    /// It speaks HTTP/2: many requests at once, and bytes that are of none.
+    multiplexed: bool,
+    /// Of HTTP/2, the answers that wait for their client, each by its number, and since when.
+    waiting: HashMap<u64, Instant>,
+    /// The number of the newest request.
+    newest: u64,
 }
 
 impl Pulse {
     pub(super) fn new(limits: &ConnectionLimits) -> Arc<Self> {
-        let state = State { requests: 0, idle_since: Instant::now(), head_since: None, upgraded: false };
-        Arc::new(Self { idle: limits.idle, head: limits.head, state: Mutex::new(state) })
+        let state = State {
+            requests: 0,
+            idle_since: Instant::now(),
+            head_since: None,
+            upgraded: false,
+            multiplexed: false,
+            waiting: HashMap::new(),
+            newest: 0,
+        };
+        Arc::new(Self { idle: limits.idle, head: limits.head, stall: limits.stall, state: Mutex::new(state) })
     }
 
     /// A request is here; it is under way until what is given is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+    pub(super) fn begin(self: &Arc<Self>, version: Version) -> UnderWay {
         let mut state = self.state();
         state.requests += 1;
         state.head_since = None;
-        UnderWay(Arc::clone(self))
+        state.multiplexed |= version == Version::HTTP_2;
+        state.newest += 1;
+        UnderWay { number: state.newest, multiplexed: state.multiplexed, pulse: Arc::clone(self) }
     }
 
     /// From now on it speaks another protocol.
@@ -66,7 +89,7 @@ impl Pulse {
     /// Bytes came, or went.
     fn beats(&self, read: bool) {
         let mut state = self.state();
-        if state.requests > 0 || state.upgraded {
+        if state.requests > 0 || state.upgraded || state.multiplexed {
             return;
         }
         let now = Instant::now();
@@ -76,28 +99,46 @@ impl Pulse {
         }
     }
 
-    /// Until when the client has to send something.
+    /// Until when the client has to send something, or to take something of an answer of HTTP/2.
     fn deadline(&self) -> Option<Instant> {
         let state = self.state();
         if state.requests > 0 || state.upgraded {
-            return None;
+            return state.waiting.values().min().map(|since| *since + self.stall);
         }
         Some(state.head_since.map_or(state.idle_since + self.idle, |since| since + self.head))
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A request on a connection, as long as it is under way.
 #[derive(Debug)]
-pub(super) struct UnderWay(Arc<Pulse>);
+pub(super) struct UnderWay {
+    pulse: Arc<Pulse>,
+    number: u64,
+    multiplexed: bool,
+}
+
+impl UnderWay {
+    /// Whether its answer waits for the client from now on, as those of HTTP/2 do by a window that is closed: the stream
+    /// itself goes on. Before, and where it is the server that has nothing yet, it waits for nobody.
+    fn waits(&self, waits: bool) {
+        let mut state = self.pulse.state();
+        if waits {
+            state.waiting.insert(self.number, Instant::now());
+        } else {
+            state.waiting.remove(&self.number);
+        }
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.pulse.state();
         state.requests -= 1;
+        state.waiting.remove(&self.number);
         if state.requests == 0 {
             state.idle_since = Instant::now();
         }
@@ -240,7 +281,7 @@ impl<T> Holding<T> {
 }
 
 impl<T: Unpin> HttpBody for Holding<T> {
-    type Data = bytes::Bytes;
+    type Data = Bytes;
     type Error = axum::Error;
 
     fn poll_frame(
@@ -256,5 +297,63 @@ impl<T: Unpin> HttpBody for Holding<T> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// An answer of a connection, until its client has taken it.
+#[derive(Debug)]
+pub(super) struct Answering {
+    body: Body,
+    under_way: UnderWay,
+    /// What is left of a large piece.
+    left: Bytes,
+}
+
+impl Answering {
+    pub(super) fn new(body: Body, under_way: UnderWay) -> Self {
+        Self { body, under_way, left: Bytes::new() }
+    }
+
+    fn piece(&mut self) -> Frame<Bytes> {
+        Frame::data(self.left.split_to(self.left.len().min(PIECE)))
+    }
+}
+
+impl HttpBody for Answering {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        if !this.under_way.multiplexed {
+            return Pin::new(&mut this.body).poll_frame(cx);
+        }
+        if this.left.is_empty() {
+            let frame = Pin::new(&mut this.body).poll_frame(cx);
+            this.under_way.waits(matches!(frame, Poll::Ready(Some(Ok(_)))));
+            match ready!(frame) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => this.left = data,
+                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
+                },
+                other => return Poll::Ready(other),
+            }
+        }
+        this.under_way.waits(true);
+        Poll::Ready(Some(Ok(this.piece())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let left = self.left.len() as u64;
+        let mut hint = self.body.size_hint();
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + left);
+        }
+        hint.set_lower(hint.lower() + left);
+        hint
     }
 }

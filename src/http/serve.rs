@@ -10,17 +10,20 @@ use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, Version, header},
     serve::Listener,
 };
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tower::Service;
 
 use super::{
     client::is_trusted,
-    patience::{Holding, Patient, Pulse},
+    patience::{Answering, Patient, Pulse},
     places::{Place, Places},
 };
 use crate::{app::App, config::ConnectionLimits, error::Result, graphql, platform::descriptors};
@@ -30,6 +33,10 @@ const BEYOND: (usize, usize) = (32, 2);
 const BEYOND_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest head of a request, and what is read of a body at once.
 const READ_BUFFER: usize = 64 << 10;
+/// Requests at once on one connection of HTTP/2.
+const STREAMS: u32 = 64;
+/// How often, and for how long, it is asked whether anybody is still at the other end of one.
+const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(20));
 
 /// On requests of connections that there is no room for.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +109,24 @@ impl Door {
     }
 }
 
+/// HTTP/1.1, and HTTP/2 for those who speak it at once: proxies that know that they may. What one connection can make the
+/// server keep is bounded: streams at once, heads, and what is ready for a client that does not take it.
+fn protocols() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().max_buf_size(READ_BUFFER);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING.0)
+        .keep_alive_timeout(PING.1)
+        .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(STREAMS as usize)
+        .max_local_error_reset_streams(STREAMS as usize)
+        .max_header_list_size(READ_BUFFER as u32)
+        .max_send_buf_size(READ_BUFFER);
+    builder
+}
+
 async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAddr, place: Place, beyond: bool) {
     // Answers are written whole: waiting to fill a packet would only cost time.
     let _ = stream.set_nodelay(true);
@@ -109,7 +134,7 @@ async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAdd
     let pulse = Pulse::new(limits);
     let stream = Patient::new(stream, Arc::clone(&pulse), limits.stall, place);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let under_way = pulse.begin();
+        let under_way = pulse.begin(request.version());
         request.extensions_mut().insert(ConnectInfo(peer));
         if beyond {
             request.extensions_mut().insert(Beyond);
@@ -121,14 +146,15 @@ async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAdd
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 pulse.upgraded();
             }
-            if beyond {
+            // HTTP/2 has no such header; its time beyond the room is over soon.
+            if beyond && response.version() < Version::HTTP_2 {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, std::convert::Infallible>(response.map(|body| Holding::new(body, under_way)))
+            Ok::<_, std::convert::Infallible>(response.map(|body| Answering::new(body, under_way)))
         }
     });
-    let connection =
-        http1::Builder::new().max_buf_size(READ_BUFFER).serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let builder = protocols();
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
