@@ -1,13 +1,14 @@
-//! GraphQL over HTTP: methods, media types, who is asking, compression. In the folder: origins and hosts, documents that
-//! are known, time and health.
+//! GraphQL over HTTP: methods, media types, who is asking, compression. In the folder: connections, HTTP/2, origins and
+//! hosts, documents that are known, time and health.
 
 mod connections;
 mod documents;
+mod http2;
 mod origins;
 mod time;
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -17,7 +18,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Server, client::PASSWORD};
+use crate::harness::{Answer, Client, Server, Socket, client::PASSWORD};
 
 const PUBLISH: &str = "mutation { postCreate(input: { body: \"x\" }) { post { id } errors { code } } }";
 
@@ -486,8 +487,11 @@ async fn large_answers_are_compressed_as_the_client_can_read() {
     for (accepted, used, magic) in [
         ("gzip", "gzip", &[0x1f, 0x8b][..]),
         ("br", "br", &[]),
-        ("zstd", "zstd", &[0x28, 0xb5, 0x2f, 0xfd]),
-        ("gzip;q=0.1, zstd", "zstd", &[0x28, 0xb5, 0x2f, 0xfd]),
+        ("gzip;q=0.5, br;q=0.1", "gzip", &[0x1f, 0x8b]),
+        // What browsers and Node's fetch send.
+        ("gzip, deflate, br, zstd", "br", &[]),
+        ("br, gzip, deflate", "br", &[]),
+        ("gzip, deflate", "gzip", &[0x1f, 0x8b]),
     ] {
         let (encoding, vary, bytes) = get(accepted, large).await;
         assert_eq!(encoding, used, "{accepted}");
@@ -496,7 +500,7 @@ async fn large_answers_are_compressed_as_the_client_can_read() {
         // What is small travels as it is.
         assert_eq!(get(accepted, "{ me { id } }").await.0, "", "{accepted}");
     }
-    for none in ["", "identity", "compress", "gzip;q=0", "nonsense"] {
+    for none in ["", "identity", "compress", "zstd", "gzip;q=0", "nonsense"] {
         assert_eq!(get(none, large).await.0, "", "{none}");
     }
 }
@@ -511,4 +515,97 @@ async fn the_operator_says_from_which_size_answers_are_compressed() {
         let answer = server.send(empty(request())).await;
         assert_eq!(answer.headers().contains_key("content-encoding"), compressed, "{size} bytes, from {smallest}");
     }
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_may_be_packed_and_is_not_unpacked_beyond_its_limit() {
+    let server = Server::start().await;
+    let nobody = server.anonymous();
+    let send = async |coding: &str, body: Vec<u8>| {
+        let request = Request::post("/graphql").header("content-type", "application/json");
+        nobody.request(request.header("content-encoding", coding).body(Body::from(body)).unwrap()).await
+    };
+    let operation = json!({ "query": "{ __typename }" }).to_string();
+    for (coding, body) in [
+        ("gzip", packed(&operation)),
+        ("GZIP", packed(&operation)),
+        ("identity", operation.clone().into_bytes()),
+        // Two members are one text.
+        ("gzip", [packed(&operation[..5]), packed(&operation[5..])].concat()),
+    ] {
+        assert_eq!(send(coding, body).await.body["data"]["__typename"], "Query", "{coding}");
+    }
+    let limit = server.app.config.limits.body_bytes;
+    let bomb = packed(&" ".repeat(100 << 20));
+    assert!(bomb.len() < 1 << 20);
+    for (coding, body, status) in [
+        ("gzip", packed(&" ".repeat(limit + 1)), StatusCode::PAYLOAD_TOO_LARGE),
+        ("gzip", bomb, StatusCode::PAYLOAD_TOO_LARGE),
+        ("gzip", operation.clone().into_bytes(), StatusCode::BAD_REQUEST),
+        ("gzip", packed(&operation)[..20].to_vec(), StatusCode::BAD_REQUEST),
+        ("br", packed(&operation), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("gzip, gzip", packed(&operation), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+    ] {
+        let answer = send(coding, body).await;
+        assert_eq!(answer.status, status, "{coding}: {}", answer.body);
+        assert!(["BAD_REQUEST", "COST_EXCEEDED"].contains(&answer.code()), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_cursor_is_the_beginning() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    for body in ["one", "two", "three"] {
+        amina.publish(body).await;
+    }
+    let bodies = async |page: &str| {
+        let data = amina.ok(&format!("{{ posts({page}) {{ nodes {{ body }} }} }}"), Value::Null).await;
+        data["posts"]["nodes"].clone()
+    };
+    let newest = json!([{ "body": "three" }, { "body": "two" }]);
+    assert_eq!(bodies("first: 2, after: \"\"").await, newest);
+    assert_eq!(bodies("first: 2, after: \"\", before: \"\"").await, newest);
+    assert_eq!(bodies("last: 1, before: \"\"").await, json!([{ "body": "one" }]));
+    assert_eq!(bodies("before: \"\"").await.as_array().unwrap()[0]["body"], "three");
+    let mut socket = Socket::open(server.listen().await, amina.access_token.as_deref()).await;
+    let query = "subscription { notificationReceived(after: \"\") { phase } }";
+    socket.subscribe("1", query, Value::Null).await;
+    assert_eq!(socket.event().await["notificationReceived"]["phase"], "LIVE");
+}
+
+#[tokio::test]
+async fn the_schema_is_packed_once_and_sent_once() {
+    let server = Server::with(&[("RATE_LIMIT_ANON", "5/hour")]).await;
+    let get = async |headers: &[(&str, &str)]| {
+        let mut request = Request::get("/schema.graphql");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, body) = server.send(empty(request)).await.into_parts();
+        (parts, to_bytes(body, 16 << 20).await.unwrap())
+    };
+    let (plain, sdl) = get(&[]).await;
+    assert_eq!(sdl, agora::graphql::sdl());
+    let tag = plain.headers["etag"].to_str().unwrap().to_owned();
+    let (packed, bytes) = get(&[("accept-encoding", "br;q=1, gzip")]).await;
+    assert_eq!(packed.headers["content-encoding"], "gzip");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text, agora::graphql::sdl());
+    assert_eq!(packed.headers["etag"], tag.as_str());
+    assert!(packed.headers["vary"].to_str().unwrap().contains("accept-encoding"));
+    assert!(!get(&[("accept-encoding", "br")]).await.0.headers.contains_key("content-encoding"));
+    for known in [tag.clone(), format!("\"x\", {tag}")] {
+        let (unchanged, nothing) = get(&[("if-none-match", &known), ("accept-encoding", "gzip")]).await;
+        assert_eq!((unchanged.status, nothing.len()), (StatusCode::NOT_MODIFIED, 0), "{known}");
+    }
+    // It is no way around the allowance.
+    assert_eq!(get(&[]).await.0.status, StatusCode::TOO_MANY_REQUESTS);
 }
