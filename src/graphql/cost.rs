@@ -212,7 +212,7 @@ impl Costs {
                 let gives = if objects.contains(&ty) { Gives::Objects(ty) } else { leaf() };
                 (name, gives)
             });
-            let fields = fields.collect();
+            let fields: HashMap<String, Gives> = fields.collect();
             (parent, fields)
         });
         Ok(Self { types: types.collect() })

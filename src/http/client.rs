@@ -61,7 +61,11 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
 }
 
 /// The parts of a header between separators, of all its lines; those that are not text are empty.
-pub(super) fn parts<'a>(headers: &'a HeaderMap, name: &HeaderName, separator: u8) -> impl Iterator<Item = &'a str> {
+pub(super) fn parts<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    separator: u8,
+) -> impl Iterator<Item = &'a str> + use<'a> {
     let lines = headers.get_all(name).into_iter();
     let parts = lines.flat_map(move |line| line.as_bytes().split(move |byte| *byte == separator));
     parts.map(|part| str::from_utf8(part).unwrap_or_default().trim())

@@ -27,6 +27,8 @@ use crate::config::ConnectionLimits;
 
 /// What a client that keeps an answer waiting has to take of it in each `ANSWER_STALL_SECONDS`.
 const LEAST_TAKEN: usize = 64 << 10;
+/// How long a head that has begun is waited for when the program is about to end.
+const HEAD_AT_THE_END: Duration = Duration::from_secs(1);
 /// How much of an answer is given to HTTP/2 at once: what it has been given, it keeps until the client wants it.
 const PIECE: usize = 16 << 10;
 
@@ -47,6 +49,8 @@ struct State {
     idle_since: Instant,
     /// Since when the head of the next one comes.
     head_since: Option<Instant>,
+    /// The program is about to end.
+    stopping: bool,
     /// It is a WebSocket now, which minds itself.
     upgraded: bool,
     /// It speaks HTTP/2: many requests at once, and bytes that are of none.
@@ -63,6 +67,7 @@ impl Pulse {
             requests: 0,
             idle_since: Instant::now(),
             head_since: None,
+            stopping: false,
             upgraded: false,
             multiplexed: false,
             waiting: HashMap::new(),
@@ -86,6 +91,11 @@ impl Pulse {
         self.state().upgraded = true;
     }
 
+    /// From now on nobody waits long for the rest of a head.
+    pub(super) fn stop(&self) {
+        self.state().stopping = true;
+    }
+
     /// Bytes came, or went.
     fn beats(&self, read: bool) {
         let mut state = self.state();
@@ -105,7 +115,8 @@ impl Pulse {
         if state.requests > 0 || state.upgraded {
             return state.waiting.values().min().map(|since| *since + self.stall);
         }
-        Some(state.head_since.map_or(state.idle_since + self.idle, |since| since + self.head))
+        let head = if state.stopping { self.head.min(HEAD_AT_THE_END) } else { self.head };
+        Some(state.head_since.map_or(state.idle_since + self.idle, |since| since + head))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -175,12 +186,12 @@ pub(super) struct Patient {
     writing: Alarm,
     /// Since when the client keeps us waiting to write, and what it has taken since.
     waiting: Option<(Instant, usize)>,
-    _place: Place,
+    _place: Option<Place>,
 }
 
 impl Patient {
-    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>, stall: Duration, place: Place) -> Self {
-        let (reading, writing) = Default::default();
+    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>, stall: Duration, place: Option<Place>) -> Self {
+        let (reading, writing) = (Alarm::default(), Alarm::default());
         Self { stream, pulse, stall, reading, writing, waiting: None, _place: place }
     }
 

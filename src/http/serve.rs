@@ -1,10 +1,15 @@
 //! Connections: let in while there is room, bounded in their patience, and brought to an end when the program stops.
 //!
 //! Room is counted in all and by address. Beyond it a few more connections are let in for a moment: they hear that there
-//! are too many, and probes of the platform's health hear how the process is. Whatever else comes is closed at once, so
-//! that a descriptor is left for everything else that the process does.
+//! are too many, and probes of the platform's health hear how the process is. Of these the oldest makes way for the newest,
+//! so that nobody can take their places, and a descriptor is left for everything else that the process does.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -18,7 +23,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::AbortHandle,
+};
 use tower::Service;
 
 use super::{
@@ -28,8 +36,8 @@ use super::{
 };
 use crate::{app::App, config::ConnectionLimits, error::Result, graphql, platform::descriptors};
 
-/// Connections beyond the room, in all and of one address; and how long each may last.
-const BEYOND: (usize, usize) = (32, 2);
+/// Connections beyond the room, and how long each may last.
+const BEYOND: usize = 32;
 const BEYOND_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest head of a request, and what is read of a body at once.
 const READ_BUFFER: usize = 64 << 10;
@@ -58,7 +66,9 @@ pub(super) fn room(limits: &ConnectionLimits) -> usize {
 /// are under way may finish, for a bounded time.
 pub async fn serve(app: App, mut listener: TcpListener) -> Result<()> {
     let router = super::router(app.clone(), graphql::build(app.config.introspection))?;
-    let door = Door::new(&app);
+    let limits = &app.config.connections;
+    let places = Places::new(room(limits), limits.max_per_address);
+    let mut beyond = VecDeque::new();
     loop {
         let (stream, peer) = tokio::select! {
             biased;
@@ -66,15 +76,14 @@ pub async fn serve(app: App, mut listener: TcpListener) -> Result<()> {
             // Axum's way to accept waits and goes on when there are no file descriptors left.
             accepted = Listener::accept(&mut listener) => accepted,
         };
-        match door.enter(peer) {
-            Some((place, false)) => app.spawn(connection(app.clone(), router.clone(), stream, peer, place, false)),
-            Some((place, true)) => {
-                let connection = connection(app.clone(), router.clone(), stream, peer, place, true);
-                app.spawn(async move {
-                    let _ = tokio::time::timeout(BEYOND_PATIENCE, connection).await;
-                });
-            }
-            None => drop(stream),
+        let place = places.take(counted(&app, peer));
+        let is_beyond = place.is_none();
+        let connection = connection(app.clone(), router.clone(), stream, peer, place);
+        if is_beyond {
+            let connection = tokio::time::timeout(BEYOND_PATIENCE, connection);
+            enqueue(&mut beyond, app.tasks.spawn(async move { drop(connection.await) }).abort_handle());
+        } else {
+            app.spawn(connection);
         }
     }
     drop(listener);
@@ -85,28 +94,21 @@ pub async fn serve(app: App, mut listener: TcpListener) -> Result<()> {
     Ok(())
 }
 
-/// Who is let in.
-struct Door {
-    app: App,
-    places: Places,
-    beyond: Places,
+/// The address that a connection counts for. Those of a trusted proxy are of many clients: what each of these may do at
+/// once is counted by request.
+fn counted(app: &App, peer: SocketAddr) -> Option<IpAddr> {
+    Some(peer.ip().to_canonical()).filter(|address| !is_trusted(&app.config.trusted_proxies, *address))
 }
 
-impl Door {
-    fn new(app: &App) -> Self {
-        let limits = &app.config.connections;
-        let places = Places::new(room(limits), limits.max_per_address);
-        Self { app: app.clone(), places, beyond: Places::new(BEYOND.0, BEYOND.1) }
+/// One more beyond the room; where there are too many, the oldest ends.
+fn enqueue(beyond: &mut VecDeque<AbortHandle>, newest: AbortHandle) {
+    beyond.retain(|connection| !connection.is_finished());
+    if beyond.len() >= BEYOND
+        && let Some(oldest) = beyond.pop_front()
+    {
+        oldest.abort();
     }
-
-    /// A place, and whether it is one beyond the room. The connections of a trusted proxy are those of many clients:
-    /// what each of these may do at once is counted by request.
-    fn enter(&self, peer: SocketAddr) -> Option<(Place, bool)> {
-        let address = peer.ip().to_canonical();
-        let counted = (!is_trusted(&self.app.config.trusted_proxies, address)).then_some(address);
-        let place = self.places.take(counted).map(|place| (place, false));
-        place.or_else(|| Some((self.beyond.take(Some(address))?, true)))
-    }
+    beyond.push_back(newest);
 }
 
 /// HTTP/1.1, and HTTP/2 for those who speak it at once: proxies that know that they may. What one connection can make the
@@ -127,16 +129,20 @@ fn protocols() -> Builder<TokioExecutor> {
     builder
 }
 
-async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAddr, place: Place, beyond: bool) {
+/// Serves one connection to its end; without a place it only hears that there is no room.
+async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAddr, place: Option<Place>) {
+    let is_beyond = place.is_none();
     // Answers are written whole: waiting to fill a packet would only cost time.
     let _ = stream.set_nodelay(true);
     let limits = &app.config.connections;
     let pulse = Pulse::new(limits);
     let stream = Patient::new(stream, Arc::clone(&pulse), limits.stall, place);
+    let stopping = Arc::clone(&pulse);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let under_way = pulse.begin(request.version());
+        let version = request.version();
+        let under_way = pulse.begin(version);
         request.extensions_mut().insert(ConnectInfo(peer));
-        if beyond {
+        if is_beyond {
             request.extensions_mut().insert(Beyond);
         }
         let answer = router.clone().call(request.map(Body::new));
@@ -147,7 +153,7 @@ async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAdd
                 pulse.upgraded();
             }
             // HTTP/2 has no such header; its time beyond the room is over soon.
-            if beyond && response.version() < Version::HTTP_2 {
+            if is_beyond && version < Version::HTTP_2 {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, std::convert::Infallible>(response.map(|body| Answering::new(body, under_way)))
@@ -159,6 +165,7 @@ async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAdd
     let ended = tokio::select! {
         ended = &mut connection => ended,
         () = app.stop.cancelled() => {
+            stopping.stop();
             connection.as_mut().graceful_shutdown();
             connection.await
         }
