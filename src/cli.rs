@@ -21,7 +21,9 @@ use crate::{
     entity::user_role::Role,
     error::{Error, Locale, Result},
     graphql, http,
-    platform::{clock::Clock, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms, telemetry},
+    platform::{
+        clock::Clock, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms, telemetry,
+    },
     worker,
 };
 
@@ -283,6 +285,7 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
 }
 
 async fn serve(app: &App) -> Result<()> {
+    descriptors::raise();
     if app.config.database.migrate_on_start {
         app.migrate().await?;
     }

@@ -105,7 +105,11 @@ impl NodeQuery {
 
 async fn find(request: &RequestContext, id: &ID) -> Result<Option<Node>> {
     let (prefix, uuid) = ids::decode(id).ok_or_else(|| Error::bad_request("This is not an id."))?;
-    find_typed(request, prefix, uuid).await
+    let found = find_typed(request, prefix, uuid).await?;
+    if found.is_none() {
+        request.actor.require_certain()?;
+    }
+    Ok(found)
 }
 
 /// Something by the prefix of its type and its UUID.

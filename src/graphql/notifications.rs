@@ -297,7 +297,7 @@ impl NotificationSubscription {
         stream::events(ctx, async {
             let request = ctx.request();
             let viewer = request.actor.require_user()?.id.0;
-            let after = after.map(|text| stream::open(request, StreamKind::Notifications, viewer, &text)).transpose()?;
+            let after = stream::open(request, StreamKind::Notifications, viewer, after.as_deref())?;
             Ok((viewer, notifications::follow(&request.app, &request.actor, &request.client, after).await?))
         })
         .await

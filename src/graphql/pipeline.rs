@@ -155,7 +155,7 @@ impl Pipeline {
         permit(operation.ty, transport, self.app.config.websocket.mutations)?;
         let variables = variables(request.variables.unwrap_or_default(), operation)?;
         let cost = self.costs.of(&document.parsed, operation, &variables);
-        within(cost, limits)?;
+        within(cost, operation.ty, limits)?;
         self.charge_content(document.content_fields(operation), actor)?;
         if store && let Some(persisted) = &self.persisted {
             persisted.lock().unwrap_or_else(PoisonError::into_inner).put(hash, text);
@@ -261,7 +261,7 @@ impl Pipeline {
     }
 
     fn describe(&self, cost: Cost) -> Value {
-        async_graphql::value!({ "requested": cost.cost, "limit": self.app.config.limits.cost })
+        async_graphql::value!({ "requested": cost.points(), "limit": self.app.config.limits.cost })
     }
 }
 
@@ -341,9 +341,13 @@ fn permit(kind: OperationType, transport: Transport, socket_mutations: bool) -> 
     }
 }
 
-fn within(cost: Cost, limits: &Limits) -> Result<(), Refusal> {
-    if cost.cost > limits.cost {
-        return Err(Refusal::over_limit("cost", limits.cost, cost.cost));
+fn within(cost: Cost, kind: OperationType, limits: &Limits) -> Result<(), Refusal> {
+    if cost.points() > limits.cost {
+        return Err(Refusal::over_limit("cost", limits.cost, cost.points()));
+    }
+    // Afterwards it would be done, and its answer could not be given.
+    if kind == OperationType::Mutation && cost.bytes > limits.answer_bytes as u64 {
+        return Err(Refusal::over_limit("answer in bytes", limits.answer_bytes as u64, cost.bytes));
     }
     if cost.fields > limits.fields {
         return Err(Refusal::over_limit("number of fields", limits.fields, cost.fields));

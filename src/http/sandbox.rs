@@ -2,7 +2,8 @@
 //! the graph. Only there where the sandbox is on.
 
 use axum::{
-    Form, Json,
+    Json,
+    body::Body,
     extract::{Extension, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -11,9 +12,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Shared,
+    Shared, body,
     client::{Identity, as_refusal, take_allowance},
-    respond::{self, Media, escaped, refuse},
+    respond::{self, Media, escaped, refuse, refuse_with},
 };
 use crate::{
     domain::actor::Actor,
@@ -28,9 +29,12 @@ pub(super) struct Secret {
     secret: String,
 }
 
+/// Most bytes of a form.
+const LONGEST: usize = 4096;
+
 /// What a payer does.
-#[derive(Deserialize)]
-pub(super) struct Given {
+#[derive(Default)]
+struct Given {
     secret: String,
     /// The card's number.
     card: Option<String>,
@@ -50,12 +54,32 @@ const DEEDS: &[(&str, &str, Deed, &str)] = &[
     ("release", "authorised", Deed::Release, "let go what is only promised, as a provider may"),
 ];
 
+impl Given {
+    /// From the fields of the form.
+    fn read(form: &[u8]) -> Self {
+        let mut given = Self::default();
+        for (name, value) in url::form_urlencoded::parse(form) {
+            match &*name {
+                "secret" => given.secret = value.into_owned(),
+                "card" => given.card = Some(value.into_owned()),
+                "deed" => given.deed = Some(value.into_owned()),
+                "authenticate" => given.authenticate = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        given
+    }
+}
+
 /// The page: what is to be paid, and the cards that there are.
 pub(super) async fn page(
     State(shared): State<Shared>,
     Extension(identity): Extension<Identity>,
     Query(secret): Query<Secret>,
 ) -> Response {
+    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
+        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+    }
     let found = match shared.app.payments.sandbox() {
         Some(sandbox) => sandbox.look(&secret.secret).await,
         None => Ok(None),
@@ -72,11 +96,15 @@ pub(super) async fn pay(
     State(shared): State<Shared>,
     Extension(identity): Extension<Identity>,
     headers: HeaderMap,
-    Form(given): Form<Given>,
+    sent: Body,
 ) -> Response {
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
         return refuse(&left.refusal(), Media::Json, &identity.request_id);
     }
+    let given = match body::read(&shared.app, &headers, sent, LONGEST).await {
+        Ok(form) => Given::read(&form),
+        Err((status, refusal)) => return refuse_with(status, &refusal, Media::Json, &identity.request_id),
+    };
     let secret = given.secret.clone();
     match done(&shared, &given).await {
         Ok(Some(charge)) => {

@@ -18,7 +18,7 @@ use std::{
 
 use axum::{
     extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::Response,
 };
 use futures_util::{
@@ -37,7 +37,7 @@ use super::{
     Shared,
     client::{self, Identity},
     headers::origin_allowed,
-    respond::{Media, refuse},
+    respond::{self, Media, refuse},
 };
 use crate::{
     domain::actor::Actor,
@@ -187,11 +187,8 @@ pub(super) async fn open(
         Ok(actor) => actor,
         Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
     };
-    let Some(place) = shared.places.take(identity.client.address) else {
-        let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
-        let mut response = refuse(&refusal, Media::Json, &identity.request_id);
-        response.headers_mut().insert(header::RETRY_AFTER, 10.into());
-        return response;
+    let Some(place) = shared.sockets.take(identity.client.address) else {
+        return respond::crowded(&identity.request_id);
     };
     let limit = app.config.websocket.max_message_bytes;
     let upgrade = upgrade
@@ -446,12 +443,19 @@ impl Connection {
         let given = find(&payload).or_else(|| find(payload.get("headers")?.as_object()?));
         let actor = match given {
             None | Some(serde_json::Value::Null) => self.from_header.clone(),
-            Some(serde_json::Value::String(text)) if text.is_empty() => self.from_header.clone(),
             Some(serde_json::Value::String(text)) => {
-                client::bearer(&self.shared.app, &text).await.map_err(|error| self.not_known(error))?
+                match client::bearer(&self.shared.app, &text).await.map_err(|error| self.not_known(error))? {
+                    // It has no token.
+                    Actor::Anonymous => self.from_header.clone(),
+                    actor => actor,
+                }
             }
-            Some(_) => return Err(Close::Forbidden.into()),
+            Some(_) => Actor::Refused,
         };
+        // A socket is for a session: nobody wants to follow things as nobody because a token ran out.
+        if actor == Actor::Refused {
+            return Err(Close::Forbidden.into());
+        }
         self.actor = Some(actor);
         self.send(None, "connection_ack", None::<()>)
     }

@@ -115,6 +115,23 @@ impl Serving {
     }
 
     fn spawn_logging(settings: &[(&str, &str)], log: Stdio) -> Starting {
+        Self::spawn_by(settings, log, |command| command)
+    }
+
+    /// With so many descriptors and no more.
+    fn start_with_descriptors(count: usize, settings: &[(&str, &str)]) -> Self {
+        let limited = |command: Command| {
+            let script = format!("ulimit -n {count} && exec \"$0\" \"$@\"");
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
+            shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            shell.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null()).stdout(Stdio::piped());
+            shell
+        };
+        Self::spawn_by(settings, Stdio::inherit(), limited).ready()
+    }
+
+    fn spawn_by(settings: &[(&str, &str)], log: Stdio, by: impl FnOnce(Command) -> Command) -> Starting {
         let folder = Folder::new();
         let mut environment = vec![
             ("PORT", "0"),
@@ -130,7 +147,7 @@ impl Serving {
             ("LOG_LEVEL", "warn"),
         ];
         environment.extend(settings);
-        let mut child = folder.program(&["serve"], &environment).stderr(log).spawn().unwrap();
+        let mut child = by(folder.program(&["serve"], &environment)).stderr(log).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let out = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));

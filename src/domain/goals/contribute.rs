@@ -104,6 +104,8 @@ pub async fn goal_contribute(
 
 /// Who pays; of a guest, address and name as they are kept.
 fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) -> Result<(Payer, Option<Guest>)> {
+    // Whose session is over is not made a guest of without being asked.
+    actor.require_certain()?;
     if actor.user_id().is_some() {
         return Ok((Payer::User(actor.require_user()?.id), None));
     }

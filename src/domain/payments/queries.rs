@@ -57,6 +57,7 @@ pub async fn find(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> R
     let token = access.guest_token.as_deref().and_then(|token| URL_SAFE_NO_PAD.decode(token).ok());
     let shown = token.is_some_and(|token| app.keys.fingerprint_verify("payment guest", &[&id.to_string()], &token));
     if !shown {
+        actor.require_certain()?;
         return Ok(None);
     }
     Ok(Some(get(app, id).await?).filter(|payment| payment.payer_id.is_none()))

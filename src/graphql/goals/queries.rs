@@ -157,7 +157,7 @@ impl GoalSubscription {
         stream::events(ctx, async {
             let request = ctx.request();
             let id: GoalId = query_id(&goal_id)?;
-            let after = after.map(|text| stream::open(request, StreamKind::Goal, id.0, &text)).transpose()?;
+            let after = stream::open(request, StreamKind::Goal, id.0, after.as_deref())?;
             Ok((id.0, goals::follow(&request.app, &request.actor, &request.client, id, after).await?))
         })
         .await

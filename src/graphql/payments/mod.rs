@@ -489,7 +489,7 @@ impl PaymentSubscription {
         stream::events(ctx, async {
             let request = ctx.request();
             let id: PaymentId = query_id(&id)?;
-            let after = after.map(|text| stream::open(request, StreamKind::Payment, id.0, &text)).transpose()?;
+            let after = stream::open(request, StreamKind::Payment, id.0, after.as_deref())?;
             let access = Access { guest_token };
             Ok((id.0, payments::follow(&request.app, &request.actor, &request.client, id, &access, after).await?))
         })

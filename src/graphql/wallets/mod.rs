@@ -313,7 +313,7 @@ impl WalletSubscription {
         stream::events(ctx, async {
             let request = ctx.request();
             let viewer = request.actor.require_user()?.id.0;
-            let after = after.map(|text| stream::open(request, StreamKind::Wallet, viewer, &text)).transpose()?;
+            let after = stream::open(request, StreamKind::Wallet, viewer, after.as_deref())?;
             Ok((viewer, wallets::follow(&request.app, &request.actor, &request.client, after).await?))
         })
         .await

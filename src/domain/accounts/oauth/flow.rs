@@ -292,7 +292,11 @@ async fn take(app: &App, actor: &Actor, command: &Complete) -> Result<Taken> {
             tx.row(sql, values).await
         })
         .await?;
-    let row = taken.ok_or_else(refused)?;
+    let Some(row) = taken else {
+        // It may be a link, of whom the token was.
+        actor.require_certain()?;
+        return Err(refused());
+    };
     let mut columns = Columns::new(&row);
     let (id, provider): (OauthFlowId, String) = (columns.take()?, columns.take()?);
     let (user, secrets, code): (Option<UserId>, Vec<u8>, Option<Vec<u8>>) =
