@@ -32,6 +32,7 @@ use crate::{
         passwords::Passwords,
         payments::Providers,
         rate_limit::{Failures, Limiter},
+        shares::Shares,
         sms::Sms,
         steps::Steps,
         turns::Turns,
@@ -63,6 +64,8 @@ pub struct Parts {
     pub sms: Sms,
     /// Take payments.
     pub payments: Providers,
+    /// How much of the database each client may use at once.
+    pub shares: Shares,
     /// Named places in the middle of things, for tests.
     pub steps: Steps,
     /// What is known of the issuers of OpenID Connect.
@@ -105,7 +108,8 @@ pub enum Caller {
     Address(Option<IpAddr>),
 }
 
-/// The named rate limits.
+/// The named rate limits. A key is an address, or somebody who is signed in, and its type says which: nothing is counted by
+/// what anybody can type, or strangers would use it up for others (`docs/operating.md` says who can use up what).
 #[derive(Debug)]
 pub struct Limiters {
     /// GraphQL operations of an address without a sign-in.
@@ -120,18 +124,16 @@ pub struct Limiters {
     pub login_address: Limiter<IpAddr>,
     /// Registrations from an address.
     pub register_address: Limiter<IpAddr>,
-    /// Messages about an account to an address that nobody has proven.
+    /// Messages about an account to an address that nobody has proven: by the address, which is one account's only.
     pub unproven_address: Limiter<String>,
-    /// Sign-ins and registrations of everybody.
-    pub sensitive_global: Limiter<()>,
-    /// Codes asked for from an address.
+    /// Codes asked for from an address without a sign-in.
     pub send_address: Limiter<IpAddr>,
-    /// Codes asked for, for an account: by its id, or by the e-mail address as it was given (folded).
-    pub send_account: Limiter<String>,
-    /// Codes and old passwords tried from an address.
+    /// Codes asked for by a person.
+    pub send_account: Limiter<UserId>,
+    /// Codes tried from an address without a sign-in.
     pub proof_address: Limiter<IpAddr>,
-    /// Codes and old passwords tried at an account: by its id, or by the e-mail address as it was given (folded).
-    pub proof_account: Limiter<String>,
+    /// Codes and old passwords tried by a person.
+    pub proof_account: Limiter<UserId>,
     /// Webhooks from an address that were not their provider's own.
     pub webhook_address: Failures<IpAddr>,
 }
@@ -146,7 +148,6 @@ impl Limiters {
             login_address: Limiter::new("login-address", rates.login_address),
             register_address: Limiter::new("register-address", rates.register_address),
             unproven_address: Limiter::new("unproven-address", rates.unproven_address),
-            sensitive_global: Limiter::new("sensitive-global", rates.sensitive_global),
             send_address: Limiter::new("send-address", rates.send_address),
             send_account: Limiter::new("send-account", rates.send_account),
             proof_address: Limiter::new("proof-address", rates.proof_address),
@@ -185,6 +186,10 @@ impl App {
         let keys = Keys::derive(&secret, &config.old_secret_keys)?;
         let passwords = Passwords::new(&config.password_hashing)?;
         let limiters = Limiters::new(&config.rates);
+        let database = &config.database;
+        // One connection at least is left for others, where there are two.
+        let share = database.connections_per_client.min(database.max_connections.saturating_sub(1)).max(1);
+        let shares = Shares::new(share as usize, database.acquire_timeout);
         let http = Http::new()?;
         let outbox = Outbox::new(config.outbox.clone());
         let mail = Mail::new(&config.email, outbox.clone())?;
@@ -207,6 +212,7 @@ impl App {
             listening_at: OnceLock::new(),
             passwords,
             limiters,
+            shares,
             ended_sessions: Recent::default(),
             sessions_swept_at: AtomicI64::new(0),
             seen_generations: Highest::new(100_000),

@@ -155,7 +155,7 @@ impl Pipeline {
         permit(operation.ty, transport, self.app.config.websocket.mutations)?;
         let variables = variables(request.variables.unwrap_or_default(), operation)?;
         let cost = self.costs.of(&document.parsed, operation, &variables);
-        within(cost, limits)?;
+        within(cost, operation.ty, limits)?;
         self.charge_content(document.content_fields(operation), actor)?;
         if store && let Some(persisted) = &self.persisted {
             persisted.lock().unwrap_or_else(PoisonError::into_inner).put(hash, text);
@@ -236,8 +236,10 @@ impl Pipeline {
         let (request_id, cost, mutation) =
             (context.request_id.clone(), prepared.cost, prepared.kind == OperationType::Mutation);
         let graph = self.graph.clone();
+        let share = self.app.shares.of(context.sharer());
         let request = request(prepared, context);
-        let operation = AssertUnwindSafe(async move { graph.execute(request).await }).catch_unwind();
+        let operation = share.pays_for(async move { graph.execute(request).await });
+        let operation = AssertUnwindSafe(operation).catch_unwind();
         let ended = if mutation {
             let task = self.app.tasks.spawn(operation.in_current_span());
             tokio::time::timeout(limit, async { task.await.unwrap_or_else(|error| Err(Box::new(error))) }).await
@@ -259,7 +261,7 @@ impl Pipeline {
     }
 
     fn describe(&self, cost: Cost) -> Value {
-        async_graphql::value!({ "requested": cost.cost, "limit": self.app.config.limits.cost })
+        async_graphql::value!({ "requested": cost.points(), "limit": self.app.config.limits.cost })
     }
 }
 
@@ -339,9 +341,13 @@ fn permit(kind: OperationType, transport: Transport, socket_mutations: bool) -> 
     }
 }
 
-fn within(cost: Cost, limits: &Limits) -> Result<(), Refusal> {
-    if cost.cost > limits.cost {
-        return Err(Refusal::over_limit("cost", limits.cost, cost.cost));
+fn within(cost: Cost, kind: OperationType, limits: &Limits) -> Result<(), Refusal> {
+    if cost.points() > limits.cost {
+        return Err(Refusal::over_limit("cost", limits.cost, cost.points()));
+    }
+    // Afterwards it would be done, and its answer could not be given.
+    if kind == OperationType::Mutation && cost.bytes > limits.answer_bytes as u64 {
+        return Err(Refusal::over_limit("answer in bytes", limits.answer_bytes as u64, cost.bytes));
     }
     if cost.fields > limits.fields {
         return Err(Refusal::over_limit("number of fields", limits.fields, cost.fields));

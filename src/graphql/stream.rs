@@ -53,8 +53,9 @@ pub fn seal(request: &RequestContext, kind: StreamKind, subject: Uuid, seq: i64)
     URL_SAFE_NO_PAD.encode([bytes, seal].concat())
 }
 
-/// The place of a cursor in a subject's stream; BAD_REQUEST when it is none of it.
-pub fn open(request: &RequestContext, kind: StreamKind, subject: Uuid, text: &str) -> Result<i64> {
+/// The place of `after` in a subject's stream, if it is given and not empty; BAD_REQUEST when it is none of it.
+pub fn open(request: &RequestContext, kind: StreamKind, subject: Uuid, after: Option<&str>) -> Result<Option<i64>> {
+    let Some(text) = after.filter(|text| !text.is_empty()) else { return Ok(None) };
     let refuse = || Error::bad_request("This cursor is not one of this stream.");
     let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 16).ok_or_else(refuse)?;
     let (body, seal) = bytes.split_at(8);
@@ -62,7 +63,7 @@ pub fn open(request: &RequestContext, kind: StreamKind, subject: Uuid, text: &st
     if !request.app.keys.cursor_verify(&sort, &sealed_bytes(subject, body), seal) {
         return Err(refuse());
     }
-    body.try_into().map(i64::from_be_bytes).map_err(|_| refuse())
+    body.try_into().map(i64::from_be_bytes).map(Some).map_err(|_| refuse())
 }
 
 /// A step of a stream on its way from its source to its execution.

@@ -18,7 +18,7 @@ use std::{
 
 use axum::{
     extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::Response,
 };
 use futures_util::{
@@ -37,11 +37,11 @@ use super::{
     Shared,
     client::{self, Identity},
     headers::origin_allowed,
-    respond::{Media, refuse},
+    respond::{self, Media, refuse},
 };
 use crate::{
     domain::actor::Actor,
-    error::{Code, Refusal},
+    error::{Code, Error, Refusal},
     graphql::{
         context::{RequestContext, SessionKeeping},
         error::refused,
@@ -73,6 +73,8 @@ enum Close {
     Unauthorized,
     Forbidden,
     SessionEnded,
+    Failed,
+    Unavailable,
     WrongProtocol,
     InitTimeout,
     DuplicateId,
@@ -86,6 +88,8 @@ impl Close {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "Going away"),
             Self::TooLarge => (1009, "Message too large"),
+            Self::Failed => (1011, "Internal error"),
+            Self::Unavailable => (1013, "Try again later"),
             Self::Invalid(why) => (4400, why),
             Self::Unauthorized => (4401, "Unauthorized"),
             Self::Forbidden => (4403, "Forbidden"),
@@ -183,11 +187,8 @@ pub(super) async fn open(
         Ok(actor) => actor,
         Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
     };
-    let Some(place) = shared.places.take(identity.client.address) else {
-        let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
-        let mut response = refuse(&refusal, Media::Json, &identity.request_id);
-        response.headers_mut().insert(header::RETRY_AFTER, 10.into());
-        return response;
+    let Some(place) = shared.sockets.take(identity.client.address) else {
+        return respond::crowded(&identity.request_id);
     };
     let limit = app.config.websocket.max_message_bytes;
     let upgrade = upgrade
@@ -442,14 +443,30 @@ impl Connection {
         let given = find(&payload).or_else(|| find(payload.get("headers")?.as_object()?));
         let actor = match given {
             None | Some(serde_json::Value::Null) => self.from_header.clone(),
-            Some(serde_json::Value::String(text)) if text.is_empty() => self.from_header.clone(),
             Some(serde_json::Value::String(text)) => {
-                client::bearer(&self.shared.app, &text).await.map_err(|_| Close::Forbidden)?
+                match client::bearer(&self.shared.app, &text).await.map_err(|error| self.not_known(error))? {
+                    // It has no token.
+                    Actor::Anonymous => self.from_header.clone(),
+                    actor => actor,
+                }
             }
-            Some(_) => return Err(Close::Forbidden.into()),
+            Some(_) => Actor::Refused,
         };
+        // A socket is for a session: nobody wants to follow things as nobody because a token ran out.
+        if actor == Actor::Refused {
+            return Err(Close::Forbidden.into());
+        }
         self.actor = Some(actor);
         self.send(None, "connection_ack", None::<()>)
+    }
+
+    /// Why nobody could be recognised: only who is not who they say learns that they may not.
+    fn not_known(&self, error: Error) -> Close {
+        match client::as_refusal(error, &self.identity).code {
+            Code::Unavailable | Code::Timeout => Close::Unavailable,
+            Code::Internal => Close::Failed,
+            _ => Close::Forbidden,
+        }
     }
 
     fn subscribe(&mut self, id: Arc<str>, payload: Option<&RawValue>, actor: Actor) -> Result<(), End> {

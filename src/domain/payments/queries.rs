@@ -57,6 +57,7 @@ pub async fn find(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> R
     let token = access.guest_token.as_deref().and_then(|token| URL_SAFE_NO_PAD.decode(token).ok());
     let shown = token.is_some_and(|token| app.keys.fingerprint_verify("payment guest", &[&id.to_string()], &token));
     if !shown {
+        actor.require_certain()?;
         return Ok(None);
     }
     Ok(Some(get(app, id).await?).filter(|payment| payment.payer_id.is_none()))
@@ -119,8 +120,14 @@ pub async fn payments(
     conditions.equal("p.provider", filter.provider.map(ProviderKind::as_str));
     conditions.equal("p.target_kind", filter.target.map(TargetKind::as_str));
     conditions.during("p.created_at", filter.during);
-    let source =
-        Source { columns: rows::COLUMNS, tables: "payments p", key: "p.created_at", id: "p.id", descending: true };
+    let source = Source {
+        columns: rows::COLUMNS,
+        table: "payments p",
+        joins: "",
+        key: "p.created_at",
+        id: "p.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, rows::read).await
 }
 

@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
-        list::Span,
+        list::{Span, count},
         page::{Cursor, Key, Page, Slice},
     },
 };
@@ -157,11 +157,9 @@ pub async fn transactions(
         }
     }
     let total = if with_total {
-        let sql = format!(
-            "SELECT COUNT(*) FROM ledger_accounts a JOIN ledger_entries e ON {} WHERE {accounts}",
-            conditions.join(" AND ")
-        );
-        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
+        let on = conditions.join(" AND ");
+        let rows = format!("FROM ledger_accounts a JOIN ledger_entries e ON {on} WHERE {accounts}");
+        Some(count(&app.db, &rows, values.clone()).await?)
     } else {
         None
     };

@@ -31,7 +31,9 @@ pub struct GoalWhere {
     owner_id: Option<ID>,
     /// In this currency. Amounts of different currencies are not comparable: give one to sort by what was raised.
     currency: Option<CurrencyCode>,
-    /// With all of these words in title or story, each from its beginning; case, accents and Arabic marks don't matter.
+    /// With all of these words in title or story, each from its beginning; case, accents and Arabic marks don't matter. Single letters
+    /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
+    /// Costs 100.
     text: Option<String>,
     /// With a deadline before this time.
     ending_before: Option<DateTime<Utc>>,
@@ -155,7 +157,7 @@ impl GoalSubscription {
         stream::events(ctx, async {
             let request = ctx.request();
             let id: GoalId = query_id(&goal_id)?;
-            let after = after.map(|text| stream::open(request, StreamKind::Goal, id.0, &text)).transpose()?;
+            let after = stream::open(request, StreamKind::Goal, id.0, after.as_deref())?;
             Ok((id.0, goals::follow(&request.app, &request.actor, &request.client, id, after).await?))
         })
         .await

@@ -1,5 +1,6 @@
 //! Payments as clients see them: what was to be paid, how it goes, what the payer has to do, and what went back.
 
+mod disputes;
 mod methods;
 mod mutations;
 mod refunds;
@@ -10,8 +11,9 @@ use async_graphql::{Context, Enum, ID, InputObject, MergedObject, Object, Simple
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
+pub use disputes::{Dispute, DisputeState};
 pub use methods::PaymentMethod;
-pub use refunds::{Refund, RefundDestination, RefundState};
+pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
 pub use steps::PaymentStep;
 
 use super::{
@@ -276,6 +278,15 @@ impl Payment {
         .await
     }
 
+    /// The disputes of it, oldest first; the newest 100.
+    async fn disputes(&self, ctx: &Context<'_>) -> Nullable<Vec<Dispute>> {
+        nullable(async {
+            let found = ctx.request().loaders.disputes.load(self.0.id).await?.unwrap_or_default();
+            Ok(Some(found.into_iter().map(|dispute| Dispute::new(dispute, self.0.currency)).collect()))
+        })
+        .await
+    }
+
     /// What happened, step by step, oldest first; the newest 100.
     async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
         nullable(async {
@@ -478,7 +489,7 @@ impl PaymentSubscription {
         stream::events(ctx, async {
             let request = ctx.request();
             let id: PaymentId = query_id(&id)?;
-            let after = after.map(|text| stream::open(request, StreamKind::Payment, id.0, &text)).transpose()?;
+            let after = stream::open(request, StreamKind::Payment, id.0, after.as_deref())?;
             let access = Access { guest_token };
             Ok((id.0, payments::follow(&request.app, &request.actor, &request.client, id, &access, after).await?))
         })

@@ -58,6 +58,9 @@ pub struct WalletBalance {
     held: Money,
     /// What can be spent: the balance without what is held.
     available: Money,
+    /// What its owner owes in this currency, because money that they had was taken back, as by a payer's bank: what comes into
+    /// the wallet pays it first.
+    owed: Money,
 }
 
 impl From<&Account> for WalletBalance {
@@ -68,6 +71,7 @@ impl From<&Account> for WalletBalance {
             balance: money(account.balance),
             held: money(account.held),
             available: money(account.available()),
+            owed: money(account.owed),
         }
     }
 }
@@ -309,7 +313,7 @@ impl WalletSubscription {
         stream::events(ctx, async {
             let request = ctx.request();
             let viewer = request.actor.require_user()?.id.0;
-            let after = after.map(|text| stream::open(request, StreamKind::Wallet, viewer, &text)).transpose()?;
+            let after = stream::open(request, StreamKind::Wallet, viewer, after.as_deref())?;
             Ok((viewer, wallets::follow(&request.app, &request.actor, &request.client, after).await?))
         })
         .await

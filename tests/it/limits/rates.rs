@@ -2,11 +2,11 @@
 
 use axum::{
     body::Body,
-    http::{Request, StatusCode},
+    http::{HeaderValue, Request, StatusCode},
 };
 use serde_json::Value;
 
-use crate::harness::Server;
+use crate::harness::{self, Server};
 
 #[tokio::test]
 async fn whoever_asks_too_often_is_told_when_to_come_back() {
@@ -144,4 +144,19 @@ async fn an_operation_writes_a_few_things_for_others_at_most() {
     assert_eq!(server.rows().await, before);
     amina.ok(&posts(5), Value::Null).await;
     assert_eq!(server.count("SELECT COUNT(*) FROM posts").await, 5);
+}
+
+#[tokio::test]
+async fn what_is_no_text_hides_nothing_that_is() {
+    let server = Server::with(&[("RATE_LIMIT_ANON", "1/hour"), ("TRUSTED_PROXIES", "10.0.0.0/8")]).await;
+    let through = async |forwarded: &[u8]| {
+        let mut request = Request::get("/graphql?query=%7B__typename%7D").body(Body::empty()).unwrap();
+        request.headers_mut().insert("x-forwarded-for", HeaderValue::from_bytes(forwarded).unwrap());
+        harness::send(server.router.clone(), request, "10.0.0.1:1234".parse().unwrap()).await.status()
+    };
+    assert_eq!(through(b"\xff, 203.0.113.9").await, StatusCode::OK);
+    assert_eq!(through(b"\xfe, 203.0.113.9").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(through(b"203.0.113.9").await, StatusCode::TOO_MANY_REQUESTS);
+    // Nobody else is taken for the proxy.
+    assert_eq!(through(b"\xff, 203.0.113.10").await, StatusCode::OK);
 }
