@@ -185,6 +185,18 @@ pub fn extensions(
     values
 }
 
+/// An answer that is larger than `LIMIT_ANSWER_BYTES`. What a mutation has done stays done, and it says so.
+#[must_use]
+pub fn too_large(limit: usize, executed: bool) -> Refusal {
+    let message = if executed {
+        format!("It was done, but the answer is larger than {limit} bytes: ask for what you need of it.")
+    } else {
+        format!("The answer is larger than {limit} bytes: ask for less at once.")
+    };
+    let refusal = Refusal::new(Code::CostExceeded, message).with("what", "answer in bytes").with("limit", limit);
+    if executed { refusal.with("executed", true) } else { refusal }
+}
+
 /// A response that consists of one refusal.
 #[must_use]
 pub fn refused(refusal: &Refusal, request_id: &str) -> Response {

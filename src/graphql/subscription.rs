@@ -29,7 +29,7 @@ use tokio::time::timeout;
 
 use super::{
     context::{RequestContext, SessionKeeping},
-    error::{finish, refused},
+    error::{finish, refused, too_large},
     pipeline::{Pipeline, Prepared, panicked, request, timed_out},
     stream::{Event, Happened, Opening, Source},
 };
@@ -55,9 +55,7 @@ struct Written {
 }
 
 impl Answer {
-    /// Writes a response.
-    #[must_use]
-    pub fn new(response: &Response) -> Self {
+    fn new(response: &Response) -> Self {
         let write = |value: serde_json::Result<Box<RawValue>>| {
             value.unwrap_or_else(|error| {
                 tracing::error!(%error, "an answer could not be written");
@@ -73,6 +71,12 @@ impl Answer {
     #[must_use]
     pub fn json(&self) -> &RawValue {
         &self.0.json
+    }
+
+    /// How long it is.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.json.get().len()
     }
 
     /// Its errors, when they are all that there is.
@@ -110,7 +114,7 @@ impl Audience {
         }
         let execution = begin();
         if others > 0 {
-            let bytes = |held: &Held| held.execution.peek().map_or(0, |answer| answer.json().get().len());
+            let bytes = |held: &Held| held.execution.peek().map_or(0, Answer::bytes);
             let mut total: usize = held.iter().map(bytes).sum();
             while held.len() >= HELD.0 || total > HELD.1 {
                 total -= held.pop_front().as_ref().map_or(total, bytes);
@@ -148,7 +152,22 @@ impl Pipeline {
             })
             .boxed();
         }
-        stream::once(async move { Answer::new(&pipeline.execute(prepared, context).await.0) }).boxed()
+        let request_id = context.request_id.clone();
+        let is_mutation = prepared.kind == OperationType::Mutation;
+        let answer = async move {
+            let (response, _) = pipeline.execute(prepared, context).await;
+            pipeline.write(&response, &request_id, is_mutation)
+        };
+        stream::once(answer).boxed()
+    }
+
+    /// Writes a response, as far as an answer may go.
+    fn write(&self, response: &Response, request_id: &str, is_mutation: bool) -> Answer {
+        let (answer, limit) = (Answer::new(response), self.app.config.limits.answer_bytes);
+        if answer.bytes() <= limit {
+            return answer;
+        }
+        Answer::new(&refused(&too_large(limit, is_mutation), request_id))
     }
 
     /// Opens the source of a subscription's events, or says why not.
@@ -179,7 +198,7 @@ impl Pipeline {
             Err(_) => refused(&timed_out(limit, false), request_id),
         };
         finish(&mut response, request_id);
-        Some(Answer::new(&response))
+        Some(self.write(&response, request_id, false))
     }
 }
 
@@ -299,7 +318,7 @@ impl Following {
 
     /// What an event costs: nearly nothing where there is nothing to see.
     fn points(&self, event: &Event) -> NonZeroU32 {
-        let cost = if event.has_content() { self.prepared.cost.cost } else { 1 };
+        let cost = if event.has_content() { self.prepared.cost.points() } else { 1 };
         NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN)
     }
 

@@ -35,6 +35,7 @@ use uuid::Uuid;
 
 use super::{
     Shared,
+    answers::Room,
     client::{self, Identity},
     headers::origin_allowed,
     respond::{self, Media, refuse},
@@ -149,7 +150,8 @@ type Event = (Arc<str>, Option<Answer>);
 /// What is to be written. An answer becomes a message only then: until then it is shared with whoever else gets it.
 enum Outgoing {
     Message(Message),
-    Next(Arc<str>, Answer),
+    /// It holds its room among the answers in flight.
+    Next(Arc<str>, Answer, Room),
 }
 
 impl Outgoing {
@@ -157,7 +159,7 @@ impl Outgoing {
         match self {
             Self::Message(Message::Text(text)) => text.len(),
             Self::Message(_) => 0,
-            Self::Next(_, answer) => answer.json().get().len(),
+            Self::Next(_, answer, _) => answer.bytes(),
         }
     }
 }
@@ -342,7 +344,7 @@ impl Connection {
                 self.queued_bytes -= outgoing.bytes();
                 let message = match outgoing {
                     Outgoing::Message(message) => message,
-                    Outgoing::Next(id, answer) => text(Some(&id), "next", Some(answer.json()))?,
+                    Outgoing::Next(id, answer, _room) => text(Some(&id), "next", Some(answer.json()))?,
                 };
                 self.socket.start_send_unpin(message)?;
                 self.unflushed = true;
@@ -381,7 +383,9 @@ impl Connection {
             self.forget(&id);
             return self.send(Some(&id), "error", Some(refusal));
         }
-        self.push(Outgoing::Next(id, answer));
+        // Without room, it is told by reconnecting: a subscription goes on from its cursor.
+        let room = self.shared.answers.room(answer.bytes(), self.identity.client.address);
+        self.push(Outgoing::Next(id, answer, room.ok_or(Close::Unavailable)?));
         Ok(())
     }
 
