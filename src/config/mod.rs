@@ -76,6 +76,7 @@ pub struct Limits {
     pub aliases: usize,
     pub root_fields: usize,
     pub directives: usize,
+    pub content: usize,
     pub cost: u64,
     pub nodes: u64,
     pub fields: u64,
@@ -90,11 +91,12 @@ pub struct Limits {
 pub struct Rates {
     pub anonymous: Rate,
     pub user: Rate,
+    pub content: Rate,
+    pub live: Rate,
     pub login_address: Rate,
     pub login_account: Rate,
     pub register_address: Rate,
     pub unproven_address: Rate,
-    pub sensitive_global: Rate,
     pub send_address: Rate,
     pub send_account: Rate,
     pub proof_address: Rate,
@@ -121,6 +123,7 @@ pub struct ConnectionLimits {
 pub struct WebSocketLimits {
     pub init_timeout: Duration,
     pub ping_interval: Duration,
+    pub write_timeout: Duration,
     pub max_subscriptions: usize,
     pub max_message_bytes: usize,
     pub max_connections: usize,
@@ -135,6 +138,7 @@ pub struct PasswordHashing {
     pub memory_kib: u32,
     pub iterations: u32,
     pub parallel: usize,
+    pub waiting: usize,
 }
 
 /// The database and its pool.
@@ -143,6 +147,7 @@ pub struct PasswordHashing {
 pub struct DatabaseConfig {
     pub url: SecretString,
     pub max_connections: u32,
+    pub connections_per_client: u32,
     pub min_connections: u32,
     pub statement_timeout: Duration,
     pub acquire_timeout: Duration,
@@ -278,6 +283,7 @@ impl Config {
         let database = DatabaseConfig {
             url: url.into(),
             max_connections: r.number("DATABASE_MAX_CONNECTIONS", 1, 1000),
+            connections_per_client: r.number("DATABASE_CONNECTIONS_PER_CLIENT", 1, 1000),
             min_connections: r.number("DATABASE_MIN_CONNECTIONS", 0, 1000),
             statement_timeout: r.seconds("DATABASE_STATEMENT_TIMEOUT_SECONDS"),
             acquire_timeout: r.seconds("DATABASE_ACQUIRE_TIMEOUT_SECONDS"),
@@ -333,6 +339,7 @@ impl Config {
             memory_kib: r.number("PASSWORD_HASH_MEMORY_KIB", if production { 19_456 } else { 8 }, 4_194_304),
             iterations: r.number("PASSWORD_HASH_ITERATIONS", if production { 2 } else { 1 }, 100),
             parallel: r.number("PASSWORD_HASH_PARALLEL", 1, 256),
+            waiting: r.number("PASSWORD_HASH_WAITING", 0, 10_000),
         };
         let config = Self {
             environment,
@@ -380,6 +387,7 @@ impl Config {
                 aliases: r.number("LIMIT_ALIASES", 0, 10_000),
                 root_fields: r.number("LIMIT_ROOT_FIELDS", 1, 1000),
                 directives: r.number("LIMIT_DIRECTIVES", 0, 10_000),
+                content: r.number("LIMIT_CONTENT", 1, 1000),
                 cost: r.number("LIMIT_COST", 10, 1_000_000),
                 nodes: r.number("LIMIT_NODES", 10, 10_000_000),
                 fields: r.number("LIMIT_FIELDS", 1000, 100_000_000),
@@ -390,11 +398,12 @@ impl Config {
             rates: Rates {
                 anonymous: r.rate("RATE_LIMIT_ANON"),
                 user: r.rate("RATE_LIMIT_USER"),
+                content: r.rate("RATE_LIMIT_CONTENT"),
+                live: r.rate("RATE_LIMIT_LIVE"),
                 login_address: r.rate("RATE_LIMIT_LOGIN_ADDRESS"),
                 login_account: r.rate("RATE_LIMIT_LOGIN_ACCOUNT"),
                 register_address: r.rate("RATE_LIMIT_REGISTER_ADDRESS"),
                 unproven_address: r.rate("RATE_LIMIT_UNPROVEN_ADDRESS"),
-                sensitive_global: r.rate("RATE_LIMIT_SENSITIVE_GLOBAL"),
                 send_address: r.rate("RATE_LIMIT_SEND_ADDRESS"),
                 send_account: r.rate("RATE_LIMIT_SEND_ACCOUNT"),
                 proof_address: r.rate("RATE_LIMIT_PROOF_ADDRESS"),
@@ -412,6 +421,7 @@ impl Config {
             websocket: WebSocketLimits {
                 init_timeout: r.seconds("WEBSOCKET_INIT_TIMEOUT_SECONDS"),
                 ping_interval: r.seconds("WEBSOCKET_PING_SECONDS"),
+                write_timeout: r.seconds("WEBSOCKET_WRITE_TIMEOUT_SECONDS"),
                 max_subscriptions: r.number("WEBSOCKET_MAX_SUBSCRIPTIONS", 1, 10_000),
                 max_message_bytes: r.number("WEBSOCKET_MAX_MESSAGE_BYTES", 1024, 16_777_216),
                 max_connections: r.number("WEBSOCKET_MAX_CONNECTIONS", 1, 1_000_000),

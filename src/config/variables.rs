@@ -71,6 +71,12 @@ pub const VARIABLES: &[Variable] = &[
         "8",
         "Connections of the PostgreSQL pool, or readers of the SQLite file; two to four per core are enough.",
     ),
+    variable(
+        DATABASE,
+        "DATABASE_CONNECTIONS_PER_CLIENT",
+        "4",
+        "So many of them one client (a person; an address, where nobody is signed in) uses at once; one is always left for others.",
+    ),
     variable(DATABASE, "DATABASE_MIN_CONNECTIONS", "1", "Connections that are kept open."),
     variable(DATABASE, "DATABASE_STATEMENT_TIMEOUT_SECONDS", "5", "A statement that takes longer is ended."),
     variable(DATABASE, "DATABASE_ACQUIRE_TIMEOUT_SECONDS", "5", "How long a request waits for a connection."),
@@ -143,6 +149,12 @@ pub const VARIABLES: &[Variable] = &[
         "PASSWORD_HASH_PARALLEL",
         "2",
         "How many passwords are hashed at the same time; further sign-ins wait their turn.",
+    ),
+    variable(
+        ACCOUNTS,
+        "PASSWORD_HASH_WAITING",
+        "64",
+        "How many strangers may wait for their turn, and as many who are known (who are signed in, or come from where the account has had a session); further ones get UNAVAILABLE at once.",
     ),
     variable(
         ACCOUNTS,
@@ -267,6 +279,12 @@ pub const VARIABLES: &[Variable] = &[
     variable(LIMITS, "LIMIT_DIRECTIVES", "50", "Most directives in an operation."),
     variable(
         LIMITS,
+        "LIMIT_CONTENT",
+        "5",
+        "Most root fields in a mutation that write what others see: posts, comments, likes, shares, goals and their news.",
+    ),
+    variable(
+        LIMITS,
         "LIMIT_COST",
         "1000",
         "Highest cost of an operation: an object costs 1, and so do 10,000 bytes that its texts may have; the cost of each is in extensions.cost.",
@@ -361,6 +379,12 @@ pub const VARIABLES: &[Variable] = &[
         "30",
         "How long after its beginning a provider is first asked about a payment that it told nothing of; then after twice as long, and so on, up to an hour.",
     ),
+    variable(
+        PAYMENTS,
+        "RECONCILE_DAYS",
+        "30",
+        "Every night the payments of so many days are compared with their providers, and what differs is told to staff; 0: never.",
+    ),
     variable(PAYMENTS, "FEE_MARKETPLACE", "10", "The platform's fee of what is sold here, in percent."),
     variable(PAYMENTS, "FEE_DIGITAL", "7.5", "The platform's fee of digital goods, in percent."),
     variable(
@@ -395,6 +419,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         WALLETS,
+        "WITHDRAWAL_REQUEST_DAYS",
+        "30",
+        "How long a withdrawal waits for staff; when nobody has decided by then it is over, and its money is free again.",
+    ),
+    variable(
+        WALLETS,
         "SECOND_PERSON_ABOVE",
         "USD 1000,EUR 1000,EGP 50000",
         "Withdrawals, adjustments and payments confirmed by hand above these amounts take two people; of a currency not listed, all.",
@@ -406,6 +436,18 @@ pub const VARIABLES: &[Variable] = &[
         "GraphQL operations of one address (IPv6: of one /64) without a sign-in.",
     ),
     variable(RATES, "RATE_LIMIT_USER", "1000/minute", "GraphQL operations of one signed-in person."),
+    variable(
+        RATES,
+        "RATE_LIMIT_CONTENT",
+        "60/minute",
+        "What one person writes for others to see: posts, comments, likes, shares, goals and their news, each change counted.",
+    ),
+    variable(
+        RATES,
+        "RATE_LIMIT_LIVE",
+        "1000/second",
+        "What the events of one person's subscriptions may cost (of one address's without a sign-in), counted as LIMIT_COST counts. Who is beyond it gets them later; none is lost.",
+    ),
     variable(RATES, "RATE_LIMIT_LOGIN_ADDRESS", "20/minute", "Sign-ins tried from one address."),
     variable(
         RATES,
@@ -422,24 +464,18 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         RATES,
-        "RATE_LIMIT_SENSITIVE_GLOBAL",
-        "600/minute",
-        "Sign-ins and registrations of all addresses together.",
-    ),
-    variable(
-        RATES,
         "RATE_LIMIT_SEND_ADDRESS",
         "30/hour",
-        "Codes asked for, by e-mail or text message, from one address.",
+        "Codes asked for, by e-mail or text message, and gifts begun, from one address without a sign-in.",
     ),
     variable(
         RATES,
         "RATE_LIMIT_SEND_ACCOUNT",
         "20/hour",
-        "Codes asked for, by e-mail or text message, for one account.",
+        "Codes asked for, by e-mail or text message, by one signed-in person.",
     ),
-    variable(RATES, "RATE_LIMIT_PROOF_ADDRESS", "30/minute", "Codes and old passwords tried from one address."),
-    variable(RATES, "RATE_LIMIT_PROOF_ACCOUNT", "20/minute", "Codes and old passwords tried at one account."),
+    variable(RATES, "RATE_LIMIT_PROOF_ADDRESS", "30/minute", "Codes tried from one address without a sign-in."),
+    variable(RATES, "RATE_LIMIT_PROOF_ACCOUNT", "20/minute", "Codes and old passwords tried by one signed-in person."),
     variable(
         RATES,
         "RATE_LIMIT_WEBHOOK_ADDRESS",
@@ -485,6 +521,12 @@ pub const VARIABLES: &[Variable] = &[
         "A socket that has not sent connection_init by then is closed (4408).",
     ),
     variable(LIVE, "WEBSOCKET_PING_SECONDS", "20", "How often an idle socket is pinged."),
+    variable(
+        LIVE,
+        "WEBSOCKET_WRITE_TIMEOUT_SECONDS",
+        "30",
+        "A client that has not taken a message by then, because it does not read, is cut off.",
+    ),
     variable(LIVE, "WEBSOCKET_MAX_SUBSCRIPTIONS", "50", "Operations at once on one socket (4429 beyond)."),
     variable(LIVE, "WEBSOCKET_MAX_MESSAGE_BYTES", "65536", "Largest message from a client."),
     variable(LIVE, "WEBSOCKET_MAX_CONNECTIONS", "10000", "Sockets at once on this process; further ones get 503."),

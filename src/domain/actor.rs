@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use super::permissions::{self, Permission};
 use crate::{
+    app::Caller,
     entity::{SessionId, UserId, user_role::Role},
     error::{Code, Error, Locale, Refusal, Result},
+    platform::rate_limit::address_key,
 };
 
 /// Who asks.
@@ -78,6 +80,12 @@ impl Actor {
     pub fn require(&self, permission: Permission) -> Result<&SignedIn> {
         let user = self.require_user()?;
         if permissions::allows(user.role, permission) { Ok(user) } else { Err(Error::forbidden()) }
+    }
+
+    /// By whom work is asked for, when the actor asks through a program.
+    #[must_use]
+    pub fn caller(&self, client: &Client) -> Caller {
+        self.user_id().map_or_else(|| Caller::Address(client.address.map(address_key)), Caller::Person)
     }
 
     /// Whether the actor has a permission: the program itself has all.

@@ -336,7 +336,9 @@ payload! {
 /// Conditions that all must hold.
 #[derive(InputObject, Default)]
 pub struct UserWhere {
-    /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter.
+    /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter. Single letters
+    /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
+    /// Costs 100.
     text: Option<String>,
 }
 

@@ -2,7 +2,8 @@
 //! make it write.
 //!
 //! An object costs 1 for each of its parents; a connection multiplies what is below its items by its page size, a list
-//! without one by the length that is assumed for it; `totalCount` costs 10, a mutation 10 more than its payload. A leaf
+//! without one by the length that is assumed for it; `totalCount` costs 10, a list that a text
+//! is searched for in 100 more, a mutation 10 more than its payload. A leaf
 //! costs its bytes: as many as its text can have, 10,000 for 1. All sums saturate. The feed of 20 posts with authors and
 //! three comments with authors each costs 181, and 130 more with the texts of both.
 
@@ -26,6 +27,7 @@ use crate::{
 };
 
 const TOTAL_COUNT: u64 = 10;
+const SEARCH: u64 = 100;
 const MUTATION: u64 = 10;
 const MUTATION_ROOT: &str = "Mutation";
 
@@ -141,6 +143,8 @@ const DESCRIPTION: u64 = 30;
 const ASSUMED: &[(&str, &str, u64)] = &[
     ("AuditEntry", "changes", 5),
     ("Goal", "suggestedAmounts", 6),
+    ("LedgerAccounts", "lines", 50),
+    ("Payment", "disputes", 2),
     ("Payment", "events", 10),
     ("Payment", "refunds", 5),
     ("Query", "currencies", 180),
@@ -285,7 +289,7 @@ impl<'a> Walk<'a> {
         let ty = match costs.types.get(parent).and_then(|fields| fields.get(name)) {
             Some(Gives::Objects(ty)) => ty,
             Some(Gives::Leaf(bytes)) => {
-                let cost = if name == "totalCount" { TOTAL_COUNT } else { 0 };
+                let cost = if matches!(name, "totalCount" | "totalCountIsExact") { TOTAL_COUNT } else { 0 };
                 return Cost { cost, ..Cost::leaf(bytes.saturating_add(written)) };
             }
             None => return Cost::leaf(SCALAR + written),
@@ -295,7 +299,9 @@ impl<'a> Walk<'a> {
         match name {
             // The connection itself, and what it multiplies; edges and page information cost nothing of their own.
             _ if ty.ends_with("Connection") => {
-                Cost { nodes: 0, ..one }.add(self.selection_set(set, ty, self.page_size(field)))
+                let search = if self.searches(field) { SEARCH } else { 0 };
+                let below = self.selection_set(set, ty, self.page_size(field));
+                Cost { cost: 1 + search, nodes: 0, ..plain }.add(below)
             }
             "edges" if parent.ends_with("Connection") => plain.add(self.selection_set(set, ty, 1)).times(page),
             "nodes" if parent.ends_with("Connection") => one.add(self.selection_set(set, ty, 1)).times(page),
@@ -316,6 +322,17 @@ impl<'a> Walk<'a> {
         given.unwrap_or(DEFAULT_PAGE.into()).clamp(1, MAX_PAGE.into()).cast_unsigned()
     }
 
+    /// Whether a list is filtered by a text.
+    fn searches(&self, field: &Field) -> bool {
+        let Some((_, given)) = field.arguments.iter().find(|(argument, _)| argument.node == "where") else {
+            return false;
+        };
+        // What is not given is left out of the filter.
+        let known = |variable: Name| Ok::<_, ()>(self.variable(&variable).unwrap_or(Value::Null));
+        let filter = given.node.clone().into_const_with(known);
+        matches!(filter, Ok(Value::Object(filter)) if filter.get("text").is_some_and(|text| *text != Value::Null))
+    }
+
     fn length(&self, field: &Field, argument: &str) -> u64 {
         match self.argument(field, argument) {
             Some(Value::List(items)) => (items.len() as u64).max(1),
@@ -326,17 +343,16 @@ impl<'a> Walk<'a> {
     /// An argument's value, a variable replaced by what was given for it or by its default.
     fn argument(&self, field: &Field, name: &str) -> Option<Value> {
         let value = field.arguments.iter().find(|(argument, _)| argument.node == name)?.1.node.clone();
-        value
-            .into_const_with(|variable| {
-                let given = self.variables.get(&variable).cloned();
-                let default = || {
-                    let definitions = &self.operation.variable_definitions;
-                    let definition = definitions.iter().find(|definition| definition.node.name.node == variable)?;
-                    definition.node.default_value.as_ref().map(|value| value.node.clone())
-                };
-                given.or_else(default).ok_or(())
-            })
-            .ok()
+        value.into_const_with(|variable| self.variable(&variable).ok_or(())).ok()
+    }
+
+    fn variable(&self, variable: &Name) -> Option<Value> {
+        let given = self.variables.get(variable).cloned();
+        given.or_else(|| {
+            let definitions = &self.operation.variable_definitions;
+            let definition = definitions.iter().find(|definition| definition.node.name.node == *variable)?;
+            definition.node.default_value.as_ref().map(|value| value.node.clone())
+        })
     }
 }
 
@@ -432,6 +448,23 @@ mod tests {
         let steps = "{ payments(first: 20) { nodes { events { captured { amount } } refunds { id } } } }";
         assert_eq!(cost(steps, json!({})).cost, 1 + 20 * (1 + 10 * 2 + 5));
         assert_eq!(cost("{ wallet { balances { balance { amount } } } }", json!({})).nodes, 1 + 10 * 2);
+    }
+
+    #[test]
+    fn a_search_has_a_cost_of_its_own_however_the_text_is_given() {
+        let plain = cost("{ posts(where: { tag: \"a\" }) { nodes { id } } }", json!({})).cost;
+        for (query, variables) in [
+            ("{ posts(where: { text: \"cat\" }) { nodes { id } } }", json!({})),
+            ("query($t: String) { posts(where: { text: $t, tag: $u }) { nodes { id } } }", json!({ "t": "cat" })),
+            ("query($w: PostWhere) { posts(where: $w) { nodes { id } } }", json!({ "w": { "text": "cat" } })),
+        ] {
+            assert_eq!(cost(query, variables).cost, plain + 100, "{query}");
+        }
+        assert_eq!(cost("{ posts(where: { text: null }) { nodes { id } } }", json!({})).cost, plain);
+        let aliases: String = (0..10)
+            .map(|n| format!("a{n}: posts(where: {{ text: \"cat\" }}) {{ totalCount nodes {{ id }} }} "))
+            .collect();
+        assert!(cost(&format!("{{ {aliases} }}"), json!({})).cost > 1_000);
     }
 
     #[test]

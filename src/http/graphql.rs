@@ -122,7 +122,7 @@ async fn run(
     transport: Transport,
     request: GraphqlRequest,
 ) -> Response {
-    let prepared = match shared.pipeline.prepare(request, transport) {
+    let prepared = match shared.pipeline.prepare(request, transport, &actor) {
         Ok(prepared) => prepared,
         Err(refusal) => return refuse_document(&refusal, media, &identity.request_id),
     };

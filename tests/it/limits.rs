@@ -4,6 +4,7 @@
 mod answers;
 mod input;
 mod rates;
+mod shares;
 
 use std::sync::{
     Arc,

@@ -3,6 +3,7 @@
 mod beside;
 mod carriers;
 mod configuration;
+mod full_disk;
 mod kills;
 mod migrations;
 mod operators;
@@ -98,7 +99,7 @@ fn wait(child: &mut Child) -> Option<i32> {
 }
 
 /// A program that serves.
-struct Serving {
+pub struct Serving {
     child: Child,
     /// `http://address:port`.
     base: String,
@@ -109,7 +110,7 @@ struct Serving {
 }
 
 impl Serving {
-    fn spawn(settings: &[(&str, &str)]) -> Starting {
+    pub fn spawn(settings: &[(&str, &str)]) -> Starting {
         Self::spawn_logging(settings, Stdio::inherit())
     }
 
@@ -140,8 +141,9 @@ impl Serving {
             ("PASSWORD_HASH_ITERATIONS", "1"),
             ("RATE_LIMIT_ANON", "100000/second"),
             ("RATE_LIMIT_USER", "100000/second"),
+            ("RATE_LIMIT_CONTENT", "100000/second"),
+            ("RATE_LIMIT_LIVE", "100000/second"),
             ("RATE_LIMIT_REGISTER_ADDRESS", "100000/second"),
-            ("RATE_LIMIT_SENSITIVE_GLOBAL", "100000/second"),
             ("LOG_LEVEL", "warn"),
         ];
         environment.extend(settings);
@@ -180,10 +182,15 @@ impl Serving {
     }
 
     /// Asks it to stop, as an operator does; gives the exit code.
-    fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(mut self) -> Option<i32> {
+        self.ask_to_end();
+        wait(&mut self.child)
+    }
+
+    /// The same, without waiting.
+    pub fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        wait(&mut self.child)
     }
 
     /// Ends it without a warning.
@@ -201,7 +208,7 @@ impl Drop for Serving {
 }
 
 /// A program that will serve soon.
-struct Starting {
+pub struct Starting {
     child: Child,
     lines: mpsc::Receiver<String>,
     folder: Folder,
@@ -209,7 +216,7 @@ struct Starting {
 
 impl Starting {
     /// Waits for the line with its address, and for those that follow it at once.
-    fn ready(mut self) -> Serving {
+    pub fn ready(mut self) -> Serving {
         let mut printed = Vec::new();
         let base = loop {
             match self.lines.recv_timeout(PATIENCE) {

@@ -1,8 +1,10 @@
 //! GraphQL over WebSocket: the protocol `graphql-transport-ws` with each of its close codes, and who is let in. In the
-//! folder: operations, and what bounds a socket.
+//! folder: operations, how often events are executed, clients that don't read, and what else bounds a socket.
 
 mod bounds;
+mod executions;
 mod operations;
+mod unread;
 
 use std::net::SocketAddr;
 
