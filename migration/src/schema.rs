@@ -76,6 +76,32 @@ pub(crate) async fn unsearchable(manager: &SchemaManager<'_>, table: &str) -> Re
     Ok(())
 }
 
+/// Changes what is checked of a table that nothing refers to: `checks` by the names of their constraints, none where the
+/// condition is empty. SQLite can't, so there the table is made anew, of these columns, as `definition` says.
+pub(crate) async fn recheck(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    checks: &[(&str, &str)],
+    (definition, columns): (&str, &str),
+) -> Result<(), DbErr> {
+    let statements: Vec<String> = if manager.get_database_backend() == DatabaseBackend::Postgres {
+        let change = |(name, condition): &(&str, &str)| {
+            let drop = format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}");
+            let add = format!("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition})");
+            if condition.is_empty() { vec![drop] } else { vec![drop, add] }
+        };
+        checks.iter().flat_map(change).collect()
+    } else {
+        vec![
+            format!("CREATE TABLE {table}_new ({definition})"),
+            format!("INSERT INTO {table}_new ({columns}) SELECT {columns} FROM {table}"),
+            format!("DROP TABLE {table}"),
+            format!("ALTER TABLE {table}_new RENAME TO {table}"),
+        ]
+    };
+    run(manager, &statements.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
 /// Puts the words of `search_key` into a table `…_search` of their own on PostgreSQL, kept by triggers, as they are on SQLite
 /// since [`searchable`]. The list of words that wait to be sorted in is short, because each search reads all of it.
 pub(crate) async fn search_apart(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {

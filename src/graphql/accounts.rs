@@ -358,10 +358,11 @@ pub struct AccountQuery;
 
 #[Object]
 impl AccountQuery {
-    /// The signed-in person; null when nobody is.
+    /// The signed-in person; null when nobody is. UNAUTHENTICATED when a token came that is not good (any more).
     async fn me(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let request = ctx.request();
+            request.actor.require_certain()?;
             let Some(id) = request.actor.user_id() else { return Ok(None) };
             Ok(request.loaders.users.load(id).await?.map(User))
         })

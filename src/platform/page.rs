@@ -109,7 +109,7 @@ impl Page {
         Self { size, after: None, before: None, backwards: false }
     }
 
-    /// From the connection arguments of a field; wrong ones are BAD_REQUEST.
+    /// From the connection arguments of a field; wrong ones are BAD_REQUEST. An empty cursor is none.
     pub fn parse(
         keys: &Keys,
         sort: &'static str,
@@ -118,6 +118,7 @@ impl Page {
         last: Option<i32>,
         before: Option<&str>,
     ) -> Result<Self> {
+        let [after, before] = [after, before].map(|text| text.filter(|text| !text.is_empty()));
         let (size, backwards) = match (first, last) {
             (Some(_), Some(_)) => return Err(Error::bad_request("Give `first` or `last`, not both.")),
             (Some(size), None) => (size, false),

@@ -1,6 +1,7 @@
 //! What is over a limit gets a coded error, and nothing is done. In the folder: what bad input gets, and who asks too
 //! often.
 
+mod answers;
 mod input;
 mod rates;
 mod shares;

@@ -24,6 +24,7 @@ use crate::{
     platform::{
         db::{Columns, Transaction, placeholders},
         ids::Ids,
+        passwords::Caller,
     },
 };
 
@@ -136,7 +137,7 @@ async fn write_newcomers(
     taken: u64,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<()> {
-    let password_hash = app.passwords.hash(PASSWORD.to_owned()).await?;
+    let password_hash = app.passwords.enter(Caller::Known)?.hash(PASSWORD.to_owned()).await?;
     let mut number = taken;
     for members in maker.crowd.chunks(PART as usize / 2) {
         let mut users = Vec::with_capacity(members.len());

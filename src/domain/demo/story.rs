@@ -337,7 +337,7 @@ impl Teller {
                 id,
                 recipient_id: recipient,
                 kind: fact.kind,
-                title: title(locale, fact.kind, fact.subject.0, actor.map_or("", |actor| &actor.display_name)),
+                title: title(locale, fact.kind, Some(fact.subject.0), actor.map_or("", |actor| &actor.display_name)),
                 message: text::excerpt(&fact.text, 140),
                 actor_id: Some(fact.actor),
                 subject_kind: Some(fact.subject.0),

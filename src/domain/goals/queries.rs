@@ -1,6 +1,6 @@
 //! Reading and following goals.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        actor::Actor,
+        actor::{Actor, Client},
         events,
         live::{self, Content, Step},
         permissions::Permission,
@@ -237,9 +237,9 @@ impl Content for Steps {
     type Item = GoalView;
     const KIND: StreamKind = StreamKind::Goal;
 
-    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<GoalView>>> {
-        let goal = get(app, GoalId(id)).await?;
-        Ok(events.iter().map(|_| Some(goal.clone())).collect())
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Arc<GoalView>>>> {
+        let goal = Arc::new(get(app, GoalId(id)).await?);
+        Ok(events.iter().map(|_| Some(Arc::clone(&goal))).collect())
     }
 }
 
@@ -252,12 +252,13 @@ pub async fn stream_head(app: &App, id: GoalId) -> Result<i64> {
 pub async fn follow(
     app: &App,
     actor: &Actor,
+    client: &Client,
     id: GoalId,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = Result<Step<GoalView>>> + Send + use<>> {
     find(app, actor, id).await?.ok_or_else(|| not_found("goalId"))?;
+    let steps = live::follow::<Steps>(app, actor, client, id.0, after).await?;
     let actor = actor.clone();
-    let steps = live::follow::<Steps>(app, id.0, after).await?;
     // Its post may be deleted meanwhile.
     Ok(steps.map(move |step| {
         let step = step?;

@@ -23,7 +23,7 @@ use crate::{
 /// Every column, of `refunds r`.
 const COLUMNS: &str = "r.id, r.payment_id, r.amount, r.destination, r.state, r.reason, r.decision_reason, r.requested_by, \
      r.decided_by, r.hold_id, r.provider_reference, r.failure, r.cause_key, r.check_at, r.checks, r.created_at, r.decided_at, \
-     r.ended_at";
+     r.ended_at, r.origin, r.asked_at";
 
 /// Refunds with their payments.
 const JOINS: &str = "JOIN payments p ON p.id = r.payment_id";
@@ -49,6 +49,8 @@ fn read(row: &QueryResult) -> Result<Refund> {
         created_at: columns.take()?,
         decided_at: columns.take()?,
         ended_at: columns.take()?,
+        origin: columns.take()?,
+        asked_at: columns.take()?,
     })
 }
 
@@ -61,6 +63,12 @@ pub(super) async fn get(app: &App, id: RefundId) -> Result<Refund> {
 pub(super) async fn lock_in(tx: &Transaction, id: RefundId) -> Result<Refund> {
     let sql = format!("SELECT {COLUMNS} FROM refunds r WHERE r.id = $1 {}", tx.for_update());
     read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(super::not_found)?)
+}
+
+/// All refunds of a payment, oldest first. The payment is locked by the caller, and so are they.
+pub(super) async fn refunds_in(tx: &Transaction, payment: PaymentId) -> Result<Vec<Refund>> {
+    let sql = format!("SELECT {COLUMNS} FROM refunds r WHERE r.payment_id = $1 ORDER BY r.created_at, r.id");
+    tx.rows(sql, vec![payment.0.into()]).await?.iter().map(read).collect()
 }
 
 /// The refunds of a payment that nobody has decided about, locked.
@@ -111,7 +119,7 @@ pub struct RefundOfPayment {
 fn read_with_currency(row: &QueryResult) -> Result<RefundOfPayment> {
     let refund = read(row)?;
     let mut columns = Columns::new(row);
-    columns.skip(18);
+    columns.skip(20);
     Ok(RefundOfPayment { refund, currency: columns.take()? })
 }
 

@@ -71,10 +71,11 @@ impl Post {
         self.0.post.share_count
     }
 
-    /// Whether the viewer likes it; null when nobody is signed in.
+    /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
         nullable(async {
             let request = ctx.request();
+            request.actor.require_certain()?;
             if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
                 return Ok(self.0.viewer_likes);
             }
@@ -205,10 +206,11 @@ impl Comment {
         self.0.comment.reply_count
     }
 
-    /// Whether the viewer likes it; null when nobody is signed in.
+    /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
         nullable(async {
             let request = ctx.request();
+            request.actor.require_certain()?;
             if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
                 return Ok(self.0.viewer_likes);
             }
