@@ -15,13 +15,13 @@ mod m20261124_000006_goals;
 mod m20261124_000007_second_person;
 mod m20261124_000008_history;
 mod m20261124_000009_goal_news;
-mod m20261129_101700_lanes;
 mod m20261129_095500_debts_and_disputes;
-mod m20261129_101900_checks;
+mod m20261129_095500_links;
 mod m20261129_095500_search;
 mod m20261129_095600_lists;
-mod m20261129_095500_links;
 mod m20261129_100500_mailboxes;
+mod m20261129_101700_lanes;
+mod m20261129_101900_checks;
 mod schema;
 
 /// Every step, oldest first.

@@ -100,7 +100,8 @@ async fn a_forwarded_address_counts_only_when_a_trusted_proxy_says_it() {
 
 /// Writes so many posts in one operation, the last of them by a fragment.
 fn posts(count: usize) -> String {
-    let fields: Vec<_> = (1..count).map(|n| format!("p{n}: postCreate(input: {{ body: \"{n}\" }}) {{ errors {{ code }} }}")).collect();
+    let fields: Vec<_> =
+        (1..count).map(|n| format!("p{n}: postCreate(input: {{ body: \"{n}\" }}) {{ errors {{ code }} }}")).collect();
     format!(
         "mutation {{ {} ...Last }} fragment Last on Mutation {{ last: postCreate(input: {{ body: \"last\" }}) {{ errors {{ code }} }} }}",
         fields.join(" ")

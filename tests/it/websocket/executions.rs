@@ -70,8 +70,12 @@ async fn who_sees_something_else_has_executions_of_their_own() {
     let (server, address, olivia) = listening(&[]).await;
     let badr = server.user("badr").await;
     let goal = goals::begin(&olivia, &json!({})).await;
-    let mut sockets =
-        [Socket::open(address, None).await, open(address, &olivia).await, open(address, &badr).await, open(address, &badr).await];
+    let mut sockets = [
+        Socket::open(address, None).await,
+        open(address, &olivia).await,
+        open(address, &badr).await,
+        open(address, &badr).await,
+    ];
     for socket in &mut sockets {
         socket.subscribe("1", WATCH, json!({ "id": goal, "first": 2 })).await;
         // Another selection; another value below the root.

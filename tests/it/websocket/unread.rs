@@ -156,8 +156,11 @@ async fn twenty_clients_that_do_not_read_hold_up_nobody() {
 
 #[tokio::test]
 async fn who_does_not_read_for_too_long_is_cut_off_and_who_reads_stays() {
-    let settings =
-        [("WEBSOCKET_WRITE_TIMEOUT_SECONDS", "1"), ("WEBSOCKET_MAX_CONNECTIONS", "2"), ("WEBSOCKET_PING_SECONDS", "3600")];
+    let settings = [
+        ("WEBSOCKET_WRITE_TIMEOUT_SECONDS", "1"),
+        ("WEBSOCKET_MAX_CONNECTIONS", "2"),
+        ("WEBSOCKET_PING_SECONDS", "3600"),
+    ];
     let (server, address, olivia) = listening(&settings).await;
     let goal = changed(&server, &olivia, 100).await;
     let mut reader = open(address, &olivia).await;
