@@ -69,14 +69,15 @@ async fn whoever_stops_gives_back_what_is_not_done() {
     let smtp = Smtp::start(Mood::Silent).await;
     let server = sending_by(&smtp).await;
     queue_messages(&server, 20).await;
-    let stopping = server.beside(&[
+    let port = smtp.port.to_string();
+    let settings = [
         ("EMAIL_HOST", "127.0.0.1"),
-        ("EMAIL_PORT", &smtp.port.to_string()),
+        ("EMAIL_PORT", &port),
         ("EMAIL_TLS", "none"),
         ("EMAIL_TIMEOUT_SECONDS", "20"),
         ("SHUTDOWN_GRACE_SECONDS", "1"),
-    ]);
-    let stopping = stopping.await;
+    ];
+    let stopping = server.beside(&settings).await;
     let working = worker::run(stopping.app.clone());
     let stop = async {
         eventually("the first letters", async || smtp.tries() >= 5).await;
