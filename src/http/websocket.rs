@@ -228,6 +228,8 @@ struct Connection {
     queue: VecDeque<Outgoing>,
     queued_bytes: usize,
     unflushed: bool,
+    /// Of the answer that is being written.
+    writing: Option<Room>,
     /// Rings when the client has not taken a message for too long; there while it is waited for.
     stalled: Option<Pin<Box<Sleep>>>,
     unanswered_pings: u32,
@@ -249,6 +251,7 @@ impl Connection {
             queue: VecDeque::new(),
             queued_bytes: 0,
             unflushed: false,
+            writing: None,
             stalled: None,
             unanswered_pings: 0,
             frames: (Instant::now(), 0),
@@ -339,12 +342,16 @@ impl Connection {
             if self.socket.poll_ready_unpin(cx)?.is_pending() {
                 return self.poll_stalled(cx);
             }
-            self.stalled = None;
+            // What was handed over before is written.
+            (self.writing, self.stalled) = (None, None);
             if let Some(outgoing) = self.queue.pop_front() {
                 self.queued_bytes -= outgoing.bytes();
                 let message = match outgoing {
                     Outgoing::Message(message) => message,
-                    Outgoing::Next(id, answer, _room) => text(Some(&id), "next", Some(answer.json()))?,
+                    Outgoing::Next(id, answer, room) => {
+                        self.writing = Some(room);
+                        text(Some(&id), "next", Some(answer.json()))?
+                    }
                 };
                 self.socket.start_send_unpin(message)?;
                 self.unflushed = true;
@@ -356,7 +363,7 @@ impl Connection {
             }
             self.unflushed = false;
         }
-        self.stalled = None;
+        (self.writing, self.stalled) = (None, None);
         Ok(Poll::Ready(()))
     }
 
@@ -383,7 +390,8 @@ impl Connection {
             self.forget(&id);
             return self.send(Some(&id), "error", Some(refusal));
         }
-        // Without room, it is told by reconnecting: a subscription goes on from its cursor.
+        // Without room, it is told by reconnecting: a subscription goes on from its cursor, and whether a mutation was done is
+        // asked anew.
         let room = self.shared.answers.room(answer.bytes(), self.identity.client.address);
         self.push(Outgoing::Next(id, answer, room.ok_or(Close::Unavailable)?));
         Ok(())
