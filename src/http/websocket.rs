@@ -229,7 +229,7 @@ struct Connection {
     queued_bytes: usize,
     unflushed: bool,
     /// Of the answer that is being written.
-    writing: Option<Room>,
+    _writing: Option<Room>,
     /// Rings when the client has not taken a message for too long; there while it is waited for.
     stalled: Option<Pin<Box<Sleep>>>,
     unanswered_pings: u32,
@@ -251,7 +251,7 @@ impl Connection {
             queue: VecDeque::new(),
             queued_bytes: 0,
             unflushed: false,
-            writing: None,
+            _writing: None,
             stalled: None,
             unanswered_pings: 0,
             frames: (Instant::now(), 0),
@@ -343,13 +343,13 @@ impl Connection {
                 return self.poll_stalled(cx);
             }
             // What was handed over before is written.
-            (self.writing, self.stalled) = (None, None);
+            (self._writing, self.stalled) = (None, None);
             if let Some(outgoing) = self.queue.pop_front() {
                 self.queued_bytes -= outgoing.bytes();
                 let message = match outgoing {
                     Outgoing::Message(message) => message,
                     Outgoing::Next(id, answer, room) => {
-                        self.writing = Some(room);
+                        self._writing = Some(room);
                         text(Some(&id), "next", Some(answer.json()))?
                     }
                 };
@@ -363,7 +363,7 @@ impl Connection {
             }
             self.unflushed = false;
         }
-        (self.writing, self.stalled) = (None, None);
+        (self._writing, self.stalled) = (None, None);
         Ok(Poll::Ready(()))
     }
 
