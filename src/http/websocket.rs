@@ -229,7 +229,7 @@ struct Connection {
     queued_bytes: usize,
     unflushed: bool,
     /// Of the answer that is being written.
-    _writing: Option<Room>,
+    writing: Option<Room>,
     /// Rings when the client has not taken a message for too long; there while it is waited for.
     stalled: Option<Pin<Box<Sleep>>>,
     unanswered_pings: u32,
@@ -251,7 +251,7 @@ impl Connection {
             queue: VecDeque::new(),
             queued_bytes: 0,
             unflushed: false,
-            _writing: None,
+            writing: None,
             stalled: None,
             unanswered_pings: 0,
             frames: (Instant::now(), 0),
@@ -343,13 +343,14 @@ impl Connection {
                 return self.poll_stalled(cx);
             }
             // What was handed over before is written.
-            (self._writing, self.stalled) = (None, None);
+            self.stalled = None;
+            drop(self.writing.take());
             if let Some(outgoing) = self.queue.pop_front() {
                 self.queued_bytes -= outgoing.bytes();
                 let message = match outgoing {
                     Outgoing::Message(message) => message,
                     Outgoing::Next(id, answer, room) => {
-                        self._writing = Some(room);
+                        self.writing = Some(room);
                         text(Some(&id), "next", Some(answer.json()))?
                     }
                 };
@@ -363,7 +364,8 @@ impl Connection {
             }
             self.unflushed = false;
         }
-        (self._writing, self.stalled) = (None, None);
+        self.stalled = None;
+        drop(self.writing.take());
         Ok(Poll::Ready(()))
     }
 
