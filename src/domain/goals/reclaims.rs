@@ -26,8 +26,7 @@ pub(super) async fn reclaim_in(
     refund: RefundId,
 ) -> Result<Option<UserId>> {
     let escrow = Place::Escrow(goal.id);
-    let mut places = vec![escrow];
-    places.extend(goal.owner_id.into_iter().flat_map(|owner| [Place::Wallet(owner), Place::Debt(owner)]));
+    let places: Vec<Place> = [escrow].into_iter().chain(goal.owner_id.map(Place::Wallet)).collect();
     ledger::lock_in(app, tx, &places, goal.currency).await?;
     let mut missing = amount - ledger::available_in(app, tx, escrow, goal.currency).await?;
     if missing <= 0 {

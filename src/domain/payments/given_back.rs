@@ -267,7 +267,7 @@ pub(super) async fn beyond_in(app: &App, tx: &Transaction, payment: &Payment, ke
         origin,
     };
     if let Some(payer) = payment.payer_id {
-        ledger::lock_in(app, tx, &[Place::Wallet(payer), Place::Debt(payer)], payment.currency).await?;
+        ledger::lock_in(app, tx, &[Place::Wallet(payer)], payment.currency).await?;
     }
     let posted = ledger::post_in(app, tx, new).await?;
     if posted.replayed {
