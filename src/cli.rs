@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
-use std::{io::IsTerminal, process::ExitCode, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Parser, Subcommand};
@@ -22,7 +22,8 @@ use crate::{
     error::{Error, Locale, Result},
     graphql, http,
     platform::{
-        clock::Clock, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms, telemetry,
+        clock::Clock, db::backup, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms,
+        telemetry,
     },
     worker,
 };
@@ -85,6 +86,19 @@ enum Command {
     Payments {
         #[command(subcommand)]
         action: PaymentsAction,
+    },
+    /// Copy everything into a new file, while it is in use (SQLite).
+    Backup {
+        /// Where to; nothing may be there.
+        file: PathBuf,
+    },
+    /// Put a copy into the place of the database (SQLite), which nobody may use meanwhile.
+    Restore {
+        /// The copy.
+        file: PathBuf,
+        /// Put aside the database that is there: its name gets the ending `replaced`.
+        #[arg(long)]
+        replace: bool,
     },
     /// Validate the configuration and reach the database, the mail server and the SMS provider; exit code 1 if one fails.
     Check,
@@ -256,6 +270,12 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
     if matches!(command, Command::Check) {
         return Ok(Box::pin(check(config)).await);
     }
+    if let Command::Restore { file, replace } = &command {
+        let to = config.sqlite_file().ok_or_else(|| Error::bad_request(backup::POSTGRES))?;
+        backup::restore(file, &to, *replace).await?;
+        println!("{} is in its place: {}", file.display(), to.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let app = App::start(config, Clock::system(), Ids::random()).await?;
     let result = match command {
         Command::Serve => serve(&app).await,
@@ -278,7 +298,8 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
             app.db.close().await;
             return result;
         }
-        Command::Schema | Command::Check => Ok(()),
+        Command::Backup { file } => app.db.back_up(&file).await,
+        Command::Schema | Command::Check | Command::Restore { .. } => Ok(()),
     };
     app.db.close().await;
     result.map(|()| ExitCode::SUCCESS)
