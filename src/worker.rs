@@ -25,6 +25,7 @@ const BATCH: u64 = 16;
 /// Kinds of jobs that take long: they wait for servers of others, or gather much.
 const SLOW: &[&str] = &[
     messages::MESSAGE,
+    digests::DIGEST,
     privacy::EXPORT,
     payments::WEBHOOK,
     payments::REFUND,
@@ -58,6 +59,7 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
         goals::REFUND_ALL => goals::refund_all(app, job).await,
         goals::NEWS => goals::send_news(app, job).await,
         messages::MESSAGE => messages::deliver(app, job).await,
+        digests::DIGEST => digests::deliver(app, job).await,
         privacy::EXPORT => privacy::make_export(app, job).await,
         accounts::VERIFICATION => accounts::send_verification(app, job).await,
         accounts::RESET => accounts::send_reset(app, job).await,
@@ -152,6 +154,7 @@ async fn prune(app: &App) -> Result<()> {
         ("audit entries", audit::prune(app).await?),
         ("sign-ins at providers", accounts::oauth::prune(app).await?),
         ("exports", privacy::prune(app).await?),
+        ("notifications of what is gone", notifications::prune(app).await?),
         ("what providers of payments told", payments::prune(app).await?),
     ];
     for (what, rows) in gone {

@@ -15,6 +15,7 @@ mod m20261124_000006_goals;
 mod m20261124_000007_second_person;
 mod m20261124_000008_history;
 mod m20261124_000009_goal_news;
+mod m20261129_094900_notifications_gone;
 mod schema;
 
 /// Every step, oldest first.
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_second_person::Migration),
             Box::new(m20261124_000008_history::Migration),
             Box::new(m20261124_000009_goal_news::Migration),
+            Box::new(m20261129_094900_notifications_gone::Migration),
         ]
     }
 }

@@ -222,13 +222,17 @@ fn seal(app: &App, message: &Message) -> Result<Sealed> {
 pub async fn deliver(app: &App, job: &job::Model) -> Result<()> {
     let Sealed { sealed } = serde_json::from_str(&job.payload)?;
     let bytes = app.keys.open(MESSAGE, &STANDARD.decode(sealed).map_err(Error::internal)?)?;
-    let message: Message = serde_json::from_slice(&bytes)?;
+    dispatch(app, job, &serde_json::from_slice(&bytes)?).await
+}
+
+/// Sends the message that a job has written, as [`deliver`] does.
+pub async fn dispatch(app: &App, job: &job::Model, message: &Message) -> Result<()> {
     let (template, now) = (message.template, app.clock.now());
     if message.good_until.is_some_and(|until| until <= now) {
         tracing::warn!(job = %job.id, ?template, "a message came too late to be of use");
         return finish(app, job).await;
     }
-    let letter = letters::compose(&message, app.config.email.service_name())?;
+    let letter = letters::compose(message, app.config.email.service_name())?;
     let id = job.id.to_string();
     let sending = async {
         match message.channel {
