@@ -16,6 +16,7 @@ mod m20261124_000007_second_person;
 mod m20261124_000008_history;
 mod m20261124_000009_goal_news;
 mod m20261129_094900_notifications_gone;
+mod m20261129_102600_likenesses;
 mod schema;
 
 /// Every step, oldest first.
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_history::Migration),
             Box::new(m20261124_000009_goal_news::Migration),
             Box::new(m20261129_094900_notifications_gone::Migration),
+            Box::new(m20261129_102600_likenesses::Migration),
         ]
     }
 }

@@ -173,6 +173,7 @@ pub struct Config {
     pub payments: Payments,
     pub wallets: Wallets,
     pub username_change_cooldown: Duration,
+    pub username_hold: Duration,
     /// `None`: for ever.
     pub activity_retention: Option<Duration>,
     /// `None`: for ever.
@@ -344,6 +345,7 @@ impl Config {
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),
+            username_hold: Duration::from_secs(86_400 * r.number::<u64>("USERNAME_HOLD_DAYS", 0, 3650)),
             activity_retention: r.retention("ACTIVITY_RETENTION_DAYS"),
             audit_retention: r.retention("AUDIT_RETENTION_DAYS"),
             password_hashing,

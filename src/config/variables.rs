@@ -131,6 +131,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         ACCOUNTS,
+        "USERNAME_HOLD_DAYS",
+        "90",
+        "How long nobody else gets a user name that somebody gave up, or that went with their account.",
+    ),
+    variable(
+        ACCOUNTS,
         "PASSWORD_HASH_MEMORY_KIB",
         "19456",
         "Memory of one argon2id hash; not below 19456 in production.",

@@ -374,7 +374,9 @@ async fn of_recipient(
 ) -> Result<HashMap<NotificationId, Notification>> {
     let mut values: Vec<Value> = vec![user.0.into()];
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE n.recipient_id = $1 AND n.gone_at IS NULL AND n.id IN ({list})");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notifications n WHERE n.recipient_id = $1 AND n.gone_at IS NULL AND n.id IN ({list})"
+    );
     let rows = app.db.rows(sql, values).await?;
     rows.iter().map(|row| read(row).map(|notification| (notification.id, notification))).collect()
 }
@@ -387,7 +389,9 @@ pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<N
             let sql = "UPDATE notifications SET read_at = $3 \
                        WHERE id = $1 AND recipient_id = $2 AND read_at IS NULL AND gone_at IS NULL";
             tx.execute(sql, vec![id.0.into(), user.0.into(), app.clock.now().into()]).await?;
-            let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE n.id = $1 AND n.recipient_id = $2 AND n.gone_at IS NULL");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM notifications n WHERE n.id = $1 AND n.recipient_id = $2 AND n.gone_at IS NULL"
+            );
             let row = tx.row(sql, vec![id.0.into(), user.0.into()]).await?;
             read(&row.ok_or_else(|| UserError::argument("id", UserErrorCode::NotFound))?)
         })

@@ -25,3 +25,4 @@ pub mod sms;
 pub mod steps;
 pub mod telemetry;
 pub mod text;
+pub mod web_address;

@@ -42,6 +42,7 @@ const DOMAINS: &[&str] = &[
     "books",
     "notifications",
     "digests",
+    "refold",
     "privacy",
     "admin",
     "demo",

@@ -88,7 +88,6 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder) -> Result<()
 fn verification_message(app: &App, holder: &Holder, code: &codes::IssuedCode) -> Message {
     let link = app.frontend_link("verify-email", &[("email", &holder.email), ("code", &code.code)]);
     Message::email(&holder.email, &holder.user.locale, Template::EmailVerification)
-        .with("name", &holder.user.display_name)
         .with("link", link)
         .with_code(app, code)
 }
@@ -105,7 +104,7 @@ async fn tell_owner_in(app: &App, tx: &Transaction, new: &Holder) -> Result<()> 
 }
 
 fn already_registered(owner: &Holder) -> Message {
-    Message::email(&owner.email, &owner.user.locale, Template::AlreadyRegistered).with("name", &owner.user.display_name)
+    owner.greeted(Message::email(&owner.email, &owner.user.locale, Template::AlreadyRegistered))
 }
 
 /// Asks for a code to prove an address. Without one: the signed-in person's own; codes ALREADY_VERIFIED,
@@ -191,7 +190,6 @@ pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, ema
             let message = match owner {
                 Some(owner) => already_registered(&owner),
                 None => Message::email(&email, &own.user.locale, Template::EmailChange)
-                    .with("name", &own.user.display_name)
                     .with("link", app.frontend_link("change-email", &[("code", &code.code)]))
                     .with_code(app, &code),
             };
@@ -225,10 +223,8 @@ pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, cod
             let new = credentials::partly_hidden(&code.address);
             activity::record_in(app, &tx, id, ActivityKind::EmailChanged, client, Some(&new)).await?;
             if old.has_address() {
-                let message = Message::email(&old.email, &old.user.locale, Template::EmailChanged)
-                    .with("name", &old.user.display_name)
-                    .with("email", new);
-                messages::send_in(app, &tx, &message).await?;
+                let message = Message::email(&old.email, &old.user.locale, Template::EmailChanged).with("email", new);
+                messages::send_in(app, &tx, &old.greeted(message)).await?;
             }
             Ok(())
         })

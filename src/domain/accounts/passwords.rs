@@ -121,10 +121,9 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder, client: &Cli
     activity::record_in(app, tx, holder.user.id, ActivityKind::PasswordResetRequested, client, None).await?;
     let link = app.frontend_link("reset-password", &[("email", &holder.email), ("code", &code.code)]);
     let message = Message::email(&holder.email, &holder.user.locale, Template::PasswordReset)
-        .with("name", &holder.user.display_name)
         .with("link", link)
         .with_code(app, &code);
-    messages::send_in(app, tx, &message).await
+    messages::send_in(app, tx, &holder.greeted(message)).await
 }
 
 /// Chooses a new password by a code, the first one where there was none. Codes: BLANK, TOO_SHORT, TOO_LONG,

@@ -110,7 +110,7 @@ fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) ->
     let guest = command.guest.as_ref().ok_or_else(|| UserError::input("guest", UserErrorCode::Blank))?;
     let email = accounts::email_address("guest", &guest.email)?;
     accounts::throttle_send(app, client, &email)?;
-    let name = guest.name.as_deref().map(|name| text::line("guest", name, MAX_NAME)).transpose()?;
+    let name = guest.name.as_deref().map(|name| text::name("guest", name, MAX_NAME)).transpose()?;
     let name = name.filter(|name| !name.is_empty());
     Ok((Payer::Guest(email.clone()), Some(Guest { email, name })))
 }

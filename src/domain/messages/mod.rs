@@ -39,7 +39,7 @@ pub enum Channel {
 }
 
 /// What a message says. In brackets the parameters that it needs; `name` is the person's display name, which they chose
-/// themselves and which may be anything.
+/// themselves and which may be anything; it is left out where the address is not proven theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Template {
@@ -144,6 +144,9 @@ impl Template {
     ];
 }
 
+/// Parameters that hold what somebody wrote: a name, a goal's title, news, the name of a browser.
+const WORDS_OF_PEOPLE: &[&str] = &["name", "what", "title", "body", "device"];
+
 /// A message to one person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -184,6 +187,14 @@ impl Message {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.parameters.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Leaves out what people wrote themselves: for an address that nobody has proven, to which whoever wrote it down could
+    /// have words of theirs sent otherwise.
+    #[must_use]
+    pub fn without_words_of_people(mut self) -> Self {
+        self.parameters.retain(|name, _| !WORDS_OF_PEOPLE.contains(&name.as_str()));
         self
     }
 

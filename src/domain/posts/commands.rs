@@ -157,7 +157,7 @@ async fn insert_in(tx: &Transaction, post: &post::Model) -> Result<()> {
     tag_in(tx, post.id, &post.body).await
 }
 
-async fn tag_in(tx: &Transaction, id: PostId, body: &str) -> Result<()> {
+pub(super) async fn tag_in(tx: &Transaction, id: PostId, body: &str) -> Result<()> {
     let tags = text::tags(body, MAX_TAGS);
     if tags.is_empty() {
         return Ok(());

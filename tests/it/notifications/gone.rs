@@ -4,12 +4,14 @@ use agora::domain::digests;
 use serde_json::{Value, json};
 
 use super::{
-    COMMENT_DELETE, COMMENT_LIKE, DELETE, LIST, LOCALE, MARK_READ, SHARE, UNLIKE, gist, gists, ids, one, told, with_told,
+    COMMENT_DELETE, COMMENT_LIKE, DELETE, LIST, LOCALE, MARK_READ, SHARE, UNLIKE, gist, gists, ids, one, told,
+    with_told,
 };
 use crate::harness::{Client, Server, Socket, races::one_in_the_midst_of_another};
 
 const COMMENT_UNLIKE: &str = "mutation($id: ID!) { commentUnlike(id: $id) { errors { code } } }";
-const UPDATE: &str = "mutation($id: ID!, $body: String) { postUpdate(id: $id, input: { body: $body }) { errors { code } } }";
+const UPDATE: &str =
+    "mutation($id: ID!, $body: String) { postUpdate(id: $id, input: { body: $body }) { errors { code } } }";
 const COMMENT_UPDATE: &str =
     "mutation($id: ID!, $body: String) { commentUpdate(id: $id, input: { body: $body }) { errors { code } } }";
 
@@ -46,7 +48,11 @@ async fn what_is_gone_is_told_no_longer_and_is_not_unread() {
     }
     // What was said is nowhere to be read any more.
     assert_eq!(server.count("SELECT COUNT(*) FROM notifications WHERE message <> ''").await, 0);
-    assert_eq!(amina.ok("mutation { notificationMarkAllRead { markedCount } }", Value::Null).await["notificationMarkAllRead"]["markedCount"], 0);
+    assert_eq!(
+        amina.ok("mutation { notificationMarkAllRead { markedCount } }", Value::Null).await["notificationMarkAllRead"]
+            ["markedCount"],
+        0
+    );
 }
 
 #[tokio::test]
@@ -87,7 +93,10 @@ async fn a_like_that_comes_and_goes_is_news_once() {
         basma.ok(UNLIKE, json!({ "id": post })).await;
         assert_eq!(gist(&server, &amina).await, gists(&[]));
         assert_eq!(amina.user_errors(MARK_READ, json!({ "id": first[0]["id"] })).await, one("NOT_FOUND", "id"));
-        assert_eq!(amina.ok("query($id: ID!) { node(id: $id) { id } }", json!({ "id": first[0]["id"] })).await["node"], Value::Null);
+        assert_eq!(
+            amina.ok("query($id: ID!) { node(id: $id) { id } }", json!({ "id": first[0]["id"] })).await["node"],
+            Value::Null
+        );
         basma.like(&post).await;
         // As it was: read, and in its place.
         assert_eq!(told(&server, &amina).await, first);
@@ -105,7 +114,8 @@ async fn the_live_stream_tells_what_is_gone() {
     let (server, amina, basma, post) = with_told(0).await;
     let address = server.listen().await;
     let start = amina.ok(LIST, Value::Null).await["notifications"]["streamCursor"].clone();
-    let watch = "subscription($after: String) { notificationReceived(after: $after) { phase goneId notification { id } } }";
+    let watch =
+        "subscription($after: String) { notificationReceived(after: $after) { phase goneId notification { id } } }";
     let mut socket = Socket::open(address, amina.access_token.as_deref()).await;
     socket.subscribe("1", watch, json!({})).await;
     assert_eq!(socket.event().await["notificationReceived"]["phase"], "LIVE");
@@ -131,10 +141,8 @@ async fn many_go_at_once_and_the_stream_has_no_gap() {
     let before = "INSERT INTO notifications (id, recipient_id, kind, title, message, subject_kind, subject_id, dedupe_key, \
                   created_at) VALUES ($1, $2, 'like', 'x', 'x', 'post', $3, $4, $5)";
     let app = &server.app;
-    let (user, subject) = (
-        amina.id.parse::<agora::entity::UserId>().unwrap().0,
-        post.parse::<agora::entity::PostId>().unwrap().0,
-    );
+    let (user, subject) =
+        (amina.id.parse::<agora::entity::UserId>().unwrap().0, post.parse::<agora::entity::PostId>().unwrap().0);
     app.db
         .transact(async |tx| {
             for number in 0..1100 {
