@@ -101,7 +101,9 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         "prune" => prune(app).await,
         "digest" => {
             let sent = digests::send(app).await?;
-            tracing::info!(sent, "digests are on their way");
+            if sent > 0 {
+                tracing::info!(sent, "digests are on their way");
+            }
             Ok(())
         }
         "fold" => ledger::fold(app).await.map(drop),
@@ -120,7 +122,9 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         }
         "erase" => {
             let accounts = privacy::erase_due(app).await?;
-            tracing::info!(accounts, "accounts whose owners left are gone");
+            if accounts > 0 {
+                tracing::info!(accounts, "accounts whose owners left are gone");
+            }
             Ok(())
         }
         _ => {
@@ -139,7 +143,9 @@ async fn verify(app: &App) -> Result<()> {
     for difference in &books.differences {
         tracing::error!(rule = difference.rule, found = difference.found, "the books do not balance");
     }
-    tracing::info!(transfers = books.transfers, differences = books.differences.len(), "the books were verified");
+    if books.transfers > 0 {
+        tracing::info!(transfers = books.transfers, differences = books.differences.len(), "the books were verified");
+    }
     Ok(())
 }
 
@@ -159,7 +165,7 @@ async fn prune(app: &App) -> Result<()> {
         ("notifications of what is gone", notifications::prune(app).await?),
         ("what providers of payments told", payments::prune(app).await?),
     ];
-    for (what, rows) in gone {
+    for (what, rows) in gone.into_iter().filter(|(_, rows)| *rows > 0) {
         tracing::info!(what, rows, "old rows are gone");
     }
     Ok(())

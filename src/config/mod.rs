@@ -7,6 +7,7 @@ mod messages;
 mod oauth;
 mod payments;
 mod reader;
+mod strays;
 mod variables;
 mod wallets;
 
@@ -20,6 +21,7 @@ pub use messages::{Email, EmailTls, MailServer, Sms, SnsAccount, TwilioAccount};
 pub use oauth::{OauthProtocol, OauthProvider};
 pub use payments::{Payments, PaymobAccount, PaypalAccount, StripeAccount};
 use reader::Reader;
+pub use strays::strays;
 pub use variables::{VARIABLES, Variable, example};
 pub use wallets::{Amounts, Wallets};
 
@@ -146,6 +148,7 @@ pub struct Config {
     pub frontend_url: Url,
     pub log_level: String,
     pub log_format: LogFormat,
+    pub colours: bool,
     pub trusted_proxies: Vec<IpNet>,
     pub shutdown_grace: Duration,
     pub compression_min_bytes: u16,
@@ -319,6 +322,7 @@ impl Config {
             frontend_url: frontend_url.unwrap_or_else(fallback_url),
             log_level,
             log_format,
+            colours: r.is_empty("NO_COLOR"),
             trusted_proxies: r.parsed_list("TRUSTED_PROXIES", "networks such as 10.0.0.0/8"),
             shutdown_grace: r.seconds("SHUTDOWN_GRACE_SECONDS"),
             compression_min_bytes: r.number("COMPRESSION_MIN_BYTES", 0, u16::MAX),

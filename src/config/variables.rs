@@ -55,6 +55,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(SERVER, "LOG_LEVEL", "info", "A tracing filter: info, debug, agora=debug,sqlx=warn …"),
     variable(SERVER, "LOG_FORMAT", "", "human or json; default human in development, json in production."),
+    variable(SERVER, "NO_COLOR", "", "Anything: log lines have no colours; in files they never have any."),
     variable(
         SERVER,
         "TRUSTED_PROXIES",

@@ -6,6 +6,7 @@ pub mod bus;
 pub mod clock;
 pub mod crypto;
 pub mod db;
+pub mod db_tables;
 pub mod http;
 pub mod ids;
 pub mod letter;
