@@ -36,7 +36,9 @@ use crate::{
     entity::user_role::Role,
     error::{Error, Locale, Result},
     graphql, http,
-    platform::{clock::Clock, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms, telemetry},
+    platform::{
+        clock::Clock, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms, telemetry,
+    },
     worker,
 };
 
@@ -44,6 +46,9 @@ use crate::{
 fn write(text: fmt::Arguments<'_>) {
     let _ = std::io::stdout().lock().write_fmt(text);
 }
+
+/// How long the program may take to its end when what was under way has had its time.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Agora: one GraphQL API server for community commerce.
 #[derive(Debug, Parser)]
@@ -244,7 +249,10 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(dispatch(command, config)) {
+    let outcome = runtime.block_on(dispatch(command, config));
+    // Without waiting for what a thread of its own still hangs on, such as looking up a name.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
         Ok(code) => code,
         Err(Error::User(errors)) => {
             for error in errors {
@@ -321,6 +329,7 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
 }
 
 async fn serve(app: &App) -> Result<()> {
+    descriptors::raise();
     // Before anything is changed or loaded.
     let socket = bind(SocketAddr::new(app.config.host, app.config.port))?;
     if app.config.database.migrate_on_start {
@@ -369,7 +378,8 @@ async fn work(app: &App) -> Result<()> {
     start_background(app).await?;
     stop_on_signal(app);
     say!("Agora works on background jobs");
-    worker::run(app.clone()).await;
+    app.spawn(worker::run(app.clone()));
+    app.stop.cancelled().await;
     app.tasks.close();
     let _ = tokio::time::timeout(app.config.shutdown_grace, app.tasks.wait()).await;
     Ok(())
@@ -387,26 +397,55 @@ async fn start_background(app: &App) -> Result<()> {
     Ok(())
 }
 
+/// The first signal lets what is under way finish, for a bounded time; the second ends the program at once.
 fn stop_on_signal(app: &App) {
-    let stop = app.stop.clone();
-    app.spawn(async move {
-        #[cfg(unix)]
-        let terminated = async {
-            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-                Ok(mut signal) => drop(signal.recv().await),
-                Err(_) => std::future::pending().await,
-            }
-        };
-        #[cfg(not(unix))]
-        let terminated = std::future::pending::<()>();
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            () = terminated => {}
-            () = stop.cancelled() => {}
+    let app = app.clone();
+    let mut is_stopping = false;
+    let on_signal = at_each_signal(move || {
+        if std::mem::replace(&mut is_stopping, true) {
+            end("agora: asked again, so it ends at once");
         }
         tracing::info!("stopping");
-        stop.cancel();
+        app.stop.cancel();
+        let patience = app.config.shutdown_grace + CLOSING;
+        // A thread of its own, which runs whatever all the others wait for.
+        std::thread::spawn(move || {
+            std::thread::sleep(patience);
+            end("agora: it could not stop in time, and ends as it is");
+        });
     });
+    #[allow(clippy::disallowed_methods, reason = "a shutdown must not wait for what watches over it")]
+    drop(tokio::spawn(on_signal));
+}
+
+/// Ends the program as it is: what it was doing is undone by the database, or comes again.
+fn end(why: &str) -> ! {
+    eprintln!("{why}");
+    std::process::exit(1)
+}
+
+/// Calls `each` whenever somebody asks the program to end.
+async fn at_each_signal(mut each: impl FnMut()) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            tracing::error!("signals can't be heard; the program has to be killed");
+            return;
+        };
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            each();
+        }
+    }
+    #[cfg(not(unix))]
+    while tokio::signal::ctrl_c().await.is_ok() {
+        each();
+    }
 }
 
 async fn seed(app: &App, bulk: &demo::Bulk) -> Result<()> {
@@ -505,6 +544,10 @@ async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
 async fn reconcile(app: &App, from: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>, mend: bool) -> Result<()> {
     let now = app.clock.now();
     let span = Span { from: Some(from.unwrap_or(now - TimeDelta::days(30))), until: Some(until.unwrap_or(now)) };
+    if mend {
+        let settled = payments::settle(app, span).await?;
+        say!("{settled} fee(s) and payout(s) of providers written down");
+    }
     let payments::Comparison { disagreements: found, one_way } = payments::reconcile(app, span, mend).await?;
     for disagreement in &found {
         say!("{disagreement}");
@@ -545,7 +588,7 @@ async fn check(config: Config) -> ExitCode {
     let reached = tokio::time::timeout(Duration::from_secs(10), async {
         let app = App::start(config, Clock::system(), Ids::random()).await?;
         app.db.rows("SELECT 1", Vec::new()).await?;
-        let pending = migration::standing(app.db.read()).await?.pending.len();
+        let pending = migration::standing(&app.db.connections()).await?.pending.len();
         app.db.close().await;
         Ok::<_, Error>((pending, app))
     })

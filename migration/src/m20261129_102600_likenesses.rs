@@ -20,8 +20,8 @@ impl MigrationTrait for Migration {
         };
         // Only where there is something to fold; a time long ago is due.
         let fold = format!(
-            "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
-             SELECT {id}, 'refold', '{{\"part\":\"users\",\"after\":\"00000000-0000-0000-0000-000000000000\"}}', 'queued', 0, \
+            "INSERT INTO jobs (id, kind, lane, payload, state, attempts, run_at, created_at) \
+             SELECT {id}, 'refold', 'bulk', '{{\"part\":\"users\",\"after\":\"00000000-0000-0000-0000-000000000000\"}}', 'queued', 0, \
              '1970-01-01T00:00:00+00:00', '1970-01-01T00:00:00+00:00' WHERE EXISTS (SELECT 1 FROM users)"
         );
         schema::run(

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::{
     app::App,
     domain::{
-        accounts, jobs,
+        accounts,
+        jobs::{self, Lane},
         messages::{self, Message, Template},
     },
     entity::{UserId, job},
@@ -68,8 +69,8 @@ async fn send_batch_in(app: &App, tx: &Transaction, now: DateTime<Utc>) -> Resul
     let ids: Vec<_> = due.iter().map(|(job, _)| UserId(job.user)).collect();
     let noted = accounts::digest_sent_in(app, tx, &ids, now - APART).await?;
     let told = due.iter().filter(|(job, unread)| *unread && noted.contains(&UserId(job.user)));
-    let jobs: Vec<_> = told.map(|(job, _)| *job).collect();
-    jobs::enqueue_all_in(app, tx, DIGEST, &jobs).await?;
+    let jobs: Vec<_> = told.map(|(job, _)| (Lane::Email, *job)).collect();
+    jobs::enqueue_all_on(app, tx, DIGEST, &jobs).await?;
     Ok((due.len(), jobs.len()))
 }
 

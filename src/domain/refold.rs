@@ -6,7 +6,11 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    domain::{accounts, goals, jobs, posts},
+    domain::{
+        accounts, goals,
+        jobs::{self, Lane},
+        posts,
+    },
     entity::job,
     error::Result,
 };
@@ -45,7 +49,7 @@ pub async fn refold(app: &App, job: &job::Model) -> Result<()> {
                 (None, Part::Goals) => None,
             };
             if let Some(next) = next {
-                jobs::enqueue_in(app, &tx, REFOLD, &next).await?;
+                jobs::enqueue_on(app, &tx, Lane::Bulk, REFOLD, &next).await?;
             }
             jobs::finish_in(&tx, job.id).await
         })

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_graphql::{
-    Name, Pos,
+    Name, Pos, Positioned,
     parser::{
         self, parse_query,
         types::{ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet},
@@ -75,6 +75,27 @@ const ALONE: &[&str] = &[
     "goalContribute",
 ];
 
+/// Mutations that write what others see: what each makes the server do comes after it, for all who follow.
+const CONTENT: &[&str] = &[
+    "postCreate",
+    "postUpdate",
+    "postDelete",
+    "postLike",
+    "postUnlike",
+    "postShare",
+    "commentCreate",
+    "commentUpdate",
+    "commentDelete",
+    "commentLike",
+    "commentUnlike",
+    "contributionCommentCreate",
+    "contributionCommentUpdate",
+    "contributionCommentDelete",
+    "goalCreate",
+    "goalUpdate",
+    "goalUpdatePublish",
+];
+
 /// A document that keeps the limits.
 #[derive(Debug)]
 pub struct Document {
@@ -97,6 +118,25 @@ impl Document {
             measurer.fragment(name)?;
         }
         Ok(Self { parsed, tokens })
+    }
+
+    /// How many of an operation's root fields write what others see.
+    #[must_use]
+    pub fn content_fields(&self, operation: &OperationDefinition) -> usize {
+        if operation.ty == OperationType::Mutation { self.content_of(&operation.selection_set.node) } else { 0 }
+    }
+
+    /// Circles and bombs of fragments are refused before.
+    fn content_of(&self, set: &SelectionSet) -> usize {
+        let count = |selection: &Positioned<Selection>| match &selection.node {
+            Selection::Field(field) => usize::from(CONTENT.contains(&field.node.name.node.as_str())),
+            Selection::InlineFragment(inline) => self.content_of(&inline.node.selection_set.node),
+            Selection::FragmentSpread(spread) => {
+                let fragment = self.parsed.fragments.get(&spread.node.fragment_name.node);
+                fragment.map_or(0, |fragment| self.content_of(&fragment.node.selection_set.node))
+            }
+        };
+        set.items.iter().map(count).sum()
     }
 
     /// The operation that is to run.

@@ -26,6 +26,7 @@ pub mod scalars;
 pub mod sessions;
 pub mod sign_in;
 pub mod stream;
+pub mod subscription;
 pub mod two_factor;
 pub mod verification;
 pub mod wallets;

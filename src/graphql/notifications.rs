@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     context::RequestExt,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     node::{self, Node, argument_id},
-    stream::{self, StreamPhase},
+    stream::{self, StreamEvent, StreamPhase},
 };
 use crate::{
     domain::{
@@ -19,7 +19,8 @@ use crate::{
         notifications::{self, News},
     },
     entity::{
-        CommentId, ContributionCommentId, ContributionId, GoalId, PostId, event::StreamKind, notification::SubjectKind,
+        CommentId, ContributionCommentId, ContributionId, GoalId, PaymentId, PostId, event::StreamKind,
+        notification::SubjectKind,
     },
     platform::page::Page,
 };
@@ -48,6 +49,15 @@ pub enum NotificationKind {
     GoalUpdate,
     /// A goal of yours, or one that you gave to, is over; the message says what becomes of the money.
     GoalEnded,
+    /// Money that was given to your goal, or paid into your wallet, went back to who paid it, as its provider decided; the
+    /// subject is the contribution or the payment. The message says what you owe, where it was no longer there.
+    MoneyTakenBack,
+    /// The bank of somebody who paid disputes a payment to your goal or wallet, or the dispute is over; the subject is the
+    /// contribution or the payment.
+    Dispute,
+    /// To staff, who may do something about it: something that somebody has to look into, such as a dispute, a refund that
+    /// failed, or books that differ. The subject is the payment where it is about one.
+    StaffAlert,
     /// From the service itself.
     System,
 }
@@ -107,6 +117,7 @@ impl Notification {
                 SubjectKind::Comment => CommentId::PREFIX,
                 SubjectKind::Goal => GoalId::PREFIX,
                 SubjectKind::Contribution => ContributionId::PREFIX,
+                SubjectKind::Payment => PaymentId::PREFIX,
                 SubjectKind::ContributionComment => ContributionCommentId::PREFIX,
             };
             Ok(node::find_typed(ctx.request(), prefix, id).await?)
@@ -163,6 +174,15 @@ pub struct NotificationEvent {
     viewer: Uuid,
 }
 
+impl StreamEvent for NotificationEvent {
+    type Content = News;
+    const KIND: StreamKind = StreamKind::Notifications;
+
+    fn new(viewer: Uuid, step: Step<News>) -> Self {
+        Self { step, viewer }
+    }
+}
+
 /// One step of your notification stream.
 #[Object]
 impl NotificationEvent {
@@ -179,7 +199,7 @@ impl NotificationEvent {
     /// What you are told; null in a step that only tells where you stand, or that something is gone, and when it is gone
     /// meanwhile.
     async fn notification(&self) -> Option<Notification> {
-        match &self.step.content {
+        match self.step.content.as_deref() {
             Some(News::Told(told)) => Some(Notification(told.as_ref().clone())),
             _ => None,
         }
@@ -188,7 +208,7 @@ impl NotificationEvent {
     /// The id of a notification that is gone, because what it told of was deleted or taken back: take it out of the list. One
     /// that comes back is told again, with its id.
     async fn gone_id(&self) -> Option<ID> {
-        match &self.step.content {
+        match self.step.content.as_deref() {
             Some(News::Gone(id)) => Some(id.to_string().into()),
             _ => None,
         }
@@ -317,10 +337,12 @@ impl NotificationSubscription {
         #[graphql(desc = "The cursor of the last event that you saw, or the `streamCursor` of the list.")]
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<NotificationEvent>> + use<>> {
-        let request = ctx.request();
-        let viewer = request.actor.require_user()?.id.0;
-        let after = after.map(|text| stream::open(request, StreamKind::Notifications, viewer, &text)).transpose()?;
-        let steps = notifications::follow(&request.app, &request.actor, after).await?;
-        Ok(steps.map(move |step| Ok(NotificationEvent { step: step?, viewer })))
+        stream::events(ctx, async {
+            let request = ctx.request();
+            let viewer = request.actor.require_user()?.id.0;
+            let after = stream::open(request, StreamKind::Notifications, viewer, after.as_deref())?;
+            Ok((viewer, notifications::follow(&request.app, &request.actor, &request.client, after).await?))
+        })
+        .await
     }
 }

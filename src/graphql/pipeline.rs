@@ -4,7 +4,7 @@
 use std::{
     any::Any,
     collections::HashMap,
-    num::NonZeroUsize,
+    num::{NonZeroU32, NonZeroUsize},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -14,7 +14,7 @@ use async_graphql::{
     Request, Response, Value, Variables,
     parser::types::{OperationDefinition, OperationType, VariableDefinition},
 };
-use futures_util::{FutureExt, StreamExt, stream::BoxStream};
+use futures_util::FutureExt;
 use lru::LruCache;
 use serde::Deserialize;
 use serde_json::{Map, value::RawValue};
@@ -30,6 +30,7 @@ use super::{
 use crate::{
     app::App,
     config::Limits,
+    domain::actor::Actor,
     error::{Code, Error, Refusal, Result},
     platform::crypto::{hex, sha256},
 };
@@ -96,9 +97,11 @@ pub enum Stage {
 /// An operation that may run.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    document: Arc<Document>,
-    operation_name: Option<String>,
-    variables: Variables,
+    pub(super) document: Arc<Document>,
+    /// Of the document's text.
+    pub(super) hash: [u8; 32],
+    pub(super) operation_name: Option<String>,
+    pub(super) variables: Variables,
     /// Query, mutation or subscription.
     pub kind: OperationType,
     /// What it may cost at most.
@@ -108,8 +111,8 @@ pub struct Prepared {
 /// Everything between a transport and the graph. Built once.
 #[derive(Debug)]
 pub struct Pipeline {
-    app: App,
-    graph: GraphHandle,
+    pub(super) app: App,
+    pub(super) graph: GraphHandle,
     costs: Costs,
     documents: DocumentCache,
     persisted: Option<Mutex<LruCache<[u8; 32], Arc<str>>>>,
@@ -117,11 +120,19 @@ pub struct Pipeline {
     trusted: Option<HashMap<[u8; 32], Arc<str>>>,
 }
 
-struct GraphHandle(Graph);
+pub(super) struct GraphHandle(Graph);
 
 impl std::fmt::Debug for GraphHandle {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Graph")
+    }
+}
+
+impl std::ops::Deref for GraphHandle {
+    type Target = Graph;
+
+    fn deref(&self) -> &Graph {
+        &self.0
     }
 }
 
@@ -135,8 +146,8 @@ impl Pipeline {
         Ok(Self { app, graph: GraphHandle(graph), costs, documents: DocumentCache::default(), persisted, trusted })
     }
 
-    /// Decides whether an operation may run. Whatever is refused here was not begun.
-    pub fn prepare(&self, request: GraphqlRequest, transport: Transport) -> Result<Prepared, Refusal> {
+    /// Decides whether an operation of somebody's may run. Whatever is refused here was not begun.
+    pub fn prepare(&self, request: GraphqlRequest, transport: Transport, actor: &Actor) -> Result<Prepared, Refusal> {
         let limits = &self.app.config.limits;
         let (hash, text, store) = self.text(request.query, request.extensions.as_ref())?;
         let document = self.documents.get(hash, &text, limits)?;
@@ -144,13 +155,30 @@ impl Pipeline {
         permit(operation.ty, transport, self.app.config.websocket.mutations)?;
         let variables = variables(request.variables.unwrap_or_default(), operation)?;
         let cost = self.costs.of(&document.parsed, operation, &variables);
-        within(cost, limits)?;
+        within(cost, operation.ty, limits)?;
+        self.charge_content(document.content_fields(operation), actor)?;
         if store && let Some(persisted) = &self.persisted {
             persisted.lock().unwrap_or_else(PoisonError::into_inner).put(hash, text);
         }
         let kind = operation.ty;
         let operation_name = request.operation_name.filter(|name| !name.is_empty());
-        Ok(Prepared { document, operation_name, variables, kind, cost })
+        Ok(Prepared { document, hash, operation_name, variables, kind, cost })
+    }
+
+    /// What an operation writes for others to see has limits of its own: what it makes the server do comes after it, in the
+    /// streams and notifications of others.
+    fn charge_content(&self, count: usize, actor: &Actor) -> Result<(), Refusal> {
+        let limit = self.app.config.limits.content;
+        if count > limit {
+            return Err(Refusal::over_limit("number of mutations of content", limit as u64, count as u64));
+        }
+        match (actor, u32::try_from(count).ok().and_then(NonZeroU32::new)) {
+            (Actor::User(user), Some(count)) => {
+                let checked = self.app.limiters.content.check_many(&user.id, count);
+                checked.map(drop).map_err(|left| left.refusal())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The query's text and hash, and whether the client asked to remember it (Apollo's automatic persisted queries).
@@ -207,9 +235,11 @@ impl Pipeline {
         let limit = self.app.config.limits.query_time;
         let (request_id, cost, mutation) =
             (context.request_id.clone(), prepared.cost, prepared.kind == OperationType::Mutation);
-        let graph = self.graph.0.clone();
+        let graph = self.graph.clone();
+        let share = self.app.shares.of(context.sharer());
         let request = request(prepared, context);
-        let operation = AssertUnwindSafe(async move { graph.execute(request).await }).catch_unwind();
+        let operation = share.pays_for(async move { graph.execute(request).await });
+        let operation = AssertUnwindSafe(operation).catch_unwind();
         let ended = if mutation {
             let task = self.app.tasks.spawn(operation.in_current_span());
             tokio::time::timeout(limit, async { task.await.unwrap_or_else(|error| Err(Box::new(error))) }).await
@@ -230,25 +260,8 @@ impl Pipeline {
         (response, stage)
     }
 
-    /// Runs a subscription, or anything else as a stream of one response.
-    pub fn subscribe(self: &Arc<Self>, prepared: Prepared, context: RequestContext) -> BoxStream<'static, Response> {
-        let request_id = context.request_id.clone();
-        if prepared.kind != OperationType::Subscription {
-            let pipeline = Arc::clone(self);
-            return futures_util::stream::once(async move { pipeline.execute(prepared, context).await.0 }).boxed();
-        }
-        AssertUnwindSafe(self.graph.0.execute_stream(request(prepared, context)))
-            .catch_unwind()
-            .map(move |next| {
-                let mut response = next.unwrap_or_else(|panic| panicked(&*panic));
-                finish(&mut response, &request_id);
-                response
-            })
-            .boxed()
-    }
-
     fn describe(&self, cost: Cost) -> Value {
-        async_graphql::value!({ "requested": cost.cost, "limit": self.app.config.limits.cost })
+        async_graphql::value!({ "requested": cost.points(), "limit": self.app.config.limits.cost })
     }
 }
 
@@ -273,7 +286,8 @@ fn variables(given: Map<String, serde_json::Value>, operation: &OperationDefinit
     Ok(variables)
 }
 
-fn request(prepared: Prepared, context: RequestContext) -> Request {
+/// The executor's request.
+pub(super) fn request(prepared: Prepared, context: RequestContext) -> Request {
     let mut request = Request::new(String::new()).variables(prepared.variables).data(context);
     request.operation_name = prepared.operation_name;
     request.set_parsed_query(prepared.document.parsed.clone());
@@ -288,7 +302,7 @@ fn stage(response: &Response) -> Stage {
     if refused { Stage::Refused } else { Stage::Executed }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Response {
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
     tracing::error!(panic = panic_text(panic), "an operation panicked");
     refused(&Refusal::internal(), "")
 }
@@ -300,7 +314,7 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of unknown kind")
 }
 
-fn timed_out(limit: Duration, mutation: bool) -> Refusal {
+pub(super) fn timed_out(limit: Duration, mutation: bool) -> Refusal {
     let seconds = limit.as_secs();
     let message = if mutation {
         format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.")
@@ -327,9 +341,13 @@ fn permit(kind: OperationType, transport: Transport, socket_mutations: bool) -> 
     }
 }
 
-fn within(cost: Cost, limits: &Limits) -> Result<(), Refusal> {
-    if cost.cost > limits.cost {
-        return Err(Refusal::over_limit("cost", limits.cost, cost.cost));
+fn within(cost: Cost, kind: OperationType, limits: &Limits) -> Result<(), Refusal> {
+    if cost.points() > limits.cost {
+        return Err(Refusal::over_limit("cost", limits.cost, cost.points()));
+    }
+    // Afterwards it would be done, and its answer could not be given.
+    if kind == OperationType::Mutation && cost.bytes > limits.answer_bytes as u64 {
+        return Err(Refusal::over_limit("answer in bytes", limits.answer_bytes as u64, cost.bytes));
     }
     if cost.fields > limits.fields {
         return Err(Refusal::over_limit("number of fields", limits.fields, cost.fields));

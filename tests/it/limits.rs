@@ -1,8 +1,10 @@
 //! What is over a limit gets a coded error, and nothing is done. In the folder: what bad input gets, and who asks too
 //! often.
 
+mod answers;
 mod input;
 mod rates;
+mod shares;
 
 use std::sync::{
     Arc,

@@ -12,7 +12,12 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{activity, actor::Client, codes, messages::Message},
+    domain::{
+        activity,
+        actor::Client,
+        codes::{self, CheckedCode},
+        messages::Message,
+    },
     entity::{UserId, activity::ActivityKind, code::CodePurpose},
     error::{Error, Result},
     platform::db::{Columns, Transaction},
@@ -90,6 +95,11 @@ pub(super) async fn by_id(app: &App, id: UserId) -> Result<Option<Holder>> {
 /// By the key of an address.
 pub(super) async fn by_email(app: &App, email_key: &str) -> Result<Option<Holder>> {
     find(app, "c.email_key = $1", email_key.into()).await
+}
+
+/// Whom a code was for.
+pub(super) async fn by_code(app: &App, code: &CheckedCode) -> Result<Option<Holder>> {
+    by_id(app, code.subject.parse().map_err(Error::internal)?).await
 }
 
 async fn find(app: &App, condition: &str, value: Value) -> Result<Option<Holder>> {

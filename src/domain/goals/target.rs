@@ -2,17 +2,18 @@
 
 use super::{
     closing::must_go_back,
+    reclaims::reclaim_in,
     rows::{lock_given_in, save_given_in, save_in},
 };
 use crate::{
     app::App,
     domain::{
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Lane, NOTIFY, Notify},
         ledger::Place,
         payments::{Settlement, Target},
     },
     entity::{
-        ContributionId, GoalId, UserId,
+        ContributionId, GoalId, RefundId, UserId,
         goal::{Funding, GoalState},
         goal_contribution::ContributionState,
         ledger_transfer::TransferKind,
@@ -32,11 +33,11 @@ const GOAL_OF: &str = "FROM goal_contributions c JOIN goals g ON g.id = c.goal_i
 /// What the goal's owner was told of a contribution, and of what was said about it, holds again.
 async fn told_again_in(app: &App, tx: &Transaction, given: ContributionId) -> Result<()> {
     let sql = "SELECT id FROM contribution_comments WHERE contribution_id = $1 AND deleted_at IS NULL";
-    let mut told = vec![Notify::Contribution { contribution: given.0 }];
+    let mut told = vec![(Lane::Database, Notify::Contribution { contribution: given.0 })];
     for row in &tx.rows(sql, vec![given.0.into()]).await? {
-        told.push(Notify::ContributionComment { comment: Columns::new(row).take()? });
+        told.push((Lane::Database, Notify::ContributionComment { comment: Columns::new(row).take()? }));
     }
-    jobs::enqueue_all_in(app, tx, NOTIFY, &told).await
+    jobs::enqueue_all_on(app, tx, NOTIFY, &told).await
 }
 
 fn missing(payment: &payment::Model) -> Error {
@@ -104,6 +105,18 @@ impl Target for Contributions {
         Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "withdrawn").into())
     }
 
+    async fn secure_in(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        payment: &payment::Model,
+        amount: i64,
+        refund: RefundId,
+    ) -> Result<Option<(UserId, i64)>> {
+        let (view, _) = lock_given_in(tx, payment.id).await?;
+        reclaim_in(app, tx, view.goal, amount, refund).await
+    }
+
     async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()> {
         let (view, given) = lock_given_in(tx, payment.id).await?;
         let (mut goal, mut given) = (view.goal, given.contribution);
@@ -145,8 +158,8 @@ impl Target for Contributions {
         tx.execute(sql, vec![payment.id.0.into()]).await.map(drop)
     }
 
-    async fn owner(&self, app: &App, payment: &payment::Model) -> Result<Option<UserId>> {
-        let rows = app.db.rows(format!("SELECT g.owner_id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
-        rows.first().map_or(Ok(None), |row| Columns::new(row).take())
+    async fn owner_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<UserId>> {
+        let row = tx.row(format!("SELECT g.owner_id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
+        row.map_or(Ok(None), |row| Columns::new(&row).take())
     }
 }
