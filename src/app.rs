@@ -248,7 +248,7 @@ impl App {
         }
         if let Some(last) = standing.pending.last() {
             migration::Migrator::up(connection, None).await?;
-            tracing::info!(steps = standing.pending.len(), last, "the database is up to date");
+            tracing::info!(steps = standing.pending.len(), %last, "the database is up to date");
         }
         Ok(())
     }
@@ -268,7 +268,7 @@ impl App {
         }
         if !standing.unknown.is_empty() {
             let steps = standing.unknown.join(", ");
-            tracing::warn!(steps, "a newer version has been here; this one goes on, because these steps only add");
+            tracing::warn!(%steps, "a newer version has been here; this one goes on, because these steps only add");
         }
         Ok(())
     }

@@ -359,7 +359,7 @@ async fn serve(app: &App) -> Result<()> {
 
 /// Takes the port, and lets nobody in yet.
 fn bind(address: SocketAddr) -> Result<TcpSocket> {
-    let taken = || {
+    let taken = || -> std::io::Result<TcpSocket> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // So that it can be taken again while connections of a former process fade away.
         #[cfg(unix)]

@@ -87,7 +87,7 @@ pub struct Standing {
 }
 
 /// How a database stands to this version. Changes nothing.
-pub async fn standing<C: ConnectionTrait>(db: &C) -> Result<Standing, DbErr> {
+pub async fn standing(db: &sea_orm::DatabaseConnection) -> Result<Standing, DbErr> {
     let manager = SchemaManager::new(db);
     let known = names();
     let mut standing = Standing::default();
