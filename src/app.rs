@@ -67,7 +67,7 @@ pub struct Parts {
     /// Take payments.
     pub payments: Providers,
     /// How much of the database each client may use at once.
-    pub shares: Shares,
+    pub shares: Shares<Caller>,
     /// Named places in the middle of things, for tests.
     pub steps: Steps,
     /// What is known of the issuers of OpenID Connect.

@@ -15,6 +15,7 @@ use std::{
     fmt,
     io::{IsTerminal, Write},
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -37,7 +38,8 @@ use crate::{
     error::{Error, Locale, Result},
     graphql, http,
     platform::{
-        clock::Clock, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms, telemetry,
+        clock::Clock, db::backup, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms,
+        telemetry,
     },
     worker,
 };
@@ -105,6 +107,19 @@ enum Command {
     Payments {
         #[command(subcommand)]
         action: PaymentsAction,
+    },
+    /// Copy everything into a new file, while it is in use (SQLite).
+    Backup {
+        /// Where to; nothing may be there.
+        file: PathBuf,
+    },
+    /// Put a copy into the place of the database (SQLite), which nobody may use meanwhile.
+    Restore {
+        /// The copy.
+        file: PathBuf,
+        /// Put aside the database that is there: its name gets the ending `replaced`.
+        #[arg(long)]
+        replace: bool,
     },
     /// Validate the configuration and reach the database, the mail server and the SMS provider; exit code 1 if one fails.
     Check,
@@ -289,11 +304,18 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
     if matches!(command, Command::Check) {
         return Ok(Box::pin(check(config)).await);
     }
+    if let Command::Restore { file, replace } = &command {
+        let to = config.sqlite_file().ok_or_else(|| Error::bad_request(backup::POSTGRES))?;
+        backup::restore(file, &to, *replace).await?;
+        say!("{} is in its place: {}", file.display(), to.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let app = App::start(config, Clock::system(), Ids::random()).await?;
     // These bring it up to date themselves, or say where it stands.
     let may_be_behind = matches!(
         command,
         Command::Serve
+            | Command::Backup { .. }
             | Command::Migrate { .. }
             | Command::Seed { .. }
             | Command::Admin { action: AdminAction::Create { .. } }
@@ -322,7 +344,8 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
             app.db.close().await;
             return result;
         }
-        Command::Schema | Command::Check => Ok(()),
+        Command::Backup { file } => app.db.back_up(&file).await,
+        Command::Schema | Command::Check | Command::Restore { .. } => Ok(()),
     };
     app.db.close().await;
     result.map(|()| ExitCode::SUCCESS)

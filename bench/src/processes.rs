@@ -89,6 +89,8 @@ pub(crate) fn agora_command(program: &Path, folder: &Path, database_url: &str) -
         ("PASSWORD_HASH_MEMORY_KIB", "8"),
         ("PASSWORD_HASH_ITERATIONS", "1"),
         ("WEBSOCKET_MAX_PER_ADDRESS", "10000"),
+        // Here one person asks for what many do elsewhere.
+        ("DATABASE_CONNECTIONS_PER_CLIENT", "8"),
         ("MAX_CONNECTIONS_PER_ADDRESS", "20000"),
     ];
     const RATES: &[&str] = &["ANON", "USER", "LOGIN_ADDRESS", "LOGIN_ACCOUNT", "REGISTER_ADDRESS", "CONTENT", "LIVE"];

@@ -33,6 +33,7 @@ const INDEXES: &[(&str, &str)] = &[
     ("goals_currency", "goals (currency, created_at DESC, id DESC)"),
     ("goals_reached", "goals (created_at DESC, id DESC) WHERE raised >= target"),
     ("goals_not_reached", "goals (created_at DESC, id DESC) WHERE raised < target"),
+    ("goals_ending", "goals (state, deadline, id)"),
     ("goals_deadline", "goals (deadline, id) WHERE deadline IS NOT NULL"),
     (
         "goal_contributions_received",
@@ -45,6 +46,7 @@ const INDEXES: &[(&str, &str)] = &[
 
 /// What they replace.
 const REPLACED: &[(&str, &str)] = &[
+    ("goals_due", "goals (deadline, id) WHERE state = 'open' AND deadline IS NOT NULL"),
     ("comments_of_post", "comments (post_id, parent_id, created_at, id)"),
     ("comments_of_comment", "comments (parent_id, created_at, id) WHERE parent_id IS NOT NULL"),
     (

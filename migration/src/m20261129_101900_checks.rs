@@ -1,4 +1,4 @@
-//! What the checks of the books found the last time, and indexes for what staff is told of.
+//! What the checks of the books found the last time, and an index for what staff is told of.
 
 use sea_orm_migration::prelude::*;
 
@@ -24,14 +24,12 @@ impl MigrationTrait for Migration {
                     detail text NOT NULL
                 )",
                 "CREATE INDEX refunds_failed ON refunds (ended_at) WHERE state = 'failed'",
-                "CREATE INDEX refunds_requested ON refunds (created_at DESC, id DESC) WHERE state = 'requested'",
             ],
         )
         .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        schema::run(manager, &["DROP INDEX refunds_requested", "DROP INDEX refunds_failed", "DROP TABLE check_runs"])
-            .await
+        schema::run(manager, &["DROP INDEX refunds_failed", "DROP TABLE check_runs"]).await
     }
 }

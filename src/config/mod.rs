@@ -143,6 +143,15 @@ pub struct PasswordHashing {
     pub waiting: usize,
 }
 
+/// When a commit on SQLite counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synchronous {
+    /// When it is on the disk.
+    Full,
+    /// When it is on its way there.
+    Normal,
+}
+
 /// The database and its pool.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "each is explained where it is read from, in VARIABLES")]
@@ -152,6 +161,7 @@ pub struct DatabaseConfig {
     pub connections_per_client: u32,
     pub min_connections: u32,
     pub statement_timeout: Duration,
+    pub synchronous: Synchronous,
     pub acquire_timeout: Duration,
     pub migrate_on_start: bool,
 }
@@ -290,6 +300,8 @@ impl Config {
             connections_per_client: r.number("DATABASE_CONNECTIONS_PER_CLIENT", 1, 1000),
             min_connections: r.number("DATABASE_MIN_CONNECTIONS", 0, 1000),
             statement_timeout: r.seconds("DATABASE_STATEMENT_TIMEOUT_SECONDS"),
+            synchronous: r
+                .choice("DATABASE_SYNCHRONOUS", &[("full", Synchronous::Full), ("normal", Synchronous::Normal)]),
             acquire_timeout: r.seconds("DATABASE_ACQUIRE_TIMEOUT_SECONDS"),
             migrate_on_start: r.flag("MIGRATE_ON_START", "true"),
         };

@@ -81,6 +81,12 @@ pub const VARIABLES: &[Variable] = &[
     variable(DATABASE, "DATABASE_MIN_CONNECTIONS", "1", "Connections that are kept open."),
     variable(DATABASE, "DATABASE_STATEMENT_TIMEOUT_SECONDS", "5", "A statement that takes longer is ended."),
     variable(DATABASE, "DATABASE_ACQUIRE_TIMEOUT_SECONDS", "5", "How long a request waits for a connection."),
+    variable(
+        DATABASE,
+        "DATABASE_SYNCHRONOUS",
+        "full",
+        "When a commit on SQLite counts: full, when it is on the disk; normal, before that: faster, and a loss of power may undo the last ones.",
+    ),
     variable(DATABASE, "MIGRATE_ON_START", "true", "Whether serve brings the database up to date first."),
     variable(
         DATABASE,

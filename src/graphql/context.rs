@@ -12,7 +12,6 @@ use crate::{
         actor::{Actor, Client},
     },
     error::Result,
-    platform::{rate_limit::address_key, shares::Sharer},
 };
 
 /// How the client keeps its session: itself, by the tokens that it is given; or in cookies, which `http` sets.
@@ -138,13 +137,6 @@ impl RequestContext {
     pub fn new(app: App, actor: Actor, client: Client, request_id: String, keeping: SessionKeeping) -> Self {
         let loaders = Loaders::new(&app, &actor);
         Self { app, actor, client, request_id, keeping, loaders }
-    }
-
-    /// On whose account the database is asked.
-    #[must_use]
-    pub fn sharer(&self) -> Option<Sharer> {
-        let network = || self.client.address.map(|address| Sharer::Network(address_key(address)));
-        self.actor.user_id().map(|user| Sharer::Person(user.0)).or_else(network)
     }
 
     /// Passes on what may hold a new session, which the client keeps from now on, in its way.

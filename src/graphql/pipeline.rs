@@ -236,7 +236,7 @@ impl Pipeline {
         let (request_id, cost, mutation) =
             (context.request_id.clone(), prepared.cost, prepared.kind == OperationType::Mutation);
         let graph = self.graph.clone();
-        let share = self.app.shares.of(context.sharer());
+        let share = self.app.shares.of(context.actor.caller(&context.client));
         let request = request(prepared, context);
         let operation = share.pays_for(async move { graph.execute(request).await });
         let operation = AssertUnwindSafe(operation).catch_unwind();

@@ -154,8 +154,9 @@ impl Pipeline {
     /// Opens the source of a subscription's events, or says why not.
     async fn open(&self, prepared: Prepared, context: RequestContext) -> Result<Source, Answer> {
         let (request_id, opening) = (context.request_id.clone(), Opening::default());
+        let share = self.app.shares.of(context.actor.caller(&context.client));
         let request = request(prepared, context).data(opening.clone());
-        match self.first_response(request, &request_id).await {
+        match share.pays_for(self.first_response(request, &request_id)).await {
             Some(refusal) => Err(refusal),
             None => opening.take().ok_or_else(|| Answer::new(&refused(&Refusal::internal(), &request_id))),
         }
@@ -165,8 +166,9 @@ impl Pipeline {
     async fn execute_event(&self, prepared: Prepared, context: RequestContext, event: Result<Event>) -> Answer {
         self.app.executions.fetch_add(1, Ordering::Relaxed);
         let request_id = context.request_id.clone();
+        let share = self.app.shares.of(context.actor.caller(&context.client));
         let request = request(prepared, context).data(Happened::new(event));
-        let answer = self.first_response(request, &request_id).await;
+        let answer = share.pays_for(self.first_response(request, &request_id)).await;
         answer.unwrap_or_else(|| Answer::new(&refused(&Refusal::internal(), &request_id)))
     }
 

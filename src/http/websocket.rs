@@ -35,6 +35,7 @@ use uuid::Uuid;
 
 use super::{
     Shared,
+    answers::Room,
     client::{self, Identity},
     headers::origin_allowed,
     respond::{self, Media, refuse},
@@ -149,7 +150,7 @@ type Event = (Arc<str>, Option<Answer>);
 /// What is to be written. An answer becomes a message only then: until then it is shared with whoever else gets it.
 enum Outgoing {
     Message(Message),
-    Next(Arc<str>, Answer),
+    Next(Arc<str>, Answer, Room),
 }
 
 impl Outgoing {
@@ -157,7 +158,7 @@ impl Outgoing {
         match self {
             Self::Message(Message::Text(text)) => text.len(),
             Self::Message(_) => 0,
-            Self::Next(_, answer) => answer.json().get().len(),
+            Self::Next(_, answer, _) => answer.json().get().len(),
         }
     }
 }
@@ -226,6 +227,8 @@ struct Connection {
     queue: VecDeque<Outgoing>,
     queued_bytes: usize,
     unflushed: bool,
+    /// Of the answers that are on their way.
+    rooms: Vec<Room>,
     /// Rings when the client has not taken a message for too long; there while it is waited for.
     stalled: Option<Pin<Box<Sleep>>>,
     unanswered_pings: u32,
@@ -247,6 +250,7 @@ impl Connection {
             queue: VecDeque::new(),
             queued_bytes: 0,
             unflushed: false,
+            rooms: Vec::new(),
             stalled: None,
             unanswered_pings: 0,
             frames: (Instant::now(), 0),
@@ -342,7 +346,10 @@ impl Connection {
                 self.queued_bytes -= outgoing.bytes();
                 let message = match outgoing {
                     Outgoing::Message(message) => message,
-                    Outgoing::Next(id, answer) => text(Some(&id), "next", Some(answer.json()))?,
+                    Outgoing::Next(id, answer, room) => {
+                        self.rooms.push(room);
+                        text(Some(&id), "next", Some(answer.json()))?
+                    }
                 };
                 self.socket.start_send_unpin(message)?;
                 self.unflushed = true;
@@ -354,6 +361,7 @@ impl Connection {
             }
             self.unflushed = false;
         }
+        self.rooms.clear();
         self.stalled = None;
         Ok(Poll::Ready(()))
     }
@@ -381,7 +389,16 @@ impl Connection {
             self.forget(&id);
             return self.send(Some(&id), "error", Some(refusal));
         }
-        self.push(Outgoing::Next(id, answer));
+        let (bytes, limit) = (answer.json().get().len(), self.shared.app.config.limits.answer_bytes);
+        if bytes > limit {
+            self.forget(&id);
+            let request_id = &self.identity.request_id;
+            let errors = refused(&respond::too_large(limit, false), request_id).errors;
+            return self.send(Some(&id), "error", Some(&errors));
+        }
+        // Whether a mutation was done is not known to who is cut off, and would be told wrongly by an error.
+        let room = self.shared.answers.room(bytes, self.identity.client.address).ok_or(Close::Unavailable)?;
+        self.push(Outgoing::Next(id, answer, room));
         Ok(())
     }
 

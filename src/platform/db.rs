@@ -9,6 +9,7 @@
 //! - SQL is written once, with `$1` placeholders, and runs on both.
 //! - [`Chain`] runs several dependent writes in one round trip where the database can.
 
+pub mod backup;
 mod pool;
 mod recording;
 mod search;
@@ -582,7 +583,7 @@ impl Database {
     /// processes take turns. It ends with the connection.
     pub async fn migration_connection(&self) -> Result<DatabaseConnection> {
         let unhurried = DatabaseConfig { statement_timeout: Duration::ZERO, ..self.config.clone() };
-        let mut options = options(&unhurried, 1);
+        let mut options = options(&unhurried, 1, Purpose::Transactions);
         options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
         let connection = sea_orm::Database::connect(options).await?;
         if self.backend() == DatabaseBackend::Postgres {

@@ -4,10 +4,9 @@
 //! A turn is held from asking the pool for a connection until the answer is there, or to the end of a transaction, and never
 //! while anything waits for a client. What is done for nobody, as by the worker, waits for no turn.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use uuid::Uuid;
 
 use super::memory::Shared;
 use crate::error::{Code, Refusal, Result};
@@ -16,35 +15,23 @@ tokio::task_local! {
     static SHARE: Share;
 }
 
-/// Who shares the database with others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Sharer {
-    /// A person, by whatever connections.
-    Person(Uuid),
-    /// Whoever is not signed in, at an address or in its network.
-    Network(IpAddr),
-}
-
-/// The shares of all.
+/// The shares of all, by who they are.
 #[derive(Debug)]
-pub struct Shares {
-    turns: Shared<Sharer>,
+pub struct Shares<K> {
+    turns: Shared<K>,
     size: usize,
     patience: Duration,
 }
 
-/// What somebody may use at once; without a bound, when it is nobody's.
-#[derive(Debug, Clone, Default)]
-pub struct Share(Option<Turns>);
-
+/// What somebody may use at once.
 #[derive(Debug, Clone)]
-struct Turns {
+pub struct Share {
     turns: Arc<Semaphore>,
     size: usize,
     patience: Duration,
 }
 
-impl Shares {
+impl<K: Eq + Hash> Shares<K> {
     /// So many connections each, for which one waits so long.
     #[must_use]
     pub fn new(size: usize, patience: Duration) -> Self {
@@ -53,9 +40,9 @@ impl Shares {
 
     /// The share of somebody, the same however many operations they have under way.
     #[must_use]
-    pub fn of(&self, sharer: Option<Sharer>) -> Share {
-        let turns = |sharer| self.turns.get_or_insert(sharer, || Semaphore::new(self.size));
-        Share(sharer.map(|sharer| Turns { turns: turns(sharer), size: self.size, patience: self.patience }))
+    pub fn of(&self, client: K) -> Share {
+        let turns = self.turns.get_or_insert(client, || Semaphore::new(self.size));
+        Share { turns, size: self.size, patience: self.patience }
     }
 
     /// Forgets whoever has nothing under way.
@@ -74,7 +61,7 @@ impl Share {
 /// A turn to use a connection, to be held as long as it is used: RATE_LIMITED, when there was none for too long, because what
 /// the client asked for before still runs.
 pub(super) async fn turn() -> Result<Option<OwnedSemaphorePermit>> {
-    let Ok(Share(Some(Turns { turns, size, patience }))) = SHARE.try_with(Clone::clone) else { return Ok(None) };
+    let Ok(Share { turns, size, patience }) = SHARE.try_with(Clone::clone) else { return Ok(None) };
     if let Ok(turn) = Arc::clone(&turns).try_acquire_owned() {
         return Ok(Some(turn));
     }
@@ -95,13 +82,12 @@ mod tests {
     #[tokio::test]
     async fn a_client_waits_for_its_own_and_nobody_for_others() {
         let shares = Shares::new(2, Duration::from_millis(20));
-        let (one, other) = (Some(Sharer::Person(Uuid::from_u128(1))), Some(Sharer::Person(Uuid::from_u128(2))));
+        let (one, other) = ("amina", "badr");
         let first = shares.of(one).pays_for(turn()).await.unwrap();
         let second = shares.of(one).pays_for(turn()).await.unwrap();
         let refused = shares.of(one).pays_for(turn()).await.unwrap_err();
         assert!(refused.to_string().starts_with("RATE_LIMITED"), "{refused}");
         assert!(shares.of(other).pays_for(turn()).await.unwrap().is_some());
-        assert!(shares.of(None).pays_for(turn()).await.unwrap().is_none());
         assert!(turn().await.unwrap().is_none(), "nobody's work waits for nobody");
         drop(first);
         shares.forget_unused();

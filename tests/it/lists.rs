@@ -108,7 +108,7 @@ impl Lists {
         if let Some(values) = self.enums.get(ty) {
             return values.clone();
         }
-        let texts = |texts: &[&str]| texts.iter().map(|text| format!("\"{text}\"")).collect();
+        let texts = |texts: &[&str]| -> Vec<String> { texts.iter().map(|text| format!("\"{text}\"")).collect() };
         match (ty, name) {
             ("Boolean", _) => vec!["true".to_owned(), "false".to_owned()],
             ("Int", "progressAtLeast") => vec!["50".to_owned(), "5000".to_owned()],
@@ -200,6 +200,9 @@ fn looked_at(plan: &[String]) -> Vec<String> {
     faults
 }
 
+/// Indexes of which every row has what is asked for.
+const FILTERS: &[&str] = &["goals_reached", "goals_not_reached", "jobs_dead"];
+
 /// SQLite tells how it would go: through a whole table or by an index, and whether it would sort.
 fn scans(plan: &[String], sql: &str, is_filtered: bool) -> Vec<String> {
     let table_of = |alias: &str| {
@@ -211,7 +214,8 @@ fn scans(plan: &[String], sql: &str, is_filtered: bool) -> Vec<String> {
         let mut words = line.split(' ');
         match (words.next(), words.next()) {
             (Some("SCAN"), Some(alias)) if table_of(alias).is_some() => {
-                !line.contains("USING") || (is_filtered && !is_chosen)
+                let is_the_filter = FILTERS.iter().any(|index| line.ends_with(index));
+                !line.contains("USING") || (is_filtered && !is_chosen && !is_the_filter)
             }
             (Some("USE"), _) => line.contains("ORDER BY") && !is_chosen,
             _ => false,
@@ -260,6 +264,7 @@ async fn no_list_looks_at_more_than_a_bounded_part_of_a_table() {
         hot.post
     );
     found.extend(examine(&server, &staff, &first, &mut known).await);
+    assert!(known.len() > 200, "{}", known.len());
     assert!(found.is_empty(), "{} of {}:\n{}", found.len(), known.len(), found.join("\n"));
 }
 

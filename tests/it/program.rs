@@ -1,5 +1,6 @@
 //! The built program: its subcommands, its exit codes, its start, its end, and what survives a sudden one.
 
+mod backups;
 mod beside;
 mod carriers;
 mod configuration;
@@ -144,6 +145,7 @@ impl Serving {
             ("RATE_LIMIT_CONTENT", "100000/second"),
             ("RATE_LIMIT_LIVE", "100000/second"),
             ("RATE_LIMIT_REGISTER_ADDRESS", "100000/second"),
+            ("DATABASE_SYNCHRONOUS", "normal"),
             ("LOG_LEVEL", "warn"),
         ];
         environment.extend(settings);

@@ -12,7 +12,7 @@ use axum::{
 use sea_orm::DatabaseBackend;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, PATIENCE, Server, Socket};
+use crate::harness::{Client, Server, Socket};
 
 const PUBLISH: &str = "mutation($body: String!) { postCreate(input: { body: $body }) { post { id } errors { code } } }";
 const POSTS: &str = "SELECT COUNT(*) FROM posts";

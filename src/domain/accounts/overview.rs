@@ -74,16 +74,18 @@ pub async fn accounts(
 /// Role and suspension: few have one. They are looked up person by person (a subquery, which no planner turns round), or the
 /// other way, by those who have them.
 fn filter_standing(app: &App, filter: &AccountFilter, conditions: &mut Conditions) {
-    const ROLE: &str = "(SELECT r.role FROM user_roles r WHERE r.user_id = u.id)";
     match filter.role {
         Some(Some(role)) => {
             let role = conditions.value(role.as_str());
-            conditions.that(format!("{ROLE} = {role}"));
+            conditions.that(format!("(SELECT r.role FROM user_roles r WHERE r.user_id = u.id) = {role}"));
             conditions.among(format!(
                 "SELECT r.user_id AS id FROM user_roles r WHERE r.role = {role} ORDER BY r.role, r.user_id"
             ));
         }
-        Some(None) => conditions.that(format!("{ROLE} IS NULL")),
+        // True of nearly all, in a form in which PostgreSQL does not take it for the contrary.
+        Some(None) => {
+            conditions.that("COALESCE((SELECT 1 = 0 FROM user_roles r WHERE r.user_id = u.id), 1 = 1)");
+        }
         None => {}
     }
     if let Some(suspended) = filter.suspended {

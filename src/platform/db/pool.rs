@@ -24,10 +24,16 @@ use sea_orm::{
     ExecResult, QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait,
 };
 use secrecy::ExposeSecret;
-use sqlx::Connection;
+use sqlx::{
+    Connection,
+    sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::DatabaseConfig, error::DatabaseFailure};
+use crate::{
+    config::{DatabaseConfig, Synchronous},
+    error::DatabaseFailure,
+};
 
 /// A connection that was idle for so long is tried before it is used: the server may have gone meanwhile.
 const IDLE: Duration = Duration::from_secs(30);
@@ -103,7 +109,7 @@ impl Pool {
         statements: &Arc<AtomicU64>,
     ) -> Result<Self, DbErr> {
         let doubt = Doubt::default();
-        let mut options = options(config, max_connections);
+        let mut options = options(config, max_connections, purpose);
         let remote = !config.url.expose_secret().starts_with("sqlite:");
         if remote {
             mind_postgres(&mut options, &doubt);
@@ -337,9 +343,13 @@ impl ConnectionTrait for Pool {
 }
 
 /// The settings of connections, to whichever database.
-pub(super) fn options(config: &DatabaseConfig, max_connections: u32) -> ConnectOptions {
+pub(super) fn options(config: &DatabaseConfig, max_connections: u32, purpose: Purpose) -> ConnectOptions {
     let mut options = ConnectOptions::new(config.url.expose_secret());
     let timeout = config.statement_timeout;
+    let durability = match (purpose, config.synchronous) {
+        (Purpose::Transactions, Synchronous::Full) => SqliteSynchronous::Full,
+        (Purpose::Reading, _) | (_, Synchronous::Normal) => SqliteSynchronous::Normal,
+    };
     options
         .max_connections(max_connections)
         .min_connections(config.min_connections.min(max_connections))
@@ -350,11 +360,10 @@ pub(super) fn options(config: &DatabaseConfig, max_connections: u32) -> ConnectO
         // Ours does it, with a time limit.
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |sqlite| {
-            use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
             sqlite
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Normal)
+                .synchronous(durability)
                 .busy_timeout(timeout)
                 .foreign_keys(true)
                 .statement_cache_capacity(256)
@@ -365,6 +374,9 @@ pub(super) fn options(config: &DatabaseConfig, max_connections: u32) -> ConnectO
         .map_sqlx_postgres_opts(move |postgres| {
             postgres.application_name("agora").statement_cache_capacity(256).options([
                 ("statement_timeout", timeout.as_millis().to_string().as_str()),
+                // By default a page that lies elsewhere counts four times as much as the next one, as on disks that turn:
+                // lists would rather read a whole table than look along an index of it.
+                ("random_page_cost", "1.1"),
                 // What a process holds that is cut off in the midst of a transaction, the server lets go.
                 ("idle_in_transaction_session_timeout", "60s"),
                 ("tcp_keepalives_idle", "30"),

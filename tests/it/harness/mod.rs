@@ -167,6 +167,7 @@ impl Server {
             ("DATABASE_CONNECTIONS_PER_CLIENT", "5"),
             ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "30"),
             ("DATABASE_STATEMENT_TIMEOUT_SECONDS", "30"),
+            ("DATABASE_SYNCHRONOUS", "normal"),
             ("SWEEP_MILLISECONDS", "50"),
             ("TWO_FACTOR_REQUIRED_ROLES", "none"),
         ]

@@ -12,9 +12,7 @@ use agora::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{
-    assert_books, at, code, deposit, hand_over, look, paid, paid_by, refunds::ask, tamper, treasurer, wait, wallet,
-};
+use super::{assert_books, at, code, deposit, hand_over, look, paid, refunds::ask, tamper, treasurer, wait, wallet};
 use crate::{
     goals,
     harness::{Client, Server},

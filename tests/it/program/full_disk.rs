@@ -13,9 +13,9 @@ impl Disk {
     fn mount(folder: &Folder, size: &str) -> Option<Self> {
         let place = folder.0.join("disk");
         std::fs::create_dir_all(&place).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "agora-test"]).arg(&place);
-        let is_mounted = mounted.output().is_ok_and(|output| output.status.success());
+        let options = format!("size={size}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "agora-test"]).arg(&place).output();
+        let is_mounted = mounted.is_ok_and(|output| output.status.success());
         is_mounted.then_some(Self(place))
     }
 

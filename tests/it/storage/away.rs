@@ -54,7 +54,8 @@ async fn a_database_that_falls_silent_is_waited_for_no_longer_than_it_may_take_a
     // As many as there are connections, and more.
     let asking = (0..12).map(|_| async {
         let answer = amina.send("{ posts { nodes { id } } }", Value::Null).await;
-        assert!(["UNAVAILABLE", "TIMEOUT"].contains(&answer.code()), "{}", answer.body);
+        // The last: one client does not get all connections.
+        assert!(["UNAVAILABLE", "TIMEOUT", "RATE_LIMITED"].contains(&answer.code()), "{}", answer.body);
     });
     timeout(PATIENCE, futures_util::future::join_all(asking)).await.expect("somebody waits without an end");
     assert!(!timeout(PATIENCE, publish(&amina, "into the silence")).await.expect("it waits without an end"));
@@ -140,7 +141,7 @@ async fn a_database_that_may_no_longer_write_is_told_and_left_when_another_one_m
     if server.app.db.backend() != sea_orm::DatabaseBackend::Postgres {
         return;
     }
-    let amina = server.user("amina").await;
+    let amina = server.user("amina").await.seen().await;
     let name = server.database_url().rsplit('/').next().unwrap().to_owned();
     on_the_database(&server, &format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
     on_the_database(&server, END_ALL).await;
