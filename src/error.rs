@@ -238,6 +238,7 @@ pub struct UserError {
 #[allow(missing_docs, reason = "the texts say it")]
 pub enum Reason {
     Username,
+    OneScript,
     Email,
     HttpsAddress,
     PostOrComment,
@@ -262,10 +263,12 @@ impl Reason {
         match (self, locale) {
             (Self::Username, Locale::English) => "letters, digits and underscores, starting with a letter.",
             (Self::Username, Locale::Arabic) => "حروف لاتينية وأرقام وشرطات سفلية، تبدأ بحرف.",
+            (Self::OneScript, Locale::English) => "letters of one script in each word are expected.",
+            (Self::OneScript, Locale::Arabic) => "المطلوب أن تكون حروف كل كلمة من أبجدية واحدة.",
             (Self::Email, Locale::English) => "an e-mail address is expected.",
             (Self::Email, Locale::Arabic) => "المطلوب عنوان بريد إلكتروني.",
-            (Self::HttpsAddress, Locale::English) => "an https address is expected.",
-            (Self::HttpsAddress, Locale::Arabic) => "المطلوب عنوان يبدأ بـ https.",
+            (Self::HttpsAddress, Locale::English) => "an https address of a public host is expected.",
+            (Self::HttpsAddress, Locale::Arabic) => "المطلوب عنوان عام يبدأ بـ https.",
             (Self::Phone, Locale::English) => {
                 "a telephone number with its country code is expected, such as +201001234567."
             }
