@@ -13,6 +13,7 @@ mod components;
 mod demo;
 mod goals;
 mod identity;
+mod language;
 mod ledger;
 mod limits;
 mod messages;
