@@ -4,11 +4,15 @@ use std::{
     net::IpAddr,
     ops::Deref,
     path::PathBuf,
-    sync::{Arc, OnceLock, atomic::AtomicI64},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, AtomicU64},
+    },
 };
 
 use sea_orm_migration::MigratorTrait;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use crate::{
     config::{Config, Rates},
@@ -28,8 +32,10 @@ use crate::{
         passwords::Passwords,
         payments::Providers,
         rate_limit::{Failures, Limiter},
+        shares::Shares,
         sms::Sms,
         steps::Steps,
+        turns::Turns,
     },
 };
 
@@ -58,6 +64,8 @@ pub struct Parts {
     pub sms: Sms,
     /// Take payments.
     pub payments: Providers,
+    /// How much of the database each client may use at once.
+    pub shares: Shares<Caller>,
     /// Named places in the middle of things, for tests.
     pub steps: Steps,
     /// What is known of the issuers of OpenID Connect.
@@ -76,35 +84,56 @@ pub struct Parts {
     pub seen_generations: Highest<SessionId>,
     /// The ends of the streams that are followed here.
     pub tails: Shared<StreamKey>,
+    /// Those who follow one stream by equal operations and see the same, by what is equal.
+    pub audiences: Shared<[u8; 32]>,
+    /// Turns at executing what happens on streams.
+    pub happening: Turns<Caller>,
+    /// Turns at what was missed: reading it, and executing it. Apart, so that nobody who only wants to know what happens
+    /// waits for those who want to know everything.
+    pub catching_up: Turns<Caller>,
+    /// How many events were executed so far, for one follower or for many: for tests and metrics.
+    pub executions: AtomicU64,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
     /// Cancelled when the program is to stop.
     pub stop: CancellationToken,
 }
 
-/// The named rate limits.
+/// By whom work is asked for, as far as limits count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// Somebody who is signed in, from wherever.
+    Person(UserId),
+    /// Whoever is not, at one address (IPv6: in one /64), where it is known.
+    Address(Option<IpAddr>),
+}
+
+/// The named rate limits. A key is an address, or somebody who is signed in, and its type says which: nothing is counted by
+/// what anybody can type, or strangers would use it up for others (`docs/operating.md` says who can use up what).
 #[derive(Debug)]
 pub struct Limiters {
     /// GraphQL operations of an address without a sign-in.
     pub anonymous: Limiter<IpAddr>,
     /// GraphQL operations of a person.
     pub user: Limiter<UserId>,
+    /// What a person writes for others to see.
+    pub content: Limiter<UserId>,
+    /// What the events of somebody's subscriptions may cost.
+    pub live: Limiter<Caller>,
     /// Sign-ins from an address.
     pub login_address: Limiter<IpAddr>,
     /// Registrations from an address.
     pub register_address: Limiter<IpAddr>,
-    /// Messages about an account to an address that nobody has proven.
+    /// Messages about an account to an address that nobody has proven: by the address, which is one account's only.
     pub unproven_address: Limiter<String>,
-    /// Sign-ins and registrations of everybody.
-    pub sensitive_global: Limiter<()>,
-    /// Codes asked for from an address.
+    /// Codes asked for from an address without a sign-in.
     pub send_address: Limiter<IpAddr>,
-    /// Codes asked for, for an account: by its id, or by the e-mail address as it was given (folded).
-    pub send_account: Limiter<String>,
-    /// Codes and old passwords tried from an address.
+    /// Codes asked for by a person.
+    pub send_account: Limiter<UserId>,
+    /// Codes tried from an address without a sign-in.
     pub proof_address: Limiter<IpAddr>,
-    /// Codes and old passwords tried at an account: by its id, or by the e-mail address as it was given (folded).
-    pub proof_account: Limiter<String>,
+    /// Codes and old passwords tried by a person.
+    pub proof_account: Limiter<UserId>,
     /// Webhooks from an address that were not their provider's own.
     pub webhook_address: Failures<IpAddr>,
 }
@@ -114,10 +143,11 @@ impl Limiters {
         Self {
             anonymous: Limiter::new("anonymous", rates.anonymous),
             user: Limiter::new("user", rates.user),
+            content: Limiter::new("content", rates.content),
+            live: Limiter::new("live", rates.live),
             login_address: Limiter::new("login-address", rates.login_address),
             register_address: Limiter::new("register-address", rates.register_address),
             unproven_address: Limiter::new("unproven-address", rates.unproven_address),
-            sensitive_global: Limiter::new("sensitive-global", rates.sensitive_global),
             send_address: Limiter::new("send-address", rates.send_address),
             send_account: Limiter::new("send-account", rates.send_account),
             proof_address: Limiter::new("proof-address", rates.proof_address),
@@ -130,6 +160,8 @@ impl Limiters {
     pub fn forget_idle(&self) {
         self.anonymous.forget_idle();
         self.user.forget_idle();
+        self.content.forget_idle();
+        self.live.forget_idle();
         self.login_address.forget_idle();
         self.register_address.forget_idle();
         self.unproven_address.forget_idle();
@@ -154,11 +186,16 @@ impl App {
         let keys = Keys::derive(&secret, &config.old_secret_keys)?;
         let passwords = Passwords::new(&config.password_hashing)?;
         let limiters = Limiters::new(&config.rates);
+        let database = &config.database;
+        // One connection at least is left for others, where there are two.
+        let share = database.connections_per_client.min(database.max_connections.saturating_sub(1)).max(1);
+        let shares = Shares::new(share as usize, database.acquire_timeout);
         let http = Http::new()?;
         let outbox = Outbox::new(config.outbox.clone());
         let mail = Mail::new(&config.email, outbox.clone())?;
         let sms = Sms::new(&config.sms, http.clone(), outbox);
         let payments = Providers::new(&config.payments, config.public_url.as_ref(), &http, &db, &clock, &ids, &keys)?;
+        let connections = config.database.max_connections as usize;
         let steps = Steps::new(config.payments.stop_at_step.clone());
         Ok(Self(Arc::new(Parts {
             config,
@@ -175,10 +212,15 @@ impl App {
             listening_at: OnceLock::new(),
             passwords,
             limiters,
+            shares,
             ended_sessions: Recent::default(),
             sessions_swept_at: AtomicI64::new(0),
             seen_generations: Highest::new(100_000),
             tails: Shared::default(),
+            audiences: Shared::default(),
+            happening: turns(connections / 2),
+            catching_up: turns(connections / 4),
+            executions: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })))
@@ -221,6 +263,12 @@ impl App {
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }
+
+    /// Runs work in a task of its own, to its end. Whoever waits for it can be stopped or dropped at any moment, and keeps
+    /// nothing from others by that: no lock, no turn, no connection.
+    pub async fn apart<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        self.tasks.spawn(work.in_current_span()).await.map_err(Error::internal)?
+    }
 }
 
 impl Deref for App {
@@ -229,6 +277,11 @@ impl Deref for App {
     fn deref(&self) -> &Parts {
         &self.0
     }
+}
+
+/// So many at once, so that streams leave connections to queries; half of these for one caller.
+fn turns(all: usize) -> Turns<Caller> {
+    Turns::new(all, all / 2)
 }
 
 /// Beside the SQLite file, or in the working directory.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
-use std::{io::IsTerminal, process::ExitCode, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Parser, Subcommand};
@@ -21,9 +21,15 @@ use crate::{
     entity::user_role::Role,
     error::{Error, Locale, Result},
     graphql, http,
-    platform::{clock::Clock, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms, telemetry},
+    platform::{
+        clock::Clock, db::backup, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms,
+        telemetry,
+    },
     worker,
 };
+
+/// How long the program may take to its end when what was under way has had its time.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Agora: one GraphQL API server for community commerce.
 #[derive(Debug, Parser)]
@@ -80,6 +86,19 @@ enum Command {
     Payments {
         #[command(subcommand)]
         action: PaymentsAction,
+    },
+    /// Copy everything into a new file, while it is in use (SQLite).
+    Backup {
+        /// Where to; nothing may be there.
+        file: PathBuf,
+    },
+    /// Put a copy into the place of the database (SQLite), which nobody may use meanwhile.
+    Restore {
+        /// The copy.
+        file: PathBuf,
+        /// Put aside the database that is there: its name gets the ending `replaced`.
+        #[arg(long)]
+        replace: bool,
     },
     /// Validate the configuration and reach the database, the mail server and the SMS provider; exit code 1 if one fails.
     Check,
@@ -215,7 +234,10 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(dispatch(command, config)) {
+    let outcome = runtime.block_on(dispatch(command, config));
+    // Without waiting for what a thread of its own still hangs on, such as looking up a name.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
         Ok(code) => code,
         Err(Error::User(errors)) => {
             for error in errors {
@@ -248,6 +270,12 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
     if matches!(command, Command::Check) {
         return Ok(Box::pin(check(config)).await);
     }
+    if let Command::Restore { file, replace } = &command {
+        let to = config.sqlite_file().ok_or_else(|| Error::bad_request(backup::POSTGRES))?;
+        backup::restore(file, &to, *replace).await?;
+        println!("{} is in its place: {}", file.display(), to.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let app = App::start(config, Clock::system(), Ids::random()).await?;
     let result = match command {
         Command::Serve => serve(&app).await,
@@ -270,13 +298,15 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
             app.db.close().await;
             return result;
         }
-        Command::Schema | Command::Check => Ok(()),
+        Command::Backup { file } => app.db.back_up(&file).await,
+        Command::Schema | Command::Check | Command::Restore { .. } => Ok(()),
     };
     app.db.close().await;
     result.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(app: &App) -> Result<()> {
+    descriptors::raise();
     if app.config.database.migrate_on_start {
         app.migrate().await?;
     }
@@ -307,7 +337,8 @@ async fn work(app: &App) -> Result<()> {
     start_background(app).await?;
     stop_on_signal(app);
     println!("Agora works on background jobs");
-    worker::run(app.clone()).await;
+    app.spawn(worker::run(app.clone()));
+    app.stop.cancelled().await;
     app.tasks.close();
     let _ = tokio::time::timeout(app.config.shutdown_grace, app.tasks.wait()).await;
     Ok(())
@@ -325,26 +356,55 @@ async fn start_background(app: &App) -> Result<()> {
     Ok(())
 }
 
+/// The first signal lets what is under way finish, for a bounded time; the second ends the program at once.
 fn stop_on_signal(app: &App) {
-    let stop = app.stop.clone();
-    app.spawn(async move {
-        #[cfg(unix)]
-        let terminated = async {
-            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-                Ok(mut signal) => drop(signal.recv().await),
-                Err(_) => std::future::pending().await,
-            }
-        };
-        #[cfg(not(unix))]
-        let terminated = std::future::pending::<()>();
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            () = terminated => {}
-            () = stop.cancelled() => {}
+    let app = app.clone();
+    let mut is_stopping = false;
+    let on_signal = at_each_signal(move || {
+        if std::mem::replace(&mut is_stopping, true) {
+            end("agora: asked again, so it ends at once");
         }
         tracing::info!("stopping");
-        stop.cancel();
+        app.stop.cancel();
+        let patience = app.config.shutdown_grace + CLOSING;
+        // A thread of its own, which runs whatever all the others wait for.
+        std::thread::spawn(move || {
+            std::thread::sleep(patience);
+            end("agora: it could not stop in time, and ends as it is");
+        });
     });
+    #[allow(clippy::disallowed_methods, reason = "a shutdown must not wait for what watches over it")]
+    drop(tokio::spawn(on_signal));
+}
+
+/// Ends the program as it is: what it was doing is undone by the database, or comes again.
+fn end(why: &str) -> ! {
+    eprintln!("{why}");
+    std::process::exit(1)
+}
+
+/// Calls `each` whenever somebody asks the program to end.
+async fn at_each_signal(mut each: impl FnMut()) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            tracing::error!("signals can't be heard; the program has to be killed");
+            return;
+        };
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            each();
+        }
+    }
+    #[cfg(not(unix))]
+    while tokio::signal::ctrl_c().await.is_ok() {
+        each();
+    }
 }
 
 async fn migrate(app: &App, direction: Direction) -> Result<()> {
@@ -453,6 +513,10 @@ async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
 async fn reconcile(app: &App, from: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>, mend: bool) -> Result<()> {
     let now = app.clock.now();
     let span = Span { from: Some(from.unwrap_or(now - TimeDelta::days(30))), until: Some(until.unwrap_or(now)) };
+    if mend {
+        let settled = payments::settle(app, span).await?;
+        println!("{settled} fee(s) and payout(s) of providers written down");
+    }
     let payments::Comparison { disagreements: found, one_way } = payments::reconcile(app, span, mend).await?;
     for disagreement in &found {
         println!("{disagreement}");
@@ -493,7 +557,7 @@ async fn check(config: Config) -> ExitCode {
     let reached = tokio::time::timeout(Duration::from_secs(10), async {
         let app = App::start(config, Clock::system(), Ids::random()).await?;
         app.db.rows("SELECT 1", Vec::new()).await?;
-        let pending = migration::Migrator::get_pending_migrations(app.db.read()).await?.len();
+        let pending = migration::Migrator::get_pending_migrations(&app.db.connections()).await?.len();
         app.db.close().await;
         Ok::<_, Error>((pending, app))
     })

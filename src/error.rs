@@ -7,6 +7,10 @@
 
 use std::fmt;
 
+mod database;
+
+pub use database::DatabaseFailure;
+
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -45,39 +49,6 @@ impl Error {
     #[must_use]
     pub fn forbidden() -> Self {
         Self::Refused(Refusal::new(Code::Forbidden, "You are not allowed to do this."))
-    }
-}
-
-impl From<sea_orm::DbErr> for Error {
-    /// A statement that was ended by its time limit, and a pool without a free connection, are not bugs: the caller
-    /// may try again. Everything else is.
-    fn from(cause: sea_orm::DbErr) -> Self {
-        use sea_orm::{DbErr, RuntimeErr};
-        let refusal = match &cause {
-            DbErr::ConnectionAcquire(_) => Refusal::new(Code::Unavailable, "The database is busy; try again."),
-            DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))
-                if was_ended_by_time_limit(error) =>
-            {
-                Refusal::new(Code::Timeout, "The database took too long.")
-            }
-            _ => return Self::Internal(Box::new(cause)),
-        };
-        tracing::warn!(%cause, "the database could not answer in time");
-        Self::Refused(refusal)
-    }
-}
-
-/// PostgreSQL's `query_canceled`, SQLite's `SQLITE_INTERRUPT`.
-fn was_ended_by_time_limit(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| matches!(&*code, "57014" | "9"))
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(cause: sqlx::Error) -> Self {
-        Self::Internal(Box::new(cause))
     }
 }
 
@@ -297,6 +268,8 @@ pub enum Reason {
     DecimalNumber,
     CurrencyCode,
     Integer,
+    CodeOrToken,
+    GuestKey,
 }
 
 impl Reason {
@@ -350,6 +323,12 @@ impl Reason {
             (Self::CurrencyCode, Locale::Arabic) => "المطلوب رمز عملة حسب ISO 4217، مثل USD.",
             (Self::Integer, Locale::English) => "a whole number between -2147483648 and 2147483647 is expected.",
             (Self::Integer, Locale::Arabic) => "المطلوب عدد صحيح بين ‎-2147483648 و‎2147483647.",
+            (Self::GuestKey, Locale::English) => {
+                "a guest's key has to be one that nobody guesses, such as a random UUID."
+            }
+            (Self::GuestKey, Locale::Arabic) => "يجب أن يكون مفتاح الضيف مما لا يمكن تخمينه، مثل UUID عشوائي.",
+            (Self::CodeOrToken, Locale::English) => "give either `token`, of the link, or `code`.",
+            (Self::CodeOrToken, Locale::Arabic) => "حدّد إمّا `token` من الرابط أو `code`.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
             (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }

@@ -1,52 +1,41 @@
 //! Background work: which handler runs which job, and what runs on a schedule. One list of each.
 //!
-//! Jobs run in two lanes, so that a mail server that takes its time holds up nothing but mail: those that need only
-//! the database, one after the other, and those that wait for servers of others, several at once.
+//! Jobs run in lanes, by what they wait for, so that a mail server that takes its time holds up nothing but mail. As one
+//! ends the next of its lane is taken. Those that need only the database run one after the other.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 use futures_util::{FutureExt, future::join_all};
 use sea_orm::Iterable;
+use tokio::task::JoinSet;
 
 use crate::{
     app::App,
     domain::{
-        accounts, activity, audit, books, codes, digests, events, goals, idempotency,
-        jobs::{self, Kinds},
-        ledger, messages, notifications, payments, posts, privacy,
+        accounts, activity, alerts, audit, codes, digests, events, goals, idempotency,
+        jobs::{self, Lane},
+        ledger, messages, notifications, payments, posts, privacy, wallets,
     },
-    entity::{SessionId, job, payment::ProviderKind},
+    entity::{JobId, SessionId, job, payment::ProviderKind},
     error::{Error, Result},
 };
 
-/// How many jobs are taken at once.
+/// How many of those that need only the database are taken at once, to be done one after the other.
 const BATCH: u64 = 16;
-/// Kinds of jobs that take long: they wait for servers of others, or gather much.
-const SLOW: &[&str] = &[
-    messages::MESSAGE,
-    privacy::EXPORT,
-    payments::WEBHOOK,
-    payments::REFUND,
-    payments::CANCEL,
-    payments::FORGET_METHOD,
-];
 
-/// Which jobs are run together, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lane {
-    /// Those that need only the database: in the order in which they were queued.
-    Quick,
-    /// Those that wait for servers of others: all that were taken at once.
-    Slow,
-}
-
-impl Lane {
-    fn kinds(self) -> Kinds {
-        match self {
-            Self::Quick => Kinds::Without(SLOW),
-            Self::Slow => Kinds::Only(SLOW),
-        }
+/// How many jobs of a lane are under way at once.
+fn at_once(lane: Lane) -> u64 {
+    match lane {
+        Lane::Database => BATCH,
+        Lane::Bulk => 2,
+        Lane::Email | Lane::Sms => 16,
+        Lane::Provider(_) => 8,
     }
 }
 
@@ -70,25 +59,36 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
     }
 }
 
+/// What runs on a schedule, and how often.
+const SCHEDULES: &[(&str, TimeDelta)] = &[
+    ("prune", TimeDelta::hours(1)),
+    ("erase", TimeDelta::hours(1)),
+    ("recount", TimeDelta::hours(24)),
+    ("digest", TimeDelta::hours(24)),
+    ("fold", TimeDelta::minutes(1)),
+    ("holds", TimeDelta::minutes(1)),
+    ("verify", TimeDelta::hours(24)),
+    ("goals", TimeDelta::minutes(1)),
+    ("withdrawals", TimeDelta::hours(1)),
+    ("compare", TimeDelta::hours(24)),
+    ("watch", TimeDelta::minutes(5)),
+];
+
 /// Runs what is due on a schedule, once however many processes there are. Tests call it by hand.
 pub async fn run_schedules(app: &App) -> Result<()> {
-    for (name, every) in [
-        ("prune", TimeDelta::hours(1)),
-        ("erase", TimeDelta::hours(1)),
-        ("recount", TimeDelta::hours(24)),
-        ("digest", TimeDelta::hours(24)),
-        ("fold", TimeDelta::minutes(1)),
-        ("holds", TimeDelta::minutes(1)),
-        ("verify", TimeDelta::hours(24)),
-        ("goals", TimeDelta::minutes(1)),
-    ] {
-        // True for one process only.
-        if jobs::due(app, name, every).await?
-            && let Err(error) = run_schedule(app, name).await
-        {
-            tracing::error!(schedule = name, %error, "a schedule failed; it comes again soon");
-            jobs::soon(app, name).await?;
-        }
+    for &(name, every) in SCHEDULES {
+        run_if_due(app, name, every).await?;
+    }
+    Ok(())
+}
+
+async fn run_if_due(app: &App, name: &'static str, every: TimeDelta) -> Result<()> {
+    // True for one process only.
+    if jobs::due(app, name, every).await?
+        && let Err(error) = run_schedule(app, name).await
+    {
+        tracing::error!(schedule = name, %error, "a schedule failed; it comes again soon");
+        jobs::soon(app, name).await?;
     }
     Ok(())
 }
@@ -109,7 +109,20 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             }
             Ok(())
         }
-        "verify" => verify(app).await,
+        "verify" => alerts::verify_books(app).await,
+        "compare" => alerts::compare_with_providers(app).await,
+        "watch" => {
+            let told = alerts::watch(app).await?;
+            tracing::debug!(told, "staff was told of what somebody has to look into");
+            Ok(())
+        }
+        "withdrawals" => {
+            let ended = wallets::expire_withdrawals(app).await?;
+            if ended > 0 {
+                tracing::warn!(ended, "withdrawals that nobody decided about in time are over");
+            }
+            Ok(())
+        }
         "goals" => {
             let closed = goals::close_overdue(app).await?;
             tracing::debug!(closed, "goals whose time is over are closed");
@@ -128,16 +141,6 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// Recomputes the books; what differs is for the operator to look into.
-async fn verify(app: &App) -> Result<()> {
-    let books = books::verify(app).await?;
-    for difference in &books.differences {
-        tracing::error!(rule = difference.rule, found = difference.found, "the books do not balance");
-    }
-    tracing::info!(transfers = books.transfers, differences = books.differences.len(), "the books were verified");
-    Ok(())
 }
 
 /// Deletes what is kept for a time only.
@@ -180,9 +183,11 @@ async fn run_one(app: &App, job: &job::Model) -> Result<()> {
 pub async fn run_due(app: &App) -> Result<u64> {
     let mut ran = 0;
     loop {
-        // What the one queues the other may have to do.
-        let lanes = run_lane(app, Lane::Quick).await? + run_lane(app, Lane::Slow).await?;
-        let now = lanes + payments::tend(app).await?;
+        let mut now = 0;
+        for lane in jobs::due_lanes(app).await? {
+            now += run_lane(app, lane).await?;
+        }
+        now += payments::tend(app).await?;
         ran += now;
         if now == 0 || app.stop.is_cancelled() {
             return Ok(ran);
@@ -190,52 +195,140 @@ pub async fn run_due(app: &App) -> Result<u64> {
     }
 }
 
+/// Runs what is due in a lane.
 async fn run_lane(app: &App, lane: Lane) -> Result<u64> {
     let mut ran = 0;
     loop {
-        let taken = jobs::take_of(app, lane.kinds(), BATCH).await?;
-        if taken.is_empty() {
+        let taken = jobs::take_from(app, lane, at_once(lane)).await?;
+        if taken.is_empty() || app.stop.is_cancelled() {
             return Ok(ran);
         }
-        if lane == Lane::Slow {
-            ran += taken.len() as u64;
-            join_all(taken.iter().map(|job| run_one(app, job))).await.into_iter().collect::<Result<()>>()?;
-            continue;
-        }
-        for job in taken {
-            if app.stop.is_cancelled() {
-                return Ok(ran);
+        ran += taken.len() as u64;
+        if lane == Lane::Database {
+            for job in &taken {
+                run_one(app, job).await?;
             }
-            run_one(app, &job).await?;
-            ran += 1;
+        } else {
+            join_all(taken.iter().map(|job| run_one(app, job))).await.into_iter().collect::<Result<()>>()?;
         }
     }
 }
 
 /// Takes jobs until the program stops.
 pub async fn run(app: App) {
-    app.spawn(mind_schedules(app.clone()));
+    for &(name, every) in SCHEDULES {
+        app.spawn(mind_schedule(app.clone(), name, every));
+    }
     for provider in ProviderKind::iter() {
         app.spawn(mind_payments(app.clone(), provider));
     }
-    app.spawn(keep_running(app.clone(), Lane::Slow));
-    keep_running(app, Lane::Quick).await;
-}
-
-async fn keep_running(app: App, lane: Lane) {
+    if let Err(error) = jobs::adopt(&app).await {
+        tracing::error!(%error, "the queue could not be looked through");
+    }
     let mut hints = app.db.bus().jobs();
+    let mut work = Work::new(app.clone());
     loop {
-        if let Err(error) = run_lane(&app, lane).await {
+        if let Err(error) = work.begin().await {
             tracing::error!(%error, "the queue could not be read");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         tokio::select! {
+            biased;
+            () = app.stop.cancelled() => break,
+            _ = work.tasks.join_next(), if !work.tasks.is_empty() => {}
             _ = hints.changed() => {}
             // Retries come due, and hints get lost.
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            () = app.stop.cancelled() => return,
         }
     }
+    work.end().await;
+}
+
+/// The jobs that are taken.
+type Held = Arc<Mutex<HashMap<JobId, (Lane, i64)>>>;
+
+/// What is under way.
+struct Work {
+    app: App,
+    tasks: JoinSet<()>,
+    held: Held,
+}
+
+impl Work {
+    fn new(app: App) -> Self {
+        Self { app, tasks: JoinSet::new(), held: Held::default() }
+    }
+
+    /// Takes what is due and has room in its lane.
+    async fn begin(&mut self) -> Result<()> {
+        while self.tasks.try_join_next().is_some() {}
+        for lane in jobs::due_lanes(&self.app).await? {
+            let under_way = self.held().values().filter(|(of, _)| *of == lane).count() as u64;
+            // Of those that are done one after the other, the next are taken when all are done.
+            let room =
+                if lane == Lane::Database && under_way > 0 { 0 } else { at_once(lane).saturating_sub(under_way) };
+            if room == 0 || self.app.stop.is_cancelled() {
+                continue;
+            }
+            let taken = jobs::take_from(&self.app, lane, room).await?;
+            self.held().extend(taken.iter().map(|job| (job.id, (lane, job.attempts))));
+            if lane == Lane::Database {
+                self.tasks.spawn(run_in_turn(self.app.clone(), taken, Arc::clone(&self.held)));
+            } else {
+                for job in taken {
+                    self.tasks.spawn(run_in_turn(self.app.clone(), vec![job], Arc::clone(&self.held)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets what is under way finish, for most of the time that there is, and gives the rest back: nobody has to wait for
+    /// a lease to end.
+    async fn end(mut self) {
+        let grace = self.app.config.shutdown_grace;
+        let finishing = async { while self.tasks.join_next().await.is_some() {} };
+        let patience = grace.saturating_sub(Duration::from_secs(3).min(grace / 2));
+        if tokio::time::timeout(patience, finishing).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+        let left: Vec<_> = self.held().drain().map(|(id, (_, attempts))| (id, attempts)).collect();
+        if left.is_empty() {
+            return;
+        }
+        tracing::info!(jobs = left.len(), "jobs that are not done are given back");
+        if let Err(error) = jobs::give_back(&self.app, &left).await {
+            tracing::warn!(%error, "jobs could not be given back; they come again when their lease ends");
+        }
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, (Lane, i64)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs jobs one after the other, as long as the program does not stop and their leases have time for it.
+async fn run_in_turn(app: App, jobs: Vec<job::Model>, held: Held) {
+    let mut late = Vec::new();
+    for job in &jobs {
+        if app.stop.is_cancelled() {
+            return;
+        }
+        if job.run_at - app.clock.now() < jobs::LEASE / 2 {
+            late.push((job.id, job.attempts));
+            continue;
+        }
+        if let Err(error) = run_one(&app, job).await {
+            tracing::error!(job = %job.id, %error, "what became of a job could not be written down");
+        }
+        held.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.id);
+    }
+    if !late.is_empty()
+        && let Err(error) = jobs::give_back(&app, &late).await
+    {
+        tracing::warn!(%error, "jobs could not be given back; they come again when their lease ends");
+    }
+    held.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| !late.iter().any(|(late, _)| late == id));
 }
 
 /// Asks about the payments of a provider in time, until the program stops: one that is slow holds up no other.
@@ -253,15 +346,17 @@ async fn mind_payments(app: App, provider: ProviderKind) {
     }
 }
 
-async fn mind_schedules(app: App) {
+/// Runs one schedule whenever it is due, until the program stops: one that takes long holds up no other.
+async fn mind_schedule(app: App, name: &'static str, every: TimeDelta) {
     let mut ticks = tokio::time::interval(Duration::from_secs(30));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             () = app.stop.cancelled() => return,
         }
-        if let Err(error) = run_schedules(&app).await {
-            tracing::error!(%error, "the schedules could not be read");
+        if let Err(error) = run_if_due(&app, name, every).await {
+            tracing::error!(schedule = name, %error, "a schedule could not be read");
         }
     }
 }
@@ -294,6 +389,10 @@ pub async fn sweep(app: App) {
         if count.is_multiple_of(60) {
             app.limiters.forget_idle();
             app.tails.forget_unused();
+            app.shares.forget_unused();
+            app.audiences.forget_unused();
+            app.happening.forget_idle();
+            app.catching_up.forget_idle();
         }
     }
 }

@@ -41,13 +41,14 @@ pub(crate) fn percentile(values: &mut [u32], share: f64) -> u32 {
 }
 
 /// Sends the requests `first..first + count`, as made by `request`, over `concurrency` connections that are each kept
-/// alive, and looks that every answer is a good one.
+/// alive, and looks that every answer is a good one, and holds what is to be measured.
 pub(crate) async fn send(
     address: SocketAddr,
     concurrency: usize,
     first: usize,
     count: usize,
     request: &dyn Fn(usize) -> Vec<u8>,
+    holds: &dyn Fn(&[u8]) -> bool,
 ) -> Result<Timing> {
     let mut connections = try_join_all((0..concurrency).map(|_| Connection::open(address))).await?;
     let next = AtomicUsize::new(first);
@@ -64,7 +65,7 @@ pub(crate) async fn send(
             let sent = Instant::now();
             let (status, body) = connection.send(&request).await?;
             latencies.push(sent.elapsed().as_micros() as u32);
-            if status != 200 || is_refusal(body) {
+            if status != 200 || is_refusal(body) || !holds(body) {
                 return Err(format!("{status}: {}", String::from_utf8_lossy(&body[..body.len().min(500)])).into());
             }
         }
@@ -76,6 +77,11 @@ pub(crate) async fn send(
 /// Whether an answer has errors of either kind. An answer to a mutation always has a list of them, mostly empty.
 fn is_refusal(body: &[u8]) -> bool {
     memmem::find(body, b"\"errors\":[{").is_some() || body.starts_with(b"{\"data\":null")
+}
+
+/// How often a text stands in an answer.
+pub(crate) fn count_of(body: &[u8], text: &str) -> usize {
+    memmem::find_iter(body, text).count()
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@
 //! - `sockets`: subscriptions.
 //! - `storm`: sign-ins.
 //! - `transfers`: money from wallet to wallet.
+//! - `goals`: what all that is to reach.
 //! - `processes`, `database`: what is measured: starting it, and what it costs.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
 
 mod database;
 mod floor;
+mod goals;
 mod http;
 mod load;
 mod operations;

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use crate::{
     Result,
     database::Session,
+    goals::Aim,
     http::{self, Connection},
+    load::count_of,
     sockets::Person,
     typeid,
 };
@@ -33,6 +35,10 @@ const FEED: &str = "query Feed { posts(first: 20) { nodes { id body likeCount co
                     comments(first: 3) { nodes { id body createdAt author { id username displayName avatarUrl } } } } \
                     pageInfo { hasNextPage } } }";
 
+/// How many posts the feed has, and how many comments each of them shows.
+const FEED_POSTS: usize = 20;
+const FEED_COMMENTS: usize = 3;
+
 const LIKE: &str = "mutation Like($id: ID!) { postLike(id: $id) { post { id likeCount viewerHasLiked } \
                     errors { code } } }";
 
@@ -55,6 +61,49 @@ impl Operation {
             Self::Post => http::get(floor, &format!("/post/{id}"), token),
             Self::Feed => http::get(floor, "/feed", token),
             Self::Like => http::post(floor, &format!("/post/{id}/like"), token, ""),
+        }
+    }
+
+    /// Whether an answer holds what is measured by it: lists that are empty cost nothing, and are equal to each other.
+    pub(crate) fn holds(self, body: &[u8]) -> bool {
+        let count = |text| count_of(body, text);
+        match self {
+            Self::Post => count("\"username\":") == 1,
+            // A post has its author and three comments, each with its own.
+            Self::Feed => {
+                let posts = count("\"viewerHasLiked\":");
+                posts == FEED_POSTS && count("\"username\":") == posts * (1 + FEED_COMMENTS)
+            }
+            Self::Like => count("\"viewerHasLiked\":true") == 1,
+        }
+    }
+
+    /// The same, looked at closely.
+    fn check_contents(self, data: &Value) -> Result<()> {
+        let is_person = |person: &Value| person["username"].is_string() && person["displayName"].is_string();
+        let is_told = |thing: &Value| thing["body"].as_str().is_some_and(|body| !body.is_empty());
+        let is_full = match self {
+            Self::Post => is_told(&data["post"]) && is_person(&data["post"]["author"]),
+            Self::Feed => {
+                let posts = data["posts"]["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+                let is_full = |post: &Value| {
+                    let comments = post["comments"]["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+                    let are_full = comments.iter().all(|comment| is_told(comment) && is_person(&comment["author"]));
+                    is_told(post) && is_person(&post["author"]) && comments.len() == FEED_COMMENTS && are_full
+                };
+                let liked = posts.iter().filter(|post| post["viewerHasLiked"] == true).count();
+                posts.len() == FEED_POSTS && posts.iter().all(is_full) && liked > 0 && liked < posts.len()
+            }
+            Self::Like => data["postLike"]["post"]["viewerHasLiked"] == true,
+        };
+        if is_full { Ok(()) } else { Err(format!("{}: not what is to be measured: {data}", self.name()).into()) }
+    }
+
+    pub(crate) fn aim(self) -> Aim {
+        match self {
+            Self::Post => Aim::Post,
+            Self::Feed => Aim::Feed,
+            Self::Like => Aim::Like,
         }
     }
 
@@ -111,6 +160,7 @@ impl Pair<'_> {
         for (operation, post) in about {
             let one = data(agora.send(&operation.to_agora(self.agora, &self.viewer.token, post)).await?)?;
             let other = data(floor.send(&operation.to_floor(self.floor, &self.viewer.token, post)).await?)?;
+            operation.check_contents(&one)?;
             if one != other {
                 return Err(format!("{}: the answers differ\nAgora: {one}\nfloor: {other}", operation.name()).into());
             }

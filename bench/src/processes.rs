@@ -89,8 +89,11 @@ pub(crate) fn agora_command(program: &Path, folder: &Path, database_url: &str) -
         ("PASSWORD_HASH_MEMORY_KIB", "8"),
         ("PASSWORD_HASH_ITERATIONS", "1"),
         ("WEBSOCKET_MAX_PER_ADDRESS", "10000"),
+        // Here one person asks for what many do elsewhere.
+        ("DATABASE_CONNECTIONS_PER_CLIENT", "8"),
+        ("MAX_CONNECTIONS_PER_ADDRESS", "20000"),
     ];
-    const RATES: &[&str] = &["ANON", "USER", "LOGIN_ADDRESS", "LOGIN_ACCOUNT", "REGISTER_ADDRESS", "SENSITIVE_GLOBAL"];
+    const RATES: &[&str] = &["ANON", "USER", "LOGIN_ADDRESS", "LOGIN_ACCOUNT", "REGISTER_ADDRESS", "CONTENT", "LIVE"];
     let mut command = Command::new(program);
     command.current_dir(folder).env("DATABASE_URL", database_url).envs(SETTINGS.iter().copied());
     command.envs(RATES.iter().map(|rate| (format!("RATE_LIMIT_{rate}"), "1000000/second")));

@@ -1,6 +1,7 @@
 //! The table.
 
 use crate::{
+    goals::{Aim, Reached},
     load::{Timing, percentile},
     processes::Cpu,
     sockets::Delivery,
@@ -23,12 +24,14 @@ impl Side {
 #[derive(Debug)]
 pub(crate) struct Requests {
     pub(crate) name: String,
+    /// What it is to reach, where it is to reach something.
+    pub(crate) aim: Option<Aim>,
     pub(crate) concurrency: usize,
     pub(crate) agora: Side,
     pub(crate) floor: Option<Side>,
 }
 
-pub(crate) fn print_requests(lines: &mut [Requests]) {
+pub(crate) fn print_requests(lines: &mut [Requests], reached: &mut Reached) {
     println!(
         "| operation | at once | server | requests/s | p50 ms | p99 ms | CPU ms: server | database | both | × floor |"
     );
@@ -41,7 +44,12 @@ pub(crate) fn print_requests(lines: &mut [Requests]) {
             let (requests, cpu) = (side.requests(), side.cpu);
             let both = cpu.total() / requests;
             let ratio = match floor {
-                Some(floor) if name == "Agora" => format!("{:.2}", both / floor),
+                Some(floor) if name == "Agora" => {
+                    if let Some(aim) = line.aim {
+                        reached.note(aim, both / floor);
+                    }
+                    format!("{:.2}", both / floor)
+                }
                 _ => String::new(),
             };
             let per_second = side.timing.per_second();

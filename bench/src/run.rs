@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     Error, Result,
     database::{Database, Session},
+    goals::{Aim, Reached},
     http::Connection,
     load,
     operations::{self, Operation, Pair},
@@ -38,15 +39,17 @@ pub(crate) struct Options {
     /// Little data and few requests: to see that it works, not to learn anything.
     #[arg(long)]
     quick: bool,
-    /// Only the operations whose name contains this, `sign-in`, `transfers` or `subscriptions`.
-    #[arg(long)]
-    only: Option<String>,
+    /// Only these, comma-separated: operations by a part of their name, `sign-in`, `transfers`, `subscriptions`.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
 }
 
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]
 struct Scale {
     seed: [&'static str; 4],
+    /// So many comments make a post much discussed.
+    much: i64,
     /// Requests per round, one at a time and many at once, of each operation.
     post: [usize; 2],
     feed: [usize; 2],
@@ -66,6 +69,7 @@ struct Scale {
 
 const FULL: Scale = Scale {
     seed: ["10000", "100000", "500000", "1000000"],
+    much: 1_000,
     post: [10_000, 40_000],
     feed: [2_000, 8_000],
     like: [3_000, 8_000],
@@ -80,6 +84,7 @@ const FULL: Scale = Scale {
 
 const QUICK: Scale = Scale {
     seed: ["500", "5000", "20000", "40000"],
+    much: 100,
     post: [500, 2_000],
     feed: [100, 400],
     like: [150, 400],
@@ -101,7 +106,7 @@ const PASSWORD: &str = "agora-demo-2026";
 /// Measures, and takes away what it made, whatever happens.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut scale = if options.quick { QUICK } else { FULL };
-    if options.only.as_deref().is_some_and(|only| "transfers".contains(only)) {
+    if !options.only.is_empty() && options.only.iter().all(|only| "transfers".contains(only.as_str())) {
         // Posts are no part of it.
         scale.seed = [scale.seed[0], "1", "0", "0"];
     }
@@ -165,17 +170,17 @@ async fn prepare(server_url: &str, agora: &Path, folder: &Path, scale: Scale) ->
 }
 
 async fn measure(options: &Options, scale: Scale, folder: &Path, database_url: &str) -> Result<()> {
-    let wanted = |name: &str| options.only.as_deref().is_none_or(|only| name.contains(only));
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| name.contains(only.as_str()));
     let session = Session::open(database_url).await?;
     let mut bench = Bench { options, scale, folder, database_url, postgres: session.postgres().await?, session };
     println!("PostgreSQL {}, {} cores\n", bench.session.version().await?, std::thread::available_parallelism()?);
     let others = Others::watch(bench.postgres);
-    let mut lines = Vec::new();
+    let (mut lines, mut reached) = (Vec::new(), Reached::default());
     if [Operation::Post, Operation::Feed, Operation::Like].iter().any(|operation| wanted(operation.name())) {
         bench.requests(&wanted, &mut lines).await?;
     }
     if !lines.is_empty() {
-        report::print_requests(&mut lines);
+        report::print_requests(&mut lines, &mut reached);
     }
     if wanted("sign-in") {
         println!();
@@ -183,14 +188,14 @@ async fn measure(options: &Options, scale: Scale, folder: &Path, database_url: &
     }
     if wanted("transfers") {
         println!();
-        bench.transfers().await?;
+        bench.transfers(&mut reached).await?;
     }
     if wanted("subscriptions") {
         println!();
-        bench.subscriptions().await?;
+        bench.subscriptions(&mut reached).await?;
     }
     println!("\nOther programs kept {:.1} cores busy meanwhile; the fewer, the better these figures.", others.cores());
-    Ok(())
+    reached.judge(!options.quick)
 }
 
 struct Bench<'a> {
@@ -208,6 +213,7 @@ impl Bench<'_> {
     }
 
     async fn requests(&mut self, wanted: &dyn Fn(&str) -> bool, lines: &mut Vec<Requests>) -> Result<()> {
+        self.check_data().await?;
         let agora = self.start_agora(false)?;
         let floor = Server::floor(self.database_url)?;
         let viewer = register(&agora, &format!("viewer_{}", std::process::id())).await?;
@@ -242,6 +248,20 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// A few posts have to be much discussed, one of them on the first page: it is there that lists of comments get dear.
+    async fn check_data(&self) -> Result<()> {
+        let sql = "SELECT COUNT(*), COUNT(*) FILTER (WHERE id IN (SELECT id FROM posts ORDER BY created_at DESC LIMIT 20)) \
+                   FROM posts WHERE comment_count >= $1";
+        let row = self.session.client.query_one(sql, &[&self.scale.much]).await?;
+        let (all, on_the_first_page): (i64, i64) = (row.get(0), row.get(1));
+        if all < 3 || on_the_first_page < 1 {
+            return Err(
+                format!("too few posts are much discussed: {all}, {on_the_first_page} on the first page").into()
+            );
+        }
+        Ok(())
+    }
+
     /// Posts in an order that has nothing to do with where they lie.
     async fn posts(&self) -> Result<Vec<Uuid>> {
         let sql = "SELECT id FROM posts WHERE id NOT IN (SELECT id FROM posts ORDER BY created_at DESC LIMIT 100) \
@@ -271,7 +291,9 @@ impl Bench<'_> {
         let post = |number: usize| posts[number % posts.len()];
         let to_agora = |number: usize| operation.to_agora(agora.address, token, post(number));
         let to_floor = |number: usize| operation.to_floor(floor.address, token, post(number));
-        let mut line = Requests { name: operation.name().into(), concurrency, agora: Side::default(), floor: None };
+        let aim = (concurrency == MANY).then(|| operation.aim());
+        let name = operation.name().into();
+        let mut line = Requests { name, aim, concurrency, agora: Side::default(), floor: None };
         let mut other = Side::default();
         for round in 0..=ROUNDS {
             let count = if round == 0 { count / 10 } else { count };
@@ -282,7 +304,8 @@ impl Bench<'_> {
                     return Err("too few posts to like".into());
                 }
                 let before = Cpu::now(server.pid(), self.postgres);
-                let timing = load::send(server.address, concurrency, *liked, count, request).await?;
+                let holds = |body: &[u8]| operation.holds(body);
+                let timing = load::send(server.address, concurrency, *liked, count, request, &holds).await?;
                 rest().await;
                 let cpu = Cpu::now(server.pid(), self.postgres).since(before);
                 // Only likes use posts up.
@@ -313,10 +336,11 @@ impl Bench<'_> {
         let agora = self.start_agora(true)?;
         let to_agora = |number: usize| Operation::Like.to_agora(agora.address, token, posts[number]);
         let count = self.scale.with_worker.min(posts.len() - first - 100);
-        load::send(agora.address, MANY, first, 100, &to_agora).await?;
+        let holds = |body: &[u8]| Operation::Like.holds(body);
+        load::send(agora.address, MANY, first, 100, &to_agora, &holds).await?;
         self.jobs_done().await?;
         let before = Cpu::now(agora.pid(), self.postgres);
-        let timing = load::send(agora.address, MANY, first + 100, count, &to_agora).await?;
+        let timing = load::send(agora.address, MANY, first + 100, count, &to_agora, &holds).await?;
         let left: i64 = self.session.client.query_one("SELECT COUNT(*) FROM jobs", &[]).await?.get(0);
         let start = Instant::now();
         self.jobs_done().await?;
@@ -327,7 +351,7 @@ impl Bench<'_> {
             "  {left} of {count} jobs were left after the last like, and done at {jobs_per_second:.0} per second"
         );
         let name = "like, and its job".into();
-        Ok(Requests { name, concurrency: MANY, agora: Side { timing, cpu }, floor: None })
+        Ok(Requests { name, aim: None, concurrency: MANY, agora: Side { timing, cpu }, floor: None })
     }
 
     async fn jobs_done(&self) -> Result<()> {
@@ -342,10 +366,10 @@ impl Bench<'_> {
     }
 
     /// On the database at hand, then on an SQLite file with as many people.
-    async fn transfers(&self) -> Result<()> {
+    async fn transfers(&self, reached: &mut Reached) -> Result<()> {
         let (agora, folder) = (self.options.agora.as_path(), self.folder);
         let (counts, wallets) = (self.scale.transfers, self.scale.wallets);
-        transfers::measure(agora, folder, self.database_url, Some(self.postgres), counts, wallets).await?;
+        transfers::measure(agora, folder, self.database_url, Some(self.postgres), counts, wallets, reached).await?;
         println!();
         let file = format!("sqlite://{}?mode=rwc", folder.join("transfers.db").display());
         run_agora(agora, folder, &file, &["migrate", "up"])?;
@@ -356,10 +380,10 @@ impl Bench<'_> {
             &file,
             &["seed", "--users", &users, "--posts", "1", "--comments", "0", "--likes", "0"],
         )?;
-        transfers::measure(agora, folder, &file, None, counts, wallets).await
+        transfers::measure(agora, folder, &file, None, counts, wallets, reached).await
     }
 
-    async fn subscriptions(&mut self) -> Result<()> {
+    async fn subscriptions(&mut self, reached: &mut Reached) -> Result<()> {
         let agora = self.start_agora(false)?;
         sockets::prepare(&self.session).await?;
         let people = self.people(&agora).await?;
@@ -394,6 +418,14 @@ impl Bench<'_> {
             }
         }
         report::print_deliveries(&lines);
+        reached.note(Aim::IdleSocket, idle);
+        if let Some((_, delivery)) = lines.last() {
+            let messages = delivery.delivered.max(1) as f64;
+            reached.note(Aim::MessageCpu, delivery.cpu.total() * 1000.0 / messages);
+            // What did not arrive did not arrive in time.
+            let is_late = delivery.delivered * 100 < delivery.expected * 99;
+            reached.note(Aim::MessageDelay, if is_late { f64::INFINITY } else { f64::from(delivery.p99) / 1000.0 });
+        }
         println!(
             "\n{count} idle subscribed sockets: {idle:.1} KiB each; together {:.1} ms of CPU per second in the server \
              and {:.1} in the database.",

@@ -42,21 +42,23 @@ pub(crate) async fn measure(
     }
     let sign_in = |number: usize| http::post(server.address, "/graphql", "", &bodies[number % bodies.len()]);
     let feed = |_| Operation::Feed.to_agora(server.address, &people[0].token, Uuid::nil());
+    let signed_in = |body: &[u8]| load::count_of(body, "\"accessToken\":") == 1;
+    let is_feed = |body: &[u8]| Operation::Feed.holds(body);
     let [sign_ins, feeds] = counts;
 
     eprintln!("signing in, {STORM} at once …");
-    load::send(server.address, STORM, 0, sign_ins / 10, &sign_in).await?;
+    load::send(server.address, STORM, 0, sign_ins / 10, &sign_in, &signed_in).await?;
     let before = Cpu::now(server.pid(), postgres);
-    let alone = load::send(server.address, STORM, 0, sign_ins, &sign_in).await?;
+    let alone = load::send(server.address, STORM, 0, sign_ins, &sign_in, &signed_in).await?;
     rest().await;
     let cpu = Cpu::now(server.pid(), postgres).since(before);
 
     eprintln!("the feed, {READERS} at once, without and with that …");
-    load::send(server.address, READERS, 0, feeds / 10, &feed).await?;
-    let calm = load::send(server.address, READERS, 0, feeds, &feed).await?;
-    let storm = load::send(server.address, STORM, 0, 1_000_000, &sign_in);
+    load::send(server.address, READERS, 0, feeds / 10, &feed, &is_feed).await?;
+    let calm = load::send(server.address, READERS, 0, feeds, &feed, &is_feed).await?;
+    let storm = load::send(server.address, STORM, 0, 1_000_000, &sign_in, &signed_in);
     let stormy = tokio::select! {
-        stormy = load::send(server.address, READERS, 0, feeds, &feed) => stormy?,
+        stormy = load::send(server.address, READERS, 0, feeds, &feed, &is_feed) => stormy?,
         ended = storm => return Err(format!("the storm ended: {:?}", ended.map(|timing| timing.elapsed)).into()),
     };
 

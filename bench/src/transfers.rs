@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     Result,
     floor::transfers::{Loop, pgbench},
+    goals::{Aim, Reached},
     http, load,
     processes::{Cpu, Postgres, Server, own_cpu},
     run::{MANY, ROUNDS, rest, sign_in},
@@ -82,6 +83,10 @@ impl Cost {
         self.cpu.add(other.cpu);
     }
 
+    fn per_second(self) -> f64 {
+        self.count / self.seconds.max(f64::EPSILON)
+    }
+
     /// Milliseconds of every processor, for one transfer.
     fn together(self) -> f64 {
         (self.client + self.cpu.total()) / self.count.max(1.0)
@@ -108,6 +113,7 @@ pub(crate) async fn measure(
     postgres: Option<Postgres>,
     counts: [usize; 2],
     people: usize,
+    reached: &mut Reached,
 ) -> Result<()> {
     let name = if postgres.is_some() { "PostgreSQL" } else { "SQLite" };
     let app = app(url).await?;
@@ -121,11 +127,16 @@ pub(crate) async fn measure(
     for wallets in [2, people] {
         for (concurrency, count) in [(1, counts[0]), (MANY, counts[1])] {
             let ways = [Way::Graph, Way::Ledger(Kind::Wallets), Way::Floor];
-            bench.compare(&ways, wallets, concurrency, count).await?;
+            let costs = bench.compare(&ways, wallets, concurrency, count).await?;
+            if wallets == people {
+                reached.note(Aim::Transfers, costs[0].together() / costs[2].together());
+            }
         }
     }
     println!();
-    bench.compare(&[Way::Ledger(Kind::Wallets), Way::Ledger(Kind::Fees)], people, MANY, counts[1]).await?;
+    let ways = [Way::Ledger(Kind::Wallets), Way::Ledger(Kind::Fees)];
+    let costs = bench.compare(&ways, people, MANY, counts[1]).await?;
+    reached.note(Aim::OneAccount, 100.0 * (1.0 - costs[1].per_second() / costs[0].per_second()));
     let wrong = bench.app.db.snapshot(async |tx| ledger::verify(&tx).await).await?;
     match wrong.first() {
         None => Ok(()),
@@ -189,11 +200,12 @@ impl Bench<'_> {
         let request = |number: usize| {
             http::post(self.server.address, "/graphql", &self.tokens[number], r#"{"query":"{ me { id } }"}"#)
         };
-        load::send(self.server.address, CONNECTIONS, 0, people, &request).await.map(drop)
+        let holds = |body: &[u8]| load::count_of(body, "\"id\":\"user_") == 1;
+        load::send(self.server.address, CONNECTIONS, 0, people, &request, &holds).await.map(drop)
     }
 
     /// Each way in turn, after a tenth as a warm-up; prints a line for each.
-    async fn compare(&mut self, ways: &[Way], wallets: usize, concurrency: usize, count: usize) -> Result<()> {
+    async fn compare(&mut self, ways: &[Way], wallets: usize, concurrency: usize, count: usize) -> Result<Vec<Cost>> {
         eprintln!("transfers on {}, {wallets} wallets, {concurrency} at once …", self.name);
         let mut costs = vec![Cost::default(); ways.len()];
         for round in 0..=ROUNDS {
@@ -206,7 +218,7 @@ impl Bench<'_> {
             }
         }
         let floor = ways.iter().zip(&costs).find(|(way, _)| **way == Way::Floor).map(|(_, cost)| cost.together());
-        for (way, cost) in ways.iter().zip(costs) {
+        for (way, cost) in ways.iter().zip(&costs) {
             let name = match way {
                 Way::Graph => "`walletTransfer`",
                 Way::Ledger(Kind::Wallets) => "the ledger alone",
@@ -218,7 +230,7 @@ impl Bench<'_> {
             println!(
                 "| {} | {wallets} | {concurrency} | {name} | {:.0} | {:.3} | {:.3} | {:.3} | {:.3} | {} |",
                 self.name,
-                cost.count / cost.seconds.max(f64::EPSILON),
+                cost.per_second(),
                 each(cost.client),
                 each(cost.cpu.server),
                 each(cost.cpu.database),
@@ -226,7 +238,7 @@ impl Bench<'_> {
                 ratio.unwrap_or_default()
             );
         }
-        Ok(())
+        Ok(costs)
     }
 
     /// So many transfers; looks that each wrote what a transfer writes.
@@ -286,7 +298,8 @@ impl Bench<'_> {
             let body = json!({ "query": TRANSFER, "variables": { "input": input } }).to_string();
             http::post(self.server.address, "/graphql", &self.tokens[from], &body)
         };
-        load::send(self.server.address, at_once, 0, count, &request).await.map(drop)
+        let holds = |body: &[u8]| load::count_of(body, "\"transaction\":{") == 1;
+        load::send(self.server.address, at_once, 0, count, &request, &holds).await.map(drop)
     }
 
     async fn by_ledger(&self, kind: Kind, wallets: usize, at_once: usize, count: usize) -> Result<()> {

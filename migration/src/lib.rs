@@ -15,6 +15,13 @@ mod m20261124_000006_goals;
 mod m20261124_000007_second_person;
 mod m20261124_000008_history;
 mod m20261124_000009_goal_news;
+mod m20261129_095500_debts_and_disputes;
+mod m20261129_095500_links;
+mod m20261129_095500_search;
+mod m20261129_095600_lists;
+mod m20261129_100500_mailboxes;
+mod m20261129_101700_lanes;
+mod m20261129_101900_checks;
 mod schema;
 
 /// Every step, oldest first.
@@ -36,6 +43,13 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_second_person::Migration),
             Box::new(m20261124_000008_history::Migration),
             Box::new(m20261124_000009_goal_news::Migration),
+            Box::new(m20261129_101700_lanes::Migration),
+            Box::new(m20261129_095500_debts_and_disputes::Migration),
+            Box::new(m20261129_101900_checks::Migration),
+            Box::new(m20261129_095500_search::Migration),
+            Box::new(m20261129_095600_lists::Migration),
+            Box::new(m20261129_095500_links::Migration),
+            Box::new(m20261129_100500_mailboxes::Migration),
         ]
     }
 }

@@ -76,6 +76,86 @@ pub(crate) async fn unsearchable(manager: &SchemaManager<'_>, table: &str) -> Re
     Ok(())
 }
 
+/// Changes what is checked of a table that nothing refers to: `checks` by the names of their constraints, none where the
+/// condition is empty. SQLite can't, so there the table is made anew, of these columns, as `definition` says.
+pub(crate) async fn recheck(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    checks: &[(&str, &str)],
+    (definition, columns): (&str, &str),
+) -> Result<(), DbErr> {
+    let statements: Vec<String> = if manager.get_database_backend() == DatabaseBackend::Postgres {
+        let change = |(name, condition): &(&str, &str)| {
+            let drop = format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}");
+            let add = format!("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition})");
+            if condition.is_empty() { vec![drop] } else { vec![drop, add] }
+        };
+        checks.iter().flat_map(change).collect()
+    } else {
+        vec![
+            format!("CREATE TABLE {table}_new ({definition})"),
+            format!("INSERT INTO {table}_new ({columns}) SELECT {columns} FROM {table}"),
+            format!("DROP TABLE {table}"),
+            format!("ALTER TABLE {table}_new RENAME TO {table}"),
+        ]
+    };
+    run(manager, &statements.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
+/// Puts the words of `search_key` into a table `…_search` of their own on PostgreSQL, kept by triggers, as they are on SQLite
+/// since [`searchable`]. The list of words that wait to be sorted in is short, because each search reads all of it.
+pub(crate) async fn search_apart(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    if manager.get_database_backend() != DatabaseBackend::Postgres {
+        return Ok(());
+    }
+    let words = |row: &str| format!("to_tsvector(''simple'', {row}.search_key)");
+    let (new, follow) = (words("new"), format!("{table}_search_follow"));
+    let statements = [
+        format!("DROP INDEX {table}_search"),
+        format!("CREATE TABLE {table}_search (id uuid NOT NULL PRIMARY KEY, search_vector tsvector NOT NULL)"),
+        format!("INSERT INTO {table}_search SELECT id, to_tsvector('simple', search_key) FROM {table}"),
+        format!(
+            "CREATE INDEX {table}_search_words ON {table}_search USING gin (search_vector) WITH (gin_pending_list_limit = 256)"
+        ),
+        format!(
+            "CREATE FUNCTION {follow}() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN \
+                CASE TG_OP \
+                WHEN ''INSERT'' THEN INSERT INTO {table}_search VALUES (new.id, {new}); \
+                WHEN ''UPDATE'' THEN UPDATE {table}_search SET search_vector = {new} WHERE id = new.id; \
+                ELSE DELETE FROM {table}_search WHERE id = old.id; \
+                END CASE; \
+                RETURN NULL; \
+              END'"
+        ),
+        format!(
+            "CREATE TRIGGER {follow} AFTER INSERT OR DELETE OR UPDATE OF search_key ON {table} \
+             FOR EACH ROW EXECUTE FUNCTION {follow}()"
+        ),
+    ];
+    for statement in statements {
+        manager.get_connection().execute_unprepared(&statement).await?;
+    }
+    Ok(())
+}
+
+/// Undoes [`search_apart`].
+pub(crate) async fn search_within(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    if manager.get_database_backend() != DatabaseBackend::Postgres {
+        return Ok(());
+    }
+    let statements = [
+        format!("DROP TRIGGER {table}_search_follow ON {table}"),
+        format!("DROP FUNCTION {table}_search_follow()"),
+        format!("DROP TABLE {table}_search"),
+        format!("CREATE INDEX {table}_search ON {table} USING gin (to_tsvector('simple', search_key))"),
+    ];
+    for statement in statements {
+        manager.get_connection().execute_unprepared(&statement).await?;
+    }
+    Ok(())
+}
+
 /// What the database refuses to do to rows that are there: to which table, the verb, and under which condition.
 pub(crate) type Refusal = (&'static str, &'static str, &'static str);
 

@@ -76,9 +76,12 @@ pub struct Limits {
     pub aliases: usize,
     pub root_fields: usize,
     pub directives: usize,
+    pub content: usize,
     pub cost: u64,
     pub nodes: u64,
     pub fields: u64,
+    pub answer_bytes: usize,
+    pub answers_in_flight: usize,
     pub query_time: Duration,
 }
 
@@ -88,16 +91,30 @@ pub struct Limits {
 pub struct Rates {
     pub anonymous: Rate,
     pub user: Rate,
+    pub content: Rate,
+    pub live: Rate,
     pub login_address: Rate,
     pub login_account: Rate,
     pub register_address: Rate,
     pub unproven_address: Rate,
-    pub sensitive_global: Rate,
     pub send_address: Rate,
     pub send_account: Rate,
     pub proof_address: Rate,
     pub proof_account: Rate,
     pub webhook_address: Rate,
+}
+
+/// What a connection may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is explained where it is read from, in VARIABLES")]
+pub struct ConnectionLimits {
+    /// `None`: what the process's descriptors leave.
+    pub max: Option<usize>,
+    pub max_per_address: usize,
+    pub idle: Duration,
+    pub head: Duration,
+    pub body: Duration,
+    pub stall: Duration,
 }
 
 /// What a WebSocket may do.
@@ -106,6 +123,7 @@ pub struct Rates {
 pub struct WebSocketLimits {
     pub init_timeout: Duration,
     pub ping_interval: Duration,
+    pub write_timeout: Duration,
     pub max_subscriptions: usize,
     pub max_message_bytes: usize,
     pub max_connections: usize,
@@ -120,6 +138,16 @@ pub struct PasswordHashing {
     pub memory_kib: u32,
     pub iterations: u32,
     pub parallel: usize,
+    pub waiting: usize,
+}
+
+/// When a commit on SQLite counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synchronous {
+    /// When it is on the disk.
+    Full,
+    /// When it is on its way there.
+    Normal,
 }
 
 /// The database and its pool.
@@ -128,8 +156,10 @@ pub struct PasswordHashing {
 pub struct DatabaseConfig {
     pub url: SecretString,
     pub max_connections: u32,
+    pub connections_per_client: u32,
     pub min_connections: u32,
     pub statement_timeout: Duration,
+    pub synchronous: Synchronous,
     pub acquire_timeout: Duration,
     pub migrate_on_start: bool,
 }
@@ -158,6 +188,7 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// `*` as the only entry: any (development only).
     pub cors_origins: Vec<String>,
+    pub cors_headers: Vec<String>,
     pub access_token_lifetime: Duration,
     pub session_lifetime: Duration,
     pub registration_confirm_email: bool,
@@ -180,6 +211,7 @@ pub struct Config {
     pub password_hashing: PasswordHashing,
     pub limits: Limits,
     pub rates: Rates,
+    pub connections: ConnectionLimits,
     pub websocket: WebSocketLimits,
     pub sweep_interval: Duration,
     pub event_retention: Duration,
@@ -261,8 +293,11 @@ impl Config {
         let database = DatabaseConfig {
             url: url.into(),
             max_connections: r.number("DATABASE_MAX_CONNECTIONS", 1, 1000),
+            connections_per_client: r.number("DATABASE_CONNECTIONS_PER_CLIENT", 1, 1000),
             min_connections: r.number("DATABASE_MIN_CONNECTIONS", 0, 1000),
             statement_timeout: r.seconds("DATABASE_STATEMENT_TIMEOUT_SECONDS"),
+            synchronous: r
+                .choice("DATABASE_SYNCHRONOUS", &[("full", Synchronous::Full), ("normal", Synchronous::Normal)]),
             acquire_timeout: r.seconds("DATABASE_ACQUIRE_TIMEOUT_SECONDS"),
             migrate_on_start: r.flag("MIGRATE_ON_START", "true"),
         };
@@ -305,10 +340,18 @@ impl Config {
             }
         }
 
+        let cors_headers = r.list("CORS_ALLOWED_HEADERS");
+        if cors_headers
+            .iter()
+            .any(|name| name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+        {
+            r.problem("CORS_ALLOWED_HEADERS", "expected names of headers");
+        }
         let password_hashing = PasswordHashing {
             memory_kib: r.number("PASSWORD_HASH_MEMORY_KIB", if production { 19_456 } else { 8 }, 4_194_304),
             iterations: r.number("PASSWORD_HASH_ITERATIONS", if production { 2 } else { 1 }, 100),
             parallel: r.number("PASSWORD_HASH_PARALLEL", 1, 256),
+            waiting: r.number("PASSWORD_HASH_WAITING", 0, 10_000),
         };
         let config = Self {
             environment,
@@ -327,6 +370,7 @@ impl Config {
             old_secret_keys,
             allowed_hosts,
             cors_origins,
+            cors_headers,
             access_token_lifetime: Duration::from_secs(
                 60 * r.number::<u64>("JWT_ACCESS_TOKEN_LIFETIME_MINUTES", 1, 1440),
             ),
@@ -355,28 +399,41 @@ impl Config {
                 aliases: r.number("LIMIT_ALIASES", 0, 10_000),
                 root_fields: r.number("LIMIT_ROOT_FIELDS", 1, 1000),
                 directives: r.number("LIMIT_DIRECTIVES", 0, 10_000),
+                content: r.number("LIMIT_CONTENT", 1, 1000),
                 cost: r.number("LIMIT_COST", 10, 1_000_000),
                 nodes: r.number("LIMIT_NODES", 10, 10_000_000),
                 fields: r.number("LIMIT_FIELDS", 1000, 100_000_000),
+                answer_bytes: r.number("LIMIT_ANSWER_BYTES", 1024, 1 << 30),
+                answers_in_flight: r.number("ANSWERS_IN_FLIGHT_BYTES", 1024, 1 << 40),
                 query_time: r.seconds("LIMIT_QUERY_SECONDS"),
             },
             rates: Rates {
                 anonymous: r.rate("RATE_LIMIT_ANON"),
                 user: r.rate("RATE_LIMIT_USER"),
+                content: r.rate("RATE_LIMIT_CONTENT"),
+                live: r.rate("RATE_LIMIT_LIVE"),
                 login_address: r.rate("RATE_LIMIT_LOGIN_ADDRESS"),
                 login_account: r.rate("RATE_LIMIT_LOGIN_ACCOUNT"),
                 register_address: r.rate("RATE_LIMIT_REGISTER_ADDRESS"),
                 unproven_address: r.rate("RATE_LIMIT_UNPROVEN_ADDRESS"),
-                sensitive_global: r.rate("RATE_LIMIT_SENSITIVE_GLOBAL"),
                 send_address: r.rate("RATE_LIMIT_SEND_ADDRESS"),
                 send_account: r.rate("RATE_LIMIT_SEND_ACCOUNT"),
                 proof_address: r.rate("RATE_LIMIT_PROOF_ADDRESS"),
                 proof_account: r.rate("RATE_LIMIT_PROOF_ACCOUNT"),
                 webhook_address: r.rate("RATE_LIMIT_WEBHOOK_ADDRESS"),
             },
+            connections: ConnectionLimits {
+                max: r.optional("MAX_CONNECTIONS", "a whole number").map(|most: NonZeroU32| most.get() as usize),
+                max_per_address: r.number("MAX_CONNECTIONS_PER_ADDRESS", 1, 1_000_000),
+                idle: r.seconds("CONNECTION_IDLE_SECONDS"),
+                head: r.seconds("REQUEST_HEAD_SECONDS"),
+                body: r.seconds("REQUEST_BODY_SECONDS"),
+                stall: r.seconds("ANSWER_STALL_SECONDS"),
+            },
             websocket: WebSocketLimits {
                 init_timeout: r.seconds("WEBSOCKET_INIT_TIMEOUT_SECONDS"),
                 ping_interval: r.seconds("WEBSOCKET_PING_SECONDS"),
+                write_timeout: r.seconds("WEBSOCKET_WRITE_TIMEOUT_SECONDS"),
                 max_subscriptions: r.number("WEBSOCKET_MAX_SUBSCRIPTIONS", 1, 10_000),
                 max_message_bytes: r.number("WEBSOCKET_MAX_MESSAGE_BYTES", 1024, 16_777_216),
                 max_connections: r.number("WEBSOCKET_MAX_CONNECTIONS", 1, 1_000_000),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use secrecy::SecretString;
 use url::Url;
 
@@ -55,6 +56,8 @@ pub struct Payments {
     pub payment_time: Duration,
     pub webhook_retention: Duration,
     pub check_time: Duration,
+    /// `None`: nothing is compared.
+    pub reconcile_time: Option<TimeDelta>,
     /// In millionths.
     pub fee_marketplace: i64,
     pub fee_digital: i64,
@@ -108,6 +111,7 @@ pub(super) fn payments(r: &mut Reader, production: bool) -> Payments {
         bank_transfer_time: Duration::from_secs(86_400 * r.number::<u64>("BANK_TRANSFER_DAYS", 1, 90)),
         payment_time: Duration::from_secs(3600 * r.number::<u64>("PAYMENT_EXPIRY_HOURS", 1, 720)),
         webhook_retention: Duration::from_secs(86_400 * r.number::<u64>("WEBHOOK_RETENTION_DAYS", 1, 3650)),
+        reconcile_time: Some(r.number("RECONCILE_DAYS", 0, 366)).filter(|days| *days > 0).map(TimeDelta::days),
         check_time: Duration::from_secs(r.number("PAYMENT_CHECK_SECONDS", 1, 3600)),
         fee_marketplace: percentage(r, "FEE_MARKETPLACE"),
         fee_digital: percentage(r, "FEE_DIGITAL"),

@@ -28,6 +28,7 @@ const PAYMENTS: &str = "Payments (a provider is offered when all of its settings
 const WALLETS: &str = "Wallets (lists such as USD 10,EGP 100.50)";
 const LIMITS: &str = "Limits of one GraphQL operation";
 const RATES: &str = "Rate limits (count/second, /minute or /hour)";
+const CONNECTIONS: &str = "Connections";
 const LIVE: &str = "WebSockets and background work";
 const EXPLORE: &str = "Exploring the graph";
 
@@ -62,12 +63,7 @@ pub const VARIABLES: &[Variable] = &[
         "Networks (CIDR, comma-separated) whose X-Forwarded-For is believed; empty: none.",
     ),
     variable(SERVER, "SHUTDOWN_GRACE_SECONDS", "15", "How long a shutdown waits for requests in flight."),
-    variable(
-        SERVER,
-        "COMPRESSION_MIN_BYTES",
-        "1024",
-        "Responses of this size and more are compressed (gzip, br, zstd).",
-    ),
+    variable(SERVER, "COMPRESSION_MIN_BYTES", "1024", "Responses of this size and more are compressed (br, gzip)."),
     variable(DATABASE, "DATABASE_URL", "sqlite://agora.db", "sqlite://file or postgres://user:password@host/database."),
     variable(
         DATABASE,
@@ -75,9 +71,21 @@ pub const VARIABLES: &[Variable] = &[
         "8",
         "Connections of the PostgreSQL pool, or readers of the SQLite file; two to four per core are enough.",
     ),
+    variable(
+        DATABASE,
+        "DATABASE_CONNECTIONS_PER_CLIENT",
+        "4",
+        "So many of them one client (a person; an address, where nobody is signed in) uses at once; one is always left for others.",
+    ),
     variable(DATABASE, "DATABASE_MIN_CONNECTIONS", "1", "Connections that are kept open."),
     variable(DATABASE, "DATABASE_STATEMENT_TIMEOUT_SECONDS", "5", "A statement that takes longer is ended."),
     variable(DATABASE, "DATABASE_ACQUIRE_TIMEOUT_SECONDS", "5", "How long a request waits for a connection."),
+    variable(
+        DATABASE,
+        "DATABASE_SYNCHRONOUS",
+        "full",
+        "When a commit on SQLite counts: full, when it is on the disk; normal, before that: faster, and a loss of power may undo the last ones.",
+    ),
     variable(DATABASE, "MIGRATE_ON_START", "true", "Whether serve brings the database up to date first."),
     variable(
         DATABASE,
@@ -108,6 +116,12 @@ pub const VARIABLES: &[Variable] = &[
         "CORS_ALLOWED_ORIGINS",
         "",
         "Origins of browser frontends, comma-separated; default FRONTEND_URL's. * is refused in production.",
+    ),
+    variable(
+        SECURITY,
+        "CORS_ALLOWED_HEADERS",
+        "apollo-require-preflight,apollographql-client-name,apollographql-client-version,baggage,content-encoding,graphql-client-name,graphql-client-version,graphql-require-preflight,idempotency-key,sentry-trace,traceparent,tracestate,x-apollo-cache-key,x-apollo-operation-id,x-apollo-operation-name,x-apollo-operation-type,x-request-id,x-requested-with",
+        "Headers that pages of these origins may send beside those that the API knows; most do nothing here, but clients and tracing tools add them.",
     ),
     variable(ACCOUNTS, "JWT_ACCESS_TOKEN_LIFETIME_MINUTES", "15", "How long an access token is good."),
     variable(ACCOUNTS, "JWT_REFRESH_TOKEN_LIFETIME_DAYS", "7", "How long a session lives without being used."),
@@ -141,6 +155,12 @@ pub const VARIABLES: &[Variable] = &[
         "PASSWORD_HASH_PARALLEL",
         "2",
         "How many passwords are hashed at the same time; further sign-ins wait their turn.",
+    ),
+    variable(
+        ACCOUNTS,
+        "PASSWORD_HASH_WAITING",
+        "64",
+        "How many strangers may wait for their turn, and as many who are known (who are signed in, or come from where the account has had a session); further ones get UNAVAILABLE at once.",
     ),
     variable(
         ACCOUNTS,
@@ -263,13 +283,25 @@ pub const VARIABLES: &[Variable] = &[
     variable(LIMITS, "LIMIT_ALIASES", "30", "Most aliases in an operation."),
     variable(LIMITS, "LIMIT_ROOT_FIELDS", "10", "Most root fields in an operation."),
     variable(LIMITS, "LIMIT_DIRECTIVES", "50", "Most directives in an operation."),
-    variable(LIMITS, "LIMIT_COST", "1000", "Highest cost of an operation; the cost of each is in extensions.cost."),
-    variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
     variable(
         LIMITS,
-        "LIMIT_FIELDS",
-        "100000",
-        "Most fields that an answer may have, each as often as it is written; a long text counts as many.",
+        "LIMIT_CONTENT",
+        "5",
+        "Most root fields in a mutation that write what others see: posts, comments, likes, shares, goals and their news.",
+    ),
+    variable(
+        LIMITS,
+        "LIMIT_COST",
+        "1000",
+        "Highest cost of an operation: an object costs 1, and so do 10,000 bytes that its texts may have; the cost of each is in extensions.cost.",
+    ),
+    variable(LIMITS, "LIMIT_NODES", "10000", "Most objects that an operation may ask for."),
+    variable(LIMITS, "LIMIT_FIELDS", "100000", "Most fields that an answer may have, each as often as it is written."),
+    variable(
+        LIMITS,
+        "LIMIT_ANSWER_BYTES",
+        "8388608",
+        "Largest answer; of a mutation, the largest that its answer could be.",
     ),
     variable(LIMITS, "LIMIT_QUERY_SECONDS", "10", "A query that takes longer is ended with TIMEOUT."),
     variable(
@@ -353,6 +385,12 @@ pub const VARIABLES: &[Variable] = &[
         "30",
         "How long after its beginning a provider is first asked about a payment that it told nothing of; then after twice as long, and so on, up to an hour.",
     ),
+    variable(
+        PAYMENTS,
+        "RECONCILE_DAYS",
+        "30",
+        "Every night the payments of so many days are compared with their providers, and what differs is told to staff; 0: never.",
+    ),
     variable(PAYMENTS, "FEE_MARKETPLACE", "10", "The platform's fee of what is sold here, in percent."),
     variable(PAYMENTS, "FEE_DIGITAL", "7.5", "The platform's fee of digital goods, in percent."),
     variable(
@@ -387,6 +425,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         WALLETS,
+        "WITHDRAWAL_REQUEST_DAYS",
+        "30",
+        "How long a withdrawal waits for staff; when nobody has decided by then it is over, and its money is free again.",
+    ),
+    variable(
+        WALLETS,
         "SECOND_PERSON_ABOVE",
         "USD 1000,EUR 1000,EGP 50000",
         "Withdrawals, adjustments and payments confirmed by hand above these amounts take two people; of a currency not listed, all.",
@@ -398,6 +442,18 @@ pub const VARIABLES: &[Variable] = &[
         "GraphQL operations of one address (IPv6: of one /64) without a sign-in.",
     ),
     variable(RATES, "RATE_LIMIT_USER", "1000/minute", "GraphQL operations of one signed-in person."),
+    variable(
+        RATES,
+        "RATE_LIMIT_CONTENT",
+        "60/minute",
+        "What one person writes for others to see: posts, comments, likes, shares, goals and their news, each change counted.",
+    ),
+    variable(
+        RATES,
+        "RATE_LIMIT_LIVE",
+        "1000/second",
+        "What the events of one person's subscriptions may cost (of one address's without a sign-in), counted as LIMIT_COST counts. Who is beyond it gets them later; none is lost.",
+    ),
     variable(RATES, "RATE_LIMIT_LOGIN_ADDRESS", "20/minute", "Sign-ins tried from one address."),
     variable(
         RATES,
@@ -414,29 +470,55 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         RATES,
-        "RATE_LIMIT_SENSITIVE_GLOBAL",
-        "600/minute",
-        "Sign-ins and registrations of all addresses together.",
-    ),
-    variable(
-        RATES,
         "RATE_LIMIT_SEND_ADDRESS",
         "30/hour",
-        "Codes asked for, by e-mail or text message, from one address.",
+        "Codes asked for, by e-mail or text message, and gifts begun, from one address without a sign-in.",
     ),
     variable(
         RATES,
         "RATE_LIMIT_SEND_ACCOUNT",
         "20/hour",
-        "Codes asked for, by e-mail or text message, for one account.",
+        "Codes asked for, by e-mail or text message, by one signed-in person.",
     ),
-    variable(RATES, "RATE_LIMIT_PROOF_ADDRESS", "30/minute", "Codes and old passwords tried from one address."),
-    variable(RATES, "RATE_LIMIT_PROOF_ACCOUNT", "20/minute", "Codes and old passwords tried at one account."),
+    variable(RATES, "RATE_LIMIT_PROOF_ADDRESS", "30/minute", "Codes tried from one address without a sign-in."),
+    variable(RATES, "RATE_LIMIT_PROOF_ACCOUNT", "20/minute", "Codes and old passwords tried by one signed-in person."),
     variable(
         RATES,
         "RATE_LIMIT_WEBHOOK_ADDRESS",
         "30/minute",
         "Webhooks from one address that turn out not to be their provider's own; genuine ones are not counted.",
+    ),
+    variable(
+        CONNECTIONS,
+        "MAX_CONNECTIONS",
+        "",
+        "Connections at once on this process, and requests at once; further ones get 503. Empty: what the limit of open files (ulimit -n) leaves, at most 16384.",
+    ),
+    variable(
+        CONNECTIONS,
+        "MAX_CONNECTIONS_PER_ADDRESS",
+        "256",
+        "Of these, connections of one address (IPv6: of one /64), and requests at once of one client. Connections of TRUSTED_PROXIES are not counted by address.",
+    ),
+    variable(
+        CONNECTIONS,
+        "CONNECTION_IDLE_SECONDS",
+        "75",
+        "How long a connection may wait between requests. Longer than load balancers keep idle ones (60 s), so that it is they who close them.",
+    ),
+    variable(CONNECTIONS, "REQUEST_HEAD_SECONDS", "10", "How long a client may take for the head of a request."),
+    variable(CONNECTIONS, "REQUEST_BODY_SECONDS", "30", "How long a client may take for the body of a request."),
+    variable(
+        CONNECTIONS,
+        "ANSWER_STALL_SECONDS",
+        "30",
+        "A client that waits to be written to, and takes less than 64 KiB in this time, is closed.",
+    ),
+    variable(
+        CONNECTIONS,
+        "ANSWERS_IN_FLIGHT_BYTES",
+        "134217728",
+        "Answers of more than 16 KiB that are made and not yet taken, together; one address may have a quarter of it. Further ones get 503.",
     ),
     variable(
         LIVE,
@@ -445,6 +527,12 @@ pub const VARIABLES: &[Variable] = &[
         "A socket that has not sent connection_init by then is closed (4408).",
     ),
     variable(LIVE, "WEBSOCKET_PING_SECONDS", "20", "How often an idle socket is pinged."),
+    variable(
+        LIVE,
+        "WEBSOCKET_WRITE_TIMEOUT_SECONDS",
+        "30",
+        "A client that has not taken a message by then, because it does not read, is cut off.",
+    ),
     variable(LIVE, "WEBSOCKET_MAX_SUBSCRIPTIONS", "50", "Operations at once on one socket (4429 beyond)."),
     variable(LIVE, "WEBSOCKET_MAX_MESSAGE_BYTES", "65536", "Largest message from a client."),
     variable(LIVE, "WEBSOCKET_MAX_CONNECTIONS", "10000", "Sockets at once on this process; further ones get 503."),

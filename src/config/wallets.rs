@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::reader::Reader;
 use crate::entity::Currency;
 
@@ -13,6 +15,7 @@ pub struct Wallets {
     pub currencies: Vec<Currency>,
     pub withdrawal_minimums: Amounts,
     pub withdrawal_daily_limits: Amounts,
+    pub withdrawal_request_time: TimeDelta,
     pub second_person_above: Amounts,
 }
 
@@ -43,6 +46,7 @@ pub(super) fn wallets(r: &mut Reader) -> Wallets {
         currencies: if all { Vec::new() } else { r.parsed_list("WALLET_CURRENCIES", "all, or codes of ISO 4217") },
         withdrawal_minimums: amounts(r, "WITHDRAWAL_MINIMUMS"),
         withdrawal_daily_limits: amounts(r, "WITHDRAWAL_DAILY_LIMITS"),
+        withdrawal_request_time: TimeDelta::days(r.number("WITHDRAWAL_REQUEST_DAYS", 1, 3650)),
         second_person_above: amounts(r, "SECOND_PERSON_ABOVE"),
     }
 }

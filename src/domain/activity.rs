@@ -146,7 +146,14 @@ async fn list(app: &App, filter: &ActivityFilter, page: &Page, with_total: bool)
     conditions.equal("a.user_id", filter.user.map(|id| id.0));
     conditions.equal("a.kind", filter.kind.map(ActivityKind::as_str));
     conditions.during("a.created_at", filter.during);
-    let source = Source { columns: COLUMNS, tables: "activities a", key: "a.created_at", id: "a.id", descending: true };
+    let source = Source {
+        columns: COLUMNS,
+        table: "activities a",
+        joins: "",
+        key: "a.created_at",
+        id: "a.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read).await
 }
 

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use super::permissions::{self, Permission};
 use crate::{
+    app::Caller,
     entity::{SessionId, UserId, user_role::Role},
     error::{Code, Error, Locale, Refusal, Result},
+    platform::rate_limit::address_key,
 };
 
 /// Who asks.
@@ -13,6 +15,9 @@ use crate::{
 pub enum Actor {
     /// Nobody is signed in.
     Anonymous,
+    /// Nobody, though a token came: one that is expired, of a session that is over, or no token of ours. May do what
+    /// anybody may; where it matters who it is, a refusal says that the token was none.
+    Refused,
     /// A signed-in person.
     User(SignedIn),
     /// The program itself: jobs, schedules, the command line.
@@ -40,7 +45,7 @@ impl Actor {
     pub fn user_id(&self) -> Option<UserId> {
         match self {
             Self::User(user) => Some(user.id),
-            Self::Anonymous | Self::System => None,
+            Self::Anonymous | Self::Refused | Self::System => None,
         }
     }
 
@@ -61,7 +66,14 @@ impl Actor {
         match self {
             Self::User(user) => Ok(user),
             Self::Anonymous | Self::System => Err(Error::unauthenticated()),
+            Self::Refused => Err(refused_token()),
         }
+    }
+
+    /// For what goes differently with somebody and with nobody: UNAUTHENTICATED when a token came that was refused. Its
+    /// owner would be taken for a guest, or be told that what is theirs is not there.
+    pub fn require_certain(&self) -> Result<()> {
+        if *self == Self::Refused { Err(refused_token()) } else { Ok(()) }
     }
 
     /// The signed-in person, who has to have a permission; FORBIDDEN otherwise.
@@ -70,15 +82,27 @@ impl Actor {
         if permissions::allows(user.role, permission) { Ok(user) } else { Err(Error::forbidden()) }
     }
 
+    /// By whom work is asked for, when the actor asks through a program.
+    #[must_use]
+    pub fn caller(&self, client: &Client) -> Caller {
+        self.user_id().map_or_else(|| Caller::Address(client.address.map(address_key)), Caller::Person)
+    }
+
     /// Whether the actor has a permission: the program itself has all.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         match self {
             Self::User(user) => !user.needs_two_factor && permissions::allows(user.role, permission),
-            Self::Anonymous => false,
+            Self::Anonymous | Self::Refused => false,
             Self::System => true,
         }
     }
+}
+
+fn refused_token() -> Error {
+    let message =
+        "The access token is expired, of a session that is over, or none of ours: refresh the session, or sign in.";
+    Refusal::new(Code::Unauthenticated, message).with("tokenRefused", true).into()
 }
 
 /// What is known of the program that asks, beside who its user is.

@@ -101,8 +101,14 @@ pub async fn entries(
     conditions.equal("e.subject_id", filter.subject);
     conditions.equal("e.action", filter.action.as_deref().map(crate::platform::text::comparable));
     conditions.during("e.created_at", filter.during);
-    let source =
-        Source { columns: COLUMNS, tables: "audit_entries e", key: "e.created_at", id: "e.id", descending: true };
+    let source = Source {
+        columns: COLUMNS,
+        table: "audit_entries e",
+        joins: "",
+        key: "e.created_at",
+        id: "e.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read).await
 }
 

@@ -1,28 +1,40 @@
-//! Codes: short secrets that are sent to somebody, who proves by them that the address is theirs.
+//! Codes: short secrets that are sent to somebody, who proves by them that the address is theirs; and the long one in the
+//! link of the same letter.
 //!
-//! Owns `codes`. Always holds: only a keyed hash is stored, tied to purpose, subject and address; a try is counted, and
-//! its count committed, before it is compared; five tries end a code, a newer one ends it, and using it is a
+//! Owns `codes`. Always holds: only a keyed hash is stored, tied to purpose, subject and address; a try at a code is
+//! counted, and its count committed, before it is compared; five tries end a code, a newer one ends it, and using it is a
 //! conditional update, so that of many uses at once one succeeds. Whoever asks for codes, for one subject or for one
 //! address, waits for each other, so that cool-down and daily number hold for a thousand who ask at the same moment.
 //!
-//! What the limits cost: who knows somebody's address can use up the five tries of a code, and the codes of a day, that
-//! the owner asks for or he himself asks for in their name. Nothing is given away by it, and the limits per client
-//! address slow it down; a secret that nobody could guess would need no tries, but nobody could type it either.
+//! What strangers can use up: the tries of a code, which anybody can type beside an address, and the codes of a day that
+//! they ask for in somebody's name. Neither keeps the owner out. The secret of a link is too long to be guessed, so
+//! it has no tries; neither wrong codes nor newer letters end it, and it is good for as long as a day's letters count, so
+//! that whoever can't get another letter has one that works. And what is asked for by the owner, or from where they have
+//! been before, is counted apart from what strangers ask for. (What stays: who has an account can ask for codes to an
+//! address that is not theirs, and so put off for a day that its owner adds it to another account.)
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use crate::{
     app::App,
     entity::{CodeId, code::CodePurpose},
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Reason, Result, UserError, UserErrorCode},
     platform::{
+        crypto::hex,
         db::{Columns, Transaction},
-        ids::random_digits,
+        digits,
+        ids::{fill_random, random_digits},
+        mailbox,
     },
 };
 
 /// How often a code may be tried.
 pub const TRIES: i64 = 5;
+
+/// How long a link is good: as long as the daily number counts.
+pub const LINK: TimeDelta = TimeDelta::hours(24);
 
 /// What holds for the codes of a purpose.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +47,8 @@ pub struct Rules {
     pub cool_down: TimeDelta,
     /// How many a subject, or an address, gets in 24 hours.
     pub daily: i64,
+    /// Whether the letter has a link, too.
+    pub link: bool,
 }
 
 impl CodePurpose {
@@ -46,6 +60,7 @@ impl CodePurpose {
             lifetime: TimeDelta::minutes(minutes),
             cool_down: TimeDelta::seconds(seconds),
             daily,
+            link: matches!(self, Self::EmailVerification | Self::EmailChange | Self::PasswordReset),
         };
         match self {
             Self::EmailVerification | Self::EmailChange => rules(6, 60, 60, 10),
@@ -58,11 +73,50 @@ impl CodePurpose {
     }
 }
 
+/// Who asks for a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// Who is signed in as the subject, or asks from where they have had a session.
+    Owner,
+    /// Anybody, in the name of the subject.
+    Stranger,
+}
+
+impl Asker {
+    /// By whether they are where the subject has had a session.
+    #[must_use]
+    pub fn of(is_familiar: bool) -> Self {
+        if is_familiar { Self::Owner } else { Self::Stranger }
+    }
+}
+
+/// What somebody has of a letter.
+#[derive(Debug, Clone, Copy)]
+pub enum Received<'a> {
+    /// The code, as it was typed.
+    Code(&'a str),
+    /// The token of the link.
+    Link(&'a str),
+}
+
+impl<'a> Received<'a> {
+    /// One of the two: INVALID at `input.code` otherwise.
+    pub fn of(code: Option<&'a str>, token: Option<&'a str>) -> Result<Self> {
+        match (code, token) {
+            (Some(code), None) => Ok(Self::Code(code)),
+            (None, Some(token)) => Ok(Self::Link(token)),
+            _ => Err(UserError::invalid("code", Reason::CodeOrToken).into()),
+        }
+    }
+}
+
 /// A code that is to be sent.
 #[derive(Clone)]
 pub struct IssuedCode {
     /// The secret: for the message, and for nothing else.
     pub code: String,
+    /// The secret of the link, where the letter has one.
+    pub token: Option<String>,
     /// No good after this.
     pub expires_at: DateTime<Utc>,
 }
@@ -73,10 +127,14 @@ impl std::fmt::Debug for IssuedCode {
     }
 }
 
-/// A code that was right, and is still to be used up.
+/// A code, or the secret of a link, that was right, and is still to be used up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedCode {
     id: CodeId,
+    purpose: CodePurpose,
+    by_link: bool,
+    /// Whom it was for.
+    pub subject: String,
     /// Where it was sent: what it proves.
     pub address: String,
 }
@@ -90,22 +148,25 @@ enum Issue {
     AddressWaits(UserError),
 }
 
-/// Makes a code for a subject, to be sent to an address; an earlier one is void. Codes: CODE_SENT_JUST_NOW, TOO_MANY_CODES.
+/// Makes a code for a subject, to be sent to an address; an earlier one is void, and earlier links to other addresses.
+/// Codes: CODE_SENT_JUST_NOW, TOO_MANY_CODES.
 pub async fn issue_in(
     app: &App,
     tx: &Transaction,
     purpose: CodePurpose,
     subject: &str,
     address: &str,
+    asker: Asker,
 ) -> Result<IssuedCode> {
-    match make_in(app, tx, purpose, subject, address).await? {
+    match make_in(app, tx, purpose, subject, address, asker).await? {
         Issue::Made(code) => Ok(code),
         Issue::SubjectWaits(error) | Issue::AddressWaits(error) => Err(error.into()),
     }
 }
 
-/// The same for an address that the subject only claims: that others have asked for it just now must not show, so there
-/// is no code then, and no error either. Codes: CODE_SENT_JUST_NOW, TOO_MANY_CODES, of the subject's own codes.
+/// The same for an address that the subject, who is signed in, only claims: that others have asked for it just now must
+/// not show, so there is no code then, and no error either. Codes: CODE_SENT_JUST_NOW, TOO_MANY_CODES, of the subject's
+/// own codes.
 pub async fn issue_quietly_in(
     app: &App,
     tx: &Transaction,
@@ -113,25 +174,33 @@ pub async fn issue_quietly_in(
     subject: &str,
     address: &str,
 ) -> Result<Option<IssuedCode>> {
-    match make_in(app, tx, purpose, subject, address).await? {
+    match make_in(app, tx, purpose, subject, address, Asker::Owner).await? {
         Issue::Made(code) => Ok(Some(code)),
         Issue::SubjectWaits(error) => Err(error.into()),
         Issue::AddressWaits(_) => Ok(None),
     }
 }
 
-async fn make_in(app: &App, tx: &Transaction, purpose: CodePurpose, subject: &str, address: &str) -> Result<Issue> {
+async fn make_in(
+    app: &App,
+    tx: &Transaction,
+    purpose: CodePurpose,
+    subject: &str,
+    address: &str,
+    asker: Asker,
+) -> Result<Issue> {
     let (now, rules) = (app.clock.now(), purpose.rules());
-    // Whatever its case, it is one mailbox that is spared.
-    let address_key = address.to_lowercase();
-    let name = purpose.as_str();
+    // However it is written, it is one mailbox that is spared.
+    let address_key = mailbox::key(address);
+    let (name, by_stranger) = (purpose.as_str(), asker == Asker::Stranger);
     // Else of many who ask at the same moment, for one address, each would count the others' codes as not there yet.
     tx.take_turns(&[&format!("code {name} of {subject}"), &format!("code {name} to {address_key}")]).await?;
     let sql = "SELECT COUNT(CASE WHEN subject = $2 THEN 1 END), MAX(CASE WHEN subject = $2 THEN created_at END), \
                COUNT(CASE WHEN address_key = $3 THEN 1 END), MAX(CASE WHEN address_key = $3 THEN created_at END) \
-               FROM codes WHERE purpose = $1 AND (subject = $2 OR address_key = $3) AND created_at > $4";
+               FROM codes WHERE purpose = $1 AND (subject = $2 OR address_key = $3) AND created_at > $4 \
+               AND by_stranger = $5";
     let day = now - TimeDelta::hours(24);
-    let values = vec![name.into(), subject.into(), address_key.as_str().into(), day.into()];
+    let values = vec![name.into(), subject.into(), address_key.as_str().into(), day.into(), by_stranger.into()];
     let row = tx.row(sql, values).await?.ok_or_else(|| Error::internal("a count gave no row"))?;
     let mut columns = Columns::new(&row);
     if let Some(error) = waits(rules, now, columns.take()?, columns.take()?) {
@@ -140,12 +209,17 @@ async fn make_in(app: &App, tx: &Transaction, purpose: CodePurpose, subject: &st
     if let Some(error) = waits(rules, now, columns.take()?, columns.take()?) {
         return Ok(Issue::AddressWaits(error));
     }
-    void_in(app, tx, subject, &[purpose]).await?;
-    let code = random_digits(rules.digits);
+    let sql = "UPDATE codes SET ended_at = COALESCE(ended_at, $4), \
+               link_ended_at = CASE WHEN address_key = $3 THEN link_ended_at ELSE COALESCE(link_ended_at, $4) END \
+               WHERE purpose = $1 AND subject = $2 AND (ended_at IS NULL OR link_ended_at IS NULL)";
+    tx.execute(sql, vec![name.into(), subject.into(), address_key.as_str().into(), now.into()]).await?;
+    let (id, code) = (app.ids.next(now), random_digits(rules.digits));
     let expires_at = now + rules.lifetime;
     let hash = app.keys.fingerprint(name, &[subject, address, &code]);
+    let secret = rules.link.then(new_secret);
+    let link_hash = secret.as_ref().map(|secret| link_hash_of(app, purpose, subject, address, secret));
     let values = vec![
-        app.ids.next(now).into(),
+        id.into(),
         name.into(),
         subject.into(),
         address.into(),
@@ -153,14 +227,48 @@ async fn make_in(app: &App, tx: &Transaction, purpose: CodePurpose, subject: &st
         hash.into(),
         now.into(),
         expires_at.into(),
+        by_stranger.into(),
+        link_hash.into(),
+        (now + LINK).into(),
+        secret.is_none().then_some(now).into(),
     ];
     tx.execute(
-        "INSERT INTO codes (id, purpose, subject, address, address_key, hash, attempts, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)",
+        "INSERT INTO codes (id, purpose, subject, address, address_key, hash, attempts, created_at, expires_at, \
+         by_stranger, link_hash, link_expires_at, link_ended_at) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11, $12)",
         values,
     )
     .await?;
-    Ok(Issue::Made(IssuedCode { code, expires_at }))
+    Ok(Issue::Made(IssuedCode { code, token: secret.map(|secret| link_token(id, &secret)), expires_at }))
+}
+
+/// The secret of a link: 256 bits.
+type Secret = [u8; 32];
+
+fn new_secret() -> Secret {
+    let mut secret = Secret::default();
+    fill_random(&mut secret);
+    secret
+}
+
+/// What is kept of the secret of a link. It says itself that it is no code's.
+fn link_parts<'a>(subject: &'a str, address: &'a str, secret: &'a str) -> [&'a str; 4] {
+    ["link", subject, address, secret]
+}
+
+fn link_hash_of(app: &App, purpose: CodePurpose, subject: &str, address: &str, secret: &Secret) -> Vec<u8> {
+    app.keys.fingerprint(purpose.as_str(), &link_parts(subject, address, &hex(secret)))
+}
+
+/// What stands in the link: by which row it is found, and the secret.
+fn link_token(id: Uuid, secret: &Secret) -> String {
+    URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), secret].concat())
+}
+
+/// The other way round; `None` for what is no token.
+fn read_link_token(token: &str) -> Option<(Uuid, Secret)> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.trim()).ok()?;
+    let (id, secret) = bytes.split_at_checked(16)?;
+    Some((Uuid::from_slice(id).ok()?, secret.try_into().ok()?))
 }
 
 /// Why whoever got so many codes in a day, the last of them then, has to wait for the next.
@@ -172,22 +280,23 @@ fn waits(rules: Rules, now: DateTime<Utc>, count: i64, last: Option<DateTime<Utc
     (count >= rules.daily).then(|| UserError::whole(UserErrorCode::TooManyCodes))
 }
 
-/// Ends what codes for these purposes a subject still has: what they would prove is over, or was proven otherwise.
+/// Ends a code and its link.
+const END: &str = "UPDATE codes SET ended_at = COALESCE(ended_at, $1), link_ended_at = COALESCE(link_ended_at, $1)";
+
+/// Ends what codes and links for these purposes a subject still has: what they would prove is over, or was proven
+/// otherwise.
 pub async fn void_in(app: &App, tx: &Transaction, subject: &str, purposes: &[CodePurpose]) -> Result<()> {
     for purpose in purposes {
-        tx.execute(
-            "UPDATE codes SET ended_at = $3 WHERE purpose = $1 AND subject = $2 AND ended_at IS NULL",
-            vec![purpose.as_str().into(), subject.into(), app.clock.now().into()],
-        )
-        .await?;
+        let sql = format!("{END} WHERE purpose = $2 AND subject = $3 AND (ended_at IS NULL OR link_ended_at IS NULL)");
+        tx.execute(sql, vec![app.clock.now().into(), purpose.as_str().into(), subject.into()]).await?;
     }
     Ok(())
 }
 
-/// Ends every open code that went to an address: what is on its way there proves nothing any more.
+/// Ends every open code and link that went to an address: what is on its way there proves nothing any more.
 pub async fn void_address_in(app: &App, tx: &Transaction, address: &str) -> Result<()> {
-    let sql = "UPDATE codes SET ended_at = $2 WHERE address_key = $1 AND ended_at IS NULL";
-    tx.execute(sql, vec![address.to_lowercase().into(), app.clock.now().into()]).await.map(drop)
+    let sql = format!("{END} WHERE address_key = $2 AND (ended_at IS NULL OR link_ended_at IS NULL)");
+    tx.execute(sql, vec![app.clock.now().into(), mailbox::key(address).into()]).await.map(drop)
 }
 
 /// The subject of a code when there is nobody of the name that was given: the work is the same, and no code is right.
@@ -215,14 +324,38 @@ pub async fn check(app: &App, purpose: CodePurpose, subject: &str, code: &str) -
         None => (None, String::new(), Vec::new()),
     };
     let is_right = app.keys.fingerprint_verify(purpose.as_str(), &[subject, &address, &plain(code)], &hash);
-    id.filter(|_| is_right).map(|id| CheckedCode { id, address }).ok_or_else(invalid)
+    let checked = |id| CheckedCode { id, purpose, by_link: false, subject: subject.to_owned(), address };
+    id.filter(|_| is_right).map(checked).ok_or_else(invalid)
 }
 
-/// Uses a code up, once. Code: INVALID_CODE, at `input.code`.
+/// Whether the token of a link is right; it has no tries, because nobody guesses it. To be used up as a code is. Code:
+/// INVALID_CODE, at `input.token`.
+pub async fn check_link(app: &App, purpose: CodePurpose, token: &str) -> Result<CheckedCode> {
+    let (id, secret) = read_link_token(token).ok_or_else(invalid_link)?;
+    let sql = "SELECT subject, address, link_hash FROM codes \
+               WHERE id = $1 AND purpose = $2 AND link_ended_at IS NULL AND link_expires_at > $3";
+    let rows = app.db.rows(sql, vec![id.into(), purpose.as_str().into(), app.clock.now().into()]).await?;
+    let mut columns = Columns::new(rows.first().ok_or_else(invalid_link)?);
+    let (subject, address): (String, String) = (columns.take()?, columns.take()?);
+    let hash: Vec<u8> = columns.take()?;
+    let (name, secret) = (purpose.as_str(), hex(&secret));
+    if !app.keys.fingerprint_verify(name, &link_parts(&subject, &address, &secret), &hash) {
+        return Err(invalid_link());
+    }
+    Ok(CheckedCode { id: CodeId(id), purpose, by_link: true, subject, address })
+}
+
+/// Uses a code or a link up, once, and with it all that its subject has for the purpose. Code: INVALID_CODE.
 pub async fn consume_in(app: &App, tx: &Transaction, code: &CheckedCode) -> Result<()> {
-    let sql = "UPDATE codes SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
-    let used = tx.execute(sql, vec![code.id.0.into(), app.clock.now().into()]).await?;
-    if used == 1 { Ok(()) } else { Err(invalid()) }
+    let CheckedCode { id, purpose, by_link, subject, .. } = code;
+    // Else of two letters at once, each would wait for the other's to end.
+    tx.take_turns(&[&format!("code {} of {subject}", purpose.as_str())]).await?;
+    let open = if *by_link { "link_ended_at" } else { "ended_at" };
+    let used = tx.execute(format!("{END} WHERE id = $2 AND {open} IS NULL"), vec![app.clock.now().into(), id.0.into()]);
+    if used.await? != 1 {
+        return Err(if *by_link { invalid_link() } else { invalid() });
+    }
+    if purpose.rules().link { void_in(app, tx, subject, &[*purpose]).await } else { Ok(()) }
 }
 
 /// INVALID_CODE at `input.code`.
@@ -231,16 +364,17 @@ pub fn invalid() -> Error {
     UserError::input("code", UserErrorCode::InvalidCode).into()
 }
 
+/// INVALID_CODE at `input.token`.
+#[must_use]
+pub fn invalid_link() -> Error {
+    UserError::input("token", UserErrorCode::InvalidCode).into()
+}
+
 /// A code as people type or copy it: only its letters and digits, without the spaces, hyphens and invisible marks of
-/// direction between, the digits of Arabic keyboards as others.
+/// direction between, the digits of other scripts as ours.
 #[must_use]
 pub fn plain(code: &str) -> String {
-    let digit = |c: char| match c {
-        '٠'..='٩' => char::from_digit(c as u32 - '٠' as u32, 10).unwrap_or(c),
-        '۰'..='۹' => char::from_digit(c as u32 - '۰' as u32, 10).unwrap_or(c),
-        c => c.to_ascii_lowercase(),
-    };
-    code.chars().filter(|c| c.is_alphanumeric()).take(64).map(digit).collect()
+    code.chars().filter(|c| c.is_alphanumeric()).take(64).map(|c| digits::ascii(c).to_ascii_lowercase()).collect()
 }
 
 /// Deletes codes that count for nothing any more, not even for the daily number; gives how many.
@@ -259,5 +393,16 @@ mod tests {
         assert_eq!(plain("ABCD-efgh"), "abcdefgh");
         assert_eq!(plain("\u{200f}123456\u{200e}"), "123456");
         assert_eq!(plain(&"1".repeat(1000)).len(), 64);
+    }
+
+    #[test]
+    fn the_token_of_a_link_is_read_back_and_nothing_else_is() {
+        let (id, secret) = (Uuid::from_u128(7), new_secret());
+        let token = link_token(id, &secret);
+        assert_eq!(token.len(), 64);
+        assert_eq!(read_link_token(&format!(" {token}\n")), Some((id, secret)));
+        for bad in ["", "x", &token[1..], &format!("{token}A"), "äöü"] {
+            assert_eq!(read_link_token(bad), None, "{bad}");
+        }
     }
 }

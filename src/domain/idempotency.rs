@@ -8,12 +8,15 @@ use uuid::Uuid;
 use crate::{
     app::App,
     entity::UserId,
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Reason, Result, UserError, UserErrorCode},
     platform::{
         crypto::{hex, sha256},
         db::{Columns, Transaction},
     },
 };
+
+/// Fewest characters of a guest's key; half as many have to be different ones.
+const GUEST_KEY: usize = 16;
 
 /// How long a key is remembered.
 pub const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(24);
@@ -111,6 +114,21 @@ pub fn check_key(key: &str) -> Result<()> {
     }
     if key.chars().any(char::is_control) {
         return refuse(UserErrorCode::InvalidCharacters);
+    }
+    Ok(())
+}
+
+/// Whether a key can be a guest's. Whoever repeats it, with the same input, gets the token of the payment: what proves that
+/// it is theirs is the key, so nobody may guess it. Codes: TOO_SHORT, INVALID.
+pub fn check_guest_key(key: &str) -> Result<()> {
+    if key.chars().count() < GUEST_KEY {
+        return Err(UserError::input("idempotencyKey", UserErrorCode::TooShort).with("min", GUEST_KEY).into());
+    }
+    let mut distinct: Vec<char> = key.chars().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() < GUEST_KEY / 2 {
+        return Err(UserError::invalid("idempotencyKey", Reason::GuestKey).into());
     }
     Ok(())
 }

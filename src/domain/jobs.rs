@@ -1,13 +1,13 @@
 //! The job queue: work that is born in a transaction with its cause and done after it, at least once.
 //!
 //! Owns `jobs` and `schedules`. A job is a row; taking one moves its `run_at` into the future (a lease), so that the
-//! job of a process that died is taken again when the lease is over. Handlers must bear being run twice. Who handles
-//! what is listed in `worker`.
+//! job of a process that died is taken again when the lease is over; one that stops gives its jobs back. Handlers must bear
+//! being run twice. Each job is in a lane, by what it waits for. Who handles what is listed in `worker`.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::Value;
+use sea_orm::{Iterable, Value};
 use uuid::Uuid;
 
 use super::{actor::Actor, permissions::Permission};
@@ -16,6 +16,7 @@ use crate::{
     entity::{
         JobId,
         job::{JobState, Model},
+        payment::ProviderKind,
     },
     error::Result,
     platform::{
@@ -50,6 +51,10 @@ pub enum Notify {
     ContributionComment { comment: Uuid },
     /// Somebody asks for money back, maybe of a goal.
     RefundRequested { refund: Uuid },
+    /// Money went back to who paid it, and nobody here decided it.
+    TakenBack { refund: Uuid },
+    /// A payment is disputed, or a dispute came to this state.
+    Dispute { dispute: Uuid, state: String },
     /// A goal has news; told to those whose contributions come after `after`.
     GoalUpdate { update: Uuid, after: Uuid },
     /// A goal is over; told to its owner first, then to those whose contributions come after `after`.
@@ -73,29 +78,70 @@ pub const ATTEMPTS: i64 = 10;
 
 const COLUMNS: &str = "id, kind, payload, state, attempts, run_at, last_error, created_at";
 
-/// Queues a job within the transaction of its cause.
+/// Why a job comes again that nobody has said anything of.
+const LOST: &str = "it was begun and never ended: its process died, or it took longer than its lease";
+
+/// What a job waits for. Each has a lane of its own, so that what is slow holds up only its like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Nothing but the database, and not for long: one after the other, in the order in which they were queued.
+    Database,
+    /// The database for long, such as archives and what is done for each of many.
+    Bulk,
+    /// The mail server.
+    Email,
+    /// The carrier of text messages.
+    Sms,
+    /// A provider of payments.
+    Provider(ProviderKind),
+}
+
+impl Lane {
+    /// All that there are.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Database, Self::Bulk, Self::Email, Self::Sms].into_iter().chain(ProviderKind::iter().map(Self::Provider))
+    }
+
+    /// As stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Bulk => "bulk",
+            Self::Email => "email",
+            Self::Sms => "sms",
+            Self::Provider(provider) => provider.as_str(),
+        }
+    }
+}
+
+/// Queues a job that needs only the database, within the transaction of its cause.
 pub async fn enqueue_in(
     app: &App,
     tx: &Transaction,
     kind: &'static str,
     payload: &impl serde::Serialize,
 ) -> Result<()> {
-    let now = app.clock.now();
-    tx.execute(
-        "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) VALUES ($1, $2, $3, 'queued', 0, $4, $4)",
-        vec![app.ids.next(now).into(), kind.into(), serde_json::to_string(payload)?.into(), now.into()],
-    )
-    .await?;
-    tx.hint(Hint::Jobs);
-    Ok(())
+    enqueue_on(app, tx, Lane::Database, kind, payload).await
 }
 
-/// Queues many jobs of a kind by one statement.
-pub async fn enqueue_all_in(
+/// The same with what it waits for.
+pub async fn enqueue_on(
+    app: &App,
+    tx: &Transaction,
+    lane: Lane,
+    kind: &'static str,
+    payload: &impl serde::Serialize,
+) -> Result<()> {
+    enqueue_all_on(app, tx, kind, &[(lane, payload)]).await
+}
+
+/// Queues many jobs of a kind by one statement, each with what it waits for.
+pub async fn enqueue_all_on(
     app: &App,
     tx: &Transaction,
     kind: &'static str,
-    payloads: &[impl serde::Serialize],
+    payloads: &[(Lane, impl serde::Serialize)],
 ) -> Result<()> {
     if payloads.is_empty() {
         return Ok(());
@@ -103,57 +149,60 @@ pub async fn enqueue_all_in(
     let now = app.clock.now();
     let mut values: Vec<Value> = vec![kind.into(), now.into()];
     let mut rows = Vec::new();
-    for payload in payloads {
-        values.extend([app.ids.next(now).into(), serde_json::to_string(payload)?.into()]);
-        rows.push(format!("(${}, $1, ${}, 'queued', 0, $2, $2)", values.len() - 1, values.len()));
+    for (lane, payload) in payloads {
+        values.extend([app.ids.next(now).into(), lane.as_str().into(), serde_json::to_string(payload)?.into()]);
+        let last = values.len();
+        rows.push(format!("(${}, $1, ${}, ${last}, 'queued', 0, $2, $2)", last - 2, last - 1));
     }
     let rows = rows.join(", ");
-    let sql = format!("INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) VALUES {rows}");
+    let sql = format!("INSERT INTO jobs (id, kind, lane, payload, state, attempts, run_at, created_at) VALUES {rows}");
     tx.execute(sql, values).await?;
     tx.hint(Hint::Jobs);
     Ok(())
 }
 
-/// Takes up to `limit` due jobs, each for the time of a [`LEASE`]. One that was taken too often without an end, because
-/// it takes the process down with it, is dead.
+/// The lanes in which something is due.
+pub async fn due_lanes(app: &App) -> Result<Vec<Lane>> {
+    let rows = app.db.rows(looking(), vec![app.clock.now().into()]).await?;
+    let due = rows.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<String>>>()?;
+    Ok(Lane::all().filter(|lane| due.iter().any(|due| due == lane.as_str())).collect())
+}
+
+/// The statement by which lanes are found in which something is due now (`$1`): one look at the head of each, however many
+/// jobs there are.
+#[must_use]
+pub fn looking() -> String {
+    let head = |lane: Lane| {
+        let lane = lane.as_str();
+        format!(
+            "SELECT '{lane}' WHERE EXISTS \
+             (SELECT 1 FROM jobs WHERE lane = '{lane}' AND state = 'queued' AND run_at <= $1)"
+        )
+    };
+    Lane::all().map(head).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// Jobs of lanes that this program does not know, as after going back to an older one, need a lane that it does.
+pub async fn adopt(app: &App) -> Result<()> {
+    let known = Lane::all().map(|lane| format!("'{}'", lane.as_str())).collect::<Vec<_>>().join(", ");
+    let sql = format!("UPDATE jobs SET lane = 'database' WHERE lane NOT IN ({known})");
+    app.db.transact(async |tx| tx.execute(sql.as_str(), Vec::new()).await).await.map(drop)
+}
+
+/// Takes up to `limit` due jobs of any lane, each for the time of a [`LEASE`]. One that was taken too often without an
+/// end, because it takes the process down with it, is dead.
 pub async fn take(app: &App, limit: u64) -> Result<Vec<Model>> {
-    take_of(app, Kinds::All, limit).await
+    take_where(app, "", limit).await
 }
 
-/// Which jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kinds {
-    /// Whatever there is.
-    All,
-    /// Of these kinds only.
-    Only(&'static [&'static str]),
-    /// Of other kinds than these.
-    Without(&'static [&'static str]),
+/// The same, of a lane.
+pub async fn take_from(app: &App, lane: Lane, limit: u64) -> Result<Vec<Model>> {
+    take_where(app, &format!("AND lane = '{}'", lane.as_str()), limit).await
 }
 
-impl Kinds {
-    /// As a condition; the names are constants of the program.
-    fn condition(self) -> String {
-        let list = |kinds: &[&str]| kinds.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
-        match self {
-            Self::All => String::new(),
-            Self::Only(kinds) => format!("AND kind IN ({})", list(kinds)),
-            Self::Without(kinds) => format!("AND kind NOT IN ({})", list(kinds)),
-        }
-    }
-}
-
-/// The same as [`take`], of some kinds.
-pub async fn take_of(app: &App, kinds: Kinds, limit: u64) -> Result<Vec<Model>> {
+async fn take_where(app: &App, condition: &str, limit: u64) -> Result<Vec<Model>> {
     let now = app.clock.now();
-    let sql = format!(
-        "UPDATE jobs SET attempts = attempts + 1, run_at = $2, \
-         state = CASE WHEN attempts >= {ATTEMPTS} THEN 'dead' ELSE 'queued' END WHERE id IN (\
-         SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 {} ORDER BY run_at, id LIMIT {limit} {}) \
-         RETURNING {COLUMNS}",
-        kinds.condition(),
-        app.db.skip_locked()
-    );
+    let sql = taking(condition, limit, app.db.skip_locked());
     app.db
         .transact(async |tx| {
             let rows = tx.rows(sql.as_str(), vec![now.into(), (now + LEASE).into()]).await?;
@@ -161,6 +210,34 @@ pub async fn take_of(app: &App, kinds: Kinds, limit: u64) -> Result<Vec<Model>> 
             jobs.retain(|job| job.state == JobState::Queued);
             jobs.sort_unstable_by_key(|job| (job.created_at, job.id));
             Ok(jobs)
+        })
+        .await
+}
+
+/// The statement by which jobs are taken, now (`$1`) and until (`$2`).
+#[must_use]
+pub fn taking(condition: &str, limit: u64, skip_locked: &str) -> String {
+    format!(
+        "UPDATE jobs SET attempts = attempts + 1, run_at = $2, begun_at = $1, \
+         last_error = CASE WHEN begun_at IS NULL THEN last_error ELSE '{LOST}' END, \
+         state = CASE WHEN attempts >= {ATTEMPTS} THEN 'dead' ELSE 'queued' END WHERE id IN (\
+         SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 {condition} ORDER BY run_at, id LIMIT {limit} \
+         {skip_locked}) RETURNING {COLUMNS}"
+    )
+}
+
+/// Whoever stops before these jobs are done gives them back, as if they had not been taken.
+pub async fn give_back(app: &App, jobs: &[(JobId, i64)]) -> Result<()> {
+    let now = app.clock.now();
+    let sql = "UPDATE jobs SET attempts = attempts - 1, run_at = $3, begun_at = NULL \
+               WHERE id = $1 AND attempts = $2 AND state = 'queued'";
+    app.db
+        .transact(async |tx| {
+            for (id, attempts) in jobs {
+                tx.execute(sql, vec![id.0.into(), (*attempts).into(), now.into()]).await?;
+            }
+            tx.hint(Hint::Jobs);
+            Ok(())
         })
         .await
 }
@@ -190,7 +267,8 @@ async fn again(app: &App, job: &Model, cause: &str, state: JobState, attempts: i
     app.db
         .transact(async |tx| {
             tx.execute(
-                "UPDATE jobs SET state = $2, run_at = $3, last_error = $4, attempts = $6 WHERE id = $1 AND attempts = $5",
+                "UPDATE jobs SET state = $2, run_at = $3, last_error = $4, attempts = $6, begun_at = NULL \
+                 WHERE id = $1 AND attempts = $5",
                 vec![
                     job.id.0.into(),
                     state.as_str().into(),
@@ -221,7 +299,8 @@ pub async fn list(app: &App, dead_only: bool, limit: u64) -> Result<Vec<Model>> 
 /// Queues dead jobs again: one, or all; gives those that were dead.
 pub async fn retry_in(app: &App, tx: &Transaction, id: Option<JobId>) -> Result<Vec<JobId>> {
     let mut values: Vec<Value> = vec![app.clock.now().into()];
-    let mut sql = "UPDATE jobs SET state = 'queued', attempts = 0, run_at = $1 WHERE state = 'dead'".to_owned();
+    let mut sql =
+        "UPDATE jobs SET state = 'queued', attempts = 0, run_at = $1, begun_at = NULL WHERE state = 'dead'".to_owned();
     if let Some(id) = id {
         values.push(id.0.into());
         sql.push_str(" AND id = $2");
@@ -253,8 +332,8 @@ pub fn cursor(job: &Model) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(job.created_at), id: job.id.0 }
 }
 
-/// The queue, newest first, without payloads, for those who may see it. (No index for this order: each job would pay for
-/// it, and the queue is short.)
+/// The queue, newest first, without payloads, for those who may see it. (No index for this order: each job would pay for it.
+/// Ids come in the order of time, so the newest are chosen by them.)
 pub async fn jobs(
     app: &App,
     actor: &Actor,
@@ -264,8 +343,19 @@ pub async fn jobs(
 ) -> Result<Slice<Model>> {
     actor.require(Permission::ManageJobs)?;
     let mut conditions = Conditions::default();
-    conditions.equal("j.state", state.map(JobState::as_str));
-    let source = Source { columns: SHOWN, tables: "jobs j", key: "j.created_at", id: "j.id", descending: true };
+    if let Some(state) = state {
+        conditions.that(format!("j.state = '{}'", state.as_str()));
+    }
+    match state {
+        Some(JobState::Queued) => {
+            conditions.among("SELECT id FROM jobs WHERE state = 'queued' ORDER BY run_at DESC, id DESC");
+        }
+        // These have an index in the list's order.
+        Some(JobState::Dead) => {}
+        None => conditions.among("SELECT id FROM jobs ORDER BY id DESC"),
+    }
+    let source =
+        Source { columns: SHOWN, table: "jobs j", joins: "", key: "j.created_at", id: "j.id", descending: true };
     page_of(&app.db, source, conditions, page, with_total, read).await
 }
 
@@ -318,6 +408,13 @@ pub async fn due(app: &App, name: &'static str, every: TimeDelta) -> Result<bool
             Ok(claimed == 1)
         })
         .await
+}
+
+/// Whether something can be stored, found out by a write where nothing else was stored just now: a row beside the
+/// schedules, which nobody reads.
+pub async fn can_store(app: &App) -> bool {
+    let sql = "INSERT INTO schedules (name, next_run_at) VALUES ('health', $1) ON CONFLICT (name) DO UPDATE SET next_run_at = $1";
+    app.db.can_store(sql, vec![app.clock.now().into()]).await
 }
 
 /// A schedule that failed comes again soon instead of at its next time.

@@ -2,19 +2,32 @@
 //!
 //! The table is the truth; hints only say that looking is worth it. All who follow one stream in this process share its
 //! tail, its last steps in memory, so an event is read once however many follow. A follower that is slower
-//! than that, or begins further back, reads the table by itself; it holds nobody up.
+//! than that, or begins further back, reads the table by itself, when it is its client's turn; it holds nobody up.
+//!
+//! Nothing is read in a follower's own future, which may be stopped or dropped at any moment, but in tasks that run to
+//! their end: what such a future held, a lock or a connection, others would wait for.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use futures_util::{Stream, stream};
-use tokio::sync::{Mutex, watch};
+use futures_util::{
+    FutureExt, Stream,
+    future::{BoxFuture, Shared},
+    stream,
+};
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::events;
+use super::{
+    actor::{Actor, Client},
+    events,
+};
 use crate::{
-    app::App,
+    app::{App, Caller},
     entity::event::{self, StreamKind},
-    error::{Error, Result},
+    error::{Code, Error, Refusal, Result},
 };
 
 /// How many steps a tail holds: enough for followers that are a moment behind.
@@ -40,14 +53,14 @@ pub struct Step<T> {
     pub seq: i64,
     /// Where the follower stands.
     pub phase: Phase,
-    /// What the event tells; absent in a marker, or when its subject is gone meanwhile.
-    pub content: Option<T>,
+    /// What the event tells; absent in a marker, or when its subject is gone meanwhile. Those who read it together share it.
+    pub content: Option<Arc<T>>,
 }
 
 /// How a stream's events become what followers get.
 pub trait Content: Send + Sync + 'static {
     /// What an event tells.
-    type Item: Clone + Send + Sync + 'static;
+    type Item: Send + Sync + 'static;
     /// The kind of stream.
     const KIND: StreamKind;
 
@@ -56,29 +69,52 @@ pub trait Content: Send + Sync + 'static {
         app: &App,
         id: Uuid,
         events: &[event::Model],
-    ) -> impl Future<Output = Result<Vec<Option<Self::Item>>>> + Send;
+    ) -> impl Future<Output = Result<Vec<Option<Arc<Self::Item>>>>> + Send;
 }
 
 /// An event and what it tells.
 struct Told<T> {
     seq: i64,
-    content: Option<T>,
+    content: Option<Arc<T>>,
+}
+
+impl<T> Clone for Told<T> {
+    fn clone(&self) -> Self {
+        Self { seq: self.seq, content: self.content.clone() }
+    }
 }
 
 /// The end of a stream, shared by its followers here.
-struct Tail<T> {
-    ring: Mutex<Ring<T>>,
-}
+struct Tail<T>(Mutex<Ring<T>>);
 
 struct Ring<T> {
-    steps: VecDeque<Arc<Told<T>>>,
+    steps: VecDeque<Told<T>>,
     /// The last sequence that was read, whether a step of it is still held or none ever was.
     reached: i64,
+    /// The reading that began last, and how far it is to come.
+    reading: Option<(i64, Reading)>,
+}
+
+/// A task that reads on; everybody may wait for it.
+type Reading = Shared<BoxFuture<'static, Result<(), Arc<Error>>>>;
+
+impl<T> Tail<T> {
+    fn ring(&self) -> MutexGuard<'_, Ring<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<T> Ring<T> {
+    fn push(&mut self, told: Told<T>) {
+        self.reached = told.seq;
+        self.steps.push_back(told);
+        if self.steps.len() > TAIL {
+            self.steps.pop_front();
+        }
+    }
+
     /// What comes after a sequence; `None` when some of it is no longer held.
-    fn after(&self, seq: i64) -> Option<Vec<Arc<Told<T>>>> {
+    fn after(&self, seq: i64) -> Option<Vec<Told<T>>> {
         let oldest = self.steps.front().map_or(self.reached + 1, |told| told.seq);
         (seq + 1 >= oldest).then(|| {
             let skip = usize::try_from(seq + 1 - oldest).unwrap_or(0);
@@ -87,11 +123,9 @@ impl<T> Ring<T> {
     }
 }
 
-/// Sequence, phase, and the event; a marker has none.
-type Ready<T> = (i64, Phase, Option<Arc<Told<T>>>);
-
 struct Follower<C: Content> {
     app: App,
+    caller: Caller,
     id: Uuid,
     tail: Arc<Tail<C::Item>>,
     hints: watch::Receiver<i64>,
@@ -99,7 +133,7 @@ struct Follower<C: Content> {
     known: i64,
     /// Everything up to here was given out, or waits in `ready`.
     seq: i64,
-    ready: VecDeque<Ready<C::Item>>,
+    ready: VecDeque<Step<C::Item>>,
     /// Whether the follower was told that it is up to date.
     live: bool,
     failed: bool,
@@ -108,6 +142,8 @@ struct Follower<C: Content> {
 /// Follows a stream: with `after`, first what was missed since then; without, from now on, a marker first.
 pub async fn follow<C: Content>(
     app: &App,
+    actor: &Actor,
+    client: &Client,
     id: Uuid,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = Result<Step<C::Item>>> + Send + use<C>> {
@@ -115,8 +151,8 @@ pub async fn follow<C: Content>(
     // Follow before looking: what is committed between the two then wakes us.
     let hints = app.db.bus().follow(key);
     let head = events::head(app, C::KIND, id).await?;
-    let ring = Ring { steps: VecDeque::new(), reached: head };
-    let tail = app.tails.get_or_insert(key, || Tail { ring: Mutex::new(ring) });
+    let ring = Ring { steps: VecDeque::new(), reached: head, reading: None };
+    let tail = app.tails.get_or_insert(key, || Tail(Mutex::new(ring)));
     // A place that the stream has not reached is one of a database that was put back: begin anew.
     let first = match after {
         None => Some(Phase::Live),
@@ -125,8 +161,9 @@ pub async fn follow<C: Content>(
     };
     let live = first.is_some();
     let seq = after.filter(|_| !live).unwrap_or(head);
-    let ready = first.map(|phase| (seq, phase, None)).into_iter().collect();
-    let follower = Follower::<C> { app: app.clone(), id, tail, hints, known: head, seq, ready, live, failed: false };
+    let ready = first.map(|phase| Step { seq, phase, content: None }).into_iter().collect();
+    let (app, caller) = (app.clone(), actor.caller(client));
+    let follower = Follower::<C> { app, caller, id, tail, hints, known: head, seq, ready, live, failed: false };
     Ok(stream::unfold(follower, |mut follower| async move {
         if follower.failed {
             return None;
@@ -140,8 +177,8 @@ pub async fn follow<C: Content>(
 impl<C: Content> Follower<C> {
     async fn next(&mut self) -> Result<Step<C::Item>> {
         loop {
-            if let Some((seq, phase, told)) = self.ready.pop_front() {
-                return Ok(Step { seq, phase, content: told.and_then(|told| told.content.clone()) });
+            if let Some(step) = self.ready.pop_front() {
+                return Ok(step);
             }
             // Marked as seen before reading: a hint that comes during the read is not lost.
             let hinted = self.known.max(*self.hints.borrow_and_update());
@@ -160,7 +197,7 @@ impl<C: Content> Follower<C> {
     async fn read_on(&mut self, hinted: i64) -> Result<()> {
         let told = match self.shared_tail(hinted).await? {
             Some(told) => told,
-            None => load_after::<C>(&self.app, self.id, self.seq).await?,
+            None => self.read_alone().await?,
         };
         // Sequences have no gaps: where the next is not the next, or what was known to be there is not, it is no longer
         // kept. Only the head of the beginning tells that: asked for anew, it may be of an event that came in between.
@@ -168,45 +205,97 @@ impl<C: Content> Follower<C> {
         if cut_off {
             self.seq = events::head(&self.app, C::KIND, self.id).await?;
             self.live = true;
-            self.ready.push_back((self.seq, Phase::Reset, None));
+            self.ready.push_back(Step { seq: self.seq, phase: Phase::Reset, content: None });
             return Ok(());
         }
         let phase = if self.live { Phase::Live } else { Phase::Replay };
         for told in told {
             self.seq = told.seq;
-            self.ready.push_back((told.seq, phase, Some(told)));
+            self.ready.push_back(Step { seq: told.seq, phase, content: told.content });
         }
         Ok(())
     }
 
     /// What the tail holds after our place, read on as far as the hints go; `None` when our place is before it.
-    async fn shared_tail(&self, hinted: i64) -> Result<Option<Vec<Arc<Told<C::Item>>>>> {
-        // Whoever comes first reads; the others wait here and find it done.
-        let mut ring = self.tail.ring.lock().await;
-        while ring.reached < hinted {
-            let told = load_after::<C>(&self.app, self.id, ring.reached).await?;
-            match told.first() {
-                None => break,
-                Some(next) if next.seq != ring.reached + 1 => ring.steps.clear(),
-                Some(_) => {}
-            }
-            for told in told {
-                ring.reached = told.seq;
-                ring.steps.push_back(told);
-                if ring.steps.len() > TAIL {
-                    ring.steps.pop_front();
+    async fn shared_tail(&self, hinted: i64) -> Result<Option<Vec<Told<C::Item>>>> {
+        loop {
+            // Whoever comes first has it read; the others wait for the same reading.
+            let (goal, reading) = {
+                let mut ring = self.tail.ring();
+                if ring.reached >= hinted {
+                    return Ok(ring.after(self.seq));
                 }
+                match &ring.reading {
+                    Some((goal, reading)) if reading.peek().is_none() => (*goal, reading.clone()),
+                    _ => {
+                        let reading = self.begin_reading(hinted);
+                        ring.reading = Some((hinted, reading.clone()));
+                        (hinted, reading)
+                    }
+                }
+            };
+            reading.await.map_err(|error| of_all(&error))?;
+            // It may have found less than it was to: then there is no more.
+            if goal >= hinted {
+                return Ok(self.tail.ring().after(self.seq));
             }
         }
-        Ok(ring.after(self.seq))
+    }
+
+    fn begin_reading(&self, hinted: i64) -> Reading {
+        let (app, id, tail) = (self.app.clone(), self.id, Arc::clone(&self.tail));
+        let work = async move { read_tail::<C>(&app, id, &tail, hinted).await };
+        let app = self.app.clone();
+        async move { app.apart(work).await.map_err(Arc::new) }.boxed().shared()
+    }
+
+    /// What comes after our place, by a reading of our own.
+    async fn read_alone(&self) -> Result<Vec<Told<C::Item>>> {
+        let busy = |_| Refusal::new(Code::Unavailable, "Too much is being caught up on; go on from your cursor later.");
+        let turn = tokio::time::timeout(self.app.config.limits.query_time, self.app.catching_up.take(self.caller));
+        let turn = turn.await.map_err(busy)?;
+        let (app, id, seq) = (self.app.clone(), self.id, self.seq);
+        self.app
+            .apart(async move {
+                let told = load_after::<C>(&app, id, seq).await;
+                drop(turn);
+                told
+            })
+            .await
     }
 }
 
-async fn load_after<C: Content>(app: &App, id: Uuid, after: i64) -> Result<Vec<Arc<Told<C::Item>>>> {
+/// The failure of a reading, for each who waited for it.
+fn of_all(error: &Error) -> Error {
+    match error {
+        Error::User(errors) => Error::User(errors.clone()),
+        Error::Refused(refusal) => Error::Refused(refusal.clone()),
+        Error::Internal(cause) => Error::internal(cause.to_string()),
+    }
+}
+
+/// Reads on, to a sequence or as far as there is something.
+async fn read_tail<C: Content>(app: &App, id: Uuid, tail: &Tail<C::Item>, hinted: i64) -> Result<()> {
+    let mut reached = tail.ring().reached;
+    while reached < hinted {
+        let told = load_after::<C>(app, id, reached).await?;
+        let Some((first, last)) = told.first().zip(told.last()) else { return Ok(()) };
+        let has_gap = first.seq != reached + 1;
+        reached = last.seq;
+        let mut ring = tail.ring();
+        if has_gap {
+            ring.steps.clear();
+        }
+        told.into_iter().for_each(|told| ring.push(told));
+    }
+    Ok(())
+}
+
+async fn load_after<C: Content>(app: &App, id: Uuid, after: i64) -> Result<Vec<Told<C::Item>>> {
     let events = events::after(app, C::KIND, id, after, BATCH).await?;
     if events.is_empty() {
         return Ok(Vec::new());
     }
     let contents = C::load(app, id, &events).await?;
-    Ok(events.iter().zip(contents).map(|(event, content)| Arc::new(Told { seq: event.seq, content })).collect())
+    Ok(events.iter().zip(contents).map(|(event, content)| Told { seq: event.seq, content }).collect())
 }

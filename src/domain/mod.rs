@@ -1,12 +1,13 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
-//! profiles → posts → ledger → wallets → payments → fees → goals → books → notifications → digests, privacy, admin →
+//! profiles → posts → ledger → wallets → payments → fees → goals → books → notifications → alerts → digests, privacy, admin →
 //! demo.
 
 pub mod accounts;
 pub mod activity;
 pub mod actor;
 pub mod admin;
+pub mod alerts;
 pub mod amounts;
 pub mod audit;
 pub mod books;

@@ -5,8 +5,9 @@
 //! written in one transaction. They are made by a job, so the act itself never waits for them.
 
 mod goals;
+mod money;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::Stream;
 use sea_orm::{QueryResult, Value};
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     domain::{
-        actor::Actor,
+        actor::{Actor, Client},
         events::{self, NewEvent},
         export::{
             Kind::{Id, Text, Time},
@@ -33,6 +34,7 @@ use crate::{
     error::{Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, placeholders},
+        list::{Conditions, Source, page_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -54,7 +56,7 @@ struct Telling {
     actor: Option<UserId>,
     actor_name: String,
     kind: NotificationKind,
-    subject: (SubjectKind, Uuid),
+    subject: Option<(SubjectKind, Uuid)>,
     excerpt: String,
     dedupe_key: String,
 }
@@ -77,6 +79,8 @@ pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
                 Notify::Contribution { contribution } => goals::contribution_in(&tx, *contribution).await?,
                 Notify::ContributionComment { comment } => goals::comment_in(&tx, *comment).await?,
                 Notify::RefundRequested { refund } => goals::refund_requested_in(&tx, *refund).await?,
+                Notify::TakenBack { refund } => money::taken_back_in(&tx, *refund).await?,
+                Notify::Dispute { dispute, state } => money::dispute_in(&tx, *dispute, state).await?,
                 Notify::GoalUpdate { update, after } => {
                     goals::update_in(app, &tx, *update, *after).await?;
                     Vec::new()
@@ -156,7 +160,7 @@ fn telling(
         actor_name: columns.take()?,
         excerpt: text::excerpt(&columns.take::<String>()?, EXCERPT),
         kind,
-        subject,
+        subject: Some(subject),
         dedupe_key,
     })
 }
@@ -166,39 +170,67 @@ async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Res
     tellings.retain(|telling| Some(telling.recipient) != telling.actor);
     tellings.sort_unstable_by_key(|telling| telling.recipient);
     for telling in tellings {
-        let now = app.clock.now();
-        let id = app.ids.next(now);
-        let inserted = tx
-            .execute(
-                "INSERT INTO notifications (id, recipient_id, kind, title, message, actor_id, subject_kind, subject_id, \
-                 dedupe_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-                 ON CONFLICT (recipient_id, dedupe_key) DO NOTHING",
-                vec![
-                    id.into(),
-                    telling.recipient.0.into(),
-                    telling.kind.as_str().into(),
-                    title(telling.locale, telling.kind, telling.subject.0, &telling.actor_name).into(),
-                    telling.excerpt.as_str().into(),
-                    telling.actor.map(|actor| actor.0).into(),
-                    telling.subject.0.as_str().into(),
-                    telling.subject.1.into(),
-                    telling.dedupe_key.as_str().into(),
-                    now.into(),
-                ],
-            )
-            .await?;
-        if inserted == 1 {
-            let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id) };
-            events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
-        }
+        tell_one_in(app, tx, &telling).await?;
     }
     Ok(())
 }
 
+/// Tells staff of something; false when they were told before.
+pub(crate) async fn alert_in(
+    app: &App,
+    tx: &Transaction,
+    (recipient, locale): (UserId, Locale),
+    (title, detail): (&str, &str),
+    subject: Option<(SubjectKind, Uuid)>,
+    dedupe_key: String,
+) -> Result<bool> {
+    let telling = Telling {
+        recipient,
+        locale,
+        actor: None,
+        actor_name: title.to_owned(),
+        kind: NotificationKind::StaffAlert,
+        subject,
+        excerpt: text::excerpt(detail, EXCERPT),
+        dedupe_key,
+    };
+    tell_one_in(app, tx, &telling).await
+}
+
+/// Writes a notification and its event; false when they were told of the same before.
+async fn tell_one_in(app: &App, tx: &Transaction, telling: &Telling) -> Result<bool> {
+    let now = app.clock.now();
+    let id = app.ids.next(now);
+    let inserted = tx
+        .execute(
+            "INSERT INTO notifications (id, recipient_id, kind, title, message, actor_id, subject_kind, subject_id, \
+             dedupe_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+             ON CONFLICT (recipient_id, dedupe_key) DO NOTHING",
+            vec![
+                id.into(),
+                telling.recipient.0.into(),
+                telling.kind.as_str().into(),
+                title(telling.locale, telling.kind, telling.subject.map(|(kind, _)| kind), &telling.actor_name).into(),
+                telling.excerpt.as_str().into(),
+                telling.actor.map(|actor| actor.0).into(),
+                telling.subject.map(|(kind, _)| kind.as_str()).into(),
+                telling.subject.map(|(_, id)| id).into(),
+                telling.dedupe_key.as_str().into(),
+                now.into(),
+            ],
+        )
+        .await?;
+    if inserted == 1 {
+        let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id) };
+        events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
+    }
+    Ok(inserted == 1)
+}
+
 /// The headline in the recipient's language, at most 255 characters. Of a goal's news and end, the name is the goal's.
-pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, actor_name: &str) -> String {
+pub(crate) fn title(locale: Locale, kind: NotificationKind, about: Option<SubjectKind>, actor_name: &str) -> String {
     let name = text::excerpt(actor_name, 100);
-    let on_post = about == SubjectKind::Post;
+    let on_post = about == Some(SubjectKind::Post);
     match (locale, kind) {
         (Locale::English, NotificationKind::Like) if on_post => format!("{name} likes your post"),
         (Locale::English, NotificationKind::Like) => format!("{name} likes your comment"),
@@ -220,7 +252,9 @@ pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, 
         (Locale::Arabic, NotificationKind::RefundRequest) => format!("طلب {name} استرداد مساهمة"),
         (Locale::Arabic, NotificationKind::GoalUpdate) => format!("جديد «{name}»"),
         (Locale::Arabic, NotificationKind::GoalEnded) => format!("انتهى «{name}»"),
-        (_, NotificationKind::System) => name,
+        (Locale::English, NotificationKind::MoneyTakenBack) => format!("{name} went back to who paid"),
+        (Locale::Arabic, NotificationKind::MoneyTakenBack) => format!("أُعيد {name} إلى من دفعه"),
+        (_, NotificationKind::Dispute | NotificationKind::StaffAlert | NotificationKind::System) => name,
     }
 }
 
@@ -286,22 +320,20 @@ pub async fn notifications(
     with_total: bool,
 ) -> Result<Slice<Notification>> {
     let user = actor.require_user()?.id;
-    let mut values: Vec<Value> = vec![user.0.into()];
-    let mut conditions = vec!["n.recipient_id = $1".to_owned()];
+    let mut conditions = Conditions::default();
+    conditions.equal("n.recipient_id", Some(user.0));
     if unread_only {
-        conditions.push("n.read_at IS NULL".to_owned());
+        conditions.that("n.read_at IS NULL");
     }
-    let total = if with_total {
-        let sql = format!("SELECT COUNT(*) FROM notifications n WHERE {}", conditions.join(" AND "));
-        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
-    } else {
-        None
+    let source = Source {
+        columns: COLUMNS,
+        table: "notifications n",
+        joins: "",
+        key: "n.created_at",
+        id: "n.id",
+        descending: true,
     };
-    let (more, order) = page.clauses("n.created_at", "n.id", true, &mut values);
-    conditions.extend(more);
-    let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE {} {order}", conditions.join(" AND "));
-    let rows = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
-    Ok(Slice { total, ..page.slice(rows) })
+    page_of(&app.db, source, conditions, page, with_total, read).await
 }
 
 /// How many of the actor's notifications are unread.
@@ -373,10 +405,10 @@ impl Content for Told {
     type Item = Notification;
     const KIND: StreamKind = StreamKind::Notifications;
 
-    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Notification>>> {
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Arc<Notification>>>> {
         let ids: Vec<_> = events.iter().filter_map(|event| event.subject_id.map(NotificationId)).collect();
         let found = of_recipient(app, UserId(id), &ids).await?;
-        let content = |event: &event::Model| found.get(&NotificationId(event.subject_id?)).cloned();
+        let content = |event: &event::Model| found.get(&NotificationId(event.subject_id?)).cloned().map(Arc::new);
         Ok(events.iter().map(content).collect())
     }
 }
@@ -385,7 +417,8 @@ impl Content for Told {
 pub async fn follow(
     app: &App,
     actor: &Actor,
+    client: &Client,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = Result<Step<Notification>>> + Send + use<>> {
-    live::follow::<Told>(app, actor.require_user()?.id.0, after).await
+    live::follow::<Told>(app, actor, client, actor.require_user()?.id.0, after).await
 }

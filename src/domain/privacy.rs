@@ -17,7 +17,8 @@ use crate::{
         accounts, activity,
         actor::{Actor, Client},
         export::Table,
-        goals, jobs,
+        goals,
+        jobs::{self, Lane},
         messages::{Message, Template},
         notifications, payments, posts, profiles, wallets,
     },
@@ -85,7 +86,7 @@ pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result
             };
             let export = export.insert(&tx).await?;
             activity::record_in(app, &tx, user, ActivityKind::ExportRequested, client, None).await?;
-            jobs::enqueue_in(app, &tx, EXPORT, &ExportJob { export: export.id.0 }).await?;
+            jobs::enqueue_on(app, &tx, Lane::Bulk, EXPORT, &ExportJob { export: export.id.0 }).await?;
             Ok(export)
         })
         .await

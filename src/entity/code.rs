@@ -1,4 +1,4 @@
-//! Table `codes`: short secrets that were sent to somebody: as a keyed hash only.
+//! Table `codes`: secrets that were sent to somebody, a short one and that of a link: as keyed hashes only.
 
 use sea_orm::entity::prelude::*;
 
@@ -38,7 +38,7 @@ pub struct Model {
     pub subject: String,
     /// Where it was sent: an e-mail address or a number.
     pub address: String,
-    /// Lower case: what cool-down and daily number are counted by.
+    /// Which mailbox or number it is, however it is written: what cool-down and daily number are counted by.
     pub address_key: String,
     /// HMAC-SHA256 over purpose, subject, address and code.
     pub hash: Vec<u8>,
@@ -50,6 +50,14 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When it was used, replaced by a newer one, or tried too often.
     pub ended_at: Option<DateTimeUtc>,
+    /// Asked for by anybody, in the name of the subject: what strangers ask for is counted apart.
+    pub by_stranger: bool,
+    /// HMAC-SHA256 over purpose, subject, address and the secret of the link; none where the message has no link.
+    pub link_hash: Option<Vec<u8>>,
+    /// The link is no good after this.
+    pub link_expires_at: DateTimeUtc,
+    /// When the link was used or became void; from the beginning where there is none.
+    pub link_ended_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -20,6 +20,14 @@ stored_enum! {
     }
 }
 
+impl StreamKind {
+    /// Whether every event tells how its subject stands now, so that the newest tells all that those before it did.
+    #[must_use]
+    pub fn tells_state(self) -> bool {
+        matches!(self, Self::Payment | Self::Goal)
+    }
+}
+
 stored_enum! {
     /// What happened.
     EventKind {

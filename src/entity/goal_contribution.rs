@@ -36,6 +36,8 @@ pub struct Model {
     pub guest_name: Option<String>,
     /// Where a guest is reached.
     pub guest_email: Option<String>,
+    /// Which mailbox that is, however it is written.
+    pub guest_key: Option<String>,
     /// What was to be given.
     pub amount: i64,
     /// What came in.

@@ -30,6 +30,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Taken back.
     pub reversed_at: Option<DateTimeUtc>,
+    /// Of it, what its owner owes since, because it went back to who gave it.
+    pub reclaimed: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

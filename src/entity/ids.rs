@@ -141,6 +141,8 @@ typed_ids! {
     PaymentEventId = "paymentevent";
     /// Money that goes back to who paid.
     RefundId = "refund";
+    /// A payer who takes a payment back through their bank.
+    DisputeId = "dispute";
     /// Something that a provider told us.
     WebhookEventId = "webhook";
     /// A fundraising goal.

@@ -17,6 +17,8 @@ stored_enum! {
         Revenue = "revenue",
         /// On its way to people's banks.
         Payout = "payout",
+        /// What a person owes the platform, as a negative balance; never above zero.
+        Debt = "debt",
     }
 }
 

@@ -25,6 +25,10 @@ stored_enum! {
         Payout = "payout",
         /// From one person's wallet into another's.
         Transfer = "transfer",
+        /// A person comes to owe what has to go back and is no longer there, or pays it.
+        Debt = "debt",
+        /// What a provider keeps for its work.
+        ProviderFee = "provider_fee",
         /// Between accounts of the platform.
         Settlement = "settlement",
     }

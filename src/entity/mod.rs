@@ -30,6 +30,7 @@ pub mod money;
 pub mod notification;
 pub mod oauth_flow;
 pub mod payment;
+pub mod payment_dispute;
 pub mod payment_event;
 pub mod payment_method;
 pub mod payout_method;
@@ -48,9 +49,9 @@ pub mod withdrawal;
 
 pub use ids::{
     AccountExportId, ActivityId, AdjustmentId, AuditEntryId, ChallengeId, CodeId, CommentId, ContributionCommentId,
-    ContributionId, EntryId, FeeLineId, GoalId, GoalUpdateId, GoalWithdrawalId, IdentityId, JobId, LedgerAccountId,
-    NotificationId, OauthFlowId, PaymentEventId, PaymentId, PaymentMethodId, PayoutMethodId, PostId, RefundId,
-    SessionId, TransferId, UserId, WebhookEventId, WithdrawalId,
+    ContributionId, DisputeId, EntryId, FeeLineId, GoalId, GoalUpdateId, GoalWithdrawalId, IdentityId, JobId,
+    LedgerAccountId, NotificationId, OauthFlowId, PaymentEventId, PaymentId, PaymentMethodId, PayoutMethodId, PostId,
+    RefundId, SessionId, TransferId, UserId, WebhookEventId, WithdrawalId,
 };
 pub use money::{Currency, Money};
 

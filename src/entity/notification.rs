@@ -25,6 +25,12 @@ stored_enum! {
         GoalUpdate = "goal_update",
         /// A goal of yours, or one that you gave to, is over.
         GoalEnded = "goal_ended",
+        /// Money that was yours went back to who paid it, and nobody here decided it.
+        MoneyTakenBack = "money_taken_back",
+        /// A payer's bank disputes a payment, or the dispute is over.
+        Dispute = "dispute",
+        /// To staff: something that somebody has to look into.
+        StaffAlert = "staff_alert",
         /// From the service itself.
         System = "system",
     }
@@ -41,6 +47,8 @@ stored_enum! {
         Goal = "goal",
         /// `goal_contributions`.
         Contribution = "contribution",
+        /// `payments`.
+        Payment = "payment",
         /// `contribution_comments`.
         ContributionComment = "contributioncomment",
     }

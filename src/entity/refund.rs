@@ -15,6 +15,18 @@ stored_enum! {
 }
 
 stored_enum! {
+    /// Who decided that money goes back.
+    RefundOrigin {
+        /// It was decided here.
+        Platform = "platform",
+        /// Its provider did it on its own, or somebody did it there.
+        Provider = "provider",
+        /// The payer's bank took it back.
+        Dispute = "dispute",
+    }
+}
+
+stored_enum! {
     /// How far a refund has come.
     RefundState {
         /// The payer asks for it.
@@ -74,6 +86,10 @@ pub struct Model {
     pub decided_at: Option<DateTimeUtc>,
     /// Succeeded or failed.
     pub ended_at: Option<DateTimeUtc>,
+    /// Who decided it.
+    pub origin: RefundOrigin,
+    /// When its provider was first asked for it.
+    pub asked_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

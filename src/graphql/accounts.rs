@@ -336,7 +336,9 @@ payload! {
 /// Conditions that all must hold.
 #[derive(InputObject, Default)]
 pub struct UserWhere {
-    /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter.
+    /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter. Single letters
+    /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
+    /// Costs 100.
     text: Option<String>,
 }
 
@@ -356,10 +358,11 @@ pub struct AccountQuery;
 
 #[Object]
 impl AccountQuery {
-    /// The signed-in person; null when nobody is.
+    /// The signed-in person; null when nobody is. UNAUTHENTICATED when a token came that is not good (any more).
     async fn me(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let request = ctx.request();
+            request.actor.require_certain()?;
             let Some(id) = request.actor.user_id() else { return Ok(None) };
             Ok(request.loaders.users.load(id).await?.map(User))
         })

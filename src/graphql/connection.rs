@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
+use async_graphql::{Context, Lookahead, Object, OutputType, SimpleObject, TypeName};
 
 use super::context::RequestExt;
-use crate::platform::page::{Cursor, Slice};
+use crate::platform::page::{Cursor, Slice, Total};
 
 /// Something that stands in a list: knows its place in it.
 pub trait Listed: OutputType {
@@ -20,7 +20,7 @@ pub struct Connection<T> {
     edges: Vec<Edge<T>>,
     has_previous: bool,
     has_next: bool,
-    total: Option<i64>,
+    total: Option<Total>,
 }
 
 /// An item and its place in the list.
@@ -90,9 +90,16 @@ impl<T: Listed> Connection<T> {
         }
     }
 
-    /// How many items there are in the whole list. Counted only when asked for, and charged for in the cost.
+    /// How many items there are in the whole list, up to 10,000: `totalCountIsExact` says whether these are all. Counted only
+    /// when asked for, and charged for in the cost.
     async fn total_count(&self) -> Option<i64> {
-        self.total
+        self.total.map(|total| total.count)
+    }
+
+    /// Whether the whole list has as many items as `totalCount` says; false when there are more. Counted and charged for as
+    /// that is.
+    async fn total_count_is_exact(&self) -> Option<bool> {
+        self.total.map(|total| total.is_exact)
     }
 }
 
@@ -113,5 +120,11 @@ impl<T: Listed> Edge<T> {
 /// Whether the client asked how many items the whole list has.
 #[must_use]
 pub fn wants_total(ctx: &Context<'_>) -> bool {
-    ctx.look_ahead().field("totalCount").exists()
+    asks_for_total(&ctx.look_ahead())
+}
+
+/// The same of a connection's selection.
+#[must_use]
+pub fn asks_for_total(selection: &Lookahead<'_>) -> bool {
+    ["totalCount", "totalCountIsExact"].iter().any(|name| selection.field(name).exists())
 }

@@ -1,8 +1,11 @@
-//! What an operation may cost at most, before it runs: objects that it may make the server build.
+//! What an operation may cost at most, before it runs: objects that it may make the server build, and bytes that it may
+//! make it write.
 //!
-//! A leaf is free; an object costs 1 for each of its parents; a connection multiplies what is below its items by its
-//! page size, a list without one by the length that is assumed for it; `totalCount` costs 10, a mutation 10 more than its
-//! payload. All sums saturate. The feed of 20 posts with authors and three comments with authors each costs 181.
+//! An object costs 1 for each of its parents; a connection multiplies what is below its items by its page size, a list
+//! without one by the length that is assumed for it; `totalCount` costs 10, a list that a text
+//! is searched for in 100 more, a mutation 10 more than its payload. A leaf
+//! costs its bytes: as many as its text can have, 10,000 for 1. All sums saturate. The feed of 20 posts with authors and
+//! three comments with authors each costs 181, and 130 more with the texts of both.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,24 +21,31 @@ use async_graphql::{
 };
 
 use crate::{
+    domain::{goals, posts},
     error::{Error, Result},
     platform::page::{DEFAULT_PAGE, MAX_PAGE},
 };
 
 const TOTAL_COUNT: u64 = 10;
+const SEARCH: u64 = 100;
 const MUTATION: u64 = 10;
 const MUTATION_ROOT: &str = "Mutation";
+
+/// How many bytes of an answer cost as much as an object.
+const BYTES_PER_POINT: u64 = 10_000;
 
 /// What an operation may cost at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cost {
-    /// In points.
+    /// What its objects cost, in points.
     pub cost: u64,
     /// How many objects it may ask for.
     pub nodes: u64,
     /// How many fields it may make the server write, leaves included, each as often as it is asked for: the work of the
-    /// executor, and the size of the answer. A long text counts as many.
+    /// executor.
     pub fields: u64,
+    /// How many bytes the answer may have.
+    pub bytes: u64,
 }
 
 impl Cost {
@@ -44,6 +54,7 @@ impl Cost {
             cost: self.cost.saturating_add(other.cost),
             nodes: self.nodes.saturating_add(other.nodes),
             fields: self.fields.saturating_add(other.fields),
+            bytes: self.bytes.saturating_add(other.bytes),
         }
     }
 
@@ -52,32 +63,90 @@ impl Cost {
             cost: self.cost.saturating_mul(factor),
             nodes: self.nodes.saturating_mul(factor),
             fields: self.fields.saturating_mul(factor),
+            bytes: self.bytes.saturating_mul(factor),
         }
     }
 
-    const fn leaf(fields: u64) -> Self {
-        Self { cost: 0, nodes: 0, fields }
+    const fn leaf(bytes: u64) -> Self {
+        Self { cost: 0, nodes: 0, fields: 1, bytes }
+    }
+
+    /// In points: what the limit is for.
+    #[must_use]
+    pub fn points(self) -> u64 {
+        self.cost.saturating_add(self.bytes / BYTES_PER_POINT)
     }
 }
 
-/// Leaves that may be long, in fields of ordinary length.
-fn weight(parent: &str, name: &str) -> u64 {
-    match (parent, name) {
-        ("Post" | "GoalUpdate", "body") | ("Goal", "story") => 100,
-        ("Comment" | "ContributionComment", "body") | ("Payment", "providerAnswer") => 20,
-        ("GoalContribution", "message") | ("Job", "lastError") => 10,
-        ("User", "bio")
-        | ("Notification", "message")
-        | ("Suspension" | "AuditEntry", "reason")
-        | ("AuditChange", "before" | "after") => 5,
-        _ => 1,
+/// Most bytes of a character: more than JSON takes to escape one of those that a text may have.
+const CHARACTER: u64 = 4;
+/// Most characters of a text that is not in [`TEXTS`].
+const SHORT: u64 = 255;
+
+/// Texts that may be longer than [`SHORT`], and lists of texts: their characters at most, of those that come from outside
+/// about.
+const TEXTS: &[(&str, &str, u64)] = &[
+    ("AuditChange", "after", 1_000),
+    ("AuditChange", "before", 1_000),
+    ("AuditEntry", "reason", 500),
+    ("BackupCodesRegeneratePayload", "backupCodes", 200),
+    ("Comment", "body", posts::MAX_COMMENT as u64),
+    ("ContributionComment", "body", goals::MAX_COMMENT as u64),
+    ("Goal", "coverUrl", 512),
+    ("Goal", "endReason", goals::MAX_REASON as u64),
+    ("Goal", "story", goals::MAX_STORY as u64),
+    ("GoalContribution", "message", goals::MAX_MESSAGE as u64),
+    ("GoalUpdate", "body", goals::MAX_STORY as u64),
+    ("Job", "lastError", 1_000),
+    ("LedgerAccounts", "csv", 20_000),
+    ("MoneyCheck", "detail", 2_000),
+    ("Notification", "message", 500),
+    ("OauthFlow", "authorizationUrl", 2_000),
+    ("Payment", "providerAnswer", 8_000),
+    ("PaymentNextAction", "clientSecret", 1_000),
+    ("PaymentNextAction", "instructions", 1_000),
+    ("PaymentNextAction", "url", 2_000),
+    ("Post", "body", posts::MAX_POST as u64),
+    ("Profile", "skills", 1_000),
+    ("Refund", "decisionReason", 500),
+    ("Refund", "reason", 500),
+    ("Session", "accessToken", 1_000),
+    ("Suspension", "reason", 500),
+    ("TwoFactorEnablePayload", "backupCodes", 200),
+    ("TwoFactorSetup", "otpauthUri", 500),
+    ("TwoFactorSetup", "qrCode", 10_000),
+    ("User", "avatarUrl", 512),
+    ("User", "bio", 500),
+    ("UserError", "message", 500),
+    ("UserError", "path", 200),
+    ("WalletAdjustment", "reason", 500),
+    ("Withdrawal", "reason", 500),
+];
+
+/// Most bytes of a leaf.
+fn longest(parent: &str, name: &str, ty: &str) -> u64 {
+    match ty {
+        "String" => {
+            let known = TEXTS.iter().find(|(of, text, _)| (*of, *text) == (parent, name));
+            known.map_or(SHORT, |(.., characters)| *characters) * CHARACTER
+        }
+        _ => SCALAR,
     }
 }
+
+/// Most bytes of ids, numbers, times, names of enums.
+const SCALAR: u64 = 64;
+/// What stands around a member of an object: quotation marks, colon, comma, and the object's own braces.
+const PUNCTUATION: u64 = 8;
+/// How long descriptions and names of introspection are, about.
+const DESCRIPTION: u64 = 30;
 
 /// How many objects a list has, about, that has no page size: more than most, though not as many as there can be.
 const ASSUMED: &[(&str, &str, u64)] = &[
     ("AuditEntry", "changes", 5),
     ("Goal", "suggestedAmounts", 6),
+    ("LedgerAccounts", "lines", 50),
+    ("Payment", "disputes", 2),
     ("Payment", "events", 10),
     ("Payment", "refunds", 5),
     ("Query", "currencies", 180),
@@ -110,10 +179,19 @@ fn introspection_items(name: &str) -> u64 {
     }
 }
 
-/// Which fields of the graph give objects, and of what type.
+/// What the fields of the graph give.
 #[derive(Debug)]
 pub struct Costs {
-    types: HashMap<String, HashMap<String, String>>,
+    types: HashMap<String, HashMap<String, Gives>>,
+}
+
+/// What a field gives.
+#[derive(Debug, PartialEq, Eq)]
+enum Gives {
+    /// Objects of this type.
+    Objects(String),
+    /// A leaf of so many bytes at most.
+    Leaf(u64),
 }
 
 impl Costs {
@@ -133,9 +211,15 @@ impl Costs {
             fields_of.insert(definition.node.name.node.to_string(), fields);
         }
         let objects: HashSet<String> = fields_of.keys().cloned().collect();
-        let types = fields_of.into_iter().map(|(name, fields)| {
-            let fields = fields.into_iter().map(|field| (field.node.name.node.to_string(), base(&field.node.ty.node)));
-            (name, fields.filter(|(_, ty)| objects.contains(ty)).collect())
+        let types = fields_of.into_iter().map(|(parent, fields)| {
+            let fields = fields.into_iter().map(|field| {
+                let (name, ty) = (field.node.name.node.to_string(), base(&field.node.ty.node));
+                let leaf = || Gives::Leaf(longest(&parent, &name, &ty));
+                let gives = if objects.contains(&ty) { Gives::Objects(ty) } else { leaf() };
+                (name, gives)
+            });
+            let fields: HashMap<String, Gives> = fields.collect();
+            (parent, fields)
         });
         Ok(Self { types: types.collect() })
     }
@@ -200,22 +284,30 @@ impl<'a> Walk<'a> {
         let set = &field.selection_set.node;
         if parent == INTROSPECTION || matches!(name, "__schema" | "__type") {
             let below = self.selection_set(set, INTROSPECTION, 1);
-            return Cost::leaf(1).add(below).times(introspection_items(name));
+            return Cost::leaf(DESCRIPTION).add(below).times(introspection_items(name));
         }
+        let written = field.response_key().node.len() as u64 + PUNCTUATION;
         let costs = self.costs;
-        let Some(ty) = costs.types.get(parent).and_then(|fields| fields.get(name)) else {
-            let cost = if name == "totalCount" { TOTAL_COUNT } else { 0 };
-            return Cost { cost, ..Cost::leaf(weight(parent, name)) };
+        let ty = match costs.types.get(parent).and_then(|fields| fields.get(name)) {
+            Some(Gives::Objects(ty)) => ty,
+            Some(Gives::Leaf(bytes)) => {
+                let cost = if matches!(name, "totalCount" | "totalCountIsExact") { TOTAL_COUNT } else { 0 };
+                return Cost { cost, ..Cost::leaf(bytes.saturating_add(written)) };
+            }
+            None => return Cost::leaf(SCALAR + written),
         };
-        let one = Cost { cost: 1, nodes: 1, fields: 1 };
+        let plain = Cost::leaf(written);
+        let one = Cost { cost: 1, nodes: 1, ..plain };
         match name {
             // The connection itself, and what it multiplies; edges and page information cost nothing of their own.
             _ if ty.ends_with("Connection") => {
-                Cost { nodes: 0, ..one }.add(self.selection_set(set, ty, self.page_size(field)))
+                let search = if self.searches(field) { SEARCH } else { 0 };
+                let below = self.selection_set(set, ty, self.page_size(field));
+                Cost { cost: 1 + search, nodes: 0, ..plain }.add(below)
             }
-            "edges" if parent.ends_with("Connection") => Cost::leaf(1).add(self.selection_set(set, ty, 1)).times(page),
+            "edges" if parent.ends_with("Connection") => plain.add(self.selection_set(set, ty, 1)).times(page),
             "nodes" if parent.ends_with("Connection") => one.add(self.selection_set(set, ty, 1)).times(page),
-            "pageInfo" => Cost::leaf(1).add(self.selection_set(set, ty, 1)),
+            "pageInfo" => plain.add(self.selection_set(set, ty, 1)),
             "nodes" => one.add(self.selection_set(set, ty, 1)).times(self.length(field, "ids")),
             _ if parent == MUTATION_ROOT => Cost { cost: 1 + MUTATION, ..one }.add(self.selection_set(set, ty, 1)),
             _ => one.add(self.selection_set(set, ty, 1)).times(assumed_length(parent, name)),
@@ -232,6 +324,17 @@ impl<'a> Walk<'a> {
         given.unwrap_or(DEFAULT_PAGE.into()).clamp(1, MAX_PAGE.into()).cast_unsigned()
     }
 
+    /// Whether a list is filtered by a text.
+    fn searches(&self, field: &Field) -> bool {
+        let Some((_, given)) = field.arguments.iter().find(|(argument, _)| argument.node == "where") else {
+            return false;
+        };
+        // What is not given is left out of the filter.
+        let known = |variable: Name| Ok::<_, ()>(self.variable(&variable).unwrap_or(Value::Null));
+        let filter = given.node.clone().into_const_with(known);
+        matches!(filter, Ok(Value::Object(filter)) if filter.get("text").is_some_and(|text| *text != Value::Null))
+    }
+
     fn length(&self, field: &Field, argument: &str) -> u64 {
         match self.argument(field, argument) {
             Some(Value::List(items)) => (items.len() as u64).max(1),
@@ -242,17 +345,16 @@ impl<'a> Walk<'a> {
     /// An argument's value, a variable replaced by what was given for it or by its default.
     fn argument(&self, field: &Field, name: &str) -> Option<Value> {
         let value = field.arguments.iter().find(|(argument, _)| argument.node == name)?.1.node.clone();
-        value
-            .into_const_with(|variable| {
-                let given = self.variables.get(&variable).cloned();
-                let default = || {
-                    let definitions = &self.operation.variable_definitions;
-                    let definition = definitions.iter().find(|definition| definition.node.name.node == variable)?;
-                    definition.node.default_value.as_ref().map(|value| value.node.clone())
-                };
-                given.or_else(default).ok_or(())
-            })
-            .ok()
+        value.into_const_with(|variable| self.variable(&variable).ok_or(())).ok()
+    }
+
+    fn variable(&self, variable: &Name) -> Option<Value> {
+        let given = self.variables.get(variable).cloned();
+        given.or_else(|| {
+            let definitions = &self.operation.variable_definitions;
+            let definition = definitions.iter().find(|definition| definition.node.name.node == *variable)?;
+            definition.node.default_value.as_ref().map(|value| value.node.clone())
+        })
     }
 }
 
@@ -263,7 +365,12 @@ mod tests {
 
     use super::*;
 
+    /// Without the bytes.
     fn cost(query: &str, variables: serde_json::Value) -> Cost {
+        Cost { bytes: 0, ..whole(query, variables) }
+    }
+
+    fn whole(query: &str, variables: serde_json::Value) -> Cost {
         let document = parse_query(query).unwrap();
         let operation = document.operations.iter().next().unwrap().1.node.clone();
         let costs = Costs::new(&crate::graphql::sdl()).unwrap();
@@ -275,10 +382,10 @@ mod tests {
 
     #[test]
     fn lists_multiply_what_is_below_them() {
-        assert_eq!(cost("{ post(id: 1) { id body } }", json!({})), Cost { cost: 1, nodes: 1, fields: 102 });
-        assert_eq!(cost("{ posts { nodes { id } } }", json!({})), Cost { cost: 21, nodes: 20, fields: 41 });
+        assert_eq!(cost("{ post(id: 1) { id body } }", json!({})), Cost { cost: 1, nodes: 1, fields: 3, bytes: 0 });
+        assert_eq!(cost("{ posts { nodes { id } } }", json!({})), Cost { cost: 21, nodes: 20, fields: 41, bytes: 0 });
         let edges = cost("{ posts(first: 5) { edges { node { id } } } }", json!({}));
-        assert_eq!(edges, Cost { cost: 6, nodes: 5, fields: 16 });
+        assert_eq!(edges, Cost { cost: 6, nodes: 5, fields: 16, bytes: 0 });
         // 1 + 20 × (post + author + connection + 3 × (comment + author))
         assert_eq!(cost(FEED, json!({})).cost, 1 + 20 * (1 + 1 + 1 + 3 * 2));
         assert_eq!(cost(FEED, json!({ "n": 100 })).cost, 1 + 100 * 9);
@@ -305,7 +412,7 @@ mod tests {
         for (parent, field, ty) in
             [("Query", "posts", "PostConnection"), ("Post", "author", "User"), ("Query", "node", "Node")]
         {
-            assert_eq!(costs.types[parent][field], ty);
+            assert_eq!(costs.types[parent][field], Gives::Objects(ty.to_owned()));
         }
         assert!(Costs::new("type {").is_err());
     }
@@ -328,7 +435,7 @@ mod tests {
                 let is_list = matches!(field.node.ty.node.base, BaseType::List(_));
                 // Errors are as many as the fields of an input, at most.
                 let is_counted = parent.ends_with("Connection") || name == "errors" || name == "nodes";
-                if is_list && !is_counted && costs.types[&parent].contains_key(&name) {
+                if is_list && !is_counted && matches!(costs.types[&parent][&name], Gives::Objects(_)) {
                     lists.push((parent.clone(), name));
                 }
             }
@@ -343,6 +450,23 @@ mod tests {
         let steps = "{ payments(first: 20) { nodes { events { captured { amount } } refunds { id } } } }";
         assert_eq!(cost(steps, json!({})).cost, 1 + 20 * (1 + 10 * 2 + 5));
         assert_eq!(cost("{ wallet { balances { balance { amount } } } }", json!({})).nodes, 1 + 10 * 2);
+    }
+
+    #[test]
+    fn a_search_has_a_cost_of_its_own_however_the_text_is_given() {
+        let plain = cost("{ posts(where: { tag: \"a\" }) { nodes { id } } }", json!({})).cost;
+        for (query, variables) in [
+            ("{ posts(where: { text: \"cat\" }) { nodes { id } } }", json!({})),
+            ("query($t: String) { posts(where: { text: $t, tag: $u }) { nodes { id } } }", json!({ "t": "cat" })),
+            ("query($w: PostWhere) { posts(where: $w) { nodes { id } } }", json!({ "w": { "text": "cat" } })),
+        ] {
+            assert_eq!(cost(query, variables).cost, plain + 100, "{query}");
+        }
+        assert_eq!(cost("{ posts(where: { text: null }) { nodes { id } } }", json!({})).cost, plain);
+        let aliases: String = (0..10)
+            .map(|n| format!("a{n}: posts(where: {{ text: \"cat\" }}) {{ totalCount nodes {{ id }} }} "))
+            .collect();
+        assert!(cost(&format!("{{ {aliases} }}"), json!({})).cost > 1_000);
     }
 
     #[test]
@@ -368,8 +492,67 @@ mod tests {
     fn leaves_count_as_often_as_they_are_written() {
         let leaves: Vec<_> = (0..30).map(|n| format!("b{n}: body")).collect();
         let bodies = format!("{{ posts(first: 100) {{ nodes {{ {} }} }} }}", leaves.join(" "));
-        assert_eq!(cost(&bodies, json!({})).fields, 1 + 100 * (1 + 30 * 100));
+        assert_eq!(cost(&bodies, json!({})).fields, 1 + 100 * (1 + 30));
         assert!(cost("{ __schema { types { fields { type { fields { name } } } } } }", json!({})).fields > 4_000);
+    }
+
+    #[test]
+    fn bytes_cost_as_often_as_a_long_text_is_written() {
+        let body = 4 * posts::MAX_POST as u64;
+        let bytes = whole("{ posts(first: 100) { nodes { body } } }", json!({})).bytes;
+        assert!((100 * body..101 * body).contains(&bytes), "{bytes}");
+        let nine: Vec<_> = (0..9).map(|n| format!("a{n}: body")).collect();
+        let nine = whole(&format!("{{ posts(first: 100) {{ nodes {{ {} }} }} }}", nine.join(" ")), json!({}));
+        assert!(nine.points() > 3_600, "{nine:?}");
+        assert!(whole(&FEED.replace("id author", "id body author"), json!({})).points() < 350);
+        // A long alias is written as often as its field.
+        let long = format!("{{ posts(first: 100) {{ nodes {{ {}: id }} }} }}", "a".repeat(10_000));
+        assert!(whole(&long, json!({})).bytes > 1_000_000);
+    }
+
+    /// What has [`SHORT`] characters at most.
+    const SHORTS: &str = "\
+        AccountExport.downloadUrl ActiveSession.address ActiveSession.device Activity.address Activity.detail \
+        Activity.userAgent AuditChange.property AuditEntry.action AuditEntry.address BankDetails.accountNumber \
+        BankDetails.holder BankDetails.iban Dispute.providerReference Dispute.reason EmailConfirmationPending.email Goal.category Goal.streamCursor \
+        Goal.title GoalContributePayload.guestToken GoalContribution.guestEmail GoalContribution.name \
+        GoalUpdate.title Identity.email Identity.provider Identity.title Job.kind LedgerLine.name Notification.title \
+        NotificationConnection.streamCursor OauthFlow.flowToken PageInfo.endCursor PageInfo.startCursor \
+        Payment.failure Payment.proof Payment.providerReference Payment.streamCursor \
+        PaymentCreatePayload.guestToken PaymentMethod.brand PaymentMethod.lastFour PaymentNextAction.publicKey \
+        PaymentNextAction.reference PaymentProviderInfo.publicKey PaymentStep.detail PaymentStep.kind \
+        PayoutMethod.bankName PayoutMethod.country PayoutMethod.lastFour Profile.address Profile.city \
+        Profile.country Profile.phone Profile.state Refund.failure Session.refreshToken SignInProvider.name \
+        SignInProvider.title TwoFactorChallenge.challengeToken TwoFactorSetup.secret User.displayName \
+        User.email User.firstName User.lastName User.username Wallet.streamCursor \
+        WalletDepositPayload.guestToken WalletStatement.url WalletTransaction.description \
+        WalletTransaction.reference Withdrawal.bankName Withdrawal.lastFour Withdrawal.reference";
+
+    /// A text that nobody thought of would count as a short one.
+    #[test]
+    fn every_text_is_known_to_be_long_or_short() {
+        let mut short = Vec::new();
+        let mut known: HashSet<(String, String)> = HashSet::new();
+        for definition in parse_schema(crate::graphql::sdl()).unwrap().definitions {
+            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let TypeKind::Object(object) = definition.node.kind else { continue };
+            let parent = definition.node.name.node.to_string();
+            for field in object.fields {
+                let name = field.node.name.node.to_string();
+                if base(&field.node.ty.node) != "String" {
+                    continue;
+                }
+                if TEXTS.iter().any(|(of, text, _)| (*of, *text) == (&*parent, &*name)) {
+                    known.insert((parent.clone(), name));
+                } else if name != "cursor" {
+                    assert!(!matches!(field.node.ty.node.base, BaseType::List(_)), "{parent}.{name} is a list");
+                    short.push(format!("{parent}.{name}"));
+                }
+            }
+        }
+        assert_eq!(known.len(), TEXTS.len(), "TEXTS has a text that is not in the graph");
+        short.sort();
+        assert_eq!(short, SHORTS.split_whitespace().collect::<Vec<_>>());
     }
 
     #[test]

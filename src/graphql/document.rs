@@ -76,6 +76,27 @@ const ALONE: &[&str] = &[
     "goalContribute",
 ];
 
+/// Mutations that write what others see: what each makes the server do comes after it, for all who follow.
+const CONTENT: &[&str] = &[
+    "postCreate",
+    "postUpdate",
+    "postDelete",
+    "postLike",
+    "postUnlike",
+    "postShare",
+    "commentCreate",
+    "commentUpdate",
+    "commentDelete",
+    "commentLike",
+    "commentUnlike",
+    "contributionCommentCreate",
+    "contributionCommentUpdate",
+    "contributionCommentDelete",
+    "goalCreate",
+    "goalUpdate",
+    "goalUpdatePublish",
+];
+
 /// A document that keeps the limits.
 #[derive(Debug)]
 pub struct Document {
@@ -116,6 +137,17 @@ impl Document {
         };
         chosen.ok_or_else(|| Refusal::new(Code::BadRequest, "The document has no operation of this name."))
     }
+}
+
+/// How many of the root fields of an operation in its normal form write what others see.
+#[must_use]
+pub fn content_fields(normal: &ExecutableDocument) -> usize {
+    let is_content = |selection: &&Positioned<Selection>| match &selection.node {
+        Selection::Field(field) => CONTENT.contains(&field.node.name.node.as_str()),
+        _ => false,
+    };
+    let mutations = normal.operations.iter().filter(|(_, operation)| operation.node.ty == OperationType::Mutation);
+    mutations.map(|(_, operation)| operation.node.selection_set.node.items.iter().filter(is_content).count()).sum()
 }
 
 /// A document that means something in the graph.

@@ -230,7 +230,7 @@ impl IdentityMutation {
         nullable(async {
             let request = ctx.request();
             let command = Begin { provider: input.provider, return_path: input.return_path };
-            answer(request, oauth::identity_link(&request.app, &request.actor, command).await)
+            answer(request, oauth::identity_link(&request.app, &request.actor, &request.client, command).await)
         })
         .await
     }

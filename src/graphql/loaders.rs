@@ -20,9 +20,9 @@ use crate::{
     app::App,
     domain::{accounts, activity, actor::Actor, audit, goals, jobs, notifications, payments, posts, profiles, wallets},
     entity::{
-        ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, EntryId, GoalId,
-        GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId, PostId,
-        RefundId, UserId, WithdrawalId, digest_subscription::Digest, profile,
+        ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, DisputeId, EntryId,
+        GoalId, GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId,
+        PostId, RefundId, UserId, WithdrawalId, digest_subscription::Digest, profile,
     },
     error::{Error, Result},
     platform::page::Slice,
@@ -226,6 +226,10 @@ loaders! {
     goal_updates, FetchGoalUpdates: GoalUpdateId => goals::Update = goals::updates_by_id;
     /// Withdrawals of goals that the viewer may see.
     goal_withdrawals, FetchGoalWithdrawals: GoalWithdrawalId => goals::Withdrawal = goals::withdrawals_by_id;
+    /// The disputes of payments.
+    disputes, FetchDisputes: PaymentId => Vec<crate::entity::payment_dispute::Model> = payments::disputes_by_payment;
+    /// Disputes that the viewer may see.
+    disputes_by_id, FetchDisputesById: DisputeId => payments::DisputeOfPayment = payments::disputes_by_id;
     /// Refunds that the viewer may see.
     refunds_by_id, FetchRefundsById: RefundId => payments::RefundOfPayment = payments::refunds_by_id;
     /// The payments and refunds that wait for a second person, for those who may see that.

@@ -31,6 +31,7 @@ pub mod scalars;
 pub mod sessions;
 pub mod sign_in;
 pub mod stream;
+pub mod subscription;
 pub mod syntax;
 pub mod two_factor;
 pub mod validation;

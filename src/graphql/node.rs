@@ -11,15 +11,15 @@ use super::{
     error::{Nullable, nullable},
     goals::{ContributionComment, Goal, GoalContribution, GoalUpdate, GoalWithdrawal},
     notifications::Notification,
-    payments::{Payment, PaymentMethod, Refund},
+    payments::{Dispute, Payment, PaymentMethod, Refund},
     posts::{Comment, Post},
     wallets::{PayoutMethod, WalletAdjustment, WalletTransaction, Withdrawal},
 };
 use crate::{
     entity::{
-        ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, EntryId, GoalId,
-        GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId, PostId,
-        RefundId, UserId, WithdrawalId,
+        ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, DisputeId, EntryId,
+        GoalId, GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId,
+        PostId, RefundId, UserId, WithdrawalId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -72,6 +72,8 @@ pub enum Node {
     PaymentMethod(PaymentMethod),
     /// Money that goes back to who paid.
     Refund(Refund),
+    /// A payer who takes a payment back through their bank.
+    Dispute(Dispute),
 }
 
 /// Fetching by id.
@@ -103,7 +105,11 @@ impl NodeQuery {
 
 async fn find(request: &RequestContext, id: &ID) -> Result<Option<Node>> {
     let (prefix, uuid) = ids::decode(id).ok_or_else(|| Error::bad_request("This is not an id."))?;
-    find_typed(request, prefix, uuid).await
+    let found = find_typed(request, prefix, uuid).await?;
+    if found.is_none() {
+        request.actor.require_certain()?;
+    }
+    Ok(found)
 }
 
 /// Something by the prefix of its type and its UUID.
@@ -152,6 +158,7 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
             loaders.payment_methods.load(PaymentMethodId(uuid)).await?.map(|row| Node::PaymentMethod(row.into()))
         }
         RefundId::PREFIX => loaders.refunds_by_id.load(RefundId(uuid)).await?.map(|row| Node::Refund(row.into())),
+        DisputeId::PREFIX => loaders.disputes_by_id.load(DisputeId(uuid)).await?.map(|row| Node::Dispute(row.into())),
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
         _ => return Err(Error::bad_request("This is not an id of anything here.")),
     })

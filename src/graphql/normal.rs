@@ -252,19 +252,19 @@ pub fn filled_in(value: &Value, variables: &Variables) -> Option<async_graphql::
     })
 }
 
-/// Tells operations of one meaning from others: equal for equal selections and arguments, whatever the variables and
-/// fragments are called that they were written with.
+/// Tells what subscriptions ask of their events: equal for equal selections and arguments, whatever the variables and
+/// fragments are called that they were written with. The arguments of the root field choose the events, and don't count.
 #[must_use]
 pub fn fingerprint(normal: &ExecutableDocument, variables: &Variables) -> [u8; 32] {
     let mut text = String::new();
     for (_, operation) in normal.operations.iter() {
         text.push_str(&operation.node.ty.to_string());
-        write_set(&mut text, &operation.node.selection_set.node, variables);
+        write_set(&mut text, &operation.node.selection_set.node, variables, true);
     }
     sha256(text.as_bytes())
 }
 
-fn write_set(text: &mut String, set: &SelectionSet, variables: &Variables) {
+fn write_set(text: &mut String, set: &SelectionSet, variables: &Variables, at_root: bool) {
     text.push('{');
     for selection in &set.items {
         match &selection.node {
@@ -272,20 +272,20 @@ fn write_set(text: &mut String, set: &SelectionSet, variables: &Variables) {
                 let Field { name, arguments, selection_set, .. } = &field.node;
                 text.push_str(&format!("{}:{}(", field.node.response_key().node, name.node));
                 let arguments: BTreeMap<_, _> = arguments.iter().map(|(name, value)| (&name.node, value)).collect();
-                for (name, value) in arguments {
+                for (name, value) in arguments.into_iter().filter(|_| !at_root) {
                     if let Some(value) = filled_in(&value.node, variables) {
                         text.push_str(&format!("{name}:{value},"));
                     }
                 }
                 text.push(')');
                 if !selection_set.node.items.is_empty() {
-                    write_set(text, &selection_set.node, variables);
+                    write_set(text, &selection_set.node, variables, false);
                 }
             }
             Selection::InlineFragment(inline) => {
                 let on = inline.node.type_condition.as_ref().map_or("", |on| on.node.on.node.as_str());
                 text.push_str(&format!("...{on}"));
-                write_set(text, &inline.node.selection_set.node, variables);
+                write_set(text, &inline.node.selection_set.node, variables, false);
             }
             Selection::FragmentSpread(_) => {}
         }

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 
 use super::{
     accounts::User,
@@ -15,7 +15,8 @@ use super::{
 use crate::{
     domain::notifications,
     entity::{
-        CommentId, ContributionCommentId, ContributionId, GoalId, PostId, event::StreamKind, notification::SubjectKind,
+        CommentId, ContributionCommentId, ContributionId, GoalId, PaymentId, PostId, event::StreamKind,
+        notification::SubjectKind,
     },
     platform::page::Page,
 };
@@ -44,6 +45,15 @@ pub enum NotificationKind {
     GoalUpdate,
     /// A goal of yours, or one that you gave to, is over; the message says what becomes of the money.
     GoalEnded,
+    /// Money that was given to your goal, or paid into your wallet, went back to who paid it, as its provider decided; the
+    /// subject is the contribution or the payment. The message says what you owe, where it was no longer there.
+    MoneyTakenBack,
+    /// The bank of somebody who paid disputes a payment to your goal or wallet, or the dispute is over; the subject is the
+    /// contribution or the payment.
+    Dispute,
+    /// To staff, who may do something about it: something that somebody has to look into, such as a dispute, a refund that
+    /// failed, or books that differ. The subject is the payment where it is about one.
+    StaffAlert,
     /// From the service itself.
     System,
 }
@@ -103,6 +113,7 @@ impl Notification {
                 SubjectKind::Comment => CommentId::PREFIX,
                 SubjectKind::Goal => GoalId::PREFIX,
                 SubjectKind::Contribution => ContributionId::PREFIX,
+                SubjectKind::Payment => PaymentId::PREFIX,
                 SubjectKind::ContributionComment => ContributionCommentId::PREFIX,
             };
             Ok(node::find_typed(ctx.request(), prefix, id).await?)
@@ -283,10 +294,12 @@ impl NotificationSubscription {
         #[graphql(desc = "The cursor of the last event that you saw, or the `streamCursor` of the list.")]
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<NotificationEvent>> + use<>> {
-        let request = ctx.request();
-        let viewer = request.actor.require_user()?.id.0;
-        let after = after.map(|text| stream::open(request, StreamKind::Notifications, viewer, &text)).transpose()?;
-        let steps = notifications::follow(&request.app, &request.actor, after).await?;
-        Ok(steps.map(move |step| Ok(NotificationEvent::new(viewer, step?))))
+        stream::events(ctx, async {
+            let request = ctx.request();
+            let viewer = request.actor.require_user()?.id.0;
+            let after = stream::open(request, StreamKind::Notifications, viewer, after.as_deref())?;
+            Ok((viewer, notifications::follow(&request.app, &request.actor, &request.client, after).await?))
+        })
+        .await
     }
 }

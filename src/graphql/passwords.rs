@@ -6,7 +6,7 @@ use super::{
     context::RequestExt,
     error::{Nullable, answer, flag_payload, nullable},
 };
-use crate::domain::accounts;
+use crate::domain::{accounts, codes::Received};
 
 /// A change of one's own password.
 #[derive(InputObject)]
@@ -40,13 +40,16 @@ flag_payload! {
     }
 }
 
-/// A new password, with the proof that the account is yours.
+/// A new password, with the proof that the account is yours: either `token`, or `email` and `code`.
 #[derive(InputObject)]
 pub struct PasswordResetConfirmInput {
-    /// The e-mail address that the code was sent to.
-    email: String,
-    /// The code in the message; spaces and hyphens don't matter.
-    code: String,
+    /// The `token` in the address of the message's link. It can be used once, within 24 hours, however often the code was
+    /// tried.
+    token: Option<String>,
+    /// The e-mail address that the code was sent to; left out beside `token`.
+    email: Option<String>,
+    /// The code in the message; spaces and hyphens don't matter. It can be tried five times, within 30 minutes.
+    code: Option<String>,
     /// 10 to 128 characters, not an often used one, not made of the user name or address.
     new_password: String,
 }
@@ -81,7 +84,7 @@ impl PasswordMutation {
         .await
     }
 
-    /// Sends a code to choose a new password, to the address if it is an account's. The answer is the same in any case.
+    /// Sends a code and a link to choose a new password, to the address if it is an account's. The answer is the same in any case.
     /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS. Stands alone in its operation.
     async fn password_reset_request(
         &self,
@@ -95,9 +98,9 @@ impl PasswordMutation {
         .await
     }
 
-    /// Chooses a new password by the code of `passwordResetRequest`. Every session ends, nobody is signed in by it, and a
-    /// second factor is asked for as before; the address counts as verified. A code can be tried five times.
-    /// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE. Stands alone in its operation.
+    /// Chooses a new password by the link or the code of `passwordResetRequest`. Every session ends, nobody is signed in by
+    /// it, and a second factor is asked for as before; the address counts as verified.
+    /// Codes: BLANK, INVALID, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE. Stands alone in its operation.
     async fn password_reset_confirm(
         &self,
         ctx: &Context<'_>,
@@ -105,10 +108,13 @@ impl PasswordMutation {
     ) -> Nullable<PasswordResetConfirmPayload> {
         nullable(async {
             let request = ctx.request();
-            let PasswordResetConfirmInput { email, code, new_password } = input;
-            let new = new_password.into();
             let (app, client) = (&request.app, &request.client);
-            answer(request, accounts::password_reset_confirm(app, client, &email, &code, &new).await)
+            let result = async {
+                let received = Received::of(input.code.as_deref(), input.token.as_deref())?;
+                let new = input.new_password.into();
+                accounts::password_reset_confirm(app, client, input.email.as_deref(), received, &new).await
+            };
+            answer(request, result.await)
         })
         .await
     }

@@ -4,7 +4,7 @@
 use std::{
     any::Any,
     collections::HashMap,
-    num::NonZeroUsize,
+    num::{NonZeroU32, NonZeroUsize},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -15,7 +15,7 @@ use async_graphql::{
     indexmap::IndexMap,
     parser::types::{DocumentOperations, ExecutableDocument, OperationType},
 };
-use futures_util::{FutureExt, StreamExt, stream::BoxStream};
+use futures_util::FutureExt;
 use lru::LruCache;
 use serde::Deserialize;
 use serde_json::{Map, value::RawValue};
@@ -26,15 +26,15 @@ use super::{
     coercion::coerce,
     context::RequestContext,
     cost::{Cost, Costs},
-    document::{Document, DocumentCache},
+    document::{Document, DocumentCache, content_fields},
     error::{finish, refused},
     mistakes::{self, Mistaken},
     model::Model,
-    normal,
 };
 use crate::{
     app::App,
     config::Limits,
+    domain::actor::Actor,
     error::{Code, Error, Refusal, Result},
     platform::crypto::{hex, sha256},
 };
@@ -98,8 +98,8 @@ pub enum Stage {
 /// An operation that may run: valid, in its normal form, with variables that are right.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    document: Arc<ExecutableDocument>,
-    variables: Variables,
+    pub(super) document: Arc<ExecutableDocument>,
+    pub(super) variables: Variables,
     /// Mutations of the operation that are not run, and say why.
     mistaken: Vec<Mistaken>,
     /// Query, mutation or subscription.
@@ -108,19 +108,11 @@ pub struct Prepared {
     pub cost: Cost,
 }
 
-impl Prepared {
-    /// Equal for operations that ask the same with the same values, however they are written.
-    #[must_use]
-    pub fn fingerprint(&self) -> [u8; 32] {
-        normal::fingerprint(&self.document, &self.variables)
-    }
-}
-
 /// Everything between a transport and the graph. Built once.
 #[derive(Debug)]
 pub struct Pipeline {
-    app: App,
-    graph: GraphHandle,
+    pub(super) app: App,
+    pub(super) graph: GraphHandle,
     model: Model,
     costs: Costs,
     documents: DocumentCache,
@@ -129,11 +121,19 @@ pub struct Pipeline {
     trusted: Option<HashMap<[u8; 32], Arc<str>>>,
 }
 
-struct GraphHandle(Graph);
+pub(super) struct GraphHandle(Graph);
 
 impl std::fmt::Debug for GraphHandle {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Graph")
+    }
+}
+
+impl std::ops::Deref for GraphHandle {
+    type Target = Graph;
+
+    fn deref(&self) -> &Graph {
+        &self.0
     }
 }
 
@@ -149,8 +149,8 @@ impl Pipeline {
         Ok(Self { app, graph, model, costs, documents, persisted, trusted })
     }
 
-    /// Decides whether an operation may run. Whatever is refused here was not begun.
-    pub fn prepare(&self, request: GraphqlRequest, transport: Transport) -> Result<Prepared, Refusal> {
+    /// Decides whether an operation of somebody's may run. Whatever is refused here was not begun.
+    pub fn prepare(&self, request: GraphqlRequest, transport: Transport, actor: &Actor) -> Result<Prepared, Refusal> {
         let limits = &self.app.config.limits;
         let (hash, text, store) = self.text(request.query, request.extensions.as_ref())?;
         // What is near to a misspelt name is for developers.
@@ -164,11 +164,12 @@ impl Pipeline {
         let variables = coerced.variables;
         let mut document = operation.normal(&self.model, &variables)?;
         let cost = self.cost(&document, &variables);
-        within(cost, limits)?;
+        within(cost, kind, limits)?;
         let mut mistaken = Vec::new();
         if kind == OperationType::Mutation && (coerced.mistyped || operation.facts().mistyped) {
             mistaken = mistakes::take(&self.model, Arc::make_mut(&mut document), &variables);
         }
+        self.charge_content(content_fields(&document), actor)?;
         if store && let Some(persisted) = &self.persisted {
             persisted.lock().unwrap_or_else(PoisonError::into_inner).put(hash, text);
         }
@@ -179,6 +180,22 @@ impl Pipeline {
         match &document.operations {
             DocumentOperations::Single(operation) => self.costs.of(document, &operation.node, variables),
             DocumentOperations::Multiple(_) => Cost::default(),
+        }
+    }
+
+    /// What an operation writes for others to see has limits of its own: what it makes the server do comes after it, in the
+    /// streams and notifications of others.
+    fn charge_content(&self, count: usize, actor: &Actor) -> Result<(), Refusal> {
+        let limit = self.app.config.limits.content;
+        if count > limit {
+            return Err(Refusal::over_limit("number of mutations of content", limit as u64, count as u64));
+        }
+        match (actor, u32::try_from(count).ok().and_then(NonZeroU32::new)) {
+            (Actor::User(user), Some(count)) => {
+                let checked = self.app.limiters.content.check_many(&user.id, count);
+                checked.map(drop).map_err(|left| left.refusal())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -236,12 +253,13 @@ impl Pipeline {
         let limit = self.app.config.limits.query_time;
         let (request_id, cost, mutation) =
             (context.request_id.clone(), prepared.cost, prepared.kind == OperationType::Mutation);
-        let (graph, locale, mistaken) = (self.graph.0.clone(), context.client.locale, prepared.mistaken.clone());
+        let (graph, locale, mistaken) = (self.graph.clone(), context.client.locale, prepared.mistaken.clone());
         let nothing_is_left = is_empty(&prepared.document);
+        let share = self.app.shares.of(context.actor.caller(&context.client));
         let request = request(prepared, context);
-        let operation = async move {
+        let operation = share.pays_for(async move {
             if nothing_is_left { Response::new(Value::Object(IndexMap::new())) } else { graph.execute(request).await }
-        };
+        });
         let operation = AssertUnwindSafe(operation).catch_unwind();
         let ended = if mutation {
             let task = self.app.tasks.spawn(operation.in_current_span());
@@ -260,29 +278,13 @@ impl Pipeline {
         (response, stage)
     }
 
-    /// Runs a subscription, or anything else as a stream of one response.
-    pub fn subscribe(self: &Arc<Self>, prepared: Prepared, context: RequestContext) -> BoxStream<'static, Response> {
-        let request_id = context.request_id.clone();
-        if prepared.kind != OperationType::Subscription {
-            let pipeline = Arc::clone(self);
-            return futures_util::stream::once(async move { pipeline.execute(prepared, context).await.0 }).boxed();
-        }
-        AssertUnwindSafe(self.graph.0.execute_stream(request(prepared, context)))
-            .catch_unwind()
-            .map(move |next| {
-                let mut response = next.unwrap_or_else(|panic| panicked(&*panic));
-                finish(&mut response, &request_id);
-                response
-            })
-            .boxed()
-    }
-
     fn describe(&self, cost: Cost) -> Value {
-        async_graphql::value!({ "requested": cost.cost, "limit": self.app.config.limits.cost })
+        async_graphql::value!({ "requested": cost.points(), "limit": self.app.config.limits.cost })
     }
 }
 
-fn request(prepared: Prepared, context: RequestContext) -> Request {
+/// The executor's request.
+pub(super) fn request(prepared: Prepared, context: RequestContext) -> Request {
     let document = Arc::unwrap_or_clone(prepared.document);
     let mut request = Request::new(String::new()).variables(prepared.variables).data(context);
     request.set_parsed_query(document);
@@ -293,7 +295,7 @@ fn is_empty(document: &ExecutableDocument) -> bool {
     document.operations.iter().all(|(_, operation)| operation.node.selection_set.node.items.is_empty())
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Response {
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
     tracing::error!(panic = panic_text(panic), "an operation panicked");
     refused(&Refusal::internal(), "")
 }
@@ -305,7 +307,7 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of unknown kind")
 }
 
-fn timed_out(limit: Duration, mutation: bool) -> Refusal {
+pub(super) fn timed_out(limit: Duration, mutation: bool) -> Refusal {
     let seconds = limit.as_secs();
     let message = if mutation {
         format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.")
@@ -332,9 +334,13 @@ fn permit(kind: OperationType, transport: Transport, socket_mutations: bool) -> 
     }
 }
 
-fn within(cost: Cost, limits: &Limits) -> Result<(), Refusal> {
-    if cost.cost > limits.cost {
-        return Err(Refusal::over_limit("cost", limits.cost, cost.cost));
+fn within(cost: Cost, kind: OperationType, limits: &Limits) -> Result<(), Refusal> {
+    if cost.points() > limits.cost {
+        return Err(Refusal::over_limit("cost", limits.cost, cost.points()));
+    }
+    // Afterwards it would be done, and its answer could not be given.
+    if kind == OperationType::Mutation && cost.bytes > limits.answer_bytes as u64 {
+        return Err(Refusal::over_limit("answer in bytes", limits.answer_bytes as u64, cost.bytes));
     }
     if cost.fields > limits.fields {
         return Err(Refusal::over_limit("number of fields", limits.fields, cost.fields));

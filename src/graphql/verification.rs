@@ -7,7 +7,7 @@ use super::{
     context::RequestExt,
     error::{Nullable, answer, flag_payload, nullable, payload},
 };
-use crate::domain::{accounts, profiles};
+use crate::domain::{accounts, codes::Received, profiles};
 
 /// Whose address is to be proven.
 #[derive(InputObject, Default)]
@@ -24,13 +24,17 @@ flag_payload! {
     }
 }
 
-/// A proof that an address is yours.
+/// A proof that an address is yours: either `token`, or `code`.
 #[derive(InputObject)]
 pub struct EmailVerifyInput {
-    /// The address that the code was sent to; absent: your own, for which you have to be signed in.
+    /// The `token` in the address of the message's link. It can be used once, within 24 hours, however often the code was
+    /// tried.
+    token: Option<String>,
+    /// The address that the code was sent to; absent: your own, for which you have to be signed in. Left out beside
+    /// `token`.
     email: Option<String>,
-    /// The code in the message; spaces and hyphens don't matter.
-    code: String,
+    /// The code in the message; spaces and hyphens don't matter. It can be tried five times, within an hour.
+    code: Option<String>,
 }
 
 payload! {
@@ -56,11 +60,13 @@ flag_payload! {
     }
 }
 
-/// A proof that the new address is yours.
+/// A proof that the new address is yours: either `token`, or `code`.
 #[derive(InputObject)]
 pub struct EmailChangeConfirmInput {
-    /// The code in the message to the new address.
-    code: String,
+    /// The `token` in the address of the message's link; used once, within 24 hours.
+    token: Option<String>,
+    /// The code in the message to the new address. It can be tried five times, within an hour.
+    code: Option<String>,
 }
 
 payload! {
@@ -126,9 +132,9 @@ impl VerificationMutation {
         .await
     }
 
-    /// Proves an e-mail address by the code that was sent to it. Works signed out, too: that is how a registration that
-    /// waits for its confirmation is completed; sign in afterwards. A code can be tried five times.
-    /// Codes: INVALID_CODE, ALREADY_VERIFIED. Stands alone in its operation.
+    /// Proves an e-mail address by the link or the code that was sent to it. Works signed out, too: that is how a
+    /// registration that waits for its confirmation is completed; sign in afterwards.
+    /// Codes: INVALID, INVALID_CODE, ALREADY_VERIFIED. Stands alone in its operation.
     async fn email_verify(
         &self,
         ctx: &Context<'_>,
@@ -137,7 +143,11 @@ impl VerificationMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            answer(request, accounts::email_verify(app, actor, client, input.email.as_deref(), &input.code).await)
+            let result = async {
+                let received = Received::of(input.code.as_deref(), input.token.as_deref())?;
+                accounts::email_verify(app, actor, client, input.email.as_deref(), received).await
+            };
+            answer(request, result.await)
         })
         .await
     }
@@ -159,8 +169,8 @@ impl VerificationMutation {
         .await
     }
 
-    /// Replaces the e-mail address by the new one, which the code proves; the old one is told. TAKEN: somebody else has
-    /// proven it, too. Codes: INVALID_CODE, TAKEN. Stands alone in its operation.
+    /// Replaces the e-mail address by the new one, which the link or the code proves; the old one is told. TAKEN: somebody
+    /// else has proven it, too. Codes: INVALID, INVALID_CODE, TAKEN. Stands alone in its operation.
     async fn email_change_confirm(
         &self,
         ctx: &Context<'_>,
@@ -169,7 +179,11 @@ impl VerificationMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            answer(request, accounts::email_change_confirm(app, actor, client, &input.code).await)
+            let result = async {
+                let received = Received::of(input.code.as_deref(), input.token.as_deref())?;
+                accounts::email_change_confirm(app, actor, client, received).await
+            };
+            answer(request, result.await)
         })
         .await
     }

@@ -1,6 +1,9 @@
 //! Who sends a request: its id, the client's address behind trusted proxies, and the actor of its token.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::{
     extract::{ConnectInfo, Request},
@@ -15,7 +18,7 @@ use crate::{
         accounts,
         actor::{Actor, Client},
     },
-    error::{Error, Locale, Refusal, Result},
+    error::{Code, Error, Locale, Refusal, Result},
     platform::rate_limit::{Remaining, address_key},
 };
 
@@ -42,21 +45,34 @@ impl Identity {
         let request_id = text(headers, &REQUEST_ID)
             .filter(|_| peer.is_some_and(|peer| is_trusted(trusted, peer)))
             .filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-            .map_or_else(|| app.ids.next(app.clock.now()).to_string(), str::to_owned);
+            .map_or_else(|| app.ids.next(app.clock.now()).to_string(), Cow::into_owned);
         let client = Client {
             address: peer.map(|peer| address(trusted, peer, headers)),
             user_agent: text(headers, &header::USER_AGENT).map(|agent| agent.chars().take(255).collect()),
-            locale: text(headers, &header::ACCEPT_LANGUAGE).map(Locale::parse).unwrap_or_default(),
+            locale: text(headers, &header::ACCEPT_LANGUAGE).map(|text| Locale::parse(&text)).unwrap_or_default(),
         };
         Self { request_id, client }
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+/// A header's text. Bytes that are none stand for themselves only: they don't make the rest of it disappear.
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
 }
 
-fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
+/// The parts of a header between separators, of all its lines; those that are not text are empty.
+pub(super) fn parts<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    separator: u8,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let lines = headers.get_all(name).into_iter();
+    let parts = lines.flat_map(move |line| line.as_bytes().split(move |byte| *byte == separator));
+    parts.map(|part| str::from_utf8(part).unwrap_or_default().trim())
+}
+
+/// Whether an address is that of a proxy whose words about its clients are believed.
+pub(super) fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
@@ -65,10 +81,10 @@ fn address(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !is_trusted(trusted, peer) {
         return peer;
     }
-    let forwarded = headers.get_all(&FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let hops: Vec<&str> = parts(headers, &FORWARDED_FOR, b',').collect();
     let mut nearest = peer;
     for hop in hops.into_iter().rev() {
+        // What is no address, no proxy of ours has written: nobody further left can be believed.
         let Some(hop) = parse_hop(hop) else { return nearest };
         nearest = hop;
         if !is_trusted(trusted, hop) {
@@ -87,25 +103,40 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
 /// The actor of a request: by its bearer token, by its cookie where that may count, or nobody.
 pub(super) async fn actor(app: &App, headers: &HeaderMap, cookies_count: bool) -> Result<Actor> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        return bearer(app, value.to_str().map_err(|_| Error::unauthenticated())?).await;
+        return match value.to_str() {
+            Ok(value) => bearer(app, value).await,
+            Err(_) => Ok(Actor::Refused),
+        };
     }
     let Some(token) = cookies::read(app, headers, Token::Access).filter(|_| cookies_count) else {
         return Ok(Actor::Anonymous);
     };
-    match accounts::authenticate(app, token).await {
-        // A cookie comes by itself: one whose session is over must not keep its browser from signing in again.
-        Err(Error::Refused(_)) => Ok(Actor::Anonymous),
-        other => other,
+    Ok(match known(app, token).await? {
+        // A cookie comes by itself: its browser did not say that somebody is signed in.
+        Actor::Refused => Actor::Anonymous,
+        actor => actor,
+    })
+}
+
+/// The actor of the value of an `Authorization` header, or of a socket's `authorization`. A client that has no token may
+/// well write what it has instead: nothing, or JavaScript's words for it.
+pub(super) async fn bearer(app: &App, value: &str) -> Result<Actor> {
+    let value = value.trim();
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    match token.trim() {
+        "" if scheme.is_empty() => Ok(Actor::Anonymous),
+        _ if !scheme.eq_ignore_ascii_case("bearer") => Ok(Actor::Refused),
+        "" | "null" | "undefined" => Ok(Actor::Anonymous),
+        token => known(app, token).await,
     }
 }
 
-/// The actor of the value of an `Authorization` header, or of a socket's `authorization`.
-pub(super) async fn bearer(app: &App, value: &str) -> Result<Actor> {
-    let (scheme, token) = value.trim().split_once(' ').ok_or_else(Error::unauthenticated)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Error::unauthenticated());
+/// The owner of a token, unless it is refused. A failure to ask is none: a token may be good though the database is away.
+async fn known(app: &App, token: &str) -> Result<Actor> {
+    match accounts::authenticate(app, token).await {
+        Err(Error::Refused(refusal)) if refusal.code == Code::Unauthenticated => Ok(Actor::Refused),
+        other => other,
     }
-    accounts::authenticate(app, token.trim()).await
 }
 
 /// What the caller learns of a failure before execution; a failure inside goes to the log.
@@ -121,7 +152,7 @@ pub(super) fn as_refusal(error: Error, identity: &Identity) -> Refusal {
 
 /// The actor of a request for one operation, taken from the allowance; and what is left of it.
 ///
-/// A token that is refused is charged to its address: guessing is not free.
+/// One whose token was refused is charged to its address, as nobody is: guessing is not free.
 pub(super) async fn admit(
     app: &App,
     headers: &HeaderMap,
@@ -145,25 +176,32 @@ pub(super) fn take_allowance(app: &App, actor: &Actor, client: &Client) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     #[test]
     fn only_what_a_trusted_proxy_says_is_believed() {
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let seen = |peer: &str, forwarded: &[&str]| {
+        let seen = |peer: &str, forwarded: &[&[u8]]| {
             let mut headers = HeaderMap::new();
             for value in forwarded {
-                headers.append(FORWARDED_FOR, value.parse().unwrap());
+                headers.append(FORWARDED_FOR, HeaderValue::from_bytes(value).unwrap());
             }
             address(&trusted, ip(peer), &headers)
         };
-        assert_eq!(seen("192.0.2.9", &["203.0.113.1"]), ip("192.0.2.9"));
-        assert_eq!(seen("10.0.0.1", &["203.0.113.1"]), ip("203.0.113.1"));
-        assert_eq!(seen("10.0.0.1", &["1.1.1.1, 203.0.113.1, 10.0.0.2"]), ip("203.0.113.1"));
-        assert_eq!(seen("10.0.0.1", &["1.1.1.1", "203.0.113.1"]), ip("203.0.113.1"));
-        assert_eq!(seen("10.0.0.1", &["nonsense"]), ip("10.0.0.1"));
-        assert_eq!(seen("10.0.0.1", &["[2001:db8::1]:443"]), ip("2001:db8::1"));
+        assert_eq!(seen("192.0.2.9", &[b"203.0.113.1"]), ip("192.0.2.9"));
+        assert_eq!(seen("10.0.0.1", &[b"203.0.113.1"]), ip("203.0.113.1"));
+        assert_eq!(seen("10.0.0.1", &[b"1.1.1.1, 203.0.113.1, 10.0.0.2"]), ip("203.0.113.1"));
+        assert_eq!(seen("10.0.0.1", &[b"1.1.1.1", b"203.0.113.1"]), ip("203.0.113.1"));
+        assert_eq!(seen("10.0.0.1", &[b"nonsense"]), ip("10.0.0.1"));
+        assert_eq!(seen("10.0.0.1", &[b"[2001:db8::1]:443"]), ip("2001:db8::1"));
+        // What a client wrote itself hides nothing, whatever it is.
+        assert_eq!(seen("10.0.0.1", &[b"\xff, 203.0.113.9"]), ip("203.0.113.9"));
+        assert_eq!(seen("10.0.0.1", &[b"\xff", b"203.0.113.9"]), ip("203.0.113.9"));
+        assert_eq!(seen("10.0.0.1", &[b"\xc3\xa9, 203.0.113.9 , 10.0.0.2"]), ip("203.0.113.9"));
+        assert_eq!(seen("10.0.0.1", &[b"1.1.1.1, \xff, 10.0.0.2"]), ip("10.0.0.2"));
         assert_eq!(seen("10.0.0.1", &[]), ip("10.0.0.1"));
     }
 }

@@ -6,6 +6,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::client;
 use crate::{
     app::App,
     domain::accounts::IssuedSession,
@@ -36,12 +37,11 @@ pub(super) fn keeping(app: &App, headers: &HeaderMap) -> SessionKeeping {
     }
 }
 
-/// A token from its cookie.
+/// A token from its cookie. Other cookies of the same site may be anything: they hide none of ours.
 pub(super) fn read<'a>(app: &App, headers: &'a HeaderMap, token: Token) -> Option<&'a str> {
     let name = name(app, token);
-    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    pairs.flat_map(|value| value.split(';')).find_map(|pair| {
-        let (key, value) = pair.trim().split_once('=')?;
+    client::parts(headers, &header::COOKIE, b';').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
         (key == name).then_some(value)
     })
 }

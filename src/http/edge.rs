@@ -1,9 +1,10 @@
-//! Where every request comes in and every answer goes out: its identity, the hosts that are served, panics, the headers
-//! that every answer carries, and the log line.
+//! Where every request comes in and every answer goes out: its identity, its place, the time for its body, the hosts that
+//! are served, panics, the headers that every answer carries, and the log line.
 
 use std::{panic::AssertUnwindSafe, time::Instant};
 
 use axum::{
+    body::Body,
     extract::{Request, State},
     http::HeaderValue,
     middleware::Next,
@@ -13,10 +14,13 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::{
-    Shared,
+    Shared, body,
     client::{Identity, REQUEST_ID},
     headers,
-    respond::{Media, refuse},
+    patience::Holding,
+    places::Place,
+    respond::{self, Media, refuse},
+    serve::Beyond,
 };
 use crate::{
     error::{Code, Refusal},
@@ -30,15 +34,19 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
     let path = request.uri().path().to_owned();
     let span = tracing::info_span!("request", id, method = %request.method(), path);
     let began = Instant::now();
-    let mut response = if headers::host_allowed(&shared.app.config, &request) {
+    let mut response = if !headers::host_allowed(&shared.app.config, &request) {
+        refuse(&Refusal::new(Code::BadRequest, "This host is not served here."), Media::Json, &id)
+    } else if let Some(place) = place(&shared, &request, &identity) {
         request.extensions_mut().insert(identity);
+        let request = request.map(|sent| body::timed(sent, shared.app.config.connections.body));
         let answered = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind().await;
-        answered.unwrap_or_else(|panic| {
+        let response = answered.unwrap_or_else(|panic| {
             span.in_scope(|| tracing::error!(panic = panic_text(&*panic), "a handler panicked"));
             refuse(&Refusal::internal(), Media::Json, &id)
-        })
+        });
+        response.map(|body| Body::new(Holding::new(body, place)))
     } else {
-        refuse(&Refusal::new(Code::BadRequest, "This host is not served here."), Media::Json, &id)
+        respond::crowded(&id)
     };
     headers::secure(&shared.app.config, &path, response.headers_mut());
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -47,4 +55,15 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
     let status = response.status().as_u16();
     span.in_scope(|| tracing::debug!(status, elapsed = ?began.elapsed(), "answered"));
     response
+}
+
+/// The place of a request until its answer is written; none when there is no room. Probes of health need none.
+fn place(shared: &Shared, request: &Request, identity: &Identity) -> Option<Option<Place>> {
+    if request.uri().path().starts_with("/health/") {
+        return Some(None);
+    }
+    if request.extensions().get::<Beyond>().is_some() {
+        return None;
+    }
+    shared.requests.take(identity.client.address).map(Some)
 }

@@ -26,7 +26,10 @@ pub(super) async fn get(
         return refused(left.refusal().into());
     }
     match privacy::download(&shared.app, &token).await {
-        Ok(Some(archive)) => respond::attachment("application/zip", "agora-export.zip", archive),
+        Ok(Some(archive)) => match shared.answers.room(archive.len(), identity.client.address) {
+            Some(room) => respond::attachment("application/zip", "agora-export.zip", room.hold(archive)),
+            None => respond::crowded(&identity.request_id),
+        },
         Ok(None) => respond::not_found(Extension(identity)).await,
         Err(error) => refused(error),
     }

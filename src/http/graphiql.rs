@@ -1,16 +1,31 @@
 //! For newcomers: GraphiQL in the browser, and the graph's SDL.
 
+use std::io::Write;
+
 use axum::{
     Json,
+    body::Bytes,
     extract::{Extension, State},
-    http::{HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{Html, IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 
-use super::{Shared, client::Identity, respond};
-use crate::platform::ids::fill_random;
+use super::{
+    Shared,
+    client::{Identity, parts, take_allowance},
+    respond::{self, Media, refuse},
+};
+use crate::{
+    domain::actor::Actor,
+    error::{Error, Result},
+    platform::{
+        crypto::{hex, sha256},
+        ids::fill_random,
+    },
+};
 
 const PAGE: &str = include_str!("graphiql.html");
 
@@ -78,6 +93,9 @@ pub(super) async fn page(State(shared): State<Shared>) -> Response {
 
 /// One of the page's files, from the operator's folder. Only these four have an address, so no path can lead astray.
 pub(super) async fn asset(State(shared): State<Shared>, identity: Extension<Identity>, uri: Uri) -> Response {
+    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
+        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+    }
     let path = uri.path().strip_prefix("/graphiql/").unwrap_or_default();
     let known = FILES.iter().find(|file| path == format!("{}/{}", file.package, file.path));
     let (Some(file), Some(folder)) = (known, &shared.app.config.graphiql_assets) else {
@@ -92,7 +110,64 @@ pub(super) async fn asset(State(shared): State<Shared>, identity: Extension<Iden
     }
 }
 
+/// The graph's SDL as it is sent: compressed once, and known by its tag.
+#[derive(Debug)]
+pub(super) struct Sdl {
+    text: Bytes,
+    compressed: Bytes,
+    /// A weak one: it stands for both forms.
+    tag: HeaderValue,
+}
+
+impl Sdl {
+    pub(super) fn new(text: String) -> Result<Self> {
+        let mut compressed = GzEncoder::new(Vec::new(), Compression::best());
+        compressed.write_all(text.as_bytes())?;
+        let tag = format!("W/\"{}\"", &hex(&sha256(text.as_bytes()))[..32]);
+        let tag = HeaderValue::try_from(tag).map_err(Error::internal)?;
+        Ok(Self { text: text.into(), compressed: compressed.finish()?.into(), tag })
+    }
+}
+
+/// On answers that are not to be compressed on their way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AsItIs;
+
 /// The graph in the schema definition language.
-pub(super) async fn schema(State(shared): State<Shared>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], shared.sdl.to_string()).into_response()
+pub(super) async fn schema(
+    State(shared): State<Shared>,
+    Extension(identity): Extension<Identity>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
+        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+    }
+    let sdl = &shared.sdl;
+    let is_known =
+        parts(&headers, &header::IF_NONE_MATCH, b',').any(|tag| tag == "*" || tag.as_bytes() == sdl.tag.as_bytes());
+    let compressed = accepts_gzip(&headers);
+    let mut response = match (is_known, compressed) {
+        (true, _) => StatusCode::NOT_MODIFIED.into_response(),
+        (_, true) => sdl.compressed.clone().into_response(),
+        (_, false) => sdl.text.clone().into_response(),
+    };
+    let answer = response.headers_mut();
+    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer.insert(header::ETAG, sdl.tag.clone());
+    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    answer.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if compressed && !is_known {
+        answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response.extensions_mut().insert(AsItIs);
+    response
+}
+
+/// Whether the client can read gzip: it says so, and does not take it back by a weight of 0.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    parts(headers, &header::ACCEPT_ENCODING, b',').any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().trim_start_matches("q=").parse::<f32>().unwrap_or(1.0);
+        name.trim().eq_ignore_ascii_case("gzip") && weight > 0.0
+    })
 }

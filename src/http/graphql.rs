@@ -1,41 +1,34 @@
 //! GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/): POST with JSON, GET for queries; and the
 //! door to the WebSocket on the same path.
 
-use std::time::Duration;
-
+use async_graphql::parser::types::OperationType;
 use axum::{
-    body::{Body, BodyDataStream},
     extract::{Extension, FromRequestParts, Request, State, ws::WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::{
     Shared,
+    body::{self, Coding},
     client::{self, Identity},
     cookies, headers,
     respond::{self, Media, refuse, refuse_with, tell_allowance},
     websocket,
 };
 use crate::{
-    app::App,
     domain::actor::Actor,
     error::{Code, Refusal},
     graphql::{
         context::{RequestContext, SessionKeeping},
+        error::refused,
         pipeline::{GraphqlRequest, Stage, Transport},
     },
 };
 
-/// How long a client may take to send its body.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is still taken, and for how long, so that its sender hears the answer.
-const DRAINED: (usize, Duration) = (128 << 20, Duration::from_secs(10));
-
 /// A request that was not understood: the status, and why.
-type Misunderstood = (StatusCode, Refusal);
+type Misunderstood = body::Unread;
 
 fn misunderstood(status: StatusCode, message: impl Into<String>) -> Misunderstood {
     (status, Refusal::new(Code::BadRequest, message))
@@ -72,18 +65,19 @@ pub(super) async fn post(
     Extension(identity): Extension<Identity>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, sent) = request.into_parts();
     let headers = &parts.headers;
     let Some(media) = Media::negotiate(headers) else { return not_acceptable(&identity) };
     if !headers::origin_allowed(&shared.app.config, headers) {
         return foreign(&identity, media);
     }
     let request = async {
-        if !is_json(headers) || !is_plain(headers) {
-            let message = "Send the operation as application/json, in UTF-8, without a content encoding.";
+        let Some(coding) = Coding::of(headers).filter(|_| is_json(headers)) else {
+            let message = "Send the operation as application/json, in UTF-8, as it is or as gzip.";
             return Err(misunderstood(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
-        }
-        let bytes = read(&shared.app, headers, body).await?;
+        };
+        let limit = shared.app.config.limits.body_bytes;
+        let bytes = coding.unpack(body::read(&shared.app, headers, sent, limit).await?, limit)?;
         GraphqlRequest::parse(&bytes).map_err(|refusal| (StatusCode::BAD_REQUEST, refusal))
     };
     answer(&shared, &identity, headers, media, Transport::Post, request).await
@@ -99,6 +93,7 @@ async fn answer(
     request: impl Future<Output = Result<GraphqlRequest, Misunderstood>>,
 ) -> Response {
     let (actor, left) = client::admit(&shared.app, headers, identity).await;
+    let token_refused = actor == Ok(Actor::Refused);
     let mut response = match actor {
         Err(refusal) => refuse(&refusal, media, &identity.request_id),
         Ok(actor) => match request.await {
@@ -109,6 +104,10 @@ async fn answer(
             }
         },
     };
+    if token_refused {
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
     if let Some(left) = left {
         tell_allowance(&mut response, &left);
     }
@@ -123,19 +122,32 @@ async fn run(
     transport: Transport,
     request: GraphqlRequest,
 ) -> Response {
-    let prepared = match shared.pipeline.prepare(request, transport) {
+    let prepared = match shared.pipeline.prepare(request, transport, &actor) {
         Ok(prepared) => prepared,
         Err(refusal) => return refuse_document(&refusal, media, &identity.request_id),
     };
+    let (address, mutation) = (identity.client.address, prepared.kind == OperationType::Mutation);
+    // What a mutation does is not taken back when there is no room to say so: it is looked for before.
+    let expected = if mutation { usize::try_from(prepared.cost.bytes).unwrap_or(usize::MAX) } else { 0 };
+    let Some(reserved) = shared.answers.room(expected, address) else { return respond::crowded(&identity.request_id) };
     let (app, client, request_id) = (shared.app.clone(), identity.client.clone(), identity.request_id.clone());
     let context = RequestContext::new(app, actor, client, request_id, keeping.clone());
-    let (response, stage) = shared.pipeline.execute(prepared, context).await;
+    let (mut response, stage) = shared.pipeline.execute(prepared, context).await;
     let status = match stage {
         Stage::Refused if media == Media::GraphqlResponse => StatusCode::BAD_REQUEST,
         Stage::Refused | Stage::Executed => StatusCode::OK,
         Stage::Failed => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let mut response = respond::graphql(status, &response, stage, media);
+    let limit = shared.app.config.limits.answer_bytes;
+    let text = respond::json(&response, stage, limit).unwrap_or_else(|| {
+        let extensions = std::mem::take(&mut response.extensions);
+        response = refused(&respond::too_large(limit, mutation), &identity.request_id);
+        response.extensions = extensions;
+        respond::json(&response, stage, usize::MAX).unwrap_or_default()
+    });
+    let room = if mutation { Some(reserved) } else { shared.answers.room(text.len(), address) };
+    let Some(room) = room else { return respond::crowded(&identity.request_id) };
+    let mut response = respond::written(status, &response, room.hold(text), media);
     cookies::write(&shared.app, keeping.change(), response.headers_mut());
     response
 }
@@ -176,60 +188,6 @@ fn is_json(headers: &HeaderMap) -> bool {
             }
             _ => true,
         })
-}
-
-fn is_plain(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_ENCODING).is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-/// The body, as far as the limit and the client's time.
-async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Misunderstood> {
-    let limit = app.config.limits.body_bytes;
-    let too_large = |size| (StatusCode::PAYLOAD_TOO_LARGE, Refusal::over_limit("body in bytes", limit as u64, size));
-    let mut chunks = body.into_data_stream();
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if let Some(size) = announced.filter(|size| *size > limit as u64) {
-        // Who asks first (`Expect: 100-continue`) need not begin.
-        if !headers.contains_key(header::EXPECT) {
-            drain(app, chunks);
-        }
-        return Err(too_large(size));
-    }
-    let mut bytes = Vec::with_capacity(announced.unwrap_or_default() as usize);
-    let reading = async {
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| misunderstood(StatusCode::BAD_REQUEST, "The body broke off."))?;
-            if bytes.len() + chunk.len() > limit {
-                return Err(too_large((bytes.len() + chunk.len()) as u64));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(())
-    };
-    let late = |_| Err(misunderstood(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."));
-    match tokio::time::timeout(BODY_PATIENCE, reading).await.unwrap_or_else(late) {
-        Ok(()) => Ok(bytes),
-        Err(why) => {
-            drain(app, chunks);
-            Err(why)
-        }
-    }
-}
-
-/// Takes the rest of a refused body beside its answer: a connection that is closed with unread data loses the answer.
-fn drain(app: &App, mut chunks: BodyDataStream) {
-    let (most, time) = DRAINED;
-    let drained = async move {
-        let mut left = most;
-        while let Some(Ok(chunk)) = chunks.next().await {
-            let Some(rest) = left.checked_sub(chunk.len()) else { return };
-            left = rest;
-        }
-    };
-    let stop = app.stop.clone();
-    app.spawn(async move {
-        let _ = tokio::time::timeout(time, stop.run_until_cancelled(drained)).await;
-    });
 }
 
 /// The parameters of a query's URL; objects are written as JSON.

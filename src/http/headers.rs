@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::Authority},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts, uri::Authority},
 };
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
 use super::cookies;
 use crate::config::Config;
@@ -73,29 +73,29 @@ pub(super) fn origin_allowed(config: &Config, headers: &HeaderMap) -> bool {
     }
 }
 
-/// What browsers may let other origins' pages read.
+/// What browsers may let other origins' pages send and read.
 pub(super) fn cors(config: &Config) -> CorsLayer {
+    let own = [header::CONTENT_TYPE, header::AUTHORIZATION, header::ACCEPT_LANGUAGE, cookies::SESSION_MODE];
+    let further = config.cors_headers.iter().filter_map(|name| name.parse::<HeaderName>().ok());
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([
-            header::CONTENT_TYPE,
-            header::AUTHORIZATION,
-            header::ACCEPT_LANGUAGE,
-            HeaderName::from_static("x-request-id"),
-            cookies::SESSION_MODE,
-        ])
+        .allow_headers(own.into_iter().chain(further).collect::<Vec<_>>())
         .expose_headers([
             HeaderName::from_static("x-request-id"),
             HeaderName::from_static("ratelimit"),
             HeaderName::from_static("ratelimit-policy"),
             header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
         ])
         .max_age(Duration::from_secs(3600));
     if config.cors_origins.iter().any(|origin| origin == "*") {
         return layer.allow_origin(AllowOrigin::any());
     }
-    let origins = config.cors_origins.iter().filter_map(|origin| origin.parse::<HeaderValue>().ok());
-    layer.allow_origin(AllowOrigin::list(origins)).allow_credentials(true)
+    let origins: Vec<HeaderValue> = config.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let listed = origins.clone();
+    // Foreign pages are told nothing, not even that others may send cookies.
+    let credentials = AllowCredentials::predicate(move |origin: &HeaderValue, _: &Parts| listed.contains(origin));
+    layer.allow_origin(AllowOrigin::list(origins)).allow_credentials(credentials)
 }
 
 #[cfg(test)]

@@ -6,18 +6,26 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 
 use super::Shared;
+use crate::domain::jobs;
+
+/// How long the database may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The process answers.
 pub(super) async fn live() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// The database answers, and the process is not stopping.
+/// The database answers and stores, and the process is not stopping.
 pub(super) async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
-    let stopping = shared.app.stop.is_cancelled();
-    let asked = tokio::time::timeout(Duration::from_secs(2), shared.app.db.rows("SELECT 1", Vec::new())).await;
-    let database = matches!(asked, Ok(Ok(_)));
-    let status = if database && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let app = &shared.app;
+    let stopping = app.stop.is_cancelled();
+    let (answers, stores) = tokio::join!(
+        tokio::time::timeout(PATIENCE, app.db.rows("SELECT 1", Vec::new())),
+        tokio::time::timeout(PATIENCE, jobs::can_store(app)),
+    );
+    let (database, storage) = (matches!(answers, Ok(Ok(_))), stores == Ok(true));
+    let status = if database && storage && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if status == StatusCode::OK { "ok" } else { "unavailable" };
-    (status, Json(json!({ "status": word, "database": database, "stopping": stopping })))
+    (status, Json(json!({ "status": word, "database": database, "storage": storage, "stopping": stopping })))
 }

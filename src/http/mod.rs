@@ -1,7 +1,10 @@
 //! axum: routes, the way in of a request, and the way out of a response.
 //!
-//! Outermost first: request id, headers and log line (`edge`), CORS, compression, the route.
+//! Outermost first: places and patience (`serve`, `patience`), request id, headers and log line (`edge`), CORS,
+//! compression, the route.
 
+mod answers;
+mod body;
 mod client;
 mod cookies;
 mod edge;
@@ -11,6 +14,7 @@ mod graphql;
 mod headers;
 mod health;
 mod oauth;
+mod patience;
 mod places;
 mod respond;
 mod sandbox;
@@ -33,6 +37,8 @@ use tower_http::{
     compression::{CompressionLayer, Predicate, predicate::SizeAbove},
 };
 
+use answers::Answers;
+use places::Places;
 pub use serve::serve;
 
 use crate::{
@@ -46,15 +52,23 @@ use crate::{
 struct Shared {
     app: App,
     pipeline: Arc<Pipeline>,
-    sdl: Arc<str>,
-    places: places::Places,
+    sdl: Arc<graphiql::Sdl>,
+    /// Of requests that are under way.
+    requests: Places,
+    /// Of WebSockets.
+    sockets: Places,
+    answers: Answers,
 }
 
 /// The whole service as a router. It wants the peer's address (`ConnectInfo<SocketAddr>`) with each request.
 pub fn router(app: App, graph: Graph) -> Result<Router> {
-    let places = places::Places::new(&app.config.websocket);
+    let (connections, websocket) = (&app.config.connections, &app.config.websocket);
+    let requests = Places::new(serve::room(connections), connections.max_per_address);
+    let sockets = Places::new(websocket.max_connections, websocket.max_per_address);
+    let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared = Shared { pipeline, sdl: crate::graphql::sdl().into(), places, app };
+    let shared =
+        Shared { pipeline, sdl: Arc::new(graphiql::Sdl::new(crate::graphql::sdl())?), requests, sockets, answers, app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
@@ -73,8 +87,9 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     if config.graphiql && config.graphiql_assets.is_some() {
         router = router.route("/graphiql/{*file}", get(graphiql::asset));
     }
-    let is_content =
-        |status: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| status != StatusCode::SWITCHING_PROTOCOLS;
+    let is_content = |status: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
+        status != StatusCode::SWITCHING_PROTOCOLS && extensions.get::<graphiql::AsItIs>().is_none()
+    };
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(config.compression_min_bytes).and(is_content));

@@ -1,14 +1,15 @@
-//! Places for sockets: so many at once, and so many of them for one address, so that no one can take them all.
+//! Places: for connections, requests, sockets, and the bytes of answers. So many at once, and so many of them for one
+//! address, so that no one can take them all.
 
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{config::WebSocketLimits, platform::rate_limit::address_key};
+use crate::platform::rate_limit::address_key;
 
-/// The places of this process. Cheap to clone.
+/// The places of this process for one kind of thing. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Places(Arc<Inner>);
 
@@ -25,53 +26,72 @@ struct Taken {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// A taken place; free again when dropped.
+/// A taken place, or several together; free again when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Places,
     address: Option<IpAddr>,
+    count: usize,
 }
 
 impl Places {
-    pub(super) fn new(limits: &WebSocketLimits) -> Self {
-        Self(Arc::new(Inner {
-            limit: limits.max_connections,
-            limit_per_address: limits.max_per_address,
-            taken: Mutex::default(),
-        }))
+    pub(super) fn new(limit: usize, limit_per_address: usize) -> Self {
+        Self(Arc::new(Inner { limit, limit_per_address, taken: Mutex::default() }))
     }
 
-    /// A place for a client of this address (IPv6: of this /64), if there still is one.
+    /// A place for a client of this address (IPv6: of this /64), if there still is one. Without an address it only
+    /// counts among all.
     pub(super) fn take(&self, address: Option<IpAddr>) -> Option<Place> {
+        self.take_several(1, address)
+    }
+
+    /// Several places at once, or none of them.
+    pub(super) fn take_several(&self, count: usize, address: Option<IpAddr>) -> Option<Place> {
         let address = address.map(address_key);
-        let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.all >= self.0.limit {
+        let mut taken = self.taken();
+        if taken.all.saturating_add(count) > self.0.limit {
             return None;
         }
         if let Some(address) = address {
-            let here = taken.by_address.entry(address).or_default();
-            if *here >= self.0.limit_per_address {
+            let here = taken.by_address.get(&address).copied().unwrap_or_default().saturating_add(count);
+            if here > self.0.limit_per_address {
                 return None;
             }
-            *here += 1;
+            taken.by_address.insert(address, here);
         }
-        taken.all += 1;
-        Some(Place { places: self.clone(), address })
+        taken.all += count;
+        Some(Place { places: self.clone(), address, count })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Gives all but so many back.
+    pub(super) fn shrink(&mut self, count: usize) {
+        self.give_back(self.count.saturating_sub(count));
+    }
+
+    fn give_back(&mut self, count: usize) {
+        self.count -= count;
+        let mut taken = self.places.taken();
+        taken.all -= count;
+        if let Some(address) = self.address
+            && let Some(here) = taken.by_address.get_mut(&address)
+        {
+            *here -= count;
+            if *here == 0 {
+                taken.by_address.remove(&address);
+            }
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.places.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.all -= 1;
-        if let Some(address) = self.address
-            && let Some(here) = taken.by_address.get_mut(&address)
-        {
-            *here -= 1;
-            if *here == 0 {
-                taken.by_address.remove(&address);
-            }
-        }
+        self.give_back(self.count);
     }
 }
 
@@ -81,9 +101,7 @@ mod tests {
 
     #[test]
     fn one_address_gets_its_share_and_all_together_theirs() {
-        let mut limits = crate::config::Config::from_values(std::collections::BTreeMap::new()).unwrap().websocket;
-        (limits.max_connections, limits.max_per_address) = (3, 2);
-        let places = Places::new(&limits);
+        let places = Places::new(3, 2);
         let at = |text: &str| Some(text.parse().unwrap());
         let first = places.take(at("192.0.2.1")).unwrap();
         let _second = places.take(at("192.0.2.1")).unwrap();
@@ -93,5 +111,27 @@ mod tests {
         drop(first);
         assert!(places.take(at("192.0.2.1")).is_some());
         assert!(places.take(at("192.0.2.2")).is_some());
+    }
+
+    #[test]
+    fn several_are_taken_together_or_not_at_all() {
+        let places = Places::new(10, 6);
+        let at = |text: &str| Some(text.parse().unwrap());
+        let mut first = places.take_several(5, at("192.0.2.1")).unwrap();
+        assert!(places.take_several(2, at("192.0.2.1")).is_none());
+        first.shrink(4);
+        let _second = places.take_several(2, at("192.0.2.1")).unwrap();
+        assert!(places.take_several(5, at("192.0.2.2")).is_none());
+        drop(first);
+        assert!(places.take_several(5, at("192.0.2.2")).is_some());
+    }
+
+    #[test]
+    fn neighbours_in_one_ipv6_network_share_theirs() {
+        let places = Places::new(10, 1);
+        let at = |text: &str| Some(text.parse().unwrap());
+        let _first = places.take(at("2001:db8:1:2::1")).unwrap();
+        assert!(places.take(at("2001:db8:1:2:ffff::1")).is_none());
+        assert!(places.take(at("2001:db8:1:3::1")).is_some());
     }
 }

@@ -1,5 +1,7 @@
 //! Answers outside of the graph: refusals as the same JSON that the graph would give.
 
+use std::io;
+
 use axum::{
     body::{Body, Bytes},
     extract::{Extension, Request},
@@ -8,7 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::client::Identity;
+use super::client::{Identity, parts};
 use crate::{
     error::{Code, Refusal},
     graphql::{error::refused, pipeline::Stage},
@@ -37,9 +39,8 @@ impl Media {
         if !headers.contains_key(header::ACCEPT) {
             return Some(Self::Json);
         }
-        let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let mut best: Option<(u16, Self)> = None;
-        for (weight, media) in accepts.flat_map(|value| value.split(',')).filter_map(Self::of_range) {
+        for (weight, media) in parts(headers, &header::ACCEPT, b',').filter_map(Self::of_range) {
             if weight > 0 && best.is_none_or(|(known, _)| weight > known) {
                 best = Some((weight, media));
             }
@@ -103,6 +104,12 @@ pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, r
     response
 }
 
+/// More at once than there is room for.
+pub(super) fn crowded(request_id: &str) -> Response {
+    let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
+    refuse(&refusal.with("retryAfter", 10), Media::Json, request_id)
+}
+
 #[derive(Serialize)]
 struct Answer<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -113,19 +120,65 @@ struct Answer<'a> {
     extensions: &'a std::collections::BTreeMap<String, async_graphql::Value>,
 }
 
-/// A GraphQL response. What was refused before execution has no `data`.
-pub(super) fn graphql(status: StatusCode, response: &async_graphql::Response, stage: Stage, media: Media) -> Response {
-    let mut answer = match serde_json::to_vec(&Answer {
+/// What is written into it has a limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The text of a GraphQL response; none when it would be larger than `most`. What was refused before execution has no
+/// `data`.
+pub(super) fn json(response: &async_graphql::Response, stage: Stage, most: usize) -> Option<Vec<u8>> {
+    let answer = Answer {
         errors: &response.errors,
         data: (stage == Stage::Executed).then_some(&response.data),
         extensions: &response.extensions,
-    }) {
-        Ok(body) => (status, Body::from(Bytes::from(body))).into_response(),
+    };
+    let mut text = Bounded { bytes: Vec::with_capacity(512), most };
+    match serde_json::to_writer(&mut text, &answer) {
+        Ok(()) => Some(text.bytes),
+        Err(error) if error.io_error_kind() == Some(io::ErrorKind::FileTooLarge) => None,
         Err(error) => {
             tracing::error!(%error, "a response could not be written");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            None
         }
+    }
+}
+
+/// An answer that is larger than `LIMIT_ANSWER_BYTES`. What a mutation has done stays done, and it says so.
+pub(super) fn too_large(limit: usize, executed: bool) -> Refusal {
+    let message = if executed {
+        format!("It was done, but the answer is larger than {limit} bytes: ask for what you need of it.")
+    } else {
+        format!("The answer is larger than {limit} bytes: ask for less at once.")
     };
+    let refusal = Refusal::new(Code::CostExceeded, message).with("what", "answer in bytes").with("limit", limit);
+    if executed { refusal.with("executed", true) } else { refusal }
+}
+
+/// A GraphQL response of a few words.
+pub(super) fn graphql(status: StatusCode, response: &async_graphql::Response, stage: Stage, media: Media) -> Response {
+    let text = json(response, stage, usize::MAX).unwrap_or_default();
+    written(status, response, Bytes::from(text), media)
+}
+
+/// A GraphQL response with its text.
+pub(super) fn written(status: StatusCode, response: &async_graphql::Response, text: Bytes, media: Media) -> Response {
+    let mut answer = (status, Body::from(text)).into_response();
     answer.headers_mut().insert(header::CONTENT_TYPE, media.content_type());
     let wait = response.errors.iter().filter_map(|error| retry_after(error.extensions.as_ref()?)).max();
     if let Some(wait) = wait {

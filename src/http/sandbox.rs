@@ -2,7 +2,8 @@
 //! the graph. Only there where the sandbox is on.
 
 use axum::{
-    Form, Json,
+    Json,
+    body::Body,
     extract::{Extension, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -11,15 +12,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Shared,
+    Shared, body,
     client::{Identity, as_refusal, take_allowance},
-    respond::{self, Media, escaped, refuse},
+    respond::{self, Media, escaped, refuse, refuse_with},
 };
 use crate::{
     domain::actor::Actor,
     entity::{Currency, Money},
     error::Result,
-    platform::payments::sandbox::{Act, CARDS, Outcome, Visible},
+    platform::payments::sandbox::{Act, CARDS, Deed, Outcome, Visible},
 };
 
 /// Which charge a page is about.
@@ -28,14 +29,46 @@ pub(super) struct Secret {
     secret: String,
 }
 
+/// Most bytes of a form.
+const LONGEST: usize = 4096;
+
 /// What a payer does.
-#[derive(Deserialize)]
-pub(super) struct Given {
+#[derive(Default)]
+struct Given {
     secret: String,
     /// The card's number.
     card: Option<String>,
     /// Whether the payer passes their bank's question.
     authenticate: Option<String>,
+    /// What is done behind the shop's back, one of [`DEEDS`].
+    deed: Option<String>,
+}
+
+/// What can be done behind the shop's back: its word, the state of a charge in which it can be done, what is done, and how
+/// that reads.
+const DEEDS: &[(&str, &str, Deed, &str)] = &[
+    ("refund", "completed", Deed::Refund(None), "give back what is left, as somebody may at a provider's own pages"),
+    ("dispute", "completed", Deed::Dispute(None), "the payer disputes the payment at their bank"),
+    ("win", "completed", Deed::Decide(true), "the bank decides disputes that are open for the shop"),
+    ("lose", "completed", Deed::Decide(false), "the bank decides disputes that are open for the payer"),
+    ("release", "authorised", Deed::Release, "let go what is only promised, as a provider may"),
+];
+
+impl Given {
+    /// From the fields of the form.
+    fn read(form: &[u8]) -> Self {
+        let mut given = Self::default();
+        for (name, value) in url::form_urlencoded::parse(form) {
+            match &*name {
+                "secret" => given.secret = value.into_owned(),
+                "card" => given.card = Some(value.into_owned()),
+                "deed" => given.deed = Some(value.into_owned()),
+                "authenticate" => given.authenticate = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        given
+    }
 }
 
 /// The page: what is to be paid, and the cards that there are.
@@ -44,6 +77,9 @@ pub(super) async fn page(
     Extension(identity): Extension<Identity>,
     Query(secret): Query<Secret>,
 ) -> Response {
+    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
+        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+    }
     let found = match shared.app.payments.sandbox() {
         Some(sandbox) => sandbox.look(&secret.secret).await,
         None => Ok(None),
@@ -60,11 +96,15 @@ pub(super) async fn pay(
     State(shared): State<Shared>,
     Extension(identity): Extension<Identity>,
     headers: HeaderMap,
-    Form(given): Form<Given>,
+    sent: Body,
 ) -> Response {
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
         return refuse(&left.refusal(), Media::Json, &identity.request_id);
     }
+    let given = match body::read(&shared.app, &headers, sent, LONGEST).await {
+        Ok(form) => Given::read(&form),
+        Err((status, refusal)) => return refuse_with(status, &refusal, Media::Json, &identity.request_id),
+    };
     let secret = given.secret.clone();
     match done(&shared, &given).await {
         Ok(Some(charge)) => {
@@ -84,6 +124,12 @@ pub(super) async fn pay(
 
 async fn done(shared: &Shared, given: &Given) -> Result<Option<Visible>> {
     let Some(sandbox) = shared.app.payments.sandbox() else { return Ok(None) };
+    if let Some(word) = &given.deed {
+        return match DEEDS.iter().find(|(known, ..)| known == word) {
+            Some((_, _, deed, _)) => sandbox.behind_our_back(&given.secret, *deed).await,
+            None => sandbox.look(&given.secret).await,
+        };
+    }
     let act = match (&given.card, &given.authenticate) {
         (_, Some(answer)) => Act::Authenticate(answer == "pass"),
         (Some(card), None) => Act::card(card),
@@ -122,11 +168,17 @@ fn html(secret: &str, charge: &Visible) -> String {
         ),
         _ => "<p>You can go back now.</p>".to_owned(),
     };
+    let deeds: String = DEEDS
+        .iter()
+        .filter(|(_, state, ..)| *state == charge.state)
+        .map(|(word, _, _, words)| form(format!("<button name=\"deed\" value=\"{word}\">{word}</button> {words}")))
+        .collect();
+    let deeds = if deeds.is_empty() { deeds } else { format!("<h2>Behind the shop's back</h2>{deeds}") };
     let failure = charge.failure.as_deref().map_or_else(String::new, |failure| format!("<p>{}</p>", escaped(failure)));
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sandbox payment</title>\
          <style>body{{font:16px sans-serif;max-width:40em;margin:3em auto}}form{{margin:.5em 0}}</style>\
-         <h1>Sandbox: {} ({})</h1><p>No real money. Choose a card.</p>{failure}{action}</html>",
+         <h1>Sandbox: {} ({})</h1><p>No real money. Choose a card.</p>{failure}{action}{deeds}</html>",
         escaped(&amount),
         escaped(&charge.state)
     )
@@ -141,6 +193,7 @@ fn meaning(outcome: Outcome) -> &'static str {
         Outcome::SlowFailure => "fails after some seconds",
         Outcome::LateCapture => "is authorised, then pays after some seconds",
         Outcome::RefundsFail => "pays; refunds of it fail",
+        Outcome::Disputed => "pays; disputed after some seconds",
         Outcome::RefundsComeBack => "pays; refunds of it are done, then come back",
     }
 }

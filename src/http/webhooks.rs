@@ -1,9 +1,9 @@
 //! What providers of payments tell us: `POST /webhooks/{provider}`. The raw body is verified before anything is made of
-//! it, kept, and answered; the work is done from the queue. Verifying costs something, with some a question to the provider:
-//! whoever sends too many that are not genuine is not heard for a while.
+//! it, kept, and answered; the work is done from the queue. Nothing is read for a provider that is not there. Verifying costs
+//! something, with some a question to the provider: whoever sends too many that are not genuine is not heard for a while.
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Extension, Path, RawQuery, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
@@ -11,9 +11,9 @@ use axum::{
 use url::form_urlencoded;
 
 use super::{
-    Shared,
+    Shared, body,
     client::{Identity, as_refusal},
-    respond::{self, Media, refuse},
+    respond::{self, Media, refuse, refuse_with},
 };
 use crate::{
     domain::payments::{self, Received},
@@ -33,7 +33,7 @@ pub(super) async fn post(
     Path(provider): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
+    sent: Body,
 ) -> Response {
     let failures = &shared.app.limiters.webhook_address;
     let address = identity.client.address.map(address_key);
@@ -42,7 +42,13 @@ pub(super) async fn post(
         respond::tell_allowance(&mut response, &left);
         return response;
     }
-    let Ok(body) = to_bytes(body, LONGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    if shared.app.payments.gateway(&provider).is_none() {
+        return respond::not_found(Extension(identity)).await;
+    }
+    let body = match body::read(&shared.app, &headers, sent, LONGEST).await {
+        Ok(body) => body,
+        Err((status, refusal)) => return refuse_with(status, &refusal, Media::Json, &identity.request_id),
+    };
     let text = |value: &axum::http::HeaderValue| value.to_str().ok().map(str::to_owned);
     let envelope = Envelope {
         headers: headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?))).collect(),

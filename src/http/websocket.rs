@@ -1,55 +1,61 @@
 //! `graphql-transport-ws` (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md): one task per socket, which
 //! reads, runs the operations and writes.
 //!
-//! What is to be written waits in a short queue; while it is full, the socket's own operations are not asked for more
-//! and its client is not heard. So a client that does not read makes itself wait, and nobody else; and whatever is
-//! ready together is flushed together. A socket lives as long as its session: the access token is checked when it
-//! opens, the session's end closes it.
+//! What is to be written waits in a short queue; while it is full, no operation begins on another answer and its client is
+//! not heard. An answer that is begun is finished whatever the queue holds: an operation that were stopped in the middle
+//! would keep its locks and connections from everybody. So a client that does not read makes itself wait, and nobody
+//! else, until it is cut off; and whatever is ready together is flushed together. A socket lives as long as its session:
+//! the access token is checked when it opens, the session's end closes it.
 
 use std::{
     collections::{HashMap, VecDeque},
     future::poll_fn,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use async_graphql::{Response as GraphqlResponse, Value};
 use axum::{
     extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::Response,
 };
 use futures_util::{
     SinkExt, StreamExt,
-    stream::{self, AbortHandle, BoxStream, SelectAll},
+    stream::{self, AbortHandle, BoxStream, FuturesUnordered, StreamFuture},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::{sync::broadcast::error::RecvError, time::Instant};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Instant, Sleep},
+};
 use uuid::Uuid;
 
 use super::{
     Shared,
+    answers::Room,
     client::{self, Identity},
     headers::origin_allowed,
-    respond::{Media, refuse},
+    respond::{self, Media, refuse},
 };
 use crate::{
     domain::actor::Actor,
-    error::{Code, Refusal},
+    error::{Code, Error, Refusal},
     graphql::{
         context::{RequestContext, SessionKeeping},
         error::refused,
         pipeline::{GraphqlRequest, Transport},
+        subscription::Answer,
     },
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
 /// How long the closing handshake may take, with what was to be written before it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
-/// How many messages wait to be written before the operations have to wait too.
-const QUEUE: usize = 32;
+/// How many messages wait to be written before no further answer is begun, and how many bytes of them.
+const QUEUE: (usize, usize) = (32, 256 << 10);
 /// How often the queue is filled and emptied before other sockets get their turn.
 const ROUNDS: usize = 4;
 /// Frames that a client may send in a second: enough to begin all its operations again after a lost connection.
@@ -68,6 +74,8 @@ enum Close {
     Unauthorized,
     Forbidden,
     SessionEnded,
+    Failed,
+    Unavailable,
     WrongProtocol,
     InitTimeout,
     DuplicateId,
@@ -81,6 +89,8 @@ impl Close {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "Going away"),
             Self::TooLarge => (1009, "Message too large"),
+            Self::Failed => (1011, "Internal error"),
+            Self::Unavailable => (1013, "Try again later"),
             Self::Invalid(why) => (4400, why),
             Self::Unauthorized => (4401, "Unauthorized"),
             Self::Forbidden => (4403, "Forbidden"),
@@ -135,7 +145,23 @@ struct ServerMessage<'a, P> {
 }
 
 /// What an operation gives; nothing more at its end.
-type Event = (Arc<str>, Option<GraphqlResponse>);
+type Event = (Arc<str>, Option<Answer>);
+
+/// What is to be written. An answer becomes a message only then: until then it is shared with whoever else gets it.
+enum Outgoing {
+    Message(Message),
+    Next(Arc<str>, Answer, Room),
+}
+
+impl Outgoing {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message(Message::Text(text)) => text.len(),
+            Self::Message(_) => 0,
+            Self::Next(_, answer, _) => answer.json().get().len(),
+        }
+    }
+}
 
 /// A running operation.
 struct Running {
@@ -162,11 +188,8 @@ pub(super) async fn open(
         Ok(actor) => actor,
         Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
     };
-    let Some(place) = shared.places.take(identity.client.address) else {
-        let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
-        let mut response = refuse(&refusal, Media::Json, &identity.request_id);
-        response.headers_mut().insert(header::RETRY_AFTER, 10.into());
-        return response;
+    let Some(place) = shared.sockets.take(identity.client.address) else {
+        return respond::crowded(&identity.request_id);
     };
     let limit = app.config.websocket.max_message_bytes;
     let upgrade = upgrade
@@ -196,10 +219,18 @@ struct Connection {
     from_header: Actor,
     /// Who it is, once acknowledged.
     actor: Option<Actor>,
-    operations: SelectAll<BoxStream<'static, Event>>,
+    /// On their way to their next answer.
+    operations: FuturesUnordered<StreamFuture<BoxStream<'static, Event>>>,
+    /// Between two answers, where they hold nothing, until there is room for another.
+    paused: VecDeque<BoxStream<'static, Event>>,
     running: HashMap<Arc<str>, Running>,
-    queue: VecDeque<Message>,
+    queue: VecDeque<Outgoing>,
+    queued_bytes: usize,
     unflushed: bool,
+    /// Of the answers that are on their way.
+    rooms: Vec<Room>,
+    /// Rings when the client has not taken a message for too long; there while it is waited for.
+    stalled: Option<Pin<Box<Sleep>>>,
     unanswered_pings: u32,
     /// When the present second began, and the frames since.
     frames: (Instant, u32),
@@ -213,10 +244,14 @@ impl Connection {
             socket,
             from_header,
             actor: None,
-            operations: SelectAll::new(),
+            operations: FuturesUnordered::new(),
+            paused: VecDeque::new(),
             running: HashMap::new(),
             queue: VecDeque::new(),
+            queued_bytes: 0,
             unflushed: false,
+            rooms: Vec::new(),
+            stalled: None,
             unanswered_pings: 0,
             frames: (Instant::now(), 0),
         }
@@ -261,14 +296,14 @@ impl Connection {
     /// Lets operations and writing go on; gives what the client sends.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, End>> {
         for _ in 0..ROUNDS {
-            let waiting = self.poll_operations(cx)?;
+            self.poll_operations(cx)?;
             let written = self.poll_write(cx)?.is_ready();
-            if self.queue.len() < QUEUE
+            if self.has_room()
                 && let Poll::Ready(frame) = self.socket.poll_next_unpin(cx)
             {
                 return Poll::Ready(frame.map_or(Err(End::Gone), |frame| frame.map_err(|error| unreadable(&error))));
             }
-            if !(waiting && written) {
+            if self.paused.is_empty() || !written {
                 return Poll::Pending;
             }
         }
@@ -276,49 +311,95 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Takes what the operations have, as long as there is room; true when room was what lacked.
-    fn poll_operations(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        while self.queue.len() < QUEUE {
-            match self.operations.poll_next_unpin(cx) {
-                Poll::Ready(Some(event)) => self.deliver(event)?,
-                Poll::Ready(None) | Poll::Pending => return Ok(false),
+    fn has_room(&self) -> bool {
+        self.queue.len() < QUEUE.0 && self.queued_bytes < QUEUE.1
+    }
+
+    /// Lets the operations go on, and takes what they have. Those that are on their way to an answer always go on.
+    fn poll_operations(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if self.has_room() {
+            for _ in self.queue.len()..QUEUE.0 {
+                let Some(operation) = self.paused.pop_front() else { break };
+                self.operations.push(operation.into_future());
             }
         }
-        Ok(true)
+        while let Poll::Ready(Some((event, operation))) = self.operations.poll_next_unpin(cx) {
+            let Some(event) = event else { continue };
+            self.deliver(event)?;
+            if self.has_room() {
+                self.operations.push(operation.into_future());
+            } else {
+                self.paused.push_back(operation);
+            }
+        }
+        Ok(())
     }
 
     /// Ready when everything is written.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
         while !self.queue.is_empty() {
             if self.socket.poll_ready_unpin(cx)?.is_pending() {
-                return Ok(Poll::Pending);
+                return self.poll_stalled(cx);
             }
-            if let Some(message) = self.queue.pop_front() {
+            self.stalled = None;
+            if let Some(outgoing) = self.queue.pop_front() {
+                self.queued_bytes -= outgoing.bytes();
+                let message = match outgoing {
+                    Outgoing::Message(message) => message,
+                    Outgoing::Next(id, answer, room) => {
+                        self.rooms.push(room);
+                        text(Some(&id), "next", Some(answer.json()))?
+                    }
+                };
                 self.socket.start_send_unpin(message)?;
                 self.unflushed = true;
             }
         }
         if self.unflushed {
             if self.socket.poll_flush_unpin(cx)?.is_pending() {
-                return Ok(Poll::Pending);
+                return self.poll_stalled(cx);
             }
             self.unflushed = false;
         }
+        self.rooms.clear();
+        self.stalled = None;
         Ok(Poll::Ready(()))
     }
 
-    fn deliver(&mut self, (id, response): Event) -> Result<(), End> {
-        let Some(response) = response else {
+    /// Pending, until the client has not taken a message for too long: then nobody is told why, who does not read.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
+        let patience = self.shared.app.config.websocket.write_timeout;
+        let alarm = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        if alarm.as_mut().poll(cx).is_ready() { Err(End::Gone) } else { Ok(Poll::Pending) }
+    }
+
+    fn push(&mut self, outgoing: Outgoing) {
+        self.queued_bytes += outgoing.bytes();
+        self.queue.push_back(outgoing);
+    }
+
+    fn deliver(&mut self, (id, answer): Event) -> Result<(), End> {
+        let Some(answer) = answer else {
             self.running.remove(&id);
             return self.send(Some(&id), "complete", None::<()>);
         };
         let first = self.running.get_mut(&id).is_some_and(|operation| !std::mem::replace(&mut operation.began, true));
-        if first && response.is_err() && response.data == Value::Null {
+        if let Some(refusal) = answer.refusal().filter(|_| first) {
             // It did not begin: that is the last word of it.
             self.forget(&id);
-            return self.send(Some(&id), "error", Some(&response.errors));
+            return self.send(Some(&id), "error", Some(refusal));
         }
-        self.send(Some(&id), "next", Some(&response))
+        let (bytes, limit) = (answer.json().get().len(), self.shared.app.config.limits.answer_bytes);
+        if bytes > limit {
+            self.forget(&id);
+            let request_id = &self.identity.request_id;
+            let errors = refused(&respond::too_large(limit, false), request_id).errors;
+            return self.send(Some(&id), "error", Some(&errors));
+        }
+        // Whether a mutation was done is not known to who is cut off, and would be told wrongly by an error.
+        let room = self.shared.answers.room(bytes, self.identity.client.address).ok_or(Close::Unavailable)?;
+        self.push(Outgoing::Next(id, answer, room));
+        Ok(())
     }
 
     async fn receive(&mut self, frame: Message) -> Result<(), End> {
@@ -379,14 +460,30 @@ impl Connection {
         let given = find(&payload).or_else(|| find(payload.get("headers")?.as_object()?));
         let actor = match given {
             None | Some(serde_json::Value::Null) => self.from_header.clone(),
-            Some(serde_json::Value::String(text)) if text.is_empty() => self.from_header.clone(),
             Some(serde_json::Value::String(text)) => {
-                client::bearer(&self.shared.app, &text).await.map_err(|_| Close::Forbidden)?
+                match client::bearer(&self.shared.app, &text).await.map_err(|error| self.not_known(error))? {
+                    // It has no token.
+                    Actor::Anonymous => self.from_header.clone(),
+                    actor => actor,
+                }
             }
-            Some(_) => return Err(Close::Forbidden.into()),
+            Some(_) => Actor::Refused,
         };
+        // A socket is for a session: nobody wants to follow things as nobody because a token ran out.
+        if actor == Actor::Refused {
+            return Err(Close::Forbidden.into());
+        }
         self.actor = Some(actor);
         self.send(None, "connection_ack", None::<()>)
+    }
+
+    /// Why nobody could be recognised: only who is not who they say learns that they may not.
+    fn not_known(&self, error: Error) -> Close {
+        match client::as_refusal(error, &self.identity).code {
+            Code::Unavailable | Code::Timeout => Close::Unavailable,
+            Code::Internal => Close::Failed,
+            _ => Close::Forbidden,
+        }
     }
 
     fn subscribe(&mut self, id: Arc<str>, payload: Option<&RawValue>, actor: Actor) -> Result<(), End> {
@@ -408,7 +505,7 @@ impl Connection {
         let request_id = app.ids.next(app.clock.now()).to_string();
         let prepared = match client::take_allowance(app, &actor, &self.identity.client) {
             Err(left) => Err(left.refusal()),
-            Ok(_) => self.shared.pipeline.prepare(request, Transport::Socket),
+            Ok(_) => self.shared.pipeline.prepare(request, Transport::Socket, &actor),
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -418,12 +515,12 @@ impl Connection {
             let client = self.identity.client.clone();
             RequestContext::new(app.clone(), actor, client, request_id, SessionKeeping::by_client())
         };
-        let (responses, handle) = stream::abortable(self.shared.pipeline.subscribe(prepared, context));
+        let (answers, handle) = stream::abortable(self.shared.pipeline.subscribe(prepared, context));
         let (of, aborted) = (Arc::clone(&id), handle.clone());
-        let events = responses.map(Some).chain(stream::once(std::future::ready(None)));
+        let events = answers.map(Some).chain(stream::once(std::future::ready(None)));
         // What the client has completed says nothing more, not even that it is complete.
         let events = events.take_while(move |_| std::future::ready(!aborted.is_aborted()));
-        self.operations.push(events.map(move |response| (Arc::clone(&of), response)).boxed());
+        self.operations.push(events.map(move |answer| (Arc::clone(&of), answer)).boxed().into_future());
         self.running.insert(id, Running { handle, began: false });
         Ok(())
     }
@@ -435,11 +532,7 @@ impl Connection {
     }
 
     fn send<P: Serialize>(&mut self, id: Option<&str>, kind: &'static str, payload: Option<P>) -> Result<(), End> {
-        let text = serde_json::to_string(&ServerMessage { id, kind, payload }).map_err(|error| {
-            tracing::error!(%error, "a message could not be written");
-            End::Gone
-        })?;
-        self.queue.push_back(Message::Text(text.into()));
+        self.push(Outgoing::Message(text(id, kind, payload)?));
         Ok(())
     }
 
@@ -452,7 +545,7 @@ impl Connection {
             return Err(End::Gone);
         }
         self.unanswered_pings += 1;
-        self.queue.push_back(Message::Ping(bytes::Bytes::new()));
+        self.push(Outgoing::Message(Message::Ping(bytes::Bytes::new())));
         Ok(())
     }
 
@@ -472,7 +565,10 @@ impl Connection {
 
     /// Writes what there is and says why, then waits a moment for the client's own farewell.
     async fn close(mut self, close: Close) {
-        self.queue.push_back(Message::Close(Some(close.frame())));
+        // What still runs is not asked any more, and must not keep what it holds.
+        self.operations.clear();
+        self.paused.clear();
+        self.push(Outgoing::Message(Message::Close(Some(close.frame()))));
         let farewell = async {
             let written = poll_fn(|cx| Poll::Ready(ready!(self.poll_all_written(cx)))).await;
             while written.is_ok() && matches!(self.socket.next().await, Some(Ok(_))) {}
@@ -483,6 +579,14 @@ impl Connection {
     fn poll_all_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         self.poll_write(cx)?.map(Ok)
     }
+}
+
+fn text<P: Serialize>(id: Option<&str>, kind: &'static str, payload: Option<P>) -> Result<Message, End> {
+    let text = serde_json::to_string(&ServerMessage { id, kind, payload }).map_err(|error| {
+        tracing::error!(%error, "a message could not be written");
+        End::Gone
+    })?;
+    Ok(Message::Text(text.into()))
 }
 
 /// The library says by words only that a message was too large for it.

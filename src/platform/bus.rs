@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::{
+    Connection,
+    postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions},
+};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -23,6 +26,10 @@ const CHANNEL: &str = "agora_hints";
 /// The least time between two messages to the other processes: what is to be said meanwhile goes together with the next.
 /// The first after a pause goes at once.
 const BREATH: Duration = Duration::from_millis(3);
+/// How long the server may take to connect, or to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// After so long without a message the server is asked whether it is still there.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Which stream: a kind (`notifications`, `post` …) and the subject's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -141,6 +148,8 @@ impl Bus {
     }
 
     /// Joins the other processes on the same PostgreSQL. Returns a future that runs until `stop`.
+    ///
+    /// Every wait on the network in it has an end: a server that falls silent is connected to anew.
     pub async fn join_postgres(
         &self,
         url: &str,
@@ -148,61 +157,109 @@ impl Bus {
     ) -> Result<impl Future<Output = ()> + Send + use<>> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("agora bus");
-        let pool = PgPoolOptions::new().max_connections(2).min_connections(0).connect_with(options).await?;
-        let (sender, mut outgoing) = mpsc::channel::<Hint>(4096);
+        // Whoever starts it learns at once that it does not work.
+        let listener = subscribe(&options).await?;
+        let (sender, outgoing) = mpsc::channel::<Hint>(4096);
         *self.inner.remote.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         let bus = self.clone();
         let mut name = [0; 6];
         fill_random(&mut name);
         let me = hex(&name);
         Ok(async move {
-            let send = async {
-                let mut batch = Vec::new();
-                while outgoing.recv_many(&mut batch, 1024).await > 0 {
-                    let payloads: Vec<String> = encode(&me, batch.drain(..));
-                    let sent = sqlx::query("SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload")
-                        .bind(CHANNEL)
-                        .bind(payloads)
-                        .execute(&pool)
-                        .await;
-                    if let Err(error) = sent {
-                        tracing::warn!(%error, "hints were lost; the sweep makes up for them");
-                    }
-                    tokio::time::sleep(BREATH).await;
-                }
-            };
-            let receive = async {
-                loop {
-                    match listen(&bus, &pool, &me).await {
-                        Ok(()) => return,
-                        Err(error) => {
-                            tracing::warn!(%error, "the listening connection broke; connecting again");
-                            tokio::time::sleep(Duration::from_secs(1)).await;
-                        }
-                    }
-                }
-            };
             tokio::select! {
-                () = async { tokio::join!(send, receive); } => {}
+                () = async { tokio::join!(tell(&options, outgoing, &me), bus.hear(&options, listener, &me)); } => {}
                 () = stop.cancelled() => {}
             }
-            pool.close().await;
         })
+    }
+
+    /// Hears what the others say, over ever new connections.
+    async fn hear(&self, options: &PgConnectOptions, first: PgListener, me: &str) {
+        let mut listener = Ok(first);
+        loop {
+            let ended = match listener {
+                Ok(listener) => self.listen(listener, me).await,
+                Err(error) => error,
+            };
+            tracing::warn!(error = %ended, "the listening connection broke; connecting again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            listener = subscribe(options).await;
+        }
+    }
+
+    /// Hears until the connection breaks.
+    async fn listen(&self, mut listener: PgListener, me: &str) -> sqlx::Error {
+        loop {
+            match tokio::time::timeout(QUIET, listener.try_recv()).await {
+                // Our own was delivered when it was sent.
+                Ok(Ok(Some(notification))) if notification.payload().starts_with(me) => {}
+                Ok(Ok(Some(notification))) => {
+                    if let Some(hint) = self.decode(notification.payload()) {
+                        self.deliver(hint);
+                    }
+                }
+                Ok(Ok(None)) => return sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()),
+                Ok(Err(error)) => return error,
+                // Nobody has anything to say, or the server is gone.
+                Err(_) => {
+                    if let Err(error) = within(sqlx::query("SELECT 1").execute(&mut listener)).await {
+                        return error;
+                    }
+                }
+            }
+        }
     }
 }
 
-async fn listen(bus: &Bus, pool: &sqlx::PgPool, me: &str) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
-    loop {
-        let notification = listener.recv().await?;
-        // Our own was delivered when it was sent.
-        if !notification.payload().starts_with(me)
-            && let Some(hint) = bus.decode(notification.payload())
-        {
-            bus.deliver(hint);
+/// Tells the others, over one connection that is replaced when it does not do it. What it did not tell is lost.
+async fn tell(options: &PgConnectOptions, mut outgoing: mpsc::Receiver<Hint>, me: &str) {
+    let mut connection = None;
+    let mut batch = Vec::new();
+    while outgoing.recv_many(&mut batch, 1024).await > 0 {
+        let payloads: Vec<String> = encode(me, batch.drain(..));
+        let telling = async {
+            let mut on = match connection.take() {
+                Some(on) => on,
+                None => PgConnection::connect_with(options).await?,
+            };
+            sqlx::query("SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload")
+                .bind(CHANNEL)
+                .bind(payloads)
+                .execute(&mut on)
+                .await?;
+            Ok(on)
+        };
+        match within(telling).await {
+            Ok(on) => connection = Some(on),
+            Err(error) => tracing::warn!(%error, "hints were lost; the sweep makes up for them"),
         }
+        tokio::time::sleep(BREATH).await;
     }
+}
+
+/// A connection that hears what is said from now on. It has a pool of its own, since that is all it is made of: what a
+/// silent one holds is never given back.
+async fn subscribe(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .min_connections(0)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(ANSWER)
+        .connect_lazy_with(options.clone());
+    within(async {
+        let mut listener = PgListener::connect_with(&pool).await?;
+        // A broken connection is an error, which is told, and not a silent attempt without an end.
+        listener.eager_reconnect(false);
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    })
+    .await
+}
+
+async fn within<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let late = |_| Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer")));
+    tokio::time::timeout(ANSWER, work).await.unwrap_or_else(late)
 }
 
 /// One text per stream (its furthest sequence) and per session: `sender kind id sequence`.

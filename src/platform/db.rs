@@ -2,9 +2,18 @@
 //!
 //! - [`Database::read`] is for queries; [`Database::transact`] for everything that writes: it takes SQLite's write
 //!   lock at the start (BEGIN IMMEDIATE on the one writer connection), retries what may be retried, and sends the
-//!   transaction's hints to the bus after the commit.
+//!   transaction's hints to the bus after the commit. What is acknowledged is stored: a transaction in which a statement
+//!   failed is never committed, whatever its work makes of the failure.
+//! - One transaction has one connection: whoever asked for a second one in the midst of it would wait, with what it has
+//!   locked, for others who wait for that. In debug builds, and so in tests, asking is an error in itself.
 //! - SQL is written once, with `$1` placeholders, and runs on both.
 //! - [`Chain`] runs several dependent writes in one round trip where the database can.
+
+pub mod backup;
+mod pool;
+mod recording;
+mod search;
+mod transaction;
 
 use std::{
     sync::{
@@ -15,78 +24,109 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, ExecResult,
-    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, TryGetable, Value,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, QueryResult, SqliteTransactionMode, Statement,
+    TransactionOptions, TryGetable, Value,
 };
 use secrecy::ExposeSecret;
 
-use super::{
-    bus::{Bus, Hint},
-    crypto::sha256,
-};
+use self::pool::{Purpose, options};
+pub use self::{pool::Pool, transaction::Transaction};
+use super::{bus::Bus, shares};
 use crate::{
     config::DatabaseConfig,
-    error::{Error, Result},
+    error::{DatabaseFailure, Error, Result},
 };
-
-/// A connection that was idle for so long is tried before it is used: the server may have gone meanwhile.
-const IDLE: Duration = Duration::from_secs(30);
 
 /// How often a transaction that lost a race is tried in all.
 const ATTEMPTS: u32 = 8;
 
+/// For how long something that was stored shows that more can be.
+const TRIED_FOR: Duration = Duration::from_secs(5);
+
 /// How many rows are deleted in a transaction, where many are.
 const DELETED_AT_ONCE: u64 = 1000;
+
+tokio::task_local! {
+    /// Set while the work of a transaction runs.
+    static IN_TRANSACTION: ();
+}
+
+/// Called by everything that takes a connection.
+fn check_it_is_the_only_one() {
+    debug_assert!(
+        IN_TRANSACTION.try_with(|()| ()).is_err(),
+        "a second connection inside of a transaction: hand the transaction on"
+    );
+}
 
 /// The pools.
 #[derive(Debug, Clone)]
 pub struct Database {
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
+    reader: Pool,
+    writer: Pool,
     /// Readers that may take their time.
-    patient: DatabaseConnection,
+    patient: Pool,
     bus: Bus,
     config: DatabaseConfig,
     statements: Arc<AtomicU64>,
+    stored: Arc<Stored>,
 }
 
-/// A transaction that writes, as its work holds it. Rolled back when it ends without a commit.
-#[derive(Debug, Clone)]
-pub struct Transaction {
-    inner: Arc<DatabaseTransaction>,
-    hints: Arc<Mutex<Vec<Hint>>>,
+/// What is known of whether the database stores.
+#[derive(Debug, Default)]
+struct Stored {
+    /// When something was stored; forgotten when something could not be.
+    at: Mutex<Option<Instant>>,
+    /// When a trial failed. Held by whoever tries: one at a time.
+    trial: tokio::sync::Mutex<Option<Instant>>,
+}
+
+/// A transaction that did not come to its end.
+struct Failed {
+    error: Error,
+    /// What the database said, where that is why, and nothing is stored for certain: it may run again.
+    why: Option<DatabaseFailure>,
+}
+
+impl From<DbErr> for Failed {
+    fn from(cause: DbErr) -> Self {
+        Self { why: Some(DatabaseFailure::of(&cause)), error: cause.into() }
+    }
 }
 
 impl Database {
     /// Opens the pools. The SQLite file is created when it is not there.
     pub async fn connect(config: &DatabaseConfig, bus: Bus) -> Result<Self> {
         let statements = Arc::new(AtomicU64::new(0));
-        let url = config.url.expose_secret();
-        let (reader, writer, patient) = if url.starts_with("sqlite:") {
+        let all = config.max_connections;
+        let open = async |config: &DatabaseConfig, connections, purpose| {
+            // The operator who starts it wants to know why it can't.
+            Pool::open(config, connections, purpose, &statements).await.map_err(Error::internal)
+        };
+        let (reader, writer, patient) = if config.url.expose_secret().starts_with("sqlite:") {
             // WAL has to be on before readers open, or the first of them fails with SQLITE_BUSY.
-            let mut writer = sea_orm::Database::connect(options(config, 1)).await?;
-            let mut reader_options = options(config, config.max_connections);
-            limit_time_on_sqlite(&mut reader_options, config.statement_timeout);
-            let mut reader = sea_orm::Database::connect(reader_options).await?;
-            let mut patient_options = options(config, config.max_connections);
-            patient_options.min_connections(0);
-            let mut patient = sea_orm::Database::connect(patient_options).await?;
-            for pool in [&mut writer, &mut reader, &mut patient] {
-                count(pool, &statements);
-            }
-            (reader, writer, patient)
+            let writer = open(config, 1, Purpose::Transactions).await?;
+            let reader = open(config, all, Purpose::Reading).await?;
+            let seldom = DatabaseConfig { min_connections: 0, ..config.clone() };
+            (reader, writer, open(&seldom, all, Purpose::Transactions).await?)
         } else {
-            let mut pool = sea_orm::Database::connect(options(config, config.max_connections)).await?;
-            count(&mut pool, &statements);
+            let pool = open(config, all, Purpose::Transactions).await?;
             (pool.clone(), pool.clone(), pool)
         };
-        Ok(Self { reader, writer, patient, bus, config: config.clone(), statements })
+        Ok(Self { reader, writer, patient, bus, config: config.clone(), statements, stored: Arc::default() })
     }
 
     /// For queries. Writes through it are refused on SQLite only by convention: use [`Database::transact`].
     #[must_use]
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Pool {
+        check_it_is_the_only_one();
         &self.reader
+    }
+
+    /// The connections themselves, as they are now, for what needs them as the library has them.
+    #[must_use]
+    pub fn connections(&self) -> DatabaseConnection {
+        self.reader.current().connection.clone()
     }
 
     /// The bus that hints go to after a commit.
@@ -107,38 +147,44 @@ impl Database {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Closes every connection.
+    /// Closes every connection; those that don't, within a bounded time, end with the program.
     pub async fn close(&self) {
-        for pool in [&self.reader, &self.writer, &self.patient] {
-            if let Err(error) = pool.close_by_ref().await {
-                tracing::debug!(%error, "a pool did not close cleanly");
-            }
-        }
+        tokio::join!(self.reader.close(), self.writer.close(), self.patient.close());
     }
 
     /// Runs `work` in a transaction that may write, commits it, then sends its hints.
     ///
     /// `work` runs again, from the start, when the database says that the transaction lost a race (serialization
-    /// failure, deadlock, busy): it must have no effect outside of the transaction.
+    /// failure, deadlock, busy), and once when the connection was lost before the commit: it must have no effect outside
+    /// of the transaction.
     pub async fn transact<T, F, W>(&self, work: F) -> Result<T>
     where
         F: Fn(Transaction) -> W,
         W: Future<Output = Result<T>>,
     {
+        check_it_is_the_only_one();
+        let _turn = shares::turn().await?;
         let mut attempt = 1;
         loop {
-            match self.attempt(&work).await {
-                Err(error) if attempt < ATTEMPTS && lost_race(&error) => {
+            let Failed { error, why } = match self.attempt(&work).await {
+                Ok(value) => return Ok(value),
+                Err(failed) => failed,
+            };
+            match why {
+                Some(DatabaseFailure::LostRace) if attempt < ATTEMPTS => {
                     tracing::debug!(attempt, %error, "a transaction lost a race and runs again");
                     tokio::time::sleep(Duration::from_millis(u64::from(attempt * attempt) * 3)).await;
-                    attempt += 1;
                 }
-                result => return result,
+                Some(DatabaseFailure::ConnectionLost) if attempt == 1 => {
+                    tracing::debug!(%error, "a transaction lost its connection and runs again");
+                }
+                _ => return Err(error),
             }
+            attempt += 1;
         }
     }
 
-    async fn attempt<T, F, W>(&self, work: &F) -> Result<T>
+    async fn attempt<T, F, W>(&self, work: &F) -> Result<T, Failed>
     where
         F: Fn(Transaction) -> W,
         W: Future<Output = Result<T>>,
@@ -147,27 +193,77 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let inner = Arc::new(self.writer.begin_with_options(options).await?);
-        let transaction = Transaction { inner, hints: Arc::default() };
-        let hints = Arc::clone(&transaction.hints);
-        let handle = Arc::clone(&transaction.inner);
-        let result = work(transaction).await;
-        let inner = Arc::into_inner(handle).ok_or_else(|| Error::internal("a transaction outlived its work"))?;
-        match result {
-            Ok(value) => {
-                inner.commit().await?;
-                for hint in std::mem::take(&mut *hints.lock().unwrap_or_else(PoisonError::into_inner)) {
-                    self.bus.send(hint);
+        let transaction = Transaction::begin(&self.writer, options).await.inspect_err(|error| self.judge(error))?;
+        let worked = IN_TRANSACTION.scope((), Box::pin(work(transaction.clone()))).await;
+        match (worked, transaction.failure()) {
+            (Ok(value), None) => match transaction.commit().await {
+                Ok(hints) => {
+                    self.has_stored();
+                    for hint in hints {
+                        self.bus.send(hint);
+                    }
+                    Ok(value)
                 }
-                Ok(value)
-            }
-            Err(error) => {
-                if let Err(rollback) = inner.rollback().await {
-                    tracing::warn!(%rollback, "a rollback failed; the connection's end will do it");
+                Err(failed) => {
+                    self.has_not_stored();
+                    Err(failed)
                 }
-                Err(error)
+            },
+            (worked, why) => {
+                transaction.roll_back().await;
+                if why.is_some_and(DatabaseFailure::spoils_connection) {
+                    self.has_not_stored();
+                }
+                let refusal = why.and_then(DatabaseFailure::refusal);
+                let error = match (worked, refusal) {
+                    (Err(error @ (Error::Refused(_) | Error::User(_))), _) | (Err(error), None) => error,
+                    (_, Some(refusal)) => refusal.into(),
+                    (Ok(_), None) => Error::internal("a statement failed, and its transaction went on"),
+                };
+                Err(Failed { error, why })
             }
         }
+    }
+
+    fn judge(&self, error: &DbErr) {
+        if DatabaseFailure::of(error).spoils_connection() {
+            self.has_not_stored();
+        }
+    }
+
+    fn has_stored(&self) {
+        *self.stored.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn has_not_stored(&self) {
+        *self.stored.at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn has_stored_lately(&self) -> bool {
+        let at = *self.stored.at.lock().unwrap_or_else(PoisonError::into_inner);
+        at.is_some_and(|at| at.elapsed() < TRIED_FOR)
+    }
+
+    /// Whether something can be stored: something was just now, or a statement goes well as a `trial`. Whoever asks often
+    /// causes no more than one trial at a time, and one a second while they fail.
+    pub async fn can_store(&self, trial: &'static str, values: Vec<Value>) -> bool {
+        if self.has_stored_lately() {
+            return true;
+        }
+        let mut failed = self.stored.trial.lock().await;
+        if self.has_stored_lately() {
+            return true;
+        }
+        if failed.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
+            return false;
+        }
+        // Counts as failed also when nobody waits for its end any more.
+        *failed = Some(Instant::now());
+        let went_well = self.transact(async |tx| tx.execute(trial, values.clone()).await).await.is_ok();
+        if went_well {
+            *failed = None;
+        }
+        went_well
     }
 
     /// Runs `work` in a transaction that only reads and sees one moment, however long it takes.
@@ -176,41 +272,59 @@ impl Database {
         F: FnOnce(Transaction) -> W,
         W: Future<Output = Result<T>>,
     {
+        check_it_is_the_only_one();
         let postgres = self.backend() == DatabaseBackend::Postgres;
         let options = TransactionOptions {
             isolation_level: postgres.then_some(sea_orm::IsolationLevel::RepeatableRead),
             access_mode: postgres.then_some(sea_orm::AccessMode::ReadOnly),
             sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
         };
-        let inner = Arc::new(self.patient.begin_with_options(options).await?);
-        let transaction = Transaction { inner: Arc::clone(&inner), hints: Arc::default() };
+        let transaction = Transaction::begin(&self.patient, options).await?;
         transaction.without_time_limit().await?;
-        let result = work(transaction).await;
-        if let Some(inner) = Arc::into_inner(inner) {
-            inner.rollback().await?;
-        }
+        let result = IN_TRANSACTION.scope((), Box::pin(work(transaction.clone()))).await;
+        transaction.roll_back().await;
         result
     }
 
     /// Runs a [`Chain`] in a transaction of its own, in one round trip where the database can.
     pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
-        match self.backend() {
-            DatabaseBackend::Postgres => {
-                let mut attempt = 1;
-                loop {
-                    match self.writer.query_all_raw(chain.single_statement()).await.map_err(Error::from) {
-                        Err(error) if attempt < ATTEMPTS && lost_race(&error) => attempt += 1,
-                        result => return result,
-                    }
+        check_it_is_the_only_one();
+        if self.backend() != DatabaseBackend::Postgres {
+            return self.transact(async |tx| chain.run_in_steps(&tx).await).await;
+        }
+        let _turn = shares::turn().await?;
+        let mut attempt = 1;
+        loop {
+            let asked = self.writer.ask(chain.single_statement(), false, |connection, statement| async move {
+                connection.query_all_raw(statement).await
+            });
+            let error = match asked.await {
+                Ok(rows) => {
+                    self.has_stored();
+                    return Ok(rows);
                 }
+                Err(error) => error,
+            };
+            let failure = DatabaseFailure::of(&error);
+            if failure == DatabaseFailure::LostRace && attempt < ATTEMPTS {
+                attempt += 1;
+            } else if failure.spoils_connection() {
+                self.has_not_stored();
+                tracing::warn!(%error, "a write's answer was lost");
+                return Err(DatabaseFailure::unknown_outcome().into());
+            } else {
+                return Err(error.into());
             }
-            _ => self.transact(async |tx| chain.run_in_steps(&tx).await).await,
         }
     }
 
     /// Reads rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
-        Ok(self.reader.query_all_raw(statement(&self.reader, sql, values)).await?)
+        let reader = self.read();
+        let statement = statement(reader, sql, values);
+        recording::note(&statement);
+        let _turn = shares::turn().await?;
+        Ok(reader.query_all_raw(statement).await?)
     }
 
     /// Deletes the rows of a table whose time, a column with an index, is before another; a thousand at a time and those of
@@ -276,30 +390,6 @@ impl Database {
         )
     }
 
-    /// A condition that `id_column` is among the rows of `table` whose search text has every word of the
-    /// placeholder's query, as made by [`Database::search_query`].
-    #[must_use]
-    pub fn search_condition(&self, table: &str, id_column: &str, placeholder: &str) -> String {
-        match self.backend() {
-            DatabaseBackend::Postgres => format!(
-                "{id_column} IN (SELECT id FROM {table} WHERE to_tsvector('simple', search_key) @@ to_tsquery('simple', {placeholder}))"
-            ),
-            _ => format!("{id_column} IN (SELECT id FROM {table}_search WHERE {table}_search MATCH {placeholder})"),
-        }
-    }
-
-    /// The full-text query for a person's words (already in search form): all of them, the last as a prefix too.
-    #[must_use]
-    pub fn search_query(&self, words: &str) -> String {
-        let words = words.split_whitespace();
-        match self.backend() {
-            DatabaseBackend::Postgres => {
-                words.map(|word| format!("'{}':*", word.replace(['\'', '\\'], ""))).collect::<Vec<_>>().join(" & ")
-            }
-            _ => words.map(|word| format!("\"{}\"*", word.replace('"', ""))).collect::<Vec<_>>().join(" "),
-        }
-    }
-
     /// Locks a row until the end of the statement's transaction, where several writers exist; see [`Transaction::for_update`].
     #[must_use]
     pub fn for_update(&self) -> &'static str {
@@ -313,105 +403,6 @@ impl Database {
             DatabaseBackend::Postgres => "FOR UPDATE SKIP LOCKED",
             _ => "",
         }
-    }
-}
-
-impl Transaction {
-    /// Sends a hint once this transaction is committed.
-    pub fn hint(&self, hint: Hint) {
-        self.hints.lock().unwrap_or_else(PoisonError::into_inner).push(hint);
-    }
-
-    /// Reads or writes rows by SQL text with `$1` placeholders.
-    pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
-        Ok(self.inner.query_all_raw(statement(&*self.inner, sql, values)).await?)
-    }
-
-    /// The first row, if any.
-    pub async fn row(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Option<QueryResult>> {
-        Ok(self.rows(sql, values).await?.into_iter().next())
-    }
-
-    /// Runs a statement; gives the number of rows it changed.
-    pub async fn execute(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64> {
-        Ok(self.inner.execute_raw(statement(&*self.inner, sql, values)).await?.rows_affected())
-    }
-
-    /// Runs a [`Chain`] as part of this transaction, in one round trip where the database can.
-    pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
-        match self.inner.get_database_backend() {
-            DatabaseBackend::Postgres => Ok(self.inner.query_all_raw(chain.single_statement()).await?),
-            _ => chain.run_in_steps(self).await,
-        }
-    }
-
-    /// For maintenance that may take long: lifts the statements' time limit for this transaction.
-    pub async fn without_time_limit(&self) -> Result<()> {
-        if self.inner.get_database_backend() == DatabaseBackend::Postgres {
-            self.inner.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
-        }
-        Ok(())
-    }
-
-    /// An id as text, for people to read.
-    #[must_use]
-    pub fn id_as_text(&self, column: &str) -> String {
-        match self.inner.get_database_backend() {
-            DatabaseBackend::Postgres => format!("CAST({column} AS text)"),
-            _ => format!("lower(hex({column}))"),
-        }
-    }
-
-    /// Makes transactions that name the same thing run one after the other, where several writers exist. For rules about
-    /// rows that may not be there yet, which nobody can lock.
-    pub async fn take_turns(&self, names: &[&str]) -> Result<()> {
-        if self.inner.get_database_backend() != DatabaseBackend::Postgres {
-            return Ok(());
-        }
-        let mut keys: Vec<i64> = names
-            .iter()
-            .map(|name| {
-                let mut bytes = [0; 8];
-                bytes.copy_from_slice(&sha256(name.as_bytes())[..8]);
-                i64::from_be_bytes(bytes)
-            })
-            .collect();
-        // In one order everywhere, so that nobody waits in a circle.
-        keys.sort_unstable();
-        for key in keys {
-            self.execute("SELECT pg_advisory_xact_lock($1)", vec![key.into()]).await?;
-        }
-        Ok(())
-    }
-
-    /// Locks a row until the end of the transaction, where several writers exist. Rows that refer to it may still be
-    /// added meanwhile: keys are never changed.
-    #[must_use]
-    pub fn for_update(&self) -> &'static str {
-        for_update(self.inner.get_database_backend())
-    }
-}
-
-#[async_trait::async_trait]
-impl ConnectionTrait for Transaction {
-    fn get_database_backend(&self) -> DatabaseBackend {
-        self.inner.get_database_backend()
-    }
-
-    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.inner.execute_raw(statement).await
-    }
-
-    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.inner.execute_unprepared(sql).await
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.inner.query_one_raw(statement).await
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.inner.query_all_raw(statement).await
     }
 }
 
@@ -584,73 +575,6 @@ pub fn is_unique_violation(error: &Error) -> bool {
         .is_some_and(|kind| matches!(kind, sea_orm::SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// Serialization failure, deadlock (PostgreSQL 40001, 40P01) or a busy file (SQLite 5, 6 and their extensions).
-fn lost_race(error: &Error) -> bool {
-    let Error::Internal(cause) = error else { return false };
-    let Some(DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = cause.downcast_ref::<DbErr>() else {
-        return false;
-    };
-    let RuntimeErr::SqlxError(cause) = cause else { return false };
-    let Some(cause) = cause.as_database_error() else { return false };
-    matches!(cause.code().as_deref(), Some("40001" | "40P01" | "5" | "6" | "261" | "262" | "517"))
-}
-
-fn options(config: &DatabaseConfig, max_connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(config.url.expose_secret());
-    let timeout = config.statement_timeout;
-    options
-        .max_connections(max_connections)
-        .min_connections(config.min_connections.min(max_connections))
-        .acquire_timeout(config.acquire_timeout)
-        .connect_timeout(config.acquire_timeout)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        .test_before_acquire_if_idle_for(IDLE)
-        .map_sqlx_sqlite_opts(move |sqlite| {
-            use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-            sqlite
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Normal)
-                .busy_timeout(timeout)
-                .foreign_keys(true)
-                .statement_cache_capacity(256)
-                .pragma("cache_size", "-16000")
-                .pragma("temp_store", "memory")
-                .optimize_on_close(true, 400)
-        })
-        .map_sqlx_postgres_opts(move |postgres| {
-            postgres
-                .application_name("agora")
-                .statement_cache_capacity(256)
-                .options([("statement_timeout", timeout.as_millis().to_string())])
-        });
-    options
-}
-
-/// SQLite has no time limit for statements: its progress handler, asked every so many steps, ends those that are over
-/// theirs. Only [`Database::read`] has one: each statement takes a connection anew, which sets the deadline.
-fn limit_time_on_sqlite(options: &mut ConnectOptions, limit: Duration) {
-    async fn set_deadline(connection: &mut sqlx::SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {
-        let deadline = Instant::now() + limit;
-        connection.lock_handle().await?.set_progress_handler(10_000, move || Instant::now() < deadline);
-        Ok(())
-    }
-    options.map_sqlx_sqlite_pool_opts(move |pool| {
-        pool.after_connect(move |connection, _| Box::pin(set_deadline(connection, limit))).before_acquire(
-            move |connection, _| Box::pin(async move { set_deadline(connection, limit).await.map(|()| true) }),
-        )
-    });
-}
-
-fn count(connection: &mut DatabaseConnection, statements: &Arc<AtomicU64>) {
-    let statements = Arc::clone(statements);
-    connection.set_metric_callback(move |info| {
-        statements.fetch_add(1, Ordering::Relaxed);
-        tracing::trace!(sql = info.statement.sql, elapsed = ?info.elapsed, "statement");
-    });
-}
-
 /// Any number that nobody else uses on this database: "agora" in ASCII.
 const MIGRATION_LOCK: i64 = 0x0061_676f_7261;
 
@@ -659,12 +583,30 @@ impl Database {
     /// processes take turns. It ends with the connection.
     pub async fn migration_connection(&self) -> Result<DatabaseConnection> {
         let unhurried = DatabaseConfig { statement_timeout: Duration::ZERO, ..self.config.clone() };
-        let mut options = options(&unhurried, 1);
+        let mut options = options(&unhurried, 1, Purpose::Transactions);
         options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
         let connection = sea_orm::Database::connect(options).await?;
         if self.backend() == DatabaseBackend::Postgres {
-            connection.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
+            take_migration_lock(&connection, self.config.acquire_timeout).await?;
         }
         Ok(connection)
+    }
+}
+
+/// Asks for it again and again, and not once for however long it takes: a server that fell silent would never be noticed.
+async fn take_migration_lock(connection: &DatabaseConnection, patience: Duration) -> Result<()> {
+    let sql = format!("SELECT pg_try_advisory_lock({MIGRATION_LOCK})");
+    let mut told = false;
+    loop {
+        let asking = connection.query_one_raw(Statement::from_string(DatabaseBackend::Postgres, sql.as_str()));
+        let silent = |_| Error::internal("the database does not answer");
+        let row = tokio::time::timeout(patience, asking).await.map_err(silent)??;
+        if row.map(|row| row.try_get_by_index(0)).transpose()? == Some(true) {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::info!("another process migrates; waiting for it");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

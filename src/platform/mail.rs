@@ -21,6 +21,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     letter::{Letter, Undelivered},
+    mailbox,
     outbox::Outbox,
 };
 use crate::{
@@ -83,7 +84,9 @@ impl Mail {
 
     fn compose(&self, id: &str, at: DateTime<Utc>, letter: &Letter) -> Result<Message, Undelivered> {
         let refused = |what: &str| Undelivered::Refused(what.to_owned());
-        let to: Address = letter.to.parse().map_err(|_| refused("the receiver's address is none"))?;
+        // By the domain's name in the DNS, which servers without SMTPUTF8 take, too.
+        let to: Address =
+            mailbox::deliverable(&letter.to).parse().map_err(|_| refused("the receiver's address is none"))?;
         let mut builder = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))

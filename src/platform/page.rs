@@ -109,7 +109,7 @@ impl Page {
         Self { size, after: None, before: None, backwards: false }
     }
 
-    /// From the connection arguments of a field; wrong ones are BAD_REQUEST.
+    /// From the connection arguments of a field; wrong ones are BAD_REQUEST. An empty cursor is none.
     pub fn parse(
         keys: &Keys,
         sort: &'static str,
@@ -118,6 +118,7 @@ impl Page {
         last: Option<i32>,
         before: Option<&str>,
     ) -> Result<Self> {
+        let [after, before] = [after, before].map(|text| text.filter(|text| !text.is_empty()));
         let (size, backwards) = match (first, last) {
             (Some(_), Some(_)) => return Err(Error::bad_request("Give `first` or `last`, not both.")),
             (Some(size), None) => (size, false),
@@ -178,7 +179,24 @@ pub struct Slice<T> {
     /// Whether there are items after.
     pub has_next: bool,
     /// How many there are in all; only when asked for.
-    pub total: Option<i64>,
+    pub total: Option<Total>,
+}
+
+/// How many items a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Total {
+    /// So many, at least.
+    pub count: i64,
+    /// Whether these are all: counting stops at a bound.
+    pub is_exact: bool,
+}
+
+impl Total {
+    /// All of them.
+    #[must_use]
+    pub fn exactly(count: i64) -> Self {
+        Self { count, is_exact: true }
+    }
 }
 
 impl<T> Default for Slice<T> {
@@ -188,6 +206,12 @@ impl<T> Default for Slice<T> {
 }
 
 impl<T> Slice<T> {
+    /// Of a list that has nothing.
+    #[must_use]
+    pub fn nothing(page: &Page, with_total: bool) -> Self {
+        Self { total: with_total.then_some(Total::exactly(0)), ..page.slice(Vec::new()) }
+    }
+
     /// The same part, of something else.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Slice<U> {
         Slice {

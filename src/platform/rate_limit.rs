@@ -112,6 +112,11 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
     /// Takes one; refused when none is left.
     pub fn check(&self, key: &K) -> Result<Remaining, Remaining> {
+        self.check_many(key, NonZeroU32::MIN)
+    }
+
+    /// Takes so many at once, or all that there can ever be where that is less; refused when they are not left.
+    pub fn check_many(&self, key: &K, count: NonZeroU32) -> Result<Remaining, Remaining> {
         let answer = |remaining, retry_after| Remaining {
             policy: self.name,
             limit: self.rate.count.get(),
@@ -119,7 +124,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             remaining,
             retry_after,
         };
-        match self.state.check_key(key) {
+        let checked = self.state.check_key_n(key, count.min(self.rate.count));
+        match checked.unwrap_or_else(|_| self.state.check_key(key)) {
             Ok(snapshot) => Ok(answer(snapshot.remaining_burst_capacity(), Duration::ZERO)),
             Err(not_until) => Err(answer(0, not_until.wait_time_from(DefaultClock::default().now()))),
         }
@@ -170,6 +176,19 @@ mod tests {
         let refused = limiter.check(&1).unwrap_err();
         assert!(refused.retry_after > Duration::from_secs(1000) && refused.retry_after <= Duration::from_secs(1200));
         assert!(limiter.check(&2).is_ok());
+    }
+
+    #[test]
+    fn many_are_taken_at_once_or_none_of_them() {
+        let limiter = Limiter::new("test", "10/hour".parse().unwrap());
+        let many = |count| NonZeroU32::new(count).unwrap();
+        assert_eq!(limiter.check_many(&1, many(7)).unwrap().remaining, 3);
+        assert!(limiter.check_many(&1, many(4)).is_err());
+        assert_eq!(limiter.check_many(&1, many(3)).unwrap().remaining, 0);
+        // More than there can ever be are all that there are.
+        assert_eq!(limiter.check_many(&2, many(1000)).unwrap().remaining, 0);
+        let refused = limiter.check_many(&2, many(1000)).unwrap_err();
+        assert!(refused.retry_after > Duration::from_secs(3500) && refused.retry_after <= Duration::from_secs(3600));
     }
 
     #[test]

@@ -54,8 +54,8 @@ pub const MAX_SEARCH: usize = 100;
 /// Most words of it.
 pub const MAX_SEARCH_WORDS: usize = 8;
 
-/// The words to search for, in search form; empty when there are none, BAD_REQUEST when there are too many. Single
-/// letters count only where there is nothing longer: as beginnings of words they would match everything.
+/// The words to search for, in search form; empty when there are none, BAD_REQUEST when there are too many, and when there
+/// are single letters only: as beginnings of words they would match everything.
 pub fn search_words(text: &str) -> Result<String> {
     if text.chars().count() > MAX_SEARCH {
         return Err(Error::bad_request(format!("A text to search for has at most {MAX_SEARCH} characters.")));
@@ -67,13 +67,22 @@ pub fn search_words(text: &str) -> Result<String> {
             words.push(word);
         }
     }
-    if words.iter().any(|word| word.chars().count() > 1) {
-        words.retain(|word| word.chars().count() > 1);
+    let has_words = !words.is_empty();
+    words.retain(|word| !is_single_letter(word));
+    if has_words && words.is_empty() {
+        return Err(Error::bad_request("A single letter can't be searched for: give two letters of a word at least."));
     }
     if words.len() > MAX_SEARCH_WORDS {
         return Err(Error::bad_request(format!("A text to search for has at most {MAX_SEARCH_WORDS} words.")));
     }
     Ok(words.join(" "))
+}
+
+/// One character, of a script whose words have several. From Thai on, Unicode has those that are written without spaces, or
+/// by syllables and signs for words, in which one character may be one.
+fn is_single_letter(word: &str) -> bool {
+    let mut letters = word.chars();
+    letters.next().is_some_and(|letter| letter < '\u{E00}') && letters.next().is_none()
 }
 
 /// The first `max` code points, with an ellipsis where something was cut.
@@ -134,6 +143,17 @@ mod tests {
         assert_eq!(search_key("  Café—OLÉ! "), "cafe ole");
         assert_eq!(search_key("مُحَمَّد"), search_key("محمد"));
         assert_eq!(search_key("don't, a_b: example.com 3.14 你好"), "don t a b example com 3 14 你 好");
+    }
+
+    #[test]
+    fn a_single_letter_is_no_search_but_a_sign_for_a_word_is() {
+        assert_eq!(search_words("the a cat").unwrap(), "the cat");
+        for letter in ["a", "É!", "ض", "7", "a b"] {
+            assert!(search_words(letter).is_err(), "{letter}");
+        }
+        assert_eq!(search_words("!").unwrap(), "");
+        assert_eq!(search_words("水").unwrap(), "水");
+        assert_eq!(search_words("ย").unwrap(), "ย");
     }
 
     #[test]

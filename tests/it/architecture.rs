@@ -1,6 +1,13 @@
 //! The arrows between the rooms, as `src/lib.rs` draws them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    panic::AssertUnwindSafe,
+    path::{Path, PathBuf},
+};
+
+use futures_util::FutureExt;
+
+use crate::harness::Server;
 
 /// Each room and what it may use, beside itself.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -41,6 +48,7 @@ const DOMAINS: &[&str] = &[
     "goals",
     "books",
     "notifications",
+    "alerts",
     "digests",
     "privacy",
     "admin",
@@ -156,4 +164,19 @@ fn every_module_opens_with_a_line_on_what_it_is_for() {
     let silent: Vec<_> =
         files.iter().filter(|file| !std::fs::read_to_string(file).unwrap().starts_with("//!")).collect();
     assert!(silent.is_empty(), "{silent:?}");
+}
+
+/// Whoever holds one connection and waits for another waits for those who do the same. So nobody may, and is told so
+/// wherever the program is built as tests are.
+#[tokio::test]
+async fn in_a_transaction_nobody_asks_for_another_connection() {
+    let server = Server::start().await;
+    let db = &server.app.db;
+    let reading = db.transact(async |_| db.rows("SELECT 1", Vec::new()).await.map(drop)).boxed_local();
+    let writing = db.transact(async |_| db.transact(async |_| Ok(())).await).boxed_local();
+    let looking = db.snapshot(async |_| db.rows("SELECT 1", Vec::new()).await.map(drop)).boxed_local();
+    for asking in [reading, writing, looking] {
+        let asked = AssertUnwindSafe(asking).catch_unwind().await;
+        assert_eq!(asked.is_err(), cfg!(debug_assertions));
+    }
 }

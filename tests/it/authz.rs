@@ -120,3 +120,33 @@ async fn what_is_allowed_is_done() {
         }
     }
 }
+
+/// What goes otherwise with nobody than with somebody, though both may do it.
+const OTHERWISE: &[&str] = &["Mutation.goalContribute"];
+
+#[tokio::test]
+async fn a_token_that_is_refused_allows_no_more_than_none_and_is_told_where_it_matters() {
+    let mut scene = Scene::new().await;
+    let staff = staff::STAFF.iter().map(|(field, operation, ..)| (*field, *operation, Unauthenticated));
+    let others = matrix().map(|(field, operation, [nobody, ..])| (field, operation, nobody));
+    for (field, operation, nobody) in others.chain(staff).filter(|(_, operation, _)| !operation.is_empty()) {
+        let needs_nobody = nobody == Allowed && !OTHERWISE.contains(&field);
+        let changes = needs_nobody && field.starts_with("Mutation.");
+        if changes {
+            scene = Scene::new().await;
+        }
+        let operation = scene.operation(field, operation, Caller::Nobody).await;
+        let owner = scene.client(Caller::Owner);
+        let refused = scene.server.anonymous().token(&format!("{}x", owner.access_token.as_deref().unwrap()));
+        let before = scene.server.contents().await;
+        let answer = refused.send(&operation, Value::Null).await;
+        let expected = if needs_nobody { Allowed } else { Unauthenticated };
+        assert_eq!(outcome(&answer.body), expected, "{field}: {}", answer.body);
+        if changes {
+            scene = Scene::new().await;
+        } else {
+            let changes = scene.server.changes_since(&before).await;
+            assert!(changes.is_empty(), "{field}: {changes:#?}");
+        }
+    }
+}

@@ -331,7 +331,7 @@ async fn bulk_rows_lie_in_the_past_are_found_by_search_and_can_sign_in() {
     }
     for word in ["walnut", "الزيتون"] {
         let like = format!("SELECT COUNT(*) FROM posts WHERE search_key LIKE '%{word}%'");
-        let found = format!("SELECT COUNT(*) FROM posts WHERE {}", app.db.search_condition("posts", "id", "$1"));
+        let found = format!("SELECT COUNT(*) FROM posts p WHERE {}", app.db.search_condition("posts", "p", "$1"));
         let rows = app.db.rows(found, vec![app.db.search_query(word).into()]).await.unwrap();
         let found = Columns::new(&rows[0]).take::<i64>().unwrap();
         assert!(found > 0, "{word}");

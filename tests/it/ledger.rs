@@ -74,6 +74,21 @@ async fn money_moves_once_and_never_below_zero() {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_is_not_added_up_to_something_else() {
+    let server = Server::start().await;
+    let app = &server.app;
+    post(app, CLEARING, wallet(1), 1000, "a").await.unwrap();
+    fold(app).await.unwrap();
+    // As if more had passed than a number holds: SQLite would go on with a floating point.
+    let full = "UPDATE ledger_accounts SET balance = -9223372036854775807 WHERE kind = 'clearing'";
+    app.db.transact(async |tx| tx.execute(full, Vec::new()).await).await.unwrap();
+    post(app, CLEARING, wallet(1), 1000, "b").await.unwrap();
+    assert!(fold(app).await.is_err());
+    assert_eq!(server.count("SELECT balance FROM ledger_accounts WHERE kind = 'clearing'").await, -i64::MAX);
+    assert_eq!(server.count("SELECT COUNT(*) FROM ledger_deltas").await, 1);
+}
+
+#[tokio::test]
 async fn a_key_with_another_input_is_refused() {
     let server = Server::start().await;
     let app = &server.app;

@@ -1,8 +1,10 @@
-//! What is over a limit gets a coded error, and nothing is done. In the folder: what bad input gets, and who asks too
-//! often.
+//! What is over a limit gets a coded error, and nothing is done. In the folder: what answers weigh, what bad input gets, and
+//! who asks too often.
 
+mod answers;
 mod input;
 mod rates;
+mod shares;
 
 use std::sync::{
     Arc,
@@ -276,7 +278,8 @@ async fn an_operation_over_its_cost_or_its_number_of_nodes_is_not_begun() {
     let answer = amina.send(query, json!({ "n": 10 })).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(answer.code(), "COST_EXCEEDED");
-    let expected = 1 + 100 * (1 + 1 + 10 * 2);
+    // Objects, and their bytes: some hundred for each comment.
+    let expected = 1 + 100 * (1 + 1 + 10 * 2) + 10;
     let refusal = answer.refusal();
     assert_eq!(
         (&refusal["what"], &refusal["limit"], &refusal["requested"]),

@@ -1,6 +1,8 @@
 //! Payments over the server, as payers, staff and providers meet them.
 
+mod alerts;
 mod deposits;
+mod disputes;
 mod guests;
 mod lists;
 mod live;
@@ -13,6 +15,7 @@ mod reconcile;
 mod refund_failures;
 mod refunds;
 mod rules;
+pub mod taken_back;
 mod together;
 mod webhooks;
 

@@ -1,8 +1,10 @@
 //! The built program: its subcommands, its exit codes, its start, its end, and what survives a sudden one.
 
+mod backups;
 mod beside;
 mod carriers;
 mod configuration;
+mod full_disk;
 mod kills;
 mod migrations;
 mod operators;
@@ -98,7 +100,7 @@ fn wait(child: &mut Child) -> Option<i32> {
 }
 
 /// A program that serves.
-struct Serving {
+pub struct Serving {
     child: Child,
     /// `http://address:port`.
     base: String,
@@ -109,11 +111,28 @@ struct Serving {
 }
 
 impl Serving {
-    fn spawn(settings: &[(&str, &str)]) -> Starting {
+    pub fn spawn(settings: &[(&str, &str)]) -> Starting {
         Self::spawn_logging(settings, Stdio::inherit())
     }
 
     fn spawn_logging(settings: &[(&str, &str)], log: Stdio) -> Starting {
+        Self::spawn_by(settings, log, |command| command)
+    }
+
+    /// With so many descriptors and no more.
+    fn start_with_descriptors(count: usize, settings: &[(&str, &str)]) -> Self {
+        let limited = |command: Command| {
+            let script = format!("ulimit -n {count} && exec \"$0\" \"$@\"");
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
+            shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            shell.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null()).stdout(Stdio::piped());
+            shell
+        };
+        Self::spawn_by(settings, Stdio::inherit(), limited).ready()
+    }
+
+    fn spawn_by(settings: &[(&str, &str)], log: Stdio, by: impl FnOnce(Command) -> Command) -> Starting {
         let folder = Folder::new();
         let mut environment = vec![
             ("PORT", "0"),
@@ -123,12 +142,14 @@ impl Serving {
             ("PASSWORD_HASH_ITERATIONS", "1"),
             ("RATE_LIMIT_ANON", "100000/second"),
             ("RATE_LIMIT_USER", "100000/second"),
+            ("RATE_LIMIT_CONTENT", "100000/second"),
+            ("RATE_LIMIT_LIVE", "100000/second"),
             ("RATE_LIMIT_REGISTER_ADDRESS", "100000/second"),
-            ("RATE_LIMIT_SENSITIVE_GLOBAL", "100000/second"),
+            ("DATABASE_SYNCHRONOUS", "normal"),
             ("LOG_LEVEL", "warn"),
         ];
         environment.extend(settings);
-        let mut child = folder.program(&["serve"], &environment).stderr(log).spawn().unwrap();
+        let mut child = by(folder.program(&["serve"], &environment)).stderr(log).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let out = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
@@ -163,10 +184,15 @@ impl Serving {
     }
 
     /// Asks it to stop, as an operator does; gives the exit code.
-    fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(mut self) -> Option<i32> {
+        self.ask_to_end();
+        wait(&mut self.child)
+    }
+
+    /// The same, without waiting.
+    pub fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        wait(&mut self.child)
     }
 
     /// Ends it without a warning.
@@ -184,7 +210,7 @@ impl Drop for Serving {
 }
 
 /// A program that will serve soon.
-struct Starting {
+pub struct Starting {
     child: Child,
     lines: mpsc::Receiver<String>,
     folder: Folder,
@@ -192,7 +218,7 @@ struct Starting {
 
 impl Starting {
     /// Waits for the line with its address, and for those that follow it at once.
-    fn ready(mut self) -> Serving {
+    pub fn ready(mut self) -> Serving {
         let mut printed = Vec::new();
         let base = loop {
             match self.lines.recv_timeout(PATIENCE) {

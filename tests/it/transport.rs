@@ -1,12 +1,14 @@
-//! GraphQL over HTTP: methods, media types, who is asking, compression. In the folder: origins and hosts, documents that
-//! are known, time and health.
+//! GraphQL over HTTP: methods, media types, who is asking, compression. In the folder: connections, HTTP/2, origins and
+//! hosts, documents that are known, time and health.
 
+mod connections;
 mod documents;
+mod http2;
 mod origins;
 mod time;
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -16,7 +18,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server};
+use crate::harness::{Answer, Client, Server, Socket, client::PASSWORD};
 
 const PUBLISH: &str = "mutation { postCreate(input: { body: \"x\" }) { post { id } errors { code } } }";
 
@@ -374,21 +376,13 @@ async fn a_bearer_token_is_read_whatever_the_scheme_s_case() {
     }
 }
 
-#[tokio::test]
-async fn who_shows_a_token_that_is_none_is_turned_away() {
-    let server = Server::start().await;
-    let amina = server.user("amina").await;
-    let before = server.rows().await;
-    let token = amina.access_token.clone().unwrap();
-    let refresh = amina.refresh_token.clone().unwrap();
-    for value in [
-        String::new(),
-        "Bearer".to_owned(),
-        "Bearer ".to_owned(),
+/// What clients without a token write, and tokens that are none.
+fn unusable(client: &Client) -> (Vec<String>, Vec<String>) {
+    let (token, refresh) = (client.access_token.as_deref().unwrap(), client.refresh_token.as_deref().unwrap());
+    let nothing = ["", " ", "Bearer", "Bearer ", "bearer  ", "Bearer null", "Bearer undefined"].map(str::to_owned);
+    let refused = [
         "Bearer x".to_owned(),
-        "Bearer null".to_owned(),
-        "Bearer undefined".to_owned(),
-        token.clone(),
+        token.to_owned(),
         format!("Basic {token}"),
         format!("Token {token}"),
         format!("Bearer {token}x"),
@@ -398,15 +392,80 @@ async fn who_shows_a_token_that_is_none_is_turned_away() {
         format!("Bearer {refresh}"),
         "Bearer eyJhbGciOiJub25lIn0.e30.".to_owned(),
         "Bearer é".to_owned(),
-    ] {
-        let (request, body) = by_post(PUBLISH);
-        let value = axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
-        let answer = amina.request(request.header("authorization", &value).body(body).unwrap()).await;
-        assert_eq!((answer.status, answer.code()), (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"), "{value:?}");
-        assert_eq!(answer.header("www-authenticate"), "Bearer", "{value:?}");
-        assert!(answer.body.get("data").is_none());
+        "Bearer NULL".to_owned(),
+    ];
+    (nothing.to_vec(), refused.to_vec())
+}
+
+/// Sends an operation with whatever as `Authorization`.
+async fn authorized(server: &Server, value: &str, query: &str) -> Answer {
+    let (request, body) = by_post(query);
+    let value = axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+    server.anonymous().request(request.header("authorization", &value).body(body).unwrap()).await
+}
+
+#[tokio::test]
+async fn who_shows_a_token_that_is_none_is_turned_away_where_somebody_is_needed() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let before = server.rows().await;
+    let (nothing, refused) = unusable(&amina);
+    for (values, is_refused) in [(nothing, false), (refused, true)] {
+        for value in values {
+            let answer = authorized(&server, &value, PUBLISH).await;
+            assert_eq!((answer.status, answer.code()), (StatusCode::OK, "UNAUTHENTICATED"), "{value:?}");
+            assert_eq!(answer.body["data"], json!({ "postCreate": null }), "{value:?}");
+            assert_eq!(answer.refusal().get("tokenRefused").is_some(), is_refused, "{value:?}");
+            let challenge = if is_refused { "Bearer error=\"invalid_token\"" } else { "" };
+            assert_eq!(answer.header("www-authenticate"), challenge, "{value:?}");
+            // Whether somebody is signed in is not told by a guess.
+            let answer = authorized(&server, &value, "{ me { id } }").await;
+            assert_eq!(answer.body["data"], json!({ "me": null }), "{value:?}");
+            assert_eq!(answer.body.get("errors").is_some(), is_refused, "{value:?}");
+        }
     }
     assert_eq!(server.rows().await, before);
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_keeps_nobody_from_what_needs_nobody() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let post = amina.publish("hello").await;
+    let (nothing, mut refused) = unusable(&amina);
+    refused.push(format!("Bearer {}", amina.access_token.as_deref().unwrap()));
+    server.advance(16 * 60);
+    let session = "errors { code } result { ... on Session { user { id } } }";
+    let login =
+        format!("mutation {{ login(input: {{ login: \"amina\", password: \"{PASSWORD}\" }}) {{ {session} }} }}");
+    let read = format!("{{ posts {{ nodes {{ body author {{ username }} }} }} node(id: \"{post}\") {{ id }} }}");
+    let mut token = amina.refresh_token.clone().unwrap();
+    for value in nothing.into_iter().chain(refused) {
+        let refresh = format!(
+            "mutation {{ tokenRefresh(input: {{ refreshToken: \"{token}\" }}) {{ session {{ refreshToken }} }} }}"
+        );
+        let answer = authorized(&server, &value, &refresh).await;
+        token = answer.body["data"]["tokenRefresh"]["session"]["refreshToken"].as_str().unwrap().to_owned();
+        let answer = authorized(&server, &value, &login).await;
+        assert_eq!(answer.body["data"]["login"]["result"]["user"]["id"], amina.id.as_str(), "{value:?}");
+        let answer = authorized(&server, &value, &read).await;
+        assert_eq!(answer.body["data"]["posts"]["nodes"][0]["body"], "hello", "{value:?}");
+        assert!(answer.body.get("errors").is_none(), "{value:?}: {}", answer.body);
+    }
+    // What says something about its owner is not made up.
+    let stale = format!("Bearer {}", amina.access_token.as_deref().unwrap());
+    let answer = authorized(&server, &stale, "{ posts { nodes { body viewerHasLiked } } }").await;
+    assert_eq!(answer.body["data"]["posts"]["nodes"][0], json!({ "body": "hello", "viewerHasLiked": null }));
+    assert_eq!(answer.code(), "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_is_charged_to_its_address() {
+    let server = Server::with(&[("RATE_LIMIT_ANON", "3/hour")]).await;
+    for _ in 0..3 {
+        assert_eq!(authorized(&server, "Bearer x", "{ __typename }").await.status, StatusCode::OK);
+    }
+    assert_eq!(authorized(&server, "Bearer y", "{ __typename }").await.code(), "RATE_LIMITED");
 }
 
 #[tokio::test]
@@ -428,8 +487,11 @@ async fn large_answers_are_compressed_as_the_client_can_read() {
     for (accepted, used, magic) in [
         ("gzip", "gzip", &[0x1f, 0x8b][..]),
         ("br", "br", &[]),
-        ("zstd", "zstd", &[0x28, 0xb5, 0x2f, 0xfd]),
-        ("gzip;q=0.1, zstd", "zstd", &[0x28, 0xb5, 0x2f, 0xfd]),
+        ("gzip;q=0.5, br;q=0.1", "gzip", &[0x1f, 0x8b]),
+        // What browsers and Node's fetch send.
+        ("gzip, deflate, br, zstd", "br", &[]),
+        ("br, gzip, deflate", "br", &[]),
+        ("gzip, deflate", "gzip", &[0x1f, 0x8b]),
     ] {
         let (encoding, vary, bytes) = get(accepted, large).await;
         assert_eq!(encoding, used, "{accepted}");
@@ -438,7 +500,7 @@ async fn large_answers_are_compressed_as_the_client_can_read() {
         // What is small travels as it is.
         assert_eq!(get(accepted, "{ me { id } }").await.0, "", "{accepted}");
     }
-    for none in ["", "identity", "compress", "gzip;q=0", "nonsense"] {
+    for none in ["", "identity", "compress", "zstd", "gzip;q=0", "nonsense"] {
         assert_eq!(get(none, large).await.0, "", "{none}");
     }
 }
@@ -453,4 +515,97 @@ async fn the_operator_says_from_which_size_answers_are_compressed() {
         let answer = server.send(empty(request())).await;
         assert_eq!(answer.headers().contains_key("content-encoding"), compressed, "{size} bytes, from {smallest}");
     }
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_may_be_packed_and_is_not_unpacked_beyond_its_limit() {
+    let server = Server::start().await;
+    let nobody = server.anonymous();
+    let send = async |coding: &str, body: Vec<u8>| {
+        let request = Request::post("/graphql").header("content-type", "application/json");
+        nobody.request(request.header("content-encoding", coding).body(Body::from(body)).unwrap()).await
+    };
+    let operation = json!({ "query": "{ __typename }" }).to_string();
+    for (coding, body) in [
+        ("gzip", packed(&operation)),
+        ("GZIP", packed(&operation)),
+        ("identity", operation.clone().into_bytes()),
+        // Two members are one text.
+        ("gzip", [packed(&operation[..5]), packed(&operation[5..])].concat()),
+    ] {
+        assert_eq!(send(coding, body).await.body["data"]["__typename"], "Query", "{coding}");
+    }
+    let limit = server.app.config.limits.body_bytes;
+    let bomb = packed(&" ".repeat(8 << 20));
+    assert!(bomb.len() < 1 << 17);
+    for (coding, body, status) in [
+        ("gzip", packed(&" ".repeat(limit + 1)), StatusCode::PAYLOAD_TOO_LARGE),
+        ("gzip", bomb, StatusCode::PAYLOAD_TOO_LARGE),
+        ("gzip", operation.clone().into_bytes(), StatusCode::BAD_REQUEST),
+        ("gzip", packed(&operation)[..20].to_vec(), StatusCode::BAD_REQUEST),
+        ("br", packed(&operation), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("gzip, gzip", packed(&operation), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+    ] {
+        let answer = send(coding, body).await;
+        assert_eq!(answer.status, status, "{coding}: {}", answer.body);
+        assert!(["BAD_REQUEST", "COST_EXCEEDED"].contains(&answer.code()), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_cursor_is_the_beginning() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    for body in ["one", "two", "three"] {
+        amina.publish(body).await;
+    }
+    let bodies = async |page: &str| {
+        let data = amina.ok(&format!("{{ posts({page}) {{ nodes {{ body }} }} }}"), Value::Null).await;
+        data["posts"]["nodes"].clone()
+    };
+    let newest = json!([{ "body": "three" }, { "body": "two" }]);
+    assert_eq!(bodies("first: 2, after: \"\"").await, newest);
+    assert_eq!(bodies("first: 2, after: \"\", before: \"\"").await, newest);
+    assert_eq!(bodies("last: 1, before: \"\"").await, json!([{ "body": "one" }]));
+    assert_eq!(bodies("before: \"\"").await.as_array().unwrap()[0]["body"], "three");
+    let mut socket = Socket::open(server.listen().await, amina.access_token.as_deref()).await;
+    let query = "subscription { notificationReceived(after: \"\") { phase } }";
+    socket.subscribe("1", query, Value::Null).await;
+    assert_eq!(socket.event().await["notificationReceived"]["phase"], "LIVE");
+}
+
+#[tokio::test]
+async fn the_schema_is_packed_once_and_sent_once() {
+    let server = Server::with(&[("RATE_LIMIT_ANON", "5/hour")]).await;
+    let get = async |headers: &[(&str, &str)]| {
+        let mut request = Request::get("/schema.graphql");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, body) = server.send(empty(request)).await.into_parts();
+        (parts, to_bytes(body, 16 << 20).await.unwrap())
+    };
+    let (plain, sdl) = get(&[]).await;
+    assert_eq!(sdl, agora::graphql::sdl());
+    let tag = plain.headers["etag"].to_str().unwrap().to_owned();
+    let (packed, bytes) = get(&[("accept-encoding", "br;q=1, gzip")]).await;
+    assert_eq!(packed.headers["content-encoding"], "gzip");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text, agora::graphql::sdl());
+    assert_eq!(packed.headers["etag"], tag.as_str());
+    assert!(packed.headers["vary"].to_str().unwrap().contains("accept-encoding"));
+    assert!(!get(&[("accept-encoding", "br")]).await.0.headers.contains_key("content-encoding"));
+    for known in [tag.clone(), format!("\"x\", {tag}")] {
+        let (unchanged, nothing) = get(&[("if-none-match", &known), ("accept-encoding", "gzip")]).await;
+        assert_eq!((unchanged.status, nothing.len()), (StatusCode::NOT_MODIFIED, 0), "{known}");
+    }
+    // It is no way around the allowance.
+    assert_eq!(get(&[]).await.0.status, StatusCode::TOO_MANY_REQUESTS);
 }

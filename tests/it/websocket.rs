@@ -1,8 +1,10 @@
 //! GraphQL over WebSocket: the protocol `graphql-transport-ws` with each of its close codes, and who is let in. In the
-//! folder: operations, and what bounds a socket.
+//! folder: operations, how often events are executed, clients that don't read, and what else bounds a socket.
 
 mod bounds;
+mod executions;
 mod operations;
+mod unread;
 
 use std::net::SocketAddr;
 
@@ -162,7 +164,6 @@ async fn a_token_that_is_none_closes_with_4403() {
     let token = amina.access_token.as_deref().unwrap();
     for payload in [
         json!({ "authorization": "Bearer x" }),
-        json!({ "authorization": "Bearer" }),
         json!({ "authorization": token }),
         json!({ "authorization": format!("Basic {token}") }),
         json!({ "authorization": format!("Bearer {}", amina.refresh_token.as_deref().unwrap()) }),
@@ -178,6 +179,12 @@ async fn a_token_that_is_none_closes_with_4403() {
     server.advance(16 * 60);
     let mut socket = Socket::connect(address).await;
     socket.send(json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {token}") } })).await;
+    assert_eq!(socket.closed().await.0, 4403, "an expired token");
+    // The same when it comes by the header.
+    let bearer = format!("Bearer {token}");
+    let headers = [PROTOCOL, ("authorization", bearer.as_str())];
+    let mut socket = Socket::connect_with(address, &headers).await.unwrap();
+    socket.send(json!({ "type": "connection_init" })).await;
     assert_eq!(socket.closed().await.0, 4403, "an expired token");
 }
 
@@ -201,6 +208,9 @@ async fn a_client_says_who_it_is_in_one_of_several_ways_or_not_at_all() {
         json!({ "type": "connection_init", "payload": {} }),
         json!({ "type": "connection_init", "payload": { "authorization": null } }),
         json!({ "type": "connection_init", "payload": { "authorization": "" } }),
+        json!({ "type": "connection_init", "payload": { "authorization": "Bearer" } }),
+        json!({ "type": "connection_init", "payload": { "authorization": "Bearer null" } }),
+        json!({ "type": "connection_init", "payload": { "headers": { "Authorization": "Bearer undefined" } } }),
     ] {
         let mut socket = Socket::connect(address).await;
         socket.send(init.clone()).await;

@@ -25,12 +25,16 @@ use crate::{
     domain::{
         activity,
         actor::{Actor, Client},
-        codes, jobs,
+        codes::{self, Asker, Received},
+        jobs,
         messages::{self, Message, Template},
     },
     entity::{UserId, activity::ActivityKind, code::CodePurpose, job},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Transaction, is_unique_violation},
+    platform::{
+        db::{Transaction, is_unique_violation},
+        mailbox,
+    },
 };
 
 /// The kind of the job that sends the code of [`CodePurpose::EmailVerification`].
@@ -78,7 +82,8 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder) -> Result<()
     if holder.confirmed_at.is_some() {
         return Ok(());
     }
-    match codes::issue_in(app, tx, CodePurpose::EmailVerification, &holder.subject(), &holder.email).await {
+    let (purpose, asker) = (CodePurpose::EmailVerification, Asker::Stranger);
+    match codes::issue_in(app, tx, purpose, &holder.subject(), &holder.email, asker).await {
         Ok(code) => messages::send_in(app, tx, &verification_message(app, holder, &code)).await,
         Err(Error::User(_)) => Ok(()),
         Err(error) => Err(error),
@@ -86,17 +91,16 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder) -> Result<()
 }
 
 fn verification_message(app: &App, holder: &Holder, code: &codes::IssuedCode) -> Message {
-    let link = app.frontend_link("verify-email", &[("email", &holder.email), ("code", &code.code)]);
     Message::email(&holder.email, &holder.user.locale, Template::EmailVerification)
         .with("name", &holder.user.display_name)
-        .with("link", link)
-        .with_code(app, code)
+        .with_code_and_link(app, code, "verify-email")
 }
 
 /// Tells the owner of an address that somebody tried to register with it: as often as codes may be sent there.
 async fn tell_owner_in(app: &App, tx: &Transaction, new: &Holder) -> Result<()> {
-    let Some(owner) = credentials::by_email_in(tx, &policy::key(&new.email)).await? else { return Ok(()) };
-    match codes::issue_in(app, tx, CodePurpose::EmailVerification, &new.subject(), &owner.email).await {
+    let Some(owner) = credentials::by_email_in(tx, &mailbox::key(&new.email)).await? else { return Ok(()) };
+    let (purpose, asker) = (CodePurpose::EmailVerification, Asker::Stranger);
+    match codes::issue_in(app, tx, purpose, &new.subject(), &owner.email, asker).await {
         // The code itself is told to nobody: it only counts.
         Ok(_) => messages::send_in(app, tx, &already_registered(&owner)).await,
         Err(Error::User(_)) => Ok(()),
@@ -114,12 +118,12 @@ fn already_registered(owner: &Holder) -> Message {
 pub async fn email_verification_send(app: &App, actor: &Actor, client: &Client, email: Option<&str>) -> Result<()> {
     if let Some(email) = email {
         let email = policy::email("email", email)?;
-        throttle_send(app, client, &email)?;
+        throttle_send(app, client, None)?;
         let wanted = Verification::Address { email };
         return app.db.transact(async |tx| jobs::enqueue_in(app, &tx, VERIFICATION, &wanted).await).await;
     }
     let id = actor.require_user()?.id;
-    throttle_send(app, client, &id.to_string())?;
+    throttle_send(app, client, Some(id))?;
     app.db
         .transact(async |tx| {
             let own = credentials::own_in(&tx, id).await?;
@@ -136,22 +140,28 @@ pub async fn email_verification_send(app: &App, actor: &Actor, client: &Client, 
         .await
 }
 
-/// Proves an address: the signed-in person's own, or by name. Codes: INVALID_CODE, ALREADY_VERIFIED.
-pub async fn email_verify(app: &App, actor: &Actor, client: &Client, email: Option<&str>, code: &str) -> Result<User> {
-    let holder = if let Some(email) = email {
-        throttle_proof(app, client, email)?;
-        credentials::by_email(app, &policy::lookup_key(email)).await?
-    } else {
-        let id = actor.require_user()?.id;
-        throttle_proof(app, client, &id.to_string())?;
-        credentials::by_id(app, id).await?
+/// Proves an address: by the link of its letter, or by the code, of the signed-in person's own or of one that is named.
+/// Codes: INVALID_CODE, ALREADY_VERIFIED.
+pub async fn email_verify(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    email: Option<&str>,
+    received: Received<'_>,
+) -> Result<User> {
+    let purpose = CodePurpose::EmailVerification;
+    let (holder, code) = match received {
+        Received::Link(token) => {
+            let code = codes::check_link(app, purpose, token).await?;
+            (credentials::by_code(app, &code).await?, code)
+        }
+        Received::Code(code) => {
+            let holder = holder_to_verify(app, actor, client, email).await?;
+            let subject = holder.as_ref().map_or_else(|| codes::NOBODY.to_owned(), Holder::subject);
+            let code = codes::check(app, purpose, &subject, code).await?;
+            (holder, code)
+        }
     };
-    let is_own = |holder: &Holder| Some(holder.user.id) == actor.user_id();
-    if holder.as_ref().is_some_and(|holder| is_own(holder) && holder.confirmed_at.is_some()) {
-        return Err(UserError::whole(UserErrorCode::AlreadyVerified).into());
-    }
-    let subject = holder.as_ref().map_or_else(|| codes::NOBODY.to_owned(), Holder::subject);
-    let code = codes::check(app, CodePurpose::EmailVerification, &subject, code).await?;
     let user = holder.ok_or_else(codes::invalid)?.user;
     app.db
         .transact(async |tx| {
@@ -159,7 +169,7 @@ pub async fn email_verify(app: &App, actor: &Actor, client: &Client, email: Opti
             // Of the address that the code was sent to, and of no other that has taken its place since.
             let sql = "UPDATE credentials SET email_confirmed_at = $3 \
                        WHERE user_id = $1 AND email_key = $2 AND email_confirmed_at IS NULL";
-            let values = vec![user.id.0.into(), policy::key(&code.address).into(), app.clock.now().into()];
+            let values = vec![user.id.0.into(), mailbox::key(&code.address).into(), app.clock.now().into()];
             if tx.execute(sql, values).await? == 0 {
                 return Err(codes::invalid());
             }
@@ -169,14 +179,31 @@ pub async fn email_verify(app: &App, actor: &Actor, client: &Client, email: Opti
     Ok(user)
 }
 
+/// Whose address a code is to prove, if anybody's. Code: ALREADY_VERIFIED, of the signed-in person's own.
+async fn holder_to_verify(app: &App, actor: &Actor, client: &Client, email: Option<&str>) -> Result<Option<Holder>> {
+    let holder = if let Some(email) = email {
+        throttle_proof(app, client, None)?;
+        credentials::by_email(app, &policy::lookup_key(email)).await?
+    } else {
+        let id = actor.require_user()?.id;
+        throttle_proof(app, client, Some(id))?;
+        credentials::by_id(app, id).await?
+    };
+    let is_own = |holder: &Holder| Some(holder.user.id) == actor.user_id();
+    if holder.as_ref().is_some_and(|holder| is_own(holder) && holder.confirmed_at.is_some()) {
+        return Err(UserError::whole(UserErrorCode::AlreadyVerified).into());
+    }
+    Ok(holder)
+}
+
 /// Asks for another address, to which a code is sent; whether it is taken does not show. Needs a fresh authentication.
 /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
 pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, email: &str) -> Result<()> {
     actor.require_user()?;
     let id = fresh::require_fresh(app, actor, "emailChangeRequest").await?.id;
     let email = policy::email("email", email)?;
-    throttle_send(app, client, &id.to_string())?;
-    let key = policy::key(&email);
+    throttle_send(app, client, Some(id))?;
+    let key = mailbox::key(&email);
     app.db
         .transact(async |tx| {
             let own = credentials::own_in(&tx, id).await?;
@@ -192,26 +219,34 @@ pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, ema
                 Some(owner) => already_registered(&owner),
                 None => Message::email(&email, &own.user.locale, Template::EmailChange)
                     .with("name", &own.user.display_name)
-                    .with("link", app.frontend_link("change-email", &[("code", &code.code)]))
-                    .with_code(app, &code),
+                    .with_code_and_link(app, &code, "change-email"),
             };
             messages::send_in(app, &tx, &message).await
         })
         .await
 }
 
-/// Replaces the address by the one that the code was sent to, which is proven by it. Codes: INVALID_CODE, TAKEN.
-pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
+/// Replaces the address by the one that the letter was sent to, which is proven by it. Codes: INVALID_CODE, TAKEN.
+pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, received: Received<'_>) -> Result<User> {
     let id = actor.require_user()?.id;
-    throttle_proof(app, client, &id.to_string())?;
-    let code = codes::check(app, CodePurpose::EmailChange, &id.to_string(), code).await?;
-    let taken = || Error::from(UserError::input("code", UserErrorCode::Taken));
+    let (purpose, subject) = (CodePurpose::EmailChange, id.to_string());
+    let (code, field) = match received {
+        Received::Link(token) => (codes::check_link(app, purpose, token).await?, "token"),
+        Received::Code(code) => {
+            throttle_proof(app, client, Some(id))?;
+            (codes::check(app, purpose, &subject, code).await?, "code")
+        }
+    };
+    if code.subject != subject {
+        return Err(codes::invalid_link());
+    }
+    let taken = || Error::from(UserError::input(field, UserErrorCode::Taken));
     let result = app
         .db
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
             let old = credentials::own_in(&tx, id).await?;
-            let key = policy::key(&code.address);
+            let key = mailbox::key(&code.address);
             if !credentials::release_in(app, &tx, &key, Some(id)).await? {
                 return Err(taken());
             }

@@ -9,21 +9,20 @@ use chrono::{DateTime, Utc};
 use super::{
     IssuedSession, Method, User,
     guessing::{self, Attempt, Target},
-    queries, second_factors, sessions, sign_in, tokens,
+    queries, second_factors, sessions, sign_in,
+    throttle::throttle_login,
+    tokens,
 };
 use crate::{
     app::App,
     domain::{
         actor::Client,
-        codes::{self, CheckedCode},
+        codes::{self, Asker, CheckedCode},
         messages::{self, Message, Template},
     },
     entity::{ChallengeId, UserId, code::CodePurpose, session},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{
-        db::{Columns, Transaction},
-        rate_limit::address_key,
-    },
+    platform::db::{Columns, Transaction},
 };
 
 /// How often a challenge may be tried.
@@ -66,8 +65,9 @@ async fn count_try(app: &App, client: &Client, id: ChallengeId, method: Method) 
             let mut columns = Columns::new(&row);
             let open = Open { id, user_id: columns.take()?, proven_by: columns.take()? };
             require_method_in(&tx, open.user_id, &open.proven_by, method).await?;
+            let is_familiar = sessions::has_been_at_in(&tx, open.user_id, client).await?;
             let target = Target::SecondFactor(open.user_id);
-            let attempt = guessing::attempt_in(app, &tx, client, target, Some(open.user_id)).await?;
+            let attempt = guessing::attempt_in(app, &tx, client, target, is_familiar).await?;
             Ok((open, attempt))
         })
         .await
@@ -158,7 +158,9 @@ pub async fn two_factor_code_send(
             let not_sent = || Error::from(UserError::input("method", UserErrorCode::MethodNotAvailable));
             let purpose = purpose(method).ok_or_else(not_sent)?;
             let address = if method == Method::Sms { phone } else { email }.ok_or_else(not_sent)?;
-            let code = codes::issue_in(app, &tx, purpose, &id.to_string(), &address).await?;
+            // Who has stolen the password must not use up what the owner's sign-ins need.
+            let asker = Asker::of(sessions::has_been_at_in(&tx, user, client).await?);
+            let code = codes::issue_in(app, &tx, purpose, &id.to_string(), &address, asker).await?;
             let message = if method == Method::Sms {
                 Message::sms(&address, &locale, Template::TwoFactorCode)
             } else {
@@ -179,14 +181,10 @@ fn purpose(method: Method) -> Option<CodePurpose> {
     }
 }
 
-/// The challenge of a token. Rates as of sign-ins: by address; and by everybody only where the token is ours, or a flood of
-/// rubbish would keep everybody from signing in.
+/// The challenge of a token. Counted as a sign-in from the address, where the token is ours.
 fn open(app: &App, client: &Client, challenge_token: &str) -> Result<ChallengeId> {
-    if let Some(address) = client.address {
-        app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
-    }
     let id = tokens::open_challenge_token(&app.keys, challenge_token).ok_or_else(invalid)?;
-    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
+    throttle_login(app, client)?;
     Ok(id)
 }
 

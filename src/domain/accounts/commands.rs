@@ -12,6 +12,7 @@ use super::{
     queries::{read_user, user_columns},
     sessions,
     sign_in::{self, FirstProof, PASSWORD, SignIn},
+    throttle::{throttle_login, throttle_register},
 };
 use crate::{
     app::App,
@@ -24,7 +25,8 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
-        rate_limit::address_key,
+        mailbox,
+        passwords::{self, Caller, Place},
         text,
     },
 };
@@ -68,11 +70,10 @@ struct NewUser {
 
 /// Makes an account. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
 pub async fn register(app: &App, client: &Client, command: Register) -> Result<Registered> {
-    if let Some(address) = client.address {
-        app.limiters.register_address.check(&address_key(address)).map_err(|left| left.refusal())?;
-    }
-    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
-    let new = prepare(app, client, command).await?;
+    let valid = validate(command)?;
+    let place = app.passwords.enter(Caller::Stranger)?;
+    throttle_register(app, client)?;
+    let new = prepare(app, client, valid, place).await?;
     let confirm = app.config.registration_confirm_email;
     let when_taken = if confirm { WhenTaken::Hide } else { WhenTaken::Refuse };
     let session = app
@@ -97,8 +98,8 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
     }
 }
 
-/// Validates everything at once, so that a form can show every problem, and hashes the password.
-async fn prepare(app: &App, client: &Client, command: Register) -> Result<NewUser> {
+/// Validates everything at once, so that a form can show every problem; gives it cleaned.
+fn validate(command: Register) -> Result<Register> {
     let mut errors = Vec::new();
     let mut keep = |result: Result<String, UserError>| match result {
         Ok(value) => value,
@@ -119,7 +120,13 @@ async fn prepare(app: &App, client: &Client, command: Register) -> Result<NewUse
     if !errors.is_empty() {
         return Err(Error::User(errors));
     }
-    let password_hash = app.passwords.hash(password.to_owned()).await?;
+    Ok(Register { username, email, password: command.password, first_name, last_name })
+}
+
+/// What is written down of a valid wish; hashes the password.
+async fn prepare(app: &App, client: &Client, valid: Register, place: Place) -> Result<NewUser> {
+    let Register { username, email, password, first_name, last_name } = valid;
+    let password_hash = place.hash(password.expose_secret().to_owned()).await?;
     let now = app.clock.now();
     let display_name = [first_name.as_str(), last_name.as_str()].join(" ").trim().to_owned();
     let display_name = if display_name.is_empty() { username.clone() } else { display_name };
@@ -140,7 +147,7 @@ async fn prepare(app: &App, client: &Client, command: Register) -> Result<NewUse
         created_at: now,
         updated_at: now,
     };
-    Ok(NewUser { user, email_key: policy::key(&email), email, password_hash })
+    Ok(NewUser { user, email_key: mailbox::key(&email), email, password_hash })
 }
 
 /// What becomes of a registration whose e-mail address has an account already.
@@ -210,7 +217,7 @@ async fn insert_credential_in(
 
 /// Confirms an e-mail address on an operator's word, from the command line; false when nothing waits for it.
 pub async fn confirm_email(app: &App, email: &str) -> Result<bool> {
-    let key = policy::lookup_key(email);
+    let key = mailbox::key(email);
     app.db
         .transact(async |tx| {
             let sql = "UPDATE credentials SET email_confirmed_at = $2 \
@@ -250,12 +257,11 @@ pub struct Login {
 /// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED, ACCOUNT_SUSPENDED. An unknown account costs the same work as a wrong password.
 pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn> {
     let key = policy::lookup_key(&command.login);
-    if let Some(address) = client.address {
-        app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
-    }
-    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
     let refuse = || Error::from(UserError::whole(UserErrorCode::InvalidCredentials));
-
+    if passwords::length(command.password.expose_secret()) > policy::MAX_PASSWORD {
+        return Err(refuse());
+    }
+    throttle_login(app, client)?;
     let by_address = key.contains('@');
     let column = if by_address { "c.email_key" } else { "u.username_key" };
     let sql = format!(
@@ -273,9 +279,12 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
         })
         .transpose()?;
     let id = found.as_ref().and_then(|(_, _, user)| user.as_ref()).map(|user| user.id);
-    let attempt = guessing::attempt(app, client, guessing::Target::Password(&command.login), id).await?;
+    let is_familiar = sessions::has_been_at(app, id, client).await?;
+    let place = app.passwords.enter(if is_familiar { Caller::Known } else { Caller::Stranger })?;
+    let target = guessing::Target::Password(&command.login);
+    let attempt = app.db.transact(async |tx| guessing::attempt_in(app, &tx, client, target, is_familiar).await).await?;
     let hash = found.as_ref().and_then(|(hash, _, _)| hash.clone());
-    if !verify_password(app, &command.password, hash.clone()).await? {
+    if !verify_password(&place, &command.password, hash.clone()).await? {
         guessing::failed(app, client, id, PASSWORD).await?;
         return Err(refuse());
     }
@@ -293,17 +302,20 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
 }
 
 /// Whether a password is right. To be counted as a try before: see [`guessing`].
-pub(super) async fn verify_password(app: &App, password: &SecretString, hash: Option<String>) -> Result<bool> {
+pub(super) async fn verify_password(place: &Place, password: &SecretString, hash: Option<String>) -> Result<bool> {
     // A longer one can't be right, and hashing it would be a gift to whoever sends it.
-    let password: String = password.expose_secret().chars().take(policy::MAX_PASSWORD + 1).collect();
-    app.passwords.verify(password, hash).await
+    let password = password.expose_secret();
+    let is_long = passwords::length(password) > policy::MAX_PASSWORD;
+    let password =
+        if is_long { password.chars().take(policy::MAX_PASSWORD + 1).collect() } else { password.to_owned() };
+    place.verify(password, hash).await
 }
 
 /// Makes an account with rights, from the command line: an owner's, as long as there is none, an administrator's from
 /// then on. The address counts as confirmed. Codes as `register`.
 pub async fn create_administrator(app: &App, command: Register) -> Result<(User, Role)> {
     let client = Client::default();
-    let new = prepare(app, &client, command).await?;
+    let new = prepare(app, &client, validate(command)?, app.passwords.enter(Caller::Known)?).await?;
     app.db
         .transact(async |tx| {
             insert_in(&tx, &new, Some(app.clock.now()), WhenTaken::Refuse).await?;

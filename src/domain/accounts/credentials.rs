@@ -12,7 +12,11 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{activity, actor::Client, codes},
+    domain::{
+        activity,
+        actor::Client,
+        codes::{self, CheckedCode},
+    },
     entity::{UserId, activity::ActivityKind, code::CodePurpose},
     error::{Error, Result},
     platform::db::{Columns, Transaction},
@@ -81,6 +85,11 @@ pub(super) async fn by_id(app: &App, id: UserId) -> Result<Option<Holder>> {
 /// By the key of an address.
 pub(super) async fn by_email(app: &App, email_key: &str) -> Result<Option<Holder>> {
     find(app, "c.email_key = $1", email_key.into()).await
+}
+
+/// Whom a code was for.
+pub(super) async fn by_code(app: &App, code: &CheckedCode) -> Result<Option<Holder>> {
+    by_id(app, code.subject.parse().map_err(Error::internal)?).await
 }
 
 async fn find(app: &App, condition: &str, value: Value) -> Result<Option<Holder>> {

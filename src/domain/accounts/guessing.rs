@@ -72,18 +72,24 @@ pub(super) struct Attempt {
     everywhere: bool,
 }
 
-/// Counts a try at an account, in a transaction of its own; `user` is whose it is, when it exists. RATE_LIMITED.
-pub(super) async fn attempt(app: &App, client: &Client, target: Target<'_>, user: Option<UserId>) -> Result<Attempt> {
-    app.db.transact(async |tx| attempt_in(app, &tx, client, target, user).await).await
+/// Counts a try of somebody who is signed in, in a transaction of its own. RATE_LIMITED.
+pub(super) async fn attempt(app: &App, client: &Client, user: UserId, method: Method) -> Result<Attempt> {
+    app.db
+        .transact(async |tx| {
+            let is_familiar = sessions::has_been_at_in(&tx, user, client).await?;
+            attempt_in(app, &tx, client, Target::SignedIn(user, method), is_familiar).await
+        })
+        .await
 }
 
-/// Counts a try at an account. To be committed before anything is compared. RATE_LIMITED.
+/// Counts a try at an account; `is_familiar` where its owner has had a session. To be committed before anything is
+/// compared. RATE_LIMITED.
 pub(super) async fn attempt_in(
     app: &App,
     tx: &Transaction,
     client: &Client,
     target: Target<'_>,
-    user: Option<UserId>,
+    is_familiar: bool,
 ) -> Result<Attempt> {
     let now = app.clock.now();
     let mut attempt = Attempt {
@@ -91,7 +97,6 @@ pub(super) async fn attempt_in(
         address: client.address.map_or_else(String::new, |address| address_key(address).to_string()),
         everywhere: true,
     };
-    let familiar = sessions::has_been_at_in(tx, user.unwrap_or(UserId(Uuid::nil())), client).await?;
     match count_in(tx, &attempt.account, &attempt.address, now, PAIR_FORGOTTEN).await? {
         Counted::Failures(failures) => {
             if let Some(wait) = wait(failures) {
@@ -108,7 +113,7 @@ pub(super) async fn attempt_in(
                 block_in(tx, &attempt.account, EVERYWHERE, now + pace).await?;
             }
         }
-        Counted::Blocked(until) if !familiar => return Err(refusal(now, until)),
+        Counted::Blocked(until) if !is_familiar => return Err(refusal(now, until)),
         Counted::Blocked(_) => attempt.everywhere = false,
     }
     Ok(attempt)

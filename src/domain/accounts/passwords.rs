@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Method, User, commands,
     credentials::{self, Holder},
-    guessing::{self, Target},
-    oversight, policy, second_factors, sessions, sign_in,
+    guessing, oversight, policy, second_factors, sessions, sign_in,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -21,12 +20,17 @@ use crate::{
     domain::{
         activity,
         actor::{Actor, Client},
-        codes, jobs,
+        codes::{self, Asker, Received},
+        jobs,
         messages::{self, Message, Template},
     },
     entity::{SessionId, UserId, activity::ActivityKind, code::CodePurpose, job, session::SessionEnd},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::{
+        db::{Columns, Transaction},
+        mailbox,
+        passwords::Caller,
+    },
 };
 
 /// The kind of the job that sends the code of [`CodePurpose::PasswordReset`].
@@ -50,19 +54,20 @@ pub async fn password_change(
     new: &SecretString,
 ) -> Result<()> {
     let user = actor.require_user()?;
-    throttle_proof(app, client, &user.id.to_string())?;
     let own = credentials::by_id(app, user.id).await?.ok_or_else(Error::unauthenticated)?;
     let Some(hash) = own.password_hash.clone() else {
         return Err(UserError::whole(UserErrorCode::NoPassword).into());
     };
     policy::password("newPassword", new.expose_secret(), &[&own.user.username, policy::local_part(&own.email)])?;
     let wrong = || Error::from(UserError::input("oldPassword", UserErrorCode::WrongPassword));
-    let attempt = guessing::attempt(app, client, Target::SignedIn(user.id, Method::Password), Some(user.id)).await?;
-    if !commands::verify_password(app, old, Some(hash.clone())).await? {
+    throttle_proof(app, client, Some(user.id))?;
+    let place = app.passwords.enter(Caller::Known)?;
+    let attempt = guessing::attempt(app, client, user.id, Method::Password).await?;
+    if !commands::verify_password(&place, old, Some(hash.clone())).await? {
         guessing::failed(app, client, Some(user.id), "passwordChange").await?;
         return Err(wrong());
     }
-    let new_hash = app.passwords.hash(new.expose_secret().to_owned()).await?;
+    let new_hash = place.hash(new.expose_secret().to_owned()).await?;
     let ended = app
         .db
         .transact(async |tx| {
@@ -90,7 +95,7 @@ pub async fn password_change(
 /// there is an account. Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS.
 pub async fn password_reset_request(app: &App, client: &Client, email: &str) -> Result<()> {
     let email = policy::email("email", email)?;
-    throttle_send(app, client, &email)?;
+    throttle_send(app, client, None)?;
     let reset = Reset { email, address: client.address, user_agent: client.user_agent.clone() };
     app.db.transact(async |tx| jobs::enqueue_in(app, &tx, RESET, &reset).await).await
 }
@@ -111,47 +116,57 @@ pub async fn send_reset(app: &App, job: &job::Model) -> Result<()> {
 }
 
 async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder, client: &Client) -> Result<()> {
-    let issued = codes::issue_in(app, tx, CodePurpose::PasswordReset, &holder.subject(), &holder.email).await;
-    let code = match issued {
+    let asker = Asker::of(sessions::has_been_at_in(tx, holder.user.id, client).await?);
+    let purpose = CodePurpose::PasswordReset;
+    let code = match codes::issue_in(app, tx, purpose, &holder.subject(), &holder.email, asker).await {
         Ok(code) => code,
         // One was sent just now: nobody is there to be told.
         Err(Error::User(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
     activity::record_in(app, tx, holder.user.id, ActivityKind::PasswordResetRequested, client, None).await?;
-    let link = app.frontend_link("reset-password", &[("email", &holder.email), ("code", &code.code)]);
     let message = Message::email(&holder.email, &holder.user.locale, Template::PasswordReset)
         .with("name", &holder.user.display_name)
-        .with("link", link)
-        .with_code(app, &code);
+        .with_code_and_link(app, &code, "reset-password");
     messages::send_in(app, tx, &message).await
 }
 
-/// Chooses a new password by a code, the first one where there was none. Codes: BLANK, TOO_SHORT, TOO_LONG,
-/// PASSWORD_TOO_WEAK, INVALID_CODE.
+/// Chooses a new password by the link of a letter, or by its code and the address; the first one where there was none.
+/// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE.
 pub async fn password_reset_confirm(
     app: &App,
     client: &Client,
-    email: &str,
-    code: &str,
+    email: Option<&str>,
+    received: Received<'_>,
     new: &SecretString,
 ) -> Result<()> {
-    throttle_proof(app, client, email)?;
-    let new = new.expose_secret();
-    policy::password("newPassword", new, &[policy::local_part(email)])?;
-    let holder = credentials::by_email(app, &policy::lookup_key(email)).await?;
-    let subject = holder.as_ref().map_or_else(|| codes::NOBODY.to_owned(), Holder::subject);
-    let code = codes::check(app, CodePurpose::PasswordReset, &subject, code).await?;
+    let (new, purpose) = (new.expose_secret(), CodePurpose::PasswordReset);
+    policy::password("newPassword", new, &[policy::local_part(email.unwrap_or_default())])?;
+    let (holder, code) = match received {
+        Received::Link(token) => {
+            let code = codes::check_link(app, purpose, token).await?;
+            (credentials::by_code(app, &code).await?, code)
+        }
+        Received::Code(code) => {
+            let email = email.ok_or_else(|| UserError::input("email", UserErrorCode::Blank))?;
+            throttle_proof(app, client, None)?;
+            let holder = credentials::by_email(app, &policy::lookup_key(email)).await?;
+            let subject = holder.as_ref().map_or_else(|| codes::NOBODY.to_owned(), Holder::subject);
+            let code = codes::check(app, purpose, &subject, code).await?;
+            (holder, code)
+        }
+    };
     let holder = holder.ok_or_else(codes::invalid)?;
     // Only now, or a refusal would tell anybody the user name behind an address.
-    policy::password("newPassword", new, &[&holder.user.username])?;
+    policy::password("newPassword", new, &[&holder.user.username, policy::local_part(&holder.email)])?;
     // Hashed only after a right code: a wrong one is cheap, and costs the same whether or not the address is known.
-    let hash = app.passwords.hash(new.to_owned()).await?;
+    let place = app.passwords.enter(Caller::Known)?;
+    let hash = place.hash(new.to_owned()).await?;
     let ended = app
         .db
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
-            reset_in(app, &tx, client, &holder, &policy::key(&code.address), &hash).await
+            reset_in(app, &tx, client, &holder, &mailbox::key(&code.address), &hash).await
         })
         .await?;
     sessions::ended(app, &ended);

@@ -1,8 +1,10 @@
 //! What names, addresses and passwords have to be like. Pure.
 
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
 use crate::{
     error::{Reason, UserError, UserErrorCode},
-    platform::text,
+    platform::{digits, mailbox, passwords, text},
 };
 
 /// Fewest characters of a password.
@@ -139,14 +141,15 @@ pub(super) fn username(field: &'static str, value: &str) -> Result<String, UserE
     Ok(name)
 }
 
-/// What of a user name or e-mail address is unique.
+/// What of a user name is unique; of an e-mail address it is [`mailbox::key`].
 pub(super) fn key(value: &str) -> String {
     value.trim().to_lowercase()
 }
 
-/// The same for a text that somebody gave to look a person up.
+/// The same for a text that somebody gave to look a person up: by user name, or where it has an @, by address.
 pub(super) fn lookup_key(value: &str) -> String {
-    key(&text::comparable(value))
+    let value = text::comparable(value);
+    if value.contains('@') { mailbox::key(&value) } else { key(&value) }
 }
 
 /// An e-mail address: the form `local@domain.tld`, at most 254 characters; whether it exists, a message will tell.
@@ -161,13 +164,8 @@ pub(crate) fn email(field: &'static str, value: &str) -> Result<String, UserErro
         && !local.contains("..")
         && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
     let domain_is_good = domain.contains('.')
-        && domain.split('.').all(|label| {
-            !label.is_empty()
-                && label.len() <= 63
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-        });
+        && domain.nfc().all(|c| c.is_alphanumeric() || is_combining_mark(c) || c == '-' || c == '.')
+        && mailbox::ascii_domain(domain).is_some();
     if local_is_good && domain_is_good { Ok(address) } else { Err(invalid()) }
 }
 
@@ -176,9 +174,15 @@ pub(super) fn local_part(email: &str) -> &str {
     email.trim().split('@').next().unwrap_or_default()
 }
 
-/// A new password: long enough, not one that everybody tries, not made of the user's own name or address.
+/// What a password is compared with others by: whatever its case, width and script of its digits.
+fn folded(password: &str) -> String {
+    passwords::normalised(password).to_lowercase().chars().map(digits::ascii).collect()
+}
+
+/// A new password: long enough, counted by characters as it is hashed (NIST SP 800-63B), not one that everybody tries, not
+/// made of the user's own name or address.
 pub(super) fn password(field: &'static str, value: &str, own: &[&str]) -> Result<(), UserError> {
-    let length = value.chars().count();
+    let length = passwords::length(value);
     if length == 0 {
         return Err(UserError::input(field, UserErrorCode::Blank));
     }
@@ -188,12 +192,12 @@ pub(super) fn password(field: &'static str, value: &str, own: &[&str]) -> Result
     if length > MAX_PASSWORD {
         return Err(UserError::input(field, UserErrorCode::TooLong).with("max", MAX_PASSWORD));
     }
-    let folded = value.to_lowercase();
+    let folded = folded(value);
     let mut distinct: Vec<char> = folded.chars().collect();
     distinct.sort_unstable();
     distinct.dedup();
     let made_of_own = own.iter().any(|own| {
-        let own = own.to_lowercase();
+        let own = self::folded(own);
         own.chars().count() >= 3 && folded.replace(&own, "").chars().count() < 5
     });
     if COMMON.contains(&folded.as_str()) || distinct.len() < 4 || made_of_own {
@@ -241,7 +245,21 @@ mod tests {
         for good in ["a@b.co", "first.last+tag@sub.example.org", "ü@exämple.de"] {
             assert!(email("email", good).is_ok(), "{good}");
         }
-        for bad in ["", "a", "a@b", "@b.co", "a@", "a b@c.de", "a@b..co", ".a@b.co", "a@-b.co", "a@b.co\nBcc: x@y.z"] {
+        for bad in [
+            "",
+            "a",
+            "a@b",
+            "@b.co",
+            "a@",
+            "a b@c.de",
+            "a@b..co",
+            ".a@b.co",
+            "a@-b.co",
+            "a@b.co\nBcc: x@y.z",
+            "a@xn--a.co",
+            "a@b。co",
+            "ａ＠b.co",
+        ] {
             assert!(email("email", bad).is_err(), "{bad}");
         }
     }
@@ -253,5 +271,21 @@ mod tests {
         }
         assert!(password("password", "correct horse battery", &["amina_1"]).is_ok());
         assert!(password("password", "كلمة سر طويلة", &["amina_1"]).is_ok());
+        // The same in other letters.
+        for bad in [
+            "١٢٣٤٥٦٧٨٩٠",
+            "۱۲۳۴۵۶۷۸۹۰",
+            "１２３４５６７８９０",
+            "ｐａｓｓｗｏｒｄ１２３",
+            "Password१२३",
+            "ａｍｉｎａ＿１２３",
+        ] {
+            assert!(password("password", bad, &["amina_1"]).is_err(), "{bad}");
+        }
+        // Characters are counted as they are hashed.
+        let marks = "e\u{301}".repeat(9);
+        assert_eq!(code(password("password", &marks, &[])), Some(UserErrorCode::TooShort));
+        let long: String = "é\u{323}abcdefg".repeat(16).chars().take(128).collect();
+        assert_eq!(code(password("password", &long, &[])), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{QueryResult, Value};
+use sea_orm::QueryResult;
 
 use super::{User, credentials, policy};
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
+        list::{Conditions, Source, page_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -101,7 +102,7 @@ pub(crate) fn read_user_card(columns: &mut Columns<'_>) -> Result<Option<User>> 
     })))
 }
 
-fn read(row: &QueryResult) -> Result<User> {
+pub(super) fn read(row: &QueryResult) -> Result<User> {
     read_user(&mut Columns::new(row))?.ok_or_else(|| Error::internal("a person without an id"))
 }
 
@@ -150,6 +151,15 @@ impl UserSort {
         }
     }
 
+    /// People in this order.
+    pub(super) fn source(self, columns: &str) -> Source<'_> {
+        let (key, descending) = match self {
+            Self::Username => ("u.username_key", false),
+            Self::Newest => ("u.created_at", true),
+        };
+        Source { columns, table: "users u", joins: "", key, id: "u.id", descending }
+    }
+
     /// A person's place in this order.
     #[must_use]
     pub fn cursor(self, user: &user::Model) -> Cursor {
@@ -170,30 +180,22 @@ pub async fn users(
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<User>> {
-    let mut values: Vec<Value> = Vec::new();
-    let mut conditions = vec!["1 = 1".to_owned()];
-    if let Some(words) = filter.text.as_deref().map(text::search_words).transpose()? {
-        if words.is_empty() {
-            return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
-        }
-        values.push(app.db.search_query(&words).into());
-        conditions.push(app.db.search_condition("users", "u.id", "$1"));
+    let mut conditions = Conditions::default();
+    if !named(app, filter.text.as_deref(), &mut conditions)? {
+        return Ok(Slice::nothing(page, with_total));
     }
-    let total = if with_total {
-        let sql = format!("SELECT COUNT(*) FROM users u WHERE {}", conditions.join(" AND "));
-        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
-    } else {
-        None
-    };
-    let (column, descending) = match sort {
-        UserSort::Username => ("u.username_key", false),
-        UserSort::Newest => ("u.created_at", true),
-    };
-    let (more, order) = page.clauses(column, "u.id", descending, &mut values);
-    conditions.extend(more);
-    let sql = format!("SELECT {} FROM users u WHERE {} {order}", user_columns("u"), conditions.join(" AND "));
-    let rows = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
-    Ok(Slice { total, ..page.slice(rows) })
+    let columns = user_columns("u");
+    page_of(&app.db, sort.source(&columns), conditions, page, with_total, read).await
+}
+
+/// Adds the condition that names have the words of a text; false when there are none.
+pub(super) fn named(app: &App, text: Option<&str>, conditions: &mut Conditions) -> Result<bool> {
+    let Some(words) = text.map(text::search_words).transpose()? else { return Ok(true) };
+    if !words.is_empty() {
+        let query = conditions.value(app.db.search_query(&words));
+        conditions.among(app.db.search("users", &query));
+    }
+    Ok(!words.is_empty())
 }
 
 /// An e-mail address, as its owner sees it.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::{
     Method, commands,
     fresh::{self, FRESH},
-    guessing::{self, Attempt, Target},
+    guessing::{self, Attempt},
     second_factors,
     sign_in::PASSWORD,
     throttle::throttle_proof,
@@ -21,7 +21,10 @@ use crate::{
     },
     entity::{SessionId, activity::ActivityKind, code::CodePurpose},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::{
+        db::{Columns, Transaction},
+        passwords::{Caller, Place},
+    },
 };
 
 /// One proof of who is signed in.
@@ -73,9 +76,13 @@ pub async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Pr
     if !means.methods.contains(&proof.method()) {
         return Err(UserError::input(proof.field(), UserErrorCode::MethodNotAvailable).into());
     }
-    throttle_proof(app, client, &user.id.to_string())?;
-    let attempt = guessing::attempt(app, client, Target::SignedIn(user.id, proof.method()), Some(user.id)).await?;
-    let proven = prove(app, user, client, means, &attempt, &proof).await;
+    throttle_proof(app, client, Some(user.id))?;
+    let place = match &proof {
+        Proof::Password(_) => Some(app.passwords.enter(Caller::Known)?),
+        _ => None,
+    };
+    let attempt = guessing::attempt(app, client, user.id, proof.method()).await?;
+    let proven = prove(app, user, client, means, (&attempt, place), &proof).await;
     if guessing::was_wrong(&proven) {
         guessing::failed(app, client, Some(user.id), "reauthenticate").await?;
     }
@@ -100,12 +107,13 @@ async fn prove(
     user: &SignedIn,
     client: &Client,
     means: Means,
-    attempt: &Attempt,
+    (attempt, place): (&Attempt, Option<Place>),
     proof: &Proof,
 ) -> Result<DateTime<Utc>> {
     let sent = match proof {
         Proof::Password(password) => {
-            if !commands::verify_password(app, password, means.password_hash.clone()).await? {
+            let place = place.ok_or_else(|| Error::internal("a password without a place in line"))?;
+            if !commands::verify_password(&place, password, means.password_hash.clone()).await? {
                 return Err(UserError::input("password", UserErrorCode::WrongPassword).into());
             }
             None
@@ -157,7 +165,8 @@ pub async fn reauthentication_code_send(app: &App, actor: &Actor) -> Result<Date
     app.db
         .transact(async |tx| {
             let purpose = CodePurpose::Reauthentication;
-            let code = codes::issue_in(app, &tx, purpose, &subject(user.session_id), &means.email).await?;
+            let subject = subject(user.session_id);
+            let code = codes::issue_in(app, &tx, purpose, &subject, &means.email, codes::Asker::Owner).await?;
             let message = Message::email(&means.email, &means.locale, Template::ReauthenticationCode);
             messages::send_in(app, &tx, &message.with_code(app, &code)).await?;
             Ok(code.expires_at)

@@ -7,7 +7,9 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+};
 use uuid::Uuid;
 
 use super::{User, queries, tokens};
@@ -69,13 +71,25 @@ pub(super) async fn begin_in(app: &App, tx: &Transaction, user: UserId, client: 
     Ok(row.insert(tx).await?)
 }
 
-/// Whether a person has had a session from the client's address (for IPv6: from its /64).
+/// Where the person `$1` has had sessions. As they are written, addresses of one network have no common beginning.
+const PLACES: &str =
+    "SELECT address FROM sessions WHERE user_id = $1 AND address IS NOT NULL GROUP BY address LIMIT 1000";
+
+/// Whether a person has had a session from the client's address (for IPv6: from its /64). The same work when there is no
+/// such person.
+pub(super) async fn has_been_at(app: &App, user: Option<UserId>, client: &Client) -> Result<bool> {
+    let user = user.unwrap_or(UserId(Uuid::nil()));
+    is_among(&app.db.rows(PLACES, vec![user.0.into()]).await?, client)
+}
+
+/// The same within a transaction.
 pub(super) async fn has_been_at_in(tx: &Transaction, user: UserId, client: &Client) -> Result<bool> {
-    // As they are written, addresses of one network have no common beginning.
-    let sql = "SELECT address FROM sessions WHERE user_id = $1 AND address IS NOT NULL GROUP BY address LIMIT 1000";
-    let rows = tx.rows(sql, vec![user.0.into()]).await?;
+    is_among(&tx.rows(PLACES, vec![user.0.into()]).await?, client)
+}
+
+fn is_among(places: &[QueryResult], client: &Client) -> Result<bool> {
     let here = client.address.map(address_key);
-    for row in &rows {
+    for row in places {
         let address: String = Columns::new(row).take()?;
         if here.is_some() && address.parse().ok().map(address_key) == here {
             return Ok(true);

@@ -11,10 +11,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::EntityTrait;
 
 use super::{
-    Method, User, fresh,
-    guessing::{self, Target},
-    oversight, queries, second_factors, sessions, sign_in,
-    throttle::throttle_proof,
+    Method, User, fresh, guessing, oversight, queries, second_factors, sessions, sign_in, throttle::throttle_proof,
 };
 use crate::{
     app::App,
@@ -93,8 +90,8 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
     if found.enabled_at.is_some() {
         return Err(enabled_already());
     }
-    throttle_proof(app, client, &id.to_string())?;
-    let attempt = guessing::attempt(app, client, Target::SignedIn(id, Method::Totp), Some(id)).await?;
+    throttle_proof(app, client, Some(id))?;
+    let attempt = guessing::attempt(app, client, id, Method::Totp).await?;
     let step = second_factors::check(app, id, &found.secret, code)?;
     let person = queries::get(app, id).await?;
     let session = actor.require_session()?.session_id;
@@ -134,8 +131,8 @@ pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code:
         return Err(UserError::whole(UserErrorCode::TwoFactorRequired).into());
     }
     let kind = if second_factors::is_backup_code(code) { Method::BackupCode } else { Method::Totp };
-    throttle_proof(app, client, &id.to_string())?;
-    let attempt = guessing::attempt(app, client, Target::SignedIn(id, kind), Some(id)).await?;
+    throttle_proof(app, client, Some(id))?;
+    let attempt = guessing::attempt(app, client, id, kind).await?;
     let person = queries::get(app, id).await?;
     let disabled = app
         .db

@@ -1,6 +1,7 @@
 //! Any number of made-up rows, as fast as the database takes them.
 //!
-//! First a plan: how many likes and comments each post will have, a few posts very many (Zipf's law). Then people, then
+//! First a plan: how many likes and comments each post will have, a few posts very many (Zipf's law), and those of the first
+//! page enough of them for a page to be what it is among people who talk. Then people, then
 //! posts, oldest first, each with all that hangs on it. So rows are written with their final counters, every commit
 //! leaves them right, and indexes grow at their end. The next part is made up while the database writes the last.
 
@@ -23,6 +24,7 @@ use crate::{
     platform::{
         db::{Columns, Transaction, placeholders},
         ids::Ids,
+        passwords::Caller,
     },
 };
 
@@ -32,6 +34,14 @@ const PART: u64 = 20_000;
 const PAST: TimeDelta = TimeDelta::days(365);
 /// At most so many of the people who are there already take part.
 const CROWD: u64 = 100_000;
+/// The newest posts are a first page, as most people see it.
+const FIRST_PAGE: usize = 20;
+/// So many comments each of these has at least, where comments are so many for all posts.
+const TALKED_ABOUT: u64 = 4;
+/// So many of these are among the most discussed of all.
+const DISCUSSED: usize = 2;
+/// So many comments on a post are answers to it, before others answer them.
+const ANSWERS: usize = 3;
 /// Most likes and comments come within these milliseconds after a post.
 const ATTENTION: i64 = 30 * 86_400_000;
 
@@ -127,7 +137,7 @@ async fn write_newcomers(
     taken: u64,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<()> {
-    let password_hash = app.passwords.hash(PASSWORD.to_owned()).await?;
+    let password_hash = app.passwords.enter(Caller::Known)?.hash(PASSWORD.to_owned()).await?;
     let mut number = taken;
     for members in maker.crowd.chunks(PART as usize / 2) {
         let mut users = Vec::with_capacity(members.len());
@@ -264,7 +274,7 @@ impl Maker {
         let text = self.languages[usize::from(author.arabic)].post(&mut dice);
         let at = time(plan.at);
         let id = PostId(self.ids.next(at));
-        part.tags.extend(text.tags.into_iter().map(|tag| PostTag { tag, post_id: id }));
+        part.tags.extend(text.tags.into_iter().map(|tag| PostTag { tag, post_id: id, created_at: at }));
         part.posts.push(post::Model {
             id,
             author_id: Some(author.id),
@@ -297,8 +307,11 @@ impl Maker {
         let mut answers: Vec<usize> = Vec::new();
         for (at, likes) in times.into_iter().zip(likes) {
             let author = members[dice.below(members.len())];
-            let parent =
-                if answers.is_empty() || dice.chance(65) { None } else { Some(answers[dice.below(answers.len())]) };
+            let parent = if answers.len() < ANSWERS || dice.chance(65) {
+                None
+            } else {
+                Some(answers[dice.below(answers.len())])
+            };
             let id = CommentId(self.ids.next(time(at)));
             let parent_id = match parent {
                 None => {
@@ -354,8 +367,13 @@ fn plan(bulk: &Bulk, crowd: &[Member], now: i64) -> Result<Vec<PostPlan>> {
             PostPlan { at, members, likes: 0, comments: 0, comment_likes: 0 }
         })
         .collect();
-    let weights = popularity(count, &mut dice);
-    let comments = share_out(bulk.comments, &weights, |_| u64::MAX, &mut dice);
+    let mut weights = popularity(count, &mut dice);
+    let first_page = count.saturating_sub(FIRST_PAGE)..count;
+    talk_of_the_day(&mut weights);
+    let promised = TALKED_ABOUT.min(bulk.comments / bulk.posts);
+    let others = bulk.comments - promised * first_page.len() as u64;
+    let mut comments = share_out(others, &weights, |_| u64::MAX, &mut dice);
+    comments[first_page].iter_mut().for_each(|comments| *comments += promised);
     let most_on_posts: u64 = posts.iter().map(|post| post.members as u64).sum();
     let most_on_comments: u64 = posts.iter().zip(&comments).map(|(post, count)| post.members as u64 * count).sum();
     if bulk.likes > most_on_posts + most_on_comments {
@@ -381,16 +399,31 @@ fn popularity(count: usize, dice: &mut Dice) -> Vec<f64> {
     (0..count).map(|_| (1.0 - dice.unit()).powf(-0.75)).collect()
 }
 
+/// Gives the greatest few weights to the last things, a few places apart.
+fn talk_of_the_day(weights: &mut [f64]) {
+    let mut by_weight: Vec<usize> = (0..weights.len()).collect();
+    by_weight.sort_unstable_by(|one, other| weights[*other].total_cmp(&weights[*one]));
+    let begin = weights.len().saturating_sub(FIRST_PAGE);
+    let greatest: Vec<f64> = by_weight.iter().take(DISCUSSED).map(|place| weights[*place]).collect();
+    for (place, weight) in (begin..weights.len()).step_by(FIRST_PAGE / DISCUSSED).zip(greatest) {
+        weights[place] = weight;
+    }
+}
+
 /// Shares a total out by weight, none getting more than its most; all of it, if there is room for all.
 fn share_out(total: u64, weights: &[f64], most: impl Fn(usize) -> u64, dice: &mut Dice) -> Vec<u64> {
     let sum: f64 = weights.iter().sum();
     let mut left = total;
+    // What is rounded off one share is added to the next, so that nobody is left with what the others' rounding left.
+    let mut rest = dice.unit();
     let mut given: Vec<u64> = weights
         .iter()
         .enumerate()
         .map(|(place, weight)| {
-            let expected = if sum > 0.0 { total as f64 * weight / sum } else { 0.0 };
-            let share = ((expected + dice.unit()) as u64).min(most(place)).min(left);
+            rest += if sum > 0.0 { total as f64 * weight / sum } else { 0.0 };
+            let whole = rest.floor();
+            rest -= whole;
+            let share = (whole as u64).min(most(place)).min(left);
             left -= share;
             share
         })
@@ -552,6 +585,26 @@ mod tests {
         assert!(likes[0] > 200 && likes[1000] < 20, "{:?}", &likes[..5]);
         assert_eq!(posts.iter().map(|post| post.comments).sum::<u64>(), 10_000);
         assert_eq!(posts.iter().map(|post| post.likes + post.comment_likes).sum::<u64>(), 40_000);
+    }
+
+    #[test]
+    fn the_first_page_is_talked_about_and_some_of_it_very_much() {
+        let now = 31_536_000_000;
+        let bulk = Bulk { users: 0, posts: 2000, comments: 10_000, likes: 4_000 };
+        let maker = Maker::new(&bulk, crowd(5000), Ids::seeded(), now).unwrap();
+        let mut newest = Part::default();
+        for plan in &maker.posts[1980..] {
+            maker.post(&mut newest, plan);
+        }
+        for post in &newest.posts {
+            let answers = newest.comments.iter().filter(|one| one.post_id == post.id && one.parent_id.is_none());
+            assert!(answers.count() >= 3, "{post:?}");
+        }
+        let mut all: Vec<u64> = maker.posts.iter().map(|post| post.comments).collect();
+        let mut page = all[1980..].to_vec();
+        all.sort_unstable();
+        page.sort_unstable();
+        assert!(page[18] > 200 && page[18] >= all[1995], "{page:?} {:?}", &all[1995..]);
     }
 
     #[test]

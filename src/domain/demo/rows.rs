@@ -6,6 +6,7 @@
 
 use std::{marker::PhantomData, sync::OnceLock};
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     DbBackend, Value,
     sea_query::{Alias, Query, SimpleExpr},
@@ -89,6 +90,8 @@ pub(super) struct PostTag {
     pub(super) tag: String,
     /// Whose.
     pub(super) post_id: PostId,
+    /// When its post was published.
+    pub(super) created_at: DateTime<Utc>,
 }
 
 /// How far a stream has come.
@@ -166,6 +169,7 @@ rows! {
     PostTag => "post_tags" {
         tag: |row| row.tag.clone().into(),
         post_id: |row| row.post_id.0.into(),
+        created_at: |row| row.created_at.into(),
     }
     post_like::Model => "post_likes" {
         post_id: |row| row.post_id.0.into(),

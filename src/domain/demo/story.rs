@@ -180,7 +180,7 @@ impl Teller {
         let author = self.story.users[author_place].id;
         let shared_post_id = if script.shares.is_empty() { None } else { Some(self.share(script, id, author, at)?) };
         let tags = text::tags(script.body, MAX_TAGS);
-        self.story.tags.extend(tags.into_iter().map(|tag| PostTag { tag, post_id: id }));
+        self.story.tags.extend(tags.into_iter().map(|tag| PostTag { tag, post_id: id, created_at: at }));
         self.story.posts.push(post::Model {
             id,
             author_id: Some(author),
@@ -337,7 +337,7 @@ impl Teller {
                 id,
                 recipient_id: recipient,
                 kind: fact.kind,
-                title: title(locale, fact.kind, fact.subject.0, actor.map_or("", |actor| &actor.display_name)),
+                title: title(locale, fact.kind, Some(fact.subject.0), actor.map_or("", |actor| &actor.display_name)),
                 message: text::excerpt(&fact.text, 140),
                 actor_id: Some(fact.actor),
                 subject_kind: Some(fact.subject.0),

@@ -14,7 +14,7 @@ use crate::{
         accounts,
         actor::{Actor, Client},
         audit,
-        jobs::{self, NOTIFY, Notify, PostDeleted},
+        jobs::{self, Lane, NOTIFY, Notify, PostDeleted},
         payments,
         permissions::Permission,
     },
@@ -56,7 +56,7 @@ pub async fn close_in(
     save_in(app, tx, &goal).await?;
     let first = Uuid::nil();
     if matches!(state, GoalState::Failed | GoalState::Cancelled) {
-        jobs::enqueue_in(app, tx, REFUND_ALL, &Job { goal: goal.id.0, after: first }).await?;
+        jobs::enqueue_on(app, tx, Lane::Bulk, REFUND_ALL, &Job { goal: goal.id.0, after: first }).await?;
     }
     jobs::enqueue_in(app, tx, NOTIFY, &Notify::GoalEnded { goal: goal.id.0, after: first }).await
 }
@@ -218,7 +218,7 @@ pub async fn refund_all(app: &App, job: &job::Model) -> Result<()> {
     app.db
         .transact(async |tx| {
             if rows.len() == BATCH && (is_first_try || failed.is_none()) {
-                jobs::enqueue_in(app, &tx, REFUND_ALL, &Job { goal, after: last }).await?;
+                jobs::enqueue_on(app, &tx, Lane::Bulk, REFUND_ALL, &Job { goal, after: last }).await?;
             }
             if failed.is_none() { jobs::finish_in(&tx, job.id).await } else { Ok(()) }
         })

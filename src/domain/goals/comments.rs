@@ -66,8 +66,7 @@ impl ContributionComment {
 
 const COLUMNS: &str = "k.id, k.contribution_id, k.author_id, k.body, k.created_at, k.edited_at, k.deleted_at, g.owner_id, \
      k.author_id = c.contributor_id AND c.is_anonymous, c.is_hidden_from_owner";
-const TABLES: &str = "contribution_comments k JOIN goal_contributions c ON c.id = k.contribution_id \
-     JOIN goals g ON g.id = c.goal_id";
+const JOINS: &str = "JOIN goal_contributions c ON c.id = k.contribution_id JOIN goals g ON g.id = c.goal_id";
 
 fn read(row: &QueryResult) -> Result<ContributionComment> {
     let mut columns = Columns::new(row);
@@ -217,13 +216,18 @@ async fn lock_in(tx: &Transaction, id: ContributionCommentId) -> Result<Contribu
         tx.for_update()
     );
     tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?;
-    let row = tx.row(format!("SELECT {COLUMNS} FROM {TABLES} WHERE k.id = $1"), vec![id.0.into()]).await?;
+    let row = tx
+        .row(format!("SELECT {COLUMNS} FROM contribution_comments k {JOINS} WHERE k.id = $1"), vec![id.0.into()])
+        .await?;
     let found = row.as_ref().map(read).transpose()?.filter(|found| found.comment.deleted_at.is_none());
     found.ok_or_else(|| not_found("id"))
 }
 
 async fn get(app: &App, id: ContributionCommentId) -> Result<ContributionComment> {
-    let rows = app.db.rows(format!("SELECT {COLUMNS} FROM {TABLES} WHERE k.id = $1"), vec![id.0.into()]).await?;
+    let rows = app
+        .db
+        .rows(format!("SELECT {COLUMNS} FROM contribution_comments k {JOINS} WHERE k.id = $1"), vec![id.0.into()])
+        .await?;
     read(rows.first().ok_or_else(|| not_found("id"))?)
 }
 
@@ -235,7 +239,9 @@ pub async fn comments_by_id(
 ) -> Result<HashMap<ContributionCommentId, ContributionComment>> {
     let mut values: Vec<Value> = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE k.id IN ({list}) AND k.deleted_at IS NULL");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM contribution_comments k {JOINS} WHERE k.id IN ({list}) AND k.deleted_at IS NULL"
+    );
     let found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
     let about: Vec<_> = found.iter().map(|found| found.comment.contribution_id).collect();
     let seen = contributions_by_id(app, actor, &about).await?;
@@ -263,6 +269,13 @@ pub async fn comments(
     let mut conditions = Conditions::default();
     conditions.equal("k.contribution_id", Some(contribution.0));
     conditions.that("k.deleted_at IS NULL");
-    let source = Source { columns: COLUMNS, tables: TABLES, key: "k.created_at", id: "k.id", descending: false };
+    let source = Source {
+        columns: COLUMNS,
+        table: "contribution_comments k",
+        joins: JOINS,
+        key: "k.created_at",
+        id: "k.id",
+        descending: false,
+    };
     page_of(&app.db, source, conditions, page, with_total, read).await
 }

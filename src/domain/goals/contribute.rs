@@ -8,7 +8,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::{Actor, Client},
-        idempotency::{Claim, claim_for_good_in},
+        idempotency::{Claim, check_guest_key, claim_for_good_in},
         payments::{self, NewPayment, Payer, Started},
     },
     entity::{
@@ -17,7 +17,7 @@ use crate::{
         payment::{ProviderKind, TargetKind},
     },
     error::{Result, UserError, UserErrorCode},
-    platform::{db::Transaction, text},
+    platform::{db::Transaction, mailbox, text},
 };
 
 /// Somebody who gives without an account.
@@ -104,12 +104,15 @@ pub async fn goal_contribute(
 
 /// Who pays; of a guest, address and name as they are kept.
 fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) -> Result<(Payer, Option<Guest>)> {
+    // Whose session is over is not made a guest of without being asked.
+    actor.require_certain()?;
     if actor.user_id().is_some() {
         return Ok((Payer::User(actor.require_user()?.id), None));
     }
     let guest = command.guest.as_ref().ok_or_else(|| UserError::input("guest", UserErrorCode::Blank))?;
     let email = accounts::email_address("guest", &guest.email)?;
-    accounts::throttle_send(app, client, &email)?;
+    check_guest_key(&command.idempotency_key)?;
+    accounts::throttle_send(app, client, None)?;
     let name = guest.name.as_deref().map(|name| text::line("guest", name, MAX_NAME)).transpose()?;
     let name = name.filter(|name| !name.is_empty());
     Ok((Payer::Guest(email.clone()), Some(Guest { email, name })))
@@ -143,9 +146,9 @@ async fn insert_in(
         Payer::Guest(_) => None,
     };
     tx.execute(
-        "INSERT INTO goal_contributions (id, goal_id, payment_id, contributor_id, guest_name, guest_email, amount, state, \
-         is_anonymous, is_hidden_from_owner, message, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO goal_contributions (id, goal_id, payment_id, contributor_id, guest_name, guest_email, guest_key, amount, \
+         state, is_anonymous, is_hidden_from_owner, message, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         vec![
             id.0.into(),
             command.goal.0.into(),
@@ -153,6 +156,7 @@ async fn insert_in(
             contributor.into(),
             guest.and_then(|guest| guest.name.clone()).into(),
             guest.map(|guest| guest.email.clone()).into(),
+            guest.map(|guest| mailbox::key(&guest.email)).into(),
             command.amount.minor.into(),
             ContributionState::Pending.as_str().into(),
             command.is_anonymous.into(),

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-const TABLES: &str = "goal_contributions c JOIN goals g ON g.id = c.goal_id";
+const JOINS: &str = "JOIN goals g ON g.id = c.goal_id";
 
 /// What cursors in a goal's list are tied to.
 pub const CONTRIBUTIONS_SORT: &str = "contributions.received";
@@ -49,12 +49,24 @@ pub async fn contributions(
     conditions.equal("c.goal_id", Some(view.goal.id.0));
     if asked_back {
         if !view.is_owned_by(actor) && !actor.may(Permission::SeeMoney) {
-            return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
+            return Ok(Slice::nothing(page, with_total));
         }
         conditions.that("EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = c.payment_id AND r.state = 'requested')");
+        // Few wait for an answer: they are looked up, not everything that was given.
+        conditions.among(
+            "SELECT o.id FROM refunds r JOIN goal_contributions o ON o.payment_id = r.payment_id \
+             WHERE r.state = 'requested' AND o.goal_id = $1 ORDER BY r.created_at DESC, r.id DESC",
+        );
     }
     conditions.that("c.received_at IS NOT NULL AND c.state = 'received'");
-    let source = Source { columns: CONTRIBUTION, tables: TABLES, key: "c.received_at", id: "c.id", descending: true };
+    let source = Source {
+        columns: CONTRIBUTION,
+        table: "goal_contributions c",
+        joins: JOINS,
+        key: "c.received_at",
+        id: "c.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read_contribution).await
 }
 
@@ -77,7 +89,14 @@ pub async fn own_contributions(
     let viewer = actor.require_user()?.id;
     let mut conditions = Conditions::default();
     conditions.equal("c.contributor_id", Some(viewer.0));
-    let source = Source { columns: CONTRIBUTION, tables: TABLES, key: "c.created_at", id: "c.id", descending: true };
+    let source = Source {
+        columns: CONTRIBUTION,
+        table: "goal_contributions c",
+        joins: JOINS,
+        key: "c.created_at",
+        id: "c.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read_contribution).await
 }
 
@@ -89,7 +108,7 @@ pub async fn contributions_by_id(
 ) -> Result<HashMap<ContributionId, ContributionView>> {
     let mut values: Vec<Value> = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {CONTRIBUTION} FROM {TABLES} WHERE c.id IN ({list})");
+    let sql = format!("SELECT {CONTRIBUTION} FROM goal_contributions c {JOINS} WHERE c.id IN ({list})");
     let mut found = app.db.rows(sql, values).await?.iter().map(read_contribution).collect::<Result<Vec<_>>>()?;
     let goals: Vec<_> = found.iter().map(|view| view.contribution.goal_id).collect();
     let goals = goals_by_id(app, actor, &goals).await?;
@@ -102,7 +121,7 @@ pub async fn contributions_by_id(
 
 /// What a payment is given for. No rights are asked here.
 pub(super) async fn of_payment(app: &App, payment: PaymentId) -> Result<ContributionView> {
-    let sql = format!("SELECT {CONTRIBUTION} FROM {TABLES} WHERE c.payment_id = $1");
+    let sql = format!("SELECT {CONTRIBUTION} FROM goal_contributions c {JOINS} WHERE c.payment_id = $1");
     let rows = app.db.rows(sql, vec![payment.0.into()]).await?;
     read_contribution(rows.first().ok_or_else(|| not_found("id"))?)
 }

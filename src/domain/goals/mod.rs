@@ -19,6 +19,7 @@ mod contributions;
 mod news;
 mod privacy;
 mod queries;
+mod reclaims;
 mod rows;
 mod target;
 mod updates;

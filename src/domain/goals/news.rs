@@ -9,14 +9,14 @@ use super::{not_found, updates::Update};
 use crate::{
     app::App,
     domain::{
-        jobs,
+        jobs::{self, Lane},
         messages::{self, Message, Template},
     },
     entity::{GoalId, job},
     error::Result,
     platform::{
         db::{Columns, Transaction},
-        text,
+        mailbox, text,
     },
 };
 
@@ -45,7 +45,7 @@ pub(super) async fn write_in(app: &App, tx: &Transaction, update: &Update) -> Re
     if tx.row(lately, values).await?.is_some() {
         return Ok(());
     }
-    jobs::enqueue_in(app, tx, NEWS, &Job { update: update.id.0, after: String::new() }).await
+    jobs::enqueue_on(app, tx, Lane::Bulk, NEWS, &Job { update: update.id.0, after: String::new() }).await
 }
 
 /// Runs a job of kind [`NEWS`]: writes to the next guests, each once, and leaves the rest to the next job.
@@ -60,16 +60,18 @@ pub async fn send_news(app: &App, job: &job::Model) -> Result<()> {
             let goal: GoalId = columns.take()?;
             let (what, title, body): (String, String, String) = (columns.take()?, columns.take()?, columns.take()?);
             let sql = format!(
-                "SELECT c.guest_email, MIN(p.payer_locale) FROM goal_contributions c JOIN payments p ON p.id = c.payment_id \
-                 WHERE c.goal_id = $1 AND c.guest_email > $2 AND c.state = 'received' AND NOT EXISTS (SELECT 1 \
-                 FROM goal_contributions s WHERE s.goal_id = c.goal_id AND s.guest_email = c.guest_email \
-                 AND s.news_stopped_at IS NOT NULL) GROUP BY c.guest_email ORDER BY c.guest_email LIMIT {BATCH}"
+                "SELECT c.guest_key, MIN(c.guest_email), MIN(p.payer_locale) FROM goal_contributions c \
+                 JOIN payments p ON p.id = c.payment_id \
+                 WHERE c.goal_id = $1 AND c.guest_key > $2 AND c.guest_email IS NOT NULL AND c.state = 'received' \
+                 AND NOT EXISTS (SELECT 1 FROM goal_contributions s WHERE s.goal_id = c.goal_id AND s.guest_key = c.guest_key \
+                 AND s.news_stopped_at IS NOT NULL) GROUP BY c.guest_key ORDER BY c.guest_key LIMIT {BATCH}"
             );
             let guests = tx.rows(sql, vec![goal.0.into(), after.as_str().into()]).await?;
             let (mut letters, mut last) = (Vec::new(), String::new());
             for row in &guests {
                 let mut columns = Columns::new(row);
-                let (email, locale): (String, String) = (columns.take()?, columns.take()?);
+                let (key, email, locale): (String, String, String) =
+                    (columns.take()?, columns.take()?, columns.take()?);
                 letters.push(
                     Message::email(&email, &locale, Template::GoalNews)
                         .with("what", &what)
@@ -78,11 +80,11 @@ pub async fn send_news(app: &App, job: &job::Model) -> Result<()> {
                         .with("link", app.frontend_link("goal", &[("id", &goal.to_string())]))
                         .with("unsubscribe", unsubscribe_link(app, goal, &email)?),
                 );
-                last = email;
+                last = key;
             }
             messages::send_all_in(app, &tx, &letters).await?;
             if guests.len() == BATCH {
-                jobs::enqueue_in(app, &tx, NEWS, &Job { update, after: last }).await?;
+                jobs::enqueue_on(app, &tx, Lane::Bulk, NEWS, &Job { update, after: last }).await?;
             }
             jobs::finish_in(&tx, job.id).await
         })
@@ -126,8 +128,8 @@ pub async fn news_unsubscribe(app: &App, token: &str) -> Result<Option<NewsSubsc
     let Some(token) = read(app, token)? else { return Ok(None) };
     // One row says so for all that they gave: of several, two calls would lock one after the other.
     let sql = "UPDATE goal_contributions SET news_stopped_at = $3 WHERE id = (SELECT s.id FROM goal_contributions s \
-               WHERE s.goal_id = $1 AND s.guest_email = $2 ORDER BY s.id LIMIT 1) AND news_stopped_at IS NULL";
-    let values = || vec![token.goal.into(), token.email.as_str().into(), app.clock.now().into()];
+               WHERE s.goal_id = $1 AND s.guest_key = $2 ORDER BY s.id LIMIT 1) AND news_stopped_at IS NULL";
+    let values = || vec![token.goal.into(), mailbox::key(&token.email).into(), app.clock.now().into()];
     app.db.transact(async |tx| tx.execute(sql, values()).await).await?;
     subscription(app, &token).await
 }
@@ -139,10 +141,10 @@ fn read(app: &App, token: &str) -> Result<Option<Token>> {
 }
 
 async fn subscription(app: &App, token: &Token) -> Result<Option<NewsSubscription>> {
-    let sql = "SELECT g.title, EXISTS (SELECT 1 FROM goal_contributions c WHERE c.goal_id = g.id AND c.guest_email = $2) \
-               AND NOT EXISTS (SELECT 1 FROM goal_contributions c WHERE c.goal_id = g.id AND c.guest_email = $2 \
+    let sql = "SELECT g.title, EXISTS (SELECT 1 FROM goal_contributions c WHERE c.goal_id = g.id AND c.guest_key = $2) \
+               AND NOT EXISTS (SELECT 1 FROM goal_contributions c WHERE c.goal_id = g.id AND c.guest_key = $2 \
                AND c.news_stopped_at IS NOT NULL) FROM goals g WHERE g.id = $1";
-    let rows = app.db.rows(sql, vec![token.goal.into(), token.email.as_str().into()]).await?;
+    let rows = app.db.rows(sql, vec![token.goal.into(), mailbox::key(&token.email).into()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let mut columns = Columns::new(row);
     Ok(Some(NewsSubscription { goal: columns.take()?, is_on: columns.take()? }))

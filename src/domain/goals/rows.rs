@@ -106,8 +106,8 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, id: GoalId) -> Result<(
 }
 
 /// Of `goal_contributions c JOIN goals g`.
-pub(super) const CONTRIBUTION: &str = "c.id, c.goal_id, c.payment_id, c.contributor_id, c.guest_name, c.guest_email, c.amount, \
-     c.received, c.refunded, c.state, c.is_anonymous, c.is_hidden_from_owner, c.message, c.comment_count, c.created_at, \
+pub(super) const CONTRIBUTION: &str = "c.id, c.goal_id, c.payment_id, c.contributor_id, c.guest_name, c.guest_email, c.guest_key, \
+     c.amount, c.received, c.refunded, c.state, c.is_anonymous, c.is_hidden_from_owner, c.message, c.comment_count, c.created_at, \
      c.received_at, c.news_stopped_at, g.currency, g.owner_id";
 
 pub(super) fn read_contribution(row: &QueryResult) -> Result<ContributionView> {
@@ -120,6 +120,7 @@ pub(super) fn read_contribution(row: &QueryResult) -> Result<ContributionView> {
             contributor_id: columns.take()?,
             guest_name: columns.take()?,
             guest_email: columns.take()?,
+            guest_key: columns.take()?,
             amount: columns.take()?,
             received: columns.take()?,
             refunded: columns.take()?,

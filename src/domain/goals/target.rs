@@ -2,6 +2,7 @@
 
 use super::{
     closing::must_go_back,
+    reclaims::reclaim_in,
     rows::{lock_given_in, save_given_in, save_in},
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         payments::{Settlement, Target},
     },
     entity::{
-        GoalId, UserId,
+        GoalId, RefundId, UserId,
         goal::{Funding, GoalState},
         goal_contribution::ContributionState,
         ledger_transfer::TransferKind,
@@ -94,6 +95,18 @@ impl Target for Contributions {
         Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "withdrawn").into())
     }
 
+    async fn secure_in(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        payment: &payment::Model,
+        amount: i64,
+        refund: RefundId,
+    ) -> Result<Option<UserId>> {
+        let (view, _) = lock_given_in(tx, payment.id).await?;
+        reclaim_in(app, tx, view.goal, amount, refund).await
+    }
+
     async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()> {
         let (view, given) = lock_given_in(tx, payment.id).await?;
         let (mut goal, mut given) = (view.goal, given.contribution);
@@ -130,8 +143,8 @@ impl Target for Contributions {
         tx.execute(sql, vec![payment.id.0.into()]).await.map(drop)
     }
 
-    async fn owner(&self, app: &App, payment: &payment::Model) -> Result<Option<UserId>> {
-        let rows = app.db.rows(format!("SELECT g.owner_id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
-        rows.first().map_or(Ok(None), |row| Columns::new(row).take())
+    async fn owner_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<UserId>> {
+        let row = tx.row(format!("SELECT g.owner_id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
+        row.map_or(Ok(None), |row| Columns::new(&row).take())
     }
 }

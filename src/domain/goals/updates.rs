@@ -118,8 +118,14 @@ pub fn update_cursor(update: &Update) -> Cursor {
 pub async fn updates(app: &App, _actor: &Actor, goal: GoalId, page: &Page, with_total: bool) -> Result<Slice<Update>> {
     let mut conditions = Conditions::default();
     conditions.equal("n.goal_id", Some(goal.0));
-    let source =
-        Source { columns: COLUMNS, tables: "goal_updates n", key: "n.created_at", id: "n.id", descending: true };
+    let source = Source {
+        columns: COLUMNS,
+        table: "goal_updates n",
+        joins: "",
+        key: "n.created_at",
+        id: "n.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read).await
 }
 

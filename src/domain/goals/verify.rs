@@ -45,9 +45,9 @@ pub const RULES: &[Rule] = &[
          OR (c.received_at IS NULL) <> (c.received = 0)",
     ),
     (
-        "a goal counts as withdrawn what was withdrawn and not taken back",
+        "a goal counts as withdrawn what was withdrawn, and not taken back or reclaimed",
         "SELECT ID(g.id) || ' counts ' || g.withdrawn || ' instead of ' || COALESCE(w.sum, 0) FROM goals g \
-         LEFT JOIN (SELECT goal_id, SUM(amount) AS sum FROM goal_withdrawals WHERE reversed_at IS NULL GROUP BY goal_id) w \
+         LEFT JOIN (SELECT goal_id, SUM(amount - reclaimed) AS sum FROM goal_withdrawals WHERE reversed_at IS NULL GROUP BY goal_id) w \
          ON w.goal_id = g.id WHERE g.withdrawn <> COALESCE(w.sum, 0)",
     ),
     (
@@ -70,13 +70,24 @@ pub const RULES: &[Rule] = &[
          OR (w.reversed_at IS NOT NULL AND w.fee > 0) <> (r.id IS NOT NULL)",
     ),
     (
-        "a withdrawal's fee is that of its line, which was taken back with it",
+        "what was reclaimed of a withdrawal is what the ledger moved for it, and never more than the withdrawal",
+        "SELECT ID(w.id) || ' of ' || w.amount || ' had ' || w.reclaimed || ' reclaimed, the ledger ' || COALESCE(t.sum, 0) \
+         FROM goal_withdrawals w LEFT JOIN (SELECT substr(idempotency_key, 1, 32) AS withdrawal, SUM(amount) AS sum \
+         FROM ledger_transfers WHERE operation IN ('goal_reclaim', 'goal_reclaim_fee') AND state = 'posted' \
+         GROUP BY substr(idempotency_key, 1, 32)) t ON t.withdrawal = replace(ID(w.id), '-', '') \
+         WHERE w.reclaimed <> COALESCE(t.sum, 0) OR w.reclaimed > w.amount \
+         OR (w.reclaimed > 0 AND w.reversed_at IS NOT NULL)",
+    ),
+    (
+        // What was reclaimed bears the fee of its rate, reckoned in two parts, so that nothing overflows.
+        "a withdrawal's fee is that of its line, which was taken back with it, or with what was reclaimed of it",
         "SELECT ID(w.id) || ' has ' || w.fee || ' at ' || w.fee_rate FROM goal_withdrawals w \
          LEFT JOIN fee_lines l ON l.id = w.fee_line_id AND l.reverses_id IS NULL AND l.base = w.amount \
          AND l.rate = w.fee_rate AND l.fee = w.fee \
          LEFT JOIN (SELECT reverses_id, SUM(base) AS base, SUM(fee) AS fee FROM fee_lines GROUP BY reverses_id) r \
          ON r.reverses_id = w.fee_line_id WHERE l.id IS NULL \
-         OR (w.reversed_at IS NULL AND r.reverses_id IS NOT NULL) \
+         OR (w.reversed_at IS NULL AND (COALESCE(r.base, 0) <> -w.reclaimed OR COALESCE(r.fee, 0) <> \
+         -((w.reclaimed / 1000000) * w.fee_rate + ((w.reclaimed % 1000000) * w.fee_rate + 500000) / 1000000))) \
          OR (w.reversed_at IS NOT NULL AND (COALESCE(r.base, 0) <> -w.amount OR COALESCE(r.fee, 0) <> -w.fee))",
     ),
     (

@@ -50,8 +50,8 @@ pub struct Withdrawal {
 }
 
 const COLUMNS: &str = "w.id, w.goal_id, w.amount, w.fee_rate, w.fee, w.payout_id, w.commission_id, w.fee_line_id, w.created_at, \
-     w.reversed_at, g.currency, g.owner_id";
-const TABLES: &str = "goal_withdrawals w JOIN goals g ON g.id = w.goal_id";
+     w.reversed_at, w.reclaimed, g.currency, g.owner_id";
+const JOINS: &str = "JOIN goals g ON g.id = w.goal_id";
 
 fn read(row: &QueryResult) -> Result<Withdrawal> {
     let mut columns = Columns::new(row);
@@ -67,6 +67,7 @@ fn read(row: &QueryResult) -> Result<Withdrawal> {
             fee_line_id: columns.take()?,
             created_at: columns.take()?,
             reversed_at: columns.take()?,
+            reclaimed: columns.take()?,
         },
         currency: columns.take()?,
         owner_id: columns.take()?,
@@ -74,7 +75,10 @@ fn read(row: &QueryResult) -> Result<Withdrawal> {
 }
 
 async fn get(app: &App, id: GoalWithdrawalId) -> Result<Withdrawal> {
-    let rows = app.db.rows(format!("SELECT {COLUMNS} FROM {TABLES} WHERE w.id = $1"), vec![id.0.into()]).await?;
+    let rows = app
+        .db
+        .rows(format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id = $1"), vec![id.0.into()])
+        .await?;
     read(rows.first().ok_or_else(|| not_found("id"))?)
 }
 
@@ -169,7 +173,9 @@ async fn pay_out_in(
     };
     let (escrow, wallet) = (Place::Escrow(goal), Place::Wallet(owner));
     let payout = transfer(TransferKind::Payout, escrow, wallet, amount.minor, "goal_payout");
-    let payout = ledger::post_in(app, tx, payout).await?.id;
+    // The fee is taken of it whatever its owner owes.
+    let kept = fees::fee(amount.minor, fees::rate(app, FeeKind::Goal));
+    let payout = ledger::post_keeping_in(app, tx, payout, kept).await?.id;
     let new = NewFee { kind: FeeKind::Goal, reference: &reference, base: amount, rate: fees::rate(app, FeeKind::Goal) };
     let line = fees::charge_in(app, tx, new).await?;
     let commission = if line.fee > 0 {
@@ -215,7 +221,7 @@ pub async fn withdrawal_reverse(
             let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?;
             let goal: GoalId = Columns::new(&row).take()?;
             let view = lock_goal_in(&tx, goal).await?.ok_or_else(|| not_found("id"))?;
-            let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE w.id = $1");
+            let sql = format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id = $1");
             let found = read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?)?;
             if found.owner_id == Some(staff) {
                 return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
@@ -238,9 +244,21 @@ pub async fn withdrawal_reverse(
     get(app, id).await
 }
 
+/// The withdrawals of a goal of which something is still with its owner, newest first. The goal is locked by the caller.
+pub(super) async fn standing_in(tx: &Transaction, goal: GoalId) -> Result<Vec<Withdrawal>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.goal_id = $1 AND w.reversed_at IS NULL AND w.reclaimed < w.amount \
+         ORDER BY w.created_at DESC, w.id DESC"
+    );
+    tx.rows(sql, vec![goal.0.into()]).await?.iter().map(read).collect()
+}
+
 /// The goal is locked, and so what happens to its withdrawals.
 async fn reverse_in(app: &App, tx: &Transaction, found: &Withdrawal, reason: &str) -> Result<()> {
     let row = &found.row;
+    if row.reclaimed > 0 {
+        return Err(wrong_state(super::at_id, "reclaimed"));
+    }
     let now: DateTime<Utc> = app.clock.now();
     let sql = "UPDATE goal_withdrawals SET reversed_at = $2 WHERE id = $1 AND reversed_at IS NULL";
     if tx.execute(sql, vec![row.id.0.into(), now.into()]).await? == 0 {
@@ -284,7 +302,14 @@ pub async fn withdrawals(
     }
     let mut conditions = Conditions::default();
     conditions.equal("w.goal_id", Some(view.goal.id.0));
-    let source = Source { columns: COLUMNS, tables: TABLES, key: "w.created_at", id: "w.id", descending: true };
+    let source = Source {
+        columns: COLUMNS,
+        table: "goal_withdrawals w",
+        joins: JOINS,
+        key: "w.created_at",
+        id: "w.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read).await.map(Some)
 }
 
@@ -296,7 +321,7 @@ pub async fn withdrawals_by_id(
 ) -> Result<HashMap<GoalWithdrawalId, Withdrawal>> {
     let mut values = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE w.id IN ({list})");
+    let sql = format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id IN ({list})");
     let mut found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
     found.retain(|found| may_see(actor, found.owner_id));
     Ok(found.into_iter().map(|found| (found.row.id, found)).collect())

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::{
     NewTransfer, Origin, Place, Posted,
-    locks::{lock_in, locked_in, read_place},
+    debts::repay_in,
+    locks::{Accounts, locked_in, read_place},
     post::{create_in, earlier_in},
     write::{Entry, Movement, carry_out_in, entries},
 };
@@ -104,18 +105,36 @@ pub async fn post_hold_in(app: &App, tx: &Transaction, id: TransferId, to: Place
         origin: Origin::step("", ""),
     };
     let at = accounts.entry_time(app);
-    pending.end_in(app, tx, id, TransferState::Posted, &entries(app, &new, &accounts, at)?, at).await
+    let ended = pending.end_in(app, tx, id, TransferState::Posted, &entries(app, &new, &accounts, at)?, at).await?;
+    if ended {
+        pay_debts_in(app, tx, id, to, &accounts).await?;
+    }
+    Ok(ended)
+}
+
+/// What came into a wallet, or is no longer held there, pays what its owner owes.
+async fn pay_debts_in(app: &App, tx: &Transaction, id: TransferId, at: Place, accounts: &Accounts) -> Result<()> {
+    match at {
+        Place::Wallet(user) if accounts.owed_by(user) > 0 => {
+            repay_in(app, tx, user, accounts.currency(), (id, 0)).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The held money stays where it is. False when the hold had ended before; then nothing happens.
 pub async fn end_hold_in(app: &App, tx: &Transaction, id: TransferId, end: End) -> Result<bool> {
     let pending = Pending::find_in(tx, id).await?;
-    lock_in(app, tx, &[pending.place], pending.currency).await?;
+    let accounts = locked_in(app, tx, &[pending.place], pending.currency).await?;
     let state = match end {
         End::Voided => TransferState::Voided,
         End::Expired => TransferState::Expired,
     };
-    pending.end_in(app, tx, id, state, &[], app.clock.now()).await
+    let ended = pending.end_in(app, tx, id, state, &[], app.clock.now()).await?;
+    if ended {
+        pay_debts_in(app, tx, id, pending.place, &accounts).await?;
+    }
+    Ok(ended)
 }
 
 /// Ends the holds whose time is over; gives how many. Run on a schedule.

@@ -39,9 +39,19 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
+    /// In which currency.
+    pub fn currency(&self) -> Currency {
+        self.currency
+    }
+
     /// What is at this place; `None` where nothing is counted.
     pub fn at(&self, place: Place) -> Option<Locked> {
         self.locked.get(&place.account(self.currency)).copied()
+    }
+
+    /// What somebody owes, as far as it is known here: where their wallet is locked, so are their debts.
+    pub fn owed_by(&self, user: UserId) -> i64 {
+        self.at(Place::Debt(user)).map_or(0, |account| account.balance.saturating_neg())
     }
 
     /// The time of an entry of these accounts: now, but later than their last one, whatever the clocks of several
@@ -65,11 +75,17 @@ pub async fn available_in(app: &App, tx: &Transaction, place: Place, currency: C
     Ok(accounts.at(place).map_or(0, Locked::available))
 }
 
+/// What somebody owes; their wallet is locked until the end of the transaction, and so is that.
+pub async fn owed_in(app: &App, tx: &Transaction, debtor: UserId, currency: Currency) -> Result<i64> {
+    let accounts = locked_in(app, tx, &[Place::Wallet(debtor)], currency).await?;
+    Ok(accounts.owed_by(debtor))
+}
+
 /// The same, with all that is known of them.
 pub(super) async fn locked_in(app: &App, tx: &Transaction, places: &[Place], currency: Currency) -> Result<Accounts> {
     let counted = counted(places, currency);
-    let mut locked = if counted.is_empty() { HashMap::new() } else { select_in(tx, &counted).await? };
-    if locked.len() < counted.len() {
+    let mut locked = if counted.is_empty() { HashMap::new() } else { select_in(tx, &counted, currency).await? };
+    if !are_all(&counted, &locked) {
         for (_, place) in counted.iter().filter(|(id, _)| !locked.contains_key(id)) {
             tx.execute(
                 "INSERT INTO ledger_accounts (id, kind, owner_id, name, currency, created_at) \
@@ -78,7 +94,7 @@ pub(super) async fn locked_in(app: &App, tx: &Transaction, places: &[Place], cur
             )
             .await?;
         }
-        locked = select_in(tx, &counted).await?;
+        locked = select_in(tx, &counted, currency).await?;
     }
     Ok(Accounts { currency, locked })
 }
@@ -94,10 +110,10 @@ pub(super) async fn locked_with_in(
 ) -> Result<Option<Accounts>> {
     let counted = counted(places, currency);
     let (person_sql, mut values) = accounts::lock_active_sql(app, tx, person);
-    let sql = select_sql(tx, &mut values, &counted, "AND EXISTS (SELECT 1 FROM person)");
+    let sql = select_sql(tx, &mut values, &counted, currency, "AND EXISTS (SELECT 1 FROM person)");
     let chain = Chain::new(values, "accounts").step("person", &[("id", ColumnType::Uuid)], person_sql);
     let locked = read_all(&tx.chain(&chain.step("accounts", &[], sql)).await?)?;
-    if locked.len() == counted.len() {
+    if are_all(&counted, &locked) {
         return Ok(Some(Accounts { currency, locked }));
     }
     // Either nobody is there, or an account isn't yet.
@@ -116,9 +132,18 @@ fn counted(places: &[Place], currency: Currency) -> Vec<(LedgerAccountId, Place)
     counted
 }
 
-async fn select_in(tx: &Transaction, counted: &[(LedgerAccountId, Place)]) -> Result<HashMap<LedgerAccountId, Locked>> {
+/// Whether every account is there.
+fn are_all(counted: &[(LedgerAccountId, Place)], locked: &HashMap<LedgerAccountId, Locked>) -> bool {
+    counted.iter().all(|(id, _)| locked.contains_key(id))
+}
+
+async fn select_in(
+    tx: &Transaction,
+    counted: &[(LedgerAccountId, Place)],
+    currency: Currency,
+) -> Result<HashMap<LedgerAccountId, Locked>> {
     let mut values: Vec<Value> = Vec::new();
-    let sql = select_sql(tx, &mut values, counted, "");
+    let sql = select_sql(tx, &mut values, counted, currency, "");
     read_all(&tx.rows(sql, values).await?)
 }
 
@@ -126,9 +151,18 @@ fn select_sql(
     tx: &Transaction,
     values: &mut Vec<Value>,
     counted: &[(LedgerAccountId, Place)],
+    currency: Currency,
     condition: &str,
 ) -> String {
-    let list = placeholders(values, &counted.iter().map(|(id, _)| id.0).collect::<Vec<_>>());
+    // With a wallet the debts of its owner, where there ever were any: what comes in pays them.
+    let debts = counted.iter().filter_map(|(_, place)| match place {
+        Place::Wallet(user) => Some(Place::Debt(*user).account(currency)),
+        _ => None,
+    });
+    let mut ids: Vec<Uuid> = counted.iter().map(|(id, _)| *id).chain(debts).map(|id| id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let list = placeholders(values, &ids);
     format!(
         "SELECT id, balance, held, entry_seq, last_entry_at FROM ledger_accounts WHERE id IN ({list}) {condition} \
          ORDER BY id {}",
@@ -165,8 +199,11 @@ pub(super) fn read_place(columns: &mut Columns<'_>) -> Result<Place> {
         AccountKind::Wallet => Place::Wallet(UserId(owner)),
         AccountKind::Escrow => Place::Escrow(GoalId(owner)),
         AccountKind::Payout => Place::Payouts,
+        AccountKind::Debt => Place::Debt(UserId(owner)),
         AccountKind::Revenue if name == "fees" => Place::Fees,
         AccountKind::Revenue if name == "unclaimed" => Place::Unclaimed,
+        AccountKind::Revenue if name == "losses" => Place::Losses,
+        AccountKind::Revenue if name == "provider_fees" => Place::ProviderFees,
         AccountKind::Revenue => Place::Adjustments,
         AccountKind::Clearing => Place::Clearing(
             ProviderKind::parse(&name).ok_or_else(|| Error::internal("a clearing account of an unknown provider"))?,

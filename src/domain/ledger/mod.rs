@@ -5,6 +5,10 @@
 //! the sum of its pending transfers; a wallet or an escrow never goes below zero. What was written is not changed (the
 //! database refuses it): a mistake is taken back by a transfer of its own, [`reverse_in`].
 //!
+//! What has to go back and is no longer there is lent: its owner's account of debts goes below zero, [`lend_in`]. Whatever
+//! comes into their wallet afterwards, or is let go there, pays it first, in the same transaction; whoever moves money
+//! can't forget it.
+//!
 //! Amounts are whole minor units in an `i64`; what would not fit is an error. A positive balance is what we owe the
 //! account's owner; so what a provider holds for us is a negative balance of its clearing account.
 //!
@@ -14,6 +18,7 @@
 //!
 //! A transaction that posts several transfers takes all of its accounts by [`lock_in`] first.
 
+mod debts;
 mod holds;
 mod locks;
 mod post;
@@ -32,9 +37,10 @@ use crate::{
     platform::crypto::sha256,
 };
 
+pub use debts::{lend_in, repay_in};
 pub use holds::{End, end_hold_in, expire_holds, hold_in, post_hold_in};
-pub use locks::{available_in, lock_in};
-pub use post::{earlier_in, fold, post_in, post_to_active_in, reverse_in};
+pub use locks::{available_in, lock_in, owed_in};
+pub use post::{earlier_in, fold, post_in, post_keeping_in, post_to_active_in, reverse_in};
 pub use queries::{Account, account, accounts_of};
 pub use verify::{Difference, Rule, check, verify};
 
@@ -53,7 +59,13 @@ pub enum Place {
     Unclaimed,
     /// The other side of adjustments by staff.
     Adjustments,
-    /// On its way to people's banks, and there.
+    /// What went back that nobody can be asked for: the platform bears it.
+    Losses,
+    /// What providers kept for their work.
+    ProviderFees,
+    /// What a person owes.
+    Debt(UserId),
+    /// On its way to people's banks.
     Payouts,
 }
 
@@ -65,8 +77,11 @@ impl Place {
             Self::Wallet(_) => AccountKind::Wallet,
             Self::Escrow(_) => AccountKind::Escrow,
             Self::Clearing(_) => AccountKind::Clearing,
-            Self::Fees | Self::Unclaimed | Self::Adjustments => AccountKind::Revenue,
+            Self::Fees | Self::Unclaimed | Self::Adjustments | Self::Losses | Self::ProviderFees => {
+                AccountKind::Revenue
+            }
             Self::Payouts => AccountKind::Payout,
+            Self::Debt(_) => AccountKind::Debt,
         }
     }
 
@@ -74,9 +89,9 @@ impl Place {
     #[must_use]
     pub fn owner(self) -> Uuid {
         match self {
-            Self::Wallet(user) => user.0,
+            Self::Wallet(user) | Self::Debt(user) => user.0,
             Self::Escrow(goal) => goal.0,
-            Self::Clearing(_) | Self::Fees | Self::Unclaimed | Self::Adjustments | Self::Payouts => Uuid::nil(),
+            _ => Uuid::nil(),
         }
     }
 
@@ -88,14 +103,16 @@ impl Place {
             Self::Fees => "fees",
             Self::Unclaimed => "unclaimed",
             Self::Adjustments => "adjustments",
-            Self::Wallet(_) | Self::Escrow(_) | Self::Payouts => "",
+            Self::Losses => "losses",
+            Self::ProviderFees => "provider_fees",
+            Self::Wallet(_) | Self::Escrow(_) | Self::Payouts | Self::Debt(_) => "",
         }
     }
 
-    /// Whether its row is locked and its entries counted, and it never goes below zero.
+    /// Whether its row is locked and its entries counted: wallets and escrows never go below zero, debts never above.
     #[must_use]
     pub fn is_counted(self) -> bool {
-        matches!(self, Self::Wallet(_) | Self::Escrow(_))
+        matches!(self, Self::Wallet(_) | Self::Escrow(_) | Self::Debt(_))
     }
 
     /// The account's id: it follows from what it is, so that nobody has to look it up.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     NewTransfer, Origin, Place, Posted, Written,
+    debts::repay_in,
     locks::{Accounts, locked_in, locked_with_in, read_place},
     write::{Movement, carry_out_in, entries},
 };
@@ -27,8 +28,33 @@ const BATCH: u64 = 5000;
 
 /// Moves money from one place to another, once. Codes: INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE, IDEMPOTENCY_KEY_REUSED.
 pub async fn post_in(app: &App, tx: &Transaction, new: NewTransfer<'_>) -> Result<Posted> {
+    post_keeping_in(app, tx, new, 0).await
+}
+
+/// The same, where so much of what comes into a wallet leaves it in the same transaction, such as the fee of a payout: it
+/// pays no debts. Codes: as [`post_in`].
+pub async fn post_keeping_in(app: &App, tx: &Transaction, new: NewTransfer<'_>, kept: i64) -> Result<Posted> {
     let accounts = locked_in(app, tx, &[new.from, new.to], new.currency).await?;
-    write_in(app, tx, new, &accounts, None).await
+    let posted = write_in(app, tx, new, &accounts, None).await?;
+    settle_debts_in(app, tx, &new, &accounts, posted, kept).await?;
+    Ok(posted)
+}
+
+/// What came into a wallet pays what its owner owes.
+async fn settle_debts_in(
+    app: &App,
+    tx: &Transaction,
+    new: &NewTransfer<'_>,
+    accounts: &Accounts,
+    posted: Posted,
+    kept: i64,
+) -> Result<()> {
+    match new.to {
+        Place::Wallet(user) if accounts.owed_by(user) > 0 && !posted.replayed && new.from != Place::Debt(user) => {
+            repay_in(app, tx, user, new.currency, (posted.id, kept)).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The same into a person's wallet, if they are there and not suspended, and stay so until the end of the transaction;
@@ -36,7 +62,11 @@ pub async fn post_in(app: &App, tx: &Transaction, new: NewTransfer<'_>) -> Resul
 pub async fn post_to_active_in(app: &App, tx: &Transaction, new: NewTransfer<'_>) -> Result<Option<Posted>> {
     let Place::Wallet(payee) = new.to else { return Err(Error::internal("only a wallet is somebody's")) };
     match locked_with_in(app, tx, payee, &[new.from, new.to], new.currency).await? {
-        Some(accounts) => write_in(app, tx, new, &accounts, None).await.map(Some),
+        Some(accounts) => {
+            let posted = write_in(app, tx, new, &accounts, None).await?;
+            settle_debts_in(app, tx, &new, &accounts, posted, 0).await?;
+            Ok(Some(posted))
+        }
         None => Ok(None),
     }
 }
@@ -78,10 +108,12 @@ pub async fn reverse_in(
         origin,
     };
     let accounts = locked_in(app, tx, &[new.from, new.to], new.currency).await?;
-    write_in(app, tx, new, &accounts, Some(id)).await
+    let posted = write_in(app, tx, new, &accounts, Some(id)).await?;
+    settle_debts_in(app, tx, &new, &accounts, posted, 0).await?;
+    Ok(posted)
 }
 
-async fn write_in(
+pub(super) async fn write_in(
     app: &App,
     tx: &Transaction,
     new: NewTransfer<'_>,
@@ -91,7 +123,8 @@ async fn write_in(
     if new.amount <= 0 || new.from.account(new.currency) == new.to.account(new.currency) {
         return Err(Error::internal(format!("a transfer of {} from {:?} to {:?}", new.amount, new.from, new.to)));
     }
-    if accounts.at(new.from).is_some_and(|source| source.available() < new.amount) {
+    let is_lent = matches!(new.from, Place::Debt(_));
+    if !is_lent && accounts.at(new.from).is_some_and(|source| source.available() < new.amount) {
         // A repeated call gets its answer, though the money is gone since.
         return match earlier_in(tx, &new.origin).await? {
             Some(earlier) => Ok(earlier),
@@ -195,10 +228,14 @@ async fn fold_in(tx: &Transaction) -> Result<u64> {
         *sum = sum.checked_add(columns.take()?).ok_or_else(|| Error::internal("a balance does not fit"))?;
     }
     for (account, sum) in sums {
-        let sql = "UPDATE ledger_accounts SET balance = balance + $2 WHERE id = $1";
-        if tx.execute(sql, vec![account.into(), sum.into()]).await? != 1 {
-            return Err(Error::internal(format!("a delta of an account that is not there: {account}")));
-        }
+        let sql = format!("SELECT balance FROM ledger_accounts WHERE id = $1 {}", tx.for_update());
+        let missing = || Error::internal(format!("a delta of an account that is not there: {account}"));
+        let row = tx.row(sql, vec![account.into()]).await?.ok_or_else(missing)?;
+        // Not by the database: SQLite would go on with a number of floating point where a sum does not fit.
+        let balance = Columns::new(&row).take::<i64>()?.checked_add(sum);
+        let balance = balance.ok_or_else(|| Error::internal(format!("the balance of {account} does not fit")))?;
+        let sql = "UPDATE ledger_accounts SET balance = $2 WHERE id = $1";
+        tx.execute(sql, vec![account.into(), balance.into()]).await?;
     }
     Ok(rows.len() as u64)
 }

@@ -24,6 +24,8 @@ pub struct Account {
     pub held: i64,
     /// How many entries were written.
     pub entry_seq: i64,
+    /// What its owner owes in this currency, beside it.
+    pub owed: i64,
 }
 
 impl Account {
@@ -35,7 +37,9 @@ impl Account {
 }
 
 const COLUMNS: &str = "a.id, a.currency, a.balance + COALESCE((SELECT CAST(SUM(d.amount) AS bigint) FROM ledger_deltas d \
-                       WHERE d.account_id = a.id), 0), a.held, a.entry_seq";
+                       WHERE d.account_id = a.id), 0), a.held, a.entry_seq, \
+                       COALESCE((SELECT -o.balance FROM ledger_accounts o WHERE o.owner_id = a.owner_id AND o.kind = 'debt' \
+                       AND o.name = '' AND o.currency = a.currency), 0)";
 
 fn read(row: &QueryResult) -> Result<Account> {
     let mut columns = Columns::new(row);
@@ -45,6 +49,7 @@ fn read(row: &QueryResult) -> Result<Account> {
         balance: columns.take()?,
         held: columns.take()?,
         entry_seq: columns.take()?,
+        owed: columns.take()?,
     })
 }
 

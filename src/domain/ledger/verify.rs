@@ -71,6 +71,17 @@ const RULES: &[Rule] = &[
          FROM ledger_accounts a WHERE a.kind IN ('wallet', 'escrow') AND (a.balance < a.held OR a.held < 0)",
     ),
     (
+        "nobody is owed what they owe",
+        "SELECT ID(a.id) || ' of ' || ID(a.owner_id) || ' has ' || a.balance || ' and holds ' || a.held \
+         FROM ledger_accounts a WHERE a.kind = 'debt' AND (a.balance > 0 OR a.held <> 0)",
+    ),
+    (
+        "nobody owes something and has money that is not spoken for",
+        "SELECT ID(d.owner_id) || ' owes ' || -d.balance || ' ' || d.currency || ' and has ' || (w.balance - w.held) \
+         FROM ledger_accounts d JOIN ledger_accounts w ON w.owner_id = d.owner_id AND w.kind = 'wallet' AND w.name = '' \
+         AND w.currency = d.currency WHERE d.kind = 'debt' AND d.balance < 0 AND w.balance > w.held",
+    ),
+    (
         "the entries of a wallet and of an escrow are counted without a gap, each with the balance after it",
         "SELECT ID(e.id) || ' is number ' || e.seq || ' with ' || e.balance_after || ' instead of ' || e.place \
          || ' with ' || e.running FROM (SELECT id, seq, balance_after, \

@@ -13,7 +13,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::jobs;
+use super::jobs::{self, Lane};
 use crate::{
     app::App,
     entity::job,
@@ -38,14 +38,23 @@ pub enum Channel {
     Sms,
 }
 
+impl Channel {
+    fn lane(self) -> Lane {
+        match self {
+            Self::Email => Lane::Email,
+            Self::Sms => Lane::Sms,
+        }
+    }
+}
+
 /// What a message says. In brackets the parameters that it needs; `name` is the person's display name, which they chose
 /// themselves and which may be anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Template {
-    /// Prove that this address is yours (name, code, link, minutes).
+    /// Prove that this address is yours (name, code, link, minutes, hours).
     EmailVerification,
-    /// Prove the address that is to replace yours (name, code, link, minutes).
+    /// Prove the address that is to replace yours (name, code, link, minutes, hours).
     EmailChange,
     /// To the address that was replaced (name, email: the new one, partly hidden).
     EmailChanged,
@@ -53,7 +62,7 @@ pub enum Template {
     AlreadyRegistered,
     /// Prove that this number is yours (code, minutes).
     PhoneVerification,
-    /// Choose a new password (name, code, link, minutes).
+    /// Choose a new password (name, code, link, minutes, hours).
     PasswordReset,
     /// Your password was changed (name, at, address).
     PasswordChanged,
@@ -91,6 +100,8 @@ pub enum Template {
     RefundReceipt,
     /// Money that went back to you did not arrive (name, amount, reference).
     RefundCameBack,
+    /// Money that you have had was taken back, and you owe it (name, amount, reference).
+    DebtArose,
     /// Money can be paid out to a new account (name, what: the bank and the end of the number).
     PayoutMethodAdded,
     /// A withdrawal is going to be paid (name, amount, what, reference).
@@ -101,8 +112,12 @@ pub enum Template {
     WithdrawalFailed,
     /// A withdrawal was refused (name, amount, what, reason, reference).
     WithdrawalRefused,
+    /// Nobody decided about a withdrawal in time (name, amount, what, reference).
+    WithdrawalExpired,
     /// A goal that a guest gave to has news (what: the goal's title, title, body, link, unsubscribe: a link).
     GoalNews,
+    /// To staff: something that somebody has to look into (name, what, items).
+    StaffAlert,
     /// What you have not read, once a day (name, count, items: the newest ones, a line each, link).
     Digest,
 }
@@ -134,11 +149,14 @@ impl Template {
         Self::PaymentReceipt,
         Self::RefundReceipt,
         Self::RefundCameBack,
+        Self::DebtArose,
         Self::PayoutMethodAdded,
         Self::WithdrawalApproved,
         Self::WithdrawalPaid,
         Self::WithdrawalFailed,
         Self::WithdrawalRefused,
+        Self::WithdrawalExpired,
+        Self::StaffAlert,
         Self::GoalNews,
         Self::Digest,
     ];
@@ -194,6 +212,15 @@ impl Message {
         let minutes = ((code.expires_at - app.clock.now()).num_seconds() + 59) / 60;
         self.with("code", &code.code).with("minutes", minutes)
     }
+
+    /// The same, and `link` and `hours`: a link to a page of the frontend that takes the secret beside the code.
+    #[must_use]
+    pub fn with_code_and_link(self, app: &App, code: &super::codes::IssuedCode, page: &str) -> Self {
+        let message = self.with_code(app, code);
+        let Some(token) = &code.token else { return message };
+        let hours = super::codes::LINK.num_hours();
+        message.with("link", app.frontend_link(page, &[("token", token)])).with("hours", hours)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -203,13 +230,14 @@ struct Sealed {
 
 /// Queues a message within the transaction of its cause.
 pub async fn send_in(app: &App, tx: &Transaction, message: &Message) -> Result<()> {
-    jobs::enqueue_in(app, tx, MESSAGE, &seal(app, message)?).await
+    jobs::enqueue_on(app, tx, message.channel.lane(), MESSAGE, &seal(app, message)?).await
 }
 
 /// Queues many messages by one statement.
 pub async fn send_all_in(app: &App, tx: &Transaction, messages: &[Message]) -> Result<()> {
-    let sealed = messages.iter().map(|message| seal(app, message)).collect::<Result<Vec<_>>>()?;
-    jobs::enqueue_all_in(app, tx, MESSAGE, &sealed).await
+    let seal = |message: &Message| Ok((message.channel.lane(), seal(app, message)?));
+    let sealed = messages.iter().map(seal).collect::<Result<Vec<_>>>()?;
+    jobs::enqueue_all_on(app, tx, MESSAGE, &sealed).await
 }
 
 fn seal(app: &App, message: &Message) -> Result<Sealed> {

@@ -77,6 +77,7 @@ pub(super) fn of(template: Template, locale: Locale) -> Words {
 }
 
 const MINUTES: &str = "{% if minutes %}It is good for {{ minutes }} minutes.{% endif %}";
+const GOOD_FOR: &str = "{% if minutes %}The code is good for {{ minutes }} minutes{% if hours %}, the link for {{ hours }} hours; each works once{% endif %}.{% endif %}";
 const NOT_YOU: &str = "If this was not you, set a new password at once and end all other sessions.";
 const IGNORE: &str = "If you did not ask for this, you can ignore this message.";
 const NOBODY: &str = "Don't share it with anybody.";
@@ -85,12 +86,12 @@ fn english(template: Template) -> Words {
     match template {
         Template::EmailVerification => words(
             "Confirm your e-mail address",
-            &["Confirm with this code, or with the link, that this e-mail address is yours.", MINUTES, IGNORE],
+            &["Confirm with this code, or with the link, that this e-mail address is yours.", GOOD_FOR, IGNORE],
         )
         .action("Confirm the address"),
         Template::EmailChange => words(
             "Confirm your new e-mail address",
-            &["Confirm with this code, or with the link, that this is to be the e-mail address of your account.", MINUTES, IGNORE],
+            &["Confirm with this code, or with the link, that this is to be the e-mail address of your account.", GOOD_FOR, IGNORE],
         )
         .action("Confirm the address"),
         Template::EmailChanged => words(
@@ -117,7 +118,7 @@ fn english(template: Template) -> Words {
             "Choose a new password",
             &[
                 "Choose a new password with this code or with the link.",
-                MINUTES,
+                GOOD_FOR,
                 "If you did not ask for this, you can ignore this message: your password stays as it is.",
             ],
         )
@@ -224,6 +225,13 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::DebtArose => words(
+            "Money that you received was taken back",
+            &[
+                "A payment that came to you was taken back by who paid it, or by their bank, and the money was no longer here. You owe it{% if amount %}: {{ amount }}{% endif %}. What comes into your wallet pays it first; until then there is nothing that you have to do.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::PayoutMethodAdded => words(
             "A bank account was added to your wallet",
             &["Money of your wallet can now be paid out to another account{% if what %}: {{ what }}{% endif %}.", NOT_YOU],
@@ -259,6 +267,20 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::WithdrawalExpired => words(
+            "Your withdrawal is over",
+            &[
+                "Nobody decided about your withdrawal in time{% if amount %}: {{ amount }}{% endif %}{% if what %}, to {{ what }}{% endif %}. The money is in your wallet; you can ask for it again.",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::StaffAlert => words(
+            "To look into{% if what %}: {{ what }}{% endif %}",
+            &[
+                "You get this because of your role.{% if items %} {{ items }}{% endif %}",
+                "What there is to look into is listed in the administration.",
+            ],
+        ),
         Template::GoalNews => words(
             "News of a goal that you gave to",
             &[
@@ -281,6 +303,7 @@ fn english(template: Template) -> Words {
 }
 
 const MINUTES_AR: &str = "{% if minutes %}صالح لمدة {{ minutes }} دقيقة.{% endif %}";
+const GOOD_FOR_AR: &str = "{% if minutes %}الرمز صالح لمدة {{ minutes }} دقيقة{% if hours %}، والرابط لمدة {{ hours }} ساعة، وكل منهما لمرة واحدة{% endif %}.{% endif %}";
 const NOT_YOU_AR: &str = "إذا لم تكن أنت من فعل ذلك، فغيّر كلمة المرور فورًا وأنهِ جميع الجلسات الأخرى.";
 const IGNORE_AR: &str = "إذا لم تطلب ذلك، فلا حاجة إلى فعل أي شيء.";
 const NOBODY_AR: &str = "لا تعطه لأحد.";
@@ -289,12 +312,12 @@ fn arabic(template: Template) -> Words {
     match template {
         Template::EmailVerification => words(
             "أكّد عنوان بريدك الإلكتروني",
-            &["أكّد أن عنوان البريد الإلكتروني هذا لك، باستخدام هذا الرمز أو الرابط.", MINUTES_AR, IGNORE_AR],
+            &["أكّد أن عنوان البريد الإلكتروني هذا لك، باستخدام هذا الرمز أو الرابط.", GOOD_FOR_AR, IGNORE_AR],
         )
         .action("تأكيد العنوان"),
         Template::EmailChange => words(
             "أكّد عنوان بريدك الإلكتروني الجديد",
-            &["أكّد أن هذا هو العنوان الجديد لحسابك، باستخدام هذا الرمز أو الرابط.", MINUTES_AR, IGNORE_AR],
+            &["أكّد أن هذا هو العنوان الجديد لحسابك، باستخدام هذا الرمز أو الرابط.", GOOD_FOR_AR, IGNORE_AR],
         )
         .action("تأكيد العنوان"),
         Template::EmailChanged => words(
@@ -321,7 +344,7 @@ fn arabic(template: Template) -> Words {
             "اختر كلمة مرور جديدة",
             &[
                 "اختر كلمة مرور جديدة باستخدام هذا الرمز أو الرابط.",
-                MINUTES_AR,
+                GOOD_FOR_AR,
                 "إذا لم تطلب ذلك، فلا حاجة إلى فعل أي شيء: تبقى كلمة المرور كما هي.",
             ],
         )
@@ -428,6 +451,13 @@ fn arabic(template: Template) -> Words {
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
             ],
         ),
+        Template::DebtArose => words(
+            "استُرد مبلغ كنت قد تلقيته",
+            &[
+                "استرد من دفع إليك مبلغًا، أو استرده مصرفه، ولم يعد المبلغ موجودًا لدينا، فأصبح دينًا عليك{% if amount %}: {{ amount }}{% endif %}. يُسدَّد أولًا مما يدخل محفظتك، ولا يلزمك فعل شيء حتى ذلك الحين.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::PayoutMethodAdded => words(
             "أُضيف حساب مصرفي إلى محفظتك",
             &["يمكن الآن صرف أموال محفظتك إلى حساب آخر{% if what %}: {{ what }}{% endif %}.", NOT_YOU_AR],
@@ -461,6 +491,20 @@ fn arabic(template: Template) -> Words {
                 "رُفض طلب السحب{% if amount %}: {{ amount }}{% endif %}. عاد المال إلى محفظتك.",
                 "{% if reason %}السبب: {{ reason }}{% endif %}",
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::WithdrawalExpired => words(
+            "انتهى طلب السحب",
+            &[
+                "لم يُبَتّ في طلب السحب في الوقت المحدد{% if amount %}: {{ amount }}{% endif %}{% if what %}، إلى {{ what }}{% endif %}. المبلغ في محفظتك، ويمكنك طلبه من جديد.",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::StaffAlert => words(
+            "للمراجعة{% if what %}: {{ what }}{% endif %}",
+            &[
+                "تصلك هذه الرسالة بسبب دورك.{% if items %} {{ items }}{% endif %}",
+                "ما يحتاج إلى مراجعة مُدرَج في صفحات الإدارة.",
             ],
         ),
         Template::GoalNews => words(

@@ -44,7 +44,7 @@ pub(super) async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Res
         actor,
         actor_name: name,
         kind: NotificationKind::Contribution,
-        subject: (SubjectKind::Goal, goal_of_in(tx, contribution).await?),
+        subject: Some((SubjectKind::Goal, goal_of_in(tx, contribution).await?)),
         excerpt: text::excerpt(&format!("{}: {what}", Money::new(amount, currency)), EXCERPT),
         dedupe_key: format!("contribution:{contribution}"),
     }])
@@ -70,7 +70,7 @@ pub(super) async fn refund_requested_in(tx: &Transaction, refund: Uuid) -> Resul
         actor: actor.filter(|_| !hidden),
         actor_name: name.filter(|_| !hidden).unwrap_or_else(|| somebody(locale).to_owned()),
         kind: NotificationKind::RefundRequest,
-        subject: (SubjectKind::Contribution, columns.take()?),
+        subject: Some((SubjectKind::Contribution, columns.take()?)),
         excerpt: text::excerpt(&format!("{}: {what}", Money::new(amount, currency)), EXCERPT),
         dedupe_key: format!("refund_request:{refund}"),
     }])
@@ -95,7 +95,7 @@ pub(super) async fn comment_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Te
             actor: (!hidden).then_some(author),
             actor_name: if hidden { somebody(locale).to_owned() } else { name },
             kind: NotificationKind::ContributionComment,
-            subject: (SubjectKind::ContributionComment, comment),
+            subject: Some((SubjectKind::ContributionComment, comment)),
             excerpt: text::excerpt(&body, EXCERPT),
             dedupe_key: format!("contribution_comment:{comment}"),
         })
@@ -151,7 +151,7 @@ pub(super) async fn update_in(app: &App, tx: &Transaction, update: Uuid, after: 
         actor: owner,
         actor_name: what.clone(),
         kind: NotificationKind::GoalUpdate,
-        subject: (SubjectKind::Goal, goal),
+        subject: Some((SubjectKind::Goal, goal)),
         excerpt: text::excerpt(&title, EXCERPT),
         dedupe_key: format!("goal_update:{update}"),
     };
@@ -182,7 +182,7 @@ pub(super) async fn ended_in(app: &App, tx: &Transaction, goal: Uuid, after: Uui
         actor: None,
         actor_name: what.clone(),
         kind: NotificationKind::GoalEnded,
-        subject: (SubjectKind::Goal, goal),
+        subject: Some((SubjectKind::Goal, goal)),
         excerpt: text::excerpt(&[outcome(locale, state), reason.as_deref().unwrap_or_default()].join(" "), EXCERPT)
             .trim_end()
             .to_owned(),

@@ -9,13 +9,14 @@ use super::{
     drive::{self, gateway},
     queries,
     refund_requests::{MAX_REASON, is_payer},
+    rows,
     staff::{self, Act},
 };
 use crate::{
     app::App,
     domain::{
         actor::{Actor, Client},
-        jobs,
+        jobs::{self, Lane},
     },
     entity::{PaymentId, UserId, job, payment::PaymentState, payment_event::EventSource},
     error::{Code, Error, Refusal, Result, UserError, UserErrorCode},
@@ -85,9 +86,14 @@ pub async fn admin_payment_cancel(
     if reason.is_empty() {
         return Err(UserError::argument("reason", UserErrorCode::Blank).into());
     }
-    let payment = staff::somebody_else_s(app, user, queries::get(app, id).await?).await?;
     // Before the provider is told; what it answers is recorded in any case.
-    app.db.transact(async |tx| staff::authorise_in(app, &tx, actor).await).await?;
+    let payment = app
+        .db
+        .transact(async |tx| {
+            staff::authorise_in(app, &tx, actor).await?;
+            staff::somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await
+        })
+        .await?;
     let charge = charge_of(app, &payment).await?;
     let payment = app
         .db
@@ -132,11 +138,15 @@ async fn charge_of(app: &App, payment: &Payment) -> Result<Charge> {
 
 /// The payments of a person that wait for something are called off, by jobs.
 pub(super) async fn cancel_all_in(app: &App, tx: &Transaction, payer: UserId) -> Result<()> {
-    let sql = "SELECT id FROM payments WHERE payer_id = $1 AND captured = 0 \
+    let sql = "SELECT provider, id FROM payments WHERE payer_id = $1 AND captured = 0 \
                AND state IN ('created', 'pending', 'processing', 'authorised')";
     let rows = tx.rows(sql, vec![payer.0.into()]).await?;
-    let open = rows.iter().map(|row| Ok(Job { payment: Columns::new(row).take()? })).collect::<Result<Vec<_>>>()?;
-    jobs::enqueue_all_in(app, tx, CANCEL, &open).await
+    let job = |row| {
+        let mut columns = Columns::new(row);
+        Ok((Lane::Provider(columns.take()?), Job { payment: columns.take()? }))
+    };
+    let open = rows.iter().map(job).collect::<Result<Vec<_>>>()?;
+    jobs::enqueue_all_on(app, tx, CANCEL, &open).await
 }
 
 /// Runs a job of kind [`CANCEL`]. Harmless when repeated.

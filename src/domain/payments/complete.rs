@@ -56,8 +56,12 @@ pub(super) async fn complete_in(
         )));
     }
     let captured = charge.captured.max(before.captured);
-    let authorised = charge.authorised.max(before.authorised).max(captured);
     let state = next_state(&before, charge.state, captured, app.clock.now());
+    let authorised = match state {
+        // Nothing more is promised.
+        PaymentState::Cancelled | PaymentState::Expired | PaymentState::Failed => captured,
+        _ => charge.authorised.max(before.authorised).max(captured),
+    };
     let next = if state == PaymentState::Pending { charge.next.clone() } else { NextAction::None };
     let failure = match state {
         PaymentState::Pending | PaymentState::Failed => charge.failure.as_deref().map(short),
@@ -208,6 +212,7 @@ pub(super) fn by_hand(payment: &Payment, captured: i64) -> Charge {
         authorised: captured,
         captured,
         refunded: 0,
+        is_disputed: Some(false),
         failure: None,
         next: NextAction::None,
         answer: "{}".to_owned(),

@@ -7,11 +7,11 @@ use crate::{
         Once, accounts,
         actor::{Actor, Client},
         idempotency::{Claim, claim_for_good_in},
-        ledger::Place,
+        ledger::{self, Origin, Place},
         wallets,
     },
     entity::{
-        Money, PaymentId, PaymentMethodId, UserId,
+        Money, PaymentId, PaymentMethodId, RefundId, UserId,
         ledger_transfer::TransferKind,
         payment::{self, ProviderKind, TargetKind},
     },
@@ -107,6 +107,25 @@ impl Target for Deposits {
         Ok(wallet(payment))
     }
 
+    async fn secure_in(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        payment: &payment::Model,
+        amount: i64,
+        refund: RefundId,
+    ) -> Result<Option<UserId>> {
+        let (place, currency) = (wallet(payment), payment.currency);
+        let missing = amount - ledger::available_in(app, tx, place, currency).await?;
+        if missing <= 0 {
+            return Ok(None);
+        }
+        let (key, reference) = (refund.to_string(), super::reference(payment.id));
+        let origin = (reference.as_str(), Origin::step("refund_lent", &key));
+        ledger::lend_in(app, tx, payment.payer_id, place, Money::new(missing, currency), origin).await?;
+        Ok(payment.payer_id)
+    }
+
     async fn unsettle_in(&self, _: &App, _: &Transaction, _: &payment::Model, _: i64) -> Result<()> {
         Ok(())
     }
@@ -124,7 +143,7 @@ impl Target for Deposits {
         Ok(())
     }
 
-    async fn owner(&self, _: &App, _: &payment::Model) -> Result<Option<UserId>> {
+    async fn owner_in(&self, _: &Transaction, _: &payment::Model) -> Result<Option<UserId>> {
         Ok(None)
     }
 }

@@ -1,6 +1,6 @@
 //! Talking to providers, outside of every transaction.
 
-use super::{Payment, complete, queries, queries::Access, refund_failures, refunds, target};
+use super::{Payment, complete, disputes, given_back, queries, queries::Access, refund_failures, refunds, target};
 use crate::{
     app::App,
     domain::actor::Actor,
@@ -138,6 +138,13 @@ pub async fn refresh(app: &App, id: PaymentId, source: EventSource) -> Result<Re
     let payment = complete::complete(app, id, source, &charge).await?;
     refunds::refresh_pending(app, &payment).await?;
     if let Err(failure) = refund_failures::recheck(app, &payment, source, charge.refunded).await? {
+        return Ok(Err(failure));
+    }
+    // One that is lost, and told of as given back, too, makes room for that.
+    if let Err(failure) = disputes::book(app, &payment, &charge, source).await? {
+        return Ok(Err(failure));
+    }
+    if let Err(failure) = given_back::book(app, &payment, charge.refunded).await? {
         return Ok(Err(failure));
     }
     Ok(Ok(payment))

@@ -16,7 +16,7 @@ use crate::{
         Once, accounts,
         actor::Actor,
         idempotency::{self, Claim, claim_in},
-        jobs,
+        jobs::{self, Lane},
     },
     entity::{
         PaymentMethodId, UserId, job,
@@ -327,7 +327,7 @@ struct Job {
 /// The provider is to forget a way to pay.
 async fn forget_in(app: &App, tx: &Transaction, provider: ProviderKind, reference: &str) -> Result<()> {
     let job = Job { provider: provider.as_str().to_owned(), reference: reference.to_owned() };
-    jobs::enqueue_in(app, tx, FORGET_METHOD, &job).await
+    jobs::enqueue_on(app, tx, Lane::Provider(provider), FORGET_METHOD, &job).await
 }
 
 /// The providers of a person who is about to be deleted are to forget their ways to pay; the rows go.

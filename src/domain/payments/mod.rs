@@ -1,6 +1,6 @@
 //! Payments: money that people pay for something here, by whatever provider, and refunds.
 //!
-//! Owns `payments`, `payment_events`, `refunds`, `payment_proposals`, `payment_methods`, `payment_customers` and
+//! Owns `payments`, `payment_events`, `refunds`, `payment_disputes`, `payment_proposals`, `payment_methods`, `payment_customers` and
 //! `webhook_events`. Always holds:
 //! what was captured has been settled, with the ledger and with what the payment is for, in the transaction that recorded
 //! it; what was refunded alike; and `refunded + refunding` is never above `captured` (the database checks it).
@@ -16,7 +16,10 @@
 mod cancel;
 pub mod complete;
 mod deposits;
+mod dispute_rows;
+mod disputes;
 mod drive;
+mod given_back;
 mod methods;
 mod offline;
 mod open;
@@ -31,6 +34,7 @@ mod refund_rows;
 mod refunds;
 mod rows;
 mod rules;
+mod settlements;
 mod staff;
 mod sweep;
 pub mod target;
@@ -43,6 +47,9 @@ use crate::{
 
 pub use cancel::{CANCEL, admin_payment_cancel, cancel, payment_cancel};
 pub use deposits::{Deposits, WalletDeposit, wallet_deposit};
+pub use dispute_rows::{
+    DISPUTE_SORT, DisputeFilter, DisputeOfPayment, dispute_cursor, disputes, disputes_by_id, disputes_by_payment,
+};
 pub use drive::{confirm, refresh, start};
 pub use methods::{
     FORGET_METHOD, MethodAdd, forget_method, payment_method_add, payment_method_remove, payment_method_set_default,
@@ -65,8 +72,9 @@ pub use refund_requests::{RefundAsk, payment_refund, refund_decide, refund_reque
 pub use refund_rows::{
     REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,
 };
-pub use refunds::{REFUND, grant_in, refund};
+pub use refunds::{REFUND, REMEMBERED, grant_in, refund};
 pub use rules::RULES;
+pub use settlements::settle;
 pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, WEBHOOK, process, receive};

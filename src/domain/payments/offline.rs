@@ -10,7 +10,7 @@ use super::{
     refund_requests::{MAX_REASON, is_payer},
     refund_rows::{self, RefundOfPayment},
     refunds, rows, rules,
-    staff::{self, Act, somebody_else_s},
+    staff::{self, Act, somebody_else_s_in},
 };
 use crate::{
     app::App,
@@ -206,7 +206,7 @@ async fn receive(
             if claim_for_good_in(app, &tx, user.0, word.action(), key, &input, id.0).await? != Claim::New {
                 return Ok(true);
             }
-            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
+            let payment = somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await?;
             if payment.provider != word.provider() {
                 return Err(wrong_state(payment.provider.as_str()));
             }
@@ -226,7 +226,7 @@ pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id
     app.db
         .transact(async |tx| {
             staff::authorise_in(app, &tx, actor).await?;
-            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
+            let payment = somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await?;
             let (_, left) = word.done_and_left(&payment);
             if payment.provider != word.provider() || left == 0 {
                 return Err(wrong_state(payment.state.as_str()));
@@ -387,7 +387,7 @@ async fn meet_in(
     id: RefundId,
 ) -> Result<(Payment, Refund)> {
     staff::authorise_in(app, tx, actor).await?;
-    let payment = somebody_else_s(app, user, rows::lock_in(tx, payment).await?).await?;
+    let payment = somebody_else_s_in(tx, user, rows::lock_in(tx, payment).await?).await?;
     let refund = refund_rows::lock_in(tx, id).await?;
     let by_hand = refund.destination == RefundDestination::Source
         && payment.provider != ProviderKind::Wallet

@@ -18,6 +18,7 @@ use crate::{
         crypto::sha256,
         db::Transaction,
         ids::random_of,
+        mailbox,
         payments::{Gateway, NextAction},
     },
 };
@@ -71,7 +72,7 @@ pub fn claimant(payer: &Payer) -> Uuid {
         Payer::User(user) => user.0,
         Payer::Guest(email) => {
             let mut bytes = [0; 16];
-            bytes.copy_from_slice(&sha256(format!("guest\n{email}").as_bytes())[..16]);
+            bytes.copy_from_slice(&sha256(format!("guest\n{}", mailbox::key(email)).as_bytes())[..16]);
             uuid::Builder::from_custom_bytes(bytes).into_uuid()
         }
     }

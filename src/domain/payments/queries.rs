@@ -1,6 +1,6 @@
 //! Reading and following payments.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::Stream;
@@ -11,7 +11,7 @@ use super::{Payment, open, rows};
 use crate::{
     app::App,
     domain::{
-        actor::Actor,
+        actor::{Actor, Client},
         events,
         live::{self, Content, Step},
         permissions::Permission,
@@ -57,6 +57,7 @@ pub async fn find(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> R
     let token = access.guest_token.as_deref().and_then(|token| URL_SAFE_NO_PAD.decode(token).ok());
     let shown = token.is_some_and(|token| app.keys.fingerprint_verify("payment guest", &[&id.to_string()], &token));
     if !shown {
+        actor.require_certain()?;
         return Ok(None);
     }
     Ok(Some(get(app, id).await?).filter(|payment| payment.payer_id.is_none()))
@@ -119,8 +120,14 @@ pub async fn payments(
     conditions.equal("p.provider", filter.provider.map(ProviderKind::as_str));
     conditions.equal("p.target_kind", filter.target.map(TargetKind::as_str));
     conditions.during("p.created_at", filter.during);
-    let source =
-        Source { columns: rows::COLUMNS, tables: "payments p", key: "p.created_at", id: "p.id", descending: true };
+    let source = Source {
+        columns: rows::COLUMNS,
+        table: "payments p",
+        joins: "",
+        key: "p.created_at",
+        id: "p.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, rows::read).await
 }
 
@@ -187,9 +194,9 @@ impl Content for Steps {
     type Item = Payment;
     const KIND: StreamKind = StreamKind::Payment;
 
-    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Payment>>> {
-        let payment = get(app, PaymentId(id)).await?;
-        Ok(events.iter().map(|_| Some(payment.clone())).collect())
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Arc<Payment>>>> {
+        let payment = Arc::new(get(app, PaymentId(id)).await?);
+        Ok(events.iter().map(|_| Some(Arc::clone(&payment))).collect())
     }
 }
 
@@ -202,10 +209,11 @@ pub async fn stream_head(app: &App, id: PaymentId) -> Result<i64> {
 pub async fn follow(
     app: &App,
     actor: &Actor,
+    client: &Client,
     id: PaymentId,
     access: &Access,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = Result<Step<Payment>>> + Send + use<>> {
     find(app, actor, id, access).await?.ok_or_else(super::not_found)?;
-    live::follow::<Steps>(app, id.0, after).await
+    live::follow::<Steps>(app, actor, client, id.0, after).await
 }

@@ -7,14 +7,16 @@ use futures_util::{StreamExt, stream};
 use sea_orm::Iterable;
 use uuid::Uuid;
 
-use super::{Payment, complete, drive::gateway, queries, refund_failures, refund_rows, refunds, rows};
+use super::{
+    Payment, complete, disputes, drive::gateway, given_back, queries, refund_failures, refund_rows, refunds, rows,
+};
 use crate::{
     app::App,
     entity::{
         Money, PaymentId,
         payment::{PaymentState, ProviderKind},
         payment_event::EventSource,
-        refund::{RefundDestination, RefundState},
+        refund::{RefundDestination, RefundOrigin, RefundState},
     },
     error::Result,
     platform::{
@@ -56,8 +58,8 @@ pub struct Comparison {
 }
 
 /// Compares the payments that began in a span with what their providers say, and what providers charged in it with our
-/// payments. `mend` records what a provider says, where that is how payments go on anyway. Providers take the steps that
-/// are ours while they are asked, such as capturing what was approved.
+/// payments. `mend` records what a provider says, where that is how payments go on anyway, and takes the steps that are
+/// ours, such as capturing what was approved; without it nothing changes anywhere.
 pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Comparison> {
     let mut found = Comparison::default();
     let mut after = Uuid::nil();
@@ -102,7 +104,11 @@ async fn ours(app: &App, payment: Payment, mend: bool) -> Result<Option<Disagree
         return Ok(Some(told(format!("its provider {} is not configured", payment.provider.as_str()))));
     };
     let reference = payment.provider_reference.as_deref().unwrap_or_default();
-    let charge = match gateway.advance_charge(reference, &payment.id.to_string()).await {
+    let asked = match mend {
+        true => gateway.advance_charge(reference, &payment.id.to_string()).await,
+        false => gateway.look_at_charge(reference).await,
+    };
+    let charge = match asked {
         Ok(charge) => charge,
         // Refused when it began: the provider has nothing under our own id of it.
         Err(Failure::Refused(_)) if payment.state == PaymentState::Failed => return Ok(None),
@@ -125,6 +131,12 @@ async fn mend_by(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<boo
             refunds::refresh_pending(app, &payment).await?;
             if let Err(failure) = refund_failures::recheck(app, &payment, EventSource::Poll, charge.refunded).await? {
                 tracing::warn!(payment = %id, %failure, "the provider could not be asked about refunds that were done");
+            }
+            if let Err(failure) = disputes::book(app, &payment, charge, EventSource::Poll).await? {
+                tracing::warn!(payment = %id, %failure, "the provider could not be asked about disputes");
+            }
+            if let Err(failure) = given_back::book(app, &payment, charge.refunded).await? {
+                tracing::warn!(payment = %id, %failure, "the provider could not be asked what it gave back");
             }
             Ok(Some(differs(app, id, charge).await?.is_none()))
         }
@@ -150,18 +162,20 @@ async fn differs(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<Str
     if charge.captured != payment.captured {
         found.push(format!("{} were taken, by the provider {}", money(payment.captured), money(charge.captured)));
     }
-    let (mut done, mut open) = (0, 0);
+    let (mut done, mut open) = (given_back::beyond(app, id).await?, 0);
     for refund in refund_rows::refunds_of(app, &[id]).await? {
-        match (refund.destination, refund.state) {
-            (RefundDestination::Wallet, _) => {}
-            (_, RefundState::Succeeded) => done += refund.amount,
-            (_, RefundState::Granted | RefundState::Pending) => open += refund.amount,
+        match (refund.destination, refund.origin, refund.state) {
+            // Their provider does not count them.
+            (RefundDestination::Wallet, ..) | (_, RefundOrigin::Dispute, _) => {}
+            (.., RefundState::Succeeded) => done += refund.amount,
+            (.., RefundState::Granted | RefundState::Pending) => open += refund.amount,
             _ => {}
         }
     }
     if charge.refunded < done || charge.refunded > done + open {
         found.push(format!("{} were given back, by the provider {}", money(done), money(charge.refunded)));
     }
+    found.extend(disputes::differences(app, &payment, charge).await?);
     Ok((!found.is_empty()).then(|| found.join("; ")))
 }
 

@@ -23,7 +23,7 @@ use crate::{
         RefundId,
         ledger_transfer::TransferKind,
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundState},
+        refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
     error::{Error, Result},
     platform::{
@@ -47,7 +47,11 @@ pub(super) async fn recheck(
 ) -> Result<Result<(), Failure>> {
     let Some(gateway) = gateway(app, payment) else { return Ok(Ok(())) };
     let mut done = refunds_of(app, &[payment.id]).await?;
-    done.retain(|refund| refund.state == RefundState::Succeeded && refund.destination == RefundDestination::Source);
+    done.retain(|refund| {
+        refund.state == RefundState::Succeeded
+            && refund.destination == RefundDestination::Source
+            && refund.origin != RefundOrigin::Dispute
+    });
     if source != EventSource::Webhook && told >= done.iter().map(|refund| refund.amount).sum::<i64>() {
         return Ok(Ok(()));
     }
@@ -70,7 +74,7 @@ pub(super) async fn recheck(
 }
 
 /// The money of a refund that had succeeded is back. Again, it changes nothing.
-async fn come_back_in(app: &App, tx: &Transaction, refund: &Refund, failure: Option<&str>) -> Result<()> {
+pub(super) async fn come_back_in(app: &App, tx: &Transaction, refund: &Refund, failure: Option<&str>) -> Result<()> {
     let payment = rows::lock_in(tx, refund.payment_id).await?;
     let refund = lock_in(tx, refund.id).await?;
     if refund.state != RefundState::Succeeded {
@@ -88,7 +92,9 @@ async fn come_back_in(app: &App, tx: &Transaction, refund: &Refund, failure: Opt
     let payment = rows::lock_in(tx, payment.id).await?;
     let is_where_it_was = take_back_in(app, tx, &payment, &refund).await?;
     tracing::error!(refund = %refund.id, payment = %payment.id, failure, "a refund that was done has come back");
-    receipts::refund_came_back_in(app, tx, &payment, &refund).await?;
+    if refund.origin != RefundOrigin::Dispute {
+        receipts::refund_came_back_in(app, tx, &payment, &refund).await?;
+    }
     complete::note_in(app, tx, &payment, "refund_failed", EventSource::System, failure).await?;
     if is_where_it_was { again_in(app, tx, &payment, &refund).await } else { Ok(()) }
 }
@@ -122,7 +128,8 @@ async fn take_back_in(app: &App, tx: &Transaction, payment: &Payment, refund: &R
 /// payment is locked.
 pub(super) async fn again_in(app: &App, tx: &Transaction, payment: &Payment, failed: &Refund) -> Result<()> {
     let word = target::of(payment.target_kind)?.must_go_back_in(tx, payment).await?;
-    let cause = match (word, &failed.cause_key) {
+    let decided_here = failed.cause_key.as_ref().filter(|_| failed.origin == RefundOrigin::Platform);
+    let cause = match (word, decided_here) {
         (Some(word), _) => word,
         // The program's own decision stands.
         (None, Some(_)) => failed.reason.as_str(),
@@ -138,7 +145,8 @@ pub(super) async fn again_in(app: &App, tx: &Transaction, payment: &Payment, fai
     let destination = if is_guest { RefundDestination::Source } else { RefundDestination::Wallet };
     let amount = failed.amount.min(payment.captured - payment.refunded - payment.refunding);
     let id = RefundId(app.ids.next(app.clock.now()));
-    let new = NewRow { id, amount, destination, reason: cause, by: &Actor::System };
+    let origin = RefundOrigin::Platform;
+    let new = NewRow { id, amount, destination, reason: cause, by: &Actor::System, origin };
     give_in(app, tx, payment, &new, &format!("{AGAIN}{}", failed.id), pause).await.map(drop)
 }
 

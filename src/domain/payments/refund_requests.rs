@@ -7,7 +7,7 @@ use super::{
     refund_rows::{get, lock_in},
     refunds::{NewRow, insert_in, reserve_in},
     rows,
-    staff::{self, Act, somebody_else_s},
+    staff::{self, Act, somebody_else_s_in},
     target,
 };
 use crate::{
@@ -21,8 +21,9 @@ use crate::{
     },
     entity::{
         Money, PaymentId, RefundId,
+        payment::TargetKind,
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundState},
+        refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
     error::{Result, UserError, UserErrorCode},
     platform::text,
@@ -104,7 +105,8 @@ pub async fn refund_request(
             if tx.row(open, vec![id.0.into()]).await?.is_some() {
                 return Err(UserError::argument("id", UserErrorCode::AlreadyExists).into());
             }
-            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
+            let origin = RefundOrigin::Platform;
+            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor, origin };
             insert_in(app, &tx, &payment, &new, RefundState::Requested, None).await?;
             jobs::enqueue_in(app, &tx, NOTIFY, &Notify::RefundRequested { refund: refund.0 }).await?;
             complete::note_in(app, &tx, &payment, "refund_requested", EventSource::System, None).await?;
@@ -122,12 +124,17 @@ pub(super) fn is_payer(actor: &Actor, payment: &Payment) -> bool {
     }
 }
 
-/// Whether a refund can go there. Code: PROVIDER_NOT_AVAILABLE.
+/// Whether a refund can go there: a guest has no wallet, and what was paid into one lies there. Code: PROVIDER_NOT_AVAILABLE.
 fn destination(payment: &Payment, destination: RefundDestination) -> Result<()> {
-    if destination == RefundDestination::Wallet && payment.payer_id.is_none() {
-        return Err(UserError::input("destination", UserErrorCode::ProviderNotAvailable).into());
+    if is_possible(payment, destination) {
+        return Ok(());
     }
-    Ok(())
+    Err(UserError::input("destination", UserErrorCode::ProviderNotAvailable).into())
+}
+
+fn is_possible(payment: &Payment, destination: RefundDestination) -> bool {
+    destination == RefundDestination::Source
+        || (payment.payer_id.is_some() && payment.target_kind != TargetKind::WalletDeposit)
 }
 
 /// Staff, or whom the money was for, grants or refuses what was asked for. Codes: NOT_FOUND, WRONG_STATE,
@@ -143,20 +150,23 @@ pub async fn refund_decide(
     let user = actor.require_user()?.id;
     let found = get(app, id).await?;
     let payment = queries::get(app, found.payment_id).await?;
-    let owner = target::of(payment.target_kind)?.owner(app, &payment).await?;
-    let is_owner = owner == Some(user);
-    // Nobody grants themselves money that others watch over.
-    if !is_owner && (!actor.may(Permission::ManageMoney) || payment.payer_id == Some(user)) {
-        return Err(super::not_found());
-    }
-    let reason = reason.map(|reason| text::block("reason", reason, MAX_REASON)).transpose()?;
     app.db
         .transact(async |tx| {
+            let owner = target::of(payment.target_kind)?.owner_in(&tx, &payment).await?;
+            let is_owner = owner == Some(user);
+            // Nobody grants themselves money that others watch over.
+            if !is_owner && (!actor.may(Permission::ManageMoney) || payment.payer_id == Some(user)) {
+                return Err(super::not_found());
+            }
+            let reason = reason.map(|reason| text::block("reason", reason, MAX_REASON)).transpose()?;
             if !is_owner {
                 staff::authorise_in(app, &tx, actor).await?;
             }
             let payment = rows::lock_in(&tx, payment.id).await?;
             let refund = lock_in(&tx, id).await?;
+            if granted && !is_possible(&payment, refund.destination) {
+                return Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "not possible").into());
+            }
             if refund.state != RefundState::Requested {
                 let state = refund.state.as_str();
                 return Err(UserError::argument("id", UserErrorCode::WrongState).with("state", state).into());
@@ -201,10 +211,11 @@ pub async fn payment_refund(
             {
                 return Ok(Once { value: RefundId(id), replayed: true });
             }
-            let payment = somebody_else_s(app, user, rows::lock_in(&tx, id).await?).await?;
+            let payment = somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await?;
             let amount = ask.amount_of(&payment)?;
             destination(&payment, ask.destination)?;
-            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor };
+            let origin = RefundOrigin::Platform;
+            let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor, origin };
             insert_in(app, &tx, &payment, &new, RefundState::Granted, None).await?;
             reserve_in(app, &tx, &payment, (refund, amount), None).await?;
             staff::record_in(app, &tx, actor, client, Act::on_refund("paymentRefund", refund, Some(&reason))).await?;

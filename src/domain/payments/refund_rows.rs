@@ -23,10 +23,10 @@ use crate::{
 /// Every column, of `refunds r`.
 const COLUMNS: &str = "r.id, r.payment_id, r.amount, r.destination, r.state, r.reason, r.decision_reason, r.requested_by, \
      r.decided_by, r.hold_id, r.provider_reference, r.failure, r.cause_key, r.check_at, r.checks, r.created_at, r.decided_at, \
-     r.ended_at";
+     r.ended_at, r.origin, r.asked_at";
 
 /// Refunds with their payments.
-const TABLES: &str = "refunds r JOIN payments p ON p.id = r.payment_id";
+const JOINS: &str = "JOIN payments p ON p.id = r.payment_id";
 
 fn read(row: &QueryResult) -> Result<Refund> {
     let mut columns = Columns::new(row);
@@ -49,6 +49,8 @@ fn read(row: &QueryResult) -> Result<Refund> {
         created_at: columns.take()?,
         decided_at: columns.take()?,
         ended_at: columns.take()?,
+        origin: columns.take()?,
+        asked_at: columns.take()?,
     })
 }
 
@@ -61,6 +63,12 @@ pub(super) async fn get(app: &App, id: RefundId) -> Result<Refund> {
 pub(super) async fn lock_in(tx: &Transaction, id: RefundId) -> Result<Refund> {
     let sql = format!("SELECT {COLUMNS} FROM refunds r WHERE r.id = $1 {}", tx.for_update());
     read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(super::not_found)?)
+}
+
+/// All refunds of a payment, oldest first. The payment is locked by the caller, and so are they.
+pub(super) async fn refunds_in(tx: &Transaction, payment: PaymentId) -> Result<Vec<Refund>> {
+    let sql = format!("SELECT {COLUMNS} FROM refunds r WHERE r.payment_id = $1 ORDER BY r.created_at, r.id");
+    tx.rows(sql, vec![payment.0.into()]).await?.iter().map(read).collect()
 }
 
 /// The refunds of a payment that nobody has decided about, locked.
@@ -111,13 +119,13 @@ pub struct RefundOfPayment {
 fn read_with_currency(row: &QueryResult) -> Result<RefundOfPayment> {
     let refund = read(row)?;
     let mut columns = Columns::new(row);
-    columns.skip(18);
+    columns.skip(20);
     Ok(RefundOfPayment { refund, currency: columns.take()? })
 }
 
 /// A refund by its id, with its currency. No rights are asked here.
 pub(super) async fn get_with_currency(app: &App, id: RefundId) -> Result<RefundOfPayment> {
-    let sql = format!("SELECT {COLUMNS}, p.currency FROM {TABLES} WHERE r.id = $1");
+    let sql = format!("SELECT {COLUMNS}, p.currency FROM refunds r {JOINS} WHERE r.id = $1");
     let rows = app.db.rows(sql, vec![id.0.into()]).await?;
     read_with_currency(rows.first().ok_or_else(super::not_found)?)
 }
@@ -126,7 +134,7 @@ pub(super) async fn get_with_currency(app: &App, id: RefundId) -> Result<RefundO
 pub async fn refunds_by_id(app: &App, actor: &Actor, ids: &[RefundId]) -> Result<HashMap<RefundId, RefundOfPayment>> {
     let mut values = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS}, p.currency FROM {TABLES} WHERE r.id IN ({list})");
+    let sql = format!("SELECT {COLUMNS}, p.currency FROM refunds r {JOINS} WHERE r.id IN ({list})");
     let found = app.db.rows(sql, values).await?.iter().map(read_with_currency).collect::<Result<Vec<_>>>()?;
     let payments: Vec<PaymentId> = found.iter().map(|found| found.refund.payment_id).collect();
     let visible = queries::payments_by_id(app, actor, &payments).await?;
@@ -165,6 +173,13 @@ pub async fn refunds(
     conditions.equal("r.state", filter.state.map(RefundState::as_str));
     conditions.during("r.created_at", filter.during);
     let columns = format!("{COLUMNS}, p.currency");
-    let source = Source { columns: &columns, tables: TABLES, key: "r.created_at", id: "r.id", descending: true };
+    let source = Source {
+        columns: &columns,
+        table: "refunds r",
+        joins: JOINS,
+        key: "r.created_at",
+        id: "r.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read_with_currency).await
 }

@@ -1,6 +1,7 @@
 //! Refunds: asked for, granted, done. Granted money is held where it is, so that nobody else takes it; the provider is
 //! called afterwards, under the refund's id, and the money moves when it says so, or is let go.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::{
     domain::{
         accounts,
         actor::Actor,
-        jobs,
+        jobs::{self, Lane},
         ledger::{self, End, NewTransfer, Origin, Place},
     },
     entity::{
@@ -25,7 +26,7 @@ use crate::{
         ledger_transfer::TransferKind,
         payment::ProviderKind,
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundState},
+        refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
@@ -37,7 +38,7 @@ use crate::{
 /// The kind of the job that does a granted refund.
 pub const REFUND: &str = "refund";
 /// How long providers remember what was asked under a key, and a little less (Stripe: 24 hours).
-const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
+pub const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
 /// How long a provider that is down is tried.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
 
@@ -55,6 +56,7 @@ pub(super) struct NewRow<'a> {
     pub(super) destination: RefundDestination,
     pub(super) reason: &'a str,
     pub(super) by: &'a Actor,
+    pub(super) origin: RefundOrigin,
 }
 
 /// Writes a refund down. False when there is one with this cause already.
@@ -72,7 +74,7 @@ pub(super) async fn insert_in(
     let inserted = tx
         .execute(
             "INSERT INTO refunds (id, payment_id, amount, destination, state, reason, requested_by, decided_by, decided_at, \
-             cause_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             cause_key, created_at, origin) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
              ON CONFLICT (payment_id, cause_key) DO NOTHING",
             vec![
                 new.id.0.into(),
@@ -86,6 +88,7 @@ pub(super) async fn insert_in(
                 decided.then_some(now).into(),
                 cause.map(str::to_owned).into(),
                 now.into(),
+                new.origin.as_str().into(),
             ],
         )
         .await?;
@@ -106,10 +109,29 @@ pub(super) async fn reserve_in(
         let max = Money::new(left, payment.currency);
         return Err(UserError::input("amount", UserErrorCode::AmountTooLarge).with("max", max).into());
     }
-    let (key, reference) = (id.to_string(), super::reference(payment.id));
     let target = target::of(payment.target_kind)?;
     target.check_refund_in(app, tx, payment, amount).await?;
-    let from = target.place_in(tx, payment).await?;
+    let check_at = app.clock.now() + pause.unwrap_or(chrono::TimeDelta::minutes(10));
+    hold_in(app, tx, payment, (id, amount), Some(check_at)).await?;
+    if pause.is_none() {
+        jobs::enqueue_on(app, tx, Lane::Provider(payment.provider), REFUND, &Job { refund: id.0 }).await?;
+    }
+    let payment = rows::lock_in(tx, payment.id).await?;
+    complete::note_in(app, tx, &payment, "refund_granted", EventSource::System, None).await?;
+    app.steps.reach("refund.granting").await;
+    Ok(())
+}
+
+/// Holds the money of a refund, which is looked at again at some time. Code: INSUFFICIENT_FUNDS.
+pub(super) async fn hold_in(
+    app: &App,
+    tx: &Transaction,
+    payment: &Payment,
+    (id, amount): (RefundId, i64),
+    check_at: Option<DateTime<Utc>>,
+) -> Result<()> {
+    let (key, reference) = (id.to_string(), super::reference(payment.id));
+    let from = target::of(payment.target_kind)?.place_in(tx, payment).await?;
     let hold = NewTransfer {
         kind: TransferKind::Refund,
         from,
@@ -122,17 +144,9 @@ pub(super) async fn reserve_in(
     };
     let hold = ledger::hold_in(app, tx, hold, None).await?;
     let sql = "UPDATE refunds SET hold_id = $2, check_at = $3 WHERE id = $1";
-    let check_at = app.clock.now() + pause.unwrap_or(chrono::TimeDelta::minutes(10));
     tx.execute(sql, vec![id.0.into(), hold.id.0.into(), check_at.into()]).await?;
     let sql = "UPDATE payments SET refunding = refunding + $2, updated_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![payment.id.0.into(), amount.into(), app.clock.now().into()]).await?;
-    if pause.is_none() {
-        jobs::enqueue_in(app, tx, REFUND, &Job { refund: id.0 }).await?;
-    }
-    let payment = rows::lock_in(tx, payment.id).await?;
-    complete::note_in(app, tx, &payment, "refund_granted", EventSource::System, None).await?;
-    app.steps.reach("refund.granting").await;
-    Ok(())
+    tx.execute(sql, vec![payment.id.0.into(), amount.into(), app.clock.now().into()]).await.map(drop)
 }
 
 /// Gives back all that is left of a payment, because of something that happens once, such as `goal_cancelled`: the program's
@@ -180,7 +194,8 @@ pub(super) async fn give_back_in(
         _ => RefundDestination::Source,
     };
     let id = RefundId(app.ids.next(app.clock.now()));
-    give_in(app, tx, payment, &NewRow { id, amount, destination, reason: cause, by: &Actor::System }, key, None).await
+    let (by, origin) = (&Actor::System, RefundOrigin::Platform);
+    give_in(app, tx, payment, &NewRow { id, amount, destination, reason: cause, by, origin }, key, None).await
 }
 
 /// The same by a row that says where it goes; after a pause, if there is one.
@@ -213,7 +228,8 @@ pub async fn refund(app: &App, job: &job::Model) -> Result<()> {
 async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
     app.steps.reach("refund.reserved").await;
     let refund = get(app, id).await?;
-    if !matches!(refund.state, RefundState::Granted | RefundState::Pending) {
+    // What becomes of a dispute decides about its refund.
+    if refund.origin == RefundOrigin::Dispute || !is_open(&refund) {
         return Ok(Ok(()));
     }
     let payment = queries::get(app, refund.payment_id).await?;
@@ -233,6 +249,7 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
                     "asked too long ago to be asked again: look at the provider, then end it by hand".to_owned()
                 ));
             } else {
+                asking(app, &refund).await?;
                 let amount = drive::amount(&payment, refund.amount);
                 let others = told_of(app, &refund).await?;
                 gateway.create_refund(&NewRefund { reference: &id.to_string(), charge, amount, others }).await
@@ -254,28 +271,49 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
     Ok(Ok(()))
 }
 
+/// Whether a refund is under way: its money is held.
+pub(super) fn is_open(refund: &Refund) -> bool {
+    matches!(refund.state, RefundState::Granted | RefundState::Pending)
+}
+
+/// From the first question on a provider may know of a refund, and only remembers for a time under which key.
+async fn asking(app: &App, refund: &Refund) -> Result<()> {
+    if refund.asked_at.is_some() {
+        return Ok(());
+    }
+    let sql = "UPDATE refunds SET asked_at = $2 WHERE id = $1 AND asked_at IS NULL";
+    app.db.transact(async |tx| tx.execute(sql, vec![refund.id.0.into(), app.clock.now().into()]).await).await?;
+    app.steps.reach("refund.asking").await;
+    Ok(())
+}
+
 /// Whether a provider that has not answered for a refund may have forgotten what it was asked: somebody has to look there,
 /// and end the refund by hand.
 pub(super) fn is_asked_too_late(app: &App, refund: &Refund) -> bool {
-    refund.provider_reference.is_none() && refund.decided_at.is_some_and(|at| at + REMEMBERED <= app.clock.now())
+    refund.origin == RefundOrigin::Platform
+        && refund.provider_reference.is_none()
+        && refund.asked_at.is_some_and(|at| at + REMEMBERED <= app.clock.now())
 }
 
 /// What else the provider has told us that it gave, or gives, back of a payment.
 async fn told_of(app: &App, refund: &Refund) -> Result<i64> {
-    let is_told = |other: &&Refund| {
-        other.id != refund.id
-            && other.destination == RefundDestination::Source
-            && other.provider_reference.is_some()
-            && other.state != RefundState::Failed
-    };
-    Ok(refunds_of(app, &[refund.payment_id]).await?.iter().filter(is_told).map(|other| other.amount).sum())
+    let others = refunds_of(app, &[refund.payment_id]).await?;
+    Ok(others.iter().filter(|other| other.id != refund.id && is_told(other)).map(|other| other.amount).sum())
+}
+
+/// Whether the provider has told us that it gives, or gave, a refund back, and it stands.
+pub(super) fn is_told(refund: &Refund) -> bool {
+    refund.destination == RefundDestination::Source
+        && refund.origin != RefundOrigin::Dispute
+        && refund.provider_reference.is_some()
+        && matches!(refund.state, RefundState::Granted | RefundState::Pending | RefundState::Succeeded)
 }
 
 /// Records how a refund stands; again with the same, it changes nothing.
 pub(super) async fn answered_in(app: &App, tx: &Transaction, refund: &Refund, answer: &ChargeRefund) -> Result<()> {
     let payment = rows::lock_in(tx, refund.payment_id).await?;
     let refund = lock_in(tx, refund.id).await?;
-    if !matches!(refund.state, RefundState::Granted | RefundState::Pending) {
+    if !is_open(&refund) {
         return Ok(());
     }
     let hold = refund.hold_id.ok_or_else(|| Error::internal("a granted refund holds nothing"))?;
@@ -339,10 +377,19 @@ async fn succeed_in(app: &App, tx: &Transaction, payment: &Payment, refund: &Ref
     if !ended {
         return Err(Error::internal(format!("the money of {} was no longer held", refund.id)));
     }
+    if refund.origin == RefundOrigin::Dispute {
+        return Ok(());
+    }
     receipts::refunded_in(app, tx, &payment, refund).await
 }
 
-async fn fail_in(app: &App, tx: &Transaction, payment: &Payment, refund: &Refund, hold: TransferId) -> Result<()> {
+pub(super) async fn fail_in(
+    app: &App,
+    tx: &Transaction,
+    payment: &Payment,
+    refund: &Refund,
+    hold: TransferId,
+) -> Result<()> {
     let sql = "UPDATE payments SET refunding = refunding - $2, updated_at = $3 WHERE id = $1";
     tx.execute(sql, vec![payment.id.0.into(), refund.amount.into(), app.clock.now().into()]).await?;
     ledger::end_hold_in(app, tx, hold, End::Voided).await.map(drop)

@@ -14,6 +14,20 @@ pub(super) const REFUND_BACK: &str = "refund_back";
 /// The operation of transfers that record what couriers brought to the bank.
 pub(super) const REMITTANCE: &str = "remittance";
 
+/// The operation of transfers that record what a provider gave back beyond what a payment took.
+pub(super) const REFUND_BEYOND: &str = "refund_beyond";
+
+/// The operation of transfers that record what a provider kept for a dispute.
+pub(super) const DISPUTE_FEE: &str = "dispute_fee";
+
+/// The operation of transfers that record what providers kept for their work, and paid out.
+pub(super) const SETTLEMENT: &str = "settlement";
+
+/// What the keys of a payment's steps start with.
+pub(super) fn prefix(id: PaymentId) -> String {
+    format!("{}:", id.0.simple())
+}
+
 /// The key of the step that brought a payment's total to so much.
 pub(super) fn step_key(id: PaymentId, total: i64) -> String {
     format!("{}:{total}", id.0.simple())
@@ -34,7 +48,7 @@ pub const RULES: &[Rule] = &[
         "SELECT 'transfer ' || ID(t.id) || ' of ' || t.amount || ' ' || t.currency || ' for ' || t.idempotency_key \
          FROM ledger_transfers t LEFT JOIN payments p \
          ON replace(ID(p.id), '-', '') = substr(t.idempotency_key, 1, 32) AND p.currency = t.currency \
-         WHERE t.operation IN ('payment', 'remittance') AND p.id IS NULL",
+         WHERE t.operation IN ('payment', 'remittance', 'refund_beyond') AND p.id IS NULL",
     ),
     (
         "what was taken of a payment came from its provider, or from a wallet",
@@ -74,6 +88,19 @@ pub const RULES: &[Rule] = &[
          WHEN 'failed' THEN COALESCE(t.state, '') = CASE WHEN b.id IS NULL THEN 'voided' ELSE 'posted' END \
          WHEN 'succeeded' THEN COALESCE(t.state, '') = 'posted' OR (COALESCE(t.state, '') = 'voided' \
          AND r.destination = 'wallet' AND p.target_kind = 'wallet_deposit') ELSE r.hold_id IS NULL END",
+    ),
+    (
+        "what a dispute is about is held while it is open, has gone back when it was lost, and stays when it was won",
+        "SELECT 'dispute ' || ID(d.id) || ' is ' || d.state || ', its refund ' || COALESCE(r.state, 'not there') \
+         FROM payment_disputes d LEFT JOIN refunds r ON r.id = d.refund_id AND r.payment_id = d.payment_id \
+         AND r.origin = 'dispute' AND r.amount <= d.amount WHERE d.refund_id IS NOT NULL AND (r.id IS NULL \
+         OR r.state <> CASE d.state WHEN 'open' THEN 'pending' WHEN 'won' THEN 'failed' ELSE 'succeeded' END) \
+         AND NOT (d.state = 'lost' AND r.state = 'failed' AND r.failure = 'given_back_by_provider')",
+    ),
+    (
+        "a refund by a dispute that is not let go belongs to one",
+        "SELECT 'refund ' || ID(r.id) || ' is ' || r.state FROM refunds r LEFT JOIN payment_disputes d ON d.refund_id = r.id \
+         WHERE r.origin = 'dispute' AND r.state <> 'failed' AND d.id IS NULL",
     ),
     (
         "money that is held for a refund belongs to one",

@@ -29,8 +29,8 @@ pub(super) async fn authorise_in(app: &App, tx: &Transaction, actor: &Actor) -> 
 }
 
 /// Nobody decides about their own money: what they paid, or what is for them. Code: SECOND_PERSON_NEEDED.
-pub(super) async fn somebody_else_s(app: &App, user: UserId, payment: Payment) -> Result<Payment> {
-    let owner = target::of(payment.target_kind)?.owner(app, &payment).await?;
+pub(super) async fn somebody_else_s_in(tx: &Transaction, user: UserId, payment: Payment) -> Result<Payment> {
+    let owner = target::of(payment.target_kind)?.owner_in(tx, &payment).await?;
     if payment.payer_id == Some(user) || owner == Some(user) {
         return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
     }

@@ -110,7 +110,8 @@ async fn due(app: &App, Queue { table, provider: of }: Queue, provider: Provider
 
 async fn look_after(app: &App, id: PaymentId) -> Result<()> {
     let payment = super::get(app, id).await?;
-    if payment.expires_at.is_some_and(|at| at <= app.clock.now()) && payment.state != PaymentState::Processing {
+    let may_expire = !payment.state.is_final() && payment.state != PaymentState::Processing;
+    if may_expire && payment.expires_at.is_some_and(|at| at <= app.clock.now()) {
         return expire(app, &payment).await;
     }
     if let Err(failure) = drive::refresh(app, id, EventSource::Poll).await? {

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     domain::ledger::Place,
     entity::{
-        UserId,
+        RefundId, UserId,
         ledger_transfer::TransferKind,
         payment::{self, ProviderKind, TargetKind},
     },
@@ -57,6 +57,17 @@ pub trait Target: Send + Sync + std::fmt::Debug {
         Ok(())
     }
 
+    /// So much of the payment's money is going to be taken, whatever the rules: what is not there any more is put there, at the
+    /// expense of who has it. Gives who came to owe it. `refund` is whom it is for. Those whom it may concern are locked.
+    async fn secure_in(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        payment: &payment::Model,
+        amount: i64,
+        refund: RefundId,
+    ) -> Result<Option<UserId>>;
+
     /// So much of the money has gone back: changes the totals.
     async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()>;
 
@@ -69,8 +80,8 @@ pub trait Target: Send + Sync + std::fmt::Debug {
     /// The payment came to nothing.
     async fn dropped_in(&self, app: &App, tx: &Transaction, payment: &payment::Model) -> Result<()>;
 
-    /// Who, beside staff, may grant refunds; nobody, if `None`.
-    async fn owner(&self, app: &App, payment: &payment::Model) -> Result<Option<UserId>>;
+    /// Whom the money is for, who may grant refunds beside staff; nobody, if `None`.
+    async fn owner_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<UserId>>;
 }
 
 /// The target of a kind.

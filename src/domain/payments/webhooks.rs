@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::drive;
 use crate::{
     app::App,
-    domain::jobs,
-    entity::{PaymentId, job, payment_event::EventSource},
+    domain::jobs::{self, Lane},
+    entity::{PaymentId, job, payment::ProviderKind, payment_event::EventSource},
     error::Result,
     platform::{
         db::Columns,
@@ -70,7 +70,8 @@ pub async fn receive(app: &App, provider: &str, envelope: &Envelope, body: &[u8]
                     Subject::Nothing => (None, None),
                 };
                 let job = Job { event: id, provider: provider.to_owned(), charge, reference };
-                jobs::enqueue_in(app, &tx, WEBHOOK, &job).await?;
+                let lane = ProviderKind::parse(provider).map_or(Lane::Database, Lane::Provider);
+                jobs::enqueue_on(app, &tx, lane, WEBHOOK, &job).await?;
             }
             Ok(Received::Kept)
         })

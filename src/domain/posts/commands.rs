@@ -1,5 +1,6 @@
 //! Publishing, changing, passing on and deleting posts.
 
+use chrono::{DateTime, Utc};
 use sea_orm::Value;
 
 use super::{
@@ -154,21 +155,22 @@ async fn insert_in(tx: &Transaction, post: &post::Model) -> Result<()> {
         ],
     )
     .await?;
-    tag_in(tx, post.id, &post.body).await
+    tag_in(tx, post.id, &post.body, post.created_at).await
 }
 
-async fn tag_in(tx: &Transaction, id: PostId, body: &str) -> Result<()> {
+async fn tag_in(tx: &Transaction, id: PostId, body: &str, published: DateTime<Utc>) -> Result<()> {
     let tags = text::tags(body, MAX_TAGS);
     if tags.is_empty() {
         return Ok(());
     }
-    let mut values: Vec<Value> = vec![id.0.into()];
+    let mut values: Vec<Value> = vec![id.0.into(), published.into()];
     let mut rows = Vec::with_capacity(tags.len());
     for tag in tags {
         values.push(tag.into());
-        rows.push(format!("(${}, $1)", values.len()));
+        rows.push(format!("(${}, $1, $2)", values.len()));
     }
-    tx.execute(format!("INSERT INTO post_tags (tag, post_id) VALUES {}", rows.join(", ")), values).await.map(drop)
+    let sql = format!("INSERT INTO post_tags (tag, post_id, created_at) VALUES {}", rows.join(", "));
+    tx.execute(sql, values).await.map(drop)
 }
 
 /// The new post, or the one that the key made earlier, as it is now.
@@ -200,7 +202,7 @@ pub async fn post_update(app: &App, actor: &Actor, id: PostId, body: Option<Stri
             let values = vec![id.0.into(), body.as_str().into(), text::search_key(body).into(), app.clock.now().into()];
             let row = tx.row(sql, values).await?.ok_or_else(|| not_found("id"))?;
             tx.execute("DELETE FROM post_tags WHERE post_id = $1", vec![id.0.into()]).await?;
-            tag_in(&tx, id, body).await?;
+            tag_in(&tx, id, body, view.post.created_at).await?;
             read_post(&row, &super::PostParts::default(), false)
         })
         .await

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Datelike, Utc};
-use sea_orm::Value;
+use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
 use super::{
@@ -21,6 +21,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
+        list::{Conditions, Source, Span, rows_of, total_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -84,11 +85,16 @@ impl PostSort {
 }
 
 /// What everybody may see in a list: posts that are not deleted. The start of every list's conditions.
-fn visible_to(_actor: &Actor) -> Vec<String> {
-    vec!["p.deleted_at IS NULL".to_owned()]
+fn visible_to(_actor: &Actor) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.that("p.deleted_at IS NULL");
+    conditions
 }
 
 /// Posts, a page at a time.
+///
+/// In the order of time, an index holds the posts of everybody, of each author and of each tag. In another order, and where a
+/// text is searched for, the newest that a filter names are chosen first: see [`Conditions::among`].
 pub async fn posts(
     app: &App,
     actor: &Actor,
@@ -98,65 +104,126 @@ pub async fn posts(
     parts: &PostParts,
     with_total: bool,
 ) -> Result<Slice<PostView>> {
-    let (mut conditions, mut values) = (visible_to(actor), Vec::new());
-    if !filter_posts(app, filter, &mut conditions, &mut values)? {
-        return Ok(Slice { total: with_total.then_some(0), ..page.slice(Vec::new()) });
+    if let Some(slice) = by_tag(app, actor, filter, sort, page, parts, with_total).await? {
+        return Ok(slice);
     }
-    let total = if with_total {
-        let sql = format!("SELECT COUNT(*) FROM posts p WHERE {}", conditions.join(" AND "));
-        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
-    } else {
-        None
+    let mut conditions = visible_to(actor);
+    if !filter_posts(app, filter, sort, &mut conditions)? {
+        return Ok(Slice::nothing(page, with_total));
+    }
+    let source = Source { columns: "", table: "posts p", joins: "", key: sort.column(), id: "p.id", descending: true };
+    list(app, actor, source, conditions, page, parts, with_total).await
+}
+
+/// The posts with a tag, newest first: their places stand beside the tag.
+async fn by_tag(
+    app: &App,
+    actor: &Actor,
+    filter: &PostFilter,
+    sort: PostSort,
+    page: &Page,
+    parts: &PostParts,
+    with_total: bool,
+) -> Result<Option<Slice<PostView>>> {
+    let (Some(tag), PostSort::Newest, None, None) = (&filter.tag, sort, filter.author, &filter.text) else {
+        return Ok(None);
     };
-    let (more, order) = page.clauses(sort.column(), "p.id", true, &mut values);
-    conditions.extend(more);
-    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
-    let (list, joins) = select_posts(parts, viewer);
-    let sql = format!("SELECT {list} FROM posts p{joins} WHERE {} {order}", conditions.join(" AND "));
-    let rows = app.db.rows(sql, values).await?;
-    let views = rows.iter().map(|row| read_post(row, parts, viewer.is_some())).collect::<Result<Vec<_>>>()?;
-    let mut slice = page.slice(views);
+    // A post that is deleted has no tags.
+    let mut conditions = Conditions::default();
+    conditions.equal("t.tag", Some(text::tag_key(tag)));
+    conditions.during("t.created_at", span(filter)?);
+    let source = Source {
+        columns: "",
+        table: "post_tags t",
+        joins: "JOIN posts p ON p.id = t.post_id",
+        key: "t.created_at",
+        id: "t.post_id",
+        descending: true,
+    };
+    list(app, actor, source, conditions, page, parts, with_total).await.map(Some)
+}
+
+/// A list with the parts that are wanted.
+async fn list(
+    app: &App,
+    actor: &Actor,
+    source: Source<'_>,
+    mut conditions: Conditions,
+    page: &Page,
+    parts: &PostParts,
+    with_total: bool,
+) -> Result<Slice<PostView>> {
+    let total = if with_total { Some(total_of(&app.db, source, &conditions).await?) } else { None };
+    let viewer = viewer(actor, parts.viewer_likes).map(|viewer| conditions.value(viewer));
+    let (columns, joins) = select_posts(parts, viewer.as_deref());
+    let joins = format!("{}{joins}", source.joins);
+    let source = Source { columns: &columns, joins: &joins, ..source };
+    let read = |row: &QueryResult| read_post(row, parts, viewer.is_some());
+    let mut slice = rows_of(&app.db, source, conditions, page, read).await?;
     if let Some((count, parts)) = &parts.comments {
         attach_comments(app, actor, &mut slice.items, *count, parts).await?;
     }
     Ok(Slice { total, ..slice })
 }
 
-/// Adds the filter's conditions; false when nothing can match.
-fn filter_posts(app: &App, filter: &PostFilter, conditions: &mut Vec<String>, values: &mut Vec<Value>) -> Result<bool> {
-    if let Some(author) = filter.author {
-        values.push(author.0.into());
-        conditions.push(format!("p.author_id = ${}", values.len()));
+/// When the posts were published that are asked for.
+fn span(filter: &PostFilter) -> Result<Span> {
+    for time in [filter.from, filter.until].into_iter().flatten() {
+        // Beyond these years the databases store and compare times each in its own way.
+        if !(1..=9999).contains(&time.year()) {
+            return Err(Error::bad_request("Times are of the years 1 to 9999."));
+        }
     }
-    if let Some(words) = filter.text.as_deref().map(text::search_words).transpose()? {
+    Ok(Span { from: filter.from, until: filter.until })
+}
+
+/// Adds the filter's conditions; false when nothing can match.
+fn filter_posts(app: &App, filter: &PostFilter, sort: PostSort, conditions: &mut Conditions) -> Result<bool> {
+    const NEWEST: &str = "ORDER BY p.created_at DESC, p.id DESC";
+    let words = filter.text.as_deref().map(text::search_words).transpose()?;
+    let is_chosen = sort != PostSort::Newest || words.is_some();
+    if let Some(author) = filter.author {
+        let author = conditions.value(author.0);
+        conditions.that(format!("p.author_id = {author}"));
+        if is_chosen {
+            // Somebody's own posts are few, so a text is looked for among them, not they among all that have it.
+            conditions.among(format!("SELECT p.id FROM posts p WHERE p.author_id = {author} {NEWEST}"));
+        }
+    }
+    if let Some(words) = words {
         if words.is_empty() {
             return Ok(false);
         }
-        values.push(app.db.search_query(&words).into());
-        conditions.push(app.db.search_condition("posts", "p.id", &format!("${}", values.len())));
+        let query = conditions.value(app.db.search_query(&words));
+        if filter.author.is_some() {
+            conditions.that(app.db.search_condition("posts", "p", &query));
+        }
+        conditions.among(app.db.search("posts", &query));
     }
     if let Some(tag) = filter.tag.as_deref().map(text::tag_key) {
-        values.push(tag.into());
-        conditions.push(format!("p.id IN (SELECT t.post_id FROM post_tags t WHERE t.tag = ${})", values.len()));
+        let tag = conditions.value(tag);
+        // A count and not EXISTS, which PostgreSQL may turn round: by the tag first, however many have it.
+        conditions.that(format!("(SELECT COUNT(*) FROM post_tags t WHERE t.tag = {tag} AND t.post_id = p.id) = 1"));
+        conditions.among(format!(
+            "SELECT t.post_id AS id FROM post_tags t WHERE t.tag = {tag} ORDER BY t.created_at DESC, t.post_id DESC"
+        ));
     }
-    for (time, sign) in [(filter.from, ">="), (filter.until, "<")] {
-        if let Some(time) = time {
-            // Beyond these years the databases store and compare times each in its own way.
-            if !(1..=9999).contains(&time.year()) {
-                return Err(Error::bad_request("Times are of the years 1 to 9999."));
-            }
-            values.push(time.into());
-            conditions.push(format!("p.created_at {sign} ${}", values.len()));
-        }
+    let within = conditions.during("p.created_at", span(filter)?);
+    if is_chosen && !within.is_empty() {
+        conditions.among(format!("SELECT p.id FROM posts p WHERE p.deleted_at IS NULL AND {within} {NEWEST}"));
     }
     Ok(true)
 }
 
-/// The placeholder's number of the viewer's id, when somebody is signed in and it is needed.
-fn push_viewer(actor: &Actor, needed: bool, values: &mut Vec<Value>) -> Option<usize> {
-    let viewer = actor.user_id().filter(|_| needed)?;
-    values.push(viewer.0.into());
-    Some(values.len())
+/// The viewer's id, when somebody is signed in and it is needed.
+fn viewer(actor: &Actor, needed: bool) -> Option<Uuid> {
+    actor.user_id().filter(|_| needed).map(|viewer| viewer.0)
+}
+
+/// The placeholder of the viewer's id, when somebody is signed in and it is needed.
+fn push_viewer(actor: &Actor, needed: bool, values: &mut Vec<Value>) -> Option<String> {
+    values.push(viewer(actor, needed)?.into());
+    Some(format!("${}", values.len()))
 }
 
 /// Fetches the first `count` comments of each post, in one statement.
@@ -197,7 +264,7 @@ async fn first_comments_of(
     let mut values = Vec::new();
     let list = placeholders(&mut values, ids);
     let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
-    let (columns, joins) = select_comments(parts, viewer);
+    let (columns, joins) = select_comments(parts, viewer.as_deref());
     let from =
         app.db.first_of_each(outer, "comments", "c", &filter, "c.created_at, c.id", count + u64::from(parts.has_next));
     let rows = app.db.rows(format!("SELECT {columns} FROM {from}{joins} WHERE p.id IN ({list})"), values).await?;
@@ -235,7 +302,7 @@ async fn by_id(app: &App, actor: &Actor, ids: &[PostId], parts: &PostParts) -> R
     let mut values = Vec::new();
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
     let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
-    let (columns, joins) = select_posts(parts, viewer);
+    let (columns, joins) = select_posts(parts, viewer.as_deref());
     let sql = format!("SELECT {columns} FROM posts p{joins} WHERE p.id IN ({list})");
     app.db.rows(sql, values).await?.iter().map(|row| read_post(row, parts, viewer.is_some())).collect()
 }
@@ -288,26 +355,23 @@ pub async fn comments(
     parts: &CommentParts,
     with_total: bool,
 ) -> Result<Slice<CommentView>> {
-    let (id, condition) = match of {
-        CommentsOf::Post(id) => (id.0, "c.post_id = $1 AND c.parent_id IS NULL"),
-        CommentsOf::Comment(id) => (id.0, "c.parent_id = $1"),
-    };
-    let mut values: Vec<Value> = vec![id.into()];
-    let mut conditions = vec![condition.to_owned(), SHOWN.to_owned()];
-    let total = if with_total {
-        let sql = format!("SELECT COUNT(*) FROM comments c WHERE {}", conditions.join(" AND "));
-        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
-    } else {
-        None
-    };
-    let (more, order) = page.clauses("c.created_at", "c.id", false, &mut values);
-    conditions.extend(more);
-    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
-    let (list, joins) = select_comments(parts, viewer);
-    let sql = format!("SELECT {list} FROM comments c{joins} WHERE {} {order}", conditions.join(" AND "));
-    let rows = app.db.rows(sql, values).await?;
-    let views = rows.iter().map(|row| read_comment(row, parts, viewer.is_some())).collect::<Result<Vec<_>>>()?;
-    Ok(Slice { total, ..page.slice(views) })
+    let mut conditions = Conditions::default();
+    match of {
+        CommentsOf::Post(id) => {
+            conditions.equal("c.post_id", Some(id.0));
+            conditions.that("c.parent_id IS NULL");
+        }
+        CommentsOf::Comment(id) => conditions.equal("c.parent_id", Some(id.0)),
+    }
+    conditions.that(SHOWN);
+    let source =
+        Source { columns: "", table: "comments c", joins: "", key: "c.created_at", id: "c.id", descending: false };
+    let total = if with_total { Some(total_of(&app.db, source, &conditions).await?) } else { None };
+    let viewer = viewer(actor, parts.viewer_likes).map(|viewer| conditions.value(viewer));
+    let (columns, joins) = select_comments(parts, viewer.as_deref());
+    let source = Source { columns: &columns, joins: &joins, ..source };
+    let read = |row: &QueryResult| read_comment(row, parts, viewer.is_some());
+    Ok(Slice { total, ..rows_of(&app.db, source, conditions, page, read).await? })
 }
 
 /// The beginning of a list of comments, as a loader's key: below what, how many, and what of each.

@@ -52,8 +52,8 @@ pub(super) fn comment_columns() -> String {
     columns(COMMENT, "")
 }
 
-/// `SELECT` list and joins for posts `p` with the parts that are wanted; `$viewer` is the placeholder's number.
-pub(super) fn select_posts(parts: &PostParts, viewer: Option<usize>) -> (String, String) {
+/// `SELECT` list and joins for posts `p` with the parts that are wanted; `viewer` is the placeholder of the viewer's id.
+pub(super) fn select_posts(parts: &PostParts, viewer: Option<&str>) -> (String, String) {
     let (mut list, mut joins) = (columns(POST, "p."), String::new());
     add_parts(
         &mut list,
@@ -67,7 +67,7 @@ pub(super) fn select_posts(parts: &PostParts, viewer: Option<usize>) -> (String,
 }
 
 /// The same for comments `c`.
-pub(super) fn select_comments(parts: &CommentParts, viewer: Option<usize>) -> (String, String) {
+pub(super) fn select_comments(parts: &CommentParts, viewer: Option<&str>) -> (String, String) {
     let (mut list, mut joins) = (columns(COMMENT, "c."), String::new());
     let viewer = viewer.filter(|_| parts.viewer_likes);
     add_parts(&mut list, &mut joins, "c", ("comment_likes", "comment_id"), parts.author, viewer);
@@ -80,7 +80,7 @@ fn add_parts(
     alias: &str,
     (likes, key): (&str, &str),
     author: AuthorPart,
-    viewer: Option<usize>,
+    viewer: Option<&str>,
 ) {
     let author_columns = match author {
         AuthorPart::Absent => None,
@@ -93,7 +93,7 @@ fn add_parts(
     }
     if let Some(viewer) = viewer {
         *list += ", (l.user_id IS NOT NULL)";
-        *joins += &format!(" LEFT JOIN {likes} l ON l.{key} = {alias}.id AND l.user_id = ${viewer}");
+        *joins += &format!(" LEFT JOIN {likes} l ON l.{key} = {alias}.id AND l.user_id = {viewer}");
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
 /// CODE_SENT_JUST_NOW, TOO_MANY_CODES.
 pub async fn phone_verification_send(app: &App, actor: &Actor, client: &Client, phone: Option<&str>) -> Result<()> {
     let id = accounts::require_fresh(app, actor, "phoneVerificationSend").await?.id;
-    accounts::throttle_send(app, client, &id.to_string())?;
+    accounts::throttle_send(app, client, Some(id))?;
     let user = accounts::get(app, id).await?;
     let profile = super::by_users(app, actor, &[id]).await?.remove(&id).ok_or_else(Error::unauthenticated)?;
     let phone = match phone {
@@ -50,7 +50,7 @@ pub async fn phone_verification_send(app: &App, actor: &Actor, client: &Client, 
 /// Proves the number that the code was sent to; it becomes the profile's. Codes: INVALID_CODE, TAKEN.
 pub async fn phone_verify(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
     let id = actor.require_user()?.id;
-    accounts::throttle_proof(app, client, &id.to_string())?;
+    accounts::throttle_proof(app, client, Some(id))?;
     let code = codes::check(app, CodePurpose::PhoneVerification, &id.to_string(), code).await?;
     match app.db.transact(async |tx| verify_in(app, &tx, id, client, &code).await).await {
         Err(error) if is_unique_violation(&error) => Err(taken()),

@@ -332,8 +332,14 @@ pub async fn adjustments(
     conditions.equal("j.user_id", filter.owner.map(|owner| owner.0));
     conditions.equal("j.state", filter.state.map(AdjustmentState::as_str));
     conditions.during("j.created_at", filter.during);
-    let source =
-        Source { columns: COLUMNS, tables: "wallet_adjustments j", key: "j.created_at", id: "j.id", descending: true };
+    let source = Source {
+        columns: COLUMNS,
+        table: "wallet_adjustments j",
+        joins: "",
+        key: "j.created_at",
+        id: "j.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read).await
 }
 

@@ -42,7 +42,7 @@ pub use statement::{Download, StatementLink, download, statement_link};
 pub use transfer::{WalletTransfer, wallet_transfer};
 pub use withdrawals::{
     SORT as WITHDRAWAL_SORT, WalletWithdraw, Withdrawal, WithdrawalFilter, all_withdrawals, bank_details,
-    wallet_withdraw, withdrawal_cancel, withdrawal_cursor, withdrawals, withdrawals_by_id,
+    expire_withdrawals, wallet_withdraw, withdrawal_cancel, withdrawal_cursor, withdrawals, withdrawals_by_id,
 };
 pub use withdrawals_staff::{withdrawal_approve, withdrawal_mark_failed, withdrawal_mark_paid, withdrawal_refuse};
 

@@ -67,8 +67,20 @@ pub const EXPORT: &[Table] = &[
         ],
     },
     Table {
+        file: "debts.json",
+        table: "ledger_accounts d JOIN ledger_entries e ON e.account_id = d.id AND d.kind = 'debt'",
+        owner: "d.owner_id",
+        key: "e.id",
+        columns: &[
+            ("currency", "d.currency", Text),
+            ("amount", "e.amount", Integer),
+            ("balanceAfter", "e.balance_after", Integer),
+            ("createdAt", "e.created_at", Time),
+        ],
+    },
+    Table {
         file: "transactions.json",
-        table: "ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id JOIN ledger_transfers t ON t.id = e.transfer_id",
+        table: "ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id AND a.kind = 'wallet' JOIN ledger_transfers t ON t.id = e.transfer_id",
         owner: "a.owner_id",
         key: "e.id",
         columns: &[
@@ -84,15 +96,15 @@ pub const EXPORT: &[Table] = &[
     },
 ];
 
-/// Whether there is no money in a person's wallet, and none on its way out of it. The person is locked by the caller, and
+/// Whether there is no money in a person's wallet, none on its way out of it, and nothing that they owe. The person is locked by the caller, and
 /// their accounts here: nothing comes in before the end of the transaction.
 pub async fn is_empty_in(tx: &Transaction, user: UserId) -> Result<bool> {
     let sql = format!(
-        "SELECT a.id FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind = 'wallet' ORDER BY a.id {}",
+        "SELECT a.id FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind IN ('wallet', 'debt') ORDER BY a.id {}",
         tx.for_update()
     );
     tx.rows(sql, vec![user.0.into()]).await?;
-    let sql = "SELECT 1 FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind = 'wallet' \
+    let sql = "SELECT 1 FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind IN ('wallet', 'debt') \
                AND (a.balance <> 0 OR a.held <> 0) \
                UNION ALL SELECT 1 FROM withdrawals w WHERE w.user_id = $1 AND w.state IN ('requested', 'approved') LIMIT 1";
     Ok(tx.row(sql, vec![user.0.into()]).await?.is_none())
@@ -111,12 +123,16 @@ pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
 /// What holds between wallets and the ledger.
 pub const RULES: &[Rule] = &[
     (
-        "a withdrawal under way has its money held, one that was paid has it posted, any other has let it go",
+        "a withdrawal under way has its money held, one that was paid has it posted, any other has let it go, or taken it back",
         "SELECT ID(w.id) || ' is ' || w.state || ' with ' || w.amount || ' ' || w.currency || ', its hold is ' \
          || COALESCE(t.state || ' with ' || t.amount || ' ' || t.currency, 'not there') FROM withdrawals w \
          LEFT JOIN ledger_transfers t ON t.id = w.hold_id AND t.kind = 'withdrawal' \
+         LEFT JOIN ledger_transfers b ON b.operation = 'withdrawal_returned' AND b.amount = w.amount \
+         AND b.currency = w.currency AND b.idempotency_key = replace(ID(w.id), '-', '') AND b.state = 'posted' \
          WHERE t.id IS NULL OR t.amount <> w.amount OR t.currency <> w.currency OR t.state <> CASE w.state \
-         WHEN 'requested' THEN 'pending' WHEN 'approved' THEN 'pending' WHEN 'paid' THEN 'posted' ELSE 'voided' END",
+         WHEN 'requested' THEN 'pending' WHEN 'approved' THEN 'pending' WHEN 'paid' THEN 'posted' \
+         WHEN 'failed' THEN CASE WHEN b.id IS NULL THEN 'voided' ELSE 'posted' END ELSE 'voided' END \
+         OR (b.id IS NOT NULL AND w.state <> 'failed')",
     ),
     (
         "money that is held for a withdrawal is held at its owner's wallet, for one withdrawal",
@@ -124,6 +140,13 @@ pub const RULES: &[Rule] = &[
          LEFT JOIN ledger_accounts a ON a.id = t.held_account_id \
          LEFT JOIN withdrawals w ON w.hold_id = t.id AND w.user_id = a.owner_id \
          WHERE t.operation = 'walletWithdraw' GROUP BY t.id HAVING COUNT(w.id) <> 1",
+    ),
+    (
+        "what left the platform's bank, or came back there, is a withdrawal's that was paid, or failed after it was",
+        "SELECT ID(t.id) || ' of ' || t.amount || ' ' || t.currency || ' for ' || t.idempotency_key FROM ledger_transfers t \
+         LEFT JOIN withdrawals w ON replace(ID(w.id), '-', '') = t.idempotency_key AND w.amount = t.amount \
+         AND w.currency = t.currency AND (w.state = 'failed' OR (w.state = 'paid' AND t.operation = 'bank_payout')) \
+         WHERE t.operation IN ('bank_payout', 'bank_payout_back') AND w.id IS NULL",
     ),
     (
         "an adjustment that was applied has its transfer, of its amount, at its wallet; any other has none",

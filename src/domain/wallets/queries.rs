@@ -1,6 +1,6 @@
 //! Looking at wallets: balances, transactions in their order, and the stream of changes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     domain::{
-        actor::Actor,
+        actor::{Actor, Client},
         events,
         ledger::{self, Account},
         live::{self, Content, Step},
@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
-        list::Span,
+        list::{Span, count},
         page::{Cursor, Key, Page, Slice},
     },
 };
@@ -157,11 +157,9 @@ pub async fn transactions(
         }
     }
     let total = if with_total {
-        let sql = format!(
-            "SELECT COUNT(*) FROM ledger_accounts a JOIN ledger_entries e ON {} WHERE {accounts}",
-            conditions.join(" AND ")
-        );
-        app.db.rows(sql, values.clone()).await?.first().map(|row| Columns::new(row).take()).transpose()?
+        let on = conditions.join(" AND ");
+        let rows = format!("FROM ledger_accounts a JOIN ledger_entries e ON {on} WHERE {accounts}");
+        Some(count(&app.db, &rows, values.clone()).await?)
     } else {
         None
     };
@@ -227,7 +225,7 @@ impl Content for Changes {
     type Item = Activity;
     const KIND: StreamKind = StreamKind::Wallet;
 
-    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Activity>>> {
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Arc<Activity>>>> {
         let ids: Vec<EntryId> = events.iter().filter_map(|event| event.subject_id).map(EntryId).collect();
         let mut found = if ids.is_empty() { HashMap::new() } else { by_id(app, &ids).await? };
         let accounts = ledger::accounts_of(app, AccountKind::Wallet, id).await?;
@@ -235,7 +233,7 @@ impl Content for Changes {
             transaction: event.subject_id.and_then(|id| found.remove(&EntryId(id))),
             accounts: accounts.clone(),
         };
-        Ok(events.iter().map(activity).map(Some).collect())
+        Ok(events.iter().map(activity).map(|activity| Some(Arc::new(activity))).collect())
     }
 }
 
@@ -248,8 +246,9 @@ pub async fn stream_head(app: &App, owner: UserId) -> Result<i64> {
 pub async fn follow(
     app: &App,
     actor: &Actor,
+    client: &Client,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = Result<Step<Activity>>> + Send + use<>> {
     let owner = actor.require_user()?.id;
-    live::follow::<Changes>(app, owner.0, after).await
+    live::follow::<Changes>(app, actor, client, owner.0, after).await
 }

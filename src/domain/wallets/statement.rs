@@ -88,7 +88,12 @@ pub async fn download(
     let until = closing(app, &token);
     let file_name = format!("statement-{currency}-{}-{}.csv", token.from.format("%Y-%m-%d"), until.format("%Y-%m-%d"));
     let statement = Statement::begin(app, &token, currency).await?;
-    let pieces = stream::try_unfold(statement, Statement::next);
+    // The client's network decides when a piece is asked for: each is read apart from that.
+    let app = app.clone();
+    let pieces = stream::try_unfold(statement, move |statement| {
+        let app = app.clone();
+        async move { app.apart(statement.next()).await }
+    });
     Ok(Some(Download { file_name, pieces }))
 }
 

@@ -17,6 +17,7 @@ use crate::{
         actor::{Actor, Client},
         idempotency::{Claim, check_key, claim_for_good_in},
         ledger::{self, End, NewTransfer, Origin, Place},
+        messages::{Message, Template},
         permissions::Permission,
     },
     entity::{
@@ -191,6 +192,40 @@ pub async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Re
         .await
 }
 
+/// Ends the withdrawals that nobody decided about in time: their money is free again. Gives how many. Run on a schedule.
+pub async fn expire_withdrawals(app: &App) -> Result<u64> {
+    let due = app.clock.now() - app.config.wallets.withdrawal_request_time;
+    let sql =
+        "SELECT id FROM withdrawals WHERE state = 'requested' AND requested_at <= $1 ORDER BY requested_at LIMIT 1000";
+    let mut ended = 0;
+    for row in app.db.rows(sql, vec![due.into()]).await? {
+        let id = Columns::new(&row).take()?;
+        ended += u64::from(app.db.transact(async |tx| expire_in(app, &tx, id).await).await?);
+    }
+    Ok(ended)
+}
+
+async fn expire_in(app: &App, tx: &Transaction, id: WithdrawalId) -> Result<bool> {
+    let found = lock_in(tx, id).await?.filter(|found| found.state == WithdrawalState::Requested);
+    let Some(withdrawal) = found else { return Ok(false) };
+    let ended = Withdrawal { state: WithdrawalState::Cancelled, ended_at: Some(app.clock.now()), ..withdrawal };
+    let ended = let_go_in(app, tx, ended).await?;
+    tell_in(app, tx, Template::WithdrawalExpired, &ended).await?;
+    Ok(true)
+}
+
+/// Tells the owner of a withdrawal what became of it.
+pub(super) async fn tell_in(app: &App, tx: &Transaction, template: Template, withdrawal: &Withdrawal) -> Result<()> {
+    let mut message = Message::email("", "", template)
+        .with("amount", Money::new(withdrawal.amount, withdrawal.currency))
+        .with("what", format!("{} …{}", withdrawal.bank_name, withdrawal.last_four))
+        .with("reference", withdrawal.reference.clone().unwrap_or_else(|| withdrawal.id.to_string()));
+    if let Some(reason) = &withdrawal.reason {
+        message = message.with("reason", reason);
+    }
+    accounts::tell_in(app, tx, UserId(withdrawal.user_id), message).await
+}
+
 /// Writes down that a withdrawal ended without being paid, and gives its money back.
 pub(super) async fn let_go_in(app: &App, tx: &Transaction, ended: Withdrawal) -> Result<Withdrawal> {
     update_in(tx, &ended).await?;
@@ -312,8 +347,14 @@ async fn list(app: &App, filter: WithdrawalFilter, page: &Page, with_total: bool
     conditions.equal("w.user_id", filter.owner.map(|owner| owner.0));
     conditions.equal("w.state", filter.state.map(WithdrawalState::as_str));
     conditions.during("w.requested_at", filter.during);
-    let source =
-        Source { columns: COLUMNS, tables: "withdrawals w", key: "w.requested_at", id: "w.id", descending: true };
+    let source = Source {
+        columns: COLUMNS,
+        table: "withdrawals w",
+        joins: "",
+        key: "w.requested_at",
+        id: "w.id",
+        descending: true,
+    };
     page_of(&app.db, source, conditions, page, with_total, read).await
 }
 

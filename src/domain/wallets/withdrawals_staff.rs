@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     Withdrawal, beyond, needs_second_person, not_found, reason,
-    withdrawals::{let_go_in, lock_in, update_in},
+    withdrawals::{let_go_in, lock_in, tell_in, update_in},
     wrong_state,
 };
 use crate::{
@@ -14,15 +14,23 @@ use crate::{
         accounts,
         actor::{Actor, Client},
         audit::{self, NewEntry},
-        ledger::{self, Place},
-        messages::{Message, Template},
+        ledger::{self, NewTransfer, Origin, Place},
+        messages::Template,
         permissions::Permission,
     },
-    entity::{Money, UserId, WithdrawalId, withdrawal::WithdrawalState},
+    entity::{
+        Money, UserId, WithdrawalId, ledger_transfer::TransferKind, payment::ProviderKind, withdrawal::WithdrawalState,
+    },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{db::Transaction, text},
 };
 
+/// The operation of transfers that bring back what a bank had paid; the key is the withdrawal's id.
+const RETURNED: &str = "withdrawal_returned";
+/// The operation of transfers that record that a payout left the platform's bank; the key is the withdrawal's id.
+const BANK_PAYOUT: &str = "bank_payout";
+/// The same of one that came back there.
+const BANK_PAYOUT_BACK: &str = "bank_payout_back";
 /// The longest reference of a bank.
 const MAX_REFERENCE: usize = 100;
 
@@ -32,7 +40,7 @@ pub async fn withdrawal_approve(app: &App, actor: &Actor, client: &Client, id: W
     let me = actor.require(Permission::ManageMoney)?.id.0;
     app.db
         .transact(async |tx| {
-            let before = meet_in(app, &tx, actor, id, WithdrawalState::Requested).await?;
+            let before = meet_in(app, &tx, actor, id, &[WithdrawalState::Requested]).await?;
             let amount = Money::new(before.amount, before.currency);
             let mut after = before.clone();
             match before.approved_by {
@@ -85,7 +93,7 @@ pub async fn withdrawal_mark_paid(
     let reference = reference.map_err(at_argument)?;
     app.db
         .transact(async |tx| {
-            let before = meet_in(app, &tx, actor, id, WithdrawalState::Approved).await?;
+            let before = meet_in(app, &tx, actor, id, &[WithdrawalState::Approved]).await?;
             let after = Withdrawal {
                 state: WithdrawalState::Paid,
                 reference: Some(reference.clone()),
@@ -96,6 +104,7 @@ pub async fn withdrawal_mark_paid(
             if !ledger::post_hold_in(app, &tx, after.hold_id, Place::Payouts).await? {
                 return Err(Error::internal(format!("the money of {id} was not held any more")));
             }
+            at_bank_in(app, &tx, &after, BankMove::Out).await?;
             record_in(app, &tx, actor, client, "adminWithdrawalMarkPaid", &before, &after).await?;
             tell_in(app, &tx, Template::WithdrawalPaid, &after).await?;
             Ok(after)
@@ -103,7 +112,7 @@ pub async fn withdrawal_mark_paid(
         .await
 }
 
-/// Writes down that the bank did not pay: the money is back. The owner is told why. Codes: NOT_FOUND,
+/// Writes down that the bank did not pay, or has sent back what it had paid: the money is back. The owner is told why. Codes: NOT_FOUND,
 /// BEYOND_YOUR_RIGHTS (one's own), WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn withdrawal_mark_failed(
     app: &App,
@@ -132,13 +141,13 @@ async fn give_back(
 ) -> Result<Withdrawal> {
     let (from, to, action, template) = match unpaid {
         Unpaid::Refused => (
-            WithdrawalState::Requested,
+            &[WithdrawalState::Requested][..],
             WithdrawalState::Cancelled,
             "adminWithdrawalRefuse",
             Template::WithdrawalRefused,
         ),
         Unpaid::Failed => (
-            WithdrawalState::Approved,
+            &[WithdrawalState::Approved, WithdrawalState::Paid][..],
             WithdrawalState::Failed,
             "adminWithdrawalMarkFailed",
             Template::WithdrawalFailed,
@@ -151,7 +160,10 @@ async fn give_back(
             let before = meet_in(app, &tx, actor, id, from).await?;
             let after =
                 Withdrawal { state: to, reason: Some(why.clone()), ended_at: Some(app.clock.now()), ..before.clone() };
-            let after = let_go_in(app, &tx, after).await?;
+            let after = match before.state {
+                WithdrawalState::Paid => return_in(app, &tx, after).await?,
+                _ => let_go_in(app, &tx, after).await?,
+            };
             record_in(app, &tx, actor, client, action, &before, &after).await?;
             tell_in(app, &tx, template, &after).await?;
             Ok(after)
@@ -159,14 +171,78 @@ async fn give_back(
         .await
 }
 
-/// Locks the actor, looks at their rights anew, then locks the withdrawal, which has to be somebody else's and in a state.
+/// Which way money went at the platform's bank.
+#[derive(Debug, Clone, Copy)]
+enum BankMove {
+    Out,
+    Back,
+}
+
+/// What was paid out has left the platform's bank account, or is there again: so what we think it holds is what it holds.
+async fn at_bank_in(app: &App, tx: &Transaction, withdrawal: &Withdrawal, way: BankMove) -> Result<()> {
+    let (key, reference) = (withdrawal.id.0.simple().to_string(), withdrawal.id.to_string());
+    let bank = Place::Clearing(ProviderKind::BankTransfer);
+    let (from, to, operation) = match way {
+        BankMove::Out => (Place::Payouts, bank, BANK_PAYOUT),
+        BankMove::Back => (bank, Place::Payouts, BANK_PAYOUT_BACK),
+    };
+    let new = NewTransfer {
+        kind: TransferKind::Settlement,
+        from,
+        to,
+        amount: withdrawal.amount,
+        currency: withdrawal.currency,
+        reference: Some(&reference),
+        description: "",
+        origin: Origin::step(operation, &key),
+    };
+    ledger::post_in(app, tx, new).await.map(drop)
+}
+
+/// Whether the bank's part of a payout is written down: it is not of those that were paid before it was.
+async fn has_left_bank_in(tx: &Transaction, withdrawal: &Withdrawal) -> Result<bool> {
+    let key = withdrawal.id.0.simple().to_string();
+    Ok(ledger::earlier_in(tx, &Origin::step(BANK_PAYOUT, &key)).await?.is_some())
+}
+
+/// What was paid has come back from the bank: it is in the wallet again; unclaimed, where that is gone.
+async fn return_in(app: &App, tx: &Transaction, after: Withdrawal) -> Result<Withdrawal> {
+    let owner = UserId(after.user_id);
+    // So that nobody is erased while money comes in.
+    accounts::lock_in(tx, &[owner]).await?;
+    update_in(tx, &after).await?;
+    if has_left_bank_in(tx, &after).await? {
+        at_bank_in(app, tx, &after, BankMove::Back).await?;
+    }
+    let key = after.id.0.simple().to_string();
+    let origin = Origin::step(RETURNED, &key);
+    if accounts::find_in(tx, owner).await?.is_some() {
+        ledger::reverse_in(app, tx, after.hold_id, origin, "").await?;
+        return Ok(after);
+    }
+    let reference = after.id.to_string();
+    let new = NewTransfer {
+        kind: TransferKind::Withdrawal,
+        from: Place::Payouts,
+        to: Place::Unclaimed,
+        amount: after.amount,
+        currency: after.currency,
+        reference: Some(&reference),
+        description: "",
+        origin,
+    };
+    ledger::post_in(app, tx, new).await?;
+    Ok(after)
+}
+
+/// Locks the actor, looks at their rights anew, then locks the withdrawal, which has to be somebody else's and in one of some states.
 /// Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE.
 async fn meet_in(
     app: &App,
     tx: &Transaction,
     actor: &Actor,
     id: WithdrawalId,
-    state: WithdrawalState,
+    states: &[WithdrawalState],
 ) -> Result<Withdrawal> {
     let me = actor.require(Permission::ManageMoney)?.id;
     accounts::authorise_in(app, tx, actor, Permission::ManageMoney).await?;
@@ -174,7 +250,7 @@ async fn meet_in(
     if withdrawal.user_id == me.0 {
         return Err(beyond());
     }
-    if withdrawal.state == state { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state.as_str())) }
+    if states.contains(&withdrawal.state) { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state.as_str())) }
 }
 
 async fn record_in(
@@ -205,15 +281,4 @@ async fn record_in(
         reason: after.reason.as_deref(),
     };
     audit::record_in(app, tx, actor, client, entry).await
-}
-
-async fn tell_in(app: &App, tx: &Transaction, template: Template, withdrawal: &Withdrawal) -> Result<()> {
-    let mut message = Message::email("", "", template)
-        .with("amount", Money::new(withdrawal.amount, withdrawal.currency))
-        .with("what", format!("{} …{}", withdrawal.bank_name, withdrawal.last_four))
-        .with("reference", withdrawal.reference.clone().unwrap_or_else(|| withdrawal.id.to_string()));
-    if let Some(reason) = &withdrawal.reason {
-        message = message.with("reason", reason);
-    }
-    accounts::tell_in(app, tx, UserId(withdrawal.user_id), message).await
 }

@@ -3,6 +3,7 @@
 
 mod jobs;
 mod logs;
+mod money;
 mod users;
 
 use async_graphql::{Context, Enum, MergedObject, SimpleObject};
@@ -19,7 +20,7 @@ pub use logs::AuditEntry;
 
 /// Reading what only those with rights may see.
 #[derive(MergedObject, Default)]
-pub struct AdminQuery(users::AdminUserQuery, logs::AdminLogQuery, jobs::AdminJobQuery);
+pub struct AdminQuery(users::AdminUserQuery, logs::AdminLogQuery, jobs::AdminJobQuery, money::AdminMoneyQuery);
 
 /// Doing what only those with rights may do.
 #[derive(MergedObject, Default)]

@@ -20,10 +20,12 @@ use crate::{
     platform::{list::Span, page::Page},
 };
 
-/// Conditions that all must hold.
+/// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
 #[derive(InputObject, Default)]
 pub struct AdminUserWhere {
-    /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter.
+    /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter. Single letters
+    /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
+    /// Costs 100.
     text: Option<String>,
     /// The beginning of their e-mail address, or the whole, whatever its case. FORBIDDEN without the permission SEE_CONTACTS.
     email: Option<String>,

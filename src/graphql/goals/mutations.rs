@@ -50,7 +50,8 @@ pub struct GoalContributeInput {
     pub(in crate::graphql) message: String,
     /// Who gives: needed when nobody is signed in, and without meaning otherwise.
     pub(in crate::graphql) guest: Option<GuestInput>,
-    /// Same key and same input: the same payment again, however late.
+    /// Same key and same input: the same payment again, however late. A guest's key is also what proves that the payment is
+    /// theirs: it has at least 16 characters, which nobody can guess; a random UUID will do.
     pub(in crate::graphql) idempotency_key: String,
 }
 
@@ -149,8 +150,8 @@ impl GivingMutation {
     /// Begins a payment to a goal, signed in or as a guest. What the payer has to do next is in the payment's `nextAction`;
     /// afterwards call `paymentConfirm`, or follow `paymentUpdated`: the payment goes on without either. What comes in when
     /// the goal is over is given back. RATE_LIMITED for guests. Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE, INVALID_ID,
-    /// NOT_FOUND, GOAL_CLOSED, CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, INSUFFICIENT_FUNDS, INVALID, BLANK, TOO_LONG,
-    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// NOT_FOUND, GOAL_CLOSED, CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, INSUFFICIENT_FUNDS, INVALID, BLANK, TOO_SHORT,
+    /// TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn goal_contribute(
         &self,
         ctx: &Context<'_>,

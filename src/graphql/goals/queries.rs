@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Subscription};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 
 use super::{Goal, GoalContribution, GoalEvent, GoalState};
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     platform::page::Page,
 };
 
-/// Conditions that all must hold.
+/// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
 #[derive(InputObject, Default)]
 pub struct GoalWhere {
     /// How far they have come.
@@ -32,6 +32,8 @@ pub struct GoalWhere {
     /// In this currency. Amounts of different currencies are not comparable: give one to sort by what was raised.
     currency: Option<CurrencyCode>,
     /// With all of these words in title or story, each from its beginning; case, accents and Arabic marks don't matter.
+    /// Single letters don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them
+    /// are looked at. Costs 100.
     text: Option<String>,
     /// With a deadline before this time.
     ending_before: Option<DateTime<Utc>>,
@@ -142,7 +144,8 @@ pub struct GoalSubscription;
 #[Subscription]
 impl GoalSubscription {
     /// A goal as it changes: what comes in and goes back, its news, its end. With `after`, first everything since then (phase
-    /// REPLAY); without, the first event is a LIVE marker with a cursor and no content. For everybody who sees the goal.
+    /// REPLAY); without, the first event is a LIVE marker with a cursor and no content. Changes that come faster than they are
+    /// executed for you are told as one, the newest. For everybody who sees the goal.
     async fn goal_progress(
         &self,
         ctx: &Context<'_>,
@@ -151,10 +154,12 @@ impl GoalSubscription {
             String,
         >,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<GoalEvent>> + use<>> {
-        let request = ctx.request();
-        let id: GoalId = query_id(&goal_id)?;
-        let after = after.map(|text| stream::open(request, StreamKind::Goal, id.0, &text)).transpose()?;
-        let steps = goals::follow(&request.app, &request.actor, id, after).await?;
-        Ok(steps.map(move |step| Ok(GoalEvent::new(id.0, step?))))
+        stream::events(ctx, async {
+            let request = ctx.request();
+            let id: GoalId = query_id(&goal_id)?;
+            let after = stream::open(request, StreamKind::Goal, id.0, after.as_deref())?;
+            Ok((id.0, goals::follow(&request.app, &request.actor, &request.client, id, after).await?))
+        })
+        .await
     }
 }

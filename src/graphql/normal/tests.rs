@@ -132,21 +132,29 @@ fn a_fingerprint_tells_meanings_apart_and_ways_of_writing_not() {
     let print = |query: &str, variables: serde_json::Value| {
         fingerprint(&normal(query, variables.clone()), &Variables::from_json(variables))
     };
-    let one = print("query($n: Int) { posts(first: $n, sortBy: NEWEST) { nodes { id } } }", json!({ "n": 1 }));
+    let one = print(
+        "query($n: Int) { wallet { transactions(first: $n, sortBy: NEWEST) { nodes { id } } } }",
+        json!({ "n": 1 }),
+    );
     for same in [
-        "{ posts(sortBy: NEWEST, first: 1) { nodes { id } } }",
-        "{ ...F } fragment F on Query { posts(first: 1, sortBy: NEWEST) { nodes { id id } } }",
+        "{ wallet { transactions(sortBy: NEWEST, first: 1) { nodes { id } } } }",
+        "{ ...F wallet { ...G } } fragment F on Query { wallet { transactions(first: 1, sortBy: NEWEST) { nodes { id id } } } } \
+         fragment G on Wallet { transactions(first: 1, sortBy: NEWEST) { nodes { id } } }",
     ] {
         assert_eq!(print(same, json!({})), one, "{same}");
     }
     for other in [
-        "{ posts(first: 2, sortBy: NEWEST) { nodes { id } } }",
-        "{ a: posts(first: 1, sortBy: NEWEST) { nodes { id } } }",
-        "{ posts(first: 1, sortBy: NEWEST) { nodes { body } } }",
+        "{ wallet { transactions(first: 2, sortBy: NEWEST) { nodes { id } } } }",
+        "{ wallet { a: transactions(first: 1, sortBy: NEWEST) { nodes { id } } } }",
+        "{ a: wallet { transactions(first: 1, sortBy: NEWEST) { nodes { id } } } }",
+        "{ wallet { transactions(first: 1, sortBy: NEWEST) { nodes { kind } } } }",
     ] {
         assert_ne!(print(other, json!({})), one, "{other}");
     }
+    // What chooses the events is no part of what is asked of them.
+    let user = "query($u: String!) { user(username: $u) { id } }";
+    assert_eq!(print(user, json!({ "u": "a" })), print(user, json!({ "u": "b" })));
     // What is absent hides nothing of what stands beside it.
-    let filtered = "query($a: String, $b: ID) { posts(where: { text: $a, authorId: $b }) { nodes { id } } }";
-    assert_ne!(print(filtered, json!({ "b": "x" })), print(filtered, json!({ "b": "y" })));
+    let filtered = "query($a: CurrencyCode, $b: [WalletTransactionKind!]) { wallet { transactions(where: { currency: $a, kinds: $b }) { nodes { id } } } }";
+    assert_ne!(print(filtered, json!({ "b": ["X"] })), print(filtered, json!({ "b": ["Y"] })));
 }

@@ -1,5 +1,6 @@
 //! Payments as clients see them: what was to be paid, how it goes, what the payer has to do, and what went back.
 
+mod disputes;
 mod methods;
 mod mutations;
 mod refunds;
@@ -8,10 +9,11 @@ mod steps;
 
 use async_graphql::{Context, Enum, ID, InputObject, MergedObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 
+pub use disputes::{Dispute, DisputeState};
 pub use methods::PaymentMethod;
-pub use refunds::{Refund, RefundDestination, RefundState};
+pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
 pub use steps::PaymentStep;
 
 use super::{
@@ -276,6 +278,15 @@ impl Payment {
         .await
     }
 
+    /// The disputes of it, oldest first; the newest 100.
+    async fn disputes(&self, ctx: &Context<'_>) -> Nullable<Vec<Dispute>> {
+        nullable(async {
+            let found = ctx.request().loaders.disputes.load(self.0.id).await?.unwrap_or_default();
+            Ok(Some(found.into_iter().map(|dispute| Dispute::new(dispute, self.0.currency)).collect()))
+        })
+        .await
+    }
+
     /// What happened, step by step, oldest first; the newest 100.
     async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
         nullable(async {
@@ -464,7 +475,8 @@ pub struct PaymentSubscription;
 #[Subscription]
 impl PaymentSubscription {
     /// A payment as it comes further. With `after`, first everything since then (phase REPLAY); without, the first event is
-    /// a LIVE marker with a cursor and no content. A payment that you may not see is BAD_REQUEST.
+    /// a LIVE marker with a cursor and no content. Steps that come faster than they are executed for you are told as one, the
+    /// newest. A payment that you may not see is BAD_REQUEST.
     async fn payment_updated(
         &self,
         ctx: &Context<'_>,
@@ -474,11 +486,13 @@ impl PaymentSubscription {
         >,
         #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<PaymentEvent>> + use<>> {
-        let request = ctx.request();
-        let id: PaymentId = query_id(&id)?;
-        let after = after.map(|text| stream::open(request, StreamKind::Payment, id.0, &text)).transpose()?;
-        let access = Access { guest_token };
-        let steps = payments::follow(&request.app, &request.actor, id, &access, after).await?;
-        Ok(steps.map(move |step| Ok(PaymentEvent::new(id.0, step?))))
+        stream::events(ctx, async {
+            let request = ctx.request();
+            let id: PaymentId = query_id(&id)?;
+            let after = stream::open(request, StreamKind::Payment, id.0, after.as_deref())?;
+            let access = Access { guest_token };
+            Ok((id.0, payments::follow(&request.app, &request.actor, &request.client, id, &access, after).await?))
+        })
+        .await
     }
 }

@@ -43,6 +43,19 @@ pub enum RefundState {
     Failed,
 }
 
+/// Who decided that money goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::entity::refund::RefundOrigin")]
+pub enum RefundOrigin {
+    /// It was decided here: asked for and granted, done by staff, or by the program.
+    Platform,
+    /// The provider did it on its own, or somebody did it at the provider's pages.
+    Provider,
+    /// The payer disputes the payment at their bank: PENDING while it is open, SUCCEEDED when the dispute is lost, FAILED when
+    /// it is won.
+    Dispute,
+}
+
 /// Money that goes back to who paid.
 #[derive(Clone)]
 pub struct Refund {
@@ -91,12 +104,18 @@ impl Refund {
         self.refund.destination.into()
     }
 
+    /// Who decided it.
+    async fn origin(&self) -> RefundOrigin {
+        self.refund.origin.into()
+    }
+
     /// How far it has come.
     async fn state(&self) -> RefundState {
         self.refund.state.into()
     }
 
-    /// Why it is wanted, in the asker's words; a word such as `goal_cancelled` where the program decided.
+    /// Why it is wanted, in the asker's words; a word such as `goal_cancelled` where the program decided, or
+    /// `given_back_by_provider` where the provider did.
     async fn reason(&self) -> &str {
         &self.refund.reason
     }

@@ -2,9 +2,11 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 
-use super::{Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState, list};
+use super::{
+    Dispute, DisputeState, Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState, list,
+};
 use crate::{
-    domain::payments::{self, MoneyReceived, PaymentFilter, RefundFilter},
+    domain::payments::{self, DisputeFilter, MoneyReceived, PaymentFilter, RefundFilter},
     error::Result,
     graphql::{
         connection::{Connection, wants_total},
@@ -41,7 +43,16 @@ pub struct AdminRefundWhere {
     created_at: Option<DateTimeRange>,
 }
 
-/// Everybody's payments and refunds.
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct AdminDisputeWhere {
+    /// How they stand.
+    state: Option<DisputeState>,
+    /// When they became known.
+    opened_at: Option<DateTimeRange>,
+}
+
+/// Everybody's payments, refunds and disputes.
 #[derive(Default)]
 pub struct PaymentStaffQuery;
 
@@ -99,6 +110,36 @@ impl PaymentStaffQuery {
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
             let slice = payments::refunds(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::refund_cursor, Refund::from)))
+        })
+        .await
+    }
+
+    /// Everybody's disputes, newest first: those in the state OPEN are to be answered at the provider's pages. Needs the
+    /// permission SEE_MONEY.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn admin_disputes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which disputes.")] filter: Option<AdminDisputeWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Dispute>> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor) = (&request.app, &request.actor);
+            let filter = filter.unwrap_or_default();
+            let filter = DisputeFilter {
+                state: filter.state.map(Into::into),
+                during: filter.opened_at.map(Into::into).unwrap_or_default(),
+            };
+            let sort = payments::DISPUTE_SORT;
+            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let slice = payments::disputes(app, actor, &filter, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, payments::dispute_cursor, Dispute::from)))
         })
         .await
     }

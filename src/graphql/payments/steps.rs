@@ -45,7 +45,8 @@ impl PaymentStep {
 impl PaymentStep {
     /// The payment's state after it, in small letters, or what else happened: `proof_added`, `remitted`,
     /// `awaits_second_person`, `refund_requested`, `refund_refused`, `refund_granted`, `refund_pending`, `refund_succeeded`,
-    /// `refund_failed`. There may be more.
+    /// `refund_failed`, `refund_beyond` (the provider gave back more than there was), `dispute_open`,
+    /// `dispute_won`, `dispute_lost`. There may be more.
     async fn kind(&self) -> &str {
         &self.step.kind
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::User,
-    connection::{Connection, Listed, wants_total},
+    connection::{Connection, Listed, asks_for_total, wants_total},
     context::{RequestContext, RequestExt},
     error::{Nullable, nullable},
     goals::Goal,
@@ -19,7 +19,7 @@ use crate::{
     },
     entity::{UserId, post},
     error::Result,
-    platform::page::{DEFAULT_PAGE, MAX_PAGE, Page},
+    platform::page::{DEFAULT_PAGE, MAX_PAGE, Page, Total},
 };
 
 pub use mutations::PostMutation;
@@ -71,10 +71,11 @@ impl Post {
         self.0.post.share_count
     }
 
-    /// Whether the viewer likes it; null when nobody is signed in.
+    /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
         nullable(async {
             let request = ctx.request();
+            request.actor.require_certain()?;
             if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
                 return Ok(self.0.viewer_likes);
             }
@@ -205,10 +206,11 @@ impl Comment {
         self.0.comment.reply_count
     }
 
-    /// Whether the viewer likes it; null when nobody is signed in.
+    /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
         nullable(async {
             let request = ctx.request();
+            request.actor.require_certain()?;
             if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
                 return Ok(self.0.viewer_likes);
             }
@@ -357,7 +359,7 @@ fn first_only(field: &SelectionField<'_>) -> Option<u64> {
             _ => return None,
         }
     }
-    let total = Lookahead::from(*field).field("totalCount").exists();
+    let total = asks_for_total(&Lookahead::from(*field));
     (!total && (0..=MAX_PAGE).contains(&count)).then(|| count.cast_unsigned().into())
 }
 
@@ -399,7 +401,7 @@ async fn likes_of(
         Some(count) => request.loaders.first_likes.load((post.id, count)).await?.unwrap_or_default(),
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
     };
-    slice.total = Some(post.like_count);
+    slice.total = Some(Total::exactly(post.like_count));
     Ok(Some(Connection::new(slice, posts::like_cursor, Like)))
 }
 
@@ -448,12 +450,14 @@ impl From<DateTimeRange> for crate::platform::list::Span {
     }
 }
 
-/// Conditions that all must hold.
+/// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
 #[derive(InputObject, Default)]
 pub struct PostWhere {
     /// Written by this person.
     author_id: Option<ID>,
-    /// With all of these words, each from its beginning; case, accents and Arabic marks don't matter.
+    /// With all of these words, each from its beginning; case, accents and Arabic marks don't matter. Single letters
+    /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
+    /// Costs 100.
     text: Option<String>,
     /// With this tag, given with or without the `#`.
     tag: Option<String>,

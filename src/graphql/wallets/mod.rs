@@ -10,7 +10,7 @@ mod withdrawals;
 
 use async_graphql::{Context, ID, MergedObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use uuid::Uuid;
 
 use super::{
@@ -58,6 +58,9 @@ pub struct WalletBalance {
     held: Money,
     /// What can be spent: the balance without what is held.
     available: Money,
+    /// What its owner owes in this currency, because money that they had was taken back, as by a payer's bank: what comes into
+    /// the wallet pays it first.
+    owed: Money,
 }
 
 impl From<&Account> for WalletBalance {
@@ -68,6 +71,7 @@ impl From<&Account> for WalletBalance {
             balance: money(account.balance),
             held: money(account.held),
             available: money(account.available()),
+            owed: money(account.owed),
         }
     }
 }
@@ -306,10 +310,12 @@ impl WalletSubscription {
         #[graphql(desc = "The cursor of the last event that you saw, or the `streamCursor` of the wallet.")]
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<WalletEvent>> + use<>> {
-        let request = ctx.request();
-        let viewer = request.actor.require_user()?.id.0;
-        let after = after.map(|text| stream::open(request, StreamKind::Wallet, viewer, &text)).transpose()?;
-        let steps = wallets::follow(&request.app, &request.actor, after).await?;
-        Ok(steps.map(move |step| Ok(WalletEvent::new(viewer, step?))))
+        stream::events(ctx, async {
+            let request = ctx.request();
+            let viewer = request.actor.require_user()?.id.0;
+            let after = stream::open(request, StreamKind::Wallet, viewer, after.as_deref())?;
+            Ok((viewer, wallets::follow(&request.app, &request.actor, &request.client, after).await?))
+        })
+        .await
     }
 }

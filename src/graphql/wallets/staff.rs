@@ -236,8 +236,8 @@ impl WalletStaffMutation {
         .await
     }
 
-    /// Writes down that a withdrawal that is APPROVED could not be paid: its money is back in the wallet, and its owner is told
-    /// why. Needs the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK,
+    /// Writes down that a withdrawal that is APPROVED could not be paid, or that the bank sent back one that was PAID: its money
+    /// is back in the wallet, and its owner is told why. Needs the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK,
     /// TOO_LONG, INVALID_CHARACTERS.
     async fn admin_withdrawal_mark_failed(
         &self,

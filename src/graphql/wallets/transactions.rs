@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     domain::wallets::{Transaction, TransactionFilter},
     entity::{ids, ledger_transfer::TransferKind},
-    error::Error,
+    error::{Code, Error},
     graphql::{
         accounts::User,
         connection::Listed,
@@ -40,6 +40,8 @@ pub enum WalletTransactionKind {
     Payout,
     /// From one person's wallet into another's.
     Transfer,
+    /// Something had to go back that you no longer had: it was lent to you. Or you paid such a debt.
+    Debt,
 }
 
 impl From<TransferKind> for WalletTransactionKind {
@@ -51,10 +53,11 @@ impl From<TransferKind> for WalletTransactionKind {
             TransferKind::Refund => Self::Refund,
             TransferKind::Commission => Self::Commission,
             TransferKind::Contribution => Self::Contribution,
-            // Settlements are between accounts of the platform: no wallet ever has one.
-            TransferKind::Adjustment | TransferKind::Settlement => Self::Adjustment,
+            // Settlements and providers' fees are between accounts of the platform: no wallet ever has one.
+            TransferKind::Adjustment | TransferKind::Settlement | TransferKind::ProviderFee => Self::Adjustment,
             TransferKind::Payout => Self::Payout,
             TransferKind::Transfer => Self::Transfer,
+            TransferKind::Debt => Self::Debt,
         }
     }
 }
@@ -71,6 +74,7 @@ impl From<WalletTransactionKind> for TransferKind {
             WalletTransactionKind::Adjustment => Self::Adjustment,
             WalletTransactionKind::Payout => Self::Payout,
             WalletTransactionKind::Transfer => Self::Transfer,
+            WalletTransactionKind::Debt => Self::Debt,
         }
     }
 }
@@ -160,7 +164,7 @@ impl WalletTransaction {
             let Some((prefix, id)) = self.0.reference.as_deref().and_then(ids::decode) else { return Ok(None) };
             match node::find_typed(ctx.request(), prefix, id).await {
                 // Not everything that has an id can be fetched by it.
-                Err(Error::Refused(_)) => Ok(None),
+                Err(Error::Refused(refusal)) if refusal.code == Code::BadRequest => Ok(None),
                 found => Ok(found?),
             }
         })

@@ -33,9 +33,9 @@ pub enum WithdrawalState {
     Approved,
     /// The bank has the money.
     Paid,
-    /// It could not be paid; the money is back in the wallet.
+    /// It could not be paid, or the bank sent it back; the money is back in the wallet.
     Failed,
-    /// Taken back by its owner, or refused (then `reason` says why); the money is back in the wallet.
+    /// Taken back by its owner, refused (then `reason` says why), or nobody decided about it in time; the money is back in the wallet.
     Cancelled,
 }
 

@@ -83,6 +83,8 @@ pub struct Charge {
     pub captured: i64,
     /// Given back so far.
     pub refunded: i64,
+    /// Whether somebody disputes it, or did; `None` where that has to be asked.
+    pub is_disputed: Option<bool>,
     /// Why it failed, or why the last try did: the provider's own word, short.
     pub failure: Option<String>,
     /// What the payer has to do now.
@@ -147,7 +149,7 @@ pub enum RefundProgress {
 }
 
 /// A refund, as a provider tells it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChargeRefund {
     /// The provider's own id.
     pub reference: String,
@@ -155,6 +157,82 @@ pub struct ChargeRefund {
     pub progress: RefundProgress,
     /// Why it failed.
     pub failure: Option<String>,
+}
+
+/// What went back of a charge, whoever asked for it, as far as its provider can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GivenBack {
+    /// Each refund.
+    Each(Vec<ListedRefund>),
+    /// Only how much that is altogether, in minor units.
+    Total(i64),
+}
+
+/// Money that went back, as a provider lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRefund {
+    /// How it stands.
+    pub refund: ChargeRefund,
+    /// Our id of it, if we have asked for it.
+    pub ours: Option<String>,
+    /// How much, in minor units.
+    pub amount: i64,
+}
+
+/// How a dispute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisputeProgress {
+    /// Nobody has decided.
+    Open,
+    /// The money stays with us.
+    Won,
+    /// The payer has it.
+    Lost,
+}
+
+/// A payer who takes a charge back through their bank, or through the provider, as the provider tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldDispute {
+    /// The provider's own id.
+    pub reference: String,
+    /// How it stands.
+    pub progress: DisputeProgress,
+    /// How much is disputed, in minor units.
+    pub amount: i64,
+    /// Why: the provider's own word, short.
+    pub reason: String,
+    /// Until when evidence is taken.
+    pub respond_by: Option<DateTime<Utc>>,
+    /// What the provider keeps for it, in minor units of a currency, in capitals.
+    pub fee: Option<(i64, String)>,
+    /// When it is lost, its money is told of among what was given back, too.
+    pub is_given_back: bool,
+}
+
+/// Something that changed what a provider holds for us, beside charges and what went back of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movement {
+    /// The provider's own id of it, at most 100 characters.
+    pub reference: String,
+    /// What it was.
+    pub kind: MovementKind,
+    /// How much, in minor units, above zero.
+    pub amount: i64,
+    /// In which currency, in capitals.
+    pub currency: String,
+}
+
+/// What changed what a provider holds for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MovementKind {
+    /// It kept something for its work.
+    Fee,
+    /// It gave such a fee back.
+    FeeBack,
+    /// It paid out to our bank.
+    Payout,
+    /// What it had paid out came back to it.
+    PayoutBack,
 }
 
 /// A payer as a provider is told of them.
@@ -256,6 +334,9 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// the provider's own id, `key` our id of it.
     async fn advance_charge(&self, reference: &str, key: &str) -> Result<Charge, Failure>;
 
+    /// Asks how a charge stands, and does nothing about it.
+    async fn look_at_charge(&self, reference: &str) -> Result<Charge, Failure>;
+
     /// Calls a charge off, unless its money was taken; gives how it stands then.
     async fn cancel_charge(&self, reference: &str) -> Result<Charge, Failure>;
 
@@ -264,6 +345,19 @@ pub trait Gateway: Send + Sync + fmt::Debug {
 
     /// Asks how a refund stands. `charge` is the provider's own id of the charge.
     async fn fetch_refund(&self, reference: &str, charge: &str) -> Result<ChargeRefund, Failure>;
+
+    /// What went back of a charge, whoever asked for it: somebody may do so at the provider's own pages.
+    async fn given_back(&self, charge: &str) -> Result<GivenBack, Failure>;
+
+    /// The disputes of a charge; none where the provider can't tell of any, as Paymob.
+    async fn disputes(&self, _charge: &str) -> Result<Vec<ToldDispute>, Failure> {
+        Ok(Vec::new())
+    }
+
+    /// What a provider kept and paid out in a span, without what it kept for disputes; `None` where it can't tell.
+    async fn movements(&self, _from: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Option<Vec<Movement>>, Failure> {
+        Ok(None)
+    }
 
     /// Makes a payer known; repeated, it gives the same one. Gives the provider's own id.
     async fn create_customer(&self, _new: &NewCustomer<'_>) -> Result<String, Failure> {

@@ -18,8 +18,8 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewRefund, NextAction,
-    Notice, RefundProgress, Rejected, Subject,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, NO_SUCH_CHARGE, NewCharge, NewRefund,
+    NextAction, Notice, RefundProgress, Rejected, Subject,
     exchange::{self, Answer, Tokens, harmless, is_id},
 };
 use crate::{
@@ -143,7 +143,10 @@ impl Transaction {
             Self { pending: true, .. } => ChargeState::Processing,
             // The payer may try again on the same page.
             Self { success: false, .. } => ChargeState::Pending,
-            Self { is_voided: true, .. } => ChargeState::Cancelled,
+            // Only promised, and let go. What was taken and voided on the same day was taken, and given back.
+            Self { is_voided: true, is_auth: true, .. } if self.captured_amount.unwrap_or(0) == 0 => {
+                ChargeState::Cancelled
+            }
             Self { is_auth: true, .. } if self.captured_amount.unwrap_or(0) == 0 => ChargeState::Authorised,
             _ => ChargeState::Completed,
         }
@@ -155,6 +158,11 @@ impl Transaction {
             ChargeState::Completed => self.amount_cents,
             _ => 0,
         }
+    }
+
+    /// What went back of it.
+    fn given_back(&self) -> i64 {
+        if self.is_voided { self.captured() } else { self.refunded_amount_cents.unwrap_or(0) }
     }
 
     fn failure(&self) -> Option<String> {
@@ -240,7 +248,8 @@ impl Paymob {
             currency: handle.currency.to_owned(),
             authorised: if state == ChargeState::Authorised { handle.amount } else { captured },
             captured,
-            refunded: transaction.and_then(|transaction| transaction.refunded_amount_cents).unwrap_or(0),
+            refunded: transaction.map_or(0, Transaction::given_back),
+            is_disputed: Some(false),
             failure: transaction.and_then(Transaction::failure),
             next: if state == ChargeState::Pending { self.next(handle.secret)? } else { NextAction::None },
             answer: json!({
@@ -324,7 +333,12 @@ impl Gateway for Paymob {
         Err(Failure::Refused("begun_too_often".to_owned()))
     }
 
+    /// No step is ours.
     async fn advance_charge(&self, reference: &str, _key: &str) -> Result<Charge, Failure> {
+        self.look_at_charge(reference).await
+    }
+
+    async fn look_at_charge(&self, reference: &str) -> Result<Charge, Failure> {
         let handle = Handle::parse(reference)?;
         let transaction = self.payment(json!({ "order_id": handle.order })).await?;
         self.charge(&handle, transaction.as_ref())
@@ -344,7 +358,7 @@ impl Gateway for Paymob {
         let last = self.last(order.clone()).await?;
         let paid = self.payment(order).await?.filter(|transaction| transaction.captured() > 0);
         let paid = paid.ok_or_else(|| Failure::Refused("not_captured".to_owned()))?;
-        let given_back = paid.refunded_amount_cents.unwrap_or(0);
+        let given_back = paid.given_back();
         if given_back == new.others + new.amount.minor {
             // Done before, and the answer was lost.
             return Ok(last.unwrap_or(paid).refund());
@@ -367,6 +381,10 @@ impl Gateway for Paymob {
     async fn fetch_refund(&self, reference: &str, _charge: &str) -> Result<ChargeRefund, Failure> {
         let id = reference.parse().map_err(|_| Failure::Refused("no_such_refund".to_owned()))?;
         self.transaction(id).await.map(|transaction| transaction.refund())
+    }
+
+    async fn given_back(&self, charge: &str) -> Result<GivenBack, Failure> {
+        self.advance_charge(charge, "").await.map(|charge| GivenBack::Total(charge.refunded))
     }
 
     /// There is no time of the notice in what is signed: a repeated one is known by its id. Which charge it is about is not
@@ -420,7 +438,8 @@ mod tests {
         assert_eq!(stands(json!({ "is_refunded": true })), (ChargeState::Completed, 100_000));
         assert_eq!(stands(json!({ "pending": true, "success": false })), (ChargeState::Processing, 0));
         assert_eq!(stands(json!({ "success": false })), (ChargeState::Pending, 0));
-        assert_eq!(stands(json!({ "is_voided": true })), (ChargeState::Cancelled, 0));
+        assert_eq!(stands(json!({ "is_voided": true })), (ChargeState::Completed, 100_000));
+        assert_eq!(stands(json!({ "is_voided": true, "is_auth": true })), (ChargeState::Cancelled, 0));
         assert_eq!(stands(json!({ "is_auth": true })), (ChargeState::Authorised, 0));
         assert_eq!(stands(json!({ "is_auth": true, "captured_amount": 100_000 })), (ChargeState::Completed, 100_000));
     }

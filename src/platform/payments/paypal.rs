@@ -5,6 +5,7 @@
 //! whoever approves it later is not charged: nobody but [`Gateway::advance_charge`] captures, and it looks at the mark.
 
 mod amounts;
+mod disputes;
 
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewRefund, NextAction,
-    Notice, RefundProgress, Rejected, Subject,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, ListedRefund, NO_SUCH_CHARGE, NewCharge,
+    NewRefund, NextAction, Notice, RefundProgress, Rejected, Subject, ToldDispute,
     exchange::{Answer, Tokens, harmless, is_id},
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     platform::{http::Http, text::excerpt},
 };
 use amounts::{Money, from_paypal, to_paypal};
+use disputes::{Dispute, Disputes};
 
 /// What stands in an order's `custom_id` once it was called off; before, our id of the charge.
 const CANCELLED: &str = "cancelled";
@@ -88,6 +90,8 @@ struct Part {
     status: String,
     amount: Option<Money>,
     status_details: Option<Details>,
+    /// Of a refund of ours, what [`refund_mark`] made.
+    custom_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,6 +127,15 @@ struct Resource {
     custom_id: Option<String>,
     #[serde(default)]
     supplementary_data: Supplement,
+    /// Of a dispute.
+    #[serde(default)]
+    disputed_transactions: Vec<Disputed>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Disputed {
+    /// What we had put into the order's `custom_id`.
+    custom: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -161,8 +174,24 @@ fn sum(parts: &[Part], statuses: &[&str]) -> Result<i64, Failure> {
     amounts.map(from_paypal).sum()
 }
 
+/// What stands in the `custom_id` of a refund of ours: our ids of the charge, which notices of it are known by, and of the
+/// refund.
+fn refund_mark(charge: &str, refund: &str) -> String {
+    format!("{charge}.{refund}")
+}
+
+/// The two parts of such a mark.
+fn read_mark(custom_id: &str) -> (&str, Option<&str>) {
+    custom_id.split_once('.').map_or((custom_id, None), |(charge, refund)| (charge, Some(refund)))
+}
+
+/// The status of a capture of which nothing is left.
+const GIVEN_BACK_WHOLE: &str = "REFUNDED";
+/// Refunds that stand.
+const GIVEN_BACK: [&str; 2] = ["COMPLETED", "PENDING"];
+
 /// Captures whose money was taken, whatever was given back of it since.
-const TAKEN: [&str; 3] = ["COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"];
+const TAKEN: [&str; 3] = ["COMPLETED", "PARTIALLY_REFUNDED", GIVEN_BACK_WHOLE];
 
 impl Order {
     /// Ours have one unit.
@@ -193,11 +222,31 @@ impl Order {
             currency: unit.amount.currency_code.clone(),
             authorised: captured + pending,
             captured,
-            refunded: sum(&unit.payments.refunds, &["COMPLETED", "PENDING"])?,
+            refunded: sum(&unit.payments.refunds, &GIVEN_BACK)?.max(sum(captures, &[GIVEN_BACK_WHOLE])?),
+            is_disputed: None,
             failure: failed.then(|| harmless(reason.unwrap_or("capture_declined"))),
             next: if state == ChargeState::Pending { self.next() } else { NextAction::None },
             answer: self.answer(unit),
         })
+    }
+
+    /// The refunds; and of a capture that PayPal says is given back whole, what no refund tells of.
+    fn given_back(&self) -> Result<Vec<ListedRefund>, Failure> {
+        let Payments { captures, refunds } = &self.unit()?.payments;
+        let listed = |part: &Part| {
+            let ours = part.custom_id.as_deref().and_then(|mark| read_mark(mark).1).map(str::to_owned);
+            let amount = part.amount.as_ref().map_or(Ok(0), from_paypal)?;
+            Ok(ListedRefund { refund: part.told(), ours, amount })
+        };
+        let mut all = refunds.iter().map(listed).collect::<Result<Vec<_>, Failure>>()?;
+        let amount = sum(captures, &[GIVEN_BACK_WHOLE])? - sum(refunds, &GIVEN_BACK)?;
+        if let Some(capture) = captures.iter().find(|part| part.status == GIVEN_BACK_WHOLE)
+            && amount > 0
+        {
+            let (reference, progress) = (format!("reversal-{}", capture.id), RefundProgress::Succeeded);
+            all.push(ListedRefund { refund: ChargeRefund { reference, progress, failure: None }, ours: None, amount });
+        }
+        Ok(all)
     }
 
     fn next(&self) -> NextAction {
@@ -216,16 +265,15 @@ impl Order {
 }
 
 impl Part {
-    fn told(self) -> ChargeRefund {
+    fn told(&self) -> ChargeRefund {
         let progress = match self.status.as_str() {
             "COMPLETED" => RefundProgress::Succeeded,
             "FAILED" | "CANCELLED" => RefundProgress::Failed,
             _ => RefundProgress::Pending,
         };
-        let reason = self.status_details.and_then(|details| details.reason);
-        let failure =
-            (progress == RefundProgress::Failed).then(|| harmless(reason.as_deref().unwrap_or("refund_failed")));
-        ChargeRefund { reference: self.id, progress, failure }
+        let reason = self.status_details.as_ref().and_then(|details| details.reason.as_deref());
+        let failure = (progress == RefundProgress::Failed).then(|| harmless(reason.unwrap_or("refund_failed")));
+        ChargeRefund { reference: self.id.clone(), progress, failure }
     }
 }
 
@@ -365,6 +413,10 @@ impl Gateway for Paypal {
         }
     }
 
+    async fn look_at_charge(&self, reference: &str) -> Result<Charge, Failure> {
+        self.fetch(reference).await?.charge()
+    }
+
     async fn cancel_charge(&self, reference: &str) -> Result<Charge, Failure> {
         let order = self.fetch(reference).await?;
         let charge = order.charge()?;
@@ -388,14 +440,15 @@ impl Gateway for Paypal {
         let capture = capture.filter(|part| is_id(&part.id));
         let capture = capture.ok_or_else(|| Failure::Refused("not_captured".to_owned()))?;
         // The notice of it is to say which charge it is about.
-        let refund = json!({ "amount": to_paypal(&new.amount)?, "custom_id": unit.reference_id });
+        let mark = refund_mark(unit.reference_id.as_deref().unwrap_or_default(), new.reference);
+        let refund = json!({ "amount": to_paypal(&new.amount)?, "custom_id": mark });
         let request = self
             .http
             .post(self.address(&format!("v2/payments/captures/{}/refund", capture.id)))
             .header("paypal-request-id", new.reference)
             .header("prefer", "return=representation")
             .json(&refund);
-        read::<Part>(&self.ask(request).await?).map(Part::told)
+        read::<Part>(&self.ask(request).await?).map(|part| part.told())
     }
 
     async fn fetch_refund(&self, reference: &str, _charge: &str) -> Result<ChargeRefund, Failure> {
@@ -403,7 +456,33 @@ impl Gateway for Paypal {
             return Err(Failure::Refused("no_such_refund".to_owned()));
         }
         let request = self.http.get(self.address(&format!("v2/payments/refunds/{reference}")));
-        read::<Part>(&self.ask(request).await?).map(Part::told)
+        read::<Part>(&self.ask(request).await?).map(|part| part.told())
+    }
+
+    /// What PayPal takes back itself it lists as a refund, too; where it only says so of the capture, the rest of it counts.
+    async fn given_back(&self, charge: &str) -> Result<GivenBack, Failure> {
+        Ok(GivenBack::Each(self.fetch(charge).await?.given_back()?))
+    }
+
+    async fn disputes(&self, charge: &str) -> Result<Vec<ToldDispute>, Failure> {
+        let order = self.fetch(charge).await?;
+        let mut told = Vec::new();
+        for capture in order.unit()?.payments.captures.iter().filter(|part| is_id(&part.id)) {
+            let query = format!("v1/customer/disputes?disputed_transaction_id={}", capture.id);
+
+            let answer = self.ask(self.http.get(self.address(&query))).await?;
+            if answer.status == 403 {
+                // Nothing that trying again helps: what PayPal takes back it tells of as given back all the same.
+                tracing::warn!("PayPal does not let us see disputes: the app lacks the permission for them");
+                return Ok(Vec::new());
+            }
+            let found: Disputes = read(&answer)?;
+            for item in found.items.iter().filter(|item| is_id(&item.dispute_id)) {
+                let request = self.http.get(self.address(&format!("v1/customer/disputes/{}", item.dispute_id)));
+                told.push(read::<Dispute>(&self.ask(request).await?)?.told()?);
+            }
+        }
+        Ok(told)
     }
 
     async fn verify_webhook(&self, envelope: &Envelope, body: &[u8], now: DateTime<Utc>) -> Result<Notice, Rejected> {
@@ -426,9 +505,10 @@ impl Gateway for Paypal {
         }
         let is_order = event.event_type.starts_with("CHECKOUT.ORDER.");
         let order = if is_order { event.resource.id } else { event.resource.supplementary_data.related_ids.order_id };
-        let subject = match (order, event.resource.custom_id) {
+        let disputed = event.resource.disputed_transactions.into_iter().find_map(|disputed| disputed.custom);
+        let subject = match (order, event.resource.custom_id.or(disputed)) {
             (Some(order), _) => Subject::Charge(order),
-            (None, Some(ours)) => Subject::Reference(ours),
+            (None, Some(ours)) => Subject::Reference(read_mark(&ours).0.to_owned()),
             (None, None) => Subject::Nothing,
         };
         Ok(Notice { event_id: event.id, subject })

@@ -1,10 +1,12 @@
 //! The sandbox: a provider for trying out, which needs no account and behaves as a real one does. Refused in production.
 //!
-//! It keeps its own books in `sandbox_charges`, `sandbox_refunds` and `sandbox_events`, as if they were elsewhere: we only
+//! It keeps its own books in `sandbox_charges`, `sandbox_refunds`, `sandbox_disputes` and `sandbox_events`, as if they were elsewhere: we only
 //! talk to it through [`Gateway`], payers only through its pages (`http::sandbox`), and it tells us by signed webhooks,
 //! which come late, twice and out of order.
 //!
 //! What becomes of a charge follows from the card's number, see [`CARDS`].
+
+mod behind_our_back;
 
 use aws_lc_rs::hmac;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,8 +15,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NewCharge, NewCustomer, NewRefund, NextAction,
-    Notice, RefundProgress, Rejected, SavedMethod, Subject, signature,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, NewCharge, NewCustomer, NewRefund,
+    NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject, ToldDispute, signature,
 };
 use crate::{
     error::{Error, Result},
@@ -25,6 +27,8 @@ use crate::{
         ids::{Ids, random_token},
     },
 };
+
+pub use behind_our_back::{DISPUTE_FEE, Deed};
 
 /// The header that its webhooks are signed in.
 pub const SIGNATURE: &str = "sandbox-signature";
@@ -48,6 +52,8 @@ pub enum Outcome {
     LateCapture,
     /// The money is taken at once; what goes back is refused after some seconds.
     RefundsFail,
+    /// The money is taken at once; some seconds later the payer's bank disputes it.
+    Disputed,
     /// The money is taken at once; what goes back is done, and comes back some seconds later.
     RefundsComeBack,
 }
@@ -65,6 +71,7 @@ pub const CARDS: &[(&str, Outcome, &str)] = &[
     ("4000000000000044", Outcome::LateCapture, "visa"),
     ("4000000000007726", Outcome::RefundsFail, "visa"),
     ("4000000000005126", Outcome::RefundsComeBack, "visa"),
+    ("4000000000000259", Outcome::Disputed, "visa"),
 ];
 
 /// What a payer does at the sandbox.
@@ -109,11 +116,13 @@ struct Row {
     captured: i64,
     failure: Option<String>,
     refunded: i64,
+    is_disputed: bool,
 }
 
 const COLUMNS: &str = "c.id, c.merchant_reference, c.secret, c.currency, c.amount, c.card, c.state, c.captured, c.failure, \
      COALESCE((SELECT CAST(SUM(r.amount) AS bigint) FROM sandbox_refunds r \
-     WHERE r.charge_id = c.id AND r.state <> 'failed'), 0)";
+     WHERE r.charge_id = c.id AND r.state <> 'failed'), 0), \
+     EXISTS (SELECT 1 FROM sandbox_disputes d WHERE d.charge_id = c.id)";
 
 fn read(row: &QueryResult) -> Result<Row> {
     let mut columns = Columns::new(row);
@@ -128,6 +137,7 @@ fn read(row: &QueryResult) -> Result<Row> {
         captured: columns.take()?,
         failure: columns.take()?,
         refunded: columns.take()?,
+        is_disputed: columns.take()?,
     })
 }
 
@@ -159,6 +169,16 @@ fn parse_reference(text: &str) -> Option<Uuid> {
 
 fn broken(error: Error) -> Failure {
     Failure::Unavailable(error.to_string())
+}
+
+/// A refund as it is told.
+fn told(id: Uuid, state: &str) -> ChargeRefund {
+    let (progress, failure) = match state {
+        "succeeded" => (RefundProgress::Succeeded, None),
+        "failed" => (RefundProgress::Failed, Some("refund_failed".to_owned())),
+        _ => (RefundProgress::Pending, None),
+    };
+    ChargeRefund { reference: id.simple().to_string(), progress, failure }
 }
 
 fn outcome(card: &str) -> Option<(Outcome, &'static str)> {
@@ -219,6 +239,7 @@ impl Sandbox {
             authorised: if matches!(state, ChargeState::Authorised | ChargeState::Completed) { row.amount } else { 0 },
             captured: row.captured,
             refunded: row.refunded,
+            is_disputed: Some(row.is_disputed),
             failure: row.failure.clone(),
             next,
             answer: json!({ "id": reference(row.id), "state": row.state, "failure": row.failure }).to_string(),
@@ -275,6 +296,7 @@ impl Sandbox {
             Outcome::Success | Outcome::RefundsFail | Outcome::RefundsComeBack => {
                 self.move_in(tx, &row, "completed", None, false).await
             }
+            Outcome::Disputed => self.move_in(tx, &row, "completed", None, true).await,
             Outcome::Declined(reason) => self.move_in(tx, &row, "waiting", Some(reason), false).await,
             Outcome::Failure(reason) => self.move_in(tx, &row, "failed", Some(reason), false).await,
             Outcome::Challenge => self.move_in(tx, &row, "challenged", None, false).await,
@@ -325,6 +347,11 @@ impl Sandbox {
                 for row in &charges {
                     let row = read(row)?;
                     match row.card.as_deref().and_then(outcome) {
+                        Some((Outcome::Disputed, _)) => {
+                            let sql = "UPDATE sandbox_charges SET due_at = NULL WHERE id = $1";
+                            tx.execute(sql, vec![row.id.into()]).await?;
+                            self.dispute_in(&tx, &row, None).await?;
+                        }
                         Some((Outcome::SlowFailure, _)) => {
                             self.move_in(&tx, &row, "failed", Some("processing_error"), false).await?;
                         }
@@ -431,6 +458,10 @@ impl Gateway for Sandbox {
     }
 
     async fn advance_charge(&self, reference: &str, _key: &str) -> Result<Charge, Failure> {
+        self.look_at_charge(reference).await
+    }
+
+    async fn look_at_charge(&self, reference: &str) -> Result<Charge, Failure> {
         let Some(id) = parse_reference(reference) else { return Err(Failure::Refused("no_such_charge".to_owned())) };
         let row = self.find(id).await.map_err(broken)?;
         row.map(|row| Self::charge(&row)).ok_or_else(|| Failure::Refused("no_such_charge".to_owned()))
@@ -487,12 +518,15 @@ impl Gateway for Sandbox {
         let rows = self.db.rows("SELECT state FROM sandbox_refunds WHERE id = $1", vec![id.into()]).await;
         let rows = rows.map_err(broken)?;
         let state: String = Columns::new(rows.first().ok_or_else(refuse)?).take().map_err(broken)?;
-        let (progress, failure) = match state.as_str() {
-            "succeeded" => (RefundProgress::Succeeded, None),
-            "failed" => (RefundProgress::Failed, Some("refund_failed".to_owned())),
-            _ => (RefundProgress::Pending, None),
-        };
-        Ok(ChargeRefund { reference: id.simple().to_string(), progress, failure })
+        Ok(told(id, &state))
+    }
+
+    async fn given_back(&self, charge: &str) -> Result<GivenBack, Failure> {
+        self.list_given_back(charge).await
+    }
+
+    async fn disputes(&self, charge: &str) -> Result<Vec<ToldDispute>, Failure> {
+        self.list_disputes(charge).await
     }
 
     async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure> {

@@ -6,6 +6,7 @@
 //! must not stand still because of one that nobody looks at.
 
 mod amounts;
+mod lists;
 
 use std::collections::BTreeMap;
 
@@ -16,24 +17,27 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{
+    balance_transaction::ListBalanceTransaction,
     customer::CreateCustomer,
+    dispute::ListDispute,
     payment_intent::{
         CancelPaymentIntent, CapturePaymentIntent, CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
         ListPaymentIntent, RetrievePaymentIntent, SearchPaymentIntent,
     },
-    refund::{CreateRefund, RetrieveRefund},
+    refund::{CreateRefund, ListRefund, RetrieveRefund},
 };
 use stripe_payment::payment_method::{AttachPaymentMethod, DetachPaymentMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewCustomer, NewRefund,
-    NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, Movement, NO_SUCH_CHARGE, NewCharge,
+    NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject, ToldDispute,
     exchange::{self, Answer, harmless, is_id},
     signature,
 };
 use crate::{config::StripeAccount, platform::http::Http};
 use amounts::{from_stripe, to_stripe};
+use lists::{BalancePage, BalanceTransaction, Dispute, Disputes, RefundOfIntent, Refunds};
 
 /// Where our own id is kept at Stripe.
 const REFERENCE: &str = "reference";
@@ -165,6 +169,7 @@ impl Intent {
             authorised: minor(self.amount_capturable + self.amount_received),
             captured: minor(self.amount_received),
             refunded: minor(given_back.unwrap_or(0)),
+            is_disputed: self.latest_charge.as_ref().map(|charge| charge["disputed"] == true),
             failure,
             next: if state == ChargeState::Pending { self.next(public_key) } else { NextAction::None },
             answer: self.answer(),
@@ -330,6 +335,10 @@ impl Gateway for Stripe {
         }
     }
 
+    async fn look_at_charge(&self, reference: &str) -> Result<Charge, Failure> {
+        self.fetch(reference).await.map(|intent| self.told(&intent))
+    }
+
     async fn cancel_charge(&self, reference: &str) -> Result<Charge, Failure> {
         let request = CancelPaymentIntent::new(id(reference, NO_SUCH_CHARGE)?);
         match self.ask::<Intent>(&request, None).await {
@@ -350,6 +359,41 @@ impl Gateway for Stripe {
 
     async fn fetch_refund(&self, reference: &str, _charge: &str) -> Result<ChargeRefund, Failure> {
         self.ask(&RetrieveRefund::new(id(reference, "no_such_refund")?), None).await.map(Refund::told)
+    }
+
+    async fn given_back(&self, charge: &str) -> Result<GivenBack, Failure> {
+        let first = ListRefund::new().payment_intent(id(charge, NO_SUCH_CHARGE)?).limit(100);
+        let (mut request, mut listed) = (first.clone(), Vec::new());
+        loop {
+            let page: Refunds = self.ask(&request, None).await?;
+            let last = page.data.last().map(|refund| refund.refund.id.clone());
+            listed.extend(page.data.into_iter().map(RefundOfIntent::listed));
+            match last {
+                Some(last) if page.has_more => request = first.clone().starting_after(last),
+                _ => return Ok(GivenBack::Each(listed)),
+            }
+        }
+    }
+
+    async fn disputes(&self, charge: &str) -> Result<Vec<ToldDispute>, Failure> {
+        let request = ListDispute::new().payment_intent(id(charge, NO_SUCH_CHARGE)?).limit(100);
+        let found: Disputes = self.ask(&request, None).await?;
+        Ok(found.data.into_iter().map(Dispute::told).collect())
+    }
+
+    async fn movements(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<Vec<Movement>>, Failure> {
+        let span = RangeBoundsTs { gte: Some(from.timestamp()), lt: Some(until.timestamp()), gt: None, lte: None };
+        let first = ListBalanceTransaction::new().created(RangeQueryTs::Bounds(span)).limit(100);
+        let (mut request, mut movements) = (first.clone(), Vec::new());
+        loop {
+            let page: BalancePage = self.ask(&request, None).await?;
+            let last = page.data.last().map(|transaction| transaction.id.clone());
+            movements.extend(page.data.into_iter().filter_map(BalanceTransaction::movement));
+            match last {
+                Some(last) if page.has_more => request = first.clone().starting_after(last),
+                _ => return Ok(Some(movements)),
+            }
+        }
     }
 
     async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure> {

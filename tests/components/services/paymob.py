@@ -120,13 +120,18 @@ def refund(request):
 
 
 def payer(request, secret):
-    """What the payer does: {"how": "paid" | "declined" | "pending"}; or their bank does: "cleared"."""
+    """What the payer does: {"how": "paid" | "declined" | "pending"}; their bank does: "cleared"; or somebody in Paymob's
+    dashboard: "voided", "given back" (with an "amount")."""
     intention, how = intentions[secret], request.json()["how"]
     if how == "paid":
         new_transaction(intention)
     elif how == "declined":
         data = {"message": "Insufficient funds", "txn_response_code": "51"}
         new_transaction(intention, success=False, error_occured=True, data=data)
+    elif how == "voided":
+        transactions[intention["tries"][0]]["is_voided"] = True
+    elif how == "given back":
+        transactions[intention["tries"][0]]["refunded_amount_cents"] += request.json()["amount"]
     elif how == "pending":
         new_transaction(intention, success=False, pending=True, source_data={"pan": None, "type": "wallet", "sub_type": "wallet"})
     else:

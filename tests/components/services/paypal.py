@@ -20,7 +20,7 @@ CURRENCIES = dict.fromkeys(
     "AUD BRL CAD CNY CZK DKK EUR HKD ILS MYR MXN NZD NOK PHP PLN GBP SGD SEK CHF THB USD".split(), 2
 ) | dict.fromkeys("HUF JPY TWD".split(), 0)
 key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-tokens, orders, refunds, answered, sent = set(), {}, {}, {}, []
+tokens, orders, refunds, disputes, answered, sent = set(), {}, {}, {}, {}, []
 
 
 def issue(status, name, word):
@@ -153,11 +153,39 @@ def refund(request, id):
         raise issue(422, "UNPROCESSABLE_ENTITY", "CURRENCY_MISMATCH")
     if before + wanted > amount(made["amount"]):
         raise issue(422, "UNPROCESSABLE_ENTITY", "REFUND_AMOUNT_EXCEEDED")
-    new = {"id": secrets.token_hex(8).upper(), "status": "COMPLETED", "amount": body["amount"]}
+    return give_back(payments, made, body)
+
+
+def give_back(payments, made, body):
+    new = {"id": secrets.token_hex(8).upper(), "status": "COMPLETED"} | body
     refunds[new["id"]] = new
     payments.setdefault("refunds", []).append(new)
-    made["status"] = "REFUNDED" if before + wanted == amount(made["amount"]) else "PARTIALLY_REFUNDED"
+    whole = sum(amount(r["amount"]) for r in payments["refunds"]) == amount(made["amount"])
+    made["status"] = "REFUNDED" if whole else "PARTIALLY_REFUNDED"
     return new
+
+
+def behind_our_back(request, id):
+    """What PayPal, or somebody at its pages, does: {"refund": money}; {"reverse": true}; {"dispute": …}."""
+    payments = find(id)["purchase_units"][0]["payments"]
+    made, wanted = payments["captures"][0], request.json()
+    if "refund" in wanted:
+        give_back(payments, made, {"amount": wanted["refund"]})
+    elif "reverse" in wanted:
+        made["status"] = "REFUNDED"
+    else:
+        disputes[made["id"]] = {"dispute_id": "PP-D-1", "reason": "UNAUTHORISED"} | wanted["dispute"]
+
+
+def list_disputes(request):
+    let_in(request)
+    found = disputes.get(request.query["disputed_transaction_id"])
+    return {"items": [{"dispute_id": found["dispute_id"]}] if found else []}
+
+
+def show_dispute(request, id):
+    let_in(request)
+    return next(dispute for dispute in disputes.values() if dispute["dispute_id"] == id)
 
 
 def show_refund(request, id):
@@ -235,6 +263,9 @@ class Paypal(Stub):
         r"POST /v1/notifications/verify-webhook-signature": verify,
         r"POST /_payer/(\w+)": payer,
         r"GET /_notice/(\w+)": notice,
+        r"GET /v1/customer/disputes": list_disputes,
+        r"GET /v1/customer/disputes/([\w-]+)": show_dispute,
+        r"POST /_behind_our_back/(\w+)": behind_our_back,
         r"POST /_revoke": revoke,
         r"GET /_sent": lambda request: sent,
     }

@@ -1,6 +1,6 @@
 """Stripe, by localstripe; and on top of it what localstripe leaves out: idempotency keys, no more given back than was taken,
-the PaymentIntent in a refusal, lists by time and by metadata, refunds that are taken back, some fields, and answers that nobody
-wishes for (`answer 429` in a description). Parameters that localstripe does not know are looked at here and kept from it."""
+the PaymentIntent in a refusal, lists by time and by metadata, refunds that are taken back, disputes, some fields, and answers
+that nobody wishes for (`answer 429` in a description). Parameters that localstripe does not know are looked at here and kept from it."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from stub import Answer, tell, unwanted  # noqa: E402
 
 resources.Store.dump_to_disk = lambda self: None  # several may run at once
 UNKNOWN = ("description", "automatic_payment_methods", "return_url")
-answered, keys = {}, []
+answered, keys, disputes, balance = {}, [], {}, []
 plain_data = server.get_post_data
 
 
@@ -42,6 +42,8 @@ def filled(intent):
     taken = intent["amount"] if intent["status"] == "succeeded" else 0
     capturable = intent["amount"] if intent["status"] == "requires_capture" else 0
     charge = intent["latest_charge"]
+    if isinstance(charge, dict):
+        charge = charge | {"disputed": intent["id"] in disputes}
     return intent | {"amount_received": taken, "amount_capturable": capturable, "latest_charge": charge}
 
 
@@ -90,6 +92,30 @@ async def refused_refund(request):
         return refuse(400, "invalid_request_error", code="charge_already_refunded" if left == 0 else "amount_too_large")
 
 
+def refunds_of(intent):
+    refunds = [value for key, value in resources.store.items() if key.startswith("refund:")]
+    return [refund._export() for refund in reversed(refunds) if refund.payment_intent == intent]
+
+
+def all_of(found):
+    return web.json_response({"object": "list", "url": "/v1", "data": found, "has_more": False})
+
+
+async def dispute(request):
+    """A dispute of an intent stands so: {"payment_intent", "amount", "currency", "status", "fee"}."""
+    told = await request.json()
+    fees = [{"fee": told["fee"], "currency": told["currency"]}] if told.get("fee") else []
+    stands = {"id": "dp_1", "object": "dispute", "reason": "fraudulent", "balance_transactions": fees}
+    disputes[told["payment_intent"]] = stands | told | {"evidence_details": {"due_by": 1767873600}}
+    return web.json_response({})
+
+
+async def change_balance(request):
+    """What Stripe kept or paid out: a balance transaction."""
+    balance.append(await request.json())
+    return web.json_response({})
+
+
 async def fail_refund(request):
     """The newest refund of an intent is taken back, as when a bank sends it home after days."""
     intent = (await request.json())["payment_intent"]
@@ -104,6 +130,13 @@ async def answer(request, handler):
         return listed(request)
     if request.method == "GET" and request.path == "/v1/payment_intents/search":
         return searched(request)
+    if request.method == "GET" and request.path == "/v1/refunds":
+        return all_of(refunds_of(request.query["payment_intent"]))
+    if request.method == "GET" and request.path == "/v1/balance_transactions":
+        return all_of(balance)
+    if request.method == "GET" and request.path == "/v1/disputes":
+        found = disputes.get(request.query["payment_intent"])
+        return all_of([found] if found else [])
     begins = request.method == "POST" and request.path == "/v1/payment_intents"
     if begins:
         form = await request.post()
@@ -153,6 +186,8 @@ async def main():
     server.app.middlewares.insert(0, middleware)
     server.app.router.add_get("/_config/keys", lambda request: web.json_response(keys))
     server.app.router.add_post("/_config/refunds/fail", fail_refund)
+    server.app.router.add_post("/_config/disputes", dispute)
+    server.app.router.add_post("/_config/balance", change_balance)
     runner = web.AppRunner(server.app, access_log=None)
     await runner.setup()
     listening = socket.socket()

@@ -78,7 +78,7 @@ async fn a_search_takes_any_text_for_words_and_nothing_more() {
         ("username:amina", vec![]),
         ("{amina}", vec!["amina"]),
         ("am%", vec!["amina"]),
-        ("a\\", vec!["amina"]),
+        ("am\\", vec!["amina"]),
         ("amina\u{0}", vec!["amina"]),
         ("ami\u{0}na", vec![]),
     ] {
@@ -131,7 +131,7 @@ async fn people_are_listed_completely_page_by_page_in_both_directions() {
             assert_eq!(backwards.concat(), expected, "{sort}, last {size}");
         }
     }
-    let found = nobody.pages("{ users(where: { text: \"a\" }, PAGE) { ITEMS } }", 1, false).await;
+    let found = nobody.pages("{ users(where: { text: \"al\" }, PAGE) { ITEMS } }", 1, false).await;
     assert_eq!(found.concat(), [ids[1].clone()]);
 }
 
@@ -200,7 +200,7 @@ async fn wrong_page_arguments_are_a_bad_request() {
 #[tokio::test]
 async fn the_whole_is_counted_only_when_asked() {
     let server = Server::start().await;
-    for name in ["alpha", "bravo", "amber"] {
+    for name in ["alpha", "bravo", "alder"] {
         server.user(name).await;
     }
     let nobody = server.anonymous();
@@ -214,7 +214,7 @@ async fn the_whole_is_counted_only_when_asked() {
     assert_eq!((without, with), (1, 2));
     assert_eq!(data["users"]["totalCount"], 3);
     let (_, data) =
-        statements("{ users(first: 1, where: { text: \"a\" }) { ...F } } fragment F on UserConnection { totalCount }")
+        statements("{ users(first: 1, where: { text: \"al\" }) { ...F } } fragment F on UserConnection { totalCount }")
             .await;
     assert_eq!(data["users"]["totalCount"], 2);
 }

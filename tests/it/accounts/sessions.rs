@@ -138,13 +138,3 @@ async fn registrations_from_one_address_are_limited_refused_ones_included() {
     assert_eq!(accounts_made(&server).await, before);
     server.anonymous().from("198.51.100.1").register("basma").await;
 }
-
-#[tokio::test]
-async fn sign_ins_and_registrations_of_everybody_have_a_limit_together() {
-    let server = Server::with(&[("RATE_LIMIT_SENSITIVE_GLOBAL", "2/hour")]).await;
-    server.user("amina").await;
-    assert_eq!(login_code(&server.anonymous().from("198.51.100.1"), "amina", PASSWORD).await, "OK");
-    assert_eq!(login_code(&server.anonymous().from("198.51.100.2"), "amina", PASSWORD).await, "RATE_LIMITED");
-    let elsewhere = server.anonymous().from("198.51.100.3");
-    assert_eq!(elsewhere.refused(REGISTER, joining("basma", "basma@example.org")).await, "RATE_LIMITED");
-}

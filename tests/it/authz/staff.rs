@@ -24,6 +24,9 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
     ("Query.adminAudit", "{ adminAudit { nodes { action } } }", ADMINISTRATION),
     ("Query.adminActivity", "{ adminActivity { nodes { kind } } }", ADMINISTRATION),
     ("Query.adminRefunds", "{ adminRefunds { nodes { state } } }", ADMINISTRATION),
+    ("Query.adminMoneyOverview", "{ adminMoneyOverview { openDisputes } }", ADMINISTRATION),
+    ("Query.adminLedgerAccounts", "{ adminLedgerAccounts { lines { kind } } }", ADMINISTRATION),
+    ("Query.adminDisputes", "{ adminDisputes { nodes { state } } }", ADMINISTRATION),
     (
         "Mutation.adminPaymentConfirm",
         "mutation { adminPaymentConfirm(id: \"$TRANSFER\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, reference: \"new\", idempotencyKey: \"$ID\" }) { errors { code } } }",

@@ -112,6 +112,28 @@ async fn a_guest_unsubscribes_by_the_button_and_not_by_a_look() {
 }
 
 #[tokio::test]
+async fn a_guest_is_one_mailbox_however_they_write_its_address() {
+    let server = Server::start().await;
+    let olivia = server.user("olivia").await;
+    let goal = begin(&olivia, &json!({})).await;
+    let spellings = ["Zoë@bücher.example", "zoe\u{308}@xn--bcher-kva.example", "ZOË@BÜCHER.example"];
+    for (key, email) in spellings.iter().enumerate() {
+        give(&server, &goal, email, &key.to_string()).await;
+    }
+    publish(&server, &olivia, &goal, "One").await;
+    let all = async || server.sent().await.into_iter().filter(|sent| sent.subject.contains("News")).collect::<Vec<_>>();
+    let sent = all().await;
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    press(&server, &path(&sent[0].text)).await;
+    publish(&server, &olivia, &goal, "Two").await;
+    assert_eq!(all().await.len(), 1);
+    // Nor is it another guest's key.
+    let again = gift(&goal, "7.00", "0", &json!({ "guest": { "email": spellings[1] } }));
+    let payload = contribute(&server.anonymous(), &again).await;
+    assert_eq!(payload["errors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{payload}");
+}
+
+#[tokio::test]
 async fn nobody_is_unsubscribed_by_a_link_that_is_none() {
     let server = Server::start().await;
     let olivia = server.user("olivia").await;
@@ -149,7 +171,7 @@ async fn a_guest_who_was_forgotten_by_hand_finds_nothing_of_theirs() {
     give(&server, &goal, "guest@example.org", "1").await;
     publish(&server, &olivia, &goal, "One").await;
     let link = path(&letters(&server, "guest@example.org").await[0]);
-    let forget = "UPDATE goal_contributions SET guest_name = NULL, guest_email = NULL";
+    let forget = "UPDATE goal_contributions SET guest_name = NULL, guest_email = NULL, guest_key = NULL";
     server.app.db.transact(async |tx| tx.execute(forget, Vec::new()).await).await.unwrap();
     let (status, page) = press(&server, &link).await;
     assert!(status == StatusCode::OK && page.contains("no e-mails"), "{status} {page}");

@@ -91,6 +91,34 @@ async fn a_guest_gives_by_their_address_which_only_staff_sees() {
 }
 
 #[tokio::test]
+async fn nobody_gets_a_guest_s_token_by_a_key_that_can_be_guessed() {
+    let server = Server::start().await;
+    let goal = begin(&server.user("olivia").await, &json!({})).await;
+    let guest = json!({ "guest": { "email": "guest@example.org" } });
+    let with_key = |key: &str| {
+        let mut input = gift(&goal, "7.00", "", &guest);
+        input["idempotencyKey"] = json!(key);
+        input
+    };
+    let before = server.rows().await;
+    for (key, why) in
+        [("k", "TOO_SHORT"), ("123456789012345", "TOO_SHORT"), ("1111111111111111", "INVALID"), (" ", "TOO_SHORT")]
+    {
+        let payload = contribute(&server.anonymous(), &with_key(key)).await;
+        assert_eq!((code(&payload), &payload["guestToken"]), (why, &Value::Null), "{key}");
+    }
+    assert_eq!(server.rows().await, before);
+    // Who has the key gets the token again, wherever they are by then; who has not begins a payment of their own.
+    let own = with_key("0b7c8f52-1f0e-4d55-9a39-0e7c1f0b9a61");
+    let begun = contribute(&server.anonymous(), &own).await;
+    let again = contribute(&server.anonymous().from("203.0.113.1"), &own).await;
+    assert_eq!((&again["replayed"], &again["guestToken"]), (&json!(true), &begun["guestToken"]));
+    let other = contribute(&server.anonymous(), &with_key("0b7c8f52-1f0e-4d55-9a39-0e7c1f0b9a62")).await;
+    assert_eq!(other["replayed"], false);
+    assert_ne!(other["guestToken"], begun["guestToken"]);
+}
+
+#[tokio::test]
 async fn guests_need_an_address_have_no_wallet_and_are_limited() {
     let server = Server::with(&[("RATE_LIMIT_SEND_ADDRESS", "3/hour")]).await;
     let goal = begin(&server.user("olivia").await, &json!({})).await;

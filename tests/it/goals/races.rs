@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     harness::{
-        Client, Server,
+        Client, SEVERAL_CONNECTIONS, Server,
         races::{Gate, one_in_the_midst_of_another},
     },
     payments::{self, GOOD},
@@ -51,7 +51,7 @@ const GONE: &str = "INSUFFICIENT_FUNDS";
 
 #[tokio::test]
 async fn two_withdrawals_of_the_last_pound_are_one() {
-    let server = Server::with(&[("FEE_GOAL", "0")]).await;
+    let server = Server::with(&[("FEE_GOAL", "0"), SEVERAL_CONNECTIONS]).await;
     let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
     let goal = begin(&olivia, &json!({})).await;
     give(&server, &badr, &goal, "10.00").await;
@@ -92,7 +92,7 @@ async fn a_withdrawal_in_the_midst_of_a_refund_finds_nothing_left() {
 
 /// Olivia's goal, to which badr gave 10.00 USD that he wants back.
 async fn with_a_refund_asked_for() -> (Server, Client, String, Value) {
-    let server = Server::with(&[("FEE_GOAL", "0")]).await;
+    let server = Server::with(&[("FEE_GOAL", "0"), SEVERAL_CONNECTIONS]).await;
     let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
     let goal = begin(&olivia, &json!({})).await;
     let payment = give(&server, &badr, &goal, "10.00").await;

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
     tungstenite::{self, Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
@@ -35,9 +35,23 @@ impl Socket {
         Ok(Self { stream })
     }
 
+    /// Connects by a network that takes 4 KiB from the server, and the rest as it is read.
+    pub async fn narrow(address: SocketAddr, token: Option<&str>) -> Self {
+        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let stream = MaybeTlsStream::Plain(socket.connect(address).await.unwrap());
+        Self { stream: client_async(request, stream).await.unwrap().0 }.acknowledged(token).await
+    }
+
     /// Connects, and is acknowledged as the owner of the token.
     pub async fn open(address: SocketAddr, token: Option<&str>) -> Self {
-        let mut socket = Self::connect(address).await;
+        Self::connect(address).await.acknowledged(token).await
+    }
+
+    async fn acknowledged(self, token: Option<&str>) -> Self {
+        let mut socket = self;
         let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
         socket.send(json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(socket.next().await["type"], "connection_ack");

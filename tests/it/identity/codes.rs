@@ -1,7 +1,7 @@
 //! The engine behind every code that is sent: how often one can be tried, asked for and used.
 
 use agora::{
-    domain::codes::{self, CheckedCode, IssuedCode},
+    domain::codes::{self, Asker, CheckedCode, IssuedCode},
     entity::code::CodePurpose::{self, EmailVerification, PasswordReset, PhoneVerification},
     error::{Error, Result, UserErrorCode},
 };
@@ -11,7 +11,7 @@ use crate::harness::Server;
 
 async fn issue(server: &Server, purpose: CodePurpose, subject: &str, address: &str) -> Result<IssuedCode> {
     let app = &server.app;
-    app.db.transact(async |tx| codes::issue_in(app, &tx, purpose, subject, address).await).await
+    app.db.transact(async |tx| codes::issue_in(app, &tx, purpose, subject, address, Asker::Owner).await).await
 }
 
 async fn check(server: &Server, purpose: CodePurpose, subject: &str, code: &str) -> Result<CheckedCode> {

@@ -1,6 +1,6 @@
 //! Sessions in cookies: no script reads them, and no foreign page uses them.
 
-use axum::http::{Request, StatusCode, header};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, Server, Socket, client::PASSWORD};
@@ -196,4 +196,17 @@ async fn signing_out_works_by_the_refresh_cookie_alone() {
     assert_eq!(server.count("SELECT COUNT(*) FROM sessions WHERE end_reason = 'logout'").await, 1);
     let again = asking(&server).header("cookie", refresh).send(REFRESH, Value::Null).await;
     assert_eq!(again.body["data"]["tokenRefresh"]["errors"][0]["code"], "INVALID_REFRESH_TOKEN");
+}
+
+#[tokio::test]
+async fn another_cookie_hides_none_of_ours_whatever_is_in_it() {
+    let server = Server::start().await;
+    let answer = sign_in(&server).await;
+    let ours: Vec<_> = cookies(&answer).into_iter().map(|(pair, _)| pair).collect();
+    let other = [b"theme=caf\xe9; ".as_slice(), ours.join("; ").as_bytes()].concat();
+    let mut request = Request::get("/graphql?query=%7Bme%7Busername%7D%7D").header("x-agora-session", "cookie");
+    request = request.header("user-agent", HeaderValue::from_bytes(b"Caf\xe9/1").unwrap());
+    let request = request.header("cookie", HeaderValue::from_bytes(&other).unwrap());
+    let answer = server.anonymous().request(request.body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!(answer.body["data"]["me"]["username"], "amina", "{}", answer.body);
 }

@@ -310,16 +310,3 @@ async fn a_right_proof_of_one_kind_does_not_clear_what_was_guessed_of_another() 
     amina.ok(guess, Value::Null).await;
     assert_eq!(amina.refused(guess, Value::Null).await, "RATE_LIMITED");
 }
-
-#[tokio::test]
-async fn rubbish_keeps_nobody_from_signing_in() {
-    let server = Server::with(&[("RATE_LIMIT_SENSITIVE_GLOBAL", "10/hour")]).await;
-    let amina = server.user("amina").await;
-    for _ in 0..20 {
-        let complete = "mutation { oauthComplete(input: { flowToken: \"x\", ticket: \"y\" }) { errors { code } } }";
-        amina.ok(complete, Value::Null).await;
-        let verify = "mutation { twoFactorVerify(input: { challengeToken: \"x\", method: TOTP, code: \"1\" }) { errors { code } } }";
-        amina.ok(verify, Value::Null).await;
-    }
-    server.anonymous().login("amina").await;
-}

@@ -4,7 +4,7 @@
 mod attacks;
 pub mod browser;
 mod joining;
-mod provider;
+pub mod provider;
 
 use agora::domain::accounts;
 use chrono::{DateTime, TimeDelta, Utc};

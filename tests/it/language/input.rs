@@ -78,13 +78,15 @@ async fn nothing_is_written_when_a_neighbour_s_argument_is_refused() {
         assert!(answer.body.get("data").is_none(), "{query}: {}", answer.body);
         assert_eq!(server.rows().await, before, "{query}");
     }
-    // A time below a mutation is no input of it: the whole is refused, before.
+    // What stands below a mutation is no input of it: the whole is refused, before.
     let below = format!(
-        "mutation($f: DateTime) {{ a: {create} b: postLike(id: \"{post}\") {{ post {{ author {{ posts(where: {{ createdAt: {{ from: $f }} }}) {{ nodes {{ id }} }} }} }} errors {{ code }} }} }}"
+        "mutation($n: Int) {{ a: {create} b: postLike(id: \"{post}\") {{ post {{ comments(first: $n) {{ nodes {{ id }} }} }} \
+         errors {{ code }} }} }}"
     );
-    let answer = amina.send(&below, json!({ "f": "2026-02-30T00:00:00Z" })).await;
+    let answer = amina.send(&below, json!({ "n": 3_000_000_000_u32 })).await;
     assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "BAD_REQUEST"), "{}", answer.body);
-    assert!(answer.body["errors"][0]["message"].as_str().unwrap().contains("at $f: a time"), "{}", answer.body);
+    let message = answer.body["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("at $n: a whole number"), "{message}");
     assert_eq!(server.rows().await, before);
 }
 

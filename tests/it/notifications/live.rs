@@ -169,14 +169,15 @@ async fn a_stream_that_is_cut_anywhere_goes_on_without_gap_or_duplicate() {
 /// Reads a stream until it is up to date; gives the messages and the last sequence.
 async fn catch_up(server: &Server, client: &Client, after: i64) -> (Vec<String>, i64) {
     let actor = accounts::authenticate(&server.app, client.access_token.as_deref().unwrap()).await.unwrap();
-    let mut stream = std::pin::pin!(notifications::follow(&server.app, &actor, Some(after)).await.unwrap());
+    let mut stream =
+        std::pin::pin!(notifications::follow(&server.app, &actor, &Default::default(), Some(after)).await.unwrap());
     let (mut messages, mut seq) = (Vec::new(), after);
     loop {
         let step = timeout(PATIENCE, stream.next()).await.expect("nothing came in time").unwrap().unwrap();
         assert!(step.seq >= seq, "backwards from {seq} to {}", step.seq);
         seq = step.seq;
         match (step.phase, step.content) {
-            (Phase::Replay, Some(told)) => messages.push(told.message),
+            (Phase::Replay, Some(told)) => messages.push(told.message.clone()),
             (Phase::Live, None) => return (messages, seq),
             (phase, told) => panic!("{phase:?} {told:?} at {seq}, after {after}"),
         }
@@ -318,7 +319,8 @@ async fn where_every_hint_is_lost_a_sweep_makes_up_for_it() {
     let (server, amina, basma, post) = with_told(0).await;
     let beside = server.beside(&[]).await;
     let actor = accounts::authenticate(&beside.app, amina.access_token.as_deref().unwrap()).await.unwrap();
-    let mut stream = std::pin::pin!(notifications::follow(&beside.app, &actor, None).await.unwrap());
+    let mut stream =
+        std::pin::pin!(notifications::follow(&beside.app, &actor, &Default::default(), None).await.unwrap());
     assert_eq!(stream.next().await.unwrap().unwrap().phase, Phase::Live);
     for number in 0..3 {
         basma.comment(&post, &format!("number {number}")).await;
@@ -329,7 +331,7 @@ async fn where_every_hint_is_lost_a_sweep_makes_up_for_it() {
     events::sweep(&beside.app.db).await.unwrap();
     for number in 0..3 {
         let step = timeout(PATIENCE, stream.next()).await.expect("nothing came in time").unwrap().unwrap();
-        assert_eq!((step.phase, step.content.unwrap().message), (Phase::Live, format!("number {number}")));
+        assert_eq!((step.phase, &step.content.unwrap().message), (Phase::Live, &format!("number {number}")));
     }
     assert!(stream.next().now_or_never().is_none());
     events::sweep(&beside.app.db).await.unwrap();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use agora::platform::payments::sandbox::Act;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join_all};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     goals,
     harness::{
-        Client, Server,
+        Client, SEVERAL_CONNECTIONS, Server,
         races::{all_at_once, one_in_the_midst_of_another},
     },
     wallets::{WITHDRAW, add_method, transfer_input, withdraw_input},
@@ -129,7 +129,7 @@ async fn one_key_in_parallel_has_one_effect_whatever_moves() {
 
 /// Amina's wallet of 5.00 USD with a bank account, staff who could refund what she paid in, and that payment.
 async fn with_five_dollars() -> (Server, Client, Client, String, Value) {
-    let server = Server::start().await;
+    let server = Server::with(&[SEVERAL_CONNECTIONS]).await;
     let (amina, staff) = (server.user("amina").await, treasurer(&server).await.seen().await);
     let payment = paid(&server, &amina, "5.00", "k").await;
     let method = add_method(&amina, "USD").await;
@@ -178,5 +178,21 @@ async fn a_refund_that_two_workers_do_is_done_once() {
     }
     assert_eq!(wallet(&server, &amina).await, (300, 0));
     assert_eq!(server.count("SELECT COUNT(*) FROM sandbox_refunds").await, 1);
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn many_acts_of_staff_at_once_need_no_more_connections_than_there_are() {
+    let server = Server::with(&[("DATABASE_MAX_CONNECTIONS", "1")]).await;
+    let (amina, staff) = (server.user("amina").await, treasurer(&server).await.seen().await);
+    let goal = goals::begin(&server.user("olivia").await, &json!({})).await;
+    let payment = goals::give(&server, &amina, &goal, "20.00").await;
+    let keys: Vec<_> = (0..9).map(|number| number.to_string()).collect();
+    let acts = keys.iter().map(|key| ask(&staff, "paymentRefund", &payment, Some("1.00"), "", key));
+    for act in join_all(acts).await {
+        assert_eq!(code(&act), "", "{act}");
+    }
+    wait(&server).await;
+    assert_eq!(look(&amina, &payment).await["refunded"]["amount"], "9.00");
     assert_books(&server.app).await;
 }

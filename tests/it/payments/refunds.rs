@@ -117,15 +117,24 @@ async fn one_key_in_parallel_is_one_refund_and_another_input_is_refused() {
 }
 
 #[tokio::test]
-async fn into_the_wallet_that_it_lies_in_nothing_moves() {
+async fn into_the_wallet_that_it_lies_in_nothing_is_given_back() {
     let server = Server::start().await;
     let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
     let payment = paid(&server, &amina, "10.00", "k").await;
-    ask(&staff, "paymentRefund", &payment, Some("4.00"), ", destination: WALLET", "r").await;
-    server.run_jobs().await;
-    assert_eq!(state(&amina, &payment).await["refunds"][0]["state"], "SUCCEEDED");
+    let before = server.rows().await;
+    for (client, field) in [(&staff, "paymentRefund"), (&amina, "paymentRefundRequest")] {
+        let refused = ask(client, field, &payment, Some("4.00"), ", destination: WALLET", "r").await;
+        assert_eq!(code(&refused), "PROVIDER_NOT_AVAILABLE");
+        assert_eq!(refused["errors"][0]["path"], json!(["input", "destination"]));
+    }
+    assert_eq!(server.rows().await, before);
+    // One that was asked for before can't be granted either.
+    ask(&amina, "paymentRefundRequest", &payment, Some("4.00"), "", "r").await;
+    tamper(&server, "UPDATE refunds SET destination = 'wallet'").await;
+    let query = "{ adminRefunds { nodes { id } } }";
+    let refund = staff.ok(query, Value::Null).await["adminRefunds"]["nodes"][0]["id"].clone();
+    assert_eq!(code(&call(&staff, "paymentRefundGrant", &refund, "", REFUND).await), "WRONG_STATE");
     assert_eq!(wallet(&server, &amina).await, (1000, 0));
-    assert_eq!(server.count("SELECT COUNT(*) FROM sandbox_refunds").await, 0);
     assert_books(&server.app).await;
 }
 
@@ -213,7 +222,8 @@ async fn what_a_provider_could_not_be_asked_for_in_time_is_ended_by_hand() {
     let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
     let payment = paid(&server, &amina, "10.00", "k").await;
     let refund = ask(&staff, "paymentRefund", &payment, None, "", "r").await["refund"]["id"].clone();
-    // As if nobody could do it for a day.
+    // As if it was asked for, and no answer came for a day.
+    tamper(&server, "UPDATE refunds SET asked_at = created_at").await;
     server.advance(21 * 3600);
     server.run_jobs().await;
     let staff = server.anonymous().login("treasurer").await;
@@ -225,5 +235,23 @@ async fn what_a_provider_could_not_be_asked_for_in_time_is_ended_by_hand() {
     // The job has nothing left to do.
     server.advance(86_400);
     server.run_jobs().await;
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn what_its_provider_was_never_asked_for_is_done_however_late() {
+    let server = Server::start().await;
+    let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
+    let payment = paid(&server, &amina, "10.00", "k").await;
+    ask(&staff, "paymentRefund", &payment, None, "", "r").await;
+    // As if nobody could do it for a day.
+    server.advance(21 * 3600);
+    for _ in 0..2 {
+        wait(&server).await;
+    }
+    let amina = server.anonymous().login("amina").await;
+    assert_eq!(look(&amina, &payment).await["refundState"], "FULL");
+    assert_eq!(server.count("SELECT COUNT(*) FROM sandbox_refunds").await, 1);
+    assert_eq!(wallet(&server, &amina).await, (0, 0));
     assert_books(&server.app).await;
 }

@@ -4,11 +4,11 @@
 //! Short by default; `AGORA_LONG_TESTS=1 cargo test --test it everything_at_once` runs many rounds. A failure names its
 //! seed.
 
-use agora::platform::payments::sandbox::{Act, CARDS};
+use agora::platform::payments::sandbox::{Act, CARDS, DISPUTE_FEE, Deed};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{act, assert_books, call, confirm, deposit, differences, refunds::ask, treasurer, wait, wallet};
+use super::{act, assert_books, call, confirm, deposit, differences, refunds::ask, tamper, treasurer, wait, wallet};
 use crate::{
     goals,
     harness::{Client, Server},
@@ -36,6 +36,17 @@ impl Dice {
     }
 }
 
+/// What a provider, and payers' banks, do on their own.
+const DEEDS: &[Deed] = &[
+    Deed::Refund(Some(40)),
+    Deed::Refund(None),
+    Deed::Release,
+    Deed::Dispute(Some(30)),
+    Deed::Dispute(None),
+    Deed::Decide(true),
+    Deed::Decide(false),
+];
+
 /// What one person does.
 async fn live(server: &Server, person: &Person, others: &[Person], staff: &Client, seed: u64, acts: usize) {
     let me = &person.client;
@@ -43,7 +54,7 @@ async fn live(server: &Server, person: &Person, others: &[Person], staff: &Clien
     let (mut payments, mut withdrawals) = (Vec::new(), Vec::new());
     for number in 0..acts {
         let key = format!("{} {number}", me.username);
-        match dice.roll(13) {
+        match dice.roll(15) {
             0..=2 => {
                 let amount = format!("{}.{:02}", dice.roll(9), 1 + dice.roll(99));
                 let payment = deposit(me, &amount, &key).await["payment"].clone();
@@ -91,6 +102,13 @@ async fn live(server: &Server, person: &Person, others: &[Person], staff: &Clien
                     payments.push(given["payment"].clone());
                 }
             }
+            12 | 13 if !payments.is_empty() => {
+                let secret = payments[dice.roll(payments.len())]["nextAction"]["clientSecret"].clone();
+                if let Some(secret) = secret.as_str() {
+                    let deed = DEEDS[dice.roll(DEEDS.len())];
+                    server.app.payments.sandbox().unwrap().behind_our_back(secret, deed).await.unwrap();
+                }
+            }
             11 => drop(goals::withdraw(me, &person.goal, None, &key).await),
             _ => {
                 let other = &others[dice.roll(others.len())].client;
@@ -128,7 +146,9 @@ async fn round(seed: u64, people: usize, acts: usize) {
         assert!(found.is_empty(), "seed {seed}, part {part}: {found:?}");
         server.advance(7);
     }
-    for _ in 0..4 {
+    // What is disputed still is decided, and nobody tells.
+    tamper(&server, "UPDATE sandbox_disputes SET state = 'lost' WHERE state = 'open'").await;
+    for _ in 0..7 {
         wait(&server).await;
         server.advance(700);
     }
@@ -143,11 +163,14 @@ async fn round(seed: u64, people: usize, acts: usize) {
     // What the provider took and did not give back is what people, goals, banks and the platform have.
     let theirs = "SELECT CAST(COALESCE(SUM(captured), 0) AS bigint) FROM sandbox_charges";
     let back = "SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) FROM sandbox_refunds WHERE state <> 'failed'";
+    let disputed = format!(
+        "SELECT CAST(COALESCE(SUM(amount + {DISPUTE_FEE}), 0) AS bigint) FROM sandbox_disputes WHERE state = 'lost'"
+    );
     let ours = "SELECT CAST(COALESCE(SUM(a.balance), 0) + COALESCE((SELECT SUM(d.amount) FROM ledger_deltas d \
-                JOIN ledger_accounts b ON b.id = d.account_id WHERE b.kind <> 'clearing'), 0) AS bigint) \
-                FROM ledger_accounts a WHERE a.kind <> 'clearing'";
+                JOIN ledger_accounts b ON b.id = d.account_id WHERE b.kind <> 'clearing' OR b.name = 'bank_transfer'), 0) AS bigint) \
+                FROM ledger_accounts a WHERE a.kind <> 'clearing' OR a.name = 'bank_transfer'";
     let (theirs, back, ours) = (server.count(theirs).await, server.count(back).await, server.count(ours).await);
-    assert_eq!(theirs - back, ours, "seed {seed}");
+    assert_eq!(theirs - back - server.count(&disputed).await, ours, "seed {seed}");
 }
 
 #[tokio::test]

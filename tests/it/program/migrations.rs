@@ -54,16 +54,17 @@ async fn migrations_go_up_and_down_and_up_again_and_leave_nothing_behind() {
     assert!(full.len() > 20, "{full:?}");
     assert_eq!(migrate(&["up"]), vec!["applied"; steps]);
 
-    // A step that changes a table leaves it there, in an earlier form.
-    let names = |lines: &[String]| -> BTreeSet<String> {
-        lines.iter().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+    // A step that changes a table leaves it there, in an earlier form; one that replaced an index brings it back.
+    let tables = |lines: &[String]| -> BTreeSet<String> {
+        let names = lines.iter().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "));
+        names.filter(|name| !name.starts_with("i ") && !name.starts_with("index ")).collect()
     };
     let mut before = full.clone();
     for undone in 1..=steps {
         let status = migrate(&["down"]);
         assert_eq!(status.iter().filter(|word| *word == "pending").count(), undone);
         let now = schema(&url).await;
-        assert!(now != before && names(&now).is_subset(&names(&before)), "{now:?}");
+        assert!(now != before && tables(&now).is_subset(&tables(&before)), "{now:?}");
         before = now;
     }
     assert_eq!(before, Vec::<String>::new());

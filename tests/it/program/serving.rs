@@ -1,11 +1,13 @@
 //! Serving and working, from the start to an asked-for or a sudden end.
 
 use std::{
+    net::SocketAddr,
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use super::{Folder, KEY, Serving, wait};
 use crate::harness::{Server, Socket, database, eventually};
@@ -34,6 +36,32 @@ async fn a_newcomer_starts_it_signs_in_with_what_it_prints_and_stops_it() {
     let stopped = tokio::task::spawn_blocking(|| serving.terminate());
     assert_eq!(socket.closed().await.0, 1001);
     assert_eq!(stopped.await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn a_process_with_few_descriptors_keeps_some_for_its_work() {
+    let database = database::create_empty().await;
+    let serving = Serving::start_with_descriptors(256, &[("DATABASE_URL", &database.url())]);
+    let address: SocketAddr = serving.base.trim_start_matches("http://").parse().unwrap();
+    let mut held = Vec::new();
+    for n in 0..300 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 10 + n as u8 % 100], 0))).unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        let _ = stream.write_all(b"POST /webhooks/none HTTP/1.1\r\n").await;
+        held.push(stream);
+    }
+    let live = serving.http.get(format!("{}/health/live", serving.base)).send().await.unwrap();
+    assert_eq!(live.status(), 200);
+    let refused = serving.send(None, "{ __typename }", Value::Null).await.unwrap();
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
+    drop(held);
+    eventually("room", async || {
+        serving.send(None, "{ __typename }", Value::Null).await.is_some_and(|answer| answer.get("errors").is_none())
+    })
+    .await;
+    serving.register("amina").await;
+    assert_eq!(serving.terminate(), Some(0));
 }
 
 #[tokio::test]

@@ -66,8 +66,27 @@ async fn browsers_learn_which_origins_may_read_answers() {
     let allowed = header(&listed, "access-control-allow-headers");
     assert!(allowed.contains("content-type") && allowed.contains("authorization"), "{allowed}");
     assert!(header(&listed, "vary").contains("origin"));
+    assert_eq!(header(&listed, "access-control-allow-credentials"), "true");
+    for name in [
+        "apollographql-client-name",
+        "apollographql-client-version",
+        "apollo-require-preflight",
+        "x-apollo-operation-name",
+        "sentry-trace",
+        "baggage",
+        "traceparent",
+        "tracestate",
+        "x-request-id",
+        "x-agora-session",
+        "idempotency-key",
+        "content-encoding",
+    ] {
+        assert!(allowed.split(',').any(|known| known == name), "{name}: {allowed}");
+    }
     for origin in ["https://evil.example", "null"] {
-        assert_eq!(header(&preflight(origin).await, "access-control-allow-origin"), "", "{origin}");
+        let foreign = preflight(origin).await;
+        assert_eq!(header(&foreign, "access-control-allow-origin"), "", "{origin}");
+        assert_eq!(header(&foreign, "access-control-allow-credentials"), "", "{origin}");
     }
 
     let (request, body) = by_post("{ __typename }");
@@ -75,9 +94,20 @@ async fn browsers_learn_which_origins_may_read_answers() {
     let answer = server.send(request).await;
     assert_eq!(header(&answer, "access-control-allow-origin"), "https://app.example.org");
     let exposed = header(&answer, "access-control-expose-headers");
-    for name in ["x-request-id", "ratelimit", "ratelimit-policy", "retry-after"] {
+    for name in ["x-request-id", "ratelimit", "ratelimit-policy", "retry-after", "www-authenticate"] {
         assert!(exposed.contains(name), "{name}: {exposed}");
     }
+}
+
+#[tokio::test]
+async fn the_operator_says_which_headers_pages_may_send() {
+    let server = Server::with(&[("CORS_ALLOWED_HEADERS", "X-Mine,x-yours")]).await;
+    let request = Request::options("/graphql")
+        .header("origin", "http://localhost:3000")
+        .header("access-control-request-method", "POST");
+    let answer = server.send(empty(request)).await;
+    let allowed = answer.headers()["access-control-allow-headers"].to_str().unwrap().to_ascii_lowercase();
+    assert_eq!(allowed, "content-type,authorization,accept-language,x-agora-session,x-mine,x-yours");
 }
 
 const PRODUCTION: &[(&str, &str)] = &[
@@ -230,7 +260,7 @@ async fn every_answer_makes_browsers_careful() {
     for (request, status) in [
         (post().body(body(r#"{"query":"{ __typename }"}"#)), 200),
         (post().body(body("{")), 400),
-        (post().header("authorization", "Bearer x").body(body("{}")), 401),
+        (post().header("authorization", "Bearer x").body(body("{}")), 400),
         (foreign.body(body("{}")), 403),
         (Request::get("/nothing").body(body("")), 404),
         (Request::put("/graphql").body(body("")), 405),

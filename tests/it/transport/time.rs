@@ -13,7 +13,7 @@ use crate::harness::{Answer, PATIENCE, Server, hold_writer};
 async fn hold_readers(app: &App) -> oneshot::Sender<()> {
     let (release, released) = oneshot::channel::<()>();
     #[allow(clippy::disallowed_methods, reason = "nothing is written")]
-    let transaction = app.db.read().begin().await.unwrap();
+    let transaction = app.db.connections().begin().await.unwrap();
     app.spawn(async move {
         let _ = released.await;
         transaction.rollback().await.unwrap();
@@ -108,12 +108,13 @@ async fn health_tells_whether_the_server_lives_and_can_work() {
     assert_eq!((live.status, live.body), (StatusCode::OK, json!({ "status": "ok" })));
     let ready = nobody.request(empty(Request::get("/health/ready"))).await;
     assert_eq!(ready.status, StatusCode::OK);
-    assert_eq!(ready.body, json!({ "status": "ok", "database": true, "stopping": false }));
+    let well = json!({ "status": "ok", "database": true, "storage": true, "stopping": false });
+    assert_eq!(ready.body, well);
 
     server.app.stop.cancel();
     let ready = nobody.request(empty(Request::get("/health/ready"))).await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(ready.body, json!({ "status": "unavailable", "database": true, "stopping": true }));
+    assert_eq!(ready.body, json!({ "status": "unavailable", "database": true, "storage": true, "stopping": true }));
     assert_eq!(nobody.request(empty(Request::get("/health/live"))).await.status, StatusCode::OK);
 }
 
@@ -123,7 +124,8 @@ async fn without_its_database_the_server_is_not_ready() {
     server.app.db.close().await;
     let ready = server.anonymous().request(empty(Request::get("/health/ready"))).await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(ready.body, json!({ "status": "unavailable", "database": false, "stopping": false }));
+    let nothing = json!({ "status": "unavailable", "database": false, "storage": false, "stopping": false });
+    assert_eq!(ready.body, nothing);
     let live = server.anonymous().request(empty(Request::get("/health/live"))).await;
     assert_eq!(live.status, StatusCode::OK);
 }

@@ -5,11 +5,11 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{CANCEL, WITHDRAW, add_method, assert_books_balance, dollars, fund, staff::act, withdraw, withdraw_input};
-use crate::harness::{Server, races::one_in_the_midst_of_another};
+use crate::harness::{SEVERAL_CONNECTIONS, Server, races::one_in_the_midst_of_another};
 
 #[tokio::test]
 async fn of_two_withdrawals_of_the_last_pound_one_is_refused() {
-    let server = Server::start().await;
+    let server = Server::with(&[SEVERAL_CONNECTIONS]).await;
     let amina = server.user("amina").await;
     fund(&server, &amina, 100, "USD").await;
     let method = add_method(&amina, "USD").await;

@@ -56,8 +56,6 @@ async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
     assert_books_balance(&server).await;
     assert_eq!(ada.ok(&paid, id.clone()).await["adminWithdrawalMarkPaid"]["withdrawal"]["state"], "PAID");
     assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "id"));
-    let failed = act("adminWithdrawalMarkFailed", "reason");
-    assert_eq!(ada.user_errors(&failed, id.clone()).await, refused("WRONG_STATE", "id"));
     let message = server.last_sent("amina@example.org").await;
     assert_eq!(message.subject, "Your withdrawal was paid");
     assert!(message.text.contains("1000.00 USD") && message.text.contains("because"), "{}", message.text);
@@ -97,6 +95,45 @@ async fn what_is_refused_or_fails_is_back_and_the_owner_is_told_why() {
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("could not be paid") && message.text.contains("because"), "{message:?}");
     assert_eq!(dollars(&amina).await, ["10000.00", "0.00", "10000.00"]);
+    assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn what_the_bank_sends_back_after_it_was_paid_is_back_once_and_the_owner_is_told_why() {
+    let Scene { server, amina, ada, method, .. } = scene().await;
+    let id = json!({ "id": withdraw(&amina, &method, "10.00", "1").await });
+    ada.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
+    ada.ok(&act("adminWithdrawalMarkPaid", "reference"), id.clone()).await;
+    assert_eq!(dollars(&amina).await, ["9990.00", "0.00", "9990.00"]);
+    let failed = act("adminWithdrawalMarkFailed", "reason");
+    assert_eq!(ada.ok(&failed, id.clone()).await["adminWithdrawalMarkFailed"]["withdrawal"]["state"], "FAILED");
+    assert_eq!(ada.user_errors(&failed, id.clone()).await, refused("WRONG_STATE", "id"));
+    let message = server.last_sent("amina@example.org").await;
+    assert!(message.subject.contains("could not be paid") && message.text.contains("because"), "{message:?}");
+    assert_eq!(dollars(&amina).await, ["10000.00", "0.00", "10000.00"]);
+    assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn what_nobody_decides_about_does_not_hold_the_money_for_ever() {
+    let Scene { server, amina, ada, method, .. } = scene().await;
+    let waiting = withdraw(&amina, &method, "10.00", "1").await;
+    let approved = withdraw(&amina, &method, "20.00", "2").await;
+    ada.ok(&act("adminWithdrawalApprove", ""), json!({ "id": approved })).await;
+    server.advance(30 * 86_400 - 1);
+    agora::worker::run_schedules(&server.app).await.unwrap();
+    let amina = server.anonymous().login("amina").await;
+    assert_eq!(dollars(&amina).await, ["10000.00", "30.00", "9970.00"]);
+    server.advance(3600);
+    for _ in 0..2 {
+        agora::worker::run_schedules(&server.app).await.unwrap();
+    }
+    let amina = server.anonymous().login("amina").await;
+    assert_eq!(dollars(&amina).await, ["10000.00", "20.00", "9980.00"]);
+    let query = "query($id: ID!) { node(id: $id) { ... on Withdrawal { state } } }";
+    assert_eq!(amina.ok(query, json!({ "id": waiting })).await["node"]["state"], "CANCELLED");
+    let sent = server.sent().await;
+    assert_eq!(sent.iter().filter(|sent| sent.subject == "Your withdrawal is over").count(), 1, "{sent:?}");
     assert_books_balance(&server).await;
 }
 

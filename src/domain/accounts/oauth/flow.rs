@@ -15,12 +15,12 @@ use crate::{
     app::App,
     config::{OauthProtocol, OauthProvider},
     domain::{
-        accounts::{SignIn, require_fresh},
+        accounts::{SignIn, require_fresh, throttle::throttle_login},
         actor::{Actor, Client},
     },
     entity::{OauthFlowId, UserId},
     error::{Error, Reason, Result, UserError, UserErrorCode},
-    platform::{crypto::sha256, db::Columns, ids::random_token, oauth::Failure, rate_limit::address_key},
+    platform::{crypto::sha256, db::Columns, ids::random_token, oauth::Failure},
 };
 
 /// How long each step may take.
@@ -58,23 +58,21 @@ impl std::fmt::Debug for Begun {
 
 /// Begins a sign-in by a provider. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
 pub async fn begin(app: &App, client: &Client, command: Begin) -> Result<Begun> {
-    if let Some(address) = client.address {
-        app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
-    }
-    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
-    begin_flow(app, None, command).await
+    begin_flow(app, client, None, command).await
 }
 
 /// Begins to link an identity to the account of whoever is signed in. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
-pub async fn identity_link(app: &App, actor: &Actor, command: Begin) -> Result<Begun> {
+pub async fn identity_link(app: &App, actor: &Actor, client: &Client, command: Begin) -> Result<Begun> {
     let user = actor.require_user()?;
     require_fresh(app, actor, "identityLink").await?;
-    begin_flow(app, Some(user.id), command).await
+    begin_flow(app, client, Some(user.id), command).await
 }
 
-async fn begin_flow(app: &App, user: Option<UserId>, command: Begin) -> Result<Begun> {
+/// Counted here and not at its end, as a sign-in from the address: nothing ends that was not begun.
+async fn begin_flow(app: &App, client: &Client, user: Option<UserId>, command: Begin) -> Result<Begun> {
     let provider = get(app, &command.provider)?;
     let return_path = command.return_path.map(|path| relative_path(&path)).transpose()?;
+    throttle_login(app, client)?;
     let (state, flow_token) = (random_token(), random_token());
     let secrets = Secrets { verifier: random_token(), nonce: random_token() };
     let url = person::authorization_url(app, provider, &state, &secrets).await;
@@ -263,12 +261,7 @@ struct Taken {
 /// Ends a flow: asks the provider who it was, and signs them in, or links the identity. Codes: PROVIDER_FAILED,
 /// LINK_REQUIRED, PROVIDER_EMAIL_UNVERIFIED, EMAIL_NOT_CONFIRMED, ALREADY_LINKED, ACCOUNT_SUSPENDED.
 pub async fn complete(app: &App, actor: &Actor, client: &Client, command: Complete) -> Result<Completed> {
-    if let Some(address) = client.address {
-        app.limiters.login_address.check(&address_key(address)).map_err(|left| left.refusal())?;
-    }
     let taken = take(app, actor, &command).await?;
-    // Of what all share only for flows that there are, or a flood of rubbish would keep everybody from signing in.
-    app.limiters.sensitive_global.check(&()).map_err(|left| left.refusal())?;
     if taken.user.is_some() {
         // As when it began: not without the second factor that their role demands.
         actor.require_user()?;
@@ -299,7 +292,11 @@ async fn take(app: &App, actor: &Actor, command: &Complete) -> Result<Taken> {
             tx.row(sql, values).await
         })
         .await?;
-    let row = taken.ok_or_else(refused)?;
+    let Some(row) = taken else {
+        // It may be a link, of whom the token was.
+        actor.require_certain()?;
+        return Err(refused());
+    };
     let mut columns = Columns::new(&row);
     let (id, provider): (OauthFlowId, String) = (columns.take()?, columns.take()?);
     let (user, secrets, code): (Option<UserId>, Vec<u8>, Option<Vec<u8>>) =

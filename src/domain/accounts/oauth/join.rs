@@ -26,7 +26,7 @@ use crate::{
     error::{Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, is_unique_violation},
-        text,
+        mailbox, text,
     },
 };
 
@@ -76,7 +76,7 @@ async fn find_in(
         return Ok(Found::Known(known));
     }
     let Some(email) = person.verified_email() else { return Err(unverified_in(app, tx, person).await?) };
-    let key = policy::key(email);
+    let key = mailbox::key(email);
     match account_of_in(tx, &key).await? {
         Some((id, Some(_))) => {
             // It may have been made, with the identity, since that was looked for. Now it is locked.
@@ -107,7 +107,7 @@ async fn known_in(app: &App, tx: &Transaction, provider: &OauthProvider, person:
 /// Why there is no account for somebody whose address the provider does not vouch for.
 async fn unverified_in(app: &App, tx: &Transaction, person: &Person) -> Result<crate::error::Error> {
     let known = match &person.email {
-        Some(email) => account_of_in(tx, &policy::key(email)).await?.is_some(),
+        Some(email) => account_of_in(tx, &mailbox::key(email)).await?.is_some(),
         None => false,
     };
     let told = known && !app.config.registration_confirm_email;
@@ -174,7 +174,7 @@ async fn create_in(
     credential::ActiveModel {
         user_id: Set(user.id),
         email: Set(email.to_owned()),
-        email_key: Set(policy::key(email)),
+        email_key: Set(mailbox::key(email)),
         email_confirmed_at: Set(Some(user.created_at)),
         password_hash: Set(None),
         password_changed_at: Set(user.created_at),
@@ -241,7 +241,7 @@ pub(super) async fn link(
                 return Err(UserError::whole(UserErrorCode::AlreadyLinked).into());
             }
             if !standing.is_confirmed {
-                let proves_it = person.verified_email().is_some_and(|email| policy::key(email) == standing.email_key);
+                let proves_it = person.verified_email().is_some_and(|email| mailbox::key(email) == standing.email_key);
                 if !proves_it {
                     return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
                 }

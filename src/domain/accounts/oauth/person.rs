@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
 use super::policy;
@@ -42,10 +43,12 @@ impl Person {
     }
 
     /// With an address, if it has the form of one. One that becomes another when it is cleaned (the Kelvin sign is a K
-    /// then) is not the one that the provider has verified.
+    /// then) is not the one that the provider has verified; one whose letters are composed is.
     fn with_email(mut self, email: Option<&str>, verified: bool) -> Self {
         self.email = email.and_then(|email| policy::email("email", email).ok());
-        self.email_verified = verified && self.email.is_some() && self.email.as_deref() == email.map(str::trim);
+        let is_same = |cleaned: &str, told: &str| cleaned == told || cleaned.nfd().eq(told.chars());
+        let same = self.email.as_deref().zip(email).is_some_and(|(cleaned, told)| is_same(cleaned, told.trim()));
+        self.email_verified = verified && same;
         self
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use agora::platform::payments::{
-    Charge, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NOT_SUPPORTED, NewCustomer, NextAction,
+    Charge, ChargeState, Envelope, Failure, Gateway, GivenBack, NO_SUCH_CHARGE, NOT_SUPPORTED, NewCustomer, NextAction,
     RefundProgress, Rejected, Subject,
 };
 use serde_json::{Value, json};
@@ -240,4 +240,21 @@ async fn a_deposit_by_paymob_comes_in_by_its_notice_and_goes_back_in_parts() {
         Arriving { headers: BTreeMap::new(), query, body: body.to_string() }
     };
     deposit_and_refund(&account.server, "PAYMOB", "EGP", pay, notice).await;
+}
+
+#[tokio::test]
+async fn what_is_given_back_or_voided_in_paymobs_dashboard_is_told() {
+    let Some(account) = Account::open(true).await else { return };
+    let gateway = account.gateway();
+    let ours = super::reference();
+    let begun = gateway.create_charge(&charge(&ours, amount(900, "EGP"))).await.unwrap();
+    account.payer(&begun, "paid").await;
+    let given_back = async || gateway.given_back(&begun.reference).await;
+    assert_eq!(given_back().await, Ok(GivenBack::Total(0)));
+    let url = format!("{}_payer/{}", account.url, secret(&begun));
+    post(&account.server, url, json!({ "how": "given back", "amount": 300 })).await;
+    assert_eq!(given_back().await, Ok(GivenBack::Total(300)));
+    account.payer(&begun, "voided").await;
+    let voided = gateway.look_at_charge(&begun.reference).await.unwrap();
+    assert_eq!((voided.state, sums(&voided)), (ChargeState::Completed, (900, 900, 900)));
 }

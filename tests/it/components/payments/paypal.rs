@@ -1,8 +1,8 @@
 //! PayPal, by a stub of its published interface.
 
 use agora::platform::payments::{
-    ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NOT_SUPPORTED, NewCustomer, NextAction, Notice,
-    RefundProgress, Rejected, Subject,
+    ChargeState, DisputeProgress, Envelope, Failure, Gateway, GivenBack, NO_SUCH_CHARGE, NOT_SUPPORTED, NewCustomer,
+    NextAction, Notice, RefundProgress, Rejected, Subject,
 };
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -247,4 +247,43 @@ async fn a_deposit_by_paypal_comes_in_by_its_notice_and_goes_back_in_parts() {
         Arriving { headers, query: String::new(), body: sent["body"].as_str().unwrap().to_owned() }
     };
     deposit_and_refund(&account.server, "PAYPAL", "USD", pay, notice).await;
+}
+
+#[tokio::test]
+async fn what_paypal_gives_or_takes_back_on_its_own_is_told() {
+    let Some(account) = Account::open().await else { return };
+    let gateway = account.gateway();
+    let (ours, part) = (super::reference(), super::reference());
+    let begun = gateway.create_charge(&charge(&ours, amount(900, "USD"))).await.unwrap();
+    account.payer(&begun.reference, "approved").await;
+    gateway.advance_charge(&begun.reference, &ours).await.unwrap();
+    let behind_our_back = async |what: Value| {
+        post(&account.server, format!("{}_behind_our_back/{}", account.url, begun.reference), what).await;
+    };
+    gateway.create_refund(&refund(&part, &begun.reference, amount(200, "USD"), 0)).await.unwrap();
+    behind_our_back(json!({ "refund": { "currency_code": "USD", "value": "3.00" } })).await;
+    let listed = async || match gateway.given_back(&begun.reference).await.unwrap() {
+        GivenBack::Each(listed) => listed.into_iter().map(|one| (one.ours, one.amount)).collect::<Vec<_>>(),
+        GivenBack::Total(total) => panic!("{total}"),
+    };
+    assert_eq!(listed().await, [(Some(part.clone()), 200), (None, 300)]);
+    let looked = gateway.look_at_charge(&begun.reference).await.unwrap();
+    assert_eq!((looked.refunded, looked.is_disputed), (500, None));
+
+    assert_eq!(gateway.disputes(&begun.reference).await, Ok(Vec::new()));
+    let money = json!({ "currency_code": "USD", "value": "4.00" });
+    for (status, outcome, progress) in [
+        ("UNDER_REVIEW", Value::Null, DisputeProgress::Open),
+        ("RESOLVED", json!({ "outcome_code": "RESOLVED_SELLER_FAVOUR" }), DisputeProgress::Won),
+        ("RESOLVED", json!({ "outcome_code": "RESOLVED_BUYER_FAVOUR" }), DisputeProgress::Lost),
+    ] {
+        let dispute = json!({ "status": status, "dispute_amount": money, "dispute_outcome": outcome });
+        behind_our_back(json!({ "dispute": dispute })).await;
+        let told = gateway.disputes(&begun.reference).await.unwrap();
+        assert_eq!((told[0].progress, told[0].amount, told[0].is_given_back), (progress, 400, true));
+    }
+    // PayPal says of the capture only that nothing is left of it.
+    behind_our_back(json!({ "reverse": true })).await;
+    assert_eq!(listed().await, [(Some(part), 200), (None, 300), (None, 400)]);
+    assert_eq!(gateway.look_at_charge(&begun.reference).await.unwrap().refunded, 900);
 }

@@ -6,6 +6,14 @@ use agora::platform::payments::{
     Charge, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewCustomer, NextAction, Notice,
     RefundProgress, Rejected, Subject, signature,
 };
+use agora::{
+    domain::{
+        ledger::{Place, account as account_at},
+        payments::{reconcile, settle},
+    },
+    entity::{Currency, payment::ProviderKind},
+    platform::list::Span,
+};
 use axum::{
     Router,
     body::Bytes,
@@ -23,7 +31,7 @@ use super::{
 use crate::{
     components::needs,
     harness::{PATIENCE, Server},
-    payments::{assert_books, look},
+    payments::{assert_books, confirm, deposit_by, look},
 };
 
 const WEBHOOK_SECRET: &str = "whsec_component";
@@ -325,5 +333,80 @@ async fn a_deposit_by_stripe_comes_in_by_its_notice_goes_back_in_parts_and_is_he
         let wallet = amina.ok("{ wallet { balances { available { amount } } } }", Value::Null).await;
         assert_eq!(wallet["wallet"]["balances"], json!([{ "available": { "amount": "7.50" } }]));
     }
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn what_stripe_gives_or_takes_back_on_its_own_is_booked() {
+    let Some(account) = Account::open().await else { return };
+    let server = &account.server;
+    let amina = server.user("amina").await;
+    let payment = deposit_by(&amina, "STRIPE", "10.00", "k").await["payment"].clone();
+    let secret = payment["nextAction"]["clientSecret"].as_str().unwrap();
+    let intent = secret.split_once("_secret").unwrap().0;
+    let (token, path) = (account.token("4242424242424242").await, format!("payment_intents/{intent}"));
+    account.ask(&path, &[("payment_method", token.as_str())]).await;
+    account.ask(&format!("{path}/confirm"), &[]).await;
+    assert_eq!(confirm(&amina, &payment).await["state"], "COMPLETED");
+    let told = async |id: &str, kind: &str| {
+        let object = json!({ "id": "x_1", "payment_intent": intent });
+        let body = json!({ "id": id, "type": kind, "data": { "object": object } }).to_string();
+        let header = signature::sign(WEBHOOK_SECRET.as_bytes(), body.as_bytes(), server.app.clock.now());
+        let headers = BTreeMap::from([("stripe-signature".to_owned(), header)]);
+        let notice = Arriving { headers, query: String::new(), body };
+        assert_eq!(notice.arrive(server, "STRIPE", notice.body.clone()).await, StatusCode::OK);
+        server.run_jobs().await;
+        assert_books(&server.app).await;
+        let wallet = amina.ok("{ wallet { balances { balance { amount } held { amount } } } }", Value::Null).await;
+        let balance = &wallet["wallet"]["balances"][0];
+        (balance["balance"]["amount"].clone(), balance["held"]["amount"].clone())
+    };
+    let amounts = |balance: &str, held: &str| (json!(balance), json!(held));
+
+    account.ask("refunds", &[("payment_intent", intent), ("amount", "400")]).await;
+    assert_eq!(told("evt_1", "refund.created").await, amounts("6.00", "0.00"));
+    assert_eq!(told("evt_2", "charge.refunded").await, amounts("6.00", "0.00"));
+    let dispute = async |status: &str, fee: i64| {
+        let stands =
+            json!({ "payment_intent": intent, "amount": 500, "currency": "usd", "status": status, "fee": fee });
+        super::post(server, format!("{}_config/disputes", account.url), stands).await;
+    };
+    dispute("needs_response", 0).await;
+    assert_eq!(told("evt_3", "charge.dispute.created").await, amounts("6.00", "5.00"));
+    dispute("lost", 1500).await;
+    assert_eq!(told("evt_4", "charge.dispute.closed").await, amounts("1.00", "0.00"));
+    assert_eq!(look(&amina, &payment).await["refunded"]["amount"], "9.00");
+    let found = reconcile(&server.app, Span::default(), false).await.unwrap().disagreements;
+    assert!(found.iter().all(|found| found.subject != payment["id"].as_str().unwrap()), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_stripe_keeps_and_pays_out_is_written_down_once() {
+    let Some(account) = Account::open().await else { return };
+    let server = &account.server;
+    let own = super::reference();
+    for (id, kind, amount, fee, category) in [
+        ("charge", "charge", 1000, 59, "charge"),
+        ("fee", "stripe_fee", -200, 0, "fee"),
+        ("payout", "payout", -700, 0, "payout"),
+        ("back", "payout_failure", 300, 0, "payout_reversal"),
+        ("dispute", "adjustment", -1000, 1500, "dispute"),
+        ("given", "refund", -400, 0, "refund"),
+    ] {
+        let id = format!("txn_{own}_{id}");
+        let changed = json!({ "id": id, "type": kind, "amount": amount, "fee": fee, "currency": "eur",
+                              "reporting_category": category });
+        super::post(server, format!("{}_config/balance", account.url), changed).await;
+    }
+    for written in [4, 0] {
+        assert_eq!(settle(&server.app, Span::default()).await.unwrap(), written);
+    }
+    let amount = async |place: Place| {
+        let found = account_at(&server.app, place, Currency::parse("EUR").unwrap()).await.unwrap();
+        found.map_or(0, |account| account.balance)
+    };
+    assert_eq!(amount(Place::ProviderFees).await, -259);
+    assert_eq!(amount(Place::Clearing(ProviderKind::BankTransfer)).await, -400);
+    assert_eq!(amount(Place::Clearing(ProviderKind::Stripe)).await, 659);
     assert_books(&server.app).await;
 }

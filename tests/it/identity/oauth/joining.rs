@@ -12,7 +12,7 @@ use super::{
     one,
     provider::Provider,
 };
-use crate::harness::{Client, Server, client::PASSWORD, eventually, hold_writer};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD, eventually, hold_writer};
 
 const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
     errors { code path } result { __typename } } }";
@@ -291,7 +291,7 @@ async fn a_person_who_comes_twice_at_once_gets_one_account() {
 /// Where several write at once: one finds nobody, and before it looks for the address another has made the account.
 #[tokio::test]
 async fn a_person_whose_account_is_made_in_between_is_signed_in_to_it() {
-    let (_, server) = Provider::start(&[]).await;
+    let (_, server) = Provider::start(&[SEVERAL_CONNECTIONS]).await;
     if server.app.db.backend() == DatabaseBackend::Sqlite {
         return;
     }

@@ -1,13 +1,13 @@
 //! Payments, their refunds, and cards that are saved.
 
-use agora::platform::payments::sandbox::Act;
+use agora::platform::payments::sandbox::{Act, Deed};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{Scene, Serving};
 use crate::{
     harness::Client,
-    payments::{GOOD, act, deposit},
+    payments::{GOOD, act, deposit, look, taken_back},
 };
 
 const DEPOSIT: &str = "mutation { walletDeposit(input: { amount: { amount: \"5.00\", currency: \"USD\" }, provider: SANDBOX, \
@@ -148,6 +148,7 @@ async fn a_payment_that_is_paid_at_a_sudden_end_comes_in_once() {
 /// Each with whether the provider has said that the money is back.
 pub const REFUNDING: &[(&str, bool)] = &[
     ("refund.reserved", false),
+    ("refund.asking", false),
     ("refund.answered", false),
     ("refund.recorded", false),
     ("refund.answered", true),
@@ -157,6 +158,58 @@ pub const REFUNDING: &[(&str, bool)] = &[
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_that_is_under_way_at_a_sudden_end_goes_back_once() {
     join_all(REFUNDING.iter().map(|(step, at_the_end)| killed_while_refunding(step, *at_the_end))).await;
+}
+
+/// The sandbox gives 5.00 USD back on its own, and tells.
+async fn killed_while_booking(step: &str) {
+    let scene = Scene::new("600").await;
+    let payment = scene.paid().await;
+    scene.server.run_jobs().await;
+    taken_back::behind_our_back(&scene.server, Deed::Refund(None)).await;
+    scene.server.advance(2);
+    scene.kill_at(step, "true", None).await;
+    let _serving = scene.serve_on().await;
+    scene.until(step, "SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'", 1).await;
+    scene.assert_ended(step, PAID, (0, 0)).await;
+    scene.assert_ended(step, REFUNDED, (0, 0)).await;
+    assert_eq!(look(&scene.amina, &payment).await["refundState"], "FULL", "{step}");
+    assert_eq!(scene.server.count("SELECT COUNT(*) FROM notifications").await, 1, "{step}");
+}
+
+pub const BOOKING: &[&str] = &["refund.listed", "refund.taking", "refund.booked"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_provider_gave_back_on_its_own_at_a_sudden_end_is_booked_once() {
+    join_all(BOOKING.iter().map(|step| killed_while_booking(step))).await;
+}
+
+/// The payer's bank disputes 5.00 USD, and decides for them: `at_the_end`, when that is told.
+async fn killed_while_disputed(step: &str, at_the_end: bool) {
+    let scene = Scene::new("600").await;
+    scene.paid().await;
+    scene.server.run_jobs().await;
+    taken_back::behind_our_back(&scene.server, Deed::Dispute(None)).await;
+    scene.server.advance(2);
+    if at_the_end {
+        scene.server.run_jobs().await;
+        taken_back::behind_our_back(&scene.server, Deed::Decide(false)).await;
+        scene.server.advance(2);
+    }
+    scene.kill_at(step, "true", None).await;
+    let _serving = scene.serve_on().await;
+    let state = if at_the_end { "lost" } else { "open" };
+    scene.until(step, &format!("SELECT COUNT(*) FROM payment_disputes WHERE state = '{state}'"), 1).await;
+    let disputed = [("SELECT COUNT(*) FROM payment_disputes", 1), ("SELECT COUNT(*) FROM refunds", 1)];
+    scene.assert_ended(step, &disputed, if at_the_end { (0, 0) } else { (500, 500) }).await;
+}
+
+/// Each with whether the dispute was decided.
+pub const DISPUTED: &[(&str, bool)] =
+    &[("dispute.listed", false), ("refund.taking", false), ("dispute.listed", true), ("dispute.ending", true)];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dispute_that_is_told_of_at_a_sudden_end_is_booked_once() {
+    join_all(DISPUTED.iter().map(|(step, at_the_end)| killed_while_disputed(step, *at_the_end))).await;
 }
 
 pub const SAVING: &[&str] = &["method.reserved", "method.answered"];

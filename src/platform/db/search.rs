@@ -1,0 +1,77 @@
+//! Looking for words, and looking up what was found, at a cost that has a bound however many rows have them.
+
+use sea_orm::DatabaseBackend;
+
+use super::Database;
+use crate::platform::list::BOUND;
+
+/// How many of the newest rows are read for a word that more have.
+const RECENT: u64 = 50_000;
+
+impl Database {
+    /// The rows of a table, given with its alias (`posts p`), that `names` has the ids of, as one `FROM` clause: each is looked
+    /// up by its id, whatever the database thinks of how many there are.
+    #[must_use]
+    pub fn rows_named_by(&self, names: &str, table: &str) -> String {
+        let alias = table.rsplit(' ').next().unwrap_or(table);
+        if self.backend() == DatabaseBackend::Postgres {
+            // What has a limit is never turned into a join in another order.
+            return format!(
+                "{names} CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {alias}.id = {names}.id LIMIT 1) {alias}"
+            );
+        }
+        // SQLite takes a cross join in the order in which it is written.
+        format!("{names} CROSS JOIN {table} ON {alias}.id = {names}.id")
+    }
+
+    /// A statement for the ids of the rows of `table` whose search text has every word of the placeholder's query, as made by
+    /// [`Database::search_query`], newest first; to be read up to a limit.
+    ///
+    /// SQLite's index of words is in order of time. PostgreSQL's is in none, so it is asked for the first rows only, up to the
+    /// limit. Where there are more, the newest rows of the table are read, as many as [`RECENT`]; and where these don't have
+    /// enough, those that the index named are taken with them. So a word costs little whether nobody wrote it or everybody, and
+    /// no guess of the planner decides about it.
+    #[must_use]
+    pub fn search(&self, table: &str, placeholder: &str) -> String {
+        if self.backend() != DatabaseBackend::Postgres {
+            return format!(
+                "SELECT id FROM {table}_search WHERE {table}_search MATCH {placeholder} ORDER BY rowid DESC"
+            );
+        }
+        let limit = BOUND + 1;
+        let matches = format!("search_vector @@ (SELECT to_tsquery('simple', {placeholder}))");
+        let newest = format!("SELECT id, search_vector FROM {table}_search ORDER BY id DESC LIMIT {RECENT}");
+        format!(
+            "WITH named AS MATERIALIZED (SELECT id FROM {table}_search WHERE {matches} LIMIT {limit}), \
+             recent AS MATERIALIZED (SELECT id FROM ({newest}) newest \
+             WHERE {matches} AND (SELECT COUNT(*) FROM named) = {limit} LIMIT {limit}) \
+             SELECT id FROM (SELECT id FROM recent \
+             UNION SELECT id FROM named WHERE (SELECT COUNT(*) FROM recent) < {limit}) matching ORDER BY id DESC"
+        )
+    }
+
+    /// A condition that a row of `table`, which has this alias, is one of those that [`Database::search`] looks for.
+    #[must_use]
+    pub fn search_condition(&self, table: &str, alias: &str, placeholder: &str) -> String {
+        match self.backend() {
+            DatabaseBackend::Postgres => format!(
+                "(SELECT s.search_vector @@ (SELECT to_tsquery('simple', {placeholder})) FROM {table}_search s WHERE s.id = {alias}.id)"
+            ),
+            _ => {
+                format!("{alias}.rowid IN (SELECT rowid FROM {table}_search WHERE {table}_search MATCH {placeholder})")
+            }
+        }
+    }
+
+    /// The full-text query for a person's words (already in search form): all of them, each from its beginning.
+    #[must_use]
+    pub fn search_query(&self, words: &str) -> String {
+        let words = words.split_whitespace();
+        match self.backend() {
+            DatabaseBackend::Postgres => {
+                words.map(|word| format!("'{}':*", word.replace(['\'', '\\'], ""))).collect::<Vec<_>>().join(" & ")
+            }
+            _ => words.map(|word| format!("\"{}\"*", word.replace('"', ""))).collect::<Vec<_>>().join(" "),
+        }
+    }
+}

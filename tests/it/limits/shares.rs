@@ -1,0 +1,74 @@
+//! Everybody has a share of the database, and nobody all of it.
+
+use futures_util::future::{join, join_all};
+use sea_orm::DatabaseBackend;
+use serde_json::{Value, json};
+
+use crate::harness::{Server, eventually, hold_writer};
+
+#[tokio::test]
+async fn one_client_does_not_hold_all_connections() {
+    let server = Server::with(&[("DATABASE_MAX_CONNECTIONS", "5"), ("DATABASE_CONNECTIONS_PER_CLIENT", "2")]).await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    let mut posts = Vec::new();
+    for number in 0..8 {
+        posts.push(basma.publish(&format!("post {number}")).await);
+    }
+    // Whoever likes something waits while somebody holds the table, with a connection in hand.
+    let begun = server.app.tasks.len();
+    let release = hold_writer(&server.app, "post_likes").await;
+    let like = "mutation($id: ID!) { postLike(id: $id) { post { likeCount } errors { code } } }";
+    let likes = join_all(posts.iter().map(|id| amina.send(like, json!({ "id": id }))));
+    let others = async {
+        eventually("all likes", async || server.app.tasks.len() > begun + 8).await;
+        if server.app.db.backend() == DatabaseBackend::Postgres {
+            let waiting =
+                "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            eventually("two likes", async || server.count(waiting).await == 2).await;
+        }
+        for reader in [&basma, &server.anonymous()] {
+            let data = reader.ok("{ posts { totalCount } }", Value::Null).await;
+            assert_eq!(data["posts"]["totalCount"], 8);
+        }
+        release.send(()).unwrap();
+    };
+    let (answers, ()) = join(likes, others).await;
+    for answer in answers {
+        assert_eq!(
+            answer.body["data"]["postLike"],
+            json!({ "post": { "likeCount": 1 }, "errors": [] }),
+            "{}",
+            answer.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_more_than_their_share_for_too_long_is_told_so() {
+    let settings = [
+        ("DATABASE_MAX_CONNECTIONS", "5"),
+        ("DATABASE_CONNECTIONS_PER_CLIENT", "1"),
+        ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "1"),
+    ];
+    let server = Server::with(&settings).await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    let post = basma.publish("a post").await;
+    let begun = server.app.tasks.len();
+    let release = hold_writer(&server.app, "post_likes").await;
+    let like = "mutation($id: ID!) { postLike(id: $id) { post { likeCount } errors { code } } }";
+    let like = amina.send(like, json!({ "id": post }));
+    let reading = async {
+        eventually("the like", async || server.app.tasks.len() > begun + 1).await;
+        // On SQLite, which has one writer, the like may have been told by now to try again.
+        if server.app.db.backend() == DatabaseBackend::Postgres {
+            let answer = amina.send("{ posts { nodes { id } } }", Value::Null).await;
+            assert_eq!(answer.code(), "RATE_LIMITED");
+            assert_eq!(answer.refusal()["retryAfter"], 1);
+            assert_eq!(answer.refusal()["policy"], "database");
+        }
+        basma.ok("{ posts { nodes { id } } }", Value::Null).await;
+        release.send(()).unwrap();
+    };
+    join(like, reading).await;
+    amina.ok("{ posts { nodes { id } } }", Value::Null).await;
+}
