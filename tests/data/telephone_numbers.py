@@ -1,4 +1,4 @@
-"""Writes telephone_numbers.tsv, which tests/it/identity/phones.rs reads: the example numbers of libphonenumber's own data.
+"""Writes telephone_numbers.tsv, which tests/it/identity/phones.rs reads: the example numbers of libphonenumber's own data (Apache-2.0).
 
     pip install phonenumbers==9.0.42
     python tests/data/telephone_numbers.py > tests/data/telephone_numbers.tsv
@@ -33,7 +33,7 @@ def line(kind, region, number):
     print("\t".join([kind, region, *forms]))
 
 
-print(f"# Made by telephone_numbers.py with phonenumbers {lib.__version__}: kind, region, E.164, as it is written there, and abroad.")
+print(f"# Example numbers of libphonenumber (Apache-2.0), by telephone_numbers.py with phonenumbers {lib.__version__}: kind, region, E.164, as it is written there, and abroad.")
 for region in sorted(lib.SUPPORTED_REGIONS):
     for type_, _ in TYPES:
         number = lib.example_number_for_type(region, type_)
