@@ -98,6 +98,8 @@ const TEXTS: &[(&str, &str, u64)] = &[
     ("GoalContribution", "message", goals::MAX_MESSAGE as u64),
     ("GoalUpdate", "body", goals::MAX_STORY as u64),
     ("Job", "lastError", 1_000),
+    ("LedgerAccounts", "csv", 20_000),
+    ("MoneyCheck", "detail", 2_000),
     ("Notification", "message", 500),
     ("OauthFlow", "authorizationUrl", 2_000),
     ("Payment", "providerAnswer", 8_000),
@@ -512,9 +514,9 @@ mod tests {
     const SHORTS: &str = "\
         AccountExport.downloadUrl ActiveSession.address ActiveSession.device Activity.address Activity.detail \
         Activity.userAgent AuditChange.property AuditEntry.action AuditEntry.address BankDetails.accountNumber \
-        BankDetails.holder BankDetails.iban EmailConfirmationPending.email Goal.category Goal.streamCursor \
+        BankDetails.holder BankDetails.iban Dispute.providerReference Dispute.reason EmailConfirmationPending.email Goal.category Goal.streamCursor \
         Goal.title GoalContributePayload.guestToken GoalContribution.guestEmail GoalContribution.name \
-        GoalUpdate.title Identity.email Identity.provider Identity.title Job.kind Notification.title \
+        GoalUpdate.title Identity.email Identity.provider Identity.title Job.kind LedgerLine.name Notification.title \
         NotificationConnection.streamCursor OauthFlow.flowToken PageInfo.endCursor PageInfo.startCursor \
         Payment.failure Payment.proof Payment.providerReference Payment.streamCursor \
         PaymentCreatePayload.guestToken PaymentMethod.brand PaymentMethod.lastFour PaymentNextAction.publicKey \

@@ -115,7 +115,7 @@ fn enqueue(beyond: &mut VecDeque<AbortHandle>, newest: AbortHandle) {
 /// server keep is bounded: streams at once, heads, and what is ready for a client that does not take it.
 fn protocols() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().max_buf_size(READ_BUFFER);
+    builder.http1().header_read_timeout(None::<Duration>).max_buf_size(READ_BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -112,7 +112,7 @@ impl Target for Contributions {
         payment: &payment::Model,
         amount: i64,
         refund: RefundId,
-    ) -> Result<Option<(UserId, i64)>> {
+    ) -> Result<Option<UserId>> {
         let (view, _) = lock_given_in(tx, payment.id).await?;
         reclaim_in(app, tx, view.goal, amount, refund).await
     }

@@ -75,6 +75,12 @@ pub async fn available_in(app: &App, tx: &Transaction, place: Place, currency: C
     Ok(accounts.at(place).map_or(0, Locked::available))
 }
 
+/// What somebody owes; their wallet is locked until the end of the transaction, and so is that.
+pub async fn owed_in(app: &App, tx: &Transaction, debtor: UserId, currency: Currency) -> Result<i64> {
+    let accounts = locked_in(app, tx, &[Place::Wallet(debtor)], currency).await?;
+    Ok(accounts.owed_by(debtor))
+}
+
 /// The same, with all that is known of them.
 pub(super) async fn locked_in(app: &App, tx: &Transaction, places: &[Place], currency: Currency) -> Result<Accounts> {
     let counted = counted(places, currency);

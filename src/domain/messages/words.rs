@@ -275,7 +275,7 @@ fn english(template: Template) -> Words {
             ],
         ),
         Template::StaffAlert => words(
-            "{% if what %}{{ what }}{% else %}Something has to be looked into{% endif %}",
+            "To look into{% if what %}: {{ what }}{% endif %}",
             &[
                 "You get this because of your role.{% if items %} {{ items }}{% endif %}",
                 "What there is to look into is listed in the administration.",
@@ -501,7 +501,7 @@ fn arabic(template: Template) -> Words {
             ],
         ),
         Template::StaffAlert => words(
-            "{% if what %}{{ what }}{% else %}أمر يحتاج إلى مراجعة{% endif %}",
+            "للمراجعة{% if what %}: {{ what }}{% endif %}",
             &[
                 "تصلك هذه الرسالة بسبب دورك.{% if items %} {{ items }}{% endif %}",
                 "ما يحتاج إلى مراجعة مُدرَج في صفحات الإدارة.",

@@ -114,7 +114,7 @@ impl Target for Deposits {
         payment: &payment::Model,
         amount: i64,
         refund: RefundId,
-    ) -> Result<Option<(UserId, i64)>> {
+    ) -> Result<Option<UserId>> {
         let (place, currency) = (wallet(payment), payment.currency);
         let missing = amount - ledger::available_in(app, tx, place, currency).await?;
         if missing <= 0 {
@@ -123,7 +123,7 @@ impl Target for Deposits {
         let (key, reference) = (refund.to_string(), super::reference(payment.id));
         let origin = (reference.as_str(), Origin::step("refund_lent", &key));
         ledger::lend_in(app, tx, payment.payer_id, place, Money::new(missing, currency), origin).await?;
-        Ok(payment.payer_id.map(|payer| (payer, missing)))
+        Ok(payment.payer_id)
     }
 
     async fn unsettle_in(&self, _: &App, _: &Transaction, _: &payment::Model, _: i64) -> Result<()> {

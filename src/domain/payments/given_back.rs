@@ -222,10 +222,10 @@ async fn hold_in(app: &App, tx: &Transaction, payment: &Payment, taken: &Taken<'
     refunds::insert_in(app, tx, payment, &new, RefundState::Granted, Some(&taken.key)).await?;
     let sql = "UPDATE refunds SET provider_reference = $2 WHERE id = $1";
     tx.execute(sql, vec![id.0.into(), taken.reference.map(short_reference).into()]).await?;
-    let owed = target::of(payment.target_kind)?.secure_in(app, tx, payment, amount, id).await?;
+    let debtor = target::of(payment.target_kind)?.secure_in(app, tx, payment, amount, id).await?;
     refunds::hold_in(app, tx, payment, (id, amount), None).await?;
-    if let Some((debtor, owed)) = owed {
-        tell_debtor_in(app, tx, payment, debtor, owed).await?;
+    if let Some(debtor) = debtor {
+        tell_debtor_in(app, tx, payment, debtor).await?;
     }
     app.steps.reach("refund.taking").await;
     super::refund_rows::lock_in(tx, id).await
@@ -236,7 +236,12 @@ fn short_reference(reference: &str) -> String {
     reference.chars().take(255).collect()
 }
 
-async fn tell_debtor_in(app: &App, tx: &Transaction, payment: &Payment, debtor: UserId, owed: i64) -> Result<()> {
+/// Tells somebody who came to owe something, as far as what they have here has not paid it.
+async fn tell_debtor_in(app: &App, tx: &Transaction, payment: &Payment, debtor: UserId) -> Result<()> {
+    let owed = ledger::owed_in(app, tx, debtor, payment.currency).await?;
+    if owed == 0 {
+        return Ok(());
+    }
     let message = Message::email("", "", Template::DebtArose)
         .with("amount", Money::new(owed, payment.currency))
         .with("reference", payment.id);
@@ -262,7 +267,7 @@ pub(super) async fn beyond_in(app: &App, tx: &Transaction, payment: &Payment, ke
         origin,
     };
     if let Some(payer) = payment.payer_id {
-        ledger::lock_in(app, tx, &[Place::Wallet(payer), Place::Debt(payer)], payment.currency).await?;
+        ledger::lock_in(app, tx, &[Place::Wallet(payer)], payment.currency).await?;
     }
     let posted = ledger::post_in(app, tx, new).await?;
     if posted.replayed {
@@ -273,7 +278,7 @@ pub(super) async fn beyond_in(app: &App, tx: &Transaction, payment: &Payment, ke
     match payment.payer_id {
         Some(payer) => {
             ledger::repay_in(app, tx, payer, payment.currency, (posted.id, 0)).await?;
-            tell_debtor_in(app, tx, payment, payer, amount).await
+            tell_debtor_in(app, tx, payment, payer).await
         }
         None => Ok(()),
     }

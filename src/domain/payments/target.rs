@@ -58,7 +58,7 @@ pub trait Target: Send + Sync + std::fmt::Debug {
     }
 
     /// So much of the payment's money is going to be taken, whatever the rules: what is not there any more is put there, at the
-    /// expense of who has it. Gives who owes how much since. `refund` is whom it is for. Those whom it may concern are locked.
+    /// expense of who has it. Gives who came to owe it. `refund` is whom it is for. Those whom it may concern are locked.
     async fn secure_in(
         &self,
         app: &App,
@@ -66,7 +66,7 @@ pub trait Target: Send + Sync + std::fmt::Debug {
         payment: &payment::Model,
         amount: i64,
         refund: RefundId,
-    ) -> Result<Option<(UserId, i64)>>;
+    ) -> Result<Option<UserId>>;
 
     /// So much of the money has gone back: changes the totals.
     async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()>;

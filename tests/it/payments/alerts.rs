@@ -39,8 +39,14 @@ async fn staff_with_the_permission_is_told_of_disputes_and_failed_refunds_once_a
     assert_eq!((told(&warden).await, told(&amina).await), (Vec::new(), Vec::new()));
     let sent = server.sent().await;
     let to_staff: Vec<_> = sent.iter().filter(|sent| sent.to == "treasurer@example.org").collect();
-    assert_eq!(to_staff.iter().filter(|sent| sent.subject == "A payment is disputed").count(), 1, "{to_staff:?}");
-    assert!(to_staff.iter().any(|sent| sent.subject == "A refund failed" && sent.text.contains("1.00 USD")));
+    assert_eq!(
+        to_staff.iter().filter(|sent| sent.subject == "To look into: A payment is disputed").count(),
+        1,
+        "{to_staff:?}"
+    );
+    assert!(
+        to_staff.iter().any(|sent| sent.subject == "To look into: A refund failed" && sent.text.contains("1.00 USD"))
+    );
 }
 
 #[tokio::test]

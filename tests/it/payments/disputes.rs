@@ -105,7 +105,7 @@ async fn a_dispute_that_is_lost_takes_the_money_and_the_platform_bears_its_fee()
 
 #[tokio::test]
 async fn what_was_withdrawn_before_a_dispute_is_owed_and_paid_when_the_goal_has_it_again() {
-    let server = Server::with(&[("FEE_GOAL", "0.10")]).await;
+    let server = Server::with(&[("FEE_GOAL", "10")]).await;
     let (olivia, badr, dina) = (server.user("olivia").await, server.user("badr").await, server.user("dina").await);
     let goal = goals::begin(&olivia, &json!({})).await;
     goals::give(&server, &badr, &goal, "10.00").await;

@@ -132,7 +132,8 @@ async fn what_nobody_decides_about_does_not_hold_the_money_for_ever() {
     assert_eq!(dollars(&amina).await, ["10000.00", "20.00", "9980.00"]);
     let query = "query($id: ID!) { node(id: $id) { ... on Withdrawal { state } } }";
     assert_eq!(amina.ok(query, json!({ "id": waiting })).await["node"]["state"], "CANCELLED");
-    assert_eq!(server.last_sent("amina@example.org").await.subject, "Your withdrawal is over");
+    let sent = server.sent().await;
+    assert_eq!(sent.iter().filter(|sent| sent.subject == "Your withdrawal is over").count(), 1, "{sent:?}");
     assert_books_balance(&server).await;
 }
 
