@@ -50,8 +50,8 @@ const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beyond;
 
-/// How many connections, and how many requests, are possible at once.
-pub(super) fn room(limits: &ConnectionLimits) -> usize {
+/// How many connections are possible at once.
+fn room(limits: &ConnectionLimits) -> usize {
     let possible = descriptors::connections();
     match limits.max {
         Some(wanted) if wanted > possible => {
