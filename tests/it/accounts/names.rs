@@ -26,7 +26,7 @@ async fn a_user_name_that_can_be_taken_for_another_is_taken() {
         let errors = bob.user_errors(PROFILE, json!({ "input": { "username": lookalike } })).await;
         assert_eq!(errors, one("TAKEN", "input.username"), "{lookalike}");
     }
-    for reserved in ["Adrnin", "0fficial", "SuppOrt"] {
+    for reserved in ["Adrnin", "Officia1", "SuppOrt"] {
         let errors = server.anonymous().user_errors(REGISTER, joining(reserved, "eve@example.org")).await;
         assert_eq!(errors, one("RESERVED", "input.username"), "{reserved}");
     }
@@ -84,9 +84,9 @@ async fn a_display_name_that_looks_like_another_s_is_marked_until_it_is_changed(
     let call = async |client: &Client, name: &str| {
         assert_eq!(client.user_errors(PROFILE, json!({ "input": { "displayName": name } })).await, []);
     };
-    call(&shop, "Acme Oil").await;
-    call(&same, "ACME oil").await;
-    call(&eve, "Асme OiI").await;
+    call(&shop, "Coco Oil").await;
+    call(&same, "COCO oil").await;
+    call(&eve, "Сосо OiI").await;
     for (client, marked) in [(&shop, false), (&same, false), (&eve, true)] {
         assert_eq!(is_lookalike(client).await, marked, "{:?}", client.username);
     }
