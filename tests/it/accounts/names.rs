@@ -40,11 +40,12 @@ async fn a_user_name_that_can_be_taken_for_another_is_taken() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_names_that_look_alike_only_one_is_taken_at_once() {
     let server = Server::start().await;
-    let client = server.anonymous();
+    let nobody = server.anonymous();
+    let client = &nobody;
     let names = ["paypal", "paypaI", "PaypaI", "paypa1"];
     let storm = names.iter().enumerate().map(|(number, name)| {
         let joining = joining(name, &format!("{number}@example.org"));
-        async { client.user_errors(REGISTER, joining).await }
+        async move { client.user_errors(REGISTER, joining).await }
     });
     let answers = futures_util::future::join_all(storm).await;
     assert_eq!(answers.iter().filter(|errors| errors.is_empty()).count(), 1, "{answers:?}");

@@ -222,6 +222,7 @@ async fn a_digest_names_nothing_that_is_gone_by_the_time_it_leaves() {
     assert!(!sent.text.contains("commented"), "{}", sent.text);
     // Nothing is left of the next one: it does not leave.
     server.advance(25 * 3600);
+    let basma = server.anonymous().login("basma").await;
     let comment = basma.comment(&post, "regretted, too").await;
     server.run_jobs().await;
     assert_eq!(digests::send(&server.app).await.unwrap(), 1);

@@ -109,6 +109,7 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
     ] {
         assert_eq!(amina.user_errors(ADD_METHOD, with(changes.clone())).await, refused(code, path), "{changes}");
     }
+    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
     let good = json!({ "accountNumber": null, "iban": "gb82 west 1234 5698 7654 32" });
     let data = amina.ok(ADD_METHOD, with(good)).await;
     let method = &data["payoutMethodAdd"]["payoutMethod"];
@@ -142,6 +143,7 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
 async fn a_bank_account_is_added_once_however_often_its_key_comes() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
+    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
     let with = |key: &str, number: &str| {
         let mut input = method_input("EGP");
         (input["idempotencyKey"], input["accountNumber"]) = (json!(key), json!(number));
