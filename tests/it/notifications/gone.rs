@@ -240,7 +240,8 @@ async fn what_has_been_gone_for_long_is_forgotten() {
     assert_eq!(ids(&amina.ok(LIST, Value::Null).await["notifications"]).len(), 3, "not before the job");
     server.run_jobs().await;
     assert_eq!(agora::domain::notifications::prune(&server.app).await.unwrap(), 0);
-    server.clock.advance(server.app.config.event_retention + chrono::TimeDelta::seconds(1));
+    let kept = chrono::TimeDelta::from_std(server.app.config.event_retention).unwrap();
+    server.clock.advance(kept + chrono::TimeDelta::seconds(1));
     assert_eq!(agora::domain::notifications::prune(&server.app).await.unwrap(), 1);
     assert_eq!(server.count("SELECT COUNT(*) FROM notifications").await, 2);
 }
