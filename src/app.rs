@@ -10,7 +10,9 @@ use std::{
     },
 };
 
+use sea_orm::DatabaseConnection;
 use sea_orm_migration::MigratorTrait;
+use secrecy::ExposeSecret;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
@@ -177,11 +179,15 @@ impl App {
     /// Connects to the database and derives the keys. Does not migrate.
     pub async fn start(config: Config, clock: Clock, ids: Ids) -> Result<Self> {
         let bus = Bus::default();
-        let db = Database::connect(&config.database, bus).await?;
+        let db = Database::connect(&config.database, bus).await.map_err(|error| out_of_reach(&config, &error))?;
         let secret = match &config.secret_key {
             Some(secret) => secret.clone(),
             None if config.is_production() => return Err(Error::internal("SECRET_KEY is missing")),
-            None => crypto::development_secret(&development_secret_file(&config))?,
+            None => {
+                let file = development_secret_file(&config);
+                crypto::development_secret(&file)
+                    .map_err(|error| Error::internal(format!("no key can be kept in {}: {error}", file.display())))?
+            }
         };
         let keys = Keys::derive(&secret, &config.old_secret_keys)?;
         let passwords = Passwords::new(&config.password_hashing)?;
@@ -229,9 +235,42 @@ impl App {
     /// Brings the database up to date. Several processes may do it at once: on PostgreSQL they take turns.
     pub async fn migrate(&self) -> Result<()> {
         let connection = self.db.migration_connection().await?;
-        let result = migration::Migrator::up(&connection, None).await;
+        let result = self.migrate_on(&connection).await;
         connection.close().await?;
-        Ok(result?)
+        result
+    }
+
+    /// The same on a connection that is there already, whose turn it is.
+    pub async fn migrate_on(&self, connection: &DatabaseConnection) -> Result<()> {
+        let standing = migration::standing(connection).await?;
+        if !standing.breaking.is_empty() {
+            return Err(too_new(&standing));
+        }
+        if let Some(last) = standing.pending.last() {
+            migration::Migrator::up(connection, None).await?;
+            tracing::info!(steps = standing.pending.len(), %last, "the database is up to date");
+        }
+        Ok(())
+    }
+
+    /// Refuses to go on upon a database that this version does not fit: one that lacks steps of it, or one that a newer
+    /// version has changed so that this one can't run. Where a newer one has only added something, it goes on.
+    pub async fn check_schema(&self) -> Result<()> {
+        let standing = migration::standing(&self.db.connections()).await?;
+        if !standing.breaking.is_empty() {
+            return Err(too_new(&standing));
+        }
+        if !standing.pending.is_empty() {
+            let count = standing.pending.len();
+            return Err(Error::internal(format!(
+                "the database lacks {count} step(s) of this version: run agora migrate up"
+            )));
+        }
+        if !standing.unknown.is_empty() {
+            let steps = standing.unknown.join(", ");
+            tracing::warn!(%steps, "a newer version has been here; this one goes on, because these steps only add");
+        }
+        Ok(())
     }
 
     /// Where clients reach this server: PUBLIC_URL, or the address that it listens on; without a slash at the end.
@@ -277,6 +316,33 @@ impl Deref for App {
     fn deref(&self) -> &Parts {
         &self.0
     }
+}
+
+fn too_new(standing: &migration::Standing) -> Error {
+    Error::internal(format!(
+        "a newer version has changed the database so that this one can't run on it ({}): start the newer one, or undo its \
+         {} step(s) by its own agora migrate down, after a backup",
+        standing.breaking.join(", "),
+        standing.unknown.len()
+    ))
+}
+
+/// Why there is no database, and where it was looked for; a password is no part of that.
+fn out_of_reach(config: &Config, error: &Error) -> Error {
+    let cause = match error {
+        Error::Internal(cause) => cause.to_string(),
+        _ => format!("no answer within {} s", config.database.acquire_timeout.as_secs()),
+    };
+    let Some(file) = config.sqlite_file() else {
+        let url = url::Url::parse(config.database.url.expose_secret()).ok();
+        let host = url.as_ref().and_then(url::Url::host_str).unwrap_or("localhost");
+        let port = url.as_ref().and_then(url::Url::port).unwrap_or(5432);
+        let name = url.as_ref().map_or("", |url| url.path().trim_start_matches('/'));
+        return Error::internal(format!("the database {name} at {host}:{port} can't be reached: {cause}"));
+    };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let cause = folder.map_or(cause, |folder| format!("the folder {} is not there", folder.display()));
+    Error::internal(format!("the database {} can't be opened: {cause}", file.display()))
 }
 
 /// So many at once, so that streams leave connections to queries; half of these for one caller.

@@ -2,17 +2,33 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
+/// Prints a line.
+macro_rules! say {
+    ($($words:tt)*) => {
+        $crate::cli::write(format_args!("{}\n", format_args!($($words)*)))
+    };
+}
+
+mod migrate;
+
+use std::{
+    fmt,
+    io::{IsTerminal, Write},
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use sea_orm_migration::MigratorTrait;
 use secrecy::ExposeSecret;
+use tokio::net::TcpSocket;
 
 use crate::{
     app::App,
-    config::Config,
+    config::{self, Config},
     domain::{
         accounts,
         actor::{Actor, Client},
@@ -27,6 +43,11 @@ use crate::{
     },
     worker,
 };
+
+/// Prints. Whoever reads may have had enough of it (`agora schema | head`): that is no failure.
+fn write(text: fmt::Arguments<'_>) {
+    let _ = std::io::stdout().lock().write_fmt(text);
+}
 
 /// How long the program may take to its end when what was under way has had its time.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -108,11 +129,17 @@ enum Command {
 enum Direction {
     /// Apply every step that is not applied yet.
     Up,
-    /// Undo the last steps.
+    /// Undo the last steps. What would be lost is listed, and asked about.
     Down {
         /// How many.
         #[arg(long, default_value_t = 1)]
         steps: u32,
+        /// Don't ask.
+        #[arg(long)]
+        yes: bool,
+        /// Even if money is lost.
+        #[arg(long)]
+        destroy_data: bool,
     },
     /// List the steps and whether they are applied.
     Status,
@@ -216,7 +243,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let command = arguments.command.unwrap_or(Command::Serve);
     if matches!(command, Command::Schema) {
-        print!("{}", graphql::sdl());
+        write(format_args!("{}", graphql::sdl()));
         return ExitCode::SUCCESS;
     }
     let config = match Config::load() {
@@ -227,6 +254,9 @@ pub fn run() -> ExitCode {
         }
     };
     telemetry::init(&config);
+    for stray in config::strays() {
+        tracing::warn!("{stray}");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -252,8 +282,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The error with its causes, for an operator.
-fn explain(error: &dyn std::error::Error) -> String {
+/// The error with its causes, for an operator: to them nothing is internal.
+fn explain(error: &Error) -> String {
+    let error: &dyn std::error::Error = match error {
+        Error::Internal(cause) => cause.as_ref(),
+        other => other,
+    };
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -273,14 +307,26 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
     if let Command::Restore { file, replace } = &command {
         let to = config.sqlite_file().ok_or_else(|| Error::bad_request(backup::POSTGRES))?;
         backup::restore(file, &to, *replace).await?;
-        println!("{} is in its place: {}", file.display(), to.display());
+        say!("{} is in its place: {}", file.display(), to.display());
         return Ok(ExitCode::SUCCESS);
     }
     let app = App::start(config, Clock::system(), Ids::random()).await?;
+    // These bring it up to date themselves, or say where it stands.
+    let may_be_behind = matches!(
+        command,
+        Command::Serve
+            | Command::Backup { .. }
+            | Command::Migrate { .. }
+            | Command::Seed { .. }
+            | Command::Admin { action: AdminAction::Create { .. } }
+    );
+    if !may_be_behind {
+        app.check_schema().await?;
+    }
     let result = match command {
         Command::Serve => serve(&app).await,
         Command::Worker => work(&app).await,
-        Command::Migrate { direction } => migrate(&app, direction).await,
+        Command::Migrate { direction } => migrate::migrate(&app, direction).await,
         Command::Seed { users, posts, comments, likes } => {
             seed(&app, &demo::Bulk { users, posts, comments, likes }).await
         }
@@ -307,36 +353,54 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
 
 async fn serve(app: &App) -> Result<()> {
     descriptors::raise();
+    // Before anything is changed or loaded.
+    let socket = bind(SocketAddr::new(app.config.host, app.config.port))?;
     if app.config.database.migrate_on_start {
         app.migrate().await?;
     }
+    app.check_schema().await?;
     let demo = app.config.demo_data && demo::load(app).await?;
-    let listener = tokio::net::TcpListener::bind((app.config.host, app.config.port)).await.map_err(|error| {
-        Error::internal(format!("{}:{} cannot be listened on: {error}", app.config.host, app.config.port))
-    })?;
+    let listener = socket.listen(1024).map_err(|error| cannot_listen(app.config.host, app.config.port, &error))?;
     let address = listener.local_addr()?;
     start_background(app).await?;
-    if app.config.worker {
-        app.spawn(worker::run(app.clone()));
-    }
     stop_on_signal(app);
     app.listening_at.get_or_init(|| format!("http://{address}"));
     let base = app.public_url();
     tracing::info!(%address, "listening");
-    println!("Agora serves {base}/graphql (HTTP and WebSocket)");
+    say!("Agora serves {base}/graphql (HTTP and WebSocket)");
     if app.config.graphiql {
-        println!("GraphiQL:    {base}/");
+        say!("GraphiQL:    {base}/");
     }
     if demo || app.config.demo_data {
-        println!("Demo:        sign in as amina with the password {}", demo::PASSWORD);
+        say!("Demo:        sign in as amina with the password {}", demo::PASSWORD);
+    }
+    if app.config.worker {
+        app.spawn(worker::run(app.clone()));
     }
     http::serve(app.clone(), listener).await
+}
+
+/// Takes the port, and lets nobody in yet.
+fn bind(address: SocketAddr) -> Result<TcpSocket> {
+    let taken = || -> std::io::Result<TcpSocket> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // So that it can be taken again while connections of a former process fade away.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    };
+    taken().map_err(|error| cannot_listen(address.ip(), address.port(), &error))
+}
+
+fn cannot_listen(host: IpAddr, port: u16, error: &std::io::Error) -> Error {
+    Error::internal(format!("{host}:{port} cannot be listened on: {error}"))
 }
 
 async fn work(app: &App) -> Result<()> {
     start_background(app).await?;
     stop_on_signal(app);
-    println!("Agora works on background jobs");
+    say!("Agora works on background jobs");
     app.spawn(worker::run(app.clone()));
     app.stop.cancelled().await;
     app.tasks.close();
@@ -407,20 +471,6 @@ async fn at_each_signal(mut each: impl FnMut()) {
     }
 }
 
-async fn migrate(app: &App, direction: Direction) -> Result<()> {
-    let connection = app.db.migration_connection().await?;
-    match direction {
-        Direction::Up => migration::Migrator::up(&connection, None).await?,
-        Direction::Down { steps } => migration::Migrator::down(&connection, Some(steps)).await?,
-        Direction::Status => {}
-    }
-    for step in migration::Migrator::get_migration_with_status(&connection).await? {
-        println!("{:<10} {}", step.status().to_string().to_lowercase(), step.name());
-    }
-    connection.close().await?;
-    Ok(())
-}
-
 async fn seed(app: &App, bulk: &demo::Bulk) -> Result<()> {
     app.migrate().await?;
     let total = bulk.users + bulk.posts + bulk.comments + bulk.likes;
@@ -430,17 +480,17 @@ async fn seed(app: &App, bulk: &demo::Bulk) -> Result<()> {
     }
     let rows = demo::seed(app, bulk, &|rows| bar.inc(rows)).await?;
     bar.finish();
-    println!("{rows} rows in {:.1} s", bar.elapsed().as_secs_f64());
+    say!("{rows} rows in {:.1} s", bar.elapsed().as_secs_f64());
     Ok(())
 }
 
 async fn verify_books(app: &App) -> Result<ExitCode> {
     let books = books::verify(app).await?;
     for difference in &books.differences {
-        println!("{difference}");
+        say!("{difference}");
     }
     if books.differences.is_empty() {
-        println!("The books balance: {} transfers.", books.transfers);
+        say!("The books balance: {} transfers.", books.transfers);
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("agora: the books do not balance: {} differences", books.differences.len());
@@ -464,7 +514,7 @@ async fn create_administrator(app: &App, username: String, email: String) -> Res
         last_name: String::new(),
     };
     let (user, role) = accounts::create_administrator(app, command).await?;
-    println!("{} is an {} ({})", user.username, role.as_str(), user.id);
+    say!("{} is an {} ({})", user.username, role.as_str(), user.id);
     Ok(())
 }
 
@@ -473,13 +523,13 @@ async fn grant(app: &App, username: &str, Granted(role): Granted) -> Result<()> 
         .await?
         .ok_or_else(|| Error::bad_request("nobody has this user name"))?;
     let user = admin::user_set_role(app, &Actor::System, &Client::default(), user.id, role).await?;
-    println!("{} has the role {} ({})", user.username, role.map_or("user", Role::as_str), user.id);
+    say!("{} has the role {} ({})", user.username, role.map_or("user", Role::as_str), user.id);
     Ok(())
 }
 
 async fn confirm_email(app: &App, email: &str) -> Result<()> {
     if accounts::confirm_email(app, email).await? {
-        println!("{email} is confirmed");
+        say!("{email} is confirmed");
         Ok(())
     } else {
         Err(Error::bad_request("no account waits for this address to be confirmed"))
@@ -489,9 +539,13 @@ async fn confirm_email(app: &App, email: &str) -> Result<()> {
 async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
     match action {
         JobsAction::List { dead, limit } => {
-            for job in jobs::list(app, dead, limit).await? {
+            let found = jobs::list(app, dead, limit).await?;
+            if found.is_empty() {
+                say!("{}", if dead { "No job is dead." } else { "No jobs wait." });
+            }
+            for job in found {
                 let error = job.last_error.unwrap_or_default();
-                println!(
+                say!(
                     "{}  {:<6} {:<10} attempts {}  due {}  {}",
                     job.id,
                     job.state.as_str(),
@@ -504,7 +558,7 @@ async fn look_at_jobs(app: &App, action: JobsAction) -> Result<()> {
         }
         JobsAction::Retry { id } => {
             let id = id.map(|id| id.parse()).transpose().map_err(|_| Error::bad_request("this is not a job's id"))?;
-            println!("{} job(s) queued again", admin::jobs_retry(app, id).await?);
+            say!("{} job(s) queued again", admin::jobs_retry(app, id).await?);
         }
     }
     Ok(())
@@ -515,36 +569,36 @@ async fn reconcile(app: &App, from: Option<DateTime<Utc>>, until: Option<DateTim
     let span = Span { from: Some(from.unwrap_or(now - TimeDelta::days(30))), until: Some(until.unwrap_or(now)) };
     if mend {
         let settled = payments::settle(app, span).await?;
-        println!("{settled} fee(s) and payout(s) of providers written down");
+        say!("{settled} fee(s) and payout(s) of providers written down");
     }
     let payments::Comparison { disagreements: found, one_way } = payments::reconcile(app, span, mend).await?;
     for disagreement in &found {
-        println!("{disagreement}");
+        say!("{disagreement}");
     }
     for provider in one_way {
-        println!(
-            "{}: asked about our own payments only; what else it may have charged is not compared",
-            provider.as_str()
-        );
+        say!("{}: asked about our own payments only; what else it may have charged is not compared", provider.as_str());
     }
     let left = found.iter().filter(|disagreement| !disagreement.is_mended).count();
     if left > 0 {
         return Err(Error::internal(format!("{left} payment(s) or charge(s) differ")));
     }
-    println!("{} difference(s), none is left", found.len());
+    say!("{} difference(s), none is left", found.len());
     Ok(())
 }
 
 /// A line per service. The configuration itself was valid, or we were not here.
 async fn check(config: Config) -> ExitCode {
-    println!("ok    configuration ({:?})", config.environment);
+    say!("ok    configuration ({:?})", config.environment);
     let mut code = ExitCode::SUCCESS;
+    for stray in config::strays() {
+        say!("warn  {stray}");
+    }
     for (name, path) in [("TRUSTED_DOCUMENTS", &config.trusted_documents), ("GRAPHIQL_ASSETS", &config.graphiql_assets)]
     {
         match path {
-            Some(path) if path.exists() => println!("ok    {name}"),
+            Some(path) if path.exists() => say!("ok    {name}"),
             Some(path) => {
-                println!("fail  {name}: {} is not there", path.display());
+                say!("fail  {name}: {} is not there", path.display());
                 code = ExitCode::FAILURE;
             }
             None => {}
@@ -557,7 +611,7 @@ async fn check(config: Config) -> ExitCode {
     let reached = tokio::time::timeout(Duration::from_secs(10), async {
         let app = App::start(config, Clock::system(), Ids::random()).await?;
         app.db.rows("SELECT 1", Vec::new()).await?;
-        let pending = migration::Migrator::get_pending_migrations(&app.db.connections()).await?.len();
+        let pending = migration::standing(&app.db.connections()).await?.pending.len();
         app.db.close().await;
         Ok::<_, Error>((pending, app))
     })
@@ -565,11 +619,11 @@ async fn check(config: Config) -> ExitCode {
     .unwrap_or_else(|_| Err(Error::internal("no answer within 10 s")));
     match reached {
         Ok((pending, app)) => {
-            println!("ok    database ({kind}, {pending} migration(s) pending)");
+            say!("ok    database ({kind}, {pending} migration(s) pending)");
             if Box::pin(check_providers(&app)).await { code } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            println!("fail  database ({kind}): {}", explain(&error));
+            say!("fail  database ({kind}): {}", explain(&error));
             ExitCode::FAILURE
         }
     }
@@ -580,9 +634,9 @@ async fn check_providers(app: &App) -> bool {
     let mut well = true;
     for (name, gateway) in app.payments.all() {
         match gateway.check().await {
-            Ok(()) => println!("ok    payments ({name})"),
+            Ok(()) => say!("ok    payments ({name})"),
             Err(cause) => {
-                println!("fail  payments ({name}): {cause}");
+                say!("fail  payments ({name}): {cause}");
                 well = false;
             }
         }
@@ -595,9 +649,9 @@ async fn check_carriers(config: &Config) -> bool {
     let outbox = Outbox::new(config.outbox.clone());
     let mut well = true;
     let mut tell = |name: String, result: Result<(), String>| match result {
-        Ok(()) => println!("ok    {name}"),
+        Ok(()) => say!("ok    {name}"),
         Err(cause) => {
-            println!("fail  {name}: {cause}");
+            say!("fail  {name}: {cause}");
             well = false;
         }
     };

@@ -134,12 +134,14 @@ pub struct Refusal {
     pub details: Vec<(&'static str, serde_json::Value)>,
     /// Where in the query's text: line and column, from 1.
     pub locations: Vec<(usize, usize)>,
+    /// What else is wrong with the same document.
+    pub others: Vec<Self>,
 }
 
 impl Refusal {
     /// A refusal without details.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Vec::new(), locations: Vec::new() }
+        Self { code, message: message.into(), details: Vec::new(), locations: Vec::new(), others: Vec::new() }
     }
 
     /// A failure inside, as callers see it: the log has the cause.
@@ -153,6 +155,14 @@ impl Refusal {
     pub fn with(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
         self.details.push((name, value.into()));
         self
+    }
+
+    /// The first of several, with the others; `None` when there is none.
+    #[must_use]
+    pub fn several(refusals: Vec<Self>) -> Option<Self> {
+        let mut refusals = refusals.into_iter();
+        let first = refusals.next()?;
+        Some(Self { others: refusals.collect(), ..first })
     }
 
     /// The same with another message.
@@ -238,6 +248,7 @@ pub struct UserError {
 #[allow(missing_docs, reason = "the texts say it")]
 pub enum Reason {
     Username,
+    OneScript,
     Email,
     HttpsAddress,
     PostOrComment,
@@ -253,19 +264,28 @@ pub enum Reason {
     BankAccount,
     Deadline,
     SuggestedAmounts,
+    Time,
+    Day,
+    DecimalNumber,
+    CurrencyCode,
+    Integer,
     CodeOrToken,
     GuestKey,
 }
 
 impl Reason {
-    fn text(self, locale: Locale) -> &'static str {
+    /// What is expected, in a language.
+    #[must_use]
+    pub fn text(self, locale: Locale) -> &'static str {
         match (self, locale) {
             (Self::Username, Locale::English) => "letters, digits and underscores, starting with a letter.",
             (Self::Username, Locale::Arabic) => "حروف لاتينية وأرقام وشرطات سفلية، تبدأ بحرف.",
+            (Self::OneScript, Locale::English) => "letters of one script in each word are expected.",
+            (Self::OneScript, Locale::Arabic) => "المطلوب أن تكون حروف كل كلمة من أبجدية واحدة.",
             (Self::Email, Locale::English) => "an e-mail address is expected.",
             (Self::Email, Locale::Arabic) => "المطلوب عنوان بريد إلكتروني.",
-            (Self::HttpsAddress, Locale::English) => "an https address is expected.",
-            (Self::HttpsAddress, Locale::Arabic) => "المطلوب عنوان يبدأ بـ https.",
+            (Self::HttpsAddress, Locale::English) => "an https address of a public host is expected.",
+            (Self::HttpsAddress, Locale::Arabic) => "المطلوب عنوان عام يبدأ بـ https.",
             (Self::Phone, Locale::English) => {
                 "a telephone number with its country code is expected, such as +201001234567."
             }
@@ -296,6 +316,16 @@ impl Reason {
             (Self::Deadline, Locale::Arabic) => "المطلوب وقت في المستقبل، خلال سنة على الأكثر.",
             (Self::SuggestedAmounts, Locale::English) => "at most six amounts are expected.",
             (Self::SuggestedAmounts, Locale::Arabic) => "المطلوب ستة مبالغ على الأكثر.",
+            (Self::Time, Locale::English) => "a time with its offset is expected, such as 2030-12-31T18:00:00Z.",
+            (Self::Time, Locale::Arabic) => "المطلوب وقت مع فارق التوقيت، مثل ‎2030-12-31T18:00:00Z.",
+            (Self::Day, Locale::English) => "a day is expected, such as 2001-12-31.",
+            (Self::Day, Locale::Arabic) => "المطلوب تاريخ، مثل ‎2001-12-31.",
+            (Self::DecimalNumber, Locale::English) => "a decimal number is expected, such as 12.50.",
+            (Self::DecimalNumber, Locale::Arabic) => "المطلوب عدد عشري، مثل ‎12.50.",
+            (Self::CurrencyCode, Locale::English) => "a currency's code of ISO 4217 is expected, such as USD.",
+            (Self::CurrencyCode, Locale::Arabic) => "المطلوب رمز عملة حسب ISO 4217، مثل USD.",
+            (Self::Integer, Locale::English) => "a whole number between -2147483648 and 2147483647 is expected.",
+            (Self::Integer, Locale::Arabic) => "المطلوب عدد صحيح بين ‎-2147483648 و‎2147483647.",
             (Self::GuestKey, Locale::English) => {
                 "a guest's key has to be one that nobody guesses, such as a random UUID."
             }

@@ -20,7 +20,7 @@ use crate::{
     domain::{
         accounts, activity, alerts, audit, codes, digests, events, goals, idempotency,
         jobs::{self, Lane},
-        ledger, messages, notifications, payments, posts, privacy, wallets,
+        ledger, messages, notifications, payments, posts, privacy, refold, wallets,
     },
     entity::{JobId, SessionId, job, payment::ProviderKind},
     error::{Error, Result},
@@ -47,6 +47,8 @@ async fn handle(app: &App, job: &job::Model) -> Result<()> {
         goals::REFUND_ALL => goals::refund_all(app, job).await,
         goals::NEWS => goals::send_news(app, job).await,
         messages::MESSAGE => messages::deliver(app, job).await,
+        digests::DIGEST => digests::deliver(app, job).await,
+        refold::REFOLD => refold::refold(app, job).await,
         privacy::EXPORT => privacy::make_export(app, job).await,
         accounts::VERIFICATION => accounts::send_verification(app, job).await,
         accounts::RESET => accounts::send_reset(app, job).await,
@@ -98,7 +100,9 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         "prune" => prune(app).await,
         "digest" => {
             let sent = digests::send(app).await?;
-            tracing::info!(sent, "digests are on their way");
+            if sent > 0 {
+                tracing::info!(sent, "digests are on their way");
+            }
             Ok(())
         }
         "fold" => ledger::fold(app).await.map(drop),
@@ -130,7 +134,9 @@ async fn run_schedule(app: &App, name: &str) -> Result<()> {
         }
         "erase" => {
             let accounts = privacy::erase_due(app).await?;
-            tracing::info!(accounts, "accounts whose owners left are gone");
+            if accounts > 0 {
+                tracing::info!(accounts, "accounts whose owners left are gone");
+            }
             Ok(())
         }
         _ => {
@@ -154,10 +160,12 @@ async fn prune(app: &App) -> Result<()> {
         ("activity", activity::prune(app).await?),
         ("audit entries", audit::prune(app).await?),
         ("sign-ins at providers", accounts::oauth::prune(app).await?),
+        ("held user names", accounts::prune_usernames(app).await?),
         ("exports", privacy::prune(app).await?),
+        ("notifications of what is gone", notifications::prune(app).await?),
         ("what providers of payments told", payments::prune(app).await?),
     ];
-    for (what, rows) in gone {
+    for (what, rows) in gone.into_iter().filter(|(_, rows)| *rows > 0) {
         tracing::info!(what, rows, "old rows are gone");
     }
     Ok(())

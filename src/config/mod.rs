@@ -7,6 +7,7 @@ mod messages;
 mod oauth;
 mod payments;
 mod reader;
+mod strays;
 mod variables;
 mod wallets;
 
@@ -20,6 +21,7 @@ pub use messages::{Email, EmailTls, MailServer, Sms, SnsAccount, TwilioAccount};
 pub use oauth::{OauthProtocol, OauthProvider};
 pub use payments::{Payments, PaymobAccount, PaypalAccount, StripeAccount};
 use reader::Reader;
+pub use strays::strays;
 pub use variables::{VARIABLES, Variable, example};
 pub use wallets::{Amounts, Wallets};
 
@@ -176,6 +178,7 @@ pub struct Config {
     pub frontend_url: Url,
     pub log_level: String,
     pub log_format: LogFormat,
+    pub colours: bool,
     pub trusted_proxies: Vec<IpNet>,
     pub shutdown_grace: Duration,
     pub compression_min_bytes: u16,
@@ -204,6 +207,7 @@ pub struct Config {
     pub payments: Payments,
     pub wallets: Wallets,
     pub username_change_cooldown: Duration,
+    pub username_hold: Duration,
     /// `None`: for ever.
     pub activity_retention: Option<Duration>,
     /// `None`: for ever.
@@ -361,6 +365,7 @@ impl Config {
             frontend_url: frontend_url.unwrap_or_else(fallback_url),
             log_level,
             log_format,
+            colours: r.is_empty("NO_COLOR"),
             trusted_proxies: r.parsed_list("TRUSTED_PROXIES", "networks such as 10.0.0.0/8"),
             shutdown_grace: r.seconds("SHUTDOWN_GRACE_SECONDS"),
             compression_min_bytes: r.number("COMPRESSION_MIN_BYTES", 0, u16::MAX),
@@ -388,6 +393,7 @@ impl Config {
             username_change_cooldown: Duration::from_secs(
                 86_400 * r.number::<u64>("USERNAME_CHANGE_COOLDOWN_DAYS", 0, 3650),
             ),
+            username_hold: Duration::from_secs(86_400 * r.number::<u64>("USERNAME_HOLD_DAYS", 0, 3650)),
             activity_retention: r.retention("ACTIVITY_RETENTION_DAYS"),
             audit_retention: r.retention("AUDIT_RETENTION_DAYS"),
             password_hashing,

@@ -56,6 +56,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(SERVER, "LOG_LEVEL", "info", "A tracing filter: info, debug, agora=debug,sqlx=warn …"),
     variable(SERVER, "LOG_FORMAT", "", "human or json; default human in development, json in production."),
+    variable(SERVER, "NO_COLOR", "", "Anything: log lines have no colours; in files they never have any."),
     variable(
         SERVER,
         "TRUSTED_PROXIES",
@@ -142,6 +143,12 @@ pub const VARIABLES: &[Variable] = &[
         "USERNAME_CHANGE_COOLDOWN_DAYS",
         "30",
         "How long after a change of user name the next one is refused.",
+    ),
+    variable(
+        ACCOUNTS,
+        "USERNAME_HOLD_DAYS",
+        "90",
+        "How long nobody else gets a user name that somebody gave up, or that went with their account.",
     ),
     variable(
         ACCOUNTS,

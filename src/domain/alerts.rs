@@ -115,7 +115,9 @@ pub async fn verify_books(app: &App) -> Result<()> {
     for difference in &books.differences {
         tracing::error!(rule = difference.rule, found = difference.found, "the books do not balance");
     }
-    tracing::info!(transfers = books.transfers, differences = books.differences.len(), "the books were verified");
+    if books.transfers > 0 {
+        tracing::info!(transfers = books.transfers, differences = books.differences.len(), "the books were verified");
+    }
     keep(app, BOOKS, &books.differences.iter().map(ToString::to_string).collect::<Vec<_>>()).await
 }
 

@@ -52,6 +52,12 @@ pub struct Rules {
 }
 
 impl CodePurpose {
+    /// Whether it proves an address that its owner has just written down: one that was mistyped is corrected at once, and only
+    /// the same has to wait.
+    fn proves_a_new_address(self) -> bool {
+        matches!(self, Self::EmailChange | Self::PhoneVerification)
+    }
+
     /// What holds for its codes.
     #[must_use]
     pub fn rules(self) -> Rules {
@@ -195,10 +201,12 @@ async fn make_in(
     let (name, by_stranger) = (purpose.as_str(), asker == Asker::Stranger);
     // Else of many who ask at the same moment, for one address, each would count the others' codes as not there yet.
     tx.take_turns(&[&format!("code {name} of {subject}"), &format!("code {name} to {address_key}")]).await?;
-    let sql = "SELECT COUNT(CASE WHEN subject = $2 THEN 1 END), MAX(CASE WHEN subject = $2 THEN created_at END), \
-               COUNT(CASE WHEN address_key = $3 THEN 1 END), MAX(CASE WHEN address_key = $3 THEN created_at END) \
-               FROM codes WHERE purpose = $1 AND (subject = $2 OR address_key = $3) AND created_at > $4 \
-               AND by_stranger = $5";
+    let same = if purpose.proves_a_new_address() { "AND address_key = $3" } else { "" };
+    let sql = format!(
+        "SELECT COUNT(CASE WHEN subject = $2 THEN 1 END), MAX(CASE WHEN subject = $2 {same} THEN created_at END), \
+         COUNT(CASE WHEN address_key = $3 THEN 1 END), MAX(CASE WHEN address_key = $3 THEN created_at END) \
+         FROM codes WHERE purpose = $1 AND (subject = $2 OR address_key = $3) AND created_at > $4 AND by_stranger = $5"
+    );
     let day = now - TimeDelta::hours(24);
     let values = vec![name.into(), subject.into(), address_key.as_str().into(), day.into(), by_stranger.into()];
     let row = tx.row(sql, values).await?.ok_or_else(|| Error::internal("a count gave no row"))?;

@@ -1,23 +1,27 @@
 //! The daily digest: what a person has not read, by e-mail, for those who asked for it.
 //!
 //! Owns no table. Always holds: it goes to a confirmed address only, once a day however often the schedule runs, and
-//! not at all when there is nothing to tell.
-
-use std::collections::HashMap;
+//! not at all when there is nothing to tell. It is written when it leaves: what was read or is gone by then is not in it,
+//! however long the mail server was down.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::Value;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     app::App,
     domain::{
         accounts,
+        jobs::{self, Lane},
         messages::{self, Message, Template},
     },
-    entity::UserId,
+    entity::{UserId, job},
     error::{Error, Result},
-    platform::db::{Columns, Transaction, placeholders},
+    platform::db::{Columns, Transaction},
 };
+
+/// The kind of the job that sends a digest.
+pub const DIGEST: &str = "digest";
 
 /// How many people are dealt with in one transaction.
 const BATCH: usize = 200;
@@ -29,15 +33,15 @@ const APART: TimeDelta = TimeDelta::hours(12);
 const OLDEST: TimeDelta = TimeDelta::days(7);
 
 /// What is told: what came since the last digest. `$1` is how old it may be.
-const UNREAD: &str = "n.recipient_id = d.user_id AND n.read_at IS NULL AND n.created_at > \
+const UNREAD: &str = "n.recipient_id = d.user_id AND n.read_at IS NULL AND n.gone_at IS NULL AND n.created_at > \
                       CASE WHEN d.sent_at > $1 THEN d.sent_at ELSE $1 END";
 
-struct Receiver {
-    id: UserId,
-    name: String,
-    locale: String,
-    email: String,
-    unread: i64,
+/// Whose digest, and of which time.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Job {
+    user: Uuid,
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
 }
 
 /// Queues everybody's digest, a batch at a time; gives how many. After an end in the middle the rest is due still.
@@ -56,75 +60,79 @@ pub async fn send(app: &App) -> Result<u64> {
     }
 }
 
-/// Four statements, however many people.
+/// Three statements, however many people.
 async fn send_batch_in(app: &App, tx: &Transaction, now: DateTime<Utc>) -> Result<(usize, usize)> {
-    let receivers = due_in(tx, now).await?;
-    if receivers.is_empty() {
+    let due = due_in(tx, now).await?;
+    if due.is_empty() {
         return Ok((0, 0));
     }
-    let ids: Vec<_> = receivers.iter().map(|receiver| receiver.id).collect();
-    let mut items = items_in(app, tx, now, &ids).await?;
+    let ids: Vec<_> = due.iter().map(|(job, _)| UserId(job.user)).collect();
     let noted = accounts::digest_sent_in(app, tx, &ids, now - APART).await?;
-    let mut link = app.config.frontend_url.clone();
-    if let Ok(mut path) = link.path_segments_mut() {
-        path.pop_if_empty().push("notifications");
-    }
-    let messages: Vec<_> = receivers
-        .iter()
-        .filter(|receiver| receiver.unread > 0 && noted.contains(&receiver.id))
-        .map(|receiver| {
-            Message::email(&receiver.email, &receiver.locale, Template::Digest)
-                .with("name", &receiver.name)
-                .with("count", receiver.unread)
-                .with("items", items.remove(&receiver.id).unwrap_or_default().join("\n"))
-                .with("link", &link)
-        })
-        .collect();
-    messages::send_all_in(app, tx, &messages).await?;
-    Ok((receivers.len(), messages.len()))
+    let told = due.iter().filter(|(job, unread)| *unread && noted.contains(&UserId(job.user)));
+    let jobs: Vec<_> = told.map(|(job, _)| (Lane::Email, *job)).collect();
+    jobs::enqueue_all_on(app, tx, DIGEST, &jobs).await?;
+    Ok((due.len(), jobs.len()))
 }
 
-/// Those whose digest is due, with how much they have not read.
-async fn due_in(tx: &Transaction, now: DateTime<Utc>) -> Result<Vec<Receiver>> {
+/// Those whose digest is due, with whether there is anything that they have not read.
+async fn due_in(tx: &Transaction, now: DateTime<Utc>) -> Result<Vec<(Job, bool)>> {
     let sql = format!(
-        "SELECT d.user_id, u.display_name, u.locale, c.email, (SELECT COUNT(*) FROM notifications n WHERE {UNREAD}) \
-         FROM digest_subscriptions d JOIN users u ON u.id = d.user_id JOIN credentials c ON c.user_id = d.user_id \
+        "SELECT d.user_id, d.sent_at, EXISTS (SELECT 1 FROM notifications n WHERE {UNREAD}) \
+         FROM digest_subscriptions d JOIN credentials c ON c.user_id = d.user_id \
          WHERE d.digest = 'daily' AND (d.sent_at IS NULL OR d.sent_at <= $2) \
          AND c.email_confirmed_at IS NOT NULL AND NOT EXISTS \
          (SELECT 1 FROM suspensions s WHERE s.user_id = d.user_id AND (s.until IS NULL OR s.until > $3)) \
          ORDER BY d.user_id LIMIT {BATCH}"
     );
-    let rows = tx.rows(sql, vec![(now - OLDEST).into(), (now - APART).into(), now.into()]).await?;
+    let oldest = now - OLDEST;
+    let rows = tx.rows(sql, vec![oldest.into(), (now - APART).into(), now.into()]).await?;
     rows.iter()
         .map(|row| {
             let mut columns = Columns::new(row);
-            Ok(Receiver {
-                id: columns.take()?,
-                name: columns.take()?,
-                locale: columns.take()?,
-                email: columns.take()?,
-                unread: columns.take()?,
-            })
+            let (user, last): (Uuid, Option<DateTime<Utc>>) = (columns.take()?, columns.take()?);
+            let after = last.map_or(oldest, |last| last.max(oldest));
+            Ok((Job { user, after, until: now }, columns.take()?))
         })
         .collect()
 }
 
-/// The headlines of the newest things that people have not read.
-async fn items_in(
-    app: &App,
-    tx: &Transaction,
-    now: DateTime<Utc>,
-    ids: &[UserId],
-) -> Result<HashMap<UserId, Vec<String>>> {
-    let mut values: Vec<Value> = vec![(now - OLDEST).into()];
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let order = "n.created_at DESC, n.id DESC";
-    let newest = app.db.first_of_each("digest_subscriptions d", "notifications", "n", UNREAD, order, ITEMS);
-    let sql = format!("SELECT d.user_id, n.title FROM {newest} WHERE d.user_id IN ({list}) ORDER BY {order}");
-    let mut items: HashMap<UserId, Vec<String>> = HashMap::new();
-    for row in &tx.rows(sql, values).await? {
-        let mut columns = Columns::new(row);
-        items.entry(columns.take()?).or_default().push(columns.take()?);
+/// Runs a job of kind [`DIGEST`]: writes what is unread still, and sends it.
+pub async fn deliver(app: &App, job: &job::Model) -> Result<()> {
+    let digest: Job = serde_json::from_str(&job.payload)?;
+    match write(app, &digest).await? {
+        Some(message) => messages::dispatch(app, job, &message).await,
+        None => app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await,
     }
-    Ok(items)
+}
+
+/// The digest as it is now; `None` where there is nothing to tell any more, or nobody who wants it.
+async fn write(app: &App, digest: &Job) -> Result<Option<Message>> {
+    let unread = "recipient_id = $1 AND read_at IS NULL AND gone_at IS NULL AND created_at > $2 AND created_at <= $3";
+    let values = || vec![digest.user.into(), digest.after.into(), digest.until.into()];
+    let sql = format!(
+        "SELECT u.display_name, u.locale, c.email, (SELECT COUNT(*) FROM notifications WHERE {unread}) \
+         FROM digest_subscriptions d JOIN users u ON u.id = d.user_id JOIN credentials c ON c.user_id = d.user_id \
+         WHERE d.user_id = $1 AND d.digest = 'daily' AND c.email_confirmed_at IS NOT NULL"
+    );
+    let rows = app.db.rows(sql, values()).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let mut columns = Columns::new(row);
+    let (name, locale, email): (String, String, String) = (columns.take()?, columns.take()?, columns.take()?);
+    let count: i64 = columns.take()?;
+    if count == 0 {
+        return Ok(None);
+    }
+    let sql = format!("SELECT title FROM notifications WHERE {unread} ORDER BY created_at DESC, id DESC LIMIT {ITEMS}");
+    let titles = app.db.rows(sql, values()).await?;
+    let titles = titles.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<String>>>()?;
+    let mut link = app.config.frontend_url.clone();
+    if let Ok(mut path) = link.path_segments_mut() {
+        path.pop_if_empty().push("notifications");
+    }
+    let message = Message::email(&email, &locale, Template::Digest)
+        .with("name", name)
+        .with("count", count)
+        .with("items", titles.join("\n"))
+        .with("link", link);
+    Ok(Some(message))
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::QueryResult;
+use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -53,6 +53,43 @@ pub async fn append_in(app: &App, tx: &Transaction, kind: StreamKind, id: Uuid, 
     let seq = Columns::new(&row).take()?;
     write_in(app, tx, kind, id, seq, event).await?;
     Ok(seq)
+}
+
+/// The same for several facts on one stream, by two statements however many they are.
+pub async fn append_several_in(
+    app: &App,
+    tx: &Transaction,
+    kind: StreamKind,
+    id: Uuid,
+    events: &[NewEvent],
+) -> Result<()> {
+    let count = i64::try_from(events.len()).map_err(Error::internal)?;
+    if count == 0 {
+        return Ok(());
+    }
+    let sql = "INSERT INTO streams (kind, id, seq) VALUES ($1, $2, $3) \
+               ON CONFLICT (kind, id) DO UPDATE SET seq = streams.seq + $3 RETURNING seq";
+    let row = tx.row(sql, vec![kind.as_str().into(), id.into(), count.into()]).await?;
+    let reached: i64 = Columns::new(&row.ok_or_else(|| Error::internal("a stream gave no sequence"))?).take()?;
+    let mut values: Vec<Value> = vec![kind.as_str().into(), id.into(), app.clock.now().into()];
+    let mut rows = Vec::with_capacity(events.len());
+    for (seq, event) in (reached - count + 1..=reached).zip(events) {
+        let at = values.len();
+        values.extend([
+            seq.into(),
+            event.kind.as_str().into(),
+            event.actor_id.map(|user| user.0).into(),
+            event.subject_id.into(),
+        ]);
+        rows.push(format!("($1, $2, ${}, ${}, ${}, ${}, $3)", at + 1, at + 2, at + 3, at + 4));
+    }
+    let sql = format!(
+        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) VALUES {}",
+        rows.join(", ")
+    );
+    tx.execute(sql, values).await?;
+    tx.hint(Hint::Stream(stream(kind, id), reached));
+    Ok(())
 }
 
 /// The same for many streams of a kind in one round trip, where the database can; an event each. The caller gives the

@@ -43,8 +43,18 @@ pub enum Notify {
     CommentCreated { comment: Uuid },
     /// A post was passed on, by this post.
     PostShared { share: Uuid },
-    /// A post or comment was deleted: what was told of it no longer shows its text.
+    /// A post or comment was deleted: what was told of it is gone.
     Deleted { subject: Uuid },
+    /// A post or comment has another text: what was told of it quotes that.
+    Edited { subject: Uuid },
+    /// A like of a post was taken back.
+    PostUnliked { post: Uuid, actor: Uuid },
+    /// A like of a comment was taken back.
+    CommentUnliked { comment: Uuid, actor: Uuid },
+    /// What was given to a goal went back.
+    ContributionReturned { contribution: Uuid },
+    /// Nobody has to decide any more about a refund that was asked for.
+    RefundDecided { refund: Uuid },
     /// Something was given to a goal.
     Contribution { contribution: Uuid },
     /// Somebody wrote about what was given to a goal.

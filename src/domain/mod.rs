@@ -1,7 +1,7 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
-//! profiles → posts → ledger → wallets → payments → fees → goals → books → notifications → alerts → digests, privacy, admin →
-//! demo.
+//! profiles → posts → ledger → wallets → payments → fees → goals → books → notifications → alerts → digests, refold,
+//! privacy, admin → demo.
 
 pub mod accounts;
 pub mod activity;
@@ -29,6 +29,7 @@ pub mod permissions;
 pub mod posts;
 pub mod privacy;
 pub mod profiles;
+pub mod refold;
 pub mod wallets;
 
 /// What payments can be for, each with the domain that settles it. Payments are lower than most of these: they only know

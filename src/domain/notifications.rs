@@ -2,14 +2,15 @@
 //!
 //! Owns `notifications` and the streams of kind `notifications`. Always holds: nobody is told of their own act, nor
 //! twice of the same (a unique key per recipient and fact); a notification and its event on the recipient's stream are
-//! written in one transaction. They are made by a job, so the act itself never waits for them.
+//! written in one transaction. They are made by a job, so the act itself never waits for them, and go by a job when what
+//! they tell of is gone ([`gone`]).
 
 mod goals;
+mod gone;
 mod money;
 
 use std::{collections::HashMap, sync::Arc};
 
-use futures_util::Stream;
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
@@ -71,11 +72,6 @@ pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
                 Notify::CommentLiked { comment, actor } => comment_liked_in(&tx, *comment, *actor).await?,
                 Notify::CommentCreated { comment } => comment_created_in(&tx, *comment).await?,
                 Notify::PostShared { share } => post_shared_in(&tx, *share).await?,
-                Notify::Deleted { subject } => {
-                    let sql = "UPDATE notifications SET message = '' WHERE subject_id = $1";
-                    tx.execute(sql, vec![(*subject).into()]).await?;
-                    Vec::new()
-                }
                 Notify::Contribution { contribution } => goals::contribution_in(&tx, *contribution).await?,
                 Notify::ContributionComment { comment } => goals::comment_in(&tx, *comment).await?,
                 Notify::RefundRequested { refund } => goals::refund_requested_in(&tx, *refund).await?,
@@ -89,44 +85,76 @@ pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
                     goals::ended_in(app, &tx, *goal, *after).await?;
                     Vec::new()
                 }
+                Notify::Deleted { .. }
+                | Notify::Edited { .. }
+                | Notify::PostUnliked { .. }
+                | Notify::CommentUnliked { .. }
+                | Notify::ContributionReturned { .. }
+                | Notify::RefundDecided { .. } => {
+                    gone::follow_in(app, &tx, &notify).await?;
+                    Vec::new()
+                }
             };
+            app.steps.reach("notification.telling").await;
             tell_in(app, &tx, tellings).await?;
             jobs::finish_in(&tx, job.id).await
         })
         .await
 }
 
+// What is told is there, and stays there until it is told: whatever ends it comes later, and finds the notification.
+
 async fn post_liked_in(tx: &Transaction, post: Uuid, actor: Uuid) -> Result<Vec<Telling>> {
     // A like that was taken back meanwhile is not told.
-    let sql = "SELECT p.author_id, r.locale, a.id, a.display_name, p.body FROM post_likes l \
-               JOIN posts p ON p.id = l.post_id JOIN users r ON r.id = p.author_id JOIN users a ON a.id = l.user_id \
-               WHERE l.post_id = $1 AND l.user_id = $2 AND p.deleted_at IS NULL";
+    let sql = format!(
+        "SELECT p.author_id, r.locale, a.id, a.display_name, p.body FROM post_likes l \
+         JOIN posts p ON p.id = l.post_id JOIN users r ON r.id = p.author_id JOIN users a ON a.id = l.user_id \
+         WHERE l.post_id = $1 AND l.user_id = $2 AND p.deleted_at IS NULL {}",
+        tx.while_there("l, p")
+    );
     let rows = tx.rows(sql, vec![post.into(), actor.into()]).await?;
-    let key = format!("like:post:{actor}:{post}");
+    let key = post_like_key(post, actor);
     rows.iter().map(|row| telling(row, NotificationKind::Like, (SubjectKind::Post, post), key.clone())).collect()
 }
 
 async fn comment_liked_in(tx: &Transaction, comment: Uuid, actor: Uuid) -> Result<Vec<Telling>> {
-    let sql = "SELECT c.author_id, r.locale, a.id, a.display_name, c.body FROM comment_likes l \
-               JOIN comments c ON c.id = l.comment_id JOIN users r ON r.id = c.author_id JOIN users a ON a.id = l.user_id \
-               WHERE l.comment_id = $1 AND l.user_id = $2 AND c.deleted_at IS NULL";
+    let sql = format!(
+        "SELECT c.author_id, r.locale, a.id, a.display_name, c.body FROM comment_likes l \
+         JOIN comments c ON c.id = l.comment_id JOIN users r ON r.id = c.author_id JOIN users a ON a.id = l.user_id \
+         WHERE l.comment_id = $1 AND l.user_id = $2 AND c.deleted_at IS NULL {}",
+        tx.while_there("l, c")
+    );
     let rows = tx.rows(sql, vec![comment.into(), actor.into()]).await?;
-    let key = format!("like:comment:{actor}:{comment}");
+    let key = comment_like_key(comment, actor);
     rows.iter().map(|row| telling(row, NotificationKind::Like, (SubjectKind::Comment, comment), key.clone())).collect()
+}
+
+fn post_like_key(post: Uuid, actor: Uuid) -> String {
+    format!("like:post:{actor}:{post}")
+}
+
+fn comment_like_key(comment: Uuid, actor: Uuid) -> String {
+    format!("like:comment:{actor}:{comment}")
 }
 
 /// The author of the comment that was replied to, and the author of the post; who is both is told of the reply only.
 async fn comment_created_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telling>> {
     let subject = (SubjectKind::Comment, comment);
-    let sql = "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
-               JOIN comments p ON p.id = c.parent_id JOIN users r ON r.id = p.author_id \
-               WHERE c.id = $1 AND c.deleted_at IS NULL";
+    let sql = format!(
+        "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
+         JOIN comments p ON p.id = c.parent_id JOIN users r ON r.id = p.author_id \
+         WHERE c.id = $1 AND c.deleted_at IS NULL AND p.deleted_at IS NULL {}",
+        tx.while_there("c, p")
+    );
     let rows = tx.rows(sql, vec![comment.into()]).await?;
     let reply = |row: &QueryResult| telling(row, NotificationKind::Reply, subject, format!("reply:{comment}"));
     let mut tellings = rows.iter().map(reply).collect::<Result<Vec<_>>>()?;
-    let sql = "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
-               JOIN posts p ON p.id = c.post_id JOIN users r ON r.id = p.author_id \
-               WHERE c.id = $1 AND c.deleted_at IS NULL AND p.deleted_at IS NULL";
+    let sql = format!(
+        "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
+         JOIN posts p ON p.id = c.post_id JOIN users r ON r.id = p.author_id \
+         WHERE c.id = $1 AND c.deleted_at IS NULL AND p.deleted_at IS NULL {}",
+        tx.while_there("c, p")
+    );
     for row in &tx.rows(sql, vec![comment.into()]).await? {
         let telling = telling(row, NotificationKind::Comment, subject, format!("comment:{comment}"))?;
         if tellings.iter().all(|other| other.recipient != telling.recipient) {
@@ -137,9 +165,12 @@ async fn comment_created_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telli
 }
 
 async fn post_shared_in(tx: &Transaction, share: Uuid) -> Result<Vec<Telling>> {
-    let sql = "SELECT o.author_id, r.locale, a.id, a.display_name, o.body FROM posts s \
-               JOIN posts o ON o.id = s.shared_post_id JOIN users r ON r.id = o.author_id \
-               JOIN users a ON a.id = s.author_id WHERE s.id = $1 AND s.deleted_at IS NULL AND o.deleted_at IS NULL";
+    let sql = format!(
+        "SELECT o.author_id, r.locale, a.id, a.display_name, o.body FROM posts s \
+         JOIN posts o ON o.id = s.shared_post_id JOIN users r ON r.id = o.author_id \
+         JOIN users a ON a.id = s.author_id WHERE s.id = $1 AND s.deleted_at IS NULL AND o.deleted_at IS NULL {}",
+        tx.while_there("s, o")
+    );
     let rows = tx.rows(sql, vec![share.into()]).await?;
     let key = format!("share:{share}");
     rows.iter().map(|row| telling(row, NotificationKind::Share, (SubjectKind::Post, share), key.clone())).collect()
@@ -197,15 +228,17 @@ pub(crate) async fn alert_in(
     tell_one_in(app, tx, &telling).await
 }
 
-/// Writes a notification and its event; false when they were told of the same before.
+/// Writes a notification and its event; false when they were told of the same before. What was told and is gone meanwhile
+/// comes back where it was, and stays read if it was.
 async fn tell_one_in(app: &App, tx: &Transaction, telling: &Telling) -> Result<bool> {
     let now = app.clock.now();
     let id = app.ids.next(now);
-    let inserted = tx
-        .execute(
+    let told = tx
+        .row(
             "INSERT INTO notifications (id, recipient_id, kind, title, message, actor_id, subject_kind, subject_id, \
              dedupe_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-             ON CONFLICT (recipient_id, dedupe_key) DO NOTHING",
+             ON CONFLICT (recipient_id, dedupe_key) DO UPDATE SET gone_at = NULL, title = excluded.title, \
+             message = excluded.message WHERE notifications.gone_at IS NOT NULL RETURNING id",
             vec![
                 id.into(),
                 telling.recipient.0.into(),
@@ -220,11 +253,11 @@ async fn tell_one_in(app: &App, tx: &Transaction, telling: &Telling) -> Result<b
             ],
         )
         .await?;
-    if inserted == 1 {
-        let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id) };
-        events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
-    }
-    Ok(inserted == 1)
+    let Some(row) = told else { return Ok(false) };
+    let id = Columns::new(&row).take()?;
+    let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id) };
+    events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
+    Ok(true)
 }
 
 /// The headline in the recipient's language, at most 255 characters. Of a goal's news and end, the name is the goal's.
@@ -270,14 +303,25 @@ pub const EXPORT: &[Table] = &[Table {
         ("title", "title", Text),
         ("message", "message", Text),
         ("readAt", "read_at", Time),
+        ("goneAt", "gone_at", Time),
         ("createdAt", "created_at", Time),
     ],
 }];
 
 /// Forgets a person who is about to be deleted: what others were told of them names them, and their own stream goes.
-pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
-    tx.execute("DELETE FROM notifications WHERE actor_id = $1 OR recipient_id = $1", vec![user.0.into()]).await?;
+pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
+    // Whoever is being told of them just now is told first, and forgets it, too.
+    tx.row(format!("SELECT 1 FROM users WHERE id = $1 {}", tx.for_removal()), vec![user.0.into()]).await?;
+    tx.execute("DELETE FROM notifications WHERE recipient_id = $1", vec![user.0.into()]).await?;
+    let sql = "DELETE FROM notifications WHERE actor_id = $1 RETURNING recipient_id, id, gone_at IS NOT NULL";
+    let forgotten = tx.rows(sql, vec![user.0.into()]).await?;
+    gone::announce_in(app, tx, &forgotten).await?;
     events::erase_in(tx, StreamKind::Notifications, user.0).await
+}
+
+/// Deletes what has been gone for longer than events are kept; gives how many went.
+pub async fn prune(app: &App) -> Result<u64> {
+    app.db.delete_before("notifications", "gone_at", app.clock.now() - app.config.event_retention).await
 }
 
 // ---------------------------------------------------------------------------------------------- reading and marking
@@ -298,6 +342,8 @@ fn read(row: &QueryResult) -> Result<Notification> {
         // Only compared on insert, never shown.
         dedupe_key: String::new(),
         read_at: columns.take()?,
+        // Only what is there is read.
+        gone_at: None,
         created_at: columns.take()?,
     })
 }
@@ -322,6 +368,7 @@ pub async fn notifications(
     let user = actor.require_user()?.id;
     let mut conditions = Conditions::default();
     conditions.equal("n.recipient_id", Some(user.0));
+    conditions.that("n.gone_at IS NULL");
     if unread_only {
         conditions.that("n.read_at IS NULL");
     }
@@ -339,7 +386,7 @@ pub async fn notifications(
 /// How many of the actor's notifications are unread.
 pub async fn unread_count(app: &App, actor: &Actor) -> Result<i64> {
     let user = actor.require_user()?.id;
-    let sql = "SELECT COUNT(*) FROM notifications WHERE recipient_id = $1 AND read_at IS NULL";
+    let sql = "SELECT COUNT(*) FROM notifications WHERE recipient_id = $1 AND read_at IS NULL AND gone_at IS NULL";
     let rows = app.db.rows(sql, vec![user.0.into()]).await?;
     rows.first().map_or(Ok(0), |row| Columns::new(row).take())
 }
@@ -359,7 +406,9 @@ async fn of_recipient(
 ) -> Result<HashMap<NotificationId, Notification>> {
     let mut values: Vec<Value> = vec![user.0.into()];
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE n.recipient_id = $1 AND n.id IN ({list})");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notifications n WHERE n.recipient_id = $1 AND n.gone_at IS NULL AND n.id IN ({list})"
+    );
     let rows = app.db.rows(sql, values).await?;
     rows.iter().map(|row| read(row).map(|notification| (notification.id, notification))).collect()
 }
@@ -369,9 +418,12 @@ pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<N
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
-            let sql = "UPDATE notifications SET read_at = $3 WHERE id = $1 AND recipient_id = $2 AND read_at IS NULL";
+            let sql = "UPDATE notifications SET read_at = $3 \
+                       WHERE id = $1 AND recipient_id = $2 AND read_at IS NULL AND gone_at IS NULL";
             tx.execute(sql, vec![id.0.into(), user.0.into(), app.clock.now().into()]).await?;
-            let sql = format!("SELECT {COLUMNS} FROM notifications n WHERE n.id = $1 AND n.recipient_id = $2");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM notifications n WHERE n.id = $1 AND n.recipient_id = $2 AND n.gone_at IS NULL"
+            );
             let row = tx.row(sql, vec![id.0.into(), user.0.into()]).await?;
             read(&row.ok_or_else(|| UserError::argument("id", UserErrorCode::NotFound))?)
         })
@@ -384,7 +436,8 @@ pub async fn mark_all_read(app: &App, actor: &Actor) -> Result<u64> {
     let now = app.clock.now();
     app.db
         .transact(async |tx| {
-            let sql = "UPDATE notifications SET read_at = $2 WHERE recipient_id = $1 AND read_at IS NULL AND created_at <= $2";
+            let sql = "UPDATE notifications SET read_at = $2 \
+                       WHERE recipient_id = $1 AND read_at IS NULL AND gone_at IS NULL AND created_at <= $2";
             tx.execute(sql, vec![user.0.into(), now.into()]).await
         })
         .await
@@ -398,17 +451,34 @@ pub async fn stream_head(app: &App, actor: &Actor) -> Result<i64> {
     events::head(app, StreamKind::Notifications, user.0).await
 }
 
-/// What a person's stream tells: their notifications.
-struct Told;
+/// What a person's stream tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// They are told of something.
+    Told(Box<Notification>),
+    /// What they were told of is gone, and so is the notification.
+    Gone(NotificationId),
+}
 
-impl Content for Told {
-    type Item = Notification;
+/// What a person's stream tells: their notifications, as they come and go.
+struct Stream;
+
+impl Content for Stream {
+    type Item = News;
     const KIND: StreamKind = StreamKind::Notifications;
 
-    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Arc<Notification>>>> {
-        let ids: Vec<_> = events.iter().filter_map(|event| event.subject_id.map(NotificationId)).collect();
+    async fn load(app: &App, id: Uuid, events: &[event::Model]) -> Result<Vec<Option<Arc<News>>>> {
+        let told = events.iter().filter(|event| event.kind == EventKind::Notified);
+        let ids: Vec<_> = told.filter_map(|event| event.subject_id.map(NotificationId)).collect();
         let found = of_recipient(app, UserId(id), &ids).await?;
-        let content = |event: &event::Model| found.get(&NotificationId(event.subject_id?)).cloned().map(Arc::new);
+        let content = |event: &event::Model| {
+            let id = NotificationId(event.subject_id?);
+            let news = match event.kind {
+                EventKind::NotificationGone => Some(News::Gone(id)),
+                _ => found.get(&id).cloned().map(|told| News::Told(Box::new(told))),
+            };
+            news.map(Arc::new)
+        };
         Ok(events.iter().map(content).collect())
     }
 }
@@ -419,6 +489,6 @@ pub async fn follow(
     actor: &Actor,
     client: &Client,
     after: Option<i64>,
-) -> Result<impl Stream<Item = Result<Step<Notification>>> + Send + use<>> {
-    live::follow::<Told>(app, actor, client, actor.require_user()?.id.0, after).await
+) -> Result<impl futures_util::Stream<Item = Result<Step<News>>> + Send + use<>> {
+    live::follow::<Stream>(app, actor, client, actor.require_user()?.id.0, after).await
 }

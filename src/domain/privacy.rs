@@ -262,7 +262,7 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
             posts::erase_in(&tx, user).await?;
             wallets::erase_in(&tx, user).await?;
             goals::erase_in(&tx, user).await?;
-            notifications::erase_in(&tx, user).await?;
+            notifications::erase_in(app, &tx, user).await?;
             profiles::erase_in(&tx, user).await?;
             accounts::erase_in(app, &tx, user).await.map(Some)
         })

@@ -41,6 +41,8 @@ stored_enum! {
         PostShared = "post_shared",
         /// A person was notified.
         Notified = "notified",
+        /// What a person was notified of is gone.
+        NotificationGone = "notification_gone",
         /// Money came into a wallet, left it, or was held.
         WalletChanged = "wallet_changed",
         /// A payment came further.

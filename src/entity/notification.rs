@@ -80,6 +80,9 @@ pub struct Model {
     pub dedupe_key: String,
     /// Read by the recipient.
     pub read_at: Option<DateTimeUtc>,
+    /// What it tells of is gone: nobody sees it any more. It is kept for a while, so that what comes back, such as a like,
+    /// comes back as what it was and is not news again.
+    pub gone_at: Option<DateTimeUtc>,
     /// Told.
     pub created_at: DateTimeUtc,
 }

@@ -88,6 +88,12 @@ impl User {
         &self.0.display_name
     }
 
+    /// Their display name looks like somebody else's but is spelled with other characters (Unicode's UTS #39), as in an attempt to
+    /// pass for them: show the user name beside it.
+    async fn is_lookalike(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        nullable(async { Ok(Some(ctx.request().loaders.lookalikes.load(self.0.id).await?.unwrap_or(false))) }).await
+    }
+
     /// Address of a picture; null when there is none.
     async fn avatar_url(&self) -> Option<&str> {
         self.0.avatar_url.as_deref()

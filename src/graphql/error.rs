@@ -23,7 +23,8 @@ pub struct UserError {
     code: UserErrorCode,
     /// For developers and as a fallback for people, in the language of the request (`Accept-Language`).
     message: String,
-    /// Where in the arguments, as in `["input", "body"]`; empty when it concerns the whole.
+    /// Where in the arguments, as in `["input", "body"]`, an item of a list by its number from 0; empty when it concerns
+    /// the whole.
     path: Vec<&'static str>,
 }
 
@@ -185,13 +186,30 @@ pub fn extensions(
     values
 }
 
-/// A response that consists of one refusal.
+/// An answer that is larger than `LIMIT_ANSWER_BYTES`. What a mutation has done stays done, and it says so.
+#[must_use]
+pub fn too_large(limit: usize, executed: bool) -> Refusal {
+    let message = if executed {
+        format!("It was done, but the answer is larger than {limit} bytes: ask for what you need of it.")
+    } else {
+        format!("The answer is larger than {limit} bytes: ask for less at once.")
+    };
+    let refusal = Refusal::new(Code::CostExceeded, message).with("what", "answer in bytes").with("limit", limit);
+    if executed { refusal.with("executed", true) } else { refusal }
+}
+
+/// A response that consists of a refusal, and what else was wrong.
 #[must_use]
 pub fn refused(refusal: &Refusal, request_id: &str) -> Response {
+    let refusals = std::iter::once(refusal).chain(&refusal.others);
+    Response::from_errors(refusals.map(|refusal| refused_error(refusal, request_id)).collect())
+}
+
+fn refused_error(refusal: &Refusal, request_id: &str) -> ServerError {
     let mut error = ServerError::new(refusal.message.clone(), None);
     error.locations = refusal.locations.iter().map(|(line, column)| Pos { line: *line, column: *column }).collect();
     // The source tells `finish`, should the response still go through it, what this is.
     error.source = Some(std::sync::Arc::new(Error::Refused(refusal.clone())));
     error.extensions = Some(extensions(refusal.code, &refusal.details, request_id));
-    Response::from_errors(vec![error])
+    error
 }

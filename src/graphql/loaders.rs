@@ -181,6 +181,8 @@ loaders! {
     users, FetchUsers: UserId => accounts::User = accounts::users_by_id;
     /// How the viewer's own second factor stands.
     two_factors, FetchTwoFactors: UserId => accounts::TwoFactor = accounts::two_factors;
+    /// Whose display names look like those of others.
+    lookalikes, FetchLookalikes: UserId => bool = accounts::lookalikes;
     /// E-mail addresses that the viewer may see.
     emails, FetchEmails: UserId => accounts::Email = accounts::emails;
     /// Profiles that the viewer may see.

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod activity;
 pub mod admin;
+pub mod coercion;
 pub mod connection;
 pub mod context;
 pub mod cost;
@@ -13,8 +14,12 @@ pub mod document;
 pub mod error;
 pub mod goals;
 pub mod identities;
+pub mod leaf;
 pub mod loaders;
+pub mod mistakes;
+pub mod model;
 pub mod node;
+pub mod normal;
 pub mod notifications;
 pub mod passwords;
 pub mod payments;
@@ -27,11 +32,13 @@ pub mod sessions;
 pub mod sign_in;
 pub mod stream;
 pub mod subscription;
+pub mod syntax;
 pub mod two_factor;
+pub mod validation;
 pub mod verification;
 pub mod wallets;
 
-use async_graphql::{MergedObject, MergedSubscription, Schema};
+use async_graphql::{MergedObject, MergedSubscription, Schema, ValidationMode};
 
 /// What can be read.
 #[derive(MergedObject, Default)]
@@ -79,11 +86,13 @@ pub struct Subscription(
 /// The whole graph.
 pub type Graph = Schema<Query, Mutation, Subscription>;
 
-/// Builds the graph. Limits are not here: `http` checks them before execution.
+/// Builds the graph. Limits and rules are not here: `pipeline` goes through them before execution, once for each
+/// document, and `Fast` is what the executor calls leaving them to others.
 #[must_use]
 pub fn build(introspection: bool) -> Graph {
-    let mut builder =
-        Schema::build(Query::default(), Mutation::default(), Subscription::default()).disable_suggestions();
+    let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .validation_mode(ValidationMode::Fast)
+        .disable_suggestions();
     if !introspection {
         builder = builder.disable_introspection();
     }

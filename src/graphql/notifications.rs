@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
+use uuid::Uuid;
 
 use super::{
     accounts::User,
@@ -10,10 +11,13 @@ use super::{
     context::RequestExt,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     node::{self, Node, argument_id},
-    stream::{self, stream_event},
+    stream::{self, StreamEvent, StreamPhase},
 };
 use crate::{
-    domain::notifications,
+    domain::{
+        live::Step,
+        notifications::{self, News},
+    },
     entity::{
         CommentId, ContributionCommentId, ContributionId, GoalId, PaymentId, PostId, event::StreamKind,
         notification::SubjectKind,
@@ -164,11 +168,50 @@ pub struct NotificationWhere {
     unread: bool,
 }
 
-stream_event! {
-    /// One step of your notification stream.
-    NotificationEvent of StreamKind::Notifications => {
-        /// What you are told; null in a step that only tells where you stand, or when it is gone meanwhile.
-        notification: Notification, from notifications::Notification
+/// One step of your notification stream.
+pub struct NotificationEvent {
+    step: Step<News>,
+    viewer: Uuid,
+}
+
+impl StreamEvent for NotificationEvent {
+    type Content = News;
+    const KIND: StreamKind = StreamKind::Notifications;
+
+    fn new(viewer: Uuid, step: Step<News>) -> Self {
+        Self { step, viewer }
+    }
+}
+
+/// One step of your notification stream.
+#[Object]
+impl NotificationEvent {
+    /// Pass the last one you saw as `after`, and nothing is missed or seen twice.
+    async fn cursor(&self, ctx: &Context<'_>) -> String {
+        stream::seal(ctx.request(), StreamKind::Notifications, self.viewer, self.step.seq)
+    }
+
+    /// Where you stand.
+    async fn phase(&self) -> StreamPhase {
+        self.step.phase.into()
+    }
+
+    /// What you are told; null in a step that only tells where you stand, or that something is gone, and when it is gone
+    /// meanwhile.
+    async fn notification(&self) -> Option<Notification> {
+        match self.step.content.as_deref() {
+            Some(News::Told(told)) => Some(Notification(told.as_ref().clone())),
+            _ => None,
+        }
+    }
+
+    /// The id of a notification that is gone, because what it told of was deleted or taken back: take it out of the list. One
+    /// that comes back is told again, with its id.
+    async fn gone_id(&self) -> Option<ID> {
+        match self.step.content.as_deref() {
+            Some(News::Gone(id)) => Some(id.to_string().into()),
+            _ => None,
+        }
     }
 }
 
@@ -286,7 +329,7 @@ pub struct NotificationSubscription;
 
 #[Subscription]
 impl NotificationSubscription {
-    /// What you are told, as it happens. With `after`, first everything since then (phase REPLAY); without, the first
+    /// What you are told, as it happens, and what is gone of it. With `after`, first everything since then (phase REPLAY); without, the first
     /// event is a LIVE marker with a cursor and no content. UNAUTHENTICATED when nobody is signed in.
     async fn notification_received(
         &self,

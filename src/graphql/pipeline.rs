@@ -1,5 +1,5 @@
-//! The way of an operation: trusted documents, persisted queries, the document with its limits, the cost, then the
-//! execution, within its time. HTTP and sockets both go this way.
+//! The way of an operation: trusted documents, persisted queries, the document with its limits and the graph's rules, the
+//! variables, the cost, then the execution, within its time. HTTP and sockets both go this way.
 
 use std::{
     any::Any,
@@ -12,7 +12,8 @@ use std::{
 
 use async_graphql::{
     Request, Response, Value, Variables,
-    parser::types::{OperationDefinition, OperationType, VariableDefinition},
+    indexmap::IndexMap,
+    parser::types::{DocumentOperations, ExecutableDocument, OperationType},
 };
 use futures_util::FutureExt;
 use lru::LruCache;
@@ -22,10 +23,13 @@ use tracing::Instrument;
 
 use super::{
     Graph,
+    coercion::coerce,
     context::RequestContext,
     cost::{Cost, Costs},
-    document::{Document, DocumentCache},
+    document::{Document, DocumentCache, content_fields},
     error::{finish, refused},
+    mistakes::{self, Mistaken},
+    model::Model,
 };
 use crate::{
     app::App,
@@ -80,13 +84,10 @@ pub enum Transport {
     Socket,
 }
 
-/// How many errors of the validation are shown: one typing mistake can make hundreds.
-const SHOWN_ERRORS: usize = 50;
-
 /// How far an operation came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// The validation refused it: there is no `data`.
+    /// It was refused before: there is no `data`.
     Refused,
     /// Its execution began, whatever became of it.
     Executed,
@@ -94,14 +95,13 @@ pub enum Stage {
     Failed,
 }
 
-/// An operation that may run.
+/// An operation that may run: valid, in its normal form, with variables that are right.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    pub(super) document: Arc<Document>,
-    /// Of the document's text.
-    pub(super) hash: [u8; 32],
-    pub(super) operation_name: Option<String>,
+    pub(super) document: Arc<ExecutableDocument>,
     pub(super) variables: Variables,
+    /// Mutations of the operation that are not run, and say why.
+    mistaken: Vec<Mistaken>,
     /// Query, mutation or subscription.
     pub kind: OperationType,
     /// What it may cost at most.
@@ -113,6 +113,7 @@ pub struct Prepared {
 pub struct Pipeline {
     pub(super) app: App,
     pub(super) graph: GraphHandle,
+    model: Model,
     costs: Costs,
     documents: DocumentCache,
     persisted: Option<Mutex<LruCache<[u8; 32], Arc<str>>>>,
@@ -142,27 +143,44 @@ impl Pipeline {
         let persisted = NonZeroUsize::new(app.config.persisted_queries).map(|room| Mutex::new(LruCache::new(room)));
         let trusted = app.config.trusted_documents.as_deref();
         let trusted = trusted.map(|file| read_manifest(file, &app.config.limits)).transpose()?;
-        let costs = Costs::new(&super::sdl())?;
-        Ok(Self { app, graph: GraphHandle(graph), costs, documents: DocumentCache::default(), persisted, trusted })
+        let sdl = super::sdl();
+        let (model, costs) = (Model::new(&sdl, app.config.introspection)?, Costs::new(&sdl)?);
+        let (graph, documents) = (GraphHandle(graph), DocumentCache::default());
+        Ok(Self { app, graph, model, costs, documents, persisted, trusted })
     }
 
     /// Decides whether an operation of somebody's may run. Whatever is refused here was not begun.
     pub fn prepare(&self, request: GraphqlRequest, transport: Transport, actor: &Actor) -> Result<Prepared, Refusal> {
         let limits = &self.app.config.limits;
         let (hash, text, store) = self.text(request.query, request.extensions.as_ref())?;
-        let document = self.documents.get(hash, &text, limits)?;
+        // What is near to a misspelt name is for developers.
+        let suggestions = !self.app.config.is_production();
+        let document = self.documents.get(hash, &text, limits, (&self.model, suggestions))?;
         let operation = document.operation(request.operation_name.as_deref())?;
-        permit(operation.ty, transport, self.app.config.websocket.mutations)?;
-        let variables = variables(request.variables.unwrap_or_default(), operation)?;
-        let cost = self.costs.of(&document.parsed, operation, &variables);
-        within(cost, operation.ty, limits)?;
-        self.charge_content(document.content_fields(operation), actor)?;
+        let kind = operation.definition().ty;
+        permit(kind, transport, self.app.config.websocket.mutations)?;
+        let given = request.variables.unwrap_or_default();
+        let coerced = coerce(&self.model, operation.definition(), operation.facts(), given)?;
+        let variables = coerced.variables;
+        let mut document = operation.normal(&self.model, &variables)?;
+        let cost = self.cost(&document, &variables);
+        within(cost, kind, limits)?;
+        let mut mistaken = Vec::new();
+        if kind == OperationType::Mutation && (coerced.mistyped || operation.facts().mistyped) {
+            mistaken = mistakes::take(&self.model, Arc::make_mut(&mut document), &variables);
+        }
+        self.charge_content(content_fields(&document), actor)?;
         if store && let Some(persisted) = &self.persisted {
             persisted.lock().unwrap_or_else(PoisonError::into_inner).put(hash, text);
         }
-        let kind = operation.ty;
-        let operation_name = request.operation_name.filter(|name| !name.is_empty());
-        Ok(Prepared { document, hash, operation_name, variables, kind, cost })
+        Ok(Prepared { document, variables, mistaken, kind, cost })
+    }
+
+    fn cost(&self, document: &ExecutableDocument, variables: &Variables) -> Cost {
+        match &document.operations {
+            DocumentOperations::Single(operation) => self.costs.of(document, &operation.node, variables),
+            DocumentOperations::Multiple(_) => Cost::default(),
+        }
     }
 
     /// What an operation writes for others to see has limits of its own: what it makes the server do comes after it, in the
@@ -235,10 +253,13 @@ impl Pipeline {
         let limit = self.app.config.limits.query_time;
         let (request_id, cost, mutation) =
             (context.request_id.clone(), prepared.cost, prepared.kind == OperationType::Mutation);
-        let graph = self.graph.clone();
+        let (graph, locale, mistaken) = (self.graph.clone(), context.client.locale, prepared.mistaken.clone());
+        let nothing_is_left = is_empty(&prepared.document);
         let share = self.app.shares.of(context.actor.caller(&context.client));
         let request = request(prepared, context);
-        let operation = share.pays_for(async move { graph.execute(request).await });
+        let operation = share.pays_for(async move {
+            if nothing_is_left { Response::new(Value::Object(IndexMap::new())) } else { graph.execute(request).await }
+        });
         let operation = AssertUnwindSafe(operation).catch_unwind();
         let ended = if mutation {
             let task = self.app.tasks.spawn(operation.in_current_span());
@@ -247,14 +268,11 @@ impl Pipeline {
             tokio::time::timeout(limit, operation).await
         };
         let (mut response, stage) = match ended {
-            Ok(Ok(response)) => {
-                let stage = stage(&response);
-                (response, stage)
-            }
+            Ok(Ok(response)) => (response, Stage::Executed),
             Ok(Err(panic)) => (panicked(&*panic), Stage::Failed),
             Err(_) => (refused(&timed_out(limit, mutation), &request_id), Stage::Executed),
         };
-        response.errors.truncate(if stage == Stage::Refused { SHOWN_ERRORS } else { usize::MAX });
+        mistakes::tell(&self.model, &mistaken, locale, &mut response);
         finish(&mut response, &request_id);
         response.extensions.insert("cost".to_owned(), self.describe(cost));
         (response, stage)
@@ -265,41 +283,16 @@ impl Pipeline {
     }
 }
 
-/// The operation's variables, defaults filled in: the executor forgets those in `@skip` and `@include`. It also forgets
-/// to ask for a required one that only stands where null may, so that is done here.
-fn variables(given: Map<String, serde_json::Value>, operation: &OperationDefinition) -> Result<Variables, Refusal> {
-    let mut variables = Variables::from_json(serde_json::Value::Object(given));
-    for definition in &operation.variable_definitions {
-        let VariableDefinition { name, var_type, default_value, .. } = &definition.node;
-        if let Some(default) = default_value
-            && !variables.contains_key(&name.node)
-        {
-            variables.insert(name.node.clone(), default.node.clone());
-        }
-        if !var_type.node.nullable && variables.get(&name.node).is_none_or(|value| *value == Value::Null) {
-            let message = format!("The variable ${} is required: it is a {}.", name.node, var_type.node);
-            let mut refusal = Refusal::new(Code::BadRequest, message);
-            refusal.locations = vec![(definition.pos.line, definition.pos.column)];
-            return Err(refusal);
-        }
-    }
-    Ok(variables)
-}
-
 /// The executor's request.
 pub(super) fn request(prepared: Prepared, context: RequestContext) -> Request {
+    let document = Arc::unwrap_or_clone(prepared.document);
     let mut request = Request::new(String::new()).variables(prepared.variables).data(context);
-    request.operation_name = prepared.operation_name;
-    request.set_parsed_query(prepared.document.parsed.clone());
+    request.set_parsed_query(document);
     request
 }
 
-/// Validation refuses with errors that have no path and leaves no data.
-fn stage(response: &Response) -> Stage {
-    let refused = !response.is_ok()
-        && response.data == Value::Null
-        && response.errors.iter().all(|error| error.path.is_empty() && error.source.is_none());
-    if refused { Stage::Refused } else { Stage::Executed }
+fn is_empty(document: &ExecutableDocument) -> bool {
+    document.operations.iter().all(|(_, operation)| operation.node.selection_set.node.items.is_empty())
 }
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {

@@ -7,18 +7,14 @@
 //! events tell a state, only the newest.
 
 use std::{
-    collections::{HashSet, VecDeque},
-    convert::Infallible,
+    collections::VecDeque,
     num::NonZeroU32,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
-use async_graphql::{
-    Name, Response, Value,
-    parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
-};
+use async_graphql::{Response, Value, parser::types::OperationType};
 use futures_util::{
     FutureExt, StreamExt,
     future::{BoxFuture, Shared},
@@ -29,7 +25,8 @@ use tokio::time::timeout;
 
 use super::{
     context::{RequestContext, SessionKeeping},
-    error::{finish, refused},
+    error::{finish, refused, too_large},
+    normal::fingerprint,
     pipeline::{Pipeline, Prepared, panicked, request, timed_out},
     stream::{Event, Happened, Opening, Source},
 };
@@ -55,9 +52,7 @@ struct Written {
 }
 
 impl Answer {
-    /// Writes a response.
-    #[must_use]
-    pub fn new(response: &Response) -> Self {
+    fn new(response: &Response) -> Self {
         let write = |value: serde_json::Result<Box<RawValue>>| {
             value.unwrap_or_else(|error| {
                 tracing::error!(%error, "an answer could not be written");
@@ -73,6 +68,12 @@ impl Answer {
     #[must_use]
     pub fn json(&self) -> &RawValue {
         &self.0.json
+    }
+
+    /// How long it is.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.json.get().len()
     }
 
     /// Its errors, when they are all that there is.
@@ -110,7 +111,7 @@ impl Audience {
         }
         let execution = begin();
         if others > 0 {
-            let bytes = |held: &Held| held.execution.peek().map_or(0, |answer| answer.json().get().len());
+            let bytes = |held: &Held| held.execution.peek().map_or(0, Answer::bytes);
             let mut total: usize = held.iter().map(bytes).sum();
             while held.len() >= HELD.0 || total > HELD.1 {
                 total -= held.pop_front().as_ref().map_or(total, bytes);
@@ -148,7 +149,22 @@ impl Pipeline {
             })
             .boxed();
         }
-        stream::once(async move { Answer::new(&pipeline.execute(prepared, context).await.0) }).boxed()
+        let request_id = context.request_id.clone();
+        let is_mutation = prepared.kind == OperationType::Mutation;
+        let answer = async move {
+            let (response, _) = pipeline.execute(prepared, context).await;
+            pipeline.write(&response, &request_id, is_mutation)
+        };
+        stream::once(answer).boxed()
+    }
+
+    /// Writes a response, as far as an answer may go.
+    fn write(&self, response: &Response, request_id: &str, is_mutation: bool) -> Answer {
+        let (answer, limit) = (Answer::new(response), self.app.config.limits.answer_bytes);
+        if answer.bytes() <= limit {
+            return answer;
+        }
+        Answer::new(&refused(&too_large(limit, is_mutation), request_id))
     }
 
     /// Opens the source of a subscription's events, or says why not.
@@ -181,7 +197,7 @@ impl Pipeline {
             Err(_) => refused(&timed_out(limit, false), request_id),
         };
         finish(&mut response, request_id);
-        Some(Answer::new(&response))
+        Some(self.write(&response, request_id, false))
     }
 }
 
@@ -255,16 +271,10 @@ impl Following {
         Open { events: source.events, ahead: None, audience }
     }
 
-    /// What is equal for all of an audience: the stream; who sees it, by which session; the operation, and the variables that
-    /// its events are executed with. Where in the stream somebody began is none of them.
+    /// What is equal for all of an audience: the stream; who sees it, by which session; what is asked of its events, however
+    /// it is written. Where in the stream somebody began is none of them.
     fn key(&self, source: &Source) -> [u8; 32] {
-        let Prepared { document, hash, operation_name, variables, .. } = &self.prepared;
-        let mut walk = Variables { document: &document.parsed, used: HashSet::new(), seen: HashSet::new() };
-        if let Ok(operation) = document.operation(operation_name.as_deref()) {
-            walk.set(&operation.selection_set.node, true);
-        }
-        let variables: Vec<_> = variables.iter().filter(|(name, _)| walk.used.contains(*name)).collect();
-        let operation = (hash, operation_name, variables);
+        let operation = fingerprint(&self.prepared.document, &self.prepared.variables);
         let viewer = (&self.actor, self.client.locale);
         sha256(format!("{:?} {viewer:?} {operation:?}", source.stream).as_bytes())
     }
@@ -301,7 +311,7 @@ impl Following {
 
     /// What an event costs: nearly nothing where there is nothing to see.
     fn points(&self, event: &Event) -> NonZeroU32 {
-        let cost = if event.has_content() { self.prepared.cost.cost } else { 1 };
+        let cost = if event.has_content() { self.prepared.cost.points() } else { 1 };
         NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN)
     }
 
@@ -365,43 +375,4 @@ async fn turn(app: &App, caller: Caller, event: &Event) -> Result<Turn> {
     let turn = timeout(app.config.limits.query_time, turns.take(caller)).await;
     let message = "Too much happens at once; go on from your cursor later.";
     turn.map_err(|_| Refusal::new(Code::Unavailable, message).into())
-}
-
-/// Finds the variables that are used below an operation's root fields, or decide whether these are there.
-struct Variables<'a> {
-    document: &'a ExecutableDocument,
-    used: HashSet<Name>,
-    /// Fragments, at the root and below.
-    seen: HashSet<(&'a Name, bool)>,
-}
-
-impl<'a> Variables<'a> {
-    fn set(&mut self, set: &'a SelectionSet, at_root: bool) {
-        for selection in &set.items {
-            let of_field = match &selection.node {
-                Selection::Field(field) if !at_root => field.node.arguments.as_slice(),
-                _ => &[],
-            };
-            let of_directives = selection.node.directives().iter().flat_map(|directive| &directive.node.arguments);
-            for (_, value) in of_directives.chain(of_field) {
-                // Only to be asked for each variable in it.
-                let _ = value.node.clone().into_const_with(|name| {
-                    self.used.insert(name);
-                    Ok::<_, Infallible>(Value::Null)
-                });
-            }
-            match &selection.node {
-                Selection::Field(field) => self.set(&field.node.selection_set.node, false),
-                Selection::InlineFragment(inline) => self.set(&inline.node.selection_set.node, at_root),
-                Selection::FragmentSpread(spread) => {
-                    let name = &spread.node.fragment_name.node;
-                    if self.seen.insert((name, at_root))
-                        && let Some(fragment) = self.document.fragments.get(name)
-                    {
-                        self.set(&fragment.node.selection_set.node, at_root);
-                    }
-                }
-            }
-        }
-    }
 }

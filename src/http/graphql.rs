@@ -22,7 +22,7 @@ use crate::{
     error::{Code, Refusal},
     graphql::{
         context::{RequestContext, SessionKeeping},
-        error::refused,
+        error::{refused, too_large},
         pipeline::{GraphqlRequest, Stage, Transport},
     },
 };
@@ -141,7 +141,7 @@ async fn run(
     let limit = shared.app.config.limits.answer_bytes;
     let text = respond::json(&response, stage, limit).unwrap_or_else(|| {
         let extensions = std::mem::take(&mut response.extensions);
-        response = refused(&respond::too_large(limit, mutation), &identity.request_id);
+        response = refused(&too_large(limit, mutation), &identity.request_id);
         response.extensions = extensions;
         respond::json(&response, stage, usize::MAX).unwrap_or_default()
     });

@@ -45,6 +45,7 @@ use crate::{
     app::App,
     error::Result,
     graphql::{Graph, pipeline::Pipeline},
+    platform::descriptors,
 };
 
 /// What the routes share.
@@ -63,7 +64,8 @@ struct Shared {
 /// The whole service as a router. It wants the peer's address (`ConnectInfo<SocketAddr>`) with each request.
 pub fn router(app: App, graph: Graph) -> Result<Router> {
     let (connections, websocket) = (&app.config.connections, &app.config.websocket);
-    let requests = Places::new(serve::room(connections), connections.max_per_address);
+    let requests = connections.max.unwrap_or_else(descriptors::connections);
+    let requests = Places::new(requests, connections.max_per_address);
     let sockets = Places::new(websocket.max_connections, websocket.max_per_address);
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);

@@ -7,7 +7,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -59,6 +59,8 @@ struct State {
     waiting: HashMap<u64, Instant>,
     /// The number of the newest request.
     newest: u64,
+    /// Of the task of HTTP/2, which is not that of its requests: it has to hear when there are none any more.
+    waker: Option<Waker>,
 }
 
 impl Pulse {
@@ -72,6 +74,7 @@ impl Pulse {
             multiplexed: false,
             waiting: HashMap::new(),
             newest: 0,
+            waker: None,
         };
         Arc::new(Self { idle: limits.idle, head: limits.head, stall: limits.stall, state: Mutex::new(state) })
     }
@@ -110,8 +113,11 @@ impl Pulse {
     }
 
     /// Until when the client has to send something, or to take something of an answer of HTTP/2.
-    fn deadline(&self) -> Option<Instant> {
-        let state = self.state();
+    fn deadline(&self, cx: &Context<'_>) -> Option<Instant> {
+        let mut state = self.state();
+        if state.multiplexed {
+            state.waker = Some(cx.waker().clone());
+        }
         if state.requests > 0 || state.upgraded {
             return state.waiting.values().min().map(|since| *since + self.stall);
         }
@@ -152,6 +158,9 @@ impl Drop for UnderWay {
         state.waiting.remove(&self.number);
         if state.requests == 0 {
             state.idle_since = Instant::now();
+            if let Some(waker) = state.waker.take() {
+                waker.wake();
+            }
         }
     }
 }
@@ -242,7 +251,7 @@ impl AsyncRead for Patient {
             }
             return read;
         }
-        let Some(deadline) = this.pulse.deadline() else { return Poll::Pending };
+        let Some(deadline) = this.pulse.deadline(cx) else { return Poll::Pending };
         ready!(this.reading.poll(deadline, cx));
         Poll::Ready(Err(late("the client keeps silent")))
     }

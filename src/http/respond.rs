@@ -159,17 +159,6 @@ pub(super) fn json(response: &async_graphql::Response, stage: Stage, most: usize
     }
 }
 
-/// An answer that is larger than `LIMIT_ANSWER_BYTES`. What a mutation has done stays done, and it says so.
-pub(super) fn too_large(limit: usize, executed: bool) -> Refusal {
-    let message = if executed {
-        format!("It was done, but the answer is larger than {limit} bytes: ask for what you need of it.")
-    } else {
-        format!("The answer is larger than {limit} bytes: ask for less at once.")
-    };
-    let refusal = Refusal::new(Code::CostExceeded, message).with("what", "answer in bytes").with("limit", limit);
-    if executed { refusal.with("executed", true) } else { refusal }
-}
-
 /// A GraphQL response of a few words.
 pub(super) fn graphql(status: StatusCode, response: &async_graphql::Response, stage: Stage, media: Media) -> Response {
     let text = json(response, stage, usize::MAX).unwrap_or_default();

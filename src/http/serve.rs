@@ -50,8 +50,8 @@ const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beyond;
 
-/// How many connections, and how many requests, are possible at once.
-pub(super) fn room(limits: &ConnectionLimits) -> usize {
+/// How many connections are possible at once.
+fn room(limits: &ConnectionLimits) -> usize {
     let possible = descriptors::connections();
     match limits.max {
         Some(wanted) if wanted > possible => {
@@ -115,7 +115,7 @@ fn enqueue(beyond: &mut VecDeque<AbortHandle>, newest: AbortHandle) {
 /// server keep is bounded: streams at once, heads, and what is ready for a client that does not take it.
 fn protocols() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().max_buf_size(READ_BUFFER);
+    builder.http1().header_read_timeout(None::<Duration>).max_buf_size(READ_BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())

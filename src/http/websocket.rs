@@ -150,6 +150,7 @@ type Event = (Arc<str>, Option<Answer>);
 /// What is to be written. An answer becomes a message only then: until then it is shared with whoever else gets it.
 enum Outgoing {
     Message(Message),
+    /// It holds its room among the answers in flight.
     Next(Arc<str>, Answer, Room),
 }
 
@@ -158,7 +159,7 @@ impl Outgoing {
         match self {
             Self::Message(Message::Text(text)) => text.len(),
             Self::Message(_) => 0,
-            Self::Next(_, answer, _) => answer.json().get().len(),
+            Self::Next(_, answer, _) => answer.bytes(),
         }
     }
 }
@@ -227,8 +228,8 @@ struct Connection {
     queue: VecDeque<Outgoing>,
     queued_bytes: usize,
     unflushed: bool,
-    /// Of the answers that are on their way.
-    rooms: Vec<Room>,
+    /// Of the answer that is being written.
+    writing: Option<Room>,
     /// Rings when the client has not taken a message for too long; there while it is waited for.
     stalled: Option<Pin<Box<Sleep>>>,
     unanswered_pings: u32,
@@ -250,7 +251,7 @@ impl Connection {
             queue: VecDeque::new(),
             queued_bytes: 0,
             unflushed: false,
-            rooms: Vec::new(),
+            writing: None,
             stalled: None,
             unanswered_pings: 0,
             frames: (Instant::now(), 0),
@@ -341,13 +342,15 @@ impl Connection {
             if self.socket.poll_ready_unpin(cx)?.is_pending() {
                 return self.poll_stalled(cx);
             }
+            // What was handed over before is written.
             self.stalled = None;
+            drop(self.writing.take());
             if let Some(outgoing) = self.queue.pop_front() {
                 self.queued_bytes -= outgoing.bytes();
                 let message = match outgoing {
                     Outgoing::Message(message) => message,
                     Outgoing::Next(id, answer, room) => {
-                        self.rooms.push(room);
+                        self.writing = Some(room);
                         text(Some(&id), "next", Some(answer.json()))?
                     }
                 };
@@ -361,8 +364,8 @@ impl Connection {
             }
             self.unflushed = false;
         }
-        self.rooms.clear();
         self.stalled = None;
+        drop(self.writing.take());
         Ok(Poll::Ready(()))
     }
 
@@ -389,16 +392,10 @@ impl Connection {
             self.forget(&id);
             return self.send(Some(&id), "error", Some(refusal));
         }
-        let (bytes, limit) = (answer.json().get().len(), self.shared.app.config.limits.answer_bytes);
-        if bytes > limit {
-            self.forget(&id);
-            let request_id = &self.identity.request_id;
-            let errors = refused(&respond::too_large(limit, false), request_id).errors;
-            return self.send(Some(&id), "error", Some(&errors));
-        }
-        // Whether a mutation was done is not known to who is cut off, and would be told wrongly by an error.
-        let room = self.shared.answers.room(bytes, self.identity.client.address).ok_or(Close::Unavailable)?;
-        self.push(Outgoing::Next(id, answer, room));
+        // Without room, it is told by reconnecting: a subscription goes on from its cursor, and whether a mutation was done is
+        // asked anew.
+        let room = self.shared.answers.room(answer.bytes(), self.identity.client.address);
+        self.push(Outgoing::Next(id, answer, room.ok_or(Close::Unavailable)?));
         Ok(())
     }
 

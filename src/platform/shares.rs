@@ -65,7 +65,8 @@ pub(super) async fn turn() -> Result<Option<OwnedSemaphorePermit>> {
     if let Ok(turn) = Arc::clone(&turns).try_acquire_owned() {
         return Ok(Some(turn));
     }
-    match tokio::time::timeout(patience, turns.acquire_owned()).await {
+    // Boxed: it is seldom needed, and would make the future of every statement larger.
+    match Box::pin(tokio::time::timeout(patience, turns.acquire_owned())).await {
         Ok(Ok(turn)) => Ok(Some(turn)),
         _ => {
             let message = "You ask for too much at once: what you asked for before still runs. Try again in a second.";

@@ -1,88 +1,65 @@
-//! Text as people write it: cleaning, measuring, and a form that compares and searches alike on every database.
+//! Text as people write it: the one door that every text comes in by ([`line`], [`block`], [`name`]), and forms of it that
+//! compare and search alike on every database.
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
-use unicode_segmentation::UnicodeSegmentation;
+mod invisible;
+mod likeness;
+mod search;
 
-use crate::error::{Error, Result, UserError, UserErrorCode};
+use unicode_normalization::UnicodeNormalization;
 
-/// Cleans a single line: trims, NFC, folds white space; refuses control characters and lengths outside `1..=max`
-/// (user-perceived characters are not counted, code points are: the database's own measure).
+pub use likeness::{is_mixed, likeness, username_likeness};
+pub use search::{MAX_SEARCH, MAX_SEARCH_WORDS, search_key, search_words, tag_key, tags};
+
+use crate::error::{Reason, UserError, UserErrorCode};
+
+/// Cleans a single line: trims, NFC, folds white space, leaves out what nobody sees; refuses control characters and lengths
+/// outside `1..=max` (user-perceived characters are not counted, code points are: the database's own measure). Where
+/// nothing is left that can be seen, it is empty.
 pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
-    let cleaned: String = text.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect();
-    check(field, cleaned, max, false)
+    let one = text.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect::<String>();
+    check(field, &one, false)?;
+    let tidied = invisible::tidy(&one, false);
+    bounded(field, tidied.split_whitespace().collect::<Vec<_>>().join(" "), max)
 }
 
-/// Cleans a text of several lines: trims, NFC, `\r\n` to `\n`; refuses other control characters.
+/// Cleans a text of several lines: trims, NFC, line ends to `\n`, leaves out what nobody sees, closes marks of direction
+/// that are left open; refuses other control characters. Where nothing is left that can be seen, it is empty.
 pub fn block(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
-    let cleaned: String = text.trim().replace("\r\n", "\n").nfc().collect();
-    check(field, cleaned, max, true)
+    let lines = text.replace("\r\n", "\n").replace(['\r', '\u{85}', '\u{2028}', '\u{2029}'], "\n");
+    let lines: String = lines.trim().nfc().collect();
+    check(field, &lines, true)?;
+    bounded(field, invisible::tidy(&lines, true).trim().to_owned(), max)
 }
 
-fn check(field: &'static str, text: String, max: usize, lines: bool) -> Result<String, UserError> {
+/// A person's name on one line: no word of it mixes letters of different scripts, as names do that are to look like
+/// somebody else's.
+pub fn name(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
+    let name = line(field, text, max)?;
+    if is_mixed(&name) { Err(UserError::invalid(field, Reason::OneScript)) } else { Ok(name) }
+}
+
+fn bounded(field: &'static str, text: String, max: usize) -> Result<String, UserError> {
     if text.chars().count() > max {
         return Err(UserError::input(field, UserErrorCode::TooLong).with("max", max));
     }
-    if text.chars().any(|c| forbidden(c) && !(lines && matches!(c, '\n' | '\t'))) {
-        return Err(UserError::input(field, UserErrorCode::InvalidCharacters));
-    }
-    Ok(text)
+    Ok(if text.chars().any(invisible::is_seen) { text } else { String::new() })
 }
 
-/// Control characters, noncharacters, and the marks that turn the direction of the text around them.
+fn check(field: &'static str, text: &str, lines: bool) -> Result<(), UserError> {
+    let is_bad = |c: char| forbidden(c) && !(lines && matches!(c, '\n' | '\t'));
+    if text.chars().any(is_bad) { Err(UserError::input(field, UserErrorCode::InvalidCharacters)) } else { Ok(()) }
+}
+
+/// Control characters, noncharacters, and the marks that make a text read against its own direction.
 fn forbidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FFFE}' | '\u{FFFF}' | '\u{FFFD}')
+        || matches!(c, '\u{202D}' | '\u{202E}' | '\u{FFFD}' | '\u{FDD0}'..='\u{FDEF}')
+        || u32::from(c) & 0xFFFE == 0xFFFE
 }
 
 /// Refuses an empty text.
 pub fn required(field: &'static str, text: String) -> Result<String, UserError> {
     if text.is_empty() { Err(UserError::input(field, UserErrorCode::Blank)) } else { Ok(text) }
-}
-
-/// The form that is searched: compatibility-decomposed, without marks, lower case, words apart by one space. Words are
-/// letters and digits only: about anything between (`example.com`, `don't`, `a_b`) the databases' own parsers differ.
-#[must_use]
-pub fn search_key(text: &str) -> String {
-    let folded: String =
-        text.nfkd().filter(|c| !is_combining_mark(*c) && *c != '\u{640}').collect::<String>().to_lowercase();
-    let words = folded.unicode_words().flat_map(|word| word.split(|c: char| !c.is_alphanumeric()));
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Most characters of a text that is searched for.
-pub const MAX_SEARCH: usize = 100;
-/// Most words of it.
-pub const MAX_SEARCH_WORDS: usize = 8;
-
-/// The words to search for, in search form; empty when there are none, BAD_REQUEST when there are too many, and when there
-/// are single letters only: as beginnings of words they would match everything.
-pub fn search_words(text: &str) -> Result<String> {
-    if text.chars().count() > MAX_SEARCH {
-        return Err(Error::bad_request(format!("A text to search for has at most {MAX_SEARCH} characters.")));
-    }
-    let key = search_key(text);
-    let mut words: Vec<&str> = Vec::new();
-    for word in key.split(' ').filter(|word| !word.is_empty()) {
-        if !words.contains(&word) {
-            words.push(word);
-        }
-    }
-    let has_words = !words.is_empty();
-    words.retain(|word| !is_single_letter(word));
-    if has_words && words.is_empty() {
-        return Err(Error::bad_request("A single letter can't be searched for: give two letters of a word at least."));
-    }
-    if words.len() > MAX_SEARCH_WORDS {
-        return Err(Error::bad_request(format!("A text to search for has at most {MAX_SEARCH_WORDS} words.")));
-    }
-    Ok(words.join(" "))
-}
-
-/// One character, of a script whose words have several. From Thai on, Unicode has those that are written without spaces, or
-/// by syllables and signs for words, in which one character may be one.
-fn is_single_letter(word: &str) -> bool {
-    let mut letters = word.chars();
-    letters.next().is_some_and(|letter| letter < '\u{E00}') && letters.next().is_none()
 }
 
 /// The first `max` code points, with an ellipsis where something was cut.
@@ -97,78 +74,119 @@ pub fn excerpt(text: &str, max: usize) -> String {
     cut
 }
 
-/// The `#tags` of a text: search form, without the sign, each once, in order, at most `max`.
-#[must_use]
-pub fn tags(text: &str, max: usize) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut before = ' ';
-    for (start, c) in text.char_indices() {
-        if c == '#' && !before.is_alphanumeric() {
-            let rest = &text[start + 1..];
-            let end =
-                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || is_combining_mark(c))).unwrap_or(rest.len());
-            let tag = tag_key(&rest[..end]);
-            if !tag.is_empty() && tag.chars().count() <= 50 && !found.contains(&tag) && found.len() < max {
-                found.push(tag);
-            }
-        }
-        before = c;
-    }
-    found
-}
-
 /// A text that is compared with stored ones: none of them holds a NUL, and PostgreSQL does not even take one.
 #[must_use]
 pub fn comparable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 
-/// A tag as it is stored: without the sign, folded like [`search_key`] but kept as one word.
-#[must_use]
-pub fn tag_key(tag: &str) -> String {
-    comparable(tag)
-        .trim_start_matches('#')
-        .nfkd()
-        .filter(|c| !is_combining_mark(*c) && *c != '\u{640}')
-        .collect::<String>()
-        .to_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn search_folds_case_accents_and_arabic_marks() {
-        assert_eq!(search_key("  Café—OLÉ! "), "cafe ole");
-        assert_eq!(search_key("مُحَمَّد"), search_key("محمد"));
-        assert_eq!(search_key("don't, a_b: example.com 3.14 你好"), "don t a b example com 3 14 你 好");
+    fn read(text: &str) -> String {
+        block("body", text, 1000).unwrap()
     }
 
     #[test]
-    fn a_single_letter_is_no_search_but_a_sign_for_a_word_is() {
-        assert_eq!(search_words("the a cat").unwrap(), "the cat");
-        for letter in ["a", "É!", "ض", "7", "a b"] {
-            assert!(search_words(letter).is_err(), "{letter}");
+    fn control_characters_and_overrides_are_refused() {
+        for bad in ["a\u{0}b", "a\u{7}b", "a\u{202E}b", "a\u{202D}b", "a\u{FDD0}b", "a\u{1FFFF}b", "a\u{FFFD}b"] {
+            assert_eq!(block("body", bad, 10).unwrap_err().code, UserErrorCode::InvalidCharacters, "{bad:?}");
+            assert_eq!(line("name", bad, 10).unwrap_err().code, UserErrorCode::InvalidCharacters, "{bad:?}");
         }
-        assert_eq!(search_words("!").unwrap(), "");
-        assert_eq!(search_words("水").unwrap(), "水");
-        assert_eq!(search_words("ย").unwrap(), "ย");
-    }
-
-    #[test]
-    fn tags_are_found_once_and_folded() {
-        assert_eq!(tags("#Rust and #rust, a#b #فن_عربي (#Crème)", 10), ["rust", "فن_عربي", "creme"]);
-        assert!(tags("no tags # here", 10).is_empty());
-    }
-
-    #[test]
-    fn control_characters_and_direction_marks_are_refused() {
-        for bad in ["a\u{0}b", "a\u{7}b", "a\u{202E}b"] {
-            assert_eq!(block("body", bad, 10).unwrap_err().code, UserErrorCode::InvalidCharacters);
-        }
-        assert_eq!(block("body", "a\r\nb\tc", 10).unwrap(), "a\nb\tc");
+        assert_eq!(read("a\r\nb\tc\rd\u{2028}e"), "a\nb\tc\nd\ne");
         assert_eq!(line("name", " a \n b ", 10).unwrap(), "a b");
         assert_eq!(line("name", &"é".repeat(11), 10).unwrap_err().code, UserErrorCode::TooLong);
+    }
+
+    #[test]
+    fn a_text_of_which_nothing_is_seen_is_empty() {
+        for empty in [
+            "\u{200B}",
+            "\u{3164}",
+            "\u{FFA0}\u{115F}\u{1160}",
+            "\u{2800}\u{2800}",
+            "\u{AD}",
+            "\u{301}",
+            " \u{301}\u{327} ",
+            "\u{200F}\u{200E}",
+            "\u{2066}\u{2069}",
+            "\u{FEFF}\u{2060}\u{180E}",
+            "\u{E0041}",
+            "\u{FE0F}",
+            "\u{200D}",
+            "\u{A0}\u{3000}",
+        ] {
+            assert_eq!(read(empty), "", "{empty:?}");
+            assert_eq!(line("name", empty, 10).unwrap(), "", "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_sees_is_left_out_and_what_shapes_a_text_stays() {
+        for same in [
+            "می\u{200C}خواهم",
+            "ක්\u{200D}ෂ",
+            "ന്\u{200D}",
+            "👩🏽\u{200D}🚀 ❤\u{FE0F}\u{200D}🔥 🏳\u{FE0F}\u{200D}🌈 1\u{FE0F}\u{20E3}",
+            "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
+            "葛\u{E0100}城市",
+            "บริษัท ที่นี่",
+            "הַמֶּֽלֶךְ",
+            "مُحَمَّدٌ",
+            "नमस्ते",
+            "Việt Nam",
+            "a — b",
+        ] {
+            let same: String = same.nfc().collect();
+            assert_eq!(read(&same), same, "{same:?}");
+            assert_eq!(line("name", &same, 100).unwrap(), same, "{same:?}");
+        }
+        for (given, kept) in [
+            ("ad\u{200B}min", "admin"),
+            ("ad\u{AD}min", "admin"),
+            ("ad\u{200D}min", "admin"),
+            ("\u{301}a", "a"),
+            ("a \u{301}b", "a b"),
+            ("me\u{FE0F}\u{FE0F}", "me\u{FE0F}"),
+            ("a\u{3164}b", "ab"),
+            ("a\u{E0041}b", "ab"),
+            ("\u{2067}a\u{2069}", "a"),
+            ("\u{202B}a\u{202C}", "a"),
+            ("a \u{200B} b", "a b"),
+        ] {
+            assert_eq!(line("name", given, 100).unwrap(), kept, "{given:?}");
+        }
+        let stack = format!("Z{}o", "\u{335}\u{33F}".repeat(40));
+        let kept = read(&stack);
+        assert!(kept.starts_with('Z') && kept.ends_with('o') && kept.chars().count() <= 2 + 6, "{kept:?}");
+        assert_eq!(read(&kept), kept, "once is enough");
+    }
+
+    #[test]
+    fn marks_of_direction_are_closed_where_they_are_opened() {
+        for (given, kept) in [
+            ("call \u{2066}+20 100\u{2069} now", "call \u{2066}+20 100\u{2069} now"),
+            ("a \u{2067}b\nc", "a \u{2067}b\u{2069}\nc"),
+            ("a\u{2069} b\u{202C}", "a b"),
+            ("\u{2067}a \u{202B}b", "\u{2067}a \u{202B}b\u{202C}\u{2069}"),
+            ("\u{2067}a\u{202C}b\u{2069}", "\u{2067}ab\u{2069}"),
+        ] {
+            assert_eq!(read(given), kept, "{given:?}");
+        }
+        let deep = read(&"\u{2067}a".repeat(100));
+        assert_eq!(deep.matches('\u{2067}').count(), deep.matches('\u{2069}').count());
+        assert!(deep.matches('\u{2067}').count() <= 8);
+    }
+
+    #[test]
+    fn a_name_has_words_of_one_script() {
+        for good in ["Ahmed أحمد", "東京タワー", "T\u{30B7}ャツ", "Ольга Müller", "O’Brien-Łaska", "김Lee", "محمد ٢"]
+        {
+            assert!(name("displayName", good, 100).is_ok(), "{good}");
+        }
+        for bad in ["Аmina", "Olivіa", "Ωmega", "раypal"] {
+            assert_eq!(name("displayName", bad, 100).unwrap_err().code, UserErrorCode::Invalid, "{bad}");
+        }
     }
 }

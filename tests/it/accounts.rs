@@ -1,5 +1,7 @@
-//! Accounts: joining. In the folder: signing in and staying in, one's profile, finding people.
+//! Accounts: joining. In the folder: signing in and staying in, one's profile, names that pass for
+//! others', finding people.
 
+mod names;
 mod people;
 mod profile;
 mod sessions;

@@ -50,6 +50,7 @@ const DOMAINS: &[&str] = &[
     "notifications",
     "alerts",
     "digests",
+    "refold",
     "privacy",
     "admin",
     "demo",

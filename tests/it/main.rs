@@ -14,6 +14,7 @@ mod demo;
 mod goals;
 mod identity;
 mod lanes;
+mod language;
 mod ledger;
 mod limits;
 mod lists;

@@ -1,5 +1,7 @@
-//! Notifications: who is told of what. In the folder: the list, the live stream, and the jobs that make them.
+//! Notifications: who is told of what. In the folder: the list, the live stream, the jobs that make
+//! them, and what becomes of them when what they tell of is gone.
 
+mod gone;
 mod jobs;
 mod list;
 mod live;
@@ -197,24 +199,6 @@ async fn who_is_replied_to_is_told_of_the_reply_and_of_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_like_that_comes_and_goes_is_told_once() {
-    let server = Server::start().await;
-    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
-    let post = amina.publish("a post").await;
-    // Taken back before anybody looked: nothing to tell.
-    basma.like(&post).await;
-    basma.ok(UNLIKE, json!({ "id": post })).await;
-    assert_eq!(gist(&server, &amina).await, gists(&[]));
-    for _ in 0..3 {
-        basma.like(&post).await;
-        assert_eq!(gist(&server, &amina).await, gists(&[("LIKE", "a post")]));
-        basma.ok(UNLIKE, json!({ "id": post })).await;
-        assert_eq!(gist(&server, &amina).await, gists(&[("LIKE", "a post")]));
-    }
-    assert_eq!(server.count("SELECT COUNT(*) FROM events WHERE kind = 'notified'").await, 1);
-}
-
-#[tokio::test]
 async fn what_is_deleted_before_it_is_told_is_not_told() {
     let server = Server::start().await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
@@ -232,23 +216,9 @@ async fn what_is_deleted_before_it_is_told_is_not_told() {
     basma.reply(&kept, "to what stays").await;
     amina.ok(DELETE, json!({ "id": gone })).await;
     assert_eq!(gist(&server, &amina).await, gists(&[("REPLY", "to what stays")]));
-}
-
-#[tokio::test]
-async fn what_is_deleted_after_it_was_told_is_quoted_no_longer() {
-    let server = Server::start().await;
-    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
-    let post = amina.publish("a post").await;
-    let comment = basma.comment(&post, "regretted").await;
-    basma.comment(&post, "meant").await;
-    basma.like(&post).await;
-    assert_eq!(
-        gist(&server, &amina).await,
-        gists(&[("LIKE", "a post"), ("COMMENT", "meant"), ("COMMENT", "regretted")])
-    );
-    basma.ok(COMMENT_DELETE, json!({ "id": comment })).await;
-    assert_eq!(gist(&server, &amina).await, gists(&[("LIKE", "a post"), ("COMMENT", "meant"), ("COMMENT", "")]));
-    amina.ok(DELETE, json!({ "id": post })).await;
-    assert_eq!(gist(&server, &amina).await, gists(&[("LIKE", ""), ("COMMENT", "meant"), ("COMMENT", "")]));
-    assert_eq!(server.count("SELECT COUNT(*) FROM notifications WHERE message = 'regretted'").await, 0);
+    // Nor what was said to a comment that is gone.
+    let gone = amina.comment(&basma.publish("basma's").await, "gone, too").await;
+    basma.reply(&gone, "to what goes").await;
+    amina.ok(COMMENT_DELETE, json!({ "id": gone })).await;
+    assert_eq!(gist(&server, &amina).await, gists(&[("REPLY", "to what stays")]));
 }

@@ -1,5 +1,5 @@
 //! Posts: publishing, changing, deleting. In the folder: liking, passing on, answering; lists and the feed; idempotency;
-//! counters.
+//! counters; texts in all scripts.
 
 mod comments;
 mod counters;
@@ -9,6 +9,7 @@ mod likes;
 mod lists;
 mod nodes;
 mod shares;
+mod texts;
 
 use agora::entity::PostId;
 use chrono::{DateTime, Utc};

@@ -1,7 +1,10 @@
 //! The contract: `schema.graphql` is what the code serves, everything in it is described, and what descriptions
 //! promise is kept.
 
-use agora::graphql;
+use agora::graphql::{
+    self,
+    model::{Kind, Model, named},
+};
 use async_graphql::parser::{
     parse_schema,
     types::{TypeKind, TypeSystemDefinition},
@@ -127,6 +130,29 @@ fn every_mutation_lists_codes_that_exist() {
         for code in list.split(',').map(str::trim) {
             assert!(known.iter().any(|known| known == code), "{field} lists an unknown code: {code}");
         }
+    }
+}
+
+/// What people mistype is told with this code, before the mutation is run.
+#[test]
+fn every_mutation_that_takes_what_can_be_mistyped_lists_invalid() {
+    let model = Model::new(&graphql::sdl(), true).unwrap();
+    let Some((_, Kind::Composite { fields, .. })) = model.ty("Mutation") else { panic!("no mutations") };
+    for (field, _, description) in root_fields("Mutation") {
+        let mut types: Vec<&str> = fields[&field].arguments.iter().map(|argument| named(&argument.ty)).collect();
+        let mut at = 0;
+        while at < types.len() {
+            if let Some((_, Kind::Input { fields, .. })) = model.ty(types[at]) {
+                let more: Vec<_> =
+                    fields.iter().map(|field| named(&field.ty)).filter(|ty| !types.contains(ty)).collect();
+                types.extend(more);
+            }
+            at += 1;
+        }
+        let typed = types.iter().any(|ty| ["DateTime", "Date", "Decimal", "CurrencyCode", "Int"].contains(ty));
+        let codes = description.split_once("Code").map_or("", |(_, codes)| codes);
+        let listed = codes.split(|character: char| !character.is_ascii_uppercase() && character != '_');
+        assert!(!typed || listed.into_iter().any(|code| code == "INVALID"), "{field} does not list INVALID");
     }
 }
 

@@ -127,7 +127,7 @@ async fn without_its_database_the_server_says_that_it_is_not_available() {
     assert_eq!(amina.send("{ me { username } }", Value::Null).await.code(), "UNAVAILABLE");
     assert!(!publish(&amina, "nobody takes it").await);
     let (status, body) = is_ready(&server).await;
-    assert_eq!((status, &body["storage"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(false)));
+    assert_eq!((status, &body["database"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(false)));
     let outcome = server.app.db.transact(async |tx| tx.execute("DELETE FROM users", Vec::new()).await).await;
     assert!(matches!(outcome, Err(Error::Refused(refusal)) if refusal.code == Code::Unavailable));
 

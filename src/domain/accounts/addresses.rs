@@ -91,9 +91,11 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder) -> Result<()
 }
 
 fn verification_message(app: &App, holder: &Holder, code: &codes::IssuedCode) -> Message {
-    Message::email(&holder.email, &holder.user.locale, Template::EmailVerification)
-        .with("name", &holder.user.display_name)
-        .with_code_and_link(app, code, "verify-email")
+    Message::email(&holder.email, &holder.user.locale, Template::EmailVerification).with_code_and_link(
+        app,
+        code,
+        "verify-email",
+    )
 }
 
 /// Tells the owner of an address that somebody tried to register with it: as often as codes may be sent there.
@@ -109,7 +111,7 @@ async fn tell_owner_in(app: &App, tx: &Transaction, new: &Holder) -> Result<()> 
 }
 
 fn already_registered(owner: &Holder) -> Message {
-    Message::email(&owner.email, &owner.user.locale, Template::AlreadyRegistered).with("name", &owner.user.display_name)
+    owner.greeted(Message::email(&owner.email, &owner.user.locale, Template::AlreadyRegistered))
 }
 
 /// Asks for a code to prove an address. Without one: the signed-in person's own; codes ALREADY_VERIFIED,
@@ -217,9 +219,11 @@ pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, ema
             // One message in any case; the code leaves only for an address that nobody else has proven.
             let message = match owner {
                 Some(owner) => already_registered(&owner),
-                None => Message::email(&email, &own.user.locale, Template::EmailChange)
-                    .with("name", &own.user.display_name)
-                    .with_code_and_link(app, &code, "change-email"),
+                None => Message::email(&email, &own.user.locale, Template::EmailChange).with_code_and_link(
+                    app,
+                    &code,
+                    "change-email",
+                ),
             };
             messages::send_in(app, &tx, &message).await
         })
@@ -260,10 +264,8 @@ pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, rec
             let new = credentials::partly_hidden(&code.address);
             activity::record_in(app, &tx, id, ActivityKind::EmailChanged, client, Some(&new)).await?;
             if old.has_address() {
-                let message = Message::email(&old.email, &old.user.locale, Template::EmailChanged)
-                    .with("name", &old.user.display_name)
-                    .with("email", new);
-                messages::send_in(app, &tx, &message).await?;
+                let message = Message::email(&old.email, &old.user.locale, Template::EmailChanged).with("email", new);
+                messages::send_in(app, &tx, &old.greeted(message)).await?;
             }
             Ok(())
         })

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
-    IssuedSession, User, addresses, credentials, guessing, oversight, policy,
+    IssuedSession, User, addresses, credentials, guessing, likenesses, oversight, policy,
     queries::{read_user, user_columns},
     sessions,
     sign_in::{self, FirstProof, PASSWORD, SignIn},
@@ -70,7 +70,7 @@ struct NewUser {
 
 /// Makes an account. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
 pub async fn register(app: &App, client: &Client, command: Register) -> Result<Registered> {
-    let valid = validate(command)?;
+    let valid = validate(app, command)?;
     let place = app.passwords.enter(Caller::Stranger)?;
     throttle_register(app, client)?;
     let new = prepare(app, client, valid, place).await?;
@@ -79,7 +79,7 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
     let session = app
         .db
         .transact(async |tx| {
-            insert_in(&tx, &new, None, when_taken).await?;
+            insert_in(app, &tx, &new, None, when_taken).await?;
             activity::record_in(app, &tx, new.user.id, ActivityKind::Registered, client, None).await?;
             if confirm {
                 addresses::verify_registration_in(app, &tx, new.user.id).await?;
@@ -99,7 +99,7 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
 }
 
 /// Validates everything at once, so that a form can show every problem; gives it cleaned.
-fn validate(command: Register) -> Result<Register> {
+fn validate(app: &App, command: Register) -> Result<Register> {
     let mut errors = Vec::new();
     let mut keep = |result: Result<String, UserError>| match result {
         Ok(value) => value,
@@ -110,11 +110,14 @@ fn validate(command: Register) -> Result<Register> {
     };
     let username = keep(policy::username("username", &command.username));
     let email = keep(policy::email("email", &command.email));
-    let first_name = keep(text::line("firstName", &command.first_name, 50));
-    let last_name = keep(text::line("lastName", &command.last_name, 50));
+    let first_name = keep(text::name("firstName", &command.first_name, 50));
+    let last_name = keep(text::name("lastName", &command.last_name, 50));
     let local = policy::local_part(&command.email);
     let password = command.password.expose_secret();
     if let Err(error) = policy::password("password", password, &[&command.username, local]) {
+        errors.push(error);
+    }
+    if let Err(error) = likenesses::check_title(app, "firstName", &display_name(&first_name, &last_name)) {
         errors.push(error);
     }
     if !errors.is_empty() {
@@ -123,13 +126,18 @@ fn validate(command: Register) -> Result<Register> {
     Ok(Register { username, email, password: command.password, first_name, last_name })
 }
 
+/// Both names as one; empty without them.
+fn display_name(first_name: &str, last_name: &str) -> String {
+    [first_name, last_name].join(" ").trim().to_owned()
+}
+
 /// What is written down of a valid wish; hashes the password.
 async fn prepare(app: &App, client: &Client, valid: Register, place: Place) -> Result<NewUser> {
     let Register { username, email, password, first_name, last_name } = valid;
     let password_hash = place.hash(password.expose_secret().to_owned()).await?;
     let now = app.clock.now();
-    let display_name = [first_name.as_str(), last_name.as_str()].join(" ").trim().to_owned();
-    let display_name = if display_name.is_empty() { username.clone() } else { display_name };
+    let display_name = Some(display_name(&first_name, &last_name)).filter(|name| !name.is_empty());
+    let display_name = display_name.unwrap_or_else(|| username.clone());
     let user = user::Model {
         id: UserId(app.ids.next(now)),
         username_key: policy::key(&username),
@@ -160,8 +168,9 @@ enum WhenTaken {
     Hide,
 }
 
-/// Writes the person and their credentials. A taken user name is told in any case: user names are public.
+/// Writes the person and their credentials. A user name that is taken, or looks like one that is, is told in any case: user names are public.
 async fn insert_in(
+    app: &App,
     tx: &Transaction,
     new: &NewUser,
     confirmed: Option<DateTime<Utc>>,
@@ -176,7 +185,7 @@ async fn insert_in(
         .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
         .exec_without_returning(tx)
         .await?;
-    if inserted == 0 {
+    if inserted == 0 || !likenesses::set_in(app, tx, &new.user).await? {
         return Err(taken("username"));
     }
     let email_key = if email_taken { credentials::no_address(new.user.id) } else { new.email_key.clone() };
@@ -315,10 +324,10 @@ pub(super) async fn verify_password(place: &Place, password: &SecretString, hash
 /// then on. The address counts as confirmed. Codes as `register`.
 pub async fn create_administrator(app: &App, command: Register) -> Result<(User, Role)> {
     let client = Client::default();
-    let new = prepare(app, &client, validate(command)?, app.passwords.enter(Caller::Known)?).await?;
+    let new = prepare(app, &client, validate(app, command)?, app.passwords.enter(Caller::Known)?).await?;
     app.db
         .transact(async |tx| {
-            insert_in(&tx, &new, Some(app.clock.now()), WhenTaken::Refuse).await?;
+            insert_in(app, &tx, &new, Some(app.clock.now()), WhenTaken::Refuse).await?;
             let role = if oversight::has_owner_in(&tx).await? { Role::Administrator } else { Role::Owner };
             user_role::ActiveModel { user_id: Set(new.user.id), role: Set(role), created_at: Set(app.clock.now()) }
                 .insert(&tx)

@@ -16,6 +16,7 @@ use crate::{
         activity,
         actor::Client,
         codes::{self, CheckedCode},
+        messages::Message,
     },
     entity::{UserId, activity::ActivityKind, code::CodePurpose},
     error::{Error, Result},
@@ -39,6 +40,15 @@ impl Holder {
     /// Whom codes for this person are for.
     pub fn subject(&self) -> String {
         self.user.id.to_string()
+    }
+
+    /// A message to the address, with the person's name where it is proven theirs: elsewhere it would carry words of a
+    /// stranger's choice.
+    pub fn greeted(&self, message: Message) -> Message {
+        match self.confirmed_at {
+            Some(_) => message.with("name", &self.user.display_name),
+            None => message,
+        }
     }
 
     /// Whether the address is theirs, proven or not: otherwise nothing is sent there on their behalf.

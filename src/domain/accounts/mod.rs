@@ -1,7 +1,8 @@
 //! Accounts: people, how they prove who they are, and their sessions.
 //!
 //! Owns `users`, `credentials`, `user_roles`, `profiles`, `sessions`, `challenges`, `two_factors`, `backup_codes`, `identities`,
-//! `oauth_flows`, `sign_in_failures`, `suspensions` and `digest_subscriptions`. Always holds: user names and e-mail addresses are unique
+//! `oauth_flows`, `sign_in_failures`, `suspensions`, `likenesses`, `held_usernames` and
+//! `digest_subscriptions`. Always holds: user names and e-mail addresses are unique
 //! whatever their case; nothing that only its owner may see leaves `credentials`; a token is derived, never stored.
 
 mod addresses;
@@ -11,6 +12,7 @@ mod credentials;
 mod digest;
 mod fresh;
 mod guessing;
+mod likenesses;
 pub mod oauth;
 mod oversight;
 mod overview;
@@ -39,14 +41,15 @@ pub use commands::{Login, Register, Registered, confirm_email, create_administra
 pub use digest::{digest_sent_in, digests};
 pub use fresh::{FRESH, SENSITIVE, is_fresh, require_fresh};
 pub use guessing::prune as prune_failures;
+pub use likenesses::{lookalikes, prune as prune_usernames, refold_in};
 pub(crate) use oversight::{
     authorise_in, authority_in, find_in, is_last_owner_in, lock_active_in, lock_active_sql, lock_in, reinstate_in,
     reset_two_factor_in, set_role_in, sign_out_in, suspend_in, suspension_in,
 };
 pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
 pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};
+pub(crate) use policy::email as email_address;
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
-pub(crate) use policy::{email as email_address, picture as picture_address};
 pub use privacy::{EXPORT, erase_in, tell_in};
 pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};

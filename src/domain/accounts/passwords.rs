@@ -125,10 +125,12 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder, client: &Cli
         Err(error) => return Err(error),
     };
     activity::record_in(app, tx, holder.user.id, ActivityKind::PasswordResetRequested, client, None).await?;
-    let message = Message::email(&holder.email, &holder.user.locale, Template::PasswordReset)
-        .with("name", &holder.user.display_name)
-        .with_code_and_link(app, &code, "reset-password");
-    messages::send_in(app, tx, &message).await
+    let message = Message::email(&holder.email, &holder.user.locale, Template::PasswordReset).with_code_and_link(
+        app,
+        &code,
+        "reset-password",
+    );
+    messages::send_in(app, tx, &holder.greeted(message)).await
 }
 
 /// Chooses a new password by the link of a letter, or by its code and the address; the first one where there was none.

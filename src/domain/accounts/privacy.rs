@@ -1,6 +1,6 @@
 //! What accounts hold about a person, and how they forget it.
 
-use super::{sessions, sign_in};
+use super::{likenesses, sessions, sign_in};
 use crate::{
     app::App,
     domain::{
@@ -12,7 +12,7 @@ use crate::{
     },
     entity::{SessionId, UserId, session::SessionEnd},
     error::Result,
-    platform::db::Transaction,
+    platform::db::{Columns, Transaction},
 };
 
 /// What accounts hold about a person. Left out: password hash, secrets and codes, which are nobody's to take along.
@@ -114,13 +114,17 @@ pub async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message
     sign_in::tell_in(app, tx, user, message).await
 }
 
-/// Forgets a person: the account with everything that hangs on it, and the codes that went to their addresses; gives the
-/// sessions that ended, for `sessions_ended` after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.
+/// Forgets a person: the account with everything that hangs on it, and the codes that went to their addresses; their user
+/// name is held back for a while, under a keyed hash. Gives the sessions that ended, for `sessions_ended` after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.
 pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<SessionId>> {
     let ended = sessions::end_sessions_in(app, tx, user, None, SessionEnd::AccountDeleted).await?;
     let sql = "DELETE FROM codes WHERE subject = $2 \
                OR address_key IN (SELECT c.email_key FROM credentials c WHERE c.user_id = $1)";
     tx.execute(sql, vec![user.0.into(), user.to_string().into()]).await?;
+    let row = tx.row("SELECT username FROM users WHERE id = $1", vec![user.0.into()]).await?;
+    if let Some(row) = row {
+        likenesses::hold_in(app, tx, user, &Columns::new(&row).take::<String>()?).await?;
+    }
     tx.execute("DELETE FROM users WHERE id = $1", vec![user.0.into()]).await?;
     Ok(ended)
 }

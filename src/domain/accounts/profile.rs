@@ -5,18 +5,18 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
-use super::{User, digest, policy};
+use super::{User, digest, likenesses, policy};
 use crate::{
     app::App,
     domain::{
         activity,
-        actor::{Actor, Client},
+        actor::{Actor, Client, SignedIn},
     },
     entity::{UserId, activity::ActivityKind, digest_subscription::Digest, user},
     error::{Error, Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
-        text,
+        text, web_address,
     },
 };
 
@@ -43,9 +43,9 @@ pub struct ProfileUpdate {
 
 /// Changes the actor's profile. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, TOO_SOON.
 pub async fn profile_update(app: &App, actor: &Actor, client: &Client, update: ProfileUpdate) -> Result<User> {
-    let id = actor.require_user()?.id;
+    actor.require_user()?;
     let update = validate(update)?;
-    let result = app.db.transact(async |tx| apply_in(app, &tx, client, id, &update).await).await;
+    let result = app.db.transact(async |tx| apply_in(app, &tx, actor, client, &update).await).await;
     match result {
         Err(error) if is_unique_violation(&error) => Err(UserError::input("username", UserErrorCode::Taken).into()),
         result => result,
@@ -69,14 +69,14 @@ fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
             None
         }
     };
-    let line = |field, value: Option<String>, max| value.map(|value| text::line(field, &value, max));
+    let name = |field, value: Option<String>, max| value.map(|value| text::name(field, &value, max));
     let validated = ProfileUpdate {
         username: keep(update.username.map(|value| policy::username("username", &value))),
-        first_name: keep(line("firstName", update.first_name, 50)),
-        last_name: keep(line("lastName", update.last_name, 50)),
-        display_name: keep(line("displayName", update.display_name, 100)),
+        first_name: keep(name("firstName", update.first_name, 50)),
+        last_name: keep(name("lastName", update.last_name, 50)),
+        display_name: keep(name("displayName", update.display_name, 100)),
         avatar_url: match update.avatar_url {
-            Some(Some(value)) => keep(Some(policy::picture("avatarUrl", &value))).map(Some),
+            Some(Some(value)) => keep(Some(web_address::picture("avatarUrl", &value))).map(Some),
             other => other,
         },
         bio: keep(update.bio.map(|value| text::block("bio", &value, 500))),
@@ -86,11 +86,13 @@ fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
     if errors.is_empty() { Ok(validated) } else { Err(Error::User(errors)) }
 }
 
-async fn apply_in(app: &App, tx: &Transaction, client: &Client, id: UserId, update: &ProfileUpdate) -> Result<User> {
+async fn apply_in(app: &App, tx: &Transaction, actor: &Actor, client: &Client, update: &ProfileUpdate) -> Result<User> {
+    let SignedIn { id, role, .. } = *actor.require_user()?;
     let sql = format!("SELECT id FROM users WHERE id = $1 {}", tx.for_update());
     tx.row(sql, vec![id.0.into()]).await?;
     let mut user = user::Entity::find_by_id(id).one(tx).await?.ok_or_else(Error::unauthenticated)?;
     let now = app.clock.now();
+    let before = (user.username.clone(), user.display_name.clone());
     if let Some(username) = update.username.as_ref().filter(|name| **name != user.username) {
         let cooldown = TimeDelta::from_std(app.config.username_change_cooldown).unwrap_or_default();
         if let Some(again) = user.username_changed_at.map(|at| at + cooldown).filter(|again| *again > now) {
@@ -116,6 +118,9 @@ async fn apply_in(app: &App, tx: &Transaction, client: &Client, id: UserId, upda
         let names = format!("{} {}", user.first_name, user.last_name);
         user.display_name = if names.trim().is_empty() { user.username.clone() } else { names.trim().to_owned() };
     }
+    if role.is_none() && user.display_name != before.1 {
+        likenesses::check_title(app, "displayName", &user.display_name)?;
+    }
     if let Some(avatar) = &update.avatar_url {
         user.avatar_url.clone_from(avatar);
     }
@@ -125,8 +130,7 @@ async fn apply_in(app: &App, tx: &Transaction, client: &Client, id: UserId, upda
     if let Some(wanted) = update.digest {
         digest::set_in(app, tx, id, wanted).await?;
     }
-    user.search_key =
-        text::search_key(&format!("{} {} {} {}", user.username, user.first_name, user.last_name, user.display_name));
+    user.search_key = likenesses::search_key(&user);
     user.updated_at = now;
     tx.execute(
         "UPDATE users SET username = $2, username_key = $3, username_changed_at = $4, first_name = $5, last_name = $6, \
@@ -147,5 +151,13 @@ async fn apply_in(app: &App, tx: &Transaction, client: &Client, id: UserId, upda
         ],
     )
     .await?;
+    if before != (user.username.clone(), user.display_name.clone()) {
+        if user.username_key != policy::key(&before.0) {
+            likenesses::hold_in(app, tx, id, &before.0).await?;
+        }
+        if !likenesses::set_in(app, tx, &user).await? {
+            return Err(UserError::input("username", UserErrorCode::Taken).into());
+        }
+    }
     Ok(Arc::new(user))
 }

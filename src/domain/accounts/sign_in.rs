@@ -172,7 +172,9 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: 
         tracing::warn!(%user, "an address that is not proven has got enough messages");
         return Ok(());
     }
-    messages::send_in(app, tx, &Message { to, locale, ..message }.with("name", name)).await
+    let message = Message { to, locale, ..message };
+    let message = if is_proven { message.with("name", name) } else { message.without_words_of_people() };
+    messages::send_in(app, tx, &message).await
 }
 
 /// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED. Whatever begins a session asks this first, in the

@@ -343,6 +343,7 @@ impl Teller {
                 subject_kind: Some(fact.subject.0),
                 subject_id: Some(fact.subject.1),
                 dedupe_key: fact.dedupe_key,
+                gone_at: None,
                 read_at: (fact.at < END - UNREAD).then(|| fact.at + TimeDelta::hours(3)),
                 created_at: fact.at,
             });

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
 
 use super::{
     GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, progress, queries,
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
+        Once,
         actor::Actor,
         idempotency::{Claim, claim_in},
         posts,
@@ -23,7 +24,7 @@ use crate::{
     error::{Reason, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, is_unique_violation},
-        text,
+        text, web_address,
     },
 };
 
@@ -169,7 +170,7 @@ pub(super) fn folded(category: &str) -> String {
 }
 
 fn cover(address: &str) -> Result<String> {
-    Ok(accounts::picture_address("coverUrl", address)?)
+    Ok(web_address::picture("coverUrl", address)?)
 }
 
 fn deadline(now: DateTime<Utc>, at: DateTime<Utc>) -> Result<DateTime<Utc>> {
@@ -326,4 +327,22 @@ async fn update_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
     )
     .await
     .map(drop)
+}
+
+/// How many goals are dealt with in one transaction.
+const BATCH: usize = 200;
+
+/// Writes the search form of the next goals anew; gives the last of them, nothing at the end.
+pub async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
+    let sql = format!("SELECT id, title, story FROM goals WHERE id > $1 ORDER BY id LIMIT {BATCH} {}", tx.for_update());
+    let rows = tx.rows(sql, vec![after.into()]).await?;
+    let mut last = None;
+    for row in &rows {
+        let mut columns = Columns::new(row);
+        let (id, title, story): (GoalId, String, String) = (columns.take()?, columns.take()?, columns.take()?);
+        last = Some(id.0);
+        let sql = "UPDATE goals SET search_key = $2 WHERE id = $1 AND search_key <> $2";
+        tx.execute(sql, vec![id.0.into(), text::search_key(&format!("{title} {story}")).into()]).await?;
+    }
+    Ok(last.filter(|_| rows.len() == BATCH))
 }

@@ -176,7 +176,8 @@ pub async fn comment_update(
             }
             let Some(body) = body.as_ref().filter(|body| **body != found.comment.body) else { return Ok(()) };
             let sql = "UPDATE contribution_comments SET body = $2, edited_at = $3 WHERE id = $1";
-            tx.execute(sql, vec![id.0.into(), body.as_str().into(), app.clock.now().into()]).await.map(drop)
+            tx.execute(sql, vec![id.0.into(), body.as_str().into(), app.clock.now().into()]).await?;
+            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Edited { subject: id.0 }).await
         })
         .await?;
     get(app, id).await

@@ -113,7 +113,7 @@ fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) ->
     let email = accounts::email_address("guest", &guest.email)?;
     check_guest_key(&command.idempotency_key)?;
     accounts::throttle_send(app, client, None)?;
-    let name = guest.name.as_deref().map(|name| text::line("guest", name, MAX_NAME)).transpose()?;
+    let name = guest.name.as_deref().map(|name| text::name("guest", name, MAX_NAME)).transpose()?;
     let name = name.filter(|name| !name.is_empty());
     Ok((Payer::Guest(email.clone()), Some(Guest { email, name })))
 }

@@ -45,7 +45,7 @@ use crate::{
 };
 
 pub use closing::{REFUND_ALL, close_in, close_overdue, goal_cancel, goal_end, post_deleted, refund_all};
-pub use commands::{GoalCreate, GoalUpdate, goal_create, goal_update, insert_in};
+pub use commands::{GoalCreate, GoalUpdate, goal_create, goal_update, insert_in, refold_in};
 pub use comments::{
     COMMENTS_SORT, ContributionComment, comment_create, comment_cursor, comment_delete, comment_update, comments,
     comments_by_id, say_in,

@@ -8,12 +8,12 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Lane, NOTIFY, Notify},
         ledger::Place,
         payments::{Settlement, Target},
     },
     entity::{
-        GoalId, RefundId, UserId,
+        ContributionId, GoalId, RefundId, UserId,
         goal::{Funding, GoalState},
         goal_contribution::ContributionState,
         ledger_transfer::TransferKind,
@@ -29,6 +29,16 @@ pub struct Contributions;
 
 /// Of a payment's goal, by the words of a column.
 const GOAL_OF: &str = "FROM goal_contributions c JOIN goals g ON g.id = c.goal_id WHERE c.payment_id = $1";
+
+/// What the goal's owner was told of a contribution, and of what was said about it, holds again.
+async fn told_again_in(app: &App, tx: &Transaction, given: ContributionId) -> Result<()> {
+    let sql = "SELECT id FROM contribution_comments WHERE contribution_id = $1 AND deleted_at IS NULL";
+    let mut told = vec![(Lane::Database, Notify::Contribution { contribution: given.0 })];
+    for row in &tx.rows(sql, vec![given.0.into()]).await? {
+        told.push((Lane::Database, Notify::ContributionComment { comment: Columns::new(row).take()? }));
+    }
+    jobs::enqueue_all_on(app, tx, NOTIFY, &told).await
+}
 
 fn missing(payment: &payment::Model) -> Error {
     Error::internal(format!("{} is for a contribution that is not there", payment.id))
@@ -115,6 +125,8 @@ impl Target for Contributions {
         if given.refunded == given.received {
             given.state = ContributionState::Refunded;
             goal.contribution_count -= 1;
+            let returned = Notify::ContributionReturned { contribution: given.id.0 };
+            jobs::enqueue_in(app, tx, NOTIFY, &returned).await?;
         }
         save_given_in(tx, &given).await?;
         save_in(app, tx, &goal).await
@@ -124,7 +136,10 @@ impl Target for Contributions {
         let (view, given) = lock_given_in(tx, payment.id).await?;
         let (mut goal, mut given) = (view.goal, given.contribution);
         goal.raised = goal.raised.checked_add(amount).ok_or_else(|| Error::internal("what was raised does not fit"))?;
-        goal.contribution_count += i64::from(given.received == given.refunded);
+        if given.received == given.refunded {
+            goal.contribution_count += 1;
+            told_again_in(app, tx, given.id).await?;
+        }
         given.refunded -= amount;
         given.state = ContributionState::Received;
         save_given_in(tx, &given).await?;

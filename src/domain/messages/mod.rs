@@ -48,7 +48,7 @@ impl Channel {
 }
 
 /// What a message says. In brackets the parameters that it needs; `name` is the person's display name, which they chose
-/// themselves and which may be anything.
+/// themselves and which may be anything; it is left out where the address is not proven theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Template {
@@ -162,6 +162,9 @@ impl Template {
     ];
 }
 
+/// Parameters that hold what somebody wrote: a name, a goal's title, news, the name of a browser.
+const WORDS_OF_PEOPLE: &[&str] = &["name", "what", "title", "body", "device"];
+
 /// A message to one person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -202,6 +205,14 @@ impl Message {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.parameters.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Leaves out what people wrote themselves: for an address that nobody has proven, to which whoever wrote it down could
+    /// have words of theirs sent otherwise.
+    #[must_use]
+    pub fn without_words_of_people(mut self) -> Self {
+        self.parameters.retain(|name, _| !WORDS_OF_PEOPLE.contains(&name.as_str()));
         self
     }
 
@@ -250,13 +261,17 @@ fn seal(app: &App, message: &Message) -> Result<Sealed> {
 pub async fn deliver(app: &App, job: &job::Model) -> Result<()> {
     let Sealed { sealed } = serde_json::from_str(&job.payload)?;
     let bytes = app.keys.open(MESSAGE, &STANDARD.decode(sealed).map_err(Error::internal)?)?;
-    let message: Message = serde_json::from_slice(&bytes)?;
+    dispatch(app, job, &serde_json::from_slice(&bytes)?).await
+}
+
+/// Sends the message that a job has written, as [`deliver`] does.
+pub async fn dispatch(app: &App, job: &job::Model, message: &Message) -> Result<()> {
     let (template, now) = (message.template, app.clock.now());
     if message.good_until.is_some_and(|until| until <= now) {
         tracing::warn!(job = %job.id, ?template, "a message came too late to be of use");
         return finish(app, job).await;
     }
-    let letter = letters::compose(&message, app.config.email.service_name())?;
+    let letter = letters::compose(message, app.config.email.service_name())?;
     let id = job.id.to_string();
     let sending = async {
         match message.channel {

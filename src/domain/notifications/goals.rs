@@ -23,8 +23,14 @@ use crate::{
 /// How many contributions are looked at in one transaction.
 const BATCH: usize = 200;
 
+/// What is told stays as it is until it is told: whatever ends it comes later, and finds the notification.
+async fn lock_in(tx: &Transaction, table: &str, id: Uuid) -> Result<()> {
+    tx.row(format!("SELECT 1 FROM {table} WHERE id = $1 {}", tx.for_update()), vec![id.into()]).await.map(drop)
+}
+
 /// The owner of a goal: something was given to it. Without the name, where that is hidden from them.
 pub(super) async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Result<Vec<Telling>> {
+    lock_in(tx, "goal_contributions", contribution).await?;
     let sql = "SELECT r.id, r.locale, g.title, g.currency, c.amount, c.is_anonymous AND c.is_hidden_from_owner, \
                c.contributor_id, a.display_name, c.guest_name FROM goal_contributions c \
                JOIN goals g ON g.id = c.goal_id JOIN users r ON r.id = g.owner_id \
@@ -52,6 +58,7 @@ pub(super) async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Res
 
 /// The owner of a goal: who gave to it asks for money back, which they can grant or refuse.
 pub(super) async fn refund_requested_in(tx: &Transaction, refund: Uuid) -> Result<Vec<Telling>> {
+    lock_in(tx, "refunds", refund).await?;
     let sql = "SELECT r.id, r.locale, g.title, g.currency, f.amount, c.is_anonymous AND c.is_hidden_from_owner, \
                c.contributor_id, COALESCE(a.display_name, c.guest_name), c.id FROM refunds f \
                JOIN goal_contributions c ON c.payment_id = f.payment_id JOIN goals g ON g.id = c.goal_id \
@@ -78,12 +85,16 @@ pub(super) async fn refund_requested_in(tx: &Transaction, refund: Uuid) -> Resul
 
 /// The owner of a goal, and who gave: somebody else wrote about it.
 pub(super) async fn comment_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telling>> {
+    let about = "SELECT contribution_id FROM contribution_comments WHERE id = $1";
+    let Some(row) = tx.row(about, vec![comment.into()]).await? else { return Ok(Vec::new()) };
+    lock_in(tx, "goal_contributions", Columns::new(&row).take()?).await?;
     let sql = "SELECT r.id, r.locale, k.body, k.author_id, a.display_name, \
                c.is_anonymous AND c.is_hidden_from_owner AND k.author_id = c.contributor_id \
                FROM contribution_comments k JOIN goal_contributions c ON c.id = k.contribution_id \
                JOIN goals g ON g.id = c.goal_id JOIN users a ON a.id = k.author_id \
                JOIN users r ON r.id = g.owner_id OR r.id = c.contributor_id \
-               WHERE k.id = $1 AND k.deleted_at IS NULL AND r.id <> k.author_id";
+               WHERE k.id = $1 AND k.deleted_at IS NULL AND r.id <> k.author_id \
+               AND (c.state = 'received' OR r.id = c.contributor_id)";
     let telling = |row: &QueryResult| {
         let mut columns = Columns::new(row);
         let (recipient, locale) = (columns.take()?, Locale::parse(&columns.take::<String>()?));

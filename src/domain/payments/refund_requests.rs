@@ -177,6 +177,7 @@ pub async fn refund_decide(
             let values =
                 vec![id.0.into(), user.0.into(), app.clock.now().into(), reason.clone().into(), state.as_str().into()];
             tx.execute(sql, values).await?;
+            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::RefundDecided { refund: id.0 }).await?;
             if granted {
                 reserve_in(app, &tx, &payment, (id, refund.amount), None).await?;
             } else {

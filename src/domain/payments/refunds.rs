@@ -18,7 +18,7 @@ use crate::{
     domain::{
         accounts,
         actor::Actor,
-        jobs::{self, Lane},
+        jobs::{self, Lane, NOTIFY, Notify},
         ledger::{self, End, NewTransfer, Origin, Place},
     },
     entity::{
@@ -171,6 +171,7 @@ async fn answer_requests_in(app: &App, tx: &Transaction, payment: &Payment, caus
         let sql = "UPDATE refunds SET state = $2, decided_at = $3, decision_reason = $4 WHERE id = $1";
         let values = vec![request.id.0.into(), state.as_str().into(), app.clock.now().into(), cause.into()];
         tx.execute(sql, values).await?;
+        jobs::enqueue_in(app, tx, NOTIFY, &Notify::RefundDecided { refund: request.id.0 }).await?;
         if granted {
             reserve_in(app, tx, &payment, (request.id, request.amount), None).await?;
         } else {

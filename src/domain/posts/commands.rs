@@ -158,7 +158,7 @@ async fn insert_in(tx: &Transaction, post: &post::Model) -> Result<()> {
     tag_in(tx, post.id, &post.body, post.created_at).await
 }
 
-async fn tag_in(tx: &Transaction, id: PostId, body: &str, published: DateTime<Utc>) -> Result<()> {
+pub(super) async fn tag_in(tx: &Transaction, id: PostId, body: &str, published: DateTime<Utc>) -> Result<()> {
     let tags = text::tags(body, MAX_TAGS);
     if tags.is_empty() {
         return Ok(());
@@ -203,6 +203,7 @@ pub async fn post_update(app: &App, actor: &Actor, id: PostId, body: Option<Stri
             let row = tx.row(sql, values).await?.ok_or_else(|| not_found("id"))?;
             tx.execute("DELETE FROM post_tags WHERE post_id = $1", vec![id.0.into()]).await?;
             tag_in(&tx, id, body, view.post.created_at).await?;
+            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Edited { subject: id.0 }).await?;
             read_post(&row, &super::PostParts::default(), false)
         })
         .await
@@ -238,9 +239,9 @@ pub(crate) async fn lock_in(tx: &Transaction, id: PostId) -> Result<Option<Optio
     tx.row(sql, vec![id.0.into()]).await?.map(|row| Columns::new(&row).take()).transpose()
 }
 
-/// Locks a post that has to be there, not deleted, and the actor's own.
+/// Locks a post that has to be there, not deleted, and the actor's own; nobody is being told of it meanwhile.
 async fn own_in(tx: &Transaction, id: PostId, user: UserId) -> Result<PostView> {
-    let sql = format!("SELECT {} FROM posts WHERE id = $1 {}", post_columns(), tx.for_update());
+    let sql = format!("SELECT {} FROM posts WHERE id = $1 {}", post_columns(), tx.for_removal());
     let row = tx.row(sql, vec![id.0.into()]).await?;
     let view = row.map(|row| read_post(&row, &super::PostParts::default(), false)).transpose()?;
     let view = view.filter(|view| view.post.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;

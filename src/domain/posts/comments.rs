@@ -146,6 +146,7 @@ pub async fn comment_update(app: &App, actor: &Actor, id: CommentId, body: Optio
                 format!("UPDATE comments SET body = $2, edited_at = $3 WHERE id = $1 RETURNING {}", comment_columns());
             let values = vec![id.0.into(), body.as_str().into(), app.clock.now().into()];
             let row = tx.row(sql, values).await?.ok_or_else(|| not_found("id"))?;
+            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Edited { subject: id.0 }).await?;
             read_comment(&row, &CommentParts::default(), false)
         })
         .await
@@ -195,9 +196,9 @@ async fn vanish_in(tx: &Transaction, parent: CommentId) -> Result<()> {
     Ok(())
 }
 
-/// Locks a comment that has to be there, not deleted, and the actor's own.
+/// Locks a comment that has to be there, not deleted, and the actor's own; nobody is being told of it meanwhile.
 async fn own_in(tx: &Transaction, id: CommentId, user: UserId) -> Result<CommentView> {
-    let sql = format!("SELECT {} FROM comments WHERE id = $1 {}", comment_columns(), tx.for_update());
+    let sql = format!("SELECT {} FROM comments WHERE id = $1 {}", comment_columns(), tx.for_removal());
     let row = tx.row(sql, vec![id.0.into()]).await?;
     let view = row.map(|row| read_comment(&row, &CommentParts::default(), false)).transpose()?;
     let view = view.filter(|view| view.comment.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;

@@ -57,7 +57,10 @@ pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView>
 /// Takes a like back. Code: NOT_FOUND.
 pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
     let user = actor.require_user()?.id;
-    let chain = Chain::new(vec![id.0.into(), user.0.into()], "post")
+    let now = app.clock.now();
+    let job = serde_json::to_string(&Notify::PostUnliked { post: id.0, actor: user.0 })?;
+    let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
+    let chain = Chain::new(values, "post")
         .step("target", TARGET, target_step(app, "posts"))
         .step(
             "unliked",
@@ -72,7 +75,8 @@ pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostVie
                  RETURNING {}",
                 post_columns()
             ),
-        );
+        )
+        .step("job", &[], job_step("post"));
     changed_post(app, actor, id, app.db.chain(&chain).await?, false).await
 }
 
@@ -108,7 +112,7 @@ fn event_step(kind: &str, subject: &str) -> String {
     )
 }
 
-/// The job that tells the author of what the step `liked_row` returned, unless they did it themselves.
+/// The job that tells the author of what the step `liked_row` returned, or forgets that, unless they did it themselves.
 fn job_step(liked_row: &str) -> String {
     format!(
         "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
@@ -122,8 +126,9 @@ async fn changed_post(app: &App, actor: &Actor, id: PostId, rows: Vec<QueryResul
     let mut view = match changed {
         Some(view) => {
             if likes {
-                announce(app, id, view.post.event_seq);
+                app.db.bus().send(Hint::Stream(events::stream(StreamKind::Post, id.0), view.post.event_seq));
             }
+            app.db.bus().send(Hint::Jobs);
             view
         }
         None => posts_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| not_found("id"))?,
@@ -133,12 +138,6 @@ async fn changed_post(app: &App, actor: &Actor, id: PostId, rows: Vec<QueryResul
     }
     view.viewer_likes = Some(likes);
     Ok(view)
-}
-
-/// The hints that a transaction would have sent.
-fn announce(app: &App, post: PostId, seq: i64) {
-    app.db.bus().send(Hint::Stream(events::stream(StreamKind::Post, post.0), seq));
-    app.db.bus().send(Hint::Jobs);
 }
 
 /// Likes a comment. Code: NOT_FOUND.
@@ -177,7 +176,10 @@ pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<Com
 /// Takes a like back. Code: NOT_FOUND.
 pub async fn comment_unlike(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
     let user = actor.require_user()?.id;
-    let chain = Chain::new(vec![id.0.into(), user.0.into()], "comment")
+    let now = app.clock.now();
+    let job = serde_json::to_string(&Notify::CommentUnliked { comment: id.0, actor: user.0 })?;
+    let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
+    let chain = Chain::new(values, "comment")
         .step("target", TARGET, target_step(app, "comments"))
         .step(
             "unliked",
@@ -192,7 +194,8 @@ pub async fn comment_unlike(app: &App, actor: &Actor, id: CommentId) -> Result<C
                 "UPDATE comments SET like_count = like_count - 1 WHERE id IN (SELECT comment_id FROM unliked) RETURNING {}",
                 comment_columns()
             ),
-        );
+        )
+        .step("job", &[], job_step("comment"));
     changed_comment(app, actor, id, app.db.chain(&chain).await?, false).await
 }
 

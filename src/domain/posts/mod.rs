@@ -10,6 +10,7 @@ mod likes;
 mod privacy;
 mod queries;
 mod recount;
+mod refold;
 mod rows;
 
 use crate::{
@@ -30,6 +31,7 @@ pub use queries::{
     viewer_likes_posts,
 };
 pub use recount::recount;
+pub use refold::refold_in;
 
 /// Most characters of a post.
 pub const MAX_POST: usize = 10_000;

@@ -126,7 +126,7 @@ pub struct AdminJobQuery;
 
 #[Object]
 impl AdminJobQuery {
-    /// The queue of background jobs, newest first. Needs the permission MANAGE_JOBS.
+    /// The queue of background jobs, newest first; of more than 10,000, the newest. Needs the permission MANAGE_JOBS.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn admin_jobs(
         &self,

@@ -20,7 +20,7 @@ use crate::{
     platform::{list::Span, page::Page},
 };
 
-/// Conditions that all must hold.
+/// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
 #[derive(InputObject, Default)]
 pub struct AdminUserWhere {
     /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter. Single letters

@@ -317,9 +317,9 @@ impl OwnerMutation {
     }
 
     /// Takes what was raised by one's own goal into one's wallet, less the fee: of a flexible goal at any time, of a fixed
-    /// one once it is reached. What is held for refunds is not available. Needs a fresh authentication. Codes: INVALID_ID,
-    /// NOT_FOUND, NOT_ALLOWED, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, INSUFFICIENT_FUNDS, BLANK,
-    /// TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// one once it is reached. What is held for refunds is not available. Needs a fresh authentication. Codes: INVALID,
+    /// INVALID_ID, NOT_FOUND, NOT_ALLOWED, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
+    /// INSUFFICIENT_FUNDS, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn goal_withdraw(
         &self,
         ctx: &Context<'_>,

@@ -20,7 +20,7 @@ use crate::{
     platform::page::Page,
 };
 
-/// Conditions that all must hold.
+/// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
 #[derive(InputObject, Default)]
 pub struct GoalWhere {
     /// How far they have come.
@@ -31,9 +31,9 @@ pub struct GoalWhere {
     owner_id: Option<ID>,
     /// In this currency. Amounts of different currencies are not comparable: give one to sort by what was raised.
     currency: Option<CurrencyCode>,
-    /// With all of these words in title or story, each from its beginning; case, accents and Arabic marks don't matter. Single letters
-    /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
-    /// Costs 100.
+    /// With all of these words in title or story, each from its beginning; case, accents and Arabic marks don't matter.
+    /// Single letters don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them
+    /// are looked at. Costs 100.
     text: Option<String>,
     /// With a deadline before this time.
     ending_before: Option<DateTime<Utc>>,

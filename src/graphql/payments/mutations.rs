@@ -299,9 +299,9 @@ impl PayerMutation {
         .await
     }
 
-    /// Begins a payment into your wallet; the same as `paymentCreate` with this target. Codes: INVALID_AMOUNT,
-    /// AMOUNT_TOO_LARGE, INVALID_ID, CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
-    /// IDEMPOTENCY_KEY_REUSED.
+    /// Begins a payment into your wallet; the same as `paymentCreate` with this target. Codes: INVALID, INVALID_AMOUNT,
+    /// AMOUNT_TOO_LARGE, INVALID_ID, CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, NOT_FOUND, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn wallet_deposit(
         &self,
         ctx: &Context<'_>,
@@ -379,9 +379,9 @@ impl PayerMutation {
         .await
     }
 
-    /// Asks for your money back. Staff grants or refuses it, or whom it was for (a goal's owner, who is told). Codes: INVALID_ID,
-    /// NOT_FOUND, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, ALREADY_EXISTS, PROVIDER_NOT_AVAILABLE,
-    /// BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// Asks for your money back. Staff grants or refuses it, or whom it was for (a goal's owner, who is told). Codes:
+    /// INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
+    /// ALREADY_EXISTS, PROVIDER_NOT_AVAILABLE, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn payment_refund_request(
         &self,
         ctx: &Context<'_>,
@@ -432,9 +432,9 @@ impl PayerMutation {
     }
 
     /// Gives money back, all or part of it, several times up to what was taken. The refund is granted at once, and done
-    /// afterwards. Needs the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE,
-    /// INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, INSUFFICIENT_FUNDS, PROVIDER_NOT_AVAILABLE,
-    /// SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// afterwards. Needs the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID, INVALID_ID,
+    /// NOT_FOUND, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, INSUFFICIENT_FUNDS,
+    /// PROVIDER_NOT_AVAILABLE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn payment_refund(
         &self,
         ctx: &Context<'_>,

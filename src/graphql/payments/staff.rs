@@ -224,9 +224,9 @@ impl PaymentStaffMutation {
     /// than was to be paid, or late; what comes afterwards is confirmed alike. Above the amount that is set for two people,
     /// with what came of the payment before, it is only proposed, and `awaitsSecondPerson` is true: it counts when a second
     /// person says the same amount and reference; anything else replaces it. Needs a fresh authentication
-    /// (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID_ID, NOT_FOUND,
-    /// WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG,
-    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID,
+    /// INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
+    /// BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn admin_payment_confirm(
         &self,
         ctx: &Context<'_>,
@@ -266,7 +266,7 @@ impl PaymentStaffMutation {
 
     /// The courier brought the cash of a payment to the bank, all or part of it. Takes two people above the amount that is set
     /// for that, and a fresh authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's own
-    /// payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT,
+    /// payments. Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT,
     /// AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn admin_payment_remit(
         &self,

@@ -450,7 +450,7 @@ impl From<DateTimeRange> for crate::platform::list::Span {
     }
 }
 
-/// Conditions that all must hold.
+/// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
 #[derive(InputObject, Default)]
 pub struct PostWhere {
     /// Written by this person.

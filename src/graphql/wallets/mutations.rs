@@ -125,7 +125,7 @@ pub struct OwnWalletMutation;
 #[Object]
 impl OwnWalletMutation {
     /// Moves money from your wallet into another person's, at once and for good. NOT_FOUND: nobody is there, or nobody who
-    /// can take money now; NOT_ALLOWED: yourself. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, INVALID_AMOUNT,
+    /// can take money now; NOT_ALLOWED: yourself. Codes: INVALID, INVALID_ID, NOT_FOUND, NOT_ALLOWED, INVALID_AMOUNT,
     /// AMOUNT_TOO_LARGE, INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn wallet_transfer(
         &self,
@@ -185,9 +185,9 @@ impl OwnWalletMutation {
     }
 
     /// Asks for money of your wallet to be paid out. It is held until staff has decided; you are told by e-mail. Needs a fresh
-    /// authentication. AMOUNT_TOO_LARGE: more than one day allows; the message says what is left of it. Codes: INVALID_ID,
-    /// NOT_FOUND, INVALID_AMOUNT, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE, INSUFFICIENT_FUNDS,
-    /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    /// authentication. AMOUNT_TOO_LARGE: more than one day allows; the message says what is left of it. Codes: INVALID,
+    /// INVALID_ID, NOT_FOUND, INVALID_AMOUNT, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE,
+    /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn wallet_withdraw(
         &self,
         ctx: &Context<'_>,

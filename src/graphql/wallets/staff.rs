@@ -260,8 +260,8 @@ impl WalletStaffMutation {
 
     /// Corrects somebody's wallet; above the amount that the operator set it is only proposed, and another person has to
     /// agree. BEYOND_YOUR_RIGHTS: it is your own. Needs the permission MANAGE_MONEY, and a fresh authentication.
-    /// Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, INVALID_AMOUNT, AMOUNT_TOO_LARGE, INSUFFICIENT_FUNDS, CURRENCY_MISMATCH,
-    /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    /// Codes: INVALID, INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, INVALID_AMOUNT, AMOUNT_TOO_LARGE, INSUFFICIENT_FUNDS,
+    /// CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_wallet_adjust(
         &self,
         ctx: &Context<'_>,

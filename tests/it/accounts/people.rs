@@ -189,7 +189,6 @@ async fn wrong_page_arguments_are_a_bad_request() {
         json!({ "before": of_another_order }),
         json!({ "after": URL_SAFE_NO_PAD.encode(&tampered) }),
         json!({ "after": &good[1..] }),
-        json!({ "after": "" }),
         json!({ "after": "nonsense" }),
         json!({ "before": "x".repeat(5000) }),
     ] {

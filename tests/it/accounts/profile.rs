@@ -112,8 +112,21 @@ async fn a_user_name_changes_once_in_thirty_days() {
 
     server.advance(1);
     assert_eq!(amina.user_errors(PROFILE, rename("amina_three")).await, []);
-    // The name that was given up is free.
-    server.user("amina_two").await;
+    // The name that was given up is held back from others for a while, and not from who gave it up.
+    let taken = [("TAKEN".to_owned(), "input.username".to_owned())];
+    let stranger = server.anonymous();
+    let joining = super::joining("Amina_tw0", "stranger@example.org");
+    assert_eq!(stranger.user_errors(super::REGISTER, joining.clone()).await, taken);
+    server.advance(30 * 86_400);
+    let amina = server.anonymous().login("amina_three").await;
+    assert_eq!(amina.user_errors(PROFILE, rename("amina_two")).await, []);
+    server.advance(30 * 86_400);
+    let amina = server.anonymous().login("amina_two").await;
+    assert_eq!(amina.user_errors(PROFILE, rename("amina")).await, []);
+    server.advance(90 * 86_400 - 1);
+    assert_eq!(stranger.user_errors(super::REGISTER, joining.clone()).await, taken);
+    server.advance(1);
+    assert_eq!(stranger.user_errors(super::REGISTER, joining).await, []);
 }
 
 #[tokio::test]

@@ -162,6 +162,8 @@ impl Server {
             ("RATE_LIMIT_PROOF_ADDRESS", "1000000/second"),
             ("RATE_LIMIT_PROOF_ACCOUNT", "1000000/second"),
             ("RATE_LIMIT_WEBHOOK_ADDRESS", "1000000/second"),
+            ("MAX_CONNECTIONS", "100000"),
+            ("MAX_CONNECTIONS_PER_ADDRESS", "100000"),
             ("DATABASE_MAX_CONNECTIONS", connections.as_str()),
             // Tests make one person do many things at once.
             ("DATABASE_CONNECTIONS_PER_CLIENT", "5"),

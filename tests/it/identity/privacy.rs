@@ -244,8 +244,14 @@ async fn whoever_has_left_is_gone_and_what_others_answered_stays() {
         assert_eq!(server.count(sql).await, 0, "{sql}");
     }
     assert!(server.last_sent("amina@example.org").await.text.to_lowercase().contains("deleted"));
-    // The name and the address are free again.
-    server.user("amina").await;
+    // The address is free again; the name is, after a while in which nobody passes for them, and nothing tells it.
+    assert_eq!(server.count("SELECT COUNT(*) FROM held_usernames WHERE user_id IS NOT NULL").await, 0);
+    let query = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path } } }";
+    let join = |username: &str| json!({ "input": { "username": username, "email": "amina@example.org", "password": PASSWORD } });
+    let taken = [("TAKEN".to_owned(), "input.username".to_owned())];
+    assert_eq!(server.anonymous().user_errors(query, join("amina")).await, taken);
+    server.advance(90 * 86_400);
+    assert_eq!(server.anonymous().user_errors(query, join("amina")).await, []);
 }
 
 #[tokio::test]

@@ -446,3 +446,45 @@ async fn what_sends_or_takes_a_code_stands_alone() {
         assert_eq!(amina.refused(&query, Value::Null).await, "COST_EXCEEDED", "{field}");
     }
 }
+
+#[tokio::test]
+async fn an_address_that_nobody_has_proven_gets_no_words_of_a_stranger() {
+    let server = Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await;
+    let mut joining = joining("stranger", "victim@example.org");
+    joining["input"]["firstName"] = "You won! Call 555 0100".into();
+    server.anonymous().ok(REGISTER, joining).await;
+    let sent = server.last_sent("victim@example.org").await;
+    assert!(sent.text.starts_with("Hello,") && !sent.text.contains("won"), "{}", sent.text);
+    let reset = "mutation { passwordResetRequest(input: { email: \"victim@example.org\" }) { errors { code } } }";
+    server.anonymous().ok(reset, Value::Null).await;
+    let sent = server.last_sent("victim@example.org").await;
+    assert!(sent.text.starts_with("Hello,") && !sent.text.contains("won"), "{}", sent.text);
+    // Once it is proven, people are greeted by their names.
+    assert!(agora::domain::accounts::confirm_email(&server.app, "victim@example.org").await.unwrap());
+    server.advance(3600);
+    server.anonymous().ok(reset, Value::Null).await;
+    let sent = server.last_sent("victim@example.org").await;
+    assert!(sent.text.starts_with("Hello You won! Call 555 0100,"), "{}", sent.text);
+}
+
+#[tokio::test]
+async fn a_mistyped_new_address_is_corrected_at_once() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    prove(&server, &amina).await;
+    amina.ok(CHANGE, json!({ "email": "amnia@example.net" })).await;
+    assert_eq!(amina.user_errors(CHANGE, json!({ "email": "amina@example.net" })).await, []);
+    let wrong = server.last_sent("amnia@example.net").await.code();
+    let right = server.last_sent("amina@example.net").await.code();
+    assert_eq!(amina.user_errors(CONFIRM, json!({ "code": wrong })).await, error("INVALID_CODE", "input.code"));
+    assert_eq!(amina.user_errors(CONFIRM, json!({ "code": right })).await, []);
+    // The same again has to wait, and nobody asks for many.
+    amina.ok(CHANGE, json!({ "email": "third@example.net" })).await;
+    let errors = amina.user_errors(CHANGE, json!({ "email": "third@example.net" })).await;
+    assert_eq!(errors[0].0, "CODE_SENT_JUST_NOW");
+    for number in 0..7 {
+        amina.ok(CHANGE, json!({ "email": format!("{number}@example.net") })).await;
+    }
+    let errors = amina.user_errors(CHANGE, json!({ "email": "last@example.net" })).await;
+    assert_eq!(errors[0].0, "TOO_MANY_CODES");
+}

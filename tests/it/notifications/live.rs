@@ -3,7 +3,11 @@
 use std::{net::SocketAddr, time::Duration};
 
 use agora::{
-    domain::{accounts, events, live::Phase, notifications},
+    domain::{
+        accounts, events,
+        live::Phase,
+        notifications::{self, News},
+    },
     entity::UserId,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -166,6 +170,14 @@ async fn a_stream_that_is_cut_anywhere_goes_on_without_gap_or_duplicate() {
     }
 }
 
+/// What somebody is told.
+fn message(news: &News) -> String {
+    match news {
+        News::Told(told) => told.message.clone(),
+        News::Gone(id) => panic!("{id} is gone"),
+    }
+}
+
 /// Reads a stream until it is up to date; gives the messages and the last sequence.
 async fn catch_up(server: &Server, client: &Client, after: i64) -> (Vec<String>, i64) {
     let actor = accounts::authenticate(&server.app, client.access_token.as_deref().unwrap()).await.unwrap();
@@ -177,7 +189,7 @@ async fn catch_up(server: &Server, client: &Client, after: i64) -> (Vec<String>,
         assert!(step.seq >= seq, "backwards from {seq} to {}", step.seq);
         seq = step.seq;
         match (step.phase, step.content) {
-            (Phase::Replay, Some(told)) => messages.push(told.message.clone()),
+            (Phase::Replay, Some(news)) => messages.push(message(&news)),
             (Phase::Live, None) => return (messages, seq),
             (phase, told) => panic!("{phase:?} {told:?} at {seq}, after {after}"),
         }
@@ -331,7 +343,7 @@ async fn where_every_hint_is_lost_a_sweep_makes_up_for_it() {
     events::sweep(&beside.app.db).await.unwrap();
     for number in 0..3 {
         let step = timeout(PATIENCE, stream.next()).await.expect("nothing came in time").unwrap().unwrap();
-        assert_eq!((step.phase, &step.content.unwrap().message), (Phase::Live, &format!("number {number}")));
+        assert_eq!((step.phase, message(&step.content.unwrap())), (Phase::Live, format!("number {number}")));
     }
     assert!(stream.next().now_or_never().is_none());
     events::sweep(&beside.app.db).await.unwrap();

@@ -84,6 +84,48 @@ fn the_schema_is_printed_whatever_the_configuration() {
     assert!(ended.out == written, "agora schema and schema.graphql differ");
 }
 
+#[test]
+fn whoever_has_read_enough_of_what_is_printed_is_left_alone() {
+    let folder = Folder::new();
+    let mut child = folder.program(&["schema"], &[]).spawn().unwrap();
+    // As `head` does: gone before the end.
+    drop(child.stdout.take());
+    let err = super::gather(child.stderr.take().unwrap());
+    assert_eq!(super::wait(&mut child), Some(0));
+    assert_eq!(err.join().unwrap(), "");
+}
+
+#[test]
+fn names_in_the_file_that_are_mistyped_are_told() {
+    let folder = Folder::new();
+    std::fs::write(folder.0.join(".env"), "DATABSE_URL=sqlite://x.db\nNODE_ENV=production\nLIMIT_WIDTH=3\n").unwrap();
+    let ended = folder.run(&["check"], &[("SECRET_KEY", KEY)]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let warned: Vec<&str> = ended.out.lines().filter(|line| line.starts_with("warn")).collect();
+    assert_eq!(warned.len(), 2, "{}", ended.out);
+    assert!(warned[0].contains("DATABSE_URL") && warned[0].contains(" DATABASE_URL may be meant"), "{warned:?}");
+    assert!(warned[1].contains("LIMIT_WIDTH") && !ended.out.contains("NODE_ENV"), "{}", ended.out);
+}
+
+#[test]
+fn what_an_operator_has_got_wrong_is_told_with_its_place_and_is_no_internal_error() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.0.join("agora.secret")).unwrap();
+    for (url, key, place) in [
+        ("postgres://agora:s3cret-password@127.0.0.1:1/shop", KEY, "the database shop at 127.0.0.1:1 "),
+        ("sqlite:///there/is/no/such/folder/agora.db", KEY, "the folder /there/is/no/such/folder is not there"),
+        ("sqlite://agora.db", "", "agora.secret"),
+    ] {
+        let environment = [("DATABASE_URL", url), ("SECRET_KEY", key), ("PORT", "0")];
+        for arguments in [&["serve"][..], &["worker"], &["migrate", "up"], &["jobs", "list"]] {
+            let ended = folder.run(arguments, &environment);
+            assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{arguments:?}: {ended:?}");
+            assert!(ended.err.contains(place), "{arguments:?}: {}", ended.err);
+            assert!(!ended.err.contains("internal error") && !ended.err.contains("s3cret"), "{}", ended.err);
+        }
+    }
+}
+
 #[tokio::test]
 async fn check_tells_each_service_and_ends_with_0_or_1() {
     let folder = Folder::new();

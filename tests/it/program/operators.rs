@@ -96,7 +96,8 @@ async fn an_operator_sees_the_queue_and_queues_dead_jobs_again() {
         let arguments: Vec<&str> = ["jobs"].iter().chain(arguments).copied().collect();
         folder.run(&arguments, &environment)
     };
-    assert_eq!((jobs(&["list"]).code, jobs(&["list"]).out.as_str()), (Some(0), ""));
+    assert_eq!((jobs(&["list"]).code, jobs(&["list"]).out.as_str()), (Some(0), "No jobs wait.\n"));
+    assert_eq!(jobs(&["list", "--dead"]).out, "No job is dead.\n");
     // Three likes are three jobs; two of them die.
     let amina = server.user("amina").await;
     for body in ["one", "two", "three"] {

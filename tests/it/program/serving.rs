@@ -79,6 +79,29 @@ async fn a_port_that_is_taken_is_told_and_ends_with_1() {
     let ended = Folder::new().run(&["serve"], &environment);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains(&format!("127.0.0.1:{port} cannot be listened on")), "{}", ended.err);
+    assert!(!ended.err.contains("internal error") && !ended.err.contains("panicked"), "{}", ended.err);
+    // Nothing was migrated or loaded for it.
+    let pending = Folder::new().run(&["migrate", "status"], &environment);
+    assert!(!pending.out.is_empty() && pending.out.lines().all(|line| line.starts_with("pending")), "{}", pending.out);
+}
+
+#[tokio::test]
+async fn what_it_prints_comes_last_and_logs_say_only_what_happened() {
+    let database = database::create_empty().await;
+    let url = database.url();
+    let folder = Folder::new();
+    let log = std::fs::File::create(folder.0.join("log")).unwrap();
+    let serving = Serving::spawn_logging(&[("DATABASE_URL", &url), ("LOG_LEVEL", "info")], log.into()).ready();
+    eventually("the schedules", async || {
+        let text = std::fs::read_to_string(folder.0.join("log")).unwrap();
+        text.contains("listening")
+    })
+    .await;
+    assert_eq!(serving.terminate(), Some(0));
+    let text = std::fs::read_to_string(folder.0.join("log")).unwrap();
+    assert_eq!(text.matches("the database is up to date").count(), 1, "{text}");
+    assert!(!text.contains("Applying") && !text.contains("old rows are gone"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use axum::{body::Body, http::Request};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{PROTOCOL, is_usable, listening, open, turned_away};
+use super::{PROTOCOL, is_usable, listening, open, refusal, turned_away};
 use crate::{
     goals,
     harness::{Client, Server, Socket, eventually},
@@ -68,6 +68,8 @@ async fn unread(address: SocketAddr, goal: GoalId, after: &str) -> Socket {
     socket.subscribe("live", LONG, json!({ "id": goal.to_string() })).await;
     for number in 0..10 {
         socket.subscribe(&format!("r{number}"), LONG, json!({ "id": goal.to_string(), "after": after })).await;
+    }
+    for number in 0..3 {
         let query = "query($id: ID!) { goal(id: $id) { one: story two: story } goals { nodes { story } } }";
         socket.subscribe(&format!("q{number}"), query, json!({ "id": goal.to_string() })).await;
     }
@@ -102,7 +104,7 @@ async fn longest_wait(server: &Server, stop: &AtomicBool) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn twenty_clients_that_do_not_read_hold_up_nobody() {
     const TIMES: usize = 100;
-    let (server, address, olivia) = listening(&[("SWEEP_MILLISECONDS", "60000")]).await;
+    let (server, address, olivia) = listening(&[("ANSWERS_IN_FLIGHT_BYTES", "1000000000")]).await;
     let goal = changed(&server, &olivia, TIMES).await;
     let mut follower = Socket::open(address, None).await;
     follower.subscribe("1", SHORT, json!({ "id": goal.to_string() })).await;
@@ -157,9 +159,10 @@ async fn twenty_clients_that_do_not_read_hold_up_nobody() {
 #[tokio::test]
 async fn who_does_not_read_for_too_long_is_cut_off_and_who_reads_stays() {
     let settings = [
-        ("WEBSOCKET_WRITE_TIMEOUT_SECONDS", "1"),
+        ("WEBSOCKET_WRITE_TIMEOUT_SECONDS", "3"),
         ("WEBSOCKET_MAX_CONNECTIONS", "2"),
         ("WEBSOCKET_PING_SECONDS", "3600"),
+        ("ANSWERS_IN_FLIGHT_BYTES", "1000000000"),
     ];
     let (server, address, olivia) = listening(&settings).await;
     let goal = changed(&server, &olivia, 100).await;
@@ -176,10 +179,40 @@ async fn who_does_not_read_for_too_long_is_cut_off_and_who_reads_stays() {
     drop(stalled);
     // Whoever reads gets all of it, however much it is.
     reader.subscribe("1", LONG, json!({ "id": goal.to_string(), "after": after })).await;
-    for _ in 0..101 {
+    for _ in 0..100 {
         assert_eq!(reader.event().await["goalProgress"]["phase"], "REPLAY");
     }
     assert_eq!(reader.event().await["goalProgress"]["phase"], "LIVE");
     is_usable(&mut reader).await;
     is_usable(&mut third.unwrap()).await;
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_bounded_in_bytes() {
+    let settings = [
+        ("ANSWERS_IN_FLIGHT_BYTES", "100000"),
+        ("LIMIT_ANSWER_BYTES", "100000"),
+        ("WEBSOCKET_MAX_CONNECTIONS", "1"),
+        ("WEBSOCKET_WRITE_TIMEOUT_SECONDS", "3600"),
+        ("WEBSOCKET_PING_SECONDS", "3600"),
+    ];
+    let (server, address, olivia) = listening(&settings).await;
+    let goal = changed(&server, &olivia, 100).await;
+    let unread = unread(address, goal, &beginning(&server, goal)).await;
+    // Whoever lets more wait than there is room for is sent away, to come again.
+    let mut next = None;
+    eventually("its place", async || {
+        next = Socket::connect_with(address, &[PROTOCOL]).await.ok();
+        next.is_some()
+    })
+    .await;
+    drop(unread);
+    let mut next = next.unwrap();
+    next.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(next.next().await["type"], "connection_ack");
+    // An answer that is larger than any may be is refused by itself.
+    let query = "query($id: ID!) { goal(id: $id) { one: story two: story three: story } }";
+    next.subscribe("1", query, json!({ "id": goal.to_string() })).await;
+    assert_eq!(refusal(&mut next, "1").await["code"], "COST_EXCEEDED");
+    is_usable(&mut next).await;
 }

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     config::OauthProvider,
     domain::{
-        accounts::{SignIn, sign_in::FirstProof},
+        accounts::{SignIn, likenesses, sign_in::FirstProof},
         activity,
         actor::Client,
         messages::{Message, Template},
@@ -26,7 +26,7 @@ use crate::{
     error::{Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, is_unique_violation},
-        mailbox, text,
+        mailbox,
     },
 };
 
@@ -192,15 +192,14 @@ async fn create_in(
 async fn insert_user_in(app: &App, tx: &Transaction, client: &Client, names: &Names) -> Result<user::Model> {
     let now = app.clock.now();
     for username in &names.usernames {
-        let display_name = if names.display_name.is_empty() { username } else { &names.display_name };
-        let new = user::Model {
+        let own = Some(&names.display_name).filter(|name| !name.is_empty());
+        let own = own.filter(|name| likenesses::check_title(app, "", name).is_ok());
+        let display_name = own.unwrap_or(username);
+        let mut new = user::Model {
             id: UserId(app.ids.next(now)),
             username: username.clone(),
             username_key: policy::key(username),
-            search_key: text::search_key(&format!(
-                "{username} {} {} {display_name}",
-                names.first_name, names.last_name
-            )),
+            search_key: String::new(),
             first_name: names.first_name.clone(),
             last_name: names.last_name.clone(),
             display_name: display_name.clone(),
@@ -213,13 +212,19 @@ async fn insert_user_in(app: &App, tx: &Transaction, client: &Client, names: &Na
             created_at: now,
             updated_at: now,
         };
+        new.search_key = likenesses::search_key(&new);
         let inserted = user::Entity::insert(new.clone().into_active_model())
             .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
             .exec_without_returning(tx)
             .await?;
-        if inserted == 1 {
+        if inserted == 0 {
+            continue;
+        }
+        if likenesses::set_in(app, tx, &new).await? {
             return Ok(new);
         }
+        // It looks like somebody else's.
+        tx.execute("DELETE FROM users WHERE id = $1", vec![new.id.0.into()]).await?;
     }
     Err(refused())
 }

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::{person::Person, policy};
-use crate::platform::{ids::random_digits, text};
+use crate::platform::{ids::random_digits, text, web_address};
 
 /// How many user names are tried for a new account.
 const TRIES: u32 = 8;
@@ -24,7 +24,7 @@ pub(super) struct Names {
 pub(super) fn names(person: &Person) -> Names {
     let line = |value: &Option<String>, max: usize| {
         let cut: String = value.as_deref().unwrap_or_default().trim().chars().take(max).collect();
-        text::line("", &cut, max).unwrap_or_default()
+        text::name("", &cut, max).unwrap_or_default()
     };
     let (first_name, last_name) = (line(&person.given_name, 50), line(&person.family_name, 50));
     let own = line(&person.name, 100);
@@ -33,7 +33,7 @@ pub(super) fn names(person: &Person) -> Names {
     Names {
         // The address comes last: a user name is public, an address is not.
         usernames: usernames([&person.username, &Some(display_name.clone()), &person.email]),
-        avatar_url: avatar_url.and_then(|address| policy::picture("", address).ok()),
+        avatar_url: avatar_url.and_then(|address| web_address::picture("", address).ok()),
         first_name,
         last_name,
         display_name,

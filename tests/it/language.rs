@@ -1,0 +1,5 @@
+//! What the GraphQL specification says of every operation, whatever it is about: fields that merge, variables that are
+//! absent, input that is wrong before anything runs.
+
+mod input;
+mod merging;
