@@ -405,7 +405,11 @@ pub struct PaymentQuery(PayerQuery, methods::PaymentMethodQuery, staff::PaymentS
 
 /// Paying, and what belongs to it.
 #[derive(MergedObject, Default)]
-pub struct PaymentMutation(Part<mutations::PayerMutation>, Part<methods::PaymentMethodMutation>, Part<staff::PaymentStaffMutation>);
+pub struct PaymentMutation(
+    Part<mutations::PayerMutation>,
+    Part<methods::PaymentMethodMutation>,
+    Part<staff::PaymentStaffMutation>,
+);
 
 /// Reading one's own payments.
 #[derive(Default)]
