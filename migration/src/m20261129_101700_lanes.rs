@@ -22,7 +22,7 @@ impl MigrationTrait for Migration {
                 // Which way a message goes is sealed, and whose a payment is stands elsewhere.
                 "UPDATE jobs SET lane = CASE WHEN kind = 'message' THEN 'email' ELSE 'bulk' END WHERE kind IN ('message', \
                  'account_export', 'goal_news', 'goal_refund_all', 'webhook', 'refund', 'payment_cancel', 'forget_method')",
-                "DROP INDEX jobs_due",
+                // Beside `jobs_due`, by which the queue is listed.
                 "CREATE INDEX jobs_next ON jobs (lane, run_at, id) WHERE state = 'queued'",
             ],
         )
@@ -32,12 +32,7 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         schema::run(
             manager,
-            &[
-                "DROP INDEX jobs_next",
-                "CREATE INDEX jobs_due ON jobs (run_at, id) WHERE state = 'queued'",
-                "ALTER TABLE jobs DROP COLUMN begun_at",
-                "ALTER TABLE jobs DROP COLUMN lane",
-            ],
+            &["DROP INDEX jobs_next", "ALTER TABLE jobs DROP COLUMN begun_at", "ALTER TABLE jobs DROP COLUMN lane"],
         )
         .await
     }

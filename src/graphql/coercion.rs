@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn what_is_mistyped_in_a_mutation_is_for_its_payload_to_tell() {
         let create = "mutation($input: GoalCreateInput!) { goalCreate(input: $input) { errors { code } } }";
-        let input = json!({ "title": "x", "target": { "amount": "1,5", "currency": "USD" }, "deadline": "tomorrow" });
+        let input = json!({ "postId": "x", "title": "x", "funding": "FLEXIBLE", "target": { "amount": "1,5", "currency": "USD" }, "deadline": "tomorrow" });
         let refused = coerced(create, json!({ "input": { "deadline": 17 } })).unwrap_err();
         assert!(refused.others.len() + 1 >= 2, "{refused:?}");
         match coerced(create, json!({ "input": input })) {

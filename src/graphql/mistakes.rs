@@ -115,7 +115,8 @@ fn answer(model: &Model, payload: &str, set: &SelectionSet, mistakes: &[Mistake]
         "__typename" => Value::from(payload),
         "errors" => Value::List(mistakes.iter().map(|mistake| error(mistake, below, locale)).collect()),
         name if model.field(payload, name).is_some_and(|field| field.ty.nullable) => Value::Null,
-        // A payload's flags say that something was done.
+        // What can't be null says whether something was done, or how often.
+        name if model.field(payload, name).is_some_and(|field| field.of() == "Int") => Value::from(0),
         _ => Value::Boolean(false),
     })
 }
@@ -145,7 +146,8 @@ fn object(set: &SelectionSet, value: impl Fn(&str, &SelectionSet) -> Value) -> V
 mod tests {
     use super::*;
 
-    /// What stands for a payload here has to be one: null where null may be, flags that are false, errors.
+    /// What stands for a payload here has to be one: null where null may be, flags that are false, numbers that are 0,
+    /// errors.
     #[test]
     fn every_payload_can_be_told_without_being_run() {
         let model = Model::new(&crate::graphql::sdl(), false).unwrap();
@@ -158,7 +160,8 @@ mod tests {
             assert_eq!(payload["errors"].ty.to_string(), "[UserError!]!", "{mutation}");
             for (name, field) in payload {
                 let ty = field.ty.to_string();
-                assert!(name == "errors" || field.ty.nullable || ty == "Boolean!", "{mutation} {name}: {ty}");
+                let is_empty = field.ty.nullable || ["Boolean!", "Int!"].contains(&ty.as_str());
+                assert!(name == "errors" || is_empty, "{mutation} {name}: {ty}");
             }
         }
         let mut names: Vec<_> = fields("UserError").keys().map(String::as_str).collect();

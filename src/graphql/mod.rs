@@ -21,6 +21,7 @@ pub mod model;
 pub mod node;
 pub mod normal;
 pub mod notifications;
+pub mod part;
 pub mod passwords;
 pub mod payments;
 pub mod pipeline;
@@ -40,6 +41,8 @@ pub mod wallets;
 
 use async_graphql::{MergedObject, MergedSubscription, Schema, ValidationMode};
 
+use self::part::Part;
+
 /// What can be read.
 #[derive(MergedObject, Default)]
 pub struct Query(
@@ -57,21 +60,21 @@ pub struct Query(
 /// What can be done. The fields of one operation run one after the other.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
-    sign_in::SignInMutation,
-    accounts::AccountMutation,
-    sessions::SessionMutation,
-    verification::VerificationMutation,
-    passwords::PasswordMutation,
-    profiles::ProfileMutation,
-    two_factor::TwoFactorMutation,
-    identities::IdentityMutation,
-    privacy::PrivacyMutation,
-    posts::PostMutation,
-    notifications::NotificationMutation,
-    payments::PaymentMutation,
-    wallets::WalletMutation,
-    goals::GoalMutation,
-    admin::AdminMutation,
+    Part<sign_in::SignInMutation>,
+    Part<accounts::AccountMutation>,
+    Part<sessions::SessionMutation>,
+    Part<verification::VerificationMutation>,
+    Part<passwords::PasswordMutation>,
+    Part<profiles::ProfileMutation>,
+    Part<two_factor::TwoFactorMutation>,
+    Part<identities::IdentityMutation>,
+    Part<privacy::PrivacyMutation>,
+    Part<posts::PostMutation>,
+    Part<notifications::NotificationMutation>,
+    Part<payments::PaymentMutation>,
+    Part<wallets::WalletMutation>,
+    Part<goals::GoalMutation>,
+    Part<admin::AdminMutation>,
 );
 
 /// What can be watched, over `graphql-transport-ws` on the same path.

@@ -258,7 +258,11 @@ impl Pipeline {
         let share = self.app.shares.of(context.actor.caller(&context.client));
         let request = request(prepared, context);
         let operation = share.pays_for(async move {
-            if nothing_is_left { Response::new(Value::Object(IndexMap::new())) } else { graph.execute(request).await }
+            if nothing_is_left {
+                return Response::new(Value::Object(IndexMap::new()));
+            }
+            // What runs it moves it about, and without optimisation it is large.
+            Box::pin(graph.execute(request)).await
         });
         let operation = AssertUnwindSafe(operation).catch_unwind();
         let ended = if mutation {

@@ -166,7 +166,8 @@ impl Database {
         let _turn = shares::turn().await?;
         let mut attempt = 1;
         loop {
-            let Failed { error, why } = match self.attempt(&work).await {
+            // On the heap, because the executor makes room in every field's future for the largest of them.
+            let Failed { error, why } = match Box::pin(self.attempt(&work)).await {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
@@ -298,7 +299,7 @@ impl Database {
             let asked = self.writer.ask(chain.single_statement(), false, |connection, statement| async move {
                 connection.query_all_raw(statement).await
             });
-            let error = match asked.await {
+            let error = match Box::pin(asked).await {
                 Ok(rows) => {
                     self.has_stored();
                     return Ok(rows);

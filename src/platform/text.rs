@@ -157,7 +157,7 @@ mod tests {
         ] {
             assert_eq!(line("name", given, 100).unwrap(), kept, "{given:?}");
         }
-        let stack = format!("Z{}o", "\u{335}\u{341}".repeat(40));
+        let stack = format!("Z{}o", "\u{335}\u{33F}".repeat(40));
         let kept = read(&stack);
         assert!(kept.starts_with('Z') && kept.ends_with('o') && kept.chars().count() <= 2 + 6, "{kept:?}");
         assert_eq!(read(&kept), kept, "once is enough");

@@ -47,7 +47,7 @@ fn is_public(host: Host<&str>) -> bool {
         Host::Domain(name) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
             let is_private = |end: &&str| name == **end || name.ends_with(&format!(".{end}"));
-            name.contains('.') && !PRIVATE_NAMES.iter().any(|end| is_private(&end))
+            name.contains('.') && !PRIVATE_NAMES.iter().any(is_private)
         }
         Host::Ipv4(address) => is_public_v4(address),
         Host::Ipv6(address) => is_public_v6(address),

@@ -13,6 +13,7 @@ const DIFFERENCES = {
   nullWhereNone:
     "null, given for a variable that may be null by its type and stands where null may not: refused before anything " +
     "runs, where the reference implementation fails the field, after others have written",
+  hugeIds: "a number of more than 64 bits for an ID: refused, because it can't be kept exactly",
   conditionalSubscription:
     "the root field of a subscription under @skip or @include: refused, as the specification has it since 2025",
 };
@@ -382,10 +383,8 @@ function compare(data, type, nodes, { fragments, coerced }, path, first) {
   }
 }
 
-/** Everything that a payload may say of what was mistyped. */
-function tellsOfMistakes(body) {
-  return Object.values(body.data ?? {}).some((payload) => payload && !payload.id);
-}
+/** What the reference implementation says of a text or number that is none of its type's. */
+const MISTYPED = /\bno (DateTime|Date|Decimal|CurrencyCode)\b|non 32-bit signed integer/;
 
 const counts = { refused: 0, executed: 0 };
 for (const name of Object.keys(DIFFERENCES)) counts[name] = 0;
@@ -397,12 +396,12 @@ async function verdict(sample) {
   const ours = refusal(body);
   if (ours?.extensions?.code === "COST_EXCEEDED") return void (counts.limits += 1);
   if (reference.refused && !ours) {
-    const mistyped = sample.kind === "mutation" && tellsOfMistakes(body);
-    if (mistyped) return void (counts.mistyped += 1);
+    if (sample.kind === "mutation" && MISTYPED.test(reference.refused)) return void (counts.mistyped += 1);
     return `accepted, where the reference implementation says: ${reference.refused}`;
   }
   if (!reference.refused && ours) {
     if (/can't be null where it stands/.test(ours.message)) return void (counts.nullWhereNone += 1);
+    if (/ID is expected, not \d+(\.\d+)?e\+/.test(ours.message)) return void (counts.hugeIds += 1);
     if (/not subject to/.test(ours.message)) return void (counts.conditionalSubscription += 1);
     return `refused, where the reference implementation does not: ${ours.message}`;
   }

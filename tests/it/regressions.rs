@@ -156,7 +156,7 @@ async fn a_failure_reported_late_does_not_touch_who_has_the_job_now() {
     let second = jobs::take(&server.app, 1).await.unwrap().remove(0);
     jobs::fail(&server.app, &first, "late").await.unwrap();
     let now = jobs::list(&server.app, false, 1).await.unwrap().remove(0);
-    assert_eq!((now.run_at, now.last_error), (second.run_at, None));
+    assert_eq!((now.run_at, now.last_error), (second.run_at, second.last_error));
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ struct NewUser {
 
 /// Makes an account. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
 pub async fn register(app: &App, client: &Client, command: Register) -> Result<Registered> {
-    let valid = validate(command)?;
+    let valid = validate(app, command)?;
     let place = app.passwords.enter(Caller::Stranger)?;
     throttle_register(app, client)?;
     let new = prepare(app, client, valid, place).await?;
@@ -99,7 +99,7 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
 }
 
 /// Validates everything at once, so that a form can show every problem; gives it cleaned.
-fn validate(command: Register) -> Result<Register> {
+fn validate(app: &App, command: Register) -> Result<Register> {
     let mut errors = Vec::new();
     let mut keep = |result: Result<String, UserError>| match result {
         Ok(value) => value,
@@ -117,8 +117,7 @@ fn validate(command: Register) -> Result<Register> {
     if let Err(error) = policy::password("password", password, &[&command.username, local]) {
         errors.push(error);
     }
-    let display_name = [first_name.as_str(), last_name.as_str()].join(" ").trim().to_owned();
-    if let Err(error) = likenesses::check_title(app, "firstName", &display_name) {
+    if let Err(error) = likenesses::check_title(app, "firstName", &display_name(&first_name, &last_name)) {
         errors.push(error);
     }
     if !errors.is_empty() {
@@ -127,12 +126,18 @@ fn validate(command: Register) -> Result<Register> {
     Ok(Register { username, email, password: command.password, first_name, last_name })
 }
 
+/// Both names as one; empty without them.
+fn display_name(first_name: &str, last_name: &str) -> String {
+    [first_name, last_name].join(" ").trim().to_owned()
+}
+
 /// What is written down of a valid wish; hashes the password.
 async fn prepare(app: &App, client: &Client, valid: Register, place: Place) -> Result<NewUser> {
     let Register { username, email, password, first_name, last_name } = valid;
     let password_hash = place.hash(password.expose_secret().to_owned()).await?;
     let now = app.clock.now();
-    let display_name = if display_name.is_empty() { username.clone() } else { display_name };
+    let display_name = Some(display_name(&first_name, &last_name)).filter(|name| !name.is_empty());
+    let display_name = display_name.unwrap_or_else(|| username.clone());
     let user = user::Model {
         id: UserId(app.ids.next(now)),
         username_key: policy::key(&username),
@@ -319,7 +324,7 @@ pub(super) async fn verify_password(place: &Place, password: &SecretString, hash
 /// then on. The address counts as confirmed. Codes as `register`.
 pub async fn create_administrator(app: &App, command: Register) -> Result<(User, Role)> {
     let client = Client::default();
-    let new = prepare(app, &client, validate(command)?, app.passwords.enter(Caller::Known)?).await?;
+    let new = prepare(app, &client, validate(app, command)?, app.passwords.enter(Caller::Known)?).await?;
     app.db
         .transact(async |tx| {
             insert_in(app, &tx, &new, Some(app.clock.now()), WhenTaken::Refuse).await?;

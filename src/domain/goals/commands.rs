@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
+        Once,
         actor::Actor,
         idempotency::{Claim, claim_in},
         posts,
@@ -24,7 +24,7 @@ use crate::{
     error::{Reason, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, is_unique_violation},
-        text,
+        text, web_address,
     },
 };
 
@@ -170,7 +170,7 @@ pub(super) fn folded(category: &str) -> String {
 }
 
 fn cover(address: &str) -> Result<String> {
-    Ok(accounts::picture_address("coverUrl", address)?)
+    Ok(web_address::picture("coverUrl", address)?)
 }
 
 fn deadline(now: DateTime<Utc>, at: DateTime<Utc>) -> Result<DateTime<Utc>> {

@@ -140,11 +140,12 @@ pub async fn refresh(app: &App, id: PaymentId, source: EventSource) -> Result<Re
     if let Err(failure) = refund_failures::recheck(app, &payment, source, charge.refunded).await? {
         return Ok(Err(failure));
     }
-    // One that is lost, and told of as given back, too, makes room for that.
-    if let Err(failure) = disputes::book(app, &payment, &charge, source).await? {
+    // Both are rare, and large: not part of every future that asks. A dispute that is lost, and told of as given back, too,
+    // makes room for that.
+    if let Err(failure) = Box::pin(disputes::book(app, &payment, &charge, source)).await? {
         return Ok(Err(failure));
     }
-    if let Err(failure) = given_back::book(app, &payment, charge.refunded).await? {
+    if let Err(failure) = Box::pin(given_back::book(app, &payment, charge.refunded)).await? {
         return Ok(Err(failure));
     }
     Ok(Ok(payment))

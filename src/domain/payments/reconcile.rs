@@ -18,7 +18,7 @@ use crate::{
         payment_event::EventSource,
         refund::{RefundDestination, RefundOrigin, RefundState},
     },
-    error::Result,
+    error::{Error, Result},
     platform::{
         list::Span,
         payments::{Charge, ChargeState, Failure, Gateway},
@@ -69,6 +69,10 @@ pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Comparison> 
         after = last;
         let mut asked = stream::iter(payments).map(|payment| ours(app, payment, mend)).buffered(AT_ONCE);
         while let Some(disagreement) = asked.next().await {
+            // A comparison may take long, and nothing is lost by beginning it anew.
+            if app.stop.is_cancelled() {
+                return Err(Error::internal("the program stops in the midst of a comparison"));
+            }
             found.disagreements.extend(disagreement?);
         }
     }

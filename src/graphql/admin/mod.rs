@@ -9,7 +9,7 @@ mod users;
 use async_graphql::{Context, Enum, MergedObject, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use super::context::RequestExt;
+use super::{context::RequestExt, part::Part};
 use crate::{
     domain::{accounts, permissions},
     entity::{UserId, suspension, user_role},
@@ -24,7 +24,7 @@ pub struct AdminQuery(users::AdminUserQuery, logs::AdminLogQuery, jobs::AdminJob
 
 /// Doing what only those with rights may do.
 #[derive(MergedObject, Default)]
-pub struct AdminMutation(users::AdminUserMutation, jobs::AdminJobMutation);
+pub struct AdminMutation(Part<users::AdminUserMutation>, Part<jobs::AdminJobMutation>);
 
 /// What a person is here: a name for a set of permissions, one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

@@ -14,6 +14,7 @@ use super::{
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     error::{Nullable, nullable},
+    part::Part,
     posts::Post,
     scalars::Money,
     stream::{self, stream_event},
@@ -33,7 +34,7 @@ pub use queries::{GoalQuery, GoalSubscription};
 
 /// Raising, giving and what follows.
 #[derive(MergedObject, Default)]
-pub struct GoalMutation(mutations::GivingMutation, owners::OwnerMutation);
+pub struct GoalMutation(Part<mutations::GivingMutation>, Part<owners::OwnerMutation>);
 
 /// What happens when a goal's target is not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

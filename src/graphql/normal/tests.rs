@@ -85,7 +85,7 @@ fn what_is_told_apart_is_written_out_for_each_kind_of_object() {
             "{ login(input: $input) { result { ... on Session { user { id username } } __typename } } }",
         ),
     ] {
-        assert_eq!(written(query, json!({})), expected, "{query}");
+        assert_eq!(written(query, json!({ "input": {} })), expected, "{query}");
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     context::{RequestContext, RequestExt},
     error::{Nullable, nullable},
     node::query_id,
+    part::Part,
     posts::DateTimeRange,
     scalars::Money,
     stream::{self, stream_event},
@@ -404,7 +405,11 @@ pub struct PaymentQuery(PayerQuery, methods::PaymentMethodQuery, staff::PaymentS
 
 /// Paying, and what belongs to it.
 #[derive(MergedObject, Default)]
-pub struct PaymentMutation(mutations::PayerMutation, methods::PaymentMethodMutation, staff::PaymentStaffMutation);
+pub struct PaymentMutation(
+    Part<mutations::PayerMutation>,
+    Part<methods::PaymentMethodMutation>,
+    Part<staff::PaymentStaffMutation>,
+);
 
 /// Reading one's own payments.
 #[derive(Default)]

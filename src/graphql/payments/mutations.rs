@@ -379,8 +379,8 @@ impl PayerMutation {
         .await
     }
 
-    /// Asks for your money back. Staff grants or refuses it, or whom it was for (a goal's owner, who is told). Codes:
-    /// INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
+    /// Asks for your money back. Staff grants or refuses it, or whom it was for (a goal's owner, who is told).
+    /// Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
     /// ALREADY_EXISTS, PROVIDER_NOT_AVAILABLE, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn payment_refund_request(
         &self,

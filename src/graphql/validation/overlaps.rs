@@ -39,9 +39,9 @@ impl<'m, 'd> Validator<'m, 'd> {
         let Some((root, _)) = self.model.ty(root_of(operation.ty)) else { return };
         let sets = [(root, &operation.selection_set.node)];
         let mut work = 0;
-        self.shapes(&sets, &mut work);
+        self.names(&sets, &mut work);
         if self.errors.is_empty() {
-            self.names(&sets, &mut work);
+            self.shapes(&sets, &mut work);
         }
         if work > MOST {
             self.errors.push(Refusal::over_limit("number of fields under equal keys", MOST, work));

@@ -19,6 +19,7 @@ use super::{
     context::RequestExt,
     error::{Nullable, nullable},
     node::query_id,
+    part::Part,
     posts::DateTimeRange,
     scalars::{CurrencyCode, Money},
     stream::{self, stream_event},
@@ -45,7 +46,7 @@ pub struct WalletQuery(OwnWalletQuery, staff::WalletStaffQuery);
 
 /// Moving money.
 #[derive(MergedObject, Default)]
-pub struct WalletMutation(mutations::OwnWalletMutation, staff::WalletStaffMutation);
+pub struct WalletMutation(Part<mutations::OwnWalletMutation>, Part<staff::WalletStaffMutation>);
 
 /// What a wallet holds of one currency.
 #[derive(SimpleObject)]

@@ -26,7 +26,7 @@ async fn a_user_name_that_can_be_taken_for_another_is_taken() {
         let errors = bob.user_errors(PROFILE, json!({ "input": { "username": lookalike } })).await;
         assert_eq!(errors, one("TAKEN", "input.username"), "{lookalike}");
     }
-    for reserved in ["Adrnin", "0fficial", "SuppOrt"] {
+    for reserved in ["Adrnin", "Officia1", "SuppOrt"] {
         let errors = server.anonymous().user_errors(REGISTER, joining(reserved, "eve@example.org")).await;
         assert_eq!(errors, one("RESERVED", "input.username"), "{reserved}");
     }
@@ -40,11 +40,12 @@ async fn a_user_name_that_can_be_taken_for_another_is_taken() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_names_that_look_alike_only_one_is_taken_at_once() {
     let server = Server::start().await;
-    let client = server.anonymous();
+    let nobody = server.anonymous();
+    let client = &nobody;
     let names = ["paypal", "paypaI", "PaypaI", "paypa1"];
     let storm = names.iter().enumerate().map(|(number, name)| {
         let joining = joining(name, &format!("{number}@example.org"));
-        async { client.user_errors(REGISTER, joining).await }
+        async move { client.user_errors(REGISTER, joining).await }
     });
     let answers = futures_util::future::join_all(storm).await;
     assert_eq!(answers.iter().filter(|errors| errors.is_empty()).count(), 1, "{answers:?}");
@@ -83,9 +84,9 @@ async fn a_display_name_that_looks_like_another_s_is_marked_until_it_is_changed(
     let call = async |client: &Client, name: &str| {
         assert_eq!(client.user_errors(PROFILE, json!({ "input": { "displayName": name } })).await, []);
     };
-    call(&shop, "Acme Oil").await;
-    call(&same, "ACME oil").await;
-    call(&eve, "Асme OiI").await;
+    call(&shop, "Coco Oil").await;
+    call(&same, "COCO oil").await;
+    call(&eve, "Сосо OiI").await;
     for (client, marked) in [(&shop, false), (&same, false), (&eve, true)] {
         assert_eq!(is_lookalike(client).await, marked, "{:?}", client.username);
     }

@@ -60,7 +60,7 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
     ("Query.adminPayments", "{ adminPayments { nodes { state } } }", ADMINISTRATION),
     (
         "Mutation.paymentRefund",
-        "mutation { paymentRefund(id: \"$PAYMENT\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, destination: WALLET, reason: \"no\", idempotencyKey: \"$ID\" }) { errors { code } } }",
+        "mutation { paymentRefund(id: \"$PAYMENT\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, reason: \"no\", idempotencyKey: \"$ID\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     ("Query.adminWallet", "{ adminWallet(userId: \"$ID\") { balances { currency } } }", ADMINISTRATION),

@@ -83,11 +83,14 @@ async fn impossible_contributions_are_refused_and_leave_nothing() {
         assert_eq!((code(&payload), &payload["errors"][0]["path"]), (error, &path), "{changes}");
         assert_eq!(server.rows().await, before, "{changes}");
     }
-    for amount in [json!("1e30"), json!("NaN"), json!(1.5)] {
-        let query = "mutation($input: GoalContributeInput!) { goalContribute(input: $input) { errors { code } } }";
-        let input = gift(&goal, "1.00", "k", &json!({ "amount": { "amount": amount, "currency": "USD" } }));
-        assert_eq!(badr.refused(query, json!({ "input": input })).await, "BAD_REQUEST", "{amount}");
+    let query = "mutation($input: GoalContributeInput!) { goalContribute(input: $input) { errors { code path } } }";
+    let of = |amount: Value| json!({ "input": gift(&goal, "1.00", "k", &json!({ "amount": { "amount": amount, "currency": "USD" } })) });
+    for amount in ["1e30", "NaN"] {
+        let told = badr.user_errors(query, of(json!(amount))).await;
+        assert_eq!(told, [("INVALID".to_owned(), "input.amount.amount".to_owned())], "{amount}");
     }
+    assert_eq!(badr.refused(query, of(json!(1.5))).await, "BAD_REQUEST");
+    assert_eq!(server.rows().await, before);
     contribute(&badr, &gift(&goal, "1.00", "k", &json!({}))).await;
     assert_eq!(code(&contribute(&badr, &gift(&goal, "2.00", "k", &json!({}))).await), "IDEMPOTENCY_KEY_REUSED");
     assert_sound(&server).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use agora::{
     domain::{goals, payments, wallets},
     entity::user_role::Role,
-    platform::payments::sandbox::Act,
+    platform::payments::sandbox::{Act, Deed},
 };
 use serde_json::{Value, json};
 
@@ -47,6 +47,25 @@ impl Person {
         let payload = self.client.ok(&query, json!({ "input": input })).await[field].clone();
         assert_eq!(payload["errors"], json!([]), "{field}: {payload}");
         payload
+    }
+
+    /// Pays in by a card, and hands it on; then the provider gives it back, and their bank disputes the rest in vain: so they
+    /// owe something, for a while.
+    async fn lose(&self, server: &Server, other: &Self) {
+        let paid = deposit(&self.client, "1.00", "my key, lost").await["payment"].clone();
+        act(server, &paid, &Act::card(GOOD)).await;
+        assert_eq!(confirm(&self.client, &paid).await["state"], "COMPLETED");
+        let [_, _, available] = dollars(&self.client).await;
+        let handed = transfer_input(&other.client.id, &available, "USD", "my key, handed on");
+        assert!(self.client.user_errors(TRANSFER, handed).await.is_empty());
+        let (sandbox, secret) = (server.app.payments.sandbox().unwrap(), paid["nextAction"]["clientSecret"].as_str());
+        for deed in [Deed::Refund(Some(90)), Deed::Dispute(None), Deed::Decide(true)] {
+            sandbox.behind_our_back(secret.unwrap(), deed).await.unwrap();
+        }
+        for _ in 0..2 {
+            server.advance(6);
+            server.run_jobs().await;
+        }
     }
 
     /// Pays in by a card and by a bank, saves the card, and has some of it back.
@@ -109,6 +128,8 @@ async fn two_lives() -> (Server, Person, Person) {
     let staff = server.staff("treasurer", Role::Administrator).await;
     let mut amina = Person::new(&server, "amina", "1122334455", "4242424242424242").await;
     let mut basma = Person::new(&server, "basma", "9988776655", "5555555555554444").await;
+    amina.lose(&server, &basma).await;
+    basma.lose(&server, &amina).await;
     amina.pay_in(&server, &staff).await;
     basma.pay_in(&server, &staff).await;
     amina.give(&basma).await;

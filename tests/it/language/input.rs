@@ -172,9 +172,9 @@ async fn what_is_mistyped_in_a_mutation_is_told_by_its_payload_and_leaves_its_ne
 async fn what_is_mistyped_is_told_in_the_language_of_the_request() {
     let server = Server::start().await;
     let amina = server.user("amina").await.header("accept-language", "ar");
-    let update = "mutation($d: Date) { profileUpdate(input: { dateOfBirth: $d }) { errors { code path message } } }";
+    let update = "mutation($d: Date) { profileComplete(input: { dateOfBirth: $d }) { errors { code path message } } }";
     let data = amina.send(update, json!({ "d": "2001-02-29" })).await;
-    let error = &data.body["data"]["profileUpdate"]["errors"][0];
+    let error = &data.body["data"]["profileComplete"]["errors"][0];
     assert_eq!(
         (&error["code"], &error["path"]),
         (&json!("INVALID"), &json!(["input", "dateOfBirth"])),

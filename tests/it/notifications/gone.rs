@@ -222,6 +222,7 @@ async fn a_digest_names_nothing_that_is_gone_by_the_time_it_leaves() {
     assert!(!sent.text.contains("commented"), "{}", sent.text);
     // Nothing is left of the next one: it does not leave.
     server.advance(25 * 3600);
+    let basma = server.anonymous().login("basma").await;
     let comment = basma.comment(&post, "regretted, too").await;
     server.run_jobs().await;
     assert_eq!(digests::send(&server.app).await.unwrap(), 1);
@@ -239,7 +240,8 @@ async fn what_has_been_gone_for_long_is_forgotten() {
     assert_eq!(ids(&amina.ok(LIST, Value::Null).await["notifications"]).len(), 3, "not before the job");
     server.run_jobs().await;
     assert_eq!(agora::domain::notifications::prune(&server.app).await.unwrap(), 0);
-    server.clock.advance(server.app.config.event_retention + chrono::TimeDelta::seconds(1));
+    let kept = chrono::TimeDelta::from_std(server.app.config.event_retention).unwrap();
+    server.clock.advance(kept + chrono::TimeDelta::seconds(1));
     assert_eq!(agora::domain::notifications::prune(&server.app).await.unwrap(), 1);
     assert_eq!(server.count("SELECT COUNT(*) FROM notifications").await, 2);
 }

@@ -41,18 +41,22 @@ async fn an_amount_is_above_zero_and_has_its_currency_s_decimals() {
         }
         assert_eq!(server.rows().await, before, "{amount} {currency}");
     }
-    for (amount, currency) in [
-        (json!("1e30"), "USD"),
-        (json!("NaN"), "USD"),
-        (json!(1.5), "USD"),
-        (json!("1"), "XXX"),
-        (json!("1"), "usd"),
-        (json!("٥"), "USD"),
+    // What is mistyped is told by the payload; a number where a text belongs, is the client's mistake.
+    for (amount, currency, member) in [
+        ("1e30", "USD", "amount"),
+        ("NaN", "USD", "amount"),
+        ("٥", "USD", "amount"),
+        ("1", "XXX", "currency"),
+        ("1", "usd", "currency"),
     ] {
-        let input = json!({ "input": { "to": basma.id, "amount": { "amount": amount, "currency": currency },
-                                       "idempotencyKey": "1" } });
-        assert_eq!(amina.refused(TRANSFER, input).await, "BAD_REQUEST", "{amount} {currency}");
+        let before = server.rows().await;
+        let errors = amina.user_errors(TRANSFER, transfer_input(&basma.id, amount, currency, "1")).await;
+        assert_eq!(errors, refused("INVALID", &format!("input.amount.{member}")), "{amount} {currency}");
+        assert_eq!(server.rows().await, before, "{amount} {currency}");
     }
+    let number =
+        json!({ "input": { "to": basma.id, "amount": { "amount": 1.5, "currency": "USD" }, "idempotencyKey": "1" } });
+    assert_eq!(amina.refused(TRANSFER, number).await, "BAD_REQUEST");
     let data = amina.ok(TRANSFER, transfer_input(&basma.id, "0.005", "KWD", "1")).await;
     assert_eq!(data["walletTransfer"]["transaction"]["balanceAfter"]["amount"], "99.995");
     assert_books_balance(&server).await;
@@ -105,6 +109,7 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
     ] {
         assert_eq!(amina.user_errors(ADD_METHOD, with(changes.clone())).await, refused(code, path), "{changes}");
     }
+    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
     let good = json!({ "accountNumber": null, "iban": "gb82 west 1234 5698 7654 32" });
     let data = amina.ok(ADD_METHOD, with(good)).await;
     let method = &data["payoutMethodAdd"]["payoutMethod"];
@@ -138,6 +143,7 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
 async fn a_bank_account_is_added_once_however_often_its_key_comes() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
+    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
     let with = |key: &str, number: &str| {
         let mut input = method_input("EGP");
         (input["idempotencyKey"], input["accountNumber"]) = (json!(key), json!(number));
