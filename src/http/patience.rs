@@ -7,7 +7,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -59,8 +59,6 @@ struct State {
     waiting: HashMap<u64, Instant>,
     /// The number of the newest request.
     newest: u64,
-    /// Of the task of HTTP/2, which is not that of its requests: it has to hear when there are none any more.
-    waker: Option<Waker>,
 }
 
 impl Pulse {
@@ -74,7 +72,6 @@ impl Pulse {
             multiplexed: false,
             waiting: HashMap::new(),
             newest: 0,
-            waker: None,
         };
         Arc::new(Self { idle: limits.idle, head: limits.head, stall: limits.stall, state: Mutex::new(state) })
     }
@@ -112,14 +109,16 @@ impl Pulse {
         }
     }
 
-    /// Until when the client has to send something, or to take something of an answer of HTTP/2.
-    fn deadline(&self, cx: &Context<'_>) -> Option<Instant> {
-        let mut state = self.state();
-        if state.multiplexed {
-            state.waker = Some(cx.waker().clone());
+    /// Until when the client has to send something, or to take something of an answer of HTTP/2. While a request is under
+    /// way it is a time to look again: its end is told to nobody who waits for the stream.
+    fn deadline(&self) -> Option<Instant> {
+        let state = self.state();
+        if state.upgraded {
+            return None;
         }
-        if state.requests > 0 || state.upgraded {
-            return state.waiting.values().min().map(|since| *since + self.stall);
+        if state.requests > 0 {
+            let again = Instant::now() + self.idle;
+            return Some(state.waiting.values().min().map_or(again, |since| again.min(*since + self.stall)));
         }
         let head = if state.stopping { self.head.min(HEAD_AT_THE_END) } else { self.head };
         Some(state.head_since.map_or(state.idle_since + self.idle, |since| since + head))
@@ -158,9 +157,6 @@ impl Drop for UnderWay {
         state.waiting.remove(&self.number);
         if state.requests == 0 {
             state.idle_since = Instant::now();
-            if let Some(waker) = state.waker.take() {
-                waker.wake();
-            }
         }
     }
 }
@@ -251,7 +247,7 @@ impl AsyncRead for Patient {
             }
             return read;
         }
-        let Some(deadline) = this.pulse.deadline(cx) else { return Poll::Pending };
+        let Some(deadline) = this.pulse.deadline() else { return Poll::Pending };
         ready!(this.reading.poll(deadline, cx));
         Poll::Ready(Err(late("the client keeps silent")))
     }

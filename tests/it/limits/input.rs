@@ -272,7 +272,6 @@ async fn a_cursor_that_was_tampered_with_or_is_of_another_list_is_refused() {
         })
         .collect();
     wrong.extend([
-        String::new(),
         "nonsense".to_owned(),
         "AAAA".to_owned(),
         format!("{cursor}A"),
