@@ -247,7 +247,7 @@ impl Teller {
         &mut self,
         script: &threads::Comment,
         (post_id, post_author): (PostId, UserId),
-        parent: Option<(CommentId, UserId)>,
+        parent: Option<(CommentId, Option<UserId>)>,
         after: DateTime<Utc>,
     ) -> Result<i64> {
         let at = after + TimeDelta::minutes(script.after);
@@ -267,7 +267,7 @@ impl Teller {
             deleted_at: script.deleted.then(|| at + TimeDelta::minutes(90)),
         });
         if !script.deleted {
-            self.answered(script, (id, author, at), post_author, parent.map(|(_, author)| author));
+            self.answered(script, (id, author, at), post_author, parent.and_then(|(_, author)| author));
         }
         for (number, name) in script.likes.iter().enumerate() {
             let (actor, at) = (self.user(name)?, before_end(at + TimeDelta::minutes(3 + 7 * number as i64)));
@@ -284,7 +284,9 @@ impl Teller {
         }
         let mut count = i64::from(!script.deleted);
         for reply in script.replies {
-            count += self.comment(reply, (post_id, post_author), Some((id, author)), at)?;
+            // Whoever has deleted what was replied to is not told.
+            let replied_to = (!script.deleted).then_some(author);
+            count += self.comment(reply, (post_id, post_author), Some((id, replied_to)), at)?;
         }
         Ok(count)
     }
