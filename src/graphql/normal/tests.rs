@@ -1,3 +1,5 @@
+//! What the ways to write an operation become.
+
 use async_graphql::parser::types::OperationType;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! What is read as a document, what is not, and what its values are.
+
 use super::*;
 use crate::error::Code;
 

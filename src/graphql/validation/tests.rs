@@ -1,3 +1,5 @@
+//! Every rule with what breaks it, and what keeps all of them.
+
 use super::*;
 use crate::graphql::syntax;
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use sea_orm::DatabaseBackend;
 use serde_json::{Value, json};
 
-use super::{Ended, Folder, KEY, Serving};
+use super::{Ended, Folder, KEY, Serving, wait};
 use crate::harness::{Server, database};
 
 const PUBLISH: &str = "mutation { postCreate(input: { body: \"x\" }) { post { id } errors { code } } }";
@@ -34,14 +34,12 @@ async fn a_copy_is_made_while_everybody_writes_and_brought_back_whole() {
         before += 1;
     }
     let copy = at("copy.db");
-    let writing = async {
-        for _ in 0..20 {
-            serving.ok(Some(&token), PUBLISH, Value::Null).await;
-        }
-    };
-    let backing_up = async { tokio::task::block_in_place(|| run(&["backup", &copy], &url)) };
-    let (ended, ()) = tokio::join!(backing_up, writing);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let environment = [("DATABASE_URL", url.as_str()), ("SECRET_KEY", KEY)];
+    let mut backing_up = folder.program(&["backup", copy.as_str()], &environment).spawn().unwrap();
+    for _ in 0..20 {
+        serving.ok(Some(&token), PUBLISH, Value::Null).await;
+    }
+    assert_eq!(wait(&mut backing_up), Some(0));
     // It never writes over anything.
     let again = run(&["backup", &copy], &url);
     assert_eq!(again.code, Some(1), "{again:?}");
