@@ -7,12 +7,12 @@ use super::*;
 use crate::graphql::{syntax, validation::validate};
 
 fn normal(query: &str, variables: serde_json::Value) -> ExecutableDocument {
-    let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+    let model = Model::of_graph(true).unwrap();
     let limits = crate::config::Config::from_values(std::collections::BTreeMap::new()).unwrap().limits;
     let (document, _) = syntax::parse(query, &limits).unwrap();
-    validate(&model, &document, true).unwrap();
+    validate(model, &document, true).unwrap();
     let (_, operation) = document.operations.iter().next().unwrap();
-    normalize(&model, &document, operation, &Variables::from_json(variables)).unwrap()
+    normalize(model, &document, operation, &Variables::from_json(variables)).unwrap()
 }
 
 /// The form as text.
