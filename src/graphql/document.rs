@@ -565,7 +565,10 @@ mod tests {
         let normal = |valid: &Valid, variables| valid.operation(None).unwrap().normal(model, &variables).unwrap();
         let plain = valid("query($n: Int) { posts(first: $n) { nodes { id } } }");
         let (none, one) = (given(serde_json::json!({})), given(serde_json::json!({ "n": 1 })));
-        assert!(Arc::ptr_eq(&normal(&plain, one.clone()), &normal(&plain, one)));
+        assert!(Arc::ptr_eq(&normal(&plain, none.clone()), &normal(&plain, one.clone())));
+        // What was absent at first is looked at where it comes.
+        let written = format!("{:?}", normal(&plain, one));
+        assert!(written.contains("Variable(Name(\"n\"))"), "{written}");
         let optional = valid("query($n: PostSort) { posts(sortBy: $n) { nodes { id } } }");
         let sorted = normal(&optional, given(serde_json::json!({ "n": "NEWEST" })));
         assert!(!Arc::ptr_eq(&sorted, &normal(&optional, none.clone())));

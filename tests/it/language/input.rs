@@ -28,6 +28,14 @@ async fn an_absent_variable_leaves_the_default_of_its_argument() {
     }
     let fields = "query($text: String, $from: DateTime) { posts(where: { text: $text, createdAt: { from: $from } }) { nodes { body } } }";
     assert_eq!(amina.ok(fields, json!({})).await, newest);
+    // What was absent the first time counts the second time.
+    let pages = "query($n: Int, $s: PostSort) { posts(first: $n, sortBy: $s) { nodes { body } } }";
+    for (given, count) in
+        [(json!({}), 2), (json!({ "n": 1 }), 1), (json!({}), 2), (json!({ "s": "NEWEST", "n": 1 }), 1)]
+    {
+        let data = amina.ok(pages, given.clone()).await;
+        assert_eq!(data["posts"]["nodes"].as_array().unwrap().len(), count, "{given}");
+    }
     // Null is not absent.
     let query = "query($s: PostSort) { posts(sortBy: $s) { nodes { body } } }";
     assert_eq!(amina.refused(query, json!({ "s": null })).await, "BAD_REQUEST");
