@@ -208,13 +208,13 @@ mod tests {
     use crate::graphql::{syntax, validation::validate};
 
     fn coerced(query: &str, given: Json) -> Result<Coerced, Refusal> {
-        let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+        let model = Model::of_graph(true).unwrap();
         let limits = crate::config::Config::from_values(std::collections::BTreeMap::new()).unwrap().limits;
         let (document, _) = syntax::parse(query, &limits).unwrap();
-        let facts = validate(&model, &document, true).unwrap();
+        let facts = validate(model, &document, true).unwrap();
         let (name, operation) = document.operations.iter().next().unwrap();
         let Json::Object(given) = given else { panic!("not an object") };
-        coerce(&model, &operation.node, &facts[&name.cloned()], given)
+        coerce(model, &operation.node, &facts[&name.cloned()], given)
     }
 
     fn message(query: &str, given: Json) -> String {

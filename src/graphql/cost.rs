@@ -7,7 +7,10 @@
 //! costs its bytes: as many as its text can have, 10,000 for 1. All sums saturate. The feed of 20 posts with authors and
 //! three comments with authors each costs 181, and 130 more with the texts of both.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use async_graphql::{
     Name, Value, Variables,
@@ -195,7 +198,17 @@ enum Gives {
 }
 
 impl Costs {
-    /// Reads the graph's own SDL.
+    /// Those of our own graph.
+    pub fn of_graph() -> Result<&'static Self> {
+        static COSTS: OnceLock<Costs> = OnceLock::new();
+        if let Some(costs) = COSTS.get() {
+            return Ok(costs);
+        }
+        let read = Self::new(super::sdl())?;
+        Ok(COSTS.get_or_init(|| read))
+    }
+
+    /// Reads an SDL.
     pub fn new(sdl: &str) -> Result<Self> {
         let document = parse_schema(sdl).map_err(Error::internal)?;
         let mut fields_of = HashMap::new();
@@ -373,7 +386,7 @@ mod tests {
     fn whole(query: &str, variables: serde_json::Value) -> Cost {
         let document = parse_query(query).unwrap();
         let operation = document.operations.iter().next().unwrap().1.node.clone();
-        let costs = Costs::new(&crate::graphql::sdl()).unwrap();
+        let costs = Costs::of_graph().unwrap();
         costs.of(&document, &operation, &Variables::from_json(variables))
     }
 
@@ -408,7 +421,7 @@ mod tests {
     /// A type that the map does not know would cost nothing.
     #[test]
     fn every_field_of_the_graph_that_gives_objects_is_known() {
-        let costs = Costs::new(&crate::graphql::sdl()).unwrap();
+        let costs = Costs::of_graph().unwrap();
         for (parent, field, ty) in
             [("Query", "posts", "PostConnection"), ("Post", "author", "User"), ("Query", "node", "Node")]
         {
@@ -420,7 +433,7 @@ mod tests {
     /// A list that nobody thought of would cost as much as one object.
     #[test]
     fn every_list_of_objects_has_a_page_size_or_a_length_that_is_assumed() {
-        let costs = Costs::new(&crate::graphql::sdl()).unwrap();
+        let costs = Costs::of_graph().unwrap();
         let mut lists = Vec::new();
         for definition in parse_schema(crate::graphql::sdl()).unwrap().definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };

@@ -528,12 +528,12 @@ mod tests {
     #[test]
     fn the_cache_forgets_what_was_not_asked_for_longest() {
         let (cache, limits) = (DocumentCache::default(), limits());
-        let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+        let model = Model::of_graph(true).unwrap();
         let text = |n: u64| format!("query A{n} {{ me {{ {} }} }}", "id ".repeat(1_400));
         let hash = |n: u64| crate::platform::crypto::sha256(text(n).as_bytes());
         for n in 0..110 {
-            cache.get(hash(n), &text(n), &limits, (&model, false)).unwrap();
-            cache.get(hash(0), &text(0), &limits, (&model, false)).unwrap();
+            cache.get(hash(n), &text(n), &limits, (model, false)).unwrap();
+            cache.get(hash(0), &text(0), &limits, (model, false)).unwrap();
         }
         let cached = cache.0.lock().unwrap();
         assert!(cached.size <= CACHED_SIZE && cached.documents.len() > 100);
@@ -559,13 +559,16 @@ mod tests {
 
     #[test]
     fn the_normal_form_is_made_once_unless_variables_decide_it() {
-        let model = Model::new(&crate::graphql::sdl(), true).unwrap();
-        let valid = |text: &str| Valid::new(Document::parse(text, &limits()).unwrap(), &model, false).unwrap();
+        let model = Model::of_graph(true).unwrap();
+        let valid = |text: &str| Valid::new(Document::parse(text, &limits()).unwrap(), model, false).unwrap();
         let given = |json| Variables::from_json(json);
-        let normal = |valid: &Valid, variables| valid.operation(None).unwrap().normal(&model, &variables).unwrap();
+        let normal = |valid: &Valid, variables| valid.operation(None).unwrap().normal(model, &variables).unwrap();
         let plain = valid("query($n: Int) { posts(first: $n) { nodes { id } } }");
         let (none, one) = (given(serde_json::json!({})), given(serde_json::json!({ "n": 1 })));
-        assert!(Arc::ptr_eq(&normal(&plain, one.clone()), &normal(&plain, one)));
+        assert!(Arc::ptr_eq(&normal(&plain, none.clone()), &normal(&plain, one.clone())));
+        // What was absent at first is looked at where it comes.
+        let written = format!("{:?}", normal(&plain, one));
+        assert!(written.contains("Variable(Name(\"n\"))"), "{written}");
         let optional = valid("query($n: PostSort) { posts(sortBy: $n) { nodes { id } } }");
         let sorted = normal(&optional, given(serde_json::json!({ "n": "NEWEST" })));
         assert!(!Arc::ptr_eq(&sorted, &normal(&optional, none.clone())));

@@ -125,7 +125,7 @@ mod tests {
     /// One that this module does not know would be refused whatever is given for it.
     #[test]
     fn every_scalar_of_the_graph_takes_something() {
-        let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+        let model = Model::of_graph(true).unwrap();
         let one = Number::from(1);
         let examples = ["x", "2030-12-31T18:00:00Z", "2001-12-31", "12.50", "USD"].map(Given::String);
         let examples = [Given::Number(&one), Given::Boolean].into_iter().chain(examples).collect::<Vec<_>>();

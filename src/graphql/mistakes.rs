@@ -150,7 +150,7 @@ mod tests {
     /// errors.
     #[test]
     fn every_payload_can_be_told_without_being_run() {
-        let model = Model::new(&crate::graphql::sdl(), false).unwrap();
+        let model = Model::of_graph(false).unwrap();
         let fields = |name: &str| match model.ty(name) {
             Some((_, Kind::Composite { fields, .. })) => fields,
             _ => panic!("{name}"),

@@ -39,6 +39,8 @@ pub mod validation;
 pub mod verification;
 pub mod wallets;
 
+use std::sync::{LazyLock, OnceLock};
+
 use async_graphql::{MergedObject, MergedSubscription, Schema, ValidationMode};
 
 use self::part::Part;
@@ -93,19 +95,23 @@ pub type Graph = Schema<Query, Mutation, Subscription>;
 /// document, and `Fast` is what the executor calls leaving them to others.
 #[must_use]
 pub fn build(introspection: bool) -> Graph {
-    let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
-        .validation_mode(ValidationMode::Fast)
-        .disable_suggestions();
-    if !introspection {
-        builder = builder.disable_introspection();
-    }
-    builder.finish()
+    static GRAPHS: [OnceLock<Graph>; 2] = [const { OnceLock::new() }; 2];
+    let make = || {
+        let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+            .validation_mode(ValidationMode::Fast)
+            .disable_suggestions();
+        if !introspection {
+            builder = builder.disable_introspection();
+        }
+        builder.finish()
+    };
+    GRAPHS[usize::from(introspection)].get_or_init(make).clone()
 }
 
-/// The graph in the schema definition language, with descriptions.
+/// The graph in the schema definition language, with descriptions. It is the same for every server of a process, and so
+/// is what is read from it: both are made once.
 #[must_use]
-pub fn sdl() -> String {
-    let mut text = build(true).sdl().trim_end().to_owned();
-    text.push('\n');
-    text
+pub fn sdl() -> &'static str {
+    static SDL: LazyLock<String> = LazyLock::new(|| format!("{}\n", build(true).sdl().trim_end()));
+    &SDL
 }

@@ -1,7 +1,10 @@
 //! The graph as a document sees it: types, fields, arguments, input fields, read once from its own SDL. What checks,
 //! rewrites or weighs documents asks here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::OnceLock,
+};
 
 use async_graphql::{
     Value,
@@ -122,6 +125,17 @@ pub struct Model {
 }
 
 impl Model {
+    /// That of our own graph.
+    pub fn of_graph(introspection: bool) -> Result<&'static Self> {
+        static MODELS: [OnceLock<Model>; 2] = [const { OnceLock::new() }; 2];
+        let model = &MODELS[usize::from(introspection)];
+        if let Some(model) = model.get() {
+            return Ok(model);
+        }
+        let read = Self::new(super::sdl(), introspection)?;
+        Ok(model.get_or_init(|| read))
+    }
+
     /// Reads an SDL. Without introspection, a document can't ask for `__schema` and `__type`.
     pub fn new(sdl: &str, introspection: bool) -> Result<Self> {
         let mut model = Self {
@@ -264,13 +278,13 @@ mod tests {
 
     #[test]
     fn the_graph_is_read_from_its_own_sdl() {
-        let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+        let model = Model::of_graph(true).unwrap();
         assert_eq!(model.field("Query", "posts").unwrap().of(), "PostConnection");
         assert!(model.possible("Node").unwrap().contains("Post"));
         assert!(matches!(model.ty("PaymentTargetInput"), Some((_, Kind::Input { one_of: true, .. }))));
         assert!(model.field("LoginResult", "__typename").is_some() && model.field("LoginResult", "id").is_none());
         assert!(model.field("Query", "__schema").is_some() && model.directive("skip").is_some());
-        let hidden = Model::new(&crate::graphql::sdl(), false).unwrap();
+        let hidden = Model::of_graph(false).unwrap();
         assert!(hidden.field("Query", "__schema").is_none());
         assert!(Model::new("type {", true).is_err());
     }
@@ -288,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn introspection_is_what_the_executor_has() {
         const TYPE: &str = "type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
-        let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+        let model = Model::of_graph(true).unwrap();
         let graph = crate::graphql::build(true);
         let mut compared = 0;
         for name in model.names().filter(|name| name.starts_with("__")) {
@@ -331,7 +345,7 @@ mod tests {
     /// A scalar that the list of built-in ones lacks would be unknown to every document.
     #[test]
     fn every_type_that_the_graph_names_is_known() {
-        let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+        let model = Model::of_graph(true).unwrap();
         for kind in model.types.values() {
             let used: Vec<&str> = match kind {
                 Kind::Composite { fields, .. } => {

@@ -1,5 +1,5 @@
 //! One form for all the ways to write an operation: fragments unfolded, fields of one response key merged, `@skip` and
-//! `@include` decided, absent arguments left out. It is what the specification executes (`CollectFields`,
+//! `@include` decided, arguments left to their defaults. It is what the specification executes (`CollectFields`,
 //! `CollectSubfields`): the executor would run a field as often as it is written and zip the answers by position, so
 //! that a mutation in two fragments is done twice, and two lists that differ meanwhile are mixed.
 
@@ -140,16 +140,23 @@ impl<'m, 'd> Writer<'m, 'd> {
         self.count()?;
         let first = fields[0];
         let sets: Vec<&SelectionSet> = fields.iter().map(|field| &field.node.selection_set.node).collect();
-        let below = self.model.field(parent, &first.node.name.node).map_or("", |known| known.of());
+        let known = self.model.field(parent, &first.node.name.node);
+        let below = known.map_or("", |known| known.of());
         let set = if sets[0].items.is_empty() { SelectionSet::default() } else { self.selection_set(&sets, below)? };
-        let is_there = |value: &Value| match value {
-            Value::Variable(variable) => self.variables.contains_key(variable),
+        // The executor takes an absent variable for an absent argument, but forgets the argument's default. Whatever else
+        // is absent stays, so that the form is one for all variables.
+        let defaults = |name: &Name| {
+            let mut arguments = known.into_iter().flat_map(|known| &known.arguments);
+            arguments.any(|argument| argument.name == **name && argument.default.is_some())
+        };
+        let is_there = |(name, value): &&(Positioned<Name>, Positioned<Value>)| match &value.node {
+            Value::Variable(variable) => self.variables.contains_key(variable) || !defaults(&name.node),
             _ => true,
         };
         let field = Field {
             alias: first.node.alias.clone(),
             name: first.node.name.clone(),
-            arguments: first.node.arguments.iter().filter(|(_, value)| is_there(&value.node)).cloned().collect(),
+            arguments: first.node.arguments.iter().filter(is_there).cloned().collect(),
             directives: Vec::new(),
             selection_set: Positioned::new(set, first.node.selection_set.pos),
         };

@@ -113,8 +113,8 @@ pub struct Prepared {
 pub struct Pipeline {
     pub(super) app: App,
     pub(super) graph: GraphHandle,
-    model: Model,
-    costs: Costs,
+    model: &'static Model,
+    costs: &'static Costs,
     documents: DocumentCache,
     persisted: Option<Mutex<LruCache<[u8; 32], Arc<str>>>>,
     /// Hash to text of the only operations that run, when set.
@@ -143,8 +143,7 @@ impl Pipeline {
         let persisted = NonZeroUsize::new(app.config.persisted_queries).map(|room| Mutex::new(LruCache::new(room)));
         let trusted = app.config.trusted_documents.as_deref();
         let trusted = trusted.map(|file| read_manifest(file, &app.config.limits)).transpose()?;
-        let sdl = super::sdl();
-        let (model, costs) = (Model::new(&sdl, app.config.introspection)?, Costs::new(&sdl)?);
+        let (model, costs) = (Model::of_graph(app.config.introspection)?, Costs::of_graph()?);
         let (graph, documents) = (GraphHandle(graph), DocumentCache::default());
         Ok(Self { app, graph, model, costs, documents, persisted, trusted })
     }
@@ -155,19 +154,19 @@ impl Pipeline {
         let (hash, text, store) = self.text(request.query, request.extensions.as_ref())?;
         // What is near to a misspelt name is for developers.
         let suggestions = !self.app.config.is_production();
-        let document = self.documents.get(hash, &text, limits, (&self.model, suggestions))?;
+        let document = self.documents.get(hash, &text, limits, (self.model, suggestions))?;
         let operation = document.operation(request.operation_name.as_deref())?;
         let kind = operation.definition().ty;
         permit(kind, transport, self.app.config.websocket.mutations)?;
         let given = request.variables.unwrap_or_default();
-        let coerced = coerce(&self.model, operation.definition(), operation.facts(), given)?;
+        let coerced = coerce(self.model, operation.definition(), operation.facts(), given)?;
         let variables = coerced.variables;
-        let mut document = operation.normal(&self.model, &variables)?;
+        let mut document = operation.normal(self.model, &variables)?;
         let cost = self.cost(&document, &variables);
         within(cost, kind, limits)?;
         let mut mistaken = Vec::new();
         if kind == OperationType::Mutation && (coerced.mistyped || operation.facts().mistyped) {
-            mistaken = mistakes::take(&self.model, Arc::make_mut(&mut document), &variables);
+            mistaken = mistakes::take(self.model, Arc::make_mut(&mut document), &variables);
         }
         self.charge_content(content_fields(&document), actor)?;
         if store && let Some(persisted) = &self.persisted {
@@ -276,7 +275,7 @@ impl Pipeline {
             Ok(Err(panic)) => (panicked(&*panic), Stage::Failed),
             Err(_) => (refused(&timed_out(limit, mutation), &request_id), Stage::Executed),
         };
-        mistakes::tell(&self.model, &mistaken, locale, &mut response);
+        mistakes::tell(self.model, &mistaken, locale, &mut response);
         finish(&mut response, &request_id);
         response.extensions.insert("cost".to_owned(), self.describe(cost));
         (response, stage)

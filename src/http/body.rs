@@ -27,6 +27,9 @@ use crate::{
 /// How much of a body that is too large is still taken, and for how long, so that its sender hears the answer.
 const DRAINED: (usize, Duration) = (16 << 20, Duration::from_secs(10));
 
+/// How much is taken of the body of a request that there is no room for, and for how long: the same, in small.
+const DISCARDED: (usize, Duration) = (64 << 10, Duration::from_secs(1));
+
 /// Gives a body its time, from now on.
 pub(super) fn timed(body: Body, time: Duration) -> Body {
     if body.is_end_stream() { body } else { Body::new(Timed { body, until: Instant::now() + time, alarm: None }) }
@@ -143,17 +146,25 @@ fn broken(error: axum::Error) -> Unread {
 }
 
 /// Takes the rest of a refused body beside its answer: a connection that is closed with unread data loses the answer.
-fn drain(app: &App, mut chunks: BodyDataStream) {
-    let (most, time) = DRAINED;
-    let drained = async move {
+fn drain(app: &App, chunks: BodyDataStream) {
+    let stop = app.stop.clone();
+    app.spawn(async move {
+        stop.run_until_cancelled(take(chunks, DRAINED)).await;
+    });
+}
+
+/// Takes a body that nobody reads, before its answer.
+pub(super) async fn discard(body: Body) {
+    take(body.into_data_stream(), DISCARDED).await;
+}
+
+async fn take(mut chunks: BodyDataStream, (most, time): (usize, Duration)) {
+    let taken = async move {
         let mut left = most;
         while let Some(Ok(chunk)) = chunks.next().await {
             let Some(rest) = left.checked_sub(chunk.len()) else { return };
             left = rest;
         }
     };
-    let stop = app.stop.clone();
-    app.spawn(async move {
-        let _ = tokio::time::timeout(time, stop.run_until_cancelled(drained)).await;
-    });
+    let _ = tokio::time::timeout(time, taken).await;
 }

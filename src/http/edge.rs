@@ -46,6 +46,7 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
         });
         response.map(|body| Body::new(Holding::new(body, place)))
     } else {
+        body::discard(request.into_body()).await;
         respond::crowded(&id)
     };
     headers::secure(&shared.app.config, &path, response.headers_mut());

@@ -1,6 +1,6 @@
 //! For newcomers: GraphiQL in the browser, and the graph's SDL.
 
-use std::io::Write;
+use std::{io::Write, sync::OnceLock};
 
 use axum::{
     Json,
@@ -120,7 +120,17 @@ pub(super) struct Sdl {
 }
 
 impl Sdl {
-    pub(super) fn new(text: String) -> Result<Self> {
+    /// That of our own graph.
+    pub(super) fn of_graph() -> Result<&'static Self> {
+        static SDL: OnceLock<Sdl> = OnceLock::new();
+        if let Some(sdl) = SDL.get() {
+            return Ok(sdl);
+        }
+        let packed = Self::new(crate::graphql::sdl())?;
+        Ok(SDL.get_or_init(|| packed))
+    }
+
+    fn new(text: &'static str) -> Result<Self> {
         let mut compressed = GzEncoder::new(Vec::new(), Compression::best());
         compressed.write_all(text.as_bytes())?;
         let tag = format!("W/\"{}\"", &hex(&sha256(text.as_bytes()))[..32]);

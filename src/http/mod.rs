@@ -53,7 +53,7 @@ use crate::{
 struct Shared {
     app: App,
     pipeline: Arc<Pipeline>,
-    sdl: Arc<graphiql::Sdl>,
+    sdl: &'static graphiql::Sdl,
     /// Of requests that are under way.
     requests: Places,
     /// Of WebSockets.
@@ -69,8 +69,7 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let sockets = Places::new(websocket.max_connections, websocket.max_per_address);
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared =
-        Shared { pipeline, sdl: Arc::new(graphiql::Sdl::new(crate::graphql::sdl())?), requests, sockets, answers, app };
+    let shared = Shared { pipeline, sdl: graphiql::Sdl::of_graph()?, requests, sockets, answers, app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))

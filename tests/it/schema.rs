@@ -136,7 +136,7 @@ fn every_mutation_lists_codes_that_exist() {
 /// What people mistype is told with this code, before the mutation is run.
 #[test]
 fn every_mutation_that_takes_what_can_be_mistyped_lists_invalid() {
-    let model = Model::new(&graphql::sdl(), true).unwrap();
+    let model = Model::of_graph(true).unwrap();
     let Some((_, Kind::Composite { fields, .. })) = model.ty("Mutation") else { panic!("no mutations") };
     for (field, _, description) in root_fields("Mutation") {
         let mut types: Vec<&str> = fields[&field].arguments.iter().map(|argument| named(&argument.ty)).collect();

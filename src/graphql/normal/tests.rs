@@ -7,12 +7,12 @@ use super::*;
 use crate::graphql::{syntax, validation::validate};
 
 fn normal(query: &str, variables: serde_json::Value) -> ExecutableDocument {
-    let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+    let model = Model::of_graph(true).unwrap();
     let limits = crate::config::Config::from_values(std::collections::BTreeMap::new()).unwrap().limits;
     let (document, _) = syntax::parse(query, &limits).unwrap();
-    validate(&model, &document, true).unwrap();
+    validate(model, &document, true).unwrap();
     let (_, operation) = document.operations.iter().next().unwrap();
-    normalize(&model, &document, operation, &Variables::from_json(variables)).unwrap()
+    normalize(model, &document, operation, &Variables::from_json(variables)).unwrap()
 }
 
 /// The form as text.
@@ -102,10 +102,12 @@ fn conditions_are_decided() {
 }
 
 #[test]
-fn an_argument_whose_variable_is_absent_is_left_out() {
+fn an_argument_whose_variable_is_absent_is_left_to_its_default() {
     let query = "query($sort: PostSort, $n: Int) { posts(sortBy: $sort, first: $n) { nodes { id } } }";
-    assert_eq!(written(query, json!({})), "{ posts { nodes { id } } }");
+    assert_eq!(written(query, json!({})), "{ posts(first: $n) { nodes { id } } }");
     assert_eq!(written(query, json!({ "n": null })), "{ posts(first: $n) { nodes { id } } }");
+    let both = json!({ "sort": "NEWEST", "n": 1 });
+    assert_eq!(written(query, both), "{ posts(sortBy: $sort first: $n) { nodes { id } } }");
 }
 
 /// What differs between objects is multiplied where interfaces nest; that ends.

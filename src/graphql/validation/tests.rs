@@ -4,10 +4,10 @@ use super::*;
 use crate::graphql::syntax;
 
 fn check(query: &str) -> Result<HashMap<Option<Name>, Facts>, Refusal> {
-    let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+    let model = Model::of_graph(true).unwrap();
     let limits = crate::config::Config::from_values(std::collections::BTreeMap::new()).unwrap().limits;
     let (document, _) = syntax::parse(query, &limits).unwrap();
-    validate(&model, &document, true)
+    validate(model, &document, true)
 }
 
 fn message(query: &str) -> String {
@@ -126,10 +126,10 @@ fn facts_tell_what_comes_behind() {
 /// A production server tells nobody more of its graph than was asked.
 #[test]
 fn nothing_is_suggested_unless_that_is_wanted() {
-    let model = Model::new(&crate::graphql::sdl(), true).unwrap();
+    let model = Model::of_graph(true).unwrap();
     let limits = crate::config::Config::from_values(std::collections::BTreeMap::new()).unwrap().limits;
     let (document, _) = syntax::parse("{ psot(id: \"x\") { id } }", &limits).unwrap();
-    let refusal = validate(&model, &document, false).unwrap_err();
+    let refusal = validate(model, &document, false).unwrap_err();
     assert!(!refusal.message.contains("Did you mean"), "{refusal}");
 }
 

@@ -105,7 +105,7 @@ async fn one_of_several_operations_has_to_be_named() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_the_graph_is_refused_without_hints_at_what_would() {
+async fn what_does_not_fit_the_graph_is_refused() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     for query in [

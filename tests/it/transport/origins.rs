@@ -175,6 +175,9 @@ async fn production_shows_no_more_than_it_must() {
         assert_eq!(answer.status, StatusCode::OK);
         assert!(!answer.body.to_string().contains("\"User\""), "{query}: {}", answer.body);
     }
+    // Nor what is near to a name that is not there.
+    let misspelt = nobody.clone().header(host.0, host.1).send("{ psot(id: \"x\") { id } }", Value::Null).await;
+    assert_eq!(misspelt.body["errors"][0]["message"], "\"Query\" has no field \"psot\".");
     let page = nobody.request(get("/")).await;
     assert_eq!((page.status, &page.body["graphql"]), (StatusCode::OK, &json!("/graphql")));
     let sdl = text(server.send(get("/schema.graphql")).await).await;
