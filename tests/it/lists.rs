@@ -13,7 +13,7 @@ use async_graphql::parser::{
 use sea_orm::{DatabaseBackend, Statement};
 use serde_json::Value;
 
-use self::filling::{Hot, LARGE, fill};
+use self::filling::{Hot, LARGE, POSTS, STATEMENTS, fill};
 use crate::harness::{Client, Server};
 
 /// As many rows of a table as a statement may look at: those that are counted or chosen at most, and some to spare.
@@ -66,7 +66,9 @@ impl Lists {
                     "nodes { __typename }"
                 };
                 for arguments in self.ways(arguments, hot) {
-                    for size in ["first: 20", "last: 20"] {
+                    let sizes: &[&str] =
+                        if arguments.contains("where") { &["first: 20"] } else { &["first: 20", "last: 20"] };
+                    for size in sizes {
                         let list = format!("{field}({size}{arguments}) {{ totalCount totalCountIsExact {node} }}");
                         queries.push(inside(parent, &list, hot));
                     }
@@ -106,7 +108,9 @@ impl Lists {
     /// Values of which all rows have one, and none another.
     fn values(&self, ty: &str, name: &str, hot: &Hot) -> Vec<String> {
         if let Some(values) = self.enums.get(ty) {
-            return values.clone();
+            // Of very many a few: all of them are in one index.
+            let enough = if values.len() > 10 { 4 } else { values.len() };
+            return values[..enough].to_vec();
         }
         let texts = |texts: &[&str]| -> Vec<String> { texts.iter().map(|text| format!("\"{text}\"")).collect() };
         match (ty, name) {
@@ -244,9 +248,9 @@ async fn examine(server: &Server, client: &Client, query: &str, known: &mut BTre
 async fn no_list_looks_at_more_than_a_bounded_part_of_a_table() {
     let server = Server::start().await;
     let staff = server.staff("olivia", Role::Owner).await;
-    let hot = fill(&server, &staff).await;
+    let hot = fill(&server, &staff, STATEMENTS).await;
     let queries = Lists::read().queries(&hot);
-    assert!(queries.len() > 200, "{}", queries.len());
+    assert!(queries.len() > 150, "{}", queries.len());
     let (mut found, mut known) = (Vec::new(), BTreeSet::new());
     for query in &queries {
         found.extend(examine(&server, &staff, query, &mut known).await);
@@ -272,7 +276,7 @@ async fn no_list_looks_at_more_than_a_bounded_part_of_a_table() {
 async fn what_is_counted_and_chosen_stops_at_a_bound_and_says_so() {
     let server = Server::start().await;
     let staff = server.staff("olivia", Role::Owner).await;
-    let hot = fill(&server, &staff).await;
+    let hot = fill(&server, &staff, &STATEMENTS[..POSTS]).await;
     let nobody = server.anonymous();
     let list = "nodes { body } totalCount totalCountIsExact";
     for (filter, count, is_exact) in [

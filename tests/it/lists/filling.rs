@@ -106,8 +106,8 @@ fn closing(text: &str, open: usize) -> usize {
     panic!("no end: {text}");
 }
 
-/// Fills the tables; `viewer` is who everybody's notifications go to.
-pub async fn fill(server: &Server, viewer: &Client) -> Hot {
+/// Fills the tables by some of [`STATEMENTS`]; `viewer` is who everybody's notifications go to.
+pub async fn fill(server: &Server, viewer: &Client, statements: &[(i64, &str)]) -> Hot {
     let words = Words { backend: server.app.db.backend() };
     let viewer: UserId = viewer.id.parse().unwrap();
     let viewer = viewer.0.simple().to_string();
@@ -116,7 +116,7 @@ pub async fn fill(server: &Server, viewer: &Client) -> Hot {
         _ => (format!("unhex('{viewer}')"), "CAST('' AS blob)"),
     };
     let sql = |sql: &str| sql.replace("VIEWER", &viewer).replace("SEALED", sealed).replace("FEW", &FEW.to_string());
-    let statements: Vec<String> = STATEMENTS.iter().map(|(rows, text)| words.statement(*rows, &sql(text))).collect();
+    let statements: Vec<String> = statements.iter().map(|(rows, text)| words.statement(*rows, &sql(text))).collect();
     server
         .app
         .db
@@ -140,7 +140,11 @@ pub async fn fill(server: &Server, viewer: &Client) -> Hot {
     }
 }
 
-const STATEMENTS: &[(i64, &str)] = &[
+/// So many of the statements are about people and posts alone.
+pub const POSTS: usize = 6;
+
+/// What the tables are filled by.
+pub const STATEMENTS: &[(i64, &str)] = &[
     (
         ROWS,
         "INSERT INTO users (id, username, username_key, first_name, last_name, display_name, bio, kind, locale, search_key, \
