@@ -85,6 +85,10 @@ struct Loss {
 
 /// What the steps would take away: they are undone for a moment, and looked at, in a transaction that is rolled back.
 async fn losses(connection: &DatabaseConnection, steps: u32) -> Result<Vec<Loss>> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "on the connection of migrations, which nobody shares, and rolled back"
+    )]
     let transaction = connection.begin().await?;
     let before = db_tables::read(&transaction).await?;
     let undone = migration::Migrator::down(&transaction, Some(steps)).await;

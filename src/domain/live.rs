@@ -286,7 +286,9 @@ async fn read_tail<C: Content>(app: &App, id: Uuid, tail: &Tail<C::Item>, hinted
         if has_gap {
             ring.steps.clear();
         }
-        told.into_iter().for_each(|told| ring.push(told));
+        for told in told {
+            ring.push(told);
+        }
     }
     Ok(())
 }

@@ -552,7 +552,7 @@ mod tests {
     /// Each operation may be small where all of them are not.
     #[test]
     fn the_fields_of_all_operations_are_bounded() {
-        let operations: String = (0..30).map(|n| format!("query A{n} {{ ...F }} ")).collect();
+        let operations = (0..30).map(|n| format!("query A{n} {{ ...F }}")).collect::<Vec<_>>().join(" ");
         let fragment = format!("fragment F on Query {{ me {{ {} }} }}", "id ".repeat(400));
         assert_eq!(over(&format!("{operations} {fragment}")), "number of fields");
     }

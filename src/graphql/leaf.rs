@@ -70,9 +70,8 @@ pub enum By {
 /// Checks a value for the scalar or enum of this name. Gives what is to be passed on in its stead, if anything.
 pub fn check(name: &str, kind: &Kind, given: Given<'_>, by: By) -> Result<Option<Value>, Wrong> {
     if let Kind::Enum(values) = kind {
-        let value = match (given, by) {
-            (Given::Enum(value), By::Literal) | (Given::String(value), By::Variable) => value,
-            _ => return Err(Wrong::Kind),
+        let ((Given::Enum(value), By::Literal) | (Given::String(value), By::Variable)) = (given, by) else {
+            return Err(Wrong::Kind);
         };
         let known = values.get(value).ok_or(Wrong::Kind)?;
         return Ok((by == By::Variable).then(|| Value::Enum(Name::new(known))));

@@ -66,14 +66,12 @@ pub(super) async fn turn() -> Result<Option<OwnedSemaphorePermit>> {
         return Ok(Some(turn));
     }
     // Boxed: it is seldom needed, and would make the future of every statement larger.
-    match Box::pin(tokio::time::timeout(patience, turns.acquire_owned())).await {
-        Ok(Ok(turn)) => Ok(Some(turn)),
-        _ => {
-            let message = "You ask for too much at once: what you asked for before still runs. Try again in a second.";
-            let refusal = Refusal::new(Code::RateLimited, message).with("retryAfter", 1);
-            Err(refusal.with("policy", "database").with("limit", size).into())
-        }
+    if let Ok(Ok(turn)) = Box::pin(tokio::time::timeout(patience, turns.acquire_owned())).await {
+        return Ok(Some(turn));
     }
+    let message = "You ask for too much at once: what you asked for before still runs. Try again in a second.";
+    let refusal = Refusal::new(Code::RateLimited, message).with("retryAfter", 1);
+    Err(refusal.with("policy", "database").with("limit", size).into())
 }
 
 #[cfg(test)]

@@ -173,7 +173,8 @@ fn filter_goals(filter: &GoalFilter, sort: GoalSort, conditions: &mut Conditions
         let Some(value) = value else { continue };
         let condition = format!("{column} = {}", conditions.value(value));
         // What ends soon is open anyway, and in an index with all that is.
-        if !is_newest && !(column == "g.state" && sort == GoalSort::EndingSoon) {
+        let is_indexed = is_newest || (column == "g.state" && sort == GoalSort::EndingSoon);
+        if !is_indexed {
             conditions.among(format!("SELECT g.id FROM goals g WHERE {condition} {NEWEST}"));
         }
         conditions.that(condition);

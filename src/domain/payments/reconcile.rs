@@ -108,9 +108,10 @@ async fn ours(app: &App, payment: Payment, mend: bool) -> Result<Option<Disagree
         return Ok(Some(told(format!("its provider {} is not configured", payment.provider.as_str()))));
     };
     let reference = payment.provider_reference.as_deref().unwrap_or_default();
-    let asked = match mend {
-        true => gateway.advance_charge(reference, &payment.id.to_string()).await,
-        false => gateway.look_at_charge(reference).await,
+    let asked = if mend {
+        gateway.advance_charge(reference, &payment.id.to_string()).await
+    } else {
+        gateway.look_at_charge(reference).await
     };
     let charge = match asked {
         Ok(charge) => charge,

@@ -168,11 +168,11 @@ impl AdminMoneyQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "As of when; now, when null.")] at: Option<DateTime<Utc>>,
     ) -> Nullable<LedgerAccounts> {
-        nullable(async {
+        Box::pin(nullable(async {
             let request = ctx.request();
             let lines = books::trial_balance(&request.app, &request.actor, at).await?;
             Ok(Some(LedgerAccounts { at: at.unwrap_or_else(|| request.app.clock.now()), lines }))
-        })
+        }))
         .await
     }
 }

@@ -259,7 +259,7 @@ impl Pool {
         let result = self.bounded(&generation, self.0.patience, asking).await;
         let (Some(statement), Err(error)) = (spare, &result) else { return result };
         let is_lost = DatabaseFailure::of(error) == DatabaseFailure::ConnectionLost;
-        if !generation.was_left_before(error) && !(reads && is_lost) {
+        if !(generation.was_left_before(error) || (reads && is_lost)) {
             return result;
         }
         let generation = self.current();

@@ -23,10 +23,9 @@ fn folded(text: &str) -> String {
             'đ' | 'ð' => folded.push('d'),
             // Alef with a hamza or madda has lost it as a mark; this one is a letter of its own.
             'ٱ' => folded.push('ا'),
-            'ة' => folded.push('ه'),
+            'ة' | 'ہ' | 'ھ' => folded.push('ه'),
             'ى' | 'ی' => folded.push('ي'),
             'ک' => folded.push('ك'),
-            'ہ' | 'ھ' => folded.push('ه'),
             '٠'..='٩' => folded.extend(char::from_digit(u32::from(c) - u32::from('٠'), 10)),
             '۰'..='۹' => folded.extend(char::from_digit(u32::from(c) - u32::from('۰'), 10)),
             c => folded.push(c),
