@@ -15,6 +15,8 @@ async fn one_client_does_not_hold_all_connections() {
         posts.push(basma.publish(&format!("post {number}")).await);
     }
     // Whoever likes something waits while somebody holds the table, with a connection in hand.
+    // The first use of a token is written down.
+    amina.ok("{ me { id } }", Value::Null).await;
     let begun = server.app.tasks.len();
     let release = hold_writer(&server.app, "post_likes").await;
     let like = "mutation($id: ID!) { postLike(id: $id) { post { likeCount } errors { code } } }";
@@ -53,6 +55,8 @@ async fn who_asks_for_more_than_their_share_for_too_long_is_told_so() {
     let server = Server::with(&settings).await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
     let post = basma.publish("a post").await;
+    // The first use of a token is written down.
+    amina.ok("{ me { id } }", Value::Null).await;
     let begun = server.app.tasks.len();
     let release = hold_writer(&server.app, "post_likes").await;
     let like = "mutation($id: ID!) { postLike(id: $id) { post { likeCount } errors { code } } }";
