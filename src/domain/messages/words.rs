@@ -277,7 +277,7 @@ fn english(template: Template) -> Words {
         Template::StaffAlert => words(
             "To look into{% if what %}: {{ what }}{% endif %}",
             &[
-                "You get this because of your role.{% if items %} {{ items }}{% endif %}",
+                "You get this because of your role.",
                 "What there is to look into is listed in the administration.",
             ],
         ),
@@ -503,7 +503,7 @@ fn arabic(template: Template) -> Words {
         Template::StaffAlert => words(
             "للمراجعة{% if what %}: {{ what }}{% endif %}",
             &[
-                "تصلك هذه الرسالة بسبب دورك.{% if items %} {{ items }}{% endif %}",
+                "تصلك هذه الرسالة بسبب دورك.",
                 "ما يحتاج إلى مراجعة مُدرَج في صفحات الإدارة.",
             ],
         ),

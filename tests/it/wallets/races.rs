@@ -60,8 +60,9 @@ async fn of_two_who_act_at_once_on_the_same_withdrawal_one_comes_second() {
         let id = json!({ "id": withdraw(&amina, &method, amount, key).await });
         let (one, two) = tokio::join!(ada.user_errors(&approve, id.clone()), alan.user_errors(&approve, id.clone()));
         assert_eq!(one.len() + two.len(), lost, "{one:?} {two:?}");
+        // What was paid may come back from the bank; what failed can't be paid.
         let (one, two) = tokio::join!(ada.user_errors(&paid, id.clone()), alan.user_errors(&failed, id.clone()));
-        assert_eq!(one.len() + two.len(), 1, "{one:?} {two:?}");
+        assert!(two.is_empty() && one.len() <= 1, "{one:?} {two:?}");
         assert_books_balance(&server).await;
     }
 }
