@@ -234,7 +234,7 @@ async fn a_cursor_that_is_none_of_one_s_own_is_a_bad_request() {
     let list = amina.ok("{ notifications { edges { cursor } } }", Value::Null).await;
     let of_the_list = list["notifications"]["edges"][0]["cursor"].as_str().unwrap().to_owned();
     let mut socket = Socket::open(address, amina.access_token.as_deref()).await;
-    let wrong = [foreign, URL_SAFE_NO_PAD.encode(&tampered), of_the_list, String::new(), "nonsense".to_owned(), post];
+    let wrong = [foreign, URL_SAFE_NO_PAD.encode(&tampered), of_the_list, "nonsense".to_owned(), post];
     for (number, after) in wrong.iter().enumerate() {
         socket.subscribe(&number.to_string(), WATCH, json!({ "after": after })).await;
         let answer = socket.next().await;
