@@ -181,7 +181,7 @@ pub const STATEMENTS: &[(i64, &str)] = &[
     (
         ROWS,
         "INSERT INTO notifications (id, recipient_id, kind, title, message, dedupe_key, read_at, created_at) SELECT ID(6, i), \
-         VIEWER, 'post_liked', 'title', '', 'key ' || i, CASE WHEN i % 250 > 0 THEN AT(i) END, AT(i) FROM n",
+         VIEWER, 'like', 'title', '', 'key ' || i, CASE WHEN i % 250 > 0 THEN AT(i) END, AT(i) FROM n",
     ),
     (
         ROWS,
