@@ -193,12 +193,12 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// The key that development uses when SECRET_KEY is not set: generated once, kept in a file that only its owner reads.
-pub fn development_secret(file: &Path) -> Result<SecretString> {
+pub fn development_secret(file: &Path) -> std::io::Result<SecretString> {
     match std::fs::read_to_string(file) {
         Ok(text) if text.trim().len() >= 32 => return Ok(text.trim().to_owned().into()),
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     }
     let mut bytes = [0; 32];
     fill_random(&mut bytes);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
 
-const AUDIT: &str = "query($where: AdminAuditWhere) { adminAudit(where: $where, first: 100) { totalCount nodes { id action \
+const AUDIT: &str = "query($where: AdminAuditWhere) { adminAudit(where: $where, first: 50) { totalCount nodes { id action \
     isOperator actor { username } subjectId subject { __typename id } changes { property before after } reason address \
     createdAt } } }";
 

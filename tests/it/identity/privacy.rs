@@ -214,8 +214,8 @@ async fn whoever_has_left_is_gone_and_what_others_answered_stays() {
     assert_eq!(server.anonymous().ok("{ user(username: \"amina\") { id } }", Value::Null).await["user"], Value::Null);
     // What others have of it, without the name.
     let basma = server.anonymous().login("basma").await;
-    let query = "query($id: ID!) { post(id: $id) { likeCount commentCount comments { nodes { body author { username } \
-                 replies { nodes { body author { username } } } } } } \
+    let query = "query($id: ID!) { post(id: $id) { likeCount commentCount comments(first: 5) { nodes { body author { username } \
+                 replies(first: 5) { nodes { body author { username } } } } } } \
                  notifications { nodes { title } } posts { nodes { body likeCount author { username } } } }";
     let seen = basma.ok(query, json!({ "id": other })).await;
     assert_eq!(seen["post"]["likeCount"], 0);

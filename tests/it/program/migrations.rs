@@ -64,7 +64,8 @@ async fn migrations_go_up_and_down_and_up_again_and_leave_nothing_behind() {
         let status = migrate(&["down"]);
         assert_eq!(status.iter().filter(|word| *word == "pending").count(), undone);
         let now = schema(&url).await;
-        assert!(now != before && tables(&now).is_subset(&tables(&before)), "{now:?}");
+        // A step may be for the other database only.
+        assert!(tables(&now).is_subset(&tables(&before)), "{now:?}");
         before = now;
     }
     assert_eq!(before, Vec::<String>::new());
