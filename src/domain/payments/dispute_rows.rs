@@ -24,7 +24,8 @@ use crate::{
 const COLUMNS: &str = "d.id, d.payment_id, d.provider_reference, d.amount, d.reason, d.state, d.refund_id, d.respond_by, \
      d.opened_at, d.ended_at";
 
-const JOINS: &str = "JOIN payments p ON p.id = d.payment_id";
+/// Every dispute has its payment. LEFT, so that both databases begin with the disputes, in their order.
+const JOINS: &str = "LEFT JOIN payments p ON p.id = d.payment_id";
 
 fn read(row: &QueryResult) -> Result<Dispute> {
     let mut columns = Columns::new(row);
