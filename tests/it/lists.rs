@@ -166,15 +166,11 @@ async fn faults(server: &Server, statement: &Statement, is_filtered: bool) -> Ve
         _ => "EXPLAIN QUERY PLAN",
     };
     let rows = server.app.db.rows(format!("{explain} {}", statement.sql), values).await.unwrap();
-    match server.app.db.backend() {
-        DatabaseBackend::Postgres => {
-            let lines: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
-            looked_at(&lines)
-        }
-        _ => {
-            let lines: Vec<String> = rows.iter().map(|row| row.try_get_by_index(3).unwrap()).collect();
-            scans(&lines, &statement.sql, is_filtered)
-        }
+    let column = |number| rows.iter().map(|row| row.try_get_by_index(number).unwrap()).collect::<Vec<String>>();
+    if server.app.db.backend() == DatabaseBackend::Postgres {
+        looked_at(&column(0))
+    } else {
+        scans(&column(3), &statement.sql, is_filtered)
     }
 }
 

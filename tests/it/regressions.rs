@@ -191,8 +191,11 @@ async fn a_sweep_makes_up_for_all_the_time_in_which_there_was_none() {
 async fn a_cursor_of_a_database_that_was_put_back_begins_anew() {
     let server = Server::start().await;
     let olivia = server.user("olivia").await;
-    let mut steps =
-        Box::pin(notifications::follow(&server.app, &actor(&olivia), &Default::default(), Some(41)).await.unwrap());
+    let mut steps = Box::pin(
+        notifications::follow(&server.app, &actor(&olivia), &agora::domain::actor::Client::default(), Some(41))
+            .await
+            .unwrap(),
+    );
     let step = steps.next().await.unwrap().unwrap();
     assert_eq!((step.phase, step.seq), (Phase::Reset, 0));
 }
@@ -203,15 +206,21 @@ async fn a_stream_whose_hints_all_got_lost_is_not_taken_for_cut_off() {
     let beside = server.beside(&[]).await;
     let (olivia, omar) = (server.user("olivia").await, server.user("omar").await);
     // The tail is made here, and what follows is written there: no hint comes.
-    let mut first =
-        Box::pin(notifications::follow(&beside.app, &actor(&olivia), &Default::default(), None).await.unwrap());
+    let mut first = Box::pin(
+        notifications::follow(&beside.app, &actor(&olivia), &agora::domain::actor::Client::default(), None)
+            .await
+            .unwrap(),
+    );
     assert_eq!(first.next().await.unwrap().unwrap().phase, Phase::Live);
     for number in 0..3 {
         omar.like(&olivia.publish(&format!("post {number}")).await).await;
     }
     server.run_jobs().await;
-    let mut second =
-        Box::pin(notifications::follow(&beside.app, &actor(&olivia), &Default::default(), Some(0)).await.unwrap());
+    let mut second = Box::pin(
+        notifications::follow(&beside.app, &actor(&olivia), &agora::domain::actor::Client::default(), Some(0))
+            .await
+            .unwrap(),
+    );
     for seq in 1..=3 {
         let step = second.next().await.unwrap().unwrap();
         assert_eq!((step.phase, step.seq), (Phase::Replay, seq));

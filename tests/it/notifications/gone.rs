@@ -181,7 +181,8 @@ async fn what_is_deleted_while_it_is_told_goes_all_the_same() {
             post
         };
         let ending = basma.ok(end, json!({ "id": id }));
-        one_in_the_midst_of_another(&server, "notification.telling", server.run_jobs(), ending).await;
+        let both = one_in_the_midst_of_another(&server, "notification.telling", server.run_jobs(), ending);
+        Box::pin(both).await;
         assert_eq!(told(&server, &amina).await, Vec::<Value>::new(), "{act}");
         assert_eq!(unread(&amina).await, 0);
     }

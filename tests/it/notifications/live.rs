@@ -181,8 +181,11 @@ fn message(news: &News) -> String {
 /// Reads a stream until it is up to date; gives the messages and the last sequence.
 async fn catch_up(server: &Server, client: &Client, after: i64) -> (Vec<String>, i64) {
     let actor = accounts::authenticate(&server.app, client.access_token.as_deref().unwrap()).await.unwrap();
-    let mut stream =
-        std::pin::pin!(notifications::follow(&server.app, &actor, &Default::default(), Some(after)).await.unwrap());
+    let mut stream = std::pin::pin!(
+        notifications::follow(&server.app, &actor, &agora::domain::actor::Client::default(), Some(after))
+            .await
+            .unwrap()
+    );
     let (mut messages, mut seq) = (Vec::new(), after);
     loop {
         let step = timeout(PATIENCE, stream.next()).await.expect("nothing came in time").unwrap().unwrap();
@@ -331,8 +334,9 @@ async fn where_every_hint_is_lost_a_sweep_makes_up_for_it() {
     let (server, amina, basma, post) = with_told(0).await;
     let beside = server.beside(&[]).await;
     let actor = accounts::authenticate(&beside.app, amina.access_token.as_deref().unwrap()).await.unwrap();
-    let mut stream =
-        std::pin::pin!(notifications::follow(&beside.app, &actor, &Default::default(), None).await.unwrap());
+    let mut stream = std::pin::pin!(
+        notifications::follow(&beside.app, &actor, &agora::domain::actor::Client::default(), None).await.unwrap()
+    );
     assert_eq!(stream.next().await.unwrap().unwrap().phase, Phase::Live);
     for number in 0..3 {
         basma.comment(&post, &format!("number {number}")).await;

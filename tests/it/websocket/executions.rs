@@ -105,7 +105,7 @@ async fn who_is_over_their_allowance_gets_the_newest_of_a_state_later() {
     told(&mut socket, 20).await;
     let before = executions(&server);
     retitle(&olivia, &goal, 10).await;
-    let mut newest = vec![0; 20];
+    let mut newest = [0; 20];
     while newest.iter().any(|title| *title < 10) {
         let (id, title) = told(&mut socket, 1).await.remove(0);
         let (id, title): (usize, i32) = (id.parse().unwrap(), title.parse().unwrap());
