@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{Server, eventually, hold_writer};
 
+/// Connections to PostgreSQL that wait for what another one holds.
+const WAITING: &str =
+    "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
 #[tokio::test]
 async fn one_client_does_not_hold_all_connections() {
     let server = Server::with(&[("DATABASE_MAX_CONNECTIONS", "5"), ("DATABASE_CONNECTIONS_PER_CLIENT", "2")]).await;
@@ -24,9 +28,7 @@ async fn one_client_does_not_hold_all_connections() {
     let others = async {
         eventually("all likes", async || server.app.tasks.len() > begun + 8).await;
         if server.app.db.backend() == DatabaseBackend::Postgres {
-            let waiting =
-                "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-            eventually("two likes", async || server.count(waiting).await == 2).await;
+            eventually("two likes", async || server.count(WAITING).await == 2).await;
         }
         for reader in [&basma, &server.anonymous()] {
             let data = reader.ok("{ posts { totalCount } }", Value::Null).await;
@@ -65,6 +67,7 @@ async fn who_asks_for_more_than_their_share_for_too_long_is_told_so() {
         eventually("the like", async || server.app.tasks.len() > begun + 1).await;
         // On SQLite, which has one writer, the like may have been told by now to try again.
         if server.app.db.backend() == DatabaseBackend::Postgres {
+            eventually("the like's turn", async || server.count(WAITING).await == 1).await;
             let answer = amina.send("{ posts { nodes { id } } }", Value::Null).await;
             assert_eq!(answer.code(), "RATE_LIMITED");
             assert_eq!(answer.refusal()["retryAfter"], 1);
