@@ -42,13 +42,9 @@ impl Holder {
         self.user.id.to_string()
     }
 
-    /// A message to the address, with the person's name where it is proven theirs: elsewhere it would carry words of a
-    /// stranger's choice.
+    /// A message to the address, with the person's name where it is proven theirs.
     pub fn greeted(&self, message: Message) -> Message {
-        match self.confirmed_at {
-            Some(_) => message.with("name", &self.user.display_name),
-            None => message,
-        }
+        Message { is_proven: self.confirmed_at.is_some(), ..message }.with("name", &self.user.display_name)
     }
 
     /// Whether the address is theirs, proven or not: otherwise nothing is sent there on their behalf.
