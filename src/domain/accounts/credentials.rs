@@ -93,6 +93,11 @@ pub(super) async fn by_email(app: &App, email_key: &str) -> Result<Option<Holder
     find(app, "c.email_key = $1", email_key.into()).await
 }
 
+/// By the key of a user name.
+pub(super) async fn by_username(app: &App, username_key: &str) -> Result<Option<Holder>> {
+    find(app, "u.username_key = $1", username_key.into()).await
+}
+
 /// Whom a code was for.
 pub(super) async fn by_code(app: &App, code: &CheckedCode) -> Result<Option<Holder>> {
     by_id(app, code.subject.parse().map_err(Error::internal)?).await
