@@ -158,7 +158,7 @@ impl Pipeline {
         let kind = operation.definition().ty;
         permit(kind, transport, self.app.config.websocket.mutations)?;
         let given = request.variables.unwrap_or_default();
-        let coerced = coerce(self.model, operation.definition(), operation.facts(), given)?;
+        let coerced = coerce((self.model, suggestions), operation.definition(), operation.facts(), given)?;
         let variables = coerced.variables;
         let mut document = operation.normal(self.model, &variables)?;
         let cost = self.cost(&document, &variables);
