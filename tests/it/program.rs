@@ -3,6 +3,7 @@
 mod backups;
 mod beside;
 mod carriers;
+mod chaos;
 mod configuration;
 mod full_disk;
 mod kills;
