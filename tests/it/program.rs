@@ -5,6 +5,7 @@ mod beside;
 mod carriers;
 mod chaos;
 mod configuration;
+mod flood;
 mod full_disk;
 mod kills;
 mod migrations;
