@@ -59,7 +59,7 @@ struct Size {
 }
 
 const SHORT: Size = Size { held: 60, sockets: 8, askers: 3, rounds: 20 };
-const LONG: Size = Size { held: 300, sockets: 20, askers: 16, rounds: 2000 };
+const LONG: Size = Size { held: 300, sockets: 20, askers: 16, rounds: 1000 };
 
 /// What one address does.
 struct Flood {

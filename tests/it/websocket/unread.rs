@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    net::SocketAddr,
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
