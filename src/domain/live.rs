@@ -196,12 +196,15 @@ impl<C: Content> Follower<C> {
     }
 
     async fn read_on(&mut self, hinted: i64) -> Result<()> {
-        let tail = if self.live { self.shared_tail(hinted).await? } else { None };
-        let told = match tail {
-            Some(told) => told,
-            // Nothing was missed.
-            None if self.seq >= hinted => Vec::new(),
-            None => self.read_alone().await?,
+        let told = if self.live {
+            match self.shared_tail(hinted).await? {
+                Some(told) => told,
+                None => self.read_alone().await?,
+            }
+        } else if self.seq < hinted {
+            self.read_alone().await?
+        } else {
+            Vec::new()
         };
         // Sequences have no gaps: where the next is not the next, or what was known to be there is not, it is no longer
         // kept. Only the head of the beginning tells that: asked for anew, it may be of an event that came in between.
