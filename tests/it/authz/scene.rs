@@ -146,7 +146,7 @@ impl Person {
             "PAYMENT" | "PAID" | "OPEN" | "TRANSFER" | "CASH" | "COLLECTED" | "METHOD" | "REFUND" | "GRANTED" => {
                 Box::pin(self.payment(server, name)).await
             }
-            "MONEY" | "PAYOUT_METHOD" | "WITHDRAWAL" | "APPROVED" | "PROPOSED" => {
+            "MONEY" | "PAYOUT_METHOD" | "WITHDRAWAL" | "APPROVED" | "SENT" | "PROPOSED" => {
                 Box::pin(self.in_wallet(server, name)).await
             }
             "GOAL" | "CONTRIBUTION" | "REMARK" | "PAID_OUT" => Box::pin(self.of_goal(server, name)).await,
@@ -353,8 +353,13 @@ impl Person {
             _ => {
                 let method = self.thing(server, "PAYOUT_METHOD").await;
                 let withdrawal = wallets::withdraw(&self.client, &method, "1.00", name).await;
-                if name == "APPROVED" {
+                if name == "APPROVED" || name == "SENT" {
                     wallets::approve_by_hand(server, &withdrawal).await;
+                }
+                if name == "SENT" {
+                    let staff = self.staff(server).await;
+                    let sent = format!("adminWithdrawalMarkPaid(id: \"{withdrawal}\", reference: \"1\") {{ ERRORS }}");
+                    done(&staff, &sent).await;
                 }
                 withdrawal
             }

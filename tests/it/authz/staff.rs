@@ -87,6 +87,11 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
         ADMINISTRATION,
     ),
     (
+        "Mutation.adminWithdrawalMarkReturned",
+        "mutation { adminWithdrawalMarkReturned(id: \"$SENT\", reason: \"no\") { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
         "Mutation.adminWalletAdjust",
         "mutation { adminWalletAdjust(input: { userId: \"$ID\", amount: { amount: \"1.00\", currency: \"USD\" }, direction: CREDIT, reason: \"why\", idempotencyKey: \"$ID\" }) { errors { code } } }",
         ADMINISTRATION,

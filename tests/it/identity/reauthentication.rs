@@ -64,6 +64,11 @@ const CALLS: &[(&str, &str, bool)] = &[
         true,
     ),
     (
+        "adminWithdrawalMarkReturned",
+        "mutation { adminWithdrawalMarkReturned(id: \"withdrawal_00000000000000000000000000\", reason: \"1\") { errors { code } } }",
+        true,
+    ),
+    (
         "adminPaymentConfirm",
         "mutation { adminPaymentConfirm(id: \"payment_00000000000000000000000000\", input: { reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
         true,
