@@ -8,6 +8,7 @@ mod lists;
 mod live;
 mod methods;
 mod offline;
+mod paypal;
 mod privacy;
 mod providers;
 mod races;
