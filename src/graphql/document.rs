@@ -70,6 +70,7 @@ const ALONE: &[&str] = &[
     "adminPaymentCancel",
     "adminRefundComplete",
     "adminRefundFail",
+    "adminProviderSettlementRecord",
     "walletDeposit",
     "walletTransfer",
     "walletWithdraw",

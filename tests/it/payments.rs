@@ -16,6 +16,7 @@ mod reconcile;
 mod refund_failures;
 mod refunds;
 mod rules;
+mod settlements;
 pub mod taken_back;
 mod together;
 mod webhooks;

@@ -38,6 +38,7 @@ pub const SENSITIVE: &[(&str, &str)] = &[
     ("adminPaymentCollect", "it says that money came"),
     ("adminPaymentRemit", "it says that the bank has money"),
     ("adminRefundComplete", "it says that money went back"),
+    ("adminProviderSettlementRecord", "it says where the platform's money is"),
 ];
 
 /// What is possible though the person's role demands a second factor that is not set up yet.

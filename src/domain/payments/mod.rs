@@ -74,7 +74,7 @@ pub use refund_rows::{
 };
 pub use refunds::{REFUND, REMEMBERED, grant_in, refund};
 pub use rules::RULES;
-pub use settlements::settle;
+pub use settlements::{ProviderSettlement, provider_settlement_record, settle};
 pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, WEBHOOK, process, receive};

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Payment, complete, disputes, drive::gateway, given_back, queries, refund_failures, refund_rows, refunds, rows,
+    settlements,
 };
 use crate::{
     app::App,
@@ -124,6 +125,9 @@ async fn ours(app: &App, payment: Payment, mend: bool) -> Result<Option<Disagree
             return Ok(Some(told(format!("the provider could not be asked ({cause})"))));
         }
     };
+    if mend {
+        settlements::record(app, payment.provider, &charge.fees).await?;
+    }
     let Some(found) = differs(app, payment.id, &charge).await? else { return Ok(None) };
     let mended = if mend { mend_by(app, payment.id, &charge).await? } else { None };
     Ok(Some(Disagreement { is_mended: mended == Some(true), ..told(found) }))

@@ -1,12 +1,12 @@
 //! What staff sees of payments, and does to them: everybody's payments and refunds, what banks and couriers brought.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::{
     Dispute, DisputeState, Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState, list,
 };
 use crate::{
-    domain::payments::{self, DisputeFilter, MoneyReceived, PaymentFilter, RefundFilter},
+    domain::payments::{self, DisputeFilter, MoneyReceived, PaymentFilter, ProviderSettlement, RefundFilter},
     error::Result,
     graphql::{
         connection::{Connection, wants_total},
@@ -14,7 +14,7 @@ use crate::{
         error::{Nullable, answer, nullable, payload},
         node::{argument_id, query_id},
         posts::DateTimeRange,
-        scalars::MoneyInput,
+        scalars::{Money, MoneyInput},
     },
     platform::page::Page,
 };
@@ -163,6 +163,67 @@ impl AdminPaymentMoneyInput {
             reference: self.reference,
             idempotency_key: self.idempotency_key,
         })
+    }
+}
+
+/// What became of the platform's money with a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::platform::payments::MovementKind")]
+pub enum AdminProviderSettlementKind {
+    /// The provider kept it for its work.
+    Fee,
+    /// The provider gave back what it had kept.
+    FeeBack,
+    /// The provider paid it out to the platform's bank.
+    Payout,
+    /// What the provider had paid out came back to it; also what the platform paid in there.
+    PayoutBack,
+}
+
+/// What a provider kept, or paid out to the bank.
+#[derive(InputObject)]
+pub struct AdminProviderSettlementRecordInput {
+    /// Which provider: one that holds money for the platform.
+    provider: PaymentProvider,
+    /// What it was.
+    kind: AdminProviderSettlementKind,
+    /// How much, above zero.
+    amount: MoneyInput,
+    /// What the provider calls it, as its statement says; 1 to 100 characters. The same one is booked once.
+    reference: String,
+    /// Same key and same input: nothing more happens, however late.
+    idempotency_key: String,
+}
+
+/// What a provider kept, or paid out to the bank.
+#[derive(SimpleObject)]
+pub struct AdminProviderSettlement {
+    /// Which provider.
+    provider: PaymentProvider,
+    /// What it was.
+    kind: AdminProviderSettlementKind,
+    /// How much.
+    amount: Money,
+    /// What the provider calls it.
+    reference: String,
+}
+
+impl From<ProviderSettlement> for AdminProviderSettlement {
+    fn from(settlement: ProviderSettlement) -> Self {
+        Self {
+            provider: settlement.provider.into(),
+            kind: settlement.kind.into(),
+            amount: Money::from_minor(settlement.amount.minor, settlement.amount.currency),
+            reference: settlement.reference,
+        }
+    }
+}
+
+payload! {
+    /// What came of `adminProviderSettlementRecord`.
+    AdminProviderSettlementRecordPayload replayed {
+        /// What is booked; null when `errors` is not empty.
+        settlement: AdminProviderSettlement
     }
 }
 
@@ -345,6 +406,32 @@ impl PaymentStaffMutation {
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
             let result = match argument_id("id", &id) {
                 Ok(id) => payments::admin_refund_fail(app, actor, client, id, &reason).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+    /// Books what a provider kept for its work, or paid out to the platform's bank, where it does not tell by itself (Paymob; PayPal
+    /// without the permission to search transactions): so that its account in the books is what it holds. The same reference of a
+    /// provider is booked once, whoever tells it: then `replayed` is true; with something else it is ALREADY_EXISTS. Needs a
+    /// fresh authentication (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY. Stands alone in its operation. Codes:
+    /// INVALID, INVALID_AMOUNT, AMOUNT_TOO_LARGE, PROVIDER_NOT_AVAILABLE, ALREADY_EXISTS, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn admin_provider_settlement_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it was, and how much.")] input: AdminProviderSettlementRecordInput,
+    ) -> Nullable<AdminProviderSettlementRecordPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let result = match input.amount.positive("amount") {
+                Ok(amount) => {
+                    let (provider, kind) = (input.provider.into(), input.kind.into());
+                    let settlement = ProviderSettlement { provider, kind, amount, reference: input.reference };
+                    payments::provider_settlement_record(app, actor, client, settlement, &input.idempotency_key).await
+                }
                 Err(error) => Err(error),
             };
             answer(request, result)

@@ -83,6 +83,8 @@ pub struct Charge {
     pub captured: i64,
     /// Given back so far.
     pub refunded: i64,
+    /// What the provider kept of it for its work, and gave back of that, where it tells so with the charge.
+    pub fees: Vec<Movement>,
     /// Whether somebody disputes it, or did; `None` where that has to be asked.
     pub is_disputed: Option<bool>,
     /// Why it failed, or why the last try did: the provider's own word, short.
@@ -233,6 +235,19 @@ pub enum MovementKind {
     Payout,
     /// What it had paid out came back to it.
     PayoutBack,
+}
+
+impl MovementKind {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fee => "fee",
+            Self::FeeBack => "fee_back",
+            Self::Payout => "payout",
+            Self::PayoutBack => "payout_back",
+        }
+    }
 }
 
 /// A payer as a provider is told of them.

@@ -169,6 +169,8 @@ impl Intent {
             authorised: minor(self.amount_capturable + self.amount_received),
             captured: minor(self.amount_received),
             refunded: minor(given_back.unwrap_or(0)),
+            // Told with all else that changed our balance.
+            fees: Vec::new(),
             is_disputed: self.latest_charge.as_ref().map(|charge| charge["disputed"] == true),
             failure,
             next: if state == ChargeState::Pending { self.next(public_key) } else { NextAction::None },

@@ -63,6 +63,11 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
         "mutation { paymentRefund(id: \"$PAYMENT\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, reason: \"no\", idempotencyKey: \"$ID\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
+    (
+        "Mutation.adminProviderSettlementRecord",
+        "mutation { adminProviderSettlementRecord(input: { provider: PAYMOB, kind: FEE, amount: { amount: \"1.00\", currency: \"EGP\" }, reference: \"$ID\", idempotencyKey: \"$ID\" }) { errors { code } } }",
+        ADMINISTRATION,
+    ),
     ("Query.adminWallet", "{ adminWallet(userId: \"$ID\") { balances { currency } } }", ADMINISTRATION),
     ("Query.adminWithdrawals", "{ adminWithdrawals { nodes { state bankDetails { holder } } } }", ADMINISTRATION),
     ("Query.adminWalletAdjustments", "{ adminWalletAdjustments { nodes { state } } }", ADMINISTRATION),

@@ -88,6 +88,11 @@ const CALLS: &[(&str, &str, bool)] = &[
         "mutation { adminRefundComplete(id: \"refund_00000000000000000000000000\", reference: \"1\") { errors { code } } }",
         true,
     ),
+    (
+        "adminProviderSettlementRecord",
+        "mutation { adminProviderSettlementRecord(input: { provider: PAYMOB, kind: FEE, amount: { amount: \"1\", currency: \"EGP\" }, reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
+        true,
+    ),
     ("accountDelete", "mutation { accountDelete { errors { code } } }", false),
     ("accountExport", "mutation { accountExport { errors { code } } }", false),
 ];

@@ -19,6 +19,8 @@ struct Account {
     changes: Vec<String>,
     /// What was booked, as the transaction search tells it.
     transactions: Vec<Value>,
+    /// What is kept of each capture, of US dollars, where that is told with it.
+    fee: Option<String>,
     /// What is held, as the report of balances tells it; `None` where we may not see it.
     balances: Option<Vec<Value>>,
 }
@@ -81,6 +83,11 @@ impl Paypal {
         self.account.lock().unwrap().transactions.push(json!({ "transaction_info": info }));
     }
 
+    /// So much is kept of each capture from now on, of US dollars, and told with it.
+    pub fn keep(&self, fee: &str) {
+        self.account.lock().unwrap().fee = Some(fee.to_owned());
+    }
+
     /// So much is held, of US dollars.
     pub fn hold(&self, total: &str) {
         let money = json!({ "currency_code": "USD", "value": total });
@@ -116,7 +123,11 @@ impl Account {
                 let order = self.orders.get_mut(*id).unwrap();
                 order["status"] = json!("COMPLETED");
                 let amount = order["purchase_units"][0]["amount"].clone();
-                let capture = json!({ "id": format!("CAPTURE-{id}"), "status": "COMPLETED", "amount": amount });
+                let mut capture = json!({ "id": format!("CAPTURE-{id}"), "status": "COMPLETED", "amount": amount });
+                if let Some(fee) = &self.fee {
+                    let fee = json!({ "currency_code": "USD", "value": fee });
+                    capture["seller_receivable_breakdown"] = json!({ "paypal_fee": fee });
+                }
                 order["purchase_units"][0]["payments"] = json!({ "captures": [capture] });
                 (StatusCode::CREATED, order.clone())
             }
