@@ -63,6 +63,12 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "Networks (CIDR, comma-separated) whose X-Forwarded-For is believed; empty: none.",
     ),
+    variable(
+        SERVER,
+        "METRICS_TOKEN",
+        "",
+        "What monitoring sends as Authorization: Bearer … to read GET /metrics (text of Prometheus); at least 32 characters. Empty: there is no such page.",
+    ),
     variable(SERVER, "SHUTDOWN_GRACE_SECONDS", "15", "How long a shutdown waits for requests in flight."),
     variable(SERVER, "COMPRESSION_MIN_BYTES", "1024", "Responses of this size and more are compressed (br, gzip)."),
     variable(DATABASE, "DATABASE_URL", "sqlite://agora.db", "sqlite://file or postgres://user:password@host/database."),
