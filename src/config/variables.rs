@@ -404,6 +404,12 @@ pub const VARIABLES: &[Variable] = &[
         "30",
         "Every night the payments of so many days are compared with their providers, and what differs is told to staff; 0: never.",
     ),
+    variable(
+        PAYMENTS,
+        "RECONCILE_BALANCES",
+        "true",
+        "Whether what a provider says that it holds is compared with the books, too; false where the account there is not Agora's alone.",
+    ),
     variable(PAYMENTS, "FEE_MARKETPLACE", "10", "The platform's fee of what is sold here, in percent."),
     variable(PAYMENTS, "FEE_DIGITAL", "7.5", "The platform's fee of digital goods, in percent."),
     variable(

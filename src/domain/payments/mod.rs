@@ -20,6 +20,7 @@ mod dispute_rows;
 mod disputes;
 mod drive;
 mod given_back;
+mod holdings;
 mod methods;
 mod offline;
 mod open;

@@ -250,6 +250,15 @@ impl MovementKind {
     }
 }
 
+/// What a provider holds for us, as it reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holdings {
+    /// As of when; now, if `None`.
+    pub at: Option<DateTime<Utc>>,
+    /// In minor units of currencies, in capitals: what is available, and what is on its way to us. A currency may come twice.
+    pub amounts: Vec<(String, i64)>,
+}
+
 /// A payer as a provider is told of them.
 #[derive(Debug, Clone)]
 pub struct NewCustomer<'a> {
@@ -371,6 +380,11 @@ pub trait Gateway: Send + Sync + fmt::Debug {
 
     /// What a provider kept and paid out in a span, without what it kept for disputes; `None` where it can't tell.
     async fn movements(&self, _from: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Option<Vec<Movement>>, Failure> {
+        Ok(None)
+    }
+
+    /// What a provider holds for us; `None` where it can't tell: Paymob reports it on its pages only.
+    async fn holdings(&self) -> Result<Option<Holdings>, Failure> {
         Ok(None)
     }
 

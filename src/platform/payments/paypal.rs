@@ -20,8 +20,9 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, ListedRefund, Movement, MovementKind,
-    NO_SUCH_CHARGE, NewCharge, NewRefund, NextAction, Notice, RefundProgress, Rejected, Subject, ToldDispute,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, Holdings, ListedRefund, Movement,
+    MovementKind, NO_SUCH_CHARGE, NewCharge, NewRefund, NextAction, Notice, RefundProgress, Rejected, Subject,
+    ToldDispute,
     exchange::{Answer, Tokens, harmless, is_id},
 };
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
 };
 use amounts::{Money, from_paypal, to_paypal};
 use disputes::{Dispute, Disputes};
-use movements::{Detail, Transactions};
+use movements::{Balances, Detail, Transactions};
 
 /// What stands in an order's `custom_id` once it was called off; before, our id of the charge.
 const CANCELLED: &str = "cancelled";
@@ -547,6 +548,15 @@ impl Gateway for Paypal {
             start = end;
         }
         Ok(Some(movements))
+    }
+
+    async fn holdings(&self) -> Result<Option<Holdings>, Failure> {
+        let answer = self.ask(self.http.get(self.address("v1/reporting/balances?currency_code=ALL"))).await?;
+        if answer.status == 403 {
+            tracing::warn!("PayPal does not let us see what it holds: the app lacks the permission for it");
+            return Ok(None);
+        }
+        read::<Balances>(&answer).map(|balances| Some(balances.holdings()))
     }
 
     async fn verify_webhook(&self, envelope: &Envelope, body: &[u8], now: DateTime<Utc>) -> Result<Notice, Rejected> {

@@ -30,14 +30,14 @@ use stripe_payment::payment_method::{AttachPaymentMethod, DetachPaymentMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, Movement, NO_SUCH_CHARGE, NewCharge,
-    NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject, ToldDispute,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, Holdings, Movement, NO_SUCH_CHARGE,
+    NewCharge, NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject, ToldDispute,
     exchange::{self, Answer, harmless, is_id},
     signature,
 };
 use crate::{config::StripeAccount, platform::http::Http};
 use amounts::{from_stripe, to_stripe};
-use lists::{BalancePage, BalanceTransaction, Dispute, Disputes, RefundOfIntent, Refunds};
+use lists::{Balance, BalancePage, BalanceTransaction, Dispute, Disputes, RefundOfIntent, Refunds};
 
 /// Where our own id is kept at Stripe.
 const REFERENCE: &str = "reference";
@@ -396,6 +396,15 @@ impl Gateway for Stripe {
                 _ => return Ok(Some(movements)),
             }
         }
+    }
+
+    /// https://docs.stripe.com/api/balance
+    async fn holdings(&self) -> Result<Option<Holdings>, Failure> {
+        let answer = self.send(RequestBuilder::new(StripeMethod::Get, "/balance"), None).await?;
+        if !answer.is_done() {
+            return Err(failure(&answer, &problem(&answer)));
+        }
+        Ok(Some(Holdings { at: None, amounts: answer.read::<Balance>()?.amounts() }))
     }
 
     async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure> {

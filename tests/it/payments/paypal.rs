@@ -9,6 +9,7 @@ use axum::{
     Json, Router,
     http::{Method, StatusCode, Uri},
 };
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 /// What an account at PayPal has.
@@ -21,8 +22,8 @@ struct Account {
     transactions: Vec<Value>,
     /// What is kept of each capture, of US dollars, where that is told with it.
     fee: Option<String>,
-    /// What is held, as the report of balances tells it; `None` where we may not see it.
-    balances: Option<Vec<Value>>,
+    /// The report of balances; `None` where we may not see it.
+    balances: Option<Value>,
 }
 
 /// A PayPal of the test's own.
@@ -58,10 +59,12 @@ impl Paypal {
         ]
     }
 
-    /// The payers approve every order that there is.
+    /// The payers approve every order that waits for them.
     pub fn approve(&self) {
         for order in self.account.lock().unwrap().orders.values_mut() {
-            order["status"] = json!("APPROVED");
+            if order["status"] == "CREATED" {
+                order["status"] = json!("APPROVED");
+            }
         }
     }
 
@@ -90,9 +93,14 @@ impl Paypal {
 
     /// So much is held, of US dollars.
     pub fn hold(&self, total: &str) {
+        self.hold_at(total, None);
+    }
+
+    /// The same, as of a time.
+    pub fn hold_at(&self, total: &str, at: Option<DateTime<Utc>>) {
         let money = json!({ "currency_code": "USD", "value": total });
         let held = json!({ "currency": "USD", "total_balance": money });
-        self.account.lock().unwrap().balances = Some(vec![held]);
+        self.account.lock().unwrap().balances = Some(json!({ "balances": [held], "as_of_time": at }));
     }
 }
 
@@ -136,7 +144,7 @@ impl Account {
                 found(json!({ "transaction_details": self.transactions, "page": 1, "total_pages": 1 }))
             }
             ("GET", ["v1", "reporting", "balances"]) => match &self.balances {
-                Some(balances) => found(json!({ "balances": balances })),
+                Some(balances) => found(balances.clone()),
                 None => (StatusCode::FORBIDDEN, json!({ "name": "NOT_AUTHORIZED" })),
             },
             _ => (StatusCode::NOT_FOUND, json!({ "name": "RESOURCE_NOT_FOUND" })),

@@ -130,3 +130,68 @@ async fn what_staff_has_booked_is_not_booked_again_when_the_provider_tells() {
     assert_eq!(at(&server, PAYPAL).await, (-400, 0));
     assert_books(&server.app).await;
 }
+
+/// What the comparison has to say.
+async fn compared(server: &Server) -> Vec<String> {
+    let found = reconcile(&server.app, Span::default(), false).await.unwrap().disagreements;
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn what_a_provider_holds_is_compared_with_the_books() {
+    let paypal = Paypal::open().await;
+    let server = paid_by(&paypal).await;
+    server.advance(1);
+    // Whom it does not let see that, it does not tell.
+    assert_eq!(compared(&server).await, [""; 0]);
+    paypal.hold("10.00");
+    assert_eq!(compared(&server).await, [""; 0]);
+    paypal.hold("9.41");
+    let differs = ["paypal: it holds 9.41 USD, by the books 10.00 USD"];
+    assert_eq!(compared(&server).await, differs);
+    // What it kept is told: then it is right again.
+    paypal.book("CAPTURE-ORDER0", "T0006", "10.00", Some("-0.59"));
+    settle(&server.app, Span::default()).await.unwrap();
+    assert_eq!(compared(&server).await, [""; 0]);
+    paypal.hold("-1.00");
+    assert_eq!(compared(&server).await, ["paypal: it holds -1.00 USD, by the books 9.41 USD"]);
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn a_report_of_some_hours_ago_is_compared_with_the_books_of_then() {
+    let paypal = Paypal::open().await;
+    let server = paid_by(&paypal).await;
+    server.advance(1);
+    let then = server.clock.now();
+    server.advance(3600);
+    let badr = server.user("badr").await;
+    let payment = deposit_by(&badr, "PAYPAL", "5.00", "k").await["payment"].clone();
+    paypal.approve();
+    assert_eq!(confirm(&badr, &payment).await["state"], "COMPLETED");
+    server.advance(1);
+    paypal.hold_at("10.00", Some(then));
+    assert_eq!(compared(&server).await, [""; 0]);
+    paypal.hold_at("15.00", None);
+    assert_eq!(compared(&server).await, [""; 0]);
+    paypal.hold_at("15.00", Some(then));
+    assert_eq!(compared(&server).await, ["paypal: it holds 15.00 USD, by the books 10.00 USD"]);
+}
+
+#[tokio::test]
+async fn staff_is_told_that_a_provider_holds_something_else_unless_the_account_is_not_ours_alone() {
+    for (setting, differences) in [("true", 1), ("false", 0)] {
+        let paypal = Paypal::open().await;
+        let settings = [&paypal.settings()[..], &[("RECONCILE_BALANCES", setting)]].concat();
+        let server = Server::with(&settings).await;
+        let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
+        let payment = deposit_by(&amina, "PAYPAL", "10.00", "k").await["payment"].clone();
+        paypal.approve();
+        assert_eq!(confirm(&amina, &payment).await["state"], "COMPLETED");
+        paypal.hold("3.00");
+        agora::worker::run_schedules(&server.app).await.unwrap();
+        let overview = "{ adminMoneyOverview { providers { differences } } }";
+        let found = staff.ok(overview, Value::Null).await["adminMoneyOverview"]["providers"]["differences"].clone();
+        assert_eq!(found, differences, "{setting}");
+    }
+}

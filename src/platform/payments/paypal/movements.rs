@@ -1,10 +1,11 @@
-//! What PayPal keeps and pays out, as its transaction search tells it
+//! What PayPal keeps, pays out and holds, as its transaction search tells it
 //! (https://developer.paypal.com/docs/api/transaction-search/v1/), as far as it is read.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::amounts::{Money, from_paypal};
-use crate::platform::payments::{Movement, MovementKind};
+use super::amounts::{Money, signed};
+use crate::platform::payments::{Holdings, Movement, MovementKind};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Transactions {
@@ -39,11 +40,29 @@ const FEES: &[&str] = &["T01", "T1108", "T1109"];
 /// The status of what has happened.
 const DONE: &str = "S";
 
-/// An amount with its sign, in minor units.
-fn signed(money: &Money) -> Option<i64> {
-    let Some(value) = money.value.strip_prefix('-') else { return from_paypal(money).ok() };
-    let positive = Money { currency_code: money.currency_code.clone(), value: value.to_owned() };
-    from_paypal(&positive).ok().map(|amount| -amount)
+/// What is held for us, as PayPal's report of balances tells it
+/// (https://developer.paypal.com/docs/api/transaction-search/v1/#balances_get), as far as it is read.
+#[derive(Debug, Deserialize)]
+pub(super) struct Balances {
+    #[serde(default)]
+    balances: Vec<Balance>,
+    /// It may be some hours old.
+    as_of_time: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Balance {
+    /// What is available, and what is withheld.
+    total_balance: Option<Money>,
+}
+
+impl Balances {
+    pub(super) fn holdings(self) -> Holdings {
+        let totals = self.balances.into_iter().filter_map(|balance| balance.total_balance);
+        // A currency that is not taken here has nothing of ours.
+        let amounts = totals.filter_map(|total| signed(&total).ok().map(|amount| (total.currency_code, amount)));
+        Holdings { at: self.as_of_time, amounts: amounts.collect() }
+    }
 }
 
 impl Detail {
@@ -61,7 +80,7 @@ impl Detail {
         };
         let movement = |money: Option<&Money>, (out, back): (MovementKind, MovementKind), reference: String| {
             let money = money?;
-            let amount = signed(money).filter(|amount| *amount != 0)?;
+            let amount = signed(money).ok().filter(|amount| *amount != 0)?;
             let kind = if amount < 0 { out } else { back };
             Some(Movement { reference, kind, amount: amount.abs(), currency: money.currency_code.clone() })
         };
