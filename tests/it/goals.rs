@@ -120,7 +120,7 @@ pub async fn withdraw(client: &Client, goal: &str, amount: Option<&str>, key: &s
     client.ok(query, json!({ "input": input })).await["goalWithdraw"].clone()
 }
 
-async fn cancel(client: &Client, goal: &str) -> Value {
+pub async fn cancel(client: &Client, goal: &str) -> Value {
     let query = format!(
         "mutation($id: ID!) {{ goalCancel(id: $id, reason: \"no longer needed\") {{ goal {{ {GOAL} }} errors {{ code path }} }} }}"
     );
