@@ -71,6 +71,7 @@ const ALONE: &[&str] = &[
     "adminRefundComplete",
     "adminRefundFail",
     "adminProviderSettlementRecord",
+    "adminDisputeRecord",
     "walletDeposit",
     "walletTransfer",
     "walletWithdraw",

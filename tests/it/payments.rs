@@ -3,6 +3,7 @@
 mod alerts;
 mod deposits;
 mod disputes;
+mod disputes_by_hand;
 mod guests;
 mod lists;
 mod live;

@@ -378,6 +378,11 @@ pub trait Gateway: Send + Sync + fmt::Debug {
         Ok(Vec::new())
     }
 
+    /// Whether it can tell of disputes at all; where not, staff says it.
+    fn tells_of_disputes(&self) -> bool {
+        true
+    }
+
     /// What a provider kept and paid out in a span, without what it kept for disputes; `None` where it can't tell.
     async fn movements(&self, _from: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Option<Vec<Movement>>, Failure> {
         Ok(None)

@@ -413,6 +413,10 @@ impl Gateway for Paymob {
         Ok(Notice { event_id, subject })
     }
 
+    fn tells_of_disputes(&self) -> bool {
+        false
+    }
+
     fn public_key(&self) -> Option<&str> {
         Some(&self.account.public_key)
     }

@@ -64,6 +64,11 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
         ADMINISTRATION,
     ),
     (
+        "Mutation.adminDisputeRecord",
+        "mutation { adminDisputeRecord(id: \"$DISPUTABLE\", input: { state: OPEN, amount: { amount: \"1.00\", currency: \"USD\" }, reference: \"d\", reason: \"fraud\" }) { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
         "Mutation.adminProviderSettlementRecord",
         "mutation { adminProviderSettlementRecord(input: { provider: PAYMOB, kind: FEE, amount: { amount: \"1.00\", currency: \"EGP\" }, reference: \"$ID\", idempotencyKey: \"$ID\" }) { errors { code } } }",
         ADMINISTRATION,
