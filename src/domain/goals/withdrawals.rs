@@ -204,7 +204,8 @@ async fn pay_out_in(
 }
 
 /// Staff takes a withdrawal back, fee and all, so that those who gave can be refunded; where a part of it was reclaimed, the
-/// rest. Nobody does it for themselves. Codes: NOT_FOUND, ALREADY_DONE, SECOND_PERSON_NEEDED, INSUFFICIENT_FUNDS, BLANK, TOO_LONG, INVALID_CHARACTERS.
+/// rest. Nobody does it for themselves. Codes: NOT_FOUND, ALREADY_DONE, SECOND_PERSON_NEEDED, INSUFFICIENT_FUNDS, BLANK,
+/// TOO_LONG, INVALID_CHARACTERS.
 pub async fn withdrawal_reverse(
     app: &App,
     actor: &Actor,

@@ -59,8 +59,8 @@ pub struct Comparison {
 }
 
 /// Compares the payments that began in a span with what their providers say, what providers charged in it with our payments, and
-/// what they hold for us now with the books. `mend` records what a provider says, where that is how payments go on anyway, and takes the steps that are
-/// ours, such as capturing what was approved; without it nothing changes anywhere.
+/// what they hold for us now with the books. `mend` records what a provider says, where that is how payments go on anyway, and
+/// takes the steps that are ours, such as capturing what was approved; without it nothing changes anywhere.
 pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Comparison> {
     let mut found = Comparison::default();
     let mut after = Uuid::nil();

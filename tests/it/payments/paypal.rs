@@ -52,7 +52,7 @@ impl Paypal {
     /// What makes a server use it.
     pub fn settings(&self) -> [(&str, &str); 4] {
         [
-            ("PAYPAL_API_URL", &self.url),
+            ("PAYPAL_API_URL", self.url.as_str()),
             ("PAYPAL_CLIENT_ID", "client-id"),
             ("PAYPAL_CLIENT_SECRET", "secret"),
             ("PAYPAL_WEBHOOK_ID", "WH-TEST"),
