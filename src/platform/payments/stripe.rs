@@ -398,7 +398,7 @@ impl Gateway for Stripe {
         }
     }
 
-    /// https://docs.stripe.com/api/balance
+    /// What is available, and what is pending (https://docs.stripe.com/api/balance).
     async fn holdings(&self) -> Result<Option<Holdings>, Failure> {
         let answer = self.send(RequestBuilder::new(StripeMethod::Get, "/balance"), None).await?;
         if !answer.is_done() {
