@@ -156,6 +156,14 @@ payload! {
 }
 
 payload! {
+    /// What came of `adminWithdrawalMarkReturned`.
+    AdminWithdrawalMarkReturnedPayload {
+        /// The withdrawal: RETURNED, or still PAID and waiting for a second person; null when `errors` is not empty.
+        withdrawal: Withdrawal
+    }
+}
+
+payload! {
     /// What came of `adminWalletAdjustmentApprove`.
     AdminWalletAdjustmentApprovePayload {
         /// The adjustment, now applied; null when `errors` is not empty.
@@ -236,9 +244,9 @@ impl WalletStaffMutation {
         .await
     }
 
-    /// Writes down that a withdrawal that is APPROVED could not be paid, or that the bank sent back one that was PAID: its money
-    /// is back in the wallet, and its owner is told why. Needs the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK,
-    /// TOO_LONG, INVALID_CHARACTERS.
+    /// Writes down that a withdrawal that is APPROVED could not be paid: its money is back in the wallet, and its owner is told
+    /// why. For one that is PAID already there is `adminWithdrawalMarkReturned`. Needs the permission MANAGE_MONEY. Codes:
+    /// INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_withdrawal_mark_failed(
         &self,
         ctx: &Context<'_>,
@@ -250,6 +258,30 @@ impl WalletStaffMutation {
             let result = match argument_id("id", &id) {
                 Ok(id) => {
                     wallets::withdrawal_mark_failed(&request.app, &request.actor, &request.client, id, &reason).await
+                }
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Writes down that the bank sent back a withdrawal that was PAID: its money is back in the wallet, and its owner is told why.
+    /// Above the amount that is set for two people it stays PAID, `awaitsSecondPerson` is true, and it counts when a second person
+    /// says so, too; SECOND_PERSON_NEEDED: you have said so already. Needs a fresh authentication (REAUTHENTICATION_REQUIRED)
+    /// and the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, SECOND_PERSON_NEEDED,
+    /// BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_withdrawal_mark_returned(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The withdrawal's id.")] id: ID,
+        #[graphql(desc = "Why, at most 500 characters; its owner sees it.")] reason: String,
+    ) -> Nullable<AdminWithdrawalMarkReturnedPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match argument_id("id", &id) {
+                Ok(id) => {
+                    wallets::withdrawal_mark_returned(&request.app, &request.actor, &request.client, id, &reason).await
                 }
                 Err(error) => Err(error),
             };
