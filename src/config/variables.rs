@@ -576,7 +576,7 @@ pub const VARIABLES: &[Variable] = &[
         EXPLORE,
         "TRUSTED_DOCUMENTS",
         "",
-        "A JSON manifest {\"<sha256>\": \"<query>\"}; when set, no other operation runs.",
+        "Files of documents, as Apollo's, GraphQL Code Generator's and Relay's tools write them (a list); when set, no other operation runs.",
     ),
 ];
 

@@ -34,6 +34,7 @@ pub mod sign_in;
 pub mod stream;
 pub mod subscription;
 pub mod syntax;
+pub mod trusted;
 pub mod two_factor;
 pub mod validation;
 pub mod verification;

@@ -204,6 +204,7 @@ fn from_url(query: &str) -> Result<GraphqlRequest, Misunderstood> {
         }
         match &*name {
             "query" => request.query = Some(value.into_owned()),
+            "documentId" => request.document_id = Some(value.into_owned()),
             "operationName" => request.operation_name = Some(value.into_owned()),
             "variables" if !value.is_empty() => request.variables = object("variables", &value)?,
             "extensions" if !value.is_empty() => request.extensions = object("extensions", &value)?,

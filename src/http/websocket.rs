@@ -496,7 +496,7 @@ impl Connection {
         }
         let payload = payload.map(|payload| GraphqlRequest::parse(payload.get().as_bytes()));
         let request = match payload {
-            Some(Ok(request)) if request.query.is_some() || request.extensions.is_some() => request,
+            Some(Ok(request)) if request.names_a_document() => request,
             _ => return Err(Close::Invalid("Invalid payload").into()),
         };
         let request_id = app.ids.next(app.clock.now()).to_string();
