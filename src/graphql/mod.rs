@@ -80,7 +80,8 @@ pub struct Mutation(
     Part<admin::AdminMutation>,
 );
 
-/// What can be watched, over `graphql-transport-ws` on the same path.
+/// What can be watched, on the same path: over a WebSocket (`graphql-transport-ws`), or as server-sent events
+/// (`accept: text/event-stream`).
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(
     notifications::NotificationSubscription,

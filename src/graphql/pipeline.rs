@@ -85,10 +85,16 @@ impl GraphqlRequest {
 /// By which way an operation came: it decides what may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// HTTP GET: queries only.
-    Get,
-    /// HTTP POST: queries and mutations.
-    Post,
+    /// HTTP GET: queries; subscriptions, when the answer may be events.
+    Get {
+        /// Whether it may.
+        events: bool,
+    },
+    /// HTTP POST: queries and mutations; subscriptions, when the answer may be events.
+    Post {
+        /// Whether it may.
+        events: bool,
+    },
     /// WebSocket: queries, subscriptions, and mutations when they are switched on.
     Socket,
 }
@@ -351,13 +357,14 @@ fn bad(message: &str) -> Refusal {
 fn permit(kind: OperationType, transport: Transport, socket_mutations: bool) -> Result<(), Refusal> {
     let refuse = |message: &str| Err(bad(message));
     match (kind, transport) {
-        (OperationType::Mutation, Transport::Get) => {
+        (OperationType::Mutation, Transport::Get { .. }) => {
             let message = "Mutations are sent by POST, never by GET.";
             Err(Refusal::new(Code::BadRequest, message).with("allow", "POST"))
         }
-        (OperationType::Subscription, Transport::Get | Transport::Post) => {
-            refuse("Subscriptions are sent over a WebSocket with the protocol graphql-transport-ws.")
-        }
+        (OperationType::Subscription, Transport::Get { events: false } | Transport::Post { events: false }) => refuse(
+            "Subscriptions are sent with `accept: text/event-stream`, or over a WebSocket with the protocol \
+             graphql-transport-ws.",
+        ),
         (OperationType::Mutation, Transport::Socket) if !socket_mutations => {
             refuse("Mutations are sent by POST; over a WebSocket they are switched off.")
         }

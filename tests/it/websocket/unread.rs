@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Some 80 KB for each event of a goal with a long story.
-const LONG: &str = "subscription($id: ID!, $after: String) { goalProgress(goalId: $id, after: $after) { cursor phase \
+pub const LONG: &str = "subscription($id: ID!, $after: String) { goalProgress(goalId: $id, after: $after) { cursor phase \
     goal { one: story two: story } } }";
 const SHORT: &str = "subscription($id: ID!) { goalProgress(goalId: $id) { phase goal { title } } }";
 
@@ -46,7 +46,7 @@ async fn touch(app: &App, goal: GoalId) {
 }
 
 /// A goal with a long story, which changed so many times.
-async fn changed(server: &Server, owner: &Client, times: usize) -> GoalId {
+pub async fn changed(server: &Server, owner: &Client, times: usize) -> GoalId {
     let goal = goals::begin(owner, &json!({ "story": "\u{1F333}".repeat(10_000) })).await;
     let goal = goal.parse().unwrap();
     for _ in 0..times {
@@ -56,7 +56,7 @@ async fn changed(server: &Server, owner: &Client, times: usize) -> GoalId {
 }
 
 /// The cursor of the beginning of a goal's stream, as the server seals it.
-fn beginning(server: &Server, goal: GoalId) -> String {
+pub fn beginning(server: &Server, goal: GoalId) -> String {
     let seq = 0_i64.to_be_bytes();
     let seal = server.app.keys.cursor_seal("goal.stream", &[goal.0.as_bytes().as_slice(), &seq].concat());
     URL_SAFE_NO_PAD.encode([seq.as_slice(), &seal].concat())
