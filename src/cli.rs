@@ -28,7 +28,7 @@ use tokio::net::TcpSocket;
 
 use crate::{
     app::App,
-    config::{self, Config},
+    config::{self, Config, Problems},
     domain::{
         accounts,
         actor::{Actor, Client},
@@ -36,7 +36,8 @@ use crate::{
     },
     entity::user_role::Role,
     error::{Error, Locale, Result},
-    graphql, http,
+    graphql::{self, trusted::TrustedDocuments},
+    http,
     platform::{
         clock::Clock, db::backup, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms,
         telemetry,
@@ -354,6 +355,7 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
 async fn serve(app: &App) -> Result<()> {
     descriptors::raise();
     // Before anything is changed or loaded.
+    TrustedDocuments::read(&app.config.trusted_documents, &app.config.limits).map_err(Error::internal)?;
     let socket = bind(SocketAddr::new(app.config.host, app.config.port))?;
     if app.config.database.migrate_on_start {
         app.migrate().await?;
@@ -593,16 +595,23 @@ async fn check(config: Config) -> ExitCode {
     for stray in config::strays() {
         say!("warn  {stray}");
     }
-    for (name, path) in [("TRUSTED_DOCUMENTS", &config.trusted_documents), ("GRAPHIQL_ASSETS", &config.graphiql_assets)]
-    {
-        match path {
-            Some(path) if path.exists() => say!("ok    {name}"),
-            Some(path) => {
-                say!("fail  {name}: {} is not there", path.display());
-                code = ExitCode::FAILURE;
+    match TrustedDocuments::read(&config.trusted_documents, &config.limits) {
+        Ok(None) => {}
+        Ok(Some(documents)) => say!("ok    TRUSTED_DOCUMENTS ({})", documents.count()),
+        Err(Problems(lines)) => {
+            for line in lines {
+                say!("fail  {line}");
             }
-            None => {}
+            code = ExitCode::FAILURE;
         }
+    }
+    match &config.graphiql_assets {
+        Some(path) if path.exists() => say!("ok    GRAPHIQL_ASSETS"),
+        Some(path) => {
+            say!("fail  GRAPHIQL_ASSETS: {} is not there", path.display());
+            code = ExitCode::FAILURE;
+        }
+        None => {}
     }
     if !check_carriers(&config).await {
         code = ExitCode::FAILURE;

@@ -226,7 +226,8 @@ pub struct Config {
     pub graphiql_assets: Option<PathBuf>,
     pub introspection: bool,
     pub persisted_queries: usize,
-    pub trusted_documents: Option<PathBuf>,
+    /// Empty: any document runs.
+    pub trusted_documents: Vec<PathBuf>,
 }
 
 /// Everything that is wrong with the settings, a line each.
@@ -460,7 +461,7 @@ impl Config {
             graphiql_assets: r.optional("GRAPHIQL_ASSETS", "a folder"),
             introspection: r.flag("INTROSPECTION", development_default),
             persisted_queries: r.number("PERSISTED_QUERIES", 0, 1_000_000),
-            trusted_documents: r.optional("TRUSTED_DOCUMENTS", "a file"),
+            trusted_documents: r.files("TRUSTED_DOCUMENTS"),
         };
         if config.database.min_connections > config.database.max_connections {
             reader.problem("DATABASE_MIN_CONNECTIONS", "expected at most DATABASE_MAX_CONNECTIONS");

@@ -49,6 +49,15 @@ impl Actor {
         }
     }
 
+    /// The session that the person is signed in by.
+    #[must_use]
+    pub fn session_id(&self) -> Option<SessionId> {
+        match self {
+            Self::User(user) => Some(user.session_id),
+            Self::Anonymous | Self::Refused | Self::System => None,
+        }
+    }
+
     /// The signed-in person; UNAUTHENTICATED otherwise, TWO_FACTOR_SETUP_REQUIRED while their role demands a second
     /// factor that they have not set up.
     pub fn require_user(&self) -> Result<&SignedIn> {

@@ -126,6 +126,28 @@ fn what_an_operator_has_got_wrong_is_told_with_its_place_and_is_no_internal_erro
     }
 }
 
+#[test]
+fn trusted_documents_that_are_none_are_told_with_their_file_and_nothing_is_begun() {
+    let folder = Folder::new();
+    std::fs::write(folder.0.join("web.json"), "{ \"x\": \"{ me {\" }").unwrap();
+    let environment = [("SECRET_KEY", KEY), ("PORT", "0"), ("TRUSTED_DOCUMENTS", "web.json, app.json")];
+    for (command, prefix) in [("serve", ""), ("check", "fail")] {
+        let ended = folder.run(&[command], &environment);
+        assert_eq!(ended.code, Some(1), "{command}: {ended:?}");
+        let said = format!("{}{}", ended.out, ended.err);
+        for file in ["web.json", "app.json"] {
+            let told = |line: &str| line.starts_with(prefix) && line.contains(&format!("TRUSTED_DOCUMENTS: {file}: "));
+            assert!(said.lines().any(told), "{command}: {said}");
+        }
+        assert!(!said.contains("Agora serves"), "{said}");
+    }
+    std::fs::write(folder.0.join("web.json"), "{ \"x\": \"{ me { id } }\" }").unwrap();
+    let ended = folder.run(&["check"], &[("SECRET_KEY", KEY), ("TRUSTED_DOCUMENTS", "web.json")]);
+    assert!(ended.code == Some(0) && ended.out.contains("ok    TRUSTED_DOCUMENTS (1)"), "{ended:?}");
+    let ended = folder.run(&["check"], &[("SECRET_KEY", KEY), ("TRUSTED_DOCUMENTS", ",")]);
+    assert!(ended.code == Some(2) && ended.err.contains("TRUSTED_DOCUMENTS: expected files"), "{ended:?}");
+}
+
 #[tokio::test]
 async fn check_tells_each_service_and_ends_with_0_or_1() {
     let folder = Folder::new();
