@@ -53,7 +53,7 @@ use crate::{
 struct Shared {
     app: App,
     pipeline: Arc<Pipeline>,
-    sdl: &'static graphiql::Sdl,
+    texts: &'static graphiql::Texts,
     /// Of requests that are under way.
     requests: Places,
     /// Of WebSockets.
@@ -69,7 +69,7 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let sockets = Places::new(websocket.max_connections, websocket.max_per_address);
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared = Shared { pipeline, sdl: graphiql::Sdl::of_graph()?, requests, sockets, answers, app };
+    let shared = Shared { pipeline, texts: graphiql::Texts::of_graph()?, requests, sockets, answers, app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
@@ -85,8 +85,8 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     if config.payments.sandbox {
         router = router.route("/sandbox/pay", get(sandbox::page).post(sandbox::pay));
     }
-    if config.graphiql && config.graphiql_assets.is_some() {
-        router = router.route("/graphiql/{*file}", get(graphiql::asset));
+    if config.graphiql {
+        router = router.route("/graphiql/{file}", get(graphiql::file));
     }
     let is_content = |status: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
         status != StatusCode::SWITCHING_PROTOCOLS && extensions.get::<graphiql::AsItIs>().is_none()
