@@ -19,7 +19,7 @@ export function Bar({ demoPassword }) {
     <header className="bar">
       <h1>Agora</h1>
       <a href="schema.graphql">Schema</a>
-      <a href="graphiql/licences.txt">Licences</a>
+      <a href="graphiql/licences.txt" className="wide">Licences</a>
       <p role="status">{notice}</p>
       <button type="button" aria-haspopup={session ? undefined : "dialog"} onClick={press}>
         {session ? "Sign out" : "Sign in"}

@@ -18,15 +18,10 @@ const subscribe = (operation, headers) => ({
     const stop = client.subscribe(operation, {
       next: (result) => observer.next(result),
       complete: () => observer.complete(),
+      // Shown as a result: an error would be shown with the lines of this file.
       error(error) {
-        if (Array.isArray(error)) {
-          observer.next({ errors: error });
-          observer.complete();
-        } else if (typeof error?.code === "number") {
-          observer.error(new Error(`The socket was closed: ${error.code} ${error.reason}`.trim()));
-        } else {
-          observer.error(error instanceof Error ? error : new Error("The socket could not be opened."));
-        }
+        observer.next({ errors: Array.isArray(error) ? error : [{ message: reason(error) }] });
+        observer.complete();
       },
     });
     return {
@@ -37,6 +32,10 @@ const subscribe = (operation, headers) => ({
     };
   },
 });
+
+/** Why a socket is of no use, by what the client throws: an event of its closing, or an error. */
+const reason = ({ code, reason, message }) =>
+  typeof code === "number" ? `The socket was closed: ${code} ${reason}`.trim() : message || "The socket could not be opened.";
 
 /** A tab's headers, with the token of who is signed in unless the tab has one of its own. */
 async function withToken(headers) {
