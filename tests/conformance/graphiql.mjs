@@ -206,6 +206,22 @@ await check("the token is sent with every tab's operations", async () => {
   assert(!/Bearer|eyJ/.test(kept), "a token is kept in the browser's storage");
 });
 
+await check("a token that is about to end is renewed before it is used", async () => {
+  const answer = (name) =>
+    page.waitForResponse((response) => response.request().postData()?.includes(`"operationName":"${name}"`));
+  await openTab("Accounts");
+  const answers = Promise.all([answer("Refresh"), answer("Accounts")]);
+  await page.evaluate(() => {
+    const now = Date.now;
+    Date.now = () => now() + 365 * 86_400_000;
+    window.comeBack = () => (Date.now = now);
+  });
+  await run("Accounts");
+  const [, accounts] = await answers;
+  await page.evaluate(() => window.comeBack());
+  assertEqual((await accounts.json()).data.me.username, "amina", "me");
+});
+
 await check("variables come with the examples: a filter, and a post by one key", async () => {
   await openTab("Goals");
   await run("Goals");
