@@ -604,13 +604,6 @@ async fn check(config: Config) -> ExitCode {
             }
             code = ExitCode::FAILURE;
         }
-    }
-    match &config.graphiql_assets {
-        Some(path) if path.exists() => say!("ok    GRAPHIQL_ASSETS"),
-        Some(path) => {
-            say!("fail  GRAPHIQL_ASSETS: {} is not there", path.display());
-            code = ExitCode::FAILURE;
-        }
         None => {}
     }
     if !check_carriers(&config).await {

@@ -223,7 +223,6 @@ pub struct Config {
     pub event_retention: Duration,
     pub worker: bool,
     pub graphiql: bool,
-    pub graphiql_assets: Option<PathBuf>,
     pub introspection: bool,
     pub persisted_queries: usize,
     /// Empty: any document runs.
@@ -458,7 +457,6 @@ impl Config {
             event_retention: Duration::from_secs(86_400 * r.number::<u64>("EVENT_RETENTION_DAYS", 1, 3650)),
             worker: r.flag("WORKER", "true"),
             graphiql: r.flag("GRAPHIQL", development_default),
-            graphiql_assets: r.optional("GRAPHIQL_ASSETS", "a folder"),
             introspection: r.flag("INTROSPECTION", development_default),
             persisted_queries: r.number("PERSISTED_QUERIES", 0, 1_000_000),
             trusted_documents: r.files("TRUSTED_DOCUMENTS"),

@@ -578,12 +578,6 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         EXPLORE,
-        "GRAPHIQL_ASSETS",
-        "",
-        "A node_modules folder to serve GraphiQL's files from; empty: a CDN, with subresource integrity.",
-    ),
-    variable(
-        EXPLORE,
         "INTROSPECTION",
         "",
         "Whether the graph can be introspected; default true in development, false in production (the SDL is at /schema.graphql).",

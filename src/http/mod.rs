@@ -60,7 +60,7 @@ use crate::{
 struct Shared {
     app: App,
     pipeline: Arc<Pipeline>,
-    sdl: &'static graphiql::Sdl,
+    texts: &'static graphiql::Texts,
     /// Of requests that are under way.
     requests: Places,
     /// Of WebSockets and event streams.
@@ -77,8 +77,8 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let live = Places::new(websocket.max_connections, websocket.max_per_address);
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared =
-        Shared { pipeline, sdl: graphiql::Sdl::of_graph()?, requests, live, answers, answered: Arc::default(), app };
+    let texts = graphiql::Texts::of_graph()?;
+    let shared = Shared { pipeline, texts, requests, live, answers, answered: Arc::default(), app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
@@ -97,8 +97,8 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     if config.metrics_token.is_some() {
         router = router.route("/metrics", get(metrics::get));
     }
-    if config.graphiql && config.graphiql_assets.is_some() {
-        router = router.route("/graphiql/{*file}", get(graphiql::asset));
+    if config.graphiql {
+        router = router.route("/graphiql/{file}", get(graphiql::file));
     }
     let is_content = |status: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
         status != StatusCode::SWITCHING_PROTOCOLS && extensions.get::<graphiql::AsItIs>().is_none()
