@@ -35,7 +35,7 @@ use crate::{
     app::App,
     config::Limits,
     domain::actor::Actor,
-    error::{Code, Error, Refusal, Result},
+    error::{Code, Error, Locale, Refusal, Result},
     platform::crypto::{hex, sha256},
 };
 
@@ -227,9 +227,9 @@ impl Pipeline {
             let wanted = hash.or(asked).ok_or_else(|| bad("A query is missing."))?;
             let known = trusted.get(&wanted);
             let message = format!("Only trusted operations run here; {} is none of them.", hex(&wanted));
-            return known
-                .map(|text| (wanted, Arc::clone(text), false))
-                .ok_or_else(|| Refusal::new(Code::Forbidden, message));
+            return known.map(|text| (wanted, Arc::clone(text), false)).ok_or_else(|| {
+                Refusal::new(Code::Forbidden, message).in_arabic("لا تُنفَّذ هنا إلا العمليات الموثوقة، وهذه ليست منها.")
+            });
         }
         match (query, hash, asked) {
             (Some(query), Some(hash), asked) => Ok((hash, query.into(), asked.is_some())),
@@ -273,10 +273,10 @@ impl Pipeline {
         let (mut response, stage) = match ended {
             Ok(Ok(response)) => (response, Stage::Executed),
             Ok(Err(panic)) => (panicked(&*panic), Stage::Failed),
-            Err(_) => (refused(&timed_out(limit, mutation), &request_id), Stage::Executed),
+            Err(_) => (refused(&timed_out(limit, mutation), &request_id, locale), Stage::Executed),
         };
         mistakes::tell(self.model, &mistaken, locale, &mut response);
-        finish(&mut response, &request_id);
+        finish(&mut response, &request_id, locale);
         response.extensions.insert("cost".to_owned(), self.describe(cost));
         (response, stage)
     }
@@ -300,7 +300,8 @@ fn is_empty(document: &ExecutableDocument) -> bool {
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
     tracing::error!(panic = panic_text(panic), "an operation panicked");
-    refused(&Refusal::internal(), "")
+    // `finish` says the rest.
+    refused(&Refusal::internal(), "", Locale::default())
 }
 
 /// What a panic said.
@@ -312,12 +313,15 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 pub(super) fn timed_out(limit: Duration, mutation: bool) -> Refusal {
     let seconds = limit.as_secs();
-    let message = if mutation {
-        format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.")
+    let refusal = if mutation {
+        let message = format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.");
+        let arabic = format!("لم يتم هذا خلال {seconds} ثانية، وقد يتم بعدها؛ حاول مرة أخرى بمفتاح التكرار نفسه.");
+        Refusal::new(Code::Timeout, message).in_arabic(arabic)
     } else {
-        format!("Not done within {seconds} s.")
+        Refusal::new(Code::Timeout, format!("Not done within {seconds} s."))
+            .in_arabic(format!("لم يتم هذا خلال {seconds} ثانية."))
     };
-    Refusal::new(Code::Timeout, message).with("limit", seconds)
+    refusal.with("limit", seconds)
 }
 
 fn permit(kind: OperationType, transport: Transport, socket_mutations: bool) -> Result<(), Refusal> {

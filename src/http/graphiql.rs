@@ -94,7 +94,7 @@ pub(super) async fn page(State(shared): State<Shared>) -> Response {
 /// One of the page's files, from the operator's folder. Only these four have an address, so no path can lead astray.
 pub(super) async fn asset(State(shared): State<Shared>, identity: Extension<Identity>, uri: Uri) -> Response {
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+        return refuse(&left.refusal(), Media::Json, &identity);
     }
     let path = uri.path().strip_prefix("/graphiql/").unwrap_or_default();
     let known = FILES.iter().find(|file| path == format!("{}/{}", file.package, file.path));
@@ -150,7 +150,7 @@ pub(super) async fn schema(
     headers: HeaderMap,
 ) -> Response {
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+        return refuse(&left.refusal(), Media::Json, &identity);
     }
     let sdl = &shared.sdl;
     let is_known =
