@@ -151,7 +151,7 @@ pub struct Refusal {
     /// For developers, and as a fallback for people; in English.
     pub message: String,
     /// The same in Arabic, where it says more than the code's own words.
-    arabic: Option<String>,
+    translation: Option<Box<Translation>>,
     /// Further members of `extensions`, such as `limit`, `requested`, `retryAfter`.
     pub details: Vec<(&'static str, serde_json::Value)>,
     /// Where in the query's text: line and column, from 1.
@@ -160,11 +160,17 @@ pub struct Refusal {
     pub others: Vec<Self>,
 }
 
+/// A message in what is not English. Few have one: boxed, it keeps every result small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Translation {
+    arabic: String,
+}
+
 impl Refusal {
     /// A refusal without details.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { code, message, arabic: None, details: Vec::new(), locations: Vec::new(), others: Vec::new() }
+        Self { code, message, translation: None, details: Vec::new(), locations: Vec::new(), others: Vec::new() }
     }
 
     /// A failure inside, as callers see it: the log has the cause.
@@ -198,7 +204,7 @@ impl Refusal {
     /// The message in Arabic, where it says more than the code alone.
     #[must_use]
     pub fn in_arabic(mut self, message: impl Into<String>) -> Self {
-        self.arabic = Some(message.into());
+        self.translation = Some(Box::new(Translation { arabic: message.into() }));
         self
     }
 
@@ -207,7 +213,10 @@ impl Refusal {
     pub fn text(&self, locale: Locale) -> &str {
         match locale {
             Locale::English => &self.message,
-            Locale::Arabic => self.arabic.as_deref().or_else(|| self.code.arabic()).unwrap_or(&self.message),
+            Locale::Arabic => {
+                let own = self.translation.as_deref().map(|translation| translation.arabic.as_str());
+                own.or_else(|| self.code.arabic()).unwrap_or(&self.message)
+            }
         }
     }
 

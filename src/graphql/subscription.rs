@@ -33,7 +33,7 @@ use super::{
 use crate::{
     app::{App, Caller},
     domain::actor::{Actor, Client},
-    error::{Code, Error, Refusal, Result},
+    error::{Code, Error, Locale, Refusal, Result},
     platform::{crypto::sha256, turns::Turn},
 };
 
