@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Client, Server},
+    harness::{Client, Server, Socket},
     wallets::{add_method, fund, withdraw_input},
 };
 
@@ -38,6 +38,23 @@ async fn people_are_refused_in_their_language_and_developers_in_english() {
         }
         let (code, message) = told(&amina, "{ psot { id } }").await;
         assert_eq!((code.as_str(), message.is_ascii()), ("BAD_REQUEST", true), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_speaks_the_language_of_its_handshake() {
+    let server = Server::start().await;
+    let address = server.listen().await;
+    for (language, is_english) in [("en", true), ("ar", false)] {
+        let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("accept-language", language)];
+        let mut socket = Socket::connect_with(address, &headers).await.unwrap();
+        socket.send(json!({ "type": "connection_init" })).await;
+        assert_eq!(socket.next().await["type"], "connection_ack");
+        socket.subscribe("1", "subscription { notificationReceived { cursor } }", Value::Null).await;
+        let refused = socket.next().await;
+        let error = if refused["type"] == "error" { &refused["payload"][0] } else { &refused["payload"]["errors"][0] };
+        assert_eq!(error["extensions"]["code"], "UNAUTHENTICATED", "{refused}");
+        assert_eq!(error["message"].as_str().unwrap().is_ascii(), is_english, "{refused}");
     }
 }
 
