@@ -21,7 +21,7 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::ExposeSecret;
 use tokio::net::TcpSocket;
@@ -88,7 +88,11 @@ enum Command {
         likes: u64,
     },
     /// Print the graph in the schema definition language.
-    Schema,
+    Schema {
+        /// How fields are printed that are null only because they failed.
+        #[arg(long, value_enum, default_value_t = Nullability::Semantic)]
+        nullability: Nullability,
+    },
     /// Accounts with rights.
     Admin {
         #[command(subcommand)]
@@ -238,13 +242,25 @@ enum JobsAction {
     },
 }
 
+/// What the printed graph says of fields that are null only because they failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Nullability {
+    /// As the server has it: nullable, with the directive `@semanticNonNull`.
+    Semantic,
+    /// As non-null, with `!`: for generators of clients that throw on errors.
+    Strict,
+}
+
 /// Runs the program. Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let command = arguments.command.unwrap_or(Command::Serve);
-    if matches!(command, Command::Schema) {
-        write(format_args!("{}", graphql::sdl()));
+    if let Command::Schema { nullability } = command {
+        match nullability {
+            Nullability::Semantic => write(format_args!("{}", graphql::sdl())),
+            Nullability::Strict => write(format_args!("{}", graphql::contract::strict(graphql::sdl()))),
+        }
         return ExitCode::SUCCESS;
     }
     let config = match Config::load() {
@@ -346,7 +362,7 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
             return result;
         }
         Command::Backup { file } => app.db.back_up(&file).await,
-        Command::Schema | Command::Check | Command::Restore { .. } => Ok(()),
+        Command::Schema { .. } | Command::Check | Command::Restore { .. } => Ok(()),
     };
     app.db.close().await;
     result.map(|()| ExitCode::SUCCESS)
@@ -604,7 +620,6 @@ async fn check(config: Config) -> ExitCode {
             }
             code = ExitCode::FAILURE;
         }
-        None => {}
     }
     if !check_carriers(&config).await {
         code = ExitCode::FAILURE;

@@ -111,7 +111,10 @@ impl Actor {
 fn refused_token() -> Error {
     let message =
         "The access token is expired, of a session that is over, or none of ours: refresh the session, or sign in.";
-    Refusal::new(Code::Unauthenticated, message).with("tokenRefused", true).into()
+    Refusal::new(Code::Unauthenticated, message)
+        .in_arabic("انتهت صلاحية رمز الدخول أو جلسته، أو ليس من رموزنا: جدّد الجلسة أو سجّل الدخول.")
+        .with("tokenRefused", true)
+        .into()
 }
 
 /// What is known of the program that asks, beside who its user is.

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod coercion;
 pub mod connection;
 pub mod context;
+pub mod contract;
 pub mod cost;
 pub mod document;
 pub mod error;

@@ -35,7 +35,7 @@ use crate::{
     app::App,
     config::Limits,
     domain::actor::Actor,
-    error::{Code, Error, Refusal, Result},
+    error::{Code, Error, Locale, Refusal, Result},
     platform::crypto::sha256,
 };
 
@@ -231,8 +231,11 @@ impl Pipeline {
         let another = || bad("The query is not the one that is named beside it: its SHA-256 is another.");
         if let Some(trusted) = &self.trusted {
             let wanted = asked.or(hash.map(DocumentId::Sha256)).ok_or_else(missing)?;
-            let message = || format!("Only trusted operations run here; {wanted} is none of them.");
-            let (known, text) = trusted.get(&wanted).ok_or_else(|| Refusal::new(Code::Forbidden, message()))?;
+            let stranger = || {
+                let message = format!("Only trusted operations run here; {wanted} is none of them.");
+                Refusal::new(Code::Forbidden, message).in_arabic("لا تُنفَّذ هنا إلا العمليات الموثوقة، وهذه ليست منها.")
+            };
+            let (known, text) = trusted.get(&wanted).ok_or_else(stranger)?;
             return if hash.is_none_or(|hash| hash == known) { Ok((known, text, false)) } else { Err(another()) };
         }
         match (query.zip(hash), asked) {
@@ -302,10 +305,10 @@ impl Pipeline {
         let (mut response, stage) = match ended {
             Ok(Ok(response)) => (response, Stage::Executed),
             Ok(Err(panic)) => (panicked(&*panic), Stage::Failed),
-            Err(_) => (refused(&timed_out(limit, mutation), &request_id), Stage::Executed),
+            Err(_) => (refused(&timed_out(limit, mutation), &request_id, locale), Stage::Executed),
         };
         mistakes::tell(self.model, &mistaken, locale, &mut response);
-        finish(&mut response, &request_id);
+        finish(&mut response, &request_id, locale);
         response.extensions.insert("cost".to_owned(), self.describe(cost));
         (response, stage)
     }
@@ -329,7 +332,8 @@ fn is_empty(document: &ExecutableDocument) -> bool {
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
     tracing::error!(panic = panic_text(panic), "an operation panicked");
-    refused(&Refusal::internal(), "")
+    // `finish` says the rest.
+    refused(&Refusal::internal(), "", Locale::default())
 }
 
 /// What a panic said.
@@ -341,12 +345,15 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 pub(super) fn timed_out(limit: Duration, mutation: bool) -> Refusal {
     let seconds = limit.as_secs();
-    let message = if mutation {
-        format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.")
+    let refusal = if mutation {
+        let message = format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.");
+        let arabic = format!("لم يتم هذا خلال {seconds} ثانية، وقد يتم بعدها؛ حاول مرة أخرى بمفتاح التكرار نفسه.");
+        Refusal::new(Code::Timeout, message).in_arabic(arabic)
     } else {
-        format!("Not done within {seconds} s.")
+        Refusal::new(Code::Timeout, format!("Not done within {seconds} s."))
+            .in_arabic(format!("لم يتم هذا خلال {seconds} ثانية."))
     };
-    Refusal::new(Code::Timeout, message).with("limit", seconds)
+    refusal.with("limit", seconds)
 }
 
 fn bad(message: &str) -> Refusal {

@@ -51,7 +51,7 @@ pub(super) fn whole(json: &[u8]) -> Vec<u8> {
 
 /// Begins to run a subscription, if there is room for one more that is live.
 pub(super) fn open(shared: &Shared, identity: &Identity, prepared: Prepared, context: RequestContext) -> Response {
-    let Some(place) = shared.live.take(identity.client.address) else { return respond::crowded(&identity.request_id) };
+    let Some(place) = shared.live.take(identity.client.address) else { return respond::crowded(identity) };
     let (queue, mut queued) = mpsc::channel(QUEUE);
     let stream = EventStream { shared: shared.clone(), identity: identity.clone(), queue };
     let running = async move {
@@ -112,7 +112,7 @@ impl EventStream {
     /// It is for good: whoever came again by this session would only be refused. Who does not read is not told.
     fn tell_session_ended(&self) {
         let refusal = Refusal::new(Code::Unauthenticated, "The session is over: sign in again.");
-        let response = refused(&refusal, &self.identity.request_id);
+        let response = refused(&refusal, &self.identity.request_id, self.identity.client.locale);
         let json = respond::json(&response, Stage::Refused, usize::MAX).unwrap_or_default();
         drop(self.queue.try_send(whole(&json).into()));
     }

@@ -162,7 +162,7 @@ pub(super) struct AsItIs;
 /// Sends a text in the form that the client reads, or tells it that it has it already.
 fn send(packed: &Packed, shared: &Shared, identity: &Identity, headers: &HeaderMap) -> Response {
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+        return refuse(&left.refusal(), Media::Json, identity);
     }
     let is_known =
         parts(headers, &header::IF_NONE_MATCH, b',').any(|tag| tag == "*" || tag.as_bytes() == packed.tag.as_bytes());
@@ -174,7 +174,7 @@ fn send(packed: &Packed, shared: &Shared, identity: &Identity, headers: &HeaderM
             Ok(text) => text.into_response(),
             Err(error) => {
                 tracing::error!(%error, "a text of the program's own can't be unpacked");
-                return refuse(&Refusal::internal(), Media::Json, &identity.request_id);
+                return refuse(&Refusal::internal(), Media::Json, identity);
             }
         },
     };

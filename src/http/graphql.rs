@@ -47,7 +47,7 @@ pub(super) async fn get(
             Ok(upgrade) => websocket::open(shared, identity, &parts.headers, upgrade).await,
             Err(rejection) => {
                 let refusal = Refusal::new(Code::BadRequest, rejection.body_text());
-                refuse_with(rejection.status(), &refusal, Media::Json, &identity.request_id)
+                refuse_with(rejection.status(), &refusal, Media::Json, &identity)
             }
         };
     }
@@ -98,9 +98,9 @@ async fn answer(
     let (actor, left) = client::admit(&shared.app, headers, identity).await;
     let token_refused = actor == Ok(Actor::Refused);
     let mut response = match actor {
-        Err(refusal) => refuse(&refusal, media, &identity.request_id),
+        Err(refusal) => refuse(&refusal, media, identity),
         Ok(actor) => match request.await {
-            Err((status, refusal)) => refuse_with(status, &refusal, media, &identity.request_id),
+            Err((status, refusal)) => refuse_with(status, &refusal, media, identity),
             Ok(request) => {
                 let keeping = cookies::keeping(&shared.app, headers);
                 run(shared, identity, (actor, keeping), media, transport, request).await
@@ -127,7 +127,7 @@ async fn run(
 ) -> Response {
     let prepared = match shared.pipeline.prepare(request, transport, &actor) {
         Ok(prepared) => prepared,
-        Err(refusal) => return refuse_document(&refusal, media, &identity.request_id),
+        Err(refusal) => return refuse_document(&refusal, media, identity),
     };
     let (app, client, request_id) = (shared.app.clone(), identity.client.clone(), identity.request_id.clone());
     let context = RequestContext::new(app, actor, client, request_id, keeping.clone());
@@ -135,13 +135,13 @@ async fn run(
         // A stream is for a session: nobody wants to follow things as nobody because a token ran out.
         return match context.actor.require_certain() {
             Ok(()) => event_stream::open(shared, identity, prepared, context),
-            Err(error) => refuse_document(&client::as_refusal(error, identity), media, &identity.request_id),
+            Err(error) => refuse_document(&client::as_refusal(error, identity), media, identity),
         };
     }
     let (address, mutation) = (identity.client.address, prepared.kind == OperationType::Mutation);
     // What a mutation does is not taken back when there is no room to say so: it is looked for before.
     let expected = if mutation { usize::try_from(prepared.cost.bytes).unwrap_or(usize::MAX) } else { 0 };
-    let Some(reserved) = shared.answers.room(expected, address) else { return respond::crowded(&identity.request_id) };
+    let Some(reserved) = shared.answers.room(expected, address) else { return respond::crowded(identity) };
     let (mut response, stage) = shared.pipeline.execute(prepared, context).await;
     let status = match (stage, media) {
         (Stage::Refused, Media::GraphqlResponse) => StatusCode::BAD_REQUEST,
@@ -151,13 +151,13 @@ async fn run(
     let limit = shared.app.config.limits.answer_bytes;
     let text = respond::json(&response, stage, limit).unwrap_or_else(|| {
         let extensions = std::mem::take(&mut response.extensions);
-        response = refused(&too_large(limit, mutation), &identity.request_id);
+        response = refused(&too_large(limit, mutation), &identity.request_id, identity.client.locale);
         response.extensions = extensions;
         respond::json(&response, stage, usize::MAX).unwrap_or_default()
     });
     let text = media.frame(text);
     let room = if mutation { Some(reserved) } else { shared.answers.room(text.len(), address) };
-    let Some(room) = room else { return respond::crowded(&identity.request_id) };
+    let Some(room) = room else { return respond::crowded(identity) };
     let mut response = respond::written(status, &response, room.hold(text), media);
     cookies::write(&shared.app, keeping.change(), response.headers_mut());
     response
@@ -165,27 +165,32 @@ async fn run(
 
 /// A document that may not run. With `application/json`, a request that is well-formed as such gets 200 even when its
 /// document does not parse, and an event stream tells every such refusal by an event; a mutation by GET is a wrong method.
-fn refuse_document(refusal: &Refusal, media: Media, request_id: &str) -> Response {
+fn refuse_document(refusal: &Refusal, media: Media, identity: &Identity) -> Response {
     if refusal.details.iter().any(|(name, _)| *name == "allow") {
-        let mut response = refuse_with(StatusCode::METHOD_NOT_ALLOWED, refusal, media, request_id);
+        let mut response = refuse_with(StatusCode::METHOD_NOT_ALLOWED, refusal, media, identity);
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return response;
     }
     if media == Media::EventStream || (media == Media::Json && !refusal.locations.is_empty()) {
-        return refuse_with(StatusCode::OK, refusal, media, request_id);
+        return refuse_with(StatusCode::OK, refusal, media, identity);
     }
-    refuse(refusal, media, request_id)
+    refuse(refusal, media, identity)
+}
+
+/// A page that is not of the operator's.
+pub(super) fn foreign_page() -> Refusal {
+    Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.")
+        .in_arabic("لا يُسمح لصفحات هذا الموقع باستدعاء هذا الخادم.")
 }
 
 fn foreign(identity: &Identity, media: Media) -> Response {
-    let refusal = Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.");
-    refuse(&refusal, media, &identity.request_id)
+    refuse(&foreign_page(), media, identity)
 }
 
 fn not_acceptable(identity: &Identity) -> Response {
     let message = "Accept application/graphql-response+json, application/json or text/event-stream, in UTF-8.";
     let refusal = Refusal::new(Code::BadRequest, message);
-    refuse_with(StatusCode::NOT_ACCEPTABLE, &refusal, Media::Json, &identity.request_id)
+    refuse_with(StatusCode::NOT_ACCEPTABLE, &refusal, Media::Json, identity)
 }
 
 /// `application/json`, if need be with `charset=utf-8`. Forms and plain text, which any page may send anywhere, are not.

@@ -50,7 +50,7 @@ pub(super) async fn get(
     Extension(identity): Extension<Identity>,
     headers: HeaderMap,
 ) -> Response {
-    let refused = |refusal: &Refusal| refuse(refusal, Media::Json, &identity.request_id);
+    let refused = |refusal: &Refusal| refuse(refusal, Media::Json, &identity);
     if !is_admitted(&shared.app, &headers) {
         let message = "Send the token of METRICS_TOKEN as `Authorization: Bearer …`.";
         let mut response = refused(&Refusal::new(Code::Unauthenticated, message));

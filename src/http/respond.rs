@@ -93,7 +93,7 @@ pub(super) fn attachment(content_type: &'static str, file_name: &str, body: impl
 }
 
 /// A refusal of a whole request, with the status of its code.
-pub(super) fn refuse(refusal: &Refusal, media: Media, request_id: &str) -> Response {
+pub(super) fn refuse(refusal: &Refusal, media: Media, identity: &Identity) -> Response {
     let status = match refusal.code {
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::Forbidden | Code::ReauthenticationRequired | Code::TwoFactorSetupRequired => StatusCode::FORBIDDEN,
@@ -105,12 +105,13 @@ pub(super) fn refuse(refusal: &Refusal, media: Media, request_id: &str) -> Respo
         Code::PersistedQueryNotFound if media == Media::Json => StatusCode::OK,
         Code::BadRequest | Code::CostExceeded | Code::PersistedQueryNotFound => StatusCode::BAD_REQUEST,
     };
-    refuse_with(status, refusal, media, request_id)
+    refuse_with(status, refusal, media, identity)
 }
 
 /// A refusal with a status of its own.
-pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, request_id: &str) -> Response {
-    let mut response = graphql(status, &refused(refusal, request_id), Stage::Refused, media);
+pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, identity: &Identity) -> Response {
+    let refused = refused(refusal, &identity.request_id, identity.client.locale);
+    let mut response = graphql(status, &refused, Stage::Refused, media);
     if refusal.code == Code::Unauthenticated {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -118,9 +119,9 @@ pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, r
 }
 
 /// More at once than there is room for.
-pub(super) fn crowded(request_id: &str) -> Response {
+pub(super) fn crowded(identity: &Identity) -> Response {
     let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
-    refuse(&refusal.with("retryAfter", 10), Media::Json, request_id)
+    refuse(&refusal.with("retryAfter", 10), Media::Json, identity)
 }
 
 #[derive(Serialize)]
@@ -240,11 +241,11 @@ pub(super) fn escaped(text: &str) -> String {
 /// No route has this path.
 pub(super) async fn not_found(Extension(identity): Extension<Identity>) -> Response {
     let refusal = Refusal::new(Code::BadRequest, "There is nothing at this path; the API is at /graphql.");
-    refuse_with(StatusCode::NOT_FOUND, &refusal, Media::Json, &identity.request_id)
+    refuse_with(StatusCode::NOT_FOUND, &refusal, Media::Json, &identity)
 }
 
 /// The path has no such method; axum adds `Allow`.
 pub(super) async fn method_not_allowed(Extension(identity): Extension<Identity>, request: Request) -> Response {
     let refusal = Refusal::new(Code::BadRequest, format!("{} is not possible here.", request.method()));
-    refuse_with(StatusCode::METHOD_NOT_ALLOWED, &refusal, Media::Json, &identity.request_id)
+    refuse_with(StatusCode::METHOD_NOT_ALLOWED, &refusal, Media::Json, &identity)
 }

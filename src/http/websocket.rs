@@ -33,13 +33,14 @@ use super::{
     Shared,
     answers::Room,
     client::{self, Identity},
+    graphql::foreign_page,
     headers::origin_allowed,
     live::SessionEnd,
     respond::{self, Media, refuse},
 };
 use crate::{
     domain::actor::Actor,
-    error::{Code, Error, Refusal},
+    error::{Code, Error},
     graphql::{
         context::{RequestContext, SessionKeeping},
         error::refused,
@@ -177,17 +178,16 @@ pub(super) async fn open(
 ) -> Response {
     let app = &shared.app;
     if !origin_allowed(&app.config, headers) {
-        let refusal = Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.");
-        return refuse(&refusal, Media::Json, &identity.request_id);
+        return refuse(&foreign_page(), Media::Json, &identity);
     }
     // A browser sends its cookies, and its page's origin was just allowed; other clients may be known by a header before
     // they say so in the first message.
     let from_header = match client::actor(app, headers, true).await {
         Ok(actor) => actor,
-        Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
+        Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity),
     };
     let Some(place) = shared.live.take(identity.client.address) else {
-        return respond::crowded(&identity.request_id);
+        return respond::crowded(&identity);
     };
     let limit = app.config.websocket.max_message_bytes;
     let upgrade = upgrade
@@ -504,7 +504,10 @@ impl Connection {
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(refusal) => return self.send(Some(&id), "error", Some(&refused(&refusal, &request_id).errors)),
+            Err(refusal) => {
+                let refused = refused(&refusal, &request_id, self.identity.client.locale);
+                return self.send(Some(&id), "error", Some(&refused.errors));
+            }
         };
         let context = {
             let client = self.identity.client.clone();

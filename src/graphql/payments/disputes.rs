@@ -60,7 +60,7 @@ impl Dispute {
         self.dispute.id.to_string().into()
     }
 
-    /// What it is about.
+    /// What it is about; null to a guest, who came by it.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
         nullable(async { Ok(ctx.request().loaders.payments.load(self.dispute.payment_id).await?.map(Payment::from)) })
             .await

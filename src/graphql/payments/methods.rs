@@ -9,6 +9,7 @@ use crate::{
     entity::payment_method::Model,
     graphql::{
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         node::argument_id,
     },
@@ -133,6 +134,7 @@ pub struct PaymentMethodQuery;
 #[Object]
 impl PaymentMethodQuery {
     /// Your saved ways to pay, at most 20: the default first, then the newest. UNAUTHENTICATED when nobody is signed in.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
         nullable(async {
             let request = ctx.request();

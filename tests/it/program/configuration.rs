@@ -82,6 +82,9 @@ fn the_schema_is_printed_whatever_the_configuration() {
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
     let written = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql")).unwrap();
     assert!(ended.out == written, "agora schema and schema.graphql differ");
+    let strict = Folder::new().run(&["schema", "--nullability", "strict"], &[("PORT", "nonsense")]);
+    assert_eq!((strict.code, strict.err.as_str()), (Some(0), ""));
+    assert!(strict.out == agora::graphql::contract::strict(&written), "{}", strict.out);
 }
 
 #[test]
