@@ -345,12 +345,6 @@ impl UserError {
         Self { code, path: vec!["input", field], parameters: Vec::new(), reason: None }
     }
 
-    /// An error at an argument beside the input, such as `id`.
-    #[must_use]
-    pub fn argument(name: &'static str, code: UserErrorCode) -> Self {
-        Self { code, path: vec![name], parameters: Vec::new(), reason: None }
-    }
-
     /// An error that concerns the whole call.
     #[must_use]
     pub fn whole(code: UserErrorCode) -> Self {

@@ -94,7 +94,7 @@ const CONTENT: &[&str] = &[
     "contributionCommentDelete",
     "goalCreate",
     "goalUpdate",
-    "goalUpdatePublish",
+    "goalNewsPublish",
 ];
 
 /// A document that keeps the limits.

@@ -3,7 +3,8 @@
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{
-    Dispute, DisputeState, Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState, list,
+    Dispute, DisputeState, Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState,
+    contribution_of, list, wallet_of_payer,
 };
 use crate::{
     domain::payments::{self, DisputeFilter, MoneyReceived, PaymentFilter, RefundFilter},
@@ -12,9 +13,11 @@ use crate::{
         connection::{Connection, wants_total},
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
-        node::{argument_id, query_id},
+        goals::GoalContribution,
+        node::{id_input, input_id, query_id},
         posts::DateTimeRange,
         scalars::MoneyInput,
+        wallets::Wallet,
     },
     platform::page::Page,
 };
@@ -145,25 +148,42 @@ impl PaymentStaffQuery {
     }
 }
 
-/// Money that a bank has.
-#[derive(InputObject)]
-pub struct AdminPaymentMoneyInput {
-    /// How much; null: all that is left.
-    amount: Option<MoneyInput>,
-    /// What the bank calls it; 1 to 100 characters.
-    reference: String,
-    /// Same key and same input: nothing more happens, however late.
-    idempotency_key: String,
+/// Defines the input of a mutation about money that a bank has.
+macro_rules! money_input {
+    ($(#[$doc:meta])+ $name:ident) => {
+        $(#[$doc])+
+        #[derive(InputObject)]
+        pub struct $name {
+            /// The payment's id.
+            id: ID,
+            /// How much; null: all that is left.
+            amount: Option<MoneyInput>,
+            /// What the bank calls it; 1 to 100 characters.
+            reference: String,
+            /// Same key and same input: nothing more happens, however late.
+            idempotency_key: String,
+        }
+
+        impl $name {
+            fn received(self) -> Result<MoneyReceived> {
+                Ok(MoneyReceived {
+                    amount: self.amount.map(|amount| amount.positive("amount")).transpose()?,
+                    reference: self.reference,
+                    idempotency_key: self.idempotency_key,
+                })
+            }
+        }
+    };
 }
 
-impl AdminPaymentMoneyInput {
-    fn received(self) -> Result<MoneyReceived> {
-        Ok(MoneyReceived {
-            amount: self.amount.map(|amount| amount.positive("amount")).transpose()?,
-            reference: self.reference,
-            idempotency_key: self.idempotency_key,
-        })
-    }
+money_input! {
+    /// A bank transfer that has come in.
+    AdminPaymentConfirmInput
+}
+
+money_input! {
+    /// Cash that the courier brought to the bank.
+    AdminPaymentRemitInput
 }
 
 payload! {
@@ -171,7 +191,17 @@ payload! {
     AdminPaymentConfirmPayload replayed {
         /// The payment; null when `errors` is not empty.
         payment: Payment
+    } also {
+        /// What is given to a goal by it, as it is now; null when it is for something else, or not yours to see.
+        contribution: GoalContribution = contribution_of,
+        /// The payer's wallet, as it is now; null for guests, and when it is not yours to see.
+        wallet: Wallet = wallet_of_payer,
     }
+}
+
+id_input! {
+    /// Which payment the courier has the cash of.
+    AdminPaymentCollectInput, "The payment's id."
 }
 
 payload! {
@@ -179,6 +209,11 @@ payload! {
     AdminPaymentCollectPayload {
         /// The payment; null when `errors` is not empty.
         payment: Payment
+    } also {
+        /// What is given to a goal by it, as it is now; null when it is for something else, or not yours to see.
+        contribution: GoalContribution = contribution_of,
+        /// The payer's wallet, as it is now; null for guests, and when it is not yours to see.
+        wallet: Wallet = wallet_of_payer,
     }
 }
 
@@ -190,12 +225,25 @@ payload! {
     }
 }
 
+id_input! {
+    /// Which payment is to be called off, and why.
+    AdminPaymentCancelInput, "The payment's id.", reason: "Why, for the audit log; 1 to 500 characters."
+}
+
 payload! {
     /// What came of `adminPaymentCancel`.
     AdminPaymentCancelPayload {
         /// The payment; null when `errors` is not empty.
         payment: Payment
+    } also {
+        /// What is given to a goal by it, as it is now; null when it is for something else, or not yours to see.
+        contribution: GoalContribution = contribution_of,
     }
+}
+
+id_input! {
+    /// Which refund was given back by hand.
+    AdminRefundCompleteInput, "The refund's id.", reference: "What the bank or courier calls it; 1 to 100 characters."
 }
 
 payload! {
@@ -203,7 +251,15 @@ payload! {
     AdminRefundCompletePayload {
         /// The refund; null when `errors` is not empty.
         refund: Refund
+    } also {
+        /// The payment that it is of, as it is now.
+        payment: Payment = Refund::paid,
     }
+}
+
+id_input! {
+    /// Which refund could not be given back, and why.
+    AdminRefundFailInput, "The refund's id.", reason: "Why; 1 to 500 characters."
 }
 
 payload! {
@@ -211,6 +267,9 @@ payload! {
     AdminRefundFailPayload {
         /// The refund; null when `errors` is not empty.
         refund: Refund
+    } also {
+        /// The payment that it is of, as it is now.
+        payment: Payment = Refund::paid,
     }
 }
 
@@ -230,12 +289,11 @@ impl PaymentStaffMutation {
     async fn admin_payment_confirm(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "How much came, and what the bank calls it.")] input: AdminPaymentMoneyInput,
+        #[graphql(desc = "How much came, and what the bank calls it.")] input: AdminPaymentConfirmInput,
     ) -> Nullable<AdminPaymentConfirmPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (argument_id("id", &id), input.received()) {
+            let result = match (input_id("id", &input.id), input.received()) {
                 (Ok(id), Ok(received)) => {
                     payments::admin_payment_confirm(&request.app, &request.actor, &request.client, id, received).await
                 }
@@ -251,11 +309,11 @@ impl PaymentStaffMutation {
     async fn admin_payment_collect(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "Which payment.")] input: AdminPaymentCollectInput,
     ) -> Nullable<AdminPaymentCollectPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => payments::admin_payment_collect(&request.app, &request.actor, &request.client, id).await,
                 Err(error) => Err(error),
             };
@@ -271,12 +329,11 @@ impl PaymentStaffMutation {
     async fn admin_payment_remit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "How much was brought, and what the bank calls it.")] input: AdminPaymentMoneyInput,
+        #[graphql(desc = "How much was brought, and what the bank calls it.")] input: AdminPaymentRemitInput,
     ) -> Nullable<AdminPaymentRemitPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (argument_id("id", &id), input.received()) {
+            let result = match (input_id("id", &input.id), input.received()) {
                 (Ok(id), Ok(received)) => {
                     payments::admin_payment_remit(&request.app, &request.actor, &request.client, id, received).await
                 }
@@ -293,14 +350,14 @@ impl PaymentStaffMutation {
     async fn admin_payment_cancel(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "Why, for the audit log; 1 to 500 characters.")] reason: String,
+        #[graphql(desc = "Which payment, and why.")] input: AdminPaymentCancelInput,
     ) -> Nullable<AdminPaymentCancelPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => {
-                    payments::admin_payment_cancel(&request.app, &request.actor, &request.client, id, &reason).await
+                    payments::admin_payment_cancel(&request.app, &request.actor, &request.client, id, &input.reason)
+                        .await
                 }
                 Err(error) => Err(error),
             };
@@ -316,14 +373,13 @@ impl PaymentStaffMutation {
     async fn admin_refund_complete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The refund's id.")] id: ID,
-        #[graphql(desc = "What the bank or courier calls it; 1 to 100 characters.")] reference: String,
+        #[graphql(desc = "Which refund, and what the bank or courier calls it.")] input: AdminRefundCompleteInput,
     ) -> Nullable<AdminRefundCompletePayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match argument_id("id", &id) {
-                Ok(id) => payments::admin_refund_complete(app, actor, client, id, &reference).await,
+            let result = match input_id("id", &input.id) {
+                Ok(id) => payments::admin_refund_complete(app, actor, client, id, &input.reference).await,
                 Err(error) => Err(error),
             };
             answer(request, result)
@@ -337,14 +393,13 @@ impl PaymentStaffMutation {
     async fn admin_refund_fail(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The refund's id.")] id: ID,
-        #[graphql(desc = "Why; 1 to 500 characters.")] reason: String,
+        #[graphql(desc = "Which refund, and why.")] input: AdminRefundFailInput,
     ) -> Nullable<AdminRefundFailPayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match argument_id("id", &id) {
-                Ok(id) => payments::admin_refund_fail(app, actor, client, id, &reason).await,
+            let result = match input_id("id", &input.id) {
+                Ok(id) => payments::admin_refund_fail(app, actor, client, id, &input.reason).await,
                 Err(error) => Err(error),
             };
             answer(request, result)

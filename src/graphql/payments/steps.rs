@@ -57,7 +57,7 @@ impl PaymentStep {
     }
 
     /// Promised, after it.
-    async fn authorised(&self) -> Money {
+    async fn authorized(&self) -> Money {
         Money::from_minor(self.step.authorised, self.currency)
     }
 

@@ -254,12 +254,12 @@ async fn what_a_provider_no_longer_promises_is_called_off() {
     let payment = deposit(&amina, "10.00", "k").await["payment"].clone();
     super::act(&server, &payment, &agora::platform::payments::sandbox::Act::card("4000000000000044")).await;
     let promised = super::confirm(&amina, &payment).await;
-    assert_eq!(promised["state"], "AUTHORISED");
+    assert_eq!(promised["state"], "AUTHORIZED");
     behind_our_back(&server, Deed::Release).await;
     wait(&server).await;
     assert_eq!(look(&amina, &payment).await["state"], "CANCELLED");
-    let query = "query($id: ID!) { payment(id: $id) { authorised { amount } } }";
-    assert_eq!(amina.ok(query, json!({ "id": payment["id"] })).await["payment"]["authorised"]["amount"], "0.00");
+    let query = "query($id: ID!) { payment(id: $id) { authorized { amount } } }";
+    assert_eq!(amina.ok(query, json!({ "id": payment["id"] })).await["payment"]["authorized"]["amount"], "0.00");
     assert_eq!(wallet(&server, &amina).await, (0, 0));
     assert_books(&server.app).await;
 }

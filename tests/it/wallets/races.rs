@@ -41,7 +41,7 @@ async fn cancelling_beside_an_approval_is_one_or_the_other() {
             (cancelled, approved)
         };
         let lost = if cancelled.is_empty() { approved } else { cancelled };
-        assert_eq!(lost, [("WRONG_STATE".to_owned(), "id".to_owned())]);
+        assert_eq!(lost, [("WRONG_STATE".to_owned(), "input.id".to_owned())]);
         assert_books_balance(&server).await;
     }
 }

@@ -13,7 +13,7 @@ fn refused(code: &str, path: &str) -> [(String, String); 1] {
 pub(super) fn act(name: &str, argument: &str) -> String {
     let argument = if argument.is_empty() { String::new() } else { format!(", {argument}: \"because\"") };
     format!(
-        "mutation($id: ID!) {{ {name}(id: $id{argument}) {{ withdrawal {{ state awaitsSecondPerson }} errors {{ code path }} }} }}"
+        "mutation($id: ID!) {{ {name}(input: {{ id: $id{argument} }}) {{ withdrawal {{ state awaitsSecondPerson }} errors {{ code path }} }} }}"
     )
 }
 
@@ -40,14 +40,14 @@ async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
     let Scene { server, amina, ada, method, .. } = scene().await;
     let id = json!({ "id": withdraw(&amina, &method, "1000.00", "1").await });
     let paid = act("adminWithdrawalMarkPaid", "reference");
-    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "id"));
+    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let data = ada.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
     assert_eq!(
         data["adminWithdrawalApprove"]["withdrawal"],
         json!({ "state": "APPROVED", "awaitsSecondPerson": false })
     );
     assert_eq!(server.last_sent("amina@example.org").await.subject, "Your withdrawal was approved");
-    assert_eq!(amina.user_errors(super::CANCEL, id.clone()).await, refused("WRONG_STATE", "id"));
+    assert_eq!(amina.user_errors(super::CANCEL, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let query = "{ adminWithdrawals(where: { state: APPROVED }) { nodes { user { username } approvedBy { username } \
                  bankDetails { holder iban accountNumber } } } }";
     let node = &ada.ok(query, Value::Null).await["adminWithdrawals"]["nodes"][0];
@@ -55,7 +55,7 @@ async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
     assert_eq!((&node["user"]["username"], &node["approvedBy"]["username"]), (&json!("amina"), &json!("ada")));
     assert_books_balance(&server).await;
     assert_eq!(ada.ok(&paid, id.clone()).await["adminWithdrawalMarkPaid"]["withdrawal"]["state"], "PAID");
-    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "id"));
+    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let message = server.last_sent("amina@example.org").await;
     assert_eq!(message.subject, "Your withdrawal was paid");
     assert!(message.text.contains("1000.00 USD") && message.text.contains("because"), "{}", message.text);
@@ -81,15 +81,16 @@ async fn what_is_refused_or_fails_is_back_and_the_owner_is_told_why() {
     let Scene { server, amina, ada, method, .. } = scene().await;
     let id = json!({ "id": withdraw(&amina, &method, "10.00", "1").await });
     let refuse = act("adminWithdrawalRefuse", "reason");
-    let blank = "mutation($id: ID!) { adminWithdrawalRefuse(id: $id, reason: \" \") { errors { code path } } }";
-    assert_eq!(ada.user_errors(blank, id.clone()).await, refused("BLANK", "reason"));
+    let blank =
+        "mutation($id: ID!) { adminWithdrawalRefuse(input: { id: $id, reason: \" \" }) { errors { code path } } }";
+    assert_eq!(ada.user_errors(blank, id.clone()).await, refused("BLANK", "input.reason"));
     assert_eq!(ada.ok(&refuse, id.clone()).await["adminWithdrawalRefuse"]["withdrawal"]["state"], "CANCELLED");
-    assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "id"));
+    assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("refused") && message.text.contains("because"), "{message:?}");
     let id = json!({ "id": withdraw(&amina, &method, "10.00", "2").await });
     ada.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
-    assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "id"));
+    assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let data = ada.ok(&act("adminWithdrawalMarkFailed", "reason"), id).await;
     assert_eq!(data["adminWithdrawalMarkFailed"]["withdrawal"]["state"], "FAILED");
     let message = server.last_sent("amina@example.org").await;
@@ -107,7 +108,7 @@ async fn what_the_bank_sends_back_after_it_was_paid_is_back_once_and_the_owner_i
     assert_eq!(dollars(&amina).await, ["9990.00", "0.00", "9990.00"]);
     let failed = act("adminWithdrawalMarkFailed", "reason");
     assert_eq!(ada.ok(&failed, id.clone()).await["adminWithdrawalMarkFailed"]["withdrawal"]["state"], "FAILED");
-    assert_eq!(ada.user_errors(&failed, id.clone()).await, refused("WRONG_STATE", "id"));
+    assert_eq!(ada.user_errors(&failed, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("could not be paid") && message.text.contains("because"), "{message:?}");
     assert_eq!(dollars(&amina).await, ["10000.00", "0.00", "10000.00"]);
@@ -147,9 +148,9 @@ async fn a_large_one_takes_two_people() {
         data["adminWithdrawalApprove"]["withdrawal"],
         json!({ "state": "REQUESTED", "awaitsSecondPerson": true })
     );
-    assert_eq!(ada.user_errors(&approve, id.clone()).await, refused("SECOND_PERSON_NEEDED", "id"));
+    assert_eq!(ada.user_errors(&approve, id.clone()).await, refused("SECOND_PERSON_NEEDED", "input.id"));
     let paid = act("adminWithdrawalMarkPaid", "reference");
-    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "id"));
+    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let data = alan.ok(&approve, id).await;
     assert_eq!(data["adminWithdrawalApprove"]["withdrawal"]["state"], "APPROVED");
     // Of a currency for which no amount is set, every one does.
@@ -174,7 +175,7 @@ async fn nobody_decides_about_their_own_money_and_nobody_any_more_whose_role_was
         ("adminWithdrawalMarkPaid", "reference"),
         ("adminWithdrawalMarkFailed", "reason"),
     ] {
-        assert_eq!(ada.user_errors(&act(name, argument), own.clone()).await, refused("BEYOND_YOUR_RIGHTS", "id"));
+        assert_eq!(ada.user_errors(&act(name, argument), own.clone()).await, refused("BEYOND_YOUR_RIGHTS", "input.id"));
     }
     let id = json!({ "id": withdraw(&amina, &method, "1.00", "1").await });
     let sql = "DELETE FROM user_roles WHERE user_id IN (SELECT id FROM users WHERE username = 'ada')";
