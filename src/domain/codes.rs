@@ -55,7 +55,7 @@ impl CodePurpose {
     /// Whether it proves an address that its owner has just written down: one that was mistyped is corrected at once, and only
     /// the same has to wait.
     fn proves_a_new_address(self) -> bool {
-        matches!(self, Self::EmailChange | Self::PhoneVerification)
+        matches!(self, Self::EmailVerification | Self::EmailChange | Self::PhoneVerification)
     }
 
     /// What holds for its codes.

@@ -129,7 +129,8 @@ async fn write(app: &App, digest: &Job) -> Result<Option<Message>> {
     if let Ok(mut path) = link.path_segments_mut() {
         path.pop_if_empty().push("notifications");
     }
-    let message = Message::email(&email, &locale, Template::Digest)
+    // Only confirmed addresses get one.
+    let message = Message { is_proven: true, ..Message::email(&email, &locale, Template::Digest) }
         .with("name", name)
         .with("count", count)
         .with("items", titles.join("\n"))

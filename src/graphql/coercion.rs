@@ -14,6 +14,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     leaf::{self, By, Wrong},
     model::{Input, Kind, Model},
+    suggestions::{did_you_mean, did_you_mean_value},
     validation::Facts,
 };
 use crate::error::{Code, Locale, Refusal};
@@ -31,14 +32,14 @@ pub struct Coerced {
     pub mistyped: bool,
 }
 
-/// Makes an operation's variables of what a client gave for them.
+/// Makes an operation's variables of what a client gave for them. With suggestions, a refusal names what was probably meant.
 pub fn coerce(
-    model: &Model,
+    (model, suggestions): (&Model, bool),
     operation: &OperationDefinition,
     facts: &Facts,
     mut given: Map<String, Json>,
 ) -> Result<Coerced, Refusal> {
-    let mut coercion = Coercion { model, errors: Vec::new(), mistyped: false };
+    let mut coercion = Coercion { model, suggestions, errors: Vec::new(), mistyped: false };
     let mut variables = Variables::default();
     for definition in &operation.variable_definitions {
         let VariableDefinition { name, var_type, default_value, .. } = &definition.node;
@@ -81,6 +82,7 @@ struct Place<'a> {
 
 struct Coercion<'m> {
     model: &'m Model,
+    suggestions: bool,
     errors: Vec<Refusal>,
     mistyped: bool,
 }
@@ -95,11 +97,18 @@ impl Coercion<'_> {
     }
 
     fn refuse_at(&mut self, place: &Place<'_>, why: impl std::fmt::Display) {
-        self.refuse(
-            place.variable,
-            place.at,
-            format!("The variable ${} is wrong at {}: {why}.", place.variable, place.path),
-        );
+        self.refuse_with(place, why, "");
+    }
+
+    /// The same with a sentence behind it.
+    fn refuse_with(&mut self, place: &Place<'_>, why: impl std::fmt::Display, suggestion: &str) {
+        let message = format!("The variable ${} is wrong at {}: {why}.{suggestion}", place.variable, place.path);
+        self.refuse(place.variable, place.at, message);
+    }
+
+    /// What was probably meant, where that is told.
+    fn suggest(&self, sentence: impl FnOnce() -> String) -> String {
+        if self.suggestions && self.errors.len() < SHOWN_ERRORS { sentence() } else { String::new() }
     }
 
     fn value(&mut self, value: Json, ty: &Type, place: &mut Place<'_>) -> Value {
@@ -154,7 +163,8 @@ impl Coercion<'_> {
             }
         }
         for unknown in given.keys().take(SHOWN_ERRORS) {
-            self.refuse_at(place, format_args!("{name} has no field {unknown:?}"));
+            let suggestion = self.suggest(|| did_you_mean(unknown, fields.iter().map(|field| field.name.as_str())));
+            self.refuse_with(place, format_args!("{name} has no field {unknown:?}"), &suggestion);
         }
         Value::Object(object)
     }
@@ -170,7 +180,15 @@ impl Coercion<'_> {
                 let expected = reason.text(Locale::English).trim_end_matches('.');
                 self.refuse_at(place, format_args!("{expected}, not {text}"));
             }
-            Err(Wrong::Kind) => self.refuse_at(place, format_args!("{name} is expected, not {text}")),
+            Err(Wrong::Kind) => {
+                let suggestion = match (kind, &value) {
+                    (Kind::Enum(values), Value::String(given)) => {
+                        self.suggest(|| did_you_mean_value(given, values.iter().map(String::as_str)))
+                    }
+                    _ => String::new(),
+                };
+                self.refuse_with(place, format_args!("{name} is expected, not {text}"), &suggestion);
+            }
         }
         value
     }
@@ -208,13 +226,17 @@ mod tests {
     use crate::graphql::{syntax, validation::validate};
 
     fn coerced(query: &str, given: Json) -> Result<Coerced, Refusal> {
+        suggesting(true, query, given)
+    }
+
+    fn suggesting(suggestions: bool, query: &str, given: Json) -> Result<Coerced, Refusal> {
         let model = Model::of_graph(true).unwrap();
         let limits = crate::config::Config::from_values(std::collections::BTreeMap::new()).unwrap().limits;
         let (document, _) = syntax::parse(query, &limits).unwrap();
         let facts = validate(model, &document, true).unwrap();
         let (name, operation) = document.operations.iter().next().unwrap();
         let Json::Object(given) = given else { panic!("not an object") };
-        coerce(model, &operation.node, &facts[&name.cloned()], given)
+        coerce((model, suggestions), &operation.node, &facts[&name.cloned()], given)
     }
 
     fn message(query: &str, given: Json) -> String {
@@ -262,6 +284,18 @@ mod tests {
         }
         let all = coerced(LIST, json!({ "first": "x", "sort": "BEST" })).unwrap_err();
         assert_eq!(all.others.len(), 1);
+    }
+
+    #[test]
+    fn what_was_probably_meant_is_named_where_that_is_wanted() {
+        for (given, meant) in [
+            (json!({ "sort": "newest" }), " Did you mean the enum value \"NEWEST\"?"),
+            (json!({ "where": { "txet": "x" } }), " Did you mean \"text\"?"),
+        ] {
+            assert!(message(LIST, given.clone()).ends_with(meant), "{given}");
+            let refused = suggesting(false, LIST, given).unwrap_err();
+            assert!(refused.message.ends_with('.') && !refused.message.contains("Did you mean"), "{refused:?}");
+        }
     }
 
     #[test]

@@ -7,32 +7,22 @@
 //! costs its bytes: as many as its text can have, 10,000 for 1. All sums saturate. The feed of 20 posts with authors and
 //! three comments with authors each costs 181, and 130 more with the texts of both.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::OnceLock,
-};
+use std::collections::HashMap;
 
 use async_graphql::{
     Name, Value, Variables,
-    parser::{
-        parse_schema,
-        types::{
-            BaseType, ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet, Type,
-            TypeKind, TypeSystemDefinition,
-        },
-    },
+    parser::types::{ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet},
 };
 
+use super::model::{Model, root_of};
 use crate::{
     domain::{goals, posts},
-    error::{Error, Result},
     platform::page::{DEFAULT_PAGE, MAX_PAGE},
 };
 
 const TOTAL_COUNT: u64 = 10;
 const SEARCH: u64 = 100;
 const MUTATION: u64 = 10;
-const MUTATION_ROOT: &str = "Mutation";
 
 /// How many bytes of an answer cost as much as an object.
 const BYTES_PER_POINT: u64 = 10_000;
@@ -52,6 +42,18 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// The most that an operation may cost with these variables. `@skip` and `@include` don't make it cheaper.
+    #[must_use]
+    pub fn of(
+        model: &Model,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        variables: &Variables,
+    ) -> Self {
+        let mut walk = Walk { model, document, operation, variables, fragments: HashMap::new() };
+        walk.selection_set(&operation.selection_set.node, root_of(operation.ty), 1)
+    }
+
     fn add(self, other: Self) -> Self {
         Self {
             cost: self.cost.saturating_add(other.cost),
@@ -126,10 +128,10 @@ const TEXTS: &[(&str, &str, u64)] = &[
     ("Withdrawal", "reason", 500),
 ];
 
-/// Most bytes of a leaf.
+/// Most bytes of a leaf. The name of a type is as long as that of an enum's value.
 fn longest(parent: &str, name: &str, ty: &str) -> u64 {
     match ty {
-        "String" => {
+        "String" if name != "__typename" => {
             let known = TEXTS.iter().find(|(of, text, _)| (*of, *text) == (parent, name));
             known.map_or(SHORT, |(.., characters)| *characters) * CHARACTER
         }
@@ -185,83 +187,8 @@ fn introspection_items(name: &str) -> u64 {
     }
 }
 
-/// What the fields of the graph give.
-#[derive(Debug)]
-pub struct Costs {
-    types: HashMap<String, HashMap<String, Gives>>,
-}
-
-/// What a field gives.
-#[derive(Debug, PartialEq, Eq)]
-enum Gives {
-    /// Objects of this type.
-    Objects(String),
-    /// A leaf of so many bytes at most.
-    Leaf(u64),
-}
-
-impl Costs {
-    /// Those of our own graph.
-    pub fn of_graph() -> Result<&'static Self> {
-        static COSTS: OnceLock<Costs> = OnceLock::new();
-        if let Some(costs) = COSTS.get() {
-            return Ok(costs);
-        }
-        let read = Self::new(super::sdl())?;
-        Ok(COSTS.get_or_init(|| read))
-    }
-
-    /// Reads an SDL.
-    pub fn new(sdl: &str) -> Result<Self> {
-        let document = parse_schema(sdl).map_err(Error::internal)?;
-        let mut fields_of = HashMap::new();
-        for definition in document.definitions {
-            let TypeSystemDefinition::Type(definition) = definition else { continue };
-            let fields = match definition.node.kind {
-                TypeKind::Object(object) => object.fields,
-                TypeKind::Interface(interface) => interface.fields,
-                // A union has no fields of its own, but is an object to whoever selects below it.
-                TypeKind::Union(_) => Vec::new(),
-                _ => continue,
-            };
-            fields_of.insert(definition.node.name.node.to_string(), fields);
-        }
-        let objects: HashSet<String> = fields_of.keys().cloned().collect();
-        let types = fields_of.into_iter().map(|(parent, fields)| {
-            let fields = fields.into_iter().map(|field| {
-                let (name, ty) = (field.node.name.node.to_string(), base(&field.node.ty.node));
-                let leaf = || Gives::Leaf(longest(&parent, &name, &ty));
-                let gives = if objects.contains(&ty) { Gives::Objects(ty) } else { leaf() };
-                (name, gives)
-            });
-            let fields: HashMap<String, Gives> = fields.collect();
-            (parent, fields)
-        });
-        Ok(Self { types: types.collect() })
-    }
-
-    /// The most that an operation may cost with these variables. `@skip` and `@include` don't make it cheaper.
-    #[must_use]
-    pub fn of(&self, document: &ExecutableDocument, operation: &OperationDefinition, variables: &Variables) -> Cost {
-        let mut walk = Walk { costs: self, document, operation, variables, fragments: HashMap::new() };
-        let root = match operation.ty {
-            OperationType::Query => "Query",
-            OperationType::Mutation => MUTATION_ROOT,
-            OperationType::Subscription => "Subscription",
-        };
-        walk.selection_set(&operation.selection_set.node, root, 1)
-    }
-}
-
-fn base(ty: &Type) -> String {
-    match &ty.base {
-        BaseType::Named(name) => name.to_string(),
-        BaseType::List(inner) => base(inner),
-    }
-}
-
 struct Walk<'a> {
-    costs: &'a Costs,
+    model: &'a Model,
     document: &'a ExecutableDocument,
     operation: &'a OperationDefinition,
     variables: &'a Variables,
@@ -303,15 +230,13 @@ impl<'a> Walk<'a> {
             return Cost::leaf(DESCRIPTION).add(below).times(introspection_items(name));
         }
         let written = field.response_key().node.len() as u64 + PUNCTUATION;
-        let costs = self.costs;
-        let ty = match costs.types.get(parent).and_then(|fields| fields.get(name)) {
-            Some(Gives::Objects(ty)) => ty,
-            Some(Gives::Leaf(bytes)) => {
-                let cost = if matches!(name, "totalCount" | "totalCountIsExact") { TOTAL_COUNT } else { 0 };
-                return Cost { cost, ..Cost::leaf(bytes.saturating_add(written)) };
-            }
-            None => return Cost::leaf(SCALAR + written),
-        };
+        let model = self.model;
+        let Some(known) = model.field(parent, name) else { return Cost::leaf(SCALAR + written) };
+        let ty = known.of();
+        if model.possible(ty).is_none() {
+            let cost = if matches!(name, "totalCount" | "totalCountIsExact") { TOTAL_COUNT } else { 0 };
+            return Cost { cost, ..Cost::leaf(longest(parent, name, ty) + written) };
+        }
         let plain = Cost::leaf(written);
         let one = Cost { cost: 1, nodes: 1, ..plain };
         match name {
@@ -325,7 +250,9 @@ impl<'a> Walk<'a> {
             "nodes" if parent.ends_with("Connection") => one.add(self.selection_set(set, ty, 1)).times(page),
             "pageInfo" => plain.add(self.selection_set(set, ty, 1)),
             "nodes" => one.add(self.selection_set(set, ty, 1)).times(self.length(field, "ids")),
-            _ if parent == MUTATION_ROOT => Cost { cost: 1 + MUTATION, ..one }.add(self.selection_set(set, ty, 1)),
+            _ if parent == root_of(OperationType::Mutation) => {
+                Cost { cost: 1 + MUTATION, ..one }.add(self.selection_set(set, ty, 1))
+            }
             _ => one.add(self.selection_set(set, ty, 1)).times(assumed_length(parent, name)),
         }
     }
@@ -376,10 +303,13 @@ impl<'a> Walk<'a> {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::parse_query;
+    use std::collections::HashSet;
+
+    use async_graphql::parser::{parse_query, types::BaseType};
     use serde_json::json;
 
     use super::*;
+    use crate::graphql::model::{Field as Known, Kind};
 
     /// Without the bytes.
     fn cost(query: &str, variables: serde_json::Value) -> Cost {
@@ -389,8 +319,7 @@ mod tests {
     fn whole(query: &str, variables: serde_json::Value) -> Cost {
         let document = parse_query(query).unwrap();
         let operation = document.operations.iter().next().unwrap().1.node.clone();
-        let costs = Costs::of_graph().unwrap();
-        costs.of(&document, &operation, &Variables::from_json(variables))
+        Cost::of(Model::of_graph(true).unwrap(), &document, &operation, &Variables::from_json(variables))
     }
 
     const FEED: &str = "query($n: Int = 20) { posts(first: $n) { nodes { id author { username } comments(first: 3) { \
@@ -425,43 +354,36 @@ mod tests {
         assert_eq!(cost(&spread, json!({})), plain);
     }
 
-    /// A type that the map does not know would cost nothing.
-    #[test]
-    fn every_field_of_the_graph_that_gives_objects_is_known() {
-        let costs = Costs::of_graph().unwrap();
-        for (parent, field, ty) in
-            [("Query", "posts", "PostConnection"), ("Post", "author", "User"), ("Query", "node", "Node")]
-        {
-            assert_eq!(costs.types[parent][field], Gives::Objects(ty.to_owned()));
-        }
-        assert!(Costs::new("type {").is_err());
+    /// The fields of the graph's own objects: parent, name, field.
+    fn fields_of_objects() -> impl Iterator<Item = (&'static str, &'static str, &'static Known)> {
+        let model = Model::of_graph(false).unwrap();
+        model.names().filter(|name| !name.starts_with("__")).flat_map(move |name| {
+            let fields = match model.ty(name) {
+                Some((name, Kind::Composite { fields, possible })) if possible.contains(name) => Some(fields),
+                _ => None,
+            };
+            fields.into_iter().flatten().map(move |(field, known)| (name, field.as_str(), known))
+        })
+    }
+
+    fn is_list(field: &Known) -> bool {
+        matches!(field.ty.base, BaseType::List(_))
     }
 
     /// A list that nobody thought of would cost as much as one object.
     #[test]
     fn every_list_of_objects_has_a_page_size_or_a_length_that_is_assumed() {
-        let costs = Costs::of_graph().unwrap();
-        let mut lists = Vec::new();
-        for definition in parse_schema(crate::graphql::sdl()).unwrap().definitions {
-            let TypeSystemDefinition::Type(definition) = definition else { continue };
-            let parent = definition.node.name.node.to_string();
-            let fields = match definition.node.kind {
-                TypeKind::Object(object) => object.fields,
-                TypeKind::Interface(interface) => interface.fields,
-                _ => continue,
-            };
-            for field in fields {
-                let name = field.node.name.node.to_string();
-                let is_list = matches!(field.node.ty.node.base, BaseType::List(_));
-                // Errors are as many as the fields of an input, at most.
-                let is_counted = parent.ends_with("Connection") || name == "errors" || name == "nodes";
-                if is_list && !is_counted && matches!(costs.types[&parent][&name], Gives::Objects(_)) {
-                    lists.push((parent.clone(), name));
-                }
-            }
-        }
-        lists.sort();
-        let assumed: Vec<_> = ASSUMED.iter().map(|(of, list, _)| ((*of).to_owned(), (*list).to_owned())).collect();
+        let model = Model::of_graph(false).unwrap();
+        // Errors are as many as the fields of an input, at most.
+        let is_counted =
+            |parent: &str, name: &str| parent.ends_with("Connection") || name == "errors" || name == "nodes";
+        let mut lists: Vec<_> = fields_of_objects()
+            .filter(|(parent, name, field)| is_list(field) && !is_counted(parent, name))
+            .filter(|(.., field)| model.possible(field.of()).is_some())
+            .map(|(parent, name, _)| (parent, name))
+            .collect();
+        lists.sort_unstable();
+        let assumed: Vec<_> = ASSUMED.iter().map(|(of, list, _)| (*of, *list)).collect();
         assert_eq!(lists, assumed);
     }
 
@@ -552,22 +474,13 @@ mod tests {
     #[test]
     fn every_text_is_known_to_be_long_or_short() {
         let mut short = Vec::new();
-        let mut known: HashSet<(String, String)> = HashSet::new();
-        for definition in parse_schema(crate::graphql::sdl()).unwrap().definitions {
-            let TypeSystemDefinition::Type(definition) = definition else { continue };
-            let TypeKind::Object(object) = definition.node.kind else { continue };
-            let parent = definition.node.name.node.to_string();
-            for field in object.fields {
-                let name = field.node.name.node.to_string();
-                if base(&field.node.ty.node) != "String" {
-                    continue;
-                }
-                if TEXTS.iter().any(|(of, text, _)| (*of, *text) == (&*parent, &*name)) {
-                    known.insert((parent.clone(), name));
-                } else if name != "cursor" {
-                    assert!(!matches!(field.node.ty.node.base, BaseType::List(_)), "{parent}.{name} is a list");
-                    short.push(format!("{parent}.{name}"));
-                }
+        let mut known = HashSet::new();
+        for (parent, name, field) in fields_of_objects().filter(|(.., field)| field.of() == "String") {
+            if TEXTS.iter().any(|(of, text, _)| (*of, *text) == (parent, name)) {
+                known.insert((parent, name));
+            } else if name != "cursor" {
+                assert!(!is_list(field), "{parent}.{name} is a list");
+                short.push(format!("{parent}.{name}"));
             }
         }
         assert_eq!(known.len(), TEXTS.len(), "TEXTS has a text that is not in the graph");

@@ -33,6 +33,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod stream;
 pub mod subscription;
+mod suggestions;
 pub mod syntax;
 pub mod two_factor;
 pub mod validation;

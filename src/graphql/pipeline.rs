@@ -25,7 +25,7 @@ use super::{
     Graph,
     coercion::coerce,
     context::RequestContext,
-    cost::{Cost, Costs},
+    cost::Cost,
     document::{Document, DocumentCache, content_fields},
     error::{finish, refused},
     mistakes::{self, Mistaken},
@@ -114,7 +114,6 @@ pub struct Pipeline {
     pub(super) app: App,
     pub(super) graph: GraphHandle,
     model: &'static Model,
-    costs: &'static Costs,
     documents: DocumentCache,
     persisted: Option<Mutex<LruCache<[u8; 32], Arc<str>>>>,
     /// Hash to text of the only operations that run, when set.
@@ -143,9 +142,9 @@ impl Pipeline {
         let persisted = NonZeroUsize::new(app.config.persisted_queries).map(|room| Mutex::new(LruCache::new(room)));
         let trusted = app.config.trusted_documents.as_deref();
         let trusted = trusted.map(|file| read_manifest(file, &app.config.limits)).transpose()?;
-        let (model, costs) = (Model::of_graph(app.config.introspection)?, Costs::of_graph()?);
+        let model = Model::of_graph(app.config.introspection)?;
         let (graph, documents) = (GraphHandle(graph), DocumentCache::default());
-        Ok(Self { app, graph, model, costs, documents, persisted, trusted })
+        Ok(Self { app, graph, model, documents, persisted, trusted })
     }
 
     /// Decides whether an operation of somebody's may run. Whatever is refused here was not begun.
@@ -159,7 +158,7 @@ impl Pipeline {
         let kind = operation.definition().ty;
         permit(kind, transport, self.app.config.websocket.mutations)?;
         let given = request.variables.unwrap_or_default();
-        let coerced = coerce(self.model, operation.definition(), operation.facts(), given)?;
+        let coerced = coerce((self.model, suggestions), operation.definition(), operation.facts(), given)?;
         let variables = coerced.variables;
         let mut document = operation.normal(self.model, &variables)?;
         let cost = self.cost(&document, &variables);
@@ -177,7 +176,7 @@ impl Pipeline {
 
     fn cost(&self, document: &ExecutableDocument, variables: &Variables) -> Cost {
         match &document.operations {
-            DocumentOperations::Single(operation) => self.costs.of(document, &operation.node, variables),
+            DocumentOperations::Single(operation) => Cost::of(self.model, document, &operation.node, variables),
             DocumentOperations::Multiple(_) => Cost::default(),
         }
     }

@@ -264,7 +264,8 @@ pub struct SignInMutation;
 impl SignInMutation {
     /// Makes an account. Where the operator asks for confirmed addresses (production does, unless told otherwise) a code is
     /// sent, for `emailVerify`, and the answer is the same for a taken address; else the person is signed in at once, and
-    /// `emailVerificationSend` sends the code. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
+    /// `emailVerificationSend` sends the code. While an address waits to be confirmed, for 24 hours at most, registering again
+    /// with the same user name and password corrects it; the names stay as they were given first. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
     /// Stands alone in its operation.
     async fn register(
         &self,

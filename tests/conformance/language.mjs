@@ -1,8 +1,10 @@
 // The language itself, measured against the reference implementation: some thousands of generated documents, well-formed
 // and broken, with variables, are judged by npm `graphql` (parse, validate, getVariableValues) and by the server, and
-// what the server answers is compared with what collectFields asks for. Seeded: the same documents every time.
+// what the server answers is compared with what collectFields asks for. Some documents are sent again with other variables,
+// because the server remembers documents: what depends on variables must not be decided at first sight. Seeded: the same
+// documents every time.
 //
-//   SEED, DOCUMENTS  another sample, and how many
+//   SEED, DOCUMENTS  another sample, and how many are sent
 //
 // What differs on purpose, with its reason; anything else is a failure:
 const DIFFERENCES = {
@@ -45,6 +47,8 @@ const SEED = Number(process.env.SEED ?? 20_261_129);
 const DOCUMENTS = Number(process.env.DOCUMENTS ?? 3_000);
 /** How many requests are on their way at once. */
 const AT_ONCE = 16;
+/** How many documents with variables are sent again with others. */
+const AGAIN = 0.4;
 
 // ---- the graph, as the reference implementation sees it --------------------------------------------------------------
 
@@ -93,7 +97,7 @@ const between = (low, high) => low + Math.floor(random() * (high - low + 1));
 class Writer {
   constructor(faults) {
     this.faults = faults;
-    this.variables = new Map(); // name -> { type, default, json: value | undefined }
+    this.variables = new Map(); // name -> { type, fallback, json: value | undefined, draw: () => another }
     this.fragments = new Map(); // name -> text
     this.counter = 0;
   }
@@ -121,9 +125,14 @@ class Writer {
     const parts = [`${head} ${set}`, ...this.fragments.values()];
     if (this.fault()) parts.push("fragment Unused on User { id }");
     if (this.fault(0.02)) parts.push("query A { __typename }");
-    const variables = {};
-    for (const [name, { json }] of this.variables) if (json !== undefined) variables[name] = json;
+    const variables = present([...this.variables].map(([name, { json }]) => [name, json]));
     return { kind, query: parts.join(chance(0.5) ? "\n" : " "), variables };
+  }
+
+  /** Other values for the same variables; `faults` as for the document. */
+  others(faults) {
+    this.faults = faults;
+    return present([...this.variables].map(([name, { draw }]) => [name, draw()]));
   }
 
   selectionSet(type, depth, kind) {
@@ -194,7 +203,7 @@ class Writer {
     if (!chance(0.06) || (kind === "subscription" && !chance(0.2))) return "";
     const name = pick(["skip", "include"]);
     if (chance(0.5)) return ` @${name}(if: ${chance(0.5)})`;
-    return ` @${name}(if: ${this.variable("Boolean!", chance(0.5))})`;
+    return ` @${name}(if: ${this.variable("Boolean!", () => chance(0.5))})`;
   }
 
   arguments(args) {
@@ -204,35 +213,37 @@ class Writer {
       if (needed ? this.fault(0.03) : !chance(arg.name === "first" ? 0.7 : 0.2)) continue;
       if (["last", "before", "after"].includes(arg.name)) continue;
       const name = this.fault(0.02) ? `${arg.name}x` : arg.name;
-      given.push(`${name}: ${this.value(arg.type, arg.defaultValue !== undefined, arg.name)}`);
+      given.push(`${name}: ${this.value(arg.type, arg.name)}`);
       if (this.fault(0.01)) given.push(given.at(-1));
     }
     return given.length > 0 ? `(${given.join(", ")})` : "";
   }
 
   /** The text of a value for a type: written out, or a variable. */
-  value(type, hasDefault, name) {
+  value(type, name) {
     if (this.fault(0.03)) return pick(["$undefined", "17", "1.5", "\"x\"", "true", "null", "NEWEST", "[]", "{}", "{ x: 1 }", "[null]", "3000000000", "9e99", "\"\\u{1F600}\""]);
     if (chance(0.35)) {
-      const json = this.json(type, name);
       let of = String(type);
       if (isNonNullType(type) && chance(0.3)) of = of.slice(0, -1); // right where there is a default
       if (!isNonNullType(type) && chance(0.2)) of += "!";
       if (this.fault(0.06)) of = pick(["String", "ID!", "Int", "[ID!]", "Boolean", "PostSort", "User", "Nothing"]);
-      return this.variable(of, json, hasDefault, type, name);
+      return this.variable(of, () => this.json(type, name), type, name);
     }
     return this.literal(type, name);
   }
 
-  variable(type, json, hasDefault, location, name) {
+  variable(type, right, location, name) {
     const id = this.name("v");
     let fallback;
     if (location && chance(0.2)) fallback = ` = ${this.literal(location, name)}`;
-    let value = json;
-    if (chance(0.2) && (fallback || !type.endsWith("!") || this.fault(0.3))) value = undefined;
-    if (chance(0.05)) value = null;
-    if (this.fault(0.06)) value = pick([17, 1.5, "x", true, null, [], {}, [null], { x: 1 }, 3_000_000_000, "2026-02-30T00:00:00Z", -0.0, 1e300]);
-    this.variables.set(id, { type, fallback, json: value });
+    const draw = () => {
+      let value = right();
+      if (chance(0.2) && (fallback || !type.endsWith("!") || this.fault(0.3))) value = undefined;
+      if (chance(0.05)) value = null;
+      if (this.fault(0.06)) value = pick([17, 1.5, "x", true, null, [], {}, [null], { x: 1 }, 3_000_000_000, "2026-02-30T00:00:00Z", -0.0, 1e300]);
+      return value;
+    };
+    this.variables.set(id, { type, fallback, json: draw(), draw });
     return `$${id}`;
   }
 
@@ -264,11 +275,11 @@ class Writer {
     if (chance(0.05)) return "null";
     if (isListType(type)) {
       if (chance(0.2)) return this.literal(type.ofType, name);
-      return `[${Array.from({ length: between(0, 2) }, () => chance(0.15) ? this.value(type.ofType, false, name) : this.literal(type.ofType, name)).join(" ")}]`;
+      return `[${Array.from({ length: between(0, 2) }, () => chance(0.15) ? this.value(type.ofType, name) : this.literal(type.ofType, name)).join(" ")}]`;
     }
     if (isEnumType(type)) return this.fault(0.1) ? pick(["NOTHING", `"${pick(type.getValues()).name}"`]) : pick(type.getValues()).name;
     if (isInputObjectType(type)) {
-      const given = this.fields(type).map(([key, of, hasDefault]) => `${key}: ${type.isOneOf || chance(0.8) ? this.literal(of, key) : this.value(of, hasDefault, key)}`);
+      const given = this.fields(type).map(([key, of]) => `${key}: ${type.isOneOf || chance(0.8) ? this.literal(of, key) : this.value(of, key)}`);
       if (this.fault(0.05)) given.push(pick(["unknown: 1", given[0] ?? "x: 1"]));
       return `{ ${given.join(", ")} }`;
     }
@@ -282,16 +293,21 @@ class Writer {
     }
   }
 
-  /** The fields of an input that are given: name, type, whether it has a default. */
+  /** The fields of an input that are given: name and type. */
   fields(type) {
     let fields = Object.values(type.getFields());
     if (type.isOneOf) {
       fields = this.fault(0.2) ? fields.slice(0, 2) : [pick(fields)];
-      return fields.map((field) => [field.name, getNullableType(field.type), false]);
+      return fields.map((field) => [field.name, getNullableType(field.type)]);
     }
     fields = fields.filter((field) => (isRequiredInputField(field) ? !this.fault(0.05) : chance(0.3)));
-    return fields.map((field) => [field.name, field.type, field.defaultValue !== undefined]);
+    return fields.map((field) => [field.name, field.type]);
   }
+}
+
+/** Variables as JSON, without those that are left out. */
+function present(values) {
+  return Object.fromEntries(values.filter(([, json]) => json !== undefined));
 }
 
 /** Breaks the text itself: as typing does. */
@@ -306,10 +322,18 @@ function mistype(query) {
   ])();
 }
 
+/** One document, with the variables that it is sent with, one after the other. */
 function generate() {
   const broken = chance(0.55);
-  const { kind, query, variables } = new Writer(broken ? between(1, 2) : 0).operation();
-  return { kind, query: chance(0.12) ? mistype(query) : query, variables };
+  const writer = new Writer(broken ? between(1, 2) : 0);
+  const { kind, query: right, variables } = writer.operation();
+  const query = chance(0.12) ? mistype(right) : right;
+  const samples = [{ kind, query, variables }];
+  if (writer.variables.size > 0 && chance(AGAIN)) {
+    const last = between(1, 2);
+    while (samples.length <= last) samples.push({ kind, query, variables: writer.others(chance(0.3) ? 1 : 0) });
+  }
+  return samples;
 }
 
 // ---- verdicts --------------------------------------------------------------------------------------------------------
@@ -386,7 +410,7 @@ function compare(data, type, nodes, { fragments, coerced }, path, first) {
 /** What the reference implementation says of a text or number that is none of its type's. */
 const MISTYPED = /\bno (DateTime|Date|Decimal|CurrencyCode)\b|non 32-bit signed integer/;
 
-const counts = { refused: 0, executed: 0 };
+const counts = { refused: 0, executed: 0, again: 0 };
 for (const name of Object.keys(DIFFERENCES)) counts[name] = 0;
 
 /** Answers what is wrong, if anything. */
@@ -424,10 +448,13 @@ await check(`${DOCUMENTS} documents are judged as by the reference implementatio
   let left = DOCUMENTS;
   const work = async () => {
     while (left > 0) {
-      left -= 1;
-      const sample = generate();
-      const why = await verdict(sample);
-      if (why) wrong.push(`${why}\n  ${sample.query}\n  ${JSON.stringify(sample.variables)}`);
+      const samples = generate();
+      left -= samples.length;
+      counts.again += samples.length - 1;
+      for (const sample of samples) {
+        const why = await verdict(sample);
+        if (why) wrong.push(`${why}\n  ${sample.query}\n  ${JSON.stringify(sample.variables)}`);
+      }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -441,6 +468,7 @@ await check("the documents were of every kind", async () => {
   assert(counts.executed > DOCUMENTS * 0.2, `executed: ${counts.executed}`);
   assert(counts.refused > DOCUMENTS * 0.2, `refused: ${counts.refused}`);
   assert(counts.limits < DOCUMENTS * 0.1, `over a limit: ${counts.limits}`);
+  assert(counts.again > DOCUMENTS * 0.1, `sent again: ${counts.again}`);
 });
 
 finish("language");

@@ -31,7 +31,8 @@ async fn queue(server: &Server, message: &Message) {
 }
 
 fn code_for(to: &str) -> Message {
-    Message::email(to, "en", Template::PasswordReset).with("name", "Amina").with("code", "123456").with("minutes", 30)
+    let message = Message { is_proven: true, ..Message::email(to, "en", Template::PasswordReset) };
+    message.with("name", "Amina").with("code", "123456").with("minutes", 30)
 }
 
 fn letter_to(to: &str) -> Letter {

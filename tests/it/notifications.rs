@@ -9,7 +9,7 @@ mod live;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Server};
 
 const LIST: &str = "query($unread: Boolean! = false) { notifications(where: { unread: $unread }, first: 100) { nodes { id \
     kind title message readAt createdAt actor { username } subject { __typename id } } totalCount streamCursor } \
@@ -58,7 +58,7 @@ fn ids(list: &Value) -> Vec<String> {
 
 /// A server, somebody who was told of so many comments (each at its own second), and who commented.
 async fn with_told(count: usize) -> (Server, Client, Client, String) {
-    let server = Server::start().await;
+    let server = Server::with(&[SEVERAL_CONNECTIONS]).await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
     let post = amina.publish("a post").await;
     for number in 0..count {

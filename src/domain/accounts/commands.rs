@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
-    IssuedSession, User, addresses, credentials, guessing, likenesses, oversight, policy,
+    IssuedSession, User, addresses, corrections, credentials, guessing, likenesses, oversight, policy,
     queries::{read_user, user_columns},
     sessions,
     sign_in::{self, FirstProof, PASSWORD, SignIn},
@@ -68,13 +68,20 @@ struct NewUser {
     password_hash: String,
 }
 
-/// Makes an account. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
+/// Makes an account, or corrects the address of one that waits to be confirmed, see `corrections`. Codes: BLANK, TOO_SHORT,
+/// TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
 pub async fn register(app: &App, client: &Client, command: Register) -> Result<Registered> {
     let valid = validate(app, command)?;
     let place = app.passwords.enter(Caller::Stranger)?;
     throttle_register(app, client)?;
-    let new = prepare(app, client, valid, place).await?;
     let confirm = app.config.registration_confirm_email;
+    if confirm && let Some(former) = corrections::former(app, &valid).await? {
+        if corrections::correct(app, client, &valid, &former, &place).await? {
+            return Ok(Registered::ConfirmationPending { email: valid.email });
+        }
+        return Err(taken("username"));
+    }
+    let new = prepare(app, client, valid, place).await?;
     let when_taken = if confirm { WhenTaken::Hide } else { WhenTaken::Refuse };
     let session = app
         .db

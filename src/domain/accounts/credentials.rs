@@ -42,13 +42,9 @@ impl Holder {
         self.user.id.to_string()
     }
 
-    /// A message to the address, with the person's name where it is proven theirs: elsewhere it would carry words of a
-    /// stranger's choice.
+    /// A message to the address, with the person's name where it is proven theirs.
     pub fn greeted(&self, message: Message) -> Message {
-        match self.confirmed_at {
-            Some(_) => message.with("name", &self.user.display_name),
-            None => message,
-        }
+        Message { is_proven: self.confirmed_at.is_some(), ..message }.with("name", &self.user.display_name)
     }
 
     /// Whether the address is theirs, proven or not: otherwise nothing is sent there on their behalf.
@@ -95,6 +91,11 @@ pub(super) async fn by_id(app: &App, id: UserId) -> Result<Option<Holder>> {
 /// By the key of an address.
 pub(super) async fn by_email(app: &App, email_key: &str) -> Result<Option<Holder>> {
     find(app, "c.email_key = $1", email_key.into()).await
+}
+
+/// By the key of a user name.
+pub(super) async fn by_username(app: &App, username_key: &str) -> Result<Option<Holder>> {
+    find(app, "u.username_key = $1", username_key.into()).await
 }
 
 /// Whom a code was for.

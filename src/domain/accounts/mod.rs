@@ -8,6 +8,7 @@
 mod addresses;
 mod challenges;
 mod commands;
+mod corrections;
 mod credentials;
 mod digest;
 mod fresh;

@@ -172,9 +172,7 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: 
         tracing::warn!(%user, "an address that is not proven has got enough messages");
         return Ok(());
     }
-    let message = Message { to, locale, ..message };
-    let message = if is_proven { message.with("name", name) } else { message.without_words_of_people() };
-    messages::send_in(app, tx, &message).await
+    messages::send_in(app, tx, &Message { to, is_proven, locale, ..message }.with("name", name)).await
 }
 
 /// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED. Whatever begins a session asks this first, in the

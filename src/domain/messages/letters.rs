@@ -1,7 +1,8 @@
 //! Makes a letter of a message: its words filled in, in one layout for text and one for HTML.
 //!
 //! Always holds: only the program's own words are templates. What a person chose, such as their name, is a value in
-//! them: it is never read as a template, and in HTML every character of it is escaped.
+//! them: it is never read as a template, and in HTML every character of it is escaped. At an address that is not proven
+//! there are no such values (`Message::values`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -32,17 +33,18 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
     let locale = Locale::parse(&message.locale);
     let words = words::of(message.template, locale);
-    let values = Values::of(message, locale, service);
+    let told = message.values();
+    let values = Values::of(&told, locale, service);
     let subject = one_line(&values.fill(words.subject)?);
-    let code = message.parameters.get("code").map(|code| one_line(code)).filter(|code| !code.is_empty());
-    let link = message.parameters.get("link").filter(|link| is_address(link));
+    let code = told.get("code").map(|code| one_line(code)).filter(|code| !code.is_empty());
+    let link = told.get("link").copied().filter(|link| is_address(link));
     if message.channel == Channel::Sms {
         let said = if words.sms.is_empty() { format!("{service}: {subject}") } else { values.fill(words.sms)? };
-        let lines = [Some(said), code, link.cloned(), Some(words.sms_ending.to_owned())];
+        let lines = [Some(said), code, link.map(str::to_owned), Some(words.sms_ending.to_owned())];
         let text = lines.into_iter().flatten().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
         return Ok(Letter { to: message.to.clone(), subject, text, html: None, unsubscribe: None });
     }
-    let unsubscribe = message.parameters.get("unsubscribe").filter(|link| is_address(link));
+    let unsubscribe = told.get("unsubscribe").copied().filter(|link| is_address(link));
     let mut paragraphs = Vec::new();
     for paragraph in words.paragraphs {
         paragraphs.push(values.fill(paragraph)?);
@@ -51,7 +53,7 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
     let first = if paragraphs.is_empty() { String::new() } else { paragraphs.remove(0) };
     let greeting = values.fill(words::greeting(locale))?;
     let footer = values.fill(words::footer(locale))?;
-    let items: Vec<String> = message.parameters.get("items").map_or_else(Vec::new, |items| {
+    let items: Vec<String> = told.get("items").map_or_else(Vec::new, |items| {
         items.lines().map(one_line).filter(|item| !item.is_empty()).map(|item| text::excerpt(&item, LONGEST)).collect()
     });
 
@@ -60,7 +62,7 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
         blocks.push(items.iter().map(|item| format!("- {item}")).collect::<Vec<_>>().join("\n"));
     }
     blocks.extend(code.clone());
-    blocks.extend(link.cloned());
+    blocks.extend(link.map(str::to_owned));
     blocks.extend(paragraphs.iter().cloned());
     blocks.extend(unsubscribe.map(|link| format!("{}:\n{link}", words::unsubscribe(locale))));
     blocks.push(format!("-- \n{footer}"));
@@ -76,11 +78,11 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
             ("first", Value::from(first)),
             ("items", Value::from_iter(items)),
             ("code", Value::from(code)),
-            ("link", Value::from(link.cloned())),
+            ("link", Value::from(link)),
             ("action", Value::from(words.action)),
             ("paragraphs", Value::from_iter(paragraphs)),
             ("footer", Value::from(footer)),
-            ("unsubscribe", Value::from(unsubscribe.cloned())),
+            ("unsubscribe", Value::from(unsubscribe)),
             ("unsubscribe_action", Value::from(words::unsubscribe(locale))),
         ]))
     });
@@ -89,7 +91,7 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
         subject,
         text: blocks.join("\n\n"),
         html: Some(html.map_err(Error::internal)?),
-        unsubscribe: unsubscribe.cloned(),
+        unsubscribe: unsubscribe.map(str::to_owned),
     })
 }
 
@@ -97,9 +99,9 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
 struct Values(Value);
 
 impl Values {
-    fn of(message: &Message, locale: Locale, service: &str) -> Self {
+    fn of(told: &BTreeMap<&str, &str>, locale: Locale, service: &str) -> Self {
         let mut values: BTreeMap<&str, String> = BTreeMap::new();
-        for (name, value) in &message.parameters {
+        for (&name, value) in told {
             let value = text::excerpt(&one_line(value), LONGEST);
             if value.is_empty() || (name == "name" && looks_like_an_address(&value)) {
                 continue;

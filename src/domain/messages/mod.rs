@@ -3,6 +3,9 @@
 //! Owns no table: a message is a job, born in the transaction of its cause, its content sealed because it may hold a
 //! code. So nobody's request fails because of a mail server that is down, and the message leaves when it is back.
 //! What they say is in `words`, how it is put together in `letters`.
+//!
+//! Always holds: where nobody has proven that an address is theirs, no message says anything that somebody chose, be it a
+//! name, a title or a reason. Whoever wrote the address down could have words of theirs sent to strangers otherwise.
 
 mod letters;
 mod words;
@@ -47,8 +50,8 @@ impl Channel {
     }
 }
 
-/// What a message says. In brackets the parameters that it needs; `name` is the person's display name, which they chose
-/// themselves and which may be anything; it is left out where the address is not proven theirs.
+/// What a message says. In brackets the parameters that it needs. What people chose is left out where the address is not
+/// proven, such as `name`, their display name, which may be anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Template {
@@ -114,7 +117,7 @@ pub enum Template {
     WithdrawalRefused,
     /// Nobody decided about a withdrawal in time (name, amount, what, reference).
     WithdrawalExpired,
-    /// A goal that a guest gave to has news (what: the goal's title, title, body, link, unsubscribe: a link).
+    /// A goal that a guest gave to has news (link, unsubscribe: a link).
     GoalNews,
     /// To staff: something that somebody has to look into (name, what, items).
     StaffAlert,
@@ -162,8 +165,23 @@ impl Template {
     ];
 }
 
-/// Parameters that hold what somebody wrote: a name, a goal's title, news, the name of a browser.
-const WORDS_OF_PEOPLE: &[&str] = &["name", "what", "title", "body", "device"];
+/// Parameters whose values the program makes, or the operator's settings. Every other one may hold what somebody wrote: a
+/// name, a bank's, a reason, the name of a browser, the domain of an address.
+const OURS: &[&str] = &[
+    "address",
+    "amount",
+    "at",
+    "code",
+    "count",
+    "hours",
+    "left",
+    "link",
+    "minutes",
+    "provider",
+    "reference",
+    "unsubscribe",
+    "until",
+];
 
 /// A message to one person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +190,9 @@ pub struct Message {
     pub channel: Channel,
     /// Address or number.
     pub to: String,
+    /// Whether the receiver has proven that it is theirs. Where not, the message says nothing that people wrote.
+    #[serde(default)]
+    pub is_proven: bool,
     /// The receiver's language, as stored.
     pub locale: String,
     /// What it says.
@@ -184,7 +205,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// An e-mail.
+    /// An e-mail, to an address that may be anybody's: see [`Message::is_proven`].
     #[must_use]
     pub fn email(to: &str, locale: &str, template: Template) -> Self {
         Self::new(Channel::Email, to, locale, template)
@@ -198,7 +219,7 @@ impl Message {
 
     fn new(channel: Channel, to: &str, locale: &str, template: Template) -> Self {
         let (to, locale) = (to.to_owned(), locale.to_owned());
-        Self { channel, to, locale, template, parameters: BTreeMap::new(), good_until: None }
+        Self { channel, to, is_proven: false, locale, template, parameters: BTreeMap::new(), good_until: None }
     }
 
     /// Fills a parameter.
@@ -208,12 +229,10 @@ impl Message {
         self
     }
 
-    /// Leaves out what people wrote themselves: for an address that nobody has proven, to which whoever wrote it down could
-    /// have words of theirs sent otherwise.
-    #[must_use]
-    pub fn without_words_of_people(mut self) -> Self {
-        self.parameters.retain(|name, _| !WORDS_OF_PEOPLE.contains(&name.as_str()));
-        self
+    /// What its words are filled with at this address.
+    fn values(&self) -> BTreeMap<&str, &str> {
+        let told = self.parameters.iter().filter(|(name, _)| self.is_proven || OURS.contains(&name.as_str()));
+        told.map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     /// Fills `code` and `minutes`: the message is of use as long as the code.

@@ -284,9 +284,7 @@ fn english(template: Template) -> Words {
         Template::GoalNews => words(
             "News of a goal that you gave to",
             &[
-                "There is news{% if what %} of a goal that you gave to: {{ what }}{% endif %}",
-                "{% if title %}{{ title }}{% endif %}",
-                "{% if body %}{{ body }}{% endif %}",
+                "The owner of a goal that you gave to has written something new. It is on the goal's page.",
                 "You get this message because you gave to this goal with this e-mail address.",
             ],
         )
@@ -510,9 +508,7 @@ fn arabic(template: Template) -> Words {
         Template::GoalNews => words(
             "جديد هدف ساهمت فيه",
             &[
-                "هناك جديد{% if what %} عن هدف ساهمت فيه: {{ what }}{% endif %}",
-                "{% if title %}{{ title }}{% endif %}",
-                "{% if body %}{{ body }}{% endif %}",
+                "كتب صاحب هدف ساهمت فيه شيئًا جديدًا. تجده في صفحة الهدف.",
                 "تصلك هذه الرسالة لأنك ساهمت في هذا الهدف بهذا البريد الإلكتروني.",
             ],
         )

@@ -71,9 +71,9 @@ async fn tell_in(app: &App, tx: &Transaction, payment: &Payment, message: Messag
     match (payment.payer_id, &payment.payer_email) {
         (Some(payer), _) => accounts::tell_in(app, tx, payer, message).await,
         (None, Some(email)) => {
+            // A guest's address is never proven.
             let message = Message { to: email.clone(), locale: payment.payer_locale.clone(), ..message };
-            // A guest's address is not proven.
-            messages::send_in(app, tx, &message.without_words_of_people()).await
+            messages::send_in(app, tx, &message).await
         }
         (None, None) => Ok(()),
     }

@@ -345,8 +345,8 @@ impl OwnerMutation {
         .await
     }
 
-    /// Tells those who gave to one's own goal its news: people here at once, guests by e-mail, once a day at most
-    /// and until they unsubscribe. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS,
+    /// Tells those who gave to one's own goal its news: people here at once, guests by an e-mail that leads to it, once
+    /// a day at most and until they unsubscribe. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS,
     /// IDEMPOTENCY_KEY_REUSED.
     async fn goal_news_publish(
         &self,

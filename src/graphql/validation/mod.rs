@@ -7,7 +7,6 @@
 //! see to fragments that contain themselves, which nothing here could walk through.
 
 mod overlaps;
-mod suggestions;
 mod values;
 mod variables;
 
@@ -22,9 +21,11 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-use super::model::{Input, Kind, Model, root_of};
+use super::{
+    model::{Input, Kind, Model, root_of},
+    suggestions::{did_you_mean, did_you_mean_value},
+};
 use crate::error::{Code, Refusal};
-use suggestions::did_you_mean;
 
 /// How many errors are looked for: one typing mistake can make hundreds.
 const SHOWN_ERRORS: usize = 50;
@@ -158,7 +159,15 @@ impl<'m, 'd> Validator<'m, 'd> {
     }
 
     fn suggest<'k>(&self, name: &str, known: impl Iterator<Item = &'k str>) -> String {
-        if self.suggestions && self.errors.len() < SHOWN_ERRORS { did_you_mean(name, known) } else { String::new() }
+        if self.suggests() { did_you_mean(name, known) } else { String::new() }
+    }
+
+    fn suggest_value<'k>(&self, given: &str, known: impl Iterator<Item = &'k str>) -> String {
+        if self.suggests() { did_you_mean_value(given, known) } else { String::new() }
+    }
+
+    fn suggests(&self) -> bool {
+        self.suggestions && self.errors.len() < SHOWN_ERRORS
     }
 
     fn selection_set(&mut self, set: &'d SelectionSet, parent: Option<&'m str>, uses: &mut Uses<'m, 'd>) {

@@ -145,9 +145,11 @@ impl<'m> Validator<'m, '_> {
             }
             Err(Wrong::Kind) => {
                 let suggestion = match (kind, value) {
-                    (Kind::Enum(values), Value::Enum(given)) => self.suggest(given, values.iter().map(String::as_str)),
+                    (Kind::Enum(values), Value::Enum(given)) => {
+                        self.suggest_value(given, values.iter().map(String::as_str))
+                    }
                     (Kind::Enum(values), Value::String(given)) => {
-                        self.suggest(given, values.iter().map(String::as_str))
+                        self.suggest_value(given, values.iter().map(String::as_str))
                     }
                     _ => String::new(),
                 };

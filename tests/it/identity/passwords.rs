@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::authenticator::{self, enable, verify};
-use crate::harness::{Client, Server, client::PASSWORD};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD};
 
 const NEW: &str = "an entirely new one";
 const CHANGE: &str = "mutation($old: String!, $new: String!) { passwordChange(input: { oldPassword: $old, \
@@ -88,7 +88,7 @@ async fn a_changed_password_ends_every_other_session_at_once() {
 
 #[tokio::test]
 async fn a_sign_in_that_began_before_the_password_changed_gets_no_session_after() {
-    let server = Server::start().await;
+    let server = Server::with(&[SEVERAL_CONNECTIONS]).await;
     server.user("amina").await;
     let before = server.count("SELECT COUNT(*) FROM sessions").await;
     let (held, is_held) = oneshot::channel();

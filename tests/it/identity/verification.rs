@@ -488,3 +488,92 @@ async fn a_mistyped_new_address_is_corrected_at_once() {
     let errors = amina.user_errors(CHANGE, json!({ "email": "last@example.net" })).await;
     assert_eq!(errors[0].0, "TOO_MANY_CODES");
 }
+
+/// Registers, and expects to be asked for the confirmation of the address.
+async fn register(server: &Server, username: &str, email: &str) {
+    let data = server.anonymous().ok(REGISTER, joining(username, email)).await;
+    let pending = json!({ "errors": [], "result": { "__typename": "EmailConfirmationPending" } });
+    assert_eq!(data["register"], pending, "{username} {email}");
+}
+
+#[tokio::test]
+async fn an_address_that_was_mistyped_at_registration_is_corrected_by_registering_again() {
+    let server = confirming().await;
+    let nobody = server.anonymous();
+    register(&server, "amina", "amnia@example.org").await;
+    let wrong = server.last_sent("amnia@example.org").await;
+    register(&server, "Amina", "amina@example.org").await;
+    let right = server.last_sent("amina@example.org").await;
+    assert_eq!(server.count("SELECT COUNT(*) FROM users").await, 1);
+    // The wrong address is free, and what went there proves nothing.
+    for email in ["amnia@example.org", "amina@example.org"] {
+        let code = json!({ "email": email, "code": wrong.code() });
+        assert_eq!(nobody.user_errors(VERIFY, code).await, error("INVALID_CODE", "input.code"));
+    }
+    let by_link = "mutation($token: String!) { emailVerify(input: { token: $token }) { errors { code path } } }";
+    let errors = nobody.user_errors(by_link, json!({ "token": wrong.token() })).await;
+    assert_eq!(errors, error("INVALID_CODE", "input.token"));
+    register(&server, "badr", "amnia@example.org").await;
+    // Again the same is harmless: the letter that is there is good.
+    register(&server, "amina", "AMINA@example.org").await;
+    let sent = server.sent().await;
+    assert_eq!(sent.iter().filter(|sent| sent.to.eq_ignore_ascii_case("amina@example.org")).count(), 1, "{sent:?}");
+    let code = json!({ "email": "amina@example.org", "code": right.code() });
+    assert_eq!(nobody.user_errors(VERIFY, code).await, []);
+    let amina = server.anonymous().login("amina").await;
+    assert_eq!(amina.ok(ME, Value::Null).await["me"]["emailVerified"], true);
+    // From now on the name is taken, also for who knows the password.
+    let again = joining("amina", "other@example.org");
+    assert_eq!(nobody.user_errors(REGISTER, again).await, error("TAKEN", "input.username"));
+    assert_eq!(amina.ok(ME, Value::Null).await["me"]["email"], "amina@example.org");
+}
+
+#[tokio::test]
+async fn nobody_corrects_what_is_another_s_or_has_been_used() {
+    let server = confirming().await;
+    let nobody = server.anonymous();
+    register(&server, "amina", "amina@example.org").await;
+    register(&server, "badr", "badr@example.org").await;
+    assert!(agora::domain::accounts::confirm_email(&server.app, "badr@example.org").await.unwrap());
+    // Without the password, who waits and who does not are the same, in the work, too.
+    let mut costs = Vec::new();
+    for username in ["amina", "badr"] {
+        let mut guess = joining(username, "guess@example.org");
+        guess["input"]["password"] = "not the password".into();
+        let (data, cost) = work(&server, nobody.ok(REGISTER, guess)).await;
+        assert_eq!(data["register"]["errors"][0], json!({ "code": "TAKEN", "path": ["input", "username"] }));
+        costs.push(cost);
+    }
+    assert_eq!(costs[0], costs[1]);
+    // An address that somebody has proven does not show, and is not taken from them.
+    register(&server, "amina", "badr@example.org").await;
+    assert!(!has_code(&server.last_sent("badr@example.org").await));
+    register(&server, "amina", "amina@example.net").await;
+    assert!(has_code(&server.last_sent("amina@example.net").await));
+    // After a day it is over.
+    server.advance(24 * 3600);
+    let late = joining("amina", "late@example.org");
+    assert_eq!(nobody.user_errors(REGISTER, late).await, error("TAKEN", "input.username"));
+    // Nor by who registered and was signed in at once, before addresses were confirmed here.
+    let server = Server::start().await;
+    server.user("dina").await;
+    let confirming = server.beside(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await;
+    let used = joining("dina", "dina@example.net");
+    assert_eq!(confirming.anonymous().user_errors(REGISTER, used).await, error("TAKEN", "input.username"));
+}
+
+#[tokio::test]
+async fn a_password_is_guessed_by_registering_no_faster_than_by_signing_in() {
+    let server = confirming().await;
+    let nobody = server.anonymous();
+    register(&server, "amina", "amina@example.org").await;
+    let mut guess = joining("amina", "guess@example.org");
+    guess["input"]["password"] = "not the password".into();
+    for _ in 0..5 {
+        assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, error("TAKEN", "input.username"));
+    }
+    assert_eq!(nobody.refused(REGISTER, joining("amina", "guess@example.org")).await, "RATE_LIMITED");
+    assert_eq!(nobody.refused(LOGIN, json!({ "login": "amina" })).await, "RATE_LIMITED");
+    server.advance(2);
+    register(&server, "amina", "amina@example.net").await;
+}

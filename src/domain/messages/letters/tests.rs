@@ -5,7 +5,7 @@ use crate::domain::messages::Template;
 
 const LOCALES: [&str; 2] = ["en", "ar"];
 
-/// A message with every parameter that any template knows.
+/// A message with every parameter that any template knows, to an address that is proven.
 fn full(channel: Channel, locale: &str, template: Template) -> Message {
     let message = match channel {
         Channel::Email => Message::email("amina@example.org", locale, template),
@@ -28,12 +28,15 @@ fn full(channel: Channel, locale: &str, template: Template) -> Message {
         ("amount", "12.50 USD"),
         ("what", "A new roof"),
         ("reference", "payment_1"),
-        ("title", "The roof is on"),
-        ("body", "Thank you all."),
         ("items", "Badr likes your post\nDina replied to your comment"),
     ]
     .into_iter()
-    .fold(message, |message, (name, value)| message.with(name, value))
+    .fold(Message { is_proven: true, ..message }, |message, (name, value)| message.with(name, value))
+}
+
+/// An e-mail with somebody's name, to an address that they have proven.
+fn greeting(locale: &str, template: Template, name: &str) -> Message {
+    Message { is_proven: true, ..Message::email("a@example.org", locale, template) }.with("name", name)
 }
 
 fn letter(message: &Message) -> Letter {
@@ -149,15 +152,35 @@ fn a_text_message_is_short_and_has_its_code_on_a_line_of_its_own() {
 fn a_name_is_never_a_template() {
     for name in ["{{ 7 * 7 }}", "{% for x in [1,2,3] %}x{% endfor %}", "{{ code }}", "{# gone #}", "{{ service"] {
         for locale in LOCALES {
-            let message = Message::email("a@example.org", locale, Template::PasswordReset)
-                .with("name", name)
-                .with("code", "123456");
-            let letter = letter(&message);
+            let letter = letter(&greeting(locale, Template::PasswordReset, name).with("code", "123456"));
             assert!(letter.text.contains(name), "{name}: {}", letter.text);
             assert!(!letter.text.contains("49") && codes(&letter.text).len() == 1, "{name}: {}", letter.text);
             let html = letter.html.unwrap();
             assert_eq!(html.matches("123456").count(), 1, "{name}: {html}");
             assert!(!html.contains("49") && !html.contains("xxx"), "{name}: {html}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_nobody_has_proven_is_told_nothing_that_somebody_chose() {
+    let mark = "zzmark";
+    let chosen = ["name", "what", "reason", "items", "email", "device", "title", "body", "whatever comes next"];
+    for template in Template::ALL {
+        for channel in [Channel::Email, Channel::Sms] {
+            for locale in LOCALES {
+                let marked = full(channel, locale, *template);
+                let marked = chosen.iter().fold(marked, |message, name| message.with(name, mark));
+                let letter = letter(&Message { is_proven: false, ..marked });
+                let html = letter.html.unwrap_or_default();
+                let said = [letter.subject.as_str(), letter.text.as_str(), html.as_str()];
+                assert!(said.iter().all(|text| !text.contains(mark)), "{template:?} {locale}: {said:?}");
+                // What is ours is said there, too.
+                assert!(
+                    channel == Channel::Sms || codes(&letter.text) == ["123456"],
+                    "{template:?} {locale}: {said:?}"
+                );
+            }
         }
     }
 }
@@ -197,9 +220,7 @@ fn a_link_is_a_web_address_or_nothing() {
 fn lines_and_turning_marks_in_a_value_stay_within_it() {
     let name = "Amina\r\nBcc: victim\u{202e}\u{2068}\n\n999999\n\u{2028}";
     for locale in LOCALES {
-        let letter = letter(
-            &Message::email("a@example.org", locale, Template::TwoFactorCode).with("name", name).with("code", "123456"),
-        );
+        let letter = letter(&greeting(locale, Template::TwoFactorCode, name).with("code", "123456"));
         assert_eq!(codes(&letter.text), ["123456"], "{}", letter.text);
         assert!(!letter.text.contains('\r') && !letter.text.contains('\u{202e}'));
         assert!(!letter.text.lines().any(|line| line.starts_with("Bcc")), "{}", letter.text);
@@ -210,13 +231,12 @@ fn lines_and_turning_marks_in_a_value_stay_within_it() {
 #[test]
 fn a_name_that_would_become_a_link_is_left_out() {
     for name in ["You won http://evil.example", "www.evil.example", "evil.example", "me@evil.example", "//evil"] {
-        let letter =
-            letter(&Message::email("victim@example.org", "en", Template::EmailVerification).with("name", name));
+        let letter = letter(&greeting("en", Template::EmailVerification, name));
         assert!(letter.text.starts_with("Hello,\n"), "{}", letter.text);
         assert!(!letter.html.unwrap().contains("evil"), "{name}");
     }
     for name in ["Amina S.", "Dr. Amina", "St. John", "أ. أمينة"] {
-        let letter = letter(&Message::email("a@example.org", "en", Template::EmailVerification).with("name", name));
+        let letter = letter(&greeting("en", Template::EmailVerification, name));
         assert!(letter.text.starts_with(&format!("Hello {name},\n")), "{}", letter.text);
     }
 }

@@ -8,6 +8,15 @@ const LONGEST: usize = 60;
 
 /// A sentence that names what was probably meant, with a space before it; empty when nothing is near.
 pub(super) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    sentence("", name, known)
+}
+
+/// The same for the value of an enum, which may have been given as a text.
+pub(super) fn did_you_mean_value<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
+    sentence("the enum value ", given, known)
+}
+
+fn sentence<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     if name.len() > LONGEST {
         return String::new();
     }
@@ -20,8 +29,8 @@ pub(super) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>)
     let names: Vec<String> = near.iter().take(SHOWN).map(|(_, name)| format!("\"{name}\"")).collect();
     match names.as_slice() {
         [] => String::new(),
-        [one] => format!(" Did you mean {one}?"),
-        [first @ .., last] => format!(" Did you mean {} or {last}?", first.join(", ")),
+        [one] => format!(" Did you mean {what}{one}?"),
+        [first @ .., last] => format!(" Did you mean {what}{} or {last}?", first.join(", ")),
     }
 }
 
@@ -54,6 +63,7 @@ mod tests {
         assert_eq!(did_you_mean("psot", known.into_iter()), " Did you mean \"post\" or \"posts\"?");
         assert_eq!(did_you_mean("postz", known.into_iter()), " Did you mean \"post\" or \"posts\"?");
         assert_eq!(did_you_mean("userz", known.into_iter()), " Did you mean \"users\"?");
+        assert_eq!(did_you_mean_value("userz", known.into_iter()), " Did you mean the enum value \"users\"?");
         assert_eq!(did_you_mean("quite_another_thing", known.into_iter()), "");
         assert_eq!(did_you_mean(&"x".repeat(5_000), known.into_iter()), "");
     }

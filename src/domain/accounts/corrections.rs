@@ -1,0 +1,84 @@
+//! A registration with a mistyped address is corrected by registering again: by the same user name and password, while its
+//! address waits to be confirmed.
+//!
+//! Always holds: what is corrected is nothing but the address, within the day in which its letters count, of an account that
+//! nobody has ever signed in to. The password is guessed at no faster than at sign-in, for it is counted as there; and a
+//! user name of somebody who has confirmed their address costs the same work, and the same answer, as a wrong password.
+
+use super::{
+    addresses,
+    commands::{Register, verify_password},
+    credentials::{self, Holder},
+    guessing, policy,
+};
+use crate::{
+    app::App,
+    domain::{activity, actor::Client, codes},
+    entity::{activity::ActivityKind, code::CodePurpose},
+    error::Result,
+    platform::{
+        db::{Transaction, is_unique_violation},
+        mailbox,
+        passwords::Place,
+    },
+};
+
+/// Whoever has the user name of a registration already.
+pub(super) async fn former(app: &App, valid: &Register) -> Result<Option<Holder>> {
+    credentials::by_username(app, &policy::key(&valid.username)).await
+}
+
+/// Gives a registration that waits its new address, and sends the letter there. False where nothing waits, or for another
+/// password. RATE_LIMITED.
+pub(super) async fn correct(
+    app: &App,
+    client: &Client,
+    valid: &Register,
+    former: &Holder,
+    place: &Place,
+) -> Result<bool> {
+    let target = guessing::Target::Password(&valid.username);
+    let attempt = app.db.transact(async |tx| guessing::attempt_in(app, &tx, client, target, false).await).await?;
+    let waits = former.confirmed_at.is_none() && former.user.created_at > app.clock.now() - codes::LINK;
+    let hash = former.password_hash.clone().filter(|_| waits);
+    if !verify_password(place, &valid.password, hash).await? {
+        return Ok(false);
+    }
+    guessing::succeeded(app, &attempt).await?;
+    match replace(app, client, former, &valid.email).await {
+        // Somebody else took the address since we looked.
+        Err(error) if is_unique_violation(&error) => replace(app, client, former, &valid.email).await,
+        result => result,
+    }
+}
+
+async fn replace(app: &App, client: &Client, former: &Holder, email: &str) -> Result<bool> {
+    app.db.transact(async |tx| replace_in(app, &tx, client, former, email).await).await
+}
+
+/// Whether the address is somebody else's does not show: as with any registration, it only waits in vain then.
+async fn replace_in(app: &App, tx: &Transaction, client: &Client, former: &Holder, email: &str) -> Result<bool> {
+    let (id, key) = (former.user.id, mailbox::key(email));
+    if mailbox::key(&former.email) != key {
+        let sql = "UPDATE credentials SET email = $2, email_key = CASE WHEN EXISTS \
+                   (SELECT 1 FROM credentials o WHERE o.email_key = $3 AND o.user_id <> $1) THEN $4 ELSE $3 END \
+                   WHERE user_id = $1 AND email_confirmed_at IS NULL AND password_hash = $5 \
+                   AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = $1)";
+        let values = vec![
+            id.0.into(),
+            email.into(),
+            key.into(),
+            credentials::no_address(id).into(),
+            former.password_hash.clone().into(),
+        ];
+        if tx.execute(sql, values).await? == 0 {
+            return Ok(false);
+        }
+        let purposes = [CodePurpose::EmailVerification, CodePurpose::PasswordReset];
+        codes::void_in(app, tx, &former.subject(), &purposes).await?;
+        let detail = credentials::partly_hidden(email);
+        activity::record_in(app, tx, id, ActivityKind::EmailChanged, client, Some(&detail)).await?;
+    }
+    addresses::verify_registration_in(app, tx, id).await?;
+    Ok(true)
+}
