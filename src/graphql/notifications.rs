@@ -270,7 +270,7 @@ payload! {
         /// The notification, now read; null when `errors` is not empty.
         notification: Notification
     } also {
-        /// How many of your notifications are unread now.
+        /// How many of your notifications are unread now; null when `errors` is not empty.
         unread_count: i64 = unread_count,
     }
 }
@@ -292,7 +292,7 @@ pub struct NotificationMarkAllReadPayload {
 
 also! {
     NotificationMarkAllReadPayload {
-        /// How many of your notifications are unread now: those that came meanwhile.
+        /// How many of your notifications are unread now: those that came meanwhile; null when `errors` is not empty.
         unread_count: i64 = unread_count,
     }
 }

@@ -24,7 +24,7 @@ flag_payload! {
         /// Whether the password is the new one.
         changed
     } also {
-        /// You, with the session that is left.
+        /// You, with the session that is left; null when `errors` is not empty.
         user: User = viewer,
     }
 }

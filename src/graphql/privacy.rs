@@ -57,7 +57,7 @@ payload! {
         /// The archive to come; null when `errors` is not empty.
         export: AccountExport
     } also {
-        /// You, with your `latestExport`.
+        /// You, with your `latestExport`; null when `errors` is not empty.
         user: User = viewer,
     }
 }
@@ -68,7 +68,7 @@ payload! {
         /// When the account is going to be deleted; null when `errors` is not empty.
         due_at: DateTime<Utc>
     } also {
-        /// You, with your `deletionDueAt`.
+        /// You, with your `deletionDueAt`; null when `errors` is not empty.
         user: User = viewer,
     }
 }
@@ -85,7 +85,7 @@ pub struct AccountDeleteCancelPayload {
 
 also! {
     AccountDeleteCancelPayload {
-        /// You, with your `deletionDueAt`.
+        /// You, with your `deletionDueAt`; null when `errors` is not empty.
         user: User = viewer,
     }
 }

@@ -62,7 +62,7 @@ pub struct SessionRevokePayload {
 
 also! {
     SessionRevokePayload {
-        /// You, with the sessions that are left.
+        /// You, with the sessions that are left; null when `errors` is not empty.
         user: User = viewer,
     }
 }
@@ -89,7 +89,7 @@ pub struct SessionsRevokeOthersPayload {
 
 also! {
     SessionsRevokeOthersPayload {
-        /// You, with the sessions that are left.
+        /// You, with the sessions that are left; null when `errors` is not empty.
         user: User = viewer,
     }
 }

@@ -82,7 +82,7 @@ payload! {
         /// `errors` is not empty.
         backup_codes: Vec<String>
     } also {
-        /// You, with the second factor switched on.
+        /// You, with the second factor switched on; null when `errors` is not empty.
         user: User = viewer,
     }
 }
@@ -108,7 +108,7 @@ payload! {
         /// Ten new codes, shown this once; null when `errors` is not empty.
         backup_codes: Vec<String>
     } also {
-        /// You, with the backup codes that are left.
+        /// You, with the backup codes that are left; null when `errors` is not empty.
         user: User = viewer,
     }
 }

@@ -91,9 +91,9 @@ pub struct GoalContributePayload {
 
 also! {
     GoalContributePayload of contribution {
-        /// The goal, as it is now: it has the money once the payment is completed.
+        /// The goal, as it is now: it has the money once the payment is completed; null when `errors` is not empty.
         goal: Goal = goal_of,
-        /// Your wallet, as it is now: it may have paid. Null for guests.
+        /// Your wallet, as it is now: it may have paid. Null when `errors` is not empty, and for guests.
         wallet: Wallet = viewer_s_wallet,
     }
 }
@@ -139,7 +139,8 @@ payload! {
         /// The comment; null when `errors` is not empty.
         comment: ContributionComment
     } also {
-        /// The contribution that it is about, with its count of comments; null when you don't see it any more.
+        /// The contribution that it is about, with its count of comments; null when `errors` is not empty, and when you
+        /// don't see it any more.
         contribution: GoalContribution = contribution_of,
     }
 }
@@ -159,7 +160,8 @@ payload! {
         /// The comment after the change; null when `errors` is not empty.
         comment: ContributionComment
     } also {
-        /// The contribution that it is about, with its count of comments; null when you don't see it any more.
+        /// The contribution that it is about, with its count of comments; null when `errors` is not empty, and when you
+        /// don't see it any more.
         contribution: GoalContribution = contribution_of,
     }
 }
@@ -175,7 +177,8 @@ payload! {
         /// What is left of it; null when `errors` is not empty.
         comment: ContributionComment
     } also {
-        /// The contribution that it is about, with its count of comments; null when you don't see it any more.
+        /// The contribution that it is about, with its count of comments; null when `errors` is not empty, and when you
+        /// don't see it any more.
         contribution: GoalContribution = contribution_of,
     }
 }

@@ -72,7 +72,7 @@ payload! {
         /// The goal; null when `errors` is not empty.
         goal: Goal
     } also {
-        /// The post that it is attached to.
+        /// The post that it is attached to; null when `errors` is not empty.
         post: Post = post_of,
     }
 }
@@ -189,7 +189,7 @@ payload! {
         /// The news; null when `errors` is not empty.
         news: GoalNews
     } also {
-        /// The goal that it is of.
+        /// The goal that it is of; null when `errors` is not empty.
         goal: Goal = goal_with_news,
     }
 }
@@ -221,9 +221,9 @@ payload! {
         /// The withdrawal; null when `errors` is not empty.
         withdrawal: GoalWithdrawal
     } also {
-        /// The goal, as it is now.
+        /// The goal, as it is now; null when `errors` is not empty.
         goal: Goal = goal_of,
-        /// Your wallet, as it is now.
+        /// Your wallet, as it is now; null when `errors` is not empty.
         wallet: Wallet = viewer_s_wallet,
     }
 }
@@ -239,9 +239,10 @@ payload! {
         /// The withdrawal, now taken back; null when `errors` is not empty.
         withdrawal: GoalWithdrawal
     } also {
-        /// The goal, as it is now.
+        /// The goal, as it is now; null when `errors` is not empty.
         goal: Goal = goal_of,
-        /// Its owner's wallet, as it is now; null once the account is erased, and for those without the permission SEE_MONEY.
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, once the account is erased, and for those
+        /// without the permission SEE_MONEY.
         wallet: Wallet = wallet_of_owner,
     }
 }

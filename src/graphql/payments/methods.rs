@@ -108,7 +108,8 @@ payload! {
         /// The way to pay; null when `errors` is not empty.
         payment_method: PaymentMethod
     } also {
-        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now.
+        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now; null when
+        /// `errors` is not empty.
         payment_methods: Vec<PaymentMethod> = saved,
     }
 }
@@ -124,7 +125,8 @@ payload! {
         /// The way to pay that was removed; null when `errors` is not empty.
         payment_method: PaymentMethod
     } also {
-        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now.
+        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now; null when
+        /// `errors` is not empty.
         payment_methods: Vec<PaymentMethod> = saved,
     }
 }
@@ -140,7 +142,8 @@ payload! {
         /// The way to pay that is the default now; null when `errors` is not empty.
         payment_method: PaymentMethod
     } also {
-        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now.
+        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now; null when
+        /// `errors` is not empty.
         payment_methods: Vec<PaymentMethod> = saved,
     }
 }

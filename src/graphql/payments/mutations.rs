@@ -122,9 +122,10 @@ macro_rules! started_payload {
 started_payload! {
     /// What came of `paymentCreate`.
     PaymentCreatePayload {
-        /// What is given to a goal by it, as it is now; null when it is for something else, and for guests.
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, when it is for something else,
+        /// and for guests.
         contribution: GoalContribution = contribution_of,
-        /// Your wallet, as it is now; null for guests.
+        /// Your wallet, as it is now; null when `errors` is not empty, and for guests.
         wallet: Wallet = wallet_of_payer,
     }
 }
@@ -132,7 +133,7 @@ started_payload! {
 started_payload! {
     /// What came of `walletDeposit`.
     WalletDepositPayload {
-        /// Your wallet, as it is now: it has the money once the payment is completed.
+        /// Your wallet, as it is now: it has the money once the payment is completed; null when `errors` is not empty.
         wallet: Wallet = wallet_of_payer,
     }
 }
@@ -152,9 +153,11 @@ payload! {
         /// The payment as the provider tells it now; null when `errors` is not empty.
         payment: Payment
     } also {
-        /// What is given to a goal by it, as it is now; null when it is for something else, or not yours to see.
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
         contribution: GoalContribution = contribution_of,
-        /// The payer's wallet, as it is now; null for guests, and when it is not yours to see.
+        /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
+        /// see.
         wallet: Wallet = wallet_of_payer,
     }
 }
@@ -174,7 +177,8 @@ payload! {
         /// The payment, which is over; null when `errors` is not empty.
         payment: Payment
     } also {
-        /// What is given to a goal by it, as it is now; null when it is for something else, or not yours to see.
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
         contribution: GoalContribution = contribution_of,
     }
 }
@@ -283,10 +287,11 @@ macro_rules! refund_payload {
 
         also! {
             $name of payment {
-                /// What was given to a goal by the payment, as it is now; null when it was for something else, or not yours
-                /// to see.
+                /// What was given to a goal by the payment, as it is now; null when `errors` is not empty, and when it
+                /// was for something else, or not yours to see.
                 contribution: GoalContribution = contribution_of,
-                /// The payer's wallet, as it is now; null for guests, and when it is not yours to see.
+                /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not
+                /// yours to see.
                 wallet: Wallet = wallet_of_payer,
             }
         }

@@ -192,9 +192,11 @@ payload! {
         /// The payment; null when `errors` is not empty.
         payment: Payment
     } also {
-        /// What is given to a goal by it, as it is now; null when it is for something else, or not yours to see.
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
         contribution: GoalContribution = contribution_of,
-        /// The payer's wallet, as it is now; null for guests, and when it is not yours to see.
+        /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
+        /// see.
         wallet: Wallet = wallet_of_payer,
     }
 }
@@ -210,9 +212,11 @@ payload! {
         /// The payment; null when `errors` is not empty.
         payment: Payment
     } also {
-        /// What is given to a goal by it, as it is now; null when it is for something else, or not yours to see.
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
         contribution: GoalContribution = contribution_of,
-        /// The payer's wallet, as it is now; null for guests, and when it is not yours to see.
+        /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
+        /// see.
         wallet: Wallet = wallet_of_payer,
     }
 }
@@ -236,7 +240,8 @@ payload! {
         /// The payment; null when `errors` is not empty.
         payment: Payment
     } also {
-        /// What is given to a goal by it, as it is now; null when it is for something else, or not yours to see.
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
         contribution: GoalContribution = contribution_of,
     }
 }
@@ -252,7 +257,7 @@ payload! {
         /// The refund; null when `errors` is not empty.
         refund: Refund
     } also {
-        /// The payment that it is of, as it is now.
+        /// The payment that it is of, as it is now; null when `errors` is not empty.
         payment: Payment = Refund::paid,
     }
 }
@@ -268,7 +273,7 @@ payload! {
         /// The refund; null when `errors` is not empty.
         refund: Refund
     } also {
-        /// The payment that it is of, as it is now.
+        /// The payment that it is of, as it is now; null when `errors` is not empty.
         payment: Payment = Refund::paid,
     }
 }

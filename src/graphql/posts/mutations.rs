@@ -104,7 +104,7 @@ payload! {
         /// The new post, whose `sharedPost` is the original; null when `errors` is not empty.
         post: Post
     } also {
-        /// The post that was passed on, with its counts.
+        /// The post that was passed on, with its counts; null when `errors` is not empty.
         shared_post: Post = shared_by,
     }
 }
@@ -141,9 +141,10 @@ payload! {
         /// The comment; null when `errors` is not empty.
         comment: Comment
     } also {
-        /// The post that it hangs below, with its counts.
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
         post: Post = post_of,
-        /// The comment that it replies to, with its counts; null when it answers the post.
+        /// The comment that it replies to, with its counts; null when `errors` is not empty, and when it answers the
+        /// post.
         parent: Comment = parent_of,
     }
 }
@@ -163,7 +164,7 @@ payload! {
         /// The comment after the change; null when `errors` is not empty.
         comment: Comment
     } also {
-        /// The post that it hangs below, with its counts.
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
         post: Post = post_of,
     }
 }
@@ -179,9 +180,10 @@ payload! {
         /// The tombstone; null when `errors` is not empty.
         comment: Comment
     } also {
-        /// The post that it hangs below, with its counts.
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
         post: Post = post_of,
-        /// The comment that it replies to, with its counts; null when it answers the post.
+        /// The comment that it replies to, with its counts; null when `errors` is not empty, and when it answers the
+        /// post.
         parent: Comment = parent_of,
     }
 }
@@ -197,7 +199,7 @@ payload! {
         /// The comment, now liked; null when `errors` is not empty.
         comment: Comment
     } also {
-        /// The post that it hangs below, with its counts.
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
         post: Post = post_of,
     }
 }
@@ -213,7 +215,7 @@ payload! {
         /// The comment, no longer liked; null when `errors` is not empty.
         comment: Comment
     } also {
-        /// The post that it hangs below, with its counts.
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
         post: Post = post_of,
     }
 }

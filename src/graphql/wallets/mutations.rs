@@ -85,9 +85,9 @@ payload! {
         /// What happened to your wallet; null when `errors` is not empty.
         transaction: WalletTransaction
     } also {
-        /// Your wallet, as it is now.
+        /// Your wallet, as it is now; null when `errors` is not empty.
         wallet: Wallet = viewer_s_wallet,
-        /// Of it, what it holds of this currency.
+        /// Of it, what it holds of this currency; null when `errors` is not empty.
         balance: WalletBalance = balance_after,
     }
 }
@@ -129,7 +129,7 @@ payload! {
         /// The withdrawal; null when `errors` is not empty.
         withdrawal: Withdrawal
     } also {
-        /// Your wallet, as it is now.
+        /// Your wallet, as it is now; null when `errors` is not empty.
         wallet: Wallet = viewer_s_wallet,
     }
 }
@@ -145,7 +145,7 @@ payload! {
         /// The withdrawal, now cancelled; null when `errors` is not empty.
         withdrawal: Withdrawal
     } also {
-        /// Your wallet, as it is now.
+        /// Your wallet, as it is now; null when `errors` is not empty.
         wallet: Wallet = viewer_s_wallet,
     }
 }

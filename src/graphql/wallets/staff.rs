@@ -129,7 +129,8 @@ payload! {
         /// The adjustment: APPLIED, or PROPOSED to a second person; null when `errors` is not empty.
         adjustment: WalletAdjustment
     } also {
-        /// The wallet that it corrects, as it is now; null for those without the permission SEE_MONEY.
+        /// The wallet that it corrects, as it is now; null when `errors` is not empty, and for those without the
+        /// permission SEE_MONEY.
         wallet: Wallet = wallet_of_adjustment,
     }
 }
@@ -158,7 +159,8 @@ payload! {
         /// The withdrawal, refused; null when `errors` is not empty.
         withdrawal: Withdrawal
     } also {
-        /// Its owner's wallet, as it is now; null for those without the permission SEE_MONEY.
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, and for those without the permission
+        /// SEE_MONEY.
         wallet: Wallet = wallet_of_withdrawal,
     }
 }
@@ -174,7 +176,8 @@ payload! {
         /// The withdrawal, now paid; null when `errors` is not empty.
         withdrawal: Withdrawal
     } also {
-        /// Its owner's wallet, as it is now; null for those without the permission SEE_MONEY.
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, and for those without the permission
+        /// SEE_MONEY.
         wallet: Wallet = wallet_of_withdrawal,
     }
 }
@@ -190,7 +193,8 @@ payload! {
         /// The withdrawal, now failed; null when `errors` is not empty.
         withdrawal: Withdrawal
     } also {
-        /// Its owner's wallet, as it is now; null for those without the permission SEE_MONEY.
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, and for those without the permission
+        /// SEE_MONEY.
         wallet: Wallet = wallet_of_withdrawal,
     }
 }
@@ -206,7 +210,8 @@ payload! {
         /// The adjustment, now applied; null when `errors` is not empty.
         adjustment: WalletAdjustment
     } also {
-        /// The wallet that it corrects, as it is now; null for those without the permission SEE_MONEY.
+        /// The wallet that it corrects, as it is now; null when `errors` is not empty, and for those without the
+        /// permission SEE_MONEY.
         wallet: Wallet = wallet_of_adjustment,
     }
 }
