@@ -95,6 +95,8 @@ pub struct Parts {
     pub catching_up: Turns<Caller>,
     /// How many events were executed so far, for one follower or for many: for tests and metrics.
     pub executions: AtomicU64,
+    /// How many of these told somebody what they had missed.
+    pub replays: AtomicU64,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
     /// Cancelled when the program is to stop.
@@ -227,6 +229,7 @@ impl App {
             happening: turns(connections / 2),
             catching_up: turns(connections / 4),
             executions: AtomicU64::new(0),
+            replays: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })))

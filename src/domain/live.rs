@@ -1,8 +1,9 @@
 //! Following a stream of events: what was missed, then what happens, without gap or duplicate.
 //!
 //! The table is the truth; hints only say that looking is worth it. All who follow one stream in this process share its
-//! tail, its last steps in memory, so an event is read once however many follow. A follower that is slower
-//! than that, or begins further back, reads the table by itself, when it is its client's turn; it holds nobody up.
+//! tail, its last steps in memory, so what happens is read once however many follow. What was missed is read from the
+//! table by whoever missed it, when it is its client's turn: the tail remembers events as they were, and what is gone or
+//! changed meanwhile is told as it is now. So does a follower that is slower than the tail; it holds nobody up.
 //!
 //! Nothing is read in a follower's own future, which may be stopped or dropped at any moment, but in tasks that run to
 //! their end: what such a future held, a lock or a connection, others would wait for.
@@ -30,7 +31,7 @@ use crate::{
     error::{Code, Error, Refusal, Result},
 };
 
-/// How many steps a tail holds: enough for followers that are a moment behind.
+/// How many steps a tail holds: enough for followers that are a moment behind what happens.
 const TAIL: usize = 64;
 /// How many events are read at once.
 const BATCH: u64 = 100;
@@ -195,9 +196,15 @@ impl<C: Content> Follower<C> {
     }
 
     async fn read_on(&mut self, hinted: i64) -> Result<()> {
-        let told = match self.shared_tail(hinted).await? {
-            Some(told) => told,
-            None => self.read_alone().await?,
+        let told = if self.live {
+            match self.shared_tail(hinted).await? {
+                Some(told) => told,
+                None => self.read_alone().await?,
+            }
+        } else if self.seq < hinted {
+            self.read_alone().await?
+        } else {
+            Vec::new()
         };
         // Sequences have no gaps: where the next is not the next, or what was known to be there is not, it is no longer
         // kept. Only the head of the beginning tells that: asked for anew, it may be of an event that came in between.

@@ -96,7 +96,7 @@ pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result
 pub async fn make_export(app: &App, job: &job::Model) -> Result<()> {
     let ExportJob { export } = serde_json::from_str(&job.payload)?;
     let id = AccountExportId(export);
-    let found = account_export::Entity::find_by_id(id).one(app.db.read()).await?;
+    let found = app.db.one(account_export::Entity::find_by_id(id)).await?;
     let Some(export) = found.filter(|export| export.completed_at.is_none()) else {
         // Made before, or its owner is gone.
         return app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await;
@@ -160,7 +160,7 @@ pub async fn download(app: &App, token: &str) -> Result<Option<Vec<u8>>> {
     if !app.keys.fingerprint_verify(LINK, &[&id.to_string()], seal) {
         return Ok(None);
     }
-    let found = account_export::Entity::find_by_id(id).one(app.db.read()).await?;
+    let found = app.db.one(account_export::Entity::find_by_id(id)).await?;
     Ok(found.filter(|export| export.expires_at > app.clock.now()).and_then(|export| export.archive))
 }
 
@@ -216,18 +216,16 @@ pub async fn account_delete_cancel(app: &App, actor: &Actor, client: &Client) ->
 /// When the actor's account is going to be deleted.
 pub async fn deletion_due(app: &App, actor: &Actor) -> Result<Option<DateTime<Utc>>> {
     let user = actor.require_user()?.id;
-    Ok(account_deletion::Entity::find_by_id(user).one(app.db.read()).await?.map(|row| row.due_at))
+    Ok(app.db.one(account_deletion::Entity::find_by_id(user)).await?.map(|row| row.due_at))
 }
 
 /// Deletes the accounts whose time has come, each in a transaction of its own; gives how many went. Run on a schedule.
 pub async fn erase_due(app: &App) -> Result<u64> {
     let due = account_deletion::Entity::find()
         .filter(account_deletion::Column::DueAt.lte(app.clock.now()))
-        .order_by_asc(account_deletion::Column::DueAt)
-        .all(app.db.read())
-        .await?;
+        .order_by_asc(account_deletion::Column::DueAt);
     let mut erased = 0;
-    for row in due {
+    for row in app.db.all(due).await? {
         match erase(app, row.user_id).await {
             Ok(true) => erased += 1,
             Ok(false) => {}

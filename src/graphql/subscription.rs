@@ -181,6 +181,9 @@ impl Pipeline {
     /// Executes an event; a failure of its source is answered as one of the root field.
     async fn execute_event(&self, prepared: Prepared, context: RequestContext, event: Result<Event>) -> Answer {
         self.app.executions.fetch_add(1, Ordering::Relaxed);
+        if event.as_ref().is_ok_and(Event::is_missed) {
+            self.app.replays.fetch_add(1, Ordering::Relaxed);
+        }
         let request_id = context.request_id.clone();
         let share = self.app.shares.of(context.actor.caller(&context.client));
         let request = request(prepared, context).data(Happened::new(event));

@@ -25,7 +25,8 @@ pub(super) async fn get(
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
         return refused(left.refusal().into());
     }
-    match privacy::download(&shared.app, &token).await {
+    let share = shared.app.shares.of(Actor::Anonymous.caller(&identity.client));
+    match share.pays_for(privacy::download(&shared.app, &token)).await {
         Ok(Some(archive)) => match shared.answers.room(archive.len(), identity.client.address) {
             Some(room) => respond::attachment("application/zip", "agora-export.zip", room.hold(archive)),
             None => respond::crowded(&identity.request_id),

@@ -27,7 +27,8 @@ pub(super) async fn get(
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
         return refused(left.refusal().into());
     }
-    let statement = match wallets::download(&shared.app, &token).await {
+    let share = shared.app.shares.of(Actor::Anonymous.caller(&identity.client));
+    let statement = match wallets::download(&shared.app, share, &token).await {
         Ok(Some(statement)) => statement,
         Ok(None) => return respond::not_found(Extension(identity)).await,
         Err(error) => return refused(error),

@@ -1,9 +1,10 @@
 //! The database: connections, transactions, and the only place that knows SQLite from PostgreSQL.
 //!
-//! - [`Database::read`] is for queries; [`Database::transact`] for everything that writes: it takes SQLite's write
-//!   lock at the start (BEGIN IMMEDIATE on the one writer connection), retries what may be retried, and sends the
-//!   transaction's hints to the bus after the commit. What is acknowledged is stored: a transaction in which a statement
-//!   failed is never committed, whatever its work makes of the failure.
+//! - [`Database::rows`], [`Database::one`] and [`Database::all`] are for queries; [`Database::transact`] for everything
+//!   that writes: it takes SQLite's write lock at the start (BEGIN IMMEDIATE on the one writer connection), retries what
+//!   may be retried, and sends the transaction's hints to the bus after the commit. What is acknowledged is stored: a
+//!   transaction in which a statement failed is never committed, whatever its work makes of the failure. Each takes a turn
+//!   of the share of whoever it is done for.
 //! - One transaction has one connection: whoever asked for a second one in the midst of it would wait, with what it has
 //!   locked, for others who wait for that. In debug builds, and so in tests, asking is an error in itself.
 //! - SQL is written once, with `$1` placeholders, and runs on both.
@@ -24,8 +25,8 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, QueryResult, SqliteTransactionMode, Statement,
-    TransactionOptions, TryGetable, Value,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, EntityTrait, QueryResult, Select,
+    SqliteTransactionMode, Statement, TransactionOptions, TryGetable, Value,
 };
 use secrecy::ExposeSecret;
 
@@ -116,9 +117,8 @@ impl Database {
         Ok(Self { reader, writer, patient, bus, config: config.clone(), statements, stored: Arc::default() })
     }
 
-    /// For queries. Writes through it are refused on SQLite only by convention: use [`Database::transact`].
-    #[must_use]
-    pub fn read(&self) -> &Pool {
+    /// For queries here: a read by it alone would take no turn of anybody's share.
+    fn reader(&self) -> &Pool {
         check_it_is_the_only_one();
         &self.reader
     }
@@ -280,6 +280,7 @@ impl Database {
             access_mode: postgres.then_some(sea_orm::AccessMode::ReadOnly),
             sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
         };
+        let _turn = shares::turn().await?;
         let transaction = Transaction::begin(&self.patient, options).await?;
         transaction.without_time_limit().await?;
         let result = IN_TRANSACTION.scope((), Box::pin(work(transaction.clone()))).await;
@@ -319,9 +320,23 @@ impl Database {
         }
     }
 
+    /// Reads one of an entity's rows.
+    pub async fn one<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>> {
+        let reader = self.reader();
+        let _turn = shares::turn().await?;
+        Ok(select.one(reader).await?)
+    }
+
+    /// Reads an entity's rows.
+    pub async fn all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>> {
+        let reader = self.reader();
+        let _turn = shares::turn().await?;
+        Ok(select.all(reader).await?)
+    }
+
     /// Reads rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
-        let reader = self.read();
+        let reader = self.reader();
         let statement = statement(reader, sql, values);
         recording::note(&statement);
         let _turn = shares::turn().await?;

@@ -3,7 +3,9 @@
 mod backups;
 mod beside;
 mod carriers;
+mod chaos;
 mod configuration;
+mod flood;
 mod full_disk;
 mod kills;
 mod migrations;

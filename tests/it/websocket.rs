@@ -4,7 +4,7 @@
 mod bounds;
 mod executions;
 mod operations;
-mod unread;
+pub mod unread;
 
 use std::net::SocketAddr;
 

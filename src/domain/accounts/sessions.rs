@@ -280,15 +280,14 @@ pub struct ActiveSession {
 /// The actor's sessions that go on, last used first, at most 100.
 pub async fn active_sessions(app: &App, actor: &Actor) -> Result<Vec<ActiveSession>> {
     let user = actor.require_session()?;
-    let sessions = session::Entity::find()
+    let going_on = session::Entity::find()
         .filter(session::Column::UserId.eq(user.id))
         .filter(session::Column::EndedAt.is_null())
         .filter(session::Column::ExpiresAt.gt(app.clock.now()))
         .order_by_desc(session::Column::RotatedAt)
         .order_by_desc(session::Column::Id)
-        .limit(100)
-        .all(app.db.read())
-        .await?;
+        .limit(100);
+    let sessions = app.db.all(going_on).await?;
     let is_current = |session: &session::Model| session.id == user.session_id;
     Ok(sessions.into_iter().map(|session| ActiveSession { is_current: is_current(&session), session }).collect())
 }

@@ -85,7 +85,7 @@ pub async fn two_factor_setup(app: &App, actor: &Actor) -> Result<TwoFactorSetup
 /// TWO_FACTOR_NOT_ENABLED, TWO_FACTOR_ENABLED, INVALID_CODE.
 pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<Vec<String>> {
     let id = actor.require_session()?.id;
-    let found = two_factor::Entity::find_by_id(id).one(app.db.read()).await?;
+    let found = app.db.one(two_factor::Entity::find_by_id(id)).await?;
     let found = found.ok_or_else(not_enabled)?;
     if found.enabled_at.is_some() {
         return Err(enabled_already());

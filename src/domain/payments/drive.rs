@@ -76,10 +76,8 @@ async fn create(app: &App, gateway: &dyn Gateway, payment: &Payment, pays: bool)
 /// What the provider calls the saved way to pay.
 async fn method(app: &App, payment: &Payment) -> Result<Option<String>> {
     let Some(id) = payment.method_id else { return Ok(None) };
-    let found = payment_method::Entity::find_by_id(id)
-        .filter(payment_method::Column::RemovedAt.is_null())
-        .one(app.db.read())
-        .await?;
+    let kept = payment_method::Entity::find_by_id(id).filter(payment_method::Column::RemovedAt.is_null());
+    let found = app.db.one(kept).await?;
     Ok(found.and_then(|method| method.provider_reference))
 }
 

@@ -11,7 +11,7 @@ use crate::{
     domain::{actor::Actor, ledger::Place},
     entity::{Currency, EntryId, LedgerAccountId, UserId, ids, ledger_transfer::TransferKind},
     error::{Error, Result},
-    platform::{db::Columns, list::Span},
+    platform::{db::Columns, list::Span, shares::Share},
 };
 
 /// How long a link is good.
@@ -72,9 +72,10 @@ pub struct Download<S> {
     pub pieces: S,
 }
 
-/// The statement of a link's token, as long as it is good.
+/// The statement of a link's token, as long as it is good. The share is that of whoever fetches it.
 pub async fn download(
     app: &App,
+    share: Share,
     token: &str,
 ) -> Result<Option<Download<impl Stream<Item = Result<Vec<u8>>> + Send + use<>>>> {
     let sealed = if token.len() <= 1024 { URL_SAFE_NO_PAD.decode(token).ok() } else { None };
@@ -87,12 +88,12 @@ pub async fn download(
     };
     let until = closing(app, &token);
     let file_name = format!("statement-{currency}-{}-{}.csv", token.from.format("%Y-%m-%d"), until.format("%Y-%m-%d"));
-    let statement = Statement::begin(app, &token, currency).await?;
+    let statement = share.clone().pays_for(Statement::begin(app, &token, currency)).await?;
     // The client's network decides when a piece is asked for: each is read apart from that.
     let app = app.clone();
     let pieces = stream::try_unfold(statement, move |statement| {
-        let app = app.clone();
-        async move { app.apart(statement.next()).await }
+        let (app, share) = (app.clone(), share.clone());
+        async move { app.apart(share.pays_for(statement.next())).await }
     });
     Ok(Some(Download { file_name, pieces }))
 }

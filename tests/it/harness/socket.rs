@@ -1,6 +1,9 @@
 //! A WebSocket that speaks graphql-transport-ws, or whatever a test makes it send.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -37,10 +40,16 @@ impl Socket {
 
     /// Connects by a network that takes 4 KiB from the server, and the rest as it is read.
     pub async fn narrow(address: SocketAddr, token: Option<&str>) -> Self {
+        Self::narrow_from(address, Ipv4Addr::LOCALHOST.into(), token).await
+    }
+
+    /// The same from an address of its own.
+    pub async fn narrow_from(address: SocketAddr, from: IpAddr, token: Option<&str>) -> Self {
         let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
+        socket.bind(SocketAddr::new(from, 0)).unwrap();
         let stream = MaybeTlsStream::Plain(socket.connect(address).await.unwrap());
         Self { stream: client_async(request, stream).await.unwrap().0 }.acknowledged(token).await
     }

@@ -1,8 +1,16 @@
 //! Everybody has a share of the database, and nobody all of it.
 
-use futures_util::future::{join, join_all};
-use sea_orm::DatabaseBackend;
+use agora::{
+    domain::actor::{Actor, Client},
+    entity::account_deletion,
+};
+use futures_util::{
+    FutureExt,
+    future::{join, join_all},
+};
+use sea_orm::{DatabaseBackend, EntityTrait};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::harness::{Server, eventually, hold_writer};
 
@@ -78,4 +86,40 @@ async fn who_asks_for_more_than_their_share_for_too_long_is_told_so() {
     };
     join(like, reading).await;
     amina.ok("{ posts { nodes { id } } }", Value::Null).await;
+}
+
+#[tokio::test]
+async fn whoever_reads_takes_a_turn_however_they_read() {
+    let settings = [
+        ("DATABASE_MAX_CONNECTIONS", "5"),
+        ("DATABASE_CONNECTIONS_PER_CLIENT", "1"),
+        ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "1"),
+    ];
+    let server = Server::with(&settings).await;
+    let db = &server.app.db;
+    let share = || server.app.shares.of(Actor::Anonymous.caller(&Client::default()));
+    let find = account_deletion::Entity::find;
+    let (begun, asked) = (Notify::new(), Notify::new());
+    let holding = share().pays_for(db.transact(async |_| {
+        begun.notify_one();
+        asked.notified().await;
+        Ok(())
+    }));
+    let asking = async {
+        begun.notified().await;
+        let readings = [
+            async { db.rows("SELECT 1", Vec::new()).await.map(drop) }.boxed_local(),
+            async { db.one(find()).await.map(drop) }.boxed_local(),
+            async { db.all(find()).await.map(drop) }.boxed_local(),
+            db.snapshot(async |_| Ok(())).boxed_local(),
+        ];
+        for read in join_all(readings.map(|reading| share().pays_for(reading))).await {
+            let refused = read.unwrap_err().to_string();
+            assert!(refused.starts_with("RATE_LIMITED"), "{refused}");
+        }
+        // What is done for nobody waits for no turn.
+        assert!(db.all(find()).await.unwrap().is_empty());
+        asked.notify_one();
+    };
+    join(holding, asking).await.0.unwrap();
 }

@@ -126,13 +126,53 @@ async fn the_live_stream_tells_what_is_gone() {
     server.run_jobs().await;
     let gone = json!({ "phase": "LIVE", "goneId": id, "notification": null });
     assert_eq!(socket.event().await["notificationReceived"], gone);
-    // Whoever comes back later is told the same, and that it is gone.
+    // Whoever comes back later is told only that it is gone.
     let mut later = Socket::open(address, amina.access_token.as_deref()).await;
     later.subscribe("1", watch, json!({ "after": start })).await;
-    let told = later.event().await["notificationReceived"].clone();
-    assert_eq!((&told["phase"], &told["goneId"]), (&json!("REPLAY"), &Value::Null));
+    let nothing = json!({ "phase": "REPLAY", "goneId": null, "notification": null });
+    assert_eq!(later.event().await["notificationReceived"], nothing);
     assert_eq!(later.event().await["notificationReceived"]["goneId"], id);
     assert_eq!(later.event().await["notificationReceived"]["phase"], "LIVE");
+}
+
+#[tokio::test]
+async fn what_was_missed_is_told_as_it_is_now_whoever_else_follows() {
+    let (server, amina, basma, post) = with_told(0).await;
+    // Somebody follows through one instance, so that it remembers what happened; nobody does through the other one.
+    let beside = server.beside(&[]).await;
+    let (address, quiet) = (server.listen().await, beside.listen().await);
+    let start = amina.ok(LIST, Value::Null).await["notifications"]["streamCursor"].clone();
+    let watch = "subscription($after: String) { notificationReceived(after: $after) { phase goneId notification { message } } }";
+    let mut socket = Socket::open(address, amina.access_token.as_deref()).await;
+    socket.subscribe("1", watch, json!({})).await;
+    assert_eq!(socket.event().await["notificationReceived"]["phase"], "LIVE");
+    let mut comments = Vec::new();
+    for text in ["regretted", "with a secret", "kept"] {
+        comments.push(basma.comment(&post, text).await);
+        server.run_jobs().await;
+        assert_eq!(socket.event().await["notificationReceived"]["notification"]["message"], text);
+    }
+    basma.ok(COMMENT_DELETE, json!({ "id": comments[0] })).await;
+    basma.ok(COMMENT_UPDATE, json!({ "id": comments[1], "body": "without" })).await;
+    server.run_jobs().await;
+    assert!(socket.event().await["notificationReceived"]["goneId"].is_string());
+    for address in [address, quiet] {
+        let mut later = Socket::open(address, amina.access_token.as_deref()).await;
+        later.subscribe("1", watch, json!({ "after": start })).await;
+        let mut missed = Vec::new();
+        loop {
+            let step = later.event().await["notificationReceived"].clone();
+            if step["phase"] == "LIVE" {
+                break;
+            }
+            assert_eq!(step["phase"], "REPLAY");
+            missed.push(step);
+        }
+        let messages: Vec<_> = missed.iter().map(|step| step["notification"]["message"].as_str()).collect();
+        assert_eq!(messages, [None, Some("without"), Some("kept"), None]);
+        let gone: Vec<_> = missed.iter().map(|step| step["goneId"].is_string()).collect();
+        assert_eq!(gone, [false, false, false, true]);
+    }
 }
 
 #[tokio::test]

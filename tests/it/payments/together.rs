@@ -11,7 +11,10 @@ use serde_json::json;
 use super::{act, assert_books, call, confirm, deposit, differences, refunds::ask, tamper, treasurer, wait, wallet};
 use crate::{
     goals,
-    harness::{Client, Server},
+    harness::{
+        Client, Server,
+        dice::{Dice, is_long},
+    },
     wallets::{CANCEL, TRANSFER, WITHDRAW, add_method, transfer_input, withdraw_input},
 };
 
@@ -21,19 +24,6 @@ struct Person {
     client: Client,
     method: String,
     goal: String,
-}
-
-/// Numbers that look random, the same for the same seed (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut number = self.0;
-        number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((number ^ (number >> 31)) % sides as u64) as usize
-    }
 }
 
 /// What a provider, and payers' banks, do on their own.
@@ -50,7 +40,7 @@ const DEEDS: &[Deed] = &[
 /// What one person does.
 async fn live(server: &Server, person: &Person, others: &[Person], staff: &Client, seed: u64, acts: usize) {
     let me = &person.client;
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let (mut payments, mut withdrawals) = (Vec::new(), Vec::new());
     for number in 0..acts {
         let key = format!("{} {number}", me.username);
@@ -175,9 +165,7 @@ async fn round(seed: u64, people: usize, acts: usize) {
 
 #[tokio::test]
 async fn everything_at_once_and_the_books_balance() {
-    #[allow(clippy::disallowed_methods, reason = "a switch of the test itself")]
-    let is_long = std::env::var("AGORA_LONG_TESTS").is_ok_and(|text| text == "1");
-    let (rounds, people, acts) = if is_long { (30, 8, 60) } else { (2, 4, 18) };
+    let (rounds, people, acts) = if is_long() { (30, 8, 60) } else { (2, 4, 18) };
     for seed in 1..=rounds {
         round(seed, people, acts).await;
     }

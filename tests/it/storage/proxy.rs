@@ -1,7 +1,7 @@
-//! A way to PostgreSQL that can fall silent: it closes nothing, and answers nothing.
+//! A way to PostgreSQL that can fall silent, so that it closes nothing and answers nothing, or be cut off.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -9,6 +9,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
+use tokio_util::sync::CancellationToken;
 
 /// It goes with the test's runtime.
 pub struct Proxy {
@@ -23,6 +24,10 @@ struct State {
     count: AtomicU64,
     /// Those before this one are silent for ever.
     lost: AtomicU64,
+    /// Nobody may connect.
+    closed: AtomicBool,
+    /// Ends the connections that there are.
+    connected: Mutex<CancellationToken>,
 }
 
 impl Proxy {
@@ -35,11 +40,18 @@ impl Proxy {
         #[allow(clippy::disallowed_methods, reason = "it is no task of the application")]
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
+                // Before it is asked whether they may: whoever comes in the moment of the cut is cut off, too.
+                let cut = serving.connected.lock().unwrap().clone();
+                if serving.closed.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let Ok(far) = TcpStream::connect(&address).await else { continue };
                 let number = serving.count.fetch_add(1, Ordering::SeqCst);
                 let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-                tokio::spawn(pump(Arc::clone(&serving), number, near_in, far_out));
-                tokio::spawn(pump(Arc::clone(&serving), number, far_in, near_out));
+                let there = pump(Arc::clone(&serving), number, near_in, far_out);
+                let back = pump(Arc::clone(&serving), number, far_in, near_out);
+                tokio::spawn(cut.clone().run_until_cancelled_owned(there));
+                tokio::spawn(cut.run_until_cancelled_owned(back));
             }
         });
         Self { port, state }
@@ -50,8 +62,15 @@ impl Proxy {
         self.state.silent.store(true, Ordering::SeqCst);
     }
 
+    /// Every connection is closed, and nobody gets another one.
+    pub fn cut_off(&self) {
+        self.state.closed.store(true, Ordering::SeqCst);
+        std::mem::take(&mut *self.state.connected.lock().unwrap()).cancel();
+    }
+
     /// New connections get through; those that there were never do again.
     pub fn speak(&self) {
+        self.state.closed.store(false, Ordering::SeqCst);
         self.state.lost.store(self.state.count.load(Ordering::SeqCst), Ordering::SeqCst);
         self.state.silent.store(false, Ordering::SeqCst);
     }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{PROTOCOL, RECEIVED, follow, is_usable, listening, me, notify, open, refusal, turned_away};
-use crate::harness::{Client, PATIENCE, Socket, eventually};
+use crate::{
+    goals,
+    harness::{Client, PATIENCE, Socket, client::check_error, eventually},
+};
 
 #[tokio::test]
 async fn a_burst_of_messages_is_bounded_and_disturbs_nobody() {
@@ -117,4 +120,68 @@ async fn a_peer_that_does_not_answer_pings_is_let_go() {
     }
     drop(silent);
     is_usable(&mut alive).await;
+}
+
+/// Changes a goal's story.
+async fn retell(owner: &Client, goal: &str, story: &str) {
+    let change =
+        "mutation($id: ID!, $story: String!) { goalUpdate(id: $id, input: { story: $story }) { errors { code } } }";
+    let data = owner.ok(change, json!({ "id": goal, "story": story })).await;
+    assert_eq!(data["goalUpdate"]["errors"], json!([]));
+}
+
+#[tokio::test]
+async fn one_answer_or_event_is_bounded_in_bytes_and_what_comes_after_it_comes() {
+    const LIMIT: usize = 100_000;
+    let (_server, address, olivia) = listening(&[("LIMIT_ANSWER_BYTES", &LIMIT.to_string())]).await;
+    let long = "\u{1F333}".repeat(10_000);
+    let goal = goals::begin(&olivia, &json!({})).await;
+    let mut socket = open(address, &olivia).await;
+    let watch = |stories: &str| {
+        format!(
+            "subscription($id: ID!, $after: String) {{ goalProgress(goalId: $id, after: $after) {{ cursor phase goal {{ {stories} }} }} }}"
+        )
+    };
+    let (two, three) = ("a: story b: story", "a: story b: story c: story");
+    let of_the_goal = || json!({ "id": goal });
+    let is_over_the_limit = |extensions: &Value| {
+        assert_eq!(extensions["code"], "COST_EXCEEDED", "{extensions}");
+        assert_eq!((&extensions["what"], &extensions["limit"]), (&json!("answer in bytes"), &json!(LIMIT)));
+    };
+
+    // An event that is too large is told as an error, and those after it come.
+    socket.subscribe("events", &watch(three), of_the_goal()).await;
+    let marker = socket.event().await["goalProgress"].clone();
+    assert_eq!(marker["phase"], "LIVE");
+    retell(&olivia, &goal, &long).await;
+    let message = socket.next().await;
+    assert_eq!((&message["id"], &message["type"]), (&json!("events"), &json!("next")), "{}", message["type"]);
+    assert_eq!(message["payload"]["data"], Value::Null);
+    let error = &message["payload"]["errors"][0];
+    check_error(error);
+    is_over_the_limit(&error["extensions"]);
+    assert!(message.to_string().len() < 2_000, "and nothing of it is sent");
+    // Whoever asks for less of the same gets it, also when they come for it later; whoever asks for too much does not.
+    let after = json!({ "id": goal, "after": marker["cursor"] });
+    socket.subscribe("less", &watch(two), after.clone()).await;
+    let missed = socket.event().await["goalProgress"].clone();
+    assert_eq!((&missed["phase"], &missed["goal"]["b"]), (&json!("REPLAY"), &json!(long)));
+    assert_eq!(socket.event().await["goalProgress"]["phase"], "LIVE");
+    socket.send(json!({ "id": "less", "type": "complete" })).await;
+    socket.subscribe("more", &watch(three), after).await;
+    is_over_the_limit(&refusal(&mut socket, "more").await);
+
+    // So it is with answers.
+    let ask = |stories: &str| format!("query($id: ID!) {{ goal(id: $id) {{ {stories} }} }}");
+    socket.subscribe("query", &ask(two), of_the_goal()).await;
+    assert_eq!(socket.event().await["goal"]["b"], json!(long));
+    assert_eq!(socket.next().await, json!({ "id": "query", "type": "complete" }));
+    socket.subscribe("query", &ask(three), of_the_goal()).await;
+    is_over_the_limit(&refusal(&mut socket, "query").await);
+
+    retell(&olivia, &goal, "short").await;
+    let message = socket.next().await;
+    assert_eq!((&message["id"], &message["type"]), (&json!("events"), &json!("next")), "{message}");
+    assert_eq!(message["payload"]["data"]["goalProgress"]["goal"], json!({ "a": "short", "b": "short", "c": "short" }));
+    is_usable(&mut socket).await;
 }

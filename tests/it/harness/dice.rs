@@ -1,0 +1,26 @@
+//! Numbers that look random, the same for the same seed, and whether storms of them go on for long.
+
+/// A series of numbers (SplitMix64).
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `sides`.
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((number ^ (number >> 31)) % sides as u64) as usize
+    }
+}
+
+/// Whether storms go on for minutes (`AGORA_LONG_TESTS=1`), and not only as long as one waits for a suite.
+pub fn is_long() -> bool {
+    #[allow(clippy::disallowed_methods, reason = "a switch of the test suite")]
+    std::env::var("AGORA_LONG_TESTS").is_ok_and(|text| text == "1")
+}
