@@ -327,9 +327,11 @@ impl Reason {
             (Self::Integer, Locale::English) => "a whole number between -2147483648 and 2147483647 is expected.",
             (Self::Integer, Locale::Arabic) => "المطلوب عدد صحيح بين ‎-2147483648 و‎2147483647.",
             (Self::GuestKey, Locale::English) => {
-                "a guest's key has to be one that nobody guesses, such as a random UUID."
+                "a guest's key and secret have to be such as nobody guesses, and not the same, such as two random UUIDs."
             }
-            (Self::GuestKey, Locale::Arabic) => "يجب أن يكون مفتاح الضيف مما لا يمكن تخمينه، مثل UUID عشوائي.",
+            (Self::GuestKey, Locale::Arabic) => {
+                "يجب أن يكون مفتاح الضيف وسرّه مما لا يمكن تخمينه وأن يختلفا، مثل UUID عشوائي لكل منهما."
+            }
             (Self::CodeOrToken, Locale::English) => "give either `token`, of the link, or `code`.",
             (Self::CodeOrToken, Locale::Arabic) => "حدّد إمّا `token` من الرابط أو `code`.",
             (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",

@@ -25,6 +25,7 @@ mod m20261129_101700_lanes;
 mod m20261129_101900_checks;
 mod m20261129_102600_likenesses;
 mod m20261129_104200_breaking_steps;
+mod m20261129_130500_returned;
 mod schema;
 
 /// Every step, oldest first.
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_094900_notifications_gone::Migration),
             Box::new(m20261129_102600_likenesses::Migration),
             Box::new(m20261129_104200_breaking_steps::Migration),
+            Box::new(m20261129_130500_returned::Migration),
         ]
     }
 

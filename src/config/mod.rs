@@ -180,6 +180,8 @@ pub struct Config {
     pub log_format: LogFormat,
     pub colours: bool,
     pub trusted_proxies: Vec<IpNet>,
+    /// `None`: no metrics are shown.
+    pub metrics_token: Option<SecretString>,
     pub shutdown_grace: Duration,
     pub compression_min_bytes: u16,
     pub database: DatabaseConfig,
@@ -326,6 +328,10 @@ impl Config {
                 "expected keys of at least 32 characters: tokens signed with them are accepted",
             );
         }
+        let metrics_token = Some(r.text("METRICS_TOKEN")).filter(|token| !token.is_empty()).map(SecretString::from);
+        if metrics_token.as_ref().is_some_and(|token| weak_key(token.expose_secret())) {
+            r.problem("METRICS_TOKEN", "expected at least 32 characters, not all alike, from a good random source");
+        }
         let mut allowed_hosts = r.list("ALLOWED_HOSTS");
         if allowed_hosts.is_empty() && production {
             allowed_hosts.extend(public_url.as_ref().and_then(Url::host_str).map(str::to_owned));
@@ -367,6 +373,7 @@ impl Config {
             log_format,
             colours: r.is_empty("NO_COLOR"),
             trusted_proxies: r.parsed_list("TRUSTED_PROXIES", "networks such as 10.0.0.0/8"),
+            metrics_token,
             shutdown_grace: r.seconds("SHUTDOWN_GRACE_SECONDS"),
             compression_min_bytes: r.number("COMPRESSION_MIN_BYTES", 0, u16::MAX),
             database,

@@ -58,6 +58,7 @@ pub struct Payments {
     pub check_time: Duration,
     /// `None`: nothing is compared.
     pub reconcile_time: Option<TimeDelta>,
+    pub reconcile_balances: bool,
     /// In millionths.
     pub fee_marketplace: i64,
     pub fee_digital: i64,
@@ -112,6 +113,7 @@ pub(super) fn payments(r: &mut Reader, production: bool) -> Payments {
         payment_time: Duration::from_secs(3600 * r.number::<u64>("PAYMENT_EXPIRY_HOURS", 1, 720)),
         webhook_retention: Duration::from_secs(86_400 * r.number::<u64>("WEBHOOK_RETENTION_DAYS", 1, 3650)),
         reconcile_time: Some(r.number("RECONCILE_DAYS", 0, 366)).filter(|days| *days > 0).map(TimeDelta::days),
+        reconcile_balances: r.flag("RECONCILE_BALANCES", "true"),
         check_time: Duration::from_secs(r.number("PAYMENT_CHECK_SECONDS", 1, 3600)),
         fee_marketplace: percentage(r, "FEE_MARKETPLACE"),
         fee_digital: percentage(r, "FEE_DIGITAL"),

@@ -15,8 +15,10 @@ use crate::{
     },
 };
 
-/// Fewest characters of a guest's key; half as many have to be different ones.
-const GUEST_KEY: usize = 16;
+/// Fewest characters of what nobody may guess; half as many have to be different ones.
+const UNGUESSABLE: usize = 16;
+/// Most characters of a guest's secret.
+const LONGEST_SECRET: usize = 200;
 
 /// How long a key is remembered.
 pub const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(24);
@@ -118,17 +120,31 @@ pub fn check_key(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a key can be a guest's. Whoever repeats it, with the same input, gets the token of the payment: what proves that
-/// it is theirs is the key, so nobody may guess it. Codes: TOO_SHORT, INVALID.
-pub fn check_guest_key(key: &str) -> Result<()> {
-    if key.chars().count() < GUEST_KEY {
-        return Err(UserError::input("idempotencyKey", UserErrorCode::TooShort).with("min", GUEST_KEY).into());
+/// Whether key and secret can be a guest's. Whoever repeats a guest's call gets the token of the payment. A key is in logs and in
+/// the hands of programs between; that the caller is the first one is proven by the secret, which is part of the input that is
+/// compared (and kept as its hash only): a repeat with another one is a key that was used with another input. `guest` is where
+/// the secret was given. Codes: TOO_SHORT, TOO_LONG, INVALID.
+pub fn check_guest(key: &str, guest: &'static str, secret: &str) -> Result<()> {
+    check_unguessable("idempotencyKey", key)?;
+    check_unguessable(guest, secret)?;
+    if secret.chars().count() > LONGEST_SECRET {
+        return Err(UserError::input(guest, UserErrorCode::TooLong).with("max", LONGEST_SECRET).into());
     }
-    let mut distinct: Vec<char> = key.chars().collect();
+    if secret == key {
+        return Err(UserError::invalid(guest, Reason::GuestKey).into());
+    }
+    Ok(())
+}
+
+fn check_unguessable(field: &'static str, text: &str) -> Result<()> {
+    if text.chars().count() < UNGUESSABLE {
+        return Err(UserError::input(field, UserErrorCode::TooShort).with("min", UNGUESSABLE).into());
+    }
+    let mut distinct: Vec<char> = text.chars().collect();
     distinct.sort_unstable();
     distinct.dedup();
-    if distinct.len() < GUEST_KEY / 2 {
-        return Err(UserError::invalid("idempotencyKey", Reason::GuestKey).into());
+    if distinct.len() < UNGUESSABLE / 2 {
+        return Err(UserError::invalid(field, Reason::GuestKey).into());
     }
     Ok(())
 }

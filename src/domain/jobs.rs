@@ -403,6 +403,19 @@ pub async fn counts(app: &App, actor: &Actor) -> Result<Counts> {
     Ok(Counts { queued: columns.take()?, due: columns.take()?, dead: columns.take()? })
 }
 
+/// How many jobs are due in each lane, lanes without any included, and how many are dead. No rights are asked here.
+pub async fn waiting(app: &App) -> Result<(Vec<(Lane, i64)>, i64)> {
+    let sql = "SELECT lane, COUNT(*) FROM jobs WHERE state = 'queued' AND run_at <= $1 GROUP BY lane";
+    let mut due: HashMap<String, i64> = HashMap::new();
+    for row in &app.db.rows(sql, vec![app.clock.now().into()]).await? {
+        let mut columns = Columns::new(row);
+        due.insert(columns.take()?, columns.take()?);
+    }
+    let rows = app.db.rows("SELECT COUNT(*) FROM jobs WHERE state = 'dead'", Vec::new()).await?;
+    let dead = rows.first().map_or(Ok(0), |row| Columns::new(row).take())?;
+    Ok((Lane::all().map(|lane| (lane, due.get(lane.as_str()).copied().unwrap_or_default())).collect(), dead))
+}
+
 /// Whether it is this process's turn to run a schedule: true for one process only, each time it is due.
 pub async fn due(app: &App, name: &'static str, every: TimeDelta) -> Result<bool> {
     let now: DateTime<Utc> = app.clock.now();

@@ -15,6 +15,8 @@ stored_enum! {
         Paid = "paid",
         /// It could not be paid; the money is back.
         Failed = "failed",
+        /// It was paid, and the bank sent it back; the money is back.
+        Returned = "returned",
         /// Taken back by the person, or refused; the money is back.
         Cancelled = "cancelled",
     }
@@ -58,8 +60,10 @@ pub struct Model {
     pub requested_at: DateTimeUtc,
     /// Approved by all who have to.
     pub approved_at: Option<DateTimeUtc>,
-    /// Paid, failed or cancelled.
+    /// Paid, failed, returned or cancelled.
     pub ended_at: Option<DateTimeUtc>,
+    /// Who said first that the bank sent it back, where a second person has to.
+    pub return_proposed_by: Option<Uuid>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -70,6 +70,8 @@ const ALONE: &[&str] = &[
     "adminPaymentCancel",
     "adminRefundComplete",
     "adminRefundFail",
+    "adminProviderSettlementRecord",
+    "adminDisputeRecord",
     "walletDeposit",
     "walletTransfer",
     "walletWithdraw",

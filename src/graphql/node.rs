@@ -19,7 +19,7 @@ use crate::{
     entity::{
         ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, DisputeId, EntryId,
         GoalId, GoalNewsId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId,
-        PostId, RefundId, UserId, WithdrawalId,
+        PostId, RefundId, TransferId, UserId, WithdrawalId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -158,6 +158,8 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
         RefundId::PREFIX => loaders.refunds_by_id.load(RefundId(uuid)).await?.map(|row| Node::Refund(row.into())),
         DisputeId::PREFIX => loaders.disputes_by_id.load(DisputeId(uuid)).await?.map(|row| Node::Dispute(row.into())),
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
+        // Of the ledger itself, which the log of what staff did names: it is no part of the graph.
+        TransferId::PREFIX => None,
         _ => return Err(Error::bad_request("This is not an id of anything here.")),
     })
 }

@@ -53,6 +53,7 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    shared.answered.count(response.status());
     let status = response.status().as_u16();
     span.in_scope(|| tracing::debug!(status, elapsed = ?began.elapsed(), "answered"));
     response

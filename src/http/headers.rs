@@ -27,7 +27,7 @@ pub(super) fn secure(config: &Config, path: &str, headers: &mut HeaderMap) {
     for (name, value) in SECURE {
         headers.entry(*name).or_insert(HeaderValue::from_static(value));
     }
-    if path == "/graphql" || path.starts_with("/health/") {
+    if path == "/graphql" || is_probe(path) {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     if config.is_production() {
@@ -36,10 +36,16 @@ pub(super) fn secure(config: &Config, path: &str, headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a request is addressed to a host that is served here; probes of the platform's health may ask by any.
+/// What the platform around it asks for, by whatever name it knows the process: whether it is healthy, and its metrics, which
+/// want a token.
+fn is_probe(path: &str) -> bool {
+    path.starts_with("/health/") || path == "/metrics"
+}
+
+/// Whether a request is addressed to a host that is served here; probes may ask by any.
 pub(super) fn host_allowed(config: &Config, request: &Request) -> bool {
     let allowed = &config.allowed_hosts;
-    if allowed.is_empty() || request.uri().path().starts_with("/health/") {
+    if allowed.is_empty() || is_probe(request.uri().path()) {
         return true;
     }
     let authority = request.uri().authority().cloned().or_else(|| host(request.headers()));

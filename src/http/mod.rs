@@ -13,6 +13,7 @@ mod graphiql;
 mod graphql;
 mod headers;
 mod health;
+mod metrics;
 mod oauth;
 mod patience;
 mod places;
@@ -38,6 +39,7 @@ use tower_http::{
 };
 
 use answers::Answers;
+use metrics::Answered;
 use places::Places;
 pub use serve::serve;
 
@@ -59,6 +61,7 @@ struct Shared {
     /// Of WebSockets.
     sockets: Places,
     answers: Answers,
+    answered: Arc<Answered>,
 }
 
 /// The whole service as a router. It wants the peer's address (`ConnectInfo<SocketAddr>`) with each request.
@@ -69,7 +72,8 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let sockets = Places::new(websocket.max_connections, websocket.max_per_address);
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared = Shared { pipeline, sdl: graphiql::Sdl::of_graph()?, requests, sockets, answers, app };
+    let shared =
+        Shared { pipeline, sdl: graphiql::Sdl::of_graph()?, requests, sockets, answers, answered: Arc::default(), app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
@@ -84,6 +88,9 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
         .route("/", get(graphiql::page));
     if config.payments.sandbox {
         router = router.route("/sandbox/pay", get(sandbox::page).post(sandbox::pay));
+    }
+    if config.metrics_token.is_some() {
+        router = router.route("/metrics", get(metrics::get));
     }
     if config.graphiql && config.graphiql_assets.is_some() {
         router = router.route("/graphiql/{*file}", get(graphiql::asset));

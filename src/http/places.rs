@@ -63,6 +63,11 @@ impl Places {
         Some(Place { places: self.clone(), address, count })
     }
 
+    /// How many are taken now.
+    pub(super) fn count(&self) -> usize {
+        self.taken().all
+    }
+
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,9 +1,10 @@
 //! GraphQL over HTTP: methods, media types, who is asking, compression. In the folder: connections, HTTP/2, origins and
-//! hosts, documents that are known, time and health.
+//! hosts, documents that are known, time, health and metrics.
 
 mod connections;
 mod documents;
 mod http2;
+mod metrics;
 mod origins;
 mod time;
 

@@ -33,10 +33,12 @@ pub const SENSITIVE: &[(&str, &str)] = &[
     ("payoutMethodAdd", "it is where money goes when it leaves"),
     ("walletWithdraw", "money leaves"),
     ("adminWalletAdjust", "it makes money, or takes it"),
+    ("adminWithdrawalMarkReturned", "it says that money came back, which is spent then"),
     ("adminPaymentConfirm", "it says that money came, which is spent then"),
     ("adminPaymentCollect", "it says that money came"),
     ("adminPaymentRemit", "it says that the bank has money"),
     ("adminRefundComplete", "it says that money went back"),
+    ("adminProviderSettlementRecord", "it says where the platform's money is"),
 ];
 
 /// What is possible though the person's role demands a second factor that is not set up yet.

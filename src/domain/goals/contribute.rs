@@ -8,7 +8,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::{Actor, Client},
-        idempotency::{Claim, check_guest_key, claim_for_good_in},
+        idempotency::{Claim, check_guest, claim_for_good_in},
         payments::{self, NewPayment, Payer, Started},
     },
     entity::{
@@ -27,6 +27,8 @@ pub struct Guest {
     pub email: String,
     /// What they want to be called; at most [`MAX_NAME`] characters.
     pub name: Option<String>,
+    /// What only they know: proves that a repeated call is theirs.
+    pub secret: String,
 }
 
 /// Something that is to be given.
@@ -65,6 +67,7 @@ pub async fn goal_contribute(
     let message = text::block("message", &command.message, MAX_MESSAGE)?;
     let now = app.clock.now();
     let (id, payment) = (ContributionId(app.ids.next(now)), PaymentId(app.ids.next(now)));
+    // With a guest's secret: whoever repeats a call without it is not told what it has begun.
     let input = format!("{:?}", GoalContribute { idempotency_key: String::new(), ..command.clone() });
     let new = NewPayment {
         id: payment,
@@ -111,11 +114,11 @@ fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) ->
     }
     let guest = command.guest.as_ref().ok_or_else(|| UserError::input("guest", UserErrorCode::Blank))?;
     let email = accounts::email_address("guest", &guest.email)?;
-    check_guest_key(&command.idempotency_key)?;
+    check_guest(&command.idempotency_key, "guest", &guest.secret)?;
     accounts::throttle_send(app, client, None)?;
     let name = guest.name.as_deref().map(|name| text::name("guest", name, MAX_NAME)).transpose()?;
     let name = name.filter(|name| !name.is_empty());
-    Ok((Payer::Guest(email.clone()), Some(Guest { email, name })))
+    Ok((Payer::Guest(email.clone()), Some(Guest { email, name, secret: guest.secret.clone() })))
 }
 
 /// Writes down what is given to a goal, which is locked and open, with its payment, and pays it where no provider has to be

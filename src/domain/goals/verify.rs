@@ -66,8 +66,8 @@ pub const RULES: &[Rule] = &[
          LEFT JOIN ledger_transfers b ON b.reverses_id = w.payout_id \
          LEFT JOIN ledger_transfers r ON r.reverses_id = w.commission_id \
          WHERE t.id IS NULL OR (w.fee > 0) <> (f.id IS NOT NULL) \
-         OR (w.reversed_at IS NOT NULL) <> (b.id IS NOT NULL) \
-         OR (w.reversed_at IS NOT NULL AND w.fee > 0) <> (r.id IS NOT NULL)",
+         OR (w.reversed_at IS NOT NULL AND w.reclaimed = 0) <> (b.id IS NOT NULL) \
+         OR (w.reversed_at IS NOT NULL AND w.reclaimed = 0 AND w.fee > 0) <> (r.id IS NOT NULL)",
     ),
     (
         "what was reclaimed of a withdrawal is what the ledger moved for it, and never more than the withdrawal",
@@ -75,8 +75,16 @@ pub const RULES: &[Rule] = &[
          FROM goal_withdrawals w LEFT JOIN (SELECT substr(idempotency_key, 1, 32) AS withdrawal, SUM(amount) AS sum \
          FROM ledger_transfers WHERE operation IN ('goal_reclaim', 'goal_reclaim_fee') AND state = 'posted' \
          GROUP BY substr(idempotency_key, 1, 32)) t ON t.withdrawal = replace(ID(w.id), '-', '') \
-         WHERE w.reclaimed <> COALESCE(t.sum, 0) OR w.reclaimed > w.amount \
-         OR (w.reclaimed > 0 AND w.reversed_at IS NOT NULL)",
+         WHERE w.reclaimed <> COALESCE(t.sum, 0) OR w.reclaimed > w.amount",
+    ),
+    (
+        "of a withdrawal that was taken back after a part of it was reclaimed, the rest went back; of others nothing did so",
+        "SELECT ID(w.id) || ' of ' || w.amount || ', ' || w.reclaimed || ' reclaimed, gave ' || COALESCE(t.sum, 0) || ' back' \
+         FROM goal_withdrawals w LEFT JOIN (SELECT idempotency_key AS withdrawal, SUM(amount) AS sum \
+         FROM ledger_transfers WHERE operation IN ('goal_rest_back', 'goal_rest_fee_back') AND state = 'posted' \
+         GROUP BY idempotency_key) t ON t.withdrawal = replace(ID(w.id), '-', '') \
+         WHERE COALESCE(t.sum, 0) <> CASE WHEN w.reversed_at IS NOT NULL AND w.reclaimed > 0 \
+         THEN w.amount - w.reclaimed ELSE 0 END",
     ),
     (
         // What was reclaimed bears the fee of its rate, reckoned in two parts, so that nothing overflows.

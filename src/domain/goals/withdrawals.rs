@@ -203,8 +203,9 @@ async fn pay_out_in(
     .map(drop)
 }
 
-/// Staff takes a withdrawal back, fee and all, so that those who gave can be refunded. Nobody does it for themselves.
-/// Codes: NOT_FOUND, ALREADY_DONE, SECOND_PERSON_NEEDED, INSUFFICIENT_FUNDS, BLANK, TOO_LONG, INVALID_CHARACTERS.
+/// Staff takes a withdrawal back, fee and all, so that those who gave can be refunded; where a part of it was reclaimed, the
+/// rest. Nobody does it for themselves. Codes: NOT_FOUND, ALREADY_DONE, SECOND_PERSON_NEEDED, INSUFFICIENT_FUNDS, BLANK,
+/// TOO_LONG, INVALID_CHARACTERS.
 pub async fn withdrawal_reverse(
     app: &App,
     actor: &Actor,
@@ -228,7 +229,7 @@ pub async fn withdrawal_reverse(
             }
             reverse_in(app, &tx, &found, &reason).await?;
             let mut goal = view.goal;
-            goal.withdrawn -= found.row.amount;
+            goal.withdrawn -= found.row.amount - found.row.reclaimed;
             save_in(app, &tx, &goal).await?;
             let entry = audit::NewEntry {
                 action: "adminGoalWithdrawalReverse",
@@ -256,11 +257,9 @@ pub(super) async fn standing_in(tx: &Transaction, goal: GoalId) -> Result<Vec<Wi
 /// The goal is locked, and so what happens to its withdrawals.
 async fn reverse_in(app: &App, tx: &Transaction, found: &Withdrawal, reason: &str) -> Result<()> {
     let row = &found.row;
-    if row.reclaimed > 0 {
-        return Err(wrong_state(super::at_id, "reclaimed"));
-    }
     let now: DateTime<Utc> = app.clock.now();
-    let sql = "UPDATE goal_withdrawals SET reversed_at = $2 WHERE id = $1 AND reversed_at IS NULL";
+    let sql =
+        "UPDATE goal_withdrawals SET reversed_at = $2 WHERE id = $1 AND reversed_at IS NULL AND reclaimed < amount";
     if tx.execute(sql, vec![row.id.0.into(), now.into()]).await? == 0 {
         return Err(UserError::input("id", UserErrorCode::AlreadyDone).into());
     }
@@ -268,12 +267,43 @@ async fn reverse_in(app: &App, tx: &Transaction, found: &Withdrawal, reason: &st
     ledger::lock_in(app, tx, &[Place::Escrow(row.goal_id), Place::Wallet(owner)], found.currency).await?;
     let key = row.id.to_string();
     let description: String = reason.chars().take(255).collect();
+    if row.reclaimed > 0 {
+        return rest_back_in(app, tx, found, owner, &description).await;
+    }
     // The fee first, or the wallet might lack it.
     if let Some(commission) = row.commission_id {
         ledger::reverse_in(app, tx, commission, Origin::step("goal_commission_back", &key), &description).await?;
     }
     ledger::reverse_in(app, tx, row.payout_id, Origin::step("goal_payout_back", &key), &description).await?;
     fees::reverse_in(app, tx, row.fee_line_id, None).await.map(drop)
+}
+
+/// Gives back what is left of a withdrawal of which a part was reclaimed: its fee out of the fees, all else out of the wallet, as
+/// it was with that part. The accounts are locked. Code: INSUFFICIENT_FUNDS.
+async fn rest_back_in(app: &App, tx: &Transaction, found: &Withdrawal, owner: UserId, description: &str) -> Result<()> {
+    let row = &found.row;
+    let fee = -fees::reverse_in(app, tx, row.fee_line_id, None).await?.fee;
+    let (reference, key) = (row.id.to_string(), row.id.0.simple().to_string());
+    let rest = row.amount - row.reclaimed - fee;
+    for (kind, from, amount, operation) in [
+        (TransferKind::Payout, Place::Wallet(owner), rest, "goal_rest_back"),
+        (TransferKind::Commission, Place::Fees, fee, "goal_rest_fee_back"),
+    ] {
+        if amount > 0 {
+            let new = NewTransfer {
+                kind,
+                from,
+                to: Place::Escrow(row.goal_id),
+                amount,
+                currency: found.currency,
+                reference: Some(&reference),
+                description,
+                origin: Origin::step(operation, &key),
+            };
+            ledger::post_in(app, tx, new).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What cursors in the list are tied to.

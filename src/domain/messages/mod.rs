@@ -113,6 +113,8 @@ pub enum Template {
     WithdrawalPaid,
     /// A withdrawal could not be paid (name, amount, what, reason, reference).
     WithdrawalFailed,
+    /// A withdrawal that was paid came back from the bank (name, amount, what, reason, reference).
+    WithdrawalReturned,
     /// A withdrawal was refused (name, amount, what, reason, reference).
     WithdrawalRefused,
     /// Nobody decided about a withdrawal in time (name, amount, what, reference).
@@ -157,6 +159,7 @@ impl Template {
         Self::WithdrawalApproved,
         Self::WithdrawalPaid,
         Self::WithdrawalFailed,
+        Self::WithdrawalReturned,
         Self::WithdrawalRefused,
         Self::WithdrawalExpired,
         Self::StaffAlert,

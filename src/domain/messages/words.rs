@@ -259,6 +259,14 @@ fn english(template: Template) -> Words {
                 "{% if reference %}Reference: {{ reference }}{% endif %}",
             ],
         ),
+        Template::WithdrawalReturned => words(
+            "Your withdrawal came back from the bank",
+            &[
+                "The bank has sent back your withdrawal{% if amount %}: {{ amount }}{% endif %}{% if what %}, to {{ what }}{% endif %}. The money is back in your wallet. Look whether the account is still right before you ask for it again.",
+                "{% if reason %}Reason: {{ reason }}{% endif %}",
+                "{% if reference %}Reference: {{ reference }}{% endif %}",
+            ],
+        ),
         Template::WithdrawalRefused => words(
             "Your withdrawal was refused",
             &[
@@ -479,6 +487,14 @@ fn arabic(template: Template) -> Words {
             "تعذّر صرف المبلغ المسحوب",
             &[
                 "تعذّر صرف المبلغ الذي طلبت سحبه{% if amount %}: {{ amount }}{% endif %}{% if what %}، إلى {{ what }}{% endif %}. عاد المال إلى محفظتك.",
+                "{% if reason %}السبب: {{ reason }}{% endif %}",
+                "{% if reference %}المرجع: {{ reference }}{% endif %}",
+            ],
+        ),
+        Template::WithdrawalReturned => words(
+            "أعاد المصرف المبلغ المسحوب",
+            &[
+                "أعاد المصرف المبلغ الذي سحبته{% if amount %}: {{ amount }}{% endif %}{% if what %}، إلى {{ what }}{% endif %}. عاد المال إلى محفظتك. تحقّق من صحة الحساب قبل أن تطلبه من جديد.",
                 "{% if reason %}السبب: {{ reason }}{% endif %}",
                 "{% if reference %}المرجع: {{ reference }}{% endif %}",
             ],

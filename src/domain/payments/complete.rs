@@ -212,6 +212,7 @@ pub(super) fn by_hand(payment: &Payment, captured: i64) -> Charge {
         authorised: captured,
         captured,
         refunded: 0,
+        fees: Vec::new(),
         is_disputed: Some(false),
         failure: None,
         next: NextAction::None,

@@ -63,10 +63,23 @@ pub(super) async fn book(
 /// Writes down how a dispute stands. Again, it changes nothing.
 async fn book_in(app: &App, tx: &Transaction, id: PaymentId, told: &ToldDispute) -> Result<()> {
     let payment = rows::lock_in(tx, id).await?;
-    let dispute = match dispute_rows::find_in(tx, id, &told.reference).await? {
+    match stand_in(app, tx, &payment, told).await? {
+        Some(dispute) => ask_again_in(app, tx, &dispute, told).await,
+        None => Ok(()),
+    }
+}
+
+/// The same of a payment that is locked. Gives the dispute where it stands as it did, or became known just now.
+pub(super) async fn stand_in(
+    app: &App,
+    tx: &Transaction,
+    payment: &Payment,
+    told: &ToldDispute,
+) -> Result<Option<Dispute>> {
+    let dispute = match dispute_rows::find_in(tx, payment.id, &told.reference).await? {
         Some(dispute) => dispute,
-        None if told.amount > 0 => open_in(app, tx, &payment, told).await?,
-        None => return Ok(()),
+        None if told.amount > 0 => open_in(app, tx, payment, told).await?,
+        None => return Ok(None),
     };
     let state = match told.progress {
         // Nobody opens again what was decided: this answer is older than that.
@@ -75,9 +88,10 @@ async fn book_in(app: &App, tx: &Transaction, id: PaymentId, told: &ToldDispute)
         DisputeProgress::Lost => DisputeState::Lost,
     };
     if state == dispute.state {
-        return ask_again_in(app, tx, &dispute, told).await;
+        return Ok(Some(dispute));
     }
-    end_in(app, tx, &dispute, state, told).await
+    end_in(app, tx, &dispute, state, told).await?;
+    Ok(None)
 }
 
 /// Holds the money of a dispute that became known.

@@ -18,8 +18,10 @@ pub mod complete;
 mod deposits;
 mod dispute_rows;
 mod disputes;
+mod disputes_by_hand;
 mod drive;
 mod given_back;
+mod holdings;
 mod methods;
 mod offline;
 mod open;
@@ -50,6 +52,7 @@ pub use deposits::{Deposits, WalletDeposit, wallet_deposit};
 pub use dispute_rows::{
     DISPUTE_SORT, DisputeFilter, DisputeOfPayment, dispute_cursor, disputes, disputes_by_id, disputes_by_payment,
 };
+pub use disputes_by_hand::{DisputeSaid, admin_dispute_record};
 pub use drive::{confirm, refresh, start};
 pub use methods::{
     FORGET_METHOD, MethodAdd, forget_method, payment_method_add, payment_method_remove, payment_method_set_default,
@@ -74,7 +77,7 @@ pub use refund_rows::{
 };
 pub use refunds::{REFUND, REMEMBERED, grant_in, refund};
 pub use rules::RULES;
-pub use settlements::settle;
+pub use settlements::{ProviderSettlement, provider_settlement_record, settle};
 pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, WEBHOOK, process, receive};

@@ -42,7 +42,7 @@ const LONGEST_REFERENCE: usize = 100;
 /// The step of a payment of which one person said something that a second one has to say, too.
 const AWAITED: &str = "awaits_second_person";
 
-fn wrong_state(state: &str) -> Error {
+pub(super) fn wrong_state(state: &str) -> Error {
     UserError::input("id", UserErrorCode::WrongState).with("state", state).into()
 }
 

@@ -1,5 +1,5 @@
-//! Comparing our books with the providers', both ways: every payment of ours is asked about, and everything that a
-//! provider charged is looked for here.
+//! Comparing our books with the providers', both ways: every payment of ours is asked about, everything that a provider charged
+//! is looked for here, and what a provider holds for us is what the books say.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use sea_orm::Iterable;
 use uuid::Uuid;
 
 use super::{
-    Payment, complete, disputes, drive::gateway, given_back, queries, refund_failures, refund_rows, refunds, rows,
+    Payment, complete, disputes, drive::gateway, given_back, holdings, queries, refund_failures, refund_rows, refunds,
+    rows, settlements,
 };
 use crate::{
     app::App,
@@ -57,9 +58,9 @@ pub struct Comparison {
     pub one_way: Vec<ProviderKind>,
 }
 
-/// Compares the payments that began in a span with what their providers say, and what providers charged in it with our
-/// payments. `mend` records what a provider says, where that is how payments go on anyway, and takes the steps that are
-/// ours, such as capturing what was approved; without it nothing changes anywhere.
+/// Compares the payments that began in a span with what their providers say, what providers charged in it with our payments, and
+/// what they hold for us now with the books. `mend` records what a provider says, where that is how payments go on anyway, and
+/// takes the steps that are ours, such as capturing what was approved; without it nothing changes anywhere.
 pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Comparison> {
     let mut found = Comparison::default();
     let mut after = Uuid::nil();
@@ -79,6 +80,9 @@ pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Comparison> 
     for provider in ProviderKind::iter() {
         if let Some(gateway) = app.payments.gateway(provider.as_str()) {
             theirs(app, (provider, gateway), span, mend, &mut found).await?;
+            if app.config.payments.reconcile_balances {
+                found.disagreements.extend(holdings::differences(app, (provider, gateway)).await?);
+            }
         }
     }
     Ok(found)
@@ -124,6 +128,9 @@ async fn ours(app: &App, payment: Payment, mend: bool) -> Result<Option<Disagree
             return Ok(Some(told(format!("the provider could not be asked ({cause})"))));
         }
     };
+    if mend {
+        settlements::record(app, payment.provider, &charge.fees).await?;
+    }
     let Some(found) = differs(app, payment.id, &charge).await? else { return Ok(None) };
     let mended = if mend { mend_by(app, payment.id, &charge).await? } else { None };
     Ok(Some(Disagreement { is_mended: mended == Some(true), ..told(found) }))

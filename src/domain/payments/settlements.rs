@@ -1,21 +1,36 @@
 //! What becomes of our money with a provider beside charges and what went back of them: what it keeps for its work, and what
 //! it pays out to our bank. Each is written down once, by the provider's own id of it, so that what we think it holds for us is
-//! what it holds.
+//! what it holds. Where a provider does not tell, staff says it.
 
 use sea_orm::Iterable;
+use serde_json::json;
 
-use super::rules;
+use super::{
+    rules,
+    staff::{self, Act},
+};
 use crate::{
     app::App,
-    domain::ledger::{self, NewTransfer, Origin, Place},
-    entity::{Currency, ledger_transfer::TransferKind, payment::ProviderKind},
-    error::Result,
+    domain::{
+        Once, accounts,
+        actor::{Actor, Client},
+        idempotency::{Claim, claim_for_good_in},
+        ledger::{self, NewTransfer, Origin, Place, Posted},
+    },
+    entity::{Currency, Money, TransferId, ledger_transfer::TransferKind, payment::ProviderKind},
+    error::{Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, placeholders},
+        db::{Columns, Transaction, placeholders},
         list::Span,
         payments::{Failure, Movement, MovementKind},
+        text,
     },
 };
+
+/// The mutation by which staff says what a provider does not tell.
+const RECORD: &str = "adminProviderSettlementRecord";
+/// Most characters of a provider's own reference.
+const LONGEST_REFERENCE: usize = 100;
 
 /// How many are looked up at once.
 const BATCH: usize = 500;
@@ -47,13 +62,16 @@ pub async fn settle(app: &App, span: Span) -> Result<u64> {
     Ok(written)
 }
 
-fn key(provider: ProviderKind, movement: &Movement) -> String {
-    format!("{}:{}", provider.as_str(), movement.reference)
+fn key(provider: ProviderKind, reference: &str) -> String {
+    format!("{}:{reference}", provider.as_str())
 }
 
-/// Writes down those that are not known yet.
-async fn record(app: &App, provider: ProviderKind, batch: &[Movement]) -> Result<u64> {
-    let keys: Vec<String> = batch.iter().map(|movement| key(provider, movement)).collect();
+/// Writes down those that are not known yet; gives how many that were.
+pub(super) async fn record(app: &App, provider: ProviderKind, batch: &[Movement]) -> Result<u64> {
+    if batch.is_empty() {
+        return Ok(0);
+    }
+    let keys: Vec<String> = batch.iter().map(|movement| key(provider, &movement.reference)).collect();
     let mut values = vec![uuid::Uuid::nil().into(), rules::SETTLEMENT.into()];
     let list = placeholders(&mut values, &keys);
     let sql = format!(
@@ -62,28 +80,125 @@ async fn record(app: &App, provider: ProviderKind, batch: &[Movement]) -> Result
     let known = app.db.rows(sql, values).await?;
     let known = known.iter().map(|row| Columns::new(row).take::<String>()).collect::<Result<Vec<_>>>()?;
     let mut written = 0;
-    for (movement, key) in batch.iter().zip(&keys).filter(|(_, key)| !known.contains(key)) {
+    for (movement, _) in batch.iter().zip(&keys).filter(|(_, key)| !known.contains(key)) {
         let Some(currency) = Currency::parse(&movement.currency).filter(|_| movement.amount > 0) else { continue };
-        let (clearing, bank) = (Place::Clearing(provider), Place::Clearing(ProviderKind::BankTransfer));
-        // What somebody has for us is a negative balance: so money goes to whom it leaves.
-        let (kind, from, to) = match movement.kind {
-            MovementKind::Fee => (TransferKind::ProviderFee, Place::ProviderFees, clearing),
-            MovementKind::FeeBack => (TransferKind::ProviderFee, clearing, Place::ProviderFees),
-            MovementKind::Payout => (TransferKind::Settlement, bank, clearing),
-            MovementKind::PayoutBack => (TransferKind::Settlement, clearing, bank),
-        };
-        let new = NewTransfer {
-            kind,
-            from,
-            to,
-            amount: movement.amount,
-            currency,
-            reference: Some(&movement.reference),
-            description: "",
-            origin: Origin::step(rules::SETTLEMENT, key),
-        };
-        app.db.transact(async |tx| ledger::post_in(app, &tx, new).await.map(drop)).await?;
-        written += 1;
+        let (kind, amount) = (movement.kind, Money::new(movement.amount, currency));
+        let posted =
+            app.db.transact(async |tx| book_in(app, &tx, (provider, kind), amount, &movement.reference).await).await?;
+        written += u64::from(!posted.replayed);
     }
     Ok(written)
+}
+
+/// Books what a provider kept or paid out, once for each reference.
+async fn book_in(
+    app: &App,
+    tx: &Transaction,
+    (provider, kind): (ProviderKind, MovementKind),
+    amount: Money,
+    reference: &str,
+) -> Result<Posted> {
+    let (clearing, bank) = (Place::Clearing(provider), Place::Clearing(ProviderKind::BankTransfer));
+    // What somebody has for us is a negative balance: so money goes to whom it leaves.
+    let (kind, from, to) = match kind {
+        MovementKind::Fee => (TransferKind::ProviderFee, Place::ProviderFees, clearing),
+        MovementKind::FeeBack => (TransferKind::ProviderFee, clearing, Place::ProviderFees),
+        MovementKind::Payout => (TransferKind::Settlement, bank, clearing),
+        MovementKind::PayoutBack => (TransferKind::Settlement, clearing, bank),
+    };
+    let key = key(provider, reference);
+    let new = NewTransfer {
+        kind,
+        from,
+        to,
+        amount: amount.minor,
+        currency: amount.currency,
+        reference: Some(reference),
+        description: "",
+        origin: Origin::step(rules::SETTLEMENT, &key),
+    };
+    ledger::post_in(app, tx, new).await
+}
+
+// ------------------------------------------------------------------------------------------------------- as staff says
+
+/// What a provider kept or paid out, as staff says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderSettlement {
+    /// Which provider.
+    pub provider: ProviderKind,
+    /// What it was.
+    pub kind: MovementKind,
+    /// How much, above zero.
+    pub amount: Money,
+    /// What the provider calls it.
+    pub reference: String,
+}
+
+/// Books what a provider kept for its work, or paid out to our bank, where it does not tell by itself. The same reference of a
+/// provider is booked once, whoever tells it. Needs a fresh authentication. Codes: PROVIDER_NOT_AVAILABLE (it holds no money for
+/// us), ALREADY_EXISTS (the reference, with something else), BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+pub async fn provider_settlement_record(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    settlement: ProviderSettlement,
+    idempotency_key: &str,
+) -> Result<Once<ProviderSettlement>> {
+    let user = staff::require(actor)?;
+    accounts::require_fresh(app, actor, RECORD).await?;
+    let reference = text::line("reference", &settlement.reference, LONGEST_REFERENCE)?;
+    let settlement = ProviderSettlement { reference: text::required("reference", reference)?, ..settlement };
+    let ProviderSettlement { provider, kind, amount, reference } = &settlement;
+    if matches!(provider, ProviderKind::Wallet | ProviderKind::CashOnDelivery | ProviderKind::BankTransfer) {
+        return Err(UserError::input("provider", UserErrorCode::ProviderNotAvailable).into());
+    }
+    let input = format!("{settlement:?}");
+    let id = TransferId(app.ids.next(app.clock.now()));
+    let replayed = app
+        .db
+        .transact(async |tx| {
+            staff::authorise_in(app, &tx, actor).await?;
+            if claim_for_good_in(app, &tx, user.0, RECORD, idempotency_key, &input, id.0).await? != Claim::New {
+                return Ok(true);
+            }
+            let posted = book_in(app, &tx, (*provider, *kind), *amount, reference).await?;
+            if posted.replayed {
+                check_same_in(&tx, posted.id, (*provider, *kind), *amount).await?;
+                return Ok(true);
+            }
+            let after = json!({
+                "provider": provider.as_str(),
+                "kind": kind.as_str(),
+                "amount": amount.to_string(),
+                "reference": reference,
+            });
+            let subject = (TransferId::PREFIX, posted.id.0);
+            let act = Act { action: RECORD, subject, reason: None, after: Some(after) };
+            staff::record_in(app, &tx, actor, client, act).await?;
+            Ok(false)
+        })
+        .await?;
+    Ok(Once { value: settlement, replayed })
+}
+
+/// What is booked under a reference has to be what is said of it. Code: ALREADY_EXISTS.
+async fn check_same_in(
+    tx: &Transaction,
+    id: TransferId,
+    (provider, kind): (ProviderKind, MovementKind),
+    amount: Money,
+) -> Result<()> {
+    let is_fee = matches!(kind, MovementKind::Fee | MovementKind::FeeBack);
+    let at_provider =
+        if matches!(kind, MovementKind::Fee | MovementKind::Payout) { amount.minor } else { -amount.minor };
+    let kind = if is_fee { TransferKind::ProviderFee } else { TransferKind::Settlement };
+    let account = Place::Clearing(provider).account(amount.currency);
+    let values = vec![id.0.into(), account.0.into(), at_provider.into(), kind.as_str().into()];
+    let sql = "SELECT 1 FROM ledger_entries e JOIN ledger_transfers t ON t.id = e.transfer_id \
+               WHERE e.transfer_id = $1 AND e.account_id = $2 AND e.amount = $3 AND t.kind = $4";
+    match tx.row(sql, values).await? {
+        Some(_) => Ok(()),
+        None => Err(UserError::input("reference", UserErrorCode::AlreadyExists).into()),
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns `payout_methods`, `withdrawals` and `wallet_adjustments`, and the streams of kind `wallet`; the money itself is the
 //! ledger's. Always holds, and [`RULES`] check it: a withdrawal that is under way has its money held, one that was paid has
-//! it posted, any other has let it go; an adjustment that was applied has its transfer. Nobody decides about their own
+//! it posted, one that the bank sent back has taken it back, any other has let it go; an adjustment that was applied has its transfer. Nobody decides about their own
 //! money; above SECOND_PERSON_ABOVE two people have to.
 //!
 //! Whoever gives money to a person, or takes it out, locks the person's row before anything of the ledger, so that nobody
@@ -44,7 +44,9 @@ pub use withdrawals::{
     SORT as WITHDRAWAL_SORT, WalletWithdraw, Withdrawal, WithdrawalFilter, all_withdrawals, bank_details,
     expire_withdrawals, wallet_withdraw, withdrawal_cancel, withdrawal_cursor, withdrawals, withdrawals_by_id,
 };
-pub use withdrawals_staff::{withdrawal_approve, withdrawal_mark_failed, withdrawal_mark_paid, withdrawal_refuse};
+pub use withdrawals_staff::{
+    withdrawal_approve, withdrawal_mark_failed, withdrawal_mark_paid, withdrawal_mark_returned, withdrawal_refuse,
+};
 
 /// The longest reason that staff gives.
 const MAX_REASON: usize = 500;

@@ -123,7 +123,8 @@ pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
 /// What holds between wallets and the ledger.
 pub const RULES: &[Rule] = &[
     (
-        "a withdrawal under way has its money held, one that was paid has it posted, any other has let it go, or taken it back",
+        "a withdrawal under way has its money held, one that was paid has it posted, one that came back has taken it back, any \
+         other has let it go",
         "SELECT ID(w.id) || ' is ' || w.state || ' with ' || w.amount || ' ' || w.currency || ', its hold is ' \
          || COALESCE(t.state || ' with ' || t.amount || ' ' || t.currency, 'not there') FROM withdrawals w \
          LEFT JOIN ledger_transfers t ON t.id = w.hold_id AND t.kind = 'withdrawal' \
@@ -131,8 +132,7 @@ pub const RULES: &[Rule] = &[
          AND b.currency = w.currency AND b.idempotency_key = replace(ID(w.id), '-', '') AND b.state = 'posted' \
          WHERE t.id IS NULL OR t.amount <> w.amount OR t.currency <> w.currency OR t.state <> CASE w.state \
          WHEN 'requested' THEN 'pending' WHEN 'approved' THEN 'pending' WHEN 'paid' THEN 'posted' \
-         WHEN 'failed' THEN CASE WHEN b.id IS NULL THEN 'voided' ELSE 'posted' END ELSE 'voided' END \
-         OR (b.id IS NOT NULL AND w.state <> 'failed')",
+         WHEN 'returned' THEN 'posted' ELSE 'voided' END OR (b.id IS NOT NULL) <> (w.state = 'returned')",
     ),
     (
         "money that is held for a withdrawal is held at its owner's wallet, for one withdrawal",
@@ -142,10 +142,10 @@ pub const RULES: &[Rule] = &[
          WHERE t.operation = 'walletWithdraw' GROUP BY t.id HAVING COUNT(w.id) <> 1",
     ),
     (
-        "what left the platform's bank, or came back there, is a withdrawal's that was paid, or failed after it was",
+        "what left the platform's bank is a withdrawal's that was paid, and what came back there one's that was sent back",
         "SELECT ID(t.id) || ' of ' || t.amount || ' ' || t.currency || ' for ' || t.idempotency_key FROM ledger_transfers t \
          LEFT JOIN withdrawals w ON replace(ID(w.id), '-', '') = t.idempotency_key AND w.amount = t.amount \
-         AND w.currency = t.currency AND (w.state = 'failed' OR (w.state = 'paid' AND t.operation = 'bank_payout')) \
+         AND w.currency = t.currency AND (w.state = 'returned' OR (w.state = 'paid' AND t.operation = 'bank_payout')) \
          WHERE t.operation IN ('bank_payout', 'bank_payout_back') AND w.id IS NULL",
     ),
     (

@@ -128,6 +128,7 @@ async fn request_in(
         requested_at: app.clock.now(),
         approved_at: None,
         ended_at: None,
+        return_proposed_by: None,
     };
     insert_in(tx, &withdrawal).await?;
     app.steps.reach("withdrawal.holding").await;
@@ -146,7 +147,7 @@ async fn check_limits_in(app: &App, tx: &Transaction, user: UserId, amount: Mone
     let Some(limit) = settings.withdrawal_daily_limits.of(amount.currency) else { return Ok(()) };
     let day = app.clock.now().date_naive().and_time(NaiveTime::MIN).and_utc();
     let sql = "SELECT COALESCE(CAST(SUM(amount) AS bigint), 0) FROM withdrawals WHERE user_id = $1 AND currency = $2 \
-               AND requested_at >= $3 AND requested_at < $4 AND state NOT IN ('failed', 'cancelled')";
+               AND requested_at >= $3 AND requested_at < $4 AND state NOT IN ('failed', 'returned', 'cancelled')";
     let values = vec![user.0.into(), amount.currency.as_str().into(), day.into(), (day + TimeDelta::days(1)).into()];
     let row = tx.row(sql, values).await?;
     let asked: i64 = row.map(|row| Columns::new(&row).take()).transpose()?.unwrap_or_default();
@@ -239,7 +240,7 @@ pub(super) async fn let_go_in(app: &App, tx: &Transaction, ended: Withdrawal) ->
 pub(super) async fn update_in(tx: &Transaction, withdrawal: &Withdrawal) -> Result<()> {
     tx.execute(
         "UPDATE withdrawals SET state = $2, approved_by = $3, seconded_by = $4, reference = $5, reason = $6, \
-         approved_at = $7, ended_at = $8 WHERE id = $1",
+         approved_at = $7, ended_at = $8, return_proposed_by = $9 WHERE id = $1",
         vec![
             withdrawal.id.0.into(),
             withdrawal.state.as_str().into(),
@@ -249,6 +250,7 @@ pub(super) async fn update_in(tx: &Transaction, withdrawal: &Withdrawal) -> Resu
             withdrawal.reason.clone().into(),
             withdrawal.approved_at.into(),
             withdrawal.ended_at.into(),
+            withdrawal.return_proposed_by.into(),
         ],
     )
     .await
@@ -259,7 +261,7 @@ pub(super) async fn update_in(tx: &Transaction, withdrawal: &Withdrawal) -> Resu
 
 const COLUMNS: &str = "w.id, w.user_id, w.payout_method_id, w.sealed_details, w.bank_name, w.last_four, w.currency, \
      w.amount, w.state, w.hold_id, w.approved_by, w.seconded_by, w.reference, w.reason, w.requested_at, w.approved_at, \
-     w.ended_at";
+     w.ended_at, w.return_proposed_by";
 
 fn read(row: &QueryResult) -> Result<Withdrawal> {
     let mut columns = Columns::new(row);
@@ -281,6 +283,7 @@ fn read(row: &QueryResult) -> Result<Withdrawal> {
         requested_at: columns.take()?,
         approved_at: columns.take()?,
         ended_at: columns.take()?,
+        return_proposed_by: columns.take()?,
     })
 }
 

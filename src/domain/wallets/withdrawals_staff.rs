@@ -25,6 +25,8 @@ use crate::{
     platform::{db::Transaction, text},
 };
 
+/// The mutation by which what a bank had paid is brought back.
+const MARK_RETURNED: &str = "adminWithdrawalMarkReturned";
 /// The operation of transfers that bring back what a bank had paid; the key is the withdrawal's id.
 const RETURNED: &str = "withdrawal_returned";
 /// The operation of transfers that record that a payout left the platform's bank; the key is the withdrawal's id.
@@ -40,7 +42,7 @@ pub async fn withdrawal_approve(app: &App, actor: &Actor, client: &Client, id: W
     let me = actor.require(Permission::ManageMoney)?.id.0;
     app.db
         .transact(async |tx| {
-            let before = meet_in(app, &tx, actor, id, &[WithdrawalState::Requested]).await?;
+            let before = meet_in(app, &tx, actor, id, WithdrawalState::Requested).await?;
             let amount = Money::new(before.amount, before.currency);
             let mut after = before.clone();
             match before.approved_by {
@@ -91,7 +93,7 @@ pub async fn withdrawal_mark_paid(
         text::line("reference", reference, MAX_REFERENCE).and_then(|text| text::required("reference", text))?;
     app.db
         .transact(async |tx| {
-            let before = meet_in(app, &tx, actor, id, &[WithdrawalState::Approved]).await?;
+            let before = meet_in(app, &tx, actor, id, WithdrawalState::Approved).await?;
             let after = Withdrawal {
                 state: WithdrawalState::Paid,
                 reference: Some(reference.clone()),
@@ -110,8 +112,9 @@ pub async fn withdrawal_mark_paid(
         .await
 }
 
-/// Writes down that the bank did not pay, or has sent back what it had paid: the money is back. The owner is told why. Codes: NOT_FOUND,
-/// BEYOND_YOUR_RIGHTS (one's own), WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+/// Writes down that the bank did not pay: the money is back. Not of one that was paid, so that two who write down at once what
+/// became of it can't pay it and give it back. The owner is told why. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
+/// WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn withdrawal_mark_failed(
     app: &App,
     actor: &Actor,
@@ -139,13 +142,13 @@ async fn give_back(
 ) -> Result<Withdrawal> {
     let (from, to, action, template) = match unpaid {
         Unpaid::Refused => (
-            &[WithdrawalState::Requested][..],
+            WithdrawalState::Requested,
             WithdrawalState::Cancelled,
             "adminWithdrawalRefuse",
             Template::WithdrawalRefused,
         ),
         Unpaid::Failed => (
-            &[WithdrawalState::Approved, WithdrawalState::Paid][..],
+            WithdrawalState::Approved,
             WithdrawalState::Failed,
             "adminWithdrawalMarkFailed",
             Template::WithdrawalFailed,
@@ -158,12 +161,50 @@ async fn give_back(
             let before = meet_in(app, &tx, actor, id, from).await?;
             let after =
                 Withdrawal { state: to, reason: Some(why.clone()), ended_at: Some(app.clock.now()), ..before.clone() };
-            let after = match before.state {
-                WithdrawalState::Paid => return_in(app, &tx, after).await?,
-                _ => let_go_in(app, &tx, after).await?,
-            };
+            let after = let_go_in(app, &tx, after).await?;
             record_in(app, &tx, actor, client, action, &before, &after).await?;
             tell_in(app, &tx, template, &after).await?;
+            Ok(after)
+        })
+        .await
+}
+
+/// Writes down that the bank has sent back what it had paid: the money is in the wallet again. It makes money there, so it needs
+/// a fresh authentication, and above SECOND_PERSON_ABOVE two people: then it stays PAID until the second one says so, too. The
+/// owner is told why. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own), WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
+/// INVALID_CHARACTERS.
+pub async fn withdrawal_mark_returned(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: WithdrawalId,
+    why: &str,
+) -> Result<Withdrawal> {
+    actor.require(Permission::ManageMoney)?;
+    let me = accounts::require_fresh(app, actor, MARK_RETURNED).await?.id.0;
+    let why = reason(why)?;
+    app.db
+        .transact(async |tx| {
+            let before = meet_in(app, &tx, actor, id, WithdrawalState::Paid).await?;
+            let mut after = Withdrawal { reason: Some(why.clone()), ..before.clone() };
+            match before.return_proposed_by {
+                Some(first) if first == me => {
+                    return Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into());
+                }
+                None if needs_second_person(app, Money::new(before.amount, before.currency)) => {
+                    after.return_proposed_by = Some(me);
+                    // The owner reads a reason when it counts.
+                    update_in(&tx, &Withdrawal { reason: None, ..after.clone() }).await?;
+                    record_in(app, &tx, actor, client, MARK_RETURNED, &before, &after).await?;
+                    return Ok(Withdrawal { reason: None, ..after });
+                }
+                _ => {}
+            }
+            after.state = WithdrawalState::Returned;
+            after.ended_at = Some(app.clock.now());
+            let after = return_in(app, &tx, after).await?;
+            record_in(app, &tx, actor, client, MARK_RETURNED, &before, &after).await?;
+            tell_in(app, &tx, Template::WithdrawalReturned, &after).await?;
             Ok(after)
         })
         .await
@@ -233,14 +274,14 @@ async fn return_in(app: &App, tx: &Transaction, after: Withdrawal) -> Result<Wit
     Ok(after)
 }
 
-/// Locks the actor, looks at their rights anew, then locks the withdrawal, which has to be somebody else's and in one of some states.
+/// Locks the actor, looks at their rights anew, then locks the withdrawal, which has to be somebody else's and in a state.
 /// Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE.
 async fn meet_in(
     app: &App,
     tx: &Transaction,
     actor: &Actor,
     id: WithdrawalId,
-    states: &[WithdrawalState],
+    state: WithdrawalState,
 ) -> Result<Withdrawal> {
     let me = actor.require(Permission::ManageMoney)?.id;
     accounts::authorise_in(app, tx, actor, Permission::ManageMoney).await?;
@@ -248,7 +289,7 @@ async fn meet_in(
     if withdrawal.user_id == me.0 {
         return Err(beyond());
     }
-    if states.contains(&withdrawal.state) { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state.as_str())) }
+    if withdrawal.state == state { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state.as_str())) }
 }
 
 async fn record_in(
@@ -266,6 +307,7 @@ async fn record_in(
             "state": withdrawal.state.as_str(),
             "approvedBy": person(withdrawal.approved_by),
             "secondedBy": person(withdrawal.seconded_by),
+            "returnProposedBy": person(withdrawal.return_proposed_by),
             "reference": withdrawal.reference,
             "amount": Money::new(withdrawal.amount, withdrawal.currency).to_string(),
         }))

@@ -80,7 +80,7 @@ impl AuditEntry {
         ids::encode(&self.0.subject_kind, self.0.subject_id).into()
     }
 
-    /// Whom or what it was done to; null when it is gone.
+    /// Whom or what it was done to; null when it is gone, and for transfers between the platform's own accounts.
     async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
         nullable(async { Ok(node::find_typed(ctx.request(), &self.0.subject_kind, self.0.subject_id).await?) }).await
     }

@@ -27,6 +27,10 @@ pub struct GuestInput {
     email: String,
     /// What you want to be called, at most 100 characters; null: nothing.
     name: Option<String>,
+    /// A secret of your program's own, made anew for each payment and kept until it is over: 16 to 200 characters that nobody can
+    /// guess, and not the idempotency key; a random UUID will do. Whoever repeats the call, because its answer was lost, gets
+    /// `guestToken` again by the same secret only: with another it is IDEMPOTENCY_KEY_REUSED.
+    secret: String,
 }
 
 /// Something that is to be given to a goal.
@@ -51,8 +55,8 @@ pub struct GoalContributeInput {
     pub(in crate::graphql) message: String,
     /// Who gives: needed when nobody is signed in, and without meaning otherwise.
     pub(in crate::graphql) guest: Option<GuestInput>,
-    /// Same key and same input: the same payment again, however late. A guest's key is also what proves that the payment is
-    /// theirs: it has at least 16 characters, which nobody can guess; a random UUID will do.
+    /// Same key and same input: the same payment again, however late. A guest's key has at least 16 characters, which nobody can
+    /// guess; a random UUID will do. That a repeated call is the guest's is proven by the guest's `secret`.
     pub(in crate::graphql) idempotency_key: String,
 }
 
@@ -67,7 +71,7 @@ impl GoalContributeInput {
             is_anonymous: self.is_anonymous,
             hide_from_owner: self.hide_from_owner,
             message: self.message,
-            guest: self.guest.map(|guest| Guest { email: guest.email, name: guest.name }),
+            guest: self.guest.map(|guest| Guest { email: guest.email, name: guest.name, secret: guest.secret }),
             idempotency_key: self.idempotency_key,
         })
     }
@@ -81,7 +85,8 @@ pub struct GoalContributePayload {
     contribution: Option<GoalContribution>,
     /// Its payment; its `nextAction` says what the payer has to do. Null when `errors` is not empty.
     payment: Option<Payment>,
-    /// For a guest: shows the payment again. Null for others. Keep it.
+    /// For a guest: shows the payment again. Null for others. Keep it; if the answer is lost, repeat the call with the same
+    /// idempotency key and the same `secret`.
     guest_token: Option<String>,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,

@@ -389,8 +389,9 @@ impl OwnerMutation {
         .await
     }
 
-    /// Takes a withdrawal back out of the owner's wallet, fee and all, so that those who gave can be refunded. Needs the
-    /// permission MANAGE_MONEY; not for one's own goal. INSUFFICIENT_FUNDS when the owner has spent it. Codes: INVALID_ID,
+    /// Takes a withdrawal back out of the owner's wallet, fee and all, so that those who gave can be refunded; where a provider has
+    /// taken back a part of it, which its owner owes since, the rest. Needs the permission MANAGE_MONEY; not for one's own
+    /// goal. INSUFFICIENT_FUNDS when the owner has spent it; ALREADY_DONE when nothing of it is left. Codes: INVALID_ID,
     /// NOT_FOUND, ALREADY_DONE, SECOND_PERSON_NEEDED, INSUFFICIENT_FUNDS, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_goal_withdrawal_reverse(
         &self,

@@ -353,8 +353,8 @@ pub struct PayerMutation;
 impl PayerMutation {
     /// Begins a payment. What the payer has to do next is in the payment's `nextAction`; afterwards call `paymentConfirm`, or
     /// follow `paymentUpdated`: the payment goes on without either. Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE, INVALID_ID,
-    /// CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, NOT_FOUND, GOAL_CLOSED, INSUFFICIENT_FUNDS, INVALID, BLANK, TOO_LONG,
-    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, NOT_FOUND, GOAL_CLOSED, INSUFFICIENT_FUNDS, INVALID, BLANK, TOO_SHORT,
+    /// TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn payment_create(
         &self,
         ctx: &Context<'_>,

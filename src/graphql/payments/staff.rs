@@ -1,13 +1,16 @@
 //! What staff sees of payments, and does to them: everybody's payments and refunds, what banks and couriers brought.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
 
 use super::{
     Dispute, DisputeState, Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState,
     contribution_of, list, wallet_of_payer,
 };
 use crate::{
-    domain::payments::{self, DisputeFilter, MoneyReceived, PaymentFilter, RefundFilter},
+    domain::payments::{
+        self, DisputeFilter, DisputeSaid, MoneyReceived, PaymentFilter, ProviderSettlement, RefundFilter,
+    },
     error::Result,
     graphql::{
         connection::{Connection, wants_total},
@@ -16,7 +19,7 @@ use crate::{
         goals::GoalContribution,
         node::{id_input, input_id, query_id},
         posts::DateTimeRange,
-        scalars::MoneyInput,
+        scalars::{Money, MoneyInput},
         wallets::Wallet,
     },
     platform::page::Page,
@@ -184,6 +187,111 @@ money_input! {
 money_input! {
     /// Cash that the courier brought to the bank.
     AdminPaymentRemitInput
+}
+
+/// How a dispute stands, as the provider's pages or letters say.
+#[derive(InputObject)]
+pub struct AdminDisputeRecordInput {
+    /// The payment's id.
+    id: ID,
+    /// How it stands: OPEN first, which holds its money, then what was decided; or that at once.
+    state: DisputeState,
+    /// How much is disputed, in the payment's currency; the same each time.
+    amount: MoneyInput,
+    /// What the provider calls it; 1 to 100 characters. A dispute is known by it.
+    reference: String,
+    /// Why, in the provider's words; 1 to 100 characters.
+    reason: String,
+    /// Until when the provider takes evidence; kept of the first call.
+    respond_by: Option<DateTime<Utc>>,
+    /// What the provider keeps for it: told when it is WON or LOST, and borne by the platform.
+    fee: Option<MoneyInput>,
+}
+
+impl AdminDisputeRecordInput {
+    /// What is said. Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE.
+    fn said(self) -> Result<DisputeSaid> {
+        Ok(DisputeSaid {
+            state: self.state.into(),
+            amount: self.amount.positive("amount")?,
+            reference: self.reference,
+            reason: self.reason,
+            respond_by: self.respond_by,
+            fee: self.fee.map(|fee| fee.positive("fee")).transpose()?,
+        })
+    }
+}
+
+payload! {
+    /// What came of `adminDisputeRecord`.
+    AdminDisputeRecordPayload {
+        /// The dispute, as it stands now; null when `errors` is not empty.
+        dispute: Dispute
+    } also {
+        /// The payment that it is about, as it is now; null when `errors` is not empty.
+        payment: Payment = Dispute::disputed,
+    }
+}
+
+/// What became of the platform's money with a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::platform::payments::MovementKind")]
+pub enum AdminProviderSettlementKind {
+    /// The provider kept it for its work.
+    Fee,
+    /// The provider gave back what it had kept.
+    FeeBack,
+    /// The provider paid it out to the platform's bank.
+    Payout,
+    /// What the provider had paid out came back to it; also what the platform paid in there.
+    PayoutBack,
+}
+
+/// What a provider kept, or paid out to the bank.
+#[derive(InputObject)]
+pub struct AdminProviderSettlementRecordInput {
+    /// Which provider: one that holds money for the platform.
+    provider: PaymentProvider,
+    /// What it was.
+    kind: AdminProviderSettlementKind,
+    /// How much, above zero.
+    amount: MoneyInput,
+    /// What the provider calls it, as its statement says; 1 to 100 characters. The same one is booked once.
+    reference: String,
+    /// Same key and same input: nothing more happens, however late.
+    idempotency_key: String,
+}
+
+/// What a provider kept, or paid out to the bank.
+#[derive(SimpleObject)]
+pub struct AdminProviderSettlement {
+    /// Which provider.
+    provider: PaymentProvider,
+    /// What it was.
+    kind: AdminProviderSettlementKind,
+    /// How much.
+    amount: Money,
+    /// What the provider calls it.
+    reference: String,
+}
+
+impl From<ProviderSettlement> for AdminProviderSettlement {
+    fn from(settlement: ProviderSettlement) -> Self {
+        Self {
+            provider: settlement.provider.into(),
+            kind: settlement.kind.into(),
+            amount: Money::from_minor(settlement.amount.minor, settlement.amount.currency),
+            reference: settlement.reference,
+        }
+    }
+}
+
+payload! {
+    /// What came of `adminProviderSettlementRecord`.
+    AdminProviderSettlementRecordPayload replayed {
+        /// What is booked; null when `errors` is not empty.
+        settlement: AdminProviderSettlement
+    }
 }
 
 payload! {
@@ -405,6 +513,55 @@ impl PaymentStaffMutation {
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
             let result = match input_id("id", &input.id) {
                 Ok(id) => payments::admin_refund_fail(app, actor, client, id, &input.reason).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+    /// Writes down that a payer takes a payment back through their bank, and what became of it, where the provider does not tell
+    /// (Paymob): while it is OPEN its money is held, when it is WON that is let go, when it is LOST it has gone back, and what is no
+    /// longer there is owed by who had it. Said again, it changes nothing. WRONG_STATE: nothing was taken, the provider tells by
+    /// itself, or it was decided; ALREADY_EXISTS: it is of another amount. Needs the permission MANAGE_MONEY; not for one's
+    /// own payments. Stands alone in its operation. Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED,
+    /// INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, ALREADY_EXISTS, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_dispute_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How the dispute stands.")] input: AdminDisputeRecordInput,
+    ) -> Nullable<AdminDisputeRecordPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let result = match (input_id("id", &input.id), input.said()) {
+                (Ok(id), Ok(said)) => payments::admin_dispute_record(app, actor, client, id, said).await,
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Books what a provider kept for its work, or paid out to the platform's bank, where it does not tell by itself (Paymob; PayPal
+    /// without the permission to search transactions): so that its account in the books is what it holds. The same reference of a
+    /// provider is booked once, whoever tells it: then `replayed` is true; with something else it is ALREADY_EXISTS. Needs a
+    /// fresh authentication (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY. Stands alone in its operation. Codes:
+    /// INVALID, INVALID_AMOUNT, AMOUNT_TOO_LARGE, PROVIDER_NOT_AVAILABLE, ALREADY_EXISTS, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    async fn admin_provider_settlement_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it was, and how much.")] input: AdminProviderSettlementRecordInput,
+    ) -> Nullable<AdminProviderSettlementRecordPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let (app, actor, client) = (&request.app, &request.actor, &request.client);
+            let result = match input.amount.positive("amount") {
+                Ok(amount) => {
+                    let (provider, kind) = (input.provider.into(), input.kind.into());
+                    let settlement = ProviderSettlement { provider, kind, amount, reference: input.reference };
+                    payments::provider_settlement_record(app, actor, client, settlement, &input.idempotency_key).await
+                }
                 Err(error) => Err(error),
             };
             answer(request, result)

@@ -204,6 +204,23 @@ id_input! {
     AdminWalletAdjustmentApproveInput, "The adjustment's id."
 }
 
+id_input! {
+    /// Which withdrawal the bank sent back, and why.
+    AdminWithdrawalMarkReturnedInput, "The withdrawal's id.", reason: "Why, at most 500 characters; its owner sees it."
+}
+
+payload! {
+    /// What came of `adminWithdrawalMarkReturned`.
+    AdminWithdrawalMarkReturnedPayload {
+        /// The withdrawal: RETURNED, or still PAID and waiting for a second person; null when `errors` is not empty.
+        withdrawal: Withdrawal
+    } also {
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, and for those without the permission
+        /// SEE_MONEY.
+        wallet: Wallet = wallet_of_withdrawal,
+    }
+}
+
 payload! {
     /// What came of `adminWalletAdjustmentApprove`.
     AdminWalletAdjustmentApprovePayload {
@@ -295,9 +312,9 @@ impl WalletStaffMutation {
         .await
     }
 
-    /// Writes down that a withdrawal that is APPROVED could not be paid, or that the bank sent back one that was PAID: its money
-    /// is back in the wallet, and its owner is told why. Needs the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK,
-    /// TOO_LONG, INVALID_CHARACTERS.
+    /// Writes down that a withdrawal that is APPROVED could not be paid: its money is back in the wallet, and its owner is told
+    /// why. For one that is PAID already there is `adminWithdrawalMarkReturned`. Needs the permission MANAGE_MONEY. Codes:
+    /// INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_withdrawal_mark_failed(
         &self,
         ctx: &Context<'_>,
@@ -308,6 +325,30 @@ impl WalletStaffMutation {
             let result = match input_id("id", &input.id) {
                 Ok(id) => {
                     wallets::withdrawal_mark_failed(&request.app, &request.actor, &request.client, id, &input.reason)
+                        .await
+                }
+                Err(error) => Err(error),
+            };
+            answer(request, result)
+        })
+        .await
+    }
+
+    /// Writes down that the bank sent back a withdrawal that was PAID: its money is back in the wallet, and its owner is told why.
+    /// Above the amount that is set for two people it stays PAID, `awaitsSecondPerson` is true, and it counts when a second person
+    /// says so, too; SECOND_PERSON_NEEDED: you have said so already. Needs a fresh authentication (REAUTHENTICATION_REQUIRED)
+    /// and the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, SECOND_PERSON_NEEDED,
+    /// BLANK, TOO_LONG, INVALID_CHARACTERS.
+    async fn admin_withdrawal_mark_returned(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which withdrawal, and why.")] input: AdminWithdrawalMarkReturnedInput,
+    ) -> Nullable<AdminWithdrawalMarkReturnedPayload> {
+        nullable(async {
+            let request = ctx.request();
+            let result = match input_id("id", &input.id) {
+                Ok(id) => {
+                    wallets::withdrawal_mark_returned(&request.app, &request.actor, &request.client, id, &input.reason)
                         .await
                 }
                 Err(error) => Err(error),

@@ -33,8 +33,11 @@ pub enum WithdrawalState {
     Approved,
     /// The bank has the money.
     Paid,
-    /// It could not be paid, or the bank sent it back; the money is back in the wallet.
+    /// It could not be paid; `reason` says why. The money is back in the wallet.
     Failed,
+    /// It was paid, and the bank sent it back, such as from an account that is closed; `reason` says why. The money is back in the
+    /// wallet.
+    Returned,
     /// Taken back by its owner, refused (then `reason` says why), or nobody decided about it in time; the money is back in the wallet.
     Cancelled,
 }
@@ -151,9 +154,13 @@ impl Withdrawal {
         .await
     }
 
-    /// Whether one person of two has agreed to it, and another has to.
+    /// Whether one person of two has agreed to it, or said that the bank sent it back, and another has to.
     async fn awaits_second_person(&self) -> bool {
-        self.0.state == withdrawal::WithdrawalState::Requested && self.0.approved_by.is_some()
+        match self.0.state {
+            withdrawal::WithdrawalState::Requested => self.0.approved_by.is_some(),
+            withdrawal::WithdrawalState::Paid => self.0.return_proposed_by.is_some(),
+            _ => false,
+        }
     }
 
     /// Who agreed to it first; null for those without the permission SEE_MONEY.
@@ -173,7 +180,7 @@ impl Withdrawal {
         self.0.reference.as_deref()
     }
 
-    /// Why it was refused, or could not be paid; null otherwise.
+    /// Why it was refused, could not be paid, or was sent back; null otherwise.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
@@ -194,7 +201,7 @@ impl Withdrawal {
         self.0.approved_at
     }
 
-    /// When it was paid, failed, or was cancelled; null until then.
+    /// When it was paid, failed, was cancelled, or came back; null until then.
     async fn ended_at(&self) -> Option<DateTime<Utc>> {
         self.0.ended_at
     }

@@ -83,6 +83,8 @@ pub struct Charge {
     pub captured: i64,
     /// Given back so far.
     pub refunded: i64,
+    /// What the provider kept of it for its work, and gave back of that, where it tells so with the charge.
+    pub fees: Vec<Movement>,
     /// Whether somebody disputes it, or did; `None` where that has to be asked.
     pub is_disputed: Option<bool>,
     /// Why it failed, or why the last try did: the provider's own word, short.
@@ -235,6 +237,28 @@ pub enum MovementKind {
     PayoutBack,
 }
 
+impl MovementKind {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fee => "fee",
+            Self::FeeBack => "fee_back",
+            Self::Payout => "payout",
+            Self::PayoutBack => "payout_back",
+        }
+    }
+}
+
+/// What a provider holds for us, as it reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holdings {
+    /// As of when; now, if `None`.
+    pub at: Option<DateTime<Utc>>,
+    /// In minor units of currencies, in capitals: what is available, and what is on its way to us. A currency may come twice.
+    pub amounts: Vec<(String, i64)>,
+}
+
 /// A payer as a provider is told of them.
 #[derive(Debug, Clone)]
 pub struct NewCustomer<'a> {
@@ -354,8 +378,18 @@ pub trait Gateway: Send + Sync + fmt::Debug {
         Ok(Vec::new())
     }
 
+    /// Whether it can tell of disputes at all; where not, staff says it.
+    fn tells_of_disputes(&self) -> bool {
+        true
+    }
+
     /// What a provider kept and paid out in a span, without what it kept for disputes; `None` where it can't tell.
     async fn movements(&self, _from: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Option<Vec<Movement>>, Failure> {
+        Ok(None)
+    }
+
+    /// What a provider holds for us; `None` where it can't tell: Paymob reports it on its pages only.
+    async fn holdings(&self) -> Result<Option<Holdings>, Failure> {
         Ok(None)
     }
 

@@ -249,6 +249,7 @@ impl Paymob {
             authorised: if state == ChargeState::Authorized { handle.amount } else { captured },
             captured,
             refunded: transaction.map_or(0, Transaction::given_back),
+            fees: Vec::new(),
             is_disputed: Some(false),
             failure: transaction.and_then(Transaction::failure),
             next: if state == ChargeState::Pending { self.next(handle.secret)? } else { NextAction::None },
@@ -410,6 +411,10 @@ impl Gateway for Paymob {
         );
         let subject = ours.map_or(Subject::Nothing, |ours| Subject::Reference(ours.to_owned()));
         Ok(Notice { event_id, subject })
+    }
+
+    fn tells_of_disputes(&self) -> bool {
+        false
     }
 
     fn public_key(&self) -> Option<&str> {

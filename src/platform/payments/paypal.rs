@@ -6,6 +6,7 @@
 
 mod amounts;
 mod disputes;
+mod movements;
 
 use std::sync::Arc;
 
@@ -19,8 +20,9 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, ListedRefund, NO_SUCH_CHARGE, NewCharge,
-    NewRefund, NextAction, Notice, RefundProgress, Rejected, Subject, ToldDispute,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, Holdings, ListedRefund, Movement,
+    MovementKind, NO_SUCH_CHARGE, NewCharge, NewRefund, NextAction, Notice, RefundProgress, Rejected, Subject,
+    ToldDispute,
     exchange::{Answer, Tokens, harmless, is_id},
 };
 use crate::{
@@ -29,12 +31,19 @@ use crate::{
 };
 use amounts::{Money, from_paypal, to_paypal};
 use disputes::{Dispute, Disputes};
+use movements::{Balances, Detail, Transactions};
 
 /// What stands in an order's `custom_id` once it was called off; before, our id of the charge.
 const CANCELLED: &str = "cancelled";
 /// PayPal sends a notice again for three days (https://developer.paypal.com/api/rest/webhooks/), under the time of the
 /// first. Within them a repeated one is known by its id.
 const TOLERANCE: TimeDelta = TimeDelta::days(3);
+
+/// How far back the transaction search goes, and how long a span it takes at once.
+const SEARCHED: TimeDelta = TimeDelta::days(3 * 365);
+const SEARCHED_AT_ONCE: TimeDelta = TimeDelta::days(31);
+/// How a time is written there.
+const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// About how many notices PayPal is asked at once: anybody can send some.
 const QUESTIONS: usize = 4;
@@ -92,6 +101,14 @@ struct Part {
     status_details: Option<Details>,
     /// Of a refund of ours, what [`refund_mark`] made.
     custom_id: Option<String>,
+    #[serde(alias = "seller_payable_breakdown")]
+    seller_receivable_breakdown: Option<Breakdown>,
+}
+
+/// What PayPal keeps of a capture for its work; of a refund, what it gives back of that.
+#[derive(Debug, Deserialize)]
+struct Breakdown {
+    paypal_fee: Option<Money>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -223,6 +240,7 @@ impl Order {
             authorised: captured + pending,
             captured,
             refunded: sum(&unit.payments.refunds, &GIVEN_BACK)?.max(sum(captures, &[GIVEN_BACK_WHOLE])?),
+            fees: unit.payments.fees(),
             is_disputed: None,
             failure: failed.then(|| harmless(reason.unwrap_or("capture_declined"))),
             next: if state == ChargeState::Pending { self.next() } else { NextAction::None },
@@ -264,7 +282,23 @@ impl Order {
     }
 }
 
+impl Payments {
+    /// By the ids under which the transaction search tells of them, too. What can't be read holds up no payment.
+    fn fees(&self) -> Vec<Movement> {
+        let taken = self.captures.iter().filter(|part| TAKEN.contains(&part.status.as_str()));
+        let given_back = self.refunds.iter().filter(|part| part.status == "COMPLETED");
+        let kept = taken.map(|part| part.fee(MovementKind::Fee));
+        kept.chain(given_back.map(|part| part.fee(MovementKind::FeeBack))).flatten().collect()
+    }
+}
+
 impl Part {
+    fn fee(&self, kind: MovementKind) -> Option<Movement> {
+        let fee = self.seller_receivable_breakdown.as_ref()?.paypal_fee.as_ref()?;
+        let amount = from_paypal(fee).ok().filter(|amount| *amount > 0)?;
+        Some(Movement { reference: self.id.clone(), kind, amount, currency: fee.currency_code.clone() })
+    }
+
     fn told(&self) -> ChargeRefund {
         let progress = match self.status.as_str() {
             "COMPLETED" => RefundProgress::Succeeded,
@@ -483,6 +517,46 @@ impl Gateway for Paypal {
             }
         }
         Ok(told)
+    }
+
+    /// By the transaction search, some hours late (https://developer.paypal.com/docs/api/transaction-search/v1/).
+    async fn movements(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<Vec<Movement>>, Failure> {
+        let mut movements = Vec::new();
+        let mut start = from.max(until - SEARCHED);
+        while start < until {
+            let end = until.min(start + SEARCHED_AT_ONCE);
+            let mut page = 1;
+            loop {
+                let query = format!(
+                    "v1/reporting/transactions?start_date={}&end_date={}&fields=transaction_info&page_size=500&page={page}",
+                    start.format(TIME),
+                    end.format(TIME)
+                );
+                let answer = self.ask(self.http.get(self.address(&query))).await?;
+                if answer.status == 403 {
+                    tracing::warn!("PayPal does not let us search transactions: the app lacks the permission for it");
+                    return Ok(None);
+                }
+                let found: Transactions = read(&answer)?;
+                let is_last = page >= found.total_pages || found.transaction_details.is_empty();
+                movements.extend(found.transaction_details.iter().flat_map(Detail::movements));
+                if is_last {
+                    break;
+                }
+                page += 1;
+            }
+            start = end;
+        }
+        Ok(Some(movements))
+    }
+
+    async fn holdings(&self) -> Result<Option<Holdings>, Failure> {
+        let answer = self.ask(self.http.get(self.address("v1/reporting/balances?currency_code=ALL"))).await?;
+        if answer.status == 403 {
+            tracing::warn!("PayPal does not let us see what it holds: the app lacks the permission for it");
+            return Ok(None);
+        }
+        read::<Balances>(&answer).map(|balances| Some(balances.holdings()))
     }
 
     async fn verify_webhook(&self, envelope: &Envelope, body: &[u8], now: DateTime<Utc>) -> Result<Notice, Rejected> {

@@ -239,6 +239,7 @@ impl Sandbox {
             authorised: if matches!(state, ChargeState::Authorized | ChargeState::Completed) { row.amount } else { 0 },
             captured: row.captured,
             refunded: row.refunded,
+            fees: Vec::new(),
             is_disputed: Some(row.is_disputed),
             failure: row.failure.clone(),
             next,

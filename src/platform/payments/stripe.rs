@@ -30,14 +30,14 @@ use stripe_payment::payment_method::{AttachPaymentMethod, DetachPaymentMethod};
 use stripe_types::{Currency, RangeBoundsTs, RangeQueryTs};
 
 use super::{
-    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, Movement, NO_SUCH_CHARGE, NewCharge,
-    NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject, ToldDispute,
+    Charge, ChargeRefund, ChargeState, Envelope, Failure, Gateway, GivenBack, Holdings, Movement, NO_SUCH_CHARGE,
+    NewCharge, NewCustomer, NewRefund, NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject, ToldDispute,
     exchange::{self, Answer, harmless, is_id},
     signature,
 };
 use crate::{config::StripeAccount, platform::http::Http};
 use amounts::{from_stripe, to_stripe};
-use lists::{BalancePage, BalanceTransaction, Dispute, Disputes, RefundOfIntent, Refunds};
+use lists::{Balance, BalancePage, BalanceTransaction, Dispute, Disputes, RefundOfIntent, Refunds};
 
 /// Where our own id is kept at Stripe.
 const REFERENCE: &str = "reference";
@@ -169,6 +169,8 @@ impl Intent {
             authorised: minor(self.amount_capturable + self.amount_received),
             captured: minor(self.amount_received),
             refunded: minor(given_back.unwrap_or(0)),
+            // Told with all else that changed our balance.
+            fees: Vec::new(),
             is_disputed: self.latest_charge.as_ref().map(|charge| charge["disputed"] == true),
             failure,
             next: if state == ChargeState::Pending { self.next(public_key) } else { NextAction::None },
@@ -394,6 +396,15 @@ impl Gateway for Stripe {
                 _ => return Ok(Some(movements)),
             }
         }
+    }
+
+    /// What is available, and what is pending (https://docs.stripe.com/api/balance).
+    async fn holdings(&self) -> Result<Option<Holdings>, Failure> {
+        let answer = self.send(RequestBuilder::new(StripeMethod::Get, "/balance"), None).await?;
+        if !answer.is_done() {
+            return Err(failure(&answer, &problem(&answer)));
+        }
+        Ok(Some(Holdings { at: None, amounts: answer.read::<Balance>()?.amounts() }))
     }
 
     async fn create_customer(&self, new: &NewCustomer<'_>) -> Result<String, Failure> {

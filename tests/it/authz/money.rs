@@ -133,7 +133,7 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     // Whoever is not signed in gives as a guest.
     (
         "Mutation.goalContribute",
-        "mutation { goalContribute(input: { goalId: \"$GOAL\", amount: { amount: \"1.00\", currency: \"USD\" }, provider: SANDBOX, guest: { email: \"guest@example.org\" }, idempotencyKey: \"new 9b1deb4d-3b7d-4bad\" }) { errors { code } } }",
+        "mutation { goalContribute(input: { goalId: \"$GOAL\", amount: { amount: \"1.00\", currency: \"USD\" }, provider: SANDBOX, guest: { email: \"guest@example.org\", secret: \"7d0c6a6e-guest-secret\" }, idempotencyKey: \"new 9b1deb4d-3b7d-4bad\" }) { errors { code } } }",
         [Allowed, Allowed, Allowed],
     ),
     (

@@ -63,6 +63,16 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
         "mutation { paymentRefund(input: { id: \"$PAYMENT\", amount: { amount: \"0.01\", currency: \"USD\" }, reason: \"no\", idempotencyKey: \"$ID\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
+    (
+        "Mutation.adminDisputeRecord",
+        "mutation { adminDisputeRecord(input: { id: \"$DISPUTABLE\", state: OPEN, amount: { amount: \"1.00\", currency: \"USD\" }, reference: \"d\", reason: \"fraud\" }) { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminProviderSettlementRecord",
+        "mutation { adminProviderSettlementRecord(input: { provider: PAYMOB, kind: FEE, amount: { amount: \"1.00\", currency: \"EGP\" }, reference: \"$ID\", idempotencyKey: \"$ID\" }) { errors { code } } }",
+        ADMINISTRATION,
+    ),
     ("Query.adminWallet", "{ adminWallet(userId: \"$ID\") { balances { currency } } }", ADMINISTRATION),
     ("Query.adminWithdrawals", "{ adminWithdrawals { nodes { state bankDetails { holder } } } }", ADMINISTRATION),
     ("Query.adminWalletAdjustments", "{ adminWalletAdjustments { nodes { state } } }", ADMINISTRATION),
@@ -84,6 +94,11 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
     (
         "Mutation.adminWithdrawalMarkFailed",
         "mutation { adminWithdrawalMarkFailed(input: { id: \"$APPROVED\", reason: \"no\" }) { errors { code } } }",
+        ADMINISTRATION,
+    ),
+    (
+        "Mutation.adminWithdrawalMarkReturned",
+        "mutation { adminWithdrawalMarkReturned(input: { id: \"$SENT\", reason: \"no\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (

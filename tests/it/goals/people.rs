@@ -118,6 +118,55 @@ async fn nobody_gets_a_guest_s_token_by_a_key_that_can_be_guessed() {
 }
 
 #[tokio::test]
+async fn a_guest_s_call_is_repeated_only_by_who_knows_their_secret() {
+    let server = Server::start().await;
+    let olivia = server.user("olivia").await;
+    let goal = begin(&olivia, &json!({})).await;
+    let own = gift(&goal, "7.00", "k", &json!({ "guest": { "email": "guest@example.org", "name": "A friend" } }));
+    let with_secret = |secret: &str| {
+        let mut input = own.clone();
+        input["guest"]["secret"] = json!(secret);
+        input
+    };
+    // One that proves nothing is none.
+    let key = own["idempotencyKey"].as_str().unwrap();
+    let long = "7d0c6a6e-guest-secret".repeat(10);
+    let before = server.rows().await;
+    for (secret, why) in [
+        ("", "TOO_SHORT"),
+        ("123456789012345", "TOO_SHORT"),
+        ("aaaaaaaaaaaaaaaa", "INVALID"),
+        (key, "INVALID"),
+        (long.as_str(), "TOO_LONG"),
+    ] {
+        let payload = contribute(&server.anonymous(), &with_secret(secret)).await;
+        assert_eq!(payload["errors"], json!([{ "code": why, "path": ["input", "guest"] }]), "{secret}");
+    }
+    assert_eq!(server.rows().await, before);
+    let begun = contribute(&server.anonymous(), &own).await;
+    assert!(begun["guestToken"].is_string(), "{begun}");
+    // A stranger knows the key and all of the input: they are told nothing of the payment, and begin none.
+    let before = server.rows().await;
+    let reused = json!([{ "code": "IDEMPOTENCY_KEY_REUSED", "path": ["input", "idempotencyKey"] }]);
+    for secret in ["another-guest-secret", "7D0C6A6E-GUEST-SECRET", "7d0c6a6e-guest-secret "] {
+        for stranger in [&server.anonymous(), &server.anonymous().from("203.0.113.1")] {
+            let payload = contribute(stranger, &with_secret(secret)).await;
+            assert_eq!(payload["errors"], reused, "{payload}");
+            assert_eq!((&payload["guestToken"], &payload["payment"]), (&Value::Null, &Value::Null));
+        }
+    }
+    assert_eq!(server.rows().await, before);
+    // Whose answer was lost gets it again, wherever they are by then.
+    let again = contribute(&server.anonymous().from("198.51.100.7"), &own).await;
+    assert_eq!((&again["replayed"], &again["guestToken"]), (&json!(true), &begun["guestToken"]));
+    assert_eq!(again["payment"]["id"], begun["payment"]["id"]);
+    // The secret itself is stored nowhere.
+    let kept = "SELECT COUNT(*) FROM money_keys WHERE input_hash LIKE '%guest-secret%' OR key LIKE '%guest-secret%'";
+    assert_eq!(server.count(kept).await, 0);
+    assert_sound(&server).await;
+}
+
+#[tokio::test]
 async fn guests_need_an_address_have_no_wallet_and_are_limited() {
     let server = Server::with(&[("RATE_LIMIT_SEND_ADDRESS", "3/hour")]).await;
     let goal = begin(&server.user("olivia").await, &json!({})).await;

@@ -64,6 +64,11 @@ const CALLS: &[(&str, &str, bool)] = &[
         true,
     ),
     (
+        "adminWithdrawalMarkReturned",
+        "mutation { adminWithdrawalMarkReturned(input: { id: \"withdrawal_00000000000000000000000000\", reason: \"1\" }) { errors { code } } }",
+        true,
+    ),
+    (
         "adminPaymentConfirm",
         "mutation { adminPaymentConfirm(input: { id: \"payment_00000000000000000000000000\", reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
         true,
@@ -81,6 +86,11 @@ const CALLS: &[(&str, &str, bool)] = &[
     (
         "adminRefundComplete",
         "mutation { adminRefundComplete(input: { id: \"refund_00000000000000000000000000\", reference: \"1\" }) { errors { code } } }",
+        true,
+    ),
+    (
+        "adminProviderSettlementRecord",
+        "mutation { adminProviderSettlementRecord(input: { provider: PAYMOB, kind: FEE, amount: { amount: \"1\", currency: \"EGP\" }, reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
         true,
     ),
     ("accountDelete", "mutation { accountDelete { errors { code } } }", false),

@@ -6,7 +6,10 @@ use agora::{
     platform::{list::Span, payments::sandbox::Act},
 };
 
-use super::{GOOD, act, assert_books, deposit, look, paid, refunds::ask, tamper, treasurer, wait, wallet};
+use super::{
+    GOOD, act, assert_books, deposit, deposit_by, look, paid, paypal::Paypal, refunds::ask, tamper, treasurer, wait,
+    wallet,
+};
 use crate::harness::Server;
 
 async fn compare(server: &Server, mend: bool) -> Vec<Disagreement> {
@@ -48,6 +51,33 @@ async fn what_was_paid_and_never_told_is_found_and_mended() {
     assert!(found[0].is_mended, "{found:?}");
     assert_eq!(wallet(&server, &amina).await, (500, 0));
     assert_eq!(compare(&server, false).await, []);
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn what_was_approved_and_not_taken_is_taken_only_by_who_mends() {
+    let paypal = Paypal::open().await;
+    let server = Server::with(&paypal.settings()).await;
+    let amina = server.user("amina").await;
+    let payment = deposit_by(&amina, "PAYPAL", "5.00", "k").await["payment"].clone();
+    assert_eq!(payment["state"], "PENDING", "{payment}");
+    paypal.approve();
+    paypal.changes();
+    let kept = "SELECT COUNT(*) FROM payment_events";
+    let before = (look(&amina, &payment).await, server.count(kept).await);
+    for _ in 0..2 {
+        assert_eq!(compare(&server, false).await, []);
+        assert_eq!(paypal.changes(), [""; 0]);
+        assert_eq!((look(&amina, &payment).await, server.count(kept).await), before);
+    }
+    assert_eq!(server.count("SELECT COUNT(*) FROM ledger_transfers").await, 0);
+    let found = compare(&server, true).await;
+    assert!(found.len() == 1 && found[0].is_mended, "{found:?}");
+    assert_eq!(paypal.changes(), ["POST v2/checkout/orders/ORDER0/capture"]);
+    assert_eq!(look(&amina, &payment).await["state"], "COMPLETED");
+    assert_eq!(wallet(&server, &amina).await, (500, 0));
+    assert_eq!(compare(&server, false).await, []);
+    assert_eq!(paypal.changes(), [""; 0]);
     assert_books(&server.app).await;
 }
 

@@ -136,6 +136,69 @@ async fn what_a_goal_s_owner_has_withdrawn_and_spent_they_owe_and_later_money_pa
     assert_books(&server.app).await;
 }
 
+/// What is left of a withdrawal of which a provider took a part back, staff takes back, fee and all; once.
+#[tokio::test]
+async fn the_rest_of_a_withdrawal_is_taken_back_as_long_as_its_owner_has_it() {
+    let server = Server::with(&[("FEE_GOAL", "10")]).await;
+    let (olivia, badr, dina) = (server.user("olivia").await, server.user("badr").await, server.user("dina").await);
+    let staff = treasurer(&server).await;
+    let goal = goals::begin(&olivia, &json!({})).await;
+    let payment = goals::give(&server, &badr, &goal, "10.00").await;
+    let withdrawal = goals::withdraw(&olivia, &goal, None, "w").await["withdrawal"]["id"].clone();
+    behind_our_back(&server, Deed::Refund(Some(405))).await;
+    wait(&server).await;
+    // Of 4.05 the fee is .41, rounded up, which was the platform's.
+    assert_eq!(wallet(&server, &olivia).await, (900 - 405 + 41, 0));
+    assert_eq!(at(&server, Place::Fees).await.0, 100 - 41);
+    let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(input: { id: $id, reason: \"fraud\" }) { \
+                   withdrawal { reversedAt } errors { code } } }";
+    let variables = json!({ "id": withdrawal });
+    // While a part of it is spent, nothing of it moves.
+    assert!(hand_over(&server, &olivia, &dina, 1, "spent").await);
+    let refused = staff.ok(reverse, variables.clone()).await["adminGoalWithdrawalReverse"].clone();
+    assert_eq!(code(&refused), "INSUFFICIENT_FUNDS");
+    assert_eq!((wallet(&server, &olivia).await, at(&server, Place::Fees).await.0), ((535, 0), 59));
+    assert_books(&server.app).await;
+    assert!(hand_over(&server, &dina, &olivia, 1, "back").await);
+    let back = staff.ok(reverse, variables.clone()).await["adminGoalWithdrawalReverse"].clone();
+    assert!(back["withdrawal"]["reversedAt"].is_string(), "{back}");
+    let again = staff.ok(reverse, variables).await["adminGoalWithdrawalReverse"].clone();
+    assert_eq!(code(&again), "ALREADY_DONE");
+    assert_eq!((wallet(&server, &olivia).await, owed(&server, &olivia).await), ((0, 0), 0));
+    assert_eq!(at(&server, Place::Fees).await.0, 0);
+    let query = "query($id: ID!) { goal(id: $id) { raised { amount } available { amount } } }";
+    let now = olivia.ok(query, json!({ "id": goal })).await["goal"].clone();
+    assert_eq!(now, json!({ "raised": { "amount": "5.95" }, "available": { "amount": "5.95" } }));
+    assert_books(&server.app).await;
+    // What is there again goes back to who gave it, though somebody takes more back meanwhile.
+    behind_our_back(&server, Deed::Refund(Some(95))).await;
+    wait(&server).await;
+    assert_eq!((wallet(&server, &olivia).await, owed(&server, &olivia).await), ((0, 0), 0));
+    assert_eq!(code(&goals::cancel(&staff, &goal).await), "");
+    wait(&server).await;
+    assert_eq!(look(&badr, &payment).await["refundState"], "FULL");
+    assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, 0);
+    assert_books(&server.app).await;
+}
+
+/// Of what was reclaimed whole, nothing is left.
+#[tokio::test]
+async fn a_withdrawal_that_was_reclaimed_whole_is_not_taken_back_again() {
+    let server = Server::with(&[("FEE_GOAL", "10")]).await;
+    let (olivia, badr, staff) = (server.user("olivia").await, server.user("badr").await, treasurer(&server).await);
+    let goal = goals::begin(&olivia, &json!({})).await;
+    goals::give(&server, &badr, &goal, "10.00").await;
+    let withdrawal = goals::withdraw(&olivia, &goal, None, "w").await["withdrawal"]["id"].clone();
+    behind_our_back(&server, Deed::Refund(None)).await;
+    wait(&server).await;
+    let reverse =
+        "mutation($id: ID!) { adminGoalWithdrawalReverse(input: { id: $id, reason: \"fraud\" }) { errors { code } } }";
+    let refused = staff.ok(reverse, json!({ "id": withdrawal })).await["adminGoalWithdrawalReverse"].clone();
+    assert_eq!(code(&refused), "ALREADY_DONE");
+    assert_eq!((wallet(&server, &olivia).await, owed(&server, &olivia).await), ((0, 0), 0));
+    assert_books(&server.app).await;
+}
+
 #[tokio::test]
 async fn whose_deposit_is_spent_owes_it_and_can_not_leave_before_it_is_paid() {
     let server = Server::start().await;

@@ -77,7 +77,8 @@ async fn live(server: &Server, person: &Person, others: &[Person], staff: &Clien
                     ("adminWithdrawalRefuse", ", reason: \"no\""),
                     ("adminWithdrawalMarkPaid", ", reference: \"1\""),
                     ("adminWithdrawalMarkFailed", ", reason: \"no\""),
-                ][dice.roll(4)];
+                    ("adminWithdrawalMarkReturned", ", reason: \"no\""),
+                ][dice.roll(5)];
                 call(staff, field, id, arguments, "withdrawal { state }").await;
                 if dice.roll(4) == 0 {
                     me.ok(CANCEL, json!({ "id": id })).await;

@@ -60,11 +60,44 @@ async fn of_two_who_act_at_once_on_the_same_withdrawal_one_comes_second() {
         let id = json!({ "id": withdraw(&amina, &method, amount, key).await });
         let (one, two) = tokio::join!(ada.user_errors(&approve, id.clone()), alan.user_errors(&approve, id.clone()));
         assert_eq!(one.len() + two.len(), lost, "{one:?} {two:?}");
-        // What was paid may come back from the bank; what failed can't be paid.
+        // Paid or failed, whoever comes first: never both.
+        let before = dollars(&amina).await;
         let (one, two) = tokio::join!(ada.user_errors(&paid, id.clone()), alan.user_errors(&failed, id.clone()));
-        assert!(two.is_empty() && one.len() <= 1, "{one:?} {two:?}");
+        assert_eq!(one.len() + two.len(), 1, "{one:?} {two:?}");
+        let refused = [one, two].concat();
+        assert_eq!(refused, [("WRONG_STATE".to_owned(), "input.id".to_owned())]);
+        let query = "query($id: ID!) { node(id: $id) { ... on Withdrawal { state } } }";
+        let state = amina.ok(query, id).await["node"]["state"].clone();
+        let after = dollars(&amina).await;
+        assert_eq!(after[1], "0.00");
+        assert_eq!(state == "FAILED", after[0] == before[0], "{state} {before:?} {after:?}");
         assert_books_balance(&server).await;
     }
+}
+
+#[tokio::test]
+async fn a_payout_that_comes_back_is_given_back_once_and_never_one_that_was_called_failed_meanwhile() {
+    let server = Server::with(&[SEVERAL_CONNECTIONS]).await;
+    let amina = server.user("amina").await;
+    let (ada, alan) = (server.staff("ada", Role::Administrator).await, server.staff("alan", Role::Owner).await);
+    fund(&server, &amina, 1000, "USD").await;
+    let method = add_method(&amina, "USD").await;
+    let (paid, failed) = (act("adminWithdrawalMarkPaid", "reference"), act("adminWithdrawalMarkFailed", "reason"));
+    let returned = act("adminWithdrawalMarkReturned", "reason");
+    let id = json!({ "id": withdraw(&amina, &method, "10.00", "1").await });
+    ada.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
+    ada.ok(&paid, id.clone()).await;
+    // The mistaken click comes beside the bank's return, and the return twice.
+    let answers = tokio::join!(
+        alan.user_errors(&failed, id.clone()),
+        ada.user_errors(&returned, id.clone()),
+        alan.user_errors(&returned, id.clone())
+    );
+    let wrong_state = [("WRONG_STATE".to_owned(), "input.id".to_owned())];
+    assert_eq!(answers.0, wrong_state);
+    assert_eq!([answers.1, answers.2].concat(), wrong_state);
+    assert_eq!(dollars(&amina).await, ["10.00", "0.00", "10.00"]);
+    assert_books_balance(&server).await;
 }
 
 #[tokio::test]

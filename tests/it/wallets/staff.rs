@@ -108,11 +108,48 @@ async fn what_the_bank_sends_back_after_it_was_paid_is_back_once_and_the_owner_i
     ada.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
     ada.ok(&act("adminWithdrawalMarkPaid", "reference"), id.clone()).await;
     assert_eq!(dollars(&amina).await, ["9990.00", "0.00", "9990.00"]);
+    // The money is not back because somebody calls it failed.
     let failed = act("adminWithdrawalMarkFailed", "reason");
-    assert_eq!(ada.ok(&failed, id.clone()).await["adminWithdrawalMarkFailed"]["withdrawal"]["state"], "FAILED");
+    assert_eq!(ada.user_errors(&failed, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(dollars(&amina).await, ["9990.00", "0.00", "9990.00"]);
+    let returned = act("adminWithdrawalMarkReturned", "reason");
+    let data = ada.ok(&returned, id.clone()).await;
+    assert_eq!(data["adminWithdrawalMarkReturned"]["withdrawal"]["state"], "RETURNED");
+    assert_eq!(ada.user_errors(&returned, id.clone()).await, refused("WRONG_STATE", "input.id"));
     assert_eq!(ada.user_errors(&failed, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let message = server.last_sent("amina@example.org").await;
-    assert!(message.subject.contains("could not be paid") && message.text.contains("because"), "{message:?}");
+    assert!(message.subject.contains("came back from the bank") && message.text.contains("because"), "{message:?}");
+    assert_eq!(dollars(&amina).await, ["10000.00", "0.00", "10000.00"]);
+    let audit = "query($id: ID) { adminAudit(where: { subjectId: $id }) { nodes { action reason } } }";
+    let entry = ada.ok(audit, id).await["adminAudit"]["nodes"][0].clone();
+    assert_eq!(entry, json!({ "action": "adminWithdrawalMarkReturned", "reason": "because" }));
+    assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn it_takes_two_people_to_say_that_a_large_one_came_back() {
+    let Scene { server, amina, ada, alan, method } = scene().await;
+    let id = json!({ "id": withdraw(&amina, &method, "1000.01", "1").await });
+    for client in [&ada, &alan] {
+        client.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
+    }
+    let returned = act("adminWithdrawalMarkReturned", "reason");
+    // What is not paid can't come back.
+    assert_eq!(ada.user_errors(&returned, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    ada.ok(&act("adminWithdrawalMarkPaid", "reference"), id.clone()).await;
+    let data = ada.ok(&returned, id.clone()).await;
+    assert_eq!(
+        data["adminWithdrawalMarkReturned"]["withdrawal"],
+        json!({ "state": "PAID", "awaitsSecondPerson": true })
+    );
+    assert_eq!(ada.user_errors(&returned, id.clone()).await, refused("SECOND_PERSON_NEEDED", "input.id"));
+    assert_eq!(dollars(&amina).await, ["8999.99", "0.00", "8999.99"]);
+    assert_books_balance(&server).await;
+    let data = alan.ok(&returned, id).await;
+    assert_eq!(
+        data["adminWithdrawalMarkReturned"]["withdrawal"],
+        json!({ "state": "RETURNED", "awaitsSecondPerson": false })
+    );
     assert_eq!(dollars(&amina).await, ["10000.00", "0.00", "10000.00"]);
     assert_books_balance(&server).await;
 }
@@ -176,6 +213,7 @@ async fn nobody_decides_about_their_own_money_and_nobody_any_more_whose_role_was
         ("adminWithdrawalRefuse", "reason"),
         ("adminWithdrawalMarkPaid", "reference"),
         ("adminWithdrawalMarkFailed", "reason"),
+        ("adminWithdrawalMarkReturned", "reason"),
     ] {
         assert_eq!(ada.user_errors(&act(name, argument), own.clone()).await, refused("BEYOND_YOUR_RIGHTS", "input.id"));
     }

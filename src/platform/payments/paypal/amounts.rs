@@ -53,6 +53,13 @@ pub(super) fn from_paypal(money: &Money) -> Result<i64, Failure> {
     format!("{whole}{fraction:0<ours$}").parse().map_err(|_| strange())
 }
 
+/// The same of an amount that may be below zero.
+pub(super) fn signed(money: &Money) -> Result<i64, Failure> {
+    let Some(value) = money.value.strip_prefix('-') else { return from_paypal(money) };
+    let positive = Money { currency_code: money.currency_code.clone(), value: value.to_owned() };
+    from_paypal(&positive).map(|amount| -amount)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

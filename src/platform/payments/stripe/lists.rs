@@ -131,3 +131,29 @@ impl BalanceTransaction {
         (amount > 0).then_some(Movement { reference: self.id, kind, amount, currency })
     }
 }
+
+/// What Stripe holds for us, as far as it is read (https://docs.stripe.com/api/balance/balance_object).
+#[derive(Debug, Deserialize)]
+pub(super) struct Balance {
+    #[serde(default)]
+    available: Vec<Held>,
+    #[serde(default)]
+    pending: Vec<Held>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Held {
+    amount: i64,
+    currency: String,
+}
+
+impl Balance {
+    pub(super) fn amounts(self) -> Vec<(String, i64)> {
+        let amount = |held: Held| {
+            let currency = held.currency.to_ascii_uppercase();
+            let amount = from_stripe(held.amount, &currency);
+            (currency, amount)
+        };
+        self.available.into_iter().chain(self.pending).map(amount).collect()
+    }
+}
