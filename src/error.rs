@@ -457,12 +457,6 @@ impl UserError {
         Self { path: vec!["input", field], ..Self::whole(code) }
     }
 
-    /// An error at an argument beside the input, such as `id`.
-    #[must_use]
-    pub fn argument(name: &'static str, code: UserErrorCode) -> Self {
-        Self { path: vec![name], ..Self::whole(code) }
-    }
-
     /// An error that concerns the whole call.
     #[must_use]
     pub fn whole(code: UserErrorCode) -> Self {

@@ -39,7 +39,7 @@ const FEED: &str = "query Feed { posts(first: 20) { nodes { id body likeCount co
 const FEED_POSTS: usize = 20;
 const FEED_COMMENTS: usize = 3;
 
-const LIKE: &str = "mutation Like($id: ID!) { postLike(id: $id) { post { id likeCount viewerHasLiked } \
+const LIKE: &str = "mutation Like($id: ID!) { postLike(input: { id: $id }) { post { id likeCount viewerHasLiked } \
                     errors { code } } }";
 
 impl Operation {

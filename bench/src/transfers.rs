@@ -291,7 +291,7 @@ impl Bench<'_> {
         let request = |number: usize| {
             let (from, to) = pair(self.runs * 1_000_000 + number, wallets);
             let input = json!({
-                "to": typeid::text("user", self.wallets[to].owner),
+                "recipientId": typeid::text("user", self.wallets[to].owner),
                 "amount": { "amount": "0.01", "currency": "USD" },
                 "idempotencyKey": format!("{}-{number}", self.runs),
             });

@@ -40,7 +40,7 @@ pub async fn user_set_role(app: &App, actor: &Actor, client: &Client, id: UserId
                 return Ok((user, Vec::new()));
             }
             if before == Some(Role::Owner) && accounts::is_last_owner_in(&tx, id).await? {
-                return Err(UserError::argument("id", UserErrorCode::LastOwner).into());
+                return Err(UserError::input("id", UserErrorCode::LastOwner).into());
             }
             if !covers(own, role) {
                 return Err(beyond());
@@ -169,7 +169,7 @@ pub async fn job_retry(app: &App, actor: &Actor, client: &Client, id: JobId) -> 
     app.db
         .transact(async |tx| {
             accounts::authority_in(app, &tx, actor, Permission::ManageJobs).await?;
-            let at_id = |code| Error::from(UserError::argument("id", code));
+            let at_id = |code| Error::from(UserError::input("id", code));
             if jobs::retry_in(app, &tx, Some(id)).await?.is_empty() {
                 let found = jobs::find_in(&tx, id).await?;
                 return Err(at_id(found.map_or(UserErrorCode::NotFound, |_| UserErrorCode::AlreadyDone)));
@@ -221,9 +221,8 @@ async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, permission: Permiss
     let both: Vec<UserId> = actor.user_id().into_iter().chain([id]).collect();
     accounts::lock_in(tx, &both).await?;
     let own = accounts::authority_in(app, tx, actor, permission).await?;
-    let (user, role) = accounts::find_in(tx, id)
-        .await?
-        .ok_or_else(|| Error::from(UserError::argument("id", UserErrorCode::NotFound)))?;
+    let (user, role) =
+        accounts::find_in(tx, id).await?.ok_or_else(|| Error::from(UserError::input("id", UserErrorCode::NotFound)))?;
     if covers(own, role) { Ok(Meeting { user, own, role }) } else { Err(beyond()) }
 }
 
@@ -232,7 +231,7 @@ fn refuse_oneself(actor: &Actor, id: UserId) -> Result<()> {
 }
 
 fn beyond() -> Error {
-    UserError::argument("id", UserErrorCode::BeyondYourRights).into()
+    UserError::input("id", UserErrorCode::BeyondYourRights).into()
 }
 
 /// A refused act is no entry of the audit log, which holds what was done; the operator's log has it.

@@ -66,7 +66,7 @@ pub enum Notify {
     /// A payment is disputed, or a dispute came to this state.
     Dispute { dispute: Uuid, state: String },
     /// A goal has news; told to those whose contributions come after `after`.
-    GoalUpdate { update: Uuid, after: Uuid },
+    GoalNews { news: Uuid, after: Uuid },
     /// A goal is over; told to its owner first, then to those whose contributions come after `after`.
     GoalEnded { goal: Uuid, after: Uuid },
 }

@@ -77,8 +77,8 @@ pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
                 Notify::RefundRequested { refund } => goals::refund_requested_in(&tx, *refund).await?,
                 Notify::TakenBack { refund } => money::taken_back_in(&tx, *refund).await?,
                 Notify::Dispute { dispute, state } => money::dispute_in(&tx, *dispute, state).await?,
-                Notify::GoalUpdate { update, after } => {
-                    goals::update_in(app, &tx, *update, *after).await?;
+                Notify::GoalNews { news, after } => {
+                    goals::news_in(app, &tx, *news, *after).await?;
                     Vec::new()
                 }
                 Notify::GoalEnded { goal, after } => {
@@ -278,12 +278,12 @@ pub(crate) fn title(locale: Locale, kind: NotificationKind, about: Option<Subjec
         (Locale::English, NotificationKind::Contribution) => format!("{name} gave to your goal"),
         (Locale::English, NotificationKind::ContributionComment) => format!("{name} commented on a contribution"),
         (Locale::English, NotificationKind::RefundRequest) => format!("{name} asks for a refund"),
-        (Locale::English, NotificationKind::GoalUpdate) => format!("News of “{name}”"),
+        (Locale::English, NotificationKind::GoalNews) => format!("News of “{name}”"),
         (Locale::English, NotificationKind::GoalEnded) => format!("“{name}” is over"),
         (Locale::Arabic, NotificationKind::Contribution) => format!("ساهم {name} في هدفك"),
         (Locale::Arabic, NotificationKind::ContributionComment) => format!("علّق {name} على مساهمة"),
         (Locale::Arabic, NotificationKind::RefundRequest) => format!("طلب {name} استرداد مساهمة"),
-        (Locale::Arabic, NotificationKind::GoalUpdate) => format!("جديد «{name}»"),
+        (Locale::Arabic, NotificationKind::GoalNews) => format!("جديد «{name}»"),
         (Locale::Arabic, NotificationKind::GoalEnded) => format!("انتهى «{name}»"),
         (Locale::English, NotificationKind::MoneyTakenBack) => format!("{name} went back to who paid"),
         (Locale::Arabic, NotificationKind::MoneyTakenBack) => format!("أُعيد {name} إلى من دفعه"),
@@ -425,7 +425,7 @@ pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<N
                 "SELECT {COLUMNS} FROM notifications n WHERE n.id = $1 AND n.recipient_id = $2 AND n.gone_at IS NULL"
             );
             let row = tx.row(sql, vec![id.0.into(), user.0.into()]).await?;
-            read(&row.ok_or_else(|| UserError::argument("id", UserErrorCode::NotFound))?)
+            read(&row.ok_or_else(|| UserError::input("id", UserErrorCode::NotFound))?)
         })
         .await
 }

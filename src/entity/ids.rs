@@ -152,7 +152,7 @@ typed_ids! {
     /// A comment on what somebody gave.
     ContributionCommentId = "contributioncomment";
     /// News of a goal.
-    GoalUpdateId = "goalupdate";
+    GoalNewsId = "goalnews";
     /// Money of a goal, paid out to its owner.
     GoalWithdrawalId = "goalwithdrawal";
     /// A line of a fee.

@@ -18,7 +18,7 @@ pub mod event;
 pub mod fee_line;
 pub mod goal;
 pub mod goal_contribution;
-pub mod goal_update;
+pub mod goal_news;
 pub mod goal_withdrawal;
 pub mod held_username;
 pub mod identity;
@@ -51,7 +51,7 @@ pub mod withdrawal;
 
 pub use ids::{
     AccountExportId, ActivityId, AdjustmentId, AuditEntryId, ChallengeId, CodeId, CommentId, ContributionCommentId,
-    ContributionId, DisputeId, EntryId, FeeLineId, GoalId, GoalUpdateId, GoalWithdrawalId, IdentityId, JobId,
+    ContributionId, DisputeId, EntryId, FeeLineId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId,
     LedgerAccountId, NotificationId, OauthFlowId, PaymentEventId, PaymentId, PaymentMethodId, PayoutMethodId, PostId,
     RefundId, SessionId, TransferId, UserId, WebhookEventId, WithdrawalId,
 };

@@ -22,7 +22,7 @@ stored_enum! {
         /// Somebody asks back what they gave to your goal.
         RefundRequest = "refund_request",
         /// A goal that you gave to has news.
-        GoalUpdate = "goal_update",
+        GoalNews = "goal_update",
         /// A goal of yours, or one that you gave to, is over.
         GoalEnded = "goal_ended",
         /// Money that was yours went back to who paid it, and nobody here decided it.

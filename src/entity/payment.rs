@@ -44,7 +44,7 @@ stored_enum! {
         /// The provider is at work.
         Processing = "processing",
         /// The money is promised and not taken yet.
-        Authorised = "authorised",
+        Authorized = "authorised",
         /// The money is there.
         Completed = "completed",
         /// It did not work.

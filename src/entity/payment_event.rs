@@ -36,7 +36,7 @@ pub struct Model {
     pub kind: String,
     /// How it became known.
     pub source: EventSource,
-    /// Authorised after it.
+    /// Authorized after it.
     pub authorised: i64,
     /// Captured after it.
     pub captured: i64,

@@ -280,6 +280,13 @@ impl User {
     }
 }
 
+/// Whoever asks; null when nobody is signed in.
+pub(super) async fn viewer<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<User>> {
+    let request = ctx.request();
+    let Some(id) = request.actor.user_id() else { return Ok(None) };
+    Ok(request.loaders.users.load(id).await?.map(User))
+}
+
 /// A change of one's own profile. Absent leaves a field as it is; null clears it, where it can be empty.
 #[derive(InputObject)]
 pub struct ProfileUpdateInput {
@@ -372,8 +379,7 @@ impl AccountQuery {
         nullable(async {
             let request = ctx.request();
             request.actor.require_certain()?;
-            let Some(id) = request.actor.user_id() else { return Ok(None) };
-            Ok(request.loaders.users.load(id).await?.map(User))
+            viewer(ctx, self).await
         })
         .await
     }

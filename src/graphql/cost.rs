@@ -101,7 +101,7 @@ const TEXTS: &[(&str, &str, u64)] = &[
     ("Goal", "endReason", goals::MAX_REASON as u64),
     ("Goal", "story", goals::MAX_STORY as u64),
     ("GoalContribution", "message", goals::MAX_MESSAGE as u64),
-    ("GoalUpdate", "body", goals::MAX_STORY as u64),
+    ("GoalNews", "body", goals::MAX_STORY as u64),
     ("Job", "lastError", 1_000),
     ("LedgerAccounts", "csv", 20_000),
     ("MoneyCheck", "detail", 2_000),
@@ -154,6 +154,9 @@ const ASSUMED: &[(&str, &str, u64)] = &[
     ("Payment", "disputes", 2),
     ("Payment", "events", 10),
     ("Payment", "refunds", 5),
+    ("PaymentMethodAddPayload", "paymentMethods", 20),
+    ("PaymentMethodRemovePayload", "paymentMethods", 20),
+    ("PaymentMethodSetDefaultPayload", "paymentMethods", 20),
     ("Query", "currencies", 180),
     ("Query", "paymentMethods", 20),
     ("Query", "paymentProviders", 7),
@@ -338,11 +341,15 @@ mod tests {
     #[test]
     fn every_mutation_has_its_price_wherever_it_stands() {
         let payload = "{ post { id } errors { code } }";
-        let plain =
-            cost(&format!("mutation {{ a: postLike(id: 1) {payload} b: postLike(id: 2) {payload} }}"), json!({}));
+        let plain = cost(
+            &format!(
+                "mutation {{ a: postLike(input: {{ id: 1 }}) {payload} b: postLike(input: {{ id: 2 }}) {payload} }}"
+            ),
+            json!({}),
+        );
         assert_eq!(plain.cost, 2 * (10 + 3));
         let spread = format!(
-            "mutation {{ ...F }} fragment F on Mutation {{ a: postLike(id: 1) {payload} ... {{ b: postLike(id: 2) {payload} }} }}"
+            "mutation {{ ...F }} fragment F on Mutation {{ a: postLike(input: {{ id: 1 }}) {payload} ... {{ b: postLike(input: {{ id: 2 }}) {payload} }} }}"
         );
         assert_eq!(cost(&spread, json!({})), plain);
     }
@@ -451,7 +458,7 @@ mod tests {
         Activity.userAgent AuditChange.property AuditEntry.action AuditEntry.address BankDetails.accountNumber \
         BankDetails.holder BankDetails.iban Dispute.providerReference Dispute.reason EmailConfirmationPending.email Goal.category Goal.streamCursor \
         Goal.title GoalContributePayload.guestToken GoalContribution.guestEmail GoalContribution.name \
-        GoalUpdate.title Identity.email Identity.provider Identity.title Job.kind LedgerLine.name Notification.title \
+        GoalNews.title Identity.email Identity.provider Identity.title Job.kind LedgerLine.name Notification.title \
         NotificationConnection.streamCursor OauthFlow.flowToken PageInfo.endCursor PageInfo.startCursor \
         Payment.failure Payment.proof Payment.providerReference Payment.streamCursor \
         PaymentCreatePayload.guestToken PaymentMethod.brand PaymentMethod.lastFour PaymentNextAction.publicKey \

@@ -96,7 +96,7 @@ const CONTENT: &[&str] = &[
     "contributionCommentDelete",
     "goalCreate",
     "goalUpdate",
-    "goalUpdatePublish",
+    "goalNewsPublish",
 ];
 
 /// A document that keeps the limits.

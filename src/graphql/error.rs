@@ -125,11 +125,13 @@ pub fn answer<T, P: Payload<T>>(
     }
 }
 
-/// Defines a mutation's payload: a nullable field for what was done, and `errors`.
+/// Defines a mutation's payload: a nullable field for what was done, and `errors`. After `also` stands what else has changed
+/// by it; see `also!`.
 macro_rules! payload {
-    ($(#[$doc:meta])+ $name:ident { $(#[$field_doc:meta])+ $field:ident: $type:ty $(, from $source:ty)? }) => {
+    (@object $(#[$doc:meta])+ $name:ident ($($complex:ident)?) { $(#[$field_doc:meta])+ $field:ident: $type:ty }) => {
         $(#[$doc])+
         #[derive(async_graphql::SimpleObject)]
+        $(#[graphql($complex)])?
         pub struct $name {
             $(#[$field_doc])+
             $field: Option<$type>,
@@ -147,9 +149,10 @@ macro_rules! payload {
             }
         }
     };
-    ($(#[$doc:meta])+ $name:ident replayed { $(#[$field_doc:meta])+ $field:ident: $type:ty }) => {
+    (@replayed $(#[$doc:meta])+ $name:ident ($($complex:ident)?) { $(#[$field_doc:meta])+ $field:ident: $type:ty }) => {
         $(#[$doc])+
         #[derive(async_graphql::SimpleObject)]
+        $(#[graphql($complex)])?
         pub struct $name {
             $(#[$field_doc])+
             $field: Option<$type>,
@@ -169,14 +172,71 @@ macro_rules! payload {
             }
         }
     };
+    ($(#[$doc:meta])+ $name:ident { $($field:tt)+ }) => {
+        $crate::graphql::error::payload! { @object $(#[$doc])+ $name () { $($field)+ } }
+    };
+    ($(#[$doc:meta])+ $name:ident replayed { $($field:tt)+ }) => {
+        $crate::graphql::error::payload! { @replayed $(#[$doc])+ $name () { $($field)+ } }
+    };
+    ($(#[$doc:meta])+ $name:ident { $(#[$field_doc:meta])+ $field:ident: $type:ty } also { $($also:tt)+ }) => {
+        $crate::graphql::error::payload! {
+            @object $(#[$doc])+ $name (complex) { $(#[$field_doc])+ $field: $type }
+        }
+        $crate::graphql::error::also! { $name of $field { $($also)+ } }
+    };
+    ($(#[$doc:meta])+ $name:ident replayed { $(#[$field_doc:meta])+ $field:ident: $type:ty } also { $($also:tt)+ }) => {
+        $crate::graphql::error::payload! {
+            @replayed $(#[$doc])+ $name (complex) { $(#[$field_doc])+ $field: $type }
+        }
+        $crate::graphql::error::also! { $name of $field { $($also)+ } }
+    };
 }
 pub(crate) use payload;
 
+/// Gives a payload what else has changed by its mutation, so that a client need not fetch it anew: each by a function of what
+/// was done (or of the payload, where that says only that it was), which runs only when it is asked for. Null when nothing was
+/// done.
+macro_rules! also {
+    ($name:ident of $field:ident { $($(#[$doc:meta])+ $also:ident: $type:ty = $load:path,)+ }) => {
+        #[async_graphql::ComplexObject]
+        impl $name {
+            $(
+                $(#[$doc])+
+                async fn $also(&self, ctx: &async_graphql::Context<'_>) -> $crate::graphql::error::Nullable<$type> {
+                    $crate::graphql::error::nullable(Box::pin(async {
+                        match &self.$field {
+                            Some(done) => $load(ctx, done).await,
+                            None => Ok(None),
+                        }
+                    }))
+                    .await
+                }
+            )+
+        }
+    };
+    ($name:ident { $($(#[$doc:meta])+ $also:ident: $type:ty = $load:path,)+ }) => {
+        #[async_graphql::ComplexObject]
+        impl $name {
+            $(
+                $(#[$doc])+
+                async fn $also(&self, ctx: &async_graphql::Context<'_>) -> $crate::graphql::error::Nullable<$type> {
+                    $crate::graphql::error::nullable(Box::pin(async {
+                        if self.errors.is_empty() { $load(ctx, self).await } else { Ok(None) }
+                    }))
+                    .await
+                }
+            )+
+        }
+    };
+}
+pub(crate) use also;
+
 /// Defines the payload of a mutation that has nothing to show but that it was done.
 macro_rules! flag_payload {
-    ($(#[$doc:meta])+ $name:ident { $(#[$field_doc:meta])+ $field:ident }) => {
+    (@flag $(#[$doc:meta])+ $name:ident ($($complex:ident)?) { $(#[$field_doc:meta])+ $field:ident }) => {
         $(#[$doc])+
         #[derive(async_graphql::SimpleObject)]
+        $(#[graphql($complex)])?
         pub struct $name {
             $(#[$field_doc])+
             $field: bool,
@@ -193,6 +253,13 @@ macro_rules! flag_payload {
                 Self { $field: false, errors }
             }
         }
+    };
+    ($(#[$doc:meta])+ $name:ident { $($field:tt)+ }) => {
+        $crate::graphql::error::flag_payload! { @flag $(#[$doc])+ $name () { $($field)+ } }
+    };
+    ($(#[$doc:meta])+ $name:ident { $($field:tt)+ } also { $($also:tt)+ }) => {
+        $crate::graphql::error::flag_payload! { @flag $(#[$doc])+ $name (complex) { $($field)+ } }
+        $crate::graphql::error::also! { $name { $($also)+ } }
     };
 }
 pub(crate) use flag_payload;

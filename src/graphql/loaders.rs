@@ -21,7 +21,7 @@ use crate::{
     domain::{accounts, activity, actor::Actor, audit, goals, jobs, notifications, payments, posts, profiles, wallets},
     entity::{
         ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, DisputeId, EntryId,
-        GoalId, GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId,
+        GoalId, GoalNewsId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId,
         PostId, RefundId, UserId, WithdrawalId, digest_subscription::Digest, profile,
     },
     error::{Error, Result},
@@ -225,7 +225,7 @@ loaders! {
     contribution_comments, FetchContributionComments: ContributionCommentId => goals::ContributionComment =
         goals::comments_by_id;
     /// News of goals that the viewer sees.
-    goal_updates, FetchGoalUpdates: GoalUpdateId => goals::Update = goals::updates_by_id;
+    goal_news, FetchGoalNews: GoalNewsId => goals::News = goals::news_by_id;
     /// Withdrawals of goals that the viewer may see.
     goal_withdrawals, FetchGoalWithdrawals: GoalWithdrawalId => goals::Withdrawal = goals::withdrawals_by_id;
     /// The disputes of payments.

@@ -10,7 +10,7 @@ use super::{
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
-    goals::{ContributionComment, Goal, GoalContribution, GoalUpdate, GoalWithdrawal},
+    goals::{ContributionComment, Goal, GoalContribution, GoalNews, GoalWithdrawal},
     notifications::Notification,
     payments::{Dispute, Payment, PaymentMethod, Refund},
     posts::{Comment, Post},
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     entity::{
         ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, DisputeId, EntryId,
-        GoalId, GoalUpdateId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId,
+        GoalId, GoalNewsId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId,
         PostId, RefundId, TransferId, UserId, WithdrawalId,
         ids::{self, WrongId},
     },
@@ -66,7 +66,7 @@ pub enum Node {
     /// A comment on what somebody gave.
     ContributionComment(ContributionComment),
     /// News of a goal.
-    GoalUpdate(GoalUpdate),
+    GoalNews(GoalNews),
     /// What a goal's owner took out.
     GoalWithdrawal(GoalWithdrawal),
     /// A saved way to pay.
@@ -149,9 +149,7 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
             let found = loaders.contribution_comments.load(ContributionCommentId(uuid)).await?;
             found.map(|found| Node::ContributionComment(found.into()))
         }
-        GoalUpdateId::PREFIX => {
-            loaders.goal_updates.load(GoalUpdateId(uuid)).await?.map(|update| Node::GoalUpdate(update.into()))
-        }
+        GoalNewsId::PREFIX => loaders.goal_news.load(GoalNewsId(uuid)).await?.map(|news| Node::GoalNews(news.into())),
         GoalWithdrawalId::PREFIX => {
             let found = loaders.goal_withdrawals.load(GoalWithdrawalId(uuid)).await?;
             found.map(|found| Node::GoalWithdrawal(found.into()))
@@ -173,16 +171,26 @@ pub fn query_id<T: std::str::FromStr<Err = WrongId>>(id: &str) -> Result<T> {
     id.parse().map_err(|wrong: WrongId| Error::bad_request(format!("This is not the id of a {}.", wrong.expected)))
 }
 
-/// Parses the id in a mutation's argument: a wrong one is a user error with its path.
-pub fn argument_id<T: std::str::FromStr<Err = WrongId>>(name: &'static str, id: &str) -> Result<T> {
-    id.parse().map_err(|wrong: WrongId| {
-        UserError::argument(name, UserErrorCode::InvalidId).with("expected", wrong.expected).into()
-    })
-}
-
 /// Parses the id in a mutation's input: a wrong one is a user error with its path.
 pub fn input_id<T: std::str::FromStr<Err = WrongId>>(field: &'static str, id: &str) -> Result<T> {
     id.parse().map_err(|wrong: WrongId| {
         UserError::input(field, UserErrorCode::InvalidId).with("expected", wrong.expected).into()
     })
 }
+
+/// Defines the input of a mutation that wants an id, and perhaps a text with it.
+macro_rules! id_input {
+    ($(#[$doc:meta])+ $name:ident, $id:literal $(, $field:ident: $text:literal)?) => {
+        $(#[$doc])+
+        #[derive(async_graphql::InputObject)]
+        pub struct $name {
+            #[doc = $id]
+            id: async_graphql::ID,
+            $(
+                #[doc = $text]
+                $field: String,
+            )?
+        }
+    };
+}
+pub(crate) use id_input;

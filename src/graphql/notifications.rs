@@ -10,8 +10,8 @@ use super::{
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
-    error::{Nullable, Payload, UserError, answer, nullable, payload},
-    node::{self, Node, argument_id},
+    error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+    node::{self, Node, id_input, input_id},
     stream::{self, StreamEvent, StreamPhase},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub enum NotificationKind {
     /// refuse. No actor when the giver is a guest, or hidden from you.
     RefundRequest,
     /// A goal that you gave to has news.
-    GoalUpdate,
+    GoalNews,
     /// A goal of yours, or one that you gave to, is over; the message says what becomes of the money.
     GoalEnded,
     /// Money that was given to your goal, or paid into your wallet, went back to who paid it, as its provider decided; the
@@ -258,12 +258,13 @@ impl NotificationQuery {
     /// How many of your notifications are unread. UNAUTHENTICATED when nobody is signed in.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn notification_unread_count(&self, ctx: &Context<'_>) -> Nullable<i64> {
-        nullable(async {
-            let request = ctx.request();
-            Ok(Some(notifications::unread_count(&request.app, &request.actor).await?))
-        })
-        .await
+        nullable(unread_count(ctx, self)).await
     }
+}
+
+id_input! {
+    /// Which notification was read.
+    NotificationMarkReadInput, "The notification's id."
 }
 
 payload! {
@@ -271,16 +272,32 @@ payload! {
     NotificationMarkReadPayload {
         /// The notification, now read; null when `errors` is not empty.
         notification: Notification
+    } also {
+        /// How many of your notifications are unread now; null when `errors` is not empty.
+        unread_count: i64 = unread_count,
     }
+}
+
+async fn unread_count<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<i64>> {
+    let request = ctx.request();
+    Ok(Some(notifications::unread_count(&request.app, &request.actor).await?))
 }
 
 /// What came of `notificationMarkAllRead`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct NotificationMarkAllReadPayload {
     /// How many were unread before.
     marked_count: i64,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,
+}
+
+also! {
+    NotificationMarkAllReadPayload {
+        /// How many of your notifications are unread now: those that came meanwhile; null when `errors` is not empty.
+        unread_count: i64 = unread_count,
+    }
 }
 
 impl Payload<u64> for NotificationMarkAllReadPayload {
@@ -303,11 +320,11 @@ impl NotificationMutation {
     async fn notification_mark_read(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The notification's id.")] id: ID,
+        #[graphql(desc = "Which notification.")] input: NotificationMarkReadInput,
     ) -> Nullable<NotificationMarkReadPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => notifications::mark_read(&request.app, &request.actor, id).await,
                 Err(error) => Err(error),
             };

@@ -3,6 +3,7 @@
 use async_graphql::{Context, InputObject, Object};
 
 use super::{
+    accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, answer, flag_payload, nullable},
 };
@@ -22,6 +23,9 @@ flag_payload! {
     PasswordChangePayload {
         /// Whether the password is the new one.
         changed
+    } also {
+        /// You, with the session that is left; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 

@@ -4,8 +4,9 @@ use async_graphql::{Context, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
+    accounts::{User, viewer},
     context::{RequestContext, RequestExt},
-    error::{Nullable, Payload, UserError, answer, nullable, payload},
+    error::{Nullable, Payload, UserError, also, answer, nullable, payload},
 };
 use crate::{
     domain::{accounts, privacy},
@@ -55,6 +56,9 @@ payload! {
     AccountExportPayload {
         /// The archive to come; null when `errors` is not empty.
         export: AccountExport
+    } also {
+        /// You, with your `latestExport`; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
@@ -63,16 +67,27 @@ payload! {
     AccountDeletePayload {
         /// When the account is going to be deleted; null when `errors` is not empty.
         due_at: DateTime<Utc>
+    } also {
+        /// You, with your `deletionDueAt`; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
 /// What came of `accountDeleteCancel`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct AccountDeleteCancelPayload {
     /// Whether a deletion was called off; false when there was none.
     cancelled: bool,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,
+}
+
+also! {
+    AccountDeleteCancelPayload {
+        /// You, with your `deletionDueAt`; null when `errors` is not empty.
+        user: User = viewer,
+    }
 }
 
 impl Payload<bool> for AccountDeleteCancelPayload {

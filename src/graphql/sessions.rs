@@ -4,9 +4,10 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
+    accounts::{User, viewer},
     context::RequestExt,
-    error::{Nullable, Payload, UserError, answer, nullable},
-    node::argument_id,
+    error::{Nullable, Payload, UserError, also, answer, nullable},
+    node::{id_input, input_id},
 };
 use crate::domain::accounts::{self, ActiveSession as ActiveSessionView};
 
@@ -44,13 +45,26 @@ impl From<ActiveSessionView> for ActiveSession {
     }
 }
 
+id_input! {
+    /// Which of your sessions is to end.
+    SessionRevokeInput, "The session's id, from `User.sessions`."
+}
+
 /// What came of `sessionRevoke`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct SessionRevokePayload {
     /// Whether the session has ended.
     ended: bool,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,
+}
+
+also! {
+    SessionRevokePayload {
+        /// You, with the sessions that are left; null when `errors` is not empty.
+        user: User = viewer,
+    }
 }
 
 impl Payload<()> for SessionRevokePayload {
@@ -65,11 +79,19 @@ impl Payload<()> for SessionRevokePayload {
 
 /// What came of `sessionsRevokeOthers`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct SessionsRevokeOthersPayload {
     /// How many sessions have ended.
     ended_count: i64,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,
+}
+
+also! {
+    SessionsRevokeOthersPayload {
+        /// You, with the sessions that are left; null when `errors` is not empty.
+        user: User = viewer,
+    }
 }
 
 impl Payload<i64> for SessionsRevokeOthersPayload {
@@ -93,11 +115,11 @@ impl SessionMutation {
     async fn session_revoke(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The session's id, from `User.sessions`.")] id: ID,
+        #[graphql(desc = "Which session.")] input: SessionRevokeInput,
     ) -> Nullable<SessionRevokePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => accounts::session_revoke(&request.app, &request.actor, &request.client, id).await,
                 Err(error) => Err(error),
             };

@@ -4,7 +4,7 @@ use async_graphql::{Context, InputObject, Object, OneofObject, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::User,
+    accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, answer, nullable, payload},
     sign_in::{Session, TwoFactorMethod},
@@ -81,6 +81,9 @@ payload! {
         /// Ten codes to be kept on paper, shown this once: each is good for one sign-in without the app. Null when
         /// `errors` is not empty.
         backup_codes: Vec<String>
+    } also {
+        /// You, with the second factor switched on; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
@@ -104,6 +107,9 @@ payload! {
     BackupCodesRegeneratePayload {
         /// Ten new codes, shown this once; null when `errors` is not empty.
         backup_codes: Vec<String>
+    } also {
+        /// You, with the backup codes that are left; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 

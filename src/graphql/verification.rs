@@ -10,7 +10,7 @@ use super::{
 use crate::domain::{accounts, codes::Received, profiles};
 
 /// Whose address is to be proven.
-#[derive(InputObject, Default)]
+#[derive(InputObject)]
 pub struct EmailVerificationSendInput {
     /// The address to send to, of whoever it is; absent: your own, for which you have to be signed in.
     email: Option<String>,
@@ -78,7 +78,7 @@ payload! {
 }
 
 /// Which number is to be proven.
-#[derive(InputObject, Default)]
+#[derive(InputObject)]
 pub struct PhoneVerificationSendInput {
     /// The number, with its country code (`+20…`), or as it is written in the country of your profile; absent: the number
     /// of your profile.
@@ -121,11 +121,11 @@ impl VerificationMutation {
     async fn email_verification_send(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose address.")] input: Option<EmailVerificationSendInput>,
+        #[graphql(desc = "Whose address.")] input: EmailVerificationSendInput,
     ) -> Nullable<EmailVerificationSendPayload> {
         nullable(async {
             let request = ctx.request();
-            let email = input.unwrap_or_default().email;
+            let email = input.email;
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
             answer(request, accounts::email_verification_send(app, actor, client, email.as_deref()).await)
         })
@@ -193,11 +193,11 @@ impl VerificationMutation {
     async fn phone_verification_send(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which number.")] input: Option<PhoneVerificationSendInput>,
+        #[graphql(desc = "Which number.")] input: PhoneVerificationSendInput,
     ) -> Nullable<PhoneVerificationSendPayload> {
         nullable(async {
             let request = ctx.request();
-            let phone = input.unwrap_or_default().phone;
+            let phone = input.phone;
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
             answer(request, profiles::phone_verification_send(app, actor, client, phone.as_deref()).await)
         })

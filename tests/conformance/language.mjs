@@ -73,7 +73,7 @@ for (const [name, { right }] of Object.entries(SCALARS)) {
 /** Mutations that do nothing for nobody. Those about signing in stand alone and cost time. */
 const MUTATIONS = [
   "postCreate", "postUpdate", "postDelete", "postLike", "postShare", "commentCreate", "commentUpdate", "goalCreate",
-  "goalUpdatePublish", "profileUpdate", "notificationMarkRead", "walletTransfer",
+  "goalNewsPublish", "profileUpdate", "notificationMarkRead", "walletTransfer",
 ].filter((name) => schema.getMutationType().getFields()[name]);
 /** Fields that tell of the whole graph: they have limits of their own. */
 const LEFT_OUT = /^(__|adminJobs|currencies|countries)/;

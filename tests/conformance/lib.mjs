@@ -139,7 +139,7 @@ export async function createPost(token, body) {
 export async function likePost(token, id) {
   const { post } = await payload(
     "postLike",
-    `mutation ($id: ID!) { postLike(id: $id) { post { id likeCount } errors { code message } } }`,
+    `mutation ($id: ID!) { postLike(input: { id: $id }) { post { id likeCount } errors { code message } } }`,
     { token, variables: { id } },
   );
   return post;

@@ -101,7 +101,7 @@ for (const [name, document] of [
 await check("mutations are not taken over the socket", async () => {
   const { client } = connect(visitor);
   const post = await createPost(await register(), "Somebody else's loaf"); // whose notifications nobody listens to
-  const mutation = listen(client, `mutation { postLike(id: "${post}") { post { likeCount } } }`);
+  const mutation = listen(client, `mutation { postLike(input: { id: "${post}" }) { post { likeCount } } }`);
   const { error } = await mutation.end("the answer");
   const errors = error ?? mutation.events[0]?.errors;
   assert(Array.isArray(errors) && errors.length > 0, `expected errors, got ${JSON.stringify(mutation.events)}`);

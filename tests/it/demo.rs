@@ -255,7 +255,7 @@ async fn the_demo_s_goals_are_full_of_life_and_their_books_balance() {
     assert!(server.sent().await.is_empty(), "nobody is written to");
 
     let query = "{ goals(first: 10) { nodes { title state isReached funding raised { amount currency } progressPercent \
-                 availableActions suggestedAmounts { amount } updates { totalCount } contributions(first: 10) { totalCount nodes { \
+                 availableActions suggestedAmounts { amount } news { totalCount } contributions(first: 10) { totalCount nodes { \
                  name isAnonymous message commentCount comments(first: 2) { nodes { author { username } } } } } } } }";
     let data = server.anonymous().ok(query, json!(null)).await;
     let goals = data["goals"]["nodes"].as_array().unwrap();
@@ -283,7 +283,7 @@ async fn the_demo_s_goals_are_full_of_life_and_their_books_balance() {
     let given = named("kiln")["contributions"]["nodes"].as_array().unwrap();
     assert!(given.iter().any(|one| one["isAnonymous"] == true && one["name"].is_null() && one["message"] != ""));
     assert!(given.iter().any(|one| one["comments"]["nodes"][0]["author"]["username"] == "amina"));
-    assert_eq!(named("kiln")["updates"]["totalCount"], 1);
+    assert_eq!(named("kiln")["news"]["totalCount"], 1);
 
     let gifts = "SELECT COUNT(*) FROM notifications WHERE kind = 'contribution'";
     assert!(server.count(gifts).await > 30);

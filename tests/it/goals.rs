@@ -122,13 +122,15 @@ pub async fn withdraw(client: &Client, goal: &str, amount: Option<&str>, key: &s
 
 pub async fn cancel(client: &Client, goal: &str) -> Value {
     let query = format!(
-        "mutation($id: ID!) {{ goalCancel(id: $id, reason: \"no longer needed\") {{ goal {{ {GOAL} }} errors {{ code path }} }} }}"
+        "mutation($id: ID!) {{ goalCancel(input: {{ id: $id, reason: \"no longer needed\" }}) {{ goal {{ {GOAL} }} errors {{ code path }} }} }}"
     );
     client.ok(&query, json!({ "id": goal })).await["goalCancel"].clone()
 }
 
 async fn end(client: &Client, goal: &str) -> Value {
-    let query = format!("mutation($id: ID!) {{ goalEnd(id: $id) {{ goal {{ {GOAL} }} errors {{ code path }} }} }}");
+    let query = format!(
+        "mutation($id: ID!) {{ goalEnd(input: {{ id: $id }}) {{ goal {{ {GOAL} }} errors {{ code path }} }} }}"
+    );
     client.ok(&query, json!({ "id": goal })).await["goalEnd"].clone()
 }
 

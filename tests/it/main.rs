@@ -21,6 +21,7 @@ mod limits;
 mod lists;
 mod messages;
 mod notifications;
+mod payloads;
 mod payments;
 mod posts;
 mod program;

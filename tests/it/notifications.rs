@@ -14,14 +14,14 @@ use crate::harness::{Client, SEVERAL_CONNECTIONS, Server};
 const LIST: &str = "query($unread: Boolean! = false) { notifications(where: { unread: $unread }, first: 100) { nodes { id \
     kind title message readAt createdAt actor { username } subject { __typename id } } totalCount streamCursor } \
     notificationUnreadCount }";
-const MARK_READ: &str = "mutation($id: ID!) { notificationMarkRead(id: $id) { errors { code path } notification { id \
+const MARK_READ: &str = "mutation($id: ID!) { notificationMarkRead(input: { id: $id }) { errors { code path } notification { id \
     readAt } } }";
 const MARK_ALL: &str = "mutation { notificationMarkAllRead { markedCount errors { code path } } }";
-const UNLIKE: &str = "mutation($id: ID!) { postUnlike(id: $id) { errors { code } } }";
-const COMMENT_LIKE: &str = "mutation($id: ID!) { commentLike(id: $id) { errors { code } } }";
-const SHARE: &str = "mutation($id: ID!) { postShare(id: $id) { errors { code } post { id } } }";
-const DELETE: &str = "mutation($id: ID!) { postDelete(id: $id) { errors { code } } }";
-const COMMENT_DELETE: &str = "mutation($id: ID!) { commentDelete(id: $id) { errors { code } } }";
+const UNLIKE: &str = "mutation($id: ID!) { postUnlike(input: { id: $id }) { errors { code } } }";
+const COMMENT_LIKE: &str = "mutation($id: ID!) { commentLike(input: { id: $id }) { errors { code } } }";
+const SHARE: &str = "mutation($id: ID!) { postShare(input: { id: $id }) { errors { code } post { id } } }";
+const DELETE: &str = "mutation($id: ID!) { postDelete(input: { id: $id }) { errors { code } } }";
+const COMMENT_DELETE: &str = "mutation($id: ID!) { commentDelete(input: { id: $id }) { errors { code } } }";
 const LOCALE: &str = "mutation($input: ProfileUpdateInput!) { profileUpdate(input: $input) { errors { code } } }";
 
 fn one(code: &str, path: &str) -> Vec<(String, String)> {

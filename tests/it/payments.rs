@@ -94,8 +94,9 @@ async fn tamper(server: &Server, sql: &str) {
 
 /// Calls a mutation about something by its id; gives the payload.
 async fn call(client: &Client, field: &str, id: &Value, arguments: &str, selection: &str) -> Value {
-    let query =
-        format!("mutation($id: ID!) {{ {field}(id: $id{arguments}) {{ {selection} errors {{ code path }} }} }}");
+    let query = format!(
+        "mutation($id: ID!) {{ {field}(input: {{ id: $id{arguments} }}) {{ {selection} errors {{ code path }} }} }}"
+    );
     client.ok(&query, json!({ "id": id })).await[field].clone()
 }
 
@@ -143,8 +144,9 @@ pub async fn act(server: &Server, payment: &Value, act: &Act) {
 
 /// Says that the payer did their part; gives the payment.
 pub async fn confirm(client: &Client, payment: &Value) -> Value {
-    let query =
-        format!("mutation($id: ID!) {{ paymentConfirm(id: $id) {{ payment {{ {FIELDS} }} errors {{ code }} }} }}");
+    let query = format!(
+        "mutation($id: ID!) {{ paymentConfirm(input: {{ id: $id }}) {{ payment {{ {FIELDS} }} errors {{ code }} }} }}"
+    );
     let data = client.ok(&query, json!({ "id": payment["id"] })).await;
     data["paymentConfirm"]["payment"].clone()
 }

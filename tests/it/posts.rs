@@ -19,25 +19,25 @@ use crate::harness::{Client, Server};
 
 const CREATE: &str = "mutation($input: PostCreateInput!) { postCreate(input: $input) { replayed errors { code path } \
     post { id body } } }";
-const UPDATE: &str = "mutation($id: ID!, $input: PostUpdateInput!) { postUpdate(id: $id, input: $input) { \
+const UPDATE: &str = "mutation($id: ID!, $body: String) { postUpdate(input: { id: $id, body: $body }) { \
     errors { code path } post { id body editedAt } } }";
-const DELETE: &str = "mutation($id: ID!) { postDelete(id: $id) { errors { code path } post { id body deletedAt \
+const DELETE: &str = "mutation($id: ID!) { postDelete(input: { id: $id }) { errors { code path } post { id body deletedAt \
     author { id } viewerCanUpdate viewerCanDelete } } }";
 const LIKE: &str =
-    "mutation($id: ID!) { postLike(id: $id) { errors { code path } post { likeCount viewerHasLiked } } }";
+    "mutation($id: ID!) { postLike(input: { id: $id }) { errors { code path } post { likeCount viewerHasLiked } } }";
 const UNLIKE: &str =
-    "mutation($id: ID!) { postUnlike(id: $id) { errors { code path } post { likeCount viewerHasLiked } } }";
-const SHARE: &str = "mutation($id: ID!, $input: PostShareInput) { postShare(id: $id, input: $input) { replayed \
-    errors { code path } post { id body sharedPost { id body shareCount } } } }";
+    "mutation($id: ID!) { postUnlike(input: { id: $id }) { errors { code path } post { likeCount viewerHasLiked } } }";
+const SHARE: &str = "mutation($id: ID!, $body: String, $key: String) { postShare(input: { id: $id, body: $body, \
+    idempotencyKey: $key }) { replayed errors { code path } post { id body sharedPost { id body shareCount } } } }";
 const COMMENT: &str = "mutation($input: CommentCreateInput!) { commentCreate(input: $input) { replayed errors { code path } \
     comment { id body parent { id } post { id commentCount } } } }";
-const COMMENT_UPDATE: &str = "mutation($id: ID!, $input: CommentUpdateInput!) { commentUpdate(id: $id, input: $input) { \
+const COMMENT_UPDATE: &str = "mutation($id: ID!, $body: String) { commentUpdate(input: { id: $id, body: $body }) { \
     errors { code path } comment { id body editedAt } } }";
-const COMMENT_DELETE: &str = "mutation($id: ID!) { commentDelete(id: $id) { errors { code path } comment { id body \
+const COMMENT_DELETE: &str = "mutation($id: ID!) { commentDelete(input: { id: $id }) { errors { code path } comment { id body \
     deletedAt author { id } viewerCanUpdate viewerCanDelete } } }";
-const COMMENT_LIKE: &str = "mutation($id: ID!) { commentLike(id: $id) { errors { code path } comment { likeCount \
+const COMMENT_LIKE: &str = "mutation($id: ID!) { commentLike(input: { id: $id }) { errors { code path } comment { likeCount \
     viewerHasLiked } } }";
-const COMMENT_UNLIKE: &str = "mutation($id: ID!) { commentUnlike(id: $id) { errors { code path } comment { likeCount \
+const COMMENT_UNLIKE: &str = "mutation($id: ID!) { commentUnlike(input: { id: $id }) { errors { code path } comment { likeCount \
     viewerHasLiked } } }";
 
 fn one(code: &str, path: &str) -> Vec<(String, String)> {
@@ -104,7 +104,7 @@ async fn told(server: &Server) -> (i64, i64) {
 }
 
 async fn share(client: &Client, id: &str, body: &str) -> Value {
-    let data = client.ok(SHARE, json!({ "id": id, "input": { "body": body } })).await;
+    let data = client.ok(SHARE, json!({ "id": id, "body": body })).await;
     assert_eq!(data["postShare"]["errors"], json!([]), "{data}");
     data["postShare"]["post"].clone()
 }
@@ -154,7 +154,7 @@ async fn texts_that_are_blank_too_long_or_hold_control_characters_are_refused() 
     let amina = server.user("amina").await;
     let id = amina.publish("a post").await;
     let answer = amina.comment(&id, "a comment").await;
-    let share = amina.ok(SHARE, json!({ "id": id, "input": { "body": "with a word" } })).await;
+    let share = amina.ok(SHARE, json!({ "id": id, "body": "with a word" })).await;
     let share = share["postShare"]["post"]["id"].clone();
     let before = everything(&server).await;
     let (long, long_comment) = ("é".repeat(10_001), "é".repeat(2_001));
@@ -170,26 +170,22 @@ async fn texts_that_are_blank_too_long_or_hold_control_characters_are_refused() 
         ("\u{fffd}", "INVALID_CHARACTERS"),
     ] {
         let short = format!("{:.20}", text.escape_debug().to_string());
-        let body = json!({ "body": text });
         let expected = one(code, "input.body");
-        assert_eq!(amina.user_errors(CREATE, json!({ "input": body })).await, expected, "{short}");
-        assert_eq!(amina.user_errors(UPDATE, json!({ "id": id, "input": body })).await, expected, "{short}");
+        assert_eq!(amina.user_errors(CREATE, json!({ "input": { "body": text } })).await, expected, "{short}");
+        assert_eq!(amina.user_errors(UPDATE, json!({ "id": id, "body": text })).await, expected, "{short}");
         if code != "BLANK" {
             // A share can do without a text.
-            assert_eq!(amina.user_errors(SHARE, json!({ "id": id, "input": body })).await, expected, "{short}");
-            assert_eq!(amina.user_errors(UPDATE, json!({ "id": share, "input": body })).await, expected, "{short}");
+            assert_eq!(amina.user_errors(SHARE, json!({ "id": id, "body": text })).await, expected, "{short}");
+            assert_eq!(amina.user_errors(UPDATE, json!({ "id": share, "body": text })).await, expected, "{short}");
         }
         let text = if code == "TOO_LONG" { long_comment.as_str() } else { text };
         let input = json!({ "postId": id, "body": text });
         assert_eq!(amina.user_errors(COMMENT, json!({ "input": input })).await, expected, "{short}");
-        let variables = json!({ "id": answer, "input": { "body": text } });
+        let variables = json!({ "id": answer, "body": text });
         assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, expected, "{short}");
     }
-    assert_eq!(
-        amina.user_errors(UPDATE, json!({ "id": id, "input": { "body": null } })).await,
-        one("BLANK", "input.body")
-    );
-    let variables = json!({ "id": answer, "input": { "body": null } });
+    assert_eq!(amina.user_errors(UPDATE, json!({ "id": id, "body": null })).await, one("BLANK", "input.body"));
+    let variables = json!({ "id": answer, "body": null });
     assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, one("BLANK", "input.body"));
     assert_eq!(everything(&server).await, before);
 
@@ -208,12 +204,16 @@ async fn an_author_changes_the_text_of_a_post() {
     let other = amina.publish("another").await;
     server.advance(60);
     // What asks for no change is none.
-    for input in [json!({}), json!({ "body": "about #cats" }), json!({ "body": " about #cats \n" })] {
-        let data = amina.ok(UPDATE, json!({ "id": id, "input": input })).await;
+    for variables in [
+        json!({ "id": id }),
+        json!({ "id": id, "body": "about #cats" }),
+        json!({ "id": id, "body": " about #cats \n" }),
+    ] {
+        let data = amina.ok(UPDATE, variables.clone()).await;
         let unchanged = json!({ "id": id, "body": "about #cats", "editedAt": null });
-        assert_eq!(data["postUpdate"], json!({ "errors": [], "post": unchanged }), "{input}");
+        assert_eq!(data["postUpdate"], json!({ "errors": [], "post": unchanged }), "{variables}");
     }
-    let data = amina.ok(UPDATE, json!({ "id": id, "input": { "body": "about #dogs" } })).await;
+    let data = amina.ok(UPDATE, json!({ "id": id, "body": "about #dogs" })).await;
     assert_eq!(data["postUpdate"]["post"]["body"], "about #dogs");
     assert_eq!(time(&data["postUpdate"]["post"]["editedAt"]), server.clock.now());
     assert_eq!(post(&amina, &id, "id body editedAt").await, data["postUpdate"]["post"], "what is answered is stored");
@@ -236,18 +236,15 @@ async fn only_the_author_changes_or_deletes() {
     let id = amina.publish("amina's").await;
     let answer = basma.comment(&id, "basma's").await;
     let before = everything(&server).await;
-    let input = json!({ "body": "changed" });
-    assert_eq!(basma.user_errors(UPDATE, json!({ "id": id, "input": input })).await, one("NOT_ALLOWED", "id"));
-    assert_eq!(basma.user_errors(DELETE, json!({ "id": id })).await, one("NOT_ALLOWED", "id"));
+    let changed = |id: &str| json!({ "id": id, "body": "changed" });
+    assert_eq!(basma.user_errors(UPDATE, changed(&id)).await, one("NOT_ALLOWED", "input.id"));
+    assert_eq!(basma.user_errors(DELETE, json!({ "id": id })).await, one("NOT_ALLOWED", "input.id"));
     // Whose post it is does not matter to what others wrote below it.
-    assert_eq!(
-        amina.user_errors(COMMENT_UPDATE, json!({ "id": answer, "input": input })).await,
-        one("NOT_ALLOWED", "id")
-    );
-    assert_eq!(amina.user_errors(COMMENT_DELETE, json!({ "id": answer })).await, one("NOT_ALLOWED", "id"));
+    assert_eq!(amina.user_errors(COMMENT_UPDATE, changed(&answer)).await, one("NOT_ALLOWED", "input.id"));
+    assert_eq!(amina.user_errors(COMMENT_DELETE, json!({ "id": answer })).await, one("NOT_ALLOWED", "input.id"));
     let nobody = server.anonymous();
     for (query, id) in [(UPDATE, &id), (COMMENT_UPDATE, &answer)] {
-        assert_eq!(nobody.refused(query, json!({ "id": id, "input": input })).await, "UNAUTHENTICATED");
+        assert_eq!(nobody.refused(query, changed(id)).await, "UNAUTHENTICATED");
     }
     for query in [DELETE, LIKE, UNLIKE, SHARE] {
         assert_eq!(nobody.refused(query, json!({ "id": id })).await, "UNAUTHENTICATED", "{query}");
@@ -255,7 +252,7 @@ async fn only_the_author_changes_or_deletes() {
     for query in [COMMENT_DELETE, COMMENT_LIKE, COMMENT_UNLIKE] {
         assert_eq!(nobody.refused(query, json!({ "id": answer })).await, "UNAUTHENTICATED", "{query}");
     }
-    assert_eq!(nobody.refused(CREATE, json!({ "input": input })).await, "UNAUTHENTICATED");
+    assert_eq!(nobody.refused(CREATE, json!({ "input": { "body": "x" } })).await, "UNAUTHENTICATED");
     assert_eq!(nobody.refused(COMMENT, json!({ "input": { "postId": id, "body": "x" } })).await, "UNAUTHENTICATED");
     assert_eq!(everything(&server).await, before);
 }
@@ -323,12 +320,16 @@ async fn nothing_is_done_to_what_is_deleted_or_was_never_there() {
     let never_comment = never.replace("post_", "comment_");
     let before = everything(&server).await;
 
-    let input = json!({ "body": "changed" });
+    let changed = |id: &str| json!({ "id": id, "body": "changed" });
     for post in [&id, &never] {
         for client in [&amina, &basma] {
-            assert_eq!(client.user_errors(UPDATE, json!({ "id": post, "input": input })).await, one("NOT_FOUND", "id"));
+            assert_eq!(client.user_errors(UPDATE, changed(post)).await, one("NOT_FOUND", "input.id"));
             for query in [DELETE, LIKE, UNLIKE, SHARE] {
-                assert_eq!(client.user_errors(query, json!({ "id": post })).await, one("NOT_FOUND", "id"), "{query}");
+                assert_eq!(
+                    client.user_errors(query, json!({ "id": post })).await,
+                    one("NOT_FOUND", "input.id"),
+                    "{query}"
+                );
             }
             let answer = json!({ "input": { "postId": post, "body": "late" } });
             assert_eq!(client.user_errors(COMMENT, answer).await, one("NOT_FOUND", "input.postId"));
@@ -336,12 +337,11 @@ async fn nothing_is_done_to_what_is_deleted_or_was_never_there() {
     }
     for comment in [&gone_answer, &never_comment] {
         for client in [&amina, &basma] {
-            let variables = json!({ "id": comment, "input": input });
-            assert_eq!(client.user_errors(COMMENT_UPDATE, variables).await, one("NOT_FOUND", "id"));
+            assert_eq!(client.user_errors(COMMENT_UPDATE, changed(comment)).await, one("NOT_FOUND", "input.id"));
             for query in [COMMENT_DELETE, COMMENT_LIKE, COMMENT_UNLIKE] {
                 assert_eq!(
                     client.user_errors(query, json!({ "id": comment })).await,
-                    one("NOT_FOUND", "id"),
+                    one("NOT_FOUND", "input.id"),
                     "{query}"
                 );
             }
@@ -372,10 +372,14 @@ async fn an_id_of_another_type_is_a_bad_request_in_a_query_and_a_coded_error_in_
     for wrong in
         [answer.as_str(), amina.id.as_str(), "post_", "", "1", "nonsense", shortened, shouted.as_str(), "post_é"]
     {
-        let input = json!({ "body": "changed" });
-        assert_eq!(amina.user_errors(UPDATE, json!({ "id": wrong, "input": input })).await, one("INVALID_ID", "id"));
+        let changed = json!({ "id": wrong, "body": "changed" });
+        assert_eq!(amina.user_errors(UPDATE, changed).await, one("INVALID_ID", "input.id"));
         for query in [DELETE, LIKE, UNLIKE, SHARE] {
-            assert_eq!(amina.user_errors(query, json!({ "id": wrong })).await, one("INVALID_ID", "id"), "{wrong}");
+            assert_eq!(
+                amina.user_errors(query, json!({ "id": wrong })).await,
+                one("INVALID_ID", "input.id"),
+                "{wrong}"
+            );
         }
         let variables = json!({ "input": { "postId": wrong, "body": "x" } });
         assert_eq!(amina.user_errors(COMMENT, variables).await, one("INVALID_ID", "input.postId"), "{wrong}");
@@ -387,10 +391,14 @@ async fn an_id_of_another_type_is_a_bad_request_in_a_query_and_a_coded_error_in_
         }
     }
     for wrong in [id.as_str(), amina.id.as_str(), "nonsense"] {
-        let variables = json!({ "id": wrong, "input": { "body": "changed" } });
-        assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, one("INVALID_ID", "id"), "{wrong}");
+        let variables = json!({ "id": wrong, "body": "changed" });
+        assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, one("INVALID_ID", "input.id"), "{wrong}");
         for query in [COMMENT_DELETE, COMMENT_LIKE, COMMENT_UNLIKE] {
-            assert_eq!(amina.user_errors(query, json!({ "id": wrong })).await, one("INVALID_ID", "id"), "{wrong}");
+            assert_eq!(
+                amina.user_errors(query, json!({ "id": wrong })).await,
+                one("INVALID_ID", "input.id"),
+                "{wrong}"
+            );
         }
         let variables = json!({ "input": { "commentId": wrong, "body": "x" } });
         assert_eq!(amina.user_errors(COMMENT, variables).await, one("INVALID_ID", "input.commentId"), "{wrong}");

@@ -124,7 +124,8 @@ async fn what_was_told_of_a_comment_forgets_its_text_when_it_is_deleted() {
     let list = "{ notifications { nodes { message subject { id } } } }";
     let told = olivia.ok(list, Value::Null).await;
     assert_eq!(told["notifications"]["nodes"][0]["message"], "my number is 555");
-    omar.ok("mutation($id: ID!) { commentDelete(id: $id) { errors { code } } }", json!({ "id": comment })).await;
+    omar.ok("mutation($id: ID!) { commentDelete(input: { id: $id }) { errors { code } } }", json!({ "id": comment }))
+        .await;
     server.run_jobs().await;
     let told = olivia.ok(list, Value::Null).await;
     assert_eq!(told["notifications"]["nodes"], json!([]));

@@ -77,6 +77,18 @@ fn everything_is_described() {
     assert_eq!(undescribed(), Vec::<String>::new());
 }
 
+/// One shape for all: nothing, or one `input` of the mutation's own name, which has to be there.
+#[test]
+fn a_mutation_takes_nothing_or_one_input_of_its_own_name() {
+    let model = Model::of_graph(false).unwrap();
+    let Some((_, Kind::Composite { fields, .. })) = model.ty("Mutation") else { panic!("no mutations") };
+    for (name, field) in fields {
+        let input = format!("{}{}Input!", name[..1].to_uppercase(), &name[1..]);
+        let taken: Vec<_> = field.arguments.iter().map(|it| (it.name.as_str(), it.ty.to_string())).collect();
+        assert!(taken.is_empty() || taken == [("input", input)], "{name}: {taken:?}");
+    }
+}
+
 fn root_fields(root: &str) -> Vec<(String, bool, String)> {
     let document = parse_schema(graphql::sdl()).unwrap();
     for definition in document.definitions {

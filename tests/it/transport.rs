@@ -258,7 +258,7 @@ async fn one_field_s_failure_leaves_its_neighbours() {
     let comment = amina.comment(&post, "hello").await;
     let create = |body: &str| format!("postCreate(input: {{ body: \"{body}\" }}) {{ post {{ body }} }}");
     let mutation = format!(
-        "mutation {{ a: {} b: commentLike(id: \"{comment}\") {{ errors {{ code }} }} c: {} }}",
+        "mutation {{ a: {} b: commentLike(input: {{ id: \"{comment}\" }}) {{ errors {{ code }} }} c: {} }}",
         create("one"),
         create("two")
     );

@@ -47,7 +47,7 @@ pub const TRANSFER: &str = "mutation($input: WalletTransferInput!) { walletTrans
     amount { amount currency } balanceAfter { amount } description counterparty { id } createdAt } replayed \
     errors { code path } } }";
 pub const CANCEL: &str =
-    "mutation($id: ID!) { withdrawalCancel(id: $id) { withdrawal { state } errors { code path } } }";
+    "mutation($id: ID!) { withdrawalCancel(input: { id: $id }) { withdrawal { state } errors { code path } } }";
 
 pub fn method_input(currency: &str) -> Value {
     json!({ "holder": "Amina Haddad", "accountNumber": "1234 5678", "bankName": "A Bank", "country": "EG",
@@ -99,7 +99,7 @@ pub async fn propose_by_hand(server: &Server, person: &str) -> String {
 }
 
 pub fn transfer_input(to: &str, amount: &str, currency: &str, key: &str) -> Value {
-    json!({ "input": { "to": to, "amount": { "amount": amount, "currency": currency }, "idempotencyKey": key } })
+    json!({ "input": { "recipientId": to, "amount": { "amount": amount, "currency": currency }, "idempotencyKey": key } })
 }
 
 /// Balance, held, and available of US dollars.

@@ -187,7 +187,7 @@ pub(crate) async fn sign_out_in(app: &App, tx: &Transaction, user: &User) -> Res
 pub(crate) async fn reset_two_factor_in(app: &App, tx: &Transaction, user: &User) -> Result<Vec<SessionId>> {
     let sql = "SELECT 1 FROM two_factors WHERE user_id = $1 AND enabled_at IS NOT NULL";
     if tx.row(sql, vec![user.id.0.into()]).await?.is_none() {
-        return Err(UserError::argument("id", UserErrorCode::TwoFactorNotEnabled).into());
+        return Err(UserError::input("id", UserErrorCode::TwoFactorNotEnabled).into());
     }
     second_factors::end_challenges_in(app, tx, user.id).await?;
     second_factors::remove_in(tx, user.id).await?;

@@ -299,7 +299,7 @@ pub async fn session_revoke(app: &App, actor: &Actor, client: &Client, id: Sessi
         .transact(async |tx| {
             let sql = "SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
             if tx.row(sql, vec![id.0.into(), user.id.0.into(), app.clock.now().into()]).await?.is_none() {
-                return Err(UserError::argument("id", UserErrorCode::NotFound).into());
+                return Err(UserError::input("id", UserErrorCode::NotFound).into());
             }
             end_in(app, &tx, id, SessionEnd::Revoked).await?;
             activity::record_in(app, &tx, user.id, ActivityKind::SessionRevoked, client, None).await

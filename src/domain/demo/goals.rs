@@ -14,9 +14,9 @@ use crate::{
         payments::{self, NewPayment, Payer},
     },
     entity::{
-        ContributionCommentId, ContributionId, Currency, GoalId, GoalUpdateId, Money, PaymentId, contribution_comment,
+        ContributionCommentId, ContributionId, Currency, GoalId, GoalNewsId, Money, PaymentId, contribution_comment,
         goal::{self, Funding, GoalState},
-        goal_update,
+        goal_news,
         payment::{ProviderKind, TargetKind},
     },
     error::{Error, Result},
@@ -35,9 +35,9 @@ pub(super) async fn raise_in(app: &App, tx: &Transaction, story: &Story) -> Resu
         for (after, title, body) in script.news {
             let at = later(post.created_at, TimeDelta::hours(*after));
             let (title, body) = ((*title).to_owned(), (*body).to_owned());
-            let id = GoalUpdateId(app.ids.next(at));
-            let update = goal_update::Model { id, goal_id: goal.id, title, body, created_at: at };
-            goals::publish_in(app, tx, &update).await?;
+            let id = GoalNewsId(app.ids.next(at));
+            let news = goal_news::Model { id, goal_id: goal.id, title, body, created_at: at };
+            goals::publish_in(app, tx, &news).await?;
         }
         match script.end {
             End::Open(_) => {}

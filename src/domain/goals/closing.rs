@@ -23,7 +23,7 @@ use crate::{
         goal::{Funding, GoalState},
         job,
     },
-    error::{Result, UserError, UserErrorCode},
+    error::{Result, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
         text,
@@ -120,10 +120,9 @@ pub async fn goal_cancel(app: &App, actor: &Actor, client: &Client, id: GoalId, 
     queries::get(app, id).await
 }
 
-/// A reason that is an argument beside the input.
+/// Why somebody does something. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub(super) fn reason_of(reason: &str) -> Result<String> {
-    let cleaned = text::block("reason", reason, MAX_REASON).and_then(|reason| text::required("reason", reason));
-    Ok(cleaned.map_err(|error| UserError { path: vec!["reason"], ..error })?)
+    Ok(text::block("reason", reason, MAX_REASON).and_then(|reason| text::required("reason", reason))?)
 }
 
 /// Closes the goals whose deadline has passed: those that missed a fixed target fail, the others end. Gives how many. Run

@@ -17,12 +17,12 @@ mod comments;
 mod contribute;
 mod contributions;
 mod news;
+mod newsletter;
 mod privacy;
 mod queries;
 mod reclaims;
 mod rows;
 mod target;
-mod updates;
 mod verify;
 mod withdrawals;
 
@@ -55,14 +55,12 @@ pub use contributions::{
     CONTRIBUTIONS_SORT, OWN_SORT, contribution_cursor, contributions, contributions_by_id, own_contributions,
     own_cursor,
 };
-pub use news::{NEWS, NewsSubscription, news_subscription, news_unsubscribe, send_news};
+pub use news::{NEWS_SORT, News, NewsPublish, news, news_by_id, news_cursor, news_publish, publish_in};
+pub use newsletter::{NEWS, NewsSubscription, news_subscription, news_unsubscribe, send_news};
 pub use privacy::{EXPORT, erase_in, holds_money_in, leave_in};
 pub use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post, stream_head};
 pub use rows::lock_goal_in;
 pub use target::Contributions;
-pub use updates::{
-    UPDATES_SORT, Update, UpdatePublish, publish_in, update_cursor, update_publish, updates, updates_by_id,
-};
 pub use verify::RULES;
 pub use withdrawals::{
     GoalWithdraw, WITHDRAWALS_SORT, Withdrawal, goal_withdraw, withdrawal_cursor, withdrawal_reverse, withdrawals,
@@ -148,7 +146,7 @@ impl GoalView {
         [
             (GoalAction::Contribute, self.is_open(now)),
             (GoalAction::Update, owner),
-            (GoalAction::PublishUpdate, owner),
+            (GoalAction::PublishNews, owner),
             (GoalAction::Withdraw, owner && self.may_withdraw() && self.available().minor > 0),
             (GoalAction::End, owner && open && (self.goal.funding == Funding::Flexible || self.is_reached())),
             (GoalAction::Cancel, may_cancel && alive && self.goal.withdrawn == 0),
@@ -173,7 +171,7 @@ pub enum GoalAction {
     /// Change it.
     Update,
     /// Tell news.
-    PublishUpdate,
+    PublishNews,
     /// Take out what was raised.
     Withdraw,
     /// Take no more contributions.
@@ -238,15 +236,15 @@ fn progress(raised: i64, target: i64) -> i64 {
     i64::try_from(millionths).unwrap_or(i64::MAX)
 }
 
-fn not_found(argument: &'static str) -> Error {
-    UserError::argument(argument, UserErrorCode::NotFound).into()
+fn not_found(field: &'static str) -> Error {
+    UserError::input(field, UserErrorCode::NotFound).into()
 }
 
 /// Where in a call a goal's id stands.
 type At = fn(UserErrorCode) -> UserError;
 
 fn at_id(code: UserErrorCode) -> UserError {
-    UserError::argument("id", code)
+    UserError::input("id", code)
 }
 
 fn at_goal_id(code: UserErrorCode) -> UserError {

@@ -1,145 +1,142 @@
-//! News by e-mail, for guests: once a day at most however much is published, until they want no more. A letter says that
-//! there is some and where: nobody has proven a guest's address, so that an owner who gave in a stranger's name could write
-//! to them otherwise.
+//! News of goals. Those who gave and have an account are told here; guests by e-mail ([`super::newsletter`]).
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::TimeDelta;
-use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
-use super::{not_found, updates::Update};
+use super::{
+    MAX_STORY, MAX_TITLE, at_goal_id, newsletter, not_found,
+    queries::goals_by_id,
+    rows::{lock_own_in, tell_in},
+};
 use crate::{
     app::App,
     domain::{
-        jobs::{self, Lane},
-        messages::{self, Message, Template},
+        Once,
+        actor::Actor,
+        idempotency::{Claim, claim_in},
+        jobs::{self, NOTIFY, Notify},
     },
-    entity::{GoalId, job},
+    entity::{GoalId, GoalNewsId, goal_news::Model},
     error::Result,
     platform::{
-        db::{Columns, Transaction},
-        mailbox,
+        db::{Columns, Transaction, placeholders},
+        list::{Conditions, Source, page_of},
+        page::{Cursor, Key, Page, Slice},
+        text,
     },
 };
 
-/// The kind of the job that sends news to guests.
-pub const NEWS: &str = "goal_news";
-/// How many guests one job writes to.
-const BATCH: usize = 200;
-/// How long after news guests get the next.
-const APART: TimeDelta = TimeDelta::hours(24);
-/// What tokens are sealed for.
-const PURPOSE: &str = "goal_news";
+/// News of a goal.
+pub type News = Model;
 
-#[derive(Serialize, Deserialize)]
-struct Job {
-    update: Uuid,
-    /// Goes on with the addresses that come after this one.
-    after: String,
-}
+const COLUMNS: &str = "n.id, n.goal_id, n.title, n.body, n.created_at";
 
-/// Queues the letters about news that are not written yet, unless guests got others lately.
-pub(super) async fn write_in(app: &App, tx: &Transaction, update: &Update) -> Result<()> {
-    let lately = "SELECT 1 FROM goal_updates WHERE goal_id = $1 AND created_at > $2";
-    let values = vec![update.goal_id.0.into(), (update.created_at - APART).into()];
-    if tx.row(lately, values).await?.is_some() {
-        return Ok(());
-    }
-    jobs::enqueue_on(app, tx, Lane::Bulk, NEWS, &Job { update: update.id.0, after: String::new() }).await
-}
-
-/// Runs a job of kind [`NEWS`]: writes to the next guests, each once, and leaves the rest to the next job.
-pub async fn send_news(app: &App, job: &job::Model) -> Result<()> {
-    let Job { update, after } = serde_json::from_str(&job.payload)?;
-    app.db
-        .transact(async |tx| {
-            let sql = "SELECT goal_id FROM goal_updates WHERE id = $1";
-            let row = tx.row(sql, vec![update.into()]).await?.ok_or_else(|| not_found("id"))?;
-            let goal: GoalId = Columns::new(&row).take()?;
-            let sql = format!(
-                "SELECT c.guest_key, MIN(c.guest_email), MIN(p.payer_locale) FROM goal_contributions c \
-                 JOIN payments p ON p.id = c.payment_id \
-                 WHERE c.goal_id = $1 AND c.guest_key > $2 AND c.guest_email IS NOT NULL AND c.state = 'received' \
-                 AND NOT EXISTS (SELECT 1 FROM goal_contributions s WHERE s.goal_id = c.goal_id AND s.guest_key = c.guest_key \
-                 AND s.news_stopped_at IS NOT NULL) GROUP BY c.guest_key ORDER BY c.guest_key LIMIT {BATCH}"
-            );
-            let guests = tx.rows(sql, vec![goal.0.into(), after.as_str().into()]).await?;
-            let (mut letters, mut last) = (Vec::new(), String::new());
-            for row in &guests {
-                let mut columns = Columns::new(row);
-                let (key, email, locale): (String, String, String) =
-                    (columns.take()?, columns.take()?, columns.take()?);
-                letters.push(
-                    Message::email(&email, &locale, Template::GoalNews)
-                        .with("link", app.frontend_link("goal", &[("id", &goal.to_string())]))
-                        .with("unsubscribe", unsubscribe_link(app, goal, &email)?),
-                );
-                last = key;
-            }
-            messages::send_all_in(app, &tx, &letters).await?;
-            if guests.len() == BATCH {
-                jobs::enqueue_on(app, &tx, Lane::Bulk, NEWS, &Job { update, after: last }).await?;
-            }
-            jobs::finish_in(&tx, job.id).await
-        })
-        .await
-}
-
-// ------------------------------------------------------------------------------------------------------- unsubscribing
-
-/// What a letter's link stands for: sealed, so that nobody reads or changes it. It is good as long as letters are kept.
-#[derive(Serialize, Deserialize)]
-struct Token {
-    goal: Uuid,
-    email: String,
-}
-
-fn unsubscribe_link(app: &App, goal: GoalId, email: &str) -> Result<String> {
-    let token = serde_json::to_vec(&Token { goal: goal.0, email: email.to_owned() })?;
-    let token = URL_SAFE_NO_PAD.encode(app.keys.seal(PURPOSE, &token)?);
-    Ok(format!("{}/unsubscribe/{token}", app.public_url()))
-}
-
-/// The news of one goal that go to one address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewsSubscription {
-    /// The goal's title.
-    pub goal: String,
-    /// Whether news are still sent.
-    pub is_on: bool,
-}
-
-/// What a letter's token stands for; `None` where it is none.
-pub async fn news_subscription(app: &App, token: &str) -> Result<Option<NewsSubscription>> {
-    match read(app, token)? {
-        Some(token) => subscription(app, &token).await,
-        None => Ok(None),
-    }
-}
-
-/// Sends no more news to the address of a letter's token. Harmless when repeated.
-pub async fn news_unsubscribe(app: &App, token: &str) -> Result<Option<NewsSubscription>> {
-    let Some(token) = read(app, token)? else { return Ok(None) };
-    // One row says so for all that they gave: of several, two calls would lock one after the other.
-    let sql = "UPDATE goal_contributions SET news_stopped_at = $3 WHERE id = (SELECT s.id FROM goal_contributions s \
-               WHERE s.goal_id = $1 AND s.guest_key = $2 ORDER BY s.id LIMIT 1) AND news_stopped_at IS NULL";
-    let values = || vec![token.goal.into(), mailbox::key(&token.email).into(), app.clock.now().into()];
-    app.db.transact(async |tx| tx.execute(sql, values()).await).await?;
-    subscription(app, &token).await
-}
-
-fn read(app: &App, token: &str) -> Result<Option<Token>> {
-    let sealed = if token.len() <= 1024 { URL_SAFE_NO_PAD.decode(token).ok() } else { None };
-    let opened = sealed.and_then(|sealed| app.keys.open(PURPOSE, &sealed).ok());
-    Ok(opened.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
-}
-
-async fn subscription(app: &App, token: &Token) -> Result<Option<NewsSubscription>> {
-    let sql = "SELECT g.title, EXISTS (SELECT 1 FROM goal_contributions c WHERE c.goal_id = g.id AND c.guest_key = $2) \
-               AND NOT EXISTS (SELECT 1 FROM goal_contributions c WHERE c.goal_id = g.id AND c.guest_key = $2 \
-               AND c.news_stopped_at IS NOT NULL) FROM goals g WHERE g.id = $1";
-    let rows = app.db.rows(sql, vec![token.goal.into(), mailbox::key(&token.email).into()]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
+fn read(row: &QueryResult) -> Result<News> {
     let mut columns = Columns::new(row);
-    Ok(Some(NewsSubscription { goal: columns.take()?, is_on: columns.take()? }))
+    Ok(Model {
+        id: columns.take()?,
+        goal_id: columns.take()?,
+        title: columns.take()?,
+        body: columns.take()?,
+        created_at: columns.take()?,
+    })
+}
+
+async fn get(app: &App, id: GoalNewsId) -> Result<News> {
+    let rows = app.db.rows(format!("SELECT {COLUMNS} FROM goal_updates n WHERE n.id = $1"), vec![id.0.into()]).await?;
+    read(rows.first().ok_or_else(|| not_found("id"))?)
+}
+
+/// News that is to be told.
+#[derive(Debug, Clone)]
+pub struct NewsPublish {
+    /// Of which goal.
+    pub goal: GoalId,
+    /// 1 to [`MAX_TITLE`] characters.
+    pub title: String,
+    /// 1 to [`MAX_STORY`] characters.
+    pub body: String,
+    /// Makes a repeated call harmless.
+    pub idempotency_key: Option<String>,
+}
+
+/// Tells those who gave to one's own goal its news. Codes: NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS,
+/// IDEMPOTENCY_KEY_REUSED.
+pub async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Result<Once<News>> {
+    let owner = actor.require_user()?.id;
+    let title = text::required("title", text::line("title", &command.title, MAX_TITLE)?)?;
+    let body = text::required("body", text::block("body", &command.body, MAX_STORY)?)?;
+    let now = app.clock.now();
+    let id = GoalNewsId(app.ids.next(now));
+    let (key, input) = (command.idempotency_key.as_deref(), format!("{} {title}\n{body}", command.goal));
+    let news = Model { id, goal_id: command.goal, title, body, created_at: now };
+    let once = app
+        .db
+        .transact(async |tx| {
+            if let Claim::Replay(id) = claim_in(app, &tx, owner, "goalNewsPublish", key, &input, id.0).await? {
+                return Ok(Once { value: GoalNewsId(id), replayed: true });
+            }
+            lock_own_in(&tx, actor, command.goal, at_goal_id).await?;
+            newsletter::write_in(app, &tx, &news).await?;
+            publish_in(app, &tx, &news).await?;
+            Ok(Once { value: id, replayed: false })
+        })
+        .await?;
+    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+}
+
+/// Writes news of a goal, which is locked, and tells those who gave and have an account, and those who follow it.
+pub async fn publish_in(app: &App, tx: &Transaction, news: &News) -> Result<()> {
+    tx.execute(
+        "INSERT INTO goal_updates (id, goal_id, title, body, created_at) VALUES ($1, $2, $3, $4, $5)",
+        vec![
+            news.id.0.into(),
+            news.goal_id.0.into(),
+            news.title.as_str().into(),
+            news.body.as_str().into(),
+            news.created_at.into(),
+        ],
+    )
+    .await?;
+    tell_in(app, tx, news.goal_id).await?;
+    let told = Notify::GoalNews { news: news.id.0, after: Uuid::nil() };
+    jobs::enqueue_in(app, tx, NOTIFY, &told).await
+}
+
+/// What cursors in the list are tied to.
+pub const NEWS_SORT: &str = "goal_news.newest";
+
+/// Their place in the list.
+#[must_use]
+pub fn news_cursor(news: &News) -> Cursor {
+    Cursor { sort: NEWS_SORT, key: Key::Time(news.created_at), id: news.id.0 }
+}
+
+/// The news of a goal, which the actor sees, newest first.
+pub async fn news(app: &App, _actor: &Actor, goal: GoalId, page: &Page, with_total: bool) -> Result<Slice<News>> {
+    let mut conditions = Conditions::default();
+    conditions.equal("n.goal_id", Some(goal.0));
+    let source = Source {
+        columns: COLUMNS,
+        table: "goal_updates n",
+        joins: "",
+        key: "n.created_at",
+        id: "n.id",
+        descending: true,
+    };
+    page_of(&app.db, source, conditions, page, with_total, read).await
+}
+
+/// News by id, of goals that the actor sees.
+pub async fn news_by_id(app: &App, actor: &Actor, ids: &[GoalNewsId]) -> Result<HashMap<GoalNewsId, News>> {
+    let mut values: Vec<Value> = Vec::new();
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {COLUMNS} FROM goal_updates n WHERE n.id IN ({list})");
+    let found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let goals: Vec<_> = found.iter().map(|news| news.goal_id).collect();
+    let seen = goals_by_id(app, actor, &goals).await?;
+    let found = found.into_iter().filter(|news| seen.contains_key(&news.goal_id));
+    Ok(found.map(|news| (news.id, news)).collect())
 }

@@ -40,12 +40,12 @@ pub const EXPORT: &[Table] = &[
         ],
     },
     Table {
-        file: "goal-updates.json",
+        file: "goal-news.json",
         table: "(SELECT n.*, g.owner_id FROM goal_updates n JOIN goals g ON g.id = n.goal_id) news",
         owner: "owner_id",
         key: "id",
         columns: &[
-            ("id", "id", Id("goalupdate")),
+            ("id", "id", Id("goalnews")),
             ("goalId", "goal_id", Id("goal")),
             ("title", "title", Text),
             ("body", "body", Text),

@@ -102,7 +102,7 @@ impl Target for Contributions {
         if is_kept {
             return Ok(());
         }
-        Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "withdrawn").into())
+        Err(UserError::input("id", UserErrorCode::WrongState).with("state", "withdrawn").into())
     }
 
     async fn secure_in(

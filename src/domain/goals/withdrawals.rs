@@ -225,7 +225,7 @@ pub async fn withdrawal_reverse(
             let sql = format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id = $1");
             let found = read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?)?;
             if found.owner_id == Some(staff) {
-                return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
+                return Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into());
             }
             reverse_in(app, &tx, &found, &reason).await?;
             let mut goal = view.goal;
@@ -261,7 +261,7 @@ async fn reverse_in(app: &App, tx: &Transaction, found: &Withdrawal, reason: &st
     let sql =
         "UPDATE goal_withdrawals SET reversed_at = $2 WHERE id = $1 AND reversed_at IS NULL AND reclaimed < amount";
     if tx.execute(sql, vec![row.id.0.into(), now.into()]).await? == 0 {
-        return Err(UserError::argument("id", UserErrorCode::AlreadyDone).into());
+        return Err(UserError::input("id", UserErrorCode::AlreadyDone).into());
     }
     let owner = found.owner_id.ok_or_else(|| Error::from(UserError::whole(UserErrorCode::InsufficientFunds)))?;
     ledger::lock_in(app, tx, &[Place::Escrow(row.goal_id), Place::Wallet(owner)], found.currency).await?;

@@ -148,10 +148,10 @@ async fn givers_in(tx: &Transaction, goal: Uuid, after: Uuid) -> Result<(Vec<(Us
 }
 
 /// Those who gave to a goal: it has news. A batch, and a job for the next.
-pub(super) async fn update_in(app: &App, tx: &Transaction, update: Uuid, after: Uuid) -> Result<()> {
+pub(super) async fn news_in(app: &App, tx: &Transaction, news: Uuid, after: Uuid) -> Result<()> {
     let sql = "SELECT g.id, g.title, n.title, g.owner_id FROM goal_updates n JOIN goals g ON g.id = n.goal_id \
                WHERE n.id = $1";
-    let Some(row) = tx.row(sql, vec![update.into()]).await? else { return Ok(()) };
+    let Some(row) = tx.row(sql, vec![news.into()]).await? else { return Ok(()) };
     let mut columns = Columns::new(&row);
     let goal: Uuid = columns.take()?;
     let (what, title, owner): (String, String, Option<UserId>) = (columns.take()?, columns.take()?, columns.take()?);
@@ -161,14 +161,14 @@ pub(super) async fn update_in(app: &App, tx: &Transaction, update: Uuid, after: 
         locale,
         actor: owner,
         actor_name: what.clone(),
-        kind: NotificationKind::GoalUpdate,
+        kind: NotificationKind::GoalNews,
         subject: Some((SubjectKind::Goal, goal)),
         excerpt: text::excerpt(&title, EXCERPT),
-        dedupe_key: format!("goal_update:{update}"),
+        dedupe_key: format!("goal_news:{news}"),
     };
     tell_in(app, tx, givers.into_iter().map(telling).collect()).await?;
     match next {
-        Some(after) => jobs::enqueue_in(app, tx, NOTIFY, &Notify::GoalUpdate { update, after }).await,
+        Some(after) => jobs::enqueue_in(app, tx, NOTIFY, &Notify::GoalNews { news, after }).await,
         None => Ok(()),
     }
 }

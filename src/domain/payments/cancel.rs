@@ -84,7 +84,7 @@ pub async fn admin_payment_cancel(
     let user = staff::require(actor)?;
     let reason = text::block("reason", reason, MAX_REASON)?;
     if reason.is_empty() {
-        return Err(UserError::argument("reason", UserErrorCode::Blank).into());
+        return Err(UserError::input("reason", UserErrorCode::Blank).into());
     }
     // Before the provider is told; what it answers is recorded in any case.
     let payment = app
@@ -114,7 +114,7 @@ fn is_over(payment: &Payment) -> bool {
 }
 
 fn wrong_state(payment: &Payment) -> Error {
-    UserError::argument("id", UserErrorCode::WrongState).with("state", payment.state.as_str()).into()
+    UserError::input("id", UserErrorCode::WrongState).with("state", payment.state.as_str()).into()
 }
 
 /// Has a payment called off that can be. Code: WRONG_STATE.

@@ -128,7 +128,7 @@ fn next_state(before: &Payment, told: ChargeState, captured: i64, now: DateTime<
     match told {
         ChargeState::Pending => PaymentState::Pending,
         ChargeState::Processing | ChargeState::Completed => PaymentState::Processing,
-        ChargeState::Authorised => PaymentState::Authorised,
+        ChargeState::Authorized => PaymentState::Authorized,
         ChargeState::Failed => PaymentState::Failed,
         ChargeState::Cancelled if before.expires_at.is_some_and(|at| at <= now) => PaymentState::Expired,
         ChargeState::Cancelled => PaymentState::Cancelled,

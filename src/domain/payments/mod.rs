@@ -86,7 +86,7 @@ pub use webhooks::{Received, WEBHOOK, process, receive};
 pub type Payment = payment::Model;
 
 fn not_found() -> Error {
-    UserError::argument("id", UserErrorCode::NotFound).into()
+    UserError::input("id", UserErrorCode::NotFound).into()
 }
 
 /// The provider's own words, cut to what a column takes.

@@ -43,7 +43,7 @@ const LONGEST_REFERENCE: usize = 100;
 const AWAITED: &str = "awaits_second_person";
 
 pub(super) fn wrong_state(state: &str) -> Error {
-    UserError::argument("id", UserErrorCode::WrongState).with("state", state).into()
+    UserError::input("id", UserErrorCode::WrongState).with("state", state).into()
 }
 
 /// The payer of a bank transfer says how to find it: the bank's reference, a link to a slip. Codes: NOT_FOUND, WRONG_STATE,
@@ -320,7 +320,7 @@ pub async fn admin_refund_complete(
     let user = require(app, actor, action).await?;
     let reference = text::line("reference", reference, LONGEST_REFERENCE)?;
     if reference.is_empty() {
-        return Err(UserError::argument("reference", UserErrorCode::Blank).into());
+        return Err(UserError::input("reference", UserErrorCode::Blank).into());
     }
     let payment = refund_rows::get(app, id).await?.payment_id;
     app.db
@@ -361,7 +361,7 @@ pub async fn admin_refund_fail(
     let user = staff::require(actor)?;
     let reason = text::block("reason", reason, MAX_REASON)?;
     if reason.is_empty() {
-        return Err(UserError::argument("reason", UserErrorCode::Blank).into());
+        return Err(UserError::input("reason", UserErrorCode::Blank).into());
     }
     let payment = refund_rows::get(app, id).await?.payment_id;
     let failure = Some(reason.clone());

@@ -50,7 +50,7 @@ pub(super) async fn agree_in(app: &App, tx: &Transaction, user: UserId, said: Sa
         return Ok(Outcome::Agreed(None));
     }
     match same_in(tx, &said).await? {
-        Some(first) if first == user => Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into()),
+        Some(first) if first == user => Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into()),
         Some(first) if may_still_in(tx, first).await? => {
             forget_in(tx, said.subject).await?;
             Ok(Outcome::Agreed(Some(first)))

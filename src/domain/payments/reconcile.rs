@@ -196,7 +196,7 @@ fn agree(ours: PaymentState, theirs: ChargeState) -> bool {
     match theirs {
         ChargeState::Pending => ours == PaymentState::Pending,
         ChargeState::Processing => ours == PaymentState::Processing,
-        ChargeState::Authorised => ours == PaymentState::Authorised,
+        ChargeState::Authorized => ours == PaymentState::Authorized,
         ChargeState::Completed => ours == PaymentState::Completed,
         ChargeState::Failed => ours == PaymentState::Failed,
         ChargeState::Cancelled => matches!(ours, PaymentState::Cancelled | PaymentState::Expired),

@@ -64,7 +64,7 @@ impl RefundAsk {
                 .into()),
             Some(amount) => Ok(amount.minor),
             None if left == 0 => {
-                Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "nothing left").into())
+                Err(UserError::input("id", UserErrorCode::WrongState).with("state", "nothing left").into())
             }
             None => Ok(left),
         }
@@ -103,7 +103,7 @@ pub async fn refund_request(
             destination(&payment, ask.destination)?;
             let open = "SELECT 1 FROM refunds WHERE payment_id = $1 AND state = 'requested'";
             if tx.row(open, vec![id.0.into()]).await?.is_some() {
-                return Err(UserError::argument("id", UserErrorCode::AlreadyExists).into());
+                return Err(UserError::input("id", UserErrorCode::AlreadyExists).into());
             }
             let origin = RefundOrigin::Platform;
             let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor, origin };
@@ -165,11 +165,11 @@ pub async fn refund_decide(
             let payment = rows::lock_in(&tx, payment.id).await?;
             let refund = lock_in(&tx, id).await?;
             if granted && !is_possible(&payment, refund.destination) {
-                return Err(UserError::argument("id", UserErrorCode::WrongState).with("state", "not possible").into());
+                return Err(UserError::input("id", UserErrorCode::WrongState).with("state", "not possible").into());
             }
             if refund.state != RefundState::Requested {
                 let state = refund.state.as_str();
-                return Err(UserError::argument("id", UserErrorCode::WrongState).with("state", state).into());
+                return Err(UserError::input("id", UserErrorCode::WrongState).with("state", state).into());
             }
             let sql =
                 "UPDATE refunds SET decided_by = $2, decided_at = $3, decision_reason = $4, state = $5 WHERE id = $1";

@@ -32,7 +32,7 @@ pub(super) async fn authorise_in(app: &App, tx: &Transaction, actor: &Actor) -> 
 pub(super) async fn somebody_else_s_in(tx: &Transaction, user: UserId, payment: Payment) -> Result<Payment> {
     let owner = target::of(payment.target_kind)?.owner_in(tx, &payment).await?;
     if payment.payer_id == Some(user) || owner == Some(user) {
-        return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
+        return Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into());
     }
     Ok(payment)
 }

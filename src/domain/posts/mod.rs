@@ -123,11 +123,11 @@ impl CommentView {
 }
 
 /// There is nothing with this id that the actor may see.
-fn not_found(argument: &'static str) -> Error {
-    UserError::argument(argument, UserErrorCode::NotFound).into()
+fn not_found(field: &'static str) -> Error {
+    UserError::input(field, UserErrorCode::NotFound).into()
 }
 
 /// The actor sees it, but it is somebody else's.
 fn not_allowed() -> Error {
-    UserError::argument("id", UserErrorCode::NotAllowed).into()
+    UserError::input("id", UserErrorCode::NotAllowed).into()
 }

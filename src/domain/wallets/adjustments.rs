@@ -56,7 +56,7 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
     let me = actor.require(Permission::ManageMoney)?.id;
     accounts::require_fresh(app, actor, "adminWalletAdjust").await?;
     check_key(&command.idempotency_key)?;
-    let why = reason(&command.reason).map_err(at_input)?;
+    let why = reason(&command.reason)?;
     if command.is_credit {
         check_currency(app, "amount", command.amount.currency)?;
     }
@@ -103,16 +103,6 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
         .await
 }
 
-/// The reason is a field of the input there.
-fn at_input(error: Error) -> Error {
-    match error {
-        Error::User(errors) => {
-            Error::User(errors.into_iter().map(|error| UserError { path: vec!["input", "reason"], ..error }).collect())
-        }
-        other => other,
-    }
-}
-
 /// Moves the money of an adjustment, and writes that down.
 async fn apply_in(app: &App, tx: &Transaction, proposed: Adjustment, decided_by: Option<Uuid>) -> Result<Adjustment> {
     let (wallet, other) = (Place::Wallet(UserId(proposed.user_id)), Place::Adjustments);
@@ -148,7 +138,7 @@ pub async fn adjustment_approve(app: &App, actor: &Actor, client: &Client, id: A
         .transact(async |tx| {
             let before = meet_in(app, &tx, actor, id).await?;
             if before.proposed_by == me {
-                return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
+                return Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into());
             }
             // Whose account is gone has no wallet any more: what is proposed for it can only be refused.
             if accounts::find_in(&tx, UserId(before.user_id)).await?.is_none() {

@@ -51,24 +51,22 @@ pub use withdrawals_staff::{
 /// The longest reason that staff gives.
 const MAX_REASON: usize = 500;
 
-fn not_found(name: &'static str) -> Error {
-    UserError::argument(name, UserErrorCode::NotFound).into()
+fn not_found(field: &'static str) -> Error {
+    UserError::input(field, UserErrorCode::NotFound).into()
 }
 
 fn wrong_state(state: &str) -> Error {
-    UserError::argument("id", UserErrorCode::WrongState).with("state", state).into()
+    UserError::input("id", UserErrorCode::WrongState).with("state", state).into()
 }
 
 /// Nobody decides about their own money.
 fn beyond() -> Error {
-    UserError::argument("id", UserErrorCode::BeyondYourRights).into()
+    UserError::input("id", UserErrorCode::BeyondYourRights).into()
 }
 
 /// Why staff does something. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS.
 fn reason(text: &str) -> Result<String> {
-    let at_argument = |error: UserError| UserError { path: vec!["reason"], ..error };
-    let cleaned = text::block("reason", text, MAX_REASON).and_then(|text| text::required("reason", text));
-    Ok(cleaned.map_err(at_argument)?)
+    Ok(text::block("reason", text, MAX_REASON).and_then(|text| text::required("reason", text))?)
 }
 
 /// Whether two people have to agree to an amount: above the one that is set for its currency, and always where none is.

@@ -39,7 +39,7 @@ pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) 
     let note = text::line("note", &command.note, MAX_NOTE)?;
     let WalletTransfer { to, amount, .. } = command;
     if to == payer {
-        return Err(UserError::input("to", UserErrorCode::NotAllowed).into());
+        return Err(UserError::input("recipientId", UserErrorCode::NotAllowed).into());
     }
     let input = format!("{to} {amount} {note}");
     let origin = Origin { actor: payer.0, operation: "walletTransfer", key: &command.idempotency_key, input: &input };
@@ -61,7 +61,7 @@ pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) 
             }
             // A repeated call gets its answer, though the person is gone since.
             let earlier = ledger::earlier_in(&tx, &origin).await?;
-            earlier.ok_or_else(|| Error::from(UserError::input("to", UserErrorCode::NotFound)))
+            earlier.ok_or_else(|| Error::from(UserError::input("recipientId", UserErrorCode::NotFound)))
         })
         .await?;
     // What was written just now is known; only what an earlier call did has to be looked up.

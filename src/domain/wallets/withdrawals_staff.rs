@@ -47,7 +47,7 @@ pub async fn withdrawal_approve(app: &App, actor: &Actor, client: &Client, id: W
             let mut after = before.clone();
             match before.approved_by {
                 Some(first) if first == me => {
-                    return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
+                    return Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into());
                 }
                 Some(_) => after.seconded_by = Some(me),
                 None => after.approved_by = Some(me),
@@ -89,10 +89,8 @@ pub async fn withdrawal_mark_paid(
     reference: &str,
 ) -> Result<Withdrawal> {
     actor.require(Permission::ManageMoney)?;
-    let at_argument = |error: UserError| UserError { path: vec!["reference"], ..error };
     let reference =
-        text::line("reference", reference, MAX_REFERENCE).and_then(|text| text::required("reference", text));
-    let reference = reference.map_err(at_argument)?;
+        text::line("reference", reference, MAX_REFERENCE).and_then(|text| text::required("reference", text))?;
     app.db
         .transact(async |tx| {
             let before = meet_in(app, &tx, actor, id, WithdrawalState::Approved).await?;
@@ -191,7 +189,7 @@ pub async fn withdrawal_mark_returned(
             let mut after = Withdrawal { reason: Some(why.clone()), ..before.clone() };
             match before.return_proposed_by {
                 Some(first) if first == me => {
-                    return Err(UserError::argument("id", UserErrorCode::SecondPersonNeeded).into());
+                    return Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into());
                 }
                 None if needs_second_person(app, Money::new(before.amount, before.currency)) => {
                     after.return_proposed_by = Some(me);

@@ -11,7 +11,7 @@ use crate::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
-        node::argument_id,
+        node::{id_input, input_id},
     },
     platform::page::Page,
 };
@@ -154,6 +154,11 @@ impl AdminJobQuery {
     }
 }
 
+id_input! {
+    /// Which job is to be queued again.
+    AdminJobRetryInput, "The job's id."
+}
+
 payload! {
     /// What came of `adminJobRetry`.
     AdminJobRetryPayload {
@@ -173,11 +178,11 @@ impl AdminJobMutation {
     async fn admin_job_retry(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The job's id.")] id: ID,
+        #[graphql(desc = "Which job.")] input: AdminJobRetryInput,
     ) -> Nullable<AdminJobRetryPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => admin::job_retry(&request.app, &request.actor, &request.client, id).await,
                 Err(error) => Err(error),
             };

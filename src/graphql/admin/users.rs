@@ -15,7 +15,7 @@ use crate::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
-        node::argument_id,
+        node::{id_input, input_id},
         posts::DateTimeRange,
     },
     platform::{list::Span, page::Page},
@@ -87,10 +87,21 @@ impl AdminUserQuery {
 /// Why somebody is kept out, and for how long.
 #[derive(InputObject)]
 pub struct AdminUserSuspendInput {
+    /// The person's id.
+    id: ID,
     /// Why, 1 to 500 characters; the person is told, so write it to them.
     reason: String,
     /// When it ends by itself, in the future; null: not before they are reinstated.
     until: Option<DateTime<Utc>>,
+}
+
+/// Who gets which role.
+#[derive(InputObject)]
+pub struct AdminUserSetRoleInput {
+    /// The person's id.
+    id: ID,
+    /// The role that they are to have; USER takes any other away.
+    role: Role,
 }
 
 payload! {
@@ -109,6 +120,11 @@ payload! {
     }
 }
 
+id_input! {
+    /// Who is let in again.
+    AdminUserReinstateInput, "The person's id."
+}
+
 payload! {
     /// What came of `adminUserReinstate`.
     AdminUserReinstatePayload {
@@ -117,12 +133,22 @@ payload! {
     }
 }
 
+id_input! {
+    /// Who is to be signed out.
+    AdminUserSignOutEverywhereInput, "The person's id."
+}
+
 payload! {
     /// What came of `adminUserSignOutEverywhere`.
     AdminUserSignOutEverywherePayload {
         /// The person after the change; null when `errors` is not empty.
         user: User
     }
+}
+
+id_input! {
+    /// Who has lost their second factor.
+    AdminUserResetTwoFactorInput, "The person's id."
 }
 
 payload! {
@@ -145,14 +171,13 @@ impl AdminUserMutation {
     async fn admin_user_set_role(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The person's id.")] id: ID,
-        #[graphql(desc = "The role that they are to have; USER takes any other away.")] role: Role,
+        #[graphql(desc = "Who, and which role.")] input: AdminUserSetRoleInput,
     ) -> Nullable<AdminUserSetRolePayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match argument_id("id", &id) {
-                Ok(id) => admin::user_set_role(app, actor, client, id, role.stored()).await,
+            let result = match input_id("id", &input.id) {
+                Ok(id) => admin::user_set_role(app, actor, client, id, input.role.stored()).await,
                 Err(error) => Err(error),
             };
             answer(request, result)
@@ -166,14 +191,13 @@ impl AdminUserMutation {
     async fn admin_user_suspend(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The person's id.")] id: ID,
         #[graphql(desc = "Why, and for how long.")] input: AdminUserSuspendInput,
     ) -> Nullable<AdminUserSuspendPayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
             let command = admin::Suspend { reason: input.reason, until: input.until };
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => admin::user_suspend(app, actor, client, id, command).await,
                 Err(error) => Err(error),
             };
@@ -187,12 +211,12 @@ impl AdminUserMutation {
     async fn admin_user_reinstate(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The person's id.")] id: ID,
+        #[graphql(desc = "Who.")] input: AdminUserReinstateInput,
     ) -> Nullable<AdminUserReinstatePayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => admin::user_reinstate(app, actor, client, id).await,
                 Err(error) => Err(error),
             };
@@ -206,12 +230,12 @@ impl AdminUserMutation {
     async fn admin_user_sign_out_everywhere(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The person's id.")] id: ID,
+        #[graphql(desc = "Who.")] input: AdminUserSignOutEverywhereInput,
     ) -> Nullable<AdminUserSignOutEverywherePayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => admin::user_sign_out_everywhere(app, actor, client, id).await,
                 Err(error) => Err(error),
             };
@@ -226,12 +250,12 @@ impl AdminUserMutation {
     async fn admin_user_reset_two_factor(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The person's id.")] id: ID,
+        #[graphql(desc = "Who.")] input: AdminUserResetTwoFactorInput,
     ) -> Nullable<AdminUserResetTwoFactorPayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => admin::user_reset_two_factor(app, actor, client, id).await,
                 Err(error) => Err(error),
             };

@@ -38,7 +38,7 @@ pub enum ContributionState {
 
 /// What somebody gave to a goal.
 #[derive(Clone)]
-pub struct GoalContribution(ContributionView);
+pub struct GoalContribution(pub(super) ContributionView);
 
 impl From<ContributionView> for GoalContribution {
     fn from(view: ContributionView) -> Self {
@@ -67,7 +67,7 @@ impl GoalContribution {
 
     /// To which goal; null when you don't see it any more.
     async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
-        nullable(async { Ok(ctx.request().loaders.goals.load(self.0.contribution.goal_id).await?.map(Goal)) }).await
+        nullable(super::goal(ctx, self.0.contribution.goal_id)).await
     }
 
     /// Who gave; null for a guest, for who is anonymous to you, and once the account is erased.
@@ -199,7 +199,7 @@ impl GoalContribution {
 
 /// What somebody says to what somebody gave.
 #[derive(Clone)]
-pub struct ContributionComment(goals::ContributionComment);
+pub struct ContributionComment(pub(super) goals::ContributionComment);
 
 impl From<goals::ContributionComment> for ContributionComment {
     fn from(comment: goals::ContributionComment) -> Self {

@@ -22,10 +22,10 @@ use super::{
 };
 use crate::{
     domain::{
-        goals::{self, GoalView, Update, Withdrawal},
+        goals::{self, GoalView, News, Withdrawal},
         permissions::Permission,
     },
-    entity::event::StreamKind,
+    entity::{GoalId, event::StreamKind},
     platform::page::Page,
 };
 
@@ -70,8 +70,8 @@ pub enum GoalAction {
     Contribute,
     /// Change it: `goalUpdate`.
     Update,
-    /// Tell those who gave its news: `goalUpdatePublish`.
-    PublishUpdate,
+    /// Tell those who gave its news: `goalNewsPublish`.
+    PublishNews,
     /// Take out what was raised: `goalWithdraw`.
     Withdraw,
     /// Take no more contributions: `goalEnd`.
@@ -234,7 +234,7 @@ impl Goal {
 
     /// Its news, newest first.
     #[graphql(directive = SemanticNonNull::apply())]
-    async fn updates(
+    async fn news(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
@@ -243,14 +243,14 @@ impl Goal {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<GoalUpdate>> {
+    ) -> Nullable<Connection<GoalNews>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let sort = goals::UPDATES_SORT;
+            let sort = goals::NEWS_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
-            let slice = goals::updates(app, actor, self.0.goal.id, &page, wants_total(ctx)).await?;
-            Ok(Some(Connection::new(slice, goals::update_cursor, GoalUpdate::from)))
+            let slice = goals::news(app, actor, self.0.goal.id, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, goals::news_cursor, GoalNews::from)))
         })
         .await
     }
@@ -316,31 +316,36 @@ impl Goal {
     }
 }
 
+/// A goal by its id; null for who does not see it.
+async fn goal(ctx: &Context<'_>, id: GoalId) -> async_graphql::Result<Option<Goal>> {
+    Ok(ctx.request().loaders.goals.load(id).await?.map(Goal))
+}
+
 /// News of a goal.
 #[derive(Clone)]
-pub struct GoalUpdate(Update);
+pub struct GoalNews(News);
 
-impl From<Update> for GoalUpdate {
-    fn from(update: Update) -> Self {
-        Self(update)
+impl From<News> for GoalNews {
+    fn from(news: News) -> Self {
+        Self(news)
     }
 }
 
-impl Listed for GoalUpdate {
-    const LIST_NAME: &'static str = "GoalUpdate";
+impl Listed for GoalNews {
+    const LIST_NAME: &'static str = "GoalNews";
 }
 
 /// News of a goal, by its owner.
 #[Object]
-impl GoalUpdate {
-    /// Opaque and typed: `goalupdate_01jc…`.
+impl GoalNews {
+    /// Opaque and typed: `goalnews_01jc…`.
     pub async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
     /// Of which goal; null when you don't see it any more.
     async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
-        nullable(async { Ok(ctx.request().loaders.goals.load(self.0.goal_id).await?.map(Goal)) }).await
+        nullable(goal(ctx, self.0.goal_id)).await
     }
 
     /// A headline of plain text, at most 255 characters.
@@ -390,7 +395,7 @@ impl GoalWithdrawal {
     /// Of which goal.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
-        nullable(async { Ok(ctx.request().loaders.goals.load(self.0.row.goal_id).await?.map(Goal)) }).await
+        nullable(goal(ctx, self.0.row.goal_id)).await
     }
 
     /// What left the goal, the fee included.

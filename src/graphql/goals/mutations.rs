@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
-use super::{ContributionComment, GoalContribution};
+use super::{ContributionComment, Goal, GoalContribution};
 use crate::{
     domain::{
         Once,
@@ -12,10 +12,11 @@ use crate::{
     error::Result,
     graphql::{
         context::RequestExt,
-        error::{Nullable, Payload, UserError, answer, nullable, payload},
-        node::{argument_id, input_id},
+        error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+        node::{id_input, input_id},
         payments::{Payment, PaymentProvider},
         scalars::MoneyInput,
+        wallets::{Wallet, viewer_s_wallet},
     },
 };
 
@@ -78,6 +79,7 @@ impl GoalContributeInput {
 
 /// What came of `goalContribute`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct GoalContributePayload {
     /// What is given; null when `errors` is not empty.
     contribution: Option<GoalContribution>,
@@ -90,6 +92,27 @@ pub struct GoalContributePayload {
     errors: Vec<UserError>,
     /// True when an earlier call with this idempotency key did the work.
     replayed: bool,
+}
+
+also! {
+    GoalContributePayload of contribution {
+        /// The goal, as it is now: it has the money once the payment is completed; null when `errors` is not empty.
+        goal: Goal = goal_of,
+        /// Your wallet, as it is now: it may have paid. Null when `errors` is not empty, and for guests.
+        wallet: Wallet = viewer_s_wallet,
+    }
+}
+
+async fn goal_of(ctx: &Context<'_>, given: &GoalContribution) -> async_graphql::Result<Option<Goal>> {
+    super::goal(ctx, given.0.contribution.goal_id).await
+}
+
+async fn contribution_of(
+    ctx: &Context<'_>,
+    comment: &ContributionComment,
+) -> async_graphql::Result<Option<GoalContribution>> {
+    let found = ctx.request().loaders.contributions.load(comment.0.comment.contribution_id).await?;
+    Ok(found.map(GoalContribution::from))
 }
 
 impl Payload<Once<(ContributionView, Started)>> for GoalContributePayload {
@@ -120,12 +143,18 @@ payload! {
     ContributionCommentCreatePayload replayed {
         /// The comment; null when `errors` is not empty.
         comment: ContributionComment
+    } also {
+        /// The contribution that it is about, with its count of comments; null when `errors` is not empty, and when you
+        /// don't see it any more.
+        contribution: GoalContribution = contribution_of,
     }
 }
 
 /// A change of a comment. Absent leaves a field as it is.
 #[derive(InputObject)]
 pub struct ContributionCommentUpdateInput {
+    /// The comment's id.
+    id: ID,
     /// The new text.
     body: MaybeUndefined<String>,
 }
@@ -135,7 +164,16 @@ payload! {
     ContributionCommentUpdatePayload {
         /// The comment after the change; null when `errors` is not empty.
         comment: ContributionComment
+    } also {
+        /// The contribution that it is about, with its count of comments; null when `errors` is not empty, and when you
+        /// don't see it any more.
+        contribution: GoalContribution = contribution_of,
     }
+}
+
+id_input! {
+    /// Which comment is to be deleted.
+    ContributionCommentDeleteInput, "The comment's id."
 }
 
 payload! {
@@ -143,6 +181,10 @@ payload! {
     ContributionCommentDeletePayload {
         /// What is left of it; null when `errors` is not empty.
         comment: ContributionComment
+    } also {
+        /// The contribution that it is about, with its count of comments; null when `errors` is not empty, and when you
+        /// don't see it any more.
+        contribution: GoalContribution = contribution_of,
     }
 }
 
@@ -196,7 +238,6 @@ impl GivingMutation {
     async fn contribution_comment_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The comment's id.")] id: ID,
         #[graphql(desc = "What to change.")] input: ContributionCommentUpdateInput,
     ) -> Nullable<ContributionCommentUpdatePayload> {
         nullable(async {
@@ -206,7 +247,7 @@ impl GivingMutation {
                 MaybeUndefined::Null => Some(String::new()),
                 MaybeUndefined::Value(body) => Some(body),
             };
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => goals::comment_update(&request.app, &request.actor, id, body).await,
                 Err(error) => Err(error),
             };
@@ -219,11 +260,11 @@ impl GivingMutation {
     async fn contribution_comment_delete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The comment's id.")] id: ID,
+        #[graphql(desc = "Which comment.")] input: ContributionCommentDeleteInput,
     ) -> Nullable<ContributionCommentDeletePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => goals::comment_delete(&request.app, &request.actor, id).await,
                 Err(error) => Err(error),
             };

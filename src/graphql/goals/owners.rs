@@ -3,16 +3,18 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use chrono::{DateTime, Utc};
 
-use super::{Goal, GoalFunding, GoalUpdate, GoalWithdrawal};
+use super::{Goal, GoalFunding, GoalNews, GoalWithdrawal};
 use crate::{
-    domain::goals::{self, GoalCreate, GoalWithdraw, UpdatePublish},
+    domain::goals::{self, GoalCreate, GoalWithdraw, NewsPublish},
     entity::Money,
     error::{Result, UserError, UserErrorCode},
     graphql::{
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
-        node::{argument_id, input_id},
+        node::{id_input, input_id},
+        posts::Post,
         scalars::MoneyInput,
+        wallets::{Wallet, viewer_s_wallet, wallet_of},
     },
 };
 
@@ -69,12 +71,17 @@ payload! {
     GoalCreatePayload replayed {
         /// The goal; null when `errors` is not empty.
         goal: Goal
+    } also {
+        /// The post that it is attached to; null when `errors` is not empty.
+        post: Post = post_of,
     }
 }
 
 /// A change of a goal. Absent leaves a field as it is; null clears it, where it can be empty.
 #[derive(InputObject)]
 pub struct GoalUpdateInput {
+    /// The goal's id.
+    id: ID,
     /// A headline of plain text, 1 to 255 characters.
     title: MaybeUndefined<String>,
     /// Why; plain text of at most 10,000 characters.
@@ -137,12 +144,22 @@ payload! {
     }
 }
 
+id_input! {
+    /// Which goal takes no more contributions.
+    GoalEndInput, "The goal's id."
+}
+
 payload! {
     /// What came of `goalEnd`.
     GoalEndPayload {
         /// The goal, now ended; null when `errors` is not empty.
         goal: Goal
     }
+}
+
+id_input! {
+    /// Which goal is called off, and why.
+    GoalCancelInput, "The goal's id.", reason: "Why, 1 to 500 characters; those who gave are told."
 }
 
 payload! {
@@ -155,7 +172,7 @@ payload! {
 
 /// News of a goal.
 #[derive(InputObject)]
-pub struct GoalUpdatePublishInput {
+pub struct GoalNewsPublishInput {
     /// The goal's id.
     goal_id: ID,
     /// A headline of plain text, 1 to 255 characters.
@@ -167,10 +184,13 @@ pub struct GoalUpdatePublishInput {
 }
 
 payload! {
-    /// What came of `goalUpdatePublish`.
-    GoalUpdatePublishPayload replayed {
+    /// What came of `goalNewsPublish`.
+    GoalNewsPublishPayload replayed {
         /// The news; null when `errors` is not empty.
-        update: GoalUpdate
+        news: GoalNews
+    } also {
+        /// The goal that it is of; null when `errors` is not empty.
+        goal: Goal = goal_with_news,
     }
 }
 
@@ -200,7 +220,17 @@ payload! {
     GoalWithdrawPayload replayed {
         /// The withdrawal; null when `errors` is not empty.
         withdrawal: GoalWithdrawal
+    } also {
+        /// The goal, as it is now; null when `errors` is not empty.
+        goal: Goal = goal_of,
+        /// Your wallet, as it is now; null when `errors` is not empty.
+        wallet: Wallet = viewer_s_wallet,
     }
+}
+
+id_input! {
+    /// Which withdrawal of a goal is taken back, and why.
+    AdminGoalWithdrawalReverseInput, "The withdrawal's id.", reason: "Why, 1 to 500 characters; in the audit log."
 }
 
 payload! {
@@ -208,6 +238,31 @@ payload! {
     AdminGoalWithdrawalReversePayload {
         /// The withdrawal, now taken back; null when `errors` is not empty.
         withdrawal: GoalWithdrawal
+    } also {
+        /// The goal, as it is now; null when `errors` is not empty.
+        goal: Goal = goal_of,
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, once the account is erased, and for those
+        /// without the permission SEE_MONEY.
+        wallet: Wallet = wallet_of_owner,
+    }
+}
+
+async fn post_of(ctx: &Context<'_>, goal: &Goal) -> async_graphql::Result<Option<Post>> {
+    Ok(ctx.request().loaders.posts.load(goal.0.goal.post_id).await?.map(Post::from))
+}
+
+async fn goal_with_news(ctx: &Context<'_>, news: &GoalNews) -> async_graphql::Result<Option<Goal>> {
+    super::goal(ctx, news.0.goal_id).await
+}
+
+async fn goal_of(ctx: &Context<'_>, withdrawal: &GoalWithdrawal) -> async_graphql::Result<Option<Goal>> {
+    super::goal(ctx, withdrawal.0.row.goal_id).await
+}
+
+async fn wallet_of_owner(ctx: &Context<'_>, withdrawal: &GoalWithdrawal) -> async_graphql::Result<Option<Wallet>> {
+    match withdrawal.0.owner_id {
+        Some(owner) => wallet_of(ctx, owner).await,
+        None => Ok(None),
     }
 }
 
@@ -241,12 +296,11 @@ impl OwnerMutation {
     async fn goal_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The goal's id.")] id: ID,
         #[graphql(desc = "What to change.")] input: GoalUpdateInput,
     ) -> Nullable<GoalUpdatePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (argument_id("id", &id), input.change()) {
+            let result = match (input_id("id", &input.id), input.change()) {
                 (Ok(id), Ok(change)) => goals::goal_update(&request.app, &request.actor, id, change).await,
                 (Err(error), _) | (_, Err(error)) => Err(error),
             };
@@ -260,11 +314,11 @@ impl OwnerMutation {
     async fn goal_end(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The goal's id.")] id: ID,
+        #[graphql(desc = "Which goal.")] input: GoalEndInput,
     ) -> Nullable<GoalEndPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => goals::goal_end(&request.app, &request.actor, id).await,
                 Err(error) => Err(error),
             };
@@ -279,13 +333,12 @@ impl OwnerMutation {
     async fn goal_cancel(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The goal's id.")] id: ID,
-        #[graphql(desc = "Why, 1 to 500 characters; those who gave are told.")] reason: String,
+        #[graphql(desc = "Which goal, and why.")] input: GoalCancelInput,
     ) -> Nullable<GoalCancelPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
-                Ok(id) => goals::goal_cancel(&request.app, &request.actor, &request.client, id, &reason).await,
+            let result = match input_id("id", &input.id) {
+                Ok(id) => goals::goal_cancel(&request.app, &request.actor, &request.client, id, &input.reason).await,
                 Err(error) => Err(error),
             };
             answer(request, result)
@@ -296,18 +349,18 @@ impl OwnerMutation {
     /// Tells those who gave to one's own goal its news: people here at once, guests by an e-mail that leads to it, once
     /// a day at most and until they unsubscribe. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS,
     /// IDEMPOTENCY_KEY_REUSED.
-    async fn goal_update_publish(
+    async fn goal_news_publish(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The news.")] input: GoalUpdatePublishInput,
-    ) -> Nullable<GoalUpdatePublishPayload> {
+        #[graphql(desc = "The news.")] input: GoalNewsPublishInput,
+    ) -> Nullable<GoalNewsPublishPayload> {
         nullable(async {
             let request = ctx.request();
-            let GoalUpdatePublishInput { goal_id, title, body, idempotency_key } = input;
+            let GoalNewsPublishInput { goal_id, title, body, idempotency_key } = input;
             let result = match input_id("goalId", &goal_id) {
                 Ok(goal) => {
-                    let command = UpdatePublish { goal, title, body, idempotency_key };
-                    goals::update_publish(&request.app, &request.actor, command).await
+                    let command = NewsPublish { goal, title, body, idempotency_key };
+                    goals::news_publish(&request.app, &request.actor, command).await
                 }
                 Err(error) => Err(error),
             };
@@ -343,14 +396,13 @@ impl OwnerMutation {
     async fn admin_goal_withdrawal_reverse(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The withdrawal's id.")] id: ID,
-        #[graphql(desc = "Why, 1 to 500 characters; in the audit log.")] reason: String,
+        #[graphql(desc = "Which withdrawal, and why.")] input: AdminGoalWithdrawalReverseInput,
     ) -> Nullable<AdminGoalWithdrawalReversePayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match argument_id("id", &id) {
-                Ok(id) => goals::withdrawal_reverse(app, actor, client, id, &reason).await,
+            let result = match input_id("id", &input.id) {
+                Ok(id) => goals::withdrawal_reverse(app, actor, client, id, &input.reason).await,
                 Err(error) => Err(error),
             };
             answer(request, result)

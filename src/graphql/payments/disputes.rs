@@ -45,6 +45,11 @@ impl Listed for Dispute {
 }
 
 impl Dispute {
+    /// What it is about, as it is now; null for who may not see it.
+    pub(super) async fn disputed(ctx: &Context<'_>, dispute: &Self) -> async_graphql::Result<Option<Payment>> {
+        Ok(ctx.request().loaders.payments.load(dispute.dispute.payment_id).await?.map(Payment::from))
+    }
+
     /// A dispute of a payment of this currency.
     pub(in crate::graphql) fn new(dispute: payment_dispute::Model, currency: Currency) -> Self {
         Self { dispute, currency }
@@ -62,8 +67,7 @@ impl Dispute {
 
     /// What it is about; null to a guest, who came by it.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
-        nullable(async { Ok(ctx.request().loaders.payments.load(self.dispute.payment_id).await?.map(Payment::from)) })
-            .await
+        nullable(Self::disputed(ctx, self)).await
     }
 
     /// How much of it.

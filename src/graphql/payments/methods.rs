@@ -11,7 +11,7 @@ use crate::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
-        node::argument_id,
+        node::{id_input, input_id},
     },
 };
 
@@ -108,7 +108,16 @@ payload! {
     PaymentMethodAddPayload replayed {
         /// The way to pay; null when `errors` is not empty.
         payment_method: PaymentMethod
+    } also {
+        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now; null when
+        /// `errors` is not empty.
+        payment_methods: Vec<PaymentMethod> = saved,
     }
+}
+
+id_input! {
+    /// Which way to pay is to go.
+    PaymentMethodRemoveInput, "The id of a saved way to pay."
 }
 
 payload! {
@@ -116,7 +125,16 @@ payload! {
     PaymentMethodRemovePayload {
         /// The way to pay that was removed; null when `errors` is not empty.
         payment_method: PaymentMethod
+    } also {
+        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now; null when
+        /// `errors` is not empty.
+        payment_methods: Vec<PaymentMethod> = saved,
     }
+}
+
+id_input! {
+    /// Which way to pay is to be offered first.
+    PaymentMethodSetDefaultInput, "The id of a saved way to pay."
 }
 
 payload! {
@@ -124,7 +142,17 @@ payload! {
     PaymentMethodSetDefaultPayload {
         /// The way to pay that is the default now; null when `errors` is not empty.
         payment_method: PaymentMethod
+    } also {
+        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now; null when
+        /// `errors` is not empty.
+        payment_methods: Vec<PaymentMethod> = saved,
     }
+}
+
+async fn saved<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<Vec<PaymentMethod>>> {
+    let request = ctx.request();
+    let methods = payments::payment_methods(&request.app, &request.actor).await?;
+    Ok(Some(methods.into_iter().map(PaymentMethod).collect()))
 }
 
 /// Reading saved ways to pay.
@@ -136,12 +164,7 @@ impl PaymentMethodQuery {
     /// Your saved ways to pay, at most 20: the default first, then the newest. UNAUTHENTICATED when nobody is signed in.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
-        nullable(async {
-            let request = ctx.request();
-            let methods = payments::payment_methods(&request.app, &request.actor).await?;
-            Ok(Some(methods.into_iter().map(PaymentMethod).collect()))
-        })
-        .await
+        nullable(saved(ctx, self)).await
     }
 }
 
@@ -177,11 +200,11 @@ impl PaymentMethodMutation {
     async fn payment_method_remove(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] id: ID,
+        #[graphql(desc = "Which way to pay.")] input: PaymentMethodRemoveInput,
     ) -> Nullable<PaymentMethodRemovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => payments::payment_method_remove(&request.app, &request.actor, id).await,
                 Err(error) => Err(error),
             };
@@ -194,11 +217,11 @@ impl PaymentMethodMutation {
     async fn payment_method_set_default(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] id: ID,
+        #[graphql(desc = "Which way to pay.")] input: PaymentMethodSetDefaultInput,
     ) -> Nullable<PaymentMethodSetDefaultPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => payments::payment_method_set_default(&request.app, &request.actor, id).await,
                 Err(error) => Err(error),
             };

@@ -22,18 +22,24 @@ use super::{
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
+    goals::GoalContribution,
     node::query_id,
     part::Part,
     posts::DateTimeRange,
     scalars::Money,
     stream::{self, stream_event},
+    wallets::{Wallet, wallet_of},
 };
 use crate::{
     domain::{
         payments::{self, Access, PaymentFilter},
         permissions::Permission,
     },
-    entity::{PaymentId, event::StreamKind, payment::ProviderKind},
+    entity::{
+        ContributionId, PaymentId,
+        event::StreamKind,
+        payment::{ProviderKind, TargetKind},
+    },
     error::Result,
     platform::{page::Page, payments::NextAction},
 };
@@ -79,7 +85,7 @@ pub enum PaymentState {
     /// The provider is at work.
     Processing,
     /// The money is promised and not taken yet.
-    Authorised,
+    Authorized,
     /// The money is there.
     Completed,
     /// It did not work: see `failure`.
@@ -225,7 +231,7 @@ impl Payment {
     }
 
     /// Reserved at the provider so far, what was captured included.
-    async fn authorised(&self) -> Money {
+    async fn authorized(&self) -> Money {
         self.money(self.0.authorised)
     }
 
@@ -401,6 +407,23 @@ async fn list(
     let page = Page::parse(&app.keys, payments::SORT, first, after.as_deref(), last, before.as_deref())?;
     let slice = payments::payments(app, actor, &filter?, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, payments::cursor, Payment)))
+}
+
+/// What is given to a goal by a payment; null when it is for something else, and for who may not see it.
+async fn contribution_of(ctx: &Context<'_>, payment: &Payment) -> async_graphql::Result<Option<GoalContribution>> {
+    if payment.0.target_kind != TargetKind::GoalContribution {
+        return Ok(None);
+    }
+    let id = ContributionId(payment.0.target_id);
+    Ok(ctx.request().loaders.contributions.load(id).await?.map(GoalContribution::from))
+}
+
+/// The payer's wallet; null when they have none, and for who may not see it.
+async fn wallet_of_payer(ctx: &Context<'_>, payment: &Payment) -> async_graphql::Result<Option<Wallet>> {
+    match payment.0.payer_id {
+        Some(payer) => wallet_of(ctx, payer).await,
+        None => Ok(None),
+    }
 }
 
 /// Reading payments.

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
 
-use super::{Payment, PaymentProvider, Refund, RefundDestination};
+use super::{Payment, PaymentProvider, Refund, RefundDestination, contribution_of, wallet_of_payer};
 use crate::{
     domain::{
         Once, goals,
@@ -12,10 +12,11 @@ use crate::{
     error::Result,
     graphql::{
         context::{RequestContext, RequestExt},
-        error::{Nullable, Payload, UserError, answer, nullable, payload},
-        goals::{GoalContributeInput, GuestInput},
-        node::{argument_id, input_id},
+        error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+        goals::{GoalContributeInput, GoalContribution, GuestInput},
+        node::{id_input, input_id},
         scalars::MoneyInput,
+        wallets::Wallet,
     },
 };
 
@@ -87,9 +88,10 @@ impl WalletDepositInput {
 
 /// Defines the payload of a mutation that begins a payment.
 macro_rules! started_payload {
-    ($(#[$doc:meta])+ $name:ident) => {
+    ($(#[$doc:meta])+ $name:ident { $($also:tt)+ }) => {
         $(#[$doc])+
         #[derive(SimpleObject)]
+        #[graphql(complex)]
         pub struct $name {
             /// The payment; its `nextAction` says what the payer has to do. Null when `errors` is not empty.
             payment: Option<Payment>,
@@ -111,16 +113,38 @@ macro_rules! started_payload {
                 Self { payment: None, guest_token: None, errors, replayed: false }
             }
         }
+
+        also! {
+            $name of payment { $($also)+ }
+        }
     };
 }
 started_payload! {
     /// What came of `paymentCreate`.
-    PaymentCreatePayload
+    PaymentCreatePayload {
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, when it is for something else,
+        /// and for guests.
+        contribution: GoalContribution = contribution_of,
+        /// Your wallet, as it is now; null when `errors` is not empty, and for guests.
+        wallet: Wallet = wallet_of_payer,
+    }
 }
 
 started_payload! {
     /// What came of `walletDeposit`.
-    WalletDepositPayload
+    WalletDepositPayload {
+        /// Your wallet, as it is now: it has the money once the payment is completed; null when `errors` is not empty.
+        wallet: Wallet = wallet_of_payer,
+    }
+}
+
+/// Which payment its provider is to be asked about.
+#[derive(InputObject)]
+pub struct PaymentConfirmInput {
+    /// The payment's id.
+    id: ID,
+    /// For a guest: the token of the payload that began it.
+    guest_token: Option<String>,
 }
 
 payload! {
@@ -128,7 +152,23 @@ payload! {
     PaymentConfirmPayload {
         /// The payment as the provider tells it now; null when `errors` is not empty.
         payment: Payment
+    } also {
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
+        contribution: GoalContribution = contribution_of,
+        /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
+        /// see.
+        wallet: Wallet = wallet_of_payer,
     }
+}
+
+/// Which payment is to be called off.
+#[derive(InputObject)]
+pub struct PaymentCancelInput {
+    /// The payment's id.
+    id: ID,
+    /// For a guest: the token of the payload that began it.
+    guest_token: Option<String>,
 }
 
 payload! {
@@ -136,6 +176,10 @@ payload! {
     PaymentCancelPayload {
         /// The payment, which is over; null when `errors` is not empty.
         payment: Payment
+    } also {
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
+        contribution: GoalContribution = contribution_of,
     }
 }
 
@@ -149,34 +193,59 @@ payload! {
 
 /// How a bank transfer is to be found.
 #[derive(InputObject)]
-pub struct PaymentProofInput {
+pub struct PaymentProofAddInput {
+    /// The payment's id.
+    id: ID,
     /// The bank's reference, or a link to a slip, for staff to look at; 1 to 500 characters.
     note: String,
+    /// For a guest: the token of the payload that began it.
+    guest_token: Option<String>,
 }
 
-/// Money that is to go back.
-#[derive(InputObject)]
-pub struct PaymentRefundInput {
-    /// How much; null: all that is left.
-    amount: Option<MoneyInput>,
-    /// Where it is to go.
-    #[graphql(default_with = "RefundDestination::Source")]
-    destination: RefundDestination,
-    /// Why; 1 to 500 characters.
-    reason: String,
-    /// Same key and same input: the same refund again, however late.
-    idempotency_key: String,
+/// Defines the input of a mutation that gives money back.
+macro_rules! refund_input {
+    ($(#[$doc:meta])+ $name:ident { $($(#[$field_doc:meta])+ $field:ident: $type:ty,)* }) => {
+        $(#[$doc])+
+        #[derive(InputObject)]
+        pub struct $name {
+            /// The payment's id.
+            id: ID,
+            /// How much; null: all that is left.
+            amount: Option<MoneyInput>,
+            /// Where it is to go.
+            #[graphql(default_with = "RefundDestination::Source")]
+            destination: RefundDestination,
+            /// Why; 1 to 500 characters.
+            reason: String,
+            /// Same key and same input: the same refund again, however late.
+            idempotency_key: String,
+            $($(#[$field_doc])+ $field: $type,)*
+        }
+
+        impl $name {
+            fn ask(self) -> Result<RefundAsk> {
+                Ok(RefundAsk {
+                    amount: self.amount.map(|amount| amount.positive("amount")).transpose()?,
+                    destination: self.destination.into(),
+                    reason: self.reason,
+                    idempotency_key: self.idempotency_key,
+                })
+            }
+        }
+    };
 }
 
-impl PaymentRefundInput {
-    fn ask(self) -> Result<RefundAsk> {
-        Ok(RefundAsk {
-            amount: self.amount.map(|amount| amount.positive("amount")).transpose()?,
-            destination: self.destination.into(),
-            reason: self.reason,
-            idempotency_key: self.idempotency_key,
-        })
+refund_input! {
+    /// Money that you want back.
+    PaymentRefundRequestInput {
+        /// For a guest: the token of the payload that began it.
+        guest_token: Option<String>,
     }
+}
+
+refund_input! {
+    /// Money that is to go back.
+    PaymentRefundInput {}
 }
 
 /// A refund with its payment, for the payloads.
@@ -192,6 +261,7 @@ macro_rules! refund_payload {
     ($(#[$doc:meta])+ $name:ident) => {
         $(#[$doc])+
         #[derive(SimpleObject)]
+        #[graphql(complex)]
         pub struct $name {
             /// The refund; null when `errors` is not empty.
             refund: Option<Refund>,
@@ -214,6 +284,17 @@ macro_rules! refund_payload {
                 Self { refund: None, payment: None, errors, replayed: false }
             }
         }
+
+        also! {
+            $name of payment {
+                /// What was given to a goal by the payment, as it is now; null when `errors` is not empty, and when it
+                /// was for something else, or not yours to see.
+                contribution: GoalContribution = contribution_of,
+                /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not
+                /// yours to see.
+                wallet: Wallet = wallet_of_payer,
+            }
+        }
     };
 }
 
@@ -222,9 +303,19 @@ refund_payload! {
     PaymentRefundRequestPayload
 }
 
+id_input! {
+    /// Which refund is granted.
+    PaymentRefundGrantInput, "The refund's id."
+}
+
 refund_payload! {
     /// What came of `paymentRefundGrant`.
     PaymentRefundGrantPayload
+}
+
+id_input! {
+    /// Which refund is refused, and why.
+    PaymentRefundRefuseInput, "The refund's id.", reason: "Why, for the payer to read; at most 500 characters."
 }
 
 refund_payload! {
@@ -249,7 +340,7 @@ async fn with_payment(
 }
 
 async fn decide(request: &RequestContext, id: &ID, granted: bool, reason: Option<&str>) -> Result<Once<Refunded>> {
-    let id = argument_id("id", id)?;
+    let id = input_id("id", id)?;
     let refund = payments::refund_decide(&request.app, &request.actor, &request.client, id, granted, reason).await;
     with_payment(request, &Access::default(), refund.map(|value| Once { value, replayed: false })).await
 }
@@ -323,13 +414,12 @@ impl PayerMutation {
     async fn payment_confirm(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+        #[graphql(desc = "Which payment.")] input: PaymentConfirmInput,
     ) -> Nullable<PaymentConfirmPayload> {
         nullable(async {
             let request = ctx.request();
-            let access = Access { guest_token };
-            let result = match argument_id("id", &id) {
+            let access = Access { guest_token: input.guest_token };
+            let result = match input_id("id", &input.id) {
                 Ok(id) => payments::confirm(&request.app, &request.actor, id, &access).await,
                 Err(error) => Err(error),
             };
@@ -343,13 +433,12 @@ impl PayerMutation {
     async fn payment_cancel(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+        #[graphql(desc = "Which payment.")] input: PaymentCancelInput,
     ) -> Nullable<PaymentCancelPayload> {
         nullable(async {
             let request = ctx.request();
-            let access = Access { guest_token };
-            let result = match argument_id("id", &id) {
+            let access = Access { guest_token: input.guest_token };
+            let result = match input_id("id", &input.id) {
                 Ok(id) => payments::payment_cancel(&request.app, &request.actor, id, &access).await,
                 Err(error) => Err(error),
             };
@@ -363,14 +452,12 @@ impl PayerMutation {
     async fn payment_proof_add(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "How it is to be found.")] input: PaymentProofInput,
-        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+        #[graphql(desc = "How it is to be found.")] input: PaymentProofAddInput,
     ) -> Nullable<PaymentProofAddPayload> {
         nullable(async {
             let request = ctx.request();
-            let access = Access { guest_token };
-            let result = match argument_id("id", &id) {
+            let access = Access { guest_token: input.guest_token };
+            let result = match input_id("id", &input.id) {
                 Ok(id) => payments::payment_proof_add(&request.app, &request.actor, &access, id, &input.note).await,
                 Err(error) => Err(error),
             };
@@ -385,14 +472,12 @@ impl PayerMutation {
     async fn payment_refund_request(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "How much, where to, and why.")] input: PaymentRefundInput,
-        #[graphql(desc = "For a guest: the token of the payload that began it.")] guest_token: Option<String>,
+        #[graphql(desc = "How much, where to, and why.")] input: PaymentRefundRequestInput,
     ) -> Nullable<PaymentRefundRequestPayload> {
         nullable(async {
             let request = ctx.request();
-            let access = Access { guest_token };
-            let result = match (argument_id("id", &id), input.ask()) {
+            let access = Access { guest_token: input.guest_token.clone() };
+            let result = match (input_id("id", &input.id), input.ask()) {
                 (Ok(id), Ok(ask)) => payments::refund_request(&request.app, &request.actor, &access, id, ask).await,
                 (Err(error), _) | (_, Err(error)) => Err(error),
             };
@@ -407,11 +492,11 @@ impl PayerMutation {
     async fn payment_refund_grant(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The refund's id.")] id: ID,
+        #[graphql(desc = "Which refund.")] input: PaymentRefundGrantInput,
     ) -> Nullable<PaymentRefundGrantPayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, decide(request, &id, true, None).await)
+            answer(request, decide(request, &input.id, true, None).await)
         })
         .await
     }
@@ -421,12 +506,11 @@ impl PayerMutation {
     async fn payment_refund_refuse(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The refund's id.")] id: ID,
-        #[graphql(desc = "Why, for the payer to read; at most 500 characters.")] reason: String,
+        #[graphql(desc = "Which refund, and why.")] input: PaymentRefundRefuseInput,
     ) -> Nullable<PaymentRefundRefusePayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, decide(request, &id, false, Some(&reason)).await)
+            answer(request, decide(request, &input.id, false, Some(&input.reason)).await)
         })
         .await
     }
@@ -438,12 +522,11 @@ impl PayerMutation {
     async fn payment_refund(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
         #[graphql(desc = "How much, where to, and why.")] input: PaymentRefundInput,
     ) -> Nullable<PaymentRefundPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (argument_id("id", &id), input.ask()) {
+            let result = match (input_id("id", &input.id), input.ask()) {
                 (Ok(id), Ok(ask)) => {
                     payments::payment_refund(&request.app, &request.actor, &request.client, id, ask).await
                 }

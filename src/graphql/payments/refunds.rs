@@ -74,6 +74,11 @@ impl Listed for Refund {
 }
 
 impl Refund {
+    /// What it is of, as it is now; null for who may not see it.
+    pub(super) async fn paid(ctx: &Context<'_>, refund: &Self) -> async_graphql::Result<Option<Payment>> {
+        Ok(ctx.request().loaders.payments.load(refund.refund.payment_id).await?.map(Payment::from))
+    }
+
     /// A refund of a payment of this currency.
     pub(in crate::graphql) fn new(refund: refund::Model, currency: Currency) -> Self {
         Self { refund, currency }
@@ -90,8 +95,7 @@ impl Refund {
 
     /// What it is of; null to who sees the refund but not the payment: a goal's owner, and a guest, who came by it.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
-        nullable(async { Ok(ctx.request().loaders.payments.load(self.refund.payment_id).await?.map(Payment::from)) })
-            .await
+        nullable(Self::paid(ctx, self)).await
     }
 
     /// How much.

@@ -4,7 +4,8 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Dispute, DisputeState, Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState, list,
+    Dispute, DisputeState, Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState,
+    contribution_of, list, wallet_of_payer,
 };
 use crate::{
     domain::payments::{
@@ -16,9 +17,11 @@ use crate::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
-        node::{argument_id, query_id},
+        goals::GoalContribution,
+        node::{id_input, input_id, query_id},
         posts::DateTimeRange,
         scalars::{Money, MoneyInput},
+        wallets::Wallet,
     },
     platform::page::Page,
 };
@@ -152,30 +155,49 @@ impl PaymentStaffQuery {
     }
 }
 
-/// Money that a bank has.
-#[derive(InputObject)]
-pub struct AdminPaymentMoneyInput {
-    /// How much; null: all that is left.
-    amount: Option<MoneyInput>,
-    /// What the bank calls it; 1 to 100 characters.
-    reference: String,
-    /// Same key and same input: nothing more happens, however late.
-    idempotency_key: String,
+/// Defines the input of a mutation about money that a bank has.
+macro_rules! money_input {
+    ($(#[$doc:meta])+ $name:ident) => {
+        $(#[$doc])+
+        #[derive(InputObject)]
+        pub struct $name {
+            /// The payment's id.
+            id: ID,
+            /// How much; null: all that is left.
+            amount: Option<MoneyInput>,
+            /// What the bank calls it; 1 to 100 characters.
+            reference: String,
+            /// Same key and same input: nothing more happens, however late.
+            idempotency_key: String,
+        }
+
+        impl $name {
+            fn received(self) -> Result<MoneyReceived> {
+                Ok(MoneyReceived {
+                    amount: self.amount.map(|amount| amount.positive("amount")).transpose()?,
+                    reference: self.reference,
+                    idempotency_key: self.idempotency_key,
+                })
+            }
+        }
+    };
 }
 
-impl AdminPaymentMoneyInput {
-    fn received(self) -> Result<MoneyReceived> {
-        Ok(MoneyReceived {
-            amount: self.amount.map(|amount| amount.positive("amount")).transpose()?,
-            reference: self.reference,
-            idempotency_key: self.idempotency_key,
-        })
-    }
+money_input! {
+    /// A bank transfer that has come in.
+    AdminPaymentConfirmInput
+}
+
+money_input! {
+    /// Cash that the courier brought to the bank.
+    AdminPaymentRemitInput
 }
 
 /// How a dispute stands, as the provider's pages or letters say.
 #[derive(InputObject)]
 pub struct AdminDisputeRecordInput {
+    /// The payment's id.
+    id: ID,
     /// How it stands: OPEN first, which holds its money, then what was decided; or that at once.
     state: DisputeState,
     /// How much is disputed, in the payment's currency; the same each time.
@@ -209,6 +231,9 @@ payload! {
     AdminDisputeRecordPayload {
         /// The dispute, as it stands now; null when `errors` is not empty.
         dispute: Dispute
+    } also {
+        /// The payment that it is about, as it is now; null when `errors` is not empty.
+        payment: Payment = Dispute::disputed,
     }
 }
 
@@ -278,7 +303,19 @@ payload! {
     AdminPaymentConfirmPayload replayed {
         /// The payment; null when `errors` is not empty.
         payment: Payment
+    } also {
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
+        contribution: GoalContribution = contribution_of,
+        /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
+        /// see.
+        wallet: Wallet = wallet_of_payer,
     }
+}
+
+id_input! {
+    /// Which payment the courier has the cash of.
+    AdminPaymentCollectInput, "The payment's id."
 }
 
 payload! {
@@ -286,6 +323,13 @@ payload! {
     AdminPaymentCollectPayload {
         /// The payment; null when `errors` is not empty.
         payment: Payment
+    } also {
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
+        contribution: GoalContribution = contribution_of,
+        /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
+        /// see.
+        wallet: Wallet = wallet_of_payer,
     }
 }
 
@@ -297,12 +341,26 @@ payload! {
     }
 }
 
+id_input! {
+    /// Which payment is to be called off, and why.
+    AdminPaymentCancelInput, "The payment's id.", reason: "Why, for the audit log; 1 to 500 characters."
+}
+
 payload! {
     /// What came of `adminPaymentCancel`.
     AdminPaymentCancelPayload {
         /// The payment; null when `errors` is not empty.
         payment: Payment
+    } also {
+        /// What is given to a goal by it, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
+        contribution: GoalContribution = contribution_of,
     }
+}
+
+id_input! {
+    /// Which refund was given back by hand.
+    AdminRefundCompleteInput, "The refund's id.", reference: "What the bank or courier calls it; 1 to 100 characters."
 }
 
 payload! {
@@ -310,7 +368,15 @@ payload! {
     AdminRefundCompletePayload {
         /// The refund; null when `errors` is not empty.
         refund: Refund
+    } also {
+        /// The payment that it is of, as it is now; null when `errors` is not empty.
+        payment: Payment = Refund::paid,
     }
+}
+
+id_input! {
+    /// Which refund could not be given back, and why.
+    AdminRefundFailInput, "The refund's id.", reason: "Why; 1 to 500 characters."
 }
 
 payload! {
@@ -318,6 +384,9 @@ payload! {
     AdminRefundFailPayload {
         /// The refund; null when `errors` is not empty.
         refund: Refund
+    } also {
+        /// The payment that it is of, as it is now; null when `errors` is not empty.
+        payment: Payment = Refund::paid,
     }
 }
 
@@ -337,12 +406,11 @@ impl PaymentStaffMutation {
     async fn admin_payment_confirm(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "How much came, and what the bank calls it.")] input: AdminPaymentMoneyInput,
+        #[graphql(desc = "How much came, and what the bank calls it.")] input: AdminPaymentConfirmInput,
     ) -> Nullable<AdminPaymentConfirmPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (argument_id("id", &id), input.received()) {
+            let result = match (input_id("id", &input.id), input.received()) {
                 (Ok(id), Ok(received)) => {
                     payments::admin_payment_confirm(&request.app, &request.actor, &request.client, id, received).await
                 }
@@ -358,11 +426,11 @@ impl PaymentStaffMutation {
     async fn admin_payment_collect(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
+        #[graphql(desc = "Which payment.")] input: AdminPaymentCollectInput,
     ) -> Nullable<AdminPaymentCollectPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => payments::admin_payment_collect(&request.app, &request.actor, &request.client, id).await,
                 Err(error) => Err(error),
             };
@@ -378,12 +446,11 @@ impl PaymentStaffMutation {
     async fn admin_payment_remit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "How much was brought, and what the bank calls it.")] input: AdminPaymentMoneyInput,
+        #[graphql(desc = "How much was brought, and what the bank calls it.")] input: AdminPaymentRemitInput,
     ) -> Nullable<AdminPaymentRemitPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (argument_id("id", &id), input.received()) {
+            let result = match (input_id("id", &input.id), input.received()) {
                 (Ok(id), Ok(received)) => {
                     payments::admin_payment_remit(&request.app, &request.actor, &request.client, id, received).await
                 }
@@ -400,14 +467,14 @@ impl PaymentStaffMutation {
     async fn admin_payment_cancel(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
-        #[graphql(desc = "Why, for the audit log; 1 to 500 characters.")] reason: String,
+        #[graphql(desc = "Which payment, and why.")] input: AdminPaymentCancelInput,
     ) -> Nullable<AdminPaymentCancelPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => {
-                    payments::admin_payment_cancel(&request.app, &request.actor, &request.client, id, &reason).await
+                    payments::admin_payment_cancel(&request.app, &request.actor, &request.client, id, &input.reason)
+                        .await
                 }
                 Err(error) => Err(error),
             };
@@ -423,14 +490,13 @@ impl PaymentStaffMutation {
     async fn admin_refund_complete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The refund's id.")] id: ID,
-        #[graphql(desc = "What the bank or courier calls it; 1 to 100 characters.")] reference: String,
+        #[graphql(desc = "Which refund, and what the bank or courier calls it.")] input: AdminRefundCompleteInput,
     ) -> Nullable<AdminRefundCompletePayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match argument_id("id", &id) {
-                Ok(id) => payments::admin_refund_complete(app, actor, client, id, &reference).await,
+            let result = match input_id("id", &input.id) {
+                Ok(id) => payments::admin_refund_complete(app, actor, client, id, &input.reference).await,
                 Err(error) => Err(error),
             };
             answer(request, result)
@@ -444,14 +510,13 @@ impl PaymentStaffMutation {
     async fn admin_refund_fail(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The refund's id.")] id: ID,
-        #[graphql(desc = "Why; 1 to 500 characters.")] reason: String,
+        #[graphql(desc = "Which refund, and why.")] input: AdminRefundFailInput,
     ) -> Nullable<AdminRefundFailPayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match argument_id("id", &id) {
-                Ok(id) => payments::admin_refund_fail(app, actor, client, id, &reason).await,
+            let result = match input_id("id", &input.id) {
+                Ok(id) => payments::admin_refund_fail(app, actor, client, id, &input.reason).await,
                 Err(error) => Err(error),
             };
             answer(request, result)
@@ -460,20 +525,19 @@ impl PaymentStaffMutation {
     }
     /// Writes down that a payer takes a payment back through their bank, and what became of it, where the provider does not tell
     /// (Paymob): while it is OPEN its money is held, when it is WON that is let go, when it is LOST it has gone back, and what is no
-    /// longer there is owed by who had it. Said again, it changes nothing. Needs the permission MANAGE_MONEY; not for one's
-    /// own payments. Stands alone in its operation. Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE (nothing was taken, the
-    /// provider tells by itself, or it was decided), SECOND_PERSON_NEEDED, INVALID_AMOUNT, AMOUNT_TOO_LARGE,
-    /// CURRENCY_MISMATCH, ALREADY_EXISTS (of another amount), BLANK, TOO_LONG, INVALID_CHARACTERS.
+    /// longer there is owed by who had it. Said again, it changes nothing. WRONG_STATE: nothing was taken, the provider tells by
+    /// itself, or it was decided; ALREADY_EXISTS: it is of another amount. Needs the permission MANAGE_MONEY; not for one's
+    /// own payments. Stands alone in its operation. Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED,
+    /// INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, ALREADY_EXISTS, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_dispute_record(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment's id.")] id: ID,
         #[graphql(desc = "How the dispute stands.")] input: AdminDisputeRecordInput,
     ) -> Nullable<AdminDisputeRecordPayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match (argument_id("id", &id), input.said()) {
+            let result = match (input_id("id", &input.id), input.said()) {
                 (Ok(id), Ok(said)) => payments::admin_dispute_record(app, actor, client, id, said).await,
                 (Err(error), _) | (_, Err(error)) => Err(error),
             };

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::permissions::Permission,
-    entity::{Currency, payment_event},
+    entity::{Currency, payment::PaymentState, payment_event},
     graphql::{context::RequestExt, scalars::Money},
 };
 
@@ -48,7 +48,8 @@ impl PaymentStep {
     /// `refund_failed`, `refund_beyond` (the provider gave back more than there was), `dispute_open`,
     /// `dispute_won`, `dispute_lost`. There may be more.
     async fn kind(&self) -> &str {
-        &self.step.kind
+        // As the state is called in the graph: the column has the other spelling.
+        if self.step.kind == PaymentState::Authorized.as_str() { "authorized" } else { &self.step.kind }
     }
 
     /// How it became known.
@@ -57,7 +58,7 @@ impl PaymentStep {
     }
 
     /// Promised, after it.
-    async fn authorised(&self) -> Money {
+    async fn authorized(&self) -> Money {
         Money::from_minor(self.step.authorised, self.currency)
     }
 

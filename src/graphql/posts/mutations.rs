@@ -9,7 +9,7 @@ use crate::{
     graphql::{
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
-        node::{argument_id, input_id},
+        node::{id_input, input_id},
     },
 };
 
@@ -33,6 +33,8 @@ payload! {
 /// A change of a post. Absent leaves a field as it is; null clears it, where it can be empty.
 #[derive(InputObject)]
 pub struct PostUpdateInput {
+    /// The post's id.
+    id: ID,
     /// The new text; only a share can do without one.
     body: MaybeUndefined<String>,
 }
@@ -45,6 +47,11 @@ payload! {
     }
 }
 
+id_input! {
+    /// Which post is to be deleted.
+    PostDeleteInput, "The post's id."
+}
+
 payload! {
     /// What came of `postDelete`.
     PostDeletePayload {
@@ -53,12 +60,22 @@ payload! {
     }
 }
 
+id_input! {
+    /// Which post is liked.
+    PostLikeInput, "The post's id."
+}
+
 payload! {
     /// What came of `postLike`.
     PostLikePayload {
         /// The post, now liked; null when `errors` is not empty.
         post: Post
     }
+}
+
+id_input! {
+    /// Which post is no longer liked.
+    PostUnlikeInput, "The post's id."
 }
 
 payload! {
@@ -70,8 +87,10 @@ payload! {
 }
 
 /// How a post is passed on.
-#[derive(InputObject, Default)]
+#[derive(InputObject)]
 pub struct PostShareInput {
+    /// The id of the post to pass on.
+    id: ID,
     /// A text of one's own with it, at most 10,000 characters.
     #[graphql(default)]
     body: String,
@@ -84,6 +103,9 @@ payload! {
     PostSharePayload replayed {
         /// The new post, whose `sharedPost` is the original; null when `errors` is not empty.
         post: Post
+    } also {
+        /// The post that was passed on, with its counts; null when `errors` is not empty.
+        shared_post: Post = shared_by,
     }
 }
 
@@ -118,12 +140,20 @@ payload! {
     CommentCreatePayload replayed {
         /// The comment; null when `errors` is not empty.
         comment: Comment
+    } also {
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
+        post: Post = post_of,
+        /// The comment that it replies to, with its counts; null when `errors` is not empty, and when it answers the
+        /// post.
+        parent: Comment = parent_of,
     }
 }
 
 /// A change of a comment. Absent leaves a field as it is.
 #[derive(InputObject)]
 pub struct CommentUpdateInput {
+    /// The comment's id.
+    id: ID,
     /// The new text.
     body: MaybeUndefined<String>,
 }
@@ -133,7 +163,15 @@ payload! {
     CommentUpdatePayload {
         /// The comment after the change; null when `errors` is not empty.
         comment: Comment
+    } also {
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
+        post: Post = post_of,
     }
+}
+
+id_input! {
+    /// Which comment is to be deleted.
+    CommentDeleteInput, "The comment's id."
 }
 
 payload! {
@@ -141,7 +179,18 @@ payload! {
     CommentDeletePayload {
         /// The tombstone; null when `errors` is not empty.
         comment: Comment
+    } also {
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
+        post: Post = post_of,
+        /// The comment that it replies to, with its counts; null when `errors` is not empty, and when it answers the
+        /// post.
+        parent: Comment = parent_of,
     }
+}
+
+id_input! {
+    /// Which comment is liked.
+    CommentLikeInput, "The comment's id."
 }
 
 payload! {
@@ -149,7 +198,15 @@ payload! {
     CommentLikePayload {
         /// The comment, now liked; null when `errors` is not empty.
         comment: Comment
+    } also {
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
+        post: Post = post_of,
     }
+}
+
+id_input! {
+    /// Which comment is no longer liked.
+    CommentUnlikeInput, "The comment's id."
 }
 
 payload! {
@@ -157,7 +214,24 @@ payload! {
     CommentUnlikePayload {
         /// The comment, no longer liked; null when `errors` is not empty.
         comment: Comment
+    } also {
+        /// The post that it hangs below, with its counts; null when `errors` is not empty.
+        post: Post = post_of,
     }
+}
+
+async fn shared_by(ctx: &Context<'_>, post: &Post) -> async_graphql::Result<Option<Post>> {
+    let Some(id) = post.0.post.shared_post_id else { return Ok(None) };
+    Ok(ctx.request().loaders.posts.load(id).await?.map(Post::from))
+}
+
+async fn post_of(ctx: &Context<'_>, comment: &Comment) -> async_graphql::Result<Option<Post>> {
+    Ok(ctx.request().loaders.posts.load(comment.0.comment.post_id).await?.map(Post::from))
+}
+
+async fn parent_of(ctx: &Context<'_>, comment: &Comment) -> async_graphql::Result<Option<Comment>> {
+    let Some(id) = comment.0.comment.parent_id else { return Ok(None) };
+    Ok(ctx.request().loaders.comments.load(id).await?.map(Comment::from))
 }
 
 /// What an update does to a text: absent leaves it, null clears it.
@@ -169,11 +243,11 @@ fn cleared(value: MaybeUndefined<String>) -> Option<String> {
     }
 }
 
-/// Runs a command on the thing with this id, and answers with its payload.
+/// Runs a command on the thing whose id is in the input, and answers with its payload.
 macro_rules! by_id {
-    ($ctx:expr, $id:expr, $command:path $(, $argument:expr)*) => {{
+    ($ctx:expr, $input:expr, $command:path $(, $argument:expr)*) => {{
         let request = $ctx.request();
-        let result = match argument_id("id", &$id) {
+        let result = match input_id("id", &$input.id) {
             Ok(id) => $command(&request.app, &request.actor, id $(, $argument)*).await,
             Err(error) => Err(error),
         };
@@ -205,37 +279,36 @@ impl PostMutation {
     async fn post_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The post's id.")] id: ID,
         #[graphql(desc = "What to change.")] input: PostUpdateInput,
     ) -> Nullable<PostUpdatePayload> {
-        nullable(async { by_id!(ctx, id, posts::post_update, cleared(input.body)) }).await
+        nullable(async { by_id!(ctx, input, posts::post_update, cleared(input.body)) }).await
     }
 
     /// Deletes one's own post: a tombstone stays, with the answers below it. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED.
     async fn post_delete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The post's id.")] id: ID,
+        #[graphql(desc = "Which post.")] input: PostDeleteInput,
     ) -> Nullable<PostDeletePayload> {
-        nullable(async { by_id!(ctx, id, posts::post_delete) }).await
+        nullable(async { by_id!(ctx, input, posts::post_delete) }).await
     }
 
     /// Likes a post; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
     async fn post_like(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The post's id.")] id: ID,
+        #[graphql(desc = "Which post.")] input: PostLikeInput,
     ) -> Nullable<PostLikePayload> {
-        nullable(async { by_id!(ctx, id, posts::post_like) }).await
+        nullable(async { by_id!(ctx, input, posts::post_like) }).await
     }
 
     /// Takes a like back; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
     async fn post_unlike(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The post's id.")] id: ID,
+        #[graphql(desc = "Which post.")] input: PostUnlikeInput,
     ) -> Nullable<PostUnlikePayload> {
-        nullable(async { by_id!(ctx, id, posts::post_unlike) }).await
+        nullable(async { by_id!(ctx, input, posts::post_unlike) }).await
     }
 
     /// Passes a post on, as a post of one's own. Sharing a share without a text of its own shares what it shares.
@@ -243,13 +316,11 @@ impl PostMutation {
     async fn post_share(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of the post to pass on.")] id: ID,
-        #[graphql(desc = "How; without it, just so.")] input: Option<PostShareInput>,
+        #[graphql(desc = "Which post, and how.")] input: PostShareInput,
     ) -> Nullable<PostSharePayload> {
         nullable(async {
             let request = ctx.request();
-            let input = input.unwrap_or_default();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(post) => {
                     let command = PostShare { post, body: input.body, idempotency_key: input.idempotency_key };
                     posts::post_share(&request.app, &request.actor, command).await
@@ -283,36 +354,35 @@ impl PostMutation {
     async fn comment_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The comment's id.")] id: ID,
         #[graphql(desc = "What to change.")] input: CommentUpdateInput,
     ) -> Nullable<CommentUpdatePayload> {
-        nullable(async { by_id!(ctx, id, posts::comment_update, cleared(input.body)) }).await
+        nullable(async { by_id!(ctx, input, posts::comment_update, cleared(input.body)) }).await
     }
 
     /// Deletes one's own comment; while it has replies a tombstone is listed. Codes: INVALID_ID, NOT_FOUND, NOT_ALLOWED.
     async fn comment_delete(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The comment's id.")] id: ID,
+        #[graphql(desc = "Which comment.")] input: CommentDeleteInput,
     ) -> Nullable<CommentDeletePayload> {
-        nullable(async { by_id!(ctx, id, posts::comment_delete) }).await
+        nullable(async { by_id!(ctx, input, posts::comment_delete) }).await
     }
 
     /// Likes a comment; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
     async fn comment_like(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The comment's id.")] id: ID,
+        #[graphql(desc = "Which comment.")] input: CommentLikeInput,
     ) -> Nullable<CommentLikePayload> {
-        nullable(async { by_id!(ctx, id, posts::comment_like) }).await
+        nullable(async { by_id!(ctx, input, posts::comment_like) }).await
     }
 
     /// Takes a like back; again changes nothing. Codes: INVALID_ID, NOT_FOUND.
     async fn comment_unlike(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The comment's id.")] id: ID,
+        #[graphql(desc = "Which comment.")] input: CommentUnlikeInput,
     ) -> Nullable<CommentUnlikePayload> {
-        nullable(async { by_id!(ctx, id, posts::comment_unlike) }).await
+        nullable(async { by_id!(ctx, input, posts::comment_unlike) }).await
     }
 }

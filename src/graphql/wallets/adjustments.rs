@@ -57,7 +57,7 @@ impl AdminWalletAdjustmentWhere {
 }
 
 /// A correction of a wallet by staff.
-pub struct WalletAdjustment(wallets::Adjustment);
+pub struct WalletAdjustment(pub(super) wallets::Adjustment);
 
 impl From<wallets::Adjustment> for WalletAdjustment {
     fn from(adjustment: wallets::Adjustment) -> Self {

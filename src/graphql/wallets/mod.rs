@@ -28,6 +28,7 @@ use super::{
 use crate::{
     domain::{
         ledger::Account,
+        permissions::Permission,
         wallets::{self, TransactionFilter, WithdrawalFilter},
     },
     entity::{Currency, UserId, event::StreamKind},
@@ -216,19 +217,7 @@ impl OwnWalletQuery {
     /// Your money here. UNAUTHENTICATED when nobody is signed in.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn wallet(&self, ctx: &Context<'_>) -> Nullable<Wallet> {
-        nullable(async {
-            let request = ctx.request();
-            let (app, actor) = (&request.app, &request.actor);
-            let owner = actor.require_user()?.id;
-            // Before anything is read: so nothing lies between the two.
-            let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
-                Some(wallets::stream_head(app, owner).await?)
-            } else {
-                None
-            };
-            Ok(Some(Wallet { owner, accounts: wallets::wallet(app, actor, owner).await?, stream_head }))
-        })
-        .await
+        nullable(async { wallet_of(ctx, ctx.request().actor.require_user()?.id).await }).await
     }
 
     /// The bank accounts that your money can be paid out to, added last, first; at most 20. UNAUTHENTICATED when nobody is
@@ -263,6 +252,35 @@ async fn person(ctx: &Context<'_>, id: Option<Uuid>) -> Nullable<User> {
         Ok(ctx.request().loaders.users.load(UserId(id)).await?.map(User::from))
     })
     .await
+}
+
+/// A person's wallet as it is now; null for who may not see it.
+pub(super) async fn wallet_of(ctx: &Context<'_>, owner: UserId) -> async_graphql::Result<Option<Wallet>> {
+    let request = ctx.request();
+    let (app, actor) = (&request.app, &request.actor);
+    let own = actor.user_id() == Some(owner);
+    if !own && !actor.may(Permission::SeeMoney) {
+        return Ok(None);
+    }
+    // Before anything is read: so nothing lies between the two.
+    let stream_head = if own && ctx.look_ahead().field("streamCursor").exists() {
+        Some(wallets::stream_head(app, owner).await?)
+    } else {
+        None
+    };
+    Ok(Some(Wallet { owner, accounts: wallets::wallet(app, actor, owner).await?, stream_head }))
+}
+
+/// The viewer's own wallet as it is now; null when nobody is signed in.
+pub(super) async fn viewer_s_wallet<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<Wallet>> {
+    match ctx.request().actor.user_id() {
+        Some(viewer) => wallet_of(ctx, viewer).await,
+        None => Ok(None),
+    }
+}
+
+async fn wallet_of_withdrawal(ctx: &Context<'_>, withdrawal: &Withdrawal) -> async_graphql::Result<Option<Wallet>> {
+    wallet_of(ctx, UserId(withdrawal.0.user_id)).await
 }
 
 /// Somebody's wallet, for staff.

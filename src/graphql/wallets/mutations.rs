@@ -2,14 +2,15 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 
-use super::{PayoutMethod, WalletTransaction, Withdrawal};
+use super::{PayoutMethod, Wallet, WalletBalance, WalletTransaction, Withdrawal, viewer_s_wallet};
 use crate::{
     domain::wallets::{self, WalletTransfer, WalletWithdraw},
+    entity::UserId,
     error::Result,
     graphql::{
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
-        node::{argument_id, input_id},
+        node::{id_input, input_id},
         scalars::{CurrencyCode, MoneyInput},
     },
 };
@@ -18,7 +19,7 @@ use crate::{
 #[derive(InputObject)]
 pub struct WalletTransferInput {
     /// Whose wallet gets it: a person's id.
-    to: ID,
+    recipient_id: ID,
     /// How much, of what is available in your wallet.
     amount: MoneyInput,
     /// What both of you see with it: one line, at most 255 characters.
@@ -30,7 +31,7 @@ pub struct WalletTransferInput {
 impl WalletTransferInput {
     fn command(self) -> Result<WalletTransfer> {
         Ok(WalletTransfer {
-            to: input_id("to", &self.to)?,
+            to: input_id("recipientId", &self.recipient_id)?,
             amount: self.amount.positive("amount")?,
             note: self.note.unwrap_or_default(),
             idempotency_key: self.idempotency_key,
@@ -83,7 +84,22 @@ payload! {
     WalletTransferPayload replayed {
         /// What happened to your wallet; null when `errors` is not empty.
         transaction: WalletTransaction
+    } also {
+        /// Your wallet, as it is now; null when `errors` is not empty.
+        wallet: Wallet = viewer_s_wallet,
+        /// Of it, what it holds of this currency; null when `errors` is not empty.
+        balance: WalletBalance = balance_after,
     }
+}
+
+async fn balance_after(
+    ctx: &Context<'_>,
+    transaction: &WalletTransaction,
+) -> async_graphql::Result<Option<WalletBalance>> {
+    let request = ctx.request();
+    let accounts = wallets::wallet(&request.app, &request.actor, UserId(transaction.0.owner)).await?;
+    let currency = transaction.0.amount.currency;
+    Ok(accounts.iter().find(|account| account.currency == currency).map(WalletBalance::from))
 }
 
 payload! {
@@ -92,6 +108,11 @@ payload! {
         /// The bank account; null when `errors` is not empty.
         payout_method: PayoutMethod
     }
+}
+
+id_input! {
+    /// Which bank account is to go.
+    PayoutMethodRemoveInput, "The bank account's id."
 }
 
 payload! {
@@ -107,7 +128,15 @@ payload! {
     WalletWithdrawPayload replayed {
         /// The withdrawal; null when `errors` is not empty.
         withdrawal: Withdrawal
+    } also {
+        /// Your wallet, as it is now; null when `errors` is not empty.
+        wallet: Wallet = viewer_s_wallet,
     }
+}
+
+id_input! {
+    /// Which withdrawal is taken back.
+    WithdrawalCancelInput, "The withdrawal's id."
 }
 
 payload! {
@@ -115,6 +144,9 @@ payload! {
     WithdrawalCancelPayload {
         /// The withdrawal, now cancelled; null when `errors` is not empty.
         withdrawal: Withdrawal
+    } also {
+        /// Your wallet, as it is now; null when `errors` is not empty.
+        wallet: Wallet = viewer_s_wallet,
     }
 }
 
@@ -171,11 +203,11 @@ impl OwnWalletMutation {
     async fn payout_method_remove(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The bank account's id.")] id: ID,
+        #[graphql(desc = "Which bank account.")] input: PayoutMethodRemoveInput,
     ) -> Nullable<PayoutMethodRemovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => wallets::payout_method_remove(&request.app, &request.actor, &request.client, id).await,
                 Err(error) => Err(error),
             };
@@ -209,11 +241,11 @@ impl OwnWalletMutation {
     async fn withdrawal_cancel(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The withdrawal's id.")] id: ID,
+        #[graphql(desc = "Which withdrawal.")] input: WithdrawalCancelInput,
     ) -> Nullable<WithdrawalCancelPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => wallets::withdrawal_cancel(&request.app, &request.actor, id).await,
                 Err(error) => Err(error),
             };

@@ -5,18 +5,19 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::{
     Wallet, Withdrawal,
     adjustments::{AdminWalletAdjustmentWhere, WalletAdjustment, WalletAdjustmentDirection},
-    somebody_s,
+    somebody_s, wallet_of, wallet_of_withdrawal,
     withdrawals::AdminWithdrawalWhere,
 };
 use crate::{
     domain::wallets::{self, Adjust},
+    entity::UserId,
     error::Result,
     graphql::{
         connection::{Connection, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
-        node::{argument_id, input_id},
+        node::{id_input, input_id},
         scalars::MoneyInput,
     },
     platform::page::Page,
@@ -118,12 +119,28 @@ impl AdminWalletAdjustInput {
     }
 }
 
+async fn wallet_of_adjustment(
+    ctx: &Context<'_>,
+    adjustment: &WalletAdjustment,
+) -> async_graphql::Result<Option<Wallet>> {
+    wallet_of(ctx, UserId(adjustment.0.user_id)).await
+}
+
 payload! {
     /// What came of `adminWalletAdjust`.
     AdminWalletAdjustPayload replayed {
         /// The adjustment: APPLIED, or PROPOSED to a second person; null when `errors` is not empty.
         adjustment: WalletAdjustment
+    } also {
+        /// The wallet that it corrects, as it is now; null when `errors` is not empty, and for those without the
+        /// permission SEE_MONEY.
+        wallet: Wallet = wallet_of_adjustment,
     }
+}
+
+id_input! {
+    /// Which withdrawal is agreed to.
+    AdminWithdrawalApproveInput, "The withdrawal's id."
 }
 
 payload! {
@@ -134,12 +151,26 @@ payload! {
     }
 }
 
+id_input! {
+    /// Which withdrawal is refused, and why.
+    AdminWithdrawalRefuseInput, "The withdrawal's id.", reason: "Why, at most 500 characters; its owner sees it."
+}
+
 payload! {
     /// What came of `adminWithdrawalRefuse`.
     AdminWithdrawalRefusePayload {
         /// The withdrawal, refused; null when `errors` is not empty.
         withdrawal: Withdrawal
+    } also {
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, and for those without the permission
+        /// SEE_MONEY.
+        wallet: Wallet = wallet_of_withdrawal,
     }
+}
+
+id_input! {
+    /// Which withdrawal the bank has paid.
+    AdminWithdrawalMarkPaidInput, "The withdrawal's id.", reference: "The bank's own reference, at most 100 characters."
 }
 
 payload! {
@@ -147,7 +178,16 @@ payload! {
     AdminWithdrawalMarkPaidPayload {
         /// The withdrawal, now paid; null when `errors` is not empty.
         withdrawal: Withdrawal
+    } also {
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, and for those without the permission
+        /// SEE_MONEY.
+        wallet: Wallet = wallet_of_withdrawal,
     }
+}
+
+id_input! {
+    /// Which withdrawal could not be paid, and why.
+    AdminWithdrawalMarkFailedInput, "The withdrawal's id.", reason: "Why, at most 500 characters; its owner sees it."
 }
 
 payload! {
@@ -155,7 +195,21 @@ payload! {
     AdminWithdrawalMarkFailedPayload {
         /// The withdrawal, now failed; null when `errors` is not empty.
         withdrawal: Withdrawal
+    } also {
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, and for those without the permission
+        /// SEE_MONEY.
+        wallet: Wallet = wallet_of_withdrawal,
     }
+}
+
+id_input! {
+    /// Which adjustment is agreed to.
+    AdminWalletAdjustmentApproveInput, "The adjustment's id."
+}
+
+id_input! {
+    /// Which withdrawal the bank sent back, and why.
+    AdminWithdrawalMarkReturnedInput, "The withdrawal's id.", reason: "Why, at most 500 characters; its owner sees it."
 }
 
 payload! {
@@ -163,6 +217,10 @@ payload! {
     AdminWithdrawalMarkReturnedPayload {
         /// The withdrawal: RETURNED, or still PAID and waiting for a second person; null when `errors` is not empty.
         withdrawal: Withdrawal
+    } also {
+        /// Its owner's wallet, as it is now; null when `errors` is not empty, and for those without the permission
+        /// SEE_MONEY.
+        wallet: Wallet = wallet_of_withdrawal,
     }
 }
 
@@ -171,7 +229,16 @@ payload! {
     AdminWalletAdjustmentApprovePayload {
         /// The adjustment, now applied; null when `errors` is not empty.
         adjustment: WalletAdjustment
+    } also {
+        /// The wallet that it corrects, as it is now; null when `errors` is not empty, and for those without the
+        /// permission SEE_MONEY.
+        wallet: Wallet = wallet_of_adjustment,
     }
+}
+
+id_input! {
+    /// Which adjustment is refused, and why.
+    AdminWalletAdjustmentRefuseInput, "The adjustment's id.", reason: "Why, at most 500 characters; it is in the audit log."
 }
 
 payload! {
@@ -194,11 +261,11 @@ impl WalletStaffMutation {
     async fn admin_withdrawal_approve(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The withdrawal's id.")] id: ID,
+        #[graphql(desc = "Which withdrawal.")] input: AdminWithdrawalApproveInput,
     ) -> Nullable<AdminWithdrawalApprovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => wallets::withdrawal_approve(&request.app, &request.actor, &request.client, id).await,
                 Err(error) => Err(error),
             };
@@ -212,13 +279,14 @@ impl WalletStaffMutation {
     async fn admin_withdrawal_refuse(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The withdrawal's id.")] id: ID,
-        #[graphql(desc = "Why, at most 500 characters; its owner sees it.")] reason: String,
+        #[graphql(desc = "Which withdrawal, and why.")] input: AdminWithdrawalRefuseInput,
     ) -> Nullable<AdminWithdrawalRefusePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
-                Ok(id) => wallets::withdrawal_refuse(&request.app, &request.actor, &request.client, id, &reason).await,
+            let result = match input_id("id", &input.id) {
+                Ok(id) => {
+                    wallets::withdrawal_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
+                }
                 Err(error) => Err(error),
             };
             answer(request, result)
@@ -231,14 +299,14 @@ impl WalletStaffMutation {
     async fn admin_withdrawal_mark_paid(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The withdrawal's id.")] id: ID,
-        #[graphql(desc = "The bank's own reference, at most 100 characters.")] reference: String,
+        #[graphql(desc = "Which withdrawal, and what the bank calls it.")] input: AdminWithdrawalMarkPaidInput,
     ) -> Nullable<AdminWithdrawalMarkPaidPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => {
-                    wallets::withdrawal_mark_paid(&request.app, &request.actor, &request.client, id, &reference).await
+                    wallets::withdrawal_mark_paid(&request.app, &request.actor, &request.client, id, &input.reference)
+                        .await
                 }
                 Err(error) => Err(error),
             };
@@ -253,14 +321,14 @@ impl WalletStaffMutation {
     async fn admin_withdrawal_mark_failed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The withdrawal's id.")] id: ID,
-        #[graphql(desc = "Why, at most 500 characters; its owner sees it.")] reason: String,
+        #[graphql(desc = "Which withdrawal, and why.")] input: AdminWithdrawalMarkFailedInput,
     ) -> Nullable<AdminWithdrawalMarkFailedPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => {
-                    wallets::withdrawal_mark_failed(&request.app, &request.actor, &request.client, id, &reason).await
+                    wallets::withdrawal_mark_failed(&request.app, &request.actor, &request.client, id, &input.reason)
+                        .await
                 }
                 Err(error) => Err(error),
             };
@@ -277,14 +345,14 @@ impl WalletStaffMutation {
     async fn admin_withdrawal_mark_returned(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The withdrawal's id.")] id: ID,
-        #[graphql(desc = "Why, at most 500 characters; its owner sees it.")] reason: String,
+        #[graphql(desc = "Which withdrawal, and why.")] input: AdminWithdrawalMarkReturnedInput,
     ) -> Nullable<AdminWithdrawalMarkReturnedPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => {
-                    wallets::withdrawal_mark_returned(&request.app, &request.actor, &request.client, id, &reason).await
+                    wallets::withdrawal_mark_returned(&request.app, &request.actor, &request.client, id, &input.reason)
+                        .await
                 }
                 Err(error) => Err(error),
             };
@@ -319,11 +387,11 @@ impl WalletStaffMutation {
     async fn admin_wallet_adjustment_approve(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The adjustment's id.")] id: ID,
+        #[graphql(desc = "Which adjustment.")] input: AdminWalletAdjustmentApproveInput,
     ) -> Nullable<AdminWalletAdjustmentApprovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
+            let result = match input_id("id", &input.id) {
                 Ok(id) => wallets::adjustment_approve(&request.app, &request.actor, &request.client, id).await,
                 Err(error) => Err(error),
             };
@@ -337,13 +405,14 @@ impl WalletStaffMutation {
     async fn admin_wallet_adjustment_refuse(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The adjustment's id.")] id: ID,
-        #[graphql(desc = "Why, at most 500 characters; it is in the audit log.")] reason: String,
+        #[graphql(desc = "Which adjustment, and why.")] input: AdminWalletAdjustmentRefuseInput,
     ) -> Nullable<AdminWalletAdjustmentRefusePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match argument_id("id", &id) {
-                Ok(id) => wallets::adjustment_refuse(&request.app, &request.actor, &request.client, id, &reason).await,
+            let result = match input_id("id", &input.id) {
+                Ok(id) => {
+                    wallets::adjustment_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
+                }
                 Err(error) => Err(error),
             };
             answer(request, result)

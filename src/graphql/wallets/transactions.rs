@@ -112,7 +112,7 @@ pub enum WalletTransactionSort {
 }
 
 /// Something that happened to a wallet.
-pub struct WalletTransaction(Transaction);
+pub struct WalletTransaction(pub(super) Transaction);
 
 impl From<Transaction> for WalletTransaction {
     fn from(transaction: Transaction) -> Self {

@@ -94,7 +94,7 @@ impl AdminWithdrawalWhere {
 }
 
 /// Money on its way to a bank.
-pub struct Withdrawal(wallets::Withdrawal);
+pub struct Withdrawal(pub(super) wallets::Withdrawal);
 
 impl From<wallets::Withdrawal> for Withdrawal {
     fn from(withdrawal: wallets::Withdrawal) -> Self {

@@ -57,7 +57,7 @@ pub enum ChargeState {
     /// The provider is at work.
     Processing,
     /// The money is promised and not taken yet.
-    Authorised,
+    Authorized,
     /// The money was taken.
     Completed,
     /// It did not work, and won't.

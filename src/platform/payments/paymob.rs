@@ -147,7 +147,7 @@ impl Transaction {
             Self { is_voided: true, is_auth: true, .. } if self.captured_amount.unwrap_or(0) == 0 => {
                 ChargeState::Cancelled
             }
-            Self { is_auth: true, .. } if self.captured_amount.unwrap_or(0) == 0 => ChargeState::Authorised,
+            Self { is_auth: true, .. } if self.captured_amount.unwrap_or(0) == 0 => ChargeState::Authorized,
             _ => ChargeState::Completed,
         }
     }
@@ -246,7 +246,7 @@ impl Paymob {
             state,
             amount: handle.amount,
             currency: handle.currency.to_owned(),
-            authorised: if state == ChargeState::Authorised { handle.amount } else { captured },
+            authorised: if state == ChargeState::Authorized { handle.amount } else { captured },
             captured,
             refunded: transaction.map_or(0, Transaction::given_back),
             fees: Vec::new(),
@@ -445,7 +445,7 @@ mod tests {
         assert_eq!(stands(json!({ "success": false })), (ChargeState::Pending, 0));
         assert_eq!(stands(json!({ "is_voided": true })), (ChargeState::Completed, 100_000));
         assert_eq!(stands(json!({ "is_voided": true, "is_auth": true })), (ChargeState::Cancelled, 0));
-        assert_eq!(stands(json!({ "is_auth": true })), (ChargeState::Authorised, 0));
+        assert_eq!(stands(json!({ "is_auth": true })), (ChargeState::Authorized, 0));
         assert_eq!(stands(json!({ "is_auth": true, "captured_amount": 100_000 })), (ChargeState::Completed, 100_000));
     }
 

@@ -215,7 +215,7 @@ impl Sandbox {
     fn charge(row: &Row) -> Charge {
         let state = match row.state.as_str() {
             "processing" => ChargeState::Processing,
-            "authorised" => ChargeState::Authorised,
+            "authorised" => ChargeState::Authorized,
             "completed" => ChargeState::Completed,
             "failed" => ChargeState::Failed,
             "cancelled" => ChargeState::Cancelled,
@@ -236,7 +236,7 @@ impl Sandbox {
             state,
             amount: row.amount,
             currency: row.currency.clone(),
-            authorised: if matches!(state, ChargeState::Authorised | ChargeState::Completed) { row.amount } else { 0 },
+            authorised: if matches!(state, ChargeState::Authorized | ChargeState::Completed) { row.amount } else { 0 },
             captured: row.captured,
             refunded: row.refunded,
             fees: Vec::new(),

@@ -155,7 +155,7 @@ impl Intent {
         let minor = |amount| from_stripe(amount, &currency);
         let state = match self.status.as_str() {
             "requires_payment_method" | "requires_confirmation" | "requires_action" => ChargeState::Pending,
-            "requires_capture" => ChargeState::Authorised,
+            "requires_capture" => ChargeState::Authorized,
             "succeeded" => ChargeState::Completed,
             "canceled" => ChargeState::Cancelled,
             _ => ChargeState::Processing,
@@ -502,7 +502,7 @@ mod tests {
             ("requires_confirmation", ChargeState::Pending),
             ("requires_action", ChargeState::Pending),
             ("processing", ChargeState::Processing),
-            ("requires_capture", ChargeState::Authorised),
+            ("requires_capture", ChargeState::Authorized),
             ("succeeded", ChargeState::Completed),
             ("canceled", ChargeState::Cancelled),
             ("something_new", ChargeState::Processing),

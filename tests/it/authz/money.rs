@@ -20,17 +20,17 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.paymentConfirm",
-        "mutation { paymentConfirm(id: \"$PAID\") { errors { code } } }",
+        "mutation { paymentConfirm(input: { id: \"$PAID\" }) { errors { code } } }",
         [Invisible, Invisible, Allowed],
     ),
     (
         "Mutation.paymentCancel",
-        "mutation { paymentCancel(id: \"$OPEN\") { errors { code } } }",
+        "mutation { paymentCancel(input: { id: \"$OPEN\" }) { errors { code } } }",
         [Invisible, Invisible, Allowed],
     ),
     (
         "Mutation.paymentProofAdd",
-        "mutation { paymentProofAdd(id: \"$TRANSFER\", input: { note: \"new\" }) { errors { code } } }",
+        "mutation { paymentProofAdd(input: { id: \"$TRANSFER\", note: \"new\" }) { errors { code } } }",
         [Invisible, Invisible, Allowed],
     ),
     ("Query.paymentMethods", "{ paymentMethods { kind } }", [Unauthenticated, Allowed, Allowed]),
@@ -41,28 +41,28 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.paymentMethodRemove",
-        "mutation { paymentMethodRemove(id: \"$METHOD\") { errors { code } } }",
+        "mutation { paymentMethodRemove(input: { id: \"$METHOD\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Allowed],
     ),
     (
         "Mutation.paymentMethodSetDefault",
-        "mutation { paymentMethodSetDefault(id: \"$METHOD\") { errors { code } } }",
+        "mutation { paymentMethodSetDefault(input: { id: \"$METHOD\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Allowed],
     ),
     (
         "Mutation.paymentRefundRequest",
-        "mutation { paymentRefundRequest(id: \"$PAYMENT\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, reason: \"no\", idempotencyKey: \"new\" }) { errors { code } } }",
+        "mutation { paymentRefundRequest(input: { id: \"$PAYMENT\", amount: { amount: \"0.01\", currency: \"USD\" }, reason: \"no\", idempotencyKey: \"new\" }) { errors { code } } }",
         [Invisible, Invisible, Allowed],
     ),
     // Nobody grants themselves; whom a payment was for is shown in tests/it/goals, staff in staff.rs.
     (
         "Mutation.paymentRefundGrant",
-        "mutation { paymentRefundGrant(id: \"$REFUND\") { errors { code } } }",
+        "mutation { paymentRefundGrant(input: { id: \"$REFUND\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Invisible],
     ),
     (
         "Mutation.paymentRefundRefuse",
-        "mutation { paymentRefundRefuse(id: \"$REFUND\", reason: \"no\") { errors { code } } }",
+        "mutation { paymentRefundRefuse(input: { id: \"$REFUND\", reason: \"no\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Invisible],
     ),
     // tests/it/payments/live.rs.
@@ -72,7 +72,7 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ("Query.currencies", "{ currencies { code } }", [Allowed, Allowed, Allowed]),
     (
         "Mutation.walletTransfer",
-        "mutation { walletTransfer(input: { to: \"$MY_FRIEND\", amount: { amount: \"1.00\", currency: \"USD\" }, idempotencyKey: \"new\" }) { errors { code } } }",
+        "mutation { walletTransfer(input: { recipientId: \"$MY_FRIEND\", amount: { amount: \"1.00\", currency: \"USD\" }, idempotencyKey: \"new\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (
@@ -82,7 +82,7 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.payoutMethodRemove",
-        "mutation { payoutMethodRemove(id: \"$PAYOUT_METHOD\") { errors { code } } }",
+        "mutation { payoutMethodRemove(input: { id: \"$PAYOUT_METHOD\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Allowed],
     ),
     (
@@ -92,7 +92,7 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.withdrawalCancel",
-        "mutation { withdrawalCancel(id: \"$WITHDRAWAL\") { errors { code } } }",
+        "mutation { withdrawalCancel(input: { id: \"$WITHDRAWAL\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Allowed],
     ),
     // tests/it/wallets/live.rs.
@@ -107,22 +107,22 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.goalUpdate",
-        "mutation { goalUpdate(id: \"$GOAL\", input: { title: \"changed\" }) { errors { code } } }",
+        "mutation { goalUpdate(input: { id: \"$GOAL\", title: \"changed\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     (
         "Mutation.goalEnd",
-        "mutation { goalEnd(id: \"$GOAL\") { errors { code } } }",
+        "mutation { goalEnd(input: { id: \"$GOAL\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     (
         "Mutation.goalCancel",
-        "mutation { goalCancel(id: \"$GOAL\", reason: \"no\") { errors { code } } }",
+        "mutation { goalCancel(input: { id: \"$GOAL\", reason: \"no\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     (
-        "Mutation.goalUpdatePublish",
-        "mutation { goalUpdatePublish(input: { goalId: \"$GOAL\", title: \"new\", body: \"new\" }) { errors { code } } }",
+        "Mutation.goalNewsPublish",
+        "mutation { goalNewsPublish(input: { goalId: \"$GOAL\", title: \"new\", body: \"new\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     (
@@ -143,12 +143,12 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.contributionCommentUpdate",
-        "mutation { contributionCommentUpdate(id: \"$REMARK\", input: { body: \"changed\" }) { errors { code } } }",
+        "mutation { contributionCommentUpdate(input: { id: \"$REMARK\", body: \"changed\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     (
         "Mutation.contributionCommentDelete",
-        "mutation { contributionCommentDelete(id: \"$REMARK\") { errors { code } } }",
+        "mutation { contributionCommentDelete(input: { id: \"$REMARK\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     // tests/it/goals/live.rs.

@@ -54,7 +54,7 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ("Mutation.logout", "mutation { logout { ended errors { code } } }", [Unauthenticated, Allowed, Allowed]),
     (
         "Mutation.sessionRevoke",
-        "mutation { sessionRevoke(id: \"$SESSION\") { errors { code } } }",
+        "mutation { sessionRevoke(input: { id: \"$SESSION\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Allowed],
     ),
     (
@@ -81,27 +81,27 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.postUpdate",
-        "mutation { postUpdate(id: \"$POST\", input: { body: \"changed\" }) { errors { code } } }",
+        "mutation { postUpdate(input: { id: \"$POST\", body: \"changed\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     (
         "Mutation.postDelete",
-        "mutation { postDelete(id: \"$POST\") { errors { code } } }",
+        "mutation { postDelete(input: { id: \"$POST\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     (
         "Mutation.postLike",
-        "mutation { postLike(id: \"$POST\") { errors { code } } }",
+        "mutation { postLike(input: { id: \"$POST\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (
         "Mutation.postUnlike",
-        "mutation { postUnlike(id: \"$LIKED\") { errors { code } } }",
+        "mutation { postUnlike(input: { id: \"$LIKED\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (
         "Mutation.postShare",
-        "mutation { postShare(id: \"$POST\") { errors { code } } }",
+        "mutation { postShare(input: { id: \"$POST\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (
@@ -111,27 +111,27 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.commentUpdate",
-        "mutation { commentUpdate(id: \"$COMMENT\", input: { body: \"changed\" }) { errors { code } } }",
+        "mutation { commentUpdate(input: { id: \"$COMMENT\", body: \"changed\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     (
         "Mutation.commentDelete",
-        "mutation { commentDelete(id: \"$COMMENT\") { errors { code } } }",
+        "mutation { commentDelete(input: { id: \"$COMMENT\" }) { errors { code } } }",
         [Unauthenticated, NotAllowed, Allowed],
     ),
     (
         "Mutation.commentLike",
-        "mutation { commentLike(id: \"$COMMENT\") { errors { code } } }",
+        "mutation { commentLike(input: { id: \"$COMMENT\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (
         "Mutation.commentUnlike",
-        "mutation { commentUnlike(id: \"$LIKED_COMMENT\") { errors { code } } }",
+        "mutation { commentUnlike(input: { id: \"$LIKED_COMMENT\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (
         "Mutation.notificationMarkRead",
-        "mutation { notificationMarkRead(id: \"$NOTIFICATION\") { errors { code } } }",
+        "mutation { notificationMarkRead(input: { id: \"$NOTIFICATION\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Allowed],
     ),
     (
@@ -177,7 +177,7 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.emailVerificationSend",
-        "mutation { emailVerificationSend { accepted errors { code } } }",
+        "mutation { emailVerificationSend(input: {}) { accepted errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (

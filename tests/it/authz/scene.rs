@@ -217,7 +217,7 @@ impl Person {
                 text(&challenge["challengeToken"])
             }
             "EMAIL_CODE" => {
-                done(client, "emailVerificationSend { ERRORS }").await;
+                done(client, "emailVerificationSend(input: {}) { ERRORS }").await;
                 server.last_sent(&email).await.code()
             }
             "NEW_EMAIL_CODE" => {
@@ -254,7 +254,7 @@ impl Person {
                 let post = self.client.publish("a post").await;
                 let comment = self.client.comment(&post, "a comment that is liked").await;
                 for client in [&self.client, &self.friend] {
-                    done(client, &format!("commentLike(id: \"{comment}\") {{ ERRORS }}")).await;
+                    done(client, &format!("commentLike(input: {{ id: \"{comment}\" }}) {{ ERRORS }}")).await;
                 }
                 comment
             }
@@ -303,7 +303,7 @@ impl Person {
                 self.store(server, sql, vec![id.0.into()]).await;
                 if name == "COLLECTED" {
                     let staff = self.staff(server).await;
-                    done(&staff, &format!("adminPaymentCollect(id: \"{payment}\") {{ ERRORS }}")).await;
+                    done(&staff, &format!("adminPaymentCollect(input: {{ id: \"{payment}\" }}) {{ ERRORS }}")).await;
                 }
                 payment
             }
@@ -318,19 +318,19 @@ impl Person {
                 let payment = self.thing(server, "PAYMENT").await;
                 let input = format!("{CENTS}, reason: \"too much\", idempotencyKey: \"{name}\"");
                 let ask = format!(
-                    "paymentRefundRequest(id: \"{payment}\", input: {{ {input} }}) {{ refund {{ id }} ERRORS }}"
+                    "paymentRefundRequest(input: {{ id: \"{payment}\", {input} }}) {{ refund {{ id }} ERRORS }}"
                 );
                 done(&self.client, &ask).await
             }
             "GRANTED" => {
                 let (staff, payment) = (self.staff(server).await, self.bank_transfer(name).await);
                 let input = format!("reference: \"1\", idempotencyKey: \"{payment}\"");
-                done(&staff, &format!("adminPaymentConfirm(id: \"{payment}\", input: {{ {input} }}) {{ ERRORS }}"))
+                done(&staff, &format!("adminPaymentConfirm(input: {{ id: \"{payment}\", {input} }}) {{ ERRORS }}"))
                     .await;
                 let input =
                     format!("{CENTS}, destination: SOURCE, reason: \"too much\", idempotencyKey: \"{payment}\"");
                 let give =
-                    format!("paymentRefund(id: \"{payment}\", input: {{ {input} }}) {{ refund {{ id }} ERRORS }}");
+                    format!("paymentRefund(input: {{ id: \"{payment}\", {input} }}) {{ refund {{ id }} ERRORS }}");
                 let refund = done(&staff, &give).await;
                 server.run_jobs().await;
                 refund
@@ -370,7 +370,9 @@ impl Person {
                 }
                 if name == "SENT" {
                     let staff = self.staff(server).await;
-                    let sent = format!("adminWithdrawalMarkPaid(id: \"{withdrawal}\", reference: \"1\") {{ ERRORS }}");
+                    let sent = format!(
+                        "adminWithdrawalMarkPaid(input: {{ id: \"{withdrawal}\", reference: \"1\" }}) {{ ERRORS }}"
+                    );
                     done(&staff, &sent).await;
                 }
                 withdrawal

@@ -29,43 +29,43 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
     ("Query.adminDisputes", "{ adminDisputes { nodes { state } } }", ADMINISTRATION),
     (
         "Mutation.adminPaymentConfirm",
-        "mutation { adminPaymentConfirm(id: \"$TRANSFER\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, reference: \"new\", idempotencyKey: \"$ID\" }) { errors { code } } }",
+        "mutation { adminPaymentConfirm(input: { id: \"$TRANSFER\", amount: { amount: \"0.01\", currency: \"USD\" }, reference: \"new\", idempotencyKey: \"$ID\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminPaymentCollect",
-        "mutation { adminPaymentCollect(id: \"$CASH\") { errors { code } } }",
+        "mutation { adminPaymentCollect(input: { id: \"$CASH\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminPaymentRemit",
-        "mutation { adminPaymentRemit(id: \"$COLLECTED\", input: { reference: \"new\", idempotencyKey: \"$ID\" }) { errors { code } } }",
+        "mutation { adminPaymentRemit(input: { id: \"$COLLECTED\", reference: \"new\", idempotencyKey: \"$ID\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminPaymentCancel",
-        "mutation { adminPaymentCancel(id: \"$OPEN\", reason: \"no\") { errors { code } } }",
+        "mutation { adminPaymentCancel(input: { id: \"$OPEN\", reason: \"no\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminRefundComplete",
-        "mutation { adminRefundComplete(id: \"$GRANTED\", reference: \"new\") { errors { code } } }",
+        "mutation { adminRefundComplete(input: { id: \"$GRANTED\", reference: \"new\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminRefundFail",
-        "mutation { adminRefundFail(id: \"$GRANTED\", reason: \"no\") { errors { code } } }",
+        "mutation { adminRefundFail(input: { id: \"$GRANTED\", reason: \"no\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     ("Query.adminPayments", "{ adminPayments { nodes { state } } }", ADMINISTRATION),
     (
         "Mutation.paymentRefund",
-        "mutation { paymentRefund(id: \"$PAYMENT\", input: { amount: { amount: \"0.01\", currency: \"USD\" }, reason: \"no\", idempotencyKey: \"$ID\" }) { errors { code } } }",
+        "mutation { paymentRefund(input: { id: \"$PAYMENT\", amount: { amount: \"0.01\", currency: \"USD\" }, reason: \"no\", idempotencyKey: \"$ID\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminDisputeRecord",
-        "mutation { adminDisputeRecord(id: \"$DISPUTABLE\", input: { state: OPEN, amount: { amount: \"1.00\", currency: \"USD\" }, reference: \"d\", reason: \"fraud\" }) { errors { code } } }",
+        "mutation { adminDisputeRecord(input: { id: \"$DISPUTABLE\", state: OPEN, amount: { amount: \"1.00\", currency: \"USD\" }, reference: \"d\", reason: \"fraud\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
@@ -78,27 +78,27 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
     ("Query.adminWalletAdjustments", "{ adminWalletAdjustments { nodes { state } } }", ADMINISTRATION),
     (
         "Mutation.adminWithdrawalApprove",
-        "mutation { adminWithdrawalApprove(id: \"$WITHDRAWAL\") { errors { code } } }",
+        "mutation { adminWithdrawalApprove(input: { id: \"$WITHDRAWAL\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminWithdrawalRefuse",
-        "mutation { adminWithdrawalRefuse(id: \"$WITHDRAWAL\", reason: \"no\") { errors { code } } }",
+        "mutation { adminWithdrawalRefuse(input: { id: \"$WITHDRAWAL\", reason: \"no\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminWithdrawalMarkPaid",
-        "mutation { adminWithdrawalMarkPaid(id: \"$APPROVED\", reference: \"1\") { errors { code } } }",
+        "mutation { adminWithdrawalMarkPaid(input: { id: \"$APPROVED\", reference: \"1\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminWithdrawalMarkFailed",
-        "mutation { adminWithdrawalMarkFailed(id: \"$APPROVED\", reason: \"no\") { errors { code } } }",
+        "mutation { adminWithdrawalMarkFailed(input: { id: \"$APPROVED\", reason: \"no\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminWithdrawalMarkReturned",
-        "mutation { adminWithdrawalMarkReturned(id: \"$SENT\", reason: \"no\") { errors { code } } }",
+        "mutation { adminWithdrawalMarkReturned(input: { id: \"$SENT\", reason: \"no\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
@@ -108,46 +108,50 @@ pub const STAFF: &[(&str, &str, &[Role])] = &[
     ),
     (
         "Mutation.adminWalletAdjustmentApprove",
-        "mutation { adminWalletAdjustmentApprove(id: \"$PROPOSED\") { errors { code } } }",
+        "mutation { adminWalletAdjustmentApprove(input: { id: \"$PROPOSED\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminWalletAdjustmentRefuse",
-        "mutation { adminWalletAdjustmentRefuse(id: \"$PROPOSED\", reason: \"no\") { errors { code } } }",
+        "mutation { adminWalletAdjustmentRefuse(input: { id: \"$PROPOSED\", reason: \"no\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminGoalWithdrawalReverse",
-        "mutation { adminGoalWithdrawalReverse(id: \"$PAID_OUT\", reason: \"no\") { errors { code } } }",
+        "mutation { adminGoalWithdrawalReverse(input: { id: \"$PAID_OUT\", reason: \"no\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     ("Query.adminJobs", "{ adminJobs { counts { dead } nodes { kind } } }", ADMINISTRATION),
     (
         "Mutation.adminUserSetRole",
-        "mutation { adminUserSetRole(id: \"$ID\", role: SELLER) { errors { code } } }",
+        "mutation { adminUserSetRole(input: { id: \"$ID\", role: SELLER }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminUserSuspend",
-        "mutation { adminUserSuspend(id: \"$ID\", input: { reason: \"spam\" }) { errors { code } } }",
+        "mutation { adminUserSuspend(input: { id: \"$ID\", reason: \"spam\" }) { errors { code } } }",
         MODERATION,
     ),
     (
         "Mutation.adminUserReinstate",
-        "mutation { adminUserReinstate(id: \"$SUSPENDED\") { errors { code } } }",
+        "mutation { adminUserReinstate(input: { id: \"$SUSPENDED\" }) { errors { code } } }",
         MODERATION,
     ),
     (
         "Mutation.adminUserSignOutEverywhere",
-        "mutation { adminUserSignOutEverywhere(id: \"$ID\") { errors { code } } }",
+        "mutation { adminUserSignOutEverywhere(input: { id: \"$ID\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
     (
         "Mutation.adminUserResetTwoFactor",
-        "mutation { adminUserResetTwoFactor(id: \"$WITH_APP\") { errors { code } } }",
+        "mutation { adminUserResetTwoFactor(input: { id: \"$WITH_APP\" }) { errors { code } } }",
         ADMINISTRATION,
     ),
-    ("Mutation.adminJobRetry", "mutation { adminJobRetry(id: \"$JOB\") { errors { code } } }", ADMINISTRATION),
+    (
+        "Mutation.adminJobRetry",
+        "mutation { adminJobRetry(input: { id: \"$JOB\" }) { errors { code } } }",
+        ADMINISTRATION,
+    ),
 ];
 
 /// What staff with a permission may do though strangers may not.

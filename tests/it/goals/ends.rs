@@ -11,7 +11,7 @@ use crate::{
 
 async fn delete_post(client: &Client, goal: &str) {
     let found = client.ok("query($id: ID!) { goal(id: $id) { post { id } } }", json!({ "id": goal })).await;
-    let query = "mutation($id: ID!) { postDelete(id: $id) { errors { code } } }";
+    let query = "mutation($id: ID!) { postDelete(input: { id: $id }) { errors { code } } }";
     client.ok(query, json!({ "id": found["goal"]["post"]["id"] })).await;
 }
 

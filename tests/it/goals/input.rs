@@ -96,10 +96,11 @@ async fn impossible_contributions_are_refused_and_leave_nothing() {
     assert_sound(&server).await;
 }
 
-async fn update(client: &Client, goal: &str, input: Value) -> Value {
-    let query = "mutation($id: ID!, $input: GoalUpdateInput!) { goalUpdate(id: $id, input: $input) { goal { title story \
+async fn update(client: &Client, goal: &str, mut input: Value) -> Value {
+    let query = "mutation($input: GoalUpdateInput!) { goalUpdate(input: $input) { goal { title story \
                  target { amount currency } deadline funding category coverUrl suggestedAmounts { amount } } errors { code path } } }";
-    client.ok(query, json!({ "id": goal, "input": input })).await["goalUpdate"].clone()
+    input["id"] = goal.into();
+    client.ok(query, json!({ "input": input })).await["goalUpdate"].clone()
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ async fn a_flexible_goal_raises_pays_out_less_its_fee_and_ends() {
     let now = look(&olivia, &goal).await;
     assert_eq!((&now["raised"]["amount"], &now["progressPercent"]), (&json!("50.10"), &json!(50)));
     assert_eq!((&now["contributionCount"], &now["available"]["amount"]), (&json!(2), &json!("50.10")));
-    assert_eq!(now["availableActions"], json!(["CONTRIBUTE", "UPDATE", "PUBLISH_UPDATE", "WITHDRAW", "END", "CANCEL"]));
+    assert_eq!(now["availableActions"], json!(["CONTRIBUTE", "UPDATE", "PUBLISH_NEWS", "WITHDRAW", "END", "CANCEL"]));
     let seen = look(&badr, &goal).await;
     assert_eq!((&seen["available"], &seen["withdrawn"]), (&json!(null), &json!(null)));
     assert_eq!(seen["availableActions"], json!(["CONTRIBUTE"]));

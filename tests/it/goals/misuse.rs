@@ -21,7 +21,7 @@ async fn who_hides_from_the_owner_stays_hidden_when_they_ask_for_their_money() {
     let hidden = json!({ "isAnonymous": true, "hideFromOwner": true });
     let payment = give_with(&server, &badr, &goal, "30.00", &hidden).await;
     let refund = ask(&badr, &payment, None).await["refund"].clone();
-    let query = "mutation($id: ID!) { paymentRefundRefuse(id: $id, reason: \"no\") { refund { state } \
+    let query = "mutation($id: ID!) { paymentRefundRefuse(input: { id: $id, reason: \"no\" }) { refund { state } \
                  payment { payer { username } } errors { code } } }";
     let refused = olivia.ok(query, json!({ "id": refund["id"] })).await["paymentRefundRefuse"].clone();
     assert_eq!((&refused["refund"]["state"], &refused["payment"]), (&json!("REFUSED"), &Value::Null), "{refused}");
@@ -33,9 +33,10 @@ async fn staff_does_not_say_that_money_for_their_own_goal_has_come() {
     let staff = server.staff("olivia", agora::entity::user_role::Role::Administrator).await;
     let other = server.staff("badr", agora::entity::user_role::Role::Administrator).await;
     let goal = begin(&staff, &json!({})).await;
-    let confirm = "mutation($id: ID!) { adminPaymentConfirm(id: $id, input: { reference: \"1\", idempotencyKey: \"k\" }) \
+    let confirm = "mutation($id: ID!) { adminPaymentConfirm(input: { id: $id, reference: \"1\", idempotencyKey: \"k\" }) \
                    { payment { state } errors { code } } }";
-    let collect = "mutation($id: ID!) { adminPaymentCollect(id: $id) { payment { state } errors { code } } }";
+    let collect =
+        "mutation($id: ID!) { adminPaymentCollect(input: { id: $id }) { payment { state } errors { code } } }";
     for (provider, field, query) in
         [("BANK_TRANSFER", "adminPaymentConfirm", confirm), ("CASH_ON_DELIVERY", "adminPaymentCollect", collect)]
     {
@@ -60,9 +61,10 @@ async fn staff_whose_role_was_taken_neither_cancels_goals_nor_takes_withdrawals_
     let sql = "DELETE FROM user_roles WHERE user_id IN (SELECT id FROM users WHERE username = 'warden')";
     server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
     let before = server.rows().await;
-    let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(id: $id, reason: \"no\") { errors { code } } }";
+    let reverse =
+        "mutation($id: ID!) { adminGoalWithdrawalReverse(input: { id: $id, reason: \"no\" }) { errors { code } } }";
     assert_eq!(staff.refused(reverse, json!({ "id": withdrawal["id"] })).await, "FORBIDDEN");
-    let call_off = "mutation($id: ID!) { goalCancel(id: $id, reason: \"no\") { errors { code } } }";
+    let call_off = "mutation($id: ID!) { goalCancel(input: { id: $id, reason: \"no\" }) { errors { code } } }";
     assert_eq!(staff.refused(call_off, json!({ "id": open })).await, "FORBIDDEN");
     assert_eq!(server.rows().await, before);
     // Their own is still theirs.

@@ -13,8 +13,7 @@ use crate::{
 };
 use agora::platform::payments::sandbox::Act;
 
-const PUBLISH: &str =
-    "mutation($input: GoalUpdatePublishInput!) { goalUpdatePublish(input: $input) { errors { code } } }";
+const PUBLISH: &str = "mutation($input: GoalNewsPublishInput!) { goalNewsPublish(input: $input) { errors { code } } }";
 
 /// A guest gives, until the money is there.
 async fn give(server: &Server, goal: &str, email: &str, key: &str) {

@@ -70,8 +70,7 @@ async fn a_guest_gives_by_their_address_which_only_staff_sees() {
     let token = payload["guestToken"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned();
     assert_eq!(payload["contribution"]["name"], "A friend");
     payments::act(&server, &payload["payment"], &Act::card(GOOD)).await;
-    let confirm =
-        "mutation($id: ID!, $token: String) { paymentConfirm(id: $id, guestToken: $token) { payment { state } } }";
+    let confirm = "mutation($id: ID!, $token: String) { paymentConfirm(input: { id: $id, guestToken: $token }) { payment { state } } }";
     let id = &payload["payment"]["id"];
     let confirmed = nobody.ok(confirm, json!({ "id": id, "token": token })).await;
     assert_eq!(confirmed["paymentConfirm"]["payment"]["state"], "COMPLETED");
@@ -188,10 +187,10 @@ async fn guests_need_an_address_have_no_wallet_and_are_limited() {
 
 const COMMENT: &str = "mutation($input: ContributionCommentCreateInput!) { contributionCommentCreate(input: $input) { \
      comment { id body } replayed errors { code path } } }";
-const UPDATE: &str = "mutation($id: ID!, $body: String) { contributionCommentUpdate(id: $id, input: { body: $body }) { \
+const UPDATE: &str = "mutation($id: ID!, $body: String) { contributionCommentUpdate(input: { id: $id, body: $body }) { \
      comment { body editedAt } errors { code path } } }";
 const DELETE: &str =
-    "mutation($id: ID!) { contributionCommentDelete(id: $id) { comment { body } errors { code path } } }";
+    "mutation($id: ID!) { contributionCommentDelete(input: { id: $id }) { comment { body } errors { code path } } }";
 
 #[tokio::test]
 async fn what_was_given_is_talked_about() {
@@ -229,7 +228,7 @@ async fn what_was_given_is_talked_about() {
     assert_eq!(seen["node"]["comments"]["nodes"][0]["id"], second);
 }
 
-const PUBLISH: &str = "mutation($input: GoalUpdatePublishInput!) { goalUpdatePublish(input: $input) { update { id title } replayed \
+const PUBLISH: &str = "mutation($input: GoalNewsPublishInput!) { goalNewsPublish(input: $input) { news { id title } replayed \
      errors { code path } } }";
 
 #[tokio::test]
@@ -248,17 +247,17 @@ async fn news_reach_those_who_gave_once_and_guests_once_a_day() {
     settle(&server).await;
     let publish = async |client: &Client, title: &str| {
         let input = json!({ "goalId": goal, "title": title, "body": "Thank you all.", "idempotencyKey": title });
-        client.ok(PUBLISH, json!({ "input": input })).await["goalUpdatePublish"].clone()
+        client.ok(PUBLISH, json!({ "input": input })).await["goalNewsPublish"].clone()
     };
     assert_eq!(code(&publish(&badr, "Mine").await), "NOT_ALLOWED");
-    assert_eq!(publish(&olivia, "The roof is on").await["update"]["title"], "The roof is on");
+    assert_eq!(publish(&olivia, "The roof is on").await["news"]["title"], "The roof is on");
     assert_eq!(publish(&olivia, "The roof is on").await["replayed"], true);
     publish(&olivia, "It holds").await;
     settle(&server).await;
     let told =
         badr.ok("{ notifications { nodes { kind title message subject { ... on Goal { id } } } } }", json!(null)).await;
     let told = told["notifications"]["nodes"].as_array().unwrap();
-    let news: Vec<_> = told.iter().filter(|one| one["kind"] == "GOAL_UPDATE").collect();
+    let news: Vec<_> = told.iter().filter(|one| one["kind"] == "GOAL_NEWS").collect();
     assert_eq!(news.len(), 2, "{told:?}");
     assert_eq!((&news[1]["title"], &news[1]["message"]), (&json!("News of “A new roof”"), &json!("The roof is on")));
     assert_eq!(news[1]["subject"]["id"], json!(goal));
@@ -272,8 +271,7 @@ async fn news_reach_those_who_gave_once_and_guests_once_a_day() {
     for chosen in ["The roof is on", "A new roof", "Thank you all."] {
         assert!(!letter.contains(chosen), "{letter}");
     }
-    let list = nobody
-        .ok("query($id: ID!) { goal(id: $id) { updates { nodes { title body } } } }", json!({ "id": goal }))
-        .await;
-    assert_eq!(list["goal"]["updates"]["nodes"][0]["title"], "It holds");
+    let list =
+        nobody.ok("query($id: ID!) { goal(id: $id) { news { nodes { title body } } } }", json!({ "id": goal })).await;
+    assert_eq!(list["goal"]["news"]["nodes"][0]["title"], "It holds");
 }

@@ -10,14 +10,15 @@ use crate::{
 use agora::platform::payments::sandbox::Act;
 
 pub(super) async fn ask(client: &Client, payment: &Value, amount: Option<&str>) -> Value {
-    let query = "mutation($id: ID!, $input: PaymentRefundInput!) { paymentRefundRequest(id: $id, input: $input) { \
+    let query = "mutation($input: PaymentRefundRequestInput!) { paymentRefundRequest(input: $input) { \
                  refund { id state } errors { code path } } }";
-    let input = json!({ "amount": amount.map(super::money), "reason": "I need it", "idempotencyKey": "ask" });
-    client.ok(query, json!({ "id": payment["id"], "input": input })).await["paymentRefundRequest"].clone()
+    let input = json!({ "id": payment["id"], "amount": amount.map(super::money), "reason": "I need it", "idempotencyKey": "ask" });
+    client.ok(query, json!({ "input": input })).await["paymentRefundRequest"].clone()
 }
 
 pub(super) async fn grant(client: &Client, refund: &Value) -> Value {
-    let query = "mutation($id: ID!) { paymentRefundGrant(id: $id) { refund { state } errors { code path } } }";
+    let query =
+        "mutation($id: ID!) { paymentRefundGrant(input: { id: $id }) { refund { state } errors { code path } } }";
     client.ok(query, json!({ "id": refund["id"] })).await["paymentRefundGrant"].clone()
 }
 
@@ -66,7 +67,7 @@ async fn what_was_withdrawn_can_t_be_given_back_until_staff_takes_it_back() {
     assert_eq!(code(&super::cancel(&olivia, &goal).await), "WRONG_STATE");
     assert_eq!(code(&super::cancel(&staff, &goal).await), "WRONG_STATE");
 
-    let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(id: $id, reason: \"fraud\") { withdrawal { reversedAt } \
+    let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(input: { id: $id, reason: \"fraud\" }) { withdrawal { reversedAt } \
                    errors { code path } } }";
     let variables = json!({ "id": withdrawal["id"] });
     let back = staff.ok(reverse, variables.clone()).await["adminGoalWithdrawalReverse"].clone();
@@ -94,7 +95,8 @@ async fn a_withdrawal_whose_money_is_spent_can_t_be_taken_back_nor_one_s_own() {
     let staff = server.staff("warden", agora::entity::user_role::Role::Administrator).await;
     let (own, other) = (begin(&staff, &json!({})).await, begin(&badr, &json!({})).await);
     give(&server, &badr, &own, "10.00").await;
-    let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(id: $id, reason: \"fraud\") { errors { code } } }";
+    let reverse =
+        "mutation($id: ID!) { adminGoalWithdrawalReverse(input: { id: $id, reason: \"fraud\" }) { errors { code } } }";
     let withdrawal = withdraw(&staff, &own, None, "w").await["withdrawal"].clone();
     let refused = staff.ok(reverse, json!({ "id": withdrawal["id"] })).await;
     assert_eq!(code(&refused["adminGoalWithdrawalReverse"]), "SECOND_PERSON_NEEDED");
@@ -208,7 +210,7 @@ async fn a_guest_s_money_is_tried_again_some_times_then_it_is_for_staff() {
     // The card is mended; staff grants it anew.
     let sql = "UPDATE sandbox_charges SET card = '4242424242424242'";
     server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
-    let query = "mutation($id: ID!) { paymentRefund(id: $id, input: { reason: \"goal cancelled\", idempotencyKey: \"a\" }) { \
+    let query = "mutation($id: ID!) { paymentRefund(input: { id: $id, reason: \"goal cancelled\", idempotencyKey: \"a\" }) { \
                  refund { state } errors { code } } }";
     let granted = warden.ok(query, json!({ "id": payment["id"] })).await["paymentRefund"].clone();
     assert_eq!(granted["refund"]["state"], "GRANTED", "{granted}");
@@ -225,11 +227,11 @@ async fn what_was_asked_for_when_the_goal_is_cancelled_is_granted_by_it_and_noth
         let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
         let goal = begin(&olivia, &json!({})).await;
         let payment = give(&server, &badr, &goal, "30.00").await;
-        let query = "mutation($id: ID!, $input: PaymentRefundInput!) { paymentRefundRequest(id: $id, input: $input) { \
+        let query = "mutation($input: PaymentRefundRequestInput!) { paymentRefundRequest(input: $input) { \
                      refund { id } errors { code } } }";
-        let input = json!({ "amount": amount.map(super::money), "reason": "I need it", "destination": destination, 
-                            "idempotencyKey": "ask" });
-        let asked = badr.ok(query, json!({ "id": payment["id"], "input": input })).await;
+        let input = json!({ "id": payment["id"], "amount": amount.map(super::money), "reason": "I need it",
+                            "destination": destination, "idempotencyKey": "ask" });
+        let asked = badr.ok(query, json!({ "input": input })).await;
         let refund = asked["paymentRefundRequest"]["refund"].clone();
         assert_eq!(code(&super::cancel(&olivia, &goal).await), "");
         settle(&server).await;

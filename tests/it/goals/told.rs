@@ -13,7 +13,7 @@ const TOLD: &str = "{ notifications { nodes { kind title message actor { usernam
      refundRequest { id amount { amount } } } ... on ContributionComment { body author { username } } } } } }";
 const COMMENT: &str = "mutation($input: ContributionCommentCreateInput!) { contributionCommentCreate(input: $input) { \
      comment { id author { username } } errors { code path } } }";
-const DELETE: &str = "mutation($id: ID!) { contributionCommentDelete(id: $id) { errors { code path } } }";
+const DELETE: &str = "mutation($id: ID!) { contributionCommentDelete(input: { id: $id }) { errors { code path } } }";
 
 /// What somebody was told of one kind, newest first.
 async fn told(server: &Server, client: &Client, kind: &str) -> Vec<Value> {
@@ -80,12 +80,13 @@ async fn nothing_is_told_any_more_of_what_was_decided_or_went_back() {
     let goal = begin(&olivia, &json!({})).await;
     let payment = give(&server, &badr, &goal, "30.00").await;
     say(&badr, &only(&olivia, &goal).await, "With pleasure").await;
-    let refuse = "mutation($id: ID!) { paymentRefundRefuse(id: $id, reason: \"no\") { errors { code } } }";
+    let refuse = "mutation($id: ID!) { paymentRefundRefuse(input: { id: $id, reason: \"no\" }) { errors { code } } }";
     for (amount, granted, given) in [("10.00", false, 1), ("10.00", true, 1), ("20.00", true, 0)] {
-        let input = json!({ "amount": super::money(amount), "reason": "I need it", "idempotencyKey": format!("{amount} {granted}") });
-        let query = "mutation($id: ID!, $input: PaymentRefundInput!) { paymentRefundRequest(id: $id, input: $input) { refund { \
+        let input = json!({ "id": payment["id"], "amount": super::money(amount), "reason": "I need it",
+                            "idempotencyKey": format!("{amount} {granted}") });
+        let query = "mutation($input: PaymentRefundRequestInput!) { paymentRefundRequest(input: $input) { refund { \
                      id } errors { code path } } }";
-        let asked = badr.ok(query, json!({ "id": payment["id"], "input": input })).await;
+        let asked = badr.ok(query, json!({ "input": input })).await;
         let refund = asked["paymentRefundRequest"]["refund"].clone();
         assert_eq!(told(&server, &olivia, "REFUND_REQUEST").await.len(), 1, "{asked}");
         if granted {
@@ -112,11 +113,11 @@ async fn a_guest_s_refund_is_told_by_the_name_they_gave() {
     let payload = contribute(&server.anonymous(), &gift(&goal, "7.00", "k", &guest)).await;
     payments::act(&server, &payload["payment"], &Act::card(GOOD)).await;
     settle(&server).await;
-    let query = "mutation($id: ID!, $token: String, $input: PaymentRefundInput!) { paymentRefundRequest(id: $id, \
-                 guestToken: $token, input: $input) { errors { code path } } }";
-    let input = json!({ "reason": "I need it", "idempotencyKey": "ask" });
-    let variables = json!({ "id": payload["payment"]["id"], "token": payload["guestToken"], "input": input });
-    assert_eq!(server.anonymous().user_errors(query, variables).await, []);
+    let query =
+        "mutation($input: PaymentRefundRequestInput!) { paymentRefundRequest(input: $input) { errors { code path } } }";
+    let input = json!({ "id": payload["payment"]["id"], "guestToken": payload["guestToken"], "reason": "I need it",
+                        "idempotencyKey": "ask" });
+    assert_eq!(server.anonymous().user_errors(query, json!({ "input": input })).await, []);
     let told = told(&server, &olivia, "REFUND_REQUEST").await;
     assert_eq!((&told[0]["title"], &told[0]["actor"]), (&json!("A friend asks for a refund"), &Value::Null));
 }

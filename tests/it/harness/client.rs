@@ -242,7 +242,7 @@ impl Client {
 
     /// Likes a post.
     pub async fn like(&self, post: &str) {
-        let query = "mutation($id: ID!) { postLike(id: $id) { errors { code } post { viewerHasLiked } } }";
+        let query = "mutation($id: ID!) { postLike(input: { id: $id }) { errors { code } post { viewerHasLiked } } }";
         let data = self.ok(query, json!({ "id": post })).await;
         assert_eq!(data["postLike"]["post"]["viewerHasLiked"], true, "{data}");
     }

@@ -89,10 +89,10 @@ async fn what_staff_does_to_an_account_is_in_it_without_where_they_sit() {
     let amina = server.user("amina").await;
     let admin = server.staff("keeper", Role::Administrator).await.from("198.51.100.7").header("user-agent", "Staff/1");
     for act in [
-        "adminUserSetRole(id: $id, role: SELLER) { errors { code } }",
-        "adminUserSignOutEverywhere(id: $id) { errors { code } }",
-        "adminUserSuspend(id: $id, input: { reason: \"spam\" }) { errors { code } }",
-        "adminUserReinstate(id: $id) { errors { code } }",
+        "adminUserSetRole(input: { id: $id, role: SELLER }) { errors { code } }",
+        "adminUserSignOutEverywhere(input: { id: $id }) { errors { code } }",
+        "adminUserSuspend(input: { id: $id, reason: \"spam\" }) { errors { code } }",
+        "adminUserReinstate(input: { id: $id }) { errors { code } }",
     ] {
         assert_eq!(admin.user_errors(&format!("mutation($id: ID!) {{ {act} }}"), json!({ "id": amina.id })).await, []);
         server.advance(1);

@@ -33,10 +33,10 @@ async fn with_acts() -> (Server, Client, Client) {
     let (admin, amina) = (server.staff("keeper", Role::Administrator).await, server.user("amina").await);
     let here = admin.clone().from("198.51.100.7");
     for act in [
-        "adminUserSetRole(id: $id, role: SELLER) { errors { code } }",
-        "adminUserSuspend(id: $id, input: { reason: \"spam\", until: \"2026-02-01T00:00:00+00:00\" }) { errors { code } }",
-        "adminUserReinstate(id: $id) { errors { code } }",
-        "adminUserSignOutEverywhere(id: $id) { errors { code } }",
+        "adminUserSetRole(input: { id: $id, role: SELLER }) { errors { code } }",
+        "adminUserSuspend(input: { id: $id, reason: \"spam\", until: \"2026-02-01T00:00:00+00:00\" }) { errors { code } }",
+        "adminUserReinstate(input: { id: $id }) { errors { code } }",
+        "adminUserSignOutEverywhere(input: { id: $id }) { errors { code } }",
     ] {
         let errors = here.user_errors(&format!("mutation($id: ID!) {{ {act} }}"), json!({ "id": amina.id })).await;
         assert_eq!(errors, [], "{act}");
@@ -95,7 +95,7 @@ async fn each_act_is_written_down_with_what_it_changed() {
 async fn entries_are_found_by_who_whom_what_and_when() {
     let (server, admin, amina) = with_acts().await;
     let basma = server.user("basma").await;
-    let query = "mutation($id: ID!) { adminUserSignOutEverywhere(id: $id) { errors { code } } }";
+    let query = "mutation($id: ID!) { adminUserSignOutEverywhere(input: { id: $id }) { errors { code } } }";
     let owner = server.staff("the_owner", Role::Owner).await;
     owner.ok(query, json!({ "id": basma.id })).await;
     for (filter, expected) in [
@@ -152,7 +152,7 @@ async fn what_was_refused_is_not_in_it() {
         (server.staff("keeper", Role::Administrator).await, server.staff("the_owner", Role::Owner).await);
     let moderator = server.staff("mod", Role::Moderator).await;
     let act = format!(
-        "mutation {{ adminUserSuspend(id: \"{}\", input: {{ reason: \"mine\" }}) {{ errors {{ code path }} }} }}",
+        "mutation {{ adminUserSuspend(input: {{ id: \"{}\", reason: \"mine\" }}) {{ errors {{ code path }} }} }}",
         owner.id
     );
     for client in [&admin, &moderator] {

@@ -7,7 +7,8 @@ use crate::harness::{Client, Server};
 
 const JOBS: &str = "query($where: AdminJobWhere) { adminJobs(where: $where, first: 100) { totalCount counts { queued due dead } \
     nodes { id kind state attempts runAt lastError createdAt } } }";
-const RETRY: &str = "mutation($id: ID!) { adminJobRetry(id: $id) { errors { code path } job { id state attempts } } }";
+const RETRY: &str =
+    "mutation($id: ID!) { adminJobRetry(input: { id: $id }) { errors { code path } job { id state attempts } } }";
 
 async fn jobs(client: &Client, filter: Value) -> Value {
     let data = client.ok(JOBS, json!({ "where": filter })).await["adminJobs"].clone();
@@ -63,7 +64,7 @@ async fn a_dead_job_is_queued_again_once_and_that_is_written_down() {
     let data = admin.ok(RETRY, json!({ "id": dead })).await["adminJobRetry"].clone();
     assert_eq!(data, json!({ "errors": [], "job": { "id": dead, "state": "QUEUED", "attempts": 0 } }));
     let before = server.rows().await;
-    let at_id = |code: &str| vec![(code.to_owned(), "id".to_owned())];
+    let at_id = |code: &str| vec![(code.to_owned(), "input.id".to_owned())];
     assert_eq!(admin.user_errors(RETRY, json!({ "id": dead })).await, at_id("ALREADY_DONE"));
     let nobody = "job_01jc0000000000000000000000";
     assert_eq!(admin.user_errors(RETRY, json!({ "id": nobody })).await, at_id("NOT_FOUND"));

@@ -79,7 +79,7 @@ async fn an_address_is_proven_reset_and_kept_by_any_spelling() {
     let reset = server.last_sent(OWN).await.code();
     nobody.ok(RESET, json!({ "email": OTHERS[2] })).await;
     assert_eq!(server.sent().await.len(), 1, "a mailbox is spared, not a spelling");
-    let send = "mutation { emailVerificationSend { errors { code path } } }";
+    let send = "mutation { emailVerificationSend(input: {}) { errors { code path } } }";
     assert_eq!(zoe.user_errors(send, Value::Null).await, []);
     let code = server.last_sent(OWN).await.code();
     assert_eq!(nobody.user_errors(VERIFY, json!({ "email": OTHERS[4], "code": code })).await, []);

@@ -80,14 +80,14 @@ impl Person {
         let by_bank = "mutation($key: String!) { walletDeposit(input: { amount: { amount: \"2.00\", currency: \"USD\" }, \
                        provider: BANK_TRANSFER, idempotencyKey: $key }) { payment { id } } }";
         let by_bank = self.client.ok(by_bank, json!({ "key": "my key, bank" })).await;
-        let prove = "mutation($id: ID!, $note: String!) { paymentProofAdd(id: $id, input: { note: $note }) { errors { code } } }";
+        let prove = "mutation($id: ID!, $note: String!) { paymentProofAdd(input: { id: $id, note: $note }) { errors { code } } }";
         let id = &by_bank["walletDeposit"]["payment"]["id"];
         self.client.ok(prove, json!({ "id": id, "note": self.own("slip") })).await;
-        let ask = "mutation($id: ID!, $reason: String!, $key: String!) { paymentRefundRequest(id: $id, input: { amount: { \
+        let ask = "mutation($id: ID!, $reason: String!, $key: String!) { paymentRefundRequest(input: { id: $id, amount: { \
                    amount: \"1.00\", currency: \"USD\" }, reason: $reason, idempotencyKey: $key }) { refund { id } } }";
         let variables = json!({ "id": paid["id"], "reason": self.own("reason"), "key": "my key, refund" });
         let asked = self.client.ok(ask, variables).await;
-        let grant = "mutation($id: ID!) { paymentRefundGrant(id: $id) { errors { code } } }";
+        let grant = "mutation($id: ID!) { paymentRefundGrant(input: { id: $id }) { errors { code } } }";
         let granted = staff.ok(grant, json!({ "id": asked["paymentRefundRequest"]["refund"]["id"] })).await;
         assert_eq!(granted["paymentRefundGrant"]["errors"], json!([]));
     }
@@ -105,7 +105,7 @@ impl Person {
     /// Tells of the goal, takes out of it what was given, and has some of it paid out.
     async fn take_out(&mut self, staff: &Client) {
         let news = json!({ "goalId": self.goal, "title": "News", "body": "It goes well." });
-        self.call("goalUpdatePublish", "GoalUpdatePublishInput", news).await;
+        self.call("goalNewsPublish", "GoalNewsPublishInput", news).await;
         assert_eq!(withdraw(&self.client, &self.goal, None, "my key, goal").await["errors"], json!([]));
         let bank = json!({ "holder": self.own("name"), "accountNumber": self.number, "bankName": self.own("bank"),
                            "country": "EG", "currency": "USD" });

@@ -33,12 +33,12 @@ const CALLS: &[(&str, &str, bool)] = &[
     ),
     (
         "adminUserSetRole",
-        "mutation { adminUserSetRole(id: \"user_00000000000000000000000000\", role: MODERATOR) { errors { code } } }",
+        "mutation { adminUserSetRole(input: { id: \"user_00000000000000000000000000\", role: MODERATOR }) { errors { code } } }",
         true,
     ),
     (
         "adminUserResetTwoFactor",
-        "mutation { adminUserResetTwoFactor(id: \"user_00000000000000000000000000\") { errors { code } } }",
+        "mutation { adminUserResetTwoFactor(input: { id: \"user_00000000000000000000000000\" }) { errors { code } } }",
         true,
     ),
     (
@@ -65,27 +65,27 @@ const CALLS: &[(&str, &str, bool)] = &[
     ),
     (
         "adminWithdrawalMarkReturned",
-        "mutation { adminWithdrawalMarkReturned(id: \"withdrawal_00000000000000000000000000\", reason: \"1\") { errors { code } } }",
+        "mutation { adminWithdrawalMarkReturned(input: { id: \"withdrawal_00000000000000000000000000\", reason: \"1\" }) { errors { code } } }",
         true,
     ),
     (
         "adminPaymentConfirm",
-        "mutation { adminPaymentConfirm(id: \"payment_00000000000000000000000000\", input: { reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
+        "mutation { adminPaymentConfirm(input: { id: \"payment_00000000000000000000000000\", reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
         true,
     ),
     (
         "adminPaymentCollect",
-        "mutation { adminPaymentCollect(id: \"payment_00000000000000000000000000\") { errors { code } } }",
+        "mutation { adminPaymentCollect(input: { id: \"payment_00000000000000000000000000\" }) { errors { code } } }",
         true,
     ),
     (
         "adminPaymentRemit",
-        "mutation { adminPaymentRemit(id: \"payment_00000000000000000000000000\", input: { reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
+        "mutation { adminPaymentRemit(input: { id: \"payment_00000000000000000000000000\", reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
         true,
     ),
     (
         "adminRefundComplete",
-        "mutation { adminRefundComplete(id: \"refund_00000000000000000000000000\", reference: \"1\") { errors { code } } }",
+        "mutation { adminRefundComplete(input: { id: \"refund_00000000000000000000000000\", reference: \"1\" }) { errors { code } } }",
         true,
     ),
     (

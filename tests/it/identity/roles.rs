@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
 
-const SET_ROLE: &str = "mutation($id: ID!, $role: Role!) { adminUserSetRole(id: $id, role: $role) { errors { code path } \
+const SET_ROLE: &str = "mutation($id: ID!, $role: Role!) { adminUserSetRole(input: { id: $id, role: $role }) { errors { code path } \
     user { id role permissions } } }";
 const SEEN: &str = "{ me { role permissions account { sessionCount } } adminUsers { totalCount } }";
 const REFRESH: &str = "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code path } \
     session { accessToken } } }";
 
 fn beyond() -> Vec<(String, String)> {
-    vec![("BEYOND_YOUR_RIGHTS".to_owned(), "id".to_owned())]
+    vec![("BEYOND_YOUR_RIGHTS".to_owned(), "input.id".to_owned())]
 }
 
 async fn set_role(by: &Client, whom: &Client, role: &str) -> Vec<(String, String)> {
@@ -80,7 +80,7 @@ async fn the_last_owner_stays() {
     let server = Server::start().await;
     let owner = server.staff("the_owner", Role::Owner).await;
     let before = server.rows().await;
-    let expected = [("LAST_OWNER".to_owned(), "id".to_owned())];
+    let expected = [("LAST_OWNER".to_owned(), "input.id".to_owned())];
     assert_eq!(set_role(&owner, &owner, "USER").await, expected);
     assert_eq!((role_of(&server, &owner).await.as_str(), server.rows().await), ("owner", before));
     // One of two may be removed, by the other.
@@ -167,7 +167,7 @@ async fn giving_rights_and_taking_protection_ask_again_who_is_there() {
     let (owner, amina) = (server.staff("the_owner", Role::Owner).await, server.user("amina").await);
     server.advance(301);
     let before = server.rows().await;
-    let reset = "mutation($id: ID!) { adminUserResetTwoFactor(id: $id) { errors { code } } }";
+    let reset = "mutation($id: ID!) { adminUserResetTwoFactor(input: { id: $id }) { errors { code } } }";
     for (query, variables) in
         [(SET_ROLE, json!({ "id": amina.id, "role": "MODERATOR" })), (reset, json!({ "id": amina.id }))]
     {
@@ -184,7 +184,7 @@ async fn a_role_that_demands_a_second_factor_allows_nothing_without() {
     let (moderator, amina) = (server.staff("mod", Role::Moderator).await, server.user("amina").await);
     let before = server.rows().await;
     let suspend = format!(
-        "mutation {{ adminUserSuspend(id: \"{}\", input: {{ reason: \"spam\" }}) {{ errors {{ code }} }} }}",
+        "mutation {{ adminUserSuspend(input: {{ id: \"{}\", reason: \"spam\" }}) {{ errors {{ code }} }} }}",
         amina.id
     );
     for query in ["{ adminUsers { totalCount } }", suspend.as_str()] {
@@ -204,16 +204,17 @@ async fn an_id_of_something_else_and_of_nobody_are_told_apart() {
     let before = server.rows().await;
     for (field, rest) in [
         ("adminUserSetRole", ", role: SELLER"),
-        ("adminUserSuspend", ", input: { reason: \"spam\" }"),
+        ("adminUserSuspend", ", reason: \"spam\""),
         ("adminUserReinstate", ""),
         ("adminUserSignOutEverywhere", ""),
         ("adminUserResetTwoFactor", ""),
     ] {
         for (id, code) in [(post.as_str(), "INVALID_ID"), ("nonsense", "INVALID_ID"), (nobody, "NOT_FOUND")] {
-            let query =
-                format!("mutation {{ {field}(id: \"{id}\"{rest}) {{ errors {{ code path }} user {{ id }} }} }}");
+            let query = format!(
+                "mutation {{ {field}(input: {{ id: \"{id}\"{rest} }}) {{ errors {{ code path }} user {{ id }} }} }}"
+            );
             let errors = owner.user_errors(&query, Value::Null).await;
-            assert_eq!(errors, [(code.to_owned(), "id".to_owned())], "{field}");
+            assert_eq!(errors, [(code.to_owned(), "input.id".to_owned())], "{field}");
         }
     }
     assert_eq!(server.rows().await, before);
@@ -281,7 +282,7 @@ async fn accounts_are_found_by_name_address_role_suspension_and_time() {
     let amina = server.user("amina").await;
     server.user("Basma").await;
     let moderator = server.staff("mod", Role::Moderator).await;
-    let suspend = "mutation($id: ID!, $until: DateTime) { adminUserSuspend(id: $id, input: { reason: \"spam\", until: \
+    let suspend = "mutation($id: ID!, $until: DateTime) { adminUserSuspend(input: { id: $id, reason: \"spam\", until: \
                    $until }) { errors { code } } }";
     moderator.ok(suspend, json!({ "id": amina.id, "until": "2026-01-01T13:00:00+00:00" })).await;
     for (filter, expected) in [

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server, Socket};
 
 const SESSIONS: &str = "{ me { sessions { id device address createdAt lastUsedAt expiresAt isCurrent } } }";
-const REVOKE: &str = "mutation($id: ID!) { sessionRevoke(id: $id) { ended errors { code path } } }";
+const REVOKE: &str = "mutation($id: ID!) { sessionRevoke(input: { id: $id }) { ended errors { code path } } }";
 const REVOKE_OTHERS: &str = "mutation { sessionsRevokeOthers { endedCount errors { code } } }";
 
 async fn sessions(client: &Client) -> Vec<Value> {
@@ -51,9 +51,9 @@ async fn nobody_sees_another_s_sessions_or_ends_them() {
     let id = sessions(&amina).await[0]["id"].clone();
     let rows = server.rows().await;
     let refused = basma.user_errors(REVOKE, json!({ "id": id })).await;
-    assert_eq!(refused, [("NOT_FOUND".to_owned(), "id".to_owned())]);
+    assert_eq!(refused, [("NOT_FOUND".to_owned(), "input.id".to_owned())]);
     let refused = basma.user_errors(REVOKE, json!({ "id": amina.id })).await;
-    assert_eq!(refused, [("INVALID_ID".to_owned(), "id".to_owned())]);
+    assert_eq!(refused, [("INVALID_ID".to_owned(), "input.id".to_owned())]);
     assert_eq!(server.anonymous().refused(REVOKE, json!({ "id": id })).await, "UNAUTHENTICATED");
     assert_eq!(server.anonymous().refused(REVOKE_OTHERS, Value::Null).await, "UNAUTHENTICATED");
     assert_eq!(server.rows().await, rows);

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, Socket, client::PASSWORD};
 
-const SUSPEND: &str = "mutation($id: ID!, $reason: String!, $until: DateTime) { adminUserSuspend(id: $id, input: { \
+const SUSPEND: &str = "mutation($id: ID!, $reason: String!, $until: DateTime) { adminUserSuspend(input: { id: $id, \
     reason: $reason, until: $until }) { errors { code path message } user { username account { suspension { reason until \
     since } sessionCount } } } }";
-const REINSTATE: &str = "mutation($id: ID!) { adminUserReinstate(id: $id) { errors { code path } user { account { \
+const REINSTATE: &str = "mutation($id: ID!) { adminUserReinstate(input: { id: $id }) { errors { code path } user { account { \
     suspension { reason } } } } }";
-const SIGN_OUT: &str = "mutation($id: ID!) { adminUserSignOutEverywhere(id: $id) { errors { code path } user { account { \
+const SIGN_OUT: &str = "mutation($id: ID!) { adminUserSignOutEverywhere(input: { id: $id }) { errors { code path } user { account { \
     sessionCount } } } }";
-const RESET: &str = "mutation($id: ID!) { adminUserResetTwoFactor(id: $id) { errors { code path } user { account { \
+const RESET: &str = "mutation($id: ID!) { adminUserResetTwoFactor(input: { id: $id }) { errors { code path } user { account { \
     twoFactorEnabled sessionCount } } } }";
 const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
     errors { code message path } result { __typename } } }";
@@ -143,7 +143,7 @@ async fn nobody_acts_on_themselves_or_on_who_has_what_they_have_not() {
         (server.staff("the_owner", Role::Owner).await, server.staff("agent", Role::SupportAgent).await);
     let seller = server.staff("seller", Role::Seller).await;
     let before = server.rows().await;
-    let beyond = [("BEYOND_YOUR_RIGHTS".to_owned(), "id".to_owned())];
+    let beyond = [("BEYOND_YOUR_RIGHTS".to_owned(), "input.id".to_owned())];
     let id = |client: &Client| json!({ "id": client.id, "reason": "because" });
     for (by, whom) in [
         (&moderator, &moderator),
@@ -241,7 +241,7 @@ async fn enable_two_factor(server: &Server, whom: &Client) {
 async fn a_second_factor_that_was_lost_is_taken_away_and_its_owner_told() {
     let server = Server::start().await;
     let (admin, amina) = (server.staff("keeper", Role::Administrator).await, server.user("amina").await);
-    let not_enabled = [("TWO_FACTOR_NOT_ENABLED".to_owned(), "id".to_owned())];
+    let not_enabled = [("TWO_FACTOR_NOT_ENABLED".to_owned(), "input.id".to_owned())];
     let before = server.rows().await;
     assert_eq!(admin.user_errors(RESET, json!({ "id": amina.id })).await, not_enabled);
     assert_eq!(server.rows().await, before);

@@ -432,11 +432,11 @@ async fn what_sends_or_takes_a_code_stands_alone() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     for field in [
-        "emailVerificationSend { accepted }",
+        "emailVerificationSend(input: {}) { accepted }",
         "emailVerify(input: { code: \"1\" }) { errors { code } }",
         "emailChangeRequest(input: { email: \"a@example.net\" }) { accepted }",
         "emailChangeConfirm(input: { code: \"1\" }) { errors { code } }",
-        "phoneVerificationSend { accepted }",
+        "phoneVerificationSend(input: {}) { accepted }",
         "phoneVerify(input: { code: \"1\" }) { errors { code } }",
         "passwordChange(input: { oldPassword: \"a\", newPassword: \"b\" }) { changed }",
         "passwordResetRequest(input: { email: \"a@example.org\" }) { accepted }",

@@ -60,7 +60,7 @@ async fn every_argument_and_input_field_with_a_default_is_left_to_it() {
         assert!(answer.body.get("errors").is_none(), "{call}: {}", answer.body);
     }
     let share =
-        "mutation($id: ID!, $v: String) { postShare(id: $id, input: { body: $v }) { post { body } errors { code } } }";
+        "mutation($id: ID!, $v: String) { postShare(input: { id: $id, body: $v }) { post { body } errors { code } } }";
     assert_eq!(amina.ok(share, json!({ "id": post })).await["postShare"]["post"]["body"], "");
 }
 
@@ -72,8 +72,8 @@ async fn nothing_is_written_when_a_neighbour_s_argument_is_refused() {
     let before = server.rows().await;
     let create = format!("postCreate(input: {{ body: \"x\" }}) {ANSWER}");
     for (variables, second) in [
-        ("", "postUpdate(id: \"x\", input: { body: 17 })".to_owned()),
-        ("", "postUpdate(id: \"x\", input: { body: \"y\", more: 1 })".to_owned()),
+        ("", "postUpdate(input: { id: \"x\", body: 17 })".to_owned()),
+        ("", "postUpdate(input: { id: \"x\", body: \"y\", more: 1 })".to_owned()),
         ("$d: DateTime!", "commentCreate(input: { postId: \"x\", body: $d })".to_owned()),
         ("$b: String!", "commentCreate(input: { postId: \"x\", body: $b })".to_owned()),
         ("$b: String", "commentCreate(input: { postId: \"x\", body: $b })".to_owned()),
@@ -87,7 +87,7 @@ async fn nothing_is_written_when_a_neighbour_s_argument_is_refused() {
     }
     // What stands below a mutation is no input of it: the whole is refused, before.
     let below = format!(
-        "mutation($n: Int) {{ a: {create} b: postLike(id: \"{post}\") {{ post {{ comments(first: $n) {{ nodes {{ id }} }} }} \
+        "mutation($n: Int) {{ a: {create} b: postLike(input: {{ id: \"{post}\" }}) {{ post {{ comments(first: $n) {{ nodes {{ id }} }} }} \
          errors {{ code }} }} }}"
     );
     let answer = amina.send(&below, json!({ "n": 3_000_000_000_u32 })).await;

@@ -33,7 +33,7 @@ async fn a_long_text_is_charged_as_often_as_it_is_asked_for() {
     // Other long texts are no way around.
     for list in [
         "goals(first: 100) { nodes { a: story b: story c: story } }",
-        "goals(first: 20) { nodes { updates(first: 20) { nodes { body } } } }",
+        "goals(first: 20) { nodes { news(first: 20) { nodes { body } } } }",
         "users(first: 100) { nodes { posts(first: 100) { nodes { id author { bio } } } } }",
         "posts(first: 100) { nodes { comments(first: 10) { nodes { body } } } }",
     ] {

@@ -229,18 +229,18 @@ async fn what_is_no_id_is_a_user_error_with_its_path_in_a_mutation() {
     let comment = amina.comment(&post, "hello").await;
     let before = server.rows().await;
     for (call, wrong, path) in [
-        ("postLike(id: $id)", &comment, "id"),
-        ("postUnlike(id: $id)", &comment, "id"),
-        ("postDelete(id: $id)", &comment, "id"),
-        ("postUpdate(id: $id, input: { body: \"y\" })", &comment, "id"),
-        ("postShare(id: $id)", &comment, "id"),
+        ("postLike(input: { id: $id })", &comment, "input.id"),
+        ("postUnlike(input: { id: $id })", &comment, "input.id"),
+        ("postDelete(input: { id: $id })", &comment, "input.id"),
+        ("postUpdate(input: { id: $id, body: \"y\" })", &comment, "input.id"),
+        ("postShare(input: { id: $id })", &comment, "input.id"),
         ("commentCreate(input: { postId: $id, body: \"y\" })", &comment, "input.postId"),
         ("commentCreate(input: { commentId: $id, body: \"y\" })", &post, "input.commentId"),
-        ("commentUpdate(id: $id, input: { body: \"y\" })", &post, "id"),
-        ("commentDelete(id: $id)", &post, "id"),
-        ("commentLike(id: $id)", &post, "id"),
-        ("commentUnlike(id: $id)", &post, "id"),
-        ("notificationMarkRead(id: $id)", &post, "id"),
+        ("commentUpdate(input: { id: $id, body: \"y\" })", &post, "input.id"),
+        ("commentDelete(input: { id: $id })", &post, "input.id"),
+        ("commentLike(input: { id: $id })", &post, "input.id"),
+        ("commentUnlike(input: { id: $id })", &post, "input.id"),
+        ("notificationMarkRead(input: { id: $id })", &post, "input.id"),
     ] {
         for id in [wrong.as_str(), "", "nonsense", "post_", "post_zzzzzzzzzzzzzzzzzzzzzzzzzz", "\u{0}"] {
             let query = format!("mutation($id: ID!) {{ {call} {{ errors {{ code path }} }} }}");

@@ -124,7 +124,7 @@ async fn what_a_person_writes_for_others_has_an_allowance_of_its_own() {
     assert_eq!(server.rows().await, before);
     amina.ok(&posts(2), Value::Null).await;
     let before = server.rows().await;
-    let like = "mutation($id: ID!) { postLike(id: $id) { errors { code } } }";
+    let like = "mutation($id: ID!) { postLike(input: { id: $id }) { errors { code } } }";
     let post = amina.ok("{ posts(first: 1) { nodes { id } } }", Value::Null).await["posts"]["nodes"][0]["id"].clone();
     let variables = serde_json::json!({ "id": post });
     assert_eq!(amina.clone().from("192.0.2.7").refused(like, variables.clone()).await, "RATE_LIMITED");

@@ -31,7 +31,7 @@ async fn one_client_does_not_hold_all_connections() {
     amina.ok("{ me { id } }", Value::Null).await;
     let begun = server.app.tasks.len();
     let release = hold_writer(&server.app, "post_likes").await;
-    let like = "mutation($id: ID!) { postLike(id: $id) { post { likeCount } errors { code } } }";
+    let like = "mutation($id: ID!) { postLike(input: { id: $id }) { post { likeCount } errors { code } } }";
     let likes = join_all(posts.iter().map(|id| amina.send(like, json!({ "id": id }))));
     let others = async {
         eventually("all likes", async || server.app.tasks.len() > begun + 8).await;
@@ -69,7 +69,7 @@ async fn who_asks_for_more_than_their_share_for_too_long_is_told_so() {
     amina.ok("{ me { id } }", Value::Null).await;
     let begun = server.app.tasks.len();
     let release = hold_writer(&server.app, "post_likes").await;
-    let like = "mutation($id: ID!) { postLike(id: $id) { post { likeCount } errors { code } } }";
+    let like = "mutation($id: ID!) { postLike(input: { id: $id }) { post { likeCount } errors { code } } }";
     let like = amina.send(like, json!({ "id": post }));
     let reading = async {
         eventually("the like", async || server.app.tasks.len() > begun + 1).await;

@@ -9,11 +9,11 @@ use super::{
 };
 use crate::harness::{Client, Server, Socket, races::one_in_the_midst_of_another};
 
-const COMMENT_UNLIKE: &str = "mutation($id: ID!) { commentUnlike(id: $id) { errors { code } } }";
+const COMMENT_UNLIKE: &str = "mutation($id: ID!) { commentUnlike(input: { id: $id }) { errors { code } } }";
 const UPDATE: &str =
-    "mutation($id: ID!, $body: String) { postUpdate(id: $id, input: { body: $body }) { errors { code } } }";
+    "mutation($id: ID!, $body: String) { postUpdate(input: { id: $id, body: $body }) { errors { code } } }";
 const COMMENT_UPDATE: &str =
-    "mutation($id: ID!, $body: String) { commentUpdate(id: $id, input: { body: $body }) { errors { code } } }";
+    "mutation($id: ID!, $body: String) { commentUpdate(input: { id: $id, body: $body }) { errors { code } } }";
 
 /// How many notifications a person has not read, as they are told; the list and its count agree.
 async fn unread(client: &Client) -> i64 {
@@ -92,7 +92,7 @@ async fn a_like_that_comes_and_goes_is_news_once() {
     for _ in 0..2 {
         basma.ok(UNLIKE, json!({ "id": post })).await;
         assert_eq!(gist(&server, &amina).await, gists(&[]));
-        assert_eq!(amina.user_errors(MARK_READ, json!({ "id": first[0]["id"] })).await, one("NOT_FOUND", "id"));
+        assert_eq!(amina.user_errors(MARK_READ, json!({ "id": first[0]["id"] })).await, one("NOT_FOUND", "input.id"));
         assert_eq!(
             amina.ok("query($id: ID!) { node(id: $id) { id } }", json!({ "id": first[0]["id"] })).await["node"],
             Value::Null

@@ -72,13 +72,17 @@ async fn marking_as_read_keeps_the_first_time_and_touches_nobody_else_s() {
     assert_eq!(amina.ok("{ notificationUnreadCount }", Value::Null).await["notificationUnreadCount"], 1);
 
     let other = &list[1]["id"];
-    assert_eq!(basma.user_errors(MARK_READ, json!({ "id": other })).await, one("NOT_FOUND", "id"));
+    assert_eq!(basma.user_errors(MARK_READ, json!({ "id": other })).await, one("NOT_FOUND", "input.id"));
     assert_eq!(server.anonymous().refused(MARK_READ, json!({ "id": other })).await, "UNAUTHENTICATED");
     let never = PostId(server.app.ids.next(server.clock.now())).to_string();
     let never_told = never.replace("post_", "notification_");
-    assert_eq!(amina.user_errors(MARK_READ, json!({ "id": never_told })).await, one("NOT_FOUND", "id"));
+    assert_eq!(amina.user_errors(MARK_READ, json!({ "id": never_told })).await, one("NOT_FOUND", "input.id"));
     for wrong in [never.as_str(), amina.id.as_str(), "", "nonsense"] {
-        assert_eq!(amina.user_errors(MARK_READ, json!({ "id": wrong })).await, one("INVALID_ID", "id"), "{wrong}");
+        assert_eq!(
+            amina.user_errors(MARK_READ, json!({ "id": wrong })).await,
+            one("INVALID_ID", "input.id"),
+            "{wrong}"
+        );
     }
     assert_eq!(told(&server, &amina).await, list);
 }

@@ -52,7 +52,7 @@ async fn cards_do_what_their_numbers_say() {
         ("4000000000000119", "FAILED", Some("processing_error"), "FAILED"),
         ("4000000000000077", "PROCESSING", None, "COMPLETED"),
         ("4000000000000093", "PROCESSING", None, "FAILED"),
-        ("4000000000000044", "AUTHORISED", None, "COMPLETED"),
+        ("4000000000000044", "AUTHORIZED", None, "COMPLETED"),
         ("5555555555554444", "COMPLETED", None, "COMPLETED"),
     ] {
         let before = balance(&server, &amina).await;

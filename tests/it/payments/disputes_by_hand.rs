@@ -65,14 +65,14 @@ async fn paid_by_paymob(server: &Server, client: &Client) -> Value {
 
 /// What staff says of a dispute of US dollars.
 async fn record(staff: &Client, payment: &Value, state: &str, amount: &str, changes: &Value) -> Value {
-    let query = "mutation($id: ID!, $input: AdminDisputeRecordInput!) { adminDisputeRecord(id: $id, input: $input) { \
+    let query = "mutation($input: AdminDisputeRecordInput!) { adminDisputeRecord(input: $input) { \
                  dispute { id state amount { amount } refund { origin state } } errors { code path } } }";
-    let mut input = json!({ "state": state, "amount": { "amount": amount, "currency": "USD" }, "reference": "CB-1",
+    let mut input = json!({ "id": payment, "state": state, "amount": { "amount": amount, "currency": "USD" }, "reference": "CB-1",
                             "reason": "fraudulent" });
     for (name, value) in changes.as_object().unwrap() {
         input[name] = value.clone();
     }
-    staff.ok(query, json!({ "id": payment, "input": input })).await["adminDisputeRecord"].clone()
+    staff.ok(query, json!({ "input": input })).await["adminDisputeRecord"].clone()
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn a_guest_comes_back_by_their_token_and_nobody_without_it() {
         assert_eq!(client.ok(LOOK, json!({ "id": id, "token": token })).await["payment"], Value::Null, "{token}");
         for field in ["paymentConfirm", "paymentCancel"] {
             let query = format!(
-                "mutation($id: ID!, $token: String) {{ {field}(id: $id, guestToken: $token) {{ errors {{ code }} }} }}"
+                "mutation($id: ID!, $token: String) {{ {field}(input: {{ id: $id, guestToken: $token }}) {{ errors {{ code }} }} }}"
             );
             let data = client.ok(&query, json!({ "id": id, "token": token })).await;
             assert_eq!(data[field]["errors"][0]["code"], "NOT_FOUND", "{field} {token}");
@@ -67,12 +67,10 @@ async fn a_guest_comes_back_by_their_token_and_nobody_without_it() {
     assert_eq!((&seen["state"], &seen["providerAnswer"]), (&"PENDING".into(), &Value::Null));
     let secret = seen["nextAction"]["url"].as_str().unwrap().split_once("secret=").unwrap().1.to_owned();
     server.app.payments.sandbox().unwrap().act(&secret, &Act::card(GOOD)).await.unwrap();
-    let confirm =
-        "mutation($id: ID!, $token: String) { paymentConfirm(id: $id, guestToken: $token) { payment { state } } }";
+    let confirm = "mutation($id: ID!, $token: String) { paymentConfirm(input: { id: $id, guestToken: $token }) { payment { state } } }";
     let data = guest.ok(confirm, json!({ "id": id, "token": token })).await;
     assert_eq!(data["paymentConfirm"]["payment"]["state"], "COMPLETED");
-    let cancel =
-        "mutation($id: ID!, $token: String) { paymentCancel(id: $id, guestToken: $token) { payment { state } } }";
+    let cancel = "mutation($id: ID!, $token: String) { paymentCancel(input: { id: $id, guestToken: $token }) { payment { state } } }";
     let data = guest.ok(cancel, json!({ "id": other_id, "token": other_token })).await;
     assert_eq!(data["paymentCancel"]["payment"]["state"], "CANCELLED");
     wait(&server).await;

@@ -89,7 +89,7 @@ async fn mutations_that_move_money_stand_alone() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     let query = "mutation { a: walletDeposit(input: { amount: { amount: \"1.00\", currency: \"USD\" }, provider: SANDBOX, \
-                 idempotencyKey: \"a\" }) { errors { code } } b: paymentCancel(id: \"x\") { errors { code } } }";
+                 idempotencyKey: \"a\" }) { errors { code } } b: paymentCancel(input: { id: \"x\" }) { errors { code } } }";
     assert_eq!(amina.refused(query, Value::Null).await, "COST_EXCEEDED");
     assert_eq!(server.count("SELECT COUNT(*) FROM payments").await, 0);
 }

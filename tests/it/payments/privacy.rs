@@ -16,7 +16,7 @@ async fn who_leaves_leaves_only_the_books() {
     .await;
     let amina = server.user("amina").await;
     let paid = paid(&server, &amina, "5.00", "k").await;
-    let ask = "mutation($id: ID!) { paymentRefundRequest(id: $id, input: { amount: { amount: \"1.00\", currency: \"USD\" }, \
+    let ask = "mutation($id: ID!) { paymentRefundRequest(input: { id: $id, amount: { amount: \"1.00\", currency: \"USD\" }, \
                reason: \"my own words\", idempotencyKey: \"r\" }) { errors { code } } }";
     amina.ok(ask, serde_json::json!({ "id": paid["id"] })).await;
     let open = deposit(&amina, "2.00", "open").await["payment"].clone();

@@ -27,7 +27,7 @@ async fn while_the_provider_is_down_nothing_is_lost() {
     let begun = deposit(&amina, "1.00", "k").await["payment"].clone();
     assert_eq!(begun["state"], "CREATED");
     assert_eq!(confirm(&amina, &open).await["state"], "PENDING");
-    let cancel = "mutation($id: ID!) { paymentCancel(id: $id) { errors { code } } }";
+    let cancel = "mutation($id: ID!) { paymentCancel(input: { id: $id }) { errors { code } } }";
     assert_eq!(amina.refused(cancel, json!({ "id": open["id"] })).await, "UNAVAILABLE");
     let save = "mutation { paymentMethodAdd(input: { provider: SANDBOX, kind: CARD, token: \"tok_4242424242424242\" }) { \
                 errors { code } } }";
@@ -69,7 +69,7 @@ async fn a_provider_that_tells_of_another_amount_is_not_believed() {
         let payment = deposit(&amina, "5.00", "k").await["payment"].clone();
         act(&server, &payment, &Act::card(GOOD)).await;
         tamper(&server, lie).await;
-        let query = "mutation($id: ID!) { paymentConfirm(id: $id) { payment { state } errors { code } } }";
+        let query = "mutation($id: ID!) { paymentConfirm(input: { id: $id }) { payment { state } errors { code } } }";
         assert_eq!(amina.refused(query, json!({ "id": payment["id"] })).await, "INTERNAL", "{lie}");
         assert_eq!(look(&amina, &payment).await["state"], "PENDING", "{lie}");
         wait(&server).await;

@@ -20,7 +20,7 @@ pub(super) async fn ask(
 ) -> Value {
     let amount =
         amount.map_or_else(String::new, |amount| format!("amount: {{ amount: \"{amount}\", currency: \"USD\" }}, "));
-    let input = format!(", input: {{ {amount}reason: \"changed my mind\", idempotencyKey: \"{key}\"{more} }}");
+    let input = format!(", {amount}reason: \"changed my mind\", idempotencyKey: \"{key}\"{more}");
     call(client, field, &payment["id"], &input, REFUND).await
 }
 
@@ -208,9 +208,9 @@ async fn what_cannot_be_refunded_is_refused() {
     ] {
         assert_eq!(code(&ask(&staff, "paymentRefund", &open, amount, "", "k").await), expected, "{amount:?}");
     }
-    let euros = ", input: { amount: { amount: \"1.00\", currency: \"EUR\" }, reason: \"r\", idempotencyKey: \"k\" }";
+    let euros = ", amount: { amount: \"1.00\", currency: \"EUR\" }, reason: \"r\", idempotencyKey: \"k\"";
     assert_eq!(code(&call(&staff, "paymentRefund", &open["id"], euros, REFUND).await), "CURRENCY_MISMATCH");
-    let silent = ", input: { reason: \" \", idempotencyKey: \"k\" }";
+    let silent = ", reason: \" \", idempotencyKey: \"k\"";
     assert_eq!(code(&call(&staff, "paymentRefund", &open["id"], silent, REFUND).await), "BLANK");
     assert_eq!(server.rows().await, before);
 }

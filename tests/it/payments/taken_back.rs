@@ -150,7 +150,7 @@ async fn the_rest_of_a_withdrawal_is_taken_back_as_long_as_its_owner_has_it() {
     // Of 4.05 the fee is .41, rounded up, which was the platform's.
     assert_eq!(wallet(&server, &olivia).await, (900 - 405 + 41, 0));
     assert_eq!(at(&server, Place::Fees).await.0, 100 - 41);
-    let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(id: $id, reason: \"fraud\") { \
+    let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(input: { id: $id, reason: \"fraud\" }) { \
                    withdrawal { reversedAt } errors { code } } }";
     let variables = json!({ "id": withdrawal });
     // While a part of it is spent, nothing of it moves.
@@ -191,7 +191,8 @@ async fn a_withdrawal_that_was_reclaimed_whole_is_not_taken_back_again() {
     let withdrawal = goals::withdraw(&olivia, &goal, None, "w").await["withdrawal"]["id"].clone();
     behind_our_back(&server, Deed::Refund(None)).await;
     wait(&server).await;
-    let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(id: $id, reason: \"fraud\") { errors { code } } }";
+    let reverse =
+        "mutation($id: ID!) { adminGoalWithdrawalReverse(input: { id: $id, reason: \"fraud\" }) { errors { code } } }";
     let refused = staff.ok(reverse, json!({ "id": withdrawal })).await["adminGoalWithdrawalReverse"].clone();
     assert_eq!(code(&refused), "ALREADY_DONE");
     assert_eq!((wallet(&server, &olivia).await, owed(&server, &olivia).await), ((0, 0), 0));
@@ -316,12 +317,12 @@ async fn what_a_provider_no_longer_promises_is_called_off() {
     let payment = deposit(&amina, "10.00", "k").await["payment"].clone();
     super::act(&server, &payment, &agora::platform::payments::sandbox::Act::card("4000000000000044")).await;
     let promised = super::confirm(&amina, &payment).await;
-    assert_eq!(promised["state"], "AUTHORISED");
+    assert_eq!(promised["state"], "AUTHORIZED");
     behind_our_back(&server, Deed::Release).await;
     wait(&server).await;
     assert_eq!(look(&amina, &payment).await["state"], "CANCELLED");
-    let query = "query($id: ID!) { payment(id: $id) { authorised { amount } } }";
-    assert_eq!(amina.ok(query, json!({ "id": payment["id"] })).await["payment"]["authorised"]["amount"], "0.00");
+    let query = "query($id: ID!) { payment(id: $id) { authorized { amount } } }";
+    assert_eq!(amina.ok(query, json!({ "id": payment["id"] })).await["payment"]["authorized"]["amount"], "0.00");
     assert_eq!(wallet(&server, &amina).await, (0, 0));
     assert_books(&server.app).await;
 }

@@ -29,7 +29,7 @@ async fn the_same_key_and_input_give_the_same_post_again() {
     assert_eq!(everything(&server).await, before);
 
     // What comes again is the present state.
-    amina.ok(UPDATE, json!({ "id": first["post"]["id"], "input": { "body": "edited" } })).await;
+    amina.ok(UPDATE, json!({ "id": first["post"]["id"], "body": "edited" })).await;
     let again = amina.ok(CREATE, variables.clone()).await["postCreate"]["post"].clone();
     assert_eq!(again, json!({ "id": first["post"]["id"], "body": "edited" }));
     amina.ok(DELETE, json!({ "id": first["post"]["id"] })).await;
@@ -41,8 +41,8 @@ async fn the_same_key_and_input_give_the_same_post_again() {
     assert_eq!(theirs["replayed"], false);
     let input = json!({ "postId": theirs["post"]["id"], "body": "once", "idempotencyKey": "key 1" });
     assert_eq!(amina.ok(COMMENT, json!({ "input": input })).await["commentCreate"]["replayed"], false);
-    let input = json!({ "body": "once", "idempotencyKey": "key 1" });
-    let data = amina.ok(SHARE, json!({ "id": theirs["post"]["id"], "input": input })).await;
+    let variables = json!({ "id": theirs["post"]["id"], "body": "once", "key": "key 1" });
+    let data = amina.ok(SHARE, variables).await;
     assert_eq!(data["postShare"]["replayed"], false);
 }
 
@@ -59,7 +59,7 @@ async fn a_comment_and_a_share_are_made_once_for_a_key() {
         json!({ "input": input })
     };
     let first = amina.ok(COMMENT, comment(json!({ "postId": id }), "hello")).await["commentCreate"].clone();
-    let share = json!({ "id": id, "input": { "body": "look", "idempotencyKey": "key" } });
+    let share = json!({ "id": id, "body": "look", "key": "key" });
     let shared = amina.ok(SHARE, share.clone()).await["postShare"].clone();
     assert_eq!((&first["replayed"], &shared["replayed"]), (&json!(false), &json!(false)));
     let before = everything(&server).await;
@@ -78,7 +78,7 @@ async fn a_comment_and_a_share_are_made_once_for_a_key() {
         assert_eq!(amina.user_errors(COMMENT, other).await, reused);
     }
     for (id, body) in [(&id, "other words"), (&id, ""), (&other, "look")] {
-        let other = json!({ "id": id, "input": { "body": body, "idempotencyKey": "key" } });
+        let other = json!({ "id": id, "body": body, "key": "key" });
         assert_eq!(amina.user_errors(SHARE, other).await, reused);
     }
     assert_eq!(everything(&server).await, before);
@@ -100,7 +100,7 @@ async fn a_share_of_a_share_comes_again_for_its_key_whatever_became_of_it() {
     let plain = share(&basma, &id, "").await["id"].clone();
     let quoted = share(&basma, &id, "my words").await["id"].clone();
     for (number, middle) in [&plain, &quoted].into_iter().enumerate() {
-        let variables = json!({ "id": middle, "input": { "idempotencyKey": format!("key {number}") } });
+        let variables = json!({ "id": middle, "key": format!("key {number}") });
         let first = amina.ok(SHARE, variables.clone()).await["postShare"]["post"]["id"].clone();
         basma.ok(DELETE, json!({ "id": middle })).await;
         let before = everything(&server).await;
@@ -167,7 +167,7 @@ async fn a_refused_call_uses_no_key_up_and_bad_keys_are_refused() {
         assert_eq!(amina.user_errors(CREATE, create("x", key)).await, expected, "{key:?}");
         let input = json!({ "postId": id, "body": "x", "idempotencyKey": key });
         assert_eq!(amina.user_errors(COMMENT, json!({ "input": input })).await, expected, "{key:?}");
-        let variables = json!({ "id": id, "input": { "idempotencyKey": key } });
+        let variables = json!({ "id": id, "key": key });
         assert_eq!(amina.user_errors(SHARE, variables).await, expected, "{key:?}");
     }
     assert_eq!(everything(&server).await, before);

@@ -31,7 +31,7 @@ async fn a_share_is_a_post_of_its_own_that_is_counted_on_the_original() {
     assert_eq!(amina.ok(user, Value::Null).await["user"]["postCount"], 2);
 
     // The text can be taken back; the share remains.
-    let data = basma.ok(UPDATE, json!({ "id": quoted["id"], "input": { "body": null } })).await;
+    let data = basma.ok(UPDATE, json!({ "id": quoted["id"], "body": null })).await;
     assert_eq!(data["postUpdate"]["post"]["body"], "");
     assert_eq!(listed(&amina, json!({ "tag": "here" }), "NEWEST").await, Vec::<String>::new());
 
@@ -74,13 +74,13 @@ async fn what_is_deleted_is_not_passed_on() {
     }
     let before = everything(&server).await;
     for share in [&deleted_share, &deleted_quote] {
-        assert_eq!(amina.user_errors(SHARE, json!({ "id": share })).await, one("NOT_FOUND", "id"));
+        assert_eq!(amina.user_errors(SHARE, json!({ "id": share })).await, one("NOT_FOUND", "input.id"));
     }
     assert_eq!(everything(&server).await, before);
     amina.ok(DELETE, json!({ "id": id })).await;
     let before = everything(&server).await;
     for id in [&id, &living_share] {
-        assert_eq!(amina.user_errors(SHARE, json!({ "id": id })).await, one("NOT_FOUND", "id"));
+        assert_eq!(amina.user_errors(SHARE, json!({ "id": id })).await, one("NOT_FOUND", "input.id"));
     }
     assert_eq!(everything(&server).await, before);
 }

@@ -46,7 +46,7 @@ impl Drop for Working {
 async fn like(serving: &Serving, author: &str, fan: &str) {
     let query = "mutation { postCreate(input: { body: \"x\" }) { post { id } } }";
     let post = serving.ok(Some(author), query, Value::Null).await["postCreate"]["post"]["id"].clone();
-    let query = "mutation($id: ID!) { postLike(id: $id) { errors { code } } }";
+    let query = "mutation($id: ID!) { postLike(input: { id: $id }) { errors { code } } }";
     serving.ok(Some(fan), query, json!({ "id": post })).await;
 }
 

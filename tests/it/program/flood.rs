@@ -43,7 +43,7 @@ const COSTLY: &str = "{ posts(first: 20, where: { text: \"word\" }) { totalCount
 const LARGE: &str = "{ posts(first: 30) { nodes { body } } }";
 const FEED: &str = "{ posts(first: 10) { nodes { id author { username } likeCount viewerHasLiked } } }";
 const PUBLISH: &str = "mutation($body: String!) { postCreate(input: { body: $body }) { post { id } errors { code } } }";
-const LIKE: &str = "mutation($id: ID!) { postLike(id: $id) { errors { code } post { viewerHasLiked } } }";
+const LIKE: &str = "mutation($id: ID!) { postLike(input: { id: $id }) { errors { code } post { viewerHasLiked } } }";
 const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
     errors { code } result { ... on Session { accessToken } } } }";
 

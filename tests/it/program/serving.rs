@@ -113,7 +113,11 @@ async fn a_worker_does_the_jobs_of_a_server_that_does_none() {
     let query = "mutation { postCreate(input: { body: \"x\" }) { post { id } } }";
     let post = serving.ok(Some(&amina), query, Value::Null).await["postCreate"]["post"]["id"].clone();
     serving
-        .ok(Some(&badr), "mutation($id: ID!) { postLike(id: $id) { errors { code } } }", json!({ "id": post }))
+        .ok(
+            Some(&badr),
+            "mutation($id: ID!) { postLike(input: { id: $id }) { errors { code } } }",
+            json!({ "id": post }),
+        )
         .await;
     assert_eq!(server.count("SELECT COUNT(*) FROM jobs").await, 1);
 
@@ -147,7 +151,7 @@ async fn a_sudden_end_loses_no_like_and_tells_of_each_exactly_once() {
 
     // Each fan likes post after post, until nobody answers; in the midst of it the program is killed.
     let told = AtomicUsize::new(0);
-    let like = "mutation($id: ID!) { postLike(id: $id) { errors { code } post { viewerHasLiked } } }";
+    let like = "mutation($id: ID!) { postLike(input: { id: $id }) { errors { code } post { viewerHasLiked } } }";
     let liking = futures_util::future::join_all(fans.iter().map(async |fan| {
         for post in &posts {
             let Some(answer) = serving.send(Some(fan), like, json!({ "id": post })).await else { return };

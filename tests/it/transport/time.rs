@@ -137,7 +137,7 @@ async fn what_fails_inside_is_told_without_its_cause() {
     let amina = server.user("amina").await;
     let post = amina.publish("hello").await;
     let comment = amina.comment(&post, "hello").await;
-    let mutation = format!("mutation {{ commentLike(id: \"{comment}\") {{ errors {{ code }} }} }}");
+    let mutation = format!("mutation {{ commentLike(input: {{ id: \"{comment}\" }}) {{ errors {{ code }} }} }}");
     let answer = amina.send(&mutation, Value::Null).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.body["data"]["commentLike"], Value::Null);

@@ -8,9 +8,8 @@ use crate::harness::Server;
 
 const ADJUST: &str = "mutation($input: AdminWalletAdjustInput!) { adminWalletAdjust(input: $input) { adjustment { id state \
     amount { amount } } replayed errors { code path } } }";
-const APPROVE: &str =
-    "mutation($id: ID!) { adminWalletAdjustmentApprove(id: $id) { adjustment { state } errors { code path } } }";
-const REFUSE: &str = "mutation($id: ID!) { adminWalletAdjustmentRefuse(id: $id, reason: \"no\") { adjustment { state } \
+const APPROVE: &str = "mutation($id: ID!) { adminWalletAdjustmentApprove(input: { id: $id }) { adjustment { state } errors { code path } } }";
+const REFUSE: &str = "mutation($id: ID!) { adminWalletAdjustmentRefuse(input: { id: $id, reason: \"no\" }) { adjustment { state } \
     errors { code path } } }";
 
 fn refused(code: &str, path: &str) -> [(String, String); 1] {
@@ -75,23 +74,23 @@ async fn a_large_one_is_only_proposed_until_somebody_else_agrees() {
     let credit = propose("CREDIT", "1").await;
     assert_eq!(dollars(&amina).await[0], "10.00");
     assert_books_balance(&server).await;
-    assert_eq!(ada.user_errors(APPROVE, credit.clone()).await, refused("SECOND_PERSON_NEEDED", "id"));
+    assert_eq!(ada.user_errors(APPROVE, credit.clone()).await, refused("SECOND_PERSON_NEEDED", "input.id"));
     let debit = propose("DEBIT", "2").await;
     assert_eq!(alan.user_errors(APPROVE, debit.clone()).await, refused("INSUFFICIENT_FUNDS", ""));
     let data = alan.ok(APPROVE, credit.clone()).await;
     assert_eq!(data["adminWalletAdjustmentApprove"]["adjustment"]["state"], "APPLIED");
     for act in [APPROVE, REFUSE] {
-        assert_eq!(alan.user_errors(act, credit.clone()).await, refused("WRONG_STATE", "id"));
+        assert_eq!(alan.user_errors(act, credit.clone()).await, refused("WRONG_STATE", "input.id"));
     }
     assert_eq!(dollars(&amina).await[0], "1010.01");
     // One's own proposal can be taken back.
     let data = ada.ok(REFUSE, debit.clone()).await;
     assert_eq!(data["adminWalletAdjustmentRefuse"]["adjustment"]["state"], "REFUSED");
-    assert_eq!(alan.user_errors(APPROVE, debit).await, refused("WRONG_STATE", "id"));
+    assert_eq!(alan.user_errors(APPROVE, debit).await, refused("WRONG_STATE", "input.id"));
     // Nobody agrees to what is for their own wallet.
     let data = ada.ok(ADJUST, input(&alan.id, "2000.00", "CREDIT", "3")).await;
     let own = json!({ "id": data["adminWalletAdjust"]["adjustment"]["id"] });
-    assert_eq!(alan.user_errors(APPROVE, own).await, refused("BEYOND_YOUR_RIGHTS", "id"));
+    assert_eq!(alan.user_errors(APPROVE, own).await, refused("BEYOND_YOUR_RIGHTS", "input.id"));
     let query = "{ adminWalletAdjustments(where: { state: PROPOSED }) { totalCount nodes { user { username } \
                  proposedBy { username } decidedBy { username } reason } } }";
     let data = ada.ok(query, Value::Null).await["adminWalletAdjustments"].clone();

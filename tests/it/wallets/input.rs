@@ -54,8 +54,7 @@ async fn an_amount_is_above_zero_and_has_its_currency_s_decimals() {
         assert_eq!(errors, refused("INVALID", &format!("input.amount.{member}")), "{amount} {currency}");
         assert_eq!(server.rows().await, before, "{amount} {currency}");
     }
-    let number =
-        json!({ "input": { "to": basma.id, "amount": { "amount": 1.5, "currency": "USD" }, "idempotencyKey": "1" } });
+    let number = json!({ "input": { "recipientId": basma.id, "amount": { "amount": 1.5, "currency": "USD" }, "idempotencyKey": "1" } });
     assert_eq!(amina.refused(TRANSFER, number).await, "BAD_REQUEST");
     let data = amina.ok(TRANSFER, transfer_input(&basma.id, "0.005", "KWD", "1")).await;
     assert_eq!(data["walletTransfer"]["transaction"]["balanceAfter"]["amount"], "99.995");
@@ -76,7 +75,7 @@ async fn a_key_has_to_be_there() {
         let errors = amina.user_errors(WITHDRAW, withdraw_input(&method, "1", "USD", key)).await;
         assert_eq!(errors, refused(code, "input.idempotencyKey"));
     }
-    let without = json!({ "input": { "to": basma.id, "amount": { "amount": "1", "currency": "USD" } } });
+    let without = json!({ "input": { "recipientId": basma.id, "amount": { "amount": "1", "currency": "USD" } } });
     assert_eq!(amina.refused(TRANSFER, without).await, "BAD_REQUEST");
     let mut long = transfer_input(&basma.id, "1", "USD", "1");
     long["input"]["note"] = json!("n".repeat(256));
@@ -130,11 +129,10 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
         add_method(&amina, "EGP").await;
     }
     assert_eq!(amina.user_errors(ADD_METHOD, with(json!({}))).await, refused("TOO_MANY", ""));
-    let remove =
-        "mutation($id: ID!) { payoutMethodRemove(id: $id) { payoutMethod { removedAt } errors { code path } } }";
+    let remove = "mutation($id: ID!) { payoutMethodRemove(input: { id: $id }) { payoutMethod { removedAt } errors { code path } } }";
     let id = json!({ "id": method["id"] });
     assert!(amina.ok(remove, id.clone()).await["payoutMethodRemove"]["payoutMethod"]["removedAt"].is_string());
-    assert_eq!(amina.user_errors(remove, id).await, refused("NOT_FOUND", "id"));
+    assert_eq!(amina.user_errors(remove, id).await, refused("NOT_FOUND", "input.id"));
     let list = amina.ok("{ payoutMethods { lastFour } }", Value::Null).await;
     assert_eq!(list["payoutMethods"].as_array().unwrap().len(), 19);
 }

@@ -41,7 +41,7 @@ async fn cancelling_beside_an_approval_is_one_or_the_other() {
             (cancelled, approved)
         };
         let lost = if cancelled.is_empty() { approved } else { cancelled };
-        assert_eq!(lost, [("WRONG_STATE".to_owned(), "id".to_owned())]);
+        assert_eq!(lost, [("WRONG_STATE".to_owned(), "input.id".to_owned())]);
         assert_books_balance(&server).await;
     }
 }
@@ -65,7 +65,7 @@ async fn of_two_who_act_at_once_on_the_same_withdrawal_one_comes_second() {
         let (one, two) = tokio::join!(ada.user_errors(&paid, id.clone()), alan.user_errors(&failed, id.clone()));
         assert_eq!(one.len() + two.len(), 1, "{one:?} {two:?}");
         let refused = [one, two].concat();
-        assert_eq!(refused, [("WRONG_STATE".to_owned(), "id".to_owned())]);
+        assert_eq!(refused, [("WRONG_STATE".to_owned(), "input.id".to_owned())]);
         let query = "query($id: ID!) { node(id: $id) { ... on Withdrawal { state } } }";
         let state = amina.ok(query, id).await["node"]["state"].clone();
         let after = dollars(&amina).await;
@@ -93,7 +93,7 @@ async fn a_payout_that_comes_back_is_given_back_once_and_never_one_that_was_call
         ada.user_errors(&returned, id.clone()),
         alan.user_errors(&returned, id.clone())
     );
-    let wrong_state = [("WRONG_STATE".to_owned(), "id".to_owned())];
+    let wrong_state = [("WRONG_STATE".to_owned(), "input.id".to_owned())];
     assert_eq!(answers.0, wrong_state);
     assert_eq!([answers.1, answers.2].concat(), wrong_state);
     assert_eq!(dollars(&amina).await, ["10.00", "0.00", "10.00"]);

@@ -54,7 +54,7 @@ async fn nobody_pays_themselves_nobody_or_somebody_who_is_suspended() {
         ("", "INVALID_ID"),
     ] {
         let errors = amina.user_errors(TRANSFER, transfer_input(to, "1.00", "USD", "1")).await;
-        assert_eq!(errors, [(code.to_owned(), "input.to".to_owned())], "{to}");
+        assert_eq!(errors, [(code.to_owned(), "input.recipientId".to_owned())], "{to}");
     }
     assert_eq!(server.rows().await, before);
     // What was done before is still told.

@@ -32,10 +32,10 @@ async fn what_is_to_leave_is_held_and_can_t_be_spent_until_it_is_taken_back() {
     assert_eq!(errors, refused("INSUFFICIENT_FUNDS", ""));
     assert_books_balance(&server).await;
     let id = json!({ "id": first["withdrawal"]["id"] });
-    assert_eq!(basma.user_errors(CANCEL, id.clone()).await, refused("NOT_FOUND", "id"));
+    assert_eq!(basma.user_errors(CANCEL, id.clone()).await, refused("NOT_FOUND", "input.id"));
     let data = amina.ok(CANCEL, id.clone()).await;
     assert_eq!(data["withdrawalCancel"]["withdrawal"]["state"], "CANCELLED");
-    assert_eq!(amina.user_errors(CANCEL, id.clone()).await, refused("WRONG_STATE", "id"));
+    assert_eq!(amina.user_errors(CANCEL, id.clone()).await, refused("WRONG_STATE", "input.id"));
     assert_eq!(dollars(&amina).await, ["10.00", "0.00", "10.00"]);
     let query = "query($id: ID!) { node(id: $id) { ... on Withdrawal { state bankDetails { holder } } } \
                  wallet { withdrawals(where: { state: CANCELLED }) { totalCount nodes { id } } } }";
@@ -68,7 +68,12 @@ async fn it_goes_to_one_s_own_account_of_the_same_currency_only() {
     // To one that was removed, neither; what is under way to it goes on.
     let method = add_method(&amina, "USD").await;
     withdraw(&amina, &method, "1.00", "1").await;
-    amina.ok("mutation($id: ID!) { payoutMethodRemove(id: $id) { errors { code } } }", json!({ "id": method })).await;
+    amina
+        .ok(
+            "mutation($id: ID!) { payoutMethodRemove(input: { id: $id }) { errors { code } } }",
+            json!({ "id": method }),
+        )
+        .await;
     let errors = amina.user_errors(WITHDRAW, withdraw_input(&method, "1.00", "USD", "2")).await;
     assert_eq!(errors, refused("NOT_FOUND", "input.payoutMethodId"));
     assert_eq!(dollars(&amina).await, ["10.00", "1.00", "9.00"]);

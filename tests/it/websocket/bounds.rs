@@ -125,7 +125,7 @@ async fn a_peer_that_does_not_answer_pings_is_let_go() {
 /// Changes a goal's story.
 async fn retell(owner: &Client, goal: &str, story: &str) {
     let change =
-        "mutation($id: ID!, $story: String!) { goalUpdate(id: $id, input: { story: $story }) { errors { code } } }";
+        "mutation($id: ID!, $story: String!) { goalUpdate(input: { id: $id, story: $story }) { errors { code } } }";
     let data = owner.ok(change, json!({ "id": goal, "story": story })).await;
     assert_eq!(data["goalUpdate"]["errors"], json!([]));
 }

@@ -19,7 +19,7 @@ fn executions(server: &Server) -> u64 {
 
 /// Changes a goal's title to `1`, `2` … in one operation, and so the goal so many times.
 async fn retitle(owner: &Client, goal: &str, times: usize) {
-    let change = |n: usize| format!("c{n}: goalUpdate(id: $id, input: {{ title: \"{n}\" }}) {{ errors {{ code }} }}");
+    let change = |n: usize| format!("c{n}: goalUpdate(input: {{ id: $id, title: \"{n}\" }}) {{ errors {{ code }} }}");
     let changes: Vec<_> = (1..=times).map(change).collect();
     owner.ok(&format!("mutation($id: ID!) {{ {} }}", changes.join(" ")), json!({ "id": goal })).await;
 }

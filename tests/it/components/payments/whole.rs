@@ -66,12 +66,11 @@ pub async fn deposit_and_refund(
     let paid = look(&amina, &payment).await;
     assert_eq!((&paid["state"], &paid["captured"]["amount"]), (&json!("COMPLETED"), &json!("12.50")), "{paid}");
 
-    let query =
-        "mutation($id: ID!, $input: PaymentRefundInput!) { paymentRefund(id: $id, input: $input) { errors { code } } }";
+    let query = "mutation($input: PaymentRefundInput!) { paymentRefund(input: $input) { errors { code } } }";
     let part = json!({ "amount": "5.00", "currency": currency });
     for (amount, refunded) in [(part, "5.00"), (Value::Null, "12.50")] {
-        let input = json!({ "amount": amount, "reason": "As asked", "idempotencyKey": refunded });
-        let data = boss.ok(query, json!({ "id": payment["id"], "input": input })).await;
+        let input = json!({ "id": payment["id"], "amount": amount, "reason": "As asked", "idempotencyKey": refunded });
+        let data = boss.ok(query, json!({ "input": input })).await;
         assert_eq!(data["paymentRefund"]["errors"], json!([]));
         server.run_jobs().await;
         let now = look(&amina, &payment).await;

@@ -48,7 +48,7 @@ pub async fn killed_while_giving(step: &str, by_webhook: bool) {
         scene.kill_at(step, "true", None).await;
     } else {
         scene.lose_webhooks().await;
-        let confirm = "mutation($id: ID!) { paymentConfirm(id: $id) { errors { code } } }";
+        let confirm = "mutation($id: ID!) { paymentConfirm(input: { id: $id }) { errors { code } } }";
         scene.kill_at(step, "false", Some((&scene.amina, confirm, json!({ "id": payment["id"] })))).await;
     }
     let serving = scene.serve_on().await;
@@ -99,7 +99,7 @@ async fn whoever_gave_to_a_goal_that_is_called_off_gets_it_back_once_whatever_en
         act(&scene.server, &given, &Act::card(GOOD)).await;
         assert_eq!(payments::confirm(giver, &given).await["state"], "COMPLETED");
     }
-    let cancel = "mutation($id: ID!) { goalCancel(id: $id, reason: \"x\") { errors { code } } }";
+    let cancel = "mutation($id: ID!) { goalCancel(input: { id: $id, reason: \"x\" }) { errors { code } } }";
     let cancelled: Value = scene.staff.ok(cancel, json!({ "id": goal })).await;
     assert_eq!(cancelled["goalCancel"]["errors"], json!([]));
     scene.kill_at(step, "true", None).await;

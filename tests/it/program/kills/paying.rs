@@ -12,8 +12,8 @@ use crate::{
 
 const DEPOSIT: &str = "mutation { walletDeposit(input: { amount: { amount: \"5.00\", currency: \"USD\" }, provider: SANDBOX, \
      idempotencyKey: \"k\" }) { payment { id state nextAction { clientSecret } } replayed errors { code } } }";
-const CONFIRM: &str = "mutation($id: ID!) { paymentConfirm(id: $id) { payment { state } errors { code } } }";
-pub const REFUND: &str = "mutation($id: ID!) { paymentRefund(id: $id, input: { reason: \"x\", idempotencyKey: \"k\" }) \
+const CONFIRM: &str = "mutation($id: ID!) { paymentConfirm(input: { id: $id }) { payment { state } errors { code } } }";
+pub const REFUND: &str = "mutation($id: ID!) { paymentRefund(input: { id: $id, reason: \"x\", idempotencyKey: \"k\" }) \
      { refund { id state } replayed errors { code } } }";
 const SAVE: &str = "mutation { paymentMethodAdd(input: { provider: SANDBOX, kind: CARD, token: \"tok_4242424242424242\", \
      idempotencyKey: \"s\" }) { paymentMethod { id lastFour } replayed errors { code } } }";

@@ -1,8 +1,8 @@
-//! Table `goal_updates`: news of goals.
+//! Table `goal_updates`: news of goals, as they are called everywhere else.
 
 use sea_orm::entity::prelude::*;
 
-use super::{GoalId, GoalUpdateId};
+use super::{GoalId, GoalNewsId};
 
 /// A row of `goal_updates`.
 #[sea_orm::model]
@@ -11,7 +11,7 @@ use super::{GoalId, GoalUpdateId};
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub id: GoalUpdateId,
+    pub id: GoalNewsId,
     /// Of which goal.
     pub goal_id: GoalId,
     /// A headline.
