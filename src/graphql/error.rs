@@ -1,6 +1,7 @@
 //! Errors as clients see them: `UserError` in payloads, coded top-level errors, and nothing of the inside.
 
 use async_graphql::{Enum, Pos, Response, ServerError, SimpleObject, Value};
+use futures_util::future::BoxFuture;
 
 use super::context::RequestContext;
 use crate::error::{self, Code, Error, Locale, Refusal, for_each_user_error_code};
@@ -38,9 +39,12 @@ impl UserError {
 /// the whole parent with it, and so the neighbours' committed work.
 pub type Nullable<T> = Option<async_graphql::Result<T>>;
 
-/// Runs the body of a nullable field.
-pub async fn nullable<T>(body: impl Future<Output = async_graphql::Result<Option<T>>>) -> Nullable<T> {
-    body.await.transpose()
+/// Runs the body of a nullable field, on the heap: so that it can go from thread to thread is then proven once, where it is
+/// written, and not again by all that contain it, which took the compiler a minute.
+pub fn nullable<'a, T>(
+    body: impl Future<Output = async_graphql::Result<Option<T>>> + Send + 'a,
+) -> BoxFuture<'a, Nullable<T>> {
+    Box::pin(async { body.await.transpose() })
 }
 
 /// The result object of a mutation: filled from what the domain gave, or holding only errors.
