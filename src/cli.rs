@@ -21,14 +21,14 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::ExposeSecret;
 use tokio::net::TcpSocket;
 
 use crate::{
     app::App,
-    config::{self, Config},
+    config::{self, Config, Problems},
     domain::{
         accounts,
         actor::{Actor, Client},
@@ -36,7 +36,8 @@ use crate::{
     },
     entity::user_role::Role,
     error::{Error, Locale, Result},
-    graphql, http,
+    graphql::{self, trusted::TrustedDocuments},
+    http,
     platform::{
         clock::Clock, db::backup, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms,
         telemetry,
@@ -87,7 +88,11 @@ enum Command {
         likes: u64,
     },
     /// Print the graph in the schema definition language.
-    Schema,
+    Schema {
+        /// How fields are printed that are null only because they failed.
+        #[arg(long, value_enum, default_value_t = Nullability::Semantic)]
+        nullability: Nullability,
+    },
     /// Accounts with rights.
     Admin {
         #[command(subcommand)]
@@ -237,13 +242,25 @@ enum JobsAction {
     },
 }
 
+/// What the printed graph says of fields that are null only because they failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Nullability {
+    /// As the server has it: nullable, with the directive `@semanticNonNull`.
+    Semantic,
+    /// As non-null, with `!`: for generators of clients that throw on errors.
+    Strict,
+}
+
 /// Runs the program. Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let command = arguments.command.unwrap_or(Command::Serve);
-    if matches!(command, Command::Schema) {
-        write(format_args!("{}", graphql::sdl()));
+    if let Command::Schema { nullability } = command {
+        match nullability {
+            Nullability::Semantic => write(format_args!("{}", graphql::sdl())),
+            Nullability::Strict => write(format_args!("{}", graphql::contract::strict(graphql::sdl()))),
+        }
         return ExitCode::SUCCESS;
     }
     let config = match Config::load() {
@@ -345,7 +362,7 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
             return result;
         }
         Command::Backup { file } => app.db.back_up(&file).await,
-        Command::Schema | Command::Check | Command::Restore { .. } => Ok(()),
+        Command::Schema { .. } | Command::Check | Command::Restore { .. } => Ok(()),
     };
     app.db.close().await;
     result.map(|()| ExitCode::SUCCESS)
@@ -354,6 +371,7 @@ async fn dispatch(command: Command, config: Config) -> Result<ExitCode> {
 async fn serve(app: &App) -> Result<()> {
     descriptors::raise();
     // Before anything is changed or loaded.
+    TrustedDocuments::read(&app.config.trusted_documents, &app.config.limits).map_err(Error::internal)?;
     let socket = bind(SocketAddr::new(app.config.host, app.config.port))?;
     if app.config.database.migrate_on_start {
         app.migrate().await?;
@@ -593,15 +611,14 @@ async fn check(config: Config) -> ExitCode {
     for stray in config::strays() {
         say!("warn  {stray}");
     }
-    for (name, path) in [("TRUSTED_DOCUMENTS", &config.trusted_documents), ("GRAPHIQL_ASSETS", &config.graphiql_assets)]
-    {
-        match path {
-            Some(path) if path.exists() => say!("ok    {name}"),
-            Some(path) => {
-                say!("fail  {name}: {} is not there", path.display());
-                code = ExitCode::FAILURE;
+    match TrustedDocuments::read(&config.trusted_documents, &config.limits) {
+        Ok(None) => {}
+        Ok(Some(documents)) => say!("ok    TRUSTED_DOCUMENTS ({})", documents.count()),
+        Err(Problems(lines)) => {
+            for line in lines {
+                say!("fail  {line}");
             }
-            None => {}
+            code = ExitCode::FAILURE;
         }
     }
     if !check_carriers(&config).await {

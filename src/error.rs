@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
+
 mod database;
 
 pub use database::DatabaseFailure;
@@ -123,13 +125,33 @@ impl Code {
     }
 }
 
+impl Code {
+    /// What a person is told in Arabic, in general; none where the words are for developers, whose language is English.
+    fn arabic(self) -> Option<&'static str> {
+        Some(match self {
+            Self::BadRequest | Self::PersistedQueryNotFound => return None,
+            Self::Unauthenticated => "سجّل الدخول أولًا: هذا يتطلب رمز دخول صالحًا.",
+            Self::Forbidden => "لا يُسمح لك بهذا.",
+            Self::ReauthenticationRequired => "أثبت هويتك من جديد عبر `reauthenticate`، ثم أعد المحاولة.",
+            Self::TwoFactorSetupRequired => "دورك يتطلب المصادقة الثنائية: فعّلها، ثم جدّد الجلسة.",
+            Self::RateLimited => "طلبات كثيرة جدًا؛ حاول مرة أخرى بعد قليل.",
+            Self::CostExceeded => "هذا الطلب أكبر مما هو مسموح به؛ اطلب أقل في المرة الواحدة.",
+            Self::Timeout => "استغرق هذا وقتًا أطول من اللازم.",
+            Self::Unavailable => "الخدمة غير متاحة الآن؛ حاول مرة أخرى بعد قليل.",
+            Self::Internal => "حدث خطأ من جانبنا؛ رقم الطلب يساعد على معرفة السبب.",
+        })
+    }
+}
+
 /// A top-level refusal: a code, a message, and facts that a client can act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Which of the closed list.
     pub code: Code,
-    /// For developers, and as a fallback for people.
+    /// For developers, and as a fallback for people; in English.
     pub message: String,
+    /// The same in Arabic, where it says more than the code's own words.
+    translation: Option<Box<Translation>>,
     /// Further members of `extensions`, such as `limit`, `requested`, `retryAfter`.
     pub details: Vec<(&'static str, serde_json::Value)>,
     /// Where in the query's text: line and column, from 1.
@@ -138,10 +160,17 @@ pub struct Refusal {
     pub others: Vec<Self>,
 }
 
+/// A message in what is not English. Few have one: boxed, it keeps every result small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Translation {
+    arabic: String,
+}
+
 impl Refusal {
     /// A refusal without details.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Vec::new(), locations: Vec::new(), others: Vec::new() }
+        let message = message.into();
+        Self { code, message, translation: None, details: Vec::new(), locations: Vec::new(), others: Vec::new() }
     }
 
     /// A failure inside, as callers see it: the log has the cause.
@@ -170,6 +199,25 @@ impl Refusal {
     pub fn saying(mut self, message: impl Into<String>) -> Self {
         self.message = message.into();
         self
+    }
+
+    /// The message in Arabic, where it says more than the code alone.
+    #[must_use]
+    pub fn in_arabic(mut self, message: impl Into<String>) -> Self {
+        self.translation = Some(Box::new(Translation { arabic: message.into() }));
+        self
+    }
+
+    /// The message in a language.
+    #[must_use]
+    pub fn text(&self, locale: Locale) -> &str {
+        match locale {
+            Locale::English => &self.message,
+            Locale::Arabic => {
+                let own = self.translation.as_deref().map(|translation| translation.arabic.as_str());
+                own.or_else(|| self.code.arabic()).unwrap_or(&self.message)
+            }
+        }
     }
 
     /// A limit was passed: says which, what it allows and what was asked.
@@ -238,9 +286,71 @@ pub struct UserError {
     /// Where in the arguments, as in `["input", "body"]`; empty when it concerns the whole.
     pub path: Vec<&'static str>,
     /// Values for the placeholders of the message.
-    pub parameters: Vec<(&'static str, String)>,
+    pub parameters: Vec<(&'static str, Parameter)>,
     /// What `INVALID` expects instead.
     pub reason: Option<Reason>,
+    /// In how many seconds it is possible again, where waiting helps.
+    pub retry_after: Option<i64>,
+}
+
+/// A value in a message: what a client can act on as what it is, the rest as words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parameter {
+    /// How many: characters, or things.
+    Count(i64),
+    /// An amount of money.
+    Amount {
+        /// As people read it: `12.50 USD`.
+        text: String,
+        /// In the currency's smallest unit.
+        minor: i64,
+        /// The currency's code.
+        currency: &'static str,
+    },
+    /// The codes of one or several currencies.
+    Currencies(Vec<&'static str>),
+    /// For people only.
+    Words(String),
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(formatter, "{count}"),
+            Self::Amount { text, .. } | Self::Words(text) => formatter.write_str(text),
+            Self::Currencies(codes) => formatter.write_str(&codes.join(", ")),
+        }
+    }
+}
+
+impl From<i32> for Parameter {
+    fn from(count: i32) -> Self {
+        Self::Count(count.into())
+    }
+}
+
+impl From<i64> for Parameter {
+    fn from(count: i64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<usize> for Parameter {
+    fn from(count: usize) -> Self {
+        Self::Count(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for Parameter {
+    fn from(words: &str) -> Self {
+        Self::Words(words.to_owned())
+    }
+}
+
+impl From<String> for Parameter {
+    fn from(words: String) -> Self {
+        Self::Words(words)
+    }
 }
 
 /// What is expected where something is [`UserErrorCode::Invalid`].
@@ -344,19 +454,26 @@ impl UserError {
     /// An error at `input.<field>`.
     #[must_use]
     pub fn input(field: &'static str, code: UserErrorCode) -> Self {
-        Self { code, path: vec!["input", field], parameters: Vec::new(), reason: None }
+        Self { path: vec!["input", field], ..Self::whole(code) }
     }
 
     /// An error that concerns the whole call.
     #[must_use]
     pub fn whole(code: UserErrorCode) -> Self {
-        Self { code, path: Vec::new(), parameters: Vec::new(), reason: None }
+        Self { code, path: Vec::new(), parameters: Vec::new(), reason: None, retry_after: None }
     }
 
     /// Fills the message's placeholder `{name}`.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
-        self.parameters.push((name, value.to_string()));
+    pub fn with(mut self, name: &'static str, value: impl Into<Parameter>) -> Self {
+        self.parameters.push((name, value.into()));
+        self
+    }
+
+    /// Says in how long it is possible again, in whole seconds, rounded up.
+    #[must_use]
+    pub fn retry_after(mut self, wait: TimeDelta) -> Self {
+        self.retry_after = Some((wait.as_seconds_f64().ceil() as i64).max(1));
         self
     }
 
@@ -371,7 +488,7 @@ impl UserError {
     pub fn message(&self, locale: Locale) -> String {
         let mut text = self.code.template(locale).to_owned();
         for (name, value) in &self.parameters {
-            text = text.replace(&format!("{{{name}}}"), value);
+            text = text.replace(&format!("{{{name}}}"), &value.to_string());
         }
         if let Some(reason) = self.reason {
             text = text.replace("{reason}", reason.text(locale));
@@ -533,5 +650,25 @@ mod tests {
         let error = UserError::input("body", UserErrorCode::TooLong).with("max", 10);
         assert_eq!(error.message(Locale::English), "At most 10 characters are allowed.");
         assert!(error.message(Locale::Arabic).contains("10"));
+    }
+
+    #[test]
+    fn people_are_refused_in_their_language_and_developers_in_english() {
+        for code in [Code::Unauthenticated, Code::Forbidden, Code::RateLimited, Code::Unavailable, Code::Internal] {
+            let refusal = Refusal::new(code, "English.");
+            assert_eq!(refusal.text(Locale::English), "English.");
+            assert!(!refusal.text(Locale::Arabic).is_ascii(), "{refusal}");
+        }
+        assert_eq!(Refusal::new(Code::BadRequest, "Syntax error.").text(Locale::Arabic), "Syntax error.");
+        assert_eq!(Refusal::internal().in_arabic("قل").text(Locale::Arabic), "قل");
+    }
+
+    #[test]
+    fn whoever_has_to_wait_waits_whole_seconds() {
+        let waits =
+            |milliseconds| UserError::whole(UserErrorCode::TooSoon).retry_after(TimeDelta::milliseconds(milliseconds));
+        for (milliseconds, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (60_000, 60)] {
+            assert_eq!(waits(milliseconds).retry_after, Some(seconds), "{milliseconds}");
+        }
     }
 }

@@ -223,10 +223,10 @@ pub struct Config {
     pub event_retention: Duration,
     pub worker: bool,
     pub graphiql: bool,
-    pub graphiql_assets: Option<PathBuf>,
     pub introspection: bool,
     pub persisted_queries: usize,
-    pub trusted_documents: Option<PathBuf>,
+    /// Empty: any document runs.
+    pub trusted_documents: Vec<PathBuf>,
 }
 
 /// Everything that is wrong with the settings, a line each.
@@ -457,10 +457,9 @@ impl Config {
             event_retention: Duration::from_secs(86_400 * r.number::<u64>("EVENT_RETENTION_DAYS", 1, 3650)),
             worker: r.flag("WORKER", "true"),
             graphiql: r.flag("GRAPHIQL", development_default),
-            graphiql_assets: r.optional("GRAPHIQL_ASSETS", "a folder"),
             introspection: r.flag("INTROSPECTION", development_default),
             persisted_queries: r.number("PERSISTED_QUERIES", 0, 1_000_000),
-            trusted_documents: r.optional("TRUSTED_DOCUMENTS", "a file"),
+            trusted_documents: r.files("TRUSTED_DOCUMENTS"),
         };
         if config.database.min_connections > config.database.max_connections {
             reader.problem("DATABASE_MIN_CONNECTIONS", "expected at most DATABASE_MAX_CONNECTIONS");

@@ -1,6 +1,6 @@
 //! Reads typed settings out of texts.
 
-use std::{collections::BTreeMap, num::NonZeroU32, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{Rate, VARIABLES};
 
@@ -90,6 +90,15 @@ impl Reader {
 
     pub fn list(&self, name: &str) -> Vec<String> {
         self.text(name).split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Names of files. What names none at all is a mistake: somebody meant something by it.
+    pub fn files(&mut self, name: &str) -> Vec<PathBuf> {
+        let files: Vec<_> = self.list(name).into_iter().map(PathBuf::from).collect();
+        if files.is_empty() && !self.is_empty(name) {
+            self.problem(name, "expected files");
+        }
+        files
     }
 
     /// Names of roles; `none` for an empty list, because an empty text stands for the default.

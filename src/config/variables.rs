@@ -29,7 +29,7 @@ const WALLETS: &str = "Wallets (lists such as USD 10,EGP 100.50)";
 const LIMITS: &str = "Limits of one GraphQL operation";
 const RATES: &str = "Rate limits (count/second, /minute or /hour)";
 const CONNECTIONS: &str = "Connections";
-const LIVE: &str = "WebSockets and background work";
+const LIVE: &str = "Live streams and background work";
 const EXPLORE: &str = "Exploring the graph";
 
 /// Every variable that Agora reads.
@@ -545,17 +545,27 @@ pub const VARIABLES: &[Variable] = &[
         "5",
         "A socket that has not sent connection_init by then is closed (4408).",
     ),
-    variable(LIVE, "WEBSOCKET_PING_SECONDS", "20", "How often an idle socket is pinged."),
+    variable(
+        LIVE,
+        "WEBSOCKET_PING_SECONDS",
+        "20",
+        "How often an idle socket is pinged, and a comment is sent to those who follow by server-sent events.",
+    ),
     variable(
         LIVE,
         "WEBSOCKET_WRITE_TIMEOUT_SECONDS",
         "30",
-        "A client that has not taken a message by then, because it does not read, is cut off.",
+        "A client that has not taken a message or an event by then, because it does not read, is cut off.",
     ),
     variable(LIVE, "WEBSOCKET_MAX_SUBSCRIPTIONS", "50", "Operations at once on one socket (4429 beyond)."),
     variable(LIVE, "WEBSOCKET_MAX_MESSAGE_BYTES", "65536", "Largest message from a client."),
-    variable(LIVE, "WEBSOCKET_MAX_CONNECTIONS", "10000", "Sockets at once on this process; further ones get 503."),
-    variable(LIVE, "WEBSOCKET_MAX_PER_ADDRESS", "200", "Of these, sockets of one address (IPv6: of one /64)."),
+    variable(
+        LIVE,
+        "WEBSOCKET_MAX_CONNECTIONS",
+        "10000",
+        "Sockets, and subscriptions by server-sent events, at once on this process; further ones get 503.",
+    ),
+    variable(LIVE, "WEBSOCKET_MAX_PER_ADDRESS", "200", "Of these, those of one address (IPv6: of one /64)."),
     variable(LIVE, "WEBSOCKET_MUTATIONS", "false", "Whether mutations may be sent over a WebSocket."),
     variable(LIVE, "SWEEP_MILLISECONDS", "1000", "How often lost hints and ended sessions are looked for."),
     variable(LIVE, "EVENT_RETENTION_DAYS", "30", "How long a subscription can be continued from an old cursor."),
@@ -565,12 +575,6 @@ pub const VARIABLES: &[Variable] = &[
         "GRAPHIQL",
         "",
         "Whether GET / serves GraphiQL; default true in development, false in production.",
-    ),
-    variable(
-        EXPLORE,
-        "GRAPHIQL_ASSETS",
-        "",
-        "A node_modules folder to serve GraphiQL's files from; empty: a CDN, with subresource integrity.",
     ),
     variable(
         EXPLORE,
@@ -588,7 +592,7 @@ pub const VARIABLES: &[Variable] = &[
         EXPLORE,
         "TRUSTED_DOCUMENTS",
         "",
-        "A JSON manifest {\"<sha256>\": \"<query>\"}; when set, no other operation runs.",
+        "Files of documents, as Apollo's, GraphQL Code Generator's and Relay's tools write them (a list); when set, no other operation runs.",
     ),
 ];
 

@@ -49,6 +49,15 @@ impl Actor {
         }
     }
 
+    /// The session that the person is signed in by.
+    #[must_use]
+    pub fn session_id(&self) -> Option<SessionId> {
+        match self {
+            Self::User(user) => Some(user.session_id),
+            Self::Anonymous | Self::Refused | Self::System => None,
+        }
+    }
+
     /// The signed-in person; UNAUTHENTICATED otherwise, TWO_FACTOR_SETUP_REQUIRED while their role demands a second
     /// factor that they have not set up.
     pub fn require_user(&self) -> Result<&SignedIn> {
@@ -102,7 +111,10 @@ impl Actor {
 fn refused_token() -> Error {
     let message =
         "The access token is expired, of a session that is over, or none of ours: refresh the session, or sign in.";
-    Refusal::new(Code::Unauthenticated, message).with("tokenRefused", true).into()
+    Refusal::new(Code::Unauthenticated, message)
+        .in_arabic("انتهت صلاحية رمز الدخول أو جلسته، أو ليس من رموزنا: جدّد الجلسة أو سجّل الدخول.")
+        .with("tokenRefused", true)
+        .into()
 }
 
 /// What is known of the program that asks, beside who its user is.

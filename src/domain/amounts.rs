@@ -2,8 +2,20 @@
 
 use crate::{
     entity::{Currency, Money},
-    error::{Result, UserError, UserErrorCode},
+    error::{Parameter, Result, UserError, UserErrorCode},
 };
+
+impl From<Money> for Parameter {
+    fn from(money: Money) -> Self {
+        Self::Amount { text: money.to_string(), minor: money.minor, currency: money.currency.as_str() }
+    }
+}
+
+impl From<Currency> for Parameter {
+    fn from(currency: Currency) -> Self {
+        Self::Currencies(vec![currency.as_str()])
+    }
+}
 
 /// The largest amount of one call, in minor units: a thousand million millions. Sums of many still fit an `i64`.
 pub const LARGEST: i64 = 1_000_000_000_000_000;

@@ -203,18 +203,20 @@ async fn make_in(
     tx.take_turns(&[&format!("code {name} of {subject}"), &format!("code {name} to {address_key}")]).await?;
     let same = if purpose.proves_a_new_address() { "AND address_key = $3" } else { "" };
     let sql = format!(
-        "SELECT COUNT(CASE WHEN subject = $2 THEN 1 END), MAX(CASE WHEN subject = $2 {same} THEN created_at END), \
-         COUNT(CASE WHEN address_key = $3 THEN 1 END), MAX(CASE WHEN address_key = $3 THEN created_at END) \
+        "SELECT COUNT(CASE WHEN subject = $2 THEN 1 END), MIN(CASE WHEN subject = $2 THEN created_at END), \
+         MAX(CASE WHEN subject = $2 {same} THEN created_at END), \
+         COUNT(CASE WHEN address_key = $3 THEN 1 END), MIN(CASE WHEN address_key = $3 THEN created_at END), \
+         MAX(CASE WHEN address_key = $3 THEN created_at END) \
          FROM codes WHERE purpose = $1 AND (subject = $2 OR address_key = $3) AND created_at > $4 AND by_stranger = $5"
     );
-    let day = now - TimeDelta::hours(24);
+    let day = now - DAY;
     let values = vec![name.into(), subject.into(), address_key.as_str().into(), day.into(), by_stranger.into()];
     let row = tx.row(sql, values).await?.ok_or_else(|| Error::internal("a count gave no row"))?;
     let mut columns = Columns::new(&row);
-    if let Some(error) = waits(rules, now, columns.take()?, columns.take()?) {
+    if let Some(error) = waits(rules, now, columns.take()?, columns.take()?, columns.take()?) {
         return Ok(Issue::SubjectWaits(error));
     }
-    if let Some(error) = waits(rules, now, columns.take()?, columns.take()?) {
+    if let Some(error) = waits(rules, now, columns.take()?, columns.take()?, columns.take()?) {
         return Ok(Issue::AddressWaits(error));
     }
     let sql = "UPDATE codes SET ended_at = COALESCE(ended_at, $4), \
@@ -279,13 +281,29 @@ fn read_link_token(token: &str) -> Option<(Uuid, Secret)> {
     Some((Uuid::from_slice(id).ok()?, secret.try_into().ok()?))
 }
 
-/// Why whoever got so many codes in a day, the last of them then, has to wait for the next.
-fn waits(rules: Rules, now: DateTime<Utc>, count: i64, last: Option<DateTime<Utc>>) -> Option<UserError> {
+/// Over how long codes are counted.
+const DAY: TimeDelta = TimeDelta::hours(24);
+
+/// Why whoever got so many codes in a day, the first and the last of them then, has to wait for the next.
+fn waits(
+    rules: Rules,
+    now: DateTime<Utc>,
+    count: i64,
+    first: Option<DateTime<Utc>>,
+    last: Option<DateTime<Utc>>,
+) -> Option<UserError> {
     if let Some(at) = last.map(|last| last + rules.cool_down).filter(|at| *at > now) {
-        let at = at.format("%Y-%m-%d %H:%M:%S UTC");
-        return Some(UserError::whole(UserErrorCode::CodeSentJustNow).with("at", at));
+        let error = UserError::whole(UserErrorCode::CodeSentJustNow).retry_after(at - now);
+        return Some(error.with("at", at.format("%Y-%m-%d %H:%M:%S UTC").to_string()));
     }
-    (count >= rules.daily).then(|| UserError::whole(UserErrorCode::TooManyCodes))
+    if count < rules.daily {
+        return None;
+    }
+    let error = UserError::whole(UserErrorCode::TooManyCodes);
+    Some(match first {
+        Some(first) => error.retry_after(first + DAY - now),
+        None => error,
+    })
 }
 
 /// Ends a code and its link.

@@ -73,8 +73,8 @@ pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result
                 .one(&tx)
                 .await?;
             if let Some(again) = last.map(|last| last.requested_at + COOL_DOWN).filter(|again| *again > now) {
-                let at = again.format("%Y-%m-%d %H:%M UTC");
-                return Err(UserError::whole(UserErrorCode::TooSoon).with("at", at).into());
+                let at = again.format("%Y-%m-%d %H:%M UTC").to_string();
+                return Err(UserError::whole(UserErrorCode::TooSoon).with("at", at).retry_after(again - now).into());
             }
             let export = account_export::ActiveModel {
                 id: Set(AccountExportId(app.ids.next(now))),

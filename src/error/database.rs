@@ -68,9 +68,12 @@ impl DatabaseFailure {
     pub fn unknown_outcome() -> Refusal {
         let message = "The database stopped answering while this was being stored. Whether it is stored is not known: \
                        look, or send it again with the same idempotency key.";
-        Refusal::new(Code::Unavailable, message).with("outcome", "unknown")
+        Refusal::new(Code::Unavailable, message).in_arabic(UNKNOWN_OUTCOME_ARABIC).with("outcome", "unknown")
     }
 }
+
+const UNKNOWN_OUTCOME_ARABIC: &str =
+    "توقفت قاعدة البيانات عن الرد أثناء الحفظ، ولا يُعرف هل حُفظ هذا: تحقّق، أو أرسله مرة أخرى بمفتاح التكرار نفسه.";
 
 fn of_runtime(cause: &RuntimeErr) -> DatabaseFailure {
     match cause {

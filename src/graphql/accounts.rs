@@ -8,6 +8,7 @@ use super::{
     admin::{self, AccountOverview, Role},
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
+    contract::SemanticNonNull,
     error::{Nullable, answer, nullable, payload},
     identities::Identity,
     posts::{self, Post},
@@ -90,6 +91,7 @@ impl User {
 
     /// Their display name looks like somebody else's but is spelled with other characters (Unicode's UTS #39), as in an attempt to
     /// pass for them: show the user name beside it.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn is_lookalike(&self, ctx: &Context<'_>) -> Nullable<bool> {
         nullable(async { Ok(Some(ctx.request().loaders.lookalikes.load(self.0.id).await?.unwrap_or(false))) }).await
     }
@@ -211,7 +213,7 @@ impl User {
         .await
     }
 
-    /// When their account is going to be deleted, if they want to leave: for themselves only, null for everybody else.
+    /// When their account is going to be deleted; null when it is not. For themselves only, null for everybody else.
     async fn deletion_due_at(&self, ctx: &Context<'_>) -> Nullable<DateTime<Utc>> {
         nullable(Box::pin(async {
             let request = ctx.request();
@@ -224,6 +226,7 @@ impl User {
     }
 
     /// Their posts, newest first.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn posts(
         &self,
         ctx: &Context<'_>,
@@ -392,6 +395,7 @@ impl AccountQuery {
 
     /// People, a page at a time.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn users(
         &self,
         ctx: &Context<'_>,

@@ -7,6 +7,7 @@ use super::{
     accounts::User,
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
+    contract::SemanticNonNull,
     error::{Nullable, nullable},
 };
 use crate::{
@@ -103,6 +104,7 @@ impl Activity {
     }
 
     /// Whose account it happened to.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn user(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async { Ok(ctx.request().loaders.users.load(self.0.user_id).await?.map(User::from)) }).await
     }

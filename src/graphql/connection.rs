@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use async_graphql::{Context, Lookahead, Object, OutputType, SimpleObject, TypeName};
 
-use super::context::RequestExt;
+use super::{context::RequestExt, contract::SemanticNonNull};
 use crate::platform::page::{Cursor, Slice, Total};
 
 /// Something that stands in a list: knows its place in it.
@@ -92,12 +92,14 @@ impl<T: Listed> Connection<T> {
 
     /// How many items there are in the whole list, up to 10,000: `totalCountIsExact` says whether these are all. Counted only
     /// when asked for, and charged for in the cost.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn total_count(&self) -> Option<i64> {
         self.total.map(|total| total.count)
     }
 
     /// Whether the whole list has as many items as `totalCount` says; false when there are more. Counted and charged for as
     /// that is.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn total_count_is_exact(&self) -> Option<bool> {
         self.total.map(|total| total.is_exact)
     }

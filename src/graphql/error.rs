@@ -3,8 +3,11 @@
 use async_graphql::{Enum, Pos, Response, ServerError, SimpleObject, Value};
 use futures_util::future::BoxFuture;
 
-use super::context::RequestContext;
-use crate::error::{self, Code, Error, Locale, Refusal, for_each_user_error_code};
+use super::{
+    context::RequestContext,
+    scalars::{CurrencyCode, Money},
+};
+use crate::error::{self, Code, Error, Locale, Parameter, Refusal, for_each_user_error_code};
 
 macro_rules! mirror_codes {
     ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
@@ -27,11 +30,63 @@ pub struct UserError {
     /// Where in the arguments, as in `["input", "body"]`, an item of a list by its number from 0; empty when it concerns
     /// the whole.
     path: Vec<&'static str>,
+    /// In how many seconds it is possible again, with TOO_SOON, CODE_SENT_JUST_NOW and TOO_MANY_CODES; null where waiting does
+    /// not help.
+    retry_after: Option<i64>,
+    /// What the limit is that was not kept; null with codes that speak of none.
+    parameters: Option<UserErrorParameters>,
+}
+
+/// The limits that an error's message speaks of, as data for one's own words.
+#[derive(Debug, Clone, Default, SimpleObject)]
+pub struct UserErrorParameters {
+    /// The least that is needed: characters, with TOO_SHORT; null with other codes.
+    min: Option<i64>,
+    /// The most that is possible: characters, with TOO_LONG, or things, with TOO_MANY; null with other codes.
+    max: Option<i64>,
+    /// The least amount, with AMOUNT_TOO_SMALL; null with other codes.
+    min_amount: Option<Money>,
+    /// The largest amount, with AMOUNT_TOO_LARGE; null with other codes.
+    max_amount: Option<Money>,
+    /// The currencies that are possible, with CURRENCY_MISMATCH, and the one whose digits an amount has to have, with
+    /// INVALID_AMOUNT; null with other codes.
+    currencies: Option<Vec<CurrencyCode>>,
+}
+
+impl UserErrorParameters {
+    /// What is in an error, if it speaks of any limit.
+    fn of(error: &error::UserError) -> Option<Self> {
+        let (mut found, mut speaks) = (Self::default(), false);
+        for (name, value) in &error.parameters {
+            match (*name, value) {
+                ("min", Parameter::Count(count)) => found.min = Some(*count),
+                ("max", Parameter::Count(count)) => found.max = Some(*count),
+                ("min", Parameter::Amount { minor, currency, .. }) => found.min_amount = amount(*minor, currency),
+                ("max", Parameter::Amount { minor, currency, .. }) => found.max_amount = amount(*minor, currency),
+                (_, Parameter::Currencies(codes)) => {
+                    found.currencies = Some(codes.iter().filter_map(|code| CurrencyCode::parse(code)).collect());
+                }
+                _ => continue,
+            }
+            speaks = true;
+        }
+        speaks.then_some(found)
+    }
+}
+
+fn amount(minor: i64, currency: &str) -> Option<Money> {
+    CurrencyCode::parse(currency).map(|currency| Money::from_minor(minor, currency))
 }
 
 impl UserError {
     fn new(error: &error::UserError, locale: Locale) -> Self {
-        Self { code: error.code.into(), message: error.message(locale), path: error.path.clone() }
+        Self {
+            code: error.code.into(),
+            message: error.message(locale),
+            path: error.path.clone(),
+            retry_after: error.retry_after,
+            parameters: UserErrorParameters::of(error),
+        }
     }
 }
 
@@ -209,10 +264,11 @@ macro_rules! flag_payload {
 }
 pub(crate) use flag_payload;
 
-/// Gives every error of a response its code and request id, logs the causes, and shows none of them.
-pub fn finish(response: &mut Response, request_id: &str) {
+/// Gives every error of a response its code, its words in the caller's language and the request's id, logs the causes, and
+/// shows none of them.
+pub fn finish(response: &mut Response, request_id: &str, locale: Locale) {
     for error in &mut response.errors {
-        let refusal = classify(error);
+        let refusal = classify(error, locale);
         if refusal.code == Code::Internal {
             tracing::error!(
                 request_id,
@@ -222,20 +278,19 @@ pub fn finish(response: &mut Response, request_id: &str) {
                 "a resolver failed"
             );
         }
-        error.message = refusal.message;
+        refusal.text(locale).clone_into(&mut error.message);
         error.source = None;
         error.extensions = Some(extensions(refusal.code, &refusal.details, request_id));
     }
 }
 
 /// What kind of error this is. Those of the executor itself (syntax, validation, variables) have no source of ours.
-fn classify(error: &ServerError) -> Refusal {
+fn classify(error: &ServerError, locale: Locale) -> Refusal {
     match error.source::<Error>() {
         Some(Error::Refused(refusal)) => refusal.clone(),
-        Some(Error::User(errors)) => Refusal::new(
-            Code::BadRequest,
-            errors.first().map_or_else(String::new, |first| first.message(Locale::English)),
-        ),
+        Some(Error::User(errors)) => {
+            Refusal::new(Code::BadRequest, errors.first().map_or_else(String::new, |first| first.message(locale)))
+        }
         Some(Error::Internal(_)) => Refusal::internal(),
         None => Refusal::new(Code::BadRequest, error.message.clone()),
     }
@@ -260,24 +315,26 @@ pub fn extensions(
 /// An answer that is larger than `LIMIT_ANSWER_BYTES`. What a mutation has done stays done, and it says so.
 #[must_use]
 pub fn too_large(limit: usize, executed: bool) -> Refusal {
-    let message = if executed {
-        format!("It was done, but the answer is larger than {limit} bytes: ask for what you need of it.")
+    let refusal = if executed {
+        let message = format!("It was done, but the answer is larger than {limit} bytes: ask for what you need of it.");
+        Refusal::new(Code::CostExceeded, message)
+            .in_arabic("تم هذا، لكن الإجابة أكبر مما هو مسموح به: اطلب منها ما تحتاجه.")
     } else {
-        format!("The answer is larger than {limit} bytes: ask for less at once.")
+        Refusal::new(Code::CostExceeded, format!("The answer is larger than {limit} bytes: ask for less at once."))
     };
-    let refusal = Refusal::new(Code::CostExceeded, message).with("what", "answer in bytes").with("limit", limit);
+    let refusal = refusal.with("what", "answer in bytes").with("limit", limit);
     if executed { refusal.with("executed", true) } else { refusal }
 }
 
 /// A response that consists of a refusal, and what else was wrong.
 #[must_use]
-pub fn refused(refusal: &Refusal, request_id: &str) -> Response {
+pub fn refused(refusal: &Refusal, request_id: &str, locale: Locale) -> Response {
     let refusals = std::iter::once(refusal).chain(&refusal.others);
-    Response::from_errors(refusals.map(|refusal| refused_error(refusal, request_id)).collect())
+    Response::from_errors(refusals.map(|refusal| refused_error(refusal, request_id, locale)).collect())
 }
 
-fn refused_error(refusal: &Refusal, request_id: &str) -> ServerError {
-    let mut error = ServerError::new(refusal.message.clone(), None);
+fn refused_error(refusal: &Refusal, request_id: &str, locale: Locale) -> ServerError {
+    let mut error = ServerError::new(refusal.text(locale), None);
     error.locations = refusal.locations.iter().map(|(line, column)| Pos { line: *line, column: *column }).collect();
     // The source tells `finish`, should the response still go through it, what this is.
     error.source = Some(std::sync::Arc::new(Error::Refused(refusal.clone())));

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{
     accounts::User,
     context::RequestExt,
+    contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
@@ -176,6 +177,7 @@ pub struct IdentityQuery;
 #[Object]
 impl IdentityQuery {
     /// The providers by which people can sign in here; empty when the operator configured none.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn sign_in_providers(&self, ctx: &Context<'_>) -> Nullable<Vec<SignInProvider>> {
         let providers = oauth::sign_in_providers(&ctx.request().app);
         Some(Ok(providers.into_iter().map(|(name, title)| SignInProvider { name, title }).collect()))

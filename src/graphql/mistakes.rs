@@ -127,6 +127,8 @@ fn error(mistake: &Mistake, set: &SelectionSet, locale: Locale) -> Value {
         "code" => Value::Enum(Name::new("INVALID")),
         "message" => Value::from(error.message(locale)),
         "path" => Value::List(mistake.path.iter().map(Value::from).collect()),
+        // It is neither too early nor over a limit.
+        "retryAfter" | "parameters" => Value::Null,
         _ => Value::from("UserError"),
     })
 }
@@ -166,6 +168,6 @@ mod tests {
         }
         let mut names: Vec<_> = fields("UserError").keys().map(String::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["code", "message", "path"]);
+        assert_eq!(names, ["code", "message", "parameters", "path", "retryAfter"]);
     }
 }

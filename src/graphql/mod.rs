@@ -9,6 +9,7 @@ pub mod admin;
 pub mod coercion;
 pub mod connection;
 pub mod context;
+pub mod contract;
 pub mod cost;
 pub mod document;
 pub mod error;
@@ -35,6 +36,7 @@ pub mod stream;
 pub mod subscription;
 mod suggestions;
 pub mod syntax;
+pub mod trusted;
 pub mod two_factor;
 pub mod validation;
 pub mod verification;
@@ -80,7 +82,8 @@ pub struct Mutation(
     Part<admin::AdminMutation>,
 );
 
-/// What can be watched, over `graphql-transport-ws` on the same path.
+/// What can be watched, on the same path: over a WebSocket (`graphql-transport-ws`), or as server-sent events
+/// (`accept: text/event-stream`).
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(
     notifications::NotificationSubscription,

@@ -8,6 +8,7 @@ use super::{
     activity::Activity,
     admin::{AuditEntry, Job},
     context::{RequestContext, RequestExt},
+    contract::SemanticNonNull,
     error::{Nullable, nullable},
     goals::{ContributionComment, Goal, GoalContribution, GoalNews, GoalWithdrawal},
     notifications::Notification,
@@ -88,6 +89,7 @@ impl NodeQuery {
     }
 
     /// Several things by their ids, in the same order, at most 100; null for each that is not there or not visible.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn nodes(
         &self,
         ctx: &Context<'_>,

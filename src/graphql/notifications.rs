@@ -9,6 +9,7 @@ use super::{
     accounts::User,
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
+    contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
     node::{self, Node, id_input, input_id},
     stream::{self, StreamEvent, StreamPhase},
@@ -206,7 +207,7 @@ impl NotificationEvent {
     }
 
     /// The id of a notification that is gone, because what it told of was deleted or taken back: take it out of the list. One
-    /// that comes back is told again, with its id.
+    /// that comes back is told again, with its id. Null in a step that tells something else.
     async fn gone_id(&self) -> Option<ID> {
         match self.step.content.as_deref() {
             Some(News::Gone(id)) => Some(id.to_string().into()),
@@ -223,6 +224,7 @@ pub struct NotificationQuery;
 impl NotificationQuery {
     /// Your notifications, newest first. UNAUTHENTICATED when nobody is signed in.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn notifications(
         &self,
         ctx: &Context<'_>,
@@ -254,6 +256,7 @@ impl NotificationQuery {
     }
 
     /// How many of your notifications are unread. UNAUTHENTICATED when nobody is signed in.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn notification_unread_count(&self, ctx: &Context<'_>) -> Nullable<i64> {
         nullable(unread_count(ctx, self)).await
     }

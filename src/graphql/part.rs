@@ -1,5 +1,6 @@
-//! A part of a root type, resolved on the heap: a merged root would otherwise hold, in one stack frame of an unoptimised
+//! A part of `Mutation`, resolved on the heap: a merged root would otherwise hold, in one stack frame of an unoptimised
 //! build, room for the futures of all its parts, of which one runs. With fifteen domains that had outgrown a thread's stack.
+//! What every mutation has in common is said of its fields here, once for all.
 
 use std::borrow::Cow;
 
@@ -8,6 +9,8 @@ use async_graphql::{
     registry::Registry,
 };
 use futures_util::future::BoxFuture;
+
+use super::contract;
 
 /// The fields of `T`, as a part of a merged object.
 #[derive(Debug, Default)]
@@ -36,7 +39,9 @@ impl<T: OutputType> OutputType for Part<T> {
     }
 
     fn create_type_info(registry: &mut Registry) -> String {
-        T::create_type_info(registry)
+        let name = T::create_type_info(registry);
+        contract::mark_mutations(registry, &T::type_name());
+        name
     }
 
     fn resolve(

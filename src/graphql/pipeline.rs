@@ -3,7 +3,6 @@
 
 use std::{
     any::Any,
-    collections::HashMap,
     num::{NonZeroU32, NonZeroUsize},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
@@ -26,26 +25,30 @@ use super::{
     coercion::coerce,
     context::RequestContext,
     cost::Cost,
-    document::{Document, DocumentCache, content_fields},
+    document::{DocumentCache, content_fields},
     error::{finish, refused},
     mistakes::{self, Mistaken},
     model::Model,
+    trusted::{DocumentId, TrustedDocuments},
 };
 use crate::{
     app::App,
     config::Limits,
     domain::actor::Actor,
-    error::{Code, Error, Refusal, Result},
-    platform::crypto::{hex, sha256},
+    error::{Code, Error, Locale, Refusal, Result},
+    platform::crypto::sha256,
 };
 
 /// An operation as a client sends it (GraphQL over HTTP, and the payload of `subscribe`).
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GraphqlRequest {
-    /// The query's text; may be absent when it is known by its hash.
+    /// The query's text; may be absent when it is known by its id.
     #[serde(default)]
     pub query: Option<String>,
+    /// Its id instead of its text, or beside it: `sha256:` and the SHA-256 of the text, or one of the operator's files.
+    #[serde(default)]
+    pub document_id: Option<String>,
     /// Which of several operations.
     #[serde(default)]
     pub operation_name: Option<String>,
@@ -71,15 +74,27 @@ impl GraphqlRequest {
             _ => Err(refuse("A GraphQL request is a JSON object.")),
         }
     }
+
+    /// Whether it says, in any of the ways, which document it is about.
+    #[must_use]
+    pub fn names_a_document(&self) -> bool {
+        self.query.is_some() || self.document_id.is_some() || self.extensions.is_some()
+    }
 }
 
 /// By which way an operation came: it decides what may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// HTTP GET: queries only.
-    Get,
-    /// HTTP POST: queries and mutations.
-    Post,
+    /// HTTP GET: queries; subscriptions, when the answer may be events.
+    Get {
+        /// Whether it may.
+        events: bool,
+    },
+    /// HTTP POST: queries and mutations; subscriptions, when the answer may be events.
+    Post {
+        /// Whether it may.
+        events: bool,
+    },
     /// WebSocket: queries, subscriptions, and mutations when they are switched on.
     Socket,
 }
@@ -116,8 +131,8 @@ pub struct Pipeline {
     model: &'static Model,
     documents: DocumentCache,
     persisted: Option<Mutex<LruCache<[u8; 32], Arc<str>>>>,
-    /// Hash to text of the only operations that run, when set.
-    trusted: Option<HashMap<[u8; 32], Arc<str>>>,
+    /// The only ones that run, when there are any.
+    trusted: Option<TrustedDocuments>,
 }
 
 pub(super) struct GraphHandle(Graph);
@@ -137,11 +152,11 @@ impl std::ops::Deref for GraphHandle {
 }
 
 impl Pipeline {
-    /// Prepares the caches; reads the manifest of trusted documents, when one is configured.
+    /// Prepares the caches; reads the files of trusted documents, when there are any.
     pub fn new(app: App, graph: Graph) -> Result<Self> {
         let persisted = NonZeroUsize::new(app.config.persisted_queries).map(|room| Mutex::new(LruCache::new(room)));
-        let trusted = app.config.trusted_documents.as_deref();
-        let trusted = trusted.map(|file| read_manifest(file, &app.config.limits)).transpose()?;
+        let trusted = TrustedDocuments::read(&app.config.trusted_documents, &app.config.limits);
+        let trusted = trusted.map_err(Error::internal)?;
         let model = Model::of_graph(app.config.introspection)?;
         let (graph, documents) = (GraphHandle(graph), DocumentCache::default());
         Ok(Self { app, graph, model, documents, persisted, trusted })
@@ -150,7 +165,8 @@ impl Pipeline {
     /// Decides whether an operation of somebody's may run. Whatever is refused here was not begun.
     pub fn prepare(&self, request: GraphqlRequest, transport: Transport, actor: &Actor) -> Result<Prepared, Refusal> {
         let limits = &self.app.config.limits;
-        let (hash, text, store) = self.text(request.query, request.extensions.as_ref())?;
+        let (query, id, extensions) = (request.query, request.document_id.as_deref(), request.extensions.as_ref());
+        let (hash, text, store) = self.text(query, id, extensions)?;
         // What is near to a misspelt name is for developers.
         let suggestions = !self.app.config.is_production();
         let document = self.documents.get(hash, &text, limits, (self.model, suggestions))?;
@@ -201,47 +217,64 @@ impl Pipeline {
     fn text(
         &self,
         query: Option<String>,
+        id: Option<&str>,
         extensions: Option<&Map<String, serde_json::Value>>,
     ) -> Result<([u8; 32], Arc<str>, bool), Refusal> {
-        let bad = |message: &str| Refusal::new(Code::BadRequest, message);
         let query = query.filter(|query| !query.is_empty());
-        if query.as_ref().is_some_and(|query| query.len() > self.app.config.limits.document_bytes) {
-            let (limit, requested) = (self.app.config.limits.document_bytes, query.map_or(0, |query| query.len()));
+        if let Some(query) = query.as_ref().filter(|query| query.len() > self.app.config.limits.document_bytes) {
+            let (limit, requested) = (self.app.config.limits.document_bytes, query.len());
             return Err(Refusal::over_limit("length in bytes", limit as u64, requested as u64));
         }
-        let asked = match extensions.and_then(|extensions| extensions.get("persistedQuery")) {
-            None | Some(serde_json::Value::Null) => None,
-            Some(value) => Some(
-                persisted_hash(value)
-                    .ok_or_else(|| bad("`persistedQuery` takes version 1 and a SHA-256 in hexadecimal."))?,
-            ),
-        };
+        let asked = self.asked(id, extensions)?;
         let hash = query.as_ref().map(|query| sha256(query.as_bytes()));
-        if let (Some(asked), Some(hash)) = (asked, hash)
-            && asked != hash
-        {
-            return Err(bad("The hash in `persistedQuery` is not that of the query."));
-        }
+        let missing = || bad("A query is missing.");
+        let another = || bad("The query is not the one that is named beside it: its SHA-256 is another.");
         if let Some(trusted) = &self.trusted {
-            let wanted = hash.or(asked).ok_or_else(|| bad("A query is missing."))?;
-            let known = trusted.get(&wanted);
-            let message = format!("Only trusted operations run here; {} is none of them.", hex(&wanted));
-            return known
-                .map(|text| (wanted, Arc::clone(text), false))
-                .ok_or_else(|| Refusal::new(Code::Forbidden, message));
+            let wanted = asked.or(hash.map(DocumentId::Sha256)).ok_or_else(missing)?;
+            let stranger = || {
+                let message = format!("Only trusted operations run here; {wanted} is none of them.");
+                Refusal::new(Code::Forbidden, message).in_arabic("لا تُنفَّذ هنا إلا العمليات الموثوقة، وهذه ليست منها.")
+            };
+            let (known, text) = trusted.get(&wanted).ok_or_else(stranger)?;
+            return if hash.is_none_or(|hash| hash == known) { Ok((known, text, false)) } else { Err(another()) };
         }
-        match (query, hash, asked) {
-            (Some(query), Some(hash), asked) => Ok((hash, query.into(), asked.is_some())),
-            (_, _, Some(asked)) => {
-                let found = self.persisted.as_ref().and_then(|persisted| {
-                    persisted.lock().unwrap_or_else(PoisonError::into_inner).get(&asked).cloned()
+        match (query.zip(hash), asked) {
+            (Some((query, hash)), None) => Ok((hash, query.into(), false)),
+            (Some((query, hash)), Some(asked)) if asked.sha256() == Some(hash) => Ok((hash, query.into(), true)),
+            (Some(_), Some(_)) => Err(another()),
+            (None, Some(asked)) => {
+                let found = self.persisted.as_ref().zip(asked.sha256()).and_then(|(persisted, hash)| {
+                    let mut persisted = persisted.lock().unwrap_or_else(PoisonError::into_inner);
+                    persisted.get(&hash).map(|text| (hash, Arc::clone(text), false))
                 });
                 // The words are those that Apollo's clients look for.
-                let unknown = || Refusal::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound");
-                found.map(|text| (asked, text, false)).ok_or_else(unknown)
+                found.ok_or_else(|| Refusal::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound"))
             }
-            _ => Err(bad("A query is missing.")),
+            (None, None) => Err(missing()),
         }
+    }
+
+    /// The id by which a document is asked for: `documentId`, or Apollo's `persistedQuery`.
+    fn asked(
+        &self,
+        id: Option<&str>,
+        extensions: Option<&Map<String, serde_json::Value>>,
+    ) -> Result<Option<DocumentId>, Refusal> {
+        let wrong_id =
+            || bad("`documentId` is `sha256:` and a SHA-256 in hexadecimal, or an id of the server's files.");
+        let id = id.filter(|id| !id.is_empty()).map(|id| DocumentId::parse(id).ok_or_else(wrong_id)).transpose()?;
+        // Apollo's clients send whatever id their manifest has; where there is none, only a hash has a meaning.
+        let has_meaning = |id: &DocumentId| self.trusted.is_some() || id.sha256().is_some();
+        let wrong_hash = || bad("`persistedQuery` takes version 1 and a SHA-256 in hexadecimal.");
+        let persisted = extensions.and_then(|extensions| extensions.get("persistedQuery"));
+        let hash = persisted
+            .filter(|value| !value.is_null())
+            .map(|value| persisted_query(value).filter(has_meaning).ok_or_else(wrong_hash))
+            .transpose()?;
+        if id.is_some() && hash.is_some() && id != hash {
+            return Err(bad("`documentId` and `persistedQuery` name different documents."));
+        }
+        Ok(id.or(hash))
     }
 
     /// Runs a query or a mutation.
@@ -272,10 +305,10 @@ impl Pipeline {
         let (mut response, stage) = match ended {
             Ok(Ok(response)) => (response, Stage::Executed),
             Ok(Err(panic)) => (panicked(&*panic), Stage::Failed),
-            Err(_) => (refused(&timed_out(limit, mutation), &request_id), Stage::Executed),
+            Err(_) => (refused(&timed_out(limit, mutation), &request_id, locale), Stage::Executed),
         };
         mistakes::tell(self.model, &mistaken, locale, &mut response);
-        finish(&mut response, &request_id);
+        finish(&mut response, &request_id, locale);
         response.extensions.insert("cost".to_owned(), self.describe(cost));
         (response, stage)
     }
@@ -299,7 +332,8 @@ fn is_empty(document: &ExecutableDocument) -> bool {
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
     tracing::error!(panic = panic_text(panic), "an operation panicked");
-    refused(&Refusal::internal(), "")
+    // `finish` says the rest.
+    refused(&Refusal::internal(), "", Locale::default())
 }
 
 /// What a panic said.
@@ -311,24 +345,32 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 pub(super) fn timed_out(limit: Duration, mutation: bool) -> Refusal {
     let seconds = limit.as_secs();
-    let message = if mutation {
-        format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.")
+    let refusal = if mutation {
+        let message = format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.");
+        let arabic = format!("لم يتم هذا خلال {seconds} ثانية، وقد يتم بعدها؛ حاول مرة أخرى بمفتاح التكرار نفسه.");
+        Refusal::new(Code::Timeout, message).in_arabic(arabic)
     } else {
-        format!("Not done within {seconds} s.")
+        Refusal::new(Code::Timeout, format!("Not done within {seconds} s."))
+            .in_arabic(format!("لم يتم هذا خلال {seconds} ثانية."))
     };
-    Refusal::new(Code::Timeout, message).with("limit", seconds)
+    refusal.with("limit", seconds)
+}
+
+fn bad(message: &str) -> Refusal {
+    Refusal::new(Code::BadRequest, message)
 }
 
 fn permit(kind: OperationType, transport: Transport, socket_mutations: bool) -> Result<(), Refusal> {
-    let refuse = |message: &str| Err(Refusal::new(Code::BadRequest, message));
+    let refuse = |message: &str| Err(bad(message));
     match (kind, transport) {
-        (OperationType::Mutation, Transport::Get) => {
+        (OperationType::Mutation, Transport::Get { .. }) => {
             let message = "Mutations are sent by POST, never by GET.";
             Err(Refusal::new(Code::BadRequest, message).with("allow", "POST"))
         }
-        (OperationType::Subscription, Transport::Get | Transport::Post) => {
-            refuse("Subscriptions are sent over a WebSocket with the protocol graphql-transport-ws.")
-        }
+        (OperationType::Subscription, Transport::Get { events: false } | Transport::Post { events: false }) => refuse(
+            "Subscriptions are sent with `accept: text/event-stream`, or over a WebSocket with the protocol \
+             graphql-transport-ws.",
+        ),
         (OperationType::Mutation, Transport::Socket) if !socket_mutations => {
             refuse("Mutations are sent by POST; over a WebSocket they are switched off.")
         }
@@ -353,32 +395,8 @@ fn within(cost: Cost, kind: OperationType, limits: &Limits) -> Result<(), Refusa
     Ok(())
 }
 
-fn persisted_hash(value: &serde_json::Value) -> Option<[u8; 32]> {
+/// Apollo's way to name a document.
+fn persisted_query(value: &serde_json::Value) -> Option<DocumentId> {
     (value.get("version")?.as_i64()? == 1).then_some(())?;
-    unhex(value.get("sha256Hash")?.as_str()?)
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
-}
-
-/// Every text of the manifest has to be the one of its hash, and to keep the limits.
-fn read_manifest(file: &std::path::Path, limits: &Limits) -> Result<HashMap<[u8; 32], Arc<str>>> {
-    let refuse = |why: String| Error::internal(format!("TRUSTED_DOCUMENTS {}: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
-    let manifest: HashMap<String, String> = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-    let read = |(name, query): (String, String)| {
-        let hash = unhex(&name).filter(|hash| *hash == sha256(query.as_bytes()));
-        let hash = hash.ok_or_else(|| refuse(format!("{name} is not the SHA-256 of its query")))?;
-        Document::parse(&query, limits).map_err(|why| refuse(format!("{name}: {why}")))?;
-        Ok((hash, query.into()))
-    };
-    manifest.into_iter().map(read).collect()
+    DocumentId::parse(value.get("sha256Hash")?.as_str()?)
 }

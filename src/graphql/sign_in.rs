@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{
     accounts::User,
     context::RequestExt,
+    contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     profiles::ProfileField,
 };
@@ -59,11 +60,13 @@ impl Session {
 
     /// Whether something that the operator requires of a profile is missing: show the second step of joining, which ends
     /// with `profileComplete`. Nothing is refused until then.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn requires_completion(&self, ctx: &Context<'_>) -> Nullable<bool> {
         nullable(async { Ok(self.completion(ctx).await?.map(|found| !found.missing.is_empty())) }).await
     }
 
     /// What is required and missing.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn missing_profile_fields(&self, ctx: &Context<'_>) -> Nullable<Vec<ProfileField>> {
         let fields = |found: Completion| found.missing.into_iter().map(ProfileField::from).collect();
         nullable(async { Ok(self.completion(ctx).await?.map(fields)) }).await

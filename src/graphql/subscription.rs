@@ -33,7 +33,7 @@ use super::{
 use crate::{
     app::{App, Caller},
     domain::actor::{Actor, Client},
-    error::{Code, Error, Refusal, Result},
+    error::{Code, Error, Locale, Refusal, Result},
     platform::{crypto::sha256, turns::Turn},
 };
 
@@ -149,32 +149,33 @@ impl Pipeline {
             })
             .boxed();
         }
-        let request_id = context.request_id.clone();
+        let (request_id, locale) = (context.request_id.clone(), context.client.locale);
         let is_mutation = prepared.kind == OperationType::Mutation;
         let answer = async move {
             let (response, _) = pipeline.execute(prepared, context).await;
-            pipeline.write(&response, &request_id, is_mutation)
+            pipeline.write(&response, &request_id, locale, is_mutation)
         };
         stream::once(answer).boxed()
     }
 
     /// Writes a response, as far as an answer may go.
-    fn write(&self, response: &Response, request_id: &str, is_mutation: bool) -> Answer {
+    fn write(&self, response: &Response, request_id: &str, locale: Locale, is_mutation: bool) -> Answer {
         let (answer, limit) = (Answer::new(response), self.app.config.limits.answer_bytes);
         if answer.bytes() <= limit {
             return answer;
         }
-        Answer::new(&refused(&too_large(limit, is_mutation), request_id))
+        Answer::new(&refused(&too_large(limit, is_mutation), request_id, locale))
     }
 
     /// Opens the source of a subscription's events, or says why not.
     async fn open(&self, prepared: Prepared, context: RequestContext) -> Result<Source, Answer> {
-        let (request_id, opening) = (context.request_id.clone(), Opening::default());
+        let (request_id, locale) = (context.request_id.clone(), context.client.locale);
+        let opening = Opening::default();
         let share = self.app.shares.of(context.actor.caller(&context.client));
         let request = request(prepared, context).data(opening.clone());
-        match share.pays_for(self.first_response(request, &request_id)).await {
+        match share.pays_for(self.first_response(request, &request_id, locale)).await {
             Some(refusal) => Err(refusal),
-            None => opening.take().ok_or_else(|| Answer::new(&refused(&Refusal::internal(), &request_id))),
+            None => opening.take().ok_or_else(|| Answer::new(&refused(&Refusal::internal(), &request_id, locale))),
         }
     }
 
@@ -184,23 +185,28 @@ impl Pipeline {
         if event.as_ref().is_ok_and(Event::is_missed) {
             self.app.replays.fetch_add(1, Ordering::Relaxed);
         }
-        let request_id = context.request_id.clone();
+        let (request_id, locale) = (context.request_id.clone(), context.client.locale);
         let share = self.app.shares.of(context.actor.caller(&context.client));
         let request = request(prepared, context).data(Happened::new(event));
-        let answer = share.pays_for(self.first_response(request, &request_id)).await;
-        answer.unwrap_or_else(|| Answer::new(&refused(&Refusal::internal(), &request_id)))
+        let answer = share.pays_for(self.first_response(request, &request_id, locale)).await;
+        answer.unwrap_or_else(|| Answer::new(&refused(&Refusal::internal(), &request_id, locale)))
     }
 
-    async fn first_response(&self, request: async_graphql::Request, request_id: &str) -> Option<Answer> {
+    async fn first_response(
+        &self,
+        request: async_graphql::Request,
+        request_id: &str,
+        locale: Locale,
+    ) -> Option<Answer> {
         let limit = self.app.config.limits.query_time;
         let mut responses = self.graph.execute_stream(request);
         let mut response = match timeout(limit, AssertUnwindSafe(responses.next()).catch_unwind()).await {
             Ok(Ok(response)) => response?,
             Ok(Err(panic)) => panicked(&*panic),
-            Err(_) => refused(&timed_out(limit, false), request_id),
+            Err(_) => refused(&timed_out(limit, false), request_id, locale),
         };
-        finish(&mut response, request_id);
-        Some(self.write(&response, request_id, false))
+        finish(&mut response, request_id, locale);
+        Some(self.write(&response, request_id, locale, false))
     }
 }
 
@@ -321,7 +327,7 @@ impl Following {
     fn begin(&self, event: Event, turn: Turn) -> Execution {
         let begin = || {
             let (pipeline, prepared, context) = (Arc::clone(&self.pipeline), self.prepared.clone(), self.context());
-            let (app, event) = (self.app.clone(), event.clone());
+            let (app, event, locale) = (self.app.clone(), event.clone(), self.client.locale);
             let work = async move {
                 let answer = pipeline.execute_event(prepared, context, Ok(event)).await;
                 drop(turn);
@@ -329,7 +335,7 @@ impl Following {
             };
             async move {
                 let answer = app.apart(work).await;
-                answer.unwrap_or_else(|_: Error| Answer::new(&refused(&Refusal::internal(), "")))
+                answer.unwrap_or_else(|_: Error| Answer::new(&refused(&Refusal::internal(), "", locale)))
             }
             .boxed()
             .shared()
@@ -377,5 +383,6 @@ async fn turn(app: &App, caller: Caller, event: &Event) -> Result<Turn> {
     let turns = if event.is_missed() { &app.catching_up } else { &app.happening };
     let turn = timeout(app.config.limits.query_time, turns.take(caller)).await;
     let message = "Too much happens at once; go on from your cursor later.";
-    turn.map_err(|_| Refusal::new(Code::Unavailable, message).into())
+    let arabic = "يحدث الكثير في آن واحد؛ تابع من مؤشرك لاحقًا.";
+    turn.map_err(|_| Refusal::new(Code::Unavailable, message).in_arabic(arabic).into())
 }

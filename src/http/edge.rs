@@ -30,27 +30,26 @@ use crate::{
 /// Takes a request in, and gives its answer out.
 pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
     let identity = Identity::of(&shared.app, &request);
-    let id = identity.request_id.clone();
     let path = request.uri().path().to_owned();
-    let span = tracing::info_span!("request", id, method = %request.method(), path);
+    let span = tracing::info_span!("request", id = identity.request_id, method = %request.method(), path);
     let began = Instant::now();
     let mut response = if !headers::host_allowed(&shared.app.config, &request) {
-        refuse(&Refusal::new(Code::BadRequest, "This host is not served here."), Media::Json, &id)
+        refuse(&Refusal::new(Code::BadRequest, "This host is not served here."), Media::Json, &identity)
     } else if let Some(place) = place(&shared, &request, &identity) {
-        request.extensions_mut().insert(identity);
+        request.extensions_mut().insert(identity.clone());
         let request = request.map(|sent| body::timed(sent, shared.app.config.connections.body));
         let answered = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind().await;
         let response = answered.unwrap_or_else(|panic| {
             span.in_scope(|| tracing::error!(panic = panic_text(&*panic), "a handler panicked"));
-            refuse(&Refusal::internal(), Media::Json, &id)
+            refuse(&Refusal::internal(), Media::Json, &identity)
         });
         response.map(|body| Body::new(Holding::new(body, place)))
     } else {
         body::discard(request.into_body()).await;
-        respond::crowded(&id)
+        respond::crowded(&identity)
     };
     headers::secure(&shared.app.config, &path, response.headers_mut());
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(&identity.request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     shared.answered.count(response.status());

@@ -21,7 +21,7 @@ pub(super) async fn get(
     Extension(identity): Extension<Identity>,
     Path(token): Path<String>,
 ) -> Response {
-    let refused = |error: Error| refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id);
+    let refused = |error: Error| refuse(&as_refusal(error, &identity), Media::Json, &identity);
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
         return refused(left.refusal().into());
     }
@@ -29,7 +29,7 @@ pub(super) async fn get(
     match share.pays_for(privacy::download(&shared.app, &token)).await {
         Ok(Some(archive)) => match shared.answers.room(archive.len(), identity.client.address) {
             Some(room) => respond::attachment("application/zip", "agora-export.zip", room.hold(archive)),
-            None => respond::crowded(&identity.request_id),
+            None => respond::crowded(&identity),
         },
         Ok(None) => respond::not_found(Extension(identity)).await,
         Err(error) => refused(error),

@@ -1,5 +1,5 @@
-//! GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/): POST with JSON, GET for queries; and the
-//! door to the WebSocket on the same path.
+//! GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/): POST with JSON, GET for queries, answers as JSON
+//! or as events; and the door to the WebSocket on the same path.
 
 use async_graphql::parser::types::OperationType;
 use axum::{
@@ -13,7 +13,7 @@ use super::{
     Shared,
     body::{self, Coding},
     client::{self, Identity},
-    cookies, headers,
+    cookies, event_stream, headers,
     respond::{self, Media, refuse, refuse_with, tell_allowance},
     websocket,
 };
@@ -34,7 +34,7 @@ fn misunderstood(status: StatusCode, message: impl Into<String>) -> Misunderstoo
     (status, Refusal::new(Code::BadRequest, message))
 }
 
-/// Queries by URL; a WebSocket when that is asked for.
+/// Queries by URL, and subscriptions as events; a WebSocket when that is asked for.
 pub(super) async fn get(
     State(shared): State<Shared>,
     Extension(identity): Extension<Identity>,
@@ -47,19 +47,21 @@ pub(super) async fn get(
             Ok(upgrade) => websocket::open(shared, identity, &parts.headers, upgrade).await,
             Err(rejection) => {
                 let refusal = Refusal::new(Code::BadRequest, rejection.body_text());
-                refuse_with(rejection.status(), &refusal, Media::Json, &identity.request_id)
+                refuse_with(rejection.status(), &refusal, Media::Json, &identity)
             }
         };
     }
     let Some(media) = Media::negotiate(&parts.headers) else { return not_acceptable(&identity) };
-    if cookies::wanted(&parts.headers) && !headers::origin_allowed(&shared.app.config, &parts.headers) {
+    let events = media == Media::EventStream;
+    // Streams, as sockets, are not for every page that a browser may show.
+    if (events || cookies::wanted(&parts.headers)) && !headers::origin_allowed(&shared.app.config, &parts.headers) {
         return foreign(&identity, media);
     }
     let request = async { from_url(parts.uri.query().unwrap_or_default()) };
-    answer(&shared, &identity, &parts.headers, media, Transport::Get, request).await
+    answer(&shared, &identity, &parts.headers, media, Transport::Get { events }, request).await
 }
 
-/// Queries and mutations as JSON.
+/// Operations as JSON.
 pub(super) async fn post(
     State(shared): State<Shared>,
     Extension(identity): Extension<Identity>,
@@ -80,7 +82,8 @@ pub(super) async fn post(
         let bytes = coding.unpack(body::read(&shared.app, headers, sent, limit).await?, limit)?;
         GraphqlRequest::parse(&bytes).map_err(|refusal| (StatusCode::BAD_REQUEST, refusal))
     };
-    answer(&shared, &identity, headers, media, Transport::Post, request).await
+    let transport = Transport::Post { events: media == Media::EventStream };
+    answer(&shared, &identity, headers, media, transport, request).await
 }
 
 /// Who asks, what is left to them, what they ask for: in this order, so that nothing is read for nobody.
@@ -95,9 +98,9 @@ async fn answer(
     let (actor, left) = client::admit(&shared.app, headers, identity).await;
     let token_refused = actor == Ok(Actor::Refused);
     let mut response = match actor {
-        Err(refusal) => refuse(&refusal, media, &identity.request_id),
+        Err(refusal) => refuse(&refusal, media, identity),
         Ok(actor) => match request.await {
-            Err((status, refusal)) => refuse_with(status, &refusal, media, &identity.request_id),
+            Err((status, refusal)) => refuse_with(status, &refusal, media, identity),
             Ok(request) => {
                 let keeping = cookies::keeping(&shared.app, headers);
                 run(shared, identity, (actor, keeping), media, transport, request).await
@@ -124,57 +127,70 @@ async fn run(
 ) -> Response {
     let prepared = match shared.pipeline.prepare(request, transport, &actor) {
         Ok(prepared) => prepared,
-        Err(refusal) => return refuse_document(&refusal, media, &identity.request_id),
+        Err(refusal) => return refuse_document(&refusal, media, identity),
     };
+    let (app, client, request_id) = (shared.app.clone(), identity.client.clone(), identity.request_id.clone());
+    let context = RequestContext::new(app, actor, client, request_id, keeping.clone());
+    if prepared.kind == OperationType::Subscription {
+        // A stream is for a session: nobody wants to follow things as nobody because a token ran out.
+        return match context.actor.require_certain() {
+            Ok(()) => event_stream::open(shared, identity, prepared, context),
+            Err(error) => refuse_document(&client::as_refusal(error, identity), media, identity),
+        };
+    }
     let (address, mutation) = (identity.client.address, prepared.kind == OperationType::Mutation);
     // What a mutation does is not taken back when there is no room to say so: it is looked for before.
     let expected = if mutation { usize::try_from(prepared.cost.bytes).unwrap_or(usize::MAX) } else { 0 };
-    let Some(reserved) = shared.answers.room(expected, address) else { return respond::crowded(&identity.request_id) };
-    let (app, client, request_id) = (shared.app.clone(), identity.client.clone(), identity.request_id.clone());
-    let context = RequestContext::new(app, actor, client, request_id, keeping.clone());
+    let Some(reserved) = shared.answers.room(expected, address) else { return respond::crowded(identity) };
     let (mut response, stage) = shared.pipeline.execute(prepared, context).await;
-    let status = match stage {
-        Stage::Refused if media == Media::GraphqlResponse => StatusCode::BAD_REQUEST,
-        Stage::Refused | Stage::Executed => StatusCode::OK,
-        Stage::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+    let status = match (stage, media) {
+        (Stage::Refused, Media::GraphqlResponse) => StatusCode::BAD_REQUEST,
+        (Stage::Failed, Media::GraphqlResponse | Media::Json) => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::OK,
     };
     let limit = shared.app.config.limits.answer_bytes;
     let text = respond::json(&response, stage, limit).unwrap_or_else(|| {
         let extensions = std::mem::take(&mut response.extensions);
-        response = refused(&too_large(limit, mutation), &identity.request_id);
+        response = refused(&too_large(limit, mutation), &identity.request_id, identity.client.locale);
         response.extensions = extensions;
         respond::json(&response, stage, usize::MAX).unwrap_or_default()
     });
+    let text = media.frame(text);
     let room = if mutation { Some(reserved) } else { shared.answers.room(text.len(), address) };
-    let Some(room) = room else { return respond::crowded(&identity.request_id) };
+    let Some(room) = room else { return respond::crowded(identity) };
     let mut response = respond::written(status, &response, room.hold(text), media);
     cookies::write(&shared.app, keeping.change(), response.headers_mut());
     response
 }
 
 /// A document that may not run. With `application/json`, a request that is well-formed as such gets 200 even when its
-/// document does not parse; a mutation by GET is a wrong method.
-fn refuse_document(refusal: &Refusal, media: Media, request_id: &str) -> Response {
+/// document does not parse, and an event stream tells every such refusal by an event; a mutation by GET is a wrong method.
+fn refuse_document(refusal: &Refusal, media: Media, identity: &Identity) -> Response {
     if refusal.details.iter().any(|(name, _)| *name == "allow") {
-        let mut response = refuse_with(StatusCode::METHOD_NOT_ALLOWED, refusal, media, request_id);
+        let mut response = refuse_with(StatusCode::METHOD_NOT_ALLOWED, refusal, media, identity);
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return response;
     }
-    if media == Media::Json && !refusal.locations.is_empty() {
-        return refuse_with(StatusCode::OK, refusal, media, request_id);
+    if media == Media::EventStream || (media == Media::Json && !refusal.locations.is_empty()) {
+        return refuse_with(StatusCode::OK, refusal, media, identity);
     }
-    refuse(refusal, media, request_id)
+    refuse(refusal, media, identity)
+}
+
+/// A page that is not of the operator's.
+pub(super) fn foreign_page() -> Refusal {
+    Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.")
+        .in_arabic("لا يُسمح لصفحات هذا الموقع باستدعاء هذا الخادم.")
 }
 
 fn foreign(identity: &Identity, media: Media) -> Response {
-    let refusal = Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.");
-    refuse(&refusal, media, &identity.request_id)
+    refuse(&foreign_page(), media, identity)
 }
 
 fn not_acceptable(identity: &Identity) -> Response {
-    let message = "Accept application/graphql-response+json or application/json, in UTF-8.";
+    let message = "Accept application/graphql-response+json, application/json or text/event-stream, in UTF-8.";
     let refusal = Refusal::new(Code::BadRequest, message);
-    refuse_with(StatusCode::NOT_ACCEPTABLE, &refusal, Media::Json, &identity.request_id)
+    refuse_with(StatusCode::NOT_ACCEPTABLE, &refusal, Media::Json, identity)
 }
 
 /// `application/json`, if need be with `charset=utf-8`. Forms and plain text, which any page may send anywhere, are not.
@@ -204,6 +220,7 @@ fn from_url(query: &str) -> Result<GraphqlRequest, Misunderstood> {
         }
         match &*name {
             "query" => request.query = Some(value.into_owned()),
+            "documentId" => request.document_id = Some(value.into_owned()),
             "operationName" => request.operation_name = Some(value.into_owned()),
             "variables" if !value.is_empty() => request.variables = object("variables", &value)?,
             "extensions" if !value.is_empty() => request.extensions = object("extensions", &value)?,

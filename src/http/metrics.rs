@@ -50,7 +50,7 @@ pub(super) async fn get(
     Extension(identity): Extension<Identity>,
     headers: HeaderMap,
 ) -> Response {
-    let refused = |refusal: &Refusal| refuse(refusal, Media::Json, &identity.request_id);
+    let refused = |refusal: &Refusal| refuse(refusal, Media::Json, &identity);
     if !is_admitted(&shared.app, &headers) {
         let message = "Send the token of METRICS_TOKEN as `Authorization: Bearer …`.";
         let mut response = refused(&Refusal::new(Code::Unauthenticated, message));
@@ -92,7 +92,7 @@ async fn figures(shared: &Shared) -> Result<String> {
     text.one("dead_jobs", "Jobs that failed too often.", dead);
     let due = due.into_iter().map(|(lane, count)| (lane.as_str(), count));
     text.gauge("due_jobs", "Jobs whose time has come.", "lane", due);
-    text.one("open_sockets", "WebSockets of this process.", whole(shared.sockets.count()));
+    text.one("open_streams", "WebSockets and event streams of this process.", whole(shared.live.count()));
     text.one("requests_in_flight", "Requests that this process is answering.", whole(shared.requests.count()));
     let answered = shared.answered.0.iter().map(|count| whole(count.load(Ordering::Relaxed)));
     let answered = ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(answered);

@@ -8,11 +8,13 @@ mod body;
 mod client;
 mod cookies;
 mod edge;
+mod event_stream;
 mod exports;
 mod graphiql;
 mod graphql;
 mod headers;
 mod health;
+mod live;
 mod metrics;
 mod oauth;
 mod patience;
@@ -35,7 +37,10 @@ use axum::{
 };
 use tower_http::{
     CompressionLevel,
-    compression::{CompressionLayer, Predicate, predicate::SizeAbove},
+    compression::{
+        CompressionLayer, Predicate,
+        predicate::{NotForContentType, SizeAbove},
+    },
 };
 
 use answers::Answers;
@@ -55,11 +60,11 @@ use crate::{
 struct Shared {
     app: App,
     pipeline: Arc<Pipeline>,
-    sdl: &'static graphiql::Sdl,
+    texts: &'static graphiql::Texts,
     /// Of requests that are under way.
     requests: Places,
-    /// Of WebSockets.
-    sockets: Places,
+    /// Of WebSockets and event streams.
+    live: Places,
     answers: Answers,
     answered: Arc<Answered>,
 }
@@ -69,11 +74,11 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let (connections, websocket) = (&app.config.connections, &app.config.websocket);
     let requests = connections.max.unwrap_or_else(descriptors::connections);
     let requests = Places::new(requests, connections.max_per_address);
-    let sockets = Places::new(websocket.max_connections, websocket.max_per_address);
+    let live = Places::new(websocket.max_connections, websocket.max_per_address);
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let shared =
-        Shared { pipeline, sdl: graphiql::Sdl::of_graph()?, requests, sockets, answers, answered: Arc::default(), app };
+    let texts = graphiql::Texts::of_graph()?;
+    let shared = Shared { pipeline, texts, requests, live, answers, answered: Arc::default(), app };
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
@@ -92,15 +97,15 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     if config.metrics_token.is_some() {
         router = router.route("/metrics", get(metrics::get));
     }
-    if config.graphiql && config.graphiql_assets.is_some() {
-        router = router.route("/graphiql/{*file}", get(graphiql::asset));
+    if config.graphiql {
+        router = router.route("/graphiql/{file}", get(graphiql::file));
     }
     let is_content = |status: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
         status != StatusCode::SWITCHING_PROTOCOLS && extensions.get::<graphiql::AsItIs>().is_none()
     };
-    let compression = CompressionLayer::new()
-        .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(config.compression_min_bytes).and(is_content));
+    // Events are not kept until there are enough of them to be packed.
+    let worth_it = SizeAbove::new(config.compression_min_bytes).and(is_content).and(NotForContentType::SSE);
+    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it);
     Ok(router
         .fallback(respond::not_found)
         .method_not_allowed_fallback(respond::method_not_allowed)

@@ -26,12 +26,12 @@ pub(super) async fn callback(
     RawQuery(query): RawQuery,
 ) -> Response {
     if let Err(left) = client::take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+        return refuse(&left.refusal(), Media::Json, &identity);
     }
     let back = read(provider, query.as_deref().unwrap_or_default());
     let onward = match oauth::come_back(&shared.app, back).await {
         Ok(url) => url,
-        Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
+        Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity),
     };
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();

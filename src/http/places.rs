@@ -1,4 +1,4 @@
-//! Places: for connections, requests, sockets, and the bytes of answers. So many at once, and so many of them for one
+//! Places: for connections, requests, what is live, and the bytes of answers. So many at once, and so many of them for one
 //! address, so that no one can take them all.
 
 use std::{

@@ -5,12 +5,15 @@ use std::io;
 use axum::{
     body::{Body, Bytes},
     extract::{Extension, Request},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use serde::Serialize;
 
-use super::client::{Identity, parts};
+use super::{
+    client::{Identity, parts},
+    event_stream,
+};
 use crate::{
     error::{Code, Refusal},
     graphql::{error::refused, pipeline::Stage},
@@ -24,6 +27,9 @@ pub(super) enum Media {
     GraphqlResponse,
     /// `application/json`: any well-formed request gets 200.
     Json,
+    /// `text/event-stream`: whatever becomes of the operation is told by events. What is refused before it is an operation is
+    /// refused as JSON, by its status.
+    EventStream,
 }
 
 impl Media {
@@ -31,10 +37,16 @@ impl Media {
         HeaderValue::from_static(match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
+            Self::EventStream => "text/event-stream; charset=utf-8",
         })
     }
 
-    /// The best of what `Accept` allows; `None` when it allows neither. Nothing said is `application/json`.
+    /// The JSON of an operation's only answer, as it is sent.
+    pub(super) fn frame(self, json: Vec<u8>) -> Vec<u8> {
+        if self == Self::EventStream { event_stream::whole(&json) } else { json }
+    }
+
+    /// The best of what `Accept` allows; `None` when it allows none of them. Nothing said is `application/json`.
     pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
         if !headers.contains_key(header::ACCEPT) {
             return Some(Self::Json);
@@ -54,6 +66,7 @@ impl Media {
         let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
             "application/graphql-response+json" => Self::GraphqlResponse,
             "application/json" | "application/*" | "*/*" => Self::Json,
+            "text/event-stream" => Self::EventStream,
             _ => return None,
         };
         let mut weight = 1000;
@@ -80,7 +93,7 @@ pub(super) fn attachment(content_type: &'static str, file_name: &str, body: impl
 }
 
 /// A refusal of a whole request, with the status of its code.
-pub(super) fn refuse(refusal: &Refusal, media: Media, request_id: &str) -> Response {
+pub(super) fn refuse(refusal: &Refusal, media: Media, identity: &Identity) -> Response {
     let status = match refusal.code {
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::Forbidden | Code::ReauthenticationRequired | Code::TwoFactorSetupRequired => StatusCode::FORBIDDEN,
@@ -92,12 +105,13 @@ pub(super) fn refuse(refusal: &Refusal, media: Media, request_id: &str) -> Respo
         Code::PersistedQueryNotFound if media == Media::Json => StatusCode::OK,
         Code::BadRequest | Code::CostExceeded | Code::PersistedQueryNotFound => StatusCode::BAD_REQUEST,
     };
-    refuse_with(status, refusal, media, request_id)
+    refuse_with(status, refusal, media, identity)
 }
 
 /// A refusal with a status of its own.
-pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, request_id: &str) -> Response {
-    let mut response = graphql(status, &refused(refusal, request_id), Stage::Refused, media);
+pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, identity: &Identity) -> Response {
+    let refused = refused(refusal, &identity.request_id, identity.client.locale);
+    let mut response = graphql(status, &refused, Stage::Refused, media);
     if refusal.code == Code::Unauthenticated {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -105,9 +119,9 @@ pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, r
 }
 
 /// More at once than there is room for.
-pub(super) fn crowded(request_id: &str) -> Response {
+pub(super) fn crowded(identity: &Identity) -> Response {
     let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
-    refuse(&refusal.with("retryAfter", 10), Media::Json, request_id)
+    refuse(&refusal.with("retryAfter", 10), Media::Json, identity)
 }
 
 #[derive(Serialize)]
@@ -161,11 +175,22 @@ pub(super) fn json(response: &async_graphql::Response, stage: Stage, most: usize
 
 /// A GraphQL response of a few words.
 pub(super) fn graphql(status: StatusCode, response: &async_graphql::Response, stage: Stage, media: Media) -> Response {
+    let media = if media == Media::EventStream && status != StatusCode::OK { Media::Json } else { media };
     let text = json(response, stage, usize::MAX).unwrap_or_default();
-    written(status, response, Bytes::from(text), media)
+    written(status, response, Bytes::from(media.frame(text)), media)
 }
 
-/// A GraphQL response with its text.
+/// Events, as they come.
+pub(super) fn stream(events: Body) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, Media::EventStream.content_type()),
+        // nginx gathers what it passes on, unless it is told not to.
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    (headers, events).into_response()
+}
+
+/// A GraphQL response with its text, in the frame of its media type.
 pub(super) fn written(status: StatusCode, response: &async_graphql::Response, text: Bytes, media: Media) -> Response {
     let mut answer = (status, Body::from(text)).into_response();
     answer.headers_mut().insert(header::CONTENT_TYPE, media.content_type());
@@ -216,11 +241,11 @@ pub(super) fn escaped(text: &str) -> String {
 /// No route has this path.
 pub(super) async fn not_found(Extension(identity): Extension<Identity>) -> Response {
     let refusal = Refusal::new(Code::BadRequest, "There is nothing at this path; the API is at /graphql.");
-    refuse_with(StatusCode::NOT_FOUND, &refusal, Media::Json, &identity.request_id)
+    refuse_with(StatusCode::NOT_FOUND, &refusal, Media::Json, &identity)
 }
 
 /// The path has no such method; axum adds `Allow`.
 pub(super) async fn method_not_allowed(Extension(identity): Extension<Identity>, request: Request) -> Response {
     let refusal = Refusal::new(Code::BadRequest, format!("{} is not possible here.", request.method()));
-    refuse_with(StatusCode::METHOD_NOT_ALLOWED, &refusal, Media::Json, &identity.request_id)
+    refuse_with(StatusCode::METHOD_NOT_ALLOWED, &refusal, Media::Json, &identity)
 }

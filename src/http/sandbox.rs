@@ -78,7 +78,7 @@ pub(super) async fn page(
     Query(secret): Query<Secret>,
 ) -> Response {
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+        return refuse(&left.refusal(), Media::Json, &identity);
     }
     let found = match shared.app.payments.sandbox() {
         Some(sandbox) => sandbox.look(&secret.secret).await,
@@ -87,7 +87,7 @@ pub(super) async fn page(
     match found {
         Ok(Some(charge)) => respond::page(html(&secret.secret, &charge)),
         Ok(None) => respond::not_found(Extension(identity)).await,
-        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id),
+        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity),
     }
 }
 
@@ -99,11 +99,11 @@ pub(super) async fn pay(
     sent: Body,
 ) -> Response {
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+        return refuse(&left.refusal(), Media::Json, &identity);
     }
     let given = match body::read(&shared.app, &headers, sent, LONGEST).await {
         Ok(form) => Given::read(&form),
-        Err((status, refusal)) => return refuse_with(status, &refusal, Media::Json, &identity.request_id),
+        Err((status, refusal)) => return refuse_with(status, &refusal, Media::Json, &identity),
     };
     let secret = given.secret.clone();
     match done(&shared, &given).await {
@@ -118,7 +118,7 @@ pub(super) async fn pay(
             Json(json!({ "state": charge.state, "failure": charge.failure })).into_response()
         }
         Ok(None) => respond::not_found(Extension(identity)).await,
-        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id),
+        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity),
     }
 }
 

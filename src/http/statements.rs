@@ -23,7 +23,7 @@ pub(super) async fn get(
     Extension(identity): Extension<Identity>,
     Path(token): Path<String>,
 ) -> Response {
-    let refused = |error: Error| refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id);
+    let refused = |error: Error| refuse(&as_refusal(error, &identity), Media::Json, &identity);
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
         return refused(left.refusal().into());
     }

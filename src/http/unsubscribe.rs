@@ -26,7 +26,7 @@ pub(super) async fn page(
     Path(token): Path<String>,
 ) -> Response {
     if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity.request_id);
+        return refuse(&left.refusal(), Media::Json, &identity);
     }
     answer(identity, goals::news_subscription(&shared.app, &token).await).await
 }
@@ -46,7 +46,7 @@ async fn answer(identity: Identity, found: Result<Option<NewsSubscription>, Erro
     match found {
         Ok(Some(subscription)) => respond::page(html(identity.client.locale, &subscription)),
         Ok(None) => respond::not_found(Extension(identity)).await,
-        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id),
+        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity),
     }
 }
 

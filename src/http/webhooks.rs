@@ -38,7 +38,7 @@ pub(super) async fn post(
     let failures = &shared.app.limiters.webhook_address;
     let address = identity.client.address.map(address_key);
     if let Some(Err(left)) = address.map(|address| failures.check(&address)) {
-        let mut response = refuse(&left.refusal(), Media::Json, &identity.request_id);
+        let mut response = refuse(&left.refusal(), Media::Json, &identity);
         respond::tell_allowance(&mut response, &left);
         return response;
     }
@@ -47,7 +47,7 @@ pub(super) async fn post(
     }
     let body = match body::read(&shared.app, &headers, sent, LONGEST).await {
         Ok(body) => body,
-        Err((status, refusal)) => return refuse_with(status, &refusal, Media::Json, &identity.request_id),
+        Err((status, refusal)) => return refuse_with(status, &refusal, Media::Json, &identity),
     };
     let text = |value: &axum::http::HeaderValue| value.to_str().ok().map(str::to_owned);
     let envelope = Envelope {
@@ -68,6 +68,6 @@ pub(super) async fn post(
             }
             StatusCode::BAD_REQUEST.into_response()
         }
-        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity.request_id),
+        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity),
     }
 }

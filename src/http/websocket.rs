@@ -27,22 +27,20 @@ use futures_util::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::{
-    sync::broadcast::error::RecvError,
-    time::{Instant, Sleep},
-};
-use uuid::Uuid;
+use tokio::time::{Instant, Sleep};
 
 use super::{
     Shared,
     answers::Room,
     client::{self, Identity},
+    graphql::foreign_page,
     headers::origin_allowed,
+    live::SessionEnd,
     respond::{self, Media, refuse},
 };
 use crate::{
     domain::actor::Actor,
-    error::{Code, Error, Refusal},
+    error::{Code, Error},
     graphql::{
         context::{RequestContext, SessionKeeping},
         error::refused,
@@ -171,7 +169,7 @@ struct Running {
     began: bool,
 }
 
-/// Lets a client in, if its page's origin and the number of sockets allow.
+/// Lets a client in, if its page's origin and the number of what is live allow.
 pub(super) async fn open(
     shared: Shared,
     identity: Identity,
@@ -180,17 +178,16 @@ pub(super) async fn open(
 ) -> Response {
     let app = &shared.app;
     if !origin_allowed(&app.config, headers) {
-        let refusal = Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.");
-        return refuse(&refusal, Media::Json, &identity.request_id);
+        return refuse(&foreign_page(), Media::Json, &identity);
     }
     // A browser sends its cookies, and its page's origin was just allowed; other clients may be known by a header before
     // they say so in the first message.
     let from_header = match client::actor(app, headers, true).await {
         Ok(actor) => actor,
-        Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity.request_id),
+        Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity),
     };
-    let Some(place) = shared.sockets.take(identity.client.address) else {
-        return respond::crowded(&identity.request_id);
+    let Some(place) = shared.live.take(identity.client.address) else {
+        return respond::crowded(&identity);
     };
     let limit = app.config.websocket.max_message_bytes;
     let upgrade = upgrade
@@ -262,16 +259,17 @@ impl Connection {
     async fn run(&mut self) -> End {
         let app = self.shared.app.clone();
         let config = &app.config.websocket;
-        let mut ended_sessions = app.db.bus().ended_sessions();
+        let mut session_end = SessionEnd::new(app.clone());
         let stopped = app.stop.cancelled();
         // First for the initialisation, from then on for the pings.
         let alarm = tokio::time::sleep(config.init_timeout);
         tokio::pin!(stopped, alarm);
         loop {
+            let session = self.actor.as_ref().and_then(Actor::session_id);
             let step = tokio::select! {
                 biased;
                 () = &mut stopped => Err(Close::GoingAway.into()),
-                ended = ended_sessions.recv(), if self.is_signed_in() => self.session_ended(ended),
+                () = session_end.of(session) => Err(Close::SessionEnded.into()),
                 () = &mut alarm => {
                     alarm.as_mut().reset(Instant::now() + config.ping_interval);
                     self.ping()
@@ -496,7 +494,7 @@ impl Connection {
         }
         let payload = payload.map(|payload| GraphqlRequest::parse(payload.get().as_bytes()));
         let request = match payload {
-            Some(Ok(request)) if request.query.is_some() || request.extensions.is_some() => request,
+            Some(Ok(request)) if request.names_a_document() => request,
             _ => return Err(Close::Invalid("Invalid payload").into()),
         };
         let request_id = app.ids.next(app.clock.now()).to_string();
@@ -506,7 +504,10 @@ impl Connection {
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(refusal) => return self.send(Some(&id), "error", Some(&refused(&refusal, &request_id).errors)),
+            Err(refusal) => {
+                let refused = refused(&refusal, &request_id, self.identity.client.locale);
+                return self.send(Some(&id), "error", Some(&refused.errors));
+            }
         };
         let context = {
             let client = self.identity.client.clone();
@@ -544,20 +545,6 @@ impl Connection {
         self.unanswered_pings += 1;
         self.push(Outgoing::Message(Message::Ping(bytes::Bytes::new())));
         Ok(())
-    }
-
-    fn is_signed_in(&self) -> bool {
-        matches!(self.actor, Some(Actor::User(_)))
-    }
-
-    /// When ids were missed, the list of ended sessions knows.
-    fn session_ended(&self, ended: Result<Uuid, RecvError>) -> Result<(), End> {
-        let Some(Actor::User(user)) = &self.actor else { return Ok(()) };
-        let over = match ended {
-            Ok(ended) => ended == user.session_id.0,
-            Err(_) => self.shared.app.ended_sessions.contains(user.session_id),
-        };
-        if over { Err(Close::SessionEnded.into()) } else { Ok(()) }
     }
 
     /// Writes what there is and says why, then waits a moment for the client's own farewell.

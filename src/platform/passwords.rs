@@ -107,6 +107,7 @@ impl Passwords {
         let place = Arc::clone(&line.places).try_acquire_owned().map_err(|_| {
             tracing::warn!(?caller, "too many wait for a password to be hashed");
             Refusal::new(Code::Unavailable, "Too many people are signing in at the moment; try again.")
+                .in_arabic("عدد كبير من الناس يسجّلون الدخول الآن؛ حاول مرة أخرى.")
         })?;
         Ok(Place { passwords: self.clone(), turns: Arc::clone(&line.turns), _place: place })
     }

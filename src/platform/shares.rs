@@ -70,7 +70,8 @@ pub(super) async fn turn() -> Result<Option<OwnedSemaphorePermit>> {
         return Ok(Some(turn));
     }
     let message = "You ask for too much at once: what you asked for before still runs. Try again in a second.";
-    let refusal = Refusal::new(Code::RateLimited, message).with("retryAfter", 1);
+    let arabic = "تطلب الكثير في آن واحد: ما طلبته من قبل لا يزال قيد التنفيذ. حاول مرة أخرى بعد ثانية.";
+    let refusal = Refusal::new(Code::RateLimited, message).in_arabic(arabic).with("retryAfter", 1);
     Err(refusal.with("policy", "database").with("limit", size).into())
 }
 

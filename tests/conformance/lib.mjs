@@ -151,3 +151,72 @@ export async function assertHealthy() {
   assert(response.ok, `/health/ready answers ${response.status}`);
   return Date.now() - started;
 }
+
+// ---- live updates, by whichever client ------------------------------------------------------------------------------
+
+export const NOTIFICATIONS = `subscription ($after: String) {
+  notificationReceived(after: $after) { cursor phase notification { id kind title } }
+}`;
+
+/** One operation on a client of graphql-ws or graphql-sse: collects what arrives, and lets one wait for it. */
+export function listen(client, query, variables) {
+  const events = [];
+  let taken = 0;
+  let ended; // undefined while it runs, then { error } or {}
+  let wake = () => {};
+  const end = (error) => {
+    ended ??= error === undefined ? {} : { error };
+    wake();
+  };
+  const stop = client.subscribe(
+    { query, variables },
+    {
+      next: (result) => {
+        events.push(result);
+        wake();
+      },
+      error: (error) => end(error),
+      complete: () => end(),
+    },
+  );
+  const woken = () => new Promise((resolve) => (wake = resolve));
+  return {
+    events,
+    stop,
+    /** The next result nobody has taken yet. */
+    async next(what) {
+      const wait = async () => {
+        while (events.length === taken) {
+          if (ended) throw new Error(`${what}: the operation ended: ${describe(ended.error)}`);
+          await woken();
+        }
+        return events[taken++];
+      };
+      return within(EVENT_TIMEOUT, what, wait());
+    },
+    /** How it ended: { error } or {}. */
+    async end(what) {
+      const wait = async () => {
+        while (!ended) await woken();
+        return ended;
+      };
+      return within(EVENT_TIMEOUT, what, wait());
+    },
+  };
+}
+
+/** The next event of notificationReceived. */
+export async function nextEvent(listener, what) {
+  const result = await listener.next(what);
+  assert(!result.errors, `${what}: ${JSON.stringify(result.errors)}`);
+  const event = result.data.notificationReceived;
+  assert(typeof event.cursor === "string" && event.cursor !== "", `${what}: no cursor: ${JSON.stringify(event)}`);
+  return event;
+}
+
+export function describe(error) {
+  if (error === undefined) return "complete";
+  if (Array.isArray(error)) return JSON.stringify(error); // GraphQL errors
+  if (error.code !== undefined && error.reason !== undefined) return `closed ${error.code} ${error.reason}`;
+  return String(error.message ?? error);
+}

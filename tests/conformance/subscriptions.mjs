@@ -14,11 +14,15 @@ import {
   base,
   check,
   createPost,
+  describe,
   EVENT_TIMEOUT,
   finish,
   graphql,
   httpUrl,
   likePost,
+  listen,
+  nextEvent,
+  NOTIFICATIONS,
   register,
   signIn,
   sleep,
@@ -29,10 +33,6 @@ import {
 const PROTOCOL = "graphql-transport-ws";
 const MAX_SUBSCRIPTIONS = 50;
 const MAX_MESSAGE = 64 * 1024;
-
-const NOTIFICATIONS = `subscription ($after: String) {
-  notificationReceived(after: $after) { cursor phase notification { id kind title } }
-}`;
 
 // ---- a client as applications use it -------------------------------------------------------------------------------
 
@@ -47,69 +47,6 @@ function connect(token) {
     on: { connected: (connected) => (socket = connected) },
   });
   return { client, cut: () => socket.terminate() };
-}
-
-/** One operation on a client: collects what arrives, and lets one wait for it. */
-function listen(client, query, variables) {
-  const events = [];
-  let taken = 0;
-  let ended; // undefined while it runs, then { error } or {}
-  let wake = () => {};
-  const end = (error) => {
-    ended ??= error === undefined ? {} : { error };
-    wake();
-  };
-  const stop = client.subscribe(
-    { query, variables },
-    {
-      next: (result) => {
-        events.push(result);
-        wake();
-      },
-      error: (error) => end(error),
-      complete: () => end(),
-    },
-  );
-  const woken = () => new Promise((resolve) => (wake = resolve));
-  return {
-    events,
-    stop,
-    /** The next result nobody has taken yet. */
-    async next(what) {
-      const wait = async () => {
-        while (events.length === taken) {
-          if (ended) throw new Error(`${what}: the operation ended: ${describe(ended.error)}`);
-          await woken();
-        }
-        return events[taken++];
-      };
-      return within(EVENT_TIMEOUT, what, wait());
-    },
-    /** How it ended: { error } or {}. */
-    async end(what) {
-      const wait = async () => {
-        while (!ended) await woken();
-        return ended;
-      };
-      return within(EVENT_TIMEOUT, what, wait());
-    },
-  };
-}
-
-/** The next event of notificationReceived. */
-async function nextEvent(listener, what) {
-  const result = await listener.next(what);
-  assert(!result.errors, `${what}: ${JSON.stringify(result.errors)}`);
-  const event = result.data.notificationReceived;
-  assert(typeof event.cursor === "string" && event.cursor !== "", `${what}: no cursor: ${JSON.stringify(event)}`);
-  return event;
-}
-
-function describe(error) {
-  if (error === undefined) return "complete";
-  if (Array.isArray(error)) return JSON.stringify(error); // GraphQL errors
-  if (error.code !== undefined && error.reason !== undefined) return `closed ${error.code} ${error.reason}`;
-  return String(error.message ?? error);
 }
 
 const amina = await signIn();

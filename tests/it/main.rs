@@ -12,6 +12,7 @@ mod authz;
 mod components;
 mod demo;
 mod goals;
+mod graphiql;
 mod identity;
 mod lanes;
 mod language;

@@ -1,6 +1,8 @@
 //! The contract: `schema.graphql` is what the code serves, everything in it is described, and what descriptions
 //! promise is kept.
 
+use std::collections::BTreeSet;
+
 use agora::graphql::{
     self,
     model::{Kind, Model, named},
@@ -9,6 +11,8 @@ use async_graphql::parser::{
     parse_schema,
     types::{TypeKind, TypeSystemDefinition},
 };
+
+use crate::harness::contract;
 
 #[test]
 fn the_schema_file_is_what_the_code_serves() {
@@ -130,18 +134,96 @@ fn every_mutation_lists_codes_that_exist() {
         })
         .collect();
     for (field, _, description) in root_fields("Mutation") {
-        if description.contains("No codes.") {
-            continue;
+        let listed = contract::listed()[&field].as_ref().unwrap_or_else(|| panic!("{field} has no @userErrors"));
+        for code in listed {
+            assert!(known.contains(code), "{field} lists an unknown code: {code}");
         }
-        let list = description
-            .split("Codes: ")
-            .nth(1)
-            .or_else(|| description.split("Code: ").nth(1))
-            .unwrap_or_else(|| panic!("{field} does not list its codes"));
-        let list = list.split('.').next().unwrap();
-        for code in list.split(',').map(str::trim) {
-            assert!(known.iter().any(|known| known == code), "{field} lists an unknown code: {code}");
+        // People read the same, and are told when there is none.
+        assert_eq!(listed.is_empty(), description.contains("No codes."), "{field}: {description}");
+    }
+}
+
+/// Codes of mutations that no test gets, and why; `*` is every mutation.
+const NEVER_GIVEN: &[(&str, &[&str], &str)] = &[
+    (
+        "*",
+        &["BLANK", "TOO_LONG", "INVALID_CHARACTERS"],
+        "texts and keys are cleaned by the same few functions everywhere",
+    ),
+    ("*", &["INVALID"], "what is mistyped is told for all mutations in one place, before they run"),
+    ("*", &["INVALID_ID"], "ids are read by one function"),
+    ("*", &["IDEMPOTENCY_KEY_REUSED"], "keys are claimed by one function"),
+    ("*", &["INVALID_AMOUNT", "AMOUNT_TOO_LARGE"], "amounts are read by one function"),
+];
+
+/// The other direction of what the harness checks at every answer. `.ci/run` runs it after the suite.
+#[test]
+#[ignore = "reads in USER_ERRORS_SEEN what a run of the whole suite has been given"]
+fn every_code_that_a_mutation_lists_was_given() {
+    #[allow(clippy::disallowed_methods, reason = "a switch of the test itself")]
+    let path = std::env::var("USER_ERRORS_SEEN").unwrap();
+    let seen = std::fs::read_to_string(path).unwrap();
+    let seen: BTreeSet<&str> = seen.lines().collect();
+    let mut never = Vec::new();
+    for (mutation, codes) in contract::listed() {
+        for code in codes.iter().flatten() {
+            let is_known = NEVER_GIVEN
+                .iter()
+                .any(|(of, codes, _)| (*of == "*" || of == mutation) && codes.contains(&code.as_str()));
+            if !is_known && !seen.contains(format!("{mutation} {code}").as_str()) {
+                never.push(format!("{mutation} {code}"));
+            }
         }
+    }
+    never.sort();
+    assert!(never.is_empty(), "listed, and given in no test:\n{}", never.join("\n"));
+}
+
+/// Fields of objects and interfaces: where they are, whether they can be null, whether only because they failed, and their
+/// description.
+fn output_fields(sdl: &str) -> Vec<(String, bool, bool, String)> {
+    let mut found = Vec::new();
+    for definition in parse_schema(sdl).unwrap().definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let parent = definition.node.name.node.to_string();
+        let fields = match definition.node.kind {
+            TypeKind::Object(object) => object.fields,
+            TypeKind::Interface(interface) => interface.fields,
+            _ => continue,
+        };
+        for field in fields {
+            let field = field.node;
+            let is_marked = field.directives.iter().any(|directive| directive.node.name.node == "semanticNonNull");
+            let description = field.description.map(|text| text.node).unwrap_or_default();
+            found.push((format!("{parent}.{}", field.name.node), field.ty.node.nullable, is_marked, description));
+        }
+    }
+    found
+}
+
+#[test]
+fn null_says_one_thing_that_it_failed_or_what_the_description_tells() {
+    for (field, nullable, marked, description) in output_fields(graphql::sdl()) {
+        assert!(nullable || !marked, "{field} can't be null, and says when it is");
+        let described = description.to_lowercase().contains("null");
+        assert!(!nullable || marked || described, "{field} does not say what its null means");
+        // Of `nodes`, each may be null for itself; what a mutation's input may clear by null is another matter.
+        let is_of_others = field == "Query.nodes" || field.starts_with("Mutation.");
+        assert!(!marked || !described || is_of_others, "{field} says that its null means something");
+        // A mutation that was refused says so in its payload.
+        assert!(marked || !field.starts_with("Mutation."), "{field}");
+    }
+}
+
+#[test]
+fn for_those_who_throw_what_is_null_only_because_it_failed_is_not() {
+    let (served, strict) = (graphql::sdl(), graphql::contract::strict(graphql::sdl()));
+    assert_eq!(served.lines().count(), strict.lines().count());
+    for ((field, nullable, marked, _), (_, in_strict, still, _)) in
+        output_fields(served).iter().zip(output_fields(&strict))
+    {
+        assert_eq!(in_strict, *nullable && !marked, "{field}");
+        assert!(!still, "{field}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! GraphQL over HTTP: methods, media types, who is asking, compression. In the folder: connections, HTTP/2, origins and
-//! hosts, documents that are known, time, health and metrics.
+//! hosts, documents that are known, answers as events, time, health and metrics.
 
 mod connections;
 mod documents;
+mod event_stream;
 mod http2;
 mod metrics;
 mod origins;
@@ -112,7 +113,7 @@ async fn mutations_never_go_by_url() {
 }
 
 #[tokio::test]
-async fn subscriptions_go_over_a_socket_only() {
+async fn a_subscription_has_no_answer_as_json() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     let query = "subscription { notificationReceived { cursor } }";
@@ -120,6 +121,8 @@ async fn subscriptions_go_over_a_socket_only() {
     assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "BAD_REQUEST"));
     let answer = amina.request(empty(signed(by_url(&[("query", query)]), &amina))).await;
     assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "BAD_REQUEST"));
+    let message = answer.body["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("text/event-stream") && message.contains("graphql-transport-ws"), "{message}");
 }
 
 #[tokio::test]

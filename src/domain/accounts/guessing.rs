@@ -160,6 +160,7 @@ fn wait(failures: i64) -> Option<TimeDelta> {
 fn refusal(now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
     let seconds = (until - now).as_seconds_f64().ceil().max(1.0) as i64;
     Refusal::new(Code::RateLimited, format!("Too many failed tries; try again in {seconds} s."))
+        .in_arabic(format!("محاولات فاشلة كثيرة جدًا؛ حاول مرة أخرى بعد {seconds} ثانية."))
         .with("retryAfter", seconds)
         .with("policy", "guessing")
         .into()

@@ -96,8 +96,9 @@ async fn apply_in(app: &App, tx: &Transaction, actor: &Actor, client: &Client, u
     if let Some(username) = update.username.as_ref().filter(|name| **name != user.username) {
         let cooldown = TimeDelta::from_std(app.config.username_change_cooldown).unwrap_or_default();
         if let Some(again) = user.username_changed_at.map(|at| at + cooldown).filter(|again| *again > now) {
-            let at = again.format("%Y-%m-%d %H:%M UTC");
-            return Err(UserError::input("username", UserErrorCode::TooSoon).with("at", at).into());
+            let at = again.format("%Y-%m-%d %H:%M UTC").to_string();
+            let error = UserError::input("username", UserErrorCode::TooSoon).with("at", at);
+            return Err(error.retry_after(again - now).into());
         }
         let detail = format!("{} → {username}", user.username);
         activity::record_in(app, tx, id, ActivityKind::UsernameChanged, client, Some(&detail)).await?;

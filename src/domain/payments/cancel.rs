@@ -131,7 +131,8 @@ async fn charge_of(app: &App, payment: &Payment) -> Result<Charge> {
         Err(Failure::Unavailable(cause)) => {
             tracing::warn!(payment = %payment.id, cause, "the provider could not be told to call a charge off");
             let message = "The provider of payments can't be reached; try again.";
-            Err(Refusal::new(Code::Unavailable, message).into())
+            let refusal = Refusal::new(Code::Unavailable, message);
+            Err(refusal.in_arabic("تعذّر الوصول إلى مزوّد الدفع؛ حاول مرة أخرى.").into())
         }
     }
 }

@@ -139,7 +139,9 @@ pub async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) ->
         Err(Failure::Unavailable(cause)) => {
             tracing::warn!(method = %method.id, cause, "the provider could not be told of a way to pay");
             let message = "The provider of payments can't be reached; try again with the same key.";
-            return Err(Error::Refused(crate::error::Refusal::new(crate::error::Code::Unavailable, message)));
+            let arabic = "تعذّر الوصول إلى مزوّد الدفع؛ حاول مرة أخرى بالمفتاح نفسه.";
+            let refusal = crate::error::Refusal::new(crate::error::Code::Unavailable, message).in_arabic(arabic);
+            return Err(Error::Refused(refusal));
         }
         Err(Failure::Refused(cause)) => {
             forget_reserved(app, user, &command, method.id).await?;

@@ -21,7 +21,7 @@ mod withdrawals_staff;
 use crate::{
     app::App,
     entity::{Currency, Money},
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Parameter, Result, UserError, UserErrorCode},
     platform::text,
 };
 
@@ -81,6 +81,6 @@ pub fn check_currency(app: &App, field: &'static str, currency: Currency) -> Res
     if wallets.takes(currency) {
         return Ok(());
     }
-    let taken = wallets.currencies.iter().map(|currency| currency.as_str()).collect::<Vec<_>>().join(", ");
+    let taken = Parameter::Currencies(wallets.currencies.iter().map(|currency| currency.as_str()).collect());
     Err(UserError::input(field, UserErrorCode::CurrencyMismatch).with("currency", taken).into())
 }

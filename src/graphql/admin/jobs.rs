@@ -9,6 +9,7 @@ use crate::{
     graphql::{
         connection::{Connection, Listed, wants_total},
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
     },
@@ -103,6 +104,7 @@ impl JobConnection {
     }
 
     /// How many jobs there are in each state, whatever `where` says.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn counts(&self, ctx: &Context<'_>) -> Nullable<JobCounts> {
         nullable(async {
             let request = ctx.request();
@@ -128,6 +130,7 @@ pub struct AdminJobQuery;
 impl AdminJobQuery {
     /// The queue of background jobs, newest first; of more than 10,000, the newest. Needs the permission MANAGE_JOBS.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_jobs(
         &self,
         ctx: &Context<'_>,

@@ -17,6 +17,7 @@ use crate::{
         activity::{Activity, ActivityKind},
         connection::{Connection, Listed, wants_total},
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, nullable},
         node::{self, Node, query_id},
         posts::DateTimeRange,
@@ -185,6 +186,7 @@ pub struct AdminLogQuery;
 impl AdminLogQuery {
     /// What those with rights did, newest first. Needs the permission SEE_AUDIT.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_audit(
         &self,
         ctx: &Context<'_>,
@@ -209,6 +211,7 @@ impl AdminLogQuery {
 
     /// What happened to everybody's accounts, newest first. Needs the permission SEE_AUDIT.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_activity(
         &self,
         ctx: &Context<'_>,

@@ -7,6 +7,7 @@ use crate::{
     domain::{alerts, books},
     graphql::{
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, nullable},
         scalars::{CurrencyCode, Money},
     },
@@ -153,6 +154,7 @@ pub struct AdminMoneyQuery;
 impl AdminMoneyQuery {
     /// What there is to look into about money, now. Whoever may see it is told of each by a notification and by e-mail, too.
     /// Needs the permission SEE_MONEY.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_money_overview(&self, ctx: &Context<'_>) -> Nullable<MoneyOverview> {
         nullable(async {
             let request = ctx.request();
@@ -163,6 +165,7 @@ impl AdminMoneyQuery {
 
     /// All money there is, by what it stands for: a trial balance, now or as of a time. As of a time every entry of the ledger is
     /// read, which may take long. Needs the permission SEE_MONEY.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_ledger_accounts(
         &self,
         ctx: &Context<'_>,

@@ -13,6 +13,7 @@ use crate::{
         accounts::{User, UserSort},
         connection::{Connection, wants_total},
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
         posts::DateTimeRange,
@@ -57,6 +58,7 @@ pub struct AdminUserQuery;
 impl AdminUserQuery {
     /// Accounts, a page at a time; what is behind each is in `account` and `role`. Needs the permission SEE_ACCOUNTS.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_users(
         &self,
         ctx: &Context<'_>,

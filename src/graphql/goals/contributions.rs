@@ -14,6 +14,7 @@ use crate::{
         accounts::User,
         connection::{Connection, Listed, wants_total},
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, nullable},
         payments::{Payment, Refund},
         scalars::Money,
@@ -163,6 +164,7 @@ impl GoalContribution {
     }
 
     /// What people say to it, in time order.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn comments(
         &self,
         ctx: &Context<'_>,
@@ -218,6 +220,7 @@ impl ContributionComment {
     }
 
     /// On which contribution.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn contribution(&self, ctx: &Context<'_>) -> Nullable<GoalContribution> {
         nullable(async {
             let found = ctx.request().loaders.contributions.load(self.0.comment.contribution_id).await?;

@@ -13,6 +13,7 @@ use super::{
     accounts::User,
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
+    contract::SemanticNonNull,
     error::{Nullable, nullable},
     part::Part,
     posts::Post,
@@ -103,6 +104,7 @@ impl Goal {
     }
 
     /// The post that it is attached to; a tombstone once that is deleted.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
         nullable(async { Ok(ctx.request().loaders.posts.load(self.0.goal.post_id).await?.map(Post::from)) }).await
     }
@@ -202,6 +204,7 @@ impl Goal {
 
     /// What was given and is still there, newest first.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn contributions(
         &self,
         ctx: &Context<'_>,
@@ -230,6 +233,7 @@ impl Goal {
     }
 
     /// Its news, newest first.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn news(
         &self,
         ctx: &Context<'_>,
@@ -389,6 +393,7 @@ impl GoalWithdrawal {
     }
 
     /// Of which goal.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
         nullable(goal(ctx, self.0.row.goal_id)).await
     }

@@ -12,6 +12,7 @@ use crate::{
     graphql::{
         connection::{Connection, wants_total},
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, nullable},
         node::query_id,
         scalars::CurrencyCode,
@@ -90,6 +91,7 @@ impl GoalQuery {
 
     /// Goals, a page at a time.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn goals(
         &self,
         ctx: &Context<'_>,
@@ -115,6 +117,7 @@ impl GoalQuery {
     }
 
     /// What you gave to goals, or began to, newest first. UNAUTHENTICATED when nobody is signed in.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn contributions(
         &self,
         ctx: &Context<'_>,

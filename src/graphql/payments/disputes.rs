@@ -65,7 +65,7 @@ impl Dispute {
         self.dispute.id.to_string().into()
     }
 
-    /// What it is about.
+    /// What it is about; null to a guest, who came by it.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
         nullable(Self::disputed(ctx, self)).await
     }

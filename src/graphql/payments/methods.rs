@@ -9,6 +9,7 @@ use crate::{
     entity::payment_method::Model,
     graphql::{
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
     },
@@ -161,6 +162,7 @@ pub struct PaymentMethodQuery;
 #[Object]
 impl PaymentMethodQuery {
     /// Your saved ways to pay, at most 20: the default first, then the newest. UNAUTHENTICATED when nobody is signed in.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
         nullable(saved(ctx, self)).await
     }

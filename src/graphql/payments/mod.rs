@@ -20,6 +20,7 @@ use super::{
     accounts::User,
     connection::{Connection, Listed, wants_total},
     context::{RequestContext, RequestExt},
+    contract::SemanticNonNull,
     error::{Nullable, nullable},
     goals::GoalContribution,
     node::query_id,
@@ -277,6 +278,7 @@ impl Payment {
     }
 
     /// The refunds of it, oldest first, those that were only asked for or refused included; the newest 100.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn refunds(&self, ctx: &Context<'_>) -> Nullable<Vec<Refund>> {
         nullable(async {
             let found = ctx.request().loaders.refunds.load(self.0.id).await?.unwrap_or_default();
@@ -286,6 +288,7 @@ impl Payment {
     }
 
     /// The disputes of it, oldest first; the newest 100.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn disputes(&self, ctx: &Context<'_>) -> Nullable<Vec<Dispute>> {
         nullable(async {
             let found = ctx.request().loaders.disputes.load(self.0.id).await?.unwrap_or_default();
@@ -295,6 +298,7 @@ impl Payment {
     }
 
     /// What happened, step by step, oldest first; the newest 100.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
         nullable(async {
             let found = ctx.request().loaders.payment_events.load(self.0.id).await?.unwrap_or_default();
@@ -441,6 +445,7 @@ pub struct PayerQuery;
 #[Object]
 impl PayerQuery {
     /// The ways to pay that are offered here.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn payment_providers(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentProviderInfo>> {
         nullable(async {
             let offers = payments::offers(&ctx.request().app);
@@ -472,6 +477,7 @@ impl PayerQuery {
 
     /// Your payments, newest first. UNAUTHENTICATED when nobody is signed in.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn payments(
         &self,
         ctx: &Context<'_>,

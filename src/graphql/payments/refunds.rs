@@ -93,7 +93,7 @@ impl Refund {
         self.refund.id.to_string().into()
     }
 
-    /// What it is of.
+    /// What it is of; null to who sees the refund but not the payment: a goal's owner, and a guest, who came by it.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
         nullable(Self::paid(ctx, self)).await
     }

@@ -15,6 +15,7 @@ use crate::{
     graphql::{
         connection::{Connection, wants_total},
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         goals::GoalContribution,
         node::{id_input, input_id, query_id},
@@ -66,6 +67,7 @@ pub struct PaymentStaffQuery;
 impl PaymentStaffQuery {
     /// Everybody's payments, newest first. Needs the permission SEE_MONEY.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_payments(
         &self,
         ctx: &Context<'_>,
@@ -93,6 +95,7 @@ impl PaymentStaffQuery {
     /// Everybody's refunds, newest first: those that were asked for wait in the state REQUESTED, those that staff has to do
     /// by hand in PENDING. Needs the permission SEE_MONEY.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_refunds(
         &self,
         ctx: &Context<'_>,
@@ -123,6 +126,7 @@ impl PaymentStaffQuery {
     /// Everybody's disputes, newest first: those in the state OPEN are to be answered at the provider's pages. Needs the
     /// permission SEE_MONEY.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_disputes(
         &self,
         ctx: &Context<'_>,

@@ -9,6 +9,7 @@ use super::{
     accounts::User,
     connection::{Connection, Listed, asks_for_total, wants_total},
     context::{RequestContext, RequestExt},
+    contract::SemanticNonNull,
     error::{Nullable, nullable},
     goals::Goal,
     node::query_id,
@@ -109,6 +110,7 @@ impl Post {
     }
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn comments(
         &self,
         ctx: &Context<'_>,
@@ -136,6 +138,7 @@ impl Post {
     }
 
     /// Who likes it, newest first.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn likes(
         &self,
         ctx: &Context<'_>,
@@ -230,6 +233,7 @@ impl Comment {
     }
 
     /// The post that it hangs below.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
         nullable(async { Ok(ctx.request().loaders.posts.load(self.0.comment.post_id).await?.map(Post)) }).await
     }
@@ -244,6 +248,7 @@ impl Comment {
     }
 
     /// Replies in time order. A deleted one is listed while it has replies.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn replies(
         &self,
         ctx: &Context<'_>,
@@ -503,6 +508,7 @@ impl PostQuery {
 
     /// Posts that are not deleted, a page at a time.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn posts(
         &self,
         ctx: &Context<'_>,

@@ -17,6 +17,7 @@ use super::{
     accounts::User,
     connection::{Connection, wants_total},
     context::RequestExt,
+    contract::SemanticNonNull,
     error::{Nullable, nullable},
     node::query_id,
     part::Part,
@@ -116,6 +117,7 @@ impl Wallet {
 
     /// What happened to it, in the exact order in which it happened in each currency.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn transactions(
         &self,
         ctx: &Context<'_>,
@@ -142,6 +144,7 @@ impl Wallet {
 
     /// Money on its way to a bank, and what became of it; asked for last, first.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn withdrawals(
         &self,
         ctx: &Context<'_>,
@@ -166,6 +169,7 @@ impl Wallet {
     }
 
     /// A link to the statement of one currency, as a file. BAD_REQUEST when the span ends before it begins.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn statement(
         &self,
         ctx: &Context<'_>,
@@ -185,7 +189,7 @@ impl Wallet {
     }
 
     /// Pass it as `after` to `walletActivity`: what is read here and the stream then join without a gap. What happens in the
-    /// very moment of the query may be in both; compare ids. The owner's only.
+    /// very moment of the query may be in both; compare ids. Null to everybody but the owner.
     async fn stream_cursor(&self, ctx: &Context<'_>) -> Option<String> {
         let request = ctx.request();
         let own = request.actor.user_id() == Some(self.owner);
@@ -211,12 +215,14 @@ pub struct OwnWalletQuery;
 #[Object]
 impl OwnWalletQuery {
     /// Your money here. UNAUTHENTICATED when nobody is signed in.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn wallet(&self, ctx: &Context<'_>) -> Nullable<Wallet> {
         nullable(async { wallet_of(ctx, ctx.request().actor.require_user()?.id).await }).await
     }
 
     /// The bank accounts that your money can be paid out to, added last, first; at most 20. UNAUTHENTICATED when nobody is
     /// signed in.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn payout_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PayoutMethod>> {
         nullable(async {
             let request = ctx.request();
@@ -227,6 +233,7 @@ impl OwnWalletQuery {
     }
 
     /// Every currency of ISO 4217, by code.
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn currencies(&self, ctx: &Context<'_>) -> Nullable<Vec<CurrencyInfo>> {
         let settings = &ctx.request().app.config.wallets;
         let info = |code: Currency| CurrencyInfo {

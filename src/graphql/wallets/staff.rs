@@ -15,6 +15,7 @@ use crate::{
     graphql::{
         connection::{Connection, wants_total},
         context::RequestExt,
+        contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
         scalars::MoneyInput,
@@ -40,6 +41,7 @@ impl WalletStaffQuery {
 
     /// Everybody's withdrawals, asked for last, first. Needs the permission SEE_MONEY.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_withdrawals(
         &self,
         ctx: &Context<'_>,
@@ -65,6 +67,7 @@ impl WalletStaffQuery {
 
     /// Everybody's adjustments, proposed last, first. Needs the permission SEE_MONEY.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_wallet_adjustments(
         &self,
         ctx: &Context<'_>,

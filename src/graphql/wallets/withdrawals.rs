@@ -49,7 +49,7 @@ pub struct BankDetails {
     holder: String,
     /// The IBAN, without spaces; null where the account has another number.
     iban: Option<String>,
-    /// The number, where it is no IBAN.
+    /// The number, where it is no IBAN; null where it is one.
     account_number: Option<String>,
 }
 

@@ -128,7 +128,9 @@ impl Client {
 
     /// Sends an operation and gives whatever comes back.
     pub async fn send(&self, query: &str, variables: Value) -> Answer {
-        self.post(json!({ "query": query, "variables": variables }).to_string()).await
+        let answer = self.post(json!({ "query": query, "variables": variables }).to_string()).await;
+        super::contract::check(query, &answer.body);
+        answer
     }
 
     /// Sends a body as it is.

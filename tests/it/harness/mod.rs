@@ -1,6 +1,7 @@
 //! A server of one's own for each test: its database, a clock that stands still, ids in a series, and clients.
 
 pub mod client;
+pub mod contract;
 pub mod database;
 pub mod dice;
 pub mod races;

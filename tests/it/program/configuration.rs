@@ -82,6 +82,9 @@ fn the_schema_is_printed_whatever_the_configuration() {
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
     let written = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql")).unwrap();
     assert!(ended.out == written, "agora schema and schema.graphql differ");
+    let strict = Folder::new().run(&["schema", "--nullability", "strict"], &[("PORT", "nonsense")]);
+    assert_eq!((strict.code, strict.err.as_str()), (Some(0), ""));
+    assert!(strict.out == agora::graphql::contract::strict(&written), "{}", strict.out);
 }
 
 #[test]
@@ -124,6 +127,28 @@ fn what_an_operator_has_got_wrong_is_told_with_its_place_and_is_no_internal_erro
             assert!(!ended.err.contains("internal error") && !ended.err.contains("s3cret"), "{}", ended.err);
         }
     }
+}
+
+#[test]
+fn trusted_documents_that_are_none_are_told_with_their_file_and_nothing_is_begun() {
+    let folder = Folder::new();
+    std::fs::write(folder.0.join("web.json"), "{ \"x\": \"{ me {\" }").unwrap();
+    let environment = [("SECRET_KEY", KEY), ("PORT", "0"), ("TRUSTED_DOCUMENTS", "web.json, app.json")];
+    for (command, prefix) in [("serve", ""), ("check", "fail")] {
+        let ended = folder.run(&[command], &environment);
+        assert_eq!(ended.code, Some(1), "{command}: {ended:?}");
+        let said = format!("{}{}", ended.out, ended.err);
+        for file in ["web.json", "app.json"] {
+            let told = |line: &str| line.starts_with(prefix) && line.contains(&format!("TRUSTED_DOCUMENTS: {file}: "));
+            assert!(said.lines().any(told), "{command}: {said}");
+        }
+        assert!(!said.contains("Agora serves"), "{said}");
+    }
+    std::fs::write(folder.0.join("web.json"), "{ \"x\": \"{ me { id } }\" }").unwrap();
+    let ended = folder.run(&["check"], &[("SECRET_KEY", KEY), ("TRUSTED_DOCUMENTS", "web.json")]);
+    assert!(ended.code == Some(0) && ended.out.contains("ok    TRUSTED_DOCUMENTS (1)"), "{ended:?}");
+    let ended = folder.run(&["check"], &[("SECRET_KEY", KEY), ("TRUSTED_DOCUMENTS", ",")]);
+    assert!(ended.code == Some(2) && ended.err.contains("TRUSTED_DOCUMENTS: expected files"), "{ended:?}");
 }
 
 #[tokio::test]

@@ -248,6 +248,31 @@ async fn a_socket_outlives_the_patience_with_connections() {
 }
 
 #[tokio::test]
+async fn an_event_stream_outlives_the_patience_with_connections() {
+    let server = Server::with(&[STRICT, &[("WEBSOCKET_PING_SECONDS", "1")]].concat()).await;
+    let address = server.listen().await;
+    let amina = server.user("amina").await;
+    let body = json!({ "query": "subscription { notificationReceived { phase } }" }).to_string();
+    let headers = format!(
+        "accept: text/event-stream\r\nauthorization: Bearer {}\r\ncontent-type",
+        amina.access_token.as_deref().unwrap()
+    );
+    let request = post("/graphql", body.len(), &body).replace("content-type", &headers);
+    let mut raw = Raw::sending(address, OTHER, &request).await;
+    let (mut said, mut buffer) = (String::new(), [0; 4096]);
+    // A comment a second, after the first answer.
+    while said.matches("\r\n:\n\n\r\n").count() < 4 {
+        let count = tokio::time::timeout(PATIENCE, raw.0.read(&mut buffer)).await.expect("nothing came").unwrap();
+        assert!(count > 0, "it was closed: {said}");
+        said.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+    }
+    assert!(status(&said) == 200 && said.contains("\"phase\":\"LIVE\""), "{said}");
+    server.app.stop.cancel();
+    assert!(raw.rest().await.ends_with("0\r\n\r\n"), "it was cut off");
+    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("it did not stop");
+}
+
+#[tokio::test]
 async fn when_there_is_no_room_probes_are_answered_and_others_are_told() {
     let server = Server::with(&[("MAX_CONNECTIONS", "10"), ("MAX_CONNECTIONS_PER_ADDRESS", "4")]).await;
     let address = server.listen().await;

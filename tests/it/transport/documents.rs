@@ -1,11 +1,13 @@
 //! Documents that the server knows: persisted by clients, trusted by the operator, parsed before.
 
-use agora::{app::App, platform::crypto};
+use std::path::PathBuf;
+
+use agora::{config::Problems, graphql::trusted::TrustedDocuments, platform::crypto};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{PUBLISH, by_url, empty, signed, tempfile};
-use crate::harness::Server;
+use crate::harness::{Server, Socket};
 
 fn hash(query: &str) -> String {
     crypto::hex(&crypto::sha256(query.as_bytes()))
@@ -116,6 +118,92 @@ async fn a_mutation_known_by_its_hash_still_does_not_go_by_url() {
 }
 
 #[tokio::test]
+async fn a_query_is_known_by_its_id_as_by_its_hash() {
+    let server = Server::start().await;
+    let nobody = server.anonymous();
+    let (query, other) = ("query Named { __typename }", "query Other { __typename }");
+    let id = format!("sha256:{}", hash(query));
+    let by_id = json!({ "documentId": id }).to_string();
+    let answer = nobody.post(by_id.clone()).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::OK, "PERSISTED_QUERY_NOT_FOUND"));
+    let both = json!({ "documentId": id, "query": query }).to_string();
+    assert_eq!(nobody.post(both).await.body["data"]["__typename"], "Query");
+    assert_eq!(nobody.post(by_id).await.body["data"]["__typename"], "Query");
+    assert_eq!(nobody.post(persisted(None, &hash(query))).await.body["data"]["__typename"], "Query");
+    let answer = nobody.request(empty(by_url(&[("documentId", id.as_str()), ("operationName", "")]))).await;
+    assert_eq!(answer.body["data"]["__typename"], "Query");
+
+    let another = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash(other) } });
+    for wrong in [
+        json!({ "documentId": id, "query": other }),
+        json!({ "documentId": "own-id", "query": query }),
+        json!({ "documentId": id, "extensions": another }),
+        json!({ "documentId": "sha256:x" }),
+        json!({ "documentId": "x".repeat(257) }),
+        json!({ "documentId": "" }),
+        json!({ "documentId": 17 }),
+    ] {
+        assert_eq!(nobody.post(wrong.to_string()).await.code(), "BAD_REQUEST", "{wrong}");
+    }
+    // Where there are no files, no document has an id of its own.
+    assert_eq!(nobody.post(json!({ "documentId": "own-id" }).to_string()).await.code(), "PERSISTED_QUERY_NOT_FOUND");
+}
+
+/// Files as the operator lists them.
+fn list(files: &[PathBuf]) -> String {
+    files.iter().map(|file| file.to_str().unwrap()).collect::<Vec<_>>().join(", ")
+}
+
+const MD5: &str = "d751713988987e9331980363e24189ce";
+
+#[tokio::test]
+async fn the_files_of_each_tool_are_read_and_several_together() {
+    let named = |name: &str| format!("query {name} {{ me {{ username }} }}");
+    let [apollo, own, bare, prefixed, relay] = ["Apollo", "Own", "Bare", "Prefixed", "Relay"].map(named);
+    let files = [
+        json!({ "format": "apollo-persisted-query-manifest", "version": 1, "operations": [
+            { "id": hash(&apollo), "name": "Apollo", "type": "query", "body": apollo },
+            { "id": "own-id", "name": "Own", "type": "query", "body": own, "clientName": null },
+        ] }),
+        json!({ hash(&bare): bare, (format!("sha256:{}", hash(&prefixed))): prefixed }),
+        // The same document of another application is no other one.
+        json!({ MD5: relay, hash(&bare): bare, "own-id": own }),
+    ]
+    .map(|content| tempfile("documents.json", &content.to_string()));
+    let ordinary = Server::start().await;
+    let amina = ordinary.user("amina").await;
+    let server = ordinary.beside(&[("TRUSTED_DOCUMENTS", list(&files).as_str())]).await;
+    for file in files {
+        std::fs::remove_file(file).unwrap();
+    }
+    let amina = amina.through(server.router.clone());
+    let mine = json!({ "me": { "username": "amina" } });
+
+    let (long, short) = (format!("sha256:{}", hash(&bare)), hash(&prefixed));
+    for id in [hash(&apollo).as_str(), "own-id", &hash(&bare), &long, &short, MD5] {
+        assert_eq!(amina.post(json!({ "documentId": id }).to_string()).await.body["data"], mine, "{id}");
+        // Apollo's clients call whatever id they have a hash.
+        assert_eq!(amina.post(persisted(None, id)).await.body["data"], mine, "{id}");
+        let answer = amina.request(empty(signed(by_url(&[("documentId", id)]), &amina))).await;
+        assert_eq!(answer.body["data"], mine, "{id}");
+    }
+    for text in [&apollo, &own, &bare, &prefixed, &relay] {
+        assert_eq!(amina.ok(text, Value::Null).await, mine);
+    }
+    let mut socket = Socket::open(server.listen().await, amina.access_token.as_deref()).await;
+    socket.send(json!({ "id": "1", "type": "subscribe", "payload": { "documentId": MD5 } })).await;
+    assert_eq!(socket.event().await, mine);
+
+    for id in ["Own-id", "format", "sha256:own-id", &"0".repeat(64), &MD5.to_uppercase()] {
+        let answer = amina.post(json!({ "documentId": id }).to_string()).await;
+        let expected = if id.starts_with("sha256:") { "BAD_REQUEST" } else { "FORBIDDEN" };
+        assert_eq!(answer.code(), expected, "{id}");
+    }
+    let another = json!({ "documentId": MD5, "query": own }).to_string();
+    assert_eq!(amina.post(another).await.code(), "BAD_REQUEST");
+}
+
+#[tokio::test]
 async fn where_documents_are_trusted_no_others_run() {
     let (read, write) = ("query Me { me { username } }", PUBLISH);
     let manifest = json!({ hash(read): read, hash(write): write }).to_string();
@@ -154,23 +242,46 @@ async fn where_documents_are_trusted_no_others_run() {
     assert_eq!(server.rows().await, before);
 }
 
+/// That the program says so and does not start: `program::configuration`.
 #[tokio::test]
-async fn a_manifest_that_is_wrong_keeps_the_server_from_starting() {
-    let app = Server::start().await.app.clone();
-    let read = "{ me { id } }";
-    for manifest in [
-        "nonsense".to_owned(),
-        "[]".to_owned(),
-        json!({ hash(read): "{ me { username } }" }).to_string(),
-        json!({ "x": read }).to_string(),
-        json!({ hash(read): 17 }).to_string(),
+async fn all_that_is_wrong_with_files_is_told_with_their_names() {
+    let limits = Server::start().await.app.config.limits.clone();
+    let (read, other) = ("{ me { id } }", "{ me { username } }");
+    let manifest = |format: &str, version: u64, operations: Value| {
+        json!({ "format": format, "version": version, "operations": operations }).to_string()
+    };
+    let apollo = "apollo-persisted-query-manifest";
+    for (content, told) in [
+        ("nonsense".to_owned(), "neither"),
+        ("[]".to_owned(), "neither"),
+        (json!({ hash(read): 17 }).to_string(), "neither"),
+        (json!({ hash(read): other }).to_string(), "is not the SHA-256 of its document"),
+        (json!({ (format!("sha256:{}", hash(read))): other }).to_string(), "is not the SHA-256 of its document"),
+        (json!({ "sha256:x": read }).to_string(), "can't be the id of a document"),
+        (json!({ "": read }).to_string(), "can't be the id of a document"),
+        (json!({ "x": "{ me {" }).to_string(), "x: "),
+        (format!("{{\"x\": \"{read}\", \"x\": \"{other}\"}}"), "two documents have the id x"),
+        (manifest("another", 1, json!([])), "is not known"),
+        (manifest(apollo, 2, json!([])), "is not known"),
+        (manifest(apollo, 1, json!([{ "id": "x" }])), "manifest of Apollo's tool"),
+        (manifest(apollo, 1, json!([{ "id": hash(read), "body": other }])), "is not the SHA-256 of its document"),
+        (manifest(apollo, 1, json!([{ "id": "x", "body": read }, { "id": "x", "body": other }])), "the id x"),
     ] {
-        let file = tempfile("manifest.json", &manifest);
-        let mut config = app.config.clone();
-        config.trusted_documents = Some(file.clone());
-        let app = App::start(config, app.clock.clone(), app.ids.clone()).await.unwrap();
-        let graph = agora::graphql::build(true);
-        assert!(agora::http::router(app.clone(), graph).is_err(), "{manifest}");
+        let file = tempfile("documents.json", &content);
+        let Problems(lines) = TrustedDocuments::read(std::slice::from_ref(&file), &limits).unwrap_err();
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(lines.len(), 1, "{content}: {lines:?}");
+        assert!(lines[0].starts_with(&format!("TRUSTED_DOCUMENTS: {}: ", file.display())), "{lines:?}");
+        assert!(lines[0].contains(told), "{content}: {lines:?}");
+    }
+    // Two files that are at odds, and one that is not there: all of it at once.
+    let [first, second] = [read, other].map(|text| tempfile("documents.json", &json!({ "x": text }).to_string()));
+    let missing = PathBuf::from("/there/is/no/such/file.json");
+    let Problems(lines) = TrustedDocuments::read(&[first.clone(), missing, second.clone()], &limits).unwrap_err();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("/there/is/no/such/file.json"), "{lines:?}");
+    assert!(lines[1].contains(second.to_str().unwrap()) && lines[1].contains(first.to_str().unwrap()), "{lines:?}");
+    for file in [first, second] {
         std::fs::remove_file(file).unwrap();
     }
 }

@@ -106,7 +106,7 @@ async fn a_socket_is_counted_as_long_as_it_is_open() {
     let open = async || {
         let asked = server.app.http.get(url.as_str()).bearer_auth(TOKEN).send().await.unwrap();
         let text = asked.text().await.unwrap();
-        text.lines().find_map(|line| line.strip_prefix("agora_open_sockets ")).map(str::to_owned)
+        text.lines().find_map(|line| line.strip_prefix("agora_open_streams ")).map(str::to_owned)
     };
     let socket = Socket::open(address, None).await;
     eventually("the socket to be counted", async || open().await.as_deref() == Some("1")).await;

@@ -1,12 +1,16 @@
 //! Which pages and hosts are served, and what browsers are told; what newcomers are shown.
 
+use std::io::Read;
+
+use agora::domain::demo;
 use axum::{
-    body::Body,
+    body::{Body, to_bytes},
     http::{Request, Response, StatusCode},
 };
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
-use super::{PUBLISH, by_post, by_url, empty, signed, tempfile, text};
+use super::{PUBLISH, by_post, by_url, empty, signed, text};
 use crate::harness::Server;
 
 #[tokio::test]
@@ -202,9 +206,10 @@ async fn introspection_and_graphiql_are_there_in_development_and_can_be_switched
     assert!(!html.contains("{{"), "{html}");
     let again = server.send(empty(Request::get("/"))).await;
     assert!(!again.headers()["content-security-policy"].to_str().unwrap().contains(&nonce), "a nonce came twice");
-    assert_eq!(page_status(&server, "/graphiql/react/umd/react.production.min.js").await, StatusCode::NOT_FOUND);
+    assert_eq!(page_status(&server, "/graphiql/graphiql.js").await, StatusCode::OK);
 
     let server = Server::with(&[("INTROSPECTION", "false"), ("GRAPHIQL", "false")]).await;
+    assert_eq!(page_status(&server, "/graphiql/graphiql.js").await, StatusCode::NOT_FOUND);
     for query in [
         "{ __schema { types { name } } }",
         "{ __type(name: \"User\") { name } }",
@@ -224,33 +229,46 @@ async fn page_status(server: &Server, path: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn graphiql_s_files_come_from_the_operator_s_folder_and_nothing_else_does() {
-    let folder = tempfile("graphiql", "");
-    std::fs::remove_file(&folder).unwrap();
-    for file in ["graphiql/graphiql.min.css", "graphiql/graphiql.min.js", "react/package.json"] {
-        let path = folder.join(file);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, format!("/* {file} */")).unwrap();
+async fn graphiql_s_files_are_part_of_the_program_and_nothing_else_is_beside_them() {
+    let server = Server::start().await;
+    let html = text(server.send(empty(Request::get("/"))).await).await;
+    assert!(html.contains("\"graphiql/graphiql.js\"") && html.contains("\"graphiql/graphiql.css\""), "{html}");
+    assert!(!html.contains("://"), "it asks another server: {html}");
+    for (name, kind) in
+        [("graphiql.js", "text/javascript"), ("graphiql.css", "text/css"), ("licences.txt", "text/plain")]
+    {
+        let get = || Request::get(format!("/graphiql/{name}"));
+        let packed = server.send(empty(get().header("accept-encoding", "gzip, br"))).await;
+        assert_eq!(packed.status(), StatusCode::OK, "{name}");
+        assert_eq!(packed.headers()["content-encoding"], "gzip", "{name}");
+        assert!(packed.headers()["content-type"].to_str().unwrap().starts_with(kind), "{name}");
+        let tag = packed.headers()["etag"].clone();
+        let packed = to_bytes(packed.into_body(), usize::MAX).await.unwrap();
+        let mut unpacked = String::new();
+        GzDecoder::new(&packed[..]).read_to_string(&mut unpacked).unwrap();
+        let plain = server.send(empty(get())).await;
+        assert!(!plain.headers().contains_key("content-encoding"), "{name}");
+        assert!(text(plain).await == unpacked, "{name} differs");
+        let known = server.send(empty(get().header("if-none-match", tag))).await;
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED, "{name}");
     }
-    let server = Server::with(&[("GRAPHIQL_ASSETS", folder.to_str().unwrap())]).await;
-    let style = server.send(empty(Request::get("/graphiql/graphiql/graphiql.min.css"))).await;
-    assert_eq!((style.status(), style.headers()["content-type"].to_str().unwrap()), (StatusCode::OK, "text/css"));
-    assert_eq!(text(style).await, "/* graphiql/graphiql.min.css */");
     for path in [
-        "/graphiql/react/package.json",
-        "/graphiql/react/umd/react.production.min.js",
-        "/graphiql/graphiql/../react/package.json",
+        "/graphiql/",
+        "/graphiql/package.json",
+        "/graphiql/graphiql.js.gz",
+        "/graphiql/../Cargo.toml",
         "/graphiql/..%2f..%2f..%2f..%2fetc%2fpasswd",
         "/graphiql//etc/passwd",
         "/graphiql/%ff",
     ] {
         let answer = server.anonymous().request(empty(Request::get(path))).await;
-        assert!(answer.status.is_client_error(), "{path}");
-        assert_eq!(answer.code(), "BAD_REQUEST", "{path}");
+        assert_eq!((answer.status, answer.code()), (StatusCode::NOT_FOUND, "BAD_REQUEST"), "{path}");
     }
+
+    let server = Server::with(&[("DEMO_DATA", "true")]).await;
+    assert!(!html.contains(demo::PASSWORD), "{html}");
     let html = text(server.send(empty(Request::get("/"))).await).await;
-    assert!(html.contains("\"/graphiql/graphiql/graphiql.min.js\"") && !html.contains("cdn."), "{html}");
-    std::fs::remove_dir_all(folder).unwrap();
+    assert!(html.contains(demo::PASSWORD), "{html}");
 }
 
 #[tokio::test]

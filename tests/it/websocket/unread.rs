@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Some 80 KB for each event of a goal with a long story.
-const LONG: &str = "subscription($id: ID!, $after: String) { goalProgress(goalId: $id, after: $after) { cursor phase \
+pub const LONG: &str = "subscription($id: ID!, $after: String) { goalProgress(goalId: $id, after: $after) { cursor phase \
     goal { one: story two: story } } }";
 const SHORT: &str = "subscription($id: ID!) { goalProgress(goalId: $id) { phase goal { title } } }";
 
