@@ -40,10 +40,11 @@ fn operations(text: &str) -> Vec<(String, OperationType, BTreeSet<String>)> {
 fn prepare(pipeline: &Pipeline, text: &str, name: &str, kind: OperationType, variables: &Map<String, Value>) {
     let transport = match kind {
         OperationType::Subscription => Transport::Socket,
-        OperationType::Query | OperationType::Mutation => Transport::Post,
+        OperationType::Query | OperationType::Mutation => Transport::Post { events: false },
     };
     let request = GraphqlRequest {
         query: Some(text.to_owned()),
+        document_id: None,
         operation_name: Some(name.to_owned()),
         variables: Some(variables.clone()),
         extensions: None,
