@@ -14,7 +14,7 @@ use super::{
     posts::{self, Post},
     privacy::{self, AccountExport},
     profiles::Profile,
-    scalars::LocaleName,
+    scalars::{EmailAddress, LanguageCode, Url},
     sessions::ActiveSession,
     two_factor::TwoFactor,
 };
@@ -97,8 +97,8 @@ impl User {
     }
 
     /// Address of a picture; null when there is none.
-    async fn avatar_url(&self) -> Option<&str> {
-        self.0.avatar_url.as_deref()
+    async fn avatar_url(&self) -> Option<Url> {
+        self.0.avatar_url.as_deref().map(Url::from)
     }
 
     /// What they say about themselves, at most 500 characters; may be empty.
@@ -112,7 +112,7 @@ impl User {
     }
 
     /// The language of messages to them.
-    async fn locale(&self) -> LocaleName {
+    async fn locale(&self) -> LanguageCode {
         crate::error::Locale::parse(&self.0.locale).into()
     }
 
@@ -123,9 +123,12 @@ impl User {
 
     /// Their e-mail address: for themselves and for staff who may see contacts, null for everybody else; null, too, when
     /// they have none that is theirs.
-    async fn email(&self, ctx: &Context<'_>) -> Nullable<String> {
-        nullable(async { Ok(ctx.request().loaders.emails.load(self.0.id).await?.and_then(|email| email.address)) })
-            .await
+    async fn email(&self, ctx: &Context<'_>) -> Nullable<EmailAddress> {
+        nullable(async {
+            let email = ctx.request().loaders.emails.load(self.0.id).await?;
+            Ok(email.and_then(|email| email.address).map(EmailAddress::from))
+        })
+        .await
     }
 
     /// Whether the address is proven theirs, by `emailVerify`; null for who may not see it.
@@ -299,11 +302,11 @@ pub struct ProfileUpdateInput {
     /// At most 100 characters; null: made of first and last name.
     display_name: MaybeUndefined<String>,
     /// An https address, at most 512 characters.
-    avatar_url: MaybeUndefined<String>,
+    avatar_url: MaybeUndefined<Url>,
     /// At most 500 characters.
     bio: MaybeUndefined<String>,
     /// The language of messages; null: English.
-    locale: MaybeUndefined<LocaleName>,
+    locale: MaybeUndefined<LanguageCode>,
     /// Whether to get a digest of what one has not read, by e-mail to the confirmed address; null: off.
     digest: MaybeUndefined<Digest>,
 }
@@ -324,7 +327,7 @@ impl ProfileUpdateInput {
             avatar_url: match self.avatar_url {
                 MaybeUndefined::Undefined => None,
                 MaybeUndefined::Null => Some(None),
-                MaybeUndefined::Value(value) => Some(Some(value)),
+                MaybeUndefined::Value(value) => Some(Some(value.into())),
             },
             bio: clearable(self.bio),
             locale: match self.locale {

@@ -14,7 +14,10 @@ use async_graphql::{
     parser::types::{ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet},
 };
 
-use super::model::{Model, root_of};
+use super::{
+    model::{Model, root_of},
+    scalars,
+};
 use crate::{
     domain::{goals, posts},
     platform::page::{DEFAULT_PAGE, MAX_PAGE},
@@ -130,13 +133,16 @@ const TEXTS: &[(&str, &str, u64)] = &[
 
 /// Most bytes of a leaf. The name of a type is as long as that of an enum's value.
 fn longest(parent: &str, name: &str, ty: &str) -> u64 {
-    match ty {
-        "String" if name != "__typename" => {
-            let known = TEXTS.iter().find(|(of, text, _)| (*of, *text) == (parent, name));
-            known.map_or(SHORT, |(.., characters)| *characters) * CHARACTER
-        }
-        _ => SCALAR,
+    if !is_text(ty) || name == "__typename" {
+        return SCALAR;
     }
+    let known = TEXTS.iter().find(|(of, text, _)| (*of, *text) == (parent, name));
+    known.map_or(SHORT, |(.., characters)| *characters) * CHARACTER
+}
+
+/// Whether a leaf of this type is as long as somebody made it.
+fn is_text(ty: &str) -> bool {
+    ty == "String" || scalars::TEXTS.contains(&ty)
 }
 
 /// Most bytes of ids, numbers, times, names of enums.
@@ -475,7 +481,7 @@ mod tests {
     fn every_text_is_known_to_be_long_or_short() {
         let mut short = Vec::new();
         let mut known = HashSet::new();
-        for (parent, name, field) in fields_of_objects().filter(|(.., field)| field.of() == "String") {
+        for (parent, name, field) in fields_of_objects().filter(|(.., field)| is_text(field.of())) {
             if TEXTS.iter().any(|(of, text, _)| (*of, *text) == (parent, name)) {
                 known.insert((parent, name));
             } else if name != "cursor" {

@@ -8,6 +8,7 @@ use super::{
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
+    scalars::{EmailAddress, Url},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
 use crate::domain::accounts::oauth::{self, Begin, Begun, Complete, Completed, LinkedIdentity};
@@ -29,7 +30,7 @@ pub struct Identity {
     /// The provider's name for people.
     title: String,
     /// The e-mail address that the provider told last; null when it told none.
-    email: Option<String>,
+    email: Option<EmailAddress>,
     /// When it was linked.
     linked_at: DateTime<Utc>,
     /// When it was last used to sign in, or linked.
@@ -39,7 +40,7 @@ pub struct Identity {
 impl From<LinkedIdentity> for Identity {
     fn from(identity: LinkedIdentity) -> Self {
         let LinkedIdentity { provider, title, email, linked_at, last_used_at } = identity;
-        Self { provider, title, email, linked_at, last_used_at }
+        Self { provider, title, email: email.map(EmailAddress::from), linked_at, last_used_at }
     }
 }
 
@@ -49,7 +50,7 @@ pub struct OauthFlow {
     /// Where to send the browser. It comes back to the frontend, to the path that was asked for, with one parameter
     /// more: `ticket` for `oauthComplete`, or `error`: `access_denied` (the person said no), `provider_failed`, or
     /// `invalid_state` (it took too long, or was not begun here).
-    authorization_url: String,
+    authorization_url: Url,
     /// Keep it in this browser (as in `sessionStorage`) and never put it into an address: `oauthComplete` wants it, so
     /// that nobody can finish here what another browser began.
     flow_token: String,
@@ -60,7 +61,7 @@ pub struct OauthFlow {
 impl From<Begun> for OauthFlow {
     fn from(begun: Begun) -> Self {
         Self {
-            authorization_url: begun.authorization_url.into(),
+            authorization_url: begun.authorization_url.as_str().into(),
             flow_token: begun.flow_token,
             expires_at: begun.expires_at,
         }

@@ -44,7 +44,8 @@ pub mod wallets;
 
 use std::sync::{LazyLock, OnceLock};
 
-use async_graphql::{MergedObject, MergedSubscription, Schema, ValidationMode};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, ValidationMode};
+use chrono::{DateTime, Utc};
 
 use self::part::Part;
 
@@ -102,6 +103,7 @@ pub fn build(introspection: bool) -> Graph {
     static GRAPHS: [OnceLock<Graph>; 2] = [const { OnceLock::new() }; 2];
     let make = || {
         let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+            .override_output_type_description::<DateTime<Utc>>(scalars::DATE_TIME)
             .validation_mode(ValidationMode::Fast)
             .disable_suggestions();
         if !introspection {
@@ -116,6 +118,9 @@ pub fn build(introspection: bool) -> Graph {
 /// is what is read from it: both are made once.
 #[must_use]
 pub fn sdl() -> &'static str {
-    static SDL: LazyLock<String> = LazyLock::new(|| format!("{}\n", build(true).sdl().trim_end()));
+    static SDL: LazyLock<String> = LazyLock::new(|| {
+        let options = SDLExportOptions::new().include_specified_by();
+        format!("{}\n", build(true).sdl_with_options(options).trim_end())
+    });
     &SDL
 }

@@ -7,6 +7,7 @@ use super::{
     accounts::{User, viewer},
     context::{RequestContext, RequestExt},
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+    scalars::Url,
 };
 use crate::{
     domain::{accounts, privacy},
@@ -24,7 +25,7 @@ pub struct AccountExport {
     expires_at: DateTime<Utc>,
     /// Where to fetch it: a ZIP of JSON files. Whoever has this link has the archive, until it goes. Null until it is
     /// ready, and for a session that is not fresh: `reauthenticate`, or take the link of the message.
-    download_url: Option<String>,
+    download_url: Option<Url>,
 }
 
 impl AccountExport {
@@ -33,7 +34,7 @@ impl AccountExport {
             requested_at: export.requested_at,
             completed_at: export.completed_at,
             expires_at: export.expires_at,
-            download_url: export.completed_at.map(|_| privacy::download_link(&request.app, export.id)),
+            download_url: export.completed_at.map(|_| privacy::download_link(&request.app, export.id).into()),
         }
     }
 

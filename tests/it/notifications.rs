@@ -75,7 +75,7 @@ async fn each_act_is_told_to_whom_it_concerns_in_their_language() {
     for (name, locale, titles) in [
         (
             "amina",
-            "ENGLISH",
+            "EN",
             [
                 "basma shared your post",
                 "basma replied to your comment",
@@ -86,7 +86,7 @@ async fn each_act_is_told_to_whom_it_concerns_in_their_language() {
         ),
         (
             "layla",
-            "ARABIC",
+            "AR",
             [
                 "شارك basma منشورك",
                 "ردّ basma على تعليقك",

@@ -250,6 +250,28 @@ fn every_mutation_that_takes_what_can_be_mistyped_lists_invalid() {
     }
 }
 
+/// Code generators map scalars by hand: whoever writes such a map has to know what is in each.
+#[test]
+fn every_scalar_says_in_our_words_what_it_is_and_where_it_is_specified() {
+    let mut scalars = BTreeSet::new();
+    for definition in parse_schema(graphql::sdl()).unwrap().definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let definition = definition.node;
+        if !matches!(definition.kind, TypeKind::Scalar) {
+            continue;
+        }
+        let name = definition.name.node.to_string();
+        let description = definition.description.map(|text| text.node).unwrap_or_default();
+        assert!(description.starts_with(['A', 'T']) && description.contains('`'), "{name}: {description}");
+        let specified = definition.directives.iter().find(|directive| directive.node.name.node == "specifiedBy");
+        let url = specified.and_then(|directive| directive.node.get_argument("url")).map(|url| url.node.to_string());
+        assert!(url.is_some_and(|url| url.starts_with("\"https://")), "{name} has no specification");
+        scalars.insert(name);
+    }
+    let expected = ["CountryCode", "CurrencyCode", "Date", "DateTime", "Decimal", "EmailAddress", "PhoneNumber", "URL"];
+    assert!(scalars.iter().eq(expected), "{scalars:?}");
+}
+
 #[test]
 fn no_field_of_the_graph_is_a_float() {
     assert!(!graphql::sdl().contains("Float"));

@@ -17,7 +17,7 @@ use crate::{
         contract::SemanticNonNull,
         error::{Nullable, nullable},
         payments::{Payment, Refund},
-        scalars::Money,
+        scalars::{EmailAddress, Money},
     },
     platform::page::Page,
 };
@@ -98,9 +98,9 @@ impl GoalContribution {
     }
 
     /// A guest's e-mail address, for staff with the permission SEE_MONEY; null to others, and when no guest gave.
-    async fn guest_email(&self, ctx: &Context<'_>) -> Option<&str> {
+    async fn guest_email(&self, ctx: &Context<'_>) -> Option<EmailAddress> {
         let sees = ctx.request().actor.may(Permission::SeeMoney);
-        self.0.contribution.guest_email.as_deref().filter(|_| sees)
+        self.0.contribution.guest_email.as_deref().filter(|_| sees).map(EmailAddress::from)
     }
 
     /// Whether the name is hidden: from everybody but the giver, staff with the permission SEE_MONEY, and, unless the giver

@@ -17,7 +17,7 @@ use super::{
     error::{Nullable, nullable},
     part::Part,
     posts::Post,
-    scalars::Money,
+    scalars::{Money, Url},
     stream::{self, stream_event},
 };
 use crate::{
@@ -134,8 +134,8 @@ impl Goal {
     }
 
     /// The https address of a picture; null when there is none.
-    async fn cover_url(&self) -> Option<&str> {
-        self.0.goal.cover_url.as_deref()
+    async fn cover_url(&self) -> Option<Url> {
+        self.0.goal.cover_url.as_deref().map(Url::from)
     }
 
     /// What is to be raised.

@@ -26,7 +26,7 @@ use super::{
     node::query_id,
     part::Part,
     posts::DateTimeRange,
-    scalars::Money,
+    scalars::{Money, Url},
     stream::{self, stream_event},
     wallets::{Wallet, wallet_of},
 };
@@ -126,7 +126,7 @@ pub struct PaymentNextAction {
     /// What.
     kind: PaymentNextActionKind,
     /// Where to go; null when there is nowhere.
-    url: Option<String>,
+    url: Option<Url>,
     /// For the provider's own program: good for this payment only. Null with other kinds.
     client_secret: Option<String>,
     /// The provider's public key, which that program wants. Null with other kinds.
@@ -143,11 +143,11 @@ impl From<NextAction> for PaymentNextAction {
             |kind| Self { kind, url: None, client_secret: None, public_key: None, reference: None, instructions: None };
         match next {
             NextAction::None => none(PaymentNextActionKind::None),
-            NextAction::Redirect { url } => Self { url: Some(url), ..none(PaymentNextActionKind::Redirect) },
+            NextAction::Redirect { url } => Self { url: Some(url.into()), ..none(PaymentNextActionKind::Redirect) },
             NextAction::ClientSecret { secret, public_key, url } => Self {
                 client_secret: Some(secret),
                 public_key: Some(public_key),
-                url,
+                url: url.map(Url::from),
                 ..none(PaymentNextActionKind::ClientSecret)
             },
             NextAction::Reference { reference, instructions } => Self {

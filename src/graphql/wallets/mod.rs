@@ -22,7 +22,7 @@ use super::{
     node::query_id,
     part::Part,
     posts::DateTimeRange,
-    scalars::{CurrencyCode, Money},
+    scalars::{CurrencyCode, Money, Url},
     stream::{self, stream_event},
 };
 use crate::{
@@ -84,7 +84,7 @@ impl From<&Account> for WalletBalance {
 pub struct WalletStatement {
     /// A CSV file (UTF-8), to be saved: date, transaction id, kind, description, reference, amount, balance; the first line
     /// after the heading tells the opening balance, the last one the closing balance. Whoever has this link has the statement.
-    url: String,
+    url: Url,
     /// Until when the link is good: 15 minutes.
     expires_at: DateTime<Utc>,
 }
@@ -183,7 +183,7 @@ impl Wallet {
             let request = ctx.request();
             let span = Span::from(during);
             let link = wallets::statement_link(&request.app, &request.actor, self.owner, currency, span).await?;
-            Ok(Some(WalletStatement { url: link.url, expires_at: link.expires_at }))
+            Ok(Some(WalletStatement { url: link.url.into(), expires_at: link.expires_at }))
         })
         .await
     }
