@@ -73,6 +73,7 @@ pub enum ActivityKind {
     /// The account is to be deleted.
     DeletionRequested,
     /// It is not to be deleted after all.
+    #[graphql(name = "DELETION_CANCELED")]
     DeletionCancelled,
     /// A bank account was added to the wallet.
     PayoutMethodAdded,

@@ -79,7 +79,7 @@ payload! {
 #[graphql(complex)]
 pub struct AccountDeleteCancelPayload {
     /// Whether a deletion was called off; false when there was none.
-    cancelled: bool,
+    canceled: bool,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,
 }
@@ -92,12 +92,12 @@ also! {
 }
 
 impl Payload<bool> for AccountDeleteCancelPayload {
-    fn done(cancelled: bool) -> Self {
-        Self { cancelled, errors: Vec::new() }
+    fn done(canceled: bool) -> Self {
+        Self { canceled, errors: Vec::new() }
     }
 
     fn refused(errors: Vec<UserError>) -> Self {
-        Self { cancelled: false, errors }
+        Self { canceled: false, errors }
     }
 }
 

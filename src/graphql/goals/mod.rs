@@ -59,6 +59,7 @@ pub enum GoalState {
     /// It missed its target; everybody gets their money back.
     Failed,
     /// It was called off; everybody gets their money back.
+    #[graphql(name = "CANCELED")]
     Cancelled,
 }
 

@@ -91,6 +91,7 @@ pub enum PaymentState {
     /// It did not work: see `failure`.
     Failed,
     /// It was called off.
+    #[graphql(name = "CANCELED")]
     Cancelled,
     /// Nobody paid in time.
     Expired,

@@ -39,6 +39,7 @@ pub enum WithdrawalState {
     /// wallet.
     Returned,
     /// Taken back by its owner, refused (then `reason` says why), or nobody decided about it in time; the money is back in the wallet.
+    #[graphql(name = "CANCELED")]
     Cancelled,
 }
 

@@ -26,7 +26,7 @@ async fn a_goal_that_is_called_off_gives_everything_back_in_batches() {
         assert_eq!(contribute(&badr, &input).await["payment"]["state"], "COMPLETED");
     }
     let cancelled = cancel(&olivia, &goal).await;
-    assert_eq!((&cancelled["goal"]["state"], &cancelled["goal"]["isOpen"]), (&json!("CANCELLED"), &json!(false)));
+    assert_eq!((&cancelled["goal"]["state"], &cancelled["goal"]["isOpen"]), (&json!("CANCELED"), &json!(false)));
     assert_eq!(code(&cancel(&olivia, &goal).await), "WRONG_STATE");
     assert_eq!(code(&withdraw(&olivia, &goal, None, "w").await), "WRONG_STATE");
     settle(&server).await;
@@ -71,7 +71,7 @@ async fn a_goal_whose_post_is_deleted_is_called_off_and_only_its_owner_and_staff
     assert_eq!(code(&contribute(&olivia, &gift(&goal, "1.00", "late", &json!({}))).await), "GOAL_CLOSED");
     settle(&server).await;
     for client in [&olivia, &staff] {
-        assert_eq!(look(client, &goal).await["state"], "CANCELLED");
+        assert_eq!(look(client, &goal).await["state"], "CANCELED");
     }
     assert_eq!(payments::look(&badr, &payment).await["refundState"], "FULL");
     let node =

@@ -35,7 +35,7 @@ async fn goals_are_found_and_sorted() {
         ("(sortBy: PROGRESS)", vec!["Bus", "Roof", "Well", "Gone"]),
         ("(sortBy: ENDING_SOON)", vec!["Well", "Roof"]),
         ("(where: { state: OPEN })", vec!["Bus", "Well", "Roof"]),
-        ("(where: { state: CANCELLED })", vec!["Gone"]),
+        ("(where: { state: CANCELED })", vec!["Gone"]),
         ("(where: { category: \" HOME\" })", vec!["Roof"]),
         ("(where: { category: \"\\u0000\" })", vec![]),
         ("(where: { text: \"wat\" })", vec!["Well"]),

@@ -78,7 +78,7 @@ async fn what_was_withdrawn_can_t_be_given_back_until_staff_takes_it_back() {
     assert_sound(&server).await;
 
     let cancelled = super::cancel(&staff, &goal).await;
-    assert_eq!(cancelled["goal"]["state"], "CANCELLED", "{cancelled}");
+    assert_eq!(cancelled["goal"]["state"], "CANCELED", "{cancelled}");
     settle(&server).await;
     let now = look(&olivia, &goal).await;
     assert_eq!((&now["raised"]["amount"], &now["endReason"]), (&json!("0.00"), &json!("no longer needed")));

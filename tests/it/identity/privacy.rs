@@ -14,7 +14,7 @@ const EXPORT: &str =
     "mutation { accountExport { export { requestedAt completedAt expiresAt downloadUrl } errors { code path } } }";
 const LATEST: &str = "{ me { latestExport { completedAt downloadUrl } } }";
 pub(super) const DELETE: &str = "mutation { accountDelete { dueAt errors { code path } } }";
-const CANCEL: &str = "mutation { accountDeleteCancel { cancelled errors { code } } }";
+const CANCEL: &str = "mutation { accountDeleteCancel { canceled errors { code } } }";
 const DUE: &str = "{ me { deletionDueAt } }";
 
 async fn fetch(server: &Server, link: &str) -> (StatusCode, Vec<u8>) {
@@ -184,8 +184,8 @@ async fn one_has_fourteen_days_to_change_one_s_mind() {
     server.advance(13 * 86_400);
     assert_eq!(erase_due(&server).await, 0);
     let amina = server.anonymous().login("amina").await;
-    assert_eq!(amina.ok(CANCEL, Value::Null).await["accountDeleteCancel"]["cancelled"], true);
-    assert_eq!(amina.ok(CANCEL, Value::Null).await["accountDeleteCancel"]["cancelled"], false);
+    assert_eq!(amina.ok(CANCEL, Value::Null).await["accountDeleteCancel"]["canceled"], true);
+    assert_eq!(amina.ok(CANCEL, Value::Null).await["accountDeleteCancel"]["canceled"], false);
     assert_eq!(amina.ok(DUE, Value::Null).await["me"]["deletionDueAt"], Value::Null);
     server.advance(30 * 86_400);
     assert_eq!(erase_due(&server).await, 0);

@@ -182,7 +182,7 @@ async fn what_is_called_off_before_its_provider_knew_of_it_charges_no_saved_card
     };
     app.db.transact(async |tx| payments::open_in(app, &tx, &new).await).await.unwrap();
     let payload = call(&amina, "paymentCancel", &new.id.to_string().into(), "", "payment { state }").await;
-    assert_eq!(payload["payment"]["state"], "CANCELLED", "{payload}");
+    assert_eq!(payload["payment"]["state"], "CANCELED", "{payload}");
     wait(&server).await;
     assert_eq!(server.count("SELECT COUNT(*) FROM sandbox_charges WHERE captured > 0").await, 0);
     assert_books(app).await;

@@ -320,7 +320,7 @@ async fn what_a_provider_no_longer_promises_is_called_off() {
     assert_eq!(promised["state"], "AUTHORIZED");
     behind_our_back(&server, Deed::Release).await;
     wait(&server).await;
-    assert_eq!(look(&amina, &payment).await["state"], "CANCELLED");
+    assert_eq!(look(&amina, &payment).await["state"], "CANCELED");
     let query = "query($id: ID!) { payment(id: $id) { authorized { amount } } }";
     assert_eq!(amina.ok(query, json!({ "id": payment["id"] })).await["payment"]["authorized"]["amount"], "0.00");
     assert_eq!(wallet(&server, &amina).await, (0, 0));

@@ -86,7 +86,7 @@ async fn what_is_refused_or_fails_is_back_and_the_owner_is_told_why() {
     let blank =
         "mutation($id: ID!) { adminWithdrawalRefuse(input: { id: $id, reason: \" \" }) { errors { code path } } }";
     assert_eq!(ada.user_errors(blank, id.clone()).await, refused("BLANK", "input.reason"));
-    assert_eq!(ada.ok(&refuse, id.clone()).await["adminWithdrawalRefuse"]["withdrawal"]["state"], "CANCELLED");
+    assert_eq!(ada.ok(&refuse, id.clone()).await["adminWithdrawalRefuse"]["withdrawal"]["state"], "CANCELED");
     assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("refused") && message.text.contains("because"), "{message:?}");
@@ -171,7 +171,7 @@ async fn what_nobody_decides_about_does_not_hold_the_money_for_ever() {
     let amina = server.anonymous().login("amina").await;
     assert_eq!(dollars(&amina).await, ["10000.00", "20.00", "9980.00"]);
     let query = "query($id: ID!) { node(id: $id) { ... on Withdrawal { state } } }";
-    assert_eq!(amina.ok(query, json!({ "id": waiting })).await["node"]["state"], "CANCELLED");
+    assert_eq!(amina.ok(query, json!({ "id": waiting })).await["node"]["state"], "CANCELED");
     let sent = server.sent().await;
     assert_eq!(sent.iter().filter(|sent| sent.subject == "Your withdrawal is over").count(), 1, "{sent:?}");
     assert_books_balance(&server).await;
