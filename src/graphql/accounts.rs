@@ -10,13 +10,17 @@ use super::{
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, answer, nullable, payload},
+    goals::{self, GoalContribution},
     identities::Identity,
+    notifications::{self, NotificationConnection, NotificationWhere},
+    payments::{self, Payment, PaymentMethod, PaymentWhere},
     posts::{self, Post},
     privacy::{self, AccountExport},
     profiles::Profile,
     scalars::{EmailAddress, LanguageCode, Url},
     sessions::ActiveSession,
     two_factor::TwoFactor,
+    wallets::{self, PayoutMethod, Wallet},
 };
 use crate::{
     domain::{
@@ -61,7 +65,26 @@ impl Listed for User {
     const LIST_NAME: &'static str = "User";
 }
 
-/// A person.
+impl User {
+    /// What only they themselves see: null for everybody else, for whom nothing is read.
+    async fn own<T>(
+        &self,
+        ctx: &Context<'_>,
+        read: impl Future<Output = async_graphql::Result<Option<T>>> + Send,
+    ) -> Nullable<T> {
+        let actor = &ctx.request().actor;
+        if actor.user_id() != Some(self.0.id) {
+            return None;
+        }
+        nullable(async {
+            actor.require_user()?;
+            read.await
+        })
+        .await
+    }
+}
+
+/// A person. What is private of them is null, unless it is you who asks: begin at `me`.
 #[Object]
 impl User {
     /// Opaque and typed: `user_01jc…`.
@@ -280,6 +303,73 @@ impl User {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Activity>> {
         nullable(Box::pin(activity::own_activity(ctx, self.0.id, first, after, last, before))).await
+    }
+
+    /// Their money here. For themselves only, null for everybody else (`adminWallet` is for those with rights).
+    async fn wallet(&self, ctx: &Context<'_>) -> Nullable<Wallet> {
+        self.own(ctx, wallets::wallet_of(ctx, self.0.id)).await
+    }
+
+    /// The bank accounts that their money can be paid out to, added last, first; at most 20. For themselves only, null for
+    /// everybody else.
+    async fn payout_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PayoutMethod>> {
+        self.own(ctx, wallets::own_payout_methods(ctx)).await
+    }
+
+    /// Their payments, newest first. For themselves only, null for everybody else (`adminPayments` is for those with rights).
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which payments.")] filter: Option<PaymentWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Payment>> {
+        self.own(ctx, payments::own_payments(ctx, filter, (first, after, last, before))).await
+    }
+
+    /// Their saved ways to pay, at most 20: the default first, then the newest. For themselves only, null for everybody else.
+    async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
+        self.own(ctx, payments::own_payment_methods(ctx, self)).await
+    }
+
+    /// What they gave to goals, or began to, newest first. For themselves only, null for everybody else.
+    async fn contributions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<GoalContribution>> {
+        self.own(ctx, goals::own_contributions(ctx, first, after, last, before)).await
+    }
+
+    /// What they are told of, newest first. For themselves only, null for everybody else.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn notifications(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which notifications.")] filter: Option<NotificationWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<NotificationConnection> {
+        self.own(ctx, notifications::own_notifications(ctx, filter, (first, after, last, before))).await
+    }
+
+    /// How many of their notifications are unread. For themselves only, null for everybody else.
+    async fn notification_unread_count(&self, ctx: &Context<'_>) -> Nullable<i64> {
+        self.own(ctx, notifications::unread_count(ctx, self)).await
     }
 }
 

@@ -164,11 +164,11 @@ const ASSUMED: &[(&str, &str, u64)] = &[
     ("PaymentMethodRemovePayload", "paymentMethods", 20),
     ("PaymentMethodSetDefaultPayload", "paymentMethods", 20),
     ("Query", "currencies", 180),
-    ("Query", "paymentMethods", 20),
     ("Query", "paymentProviders", 7),
-    ("Query", "payoutMethods", 20),
     ("Query", "signInProviders", 5),
     ("User", "identities", 5),
+    ("User", "paymentMethods", 20),
+    ("User", "payoutMethods", 20),
     ("User", "sessions", 20),
     ("Wallet", "balances", 10),
     ("WalletActivity", "balances", 10),
@@ -395,9 +395,9 @@ mod tests {
 
     #[test]
     fn lists_without_a_page_size_cost_their_assumed_length() {
-        let steps = "{ payments(first: 20) { nodes { events { captured { amount } } refunds { id } } } }";
-        assert_eq!(cost(steps, json!({})).cost, 1 + 20 * (1 + 10 * 2 + 5));
-        assert_eq!(cost("{ wallet { balances { balance { amount } } } }", json!({})).nodes, 1 + 10 * 2);
+        let steps = "{ me { payments(first: 20) { nodes { events { captured { amount } } refunds { id } } } } }";
+        assert_eq!(cost(steps, json!({})).cost, 2 + 20 * (1 + 10 * 2 + 5));
+        assert_eq!(cost("{ me { wallet { balances { balance { amount } } } } }", json!({})).nodes, 2 + 10 * 2);
     }
 
     #[test]

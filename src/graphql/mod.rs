@@ -56,7 +56,6 @@ pub struct Query(
     accounts::AccountQuery,
     identities::IdentityQuery,
     posts::PostQuery,
-    notifications::NotificationQuery,
     payments::PaymentQuery,
     wallets::WalletQuery,
     goals::GoalQuery,

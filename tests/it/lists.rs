@@ -143,11 +143,15 @@ fn base(ty: &Type) -> String {
     }
 }
 
+/// Lists of a person that only they themselves see.
+const OWN: &[&str] = &["contributions(", "notifications(", "payments("];
+
 /// How a list of a type is reached.
 fn inside(parent: &str, list: &str, hot: &Hot) -> String {
     let id = match parent {
         "Query" => return format!("{{ {list} }}"),
         "Wallet" => return format!("{{ adminWallet(userId: \"{}\") {{ {list} }} }}", hot.person),
+        "User" if OWN.iter().any(|own| list.starts_with(own)) => return format!("{{ me {{ {list} }} }}"),
         "User" => &hot.person,
         "Post" => &hot.post,
         "Comment" => &hot.comment,

@@ -31,6 +31,7 @@ use crate::{
 
 pub use contributions::{ContributionComment, GoalContribution};
 pub use mutations::{GoalContributeInput, GuestInput};
+pub(super) use queries::own_contributions;
 pub use queries::{GoalQuery, GoalSubscription};
 
 /// Raising, giving and what follows.

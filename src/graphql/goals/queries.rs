@@ -115,29 +115,21 @@ impl GoalQuery {
         })
         .await
     }
+}
 
-    /// What you gave to goals, or began to, newest first. UNAUTHENTICATED when nobody is signed in.
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn contributions(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<GoalContribution>> {
-        nullable(async {
-            let request = ctx.request();
-            let (app, actor) = (&request.app, &request.actor);
-            let sort = goals::OWN_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
-            let slice = goals::own_contributions(app, actor, &page, wants_total(ctx)).await?;
-            Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))
-        })
-        .await
-    }
+/// What the viewer gave to goals.
+pub(in crate::graphql) async fn own_contributions(
+    ctx: &Context<'_>,
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> async_graphql::Result<Option<Connection<GoalContribution>>> {
+    let request = ctx.request();
+    let (app, actor) = (&request.app, &request.actor);
+    let page = Page::parse(&app.keys, goals::OWN_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let slice = goals::own_contributions(app, actor, &page, wants_total(ctx)).await?;
+    Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))
 }
 
 /// Watching goals.

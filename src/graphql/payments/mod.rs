@@ -13,6 +13,7 @@ use futures_util::Stream;
 
 pub use disputes::{Dispute, DisputeState};
 pub use methods::PaymentMethod;
+pub(super) use methods::saved as own_payment_methods;
 pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
 pub use steps::PaymentStep;
 
@@ -410,6 +411,24 @@ async fn list(
     Ok(Some(Connection::new(slice, payments::cursor, Payment)))
 }
 
+/// The viewer's own payments.
+pub(super) async fn own_payments(
+    ctx: &Context<'_>,
+    filter: Option<PaymentWhere>,
+    pages: (Option<i32>, Option<String>, Option<i32>, Option<String>),
+) -> async_graphql::Result<Option<Connection<Payment>>> {
+    let filter = filter.unwrap_or_default();
+    let filter = PaymentFilter {
+        payer: None,
+        everybodys: false,
+        state: filter.state.map(Into::into),
+        provider: filter.provider.map(Into::into),
+        target: filter.target.map(Into::into),
+        during: filter.created_at.map(Into::into).unwrap_or_default(),
+    };
+    list(ctx, Ok(filter), pages).await
+}
+
 /// What is given to a goal by a payment; null when it is for something else, and for who may not see it.
 async fn contribution_of(ctx: &Context<'_>, payment: &Payment) -> async_graphql::Result<Option<GoalContribution>> {
     if payment.0.target_kind != TargetKind::GoalContribution {
@@ -429,7 +448,7 @@ async fn wallet_of_payer(ctx: &Context<'_>, payment: &Payment) -> async_graphql:
 
 /// Reading payments.
 #[derive(MergedObject, Default)]
-pub struct PaymentQuery(PayerQuery, methods::PaymentMethodQuery, staff::PaymentStaffQuery);
+pub struct PaymentQuery(PayerQuery, staff::PaymentStaffQuery);
 
 /// Paying, and what belongs to it.
 #[derive(MergedObject, Default)]
@@ -439,7 +458,7 @@ pub struct PaymentMutation(
     Part<staff::PaymentStaffMutation>,
 );
 
-/// Reading one's own payments.
+/// Reading payments, and how one can pay.
 #[derive(Default)]
 pub struct PayerQuery;
 
@@ -474,32 +493,6 @@ impl PayerQuery {
             Ok(payments::find(&request.app, &request.actor, query_id(&id)?, &access).await?.map(Payment))
         })
         .await
-    }
-
-    /// Your payments, newest first. UNAUTHENTICATED when nobody is signed in.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn payments(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "where", desc = "Which payments.")] filter: Option<PaymentWhere>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<Payment>> {
-        let filter = filter.unwrap_or_default();
-        let filter = PaymentFilter {
-            payer: None,
-            everybodys: false,
-            state: filter.state.map(Into::into),
-            provider: filter.provider.map(Into::into),
-            target: filter.target.map(Into::into),
-            during: filter.created_at.map(Into::into).unwrap_or_default(),
-        };
-        nullable(list(ctx, Ok(filter), (first, after, last, before))).await
     }
 }
 

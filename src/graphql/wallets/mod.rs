@@ -44,7 +44,7 @@ use withdrawals::WithdrawalWhere;
 
 /// Reading wallets.
 #[derive(MergedObject, Default)]
-pub struct WalletQuery(OwnWalletQuery, staff::WalletStaffQuery);
+pub struct WalletQuery(CurrencyQuery, staff::WalletStaffQuery);
 
 /// Moving money.
 #[derive(MergedObject, Default)]
@@ -208,30 +208,12 @@ pub struct CurrencyInfo {
     in_wallets: bool,
 }
 
-/// Reading one's own wallet.
+/// What wallets may hold.
 #[derive(Default)]
-pub struct OwnWalletQuery;
+pub struct CurrencyQuery;
 
 #[Object]
-impl OwnWalletQuery {
-    /// Your money here. UNAUTHENTICATED when nobody is signed in.
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn wallet(&self, ctx: &Context<'_>) -> Nullable<Wallet> {
-        nullable(async { wallet_of(ctx, ctx.request().actor.require_user()?.id).await }).await
-    }
-
-    /// The bank accounts that your money can be paid out to, added last, first; at most 20. UNAUTHENTICATED when nobody is
-    /// signed in.
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn payout_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PayoutMethod>> {
-        nullable(async {
-            let request = ctx.request();
-            let methods = wallets::payout_methods(&request.app, &request.actor).await?;
-            Ok(Some(methods.into_iter().map(PayoutMethod::from).collect()))
-        })
-        .await
-    }
-
+impl CurrencyQuery {
     /// Every currency of ISO 4217, by code.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn currencies(&self, ctx: &Context<'_>) -> Nullable<Vec<CurrencyInfo>> {
@@ -252,6 +234,13 @@ async fn person(ctx: &Context<'_>, id: Option<Uuid>) -> Nullable<User> {
         Ok(ctx.request().loaders.users.load(UserId(id)).await?.map(User::from))
     })
     .await
+}
+
+/// The bank accounts that the viewer's money can be paid out to.
+pub(super) async fn own_payout_methods(ctx: &Context<'_>) -> async_graphql::Result<Option<Vec<PayoutMethod>>> {
+    let request = ctx.request();
+    let methods = wallets::payout_methods(&request.app, &request.actor).await?;
+    Ok(Some(methods.into_iter().map(PayoutMethod::from).collect()))
 }
 
 /// A person's wallet as it is now; null for who may not see it.

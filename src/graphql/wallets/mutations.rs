@@ -61,7 +61,7 @@ pub struct PayoutMethodAddInput {
 /// Money that is to leave your wallet.
 #[derive(InputObject)]
 pub struct WalletWithdrawInput {
-    /// Where to: one of your `payoutMethods`.
+    /// Where to: one of your `User.payoutMethods`.
     payout_method_id: ID,
     /// How much, in the currency of the payout method.
     amount: MoneyInput,

@@ -63,8 +63,8 @@ async fn a_goal_whose_post_is_deleted_is_called_off_and_only_its_owner_and_staff
     let staff = server.staff("warden", agora::entity::user_role::Role::Administrator).await;
     let goal = begin(&olivia, &json!({})).await;
     let payment = give(&server, &badr, &goal, "10.00").await;
-    let own = badr.ok("{ contributions { nodes { id } } }", Value::Null).await;
-    let given = own["contributions"]["nodes"][0]["id"].clone();
+    let own = badr.ok("{ me { contributions { nodes { id } } } }", Value::Null).await;
+    let given = own["me"]["contributions"]["nodes"][0]["id"].clone();
     delete_post(&olivia, &goal).await;
     assert_eq!(look(&badr, &goal).await, Value::Null);
     assert_eq!(code(&contribute(&badr, &gift(&goal, "1.00", "late", &json!({}))).await), "NOT_FOUND");

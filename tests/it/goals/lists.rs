@@ -65,17 +65,19 @@ async fn one_s_own_contributions_are_listed_in_every_state() {
     give(&server, &badr, &goal, "10.00").await;
     server.advance(1);
     contribute(&badr, &gift(&goal, "5.00", "k", &json!({}))).await;
-    let query = "{ contributions { totalCount nodes { state amount { amount } payment { state } goal { id } } } }";
+    let query =
+        "{ me { contributions { totalCount nodes { state amount { amount } payment { state } goal { id } } } } }";
     let own = badr.ok(query, Value::Null).await;
-    let states: Vec<_> = own["contributions"]["nodes"].as_array().unwrap().iter().map(|node| &node["state"]).collect();
+    let states: Vec<_> =
+        own["me"]["contributions"]["nodes"].as_array().unwrap().iter().map(|node| &node["state"]).collect();
     assert_eq!(states, ["PENDING", "RECEIVED"]);
-    assert_eq!(olivia.ok(query, Value::Null).await["contributions"]["totalCount"], 0);
+    assert_eq!(olivia.ok(query, Value::Null).await["me"]["contributions"]["totalCount"], 0);
     // Nobody pays in time.
     server.advance(25 * 3600);
     server.run_jobs().await;
     let badr = server.anonymous().login("badr").await;
     let own = badr.ok(query, Value::Null).await;
-    assert_eq!(own["contributions"]["nodes"][0]["state"], "DROPPED");
+    assert_eq!(own["me"]["contributions"]["nodes"][0]["state"], "DROPPED");
     let list = "query($id: ID!) { goal(id: $id) { contributions { totalCount nodes { state } } } }";
     assert_eq!(olivia_s(&server).await.ok(list, json!({ "id": goal })).await["goal"]["contributions"]["totalCount"], 1);
 }

@@ -22,8 +22,8 @@ const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input
     errors { code path } result { __typename } } }";
 const REFRESH: &str =
     "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code path } } }";
-/// Needs a session: an anonymous `me` is null.
-const WHO: &str = "{ me { username emailVerified } notificationUnreadCount }";
+/// What only somebody sees; a token that is no longer good is refused.
+const WHO: &str = "{ me { username emailVerified notificationUnreadCount } }";
 
 fn error(code: &str, path: &str) -> Vec<(String, String)> {
     vec![(code.to_owned(), path.to_owned())]

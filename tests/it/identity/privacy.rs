@@ -216,14 +216,14 @@ async fn whoever_has_left_is_gone_and_what_others_answered_stays() {
     let basma = server.anonymous().login("basma").await;
     let query = "query($id: ID!) { post(id: $id) { likeCount commentCount comments(first: 5) { nodes { body author { username } \
                  replies(first: 5) { nodes { body author { username } } } } } } \
-                 notifications { nodes { title } } posts { nodes { body likeCount author { username } } } }";
+                 me { notifications { nodes { title } } } posts { nodes { body likeCount author { username } } } }";
     let seen = basma.ok(query, json!({ "id": other })).await;
     assert_eq!(seen["post"]["likeCount"], 0);
     assert_eq!(seen["post"]["commentCount"], 2);
     let comment = &seen["post"]["comments"]["nodes"][0];
     assert_eq!((&comment["body"], &comment["author"]), (&json!("amina's answer"), &Value::Null));
     assert_eq!(comment["replies"]["nodes"][0]["author"]["username"], "basma");
-    assert_eq!(seen["notifications"]["nodes"], json!([]));
+    assert_eq!(seen["me"]["notifications"]["nodes"], json!([]));
     assert!(
         seen["posts"]["nodes"]
             .as_array()

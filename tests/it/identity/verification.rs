@@ -355,7 +355,7 @@ async fn who_proves_an_address_takes_it_from_who_only_claimed_it() {
     let confirm = "mutation($code: String!) { passwordResetConfirm(input: { email: \"squatter@example.org\", \
                    code: $code, newPassword: \"the owner's own one\" }) { changed errors { code } } }";
     server.anonymous().ok(confirm, json!({ "code": sent[before].code() })).await;
-    assert_eq!(owner.refused("{ me { id } notificationUnreadCount }", Value::Null).await, "UNAUTHENTICATED");
+    assert_eq!(owner.refused("{ me { id notificationUnreadCount } }", Value::Null).await, "UNAUTHENTICATED");
     assert_eq!(squatter.ok("{ me { username } }", Value::Null).await["me"]["username"], "squatter");
     // Nothing about the squatter's account is sent there any more, a code least of all.
     server.advance(60);

@@ -287,7 +287,7 @@ async fn a_cursor_that_was_tampered_with_or_is_of_another_list_is_refused() {
     for list in [
         "posts(sortBy: MOST_LIKED, after: $after)",
         "users(after: $after)",
-        "notifications(after: $after)",
+        "me { notifications(after: $after)",
         "posts(before: $before)",
     ] {
         let (name, given) = if list.contains("$before") {
@@ -295,7 +295,8 @@ async fn a_cursor_that_was_tampered_with_or_is_of_another_list_is_refused() {
         } else {
             ("after", json!({ "after": cursor }))
         };
-        let query = format!("query(${name}: String) {{ {list} {{ nodes {{ id }} }} }}");
+        let end = if list.starts_with("me {") { "} " } else { "" };
+        let query = format!("query(${name}: String) {{ {list} {{ nodes {{ id }} }} {end}}}");
         assert_eq!(refuse_operation(&server, &amina, &query, given).await["code"], "BAD_REQUEST", "{list}");
     }
 }

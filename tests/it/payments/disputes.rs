@@ -36,8 +36,8 @@ async fn clearing(server: &Server) -> i64 {
 
 /// What somebody is told of disputes, the newest first.
 async fn told(client: &Client) -> Vec<String> {
-    let list = "{ notifications { nodes { kind title } } }";
-    let nodes = client.ok(list, Value::Null).await["notifications"]["nodes"].clone();
+    let list = "{ me { notifications { nodes { kind title } } } }";
+    let nodes = client.ok(list, Value::Null).await["me"]["notifications"]["nodes"].clone();
     let nodes = nodes.as_array().unwrap().iter().filter(|node| node["kind"] == "DISPUTE");
     nodes.map(|node| node["title"].as_str().unwrap().to_owned()).collect()
 }

@@ -19,7 +19,8 @@ async fn one_s_own_payments_come_in_pages_and_by_conditions() {
     deposit(&basma, "1.00", "k").await;
     paid(&server, &amina, "2.00", "paid").await;
     for (size, backwards) in [(2, false), (2, true), (100, false)] {
-        let mut pages = amina.pages("{ payments(where: { state: PENDING }, PAGE) { ITEMS } }", size, backwards).await;
+        let mut pages =
+            amina.pages("{ me { payments(where: { state: PENDING }, PAGE) { ITEMS } } }", size, backwards).await;
         if backwards {
             pages.reverse();
         }
@@ -32,8 +33,8 @@ async fn one_s_own_payments_come_in_pages_and_by_conditions() {
         ("{ target: GOAL_CONTRIBUTION }", 0),
         ("{ createdAt: { from: \"2026-01-01T12:00:03Z\" } }", 4),
     ] {
-        let query = format!("{{ payments(where: {filter}) {{ totalCount }} }}");
-        assert_eq!(amina.ok(&query, Value::Null).await["payments"]["totalCount"], expected, "{filter}");
+        let query = format!("{{ me {{ payments(where: {filter}) {{ totalCount }} }} }}");
+        assert_eq!(amina.ok(&query, Value::Null).await["me"]["payments"]["totalCount"], expected, "{filter}");
     }
     let everybody = staff.ok("{ adminPayments { totalCount nodes { payer { username } } } }", Value::Null).await;
     assert_eq!(everybody["adminPayments"]["totalCount"], 7);

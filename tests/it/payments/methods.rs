@@ -27,13 +27,13 @@ async fn card(client: &Client, number: &str) -> Value {
 
 /// What is saved, as `brand last-four`, the default with a star.
 async fn saved(client: &Client) -> Vec<String> {
-    let data = client.ok("{ paymentMethods { kind brand lastFour isDefault } }", Value::Null).await;
+    let data = client.ok("{ me { paymentMethods { kind brand lastFour isDefault } } }", Value::Null).await;
     let text = |method: &Value| {
         let name = method["brand"].as_str().or(method["kind"].as_str()).unwrap();
         let star = if method["isDefault"] == true { "*" } else { "" };
         format!("{name} {}{star}", method["lastFour"].as_str().unwrap_or("-"))
     };
-    data["paymentMethods"].as_array().unwrap().iter().map(text).collect()
+    data["me"]["paymentMethods"].as_array().unwrap().iter().map(text).collect()
 }
 
 /// Deposits by a saved way to pay.

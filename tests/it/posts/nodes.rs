@@ -13,8 +13,8 @@ async fn everything_with_an_id_is_fetched_by_it() {
     let id = amina.publish("a post").await;
     let answer = basma.comment(&id, "a comment").await;
     server.run_jobs().await;
-    let data = amina.ok("{ notifications { nodes { id } } }", Value::Null).await;
-    let notification = data["notifications"]["nodes"][0]["id"].as_str().unwrap().to_owned();
+    let data = amina.ok("{ me { notifications { nodes { id } } } }", Value::Null).await;
+    let notification = data["me"]["notifications"]["nodes"][0]["id"].as_str().unwrap().to_owned();
     let unknown = PostId(server.app.ids.next(server.clock.now())).to_string();
 
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on User { username } ... on Post { body } \

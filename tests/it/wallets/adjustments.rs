@@ -36,10 +36,10 @@ async fn a_small_one_is_applied_at_once_and_once() {
     let data = ada.ok(ADJUST, input(&amina.id, "1.00", "DEBIT", "2")).await;
     assert_eq!(data["adminWalletAdjust"]["adjustment"]["amount"]["amount"], "-1.00");
     assert_eq!(dollars(&amina).await, ["999.00", "0.00", "999.00"]);
-    let query = "{ wallet { transactions { nodes { kind description subject { id } amount { amount } } } } }";
+    let query = "{ me { wallet { transactions { nodes { kind description subject { id } amount { amount } } } } } }";
     let data = amina.ok(query, Value::Null).await;
     assert_eq!(
-        data["wallet"]["transactions"]["nodes"][0],
+        data["me"]["wallet"]["transactions"]["nodes"][0],
         json!({ "kind": "ADJUSTMENT", "description": "a mistake of ours", "subject": null, "amount": { "amount": "-1.00" } })
     );
     for (wrong, code, path) in [

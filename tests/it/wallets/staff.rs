@@ -63,8 +63,9 @@ async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
     assert!(message.text.contains("1000.00 USD") && message.text.contains("because"), "{}", message.text);
     assert_eq!(dollars(&amina).await, ["9000.00", "0.00", "9000.00"]);
     // The owner's transaction leads back to the withdrawal.
-    let query = "{ wallet { transactions(first: 1) { nodes { kind reference subject { id } amount { amount } } } } }";
-    let transaction = &amina.ok(query, Value::Null).await["wallet"]["transactions"]["nodes"][0];
+    let query =
+        "{ me { wallet { transactions(first: 1) { nodes { kind reference subject { id } amount { amount } } } } } }";
+    let transaction = &amina.ok(query, Value::Null).await["me"]["wallet"]["transactions"]["nodes"][0];
     assert_eq!((&transaction["kind"], &transaction["amount"]["amount"]), (&json!("WITHDRAWAL"), &json!("-1000.00")));
     assert_eq!((&transaction["reference"], &transaction["subject"]["id"]), (&id["id"], &id["id"]));
     let audit = "query($id: ID) { adminAudit(where: { subjectId: $id }) { nodes { action actor { username } \

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::{TRANSFER, assert_books_balance, fund, transfer_input};
 use crate::harness::{Client, Server};
 
-const ALL: &str = "query($where: WalletTransactionWhere, $sort: WalletTransactionSort! = NEWEST) { wallet { \
+const ALL: &str = "query($where: WalletTransactionWhere, $sort: WalletTransactionSort! = NEWEST) { me { wallet { \
     transactions(where: $where, sortBy: $sort, first: 100) { totalCount nodes { id amount { amount currency } \
-    balanceAfter { amount } kind createdAt } } } }";
+    balanceAfter { amount } kind createdAt } } } } }";
 
 /// Two people who pay each other, in three currencies, at one moment and after it.
 async fn with_history(server: &Server) -> (Client, Client) {
@@ -39,7 +39,7 @@ async fn each_balance_follows_from_the_one_before_in_every_currency() {
     let (amina, basma) = with_history(&server).await;
     for person in [&amina, &basma] {
         let data = person.ok(ALL, Value::Null).await;
-        let list = &data["wallet"]["transactions"];
+        let list = &data["me"]["wallet"]["transactions"];
         assert_eq!(list["totalCount"], 27);
         for currency in ["USD", "JPY", "KWD"] {
             let nodes = list["nodes"].as_array().unwrap();
@@ -50,7 +50,7 @@ async fn each_balance_follows_from_the_one_before_in_every_currency() {
             }
         }
         let ids = |data: &Value| -> Vec<String> {
-            let nodes = data["wallet"]["transactions"]["nodes"].as_array().unwrap();
+            let nodes = data["me"]["wallet"]["transactions"]["nodes"].as_array().unwrap();
             nodes.iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect()
         };
         let newest = ids(&data);
@@ -59,7 +59,7 @@ async fn each_balance_follows_from_the_one_before_in_every_currency() {
         assert_eq!(newest, oldest);
         // Page by page, from either end, it is the same list.
         for size in [1, 4, 27] {
-            let query = "{ wallet { transactions(PAGE) { ITEMS } } }";
+            let query = "{ me { wallet { transactions(PAGE) { ITEMS } } } }";
             assert_eq!(person.pages(query, size, false).await.concat(), newest);
             let mut pages = person.pages(query, size, true).await;
             pages.reverse();
@@ -84,7 +84,7 @@ async fn it_can_be_narrowed_down() {
         (json!({ "createdAt": { "until": "2026-01-01T12:04:00Z" }, "kinds": ["TRANSFER"] }), 8),
     ] {
         let data = amina.ok(ALL, json!({ "where": filter })).await;
-        let list = &data["wallet"]["transactions"];
+        let list = &data["me"]["wallet"]["transactions"];
         assert_eq!(list["totalCount"], count, "{filter}");
         assert_eq!(list["nodes"].as_array().unwrap().len(), count, "{filter}");
     }
@@ -98,7 +98,7 @@ async fn a_list_of_any_length_takes_the_same_number_of_statements() {
     for size in [1, 27] {
         let before = server.app.db.statements();
         let query = format!(
-            "{{ wallet {{ balances {{ currency }} transactions(first: {size}) {{ nodes {{ id counterparty {{ username }} }} }} }} }}"
+            "{{ me {{ wallet {{ balances {{ currency }} transactions(first: {size}) {{ nodes {{ id counterparty {{ username }} }} }} }} }} }}"
         );
         amina.ok(&query, Value::Null).await;
         counts.push(server.app.db.statements() - before);
@@ -112,7 +112,7 @@ async fn a_transaction_is_seen_by_those_whose_it_is_and_by_those_who_see_money()
     let (amina, basma) = with_history(&server).await;
     let ada = server.staff("ada", agora::entity::user_role::Role::Administrator).await;
     let data = amina.ok(ALL, Value::Null).await;
-    let id = json!({ "id": data["wallet"]["transactions"]["nodes"][0]["id"] });
+    let id = json!({ "id": data["me"]["wallet"]["transactions"]["nodes"][0]["id"] });
     let query = "query($id: ID!) { node(id: $id) { id ... on WalletTransaction { balanceAfter { amount } } } }";
     for (client, seen) in [(&amina, true), (&ada, true), (&basma, false), (&server.anonymous(), false)] {
         assert_eq!(client.ok(query, id.clone()).await["node"].is_object(), seen);
