@@ -383,12 +383,15 @@ pub async fn notifications(
     page_of(&app.db, source, conditions, page, with_total, read).await
 }
 
-/// How many of the actor's notifications are unread.
-pub async fn unread_count(app: &App, actor: &Actor) -> Result<i64> {
-    let user = actor.require_user()?.id;
+/// How many of the actor's own notifications are unread; nothing of anybody else's.
+pub async fn unread_counts(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, i64>> {
+    let own = actor.require_user()?.id;
+    if !ids.contains(&own) {
+        return Ok(HashMap::new());
+    }
     let sql = "SELECT COUNT(*) FROM notifications WHERE recipient_id = $1 AND read_at IS NULL AND gone_at IS NULL";
-    let rows = app.db.rows(sql, vec![user.0.into()]).await?;
-    rows.first().map_or(Ok(0), |row| Columns::new(row).take())
+    let rows = app.db.rows(sql, vec![own.0.into()]).await?;
+    rows.iter().map(|row| Ok((own, Columns::new(row).take()?))).collect()
 }
 
 /// The actor's own notifications by id.

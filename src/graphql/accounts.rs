@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 
 use super::{
     activity::{self, Activity},
@@ -67,20 +68,20 @@ impl Listed for User {
 
 impl User {
     /// What only they themselves see: null for everybody else, for whom nothing is read.
-    async fn own<T>(
+    fn own<'a, T>(
         &self,
-        ctx: &Context<'_>,
-        read: impl Future<Output = async_graphql::Result<Option<T>>> + Send,
-    ) -> Nullable<T> {
+        ctx: &'a Context<'_>,
+        read: impl Future<Output = async_graphql::Result<Option<T>>> + Send + 'a,
+    ) -> BoxFuture<'a, Nullable<T>> {
         let actor = &ctx.request().actor;
-        if actor.user_id() != Some(self.0.id) {
-            return None;
-        }
-        nullable(async {
+        let is_own = actor.user_id() == Some(self.0.id);
+        nullable(async move {
+            if !is_own {
+                return Ok(None);
+            }
             actor.require_user()?;
             read.await
         })
-        .await
     }
 }
 

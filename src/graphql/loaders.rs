@@ -191,6 +191,8 @@ loaders! {
     completions, FetchCompletions: UserId => profiles::Completion = profiles::completions;
     /// The viewer's own wish for a digest.
     digests, FetchDigests: UserId => Digest = accounts::digests;
+    /// How many of the viewer's own notifications are unread.
+    unread_counts, FetchUnreadCounts: UserId => i64 = notifications::unread_counts;
     /// Posts by id, tombstones included.
     posts, FetchPosts: PostId => posts::PostView = posts::posts_by_id;
     /// Comments by id, tombstones included.

@@ -254,7 +254,7 @@ payload! {
 /// How many of the viewer's own notifications are unread.
 pub(super) async fn unread_count<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<i64>> {
     let request = ctx.request();
-    Ok(Some(notifications::unread_count(&request.app, &request.actor).await?))
+    Ok(request.loaders.unread_counts.load(request.actor.require_user()?.id).await?)
 }
 
 /// What came of `notificationMarkAllRead`.
