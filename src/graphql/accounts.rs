@@ -468,7 +468,8 @@ pub struct AccountQuery;
 
 #[Object]
 impl AccountQuery {
-    /// The signed-in person; null when nobody is. UNAUTHENTICATED when a token came that is not good (any more).
+    /// The signed-in person, with what is only theirs: `wallet`, `payments`, `notifications` and more; null when nobody is
+    /// signed in. UNAUTHENTICATED when a token came that is not good (any more).
     async fn me(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let request = ctx.request();
