@@ -49,6 +49,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // Former versions don't know the state, and could not read what has it.
+        schema::breaking(manager, self).await?;
         recheck(manager, STATES_WITH_RETURNED).await?;
         schema::run(
             manager,
@@ -63,6 +65,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        schema::harmless(manager, self).await?;
         schema::run(
             manager,
             &[

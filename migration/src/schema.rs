@@ -41,10 +41,15 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Res
 }
 
 /// Notes that a step keeps former versions from running, because it takes away or changes what they use; called by its `up`.
-/// Its `down` takes the note away.
-#[allow(dead_code, reason = "every step so far only adds, or is older than the note")]
+/// Its `down` takes the note away, by [`harmless`].
 pub(crate) async fn breaking(manager: &SchemaManager<'_>, step: &impl MigrationName) -> Result<(), DbErr> {
     let sql = format!("INSERT INTO breaking_steps (step) VALUES ('{}')", step.name());
+    manager.get_connection().execute_unprepared(&sql).await.map(drop)
+}
+
+/// Takes away the note of a step that is undone.
+pub(crate) async fn harmless(manager: &SchemaManager<'_>, step: &impl MigrationName) -> Result<(), DbErr> {
+    let sql = format!("DELETE FROM breaking_steps WHERE step = '{}'", step.name());
     manager.get_connection().execute_unprepared(&sql).await.map(drop)
 }
 

@@ -203,12 +203,12 @@ macro_rules! also {
             $(
                 $(#[$doc])+
                 async fn $also(&self, ctx: &async_graphql::Context<'_>) -> $crate::graphql::error::Nullable<$type> {
-                    $crate::graphql::error::nullable(Box::pin(async {
+                    $crate::graphql::error::nullable(async {
                         match &self.$field {
                             Some(done) => $load(ctx, done).await,
                             None => Ok(None),
                         }
-                    }))
+                    })
                     .await
                 }
             )+
@@ -220,9 +220,9 @@ macro_rules! also {
             $(
                 $(#[$doc])+
                 async fn $also(&self, ctx: &async_graphql::Context<'_>) -> $crate::graphql::error::Nullable<$type> {
-                    $crate::graphql::error::nullable(Box::pin(async {
+                    $crate::graphql::error::nullable(async {
                         if self.errors.is_empty() { $load(ctx, self).await } else { Ok(None) }
-                    }))
+                    })
                     .await
                 }
             )+

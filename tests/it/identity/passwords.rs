@@ -294,7 +294,7 @@ async fn the_user_name_behind_an_address_is_not_given_away_by_the_rules_for_pass
 
 #[tokio::test]
 async fn a_thousand_guesses_at_once_spend_five_tries() {
-    let server = Server::start().await;
+    let server = Server::with(&[SEVERAL_CONNECTIONS]).await;
     server.user("amina").await;
     let code = reset_code(&server).await;
     let wrong = if code == "00000000" { "11111111" } else { "00000000" };

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::authenticator::{REAUTHENTICATE, SETUP, activity, enable, execute, refused};
-use crate::harness::{Client, Server, client::PASSWORD};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD};
 
 /// The operations that need a fresh authentication and that there are: each with a call of it, and whether it takes an
 /// administrator. Whoever adds one to the graph adds it here.
@@ -215,7 +215,7 @@ async fn wrong_proofs_change_nothing_and_are_not_to_be_guessed() {
 
 #[tokio::test]
 async fn a_thousand_guesses_at_once_spend_five() {
-    let server = Server::start().await;
+    let server = Server::with(&[SEVERAL_CONNECTIONS]).await;
     let amina = server.user("amina").await;
     let hashed = server.app.passwords.hashed();
     let wrong = json!({ "input": { "password": "not the password" } });

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::authenticator::{
     DISABLE, LOGIN, REAUTHENTICATE, SEND, STATUS, VERIFY, activity, answer, challenge, enable, execute, refused, verify,
 };
-use crate::harness::{Server, client::PASSWORD};
+use crate::harness::{SEVERAL_CONNECTIONS, Server, client::PASSWORD};
 
 const SESSIONS: &str = "SELECT COUNT(*) FROM sessions";
 
@@ -248,7 +248,7 @@ async fn nothing_is_sent_by_a_way_that_the_challenge_does_not_list() {
 
 #[tokio::test]
 async fn a_thousand_guesses_at_once_spend_five() {
-    let server = Server::start().await;
+    let server = Server::with(&[SEVERAL_CONNECTIONS]).await;
     let amina = server.user("amina").await;
     let (app, _) = enable(&server, &amina).await;
     let open = challenge(&server.anonymous(), "amina").await;

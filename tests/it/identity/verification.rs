@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Sent, Server, client::PASSWORD};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Sent, Server, client::PASSWORD};
 
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path } \
     result { __typename } } }";
@@ -206,7 +206,7 @@ async fn a_thousand_guesses_at_once_spend_five_tries() {
 
 #[tokio::test]
 async fn one_s_own_address_is_proven_any_time_and_once() {
-    let server = Server::start().await;
+    let server = Server::with(&[SEVERAL_CONNECTIONS]).await;
     let amina = server.user("amina").await;
     assert_eq!(server.sent().await, [], "nobody has to prove anything");
     assert_eq!(amina.ok(ME, Value::Null).await["me"]["emailVerified"], false);
