@@ -4,12 +4,13 @@ use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use chrono::{DateTime, Utc};
 
 use super::{
-    activity::{self, Activity},
+    activity::{self, Activity, ActivityWhere},
     admin::{self, AccountOverview, Role},
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, answer, nullable, payload},
+    filters::{self, DateTimeRange},
     identities::Identity,
     posts::{self, Post},
     privacy::{self, AccountExport},
@@ -266,9 +267,11 @@ impl User {
 
     /// What happened to their account, newest first: sign-ins, changes, what the service's staff did. For themselves
     /// only, null for everybody else (`adminActivity` is for those with rights). Look for what you did not do yourself.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn activity(
         &self,
         ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which activity.")] filter: Option<ActivityWhere>,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -276,7 +279,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Activity>> {
-        nullable(Box::pin(activity::own_activity(ctx, self.0.id, first, after, last, before))).await
+        nullable(Box::pin(activity::own_activity(ctx, self.0.id, filter, first, after, last, before))).await
     }
 }
 
@@ -356,6 +359,8 @@ pub struct UserWhere {
     /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
     /// Costs 100.
     text: Option<String>,
+    /// When they joined. In the order of names, where more than 10,000 did, the newest of them are looked at.
+    created_at: Option<DateTimeRange>,
 }
 
 /// In which order people are listed.
@@ -401,6 +406,7 @@ impl AccountQuery {
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which people.")] filter: Option<UserWhere>,
         #[graphql(default_with = "UserSort::Username", desc = "In which order.")] sort_by: UserSort,
+        #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -413,7 +419,9 @@ impl AccountQuery {
             let sort: accounts::UserSort = sort_by.into();
             let page =
                 Page::parse(&request.app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
-            let filter = UserFilter { text: filter.unwrap_or_default().text };
+            let page = page.reversed(reverse);
+            let filter = filter.unwrap_or_default();
+            let filter = UserFilter { text: filter.text, during: filters::span(filter.created_at) };
             let slice = accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |user| sort.cursor(user), User)))
         })

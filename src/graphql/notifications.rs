@@ -11,13 +11,14 @@ use super::{
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+    filters::{self, DateTimeRange},
     node::{self, Node, id_input, input_id},
     stream::{self, StreamEvent, StreamPhase},
 };
 use crate::{
     domain::{
         live::Step,
-        notifications::{self, News},
+        notifications::{self, News, NotificationFilter},
     },
     entity::{
         CommentId, ContributionCommentId, ContributionId, GoalId, PaymentId, PostId, event::StreamKind,
@@ -162,11 +163,22 @@ impl NotificationConnection {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct NotificationWhere {
     /// Only those that you have not read.
     #[graphql(default)]
     unread: bool,
+    /// What they are about. Your 10,000 newest notifications are looked at.
+    kinds: Option<Vec<NotificationKind>>,
+    /// When you were told.
+    created_at: Option<DateTimeRange>,
+}
+
+impl From<NotificationWhere> for NotificationFilter {
+    fn from(filter: NotificationWhere) -> Self {
+        Self { unread: filter.unread, kinds: filters::values(filter.kinds), during: filters::span(filter.created_at) }
+    }
 }
 
 /// One step of your notification stream.
@@ -245,8 +257,8 @@ impl NotificationQuery {
             } else {
                 None
             };
-            let unread = filter.unwrap_or_default().unread;
-            let slice = notifications::notifications(app, actor, unread, &page, wants_total(ctx)).await?;
+            let filter = filter.unwrap_or_default().into();
+            let slice = notifications::notifications(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(NotificationConnection {
                 list: Connection::new(slice, notifications::cursor, Notification),
                 stream_head,
