@@ -35,7 +35,7 @@ use crate::{
     error::{Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, page_of},
+        list::{Conditions, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -357,11 +357,22 @@ pub fn cursor(notification: &Notification) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(notification.created_at), id: notification.id.0 }
 }
 
+/// What notifications have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotificationFilter {
+    /// Whether only unread ones are meant.
+    pub unread: bool,
+    /// What they are about.
+    pub kinds: Option<Vec<NotificationKind>>,
+    /// When they were told.
+    pub during: Span,
+}
+
 /// The actor's notifications, newest first.
 pub async fn notifications(
     app: &App,
     actor: &Actor,
-    unread_only: bool,
+    filter: &NotificationFilter,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<Notification>> {
@@ -369,9 +380,19 @@ pub async fn notifications(
     let mut conditions = Conditions::default();
     conditions.equal("n.recipient_id", Some(user.0));
     conditions.that("n.gone_at IS NULL");
-    if unread_only {
+    if filter.unread {
         conditions.that("n.read_at IS NULL");
     }
+    if filter.kinds.is_some() {
+        // No index for this: each notification would pay for it. One person's newest are few enough to be looked at.
+        let unread = if filter.unread { "AND n.read_at IS NULL" } else { "" };
+        conditions.among(format!(
+            "SELECT n.id FROM notifications n WHERE n.recipient_id = $1 AND n.gone_at IS NULL {unread} \
+             ORDER BY n.created_at DESC, n.id DESC"
+        ));
+    }
+    conditions.any_of("n.kind", filter.kinds.as_deref(), |kind| kind.as_str())?;
+    conditions.during("n.created_at", filter.during)?;
     let source = Source {
         columns: COLUMNS,
         table: "notifications n",

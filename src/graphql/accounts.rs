@@ -5,13 +5,14 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::{
-    activity::{self, Activity},
+    activity::{self, Activity, ActivityWhere},
     admin::{self, AccountOverview, Role},
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, answer, nullable, payload},
-    goals::{self, GoalContribution},
+    filters::{self, DateTimeRange},
+    goals::{self, ContributionWhere, GoalContribution},
     identities::Identity,
     notifications::{self, NotificationConnection, NotificationWhere},
     payments::{self, Payment, PaymentMethod, PaymentWhere},
@@ -293,9 +294,11 @@ impl User {
 
     /// What happened to their account, newest first: sign-ins, changes, what the service's staff did. For themselves
     /// only, null for everybody else (`adminActivity` is for those with rights). Look for what you did not do yourself.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn activity(
         &self,
         ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which activity.")] filter: Option<ActivityWhere>,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -303,7 +306,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Activity>> {
-        nullable(Box::pin(activity::own_activity(ctx, self.0.id, first, after, last, before))).await
+        nullable(Box::pin(activity::own_activity(ctx, self.0.id, filter, first, after, last, before))).await
     }
 
     /// Their money here. For themselves only, null for everybody else (`adminWallet` is for those with rights).
@@ -339,9 +342,11 @@ impl User {
     }
 
     /// What they gave to goals, or began to, newest first. For themselves only, null for everybody else.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn contributions(
         &self,
         ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which contributions.")] filter: Option<ContributionWhere>,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -349,7 +354,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<GoalContribution>> {
-        self.own(ctx, goals::own_contributions(ctx, first, after, last, before)).await
+        self.own(ctx, goals::own_contributions(ctx, filter, (first, after, last, before))).await
     }
 
     /// What they are told of, newest first. For themselves only, null for everybody else.
@@ -450,6 +455,8 @@ pub struct UserWhere {
     /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
     /// Costs 100.
     text: Option<String>,
+    /// When they joined. In the order of names, where more than 10,000 did, the newest of them are looked at.
+    created_at: Option<DateTimeRange>,
 }
 
 /// In which order people are listed.
@@ -496,6 +503,7 @@ impl AccountQuery {
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which people.")] filter: Option<UserWhere>,
         #[graphql(default_with = "UserSort::Username", desc = "In which order.")] sort_by: UserSort,
+        #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -508,7 +516,9 @@ impl AccountQuery {
             let sort: accounts::UserSort = sort_by.into();
             let page =
                 Page::parse(&request.app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
-            let filter = UserFilter { text: filter.unwrap_or_default().text };
+            let page = page.reversed(reverse);
+            let filter = filter.unwrap_or_default();
+            let filter = UserFilter { text: filter.text, during: filters::span(filter.created_at) };
             let slice = accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |user| sort.cursor(user), User)))
         })

@@ -113,7 +113,8 @@ impl<T: Listed> Edge<T> {
         &self.node
     }
 
-    /// Its place: pass it as `after` or `before`. Opaque, and good for this list in this order only.
+    /// Its place: pass it as `after` or `before`. Opaque, and good for this list in this order only, reversed or
+    /// not.
     async fn cursor(&self, ctx: &Context<'_>) -> String {
         self.cursor.seal(&ctx.request().app.keys)
     }

@@ -402,10 +402,10 @@ mod tests {
 
     #[test]
     fn a_search_has_a_cost_of_its_own_however_the_text_is_given() {
-        let plain = cost("{ posts(where: { tag: \"a\" }) { nodes { id } } }", json!({})).cost;
+        let plain = cost("{ posts(where: { tags: \"a\" }) { nodes { id } } }", json!({})).cost;
         for (query, variables) in [
             ("{ posts(where: { text: \"cat\" }) { nodes { id } } }", json!({})),
-            ("query($t: String) { posts(where: { text: $t, tag: $u }) { nodes { id } } }", json!({ "t": "cat" })),
+            ("query($t: String) { posts(where: { text: $t, tags: $u }) { nodes { id } } }", json!({ "t": "cat" })),
             ("query($w: PostWhere) { posts(where: $w) { nodes { id } } }", json!({ "w": { "text": "cat" } })),
         ] {
             assert_eq!(cost(query, variables).cost, plain + 100, "{query}");

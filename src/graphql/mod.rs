@@ -13,6 +13,7 @@ pub mod contract;
 pub mod cost;
 pub mod document;
 pub mod error;
+pub mod filters;
 pub mod goals;
 pub mod identities;
 pub mod leaf;

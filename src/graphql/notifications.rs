@@ -10,13 +10,14 @@ use super::{
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+    filters::{self, DateTimeRange},
     node::{self, Node, id_input, input_id},
     stream::{self, StreamEvent, StreamPhase},
 };
 use crate::{
     domain::{
         live::Step,
-        notifications::{self, News},
+        notifications::{self, News, NotificationFilter},
     },
     entity::{
         CommentId, ContributionCommentId, ContributionId, GoalId, PaymentId, PostId, event::StreamKind,
@@ -161,11 +162,22 @@ impl NotificationConnection {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct NotificationWhere {
     /// Only those that you have not read.
     #[graphql(default)]
     unread: bool,
+    /// What they are about. Your 10,000 newest notifications are looked at.
+    kinds: Option<Vec<NotificationKind>>,
+    /// When you were told.
+    created_at: Option<DateTimeRange>,
+}
+
+impl From<NotificationWhere> for NotificationFilter {
+    fn from(filter: NotificationWhere) -> Self {
+        Self { unread: filter.unread, kinds: filters::values(filter.kinds), during: filters::span(filter.created_at) }
+    }
 }
 
 /// One step of your notification stream.
@@ -229,8 +241,8 @@ pub(super) async fn own_notifications(
     } else {
         None
     };
-    let unread = filter.unwrap_or_default().unread;
-    let slice = notifications::notifications(app, actor, unread, &page, wants_total(ctx)).await?;
+    let filter = filter.unwrap_or_default().into();
+    let slice = notifications::notifications(app, actor, &filter, &page, wants_total(ctx)).await?;
     let list = Connection::new(slice, notifications::cursor, Notification);
     Ok(Some(NotificationConnection { list, stream_head }))
 }

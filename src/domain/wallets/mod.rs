@@ -35,7 +35,7 @@ pub use payout_methods::{
 };
 pub use privacy::{EXPORT, RULES, erase_in, is_empty_in};
 pub use queries::{
-    Activity, SORT, Transaction, TransactionFilter, TransactionSort, cursor, find, follow, stream_head, transactions,
+    Activity, SORT, Transaction, TransactionFilter, cursor, find, follow, stream_head, transactions,
     transactions_by_id, wallet,
 };
 pub use statement::{Download, StatementLink, download, statement_link};

@@ -1,6 +1,9 @@
 //! Looking at wallets: balances, transactions in their order, and the stream of changes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
@@ -100,22 +103,12 @@ pub async fn find(app: &App, actor: &Actor, owner: UserId) -> Result<Option<Vec<
 /// What transactions have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TransactionFilter {
-    /// One of these kinds; any, when there are none.
-    pub kinds: Vec<TransferKind>,
-    /// In this currency.
-    pub currency: Option<Currency>,
+    /// Of one of these kinds.
+    pub kinds: Option<Vec<TransferKind>>,
+    /// In one of these currencies.
+    pub currencies: Option<Vec<Currency>>,
     /// When.
     pub during: Span,
-}
-
-/// In which order transactions are listed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TransactionSort {
-    /// The last one first.
-    #[default]
-    Newest,
-    /// The first one first.
-    Oldest,
 }
 
 /// What cursors in the list are tied to.
@@ -128,29 +121,35 @@ pub fn cursor(transaction: &Transaction) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(transaction.created_at), id: transaction.id.0 }
 }
 
-/// The transactions of a wallet. However long the list is, of each currency only a page is looked at.
+/// The transactions of a wallet, the last one first. However long the list is, of each currency only a page is looked at.
 pub async fn transactions(
     app: &App,
     actor: &Actor,
     owner: UserId,
     filter: &TransactionFilter,
-    sort: TransactionSort,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<Transaction>> {
     require_sight(actor, owner)?;
     let mut values: Vec<Value> = vec![owner.0.into()];
     let mut accounts = "a.owner_id = $1 AND a.kind = 'wallet'".to_owned();
-    if let Some(currency) = filter.currency {
-        values.push(currency.as_str().into());
-        accounts.push_str(" AND a.currency = $2");
+    let during = filter.during.checked()?;
+    let is_hopeless = |count: Option<usize>| count == Some(0);
+    if is_hopeless(filter.kinds.as_ref().map(Vec::len)) || is_hopeless(filter.currencies.as_ref().map(Vec::len)) {
+        return Ok(Slice::nothing(page, with_total));
+    }
+    if let Some(currencies) = &filter.currencies {
+        let currencies: BTreeSet<&str> = currencies.iter().map(|currency| currency.as_str()).collect();
+        let currencies: Vec<&str> = currencies.into_iter().collect();
+        accounts = format!("{accounts} AND a.currency IN ({})", placeholders(&mut values, &currencies));
     }
     let mut conditions = vec!["e.account_id = a.id".to_owned(), "e.seq IS NOT NULL".to_owned()];
-    if !filter.kinds.is_empty() {
-        let kinds: Vec<&str> = filter.kinds.iter().map(|kind| kind.as_str()).collect();
+    if let Some(kinds) = &filter.kinds {
+        let kinds: BTreeSet<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+        let kinds: Vec<&str> = kinds.into_iter().collect();
         conditions.push(format!("e.kind IN ({})", placeholders(&mut values, &kinds)));
     }
-    for (time, sign) in [(filter.during.from, ">="), (filter.during.until, "<")] {
+    for (time, sign) in [(during.from, ">="), (during.until, "<")] {
         if let Some(time) = time {
             values.push(time.into());
             conditions.push(format!("e.created_at {sign} ${}", values.len()));
@@ -163,10 +162,9 @@ pub async fn transactions(
     } else {
         None
     };
-    let descending = sort == TransactionSort::Newest;
-    let (more, order) = page.clauses("e.created_at", "e.id", descending, &mut values);
+    let (more, order) = page.clauses("e.created_at", "e.id", true, &mut values);
     conditions.extend(more);
-    let direction = if descending == page.backwards { "ASC" } else { "DESC" };
+    let direction = page.direction(true);
     let each = app.db.first_of_each(
         "ledger_accounts a",
         "ledger_entries",

@@ -23,10 +23,10 @@ use super::{
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
+    filters::{self, DateTimeRange, MoneyRange},
     goals::GoalContribution,
     node::query_id,
     part::Part,
-    posts::DateTimeRange,
     scalars::{Money, Url},
     stream::{self, stream_event},
     wallets::{Wallet, wallet_of},
@@ -387,26 +387,45 @@ pub struct PaymentProviderInfo {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct PaymentWhere {
     /// How far they have come.
-    state: Option<PaymentState>,
+    states: Option<Vec<PaymentState>>,
     /// Who moves the money.
-    provider: Option<PaymentProvider>,
+    providers: Option<Vec<PaymentProvider>>,
     /// What they are for.
-    target: Option<PaymentTargetKind>,
+    targets: Option<Vec<PaymentTargetKind>>,
+    /// How much was to be paid. Your 10,000 newest payments are looked at.
+    amount: Option<MoneyRange>,
     /// When they began.
     created_at: Option<DateTimeRange>,
+}
+
+impl PaymentWhere {
+    fn filter(self) -> Result<PaymentFilter> {
+        Ok(PaymentFilter {
+            payers: None,
+            everybodys: false,
+            states: filters::values(self.states),
+            providers: filters::values(self.providers),
+            targets: filters::values(self.targets),
+            amount: self.amount.as_ref().map(MoneyRange::amounts).transpose()?,
+            during: filters::span(self.created_at),
+        })
+    }
 }
 
 async fn list(
     ctx: &Context<'_>,
     filter: Result<PaymentFilter>,
+    reverse: bool,
     (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
     let page = Page::parse(&app.keys, payments::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = page.reversed(reverse);
     let slice = payments::payments(app, actor, &filter?, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, payments::cursor, Payment)))
 }
@@ -417,16 +436,7 @@ pub(super) async fn own_payments(
     filter: Option<PaymentWhere>,
     pages: (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
-    let filter = filter.unwrap_or_default();
-    let filter = PaymentFilter {
-        payer: None,
-        everybodys: false,
-        state: filter.state.map(Into::into),
-        provider: filter.provider.map(Into::into),
-        target: filter.target.map(Into::into),
-        during: filter.created_at.map(Into::into).unwrap_or_default(),
-    };
-    list(ctx, Ok(filter), pages).await
+    list(ctx, filter.unwrap_or_default().filter(), false, pages).await
 }
 
 /// What is given to a goal by a payment; null when it is for something else, and for who may not see it.

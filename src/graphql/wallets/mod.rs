@@ -19,9 +19,9 @@ use super::{
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, nullable},
+    filters::DateTimeRange,
     node::query_id,
     part::Part,
-    posts::DateTimeRange,
     scalars::{CurrencyCode, Money, Url},
     stream::{self, stream_event},
 };
@@ -29,7 +29,7 @@ use crate::{
     domain::{
         ledger::Account,
         permissions::Permission,
-        wallets::{self, TransactionFilter, WithdrawalFilter},
+        wallets::{self, TransactionFilter},
     },
     entity::{Currency, UserId, event::StreamKind},
     platform::{list::Span, page::Page},
@@ -38,7 +38,7 @@ use crate::{
 pub use adjustments::WalletAdjustment;
 pub use payout_methods::PayoutMethod;
 pub use transactions::WalletTransaction;
-use transactions::{WalletTransactionSort, WalletTransactionWhere};
+use transactions::WalletTransactionWhere;
 pub use withdrawals::Withdrawal;
 use withdrawals::WithdrawalWhere;
 
@@ -115,14 +115,14 @@ impl Wallet {
         self.accounts.iter().find(|account| account.currency == currency).map(WalletBalance::from)
     }
 
-    /// What happened to it, in the exact order in which it happened in each currency.
+    /// What happened to it, the last first, in the exact order in which it happened in each currency.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn transactions(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which transactions.")] filter: Option<WalletTransactionWhere>,
-        #[graphql(desc = "In which order.", default)] sort_by: WalletTransactionSort,
+        #[graphql(default, desc = "Whether the first comes first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -134,9 +134,9 @@ impl Wallet {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let page = Page::parse(&app.keys, wallets::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let filter = TransactionFilter::from(filter.unwrap_or_default());
-            let total = wants_total(ctx);
-            let slice = wallets::transactions(app, actor, self.owner, &filter, sort_by.into(), &page, total).await?;
+            let slice = wallets::transactions(app, actor, self.owner, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::cursor, WalletTransaction::from)))
         })
         .await
@@ -161,7 +161,7 @@ impl Wallet {
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::WITHDRAWAL_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
-            let filter = WithdrawalFilter::from(filter.unwrap_or_default());
+            let filter = filter.unwrap_or_default().filter()?;
             let slice = wallets::withdrawals(app, actor, self.owner, filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::withdrawal_cursor, Withdrawal::from)))
         })

@@ -34,21 +34,21 @@ async fn goals_are_found_and_sorted() {
         ("(sortBy: MOST_RAISED)", vec!["Roof", "Well", "Bus", "Gone"]),
         ("(sortBy: PROGRESS)", vec!["Bus", "Roof", "Well", "Gone"]),
         ("(sortBy: ENDING_SOON)", vec!["Well", "Roof"]),
-        ("(where: { state: OPEN })", vec!["Bus", "Well", "Roof"]),
-        ("(where: { state: CANCELED })", vec!["Gone"]),
-        ("(where: { category: \" HOME\" })", vec!["Roof"]),
-        ("(where: { category: \"\\u0000\" })", vec![]),
+        ("(where: { states: OPEN })", vec!["Bus", "Well", "Roof"]),
+        ("(where: { states: CANCELED })", vec!["Gone"]),
+        ("(where: { categories: \" HOME\" })", vec!["Roof"]),
+        ("(where: { categories: \"\\u0000\" })", vec![]),
         ("(where: { text: \"wat\" })", vec!["Well"]),
         ("(where: { text: \"!\" })", vec![]),
         ("(where: { reached: true })", vec!["Bus"]),
-        ("(where: { reached: false, state: OPEN })", vec!["Well", "Roof"]),
-        ("(where: { currency: \"EUR\" })", vec![]),
+        ("(where: { reached: false, states: OPEN })", vec!["Well", "Roof"]),
+        ("(where: { currencies: \"EUR\" })", vec![]),
     ] {
         assert_eq!(titles(&nobody, arguments).await, expected, "{arguments}");
     }
-    let ending = format!("(where: {{ endingBefore: {} }})", at(5));
+    let ending = format!("(where: {{ deadline: {{ until: {} }} }})", at(5));
     assert_eq!(titles(&nobody, &ending).await, ["Well"]);
-    assert_eq!(titles(&nobody, &format!("(where: {{ ownerId: \"{}\" }})", olivia.id)).await, ["Well", "Roof"]);
+    assert_eq!(titles(&nobody, &format!("(where: {{ ownerIds: \"{}\" }})", olivia.id)).await, ["Well", "Roof"]);
     for sort in ["NEWEST", "MOST_RAISED", "PROGRESS"] {
         let query = format!("{{ goals(sortBy: {sort}, PAGE) {{ ITEMS }} }}");
         let all: Vec<_> = nobody.pages(&query, 100, false).await.concat();

@@ -181,7 +181,7 @@ async fn variables_of_the_wrong_type_are_refused() {
         (list, json!({ "sort": null })),
         (list, json!({ "where": { "createdAt": { "from": "yesterday" } } })),
         (list, json!({ "where": { "createdAt": { "from": 17 } } })),
-        (list, json!({ "where": { "authorId": {} } })),
+        (list, json!({ "where": { "authorIds": {} } })),
         (list, json!({ "where": { "text": 17 } })),
         (list, json!({ "where": { "unknown": "x" } })),
     ] {
@@ -209,7 +209,7 @@ async fn what_is_no_id_is_a_bad_request_in_a_query() {
         ),
         ("query($id: ID!) { nodes(ids: [$id]) { id } }", ["", "\u{0}", "post_\u{0}", "post", "_", &long]),
         (
-            "query($id: ID) { posts(where: { authorId: $id }) { nodes { id } } }",
+            "query($id: ID!) { posts(where: { authorIds: [$id] }) { nodes { id } } }",
             [&post, "", "x", "user_", " ", "user_!"],
         ),
     ] {
@@ -355,7 +355,7 @@ async fn texts_with_control_characters_or_over_their_limit_are_user_errors() {
     assert_eq!(server.rows().await, before);
     // Searching for nonsense finds nothing, and breaks nothing.
     for text in ["a\u{0}b", "\" OR 1=1 --", "'; DROP TABLE posts", "* & | ! : ( )", "\\", "NEAR(", "\u{202e}"] {
-        let query = "query($t: String!) { posts(where: { text: $t, tag: $t }) { nodes { id } } users(where: { text: $t }) { nodes { id } } user(username: $t) { id } }";
+        let query = "query($t: String!) { posts(where: { text: $t, tags: [$t] }) { nodes { id } } users(where: { text: $t }) { nodes { id } } user(username: $t) { id } }";
         let answer = amina.send(query, json!({ "t": text })).await;
         if answer.body.get("errors").is_some() {
             assert_eq!(answer.code(), "BAD_REQUEST", "{text:?}");

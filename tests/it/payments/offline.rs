@@ -189,7 +189,7 @@ async fn a_refund_by_hand_waits_for_staff() {
         server.advance(60);
         server.run_jobs().await;
     }
-    let list = "{ adminRefunds(where: { state: PENDING }) { nodes { id state payment { id } } } }";
+    let list = "{ adminRefunds(where: { states: PENDING }) { nodes { id state payment { id } } } }";
     let listed = staff.ok(list, Value::Null).await;
     assert_eq!(listed["adminRefunds"]["nodes"].as_array().unwrap().len(), 2);
     assert_eq!(listed["adminRefunds"]["nodes"][0]["payment"]["id"], payment["id"]);

@@ -91,7 +91,7 @@ async fn a_large_one_is_only_proposed_until_somebody_else_agrees() {
     let data = ada.ok(ADJUST, input(&alan.id, "2000.00", "CREDIT", "3")).await;
     let own = json!({ "id": data["adminWalletAdjust"]["adjustment"]["id"] });
     assert_eq!(alan.user_errors(APPROVE, own).await, refused("BEYOND_YOUR_RIGHTS", "input.id"));
-    let query = "{ adminWalletAdjustments(where: { state: PROPOSED }) { totalCount nodes { user { username } \
+    let query = "{ adminWalletAdjustments(where: { states: PROPOSED }) { totalCount nodes { user { username } \
                  proposedBy { username } decidedBy { username } reason } } }";
     let data = ada.ok(query, Value::Null).await["adminWalletAdjustments"].clone();
     assert_eq!((&data["totalCount"], &data["nodes"][0]["user"]["username"]), (&json!(1), &json!("alan")));

@@ -38,7 +38,7 @@ async fn what_is_to_leave_is_held_and_can_t_be_spent_until_it_is_taken_back() {
     assert_eq!(amina.user_errors(CANCEL, id.clone()).await, refused("WRONG_STATE", "input.id"));
     assert_eq!(dollars(&amina).await, ["10.00", "0.00", "10.00"]);
     let query = "query($id: ID!) { node(id: $id) { ... on Withdrawal { state bankDetails { holder } } } \
-                 me { wallet { withdrawals(where: { state: CANCELED }) { totalCount nodes { id } } } } }";
+                 me { wallet { withdrawals(where: { states: CANCELED }) { totalCount nodes { id } } } } }";
     let data = amina.ok(query, id.clone()).await;
     assert_eq!(data["node"], json!({ "state": "CANCELED", "bankDetails": null }));
     assert_eq!(data["me"]["wallet"]["withdrawals"]["totalCount"], 1);
