@@ -12,7 +12,7 @@ use super::{
     error::{Nullable, answer, nullable, payload},
     identities::Identity,
     posts::{self, Post},
-    privacy::{self, AccountExport},
+    privacy::AccountExport,
     profiles::Profile,
     scalars::LocaleName,
     sessions::ActiveSession,
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     domain::{
+        self,
         accounts::{self, ProfileUpdate, UserFilter},
         permissions::Permission,
     },
@@ -153,7 +154,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) && !request.actor.may(Permission::SeeContacts) {
                 return Ok(None);
             }
-            Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor))
+            Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor::from))
         })
         .await
     }
@@ -208,7 +209,8 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
             }
-            privacy::latest_export(request).await
+            let export = domain::privacy::latest_export(&request.app, &request.actor).await?;
+            Ok(export.map(AccountExport::from))
         }))
         .await
     }
@@ -220,7 +222,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
             }
-            Ok(crate::domain::privacy::deletion_due(&request.app, &request.actor).await?)
+            Ok(domain::privacy::deletion_due(&request.app, &request.actor).await?)
         }))
         .await
     }
