@@ -17,7 +17,7 @@ use super::{
     notifications::{self, NotificationConnection, NotificationWhere},
     payments::{self, Payment, PaymentMethod, PaymentWhere},
     posts::{self, Post},
-    privacy::{self, AccountExport},
+    privacy::AccountExport,
     profiles::Profile,
     scalars::{EmailAddress, LanguageCode, Url},
     sessions::ActiveSession,
@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     domain::{
+        self,
         accounts::{self, ProfileUpdate, UserFilter},
         permissions::Permission,
     },
@@ -181,7 +182,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) && !request.actor.may(Permission::SeeContacts) {
                 return Ok(None);
             }
-            Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor))
+            Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor::from))
         })
         .await
     }
@@ -236,7 +237,8 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
             }
-            privacy::latest_export(request).await
+            let export = domain::privacy::latest_export(&request.app, &request.actor).await?;
+            Ok(export.map(AccountExport::from))
         }))
         .await
     }
@@ -248,7 +250,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
             }
-            Ok(crate::domain::privacy::deletion_due(&request.app, &request.actor).await?)
+            Ok(domain::privacy::deletion_due(&request.app, &request.actor).await?)
         }))
         .await
     }

@@ -1,6 +1,6 @@
 //! Signing in by providers, and the identities of an account, as clients see them.
 
-use async_graphql::{Context, InputObject, Object, SimpleObject, Union};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -25,6 +25,9 @@ pub struct SignInProvider {
 /// An account elsewhere by which a person signs in here. Only they see it.
 #[derive(SimpleObject)]
 pub struct Identity {
+    /// Opaque and typed: `identity_01jc…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// The provider's name, such as `google`; a person has at most one identity of each.
     provider: String,
     /// The provider's name for people.
@@ -39,8 +42,9 @@ pub struct Identity {
 
 impl From<LinkedIdentity> for Identity {
     fn from(identity: LinkedIdentity) -> Self {
-        let LinkedIdentity { provider, title, email, linked_at, last_used_at } = identity;
-        Self { provider, title, email: email.map(EmailAddress::from), linked_at, last_used_at }
+        let LinkedIdentity { id, provider, title, email, linked_at, last_used_at } = identity;
+        let email = email.map(EmailAddress::from);
+        Self { id: id.to_string().into(), provider, title, email, linked_at, last_used_at }
     }
 }
 

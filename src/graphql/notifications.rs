@@ -121,7 +121,7 @@ impl Notification {
                 SubjectKind::Payment => PaymentId::PREFIX,
                 SubjectKind::ContributionComment => ContributionCommentId::PREFIX,
             };
-            Ok(node::find_typed(ctx.request(), prefix, id).await?)
+            node::find_typed(ctx, prefix, id).await
         })
         .await
     }

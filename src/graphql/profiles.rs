@@ -1,6 +1,6 @@
 //! The second step of joining, as clients see it.
 
-use async_graphql::{Context, Enum, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::profiles::{self, HourlyRate, ProfileComplete},
-    entity::profile,
+    entity::{ProfileId, profile},
 };
 
 /// How far somebody has come in what they do.
@@ -80,6 +80,11 @@ impl From<profile::Model> for Profile {
 /// What only a person themselves, and staff who may see contacts, see of their profile.
 #[Object]
 impl Profile {
+    /// Opaque and typed: `profile_01jc…`.
+    pub async fn id(&self) -> ID {
+        ProfileId(self.0.user_id.0).to_string().into()
+    }
+
     /// The telephone number; null when none is given.
     async fn phone(&self) -> Option<PhoneNumber> {
         self.0.phone.as_deref().map(PhoneNumber::from)

@@ -127,7 +127,7 @@ async fn a_post_is_published_and_read_by_everybody() {
     assert!(id.starts_with("post_") && id.parse::<PostId>().is_ok(), "{id}");
 
     let selection = "id body author { id username postCount } likeCount commentCount shareCount sharedPost { id } \
-                     editedAt deletedAt comments { nodes { id } totalCount } likes { nodes { createdAt } totalCount } \
+                     editedAt deletedAt comments { nodes { id } totalCount } likes { nodes { id } totalCount } \
                      createdAt viewerHasLiked viewerCanUpdate viewerCanDelete";
     let seen = post(&basma, id, selection).await;
     let empty = json!({ "nodes": [], "totalCount": 0 });

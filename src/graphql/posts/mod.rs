@@ -1,5 +1,6 @@
 //! Posts, comments and likes as clients see them.
 
+mod likes;
 mod mutations;
 
 use async_graphql::{Context, Enum, ID, InputObject, Lookahead, Object, SelectionField};
@@ -24,6 +25,7 @@ use crate::{
     platform::page::{DEFAULT_PAGE, MAX_PAGE, Page, Total},
 };
 
+use likes::LikeConnection;
 pub use mutations::PostMutation;
 
 /// A text that a person published.
@@ -138,7 +140,7 @@ impl Post {
         .await
     }
 
-    /// Who likes it, newest first.
+    /// Who likes it, newest first; the edges say since when.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn likes(
         &self,
@@ -149,7 +151,7 @@ impl Post {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<Like>> {
+    ) -> Nullable<LikeConnection> {
         nullable(Box::pin(likes_of(ctx, &self.0.post, first, after, last, before))).await
     }
 
@@ -280,27 +282,6 @@ impl Comment {
     }
 }
 
-/// Somebody likes something.
-pub struct Like(posts::Like);
-
-impl Listed for Like {
-    const LIST_NAME: &'static str = "Like";
-}
-
-/// Somebody likes something.
-#[Object]
-impl Like {
-    /// Who.
-    async fn user(&self) -> User {
-        self.0.user.clone().into()
-    }
-
-    /// Since when.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
-    }
-}
-
 /// The author: brought along with the list, or loaded.
 async fn author(
     request: &RequestContext,
@@ -399,7 +380,7 @@ async fn likes_of(
     after: Option<String>,
     last: Option<i32>,
     before: Option<String>,
-) -> async_graphql::Result<Option<Connection<Like>>> {
+) -> async_graphql::Result<Option<LikeConnection>> {
     let request = ctx.request();
     let keys = &request.app.keys;
     let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
@@ -408,7 +389,7 @@ async fn likes_of(
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
     };
     slice.total = Some(Total::exactly(post.like_count));
-    Ok(Some(Connection::new(slice, posts::like_cursor, Like)))
+    Ok(Some(LikeConnection(Connection::new(slice, posts::like_cursor, |like| like))))
 }
 
 /// A person's posts, newest first.

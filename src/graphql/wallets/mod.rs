@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     accounts::User,
     connection::{Connection, wants_total},
-    context::RequestExt,
+    context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
     filters::DateTimeRange,
@@ -28,10 +28,9 @@ use super::{
 use crate::{
     domain::{
         ledger::Account,
-        permissions::Permission,
         wallets::{self, TransactionFilter},
     },
-    entity::{Currency, UserId, event::StreamKind},
+    entity::{Currency, UserId, WalletId, event::StreamKind},
     platform::{list::Span, page::Page},
 };
 
@@ -50,9 +49,12 @@ pub struct WalletQuery(CurrencyQuery, staff::WalletStaffQuery);
 #[derive(MergedObject, Default)]
 pub struct WalletMutation(Part<mutations::OwnWalletMutation>, Part<staff::WalletStaffMutation>);
 
-/// What a wallet holds of one currency.
+/// What a wallet holds of one currency. Seen by the wallet's owner, and by those with the permission SEE_MONEY.
 #[derive(SimpleObject)]
 pub struct WalletBalance {
+    /// Opaque and typed: `account_01jc…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// Which currency.
     currency: CurrencyCode,
     /// All of it.
@@ -70,6 +72,7 @@ impl From<&Account> for WalletBalance {
     fn from(account: &Account) -> Self {
         let money = |minor| Money::from_minor(minor, account.currency);
         Self {
+            id: account.id.to_string().into(),
             currency: account.currency,
             balance: money(account.balance),
             held: money(account.held),
@@ -100,6 +103,11 @@ pub struct Wallet {
 /// A person's money here. Seen by its owner, and by those with the permission SEE_MONEY.
 #[Object]
 impl Wallet {
+    /// Opaque and typed: `wallet_01jc…`.
+    pub async fn id(&self) -> ID {
+        WalletId(self.owner.0).to_string().into()
+    }
+
     /// Whose it is; null when the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async { Ok(ctx.request().loaders.users.load(self.owner).await?.map(User::from)) }).await
@@ -200,12 +208,27 @@ impl Wallet {
 /// A currency.
 #[derive(SimpleObject)]
 pub struct CurrencyInfo {
+    /// Opaque and typed: `currency_00…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// Its ISO 4217 code.
     code: CurrencyCode,
     /// How many digits its amounts have behind the point.
     digits: i32,
     /// Whether wallets here take it.
     in_wallets: bool,
+}
+
+impl CurrencyInfo {
+    /// A currency, as the operator has set it up.
+    pub(super) fn new(request: &RequestContext, code: Currency) -> Self {
+        Self {
+            id: code.id().to_string().into(),
+            code,
+            digits: i32::try_from(code.digits()).unwrap_or_default(),
+            in_wallets: request.app.config.wallets.takes(code),
+        }
+    }
 }
 
 /// What wallets may hold.
@@ -217,13 +240,7 @@ impl CurrencyQuery {
     /// Every currency of ISO 4217, by code.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn currencies(&self, ctx: &Context<'_>) -> Nullable<Vec<CurrencyInfo>> {
-        let settings = &ctx.request().app.config.wallets;
-        let info = |code: Currency| CurrencyInfo {
-            code,
-            digits: i32::try_from(code.digits()).unwrap_or_default(),
-            in_wallets: settings.takes(code),
-        };
-        Some(Ok(Currency::all().into_iter().map(info).collect()))
+        Some(Ok(Currency::all().into_iter().map(|code| CurrencyInfo::new(ctx.request(), code)).collect()))
     }
 }
 
@@ -243,21 +260,13 @@ pub(super) async fn own_payout_methods(ctx: &Context<'_>) -> async_graphql::Resu
     Ok(Some(methods.into_iter().map(PayoutMethod::from).collect()))
 }
 
-/// A person's wallet as it is now; null for who may not see it.
+/// A person's wallet as it is now; null for who may not see it, and when there is nobody like that.
 pub(super) async fn wallet_of(ctx: &Context<'_>, owner: UserId) -> async_graphql::Result<Option<Wallet>> {
-    let request = ctx.request();
-    let (app, actor) = (&request.app, &request.actor);
-    let own = actor.user_id() == Some(owner);
-    if !own && !actor.may(Permission::SeeMoney) {
-        return Ok(None);
-    }
+    let loaders = &ctx.request().loaders;
     // Before anything is read: so nothing lies between the two.
-    let stream_head = if own && ctx.look_ahead().field("streamCursor").exists() {
-        Some(wallets::stream_head(app, owner).await?)
-    } else {
-        None
-    };
-    Ok(Some(Wallet { owner, accounts: wallets::wallet(app, actor, owner).await?, stream_head }))
+    let stream_head =
+        if ctx.look_ahead().field("streamCursor").exists() { loaders.wallet_heads.load(owner).await? } else { None };
+    Ok(loaders.wallets.load(owner).await?.map(|accounts| Wallet { owner, accounts, stream_head }))
 }
 
 /// The viewer's own wallet as it is now; null when nobody is signed in.

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use crate::{
     domain::wallets::{Transaction, TransactionFilter},
     entity::{ids, ledger_transfer::TransferKind},
-    error::{Code, Error},
     graphql::{
         accounts::User,
         connection::Listed,
@@ -151,11 +150,7 @@ impl WalletTransaction {
     async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
         nullable(async {
             let Some((prefix, id)) = self.0.reference.as_deref().and_then(ids::decode) else { return Ok(None) };
-            match node::find_typed(ctx.request(), prefix, id).await {
-                // Not everything that has an id can be fetched by it.
-                Err(Error::Refused(refusal)) if refusal.code == Code::BadRequest => Ok(None),
-                found => Ok(found?),
-            }
+            node::find_typed(ctx, prefix, id).await
         })
         .await
     }

@@ -193,7 +193,7 @@ async fn variables_of_the_wrong_type_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_a_bad_request_in_a_query() {
+async fn what_is_no_id_is_a_bad_request_in_a_query_and_no_node() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     let post = amina.publish("hello").await;
@@ -204,11 +204,6 @@ async fn what_is_no_id_is_a_bad_request_in_a_query() {
     for (query, ids) in [
         ("query($id: ID!) { post(id: $id) { id } }", [amina.id.as_str(), &comment, "", "post_", "nonsense", cut]),
         (
-            "query($id: ID!) { node(id: $id) { id } }",
-            ["", "17", "nothing_01jc0000000000000000000000", &upper, cut, &longer],
-        ),
-        ("query($id: ID!) { nodes(ids: [$id]) { id } }", ["", "\u{0}", "post_\u{0}", "post", "_", &long]),
-        (
             "query($id: ID!) { posts(where: { authorIds: [$id] }) { nodes { id } } }",
             [&post, "", "x", "user_", " ", "user_!"],
         ),
@@ -217,6 +212,22 @@ async fn what_is_no_id_is_a_bad_request_in_a_query() {
             let refusal = refuse_operation(&server, &amina, query, json!({ "id": id })).await;
             assert_eq!(refusal["code"], "BAD_REQUEST", "{query} {id}");
         }
+    }
+    for id in [
+        "",
+        "17",
+        "nothing_01jc0000000000000000000000",
+        &upper,
+        cut,
+        &longer,
+        "\u{0}",
+        "post_\u{0}",
+        "post",
+        "_",
+        &long,
+    ] {
+        let query = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }";
+        assert_eq!(amina.ok(query, json!({ "id": id })).await, json!({ "node": null, "nodes": [null] }), "{id}");
     }
     assert_eq!(amina.ok("query($id: ID!) { post(id: $id) { id } }", json!({ "id": post })).await["post"]["id"], post);
 }
