@@ -15,6 +15,7 @@ pub mod document;
 pub mod error;
 pub mod goals;
 pub mod identities;
+pub mod interfaces;
 pub mod leaf;
 pub mod loaders;
 pub mod mistakes;
@@ -102,6 +103,7 @@ pub fn build(introspection: bool) -> Graph {
     static GRAPHS: [OnceLock<Graph>; 2] = [const { OnceLock::new() }; 2];
     let make = || {
         let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+            .register_output_type::<interfaces::Interfaces>()
             .validation_mode(ValidationMode::Fast)
             .disable_suggestions();
         if !introspection {
