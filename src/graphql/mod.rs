@@ -16,6 +16,7 @@ pub mod error;
 pub mod filters;
 pub mod goals;
 pub mod identities;
+pub mod interfaces;
 pub mod leaf;
 pub mod loaders;
 pub mod mistakes;
@@ -103,6 +104,7 @@ pub fn build(introspection: bool) -> Graph {
     static GRAPHS: [OnceLock<Graph>; 2] = [const { OnceLock::new() }; 2];
     let make = || {
         let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+            .register_output_type::<interfaces::Interfaces>()
             .override_output_type_description::<DateTime<Utc>>(scalars::DATE_TIME)
             .validation_mode(ValidationMode::Fast)
             .disable_suggestions();

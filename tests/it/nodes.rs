@@ -1,9 +1,11 @@
-//! What a client caches is fetched anew by its id: by whom it is shown to anywhere else, and by nobody else.
+//! What a client caches is fetched anew by its id: by whom it is shown to anywhere else, and by nobody else. What is alike is
+//! asked for by the interface that it has in common.
 
 use agora::entity::{UserId, user_role::Role};
 use serde_json::{Value, json};
 
 use crate::{
+    goals,
     harness::{Client, Server},
     wallets::fund,
 };
@@ -169,4 +171,52 @@ async fn one_that_fails_is_null_for_itself_with_an_error_at_its_place() {
     let errors = answer.body["errors"].as_array().unwrap();
     assert_eq!((errors.len(), &errors[0]["path"]), (1, &json!(["nodes", 0])));
     assert_eq!(errors[0]["extensions"]["code"], "UNAUTHENTICATED");
+}
+
+/// A heart, a thread and a comment, as components show them that know nothing of what they hang below.
+const ALIKE: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename ...Heart ...Thread ...Said } } \
+    fragment Heart on Likeable { likeCount viewerHasLiked } \
+    fragment Thread on Commentable { commentCount comments(first: 5) { totalCount pageInfo { hasNextPage } \
+    edges { cursor node { id } } nodes { ...Said } } } \
+    fragment Said on DiscussionComment { body author { username } viewerCanUpdate deletedAt }";
+
+#[tokio::test]
+async fn what_is_alike_is_asked_for_by_one_fragment() {
+    let server = Server::start().await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    let post = amina.publish("a post").await;
+    let answer = basma.comment(&post, "said to a post").await;
+    basma.like(&post).await;
+    let goal = goals::begin(&amina, &json!({})).await;
+    goals::give(&server, &basma, &goal, "5.00").await;
+    let query = "query($id: ID!) { goal(id: $id) { contributions { nodes { id } } } }";
+    let given = basma.ok(query, json!({ "id": goal })).await["goal"]["contributions"]["nodes"][0]["id"].clone();
+    let query = "mutation($input: ContributionCommentCreateInput!) { contributionCommentCreate(input: $input) { \
+                 comment { id } errors { code } } }";
+    let input = json!({ "contributionId": given, "body": "said to a gift", "idempotencyKey": "k" });
+    let reply = basma.ok(query, json!({ "input": input })).await["contributionCommentCreate"]["comment"].clone();
+
+    let ids = json!([post, given, answer, reply["id"], amina.id]);
+    let data = basma.ok(ALIKE, json!({ "ids": ids })).await;
+    let said = |body: &str| json!({ "body": body, "author": { "username": "basma" }, "viewerCanUpdate": true, "deletedAt": null });
+    let thread = |mut thing: Value, id: &Value, body: &str| {
+        let comments = &mut thing["comments"];
+        assert_eq!(comments["edges"].as_array_mut().unwrap().remove(0)["node"]["id"], *id);
+        assert_eq!(
+            *comments,
+            json!({ "totalCount": 1, "pageInfo": { "hasNextPage": false }, "edges": [], "nodes": [said(body)] })
+        );
+        assert_eq!(thing["commentCount"], 1);
+        thing
+    };
+    let nodes = data["nodes"].as_array().unwrap();
+    let of_post = thread(nodes[0].clone(), &json!(answer), "said to a post");
+    assert_eq!((&of_post["likeCount"], &of_post["viewerHasLiked"]), (&json!(1), &json!(true)));
+    let of_gift = thread(nodes[1].clone(), &reply["id"], "said to a gift");
+    assert!(of_gift.get("likeCount").is_none(), "{of_gift}");
+    for (field, value) in said("said to a post").as_object().unwrap() {
+        assert_eq!(nodes[2][field], *value);
+    }
+    assert_eq!((&nodes[2]["likeCount"], &nodes[3]["body"]), (&json!(0), &json!("said to a gift")));
+    assert_eq!(nodes[4], json!({ "__typename": "User" }));
 }

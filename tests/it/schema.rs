@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use agora::graphql::{
     self,
-    model::{Kind, Model, named},
+    model::{Field, Kind, Model, named},
 };
 use async_graphql::parser::{
     parse_schema,
-    types::{TypeKind, TypeSystemDefinition},
+    types::{BaseType, Type, TypeKind, TypeSystemDefinition},
 };
 
 use crate::harness::contract;
@@ -225,6 +225,45 @@ fn for_those_who_throw_what_is_null_only_because_it_failed_is_not() {
         assert_eq!(in_strict, *nullable && !marked, "{field}");
         assert!(!still, "{field}");
     }
+}
+
+/// Whether a field of an object gives what its interface promises: the same, or one of it.
+fn keeps(model: &Model, own: &Type, promised: &Type) -> bool {
+    let same = match (&own.base, &promised.base) {
+        (BaseType::List(own), BaseType::List(promised)) => keeps(model, own, promised),
+        (BaseType::Named(own), BaseType::Named(promised)) => {
+            own == promised || model.possible(promised).is_some_and(|possible| possible.contains(own.as_str()))
+        }
+        _ => false,
+    };
+    same && (promised.nullable || !own.nullable)
+}
+
+#[test]
+fn what_has_an_interface_has_all_of_it() {
+    let model = Model::of_graph(false).unwrap();
+    let arguments = |field: &Field| -> Vec<_> {
+        field.arguments.iter().map(|argument| (argument.name.clone(), argument.ty.to_string())).collect()
+    };
+    let mut interfaces = BTreeSet::new();
+    for name in model.names().filter(|name| !name.starts_with("__")) {
+        let Some((_, Kind::Composite { fields, possible })) = model.ty(name) else { continue };
+        if fields.is_empty() || possible.contains(name) {
+            continue;
+        }
+        interfaces.insert(name);
+        // Of one object alone, nothing is alike.
+        assert!(possible.len() > 1, "{name}");
+        for object in possible {
+            for (field, promised) in fields {
+                let own = model.field(object, field).unwrap_or_else(|| panic!("{object} has no {field} of {name}"));
+                assert!(keeps(model, &own.ty, &promised.ty), "{object}.{field}: {} of {name}", own.ty);
+                assert_eq!(arguments(own), arguments(promised), "{object}.{field}");
+            }
+        }
+    }
+    let known = ["Commentable", "Discussion", "DiscussionComment", "DiscussionEdge", "Likeable", "Node"];
+    assert_eq!(interfaces, BTreeSet::from(known));
 }
 
 /// What people mistype is told with this code, before the mutation is run.
