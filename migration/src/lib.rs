@@ -26,6 +26,7 @@ mod m20261129_101900_checks;
 mod m20261129_102600_likenesses;
 mod m20261129_104200_breaking_steps;
 mod m20261129_130500_returned;
+mod m20261129_140200_list_filters;
 mod schema;
 
 /// Every step, oldest first.
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_102600_likenesses::Migration),
             Box::new(m20261129_104200_breaking_steps::Migration),
             Box::new(m20261129_130500_returned::Migration),
+            Box::new(m20261129_140200_list_filters::Migration),
         ]
     }
 

@@ -105,9 +105,9 @@ pub async fn record_if_exists_in(
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActivityFilter {
     /// Whose.
-    pub user: Option<UserId>,
+    pub users: Option<Vec<UserId>>,
     /// What happened.
-    pub kind: Option<ActivityKind>,
+    pub kinds: Option<Vec<ActivityKind>>,
     /// When.
     pub during: Span,
 }
@@ -136,16 +136,22 @@ pub async fn activities(
 }
 
 /// The actor's own activity, newest first.
-pub async fn own_activities(app: &App, actor: &Actor, page: &Page, with_total: bool) -> Result<Slice<Model>> {
-    let filter = ActivityFilter { user: Some(actor.require_user()?.id), ..ActivityFilter::default() };
+pub async fn own_activities(
+    app: &App,
+    actor: &Actor,
+    filter: ActivityFilter,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<Model>> {
+    let filter = ActivityFilter { users: Some(vec![actor.require_user()?.id]), ..filter };
     list(app, &filter, page, with_total).await
 }
 
 async fn list(app: &App, filter: &ActivityFilter, page: &Page, with_total: bool) -> Result<Slice<Model>> {
     let mut conditions = Conditions::default();
-    conditions.equal("a.user_id", filter.user.map(|id| id.0));
-    conditions.equal("a.kind", filter.kind.map(ActivityKind::as_str));
-    conditions.during("a.created_at", filter.during);
+    conditions.any_of("a.user_id", filter.users.as_deref(), |id| id.0)?;
+    conditions.any_of("a.kind", filter.kinds.as_deref(), |kind| kind.as_str())?;
+    conditions.during("a.created_at", filter.during)?;
     let source = Source {
         columns: COLUMNS,
         table: "activities a",

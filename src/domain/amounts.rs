@@ -1,8 +1,9 @@
-//! Amounts as people give them: checked, and turned into minor units.
+//! Amounts as people give them: checked, and turned into minor units; and what lists are narrowed to by them.
 
 use crate::{
     entity::{Currency, Money},
     error::{Parameter, Result, UserError, UserErrorCode},
+    platform::list::{Conditions, Range},
 };
 
 impl From<Money> for Parameter {
@@ -29,5 +30,25 @@ pub fn positive(field: &'static str, minor: Option<i64>, currency: Currency) -> 
             .into()),
         Some(minor) if minor > 0 => Ok(Money::new(minor, currency)),
         _ => Err(UserError::input(field, UserErrorCode::InvalidAmount).with("currency", currency).into()),
+    }
+}
+
+/// Amounts of one currency, in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AmountRange {
+    /// Of this one.
+    pub currency: Currency,
+    /// From the least to the most.
+    pub range: Range,
+}
+
+impl AmountRange {
+    /// Adds that the amount of a row of the table with this alias is one of these; gives the condition, behind which an index
+    /// of currencies and amounts may stand.
+    pub fn condition(self, conditions: &mut Conditions, alias: &str) -> String {
+        let currency = format!("{alias}.currency = {}", conditions.value(self.currency.as_str()));
+        conditions.that(currency.as_str());
+        let within = conditions.within(&format!("{alias}.amount"), self.range);
+        if within.is_empty() { currency } else { format!("{currency} AND {within}") }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
         db::{Columns, Transaction, placeholders},
         list::{Conditions, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
+        text,
     },
 };
 
@@ -67,11 +68,11 @@ pub async fn record_in(app: &App, tx: &Transaction, actor: &Actor, client: &Clie
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Who acted.
-    pub actor: Option<UserId>,
+    pub actors: Option<Vec<UserId>>,
     /// Whom or what it was done to.
-    pub subject: Option<Uuid>,
+    pub subjects: Option<Vec<Uuid>>,
     /// What was done.
-    pub action: Option<String>,
+    pub actions: Option<Vec<String>>,
     /// When.
     pub during: Span,
 }
@@ -97,10 +98,10 @@ pub async fn entries(
 ) -> Result<Slice<Model>> {
     actor.require(Permission::SeeAudit)?;
     let mut conditions = Conditions::default();
-    conditions.equal("e.actor_id", filter.actor.map(|id| id.0));
-    conditions.equal("e.subject_id", filter.subject);
-    conditions.equal("e.action", filter.action.as_deref().map(crate::platform::text::comparable));
-    conditions.during("e.created_at", filter.during);
+    conditions.any_of("e.actor_id", filter.actors.as_deref(), |id| id.0)?;
+    conditions.any_of("e.subject_id", filter.subjects.as_deref(), |id| *id)?;
+    conditions.any_of("e.action", filter.actions.as_deref(), |action| text::comparable(action))?;
+    conditions.during("e.created_at", filter.during)?;
     let source = Source {
         columns: COLUMNS,
         table: "audit_entries e",

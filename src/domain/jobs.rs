@@ -22,8 +22,9 @@ use crate::{
     platform::{
         bus::Hint,
         db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, page_of},
+        list::{Conditions, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
+        text,
     },
 };
 
@@ -333,6 +334,17 @@ pub async fn find_in(tx: &Transaction, id: JobId) -> Result<Option<Model>> {
         .transpose()
 }
 
+/// What jobs have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Where they stand.
+    pub states: Option<Vec<JobState>>,
+    /// What they do.
+    pub kinds: Option<Vec<String>>,
+    /// When they were queued.
+    pub during: Span,
+}
+
 /// What cursors in the list are tied to.
 pub const SORT: &str = "jobs.newest";
 
@@ -344,15 +356,14 @@ pub fn cursor(job: &Model) -> Cursor {
 
 /// The queue, newest first, without payloads, for those who may see it. (No index for this order: each job would pay for it.
 /// Ids come in the order of time, so the newest are chosen by them.)
-pub async fn jobs(
-    app: &App,
-    actor: &Actor,
-    state: Option<JobState>,
-    page: &Page,
-    with_total: bool,
-) -> Result<Slice<Model>> {
+pub async fn jobs(app: &App, actor: &Actor, filter: &JobFilter, page: &Page, with_total: bool) -> Result<Slice<Model>> {
     actor.require(Permission::ManageJobs)?;
     let mut conditions = Conditions::default();
+    let state = match filter.states.as_deref() {
+        Some([]) => return Ok(Slice::nothing(page, with_total)),
+        Some([one, others @ ..]) => Some(*one).filter(|_| others.iter().all(|other| other == one)),
+        None => None,
+    };
     if let Some(state) = state {
         conditions.that(format!("j.state = '{}'", state.as_str()));
     }
@@ -361,9 +372,15 @@ pub async fn jobs(
             conditions.among("SELECT id FROM jobs WHERE state = 'queued' ORDER BY run_at DESC, id DESC");
         }
         // These have an index in the list's order.
-        Some(JobState::Dead) => {}
+        Some(JobState::Dead) if filter.kinds.is_none() => {}
+        Some(JobState::Dead) => {
+            conditions.among("SELECT id FROM jobs WHERE state = 'dead' ORDER BY created_at DESC, id DESC");
+        }
+        // There are no other states than the two.
         None => conditions.among("SELECT id FROM jobs ORDER BY id DESC"),
     }
+    conditions.any_of("j.kind", filter.kinds.as_deref(), |kind| text::comparable(kind))?;
+    conditions.during("j.created_at", filter.during)?;
     let source =
         Source { columns: SHOWN, table: "jobs j", joins: "", key: "j.created_at", id: "j.id", descending: true };
     page_of(&app.db, source, conditions, page, with_total, read).await

@@ -35,7 +35,7 @@ use crate::{
     error::{Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, page_of},
+        list::{Conditions, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -357,11 +357,22 @@ pub fn cursor(notification: &Notification) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(notification.created_at), id: notification.id.0 }
 }
 
+/// What notifications have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotificationFilter {
+    /// Whether only unread ones are meant.
+    pub unread: bool,
+    /// What they are about.
+    pub kinds: Option<Vec<NotificationKind>>,
+    /// When they were told.
+    pub during: Span,
+}
+
 /// The actor's notifications, newest first.
 pub async fn notifications(
     app: &App,
     actor: &Actor,
-    unread_only: bool,
+    filter: &NotificationFilter,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<Notification>> {
@@ -369,9 +380,19 @@ pub async fn notifications(
     let mut conditions = Conditions::default();
     conditions.equal("n.recipient_id", Some(user.0));
     conditions.that("n.gone_at IS NULL");
-    if unread_only {
+    if filter.unread {
         conditions.that("n.read_at IS NULL");
     }
+    if filter.kinds.is_some() {
+        // No index for this: each notification would pay for it. One person's newest are few enough to be looked at.
+        let unread = if filter.unread { "AND n.read_at IS NULL" } else { "" };
+        conditions.among(format!(
+            "SELECT n.id FROM notifications n WHERE n.recipient_id = $1 AND n.gone_at IS NULL {unread} \
+             ORDER BY n.created_at DESC, n.id DESC"
+        ));
+    }
+    conditions.any_of("n.kind", filter.kinds.as_deref(), |kind| kind.as_str())?;
+    conditions.during("n.created_at", filter.during)?;
     let source = Source {
         columns: COLUMNS,
         table: "notifications n",
@@ -383,12 +404,15 @@ pub async fn notifications(
     page_of(&app.db, source, conditions, page, with_total, read).await
 }
 
-/// How many of the actor's notifications are unread.
-pub async fn unread_count(app: &App, actor: &Actor) -> Result<i64> {
-    let user = actor.require_user()?.id;
+/// How many of the actor's own notifications are unread; nothing of anybody else's.
+pub async fn unread_counts(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, i64>> {
+    let own = actor.require_user()?.id;
+    if !ids.contains(&own) {
+        return Ok(HashMap::new());
+    }
     let sql = "SELECT COUNT(*) FROM notifications WHERE recipient_id = $1 AND read_at IS NULL AND gone_at IS NULL";
-    let rows = app.db.rows(sql, vec![user.0.into()]).await?;
-    rows.first().map_or(Ok(0), |row| Columns::new(row).take())
+    let rows = app.db.rows(sql, vec![own.0.into()]).await?;
+    rows.iter().map(|row| Ok((own, Columns::new(row).take()?))).collect()
 }
 
 /// The actor's own notifications by id.

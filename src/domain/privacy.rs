@@ -5,9 +5,11 @@
 //! notifications, credentials, sessions and everything else that is only the person's own is gone; posts and comments
 //! stay, without an author, because others have answered them.
 
+use std::collections::HashMap;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,7 +26,10 @@ use crate::{
     },
     entity::{AccountExportId, UserId, account_deletion, account_export, activity::ActivityKind, job},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{archive::Archive, db::Columns},
+    platform::{
+        archive::Archive,
+        db::{Columns, placeholders},
+    },
 };
 
 /// The kind of the job that makes an archive.
@@ -126,22 +131,37 @@ pub async fn make_export(app: &App, job: &job::Model) -> Result<()> {
 /// The actor's newest archive, without its bytes, as long as it is kept.
 pub async fn latest_export(app: &App, actor: &Actor) -> Result<Option<account_export::Model>> {
     let user = actor.require_user()?.id;
-    let sql = "SELECT id, requested_at, completed_at, expires_at FROM account_exports \
-               WHERE user_id = $1 AND expires_at > $2 ORDER BY requested_at DESC LIMIT 1";
+    let sql = format!("{KEPT_OF} ORDER BY requested_at DESC LIMIT 1");
     let rows = app.db.rows(sql, vec![user.0.into(), app.clock.now().into()]).await?;
-    rows.first()
-        .map(|row| {
-            let mut columns = Columns::new(row);
-            Ok(account_export::Model {
-                id: columns.take()?,
-                user_id: user,
-                archive: None,
-                requested_at: columns.take()?,
-                completed_at: columns.take()?,
-                expires_at: columns.take()?,
-            })
-        })
-        .transpose()
+    rows.first().map(|row| read_export(row, user)).transpose()
+}
+
+/// The actor's archives by id, without their bytes, as long as they are kept.
+pub async fn exports_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[AccountExportId],
+) -> Result<HashMap<AccountExportId, account_export::Model>> {
+    let Ok(user) = actor.require_user().map(|user| user.id) else { return Ok(HashMap::new()) };
+    let mut values = vec![user.0.into(), app.clock.now().into()];
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let rows = app.db.rows(format!("{KEPT_OF} AND id IN ({list})"), values).await?;
+    rows.iter().map(|row| read_export(row, user).map(|export| (export.id, export))).collect()
+}
+
+const KEPT_OF: &str = "SELECT id, requested_at, completed_at, expires_at FROM account_exports \
+                       WHERE user_id = $1 AND expires_at > $2";
+
+fn read_export(row: &QueryResult, user: UserId) -> Result<account_export::Model> {
+    let mut columns = Columns::new(row);
+    Ok(account_export::Model {
+        id: columns.take()?,
+        user_id: user,
+        archive: None,
+        requested_at: columns.take()?,
+        completed_at: columns.take()?,
+        expires_at: columns.take()?,
+    })
 }
 
 /// Where an archive is fetched: whoever has the link, has the archive, until it goes.

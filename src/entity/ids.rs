@@ -1,5 +1,6 @@
 //! Ids: one type per table, so that a post's id can't be taken for a comment's; shown to clients as TypeIDs
-//! (https://github.com/jetify-com/typeid/tree/main/spec): `post_01jc…`, the UUID in Crockford's base 32.
+//! (https://github.com/jetify-com/typeid/tree/main/spec): `post_01jc…`, the UUID in Crockford's base 32. What has no key of
+//! its own but that of a person, or a code, has an id made of that: another prefix before the same bits.
 
 use std::{fmt, str::FromStr};
 
@@ -121,8 +122,16 @@ typed_ids! {
     AuditEntryId = "audit";
     /// Everything held about a person.
     AccountExportId = "export";
-    /// An account of the ledger.
+    /// An account of the ledger; of a wallet's, a balance.
     LedgerAccountId = "account";
+    /// A person's wallet, by the person's own UUID.
+    WalletId = "wallet";
+    /// A person's profile, by the person's own UUID.
+    ProfileId = "profile";
+    /// How a person's second factor stands, by the person's own UUID.
+    TwoFactorId = "twofactor";
+    /// A currency, by the letters of its code: see `Currency::id`.
+    CurrencyId = "currency";
     /// A transfer of the ledger.
     TransferId = "transfer";
     /// An entry of a transfer; of a wallet's, a transaction.

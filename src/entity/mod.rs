@@ -51,9 +51,9 @@ pub mod withdrawal;
 
 pub use ids::{
     AccountExportId, ActivityId, AdjustmentId, AuditEntryId, ChallengeId, CodeId, CommentId, ContributionCommentId,
-    ContributionId, DisputeId, EntryId, FeeLineId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId,
+    ContributionId, CurrencyId, DisputeId, EntryId, FeeLineId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId,
     LedgerAccountId, NotificationId, OauthFlowId, PaymentEventId, PaymentId, PaymentMethodId, PayoutMethodId, PostId,
-    RefundId, SessionId, TransferId, UserId, WebhookEventId, WithdrawalId,
+    ProfileId, RefundId, SessionId, TransferId, TwoFactorId, UserId, WalletId, WebhookEventId, WithdrawalId,
 };
 pub use money::{Currency, Money};
 

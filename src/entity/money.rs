@@ -3,6 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use sea_orm::DeriveValueType;
+use uuid::Uuid;
+
+use super::CurrencyId;
 
 /// A currency of ISO 4217, stored as its code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
@@ -46,6 +49,22 @@ impl Currency {
     #[must_use]
     pub fn digits(self) -> usize {
         self.digits
+    }
+
+    /// Its id: the letters of its code, as they are in ASCII, at the end of a UUID that is otherwise empty.
+    #[must_use]
+    pub fn id(self) -> CurrencyId {
+        let letters = self.code.bytes().fold(0, |letters, letter| (letters << 8) | u128::from(letter));
+        CurrencyId(Uuid::from_u128(letters))
+    }
+
+    /// A currency by its id.
+    #[must_use]
+    pub fn of_id(id: CurrencyId) -> Option<Self> {
+        let [rest @ .., first, second, third] = id.0.into_bytes();
+        let code = [first, second, third];
+        let known = rest.iter().all(|byte| *byte == 0);
+        std::str::from_utf8(&code).ok().filter(|_| known).and_then(Self::parse)
     }
 
     /// Every currency, by code.

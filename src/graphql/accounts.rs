@@ -2,24 +2,31 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 
 use super::{
-    activity::{self, Activity},
+    activity::{self, Activity, ActivityWhere},
     admin::{self, AccountOverview, Role},
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, answer, nullable, payload},
+    filters::{self, DateTimeRange},
+    goals::{self, ContributionWhere, GoalContribution},
     identities::Identity,
+    notifications::{self, NotificationConnection, NotificationWhere},
+    payments::{self, Payment, PaymentMethod, PaymentWhere},
     posts::{self, Post},
-    privacy::{self, AccountExport},
+    privacy::AccountExport,
     profiles::Profile,
-    scalars::LocaleName,
+    scalars::{EmailAddress, LanguageCode, Url},
     sessions::ActiveSession,
     two_factor::TwoFactor,
+    wallets::{self, PayoutMethod, Wallet},
 };
 use crate::{
     domain::{
+        self,
         accounts::{self, ProfileUpdate, UserFilter},
         permissions::Permission,
     },
@@ -61,7 +68,26 @@ impl Listed for User {
     const LIST_NAME: &'static str = "User";
 }
 
-/// A person.
+impl User {
+    /// What only they themselves see: null for everybody else, for whom nothing is read.
+    fn own<'a, T>(
+        &self,
+        ctx: &'a Context<'_>,
+        read: impl Future<Output = async_graphql::Result<Option<T>>> + Send + 'a,
+    ) -> BoxFuture<'a, Nullable<T>> {
+        let actor = &ctx.request().actor;
+        let is_own = actor.user_id() == Some(self.0.id);
+        nullable(async move {
+            if !is_own {
+                return Ok(None);
+            }
+            actor.require_user()?;
+            read.await
+        })
+    }
+}
+
+/// A person. What is private of them is null, unless it is you who asks: begin at `me`.
 #[Object]
 impl User {
     /// Opaque and typed: `user_01jc…`.
@@ -97,8 +123,8 @@ impl User {
     }
 
     /// Address of a picture; null when there is none.
-    async fn avatar_url(&self) -> Option<&str> {
-        self.0.avatar_url.as_deref()
+    async fn avatar_url(&self) -> Option<Url> {
+        self.0.avatar_url.as_deref().map(Url::from)
     }
 
     /// What they say about themselves, at most 500 characters; may be empty.
@@ -112,7 +138,7 @@ impl User {
     }
 
     /// The language of messages to them.
-    async fn locale(&self) -> LocaleName {
+    async fn locale(&self) -> LanguageCode {
         crate::error::Locale::parse(&self.0.locale).into()
     }
 
@@ -123,9 +149,12 @@ impl User {
 
     /// Their e-mail address: for themselves and for staff who may see contacts, null for everybody else; null, too, when
     /// they have none that is theirs.
-    async fn email(&self, ctx: &Context<'_>) -> Nullable<String> {
-        nullable(async { Ok(ctx.request().loaders.emails.load(self.0.id).await?.and_then(|email| email.address)) })
-            .await
+    async fn email(&self, ctx: &Context<'_>) -> Nullable<EmailAddress> {
+        nullable(async {
+            let email = ctx.request().loaders.emails.load(self.0.id).await?;
+            Ok(email.and_then(|email| email.address).map(EmailAddress::from))
+        })
+        .await
     }
 
     /// Whether the address is proven theirs, by `emailVerify`; null for who may not see it.
@@ -153,7 +182,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) && !request.actor.may(Permission::SeeContacts) {
                 return Ok(None);
             }
-            Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor))
+            Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor::from))
         })
         .await
     }
@@ -208,7 +237,8 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
             }
-            privacy::latest_export(request).await
+            let export = domain::privacy::latest_export(&request.app, &request.actor).await?;
+            Ok(export.map(AccountExport::from))
         }))
         .await
     }
@@ -220,7 +250,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
             }
-            Ok(crate::domain::privacy::deletion_due(&request.app, &request.actor).await?)
+            Ok(domain::privacy::deletion_due(&request.app, &request.actor).await?)
         }))
         .await
     }
@@ -266,9 +296,11 @@ impl User {
 
     /// What happened to their account, newest first: sign-ins, changes, what the service's staff did. For themselves
     /// only, null for everybody else (`adminActivity` is for those with rights). Look for what you did not do yourself.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn activity(
         &self,
         ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which activity.")] filter: Option<ActivityWhere>,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -276,7 +308,76 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Activity>> {
-        nullable(Box::pin(activity::own_activity(ctx, self.0.id, first, after, last, before))).await
+        nullable(Box::pin(activity::own_activity(ctx, self.0.id, filter, first, after, last, before))).await
+    }
+
+    /// Their money here. For themselves only, null for everybody else (`adminWallet` is for those with rights).
+    async fn wallet(&self, ctx: &Context<'_>) -> Nullable<Wallet> {
+        self.own(ctx, wallets::wallet_of(ctx, self.0.id)).await
+    }
+
+    /// The bank accounts that their money can be paid out to, added last, first; at most 20. For themselves only, null for
+    /// everybody else.
+    async fn payout_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PayoutMethod>> {
+        self.own(ctx, wallets::own_payout_methods(ctx)).await
+    }
+
+    /// Their payments, newest first. For themselves only, null for everybody else (`adminPayments` is for those with rights).
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which payments.")] filter: Option<PaymentWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<Payment>> {
+        self.own(ctx, payments::own_payments(ctx, filter, (first, after, last, before))).await
+    }
+
+    /// Their saved ways to pay, at most 20: the default first, then the newest. For themselves only, null for everybody else.
+    async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
+        self.own(ctx, payments::own_payment_methods(ctx, self)).await
+    }
+
+    /// What they gave to goals, or began to, newest first. For themselves only, null for everybody else.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn contributions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which contributions.")] filter: Option<ContributionWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<GoalContribution>> {
+        self.own(ctx, goals::own_contributions(ctx, filter, (first, after, last, before))).await
+    }
+
+    /// What they are told of, newest first. For themselves only, null for everybody else.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn notifications(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "where", desc = "Which notifications.")] filter: Option<NotificationWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<NotificationConnection> {
+        self.own(ctx, notifications::own_notifications(ctx, filter, (first, after, last, before))).await
+    }
+
+    /// How many of their notifications are unread. For themselves only, null for everybody else.
+    async fn notification_unread_count(&self, ctx: &Context<'_>) -> Nullable<i64> {
+        self.own(ctx, notifications::unread_count(ctx, self)).await
     }
 }
 
@@ -299,11 +400,11 @@ pub struct ProfileUpdateInput {
     /// At most 100 characters; null: made of first and last name.
     display_name: MaybeUndefined<String>,
     /// An https address, at most 512 characters.
-    avatar_url: MaybeUndefined<String>,
+    avatar_url: MaybeUndefined<Url>,
     /// At most 500 characters.
     bio: MaybeUndefined<String>,
     /// The language of messages; null: English.
-    locale: MaybeUndefined<LocaleName>,
+    locale: MaybeUndefined<LanguageCode>,
     /// Whether to get a digest of what one has not read, by e-mail to the confirmed address; null: off.
     digest: MaybeUndefined<Digest>,
 }
@@ -324,7 +425,7 @@ impl ProfileUpdateInput {
             avatar_url: match self.avatar_url {
                 MaybeUndefined::Undefined => None,
                 MaybeUndefined::Null => Some(None),
-                MaybeUndefined::Value(value) => Some(Some(value)),
+                MaybeUndefined::Value(value) => Some(Some(value.into())),
             },
             bio: clearable(self.bio),
             locale: match self.locale {
@@ -356,6 +457,8 @@ pub struct UserWhere {
     /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
     /// Costs 100.
     text: Option<String>,
+    /// When they joined. In the order of names, where more than 10,000 did, the newest of them are looked at.
+    created_at: Option<DateTimeRange>,
 }
 
 /// In which order people are listed.
@@ -374,7 +477,8 @@ pub struct AccountQuery;
 
 #[Object]
 impl AccountQuery {
-    /// The signed-in person; null when nobody is. UNAUTHENTICATED when a token came that is not good (any more).
+    /// The signed-in person, with what is only theirs: `wallet`, `payments`, `notifications` and more; null when nobody is
+    /// signed in. UNAUTHENTICATED when a token came that is not good (any more).
     async fn me(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let request = ctx.request();
@@ -401,6 +505,7 @@ impl AccountQuery {
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which people.")] filter: Option<UserWhere>,
         #[graphql(default_with = "UserSort::Username", desc = "In which order.")] sort_by: UserSort,
+        #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -413,7 +518,9 @@ impl AccountQuery {
             let sort: accounts::UserSort = sort_by.into();
             let page =
                 Page::parse(&request.app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
-            let filter = UserFilter { text: filter.unwrap_or_default().text };
+            let page = page.reversed(reverse);
+            let filter = filter.unwrap_or_default();
+            let filter = UserFilter { text: filter.text, during: filters::span(filter.created_at) };
             let slice = accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |user| sort.cursor(user), User)))
         })

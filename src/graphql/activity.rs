@@ -1,6 +1,6 @@
 //! The activity log as clients see it: what happened to an account.
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -9,9 +9,10 @@ use super::{
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, nullable},
+    filters::{self, DateTimeRange},
 };
 use crate::{
-    domain::activity,
+    domain::activity::{self, ActivityFilter},
     entity::{UserId, activity::Model},
     platform::page::Page,
 };
@@ -73,6 +74,7 @@ pub enum ActivityKind {
     /// The account is to be deleted.
     DeletionRequested,
     /// It is not to be deleted after all.
+    #[graphql(name = "DELETION_CANCELED")]
     DeletionCancelled,
     /// A bank account was added to the wallet.
     PayoutMethodAdded,
@@ -136,10 +138,27 @@ impl Activity {
     }
 }
 
+/// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+#[derive(InputObject, Default)]
+pub struct ActivityWhere {
+    /// What happened.
+    kinds: Option<Vec<ActivityKind>>,
+    /// When it happened.
+    created_at: Option<DateTimeRange>,
+}
+
+impl From<ActivityWhere> for ActivityFilter {
+    fn from(filter: ActivityWhere) -> Self {
+        Self { users: None, kinds: filters::values(filter.kinds), during: filters::span(filter.created_at) }
+    }
+}
+
 /// A person's own activity; nothing of anybody else's.
 pub(super) async fn own_activity(
     ctx: &Context<'_>,
     of: UserId,
+    filter: Option<ActivityWhere>,
     first: Option<i32>,
     after: Option<String>,
     last: Option<i32>,
@@ -151,6 +170,7 @@ pub(super) async fn own_activity(
     }
     let (app, actor) = (&request.app, &request.actor);
     let page = Page::parse(&app.keys, activity::SORT, first, after.as_deref(), last, before.as_deref())?;
-    let slice = activity::own_activities(app, actor, &page, wants_total(ctx)).await?;
+    let filter = filter.unwrap_or_default().into();
+    let slice = activity::own_activities(app, actor, filter, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, activity::cursor, Activity)))
 }

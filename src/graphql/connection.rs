@@ -1,4 +1,5 @@
-//! Relay connections (https://relay.dev/graphql/connections.htm), one generic type for every list.
+//! Relay connections (https://relay.dev/graphql/connections.htm), one generic type for every list. A list whose edges say
+//! something of their own (likes: since when) wraps it.
 
 use std::borrow::Cow;
 
@@ -48,6 +49,33 @@ impl<T> Connection<T> {
         let edges = slice.items.into_iter().map(|row| Edge { cursor: cursor(&row), node: node(row) }).collect();
         Self { edges, has_previous: slice.has_previous, has_next: slice.has_next, total: slice.total }
     }
+
+    /// The items alone.
+    pub fn items(&self) -> impl Iterator<Item = &T> {
+        self.edges.iter().map(|edge| &edge.node)
+    }
+
+    /// Where this part stands in the whole, as far as it is asked for.
+    #[must_use]
+    pub fn place(&self, ctx: &Context<'_>) -> PageInfo {
+        let keys = &ctx.request().app.keys;
+        let look = ctx.look_ahead();
+        let seal = |name: &str, edge: Option<&Edge<T>>| {
+            edge.filter(|_| look.field(name).exists()).map(|edge| edge.cursor.seal(keys))
+        };
+        PageInfo {
+            has_next_page: self.has_next,
+            has_previous_page: self.has_previous,
+            start_cursor: seal("startCursor", self.edges.first()),
+            end_cursor: seal("endCursor", self.edges.last()),
+        }
+    }
+
+    /// How many items the whole list has, if they were counted.
+    #[must_use]
+    pub fn total(&self) -> Option<Total> {
+        self.total
+    }
 }
 
 impl<T: Listed> TypeName for Connection<T> {
@@ -72,22 +100,12 @@ impl<T: Listed> Connection<T> {
 
     /// The items alone.
     async fn nodes(&self) -> Vec<&T> {
-        self.edges.iter().map(|edge| &edge.node).collect()
+        self.items().collect()
     }
 
     /// Where this part stands in the whole.
     async fn page_info(&self, ctx: &Context<'_>) -> PageInfo {
-        let keys = &ctx.request().app.keys;
-        let look = ctx.look_ahead();
-        let seal = |name: &str, edge: Option<&Edge<T>>| {
-            edge.filter(|_| look.field(name).exists()).map(|edge| edge.cursor.seal(keys))
-        };
-        PageInfo {
-            has_next_page: self.has_next,
-            has_previous_page: self.has_previous,
-            start_cursor: seal("startCursor", self.edges.first()),
-            end_cursor: seal("endCursor", self.edges.last()),
-        }
+        self.place(ctx)
     }
 
     /// How many items there are in the whole list, up to 10,000: `totalCountIsExact` says whether these are all. Counted only
@@ -113,7 +131,8 @@ impl<T: Listed> Edge<T> {
         &self.node
     }
 
-    /// Its place: pass it as `after` or `before`. Opaque, and good for this list in this order only.
+    /// Its place: pass it as `after` or `before`. Opaque, and good for this list in this order only, reversed or
+    /// not.
     async fn cursor(&self, ctx: &Context<'_>) -> String {
         self.cursor.seal(&ctx.request().app.keys)
     }

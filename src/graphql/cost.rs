@@ -7,14 +7,17 @@
 //! costs its bytes: as many as its text can have, 10,000 for 1. All sums saturate. The feed of 20 posts with authors and
 //! three comments with authors each costs 181, and 130 more with the texts of both.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_graphql::{
     Name, Value, Variables,
     parser::types::{ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet},
 };
 
-use super::model::{Model, root_of};
+use super::{
+    model::{Model, root_of},
+    scalars,
+};
 use crate::{
     domain::{goals, posts},
     platform::page::{DEFAULT_PAGE, MAX_PAGE},
@@ -60,6 +63,16 @@ impl Cost {
             nodes: self.nodes.saturating_add(other.nodes),
             fields: self.fields.saturating_add(other.fields),
             bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    /// As much as the larger of the two, in everything.
+    fn or(self, other: Self) -> Self {
+        Self {
+            cost: self.cost.max(other.cost),
+            nodes: self.nodes.max(other.nodes),
+            fields: self.fields.max(other.fields),
+            bytes: self.bytes.max(other.bytes),
         }
     }
 
@@ -130,13 +143,16 @@ const TEXTS: &[(&str, &str, u64)] = &[
 
 /// Most bytes of a leaf. The name of a type is as long as that of an enum's value.
 fn longest(parent: &str, name: &str, ty: &str) -> u64 {
-    match ty {
-        "String" if name != "__typename" => {
-            let known = TEXTS.iter().find(|(of, text, _)| (*of, *text) == (parent, name));
-            known.map_or(SHORT, |(.., characters)| *characters) * CHARACTER
-        }
-        _ => SCALAR,
+    if !is_text(ty) || name == "__typename" {
+        return SCALAR;
     }
+    let known = TEXTS.iter().find(|(of, text, _)| (*of, *text) == (parent, name));
+    known.map_or(SHORT, |(.., characters)| *characters) * CHARACTER
+}
+
+/// Whether a leaf of this type is as long as somebody made it.
+fn is_text(ty: &str) -> bool {
+    ty == "String" || scalars::TEXTS.contains(&ty)
 }
 
 /// Most bytes of ids, numbers, times, names of enums.
@@ -158,11 +174,11 @@ const ASSUMED: &[(&str, &str, u64)] = &[
     ("PaymentMethodRemovePayload", "paymentMethods", 20),
     ("PaymentMethodSetDefaultPayload", "paymentMethods", 20),
     ("Query", "currencies", 180),
-    ("Query", "paymentMethods", 20),
     ("Query", "paymentProviders", 7),
-    ("Query", "payoutMethods", 20),
     ("Query", "signInProviders", 5),
     ("User", "identities", 5),
+    ("User", "paymentMethods", 20),
+    ("User", "payoutMethods", 20),
     ("User", "sessions", 20),
     ("Wallet", "balances", 10),
     ("WalletActivity", "balances", 10),
@@ -171,6 +187,16 @@ const ASSUMED: &[(&str, &str, u64)] = &[
 /// A list that is not in [`ASSUMED`] has one item: a payload's errors.
 fn assumed_length(parent: &str, name: &str) -> u64 {
     ASSUMED.iter().find(|(of, list, _)| (*of, *list) == (parent, name)).map_or(1, |(.., length)| *length)
+}
+
+/// What a field of an object may have at most; of an interface, the most that one of its objects may have.
+fn most(model: &Model, parent: &str, of: impl Fn(&str) -> u64) -> u64 {
+    model.possible(parent).into_iter().flatten().map(|object| of(object)).max().unwrap_or(1)
+}
+
+/// Whether this is a connection, or what connections have in common.
+fn is_connection(model: &Model, ty: &str) -> bool {
+    model.possible(ty).into_iter().flatten().any(|object| object.ends_with("Connection"))
 }
 
 /// What stands for the types of introspection, which are not in the SDL.
@@ -197,29 +223,45 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// `page` is the page size of the connection whose own selection this is; 1 anywhere else.
+    /// `page` is the page size of the connection whose own selection this is; 1 anywhere else. What is asked of one object or
+    /// another costs as much as the dearest of them: it is only one.
     fn selection_set(&mut self, set: &'a SelectionSet, parent: &str, page: u64) -> Cost {
-        set.items.iter().fold(Cost::default(), |total, selection| {
-            total.add(match &selection.node {
-                Selection::Field(field) => self.field(&field.node, parent, page),
+        let mut total = Cost::default();
+        let mut of_objects: BTreeMap<&'a str, Cost> = BTreeMap::new();
+        for selection in &set.items {
+            let (condition, cost) = match &selection.node {
+                Selection::Field(field) => (None, self.field(&field.node, parent, page)),
                 Selection::InlineFragment(inline) => {
                     let condition = inline.node.type_condition.as_ref().map(|on| on.node.on.node.as_str());
-                    self.selection_set(&inline.node.selection_set.node, condition.unwrap_or(parent), page)
+                    let set = &inline.node.selection_set.node;
+                    (condition, self.selection_set(set, condition.unwrap_or(parent), page))
                 }
                 Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node, page),
-            })
-        })
+            };
+            match condition.filter(|condition| *condition != parent && self.is_object(condition)) {
+                Some(object) => {
+                    let known = of_objects.entry(object).or_default();
+                    *known = known.add(cost);
+                }
+                None => total = total.add(cost),
+            }
+        }
+        total.add(of_objects.into_values().fold(Cost::default(), Cost::or))
     }
 
-    fn fragment(&mut self, name: &'a Name, page: u64) -> Cost {
-        if let Some(cost) = self.fragments.get(&(name, page)) {
-            return *cost;
-        }
-        let Some(fragment) = self.document.fragments.get(name) else { return Cost::default() };
+    fn is_object(&self, name: &str) -> bool {
+        self.model.possible(name).is_some_and(|possible| possible.contains(name))
+    }
+
+    fn fragment(&mut self, name: &'a Name, page: u64) -> (Option<&'a str>, Cost) {
+        let Some(fragment) = self.document.fragments.get(name) else { return (None, Cost::default()) };
         let condition = fragment.node.type_condition.node.on.node.as_str();
+        if let Some(cost) = self.fragments.get(&(name, page)) {
+            return (Some(condition), *cost);
+        }
         let cost = self.selection_set(&fragment.node.selection_set.node, condition, page);
         self.fragments.insert((name, page), cost);
-        cost
+        (Some(condition), cost)
     }
 
     fn field(&mut self, field: &'a Field, parent: &str, page: u64) -> Cost {
@@ -235,25 +277,29 @@ impl<'a> Walk<'a> {
         let ty = known.of();
         if model.possible(ty).is_none() {
             let cost = if matches!(name, "totalCount" | "totalCountIsExact") { TOTAL_COUNT } else { 0 };
-            return Cost { cost, ..Cost::leaf(longest(parent, name, ty) + written) };
+            let bytes = most(model, parent, |object| longest(object, name, ty));
+            return Cost { cost, ..Cost::leaf(bytes + written) };
         }
         let plain = Cost::leaf(written);
         let one = Cost { cost: 1, nodes: 1, ..plain };
         match name {
             // The connection itself, and what it multiplies; edges and page information cost nothing of their own.
-            _ if ty.ends_with("Connection") => {
+            _ if is_connection(model, ty) => {
                 let search = if self.searches(field) { SEARCH } else { 0 };
                 let below = self.selection_set(set, ty, self.page_size(field));
                 Cost { cost: 1 + search, nodes: 0, ..plain }.add(below)
             }
-            "edges" if parent.ends_with("Connection") => plain.add(self.selection_set(set, ty, 1)).times(page),
-            "nodes" if parent.ends_with("Connection") => one.add(self.selection_set(set, ty, 1)).times(page),
+            "edges" if is_connection(model, parent) => plain.add(self.selection_set(set, ty, 1)).times(page),
+            "nodes" if is_connection(model, parent) => one.add(self.selection_set(set, ty, 1)).times(page),
             "pageInfo" => plain.add(self.selection_set(set, ty, 1)),
             "nodes" => one.add(self.selection_set(set, ty, 1)).times(self.length(field, "ids")),
             _ if parent == root_of(OperationType::Mutation) => {
                 Cost { cost: 1 + MUTATION, ..one }.add(self.selection_set(set, ty, 1))
             }
-            _ => one.add(self.selection_set(set, ty, 1)).times(assumed_length(parent, name)),
+            _ => {
+                let length = most(model, parent, |object| assumed_length(object, name));
+                one.add(self.selection_set(set, ty, 1)).times(length)
+            }
         }
     }
 
@@ -389,17 +435,17 @@ mod tests {
 
     #[test]
     fn lists_without_a_page_size_cost_their_assumed_length() {
-        let steps = "{ payments(first: 20) { nodes { events { captured { amount } } refunds { id } } } }";
-        assert_eq!(cost(steps, json!({})).cost, 1 + 20 * (1 + 10 * 2 + 5));
-        assert_eq!(cost("{ wallet { balances { balance { amount } } } }", json!({})).nodes, 1 + 10 * 2);
+        let steps = "{ me { payments(first: 20) { nodes { events { captured { amount } } refunds { id } } } } }";
+        assert_eq!(cost(steps, json!({})).cost, 2 + 20 * (1 + 10 * 2 + 5));
+        assert_eq!(cost("{ me { wallet { balances { balance { amount } } } } }", json!({})).nodes, 2 + 10 * 2);
     }
 
     #[test]
     fn a_search_has_a_cost_of_its_own_however_the_text_is_given() {
-        let plain = cost("{ posts(where: { tag: \"a\" }) { nodes { id } } }", json!({})).cost;
+        let plain = cost("{ posts(where: { tags: \"a\" }) { nodes { id } } }", json!({})).cost;
         for (query, variables) in [
             ("{ posts(where: { text: \"cat\" }) { nodes { id } } }", json!({})),
-            ("query($t: String) { posts(where: { text: $t, tag: $u }) { nodes { id } } }", json!({ "t": "cat" })),
+            ("query($t: String) { posts(where: { text: $t, tags: $u }) { nodes { id } } }", json!({ "t": "cat" })),
             ("query($w: PostWhere) { posts(where: $w) { nodes { id } } }", json!({ "w": { "text": "cat" } })),
         ] {
             assert_eq!(cost(query, variables).cost, plain + 100, "{query}");
@@ -419,6 +465,23 @@ mod tests {
             cost("{ node(id: 1) { ... on Post { comments(first: 10) { nodes { id } } } } }", json!({})).cost,
             12
         );
+        // It is one object or the other, whose costs are not added; what is asked of both is.
+        let either =
+            "{ nodes(ids: [1, 2]) { id ... on Post { author { id } goal { id } } ... on Comment { author { id } } } }";
+        assert_eq!(cost(either, json!({})).cost, 2 * (1 + 2));
+        let both = "{ node(id: 1) { ... on Node { ... on Post { author { id } } } ... on Post { goal { id } } } }";
+        assert_eq!(cost(both, json!({})).cost, 3);
+        let twice = "{ node(id: 1) { ... on Post { author { id } } ...F } } fragment F on Post { goal { id } }";
+        assert_eq!(cost(twice, json!({})).cost, 3);
+        // Of an interface, what the dearest of its objects may have.
+        let thread = |on: &str| {
+            whole(
+                &format!("{{ node(id: 1) {{ ... on {on} {{ comments(first: 50) {{ nodes {{ body }} }} }} }} }}"),
+                json!({}),
+            )
+        };
+        assert_eq!(thread("Commentable"), thread("Post"));
+        assert!(thread("Commentable").bytes > 50 * 4 * posts::MAX_COMMENT as u64);
     }
 
     #[test]
@@ -475,7 +538,7 @@ mod tests {
     fn every_text_is_known_to_be_long_or_short() {
         let mut short = Vec::new();
         let mut known = HashSet::new();
-        for (parent, name, field) in fields_of_objects().filter(|(.., field)| field.of() == "String") {
+        for (parent, name, field) in fields_of_objects().filter(|(.., field)| is_text(field.of())) {
             if TEXTS.iter().any(|(of, text, _)| (*of, *text) == (parent, name)) {
                 known.insert((parent, name));
             } else if name != "cursor" {

@@ -1,6 +1,6 @@
 //! Signing in by providers, and the identities of an account, as clients see them.
 
-use async_graphql::{Context, InputObject, Object, SimpleObject, Union};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -8,6 +8,7 @@ use super::{
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
+    scalars::{EmailAddress, Url},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
 use crate::domain::accounts::oauth::{self, Begin, Begun, Complete, Completed, LinkedIdentity};
@@ -24,12 +25,15 @@ pub struct SignInProvider {
 /// An account elsewhere by which a person signs in here. Only they see it.
 #[derive(SimpleObject)]
 pub struct Identity {
+    /// Opaque and typed: `identity_01jc…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// The provider's name, such as `google`; a person has at most one identity of each.
     provider: String,
     /// The provider's name for people.
     title: String,
     /// The e-mail address that the provider told last; null when it told none.
-    email: Option<String>,
+    email: Option<EmailAddress>,
     /// When it was linked.
     linked_at: DateTime<Utc>,
     /// When it was last used to sign in, or linked.
@@ -38,8 +42,9 @@ pub struct Identity {
 
 impl From<LinkedIdentity> for Identity {
     fn from(identity: LinkedIdentity) -> Self {
-        let LinkedIdentity { provider, title, email, linked_at, last_used_at } = identity;
-        Self { provider, title, email, linked_at, last_used_at }
+        let LinkedIdentity { id, provider, title, email, linked_at, last_used_at } = identity;
+        let email = email.map(EmailAddress::from);
+        Self { id: id.to_string().into(), provider, title, email, linked_at, last_used_at }
     }
 }
 
@@ -49,7 +54,7 @@ pub struct OauthFlow {
     /// Where to send the browser. It comes back to the frontend, to the path that was asked for, with one parameter
     /// more: `ticket` for `oauthComplete`, or `error`: `access_denied` (the person said no), `provider_failed`, or
     /// `invalid_state` (it took too long, or was not begun here).
-    authorization_url: String,
+    authorization_url: Url,
     /// Keep it in this browser (as in `sessionStorage`) and never put it into an address: `oauthComplete` wants it, so
     /// that nobody can finish here what another browser began.
     flow_token: String,
@@ -60,7 +65,7 @@ pub struct OauthFlow {
 impl From<Begun> for OauthFlow {
     fn from(begun: Begun) -> Self {
         Self {
-            authorization_url: begun.authorization_url.into(),
+            authorization_url: begun.authorization_url.as_str().into(),
             flow_token: begun.flow_token,
             expires_at: begun.expires_at,
         }

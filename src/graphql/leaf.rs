@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::{
     model::Kind,
-    scalars::{CurrencyCode, Date, Decimal},
+    scalars::{CurrencyCode, Date, Decimal, TEXTS},
 };
 use crate::error::Reason;
 
@@ -84,6 +84,7 @@ pub fn check(name: &str, kind: &Kind, given: Given<'_>, by: By) -> Result<Option
         ("Date", Given::String(text)) => possible(reads::<Date>(text), Reason::Day),
         ("Decimal", Given::String(text)) => possible(reads::<Decimal>(text), Reason::DecimalNumber),
         ("CurrencyCode", Given::String(text)) => possible(reads::<CurrencyCode>(text), Reason::CurrencyCode),
+        (name, Given::String(_)) if TEXTS.contains(&name) => Ok(None),
         _ => Err(Wrong::Kind),
     }
 }
@@ -159,6 +160,15 @@ mod tests {
         let passed = check("PostSort", &kind, Given::String("NEWEST"), By::Variable);
         assert_eq!(passed, Ok(Some(Value::Enum(Name::new("NEWEST")))));
         assert_eq!(check("PostSort", &kind, Given::String("OLDEST"), By::Variable), Err(Wrong::Kind));
+    }
+
+    #[test]
+    fn what_the_domain_judges_is_any_text() {
+        for name in TEXTS {
+            let number = Number::from(1);
+            assert_eq!(outcome(name, Given::String("nonsense"), By::Variable), Ok(None), "{name}");
+            assert_eq!(outcome(name, Given::Number(&number), By::Variable), Err(Wrong::Kind), "{name}");
+        }
     }
 
     #[test]

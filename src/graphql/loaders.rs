@@ -18,11 +18,15 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    domain::{accounts, activity, actor::Actor, audit, goals, jobs, notifications, payments, posts, profiles, wallets},
+    domain::{
+        accounts, activity, actor::Actor, audit, goals, jobs, ledger::Account, notifications, payments, posts, privacy,
+        profiles, wallets,
+    },
     entity::{
-        ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, DisputeId, EntryId,
-        GoalId, GoalNewsId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId,
-        PostId, RefundId, UserId, WithdrawalId, digest_subscription::Digest, profile,
+        AccountExportId, ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId,
+        DisputeId, EntryId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId, LedgerAccountId, NotificationId,
+        PaymentId, PaymentMethodId, PayoutMethodId, PostId, RefundId, SessionId, UserId, WithdrawalId, account_export,
+        digest_subscription::Digest, profile,
     },
     error::{Error, Result},
     platform::page::Slice,
@@ -183,6 +187,12 @@ loaders! {
     two_factors, FetchTwoFactors: UserId => accounts::TwoFactor = accounts::two_factors;
     /// Whose display names look like those of others.
     lookalikes, FetchLookalikes: UserId => bool = accounts::lookalikes;
+    /// The viewer's own sessions that go on.
+    sessions, FetchSessions: SessionId => accounts::ActiveSession = accounts::sessions_by_id;
+    /// The viewer's own identities elsewhere.
+    identities, FetchIdentities: IdentityId => accounts::oauth::LinkedIdentity = accounts::oauth::identities_by_id;
+    /// The viewer's own archives, as long as they are kept.
+    exports, FetchExports: AccountExportId => account_export::Model = privacy::exports_by_id;
     /// E-mail addresses that the viewer may see.
     emails, FetchEmails: UserId => accounts::Email = accounts::emails;
     /// Profiles that the viewer may see.
@@ -191,6 +201,8 @@ loaders! {
     completions, FetchCompletions: UserId => profiles::Completion = profiles::completions;
     /// The viewer's own wish for a digest.
     digests, FetchDigests: UserId => Digest = accounts::digests;
+    /// How many of the viewer's own notifications are unread.
+    unread_counts, FetchUnreadCounts: UserId => i64 = notifications::unread_counts;
     /// Posts by id, tombstones included.
     posts, FetchPosts: PostId => posts::PostView = posts::posts_by_id;
     /// Comments by id, tombstones included.
@@ -242,6 +254,12 @@ loaders! {
     payment_methods, FetchPaymentMethods: PaymentMethodId => crate::entity::payment_method::Model = payments::payment_methods_by_id;
     /// Background jobs, for those who may see them.
     jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
+    /// Wallets that the viewer may see.
+    wallets, FetchWallets: UserId => Vec<Account> = wallets::wallets_by_owner;
+    /// What wallets that the viewer may see hold of a currency.
+    balances, FetchBalances: LedgerAccountId => Account = wallets::balances_by_id;
+    /// Where the stream of the viewer's own wallet stands.
+    wallet_heads, FetchWalletHeads: UserId => i64 = wallets::stream_heads;
     /// Transactions of wallets that the viewer may see.
     transactions, FetchTransactions: EntryId => wallets::Transaction = wallets::transactions_by_id;
     /// The viewer's own bank accounts.

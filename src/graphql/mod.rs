@@ -13,8 +13,10 @@ pub mod contract;
 pub mod cost;
 pub mod document;
 pub mod error;
+pub mod filters;
 pub mod goals;
 pub mod identities;
+pub mod interfaces;
 pub mod leaf;
 pub mod loaders;
 pub mod mistakes;
@@ -44,7 +46,8 @@ pub mod wallets;
 
 use std::sync::{LazyLock, OnceLock};
 
-use async_graphql::{MergedObject, MergedSubscription, Schema, ValidationMode};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, ValidationMode};
+use chrono::{DateTime, Utc};
 
 use self::part::Part;
 
@@ -55,7 +58,6 @@ pub struct Query(
     accounts::AccountQuery,
     identities::IdentityQuery,
     posts::PostQuery,
-    notifications::NotificationQuery,
     payments::PaymentQuery,
     wallets::WalletQuery,
     goals::GoalQuery,
@@ -102,6 +104,8 @@ pub fn build(introspection: bool) -> Graph {
     static GRAPHS: [OnceLock<Graph>; 2] = [const { OnceLock::new() }; 2];
     let make = || {
         let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+            .register_output_type::<interfaces::Interfaces>()
+            .override_output_type_description::<DateTime<Utc>>(scalars::DATE_TIME)
             .validation_mode(ValidationMode::Fast)
             .disable_suggestions();
         if !introspection {
@@ -116,6 +120,9 @@ pub fn build(introspection: bool) -> Graph {
 /// is what is read from it: both are made once.
 #[must_use]
 pub fn sdl() -> &'static str {
-    static SDL: LazyLock<String> = LazyLock::new(|| format!("{}\n", build(true).sdl().trim_end()));
+    static SDL: LazyLock<String> = LazyLock::new(|| {
+        let options = SDLExportOptions::new().include_specified_by();
+        format!("{}\n", build(true).sdl_with_options(options).trim_end())
+    });
     &SDL
 }

@@ -1,26 +1,35 @@
 //! `Node`: everything with an id can be fetched by it.
 
 use async_graphql::{Context, ID, Interface, Object};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
+use uuid::Uuid;
 
 use super::{
     accounts::User,
     activity::Activity,
     admin::{AuditEntry, Job},
-    context::{RequestContext, RequestExt},
+    context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, nullable},
     goals::{ContributionComment, Goal, GoalContribution, GoalNews, GoalWithdrawal},
+    identities::Identity,
     notifications::Notification,
     payments::{Dispute, Payment, PaymentMethod, Refund},
     posts::{Comment, Post},
-    wallets::{PayoutMethod, WalletAdjustment, WalletTransaction, Withdrawal},
+    privacy::AccountExport,
+    profiles::Profile,
+    sessions::ActiveSession,
+    two_factor::TwoFactor,
+    wallets::{
+        CurrencyInfo, PayoutMethod, Wallet, WalletAdjustment, WalletBalance, WalletTransaction, Withdrawal, wallet_of,
+    },
 };
 use crate::{
     entity::{
-        ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId, DisputeId, EntryId,
-        GoalId, GoalNewsId, GoalWithdrawalId, JobId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId,
-        PostId, RefundId, TransferId, UserId, WithdrawalId,
+        AccountExportId, ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId,
+        Currency, CurrencyId, DisputeId, EntryId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId,
+        LedgerAccountId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId, PostId, ProfileId, RefundId,
+        SessionId, TwoFactorId, UserId, WalletId, WithdrawalId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -37,6 +46,16 @@ use crate::{
 pub enum Node {
     /// A person.
     User(User),
+    /// What only a person themselves, and staff who may see contacts, see of their profile.
+    Profile(Profile),
+    /// How a person's second factor stands.
+    TwoFactor(TwoFactor),
+    /// A place where a person is signed in.
+    ActiveSession(ActiveSession),
+    /// An account elsewhere by which a person signs in.
+    Identity(Identity),
+    /// Everything held about a person, to take along.
+    AccountExport(AccountExport),
     /// A post.
     Post(Post),
     /// A comment.
@@ -51,6 +70,12 @@ pub enum Node {
     Job(Job),
     /// A payment.
     Payment(Payment),
+    /// A person's money here.
+    Wallet(Wallet),
+    /// What a wallet holds of one currency.
+    WalletBalance(WalletBalance),
+    /// A currency.
+    CurrencyInfo(CurrencyInfo),
     /// Something that happened to a wallet.
     WalletTransaction(WalletTransaction),
     /// A bank account that money can be paid out to.
@@ -83,42 +108,56 @@ pub struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// Anything by its id; null when there is no such thing or you may not see it. BAD_REQUEST when it is no id.
+    /// Anything by its id; null when there is no such thing, you may not see it, or it is no id.
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The id of anything.")] id: ID) -> Nullable<Node> {
-        nullable(async { Ok(find(ctx.request(), &id).await?) }).await
+        nullable(find(ctx, &id)).await
     }
 
-    /// Several things by their ids, in the same order, at most 100; null for each that is not there or not visible.
+    /// Several things by their ids, in the same order, at most 100; null for each that is not there, not visible, or no id.
+    /// One that fails is null for itself, with an error at its place.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Ids of anything.")] ids: Vec<ID>,
-    ) -> Nullable<Vec<Option<Node>>> {
+    ) -> Nullable<Vec<Nullable<Node>>> {
         nullable(async {
             if ids.len() > 100 {
                 return Err(Error::bad_request(format!("At most 100 ids at once; {} were given.", ids.len())).into());
             }
-            Ok(Some(try_join_all(ids.iter().map(|id| find(ctx.request(), id))).await?))
+            Ok(Some(join_all(ids.iter().map(|id| nullable(find(ctx, id)))).await))
         })
         .await
     }
 }
 
-async fn find(request: &RequestContext, id: &ID) -> Result<Option<Node>> {
-    let (prefix, uuid) = ids::decode(id).ok_or_else(|| Error::bad_request("This is not an id."))?;
-    let found = find_typed(request, prefix, uuid).await?;
+async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>> {
+    let found = match ids::decode(id) {
+        Some((prefix, uuid)) => find_typed(ctx, prefix, uuid).await?,
+        None => None,
+    };
     if found.is_none() {
-        request.actor.require_certain()?;
+        ctx.request().actor.require_certain()?;
     }
     Ok(found)
 }
 
-/// Something by the prefix of its type and its UUID.
-pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node>> {
+/// Something by the prefix of its type and its UUID, as far as the field shows it that leads to it otherwise; null for what
+/// can't be fetched by its id, too, such as a transfer of the ledger, which the log of what staff did names.
+pub async fn find_typed(ctx: &Context<'_>, prefix: &str, uuid: Uuid) -> async_graphql::Result<Option<Node>> {
+    let request = ctx.request();
     let loaders = &request.loaders;
     Ok(match prefix {
         UserId::PREFIX => loaders.users.load(UserId(uuid)).await?.map(|user| Node::User(user.into())),
+        ProfileId::PREFIX => loaders.profiles.load(UserId(uuid)).await?.map(|row| Node::Profile(row.into())),
+        TwoFactorId::PREFIX => loaders.two_factors.load(UserId(uuid)).await?.map(|view| Node::TwoFactor(view.into())),
+        SessionId::PREFIX => loaders.sessions.load(SessionId(uuid)).await?.map(|view| Node::ActiveSession(view.into())),
+        IdentityId::PREFIX => {
+            loaders.identities.load(IdentityId(uuid)).await?.map(|identity| Node::Identity(identity.into()))
+        }
+        AccountExportId::PREFIX => {
+            loaders.exports.load(AccountExportId(uuid)).await?.map(|row| Node::AccountExport(row.into()))
+        }
         PostId::PREFIX => loaders.posts.load(PostId(uuid)).await?.map(|view| Node::Post(view.into())),
         CommentId::PREFIX => loaders.comments.load(CommentId(uuid)).await?.map(|view| Node::Comment(view.into())),
         NotificationId::PREFIX => {
@@ -129,6 +168,15 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
             loaders.audit_entries.load(AuditEntryId(uuid)).await?.map(|row| Node::AuditEntry(row.into()))
         }
         PaymentId::PREFIX => loaders.payments.load(PaymentId(uuid)).await?.map(|row| Node::Payment(row.into())),
+        WalletId::PREFIX => wallet_of(ctx, UserId(uuid)).await?.map(Node::Wallet),
+        LedgerAccountId::PREFIX => {
+            let found = loaders.balances.load(LedgerAccountId(uuid)).await?;
+            found.map(|account| Node::WalletBalance((&account).into()))
+        }
+        CurrencyId::PREFIX => {
+            let found = Currency::of_id(CurrencyId(uuid));
+            found.map(|currency| Node::CurrencyInfo(CurrencyInfo::new(request, currency)))
+        }
         EntryId::PREFIX => {
             loaders.transactions.load(EntryId(uuid)).await?.map(|found| Node::WalletTransaction(found.into()))
         }
@@ -160,9 +208,7 @@ pub async fn find_typed(request: &RequestContext, prefix: &str, uuid: uuid::Uuid
         RefundId::PREFIX => loaders.refunds_by_id.load(RefundId(uuid)).await?.map(|row| Node::Refund(row.into())),
         DisputeId::PREFIX => loaders.disputes_by_id.load(DisputeId(uuid)).await?.map(|row| Node::Dispute(row.into())),
         JobId::PREFIX => loaders.jobs.load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
-        // Of the ledger itself, which the log of what staff did names: it is no part of the graph.
-        TransferId::PREFIX => None,
-        _ => return Err(Error::bad_request("This is not an id of anything here.")),
+        _ => None,
     })
 }
 

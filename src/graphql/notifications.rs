@@ -9,15 +9,15 @@ use super::{
     accounts::User,
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
-    contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+    filters::{self, DateTimeRange},
     node::{self, Node, id_input, input_id},
     stream::{self, StreamEvent, StreamPhase},
 };
 use crate::{
     domain::{
         live::Step,
-        notifications::{self, News},
+        notifications::{self, News, NotificationFilter},
     },
     entity::{
         CommentId, ContributionCommentId, ContributionId, GoalId, PaymentId, PostId, event::StreamKind,
@@ -121,7 +121,7 @@ impl Notification {
                 SubjectKind::Payment => PaymentId::PREFIX,
                 SubjectKind::ContributionComment => ContributionCommentId::PREFIX,
             };
-            Ok(node::find_typed(ctx.request(), prefix, id).await?)
+            node::find_typed(ctx, prefix, id).await
         })
         .await
     }
@@ -162,11 +162,22 @@ impl NotificationConnection {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct NotificationWhere {
     /// Only those that you have not read.
     #[graphql(default)]
     unread: bool,
+    /// What they are about. Your 10,000 newest notifications are looked at.
+    kinds: Option<Vec<NotificationKind>>,
+    /// When you were told.
+    created_at: Option<DateTimeRange>,
+}
+
+impl From<NotificationWhere> for NotificationFilter {
+    fn from(filter: NotificationWhere) -> Self {
+        Self { unread: filter.unread, kinds: filters::values(filter.kinds), during: filters::span(filter.created_at) }
+    }
 }
 
 /// One step of your notification stream.
@@ -216,50 +227,24 @@ impl NotificationEvent {
     }
 }
 
-/// Reading notifications.
-#[derive(Default)]
-pub struct NotificationQuery;
-
-#[Object]
-impl NotificationQuery {
-    /// Your notifications, newest first. UNAUTHENTICATED when nobody is signed in.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn notifications(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "where", desc = "Which notifications.")] filter: Option<NotificationWhere>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<NotificationConnection> {
-        nullable(async {
-            let request = ctx.request();
-            let (app, actor) = (&request.app, &request.actor);
-            let page = Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
-            let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
-                Some(notifications::stream_head(app, actor).await?)
-            } else {
-                None
-            };
-            let unread = filter.unwrap_or_default().unread;
-            let slice = notifications::notifications(app, actor, unread, &page, wants_total(ctx)).await?;
-            Ok(Some(NotificationConnection {
-                list: Connection::new(slice, notifications::cursor, Notification),
-                stream_head,
-            }))
-        })
-        .await
-    }
-
-    /// How many of your notifications are unread. UNAUTHENTICATED when nobody is signed in.
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn notification_unread_count(&self, ctx: &Context<'_>) -> Nullable<i64> {
-        nullable(unread_count(ctx, self)).await
-    }
+/// The viewer's own notifications.
+pub(super) async fn own_notifications(
+    ctx: &Context<'_>,
+    filter: Option<NotificationWhere>,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
+) -> async_graphql::Result<Option<NotificationConnection>> {
+    let request = ctx.request();
+    let (app, actor) = (&request.app, &request.actor);
+    let page = Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
+        Some(notifications::stream_head(app, actor).await?)
+    } else {
+        None
+    };
+    let filter = filter.unwrap_or_default().into();
+    let slice = notifications::notifications(app, actor, &filter, &page, wants_total(ctx)).await?;
+    let list = Connection::new(slice, notifications::cursor, Notification);
+    Ok(Some(NotificationConnection { list, stream_head }))
 }
 
 id_input! {
@@ -278,9 +263,10 @@ payload! {
     }
 }
 
-async fn unread_count<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<i64>> {
+/// How many of the viewer's own notifications are unread.
+pub(super) async fn unread_count<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<i64>> {
     let request = ctx.request();
-    Ok(Some(notifications::unread_count(&request.app, &request.actor).await?))
+    Ok(request.loaders.unread_counts.load(request.actor.require_user()?.id).await?)
 }
 
 /// What came of `notificationMarkAllRead`.

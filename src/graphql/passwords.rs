@@ -6,6 +6,7 @@ use super::{
     accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, answer, flag_payload, nullable},
+    scalars::EmailAddress,
 };
 use crate::domain::{accounts, codes::Received};
 
@@ -33,7 +34,7 @@ flag_payload! {
 #[derive(InputObject)]
 pub struct PasswordResetRequestInput {
     /// The e-mail address of the account.
-    email: String,
+    email: EmailAddress,
 }
 
 flag_payload! {
@@ -51,7 +52,7 @@ pub struct PasswordResetConfirmInput {
     /// tried.
     token: Option<String>,
     /// The e-mail address that the code was sent to; left out beside `token`.
-    email: Option<String>,
+    email: Option<EmailAddress>,
     /// The code in the message; spaces and hyphens don't matter. It can be tried five times, within 30 minutes.
     code: Option<String>,
     /// 10 to 128 characters, not an often used one, not made of the user name or address.

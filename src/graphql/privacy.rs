@@ -1,12 +1,13 @@
 //! Taking one's data along, and leaving, as clients see it.
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
     accounts::{User, viewer},
-    context::{RequestContext, RequestExt},
+    context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+    scalars::Url,
 };
 use crate::{
     domain::{accounts, privacy},
@@ -14,41 +15,49 @@ use crate::{
 };
 
 /// Everything held about you, to take along.
-#[derive(SimpleObject)]
-pub struct AccountExport {
+pub struct AccountExport(account_export::Model);
+
+impl From<account_export::Model> for AccountExport {
+    fn from(export: account_export::Model) -> Self {
+        Self(export)
+    }
+}
+
+/// Everything held about you, to take along. Only you see it.
+#[Object]
+impl AccountExport {
+    /// Opaque and typed: `export_01jc…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
     /// When you asked for it.
-    requested_at: DateTime<Utc>,
+    async fn requested_at(&self) -> DateTime<Utc> {
+        self.0.requested_at
+    }
+
     /// When it was ready; null until then. A message tells you, too.
-    completed_at: Option<DateTime<Utc>>,
+    async fn completed_at(&self) -> Option<DateTime<Utc>> {
+        self.0.completed_at
+    }
+
     /// When it goes.
-    expires_at: DateTime<Utc>,
+    async fn expires_at(&self) -> DateTime<Utc> {
+        self.0.expires_at
+    }
+
     /// Where to fetch it: a ZIP of JSON files. Whoever has this link has the archive, until it goes. Null until it is
     /// ready, and for a session that is not fresh: `reauthenticate`, or take the link of the message.
-    download_url: Option<String>,
-}
-
-impl AccountExport {
-    fn new(request: &RequestContext, export: &account_export::Model) -> Self {
-        Self {
-            requested_at: export.requested_at,
-            completed_at: export.completed_at,
-            expires_at: export.expires_at,
-            download_url: export.completed_at.map(|_| privacy::download_link(&request.app, export.id)),
-        }
+    async fn download_url(&self, ctx: &Context<'_>) -> Nullable<Url> {
+        nullable(async {
+            let request = ctx.request();
+            if self.0.completed_at.is_none() || !accounts::is_fresh(&request.app, &request.actor).await? {
+                return Ok(None);
+            }
+            Ok(Some(privacy::download_link(&request.app, self.0.id).into()))
+        })
+        .await
     }
-
-    /// Without the link, for a session that has to prove itself anew.
-    fn without_link(self) -> Self {
-        Self { download_url: None, ..self }
-    }
-}
-
-/// A person's newest archive, for themselves only.
-pub(super) async fn latest_export(request: &RequestContext) -> async_graphql::Result<Option<AccountExport>> {
-    let export = privacy::latest_export(&request.app, &request.actor).await?;
-    let Some(export) = export.map(|export| AccountExport::new(request, &export)) else { return Ok(None) };
-    let fresh = accounts::is_fresh(&request.app, &request.actor).await?;
-    Ok(Some(if fresh { export } else { export.without_link() }))
 }
 
 payload! {
@@ -78,7 +87,7 @@ payload! {
 #[graphql(complex)]
 pub struct AccountDeleteCancelPayload {
     /// Whether a deletion was called off; false when there was none.
-    cancelled: bool,
+    canceled: bool,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,
 }
@@ -91,12 +100,12 @@ also! {
 }
 
 impl Payload<bool> for AccountDeleteCancelPayload {
-    fn done(cancelled: bool) -> Self {
-        Self { cancelled, errors: Vec::new() }
+    fn done(canceled: bool) -> Self {
+        Self { canceled, errors: Vec::new() }
     }
 
     fn refused(errors: Vec<UserError>) -> Self {
-        Self { cancelled: false, errors }
+        Self { canceled: false, errors }
     }
 }
 
@@ -111,8 +120,7 @@ impl PrivacyMutation {
     async fn account_export(&self, ctx: &Context<'_>) -> Nullable<AccountExportPayload> {
         nullable(async {
             let request = ctx.request();
-            let export = privacy::account_export(&request.app, &request.actor, &request.client).await;
-            answer(request, export.map(|export| AccountExport::new(request, &export)))
+            answer(request, privacy::account_export(&request.app, &request.actor, &request.client).await)
         })
         .await
     }

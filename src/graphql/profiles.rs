@@ -1,17 +1,17 @@
 //! The second step of joining, as clients see it.
 
-use async_graphql::{Context, Enum, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use chrono::{DateTime, Utc};
 
 use super::{
     accounts::User,
     context::RequestExt,
     error::{Nullable, answer, nullable, payload},
-    scalars::{CurrencyCode, Date, Money, MoneyInput},
+    scalars::{CountryCode, CurrencyCode, Date, Money, MoneyInput, PhoneNumber},
 };
 use crate::{
     domain::profiles::{self, HourlyRate, ProfileComplete},
-    entity::profile,
+    entity::{ProfileId, profile},
 };
 
 /// How far somebody has come in what they do.
@@ -80,9 +80,14 @@ impl From<profile::Model> for Profile {
 /// What only a person themselves, and staff who may see contacts, see of their profile.
 #[Object]
 impl Profile {
-    /// The telephone number as E.164, such as `+201001234567`; null when none is given.
-    async fn phone(&self) -> Option<&str> {
-        self.0.phone.as_deref()
+    /// Opaque and typed: `profile_01jc…`.
+    pub async fn id(&self) -> ID {
+        ProfileId(self.0.user_id.0).to_string().into()
+    }
+
+    /// The telephone number; null when none is given.
+    async fn phone(&self) -> Option<PhoneNumber> {
+        self.0.phone.as_deref().map(PhoneNumber::from)
     }
 
     /// Whether the number is proven theirs, by `phoneVerify`. Another number has to be proven again.
@@ -90,9 +95,9 @@ impl Profile {
         self.0.phone_verified_at.is_some()
     }
 
-    /// ISO 3166-1 alpha-2, such as `EG`; null when none is given.
-    async fn country(&self) -> Option<&str> {
-        self.0.country.as_deref()
+    /// The country; null when none is given.
+    async fn country(&self) -> Option<CountryCode> {
+        self.0.country.as_deref().map(CountryCode::from)
     }
 
     /// State or province, at most 50 characters; null when none is given.
@@ -148,9 +153,9 @@ impl Profile {
 pub struct ProfileCompleteInput {
     /// With its country code (`+20…`), or as it is written in the country of the profile. A number that was verified is
     /// not any more when it changes.
-    phone: MaybeUndefined<String>,
-    /// ISO 3166-1 alpha-2, such as `EG`.
-    country: MaybeUndefined<String>,
+    phone: MaybeUndefined<PhoneNumber>,
+    /// The country.
+    country: MaybeUndefined<CountryCode>,
     /// At most 50 characters.
     state: MaybeUndefined<String>,
     /// At most 100 characters.
@@ -178,8 +183,8 @@ impl ProfileCompleteInput {
             currency: money.currency.as_str().to_owned(),
         };
         ProfileComplete {
-            phone: change(self.phone, |value| value),
-            country: change(self.country, |value| value),
+            phone: change(self.phone, String::from),
+            country: change(self.country, String::from),
             state: change(self.state, |value| value),
             city: change(self.city, |value| value),
             address: change(self.address, |value| value),

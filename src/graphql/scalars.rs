@@ -1,6 +1,6 @@
-//! Scalars of our own: exact decimals, currencies, money.
+//! Scalars of our own: exact decimals, currencies, days, addresses, numbers, countries; and money.
 
-use std::fmt;
+use std::{fmt, ops::Deref};
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
 
@@ -47,8 +47,9 @@ impl fmt::Display for Decimal {
 }
 
 /// An exact decimal number as a string, such as `"12.50"`: an optional minus, digits, and optionally a point and
-/// digits. JSON numbers are refused, because many programs would round them.
-#[Scalar]
+/// digits, all of which XML Schema's decimals may have, too. JSON numbers are refused, because many programs would round
+/// them.
+#[Scalar(specified_by_url = "https://www.w3.org/TR/xmlschema-2/#decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
@@ -65,7 +66,7 @@ impl ScalarType for Decimal {
 }
 
 /// A currency by its ISO 4217 code in capitals, such as `USD`, `EGP`, `JPY`.
-#[Scalar(name = "CurrencyCode")]
+#[Scalar(name = "CurrencyCode", specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html")]
 impl ScalarType for CurrencyCode {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
@@ -145,7 +146,7 @@ impl Date {
 }
 
 /// A day without a time, such as a date of birth: `YYYY-MM-DD` (RFC 3339, `full-date`).
-#[Scalar]
+#[Scalar(specified_by_url = "https://datatracker.ietf.org/doc/html/rfc3339#section-5.6")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
@@ -160,13 +161,99 @@ impl ScalarType for Date {
     }
 }
 
-/// A language that messages are written in.
+/// What `DateTime` says of itself in the graph: the type is the library's, its description shall be ours.
+pub const DATE_TIME: &str = "A moment, as RFC 3339 writes it. The server answers in UTC, with up to six digits behind the \
+    second: `2030-12-31T18:00:00.123456+00:00`. Given in any offset, which must not be missing: `2030-12-31T18:00:00Z`, \
+    `2030-12-31T20:00:00+02:00`.";
+
+/// Scalars that are texts to the graph. Whether one is what it should be, the domain says, together with whatever else is
+/// wrong with the input: a check here would tell of this one alone, and in other codes for what is blank or too long.
+pub const TEXTS: &[&str] = &["CountryCode", "EmailAddress", "PhoneNumber", "URL"];
+
+macro_rules! text_scalar {
+    ($(#[$doc:meta])+ $name:ident, $graph_name:tt, $specification:tt) => {
+        $(#[$doc])+
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(String);
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(scalar: $name) -> Self {
+                scalar.0
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        $(#[$doc])+
+        #[Scalar(name = $graph_name, specified_by_url = $specification)]
+        impl ScalarType for $name {
+            fn parse(value: Value) -> InputValueResult<Self> {
+                match value {
+                    Value::String(text) => Ok(Self(text)),
+                    _ => Err(InputValueError::custom("a string is expected")),
+                }
+            }
+
+            fn to_value(&self) -> Value {
+                Value::String(self.0.clone())
+            }
+        }
+    };
+}
+
+text_scalar! {
+    /// The address of something in the web, as browsers read it, such as `https://example.org/a.png`. Where one is given,
+    /// the mutation judges it and says what is wrong in its `errors`: INVALID, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    Url, "URL", "https://url.spec.whatwg.org/"
+}
+
+text_scalar! {
+    /// An e-mail address, such as `amina@example.org`; letters of all scripts may be in it. Case and white space around it
+    /// don't matter where one is given; there the mutation judges it and says what is wrong in its `errors`: INVALID, BLANK,
+    /// TOO_LONG, INVALID_CHARACTERS.
+    EmailAddress, "EmailAddress", "https://datatracker.ietf.org/doc/html/rfc6531#section-3.3"
+}
+
+text_scalar! {
+    /// A telephone number. The server answers in E.164, such as `+201001234567`. Given as people write it, with separators
+    /// and digits of any script, and where a country is known without the country's code; there the mutation judges it and
+    /// says what is wrong in its `errors`: INVALID, BLANK.
+    PhoneNumber, "PhoneNumber", "https://www.itu.int/rec/T-REC-E.164"
+}
+
+text_scalar! {
+    /// A country by its two letters of ISO 3166-1 (alpha-2), such as `EG`; and `XK`, Kosovo. The server answers in capitals.
+    /// Given in any case; there the mutation judges it and says what is wrong in its `errors`: INVALID.
+    CountryCode, "CountryCode", "https://www.iso.org/iso-3166-country-codes.html"
+}
+
+/// A language that messages are written in, by its code of ISO 639-1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
-#[graphql(remote = "crate::error::Locale", name = "Locale")]
-pub enum LocaleName {
+#[graphql(remote = "crate::error::Locale")]
+pub enum LanguageCode {
     /// English.
+    #[graphql(name = "EN")]
     English,
     /// Arabic.
+    #[graphql(name = "AR")]
     Arabic,
 }
 
@@ -194,6 +281,16 @@ mod tests {
             assert!(Date::parse(bad).is_none(), "{bad}");
         }
         assert!(<Date as ScalarType>::parse(Value::from(20_010_101)).is_err());
+    }
+
+    #[test]
+    fn a_text_scalar_takes_every_text_and_nothing_else() {
+        for text in ["https://example.org/a.png", "", "nonsense"] {
+            assert_eq!(<Url as ScalarType>::parse(text.into()).unwrap().to_value(), Value::from(text));
+        }
+        assert!(<CountryCode as ScalarType>::parse(Value::from(20)).is_err());
+        assert!(<PhoneNumber as ScalarType>::parse(Value::from(201_001_234_567_i64)).is_err());
+        assert_eq!(EmailAddress::from("amina@example.org").len(), 17);
     }
 
     proptest! {

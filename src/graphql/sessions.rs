@@ -11,11 +11,12 @@ use super::{
 };
 use crate::domain::accounts::{self, ActiveSession as ActiveSessionView};
 
-/// A place where a person is signed in.
+/// A place where a person is signed in. Only they see it.
 #[derive(SimpleObject)]
 pub struct ActiveSession {
     /// Opaque and typed: `session_01jc…`; for `sessionRevoke`.
-    id: ID,
+    #[graphql(owned)]
+    pub id: ID,
     /// What the program called itself when it signed in (`User-Agent`, at most 255 characters); null when it did not.
     device: Option<String>,
     /// The address that it signed in from; null when it is not known.

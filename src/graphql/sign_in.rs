@@ -9,6 +9,7 @@ use super::{
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     profiles::ProfileField,
+    scalars::EmailAddress,
 };
 use crate::{
     domain::{
@@ -91,7 +92,7 @@ impl From<IssuedSession> for Session {
 #[derive(SimpleObject)]
 pub struct EmailConfirmationPending {
     /// The address that the message went to.
-    email: String,
+    email: EmailAddress,
 }
 
 /// Signed in at once, or to be confirmed by e-mail first, as the operator chose.
@@ -108,7 +109,7 @@ impl From<Registered> for RegisterResult {
         match registered {
             Registered::Session(session) => Self::Session((*session).into()),
             Registered::ConfirmationPending { email } => {
-                Self::EmailConfirmationPending(EmailConfirmationPending { email })
+                Self::EmailConfirmationPending(EmailConfirmationPending { email: email.into() })
             }
         }
     }
@@ -189,7 +190,7 @@ pub struct RegisterInput {
     /// 3 to 30 letters, digits and underscores, starting with a letter; unique whatever its case.
     username: String,
     /// At most 254 characters; unique whatever its case; shown to nobody else.
-    email: String,
+    email: EmailAddress,
     /// 10 to 128 characters, not an often used one, not made of the user name or address.
     password: String,
     /// At most 50 characters.
@@ -279,7 +280,7 @@ impl SignInMutation {
             let request = ctx.request();
             let command = Register {
                 username: input.username,
-                email: input.email,
+                email: input.email.into(),
                 password: input.password.into(),
                 first_name: input.first_name,
                 last_name: input.last_name,

@@ -1,6 +1,6 @@
 //! Two-factor authentication, and proving anew who is signed in, as clients see them.
 
-use async_graphql::{Context, InputObject, Object, OneofObject, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -9,14 +9,28 @@ use super::{
     error::{Nullable, answer, nullable, payload},
     sign_in::{Session, TwoFactorMethod},
 };
-use crate::domain::accounts::{self, Proof};
+use crate::{
+    domain::accounts::{self, Proof},
+    entity::TwoFactorId,
+};
 
 /// How somebody's second factor stands.
-pub struct TwoFactor(pub(super) accounts::TwoFactor);
+pub struct TwoFactor(accounts::TwoFactor);
 
-/// How somebody's second factor stands.
+impl From<accounts::TwoFactor> for TwoFactor {
+    fn from(view: accounts::TwoFactor) -> Self {
+        Self(view)
+    }
+}
+
+/// How somebody's second factor stands. Only they see it.
 #[Object]
 impl TwoFactor {
+    /// Opaque and typed: `twofactor_01jc…`.
+    pub async fn id(&self) -> ID {
+        TwoFactorId(self.0.owner.0).to_string().into()
+    }
+
     /// Whether a sign-in asks for a second proof.
     async fn is_enabled(&self) -> bool {
         self.0.enabled_at.is_some()

@@ -6,6 +6,7 @@ use super::{
     accounts::User,
     context::RequestExt,
     error::{Nullable, answer, flag_payload, nullable, payload},
+    scalars::{EmailAddress, PhoneNumber},
 };
 use crate::domain::{accounts, codes::Received, profiles};
 
@@ -13,7 +14,7 @@ use crate::domain::{accounts, codes::Received, profiles};
 #[derive(InputObject)]
 pub struct EmailVerificationSendInput {
     /// The address to send to, of whoever it is; absent: your own, for which you have to be signed in.
-    email: Option<String>,
+    email: Option<EmailAddress>,
 }
 
 flag_payload! {
@@ -32,7 +33,7 @@ pub struct EmailVerifyInput {
     token: Option<String>,
     /// The address that the code was sent to; absent: your own, for which you have to be signed in. Left out beside
     /// `token`.
-    email: Option<String>,
+    email: Option<EmailAddress>,
     /// The code in the message; spaces and hyphens don't matter. It can be tried five times, within an hour.
     code: Option<String>,
 }
@@ -49,7 +50,7 @@ payload! {
 #[derive(InputObject)]
 pub struct EmailChangeRequestInput {
     /// The new address, at most 254 characters.
-    email: String,
+    email: EmailAddress,
 }
 
 flag_payload! {
@@ -82,7 +83,7 @@ payload! {
 pub struct PhoneVerificationSendInput {
     /// The number, with its country code (`+20…`), or as it is written in the country of your profile; absent: the number
     /// of your profile.
-    phone: Option<String>,
+    phone: Option<PhoneNumber>,
 }
 
 flag_payload! {

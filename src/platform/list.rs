@@ -5,21 +5,26 @@
 //! - a list in the order of an index is read along it, as far as the page goes;
 //! - one that is filtered by an index and sorted by something else, searches among them, chooses first the newest that the
 //!   filter names, at most [`BOUND`], and sorts those ([`Conditions::among`]);
+//! - one whose filter names several values of a column, reads what each of them has along its index, and merges the parts
+//!   ([`Conditions::any_of`]);
 //! - a total is counted up to [`BOUND`], and says so.
 //!
 //! `tests/it/lists` asks for every list of the graph at size, and looks at what the database does for it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use sea_orm::{QueryResult, Value};
 
 use super::{
     db::{Columns, Database},
     page::{Page, Slice, Total},
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Counting and choosing stop here.
 pub const BOUND: u64 = 10_000;
+
+/// As many values as a filter names at most.
+pub const MAX_VALUES: usize = 50;
 
 /// A span of time; either end may be open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,12 +35,37 @@ pub struct Span {
     pub until: Option<DateTime<Utc>>,
 }
 
+impl Span {
+    /// The same; BAD_REQUEST, where an end is beyond the years that the databases store and compare alike.
+    pub fn checked(self) -> Result<Self> {
+        let is_known = |time: DateTime<Utc>| (1..=9999).contains(&time.year());
+        if [self.from, self.until].into_iter().flatten().all(is_known) {
+            Ok(self)
+        } else {
+            Err(Error::bad_request("Times are of the years 1 to 9999."))
+        }
+    }
+}
+
+/// A span of numbers; either end may be open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Range {
+    /// This, or more.
+    pub min: Option<i64>,
+    /// This, or less.
+    pub max: Option<i64>,
+}
+
 /// Conditions that all must hold.
 #[derive(Debug, Default)]
 pub struct Conditions {
     texts: Vec<String>,
     values: Vec<Value>,
     candidates: Option<String>,
+    /// One of these holds, too.
+    either: Vec<String>,
+    /// Nothing can meet them.
+    is_hopeless: bool,
 }
 
 impl Conditions {
@@ -58,15 +88,64 @@ impl Conditions {
         }
     }
 
-    /// The column's time is within a span; gives the condition, which is empty when both ends are open.
-    pub fn during(&mut self, column: &str, span: Span) -> String {
-        let ends = [(span.from, ">="), (span.until, "<")].into_iter();
-        let ends = ends.filter_map(|(time, sign)| time.map(|time| format!("{column} {sign} {}", self.value(time))));
-        let within = ends.collect::<Vec<_>>().join(" AND ");
-        if !within.is_empty() {
-            self.that(within.as_str());
+    /// The column has one of these values, as they are stored, where any are asked for; gives the condition for each. Of none,
+    /// nothing meets that; more than [`MAX_VALUES`] are BAD_REQUEST.
+    ///
+    /// An index has the rows of each value in the list's order, not those of several: so the parts are merged.
+    pub fn any_of<T, V>(&mut self, column: &str, values: Option<&[T]>, stored: impl Fn(&T) -> V) -> Result<Vec<String>>
+    where
+        V: Into<Value> + PartialEq,
+    {
+        let Some(values) = values else { return Ok(Vec::new()) };
+        let mut distinct: Vec<V> = Vec::new();
+        for value in values.iter().map(stored) {
+            if !distinct.contains(&value) {
+                distinct.push(value);
+            }
+            if distinct.len() > MAX_VALUES {
+                return Err(Error::bad_request(format!("A filter names at most {MAX_VALUES} values.")));
+            }
         }
-        within
+        let each = distinct.into_iter().map(|value| format!("{column} = {}", self.value(value)));
+        let each: Vec<String> = each.collect();
+        self.either(each.clone());
+        Ok(each)
+    }
+
+    /// One of these holds; nothing meets none of them.
+    fn either(&mut self, mut each: Vec<String>) {
+        match each.len() {
+            0 => self.is_hopeless = true,
+            1 => self.texts.append(&mut each),
+            // One condition leads along indexes; what else is asked for is looked at on the way.
+            _ if self.either.is_empty() => self.either = each,
+            _ => self.texts.push(any(&each)),
+        }
+    }
+
+    /// Nothing meets them.
+    pub fn nothing(&mut self) {
+        self.is_hopeless = true;
+    }
+
+    /// The column's time is within a span; gives the condition, which is empty when both ends are open.
+    pub fn during(&mut self, column: &str, span: Span) -> Result<String> {
+        let Span { from, until } = span.checked()?;
+        Ok(self.between(column, [(from.map(Value::from), ">="), (until.map(Value::from), "<")]))
+    }
+
+    /// The column's number is within a range; gives the condition, which is empty when both ends are open.
+    pub fn within(&mut self, column: &str, range: Range) -> String {
+        self.between(column, [(range.min.map(Value::from), ">="), (range.max.map(Value::from), "<=")])
+    }
+
+    fn between(&mut self, column: &str, ends: [(Option<Value>, &str); 2]) -> String {
+        let ends = ends.into_iter().filter_map(|(end, sign)| Some(format!("{column} {sign} {}", self.value(end?))));
+        let between = ends.collect::<Vec<_>>().join(" AND ");
+        if !between.is_empty() {
+            self.that(between.as_str());
+        }
+        between
     }
 
     /// Only the first [`BOUND`] whose ids this statement gives, as `id`: chosen before anything is sorted, so that no order of
@@ -75,8 +154,26 @@ impl Conditions {
         self.candidates.get_or_insert(candidates.into());
     }
 
+    /// Only the newest of the rows that meet one of these conditions, where there are any: as [`Conditions::among`], of a list
+    /// in another order than that of the time, which an index has for each of them.
+    pub fn among_newest(&mut self, source: Source<'_>, time: &str, each: &[String]) {
+        if !each.is_empty() {
+            self.among(format!("{} ORDER BY place DESC, id DESC", parts(Source { key: time, ..source }, &[], each)));
+        }
+    }
+
     fn text(&self) -> String {
-        if self.texts.is_empty() { "1 = 1".to_owned() } else { self.texts.join(" AND ") }
+        let mut texts = self.texts.clone();
+        if !self.either.is_empty() {
+            texts.push(any(&self.either));
+        }
+        if texts.is_empty() { "1 = 1".to_owned() } else { texts.join(" AND ") }
+    }
+
+    /// The parts of which each meets one of several conditions, where it is along them that the list is read.
+    fn merged(&self, source: Source<'_>) -> Option<String> {
+        let is_read_so = self.candidates.is_none() && !self.either.is_empty();
+        is_read_so.then(|| parts(source, &self.texts, &self.either))
     }
 
     /// The candidates, as what a statement begins with.
@@ -84,6 +181,22 @@ impl Conditions {
         let found = |candidates: &String| format!("WITH found AS MATERIALIZED ({candidates} LIMIT {}) ", BOUND + 1);
         self.candidates.as_ref().map(found).unwrap_or_default()
     }
+}
+
+/// One of these holds.
+fn any(each: &[String]) -> String {
+    format!("({})", each.join(" OR "))
+}
+
+/// The rows that meet all of some conditions and one of others: their ids, and as `place` what they are sorted by. Both
+/// databases merge such parts, each read along its index, and no further than they are wanted.
+fn parts(source: Source<'_>, all: &[String], each: &[String]) -> String {
+    let Source { table, key, id, .. } = source;
+    let part = |one: &String| {
+        let wanted = all.iter().chain([one]).map(String::as_str).collect::<Vec<_>>().join(" AND ");
+        format!("SELECT {id} AS id, {key} AS place FROM {table} WHERE {wanted}")
+    };
+    each.iter().map(part).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// What a list consists of.
@@ -119,9 +232,16 @@ pub async fn page_of<T>(
 /// How many rows meet the conditions: of the candidates, where there are some; else in the list's own order, so that it is
 /// the index of this order that is read.
 pub async fn total_of(db: &Database, source: Source<'_>, conditions: &Conditions) -> Result<Total> {
+    if conditions.is_hopeless {
+        return Ok(Total::exactly(0));
+    }
     let (table, wanted, values) = (source.table, conditions.text(), conditions.values.clone());
+    let direction = if source.descending { "DESC" } else { "ASC" };
+    if let Some(parts) = conditions.merged(source) {
+        let order = format!("ORDER BY place {direction}, id {direction} LIMIT {}", BOUND + 1);
+        return count(db, &format!("FROM ({parts} {order}) merged"), values).await;
+    }
     if conditions.candidates.is_none() {
-        let direction = if source.descending { "DESC" } else { "ASC" };
         let order = format!("ORDER BY {} {direction}, {} {direction}", source.key, source.id);
         return count(db, &format!("FROM {table} WHERE {wanted} {order}"), values).await;
     }
@@ -155,20 +275,29 @@ pub async fn rows_of<T>(
     page: &Page,
     read: impl Fn(&QueryResult) -> Result<T>,
 ) -> Result<Slice<T>> {
+    if conditions.is_hopeless {
+        return Ok(page.slice(Vec::new()));
+    }
     let Source { columns, table, joins, key, id, descending } = source;
     let (more, order) = page.clauses(key, id, descending, &mut conditions.values);
     conditions.texts.extend(more);
-    let (found, wanted) = (conditions.found(), conditions.text());
-    let sql = if conditions.candidates.is_none() {
-        format!("SELECT {columns} FROM {table} {joins} WHERE {wanted} {order}")
+    let wanted = conditions.text();
+    let chosen = if conditions.candidates.is_some() {
+        let rows = db.rows_named_by("found", table);
+        Some(format!(
+            "{}, page AS MATERIALIZED (SELECT {id} AS id FROM {rows} WHERE {wanted} {order})",
+            conditions.found()
+        ))
     } else {
+        let order = page.order("place", "id", descending);
+        conditions.merged(source).map(|parts| format!("WITH page AS MATERIALIZED ({parts} {order})"))
+    };
+    let sql = match chosen {
         // First which rows, then what is read of them and joined to them: of a page, not of all candidates.
-        format!(
-            "{found}, page AS MATERIALIZED (SELECT {id} AS id FROM {} WHERE {wanted} {order}) \
-             SELECT {columns} FROM {} {joins} {order}",
-            db.rows_named_by("found", table),
-            db.rows_named_by("page", table),
-        )
+        Some(chosen) => {
+            format!("{chosen} SELECT {columns} FROM {} {joins} {order}", db.rows_named_by("page", table))
+        }
+        None => format!("SELECT {columns} FROM {table} {joins} WHERE {wanted} {order}"),
     };
     let rows = db.rows(sql, conditions.values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
     Ok(page.slice(rows))

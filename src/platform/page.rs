@@ -100,13 +100,15 @@ pub struct Page {
     pub before: Option<Cursor>,
     /// Whether the last `size` are meant instead of the first.
     pub backwards: bool,
+    /// Whether the list is asked for from its end to its beginning. A cursor is a place in it, whichever way it is read.
+    pub reverse: bool,
 }
 
 impl Page {
     /// The first `size` items.
     #[must_use]
     pub fn first(size: u64) -> Self {
-        Self { size, after: None, before: None, backwards: false }
+        Self { size, after: None, before: None, backwards: false, reverse: false }
     }
 
     /// From the connection arguments of a field; wrong ones are BAD_REQUEST. An empty cursor is none.
@@ -131,13 +133,20 @@ impl Page {
             )));
         }
         let open = |text: Option<&str>| text.map(|text| Cursor::open(keys, sort, text)).transpose();
-        Ok(Self { size: size.cast_unsigned().into(), after: open(after)?, before: open(before)?, backwards })
+        let (size, after, before) = (size.cast_unsigned().into(), open(after)?, open(before)?);
+        Ok(Self { size, after, before, backwards, reverse: false })
+    }
+
+    /// The same page of the list from its end to its beginning, where that is wanted.
+    #[must_use]
+    pub fn reversed(self, reverse: bool) -> Self {
+        Self { reverse, ..self }
     }
 
     /// The size, when the beginning of the list is asked for and nothing else: then many lists can be loaded at once.
     #[must_use]
     pub fn first_only(&self) -> Option<u64> {
-        (self.after.is_none() && self.before.is_none() && !self.backwards).then_some(self.size)
+        (self.after.is_none() && self.before.is_none() && !self.backwards && !self.reverse).then_some(self.size)
     }
 
     /// Conditions for `(column, id)`, and `ORDER BY … LIMIT …`; fetches one row more to learn whether there are more.
@@ -145,14 +154,26 @@ impl Page {
         let mut conditions = Vec::new();
         for (cursor, forwards) in [(&self.after, true), (&self.before, false)] {
             if let Some(cursor) = cursor {
-                let sign = if forwards == descending { "<" } else { ">" };
+                let sign = if forwards == (descending != self.reverse) { "<" } else { ">" };
                 values.push(cursor.key.value());
                 values.push(cursor.id.into());
                 conditions.push(format!("({column}, {id}) {sign} (${}, ${})", values.len() - 1, values.len()));
             }
         }
-        let direction = if descending == self.backwards { "ASC" } else { "DESC" };
-        (conditions, format!("ORDER BY {column} {direction}, {id} {direction} LIMIT {}", self.size + 1))
+        (conditions, self.order(column, id, descending))
+    }
+
+    /// `ORDER BY … LIMIT …` alone.
+    #[must_use]
+    pub fn order(&self, column: &str, id: &str, descending: bool) -> String {
+        let direction = self.direction(descending);
+        format!("ORDER BY {column} {direction}, {id} {direction} LIMIT {}", self.size + 1)
+    }
+
+    /// Which way rows are read of a list that has the greatest first, or the least.
+    #[must_use]
+    pub fn direction(&self, descending: bool) -> &'static str {
+        if (descending != self.reverse) == self.backwards { "ASC" } else { "DESC" }
     }
 
     /// Makes a slice of the rows that [`Page::clauses`] fetched.

@@ -201,7 +201,7 @@ await check("the token is sent with every tab's operations", async () => {
   await openTab("Wallet");
   await run("Wallet");
   const { data } = await result('"balances"');
-  assert(data.wallet.balances.length > 0, "an empty wallet");
+  assert(data.me.wallet.balances.length > 0, "an empty wallet");
   const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
   assert(!/Bearer|eyJ/.test(kept), "a token is kept in the browser's storage");
 });

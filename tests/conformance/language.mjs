@@ -60,6 +60,11 @@ const SCALARS = {
   Date: { right: ["2001-12-31", "2000-02-29"], wrong: ["2001-02-29", "1.1.2001"] },
   Decimal: { right: ["12.50", "-1", "0"], wrong: ["1,5", "1e5", ""] },
   CurrencyCode: { right: ["USD", "EGP", "JPY"], wrong: ["usd", "XXQ"] },
+  // Any text: what is wrong with it, the mutation says.
+  URL: { right: ["https://example.org/a.png", "nonsense"], wrong: [] },
+  EmailAddress: { right: ["amina@example.org", "nonsense"], wrong: [] },
+  PhoneNumber: { right: ["+201001234567", "nonsense"], wrong: [] },
+  CountryCode: { right: ["EG", "nonsense"], wrong: [] },
 };
 for (const [name, { right }] of Object.entries(SCALARS)) {
   const scalar = schema.getType(name);

@@ -106,7 +106,7 @@ export async function register() {
   const username = `visitor${randomBytes(5).toString("hex")}`;
   const { result } = await payload(
     "register",
-    `mutation ($username: String!, $email: String!, $password: String!) {
+    `mutation ($username: String!, $email: EmailAddress!, $password: String!) {
       register(input: {
         username: $username, email: $email, password: $password, firstName: "Some", lastName: "Visitor"
       }) {

@@ -136,7 +136,7 @@ await check("a notification arrives live; after a cut, exactly the missed one is
   await live.end("the cut");
   await likePost(visitor, posts[1]);
   // A job tells of it, a moment later.
-  const newest = async () => (await graphql("{ notifications(first: 1) { nodes { id } } }", { token: amina })).notifications.nodes[0];
+  const newest = async () => (await graphql("{ me { notifications(first: 1) { nodes { id } } } }", { token: amina })).me.notifications.nodes[0];
   const told = async () => {
     while ((await newest()).id === seen.notification.id) await sleep(50);
   };

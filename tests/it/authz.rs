@@ -7,7 +7,13 @@ mod people;
 mod scene;
 mod staff;
 
-use agora::graphql;
+use agora::{
+    entity::user_role::Role,
+    graphql::{
+        self,
+        model::{Kind, Model, named},
+    },
+};
 use async_graphql::parser::{
     parse_schema,
     types::{TypeKind, TypeSystemDefinition},
@@ -59,6 +65,58 @@ fn every_root_field_is_in_the_matrix_once() {
     listed.sort();
     served.sort();
     assert_eq!(listed, served);
+}
+
+/// The fields of `User` that only the person themselves sees, as their descriptions say, with what is asked of them.
+fn private_fields() -> Vec<String> {
+    let model = Model::of_graph(true).unwrap();
+    let mut fields = Vec::new();
+    for definition in parse_schema(graphql::sdl()).unwrap().definitions {
+        if let TypeSystemDefinition::Type(definition) = definition
+            && definition.node.name.node == "User"
+            && let TypeKind::Object(object) = definition.node.kind
+        {
+            for field in object.fields.into_iter().map(|field| field.node) {
+                let description = field.description.map(|text| text.node).unwrap_or_default();
+                if description.to_lowercase().replace('\n', " ").contains("for themselves only") {
+                    let is_object = matches!(model.ty(named(&field.ty.node)), Some((_, Kind::Composite { .. })));
+                    let below = if is_object { " { __typename }" } else { "" };
+                    fields.push(format!("{}{below}", field.name.node));
+                }
+            }
+        }
+    }
+    fields
+}
+
+/// What lies under `me` of money and news: no right of staff shows it there.
+const OWN: &[&str] = &[
+    "wallet",
+    "payoutMethods",
+    "payments",
+    "paymentMethods",
+    "contributions",
+    "notifications",
+    "notificationUnreadCount",
+];
+
+#[tokio::test]
+async fn what_is_private_of_a_person_is_null_to_everybody_else() {
+    let scene = Scene::new().await;
+    let staff = scene.server.staff("onlooker", Role::Administrator).await;
+    let query = format!("{{ user(username: \"olivia\") {{ {} }} }}", private_fields().join(" "));
+    for caller in [Caller::Nobody, Caller::Stranger] {
+        let seen = scene.client(caller).ok(&query, Value::Null).await;
+        for (field, value) in seen["user"].as_object().unwrap() {
+            assert!(value.is_null(), "{field} as {caller:?}: {value}");
+        }
+    }
+    let seen_by_staff = staff.ok(&query, Value::Null).await["user"].clone();
+    let own = scene.client(Caller::Owner).ok(&query, Value::Null).await["user"].clone();
+    for field in OWN {
+        assert!(seen_by_staff[field].is_null(), "{field}: {seen_by_staff}");
+        assert!(!own[field].is_null(), "{field}: {own}");
+    }
 }
 
 fn outcome(body: &Value) -> Outcome {

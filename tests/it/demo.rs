@@ -263,7 +263,7 @@ async fn the_demo_s_goals_are_full_of_life_and_their_books_balance() {
     assert_eq!(goals.len(), 7);
     for (word, raised, percent, state) in [
         ("market", "1240.00 USD", 103, "ENDED"),
-        ("tasting", "0.00 USD", 0, "CANCELLED"),
+        ("tasting", "0.00 USD", 0, "CANCELED"),
         ("soldering", "600.00 USD", 100, "ENDED"),
         ("ماكينة", "800.00 USD", 100, "OPEN"),
         ("القراءة", "2700.00 EGP", 45, "OPEN"),

@@ -20,6 +20,7 @@ mod ledger;
 mod limits;
 mod lists;
 mod messages;
+mod nodes;
 mod notifications;
 mod payloads;
 mod payments;

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, SEVERAL_CONNECTIONS, Server};
 
-const LIST: &str = "query($unread: Boolean! = false) { notifications(where: { unread: $unread }, first: 100) { nodes { id \
+const LIST: &str = "query($unread: Boolean! = false) { me { notifications(where: { unread: $unread }, first: 100) { nodes { id \
     kind title message readAt createdAt actor { username } subject { __typename id } } totalCount streamCursor } \
-    notificationUnreadCount }";
+    notificationUnreadCount } }";
 const MARK_READ: &str = "mutation($id: ID!) { notificationMarkRead(input: { id: $id }) { errors { code path } notification { id \
     readAt } } }";
 const MARK_ALL: &str = "mutation { notificationMarkAllRead { markedCount errors { code path } } }";
@@ -37,8 +37,8 @@ async fn told(server: &Server, client: &Client) -> Vec<Value> {
     server.run_jobs().await;
     assert_eq!(server.count("SELECT COUNT(*) FROM jobs").await, 0);
     let data = client.ok(LIST, Value::Null).await;
-    let list = data["notifications"]["nodes"].as_array().unwrap().clone();
-    assert_eq!(data["notifications"]["totalCount"], list.len());
+    let list = data["me"]["notifications"]["nodes"].as_array().unwrap().clone();
+    assert_eq!(data["me"]["notifications"]["totalCount"], list.len());
     list
 }
 
@@ -75,7 +75,7 @@ async fn each_act_is_told_to_whom_it_concerns_in_their_language() {
     for (name, locale, titles) in [
         (
             "amina",
-            "ENGLISH",
+            "EN",
             [
                 "basma shared your post",
                 "basma replied to your comment",
@@ -86,7 +86,7 @@ async fn each_act_is_told_to_whom_it_concerns_in_their_language() {
         ),
         (
             "layla",
-            "ARABIC",
+            "AR",
             [
                 "شارك basma منشورك",
                 "ردّ basma على تعليقك",

@@ -65,8 +65,8 @@ async fn what_is_unread_comes_with_what_was_read() {
         basma.comment(&post, body).await;
         server.run_jobs().await;
     }
-    let list = amina.ok("{ notifications(first: 1) { nodes { id } } }", Value::Null).await;
-    let id = list["notifications"]["nodes"][0]["id"].clone();
+    let list = amina.ok("{ me { notifications(first: 1) { nodes { id } } } }", Value::Null).await;
+    let id = list["me"]["notifications"]["nodes"][0]["id"].clone();
     let read = done(&amina, "notificationMarkRead", json!({ "id": id }), "unreadCount").await;
     assert_eq!(read, json!({ "unreadCount": 2 }));
     let all = "mutation { notificationMarkAllRead { markedCount unreadCount } }";

@@ -127,7 +127,7 @@ async fn a_post_is_published_and_read_by_everybody() {
     assert!(id.starts_with("post_") && id.parse::<PostId>().is_ok(), "{id}");
 
     let selection = "id body author { id username postCount } likeCount commentCount shareCount sharedPost { id } \
-                     editedAt deletedAt comments { nodes { id } totalCount } likes { nodes { createdAt } totalCount } \
+                     editedAt deletedAt comments { nodes { id } totalCount } likes { nodes { id } totalCount } \
                      createdAt viewerHasLiked viewerCanUpdate viewerCanDelete";
     let seen = post(&basma, id, selection).await;
     let empty = json!({ "nodes": [], "totalCount": 0 });
@@ -219,8 +219,8 @@ async fn an_author_changes_the_text_of_a_post() {
     assert_eq!(post(&amina, &id, "id body editedAt").await, data["postUpdate"]["post"], "what is answered is stored");
 
     for (filter, expected) in [
-        (json!({ "tag": "cats" }), vec![]),
-        (json!({ "tag": "dogs" }), vec![id.clone()]),
+        (json!({ "tags": "cats" }), vec![]),
+        (json!({ "tags": "dogs" }), vec![id.clone()]),
         (json!({ "text": "cats" }), vec![]),
         (json!({ "text": "dogs" }), vec![id.clone()]),
     ] {
@@ -292,7 +292,7 @@ async fn a_deleted_post_leaves_a_tombstone_with_its_answers() {
         let node = client.ok(node, json!({ "id": id })).await;
         assert_eq!(node["node"], json!({ "body": "", "author": null }));
         for filter in
-            [json!({}), json!({ "text": "secret" }), json!({ "tag": "secret" }), json!({ "authorId": amina.id })]
+            [json!({}), json!({ "text": "secret" }), json!({ "tags": "secret" }), json!({ "authorIds": amina.id })]
         {
             assert_eq!(listed(client, filter.clone(), "NEWEST").await, Vec::<String>::new(), "{filter}");
         }
@@ -386,7 +386,7 @@ async fn an_id_of_another_type_is_a_bad_request_in_a_query_and_a_coded_error_in_
         let query = "query($id: ID!) { post(id: $id) { id } }";
         assert_eq!(amina.refused(query, json!({ "id": wrong })).await, "BAD_REQUEST", "{wrong}");
         if wrong != amina.id {
-            let query = "query($id: ID) { posts(where: { authorId: $id }) { nodes { id } } }";
+            let query = "query($id: ID!) { posts(where: { authorIds: [$id] }) { nodes { id } } }";
             assert_eq!(amina.refused(query, json!({ "id": wrong })).await, "BAD_REQUEST", "{wrong}");
         }
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use agora::graphql::{
     self,
-    model::{Kind, Model, named},
+    model::{Field, Kind, Model, named},
 };
 use async_graphql::parser::{
     parse_schema,
-    types::{TypeKind, TypeSystemDefinition},
+    types::{BaseType, Type, TypeKind, TypeSystemDefinition},
 };
 
 use crate::harness::contract;
@@ -227,6 +227,45 @@ fn for_those_who_throw_what_is_null_only_because_it_failed_is_not() {
     }
 }
 
+/// Whether a field of an object gives what its interface promises: the same, or one of it.
+fn keeps(model: &Model, own: &Type, promised: &Type) -> bool {
+    let same = match (&own.base, &promised.base) {
+        (BaseType::List(own), BaseType::List(promised)) => keeps(model, own, promised),
+        (BaseType::Named(own), BaseType::Named(promised)) => {
+            own == promised || model.possible(promised).is_some_and(|possible| possible.contains(own.as_str()))
+        }
+        _ => false,
+    };
+    same && (promised.nullable || !own.nullable)
+}
+
+#[test]
+fn what_has_an_interface_has_all_of_it() {
+    let model = Model::of_graph(false).unwrap();
+    let arguments = |field: &Field| -> Vec<_> {
+        field.arguments.iter().map(|argument| (argument.name.clone(), argument.ty.to_string())).collect()
+    };
+    let mut interfaces = BTreeSet::new();
+    for name in model.names().filter(|name| !name.starts_with("__")) {
+        let Some((_, Kind::Composite { fields, possible })) = model.ty(name) else { continue };
+        if fields.is_empty() || possible.contains(name) {
+            continue;
+        }
+        interfaces.insert(name);
+        // Of one object alone, nothing is alike.
+        assert!(possible.len() > 1, "{name}");
+        for object in possible {
+            for (field, promised) in fields {
+                let own = model.field(object, field).unwrap_or_else(|| panic!("{object} has no {field} of {name}"));
+                assert!(keeps(model, &own.ty, &promised.ty), "{object}.{field}: {} of {name}", own.ty);
+                assert_eq!(arguments(own), arguments(promised), "{object}.{field}");
+            }
+        }
+    }
+    let known = ["Commentable", "Discussion", "DiscussionComment", "DiscussionEdge", "Likeable", "Node"];
+    assert_eq!(interfaces, BTreeSet::from(known));
+}
+
 /// What people mistype is told with this code, before the mutation is run.
 #[test]
 fn every_mutation_that_takes_what_can_be_mistyped_lists_invalid() {
@@ -248,6 +287,28 @@ fn every_mutation_that_takes_what_can_be_mistyped_lists_invalid() {
         let listed = codes.split(|character: char| !character.is_ascii_uppercase() && character != '_');
         assert!(!typed || listed.into_iter().any(|code| code == "INVALID"), "{field} does not list INVALID");
     }
+}
+
+/// Code generators map scalars by hand: whoever writes such a map has to know what is in each.
+#[test]
+fn every_scalar_says_in_our_words_what_it_is_and_where_it_is_specified() {
+    let mut scalars = BTreeSet::new();
+    for definition in parse_schema(graphql::sdl()).unwrap().definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let definition = definition.node;
+        if !matches!(definition.kind, TypeKind::Scalar) {
+            continue;
+        }
+        let name = definition.name.node.to_string();
+        let description = definition.description.map(|text| text.node).unwrap_or_default();
+        assert!(description.starts_with(['A', 'T']) && description.contains('`'), "{name}: {description}");
+        let specified = definition.directives.iter().find(|directive| directive.node.name.node == "specifiedBy");
+        let url = specified.and_then(|directive| directive.node.get_argument("url")).map(|url| url.node.to_string());
+        assert!(url.is_some_and(|url| url.starts_with("\"https://")), "{name} has no specification");
+        scalars.insert(name);
+    }
+    let expected = ["CountryCode", "CurrencyCode", "Date", "DateTime", "Decimal", "EmailAddress", "PhoneNumber", "URL"];
+    assert!(scalars.iter().eq(expected), "{scalars:?}");
 }
 
 #[test]

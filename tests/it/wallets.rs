@@ -104,9 +104,10 @@ pub fn transfer_input(to: &str, amount: &str, currency: &str, key: &str) -> Valu
 
 /// Balance, held, and available of US dollars.
 pub async fn dollars(person: &Client) -> [String; 3] {
-    let query = "{ wallet { balance(currency: \"USD\") { balance { amount } held { amount } available { amount } } } }";
+    let query =
+        "{ me { wallet { balance(currency: \"USD\") { balance { amount } held { amount } available { amount } } } } }";
     let data = person.ok(query, Value::Null).await;
-    let balance = &data["wallet"]["balance"];
+    let balance = &data["me"]["wallet"]["balance"];
     ["balance", "held", "available"].map(|part| balance[part]["amount"].as_str().unwrap_or("none").to_owned())
 }
 

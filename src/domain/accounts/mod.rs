@@ -59,7 +59,7 @@ pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
 pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{
     ActiveSession, IssuedSession, active_sessions, logout, logout_by_refresh_token, prune, session_revoke,
-    sessions_revoke_others, sweep, token_refresh,
+    sessions_by_id, sessions_revoke_others, sweep, token_refresh,
 };
 pub use sign_in::{IssuedChallenge, Method, SignIn};
 pub(crate) use throttle::{throttle_proof, throttle_send};

@@ -1,12 +1,12 @@
 //! Accounts as those who look after them see them: lists by what is behind a person, and an overview of each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
 use super::{
     User, UserSort, policy,
-    queries::{named, read, user_columns},
+    queries::{joined, named, read, user_columns},
 };
 use crate::{
     app::App,
@@ -27,8 +27,8 @@ pub struct AccountFilter {
     pub text: Option<String>,
     /// The beginning of the e-mail address.
     pub email: Option<String>,
-    /// The role; `Some(None)` for those without one.
-    pub role: Option<Option<Role>>,
+    /// One of these roles; `None` for those without one.
+    pub roles: Option<Vec<Option<Role>>>,
     /// Whether they are suspended at present.
     pub suspended: Option<bool>,
     /// When they joined.
@@ -63,10 +63,7 @@ pub async fn accounts(
         ));
     }
     filter_standing(app, filter, &mut conditions);
-    let within = conditions.during("u.created_at", filter.during);
-    if sort != UserSort::Newest && !within.is_empty() {
-        conditions.among(format!("SELECT u.id FROM users u WHERE {within} ORDER BY u.created_at DESC, u.id DESC"));
-    }
+    joined(filter.during, sort, &mut conditions)?;
     let columns = user_columns("u");
     page_of(&app.db, sort.source(&columns), conditions, page, with_total, read).await
 }
@@ -74,17 +71,23 @@ pub async fn accounts(
 /// Role and suspension: few have one. They are looked up person by person (a subquery, which no planner turns round), or the
 /// other way, by those who have them.
 fn filter_standing(app: &App, filter: &AccountFilter, conditions: &mut Conditions) {
-    match filter.role {
-        Some(Some(role)) => {
-            let role = conditions.value(role.as_str());
-            conditions.that(format!("(SELECT r.role FROM user_roles r WHERE r.user_id = u.id) = {role}"));
-            conditions.among(format!(
-                "SELECT r.user_id AS id FROM user_roles r WHERE r.role = {role} ORDER BY r.role, r.user_id"
-            ));
-        }
-        // True of nearly all, in a form in which PostgreSQL does not take it for the contrary.
-        Some(None) => {
-            conditions.that("COALESCE((SELECT 1 = 0 FROM user_roles r WHERE r.user_id = u.id), 1 = 1)");
+    match filter.roles.as_deref() {
+        Some([]) => conditions.nothing(),
+        Some(roles) => {
+            let named: BTreeSet<&str> = roles.iter().flatten().map(|role| role.as_str()).collect();
+            let named: Vec<String> = named.into_iter().map(|role| conditions.value(role)).collect();
+            let one_of =
+                if named.is_empty() { "1 = 0".to_owned() } else { format!("r.role IN ({})", named.join(", ")) };
+            let has = format!("(SELECT {one_of} FROM user_roles r WHERE r.user_id = u.id)");
+            if roles.contains(&None) {
+                // True of nearly all, in a form in which PostgreSQL does not take it for the contrary.
+                conditions.that(format!("COALESCE({has}, 1 = 1)"));
+            } else {
+                conditions.that(has);
+                conditions.among(format!(
+                    "SELECT r.user_id AS id FROM user_roles r WHERE {one_of} ORDER BY r.role, r.user_id"
+                ));
+            }
         }
         None => {}
     }

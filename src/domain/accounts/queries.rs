@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
-        list::{Conditions, Source, page_of},
+        list::{Conditions, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -130,6 +130,8 @@ pub async fn user_by_username(app: &App, _actor: &Actor, username: &str) -> Resu
 pub struct UserFilter {
     /// Words of their names, each from its beginning.
     pub text: Option<String>,
+    /// When they joined.
+    pub during: Span,
 }
 
 /// In which order.
@@ -184,8 +186,18 @@ pub async fn users(
     if !named(app, filter.text.as_deref(), &mut conditions)? {
         return Ok(Slice::nothing(page, with_total));
     }
+    joined(filter.during, sort, &mut conditions)?;
     let columns = user_columns("u");
     page_of(&app.db, sort.source(&columns), conditions, page, with_total, read).await
+}
+
+/// Adds the condition that they joined in a span: in another order than that, of the newest.
+pub(super) fn joined(during: Span, sort: UserSort, conditions: &mut Conditions) -> Result<()> {
+    let within = conditions.during("u.created_at", during)?;
+    if sort != UserSort::Newest && !within.is_empty() {
+        conditions.among(format!("SELECT u.id FROM users u WHERE {within} ORDER BY u.created_at DESC, u.id DESC"));
+    }
+    Ok(())
 }
 
 /// Adds the condition that names have the words of a text; false when there are none.

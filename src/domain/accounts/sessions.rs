@@ -4,11 +4,12 @@
 //! as the newest was never seen in use (the answer got lost), and for ten seconds after a rotation (two tabs).
 //! Anything older was copied: the session ends, for the thief and the owner both, and the owner signs in again.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+    Select,
 };
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::{
     app::App,
     domain::{
         activity,
-        actor::{Actor, Client},
+        actor::{Actor, Client, SignedIn},
     },
     entity::{SessionId, UserId, activity::ActivityKind, session, session::SessionEnd},
     error::{Error, Result, UserError, UserErrorCode},
@@ -277,19 +278,33 @@ pub struct ActiveSession {
     pub is_current: bool,
 }
 
+impl ActiveSession {
+    fn of(user: &SignedIn, session: session::Model) -> Self {
+        Self { is_current: session.id == user.session_id, session }
+    }
+}
+
 /// The actor's sessions that go on, last used first, at most 100.
 pub async fn active_sessions(app: &App, actor: &Actor) -> Result<Vec<ActiveSession>> {
     let user = actor.require_session()?;
-    let going_on = session::Entity::find()
+    let newest =
+        going_on(app, user).order_by_desc(session::Column::RotatedAt).order_by_desc(session::Column::Id).limit(100);
+    let sessions = app.db.all(newest).await?;
+    Ok(sessions.into_iter().map(|session| ActiveSession::of(user, session)).collect())
+}
+
+/// The actor's sessions that go on, by id.
+pub async fn sessions_by_id(app: &App, actor: &Actor, ids: &[SessionId]) -> Result<HashMap<SessionId, ActiveSession>> {
+    let Ok(user) = actor.require_session() else { return Ok(HashMap::new()) };
+    let sessions = app.db.all(going_on(app, user).filter(session::Column::Id.is_in(ids.iter().copied()))).await?;
+    Ok(sessions.into_iter().map(|session| (session.id, ActiveSession::of(user, session))).collect())
+}
+
+fn going_on(app: &App, user: &SignedIn) -> Select<session::Entity> {
+    session::Entity::find()
         .filter(session::Column::UserId.eq(user.id))
         .filter(session::Column::EndedAt.is_null())
         .filter(session::Column::ExpiresAt.gt(app.clock.now()))
-        .order_by_desc(session::Column::RotatedAt)
-        .order_by_desc(session::Column::Id)
-        .limit(100);
-    let sessions = app.db.all(going_on).await?;
-    let is_current = |session: &session::Model| session.id == user.session_id;
-    Ok(sessions.into_iter().map(|session| ActiveSession { is_current: is_current(&session), session }).collect())
 }
 
 /// Ends one of the actor's own sessions. Code: NOT_FOUND.

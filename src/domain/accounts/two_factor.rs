@@ -45,6 +45,8 @@ impl std::fmt::Debug for TwoFactorSetup {
 /// How somebody's second factor stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TwoFactor {
+    /// Whose.
+    pub owner: UserId,
     /// Since when it is on; `None` when it is off.
     pub enabled_at: Option<DateTime<Utc>>,
     /// Whether the person's role demands it.
@@ -187,6 +189,7 @@ async fn two_factor_of(app: &App, id: UserId) -> Result<TwoFactor> {
     let mut columns = Columns::new(rows.first().ok_or_else(Error::unauthenticated)?);
     let (enabled_at, role): (Option<DateTime<Utc>>, Option<String>) = (columns.take()?, columns.take()?);
     Ok(TwoFactor {
+        owner: id,
         enabled_at,
         required: role.is_some_and(|role| app.config.two_factor_required_roles.contains(&role)),
         backup_codes_left: columns.take()?,

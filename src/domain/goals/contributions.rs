@@ -12,11 +12,11 @@ use super::{
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
-    entity::{ContributionId, PaymentId},
+    entity::{ContributionId, GoalId, PaymentId, goal_contribution::ContributionState},
     error::Result,
     platform::{
         db::placeholders,
-        list::{Conditions, Source, page_of},
+        list::{Conditions, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
     },
 };
@@ -35,19 +35,28 @@ pub fn contribution_cursor(view: &ContributionView) -> Cursor {
     Cursor { sort: CONTRIBUTIONS_SORT, key, id: given.id.0 }
 }
 
+/// What a goal's contributions have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReceivedFilter {
+    /// Whether only those are meant that their givers ask back.
+    pub asked_back: bool,
+    /// When they came in.
+    pub during: Span,
+}
+
 /// What a goal, which the actor sees, has been given and still has, newest first; only what its giver asks back for,
-/// with `asked_back`, for those who decide about that.
+/// where that is wanted, for those who decide about it.
 pub async fn contributions(
     app: &App,
     actor: &Actor,
     view: &GoalView,
-    asked_back: bool,
+    filter: &ReceivedFilter,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<ContributionView>> {
     let mut conditions = Conditions::default();
     conditions.equal("c.goal_id", Some(view.goal.id.0));
-    if asked_back {
+    if filter.asked_back {
         if !view.is_owned_by(actor) && !actor.may(Permission::SeeMoney) {
             return Ok(Slice::nothing(page, with_total));
         }
@@ -59,6 +68,7 @@ pub async fn contributions(
         );
     }
     conditions.that("c.received_at IS NOT NULL AND c.state = 'received'");
+    conditions.during("c.received_at", filter.during)?;
     let source = Source {
         columns: CONTRIBUTION,
         table: "goal_contributions c",
@@ -79,16 +89,37 @@ pub fn own_cursor(view: &ContributionView) -> Cursor {
     Cursor { sort: OWN_SORT, key: Key::Time(view.contribution.created_at), id: view.contribution.id.0 }
 }
 
+/// What one's own contributions have to have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GivenFilter {
+    /// To one of these goals.
+    pub goals: Option<Vec<GoalId>>,
+    /// How far they have come.
+    pub states: Option<Vec<ContributionState>>,
+    /// When they were begun.
+    pub during: Span,
+}
+
 /// What the actor gave, or began to, newest first.
 pub async fn own_contributions(
     app: &App,
     actor: &Actor,
+    filter: &GivenFilter,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<ContributionView>> {
     let viewer = actor.require_user()?.id;
     let mut conditions = Conditions::default();
     conditions.equal("c.contributor_id", Some(viewer.0));
+    conditions.any_of("c.goal_id", filter.goals.as_deref(), |goal| goal.0)?;
+    conditions.any_of("c.state", filter.states.as_deref(), |state| state.as_str())?;
+    conditions.during("c.created_at", filter.during)?;
+    if filter.goals.is_some() || filter.states.is_some() {
+        // What one person gave is little, and a goal may have very much: it is looked for among the person's.
+        conditions.among(
+            "SELECT c.id FROM goal_contributions c WHERE c.contributor_id = $1 ORDER BY c.created_at DESC, c.id DESC",
+        );
+    }
     let source = Source {
         columns: CONTRIBUTION,
         table: "goal_contributions c",

@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 use sea_orm::Value;
 use uuid::Uuid;
@@ -27,7 +26,7 @@ use crate::{
     error::Result,
     platform::{
         db::placeholders,
-        list::{Conditions, Source, Span, page_of},
+        list::{Conditions, Range, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -37,21 +36,23 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GoalFilter {
     /// How far they have come.
-    pub state: Option<GoalState>,
-    /// In this category.
-    pub category: Option<String>,
-    /// Of this person.
-    pub owner: Option<UserId>,
-    /// In this currency.
-    pub currency: Option<Currency>,
+    pub states: Option<Vec<GoalState>>,
+    /// In one of these categories.
+    pub categories: Option<Vec<String>>,
+    /// Of one of these people.
+    pub owners: Option<Vec<UserId>>,
+    /// In one of these currencies.
+    pub currencies: Option<Vec<Currency>>,
     /// With all of these words in title or story, each from its beginning.
     pub text: Option<String>,
-    /// With a deadline before this time.
-    pub ending_before: Option<DateTime<Utc>>,
+    /// When they end.
+    pub deadline: Span,
     /// Whether their target is reached.
     pub is_reached: Option<bool>,
-    /// Raised of the target at least, in percent.
-    pub progress_at_least: Option<i64>,
+    /// Raised of the target, in whole percent.
+    pub progress_percent: Range,
+    /// When they were begun.
+    pub during: Span,
 }
 
 /// In which order; ties by id.
@@ -129,9 +130,6 @@ pub async fn goals(
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<GoalView>> {
-    if sort == GoalSort::EndingSoon && filter.state.is_some_and(|state| state != GoalState::Open) {
-        return Ok(Slice::nothing(page, with_total));
-    }
     let mut conditions = visible_to(actor);
     if let Some(words) = filter.text.as_deref().map(text::search_words).transpose()? {
         if words.is_empty() {
@@ -139,12 +137,6 @@ pub async fn goals(
         }
         let query = conditions.value(app.db.search_query(&words));
         conditions.among(app.db.search("goals", &query));
-    }
-    filter_goals(filter, sort, &mut conditions);
-    if sort == GoalSort::EndingSoon {
-        conditions.that("g.state = 'open' AND g.deadline IS NOT NULL");
-        let now = conditions.value(app.clock.now());
-        conditions.that(format!("g.deadline > {now}"));
     }
     let source = Source {
         columns: GOAL,
@@ -154,51 +146,86 @@ pub async fn goals(
         id: "g.id",
         descending: sort != GoalSort::EndingSoon,
     };
+    filter_by_values(filter, sort, source, &mut conditions)?;
+    filter_by_ranges(filter, sort, source, &mut conditions)?;
+    if sort == GoalSort::EndingSoon {
+        conditions.that("g.state = 'open' AND g.deadline IS NOT NULL");
+        let now = conditions.value(app.clock.now());
+        conditions.that(format!("g.deadline > {now}"));
+    }
     page_of(&app.db, source, conditions, page, with_total, read_goal).await
 }
 
-/// Adds the filter's conditions but for the text. Behind each stands an index; most of them are in order of time, so in another
-/// order the newest are chosen first.
-fn filter_goals(filter: &GoalFilter, sort: GoalSort, conditions: &mut Conditions) {
-    const NEWEST: &str = "ORDER BY g.created_at DESC, g.id DESC";
-    let is_newest = sort == GoalSort::Newest;
-    let category = filter.category.as_deref().map(|name| text::comparable(&commands::folded(name)));
-    let state = filter.state.map(GoalState::as_str);
-    for (column, value) in [
-        ("g.owner_id", filter.owner.map(|owner| Value::from(owner.0))),
-        ("g.category", category.map(Value::from)),
-        ("g.currency", filter.currency.map(|currency| currency.as_str().into())),
-        ("g.state", state.map(Value::from)),
-    ] {
-        let Some(value) = value else { continue };
-        let condition = format!("{column} = {}", conditions.value(value));
+const BEGUN: &str = "g.created_at";
+
+/// Adds which values the filter wants. Behind each column stands an index in order of time, so in another order the newest are
+/// chosen first.
+fn filter_by_values(
+    filter: &GoalFilter,
+    sort: GoalSort,
+    source: Source<'_>,
+    conditions: &mut Conditions,
+) -> Result<()> {
+    let (owners, categories) = (filter.owners.as_deref(), filter.categories.as_deref());
+    let category = |name: &String| text::comparable(&commands::folded(name));
+    let mut chosen = vec![
+        conditions.any_of("g.owner_id", owners, |owner| owner.0)?,
+        conditions.any_of("g.category", categories, category)?,
+        conditions.any_of("g.currency", filter.currencies.as_deref(), |currency| currency.as_str())?,
+    ];
+    if sort == GoalSort::EndingSoon {
         // What ends soon is open anyway, and in an index with all that is.
-        let is_indexed = is_newest || (column == "g.state" && sort == GoalSort::EndingSoon);
-        if !is_indexed {
-            conditions.among(format!("SELECT g.id FROM goals g WHERE {condition} {NEWEST}"));
+        if filter.states.as_ref().is_some_and(|states| !states.contains(&GoalState::Open)) {
+            conditions.nothing();
         }
-        conditions.that(condition);
+    } else {
+        chosen.push(conditions.any_of("g.state", filter.states.as_deref(), |state| state.as_str())?);
     }
     if let Some(reached) = filter.is_reached {
         let condition = if reached { "g.raised >= g.target" } else { "g.raised < g.target" };
         conditions.that(condition);
-        if !is_newest {
-            conditions.among(format!("SELECT g.id FROM goals g WHERE {condition} {NEWEST}"));
+        chosen.push(vec![condition.to_owned()]);
+    }
+    if sort != GoalSort::Newest {
+        for each in chosen {
+            conditions.among_newest(source, BEGUN, &each);
         }
     }
-    let ending = conditions.during("g.deadline", Span { from: None, until: filter.ending_before });
-    if !ending.is_empty() && sort != GoalSort::EndingSoon {
-        conditions.among(format!("SELECT g.id FROM goals g WHERE {ending} ORDER BY g.deadline DESC, g.id DESC"));
-    }
-    if let Some(percent) = filter.progress_at_least {
-        let least = conditions.value(percent.saturating_mul(10_000));
-        let condition = format!("g.progress >= {least}");
-        if sort != GoalSort::Progress {
-            conditions.among(format!("SELECT g.id FROM goals g WHERE {condition} ORDER BY g.progress DESC, g.id DESC"));
-        }
-        conditions.that(condition);
-    }
+    Ok(())
 }
+
+/// Adds in which ranges the filter wants them: along the list where it is in that order, else of those that are chosen first.
+fn filter_by_ranges(
+    filter: &GoalFilter,
+    sort: GoalSort,
+    source: Source<'_>,
+    conditions: &mut Conditions,
+) -> Result<()> {
+    let ending = conditions.during("g.deadline", filter.deadline)?;
+    if !ending.is_empty() && sort != GoalSort::EndingSoon {
+        // The last before an end; without one the first.
+        let order = if filter.deadline.until.is_some() { "DESC" } else { "ASC" };
+        conditions.among(format!("SELECT g.id FROM goals g WHERE {ending} ORDER BY g.deadline {order}, g.id {order}"));
+    }
+    let Range { min, max } = filter.progress_percent;
+    let stored = Range {
+        min: min.map(|percent| percent.saturating_mul(PERCENT)),
+        // What is shown as this percentage may be a little more.
+        max: max.map(|percent| percent.saturating_add(1).saturating_mul(PERCENT) - 1),
+    };
+    let progress = conditions.within("g.progress", stored);
+    if !progress.is_empty() && sort != GoalSort::Progress {
+        conditions.among(format!("SELECT g.id FROM goals g WHERE {progress} ORDER BY g.progress DESC, g.id DESC"));
+    }
+    let begun = conditions.during(BEGUN, filter.during)?;
+    if !begun.is_empty() && sort != GoalSort::Newest {
+        conditions.among_newest(source, BEGUN, &[begun]);
+    }
+    Ok(())
+}
+
+/// What is stored of a goal's progress for each percent.
+const PERCENT: i64 = 10_000;
 
 /// A goal that the actor sees.
 pub async fn find(app: &App, actor: &Actor, id: GoalId) -> Result<Option<GoalView>> {

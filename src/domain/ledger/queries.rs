@@ -1,6 +1,8 @@
 //! Looking at accounts.
 
-use sea_orm::QueryResult;
+use std::collections::HashMap;
+
+use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
 use super::Place;
@@ -8,7 +10,7 @@ use crate::{
     app::App,
     entity::{Currency, LedgerAccountId, ledger_account::AccountKind},
     error::Result,
-    platform::db::Columns,
+    platform::db::{Columns, placeholders},
 };
 
 /// An account as it stands.
@@ -41,8 +43,7 @@ const COLUMNS: &str = "a.id, a.currency, a.balance + COALESCE((SELECT CAST(SUM(d
                        COALESCE((SELECT -o.balance FROM ledger_accounts o WHERE o.owner_id = a.owner_id AND o.kind = 'debt' \
                        AND o.name = '' AND o.currency = a.currency), 0)";
 
-fn read(row: &QueryResult) -> Result<Account> {
-    let mut columns = Columns::new(row);
+fn read(columns: &mut Columns<'_>) -> Result<Account> {
     Ok(Account {
         id: columns.take()?,
         currency: columns.take()?,
@@ -57,11 +58,41 @@ fn read(row: &QueryResult) -> Result<Account> {
 pub async fn accounts_of(app: &App, kind: AccountKind, owner: Uuid) -> Result<Vec<Account>> {
     let sql =
         format!("SELECT {COLUMNS} FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind = $2 ORDER BY a.currency");
-    app.db.rows(sql, vec![owner.into(), kind.as_str().into()]).await?.iter().map(read).collect()
+    let rows = app.db.rows(sql, vec![owner.into(), kind.as_str().into()]).await?;
+    rows.iter().map(|row| read(&mut Columns::new(row))).collect()
+}
+
+/// The accounts of a kind that belong to each of some, by currency; nothing for who has none. No rights are asked here.
+pub async fn accounts_of_each(app: &App, kind: AccountKind, owners: &[Uuid]) -> Result<HashMap<Uuid, Vec<Account>>> {
+    let mut values: Vec<Value> = vec![kind.as_str().into()];
+    let list = placeholders(&mut values, owners);
+    let sql = format!(
+        "SELECT a.owner_id, {COLUMNS} FROM ledger_accounts a WHERE a.kind = $1 AND a.owner_id IN ({list}) \
+         ORDER BY a.currency"
+    );
+    let mut found: HashMap<Uuid, Vec<Account>> = HashMap::new();
+    for (owner, account) in app.db.rows(sql, values).await?.iter().map(read_owned).collect::<Result<Vec<_>>>()? {
+        found.entry(owner).or_default().push(account);
+    }
+    Ok(found)
+}
+
+/// Accounts of a kind by id, each with whose it is. No rights are asked here.
+pub async fn accounts_by_id(app: &App, kind: AccountKind, ids: &[LedgerAccountId]) -> Result<Vec<(Uuid, Account)>> {
+    let mut values: Vec<Value> = vec![kind.as_str().into()];
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT a.owner_id, {COLUMNS} FROM ledger_accounts a WHERE a.kind = $1 AND a.id IN ({list})");
+    app.db.rows(sql, values).await?.iter().map(read_owned).collect()
+}
+
+fn read_owned(row: &QueryResult) -> Result<(Uuid, Account)> {
+    let mut columns = Columns::new(row);
+    Ok((columns.take()?, read(&mut columns)?))
 }
 
 /// One account, if it was ever used. No rights are asked here.
 pub async fn account(app: &App, place: Place, currency: Currency) -> Result<Option<Account>> {
     let sql = format!("SELECT {COLUMNS} FROM ledger_accounts a WHERE a.id = $1");
-    app.db.rows(sql, vec![place.account(currency).0.into()]).await?.first().map(read).transpose()
+    let rows = app.db.rows(sql, vec![place.account(currency).0.into()]).await?;
+    rows.first().map(|row| read(&mut Columns::new(row))).transpose()
 }

@@ -119,7 +119,7 @@ pub async fn disputes_by_id(
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DisputeFilter {
     /// How they stand.
-    pub state: Option<DisputeState>,
+    pub states: Option<Vec<DisputeState>>,
     /// When they became known.
     pub during: Span,
 }
@@ -143,8 +143,8 @@ pub async fn disputes(
 ) -> Result<Slice<DisputeOfPayment>> {
     actor.require(Permission::SeeMoney)?;
     let mut conditions = Conditions::default();
-    conditions.equal("d.state", filter.state.map(DisputeState::as_str));
-    conditions.during("d.opened_at", filter.during);
+    conditions.any_of("d.state", filter.states.as_deref(), |state| state.as_str())?;
+    conditions.during("d.opened_at", filter.during)?;
     let columns = format!("{COLUMNS}, p.currency");
     let source = Source {
         columns: &columns,

@@ -12,6 +12,7 @@ use crate::{
     app::App,
     domain::{
         actor::{Actor, Client},
+        amounts::AmountRange,
         events,
         live::{self, Content, Step},
         permissions::Permission,
@@ -77,16 +78,18 @@ pub async fn payments_by_id(app: &App, actor: &Actor, ids: &[PaymentId]) -> Resu
 /// What payments have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PaymentFilter {
-    /// Whose; the actor's own, if `None` and not `everybodys`.
-    pub payer: Option<UserId>,
+    /// Whose, of `everybodys`.
+    pub payers: Option<Vec<UserId>>,
     /// Everybody's, for those who may see them.
     pub everybodys: bool,
     /// How far they have come.
-    pub state: Option<PaymentState>,
+    pub states: Option<Vec<PaymentState>>,
     /// Who moves the money.
-    pub provider: Option<ProviderKind>,
+    pub providers: Option<Vec<ProviderKind>>,
     /// What they are for.
-    pub target: Option<TargetKind>,
+    pub targets: Option<Vec<TargetKind>>,
+    /// How much was to be paid.
+    pub amount: Option<AmountRange>,
     /// When they began.
     pub during: Span,
 }
@@ -108,18 +111,28 @@ pub async fn payments(
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<Payment>> {
-    let payer = if filter.everybodys {
+    let payers = if filter.everybodys {
         actor.require(Permission::SeeMoney)?;
-        filter.payer
+        filter.payers.clone()
     } else {
-        Some(actor.require_user()?.id)
+        Some(vec![actor.require_user()?.id])
     };
     let mut conditions = Conditions::default();
-    conditions.equal("p.payer_id", payer.map(|user| user.0));
-    conditions.equal("p.state", filter.state.map(PaymentState::as_str));
-    conditions.equal("p.provider", filter.provider.map(ProviderKind::as_str));
-    conditions.equal("p.target_kind", filter.target.map(TargetKind::as_str));
-    conditions.during("p.created_at", filter.during);
+    let own = conditions.any_of("p.payer_id", payers.as_deref(), |payer| payer.0)?;
+    conditions.any_of("p.state", filter.states.as_deref(), |state| state.as_str())?;
+    conditions.any_of("p.provider", filter.providers.as_deref(), |provider| provider.as_str())?;
+    conditions.any_of("p.target_kind", filter.targets.as_deref(), |target| target.as_str())?;
+    conditions.during("p.created_at", filter.during)?;
+    if let Some(amount) = filter.amount {
+        let amount = amount.condition(&mut conditions, "p");
+        // One person's are few; of everybody's there is an index of amounts.
+        match own.as_slice() {
+            [one] => conditions
+                .among(format!("SELECT p.id FROM payments p WHERE {one} ORDER BY p.created_at DESC, p.id DESC")),
+            _ => conditions
+                .among(format!("SELECT p.id FROM payments p WHERE {amount} ORDER BY p.amount DESC, p.id DESC")),
+        }
+    }
     let source = Source {
         columns: rows::COLUMNS,
         table: "payments p",

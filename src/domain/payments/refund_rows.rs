@@ -146,7 +146,7 @@ pub async fn refunds_by_id(app: &App, actor: &Actor, ids: &[RefundId]) -> Result
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RefundFilter {
     /// How far they have come.
-    pub state: Option<RefundState>,
+    pub states: Option<Vec<RefundState>>,
     /// When they were asked for.
     pub during: Span,
 }
@@ -170,8 +170,8 @@ pub async fn refunds(
 ) -> Result<Slice<RefundOfPayment>> {
     actor.require(Permission::SeeMoney)?;
     let mut conditions = Conditions::default();
-    conditions.equal("r.state", filter.state.map(RefundState::as_str));
-    conditions.during("r.created_at", filter.during);
+    conditions.any_of("r.state", filter.states.as_deref(), |state| state.as_str())?;
+    conditions.during("r.created_at", filter.during)?;
     let columns = format!("{COLUMNS}, p.currency");
     let source = Source {
         columns: &columns,

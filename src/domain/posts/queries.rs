@@ -1,9 +1,9 @@
 //! Reading posts, comments and likes. A page and everything that was asked for with it is one statement, and one more
 //! for the first comments of each post, whatever the size of the page.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
-        list::{Conditions, Source, Span, rows_of, total_of},
+        list::{Conditions, MAX_VALUES, Source, Span, rows_of, total_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -30,16 +30,14 @@ use crate::{
 /// What posts have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PostFilter {
-    /// Written by this person.
-    pub author: Option<UserId>,
+    /// Written by one of these people.
+    pub authors: Option<Vec<UserId>>,
     /// With all of these words, each from its beginning.
     pub text: Option<String>,
-    /// With this tag.
-    pub tag: Option<String>,
-    /// Published at this time or later.
-    pub from: Option<DateTime<Utc>>,
-    /// Published before this time.
-    pub until: Option<DateTime<Utc>>,
+    /// With one of these tags.
+    pub tags: Option<Vec<String>>,
+    /// When they were published.
+    pub during: Span,
 }
 
 /// In which order; ties by id.
@@ -108,10 +106,10 @@ pub async fn posts(
         return Ok(slice);
     }
     let mut conditions = visible_to(actor);
-    if !filter_posts(app, filter, sort, &mut conditions)? {
+    let source = Source { columns: "", table: "posts p", joins: "", key: sort.column(), id: "p.id", descending: true };
+    if !filter_posts(app, filter, sort, source, &mut conditions)? {
         return Ok(Slice::nothing(page, with_total));
     }
-    let source = Source { columns: "", table: "posts p", joins: "", key: sort.column(), id: "p.id", descending: true };
     list(app, actor, source, conditions, page, parts, with_total).await
 }
 
@@ -125,13 +123,14 @@ async fn by_tag(
     parts: &PostParts,
     with_total: bool,
 ) -> Result<Option<Slice<PostView>>> {
-    let (Some(tag), PostSort::Newest, None, None) = (&filter.tag, sort, filter.author, &filter.text) else {
+    let (Some([tag]), PostSort::Newest, None, None) = (filter.tags.as_deref(), sort, &filter.authors, &filter.text)
+    else {
         return Ok(None);
     };
     // A post that is deleted has no tags.
     let mut conditions = Conditions::default();
     conditions.equal("t.tag", Some(text::tag_key(tag)));
-    conditions.during("t.created_at", span(filter)?);
+    conditions.during("t.created_at", filter.during)?;
     let source = Source {
         columns: "",
         table: "post_tags t",
@@ -166,53 +165,69 @@ async fn list(
     Ok(Slice { total, ..slice })
 }
 
-/// When the posts were published that are asked for.
-fn span(filter: &PostFilter) -> Result<Span> {
-    for time in [filter.from, filter.until].into_iter().flatten() {
-        // Beyond these years the databases store and compare times each in its own way.
-        if !(1..=9999).contains(&time.year()) {
-            return Err(Error::bad_request("Times are of the years 1 to 9999."));
-        }
-    }
-    Ok(Span { from: filter.from, until: filter.until })
-}
-
 /// Adds the filter's conditions; false when nothing can match.
-fn filter_posts(app: &App, filter: &PostFilter, sort: PostSort, conditions: &mut Conditions) -> Result<bool> {
-    const NEWEST: &str = "ORDER BY p.created_at DESC, p.id DESC";
+fn filter_posts(
+    app: &App,
+    filter: &PostFilter,
+    sort: PostSort,
+    source: Source<'_>,
+    conditions: &mut Conditions,
+) -> Result<bool> {
     let words = filter.text.as_deref().map(text::search_words).transpose()?;
     let is_chosen = sort != PostSort::Newest || words.is_some();
-    if let Some(author) = filter.author {
-        let author = conditions.value(author.0);
-        conditions.that(format!("p.author_id = {author}"));
-        if is_chosen {
-            // Somebody's own posts are few, so a text is looked for among them, not they among all that have it.
-            conditions.among(format!("SELECT p.id FROM posts p WHERE p.author_id = {author} {NEWEST}"));
-        }
+    let authors = conditions.any_of("p.author_id", filter.authors.as_deref(), |author| author.0)?;
+    if is_chosen {
+        // Somebody's own posts are few, so a text is looked for among them, not they among all that have it.
+        conditions.among_newest(source, "p.created_at", &authors);
     }
     if let Some(words) = words {
         if words.is_empty() {
             return Ok(false);
         }
         let query = conditions.value(app.db.search_query(&words));
-        if filter.author.is_some() {
+        if filter.authors.is_some() {
             conditions.that(app.db.search_condition("posts", "p", &query));
         }
         conditions.among(app.db.search("posts", &query));
     }
-    if let Some(tag) = filter.tag.as_deref().map(text::tag_key) {
-        let tag = conditions.value(tag);
-        // A count and not EXISTS, which PostgreSQL may turn round: by the tag first, however many have it.
-        conditions.that(format!("(SELECT COUNT(*) FROM post_tags t WHERE t.tag = {tag} AND t.post_id = p.id) = 1"));
-        conditions.among(format!(
-            "SELECT t.post_id AS id FROM post_tags t WHERE t.tag = {tag} ORDER BY t.created_at DESC, t.post_id DESC"
-        ));
-    }
-    let within = conditions.during("p.created_at", span(filter)?);
+    filter_tags(filter.tags.as_deref(), conditions)?;
+    let within = conditions.during("p.created_at", filter.during)?;
     if is_chosen && !within.is_empty() {
-        conditions.among(format!("SELECT p.id FROM posts p WHERE p.deleted_at IS NULL AND {within} {NEWEST}"));
+        let within = format!("p.deleted_at IS NULL AND {within}");
+        conditions.among_newest(source, "p.created_at", &[within]);
     }
     Ok(true)
+}
+
+/// Adds that a post has one of these tags.
+fn filter_tags(tags: Option<&[String]>, conditions: &mut Conditions) -> Result<()> {
+    let Some(tags) = tags else { return Ok(()) };
+    let tags: BTreeSet<String> = tags.iter().map(|tag| text::tag_key(tag)).collect();
+    if tags.is_empty() {
+        conditions.nothing();
+        return Ok(());
+    }
+    if tags.len() > MAX_VALUES {
+        return Err(Error::bad_request(format!("A filter names at most {MAX_VALUES} values.")));
+    }
+    let tags: Vec<String> = tags.into_iter().map(|tag| conditions.value(tag)).collect();
+    // A count and not EXISTS, which PostgreSQL may turn round: by the tag first, however many have it.
+    let all = tags.join(", ");
+    conditions.that(format!("(SELECT COUNT(*) FROM post_tags t WHERE t.tag IN ({all}) AND t.post_id = p.id) > 0"));
+    // A post with several of them is named once, by the first.
+    let named = tags.iter().enumerate().map(|(number, tag)| {
+        let by_a_former = match &tags[..number] {
+            [] => String::new(),
+            former => format!(
+                " AND (SELECT COUNT(*) FROM post_tags o WHERE o.post_id = t.post_id AND o.tag IN ({})) = 0",
+                former.join(", ")
+            ),
+        };
+        format!("SELECT t.post_id AS id, t.created_at AS place FROM post_tags t WHERE t.tag = {tag}{by_a_former}")
+    });
+    let named = named.collect::<Vec<_>>().join(" UNION ALL ");
+    conditions.among(format!("{named} ORDER BY place DESC, id DESC"));
+    Ok(())
 }
 
 /// The viewer's id, when somebody is signed in and it is needed.

@@ -290,12 +290,12 @@ async fn lock_in(tx: &Transaction, id: AdjustmentId) -> Result<Option<Adjustment
 }
 
 /// What adjustments have to have in common.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdjustmentFilter {
     /// Whose wallet.
-    pub owner: Option<UserId>,
+    pub owners: Option<Vec<UserId>>,
     /// How far they have come.
-    pub state: Option<AdjustmentState>,
+    pub states: Option<Vec<AdjustmentState>>,
     /// When they were proposed.
     pub during: Span,
 }
@@ -313,15 +313,15 @@ pub fn adjustment_cursor(adjustment: &Adjustment) -> Cursor {
 pub async fn adjustments(
     app: &App,
     actor: &Actor,
-    filter: AdjustmentFilter,
+    filter: &AdjustmentFilter,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<Adjustment>> {
     actor.require(Permission::SeeMoney)?;
     let mut conditions = Conditions::default();
-    conditions.equal("j.user_id", filter.owner.map(|owner| owner.0));
-    conditions.equal("j.state", filter.state.map(AdjustmentState::as_str));
-    conditions.during("j.created_at", filter.during);
+    conditions.any_of("j.user_id", filter.owners.as_deref(), |owner| owner.0)?;
+    conditions.any_of("j.state", filter.states.as_deref(), |state| state.as_str())?;
+    conditions.during("j.created_at", filter.during)?;
     let source = Source {
         columns: COLUMNS,
         table: "wallet_adjustments j",

@@ -35,8 +35,8 @@ pub use payout_methods::{
 };
 pub use privacy::{EXPORT, RULES, erase_in, is_empty_in};
 pub use queries::{
-    Activity, SORT, Transaction, TransactionFilter, TransactionSort, cursor, find, follow, stream_head, transactions,
-    transactions_by_id, wallet,
+    Activity, SORT, Transaction, TransactionFilter, balances_by_id, cursor, find, follow, stream_heads, transactions,
+    transactions_by_id, wallets_by_owner,
 };
 pub use statement::{Download, StatementLink, download, statement_link};
 pub use transfer::{WalletTransfer, wallet_transfer};

@@ -1,6 +1,9 @@
 //! Looking at wallets: balances, transactions in their order, and the stream of changes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
@@ -82,40 +85,64 @@ fn require_sight(actor: &Actor, owner: UserId) -> Result<()> {
     if actor.require_user()?.id == owner { Ok(()) } else { actor.require(Permission::SeeMoney).map(drop) }
 }
 
-/// The accounts of a wallet, one for each currency that it ever held, by code.
-pub async fn wallet(app: &App, actor: &Actor, owner: UserId) -> Result<Vec<Account>> {
-    require_sight(actor, owner)?;
-    ledger::accounts_of(app, AccountKind::Wallet, owner.0).await
+/// Whether the actor sees the wallet, or transactions of it: it is their own, or they may see everybody's.
+fn may_see(actor: &Actor, owner: Uuid) -> bool {
+    actor.require_user().is_ok_and(|viewer| viewer.id.0 == owner) || actor.may(Permission::SeeMoney)
+}
+
+/// Wallets that the actor may see, by their owners: of each the accounts, one for each currency that it ever held, by
+/// code. Who has and had none, and is nobody, has no wallet.
+pub async fn wallets_by_owner(app: &App, actor: &Actor, owners: &[UserId]) -> Result<HashMap<UserId, Vec<Account>>> {
+    let visible: Vec<Uuid> = owners.iter().map(|owner| owner.0).filter(|owner| may_see(actor, *owner)).collect();
+    if visible.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut found = ledger::accounts_of_each(app, AccountKind::Wallet, &visible).await?;
+    // Of whoever asks it is known that they are there.
+    let own = actor.user_id().map(|own| own.0);
+    let empty: Vec<Uuid> = visible.into_iter().filter(|owner| !found.contains_key(owner)).collect();
+    let (own, unknown): (Vec<Uuid>, Vec<Uuid>) = empty.into_iter().partition(|owner| Some(*owner) == own);
+    found.extend(own.into_iter().map(|owner| (owner, Vec::new())));
+    if !unknown.is_empty() {
+        let mut values = Vec::new();
+        let list = placeholders(&mut values, &unknown);
+        for row in &app.db.rows(format!("SELECT id FROM users WHERE id IN ({list})"), values).await? {
+            found.insert(Columns::new(row).take()?, Vec::new());
+        }
+    }
+    Ok(found.into_iter().map(|(owner, accounts)| (UserId(owner), accounts)).collect())
+}
+
+/// What wallets that the actor may see hold of one currency, by the account's id.
+pub async fn balances_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[LedgerAccountId],
+) -> Result<HashMap<LedgerAccountId, Account>> {
+    // Who sees nobody's has nothing looked up.
+    if actor.require_user().is_err() {
+        return Ok(HashMap::new());
+    }
+    let found = ledger::accounts_by_id(app, AccountKind::Wallet, ids).await?;
+    let visible = found.into_iter().filter(|(owner, _)| may_see(actor, *owner));
+    Ok(visible.map(|(_, account)| (account.id, account)).collect())
 }
 
 /// The accounts of somebody's wallet, for those who may see everybody's; `None` when there is and was nobody like that.
 pub async fn find(app: &App, actor: &Actor, owner: UserId) -> Result<Option<Vec<Account>>> {
     actor.require(Permission::SeeMoney)?;
-    let accounts = wallet(app, actor, owner).await?;
-    let known = !accounts.is_empty()
-        || !app.db.rows("SELECT 1 FROM users WHERE id = $1", vec![owner.0.into()]).await?.is_empty();
-    Ok(known.then_some(accounts))
+    Ok(wallets_by_owner(app, actor, &[owner]).await?.remove(&owner))
 }
 
 /// What transactions have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TransactionFilter {
-    /// One of these kinds; any, when there are none.
-    pub kinds: Vec<TransferKind>,
-    /// In this currency.
-    pub currency: Option<Currency>,
+    /// Of one of these kinds.
+    pub kinds: Option<Vec<TransferKind>>,
+    /// In one of these currencies.
+    pub currencies: Option<Vec<Currency>>,
     /// When.
     pub during: Span,
-}
-
-/// In which order transactions are listed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TransactionSort {
-    /// The last one first.
-    #[default]
-    Newest,
-    /// The first one first.
-    Oldest,
 }
 
 /// What cursors in the list are tied to.
@@ -128,29 +155,35 @@ pub fn cursor(transaction: &Transaction) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(transaction.created_at), id: transaction.id.0 }
 }
 
-/// The transactions of a wallet. However long the list is, of each currency only a page is looked at.
+/// The transactions of a wallet, the last one first. However long the list is, of each currency only a page is looked at.
 pub async fn transactions(
     app: &App,
     actor: &Actor,
     owner: UserId,
     filter: &TransactionFilter,
-    sort: TransactionSort,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<Transaction>> {
     require_sight(actor, owner)?;
     let mut values: Vec<Value> = vec![owner.0.into()];
     let mut accounts = "a.owner_id = $1 AND a.kind = 'wallet'".to_owned();
-    if let Some(currency) = filter.currency {
-        values.push(currency.as_str().into());
-        accounts.push_str(" AND a.currency = $2");
+    let during = filter.during.checked()?;
+    let is_hopeless = |count: Option<usize>| count == Some(0);
+    if is_hopeless(filter.kinds.as_ref().map(Vec::len)) || is_hopeless(filter.currencies.as_ref().map(Vec::len)) {
+        return Ok(Slice::nothing(page, with_total));
+    }
+    if let Some(currencies) = &filter.currencies {
+        let currencies: BTreeSet<&str> = currencies.iter().map(|currency| currency.as_str()).collect();
+        let currencies: Vec<&str> = currencies.into_iter().collect();
+        accounts = format!("{accounts} AND a.currency IN ({})", placeholders(&mut values, &currencies));
     }
     let mut conditions = vec!["e.account_id = a.id".to_owned(), "e.seq IS NOT NULL".to_owned()];
-    if !filter.kinds.is_empty() {
-        let kinds: Vec<&str> = filter.kinds.iter().map(|kind| kind.as_str()).collect();
+    if let Some(kinds) = &filter.kinds {
+        let kinds: BTreeSet<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+        let kinds: Vec<&str> = kinds.into_iter().collect();
         conditions.push(format!("e.kind IN ({})", placeholders(&mut values, &kinds)));
     }
-    for (time, sign) in [(filter.during.from, ">="), (filter.during.until, "<")] {
+    for (time, sign) in [(during.from, ">="), (during.until, "<")] {
         if let Some(time) = time {
             values.push(time.into());
             conditions.push(format!("e.created_at {sign} ${}", values.len()));
@@ -163,10 +196,9 @@ pub async fn transactions(
     } else {
         None
     };
-    let descending = sort == TransactionSort::Newest;
-    let (more, order) = page.clauses("e.created_at", "e.id", descending, &mut values);
+    let (more, order) = page.clauses("e.created_at", "e.id", true, &mut values);
     conditions.extend(more);
-    let direction = if descending == page.backwards { "ASC" } else { "DESC" };
+    let direction = page.direction(true);
     let each = app.db.first_of_each(
         "ledger_accounts a",
         "ledger_entries",
@@ -182,9 +214,11 @@ pub async fn transactions(
 
 /// Transactions by id, of wallets that the actor may see.
 pub async fn transactions_by_id(app: &App, actor: &Actor, ids: &[EntryId]) -> Result<HashMap<EntryId, Transaction>> {
-    let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
+    if actor.require_user().is_err() {
+        return Ok(HashMap::new());
+    }
     let mut found = by_id(app, ids).await?;
-    found.retain(|_, transaction| transaction.owner == viewer.id.0 || actor.may(Permission::SeeMoney));
+    found.retain(|_, transaction| may_see(actor, transaction.owner));
     Ok(found)
 }
 
@@ -237,9 +271,10 @@ impl Content for Changes {
     }
 }
 
-/// Where a wallet's stream stands.
-pub async fn stream_head(app: &App, owner: UserId) -> Result<i64> {
-    events::head(app, StreamKind::Wallet, owner.0).await
+/// Where the stream of the actor's own wallet stands; nobody follows another's.
+pub async fn stream_heads(app: &App, actor: &Actor, owners: &[UserId]) -> Result<HashMap<UserId, i64>> {
+    let Some(own) = actor.user_id().filter(|own| owners.contains(own)) else { return Ok(HashMap::new()) };
+    Ok([(own, events::head(app, StreamKind::Wallet, own.0).await?)].into())
 }
 
 /// The actor's own wallet, as it changes.

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         Once, accounts, activity,
         actor::{Actor, Client},
+        amounts::AmountRange,
         idempotency::{Claim, check_key, claim_for_good_in},
         ledger::{self, End, NewTransfer, Origin, Place},
         messages::{Message, Template},
@@ -299,12 +300,14 @@ pub(super) async fn lock_in(tx: &Transaction, id: WithdrawalId) -> Result<Option
 }
 
 /// What withdrawals have to have in common.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WithdrawalFilter {
     /// Whose.
-    pub owner: Option<UserId>,
+    pub owners: Option<Vec<UserId>>,
     /// How far they have come.
-    pub state: Option<WithdrawalState>,
+    pub states: Option<Vec<WithdrawalState>>,
+    /// How much.
+    pub amount: Option<AmountRange>,
     /// When they were asked for.
     pub during: Span,
 }
@@ -330,14 +333,14 @@ pub async fn withdrawals(
     if actor.require_user()?.id != owner {
         actor.require(Permission::SeeMoney)?;
     }
-    list(app, WithdrawalFilter { owner: Some(owner), ..filter }, page, with_total).await
+    list(app, &WithdrawalFilter { owners: Some(vec![owner]), ..filter }, page, with_total).await
 }
 
 /// Everybody's withdrawals, newest first, for those who may see them.
 pub async fn all_withdrawals(
     app: &App,
     actor: &Actor,
-    filter: WithdrawalFilter,
+    filter: &WithdrawalFilter,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<Withdrawal>> {
@@ -345,11 +348,21 @@ pub async fn all_withdrawals(
     list(app, filter, page, with_total).await
 }
 
-async fn list(app: &App, filter: WithdrawalFilter, page: &Page, with_total: bool) -> Result<Slice<Withdrawal>> {
+async fn list(app: &App, filter: &WithdrawalFilter, page: &Page, with_total: bool) -> Result<Slice<Withdrawal>> {
     let mut conditions = Conditions::default();
-    conditions.equal("w.user_id", filter.owner.map(|owner| owner.0));
-    conditions.equal("w.state", filter.state.map(WithdrawalState::as_str));
-    conditions.during("w.requested_at", filter.during);
+    let own = conditions.any_of("w.user_id", filter.owners.as_deref(), |owner| owner.0)?;
+    conditions.any_of("w.state", filter.states.as_deref(), |state| state.as_str())?;
+    conditions.during("w.requested_at", filter.during)?;
+    if let Some(amount) = filter.amount {
+        let amount = amount.condition(&mut conditions, "w");
+        // One person's are few; of everybody's there is an index of amounts.
+        match own.as_slice() {
+            [one] => conditions
+                .among(format!("SELECT w.id FROM withdrawals w WHERE {one} ORDER BY w.requested_at DESC, w.id DESC")),
+            _ => conditions
+                .among(format!("SELECT w.id FROM withdrawals w WHERE {amount} ORDER BY w.amount DESC, w.id DESC")),
+        }
+    }
     let source = Source {
         columns: COLUMNS,
         table: "withdrawals w",

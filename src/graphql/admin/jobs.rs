@@ -4,13 +4,17 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    domain::{admin, jobs},
+    domain::{
+        admin,
+        jobs::{self, JobFilter},
+    },
     entity::job::Model,
     graphql::{
         connection::{Connection, Listed, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
+        filters::{self, DateTimeRange},
         node::{id_input, input_id},
     },
     platform::page::Page,
@@ -116,10 +120,21 @@ impl JobConnection {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminJobWhere {
     /// Where they stand.
-    state: Option<JobState>,
+    states: Option<Vec<JobState>>,
+    /// What they do: exact names, such as `message`.
+    kinds: Option<Vec<String>>,
+    /// When they were queued.
+    created_at: Option<DateTimeRange>,
+}
+
+impl From<AdminJobWhere> for JobFilter {
+    fn from(filter: AdminJobWhere) -> Self {
+        Self { states: filters::values(filter.states), kinds: filter.kinds, during: filters::span(filter.created_at) }
+    }
 }
 
 /// Reading the queue.
@@ -146,8 +161,8 @@ impl AdminJobQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let page = Page::parse(&app.keys, jobs::SORT, first, after.as_deref(), last, before.as_deref())?;
-            let state = filter.unwrap_or_default().state.map(Into::into);
-            let slice = jobs::jobs(app, actor, state, &page, wants_total(ctx)).await?;
+            let filter = filter.unwrap_or_default().into();
+            let slice = jobs::jobs(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(JobConnection { list: Connection::new(slice, jobs::cursor, Job) }))
         })
         .await

@@ -19,10 +19,10 @@ use crate::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, nullable},
-        node::{self, Node, query_id},
-        posts::DateTimeRange,
+        filters::{self, DateTimeRange, query_ids},
+        node::{self, Node},
     },
-    platform::{list::Span, page::Page},
+    platform::page::Page,
 };
 
 /// Something that somebody with rights did with them, or the operator at the command line.
@@ -83,7 +83,7 @@ impl AuditEntry {
 
     /// Whom or what it was done to; null when it is gone, and for transfers between the platform's own accounts.
     async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
-        nullable(async { Ok(node::find_typed(ctx.request(), &self.0.subject_kind, self.0.subject_id).await?) }).await
+        nullable(async { node::find_typed(ctx, &self.0.subject_kind, self.0.subject_id).await }).await
     }
 
     /// What it changed, property by property.
@@ -130,40 +130,42 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<AuditChange> {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminAuditWhere {
     /// Who acted.
-    actor_id: Option<ID>,
-    /// Whom or what it was done to: the id of a person, a job, a withdrawal or an adjustment.
-    subject_id: Option<ID>,
-    /// What was done: the exact name, such as `adminUserSuspend`.
-    action: Option<String>,
+    actor_ids: Option<Vec<ID>>,
+    /// Whom or what it was done to: the ids of people, jobs, withdrawals or adjustments.
+    subject_ids: Option<Vec<ID>>,
+    /// What was done: the exact names, such as `adminUserSuspend`.
+    actions: Option<Vec<String>>,
     /// When it was done.
     created_at: Option<DateTimeRange>,
 }
 
 impl AdminAuditWhere {
     fn filter(self) -> Result<AuditFilter> {
-        let subject = |id: ID| match ids::decode(&id) {
+        let subject = |id: &ID| match ids::decode(id) {
             Some((UserId::PREFIX | JobId::PREFIX | WithdrawalId::PREFIX | AdjustmentId::PREFIX, id)) => Ok(id),
             _ => Err(Error::bad_request("This is not the id of a person, a job, a withdrawal or an adjustment.")),
         };
         Ok(AuditFilter {
-            actor: self.actor_id.map(|id| query_id(&id)).transpose()?,
-            subject: self.subject_id.map(subject).transpose()?,
-            action: self.action,
-            during: self.created_at.map(Span::from).unwrap_or_default(),
+            actors: query_ids(self.actor_ids)?,
+            subjects: self.subject_ids.map(|ids| ids.iter().map(subject).collect::<Result<Vec<_>>>()).transpose()?,
+            actions: self.actions,
+            during: filters::span(self.created_at),
         })
     }
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminActivityWhere {
     /// Whose account it happened to.
-    user_id: Option<ID>,
+    user_ids: Option<Vec<ID>>,
     /// What happened.
-    kind: Option<ActivityKind>,
+    kinds: Option<Vec<ActivityKind>>,
     /// When it happened.
     created_at: Option<DateTimeRange>,
 }
@@ -171,9 +173,9 @@ pub struct AdminActivityWhere {
 impl AdminActivityWhere {
     fn filter(self) -> Result<ActivityFilter> {
         Ok(ActivityFilter {
-            user: self.user_id.map(|id| query_id(&id)).transpose()?,
-            kind: self.kind.map(Into::into),
-            during: self.created_at.map(Span::from).unwrap_or_default(),
+            users: query_ids(self.user_ids)?,
+            kinds: filters::values(self.kinds),
+            during: filters::span(self.created_at),
         })
     }
 }

@@ -15,13 +15,14 @@ use crate::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
+        filters::{self, DateTimeRange},
         node::{id_input, input_id},
-        posts::DateTimeRange,
     },
-    platform::{list::Span, page::Page},
+    platform::page::Page,
 };
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminUserWhere {
     /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter. Single letters
@@ -30,8 +31,8 @@ pub struct AdminUserWhere {
     text: Option<String>,
     /// The beginning of their e-mail address, or the whole, whatever its case. FORBIDDEN without the permission SEE_CONTACTS.
     email: Option<String>,
-    /// Their role; USER: those who have no other.
-    role: Option<Role>,
+    /// With one of these roles; USER: those who have no other.
+    roles: Option<Vec<Role>>,
     /// Whether they are suspended at present.
     suspended: Option<bool>,
     /// When they joined.
@@ -43,9 +44,9 @@ impl From<AdminUserWhere> for AccountFilter {
         Self {
             text: filter.text,
             email: filter.email,
-            role: filter.role.map(Role::stored),
+            roles: filter.roles.map(|roles| roles.into_iter().map(Role::stored).collect()),
             suspended: filter.suspended,
-            during: filter.created_at.map(Span::from).unwrap_or_default(),
+            during: filters::span(filter.created_at),
         }
     }
 }
@@ -64,6 +65,7 @@ impl AdminUserQuery {
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which accounts.")] filter: Option<AdminUserWhere>,
         #[graphql(default_with = "UserSort::Newest", desc = "In which order.")] sort_by: UserSort,
+        #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -76,6 +78,7 @@ impl AdminUserQuery {
             let (app, actor) = (&request.app, &request.actor);
             let sort: accounts::UserSort = sort_by.into();
             let page = Page::parse(&app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().into();
             let slice = accounts::accounts(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |user| sort.cursor(user), User::from)))

@@ -1,12 +1,12 @@
 //! What was given, and the talk about it, as clients see them.
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
 
 use super::Goal;
 use crate::{
     domain::{
-        goals::{self, ContributionView},
+        goals::{self, ContributionView, ReceivedFilter},
         permissions::Permission,
     },
     entity::refund,
@@ -16,11 +16,28 @@ use crate::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, nullable},
+        filters::{self, DateTimeRange},
         payments::{Payment, Refund},
-        scalars::Money,
+        scalars::{EmailAddress, Money},
     },
     platform::page::Page,
 };
+
+/// Conditions that all must hold.
+#[derive(InputObject, Default)]
+pub struct GoalContributionWhere {
+    /// Only those that their givers ask back, for the goal's owner and staff with the permission SEE_MONEY; others get none.
+    #[graphql(default)]
+    refund_requested: bool,
+    /// When they came in.
+    received_at: Option<DateTimeRange>,
+}
+
+impl From<GoalContributionWhere> for ReceivedFilter {
+    fn from(filter: GoalContributionWhere) -> Self {
+        Self { asked_back: filter.refund_requested, during: filters::span(filter.received_at) }
+    }
+}
 
 /// How far a contribution has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -98,9 +115,9 @@ impl GoalContribution {
     }
 
     /// A guest's e-mail address, for staff with the permission SEE_MONEY; null to others, and when no guest gave.
-    async fn guest_email(&self, ctx: &Context<'_>) -> Option<&str> {
+    async fn guest_email(&self, ctx: &Context<'_>) -> Option<EmailAddress> {
         let sees = ctx.request().actor.may(Permission::SeeMoney);
-        self.0.contribution.guest_email.as_deref().filter(|_| sees)
+        self.0.contribution.guest_email.as_deref().filter(|_| sees).map(EmailAddress::from)
     }
 
     /// Whether the name is hidden: from everybody but the giver, staff with the permission SEE_MONEY, and, unless the giver

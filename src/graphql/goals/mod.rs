@@ -17,7 +17,7 @@ use super::{
     error::{Nullable, nullable},
     part::Part,
     posts::Post,
-    scalars::Money,
+    scalars::{Money, Url},
     stream::{self, stream_event},
 };
 use crate::{
@@ -30,8 +30,10 @@ use crate::{
 };
 
 pub use contributions::{ContributionComment, GoalContribution};
+use contributions::{ContributionState, GoalContributionWhere};
 pub use mutations::{GoalContributeInput, GuestInput};
-pub use queries::{GoalQuery, GoalSubscription};
+pub(super) use queries::own_contributions;
+pub use queries::{ContributionWhere, GoalQuery, GoalSubscription};
 
 /// Raising, giving and what follows.
 #[derive(MergedObject, Default)]
@@ -59,6 +61,7 @@ pub enum GoalState {
     /// It missed its target; everybody gets their money back.
     Failed,
     /// It was called off; everybody gets their money back.
+    #[graphql(name = "CANCELED")]
     Cancelled,
 }
 
@@ -134,8 +137,8 @@ impl Goal {
     }
 
     /// The https address of a picture; null when there is none.
-    async fn cover_url(&self) -> Option<&str> {
-        self.0.goal.cover_url.as_deref()
+    async fn cover_url(&self) -> Option<Url> {
+        self.0.goal.cover_url.as_deref().map(Url::from)
     }
 
     /// What is to be raised.
@@ -208,12 +211,7 @@ impl Goal {
     async fn contributions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(
-            default,
-            desc = "Only those that their givers ask back, for the goal's owner and staff with the permission SEE_MONEY; others \
-                    get none."
-        )]
-        refund_requested: bool,
+        #[graphql(name = "where", desc = "Which contributions.")] filter: Option<GoalContributionWhere>,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -226,7 +224,8 @@ impl Goal {
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::CONTRIBUTIONS_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
-            let slice = goals::contributions(app, actor, &self.0, refund_requested, &page, wants_total(ctx)).await?;
+            let filter = filter.unwrap_or_default().into();
+            let slice = goals::contributions(app, actor, &self.0, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::contribution_cursor, GoalContribution::from)))
         })
         .await

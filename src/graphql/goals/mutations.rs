@@ -15,7 +15,7 @@ use crate::{
         error::{Nullable, Payload, UserError, also, answer, nullable, payload},
         node::{id_input, input_id},
         payments::{Payment, PaymentProvider},
-        scalars::MoneyInput,
+        scalars::{EmailAddress, MoneyInput},
         wallets::{Wallet, viewer_s_wallet},
     },
 };
@@ -24,7 +24,7 @@ use crate::{
 #[derive(InputObject)]
 pub struct GuestInput {
     /// Where the receipt goes, and at most once a day the goal's news; shown to staff only.
-    email: String,
+    email: EmailAddress,
     /// What you want to be called, at most 100 characters; null: nothing.
     name: Option<String>,
     /// A secret of your program's own, made anew for each payment and kept until it is over: 16 to 200 characters that nobody can
@@ -71,7 +71,7 @@ impl GoalContributeInput {
             is_anonymous: self.is_anonymous,
             hide_from_owner: self.hide_from_owner,
             message: self.message,
-            guest: self.guest.map(|guest| Guest { email: guest.email, name: guest.name, secret: guest.secret }),
+            guest: self.guest.map(|guest| Guest { email: guest.email.into(), name: guest.name, secret: guest.secret }),
             idempotency_key: self.idempotency_key,
         })
     }

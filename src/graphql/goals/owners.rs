@@ -13,7 +13,7 @@ use crate::{
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
         posts::Post,
-        scalars::MoneyInput,
+        scalars::{MoneyInput, Url},
         wallets::{Wallet, viewer_s_wallet, wallet_of},
     },
 };
@@ -40,7 +40,7 @@ pub struct GoalCreateInput {
     #[graphql(default)]
     suggested_amounts: Vec<MoneyInput>,
     /// The https address of a picture.
-    cover_url: Option<String>,
+    cover_url: Option<Url>,
     /// Same key and same input within 24 hours: the same answer again.
     idempotency_key: Option<String>,
 }
@@ -60,7 +60,7 @@ impl GoalCreateInput {
             funding: self.funding.into(),
             category: self.category,
             suggested_amounts: amounts(&self.suggested_amounts)?,
-            cover_url: self.cover_url,
+            cover_url: self.cover_url.map(String::from),
             idempotency_key: self.idempotency_key,
         })
     }
@@ -99,7 +99,7 @@ pub struct GoalUpdateInput {
     /// go.
     suggested_amounts: MaybeUndefined<Vec<MoneyInput>>,
     /// The https address of a picture.
-    cover_url: MaybeUndefined<String>,
+    cover_url: MaybeUndefined<Url>,
 }
 
 /// Absent is unchanged; null is refused, because it can't be empty.
@@ -131,7 +131,7 @@ impl GoalUpdateInput {
             funding: kept("funding", self.funding)?.map(Into::into),
             category: cleared(self.category),
             suggested_amounts: suggested.map(|given| amounts(&given)).transpose()?,
-            cover_url: cleared(self.cover_url),
+            cover_url: cleared(self.cover_url).map(|url| url.map(String::from)),
         })
     }
 }

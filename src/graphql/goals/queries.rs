@@ -1,12 +1,11 @@
 //! Finding and following goals.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Subscription};
-use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
-use super::{Goal, GoalContribution, GoalEvent, GoalState};
+use super::{ContributionState, Goal, GoalContribution, GoalEvent, GoalState};
 use crate::{
-    domain::goals::{self, GoalFilter},
+    domain::goals::{self, GivenFilter, GoalFilter},
     entity::{GoalId, event::StreamKind},
     error::Result,
     graphql::{
@@ -14,6 +13,7 @@ use crate::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, nullable},
+        filters::{self, DateTimeRange, IntRange, query_ids},
         node::query_id,
         scalars::CurrencyCode,
         stream,
@@ -22,39 +22,67 @@ use crate::{
 };
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct GoalWhere {
     /// How far they have come.
-    state: Option<GoalState>,
-    /// In this category, whatever its case.
-    category: Option<String>,
-    /// Of this person.
-    owner_id: Option<ID>,
-    /// In this currency. Amounts of different currencies are not comparable: give one to sort by what was raised.
-    currency: Option<CurrencyCode>,
+    states: Option<Vec<GoalState>>,
+    /// In one of these categories, whatever their case.
+    categories: Option<Vec<String>>,
+    /// Of one of these people.
+    owner_ids: Option<Vec<ID>>,
+    /// In one of these currencies. Amounts of different currencies are not comparable: give one to sort by what was raised.
+    currencies: Option<Vec<CurrencyCode>>,
     /// With all of these words in title or story, each from its beginning; case, accents and Arabic marks don't matter.
     /// Single letters don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them
     /// are looked at. Costs 100.
     text: Option<String>,
-    /// With a deadline before this time.
-    ending_before: Option<DateTime<Utc>>,
+    /// With a deadline in this span; those without one don't match. Of more than 10,000 the last before `until` are looked at;
+    /// where it is open, the first after `from`.
+    deadline: Option<DateTimeRange>,
     /// Whether their target is reached.
     reached: Option<bool>,
-    /// With at least so much raised of their target, in percent.
-    progress_at_least: Option<i32>,
+    /// With so much raised of their target, in percent, as `progressPercent` says. Of more than 10,000 those that have come
+    /// farthest are looked at.
+    progress_percent: Option<IntRange>,
+    /// Begun in this span.
+    created_at: Option<DateTimeRange>,
 }
 
 impl GoalWhere {
     fn filter(self) -> Result<GoalFilter> {
         Ok(GoalFilter {
-            state: self.state.map(Into::into),
-            category: self.category,
-            owner: self.owner_id.map(|id| query_id(&id)).transpose()?,
-            currency: self.currency,
+            states: filters::values(self.states),
+            categories: self.categories,
+            owners: query_ids(self.owner_ids)?,
+            currencies: self.currencies,
             text: self.text,
-            ending_before: self.ending_before,
+            deadline: filters::span(self.deadline),
             is_reached: self.reached,
-            progress_at_least: self.progress_at_least.map(i64::from),
+            progress_percent: self.progress_percent.map(Into::into).unwrap_or_default(),
+            during: filters::span(self.created_at),
+        })
+    }
+}
+
+/// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+#[derive(InputObject, Default)]
+pub struct ContributionWhere {
+    /// To one of these goals. Your 10,000 newest contributions are looked at.
+    goal_ids: Option<Vec<ID>>,
+    /// How far they have come. Your 10,000 newest contributions are looked at.
+    states: Option<Vec<ContributionState>>,
+    /// Begun in this span.
+    created_at: Option<DateTimeRange>,
+}
+
+impl ContributionWhere {
+    fn filter(self) -> Result<GivenFilter> {
+        Ok(GivenFilter {
+            goals: query_ids(self.goal_ids)?,
+            states: filters::values(self.states),
+            during: filters::span(self.created_at),
         })
     }
 }
@@ -97,6 +125,7 @@ impl GoalQuery {
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which goals.")] filter: Option<GoalWhere>,
         #[graphql(default_with = "GoalSort::Newest", desc = "In which order.")] sort_by: GoalSort,
+        #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -109,35 +138,27 @@ impl GoalQuery {
             let (app, actor) = (&request.app, &request.actor);
             let sort: goals::GoalSort = sort_by.into();
             let page = Page::parse(&app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().filter()?;
             let slice = goals::goals(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |view| sort.cursor(view), Goal)))
         })
         .await
     }
+}
 
-    /// What you gave to goals, or began to, newest first. UNAUTHENTICATED when nobody is signed in.
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn contributions(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<GoalContribution>> {
-        nullable(async {
-            let request = ctx.request();
-            let (app, actor) = (&request.app, &request.actor);
-            let sort = goals::OWN_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
-            let slice = goals::own_contributions(app, actor, &page, wants_total(ctx)).await?;
-            Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))
-        })
-        .await
-    }
+/// What the viewer gave to goals.
+pub(in crate::graphql) async fn own_contributions(
+    ctx: &Context<'_>,
+    filter: Option<ContributionWhere>,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
+) -> async_graphql::Result<Option<Connection<GoalContribution>>> {
+    let request = ctx.request();
+    let (app, actor) = (&request.app, &request.actor);
+    let page = Page::parse(&app.keys, goals::OWN_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let filter = filter.unwrap_or_default().filter()?;
+    let slice = goals::own_contributions(app, actor, &filter, &page, wants_total(ctx)).await?;
+    Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))
 }
 
 /// Watching goals.

@@ -9,7 +9,6 @@ use crate::{
     entity::payment_method::Model,
     graphql::{
         context::RequestExt,
-        contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
     },
@@ -109,7 +108,7 @@ payload! {
         /// The way to pay; null when `errors` is not empty.
         payment_method: PaymentMethod
     } also {
-        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now; null when
+        /// All of your saved ways to pay, as `User.paymentMethods` gives them: another one may be the default now; null when
         /// `errors` is not empty.
         payment_methods: Vec<PaymentMethod> = saved,
     }
@@ -126,7 +125,7 @@ payload! {
         /// The way to pay that was removed; null when `errors` is not empty.
         payment_method: PaymentMethod
     } also {
-        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now; null when
+        /// All of your saved ways to pay, as `User.paymentMethods` gives them: another one may be the default now; null when
         /// `errors` is not empty.
         payment_methods: Vec<PaymentMethod> = saved,
     }
@@ -143,29 +142,20 @@ payload! {
         /// The way to pay that is the default now; null when `errors` is not empty.
         payment_method: PaymentMethod
     } also {
-        /// All of your saved ways to pay, as `paymentMethods` gives them: another one may be the default now; null when
+        /// All of your saved ways to pay, as `User.paymentMethods` gives them: another one may be the default now; null when
         /// `errors` is not empty.
         payment_methods: Vec<PaymentMethod> = saved,
     }
 }
 
-async fn saved<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<Vec<PaymentMethod>>> {
+/// The viewer's own saved ways to pay.
+pub(in crate::graphql) async fn saved<T: Sync>(
+    ctx: &Context<'_>,
+    _: &T,
+) -> async_graphql::Result<Option<Vec<PaymentMethod>>> {
     let request = ctx.request();
     let methods = payments::payment_methods(&request.app, &request.actor).await?;
     Ok(Some(methods.into_iter().map(PaymentMethod).collect()))
-}
-
-/// Reading saved ways to pay.
-#[derive(Default)]
-pub struct PaymentMethodQuery;
-
-#[Object]
-impl PaymentMethodQuery {
-    /// Your saved ways to pay, at most 20: the default first, then the newest. UNAUTHENTICATED when nobody is signed in.
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
-        nullable(saved(ctx, self)).await
-    }
 }
 
 /// Saving ways to pay.

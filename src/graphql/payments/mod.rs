@@ -13,6 +13,7 @@ use futures_util::Stream;
 
 pub use disputes::{Dispute, DisputeState};
 pub use methods::PaymentMethod;
+pub(super) use methods::saved as own_payment_methods;
 pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
 pub use steps::PaymentStep;
 
@@ -22,11 +23,11 @@ use super::{
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
+    filters::{self, DateTimeRange, MoneyRange},
     goals::GoalContribution,
     node::query_id,
     part::Part,
-    posts::DateTimeRange,
-    scalars::Money,
+    scalars::{Money, Url},
     stream::{self, stream_event},
     wallets::{Wallet, wallet_of},
 };
@@ -91,6 +92,7 @@ pub enum PaymentState {
     /// It did not work: see `failure`.
     Failed,
     /// It was called off.
+    #[graphql(name = "CANCELED")]
     Cancelled,
     /// Nobody paid in time.
     Expired,
@@ -126,7 +128,7 @@ pub struct PaymentNextAction {
     /// What.
     kind: PaymentNextActionKind,
     /// Where to go; null when there is nowhere.
-    url: Option<String>,
+    url: Option<Url>,
     /// For the provider's own program: good for this payment only. Null with other kinds.
     client_secret: Option<String>,
     /// The provider's public key, which that program wants. Null with other kinds.
@@ -143,11 +145,11 @@ impl From<NextAction> for PaymentNextAction {
             |kind| Self { kind, url: None, client_secret: None, public_key: None, reference: None, instructions: None };
         match next {
             NextAction::None => none(PaymentNextActionKind::None),
-            NextAction::Redirect { url } => Self { url: Some(url), ..none(PaymentNextActionKind::Redirect) },
+            NextAction::Redirect { url } => Self { url: Some(url.into()), ..none(PaymentNextActionKind::Redirect) },
             NextAction::ClientSecret { secret, public_key, url } => Self {
                 client_secret: Some(secret),
                 public_key: Some(public_key),
-                url,
+                url: url.map(Url::from),
                 ..none(PaymentNextActionKind::ClientSecret)
             },
             NextAction::Reference { reference, instructions } => Self {
@@ -385,28 +387,56 @@ pub struct PaymentProviderInfo {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct PaymentWhere {
     /// How far they have come.
-    state: Option<PaymentState>,
+    states: Option<Vec<PaymentState>>,
     /// Who moves the money.
-    provider: Option<PaymentProvider>,
+    providers: Option<Vec<PaymentProvider>>,
     /// What they are for.
-    target: Option<PaymentTargetKind>,
+    targets: Option<Vec<PaymentTargetKind>>,
+    /// How much was to be paid. Your 10,000 newest payments are looked at.
+    amount: Option<MoneyRange>,
     /// When they began.
     created_at: Option<DateTimeRange>,
+}
+
+impl PaymentWhere {
+    fn filter(self) -> Result<PaymentFilter> {
+        Ok(PaymentFilter {
+            payers: None,
+            everybodys: false,
+            states: filters::values(self.states),
+            providers: filters::values(self.providers),
+            targets: filters::values(self.targets),
+            amount: self.amount.as_ref().map(MoneyRange::amounts).transpose()?,
+            during: filters::span(self.created_at),
+        })
+    }
 }
 
 async fn list(
     ctx: &Context<'_>,
     filter: Result<PaymentFilter>,
+    reverse: bool,
     (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
     let page = Page::parse(&app.keys, payments::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = page.reversed(reverse);
     let slice = payments::payments(app, actor, &filter?, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, payments::cursor, Payment)))
+}
+
+/// The viewer's own payments.
+pub(super) async fn own_payments(
+    ctx: &Context<'_>,
+    filter: Option<PaymentWhere>,
+    pages: (Option<i32>, Option<String>, Option<i32>, Option<String>),
+) -> async_graphql::Result<Option<Connection<Payment>>> {
+    list(ctx, filter.unwrap_or_default().filter(), false, pages).await
 }
 
 /// What is given to a goal by a payment; null when it is for something else, and for who may not see it.
@@ -428,7 +458,7 @@ async fn wallet_of_payer(ctx: &Context<'_>, payment: &Payment) -> async_graphql:
 
 /// Reading payments.
 #[derive(MergedObject, Default)]
-pub struct PaymentQuery(PayerQuery, methods::PaymentMethodQuery, staff::PaymentStaffQuery);
+pub struct PaymentQuery(PayerQuery, staff::PaymentStaffQuery);
 
 /// Paying, and what belongs to it.
 #[derive(MergedObject, Default)]
@@ -438,7 +468,7 @@ pub struct PaymentMutation(
     Part<staff::PaymentStaffMutation>,
 );
 
-/// Reading one's own payments.
+/// Reading payments, and how one can pay.
 #[derive(Default)]
 pub struct PayerQuery;
 
@@ -473,32 +503,6 @@ impl PayerQuery {
             Ok(payments::find(&request.app, &request.actor, query_id(&id)?, &access).await?.map(Payment))
         })
         .await
-    }
-
-    /// Your payments, newest first. UNAUTHENTICATED when nobody is signed in.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn payments(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "where", desc = "Which payments.")] filter: Option<PaymentWhere>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<Payment>> {
-        let filter = filter.unwrap_or_default();
-        let filter = PaymentFilter {
-            payer: None,
-            everybodys: false,
-            state: filter.state.map(Into::into),
-            provider: filter.provider.map(Into::into),
-            target: filter.target.map(Into::into),
-            during: filter.created_at.map(Into::into).unwrap_or_default(),
-        };
-        nullable(list(ctx, Ok(filter), (first, after, last, before))).await
     }
 }
 

@@ -17,9 +17,9 @@ use crate::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
+        filters::{self, DateTimeRange, MoneyRange, query_ids},
         goals::GoalContribution,
-        node::{id_input, input_id, query_id},
-        posts::DateTimeRange,
+        node::{id_input, input_id},
         scalars::{Money, MoneyInput},
         wallets::Wallet,
     },
@@ -27,34 +27,53 @@ use crate::{
 };
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminPaymentWhere {
     /// Whose.
-    payer_id: Option<ID>,
+    payer_ids: Option<Vec<ID>>,
     /// How far they have come.
-    state: Option<PaymentState>,
+    states: Option<Vec<PaymentState>>,
     /// Who moves the money.
-    provider: Option<PaymentProvider>,
+    providers: Option<Vec<PaymentProvider>>,
     /// What they are for.
-    target: Option<PaymentTargetKind>,
+    targets: Option<Vec<PaymentTargetKind>>,
+    /// How much was to be paid. Of more than 10,000 the largest are looked at.
+    amount: Option<MoneyRange>,
     /// When they began.
     created_at: Option<DateTimeRange>,
 }
 
+impl AdminPaymentWhere {
+    fn filter(self) -> Result<PaymentFilter> {
+        Ok(PaymentFilter {
+            payers: query_ids(self.payer_ids)?,
+            everybodys: true,
+            states: filters::values(self.states),
+            providers: filters::values(self.providers),
+            targets: filters::values(self.targets),
+            amount: self.amount.as_ref().map(MoneyRange::amounts).transpose()?,
+            during: filters::span(self.created_at),
+        })
+    }
+}
+
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminRefundWhere {
     /// How far they have come.
-    state: Option<RefundState>,
+    states: Option<Vec<RefundState>>,
     /// When they were asked for.
     created_at: Option<DateTimeRange>,
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminDisputeWhere {
     /// How they stand.
-    state: Option<DisputeState>,
+    states: Option<Vec<DisputeState>>,
     /// When they became known.
     opened_at: Option<DateTimeRange>,
 }
@@ -72,6 +91,7 @@ impl PaymentStaffQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which payments.")] filter: Option<AdminPaymentWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -79,17 +99,8 @@ impl PaymentStaffQuery {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Payment>> {
-        let filter = filter.unwrap_or_default();
-        let payer = filter.payer_id.map(|id| query_id(&id)).transpose();
-        let filter = payer.map(|payer| PaymentFilter {
-            payer,
-            everybodys: true,
-            state: filter.state.map(Into::into),
-            provider: filter.provider.map(Into::into),
-            target: filter.target.map(Into::into),
-            during: filter.created_at.map(Into::into).unwrap_or_default(),
-        });
-        nullable(list(ctx, filter, (first, after, last, before))).await
+        let filter = filter.unwrap_or_default().filter();
+        nullable(list(ctx, filter, reverse, (first, after, last, before))).await
     }
 
     /// Everybody's refunds, newest first: those that were asked for wait in the state REQUESTED, those that staff has to do
@@ -100,6 +111,7 @@ impl PaymentStaffQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which refunds.")] filter: Option<AdminRefundWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -111,12 +123,11 @@ impl PaymentStaffQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let filter = filter.unwrap_or_default();
-            let filter = RefundFilter {
-                state: filter.state.map(Into::into),
-                during: filter.created_at.map(Into::into).unwrap_or_default(),
-            };
+            let filter =
+                RefundFilter { states: filters::values(filter.states), during: filters::span(filter.created_at) };
             let sort = payments::REFUND_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let slice = payments::refunds(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::refund_cursor, Refund::from)))
         })
@@ -131,6 +142,7 @@ impl PaymentStaffQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which disputes.")] filter: Option<AdminDisputeWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -142,12 +154,11 @@ impl PaymentStaffQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let filter = filter.unwrap_or_default();
-            let filter = DisputeFilter {
-                state: filter.state.map(Into::into),
-                during: filter.opened_at.map(Into::into).unwrap_or_default(),
-            };
+            let filter =
+                DisputeFilter { states: filters::values(filter.states), during: filters::span(filter.opened_at) };
             let sort = payments::DISPUTE_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let slice = payments::disputes(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::dispute_cursor, Dispute::from)))
         })

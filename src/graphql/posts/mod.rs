@@ -1,5 +1,6 @@
 //! Posts, comments and likes as clients see them.
 
+mod likes;
 mod mutations;
 
 use async_graphql::{Context, Enum, ID, InputObject, Lookahead, Object, SelectionField};
@@ -11,6 +12,7 @@ use super::{
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
+    filters::{self, DateTimeRange, query_ids},
     goals::Goal,
     node::query_id,
 };
@@ -23,6 +25,7 @@ use crate::{
     platform::page::{DEFAULT_PAGE, MAX_PAGE, Page, Total},
 };
 
+use likes::LikeConnection;
 pub use mutations::PostMutation;
 
 /// A text that a person published.
@@ -137,7 +140,7 @@ impl Post {
         .await
     }
 
-    /// Who likes it, newest first.
+    /// Who likes it, newest first; the edges say since when.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn likes(
         &self,
@@ -148,7 +151,7 @@ impl Post {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<Like>> {
+    ) -> Nullable<LikeConnection> {
         nullable(Box::pin(likes_of(ctx, &self.0.post, first, after, last, before))).await
     }
 
@@ -279,27 +282,6 @@ impl Comment {
     }
 }
 
-/// Somebody likes something.
-pub struct Like(posts::Like);
-
-impl Listed for Like {
-    const LIST_NAME: &'static str = "Like";
-}
-
-/// Somebody likes something.
-#[Object]
-impl Like {
-    /// Who.
-    async fn user(&self) -> User {
-        self.0.user.clone().into()
-    }
-
-    /// Since when.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
-    }
-}
-
 /// The author: brought along with the list, or loaded.
 async fn author(
     request: &RequestContext,
@@ -398,7 +380,7 @@ async fn likes_of(
     after: Option<String>,
     last: Option<i32>,
     before: Option<String>,
-) -> async_graphql::Result<Option<Connection<Like>>> {
+) -> async_graphql::Result<Option<LikeConnection>> {
     let request = ctx.request();
     let keys = &request.app.keys;
     let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
@@ -407,7 +389,7 @@ async fn likes_of(
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
     };
     slice.total = Some(Total::exactly(post.like_count));
-    Ok(Some(Connection::new(slice, posts::like_cursor, Like)))
+    Ok(Some(LikeConnection(Connection::new(slice, posts::like_cursor, |like| like))))
 }
 
 /// A person's posts, newest first.
@@ -419,62 +401,46 @@ pub(super) async fn posts_of(
     last: Option<i32>,
     before: Option<String>,
 ) -> async_graphql::Result<Option<Connection<Post>>> {
-    let filter = PostFilter { author: Some(author), ..PostFilter::default() };
-    list(ctx, &filter, posts::PostSort::Newest, first, after, last, before).await
+    let filter = PostFilter { authors: Some(vec![author]), ..PostFilter::default() };
+    list(ctx, &filter, posts::PostSort::Newest, false, (first, after, last, before)).await
 }
 
 async fn list(
     ctx: &Context<'_>,
     filter: &PostFilter,
     sort: posts::PostSort,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
+    reverse: bool,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Post>>> {
     let request = ctx.request();
     let keys = &request.app.keys;
     let page = Page::parse(keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+    let page = page.reversed(reverse);
     let (parts, total) = (post_parts(&nodes_of(ctx.look_ahead())), wants_total(ctx));
     let slice = posts::posts(&request.app, &request.actor, filter, sort, &page, &parts, total).await?;
     Ok(Some(Connection::new(slice, |view| sort.cursor(&view.post), Post)))
 }
 
-/// A span of time; either end may be open.
-#[derive(InputObject)]
-pub struct DateTimeRange {
-    /// At this time or later.
-    from: Option<DateTime<Utc>>,
-    /// Before this time.
-    until: Option<DateTime<Utc>>,
-}
-
-impl From<DateTimeRange> for crate::platform::list::Span {
-    fn from(range: DateTimeRange) -> Self {
-        Self { from: range.from, until: range.until }
-    }
-}
-
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct PostWhere {
-    /// Written by this person.
-    author_id: Option<ID>,
+    /// Written by one of these people.
+    author_ids: Option<Vec<ID>>,
     /// With all of these words, each from its beginning; case, accents and Arabic marks don't matter. Single letters
     /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
     /// Costs 100.
     text: Option<String>,
-    /// With this tag, given with or without the `#`.
-    tag: Option<String>,
+    /// With one of these tags, given with or without the `#`. Of several, the 10,000 newest posts are looked at.
+    tags: Option<Vec<String>>,
     /// Published in this span.
     created_at: Option<DateTimeRange>,
 }
 
 impl PostWhere {
     fn filter(self) -> Result<PostFilter> {
-        let (from, until) = self.created_at.map_or((None, None), |range| (range.from, range.until));
-        let author = self.author_id.map(|id| query_id(&id)).transpose()?;
-        Ok(PostFilter { author, text: self.text, tag: self.tag, from, until })
+        let authors = query_ids(self.author_ids)?;
+        Ok(PostFilter { authors, text: self.text, tags: self.tags, during: filters::span(self.created_at) })
     }
 }
 
@@ -514,6 +480,7 @@ impl PostQuery {
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which posts.")] filter: Option<PostWhere>,
         #[graphql(default_with = "PostSort::Newest", desc = "In which order.")] sort_by: PostSort,
+        #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -523,7 +490,7 @@ impl PostQuery {
     ) -> Nullable<Connection<Post>> {
         nullable(async {
             let filter = filter.unwrap_or_default().filter()?;
-            list(ctx, &filter, sort_by.into(), first, after, last, before).await
+            list(ctx, &filter, sort_by.into(), reverse, (first, after, last, before)).await
         })
         .await
     }

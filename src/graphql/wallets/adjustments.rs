@@ -6,12 +6,14 @@ use chrono::{DateTime, Utc};
 use super::person;
 use crate::{
     domain::wallets::{self, AdjustmentFilter},
-    entity::wallet_adjustment,
     error::Result,
     graphql::{
-        accounts::User, connection::Listed, error::Nullable, node::query_id, posts::DateTimeRange, scalars::Money,
+        accounts::User,
+        connection::Listed,
+        error::Nullable,
+        filters::{self, DateTimeRange, query_ids},
+        scalars::Money,
     },
-    platform::list::Span,
 };
 
 /// How far an adjustment has come.
@@ -36,12 +38,13 @@ pub enum WalletAdjustmentDirection {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminWalletAdjustmentWhere {
     /// Whose wallet.
-    user_id: Option<ID>,
+    user_ids: Option<Vec<ID>>,
     /// How far they have come.
-    state: Option<WalletAdjustmentState>,
+    states: Option<Vec<WalletAdjustmentState>>,
     /// When they were proposed.
     created_at: Option<DateTimeRange>,
 }
@@ -49,9 +52,9 @@ pub struct AdminWalletAdjustmentWhere {
 impl AdminWalletAdjustmentWhere {
     pub(super) fn filter(self) -> Result<AdjustmentFilter> {
         Ok(AdjustmentFilter {
-            owner: self.user_id.map(|id| query_id(&id)).transpose()?,
-            state: self.state.map(wallet_adjustment::AdjustmentState::from),
-            during: self.created_at.map(Span::from).unwrap_or_default(),
+            owners: query_ids(self.user_ids)?,
+            states: filters::values(self.states),
+            during: filters::span(self.created_at),
         })
     }
 }

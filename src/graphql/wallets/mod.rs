@@ -16,43 +16,45 @@ use uuid::Uuid;
 use super::{
     accounts::User,
     connection::{Connection, wants_total},
-    context::RequestExt,
+    context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
+    filters::DateTimeRange,
     node::query_id,
     part::Part,
-    posts::DateTimeRange,
-    scalars::{CurrencyCode, Money},
+    scalars::{CurrencyCode, Money, Url},
     stream::{self, stream_event},
 };
 use crate::{
     domain::{
         ledger::Account,
-        permissions::Permission,
-        wallets::{self, TransactionFilter, WithdrawalFilter},
+        wallets::{self, TransactionFilter},
     },
-    entity::{Currency, UserId, event::StreamKind},
+    entity::{Currency, UserId, WalletId, event::StreamKind},
     platform::{list::Span, page::Page},
 };
 
 pub use adjustments::WalletAdjustment;
 pub use payout_methods::PayoutMethod;
 pub use transactions::WalletTransaction;
-use transactions::{WalletTransactionSort, WalletTransactionWhere};
+use transactions::WalletTransactionWhere;
 pub use withdrawals::Withdrawal;
 use withdrawals::WithdrawalWhere;
 
 /// Reading wallets.
 #[derive(MergedObject, Default)]
-pub struct WalletQuery(OwnWalletQuery, staff::WalletStaffQuery);
+pub struct WalletQuery(CurrencyQuery, staff::WalletStaffQuery);
 
 /// Moving money.
 #[derive(MergedObject, Default)]
 pub struct WalletMutation(Part<mutations::OwnWalletMutation>, Part<staff::WalletStaffMutation>);
 
-/// What a wallet holds of one currency.
+/// What a wallet holds of one currency. Seen by the wallet's owner, and by those with the permission SEE_MONEY.
 #[derive(SimpleObject)]
 pub struct WalletBalance {
+    /// Opaque and typed: `account_01jc…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// Which currency.
     currency: CurrencyCode,
     /// All of it.
@@ -70,6 +72,7 @@ impl From<&Account> for WalletBalance {
     fn from(account: &Account) -> Self {
         let money = |minor| Money::from_minor(minor, account.currency);
         Self {
+            id: account.id.to_string().into(),
             currency: account.currency,
             balance: money(account.balance),
             held: money(account.held),
@@ -84,7 +87,7 @@ impl From<&Account> for WalletBalance {
 pub struct WalletStatement {
     /// A CSV file (UTF-8), to be saved: date, transaction id, kind, description, reference, amount, balance; the first line
     /// after the heading tells the opening balance, the last one the closing balance. Whoever has this link has the statement.
-    url: String,
+    url: Url,
     /// Until when the link is good: 15 minutes.
     expires_at: DateTime<Utc>,
 }
@@ -100,6 +103,11 @@ pub struct Wallet {
 /// A person's money here. Seen by its owner, and by those with the permission SEE_MONEY.
 #[Object]
 impl Wallet {
+    /// Opaque and typed: `wallet_01jc…`.
+    pub async fn id(&self) -> ID {
+        WalletId(self.owner.0).to_string().into()
+    }
+
     /// Whose it is; null when the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async { Ok(ctx.request().loaders.users.load(self.owner).await?.map(User::from)) }).await
@@ -115,14 +123,14 @@ impl Wallet {
         self.accounts.iter().find(|account| account.currency == currency).map(WalletBalance::from)
     }
 
-    /// What happened to it, in the exact order in which it happened in each currency.
+    /// What happened to it, the last first, in the exact order in which it happened in each currency.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn transactions(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which transactions.")] filter: Option<WalletTransactionWhere>,
-        #[graphql(desc = "In which order.", default)] sort_by: WalletTransactionSort,
+        #[graphql(default, desc = "Whether the first comes first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -134,9 +142,9 @@ impl Wallet {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let page = Page::parse(&app.keys, wallets::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let filter = TransactionFilter::from(filter.unwrap_or_default());
-            let total = wants_total(ctx);
-            let slice = wallets::transactions(app, actor, self.owner, &filter, sort_by.into(), &page, total).await?;
+            let slice = wallets::transactions(app, actor, self.owner, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::cursor, WalletTransaction::from)))
         })
         .await
@@ -161,7 +169,7 @@ impl Wallet {
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::WITHDRAWAL_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
-            let filter = WithdrawalFilter::from(filter.unwrap_or_default());
+            let filter = filter.unwrap_or_default().filter()?;
             let slice = wallets::withdrawals(app, actor, self.owner, filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::withdrawal_cursor, Withdrawal::from)))
         })
@@ -183,7 +191,7 @@ impl Wallet {
             let request = ctx.request();
             let span = Span::from(during);
             let link = wallets::statement_link(&request.app, &request.actor, self.owner, currency, span).await?;
-            Ok(Some(WalletStatement { url: link.url, expires_at: link.expires_at }))
+            Ok(Some(WalletStatement { url: link.url.into(), expires_at: link.expires_at }))
         })
         .await
     }
@@ -200,6 +208,9 @@ impl Wallet {
 /// A currency.
 #[derive(SimpleObject)]
 pub struct CurrencyInfo {
+    /// Opaque and typed: `currency_00…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// Its ISO 4217 code.
     code: CurrencyCode,
     /// How many digits its amounts have behind the point.
@@ -208,40 +219,28 @@ pub struct CurrencyInfo {
     in_wallets: bool,
 }
 
-/// Reading one's own wallet.
+impl CurrencyInfo {
+    /// A currency, as the operator has set it up.
+    pub(super) fn new(request: &RequestContext, code: Currency) -> Self {
+        Self {
+            id: code.id().to_string().into(),
+            code,
+            digits: i32::try_from(code.digits()).unwrap_or_default(),
+            in_wallets: request.app.config.wallets.takes(code),
+        }
+    }
+}
+
+/// What wallets may hold.
 #[derive(Default)]
-pub struct OwnWalletQuery;
+pub struct CurrencyQuery;
 
 #[Object]
-impl OwnWalletQuery {
-    /// Your money here. UNAUTHENTICATED when nobody is signed in.
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn wallet(&self, ctx: &Context<'_>) -> Nullable<Wallet> {
-        nullable(async { wallet_of(ctx, ctx.request().actor.require_user()?.id).await }).await
-    }
-
-    /// The bank accounts that your money can be paid out to, added last, first; at most 20. UNAUTHENTICATED when nobody is
-    /// signed in.
-    #[graphql(directive = SemanticNonNull::apply())]
-    async fn payout_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PayoutMethod>> {
-        nullable(async {
-            let request = ctx.request();
-            let methods = wallets::payout_methods(&request.app, &request.actor).await?;
-            Ok(Some(methods.into_iter().map(PayoutMethod::from).collect()))
-        })
-        .await
-    }
-
+impl CurrencyQuery {
     /// Every currency of ISO 4217, by code.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn currencies(&self, ctx: &Context<'_>) -> Nullable<Vec<CurrencyInfo>> {
-        let settings = &ctx.request().app.config.wallets;
-        let info = |code: Currency| CurrencyInfo {
-            code,
-            digits: i32::try_from(code.digits()).unwrap_or_default(),
-            in_wallets: settings.takes(code),
-        };
-        Some(Ok(Currency::all().into_iter().map(info).collect()))
+        Some(Ok(Currency::all().into_iter().map(|code| CurrencyInfo::new(ctx.request(), code)).collect()))
     }
 }
 
@@ -254,21 +253,20 @@ async fn person(ctx: &Context<'_>, id: Option<Uuid>) -> Nullable<User> {
     .await
 }
 
-/// A person's wallet as it is now; null for who may not see it.
-pub(super) async fn wallet_of(ctx: &Context<'_>, owner: UserId) -> async_graphql::Result<Option<Wallet>> {
+/// The bank accounts that the viewer's money can be paid out to.
+pub(super) async fn own_payout_methods(ctx: &Context<'_>) -> async_graphql::Result<Option<Vec<PayoutMethod>>> {
     let request = ctx.request();
-    let (app, actor) = (&request.app, &request.actor);
-    let own = actor.user_id() == Some(owner);
-    if !own && !actor.may(Permission::SeeMoney) {
-        return Ok(None);
-    }
+    let methods = wallets::payout_methods(&request.app, &request.actor).await?;
+    Ok(Some(methods.into_iter().map(PayoutMethod::from).collect()))
+}
+
+/// A person's wallet as it is now; null for who may not see it, and when there is nobody like that.
+pub(super) async fn wallet_of(ctx: &Context<'_>, owner: UserId) -> async_graphql::Result<Option<Wallet>> {
+    let loaders = &ctx.request().loaders;
     // Before anything is read: so nothing lies between the two.
-    let stream_head = if own && ctx.look_ahead().field("streamCursor").exists() {
-        Some(wallets::stream_head(app, owner).await?)
-    } else {
-        None
-    };
-    Ok(Some(Wallet { owner, accounts: wallets::wallet(app, actor, owner).await?, stream_head }))
+    let stream_head =
+        if ctx.look_ahead().field("streamCursor").exists() { loaders.wallet_heads.load(owner).await? } else { None };
+    Ok(loaders.wallets.load(owner).await?.map(|accounts| Wallet { owner, accounts, stream_head }))
 }
 
 /// The viewer's own wallet as it is now; null when nobody is signed in.

@@ -11,7 +11,7 @@ use crate::{
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
-        scalars::{CurrencyCode, MoneyInput},
+        scalars::{CountryCode, CurrencyCode, MoneyInput},
     },
 };
 
@@ -50,8 +50,8 @@ pub struct PayoutMethodAddInput {
     account_number: Option<String>,
     /// The bank, at most 100 characters.
     bank_name: String,
-    /// The bank's country: two letters of ISO 3166-1, such as EG.
-    country: String,
+    /// The bank's country.
+    country: CountryCode,
     /// The currency that the account takes: only money of this currency can be paid out to it.
     currency: CurrencyCode,
     /// Same key and same input within 24 hours: the same answer again.
@@ -61,7 +61,7 @@ pub struct PayoutMethodAddInput {
 /// Money that is to leave your wallet.
 #[derive(InputObject)]
 pub struct WalletWithdrawInput {
-    /// Where to: one of your `payoutMethods`.
+    /// Where to: one of your `User.payoutMethods`.
     payout_method_id: ID,
     /// How much, in the currency of the payout method.
     amount: MoneyInput,
@@ -96,8 +96,7 @@ async fn balance_after(
     ctx: &Context<'_>,
     transaction: &WalletTransaction,
 ) -> async_graphql::Result<Option<WalletBalance>> {
-    let request = ctx.request();
-    let accounts = wallets::wallet(&request.app, &request.actor, UserId(transaction.0.owner)).await?;
+    let accounts = ctx.request().loaders.wallets.load(UserId(transaction.0.owner)).await?.unwrap_or_default();
     let currency = transaction.0.amount.currency;
     Ok(accounts.iter().find(|account| account.currency == currency).map(WalletBalance::from))
 }
@@ -190,7 +189,7 @@ impl OwnWalletMutation {
                 iban: input.iban,
                 account_number: input.account_number,
                 bank_name: input.bank_name,
-                country: input.country,
+                country: input.country.into(),
                 currency: input.currency,
                 idempotency_key: input.idempotency_key,
             };

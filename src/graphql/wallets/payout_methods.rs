@@ -3,7 +3,10 @@
 use async_graphql::{ID, Object};
 use chrono::{DateTime, Utc};
 
-use crate::{domain::wallets, graphql::scalars::CurrencyCode};
+use crate::{
+    domain::wallets,
+    graphql::scalars::{CountryCode, CurrencyCode},
+};
 
 /// A bank account that your money can be paid out to.
 pub struct PayoutMethod(wallets::PayoutMethod);
@@ -27,9 +30,9 @@ impl PayoutMethod {
         &self.0.bank_name
     }
 
-    /// The bank's country: two letters of ISO 3166-1.
-    async fn country(&self) -> &str {
-        &self.0.country
+    /// The bank's country.
+    async fn country(&self) -> CountryCode {
+        self.0.country.as_str().into()
     }
 
     /// The currency that it takes.

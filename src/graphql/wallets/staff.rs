@@ -46,6 +46,7 @@ impl WalletStaffQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which withdrawals.")] filter: Option<AdminWithdrawalWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -59,7 +60,8 @@ impl WalletStaffQuery {
             let sort = wallets::WITHDRAWAL_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
             let filter = filter.unwrap_or_default().filter()?;
-            let slice = wallets::all_withdrawals(app, actor, filter, &page, wants_total(ctx)).await?;
+            let page = page.reversed(reverse);
+            let slice = wallets::all_withdrawals(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::withdrawal_cursor, Withdrawal::from)))
         })
         .await
@@ -72,6 +74,7 @@ impl WalletStaffQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which adjustments.")] filter: Option<AdminWalletAdjustmentWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -85,7 +88,8 @@ impl WalletStaffQuery {
             let sort = wallets::ADJUSTMENT_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
             let filter = filter.unwrap_or_default().filter()?;
-            let slice = wallets::adjustments(app, actor, filter, &page, wants_total(ctx)).await?;
+            let page = page.reversed(reverse);
+            let slice = wallets::adjustments(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::adjustment_cursor, WalletAdjustment::from)))
         })
         .await

@@ -6,17 +6,15 @@ use chrono::{DateTime, Utc};
 use crate::{
     domain::wallets::{Transaction, TransactionFilter},
     entity::{ids, ledger_transfer::TransferKind},
-    error::{Code, Error},
     graphql::{
         accounts::User,
         connection::Listed,
         context::RequestExt,
         error::{Nullable, nullable},
+        filters::{self, DateTimeRange},
         node::{self, Node},
-        posts::DateTimeRange,
         scalars::{CurrencyCode, Money},
     },
-    platform::list::Span,
 };
 
 /// Why money came into a wallet or left it.
@@ -80,12 +78,13 @@ impl From<WalletTransactionKind> for TransferKind {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct WalletTransactionWhere {
-    /// One of these kinds; an empty list is every kind.
+    /// Of one of these kinds.
     kinds: Option<Vec<WalletTransactionKind>>,
-    /// In this currency.
-    currency: Option<CurrencyCode>,
+    /// In one of these currencies.
+    currencies: Option<Vec<CurrencyCode>>,
     /// When they happened.
     created_at: Option<DateTimeRange>,
 }
@@ -93,22 +92,11 @@ pub struct WalletTransactionWhere {
 impl From<WalletTransactionWhere> for TransactionFilter {
     fn from(filter: WalletTransactionWhere) -> Self {
         Self {
-            kinds: filter.kinds.unwrap_or_default().into_iter().map(TransferKind::from).collect(),
-            currency: filter.currency,
-            during: filter.created_at.map(Span::from).unwrap_or_default(),
+            kinds: filters::values(filter.kinds),
+            currencies: filter.currencies,
+            during: filters::span(filter.created_at),
         }
     }
-}
-
-/// In which order transactions are listed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::wallets::TransactionSort")]
-pub enum WalletTransactionSort {
-    /// The last one first.
-    #[default]
-    Newest,
-    /// The first one first.
-    Oldest,
 }
 
 /// Something that happened to a wallet.
@@ -162,11 +150,7 @@ impl WalletTransaction {
     async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
         nullable(async {
             let Some((prefix, id)) = self.0.reference.as_deref().and_then(ids::decode) else { return Ok(None) };
-            match node::find_typed(ctx.request(), prefix, id).await {
-                // Not everything that has an id can be fetched by it.
-                Err(Error::Refused(refusal)) if refusal.code == Code::BadRequest => Ok(None),
-                found => Ok(found?),
-            }
+            node::find_typed(ctx, prefix, id).await
         })
         .await
     }

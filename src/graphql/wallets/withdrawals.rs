@@ -16,11 +16,9 @@ use crate::{
         connection::Listed,
         context::RequestExt,
         error::{Nullable, nullable},
-        node::query_id,
-        posts::DateTimeRange,
+        filters::{self, DateTimeRange, MoneyRange, query_ids},
         scalars::Money,
     },
-    platform::list::Span,
 };
 
 /// How far a withdrawal has come.
@@ -39,6 +37,7 @@ pub enum WithdrawalState {
     /// wallet.
     Returned,
     /// Taken back by its owner, refused (then `reason` says why), or nobody decided about it in time; the money is back in the wallet.
+    #[graphql(name = "CANCELED")]
     Cancelled,
 }
 
@@ -54,31 +53,38 @@ pub struct BankDetails {
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct WithdrawalWhere {
     /// How far they have come.
-    state: Option<WithdrawalState>,
+    states: Option<Vec<WithdrawalState>>,
+    /// How much. The wallet's 10,000 newest withdrawals are looked at.
+    amount: Option<MoneyRange>,
     /// When they were asked for.
     requested_at: Option<DateTimeRange>,
 }
 
-impl From<WithdrawalWhere> for WithdrawalFilter {
-    fn from(filter: WithdrawalWhere) -> Self {
-        Self {
-            owner: None,
-            state: filter.state.map(withdrawal::WithdrawalState::from),
-            during: filter.requested_at.map(Span::from).unwrap_or_default(),
-        }
+impl WithdrawalWhere {
+    pub(super) fn filter(self) -> Result<WithdrawalFilter> {
+        Ok(WithdrawalFilter {
+            owners: None,
+            states: filters::values(self.states),
+            amount: self.amount.as_ref().map(MoneyRange::amounts).transpose()?,
+            during: filters::span(self.requested_at),
+        })
     }
 }
 
 /// Conditions that all must hold.
+/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminWithdrawalWhere {
     /// Whose.
-    user_id: Option<ID>,
+    user_ids: Option<Vec<ID>>,
     /// How far they have come.
-    state: Option<WithdrawalState>,
+    states: Option<Vec<WithdrawalState>>,
+    /// How much. Of more than 10,000 the largest are looked at.
+    amount: Option<MoneyRange>,
     /// When they were asked for.
     requested_at: Option<DateTimeRange>,
 }
@@ -86,9 +92,10 @@ pub struct AdminWithdrawalWhere {
 impl AdminWithdrawalWhere {
     pub(super) fn filter(self) -> Result<WithdrawalFilter> {
         Ok(WithdrawalFilter {
-            owner: self.user_id.map(|id| query_id(&id)).transpose()?,
-            state: self.state.map(withdrawal::WithdrawalState::from),
-            during: self.requested_at.map(Span::from).unwrap_or_default(),
+            owners: query_ids(self.user_ids)?,
+            states: filters::values(self.states),
+            amount: self.amount.as_ref().map(MoneyRange::amounts).transpose()?,
+            during: filters::span(self.requested_at),
         })
     }
 }

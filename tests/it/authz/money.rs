@@ -7,7 +7,6 @@ use super::Outcome::{self, Allowed, Invisible, NotAllowed, Unauthenticated};
 pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ("Query.paymentProviders", "{ paymentProviders { provider } }", [Allowed, Allowed, Allowed]),
     ("Query.payment", "{ payment(id: \"$PAYMENT\") { state } }", [Invisible, Invisible, Allowed]),
-    ("Query.payments", "{ payments { nodes { state } } }", [Unauthenticated, Allowed, Allowed]),
     (
         "Mutation.paymentCreate",
         "mutation { paymentCreate(input: { target: { walletDeposit: { amount: \"1.00\", currency: \"USD\" } }, provider: SANDBOX, idempotencyKey: \"new\" }) { errors { code } } }",
@@ -33,7 +32,6 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
         "mutation { paymentProofAdd(input: { id: \"$TRANSFER\", note: \"new\" }) { errors { code } } }",
         [Invisible, Invisible, Allowed],
     ),
-    ("Query.paymentMethods", "{ paymentMethods { kind } }", [Unauthenticated, Allowed, Allowed]),
     (
         "Mutation.paymentMethodAdd",
         "mutation { paymentMethodAdd(input: { provider: WALLET, kind: WALLET }) { errors { code } } }",
@@ -67,8 +65,6 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ),
     // tests/it/payments/live.rs.
     ("Subscription.paymentUpdated", "", [Invisible, Invisible, Allowed]),
-    ("Query.wallet", "{ wallet { balances { currency } } }", [Unauthenticated, Allowed, Allowed]),
-    ("Query.payoutMethods", "{ payoutMethods { lastFour } }", [Unauthenticated, Allowed, Allowed]),
     ("Query.currencies", "{ currencies { code } }", [Allowed, Allowed, Allowed]),
     (
         "Mutation.walletTransfer",
@@ -99,7 +95,6 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ("Subscription.walletActivity", "", [Unauthenticated, Allowed, Allowed]),
     ("Query.goal", "{ goal(id: \"$GOAL\") { title } }", [Allowed, Allowed, Allowed]),
     ("Query.goals", "{ goals { nodes { title } } }", [Allowed, Allowed, Allowed]),
-    ("Query.contributions", "{ contributions { nodes { state } } }", [Unauthenticated, Allowed, Allowed]),
     (
         "Mutation.goalCreate",
         "mutation { goalCreate(input: { postId: \"$POST\", title: \"new\", target: { amount: \"1.00\", currency: \"USD\" }, funding: FLEXIBLE }) { errors { code } } }",

@@ -13,8 +13,6 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ("Query.signInProviders", "{ signInProviders { name } }", [Allowed, Allowed, Allowed]),
     ("Query.post", "{ post(id: \"$POST\") { body } }", [Allowed, Allowed, Allowed]),
     ("Query.posts", "{ posts { nodes { body } } }", [Allowed, Allowed, Allowed]),
-    ("Query.notifications", "{ notifications { nodes { title } } }", [Unauthenticated, Allowed, Allowed]),
-    ("Query.notificationUnreadCount", "{ notificationUnreadCount }", [Unauthenticated, Allowed, Allowed]),
     (
         "Mutation.register",
         "mutation { register(input: { username: \"newcomer\", email: \"n@example.org\", password: \"a long enough one\" }) { errors { code } } }",

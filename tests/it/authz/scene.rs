@@ -262,8 +262,8 @@ impl Person {
                 let post = self.client.publish("a post").await;
                 self.friend.like(&post).await;
                 server.run_jobs().await;
-                let list = self.client.ok("{ notifications { nodes { id } } }", Value::Null).await;
-                text(&list["notifications"]["nodes"][0]["id"])
+                let list = self.client.ok("{ me { notifications { nodes { id } } } }", Value::Null).await;
+                text(&list["me"]["notifications"]["nodes"][0]["id"])
             }
             _ => {
                 let post = self.client.publish("a post").await;

@@ -26,7 +26,7 @@ async fn a_goal_that_is_called_off_gives_everything_back_in_batches() {
         assert_eq!(contribute(&badr, &input).await["payment"]["state"], "COMPLETED");
     }
     let cancelled = cancel(&olivia, &goal).await;
-    assert_eq!((&cancelled["goal"]["state"], &cancelled["goal"]["isOpen"]), (&json!("CANCELLED"), &json!(false)));
+    assert_eq!((&cancelled["goal"]["state"], &cancelled["goal"]["isOpen"]), (&json!("CANCELED"), &json!(false)));
     assert_eq!(code(&cancel(&olivia, &goal).await), "WRONG_STATE");
     assert_eq!(code(&withdraw(&olivia, &goal, None, "w").await), "WRONG_STATE");
     settle(&server).await;
@@ -63,15 +63,15 @@ async fn a_goal_whose_post_is_deleted_is_called_off_and_only_its_owner_and_staff
     let staff = server.staff("warden", agora::entity::user_role::Role::Administrator).await;
     let goal = begin(&olivia, &json!({})).await;
     let payment = give(&server, &badr, &goal, "10.00").await;
-    let own = badr.ok("{ contributions { nodes { id } } }", Value::Null).await;
-    let given = own["contributions"]["nodes"][0]["id"].clone();
+    let own = badr.ok("{ me { contributions { nodes { id } } } }", Value::Null).await;
+    let given = own["me"]["contributions"]["nodes"][0]["id"].clone();
     delete_post(&olivia, &goal).await;
     assert_eq!(look(&badr, &goal).await, Value::Null);
     assert_eq!(code(&contribute(&badr, &gift(&goal, "1.00", "late", &json!({}))).await), "NOT_FOUND");
     assert_eq!(code(&contribute(&olivia, &gift(&goal, "1.00", "late", &json!({}))).await), "GOAL_CLOSED");
     settle(&server).await;
     for client in [&olivia, &staff] {
-        assert_eq!(look(client, &goal).await["state"], "CANCELLED");
+        assert_eq!(look(client, &goal).await["state"], "CANCELED");
     }
     assert_eq!(payments::look(&badr, &payment).await["refundState"], "FULL");
     let node =

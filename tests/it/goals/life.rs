@@ -93,8 +93,8 @@ async fn a_fixed_goal_that_missed_its_target_gives_everything_back() {
     assert_eq!((&now["state"], &now["raised"]["amount"]), (&json!("FAILED"), &json!("0.00")));
     assert_eq!(now["contributionCount"], 0);
     assert_eq!(balance(&server, &dina).await, 2000);
-    let told = badr.ok("{ notifications { nodes { kind title message } } }", json!(null)).await;
-    let told = &told["notifications"]["nodes"][0];
+    let told = badr.ok("{ me { notifications { nodes { kind title message } } } }", json!(null)).await;
+    let told = &told["me"]["notifications"]["nodes"][0];
     assert_eq!((&told["kind"], &told["title"]), (&json!("GOAL_ENDED"), &json!("“A new roof” is over")), "{told}");
     assert!(told["message"].as_str().unwrap().contains("money back"));
     assert!(server.last_sent("badr@example.org").await.text.contains("60.00 USD"));

@@ -34,21 +34,21 @@ async fn goals_are_found_and_sorted() {
         ("(sortBy: MOST_RAISED)", vec!["Roof", "Well", "Bus", "Gone"]),
         ("(sortBy: PROGRESS)", vec!["Bus", "Roof", "Well", "Gone"]),
         ("(sortBy: ENDING_SOON)", vec!["Well", "Roof"]),
-        ("(where: { state: OPEN })", vec!["Bus", "Well", "Roof"]),
-        ("(where: { state: CANCELLED })", vec!["Gone"]),
-        ("(where: { category: \" HOME\" })", vec!["Roof"]),
-        ("(where: { category: \"\\u0000\" })", vec![]),
+        ("(where: { states: OPEN })", vec!["Bus", "Well", "Roof"]),
+        ("(where: { states: CANCELED })", vec!["Gone"]),
+        ("(where: { categories: \" HOME\" })", vec!["Roof"]),
+        ("(where: { categories: \"\\u0000\" })", vec![]),
         ("(where: { text: \"wat\" })", vec!["Well"]),
         ("(where: { text: \"!\" })", vec![]),
         ("(where: { reached: true })", vec!["Bus"]),
-        ("(where: { reached: false, state: OPEN })", vec!["Well", "Roof"]),
-        ("(where: { currency: \"EUR\" })", vec![]),
+        ("(where: { reached: false, states: OPEN })", vec!["Well", "Roof"]),
+        ("(where: { currencies: \"EUR\" })", vec![]),
     ] {
         assert_eq!(titles(&nobody, arguments).await, expected, "{arguments}");
     }
-    let ending = format!("(where: {{ endingBefore: {} }})", at(5));
+    let ending = format!("(where: {{ deadline: {{ until: {} }} }})", at(5));
     assert_eq!(titles(&nobody, &ending).await, ["Well"]);
-    assert_eq!(titles(&nobody, &format!("(where: {{ ownerId: \"{}\" }})", olivia.id)).await, ["Well", "Roof"]);
+    assert_eq!(titles(&nobody, &format!("(where: {{ ownerIds: \"{}\" }})", olivia.id)).await, ["Well", "Roof"]);
     for sort in ["NEWEST", "MOST_RAISED", "PROGRESS"] {
         let query = format!("{{ goals(sortBy: {sort}, PAGE) {{ ITEMS }} }}");
         let all: Vec<_> = nobody.pages(&query, 100, false).await.concat();
@@ -65,17 +65,19 @@ async fn one_s_own_contributions_are_listed_in_every_state() {
     give(&server, &badr, &goal, "10.00").await;
     server.advance(1);
     contribute(&badr, &gift(&goal, "5.00", "k", &json!({}))).await;
-    let query = "{ contributions { totalCount nodes { state amount { amount } payment { state } goal { id } } } }";
+    let query =
+        "{ me { contributions { totalCount nodes { state amount { amount } payment { state } goal { id } } } } }";
     let own = badr.ok(query, Value::Null).await;
-    let states: Vec<_> = own["contributions"]["nodes"].as_array().unwrap().iter().map(|node| &node["state"]).collect();
+    let states: Vec<_> =
+        own["me"]["contributions"]["nodes"].as_array().unwrap().iter().map(|node| &node["state"]).collect();
     assert_eq!(states, ["PENDING", "RECEIVED"]);
-    assert_eq!(olivia.ok(query, Value::Null).await["contributions"]["totalCount"], 0);
+    assert_eq!(olivia.ok(query, Value::Null).await["me"]["contributions"]["totalCount"], 0);
     // Nobody pays in time.
     server.advance(25 * 3600);
     server.run_jobs().await;
     let badr = server.anonymous().login("badr").await;
     let own = badr.ok(query, Value::Null).await;
-    assert_eq!(own["contributions"]["nodes"][0]["state"], "DROPPED");
+    assert_eq!(own["me"]["contributions"]["nodes"][0]["state"], "DROPPED");
     let list = "query($id: ID!) { goal(id: $id) { contributions { totalCount nodes { state } } } }";
     assert_eq!(olivia_s(&server).await.ok(list, json!({ "id": goal })).await["goal"]["contributions"]["totalCount"], 1);
 }

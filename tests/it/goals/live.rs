@@ -29,7 +29,7 @@ async fn whoever_sees_a_goal_follows_it_and_comes_back_without_a_gap() {
     let (phase, content, cursor) = next(&mut socket).await;
     assert_eq!((phase.as_str(), &content["raised"]["amount"]), ("LIVE", &json!("10.00")));
     cancel(&olivia, &goal).await;
-    assert_eq!(next(&mut socket).await.1["state"], "CANCELLED");
+    assert_eq!(next(&mut socket).await.1["state"], "CANCELED");
     settle(&server).await;
     assert_eq!(next(&mut socket).await.1["raised"]["amount"], "0.00");
     // From where the query stood, and from the first event: no more and no less than what came after.
@@ -39,7 +39,7 @@ async fn whoever_sees_a_goal_follows_it_and_comes_back_without_a_gap() {
         for number in 1..=replayed {
             let (phase, content, _) = next(&mut again).await;
             assert_eq!(phase, "REPLAY");
-            assert!(number < replayed || content["state"] == "CANCELLED", "{content}");
+            assert!(number < replayed || content["state"] == "CANCELED", "{content}");
         }
         let (phase, content, _) = next(&mut again).await;
         assert_eq!((phase.as_str(), content), ("LIVE", Value::Null));

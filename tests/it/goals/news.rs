@@ -145,8 +145,8 @@ async fn nobody_is_unsubscribed_by_a_link_that_is_none() {
     changed[last] = if changed[last] == b'A' { b'B' } else { b'A' };
     let olivia = server.anonymous().login("olivia").await;
     let statement = olivia
-        .ok("{ wallet { statement(currency: \"USD\", during: {}) { url } } }", json!(null))
-        .await["wallet"]["statement"]["url"]
+        .ok("{ me { wallet { statement(currency: \"USD\", during: {}) { url } } } }", json!(null))
+        .await["me"]["wallet"]["statement"]["url"]
         .as_str()
         .unwrap()
         .rsplit_once('/')

@@ -51,9 +51,10 @@ async fn the_name_of_who_is_anonymous_is_shown_to_those_it_may_be_shown_to() {
             let node = viewer.ok(query, json!({ "id": seen["id"] })).await;
             assert_eq!(node.to_string().contains("badr"), sees, "{changes}: {node}");
         }
-        let told =
-            olivia.ok("{ notifications { nodes { kind title message actor { username } } } }", json!(null)).await;
-        let told = &told["notifications"]["nodes"][0];
+        let told = olivia
+            .ok("{ me { notifications { nodes { kind title message actor { username } } } } }", json!(null))
+            .await;
+        let told = &told["me"]["notifications"]["nodes"][0];
         assert_eq!((&told["kind"], &told["message"]), (&json!("CONTRIBUTION"), &json!("10.00 USD: A new roof")));
         assert_eq!(told.to_string().contains("badr"), by_owner, "{changes}: {told}");
     }
@@ -81,8 +82,8 @@ async fn a_guest_gives_by_their_address_which_only_staff_sees() {
         assert_eq!((&seen["name"], &seen["guestEmail"]), (&json!("A friend"), &email));
     }
     assert!(server.last_sent("guest@example.org").await.text.contains("7.00 USD"));
-    let told = olivia.ok("{ notifications { nodes { title } } }", json!(null)).await;
-    assert_eq!(told["notifications"]["nodes"][0]["title"], "A friend gave to your goal");
+    let told = olivia.ok("{ me { notifications { nodes { title } } } }", json!(null)).await;
+    assert_eq!(told["me"]["notifications"]["nodes"][0]["title"], "A friend gave to your goal");
     // The key is the guest's own, not everybody's who has no account.
     let other = json!({ "guest": { "email": "other@example.org" } });
     assert_eq!(contribute(&nobody, &gift(&goal, "7.00", "k", &other)).await["replayed"], false);
@@ -254,9 +255,10 @@ async fn news_reach_those_who_gave_once_and_guests_once_a_day() {
     assert_eq!(publish(&olivia, "The roof is on").await["replayed"], true);
     publish(&olivia, "It holds").await;
     settle(&server).await;
-    let told =
-        badr.ok("{ notifications { nodes { kind title message subject { ... on Goal { id } } } } }", json!(null)).await;
-    let told = told["notifications"]["nodes"].as_array().unwrap();
+    let told = badr
+        .ok("{ me { notifications { nodes { kind title message subject { ... on Goal { id } } } } } }", json!(null))
+        .await;
+    let told = told["me"]["notifications"]["nodes"].as_array().unwrap();
     let news: Vec<_> = told.iter().filter(|one| one["kind"] == "GOAL_NEWS").collect();
     assert_eq!(news.len(), 2, "{told:?}");
     assert_eq!((&news[1]["title"], &news[1]["message"]), (&json!("News of “A new roof”"), &json!("The roof is on")));

@@ -31,7 +31,7 @@ async fn a_goal_is_called_off_while_a_contribution_completes() {
     let cancelling = async {
         gate.reached().await;
         let cancelled = cancel(&olivia, &goal).await;
-        assert_eq!(cancelled["goal"]["state"], "CANCELLED", "{cancelled}");
+        assert_eq!(cancelled["goal"]["state"], "CANCELED", "{cancelled}");
         // All that was there is on its way back before the late one arrives.
         server.run_jobs().await;
         gate.open();

@@ -31,7 +31,7 @@ async fn the_owner_grants_what_a_giver_asks_for_and_what_is_granted_can_t_be_wit
     give(&server, &badr, &goal, "20.00").await;
     let refund = ask(&badr, &payment, Some("10.00")).await["refund"].clone();
     // Whose goal it is finds it there; nobody else is told.
-    let query = "query($id: ID!) { goal(id: $id) { contributions(refundRequested: true) { totalCount nodes { \
+    let query = "query($id: ID!) { goal(id: $id) { contributions(where: { refundRequested: true }) { totalCount nodes { \
                  refundRequest { id amount { amount } reason } } } all: contributions { nodes { refundRequest { id } } } } }";
     let stranger = server.user("stranger").await;
     for (viewer, listed, seen) in [(&olivia, 1, true), (&badr, 0, true), (&stranger, 0, false)] {
@@ -78,7 +78,7 @@ async fn what_was_withdrawn_can_t_be_given_back_until_staff_takes_it_back() {
     assert_sound(&server).await;
 
     let cancelled = super::cancel(&staff, &goal).await;
-    assert_eq!(cancelled["goal"]["state"], "CANCELLED", "{cancelled}");
+    assert_eq!(cancelled["goal"]["state"], "CANCELED", "{cancelled}");
     settle(&server).await;
     let now = look(&olivia, &goal).await;
     assert_eq!((&now["raised"]["amount"], &now["endReason"]), (&json!("0.00"), &json!("no longer needed")));
@@ -204,7 +204,7 @@ async fn a_guest_s_money_is_tried_again_some_times_then_it_is_for_staff() {
     }
     assert_eq!(server.count("SELECT COUNT(*) FROM refunds").await, 4);
     let warden = server.anonymous().login("warden").await;
-    let list = "{ adminRefunds(where: { state: FAILED }) { totalCount nodes { payment { id } } } }";
+    let list = "{ adminRefunds(where: { states: FAILED }) { totalCount nodes { payment { id } } } }";
     let listed = warden.ok(list, Value::Null).await["adminRefunds"].clone();
     assert_eq!((&listed["totalCount"], &listed["nodes"][0]["payment"]["id"]), (&json!(4), &payment["id"]));
     // The card is mended; staff grants it anew.

@@ -9,8 +9,8 @@ use crate::{
 };
 use agora::platform::payments::sandbox::Act;
 
-const TOLD: &str = "{ notifications { nodes { kind title message actor { username } subject { __typename ... on GoalContribution { \
-     refundRequest { id amount { amount } } } ... on ContributionComment { body author { username } } } } } }";
+const TOLD: &str = "{ me { notifications { nodes { kind title message actor { username } subject { __typename ... on GoalContribution { \
+     refundRequest { id amount { amount } } } ... on ContributionComment { body author { username } } } } } } }";
 const COMMENT: &str = "mutation($input: ContributionCommentCreateInput!) { contributionCommentCreate(input: $input) { \
      comment { id author { username } } errors { code path } } }";
 const DELETE: &str = "mutation($id: ID!) { contributionCommentDelete(input: { id: $id }) { errors { code path } } }";
@@ -19,7 +19,7 @@ const DELETE: &str = "mutation($id: ID!) { contributionCommentDelete(input: { id
 async fn told(server: &Server, client: &Client, kind: &str) -> Vec<Value> {
     while server.run_jobs().await > 0 {}
     let data = client.ok(TOLD, Value::Null).await;
-    let all = data["notifications"]["nodes"].as_array().unwrap();
+    let all = data["me"]["notifications"]["nodes"].as_array().unwrap();
     all.iter().filter(|one| one["kind"] == kind).cloned().collect()
 }
 
@@ -100,8 +100,8 @@ async fn nothing_is_told_any_more_of_what_was_decided_or_went_back() {
         assert_eq!(told(&server, &olivia, "CONTRIBUTION").await.len(), given, "{amount}");
         assert_eq!(told(&server, &olivia, "CONTRIBUTION_COMMENT").await.len(), given, "{amount}");
     }
-    let unread = olivia.ok("{ notificationUnreadCount }", Value::Null).await;
-    assert_eq!(unread["notificationUnreadCount"], 0);
+    let unread = olivia.ok("{ me { notificationUnreadCount } }", Value::Null).await;
+    assert_eq!(unread["me"]["notificationUnreadCount"], 0);
 }
 
 #[tokio::test]

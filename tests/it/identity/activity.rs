@@ -135,10 +135,10 @@ async fn nobody_reads_another_s_and_those_with_the_permission_read_everybody_s()
     }
     for (filter, expected) in [
         (json!(null), 7),
-        (json!({ "userId": amina.id }), 2),
-        (json!({ "kind": "REGISTERED" }), 3),
-        (json!({ "kind": "REGISTERED", "userId": basma.id }), 1),
-        (json!({ "kind": "SUSPENDED" }), 0),
+        (json!({ "userIds": amina.id }), 2),
+        (json!({ "kinds": "REGISTERED" }), 3),
+        (json!({ "kinds": "REGISTERED", "userIds": basma.id }), 1),
+        (json!({ "kinds": "SUSPENDED" }), 0),
         (json!({ "createdAt": { "from": "2026-01-01T12:00:00.000001+00:00" } }), 0),
     ] {
         let data = admin.ok(EVERYBODY, json!({ "where": filter })).await["adminActivity"].clone();

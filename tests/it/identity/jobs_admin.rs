@@ -28,7 +28,7 @@ async fn with_jobs() -> (Server, Client, String) {
     let sql = "UPDATE jobs SET state = 'dead', attempts = 10, last_error = 'it is broken' \
                WHERE id IN (SELECT id FROM jobs ORDER BY created_at, id LIMIT 1)";
     server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
-    let dead = jobs(&admin, json!({ "state": "DEAD" })).await["nodes"][0]["id"].as_str().unwrap().to_owned();
+    let dead = jobs(&admin, json!({ "states": "DEAD" })).await["nodes"][0]["id"].as_str().unwrap().to_owned();
     (server, admin, dead)
 }
 
@@ -42,7 +42,7 @@ async fn the_queue_is_shown_without_what_it_works_on() {
         "lastError": "it is broken", "createdAt": "2026-01-01T12:00:00+00:00",
     });
     assert_eq!(list["nodes"][1], expected);
-    let queued = jobs(&admin, json!({ "state": "QUEUED" })).await;
+    let queued = jobs(&admin, json!({ "states": "QUEUED" })).await;
     assert_eq!((&queued["totalCount"], &queued["nodes"][0]["state"]), (&json!(1), &json!("QUEUED")));
     assert_eq!(queued["nodes"][0]["lastError"], Value::Null);
     let pages = admin.pages("{ adminJobs(PAGE) { ITEMS } }", 1, false).await;
@@ -70,7 +70,7 @@ async fn a_dead_job_is_queued_again_once_and_that_is_written_down() {
     assert_eq!(admin.user_errors(RETRY, json!({ "id": nobody })).await, at_id("NOT_FOUND"));
     assert_eq!(admin.user_errors(RETRY, json!({ "id": admin.id })).await, at_id("INVALID_ID"));
     assert_eq!(server.rows().await, before);
-    let query = "query($id: ID!) { adminAudit(where: { subjectId: $id }) { nodes { action actor { username } subject { id } \
+    let query = "query($id: ID!) { adminAudit(where: { subjectIds: $id }) { nodes { action actor { username } subject { id } \
                  changes { property before after } } } }";
     let entries = admin.ok(query, json!({ "id": dead })).await["adminAudit"]["nodes"].clone();
     let changes = json!([{ "property": "state", "before": "dead", "after": "queued" }]);

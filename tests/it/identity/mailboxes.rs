@@ -11,13 +11,13 @@ const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $inpu
 const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
     errors { code path } } }";
 const RESET: &str =
-    "mutation($email: String!) { passwordResetRequest(input: { email: $email }) { errors { code path } } }";
-const CONFIRM: &str = "mutation($email: String!, $code: String!) { passwordResetConfirm(input: { email: $email, \
+    "mutation($email: EmailAddress!) { passwordResetRequest(input: { email: $email }) { errors { code path } } }";
+const CONFIRM: &str = "mutation($email: EmailAddress!, $code: String!) { passwordResetConfirm(input: { email: $email, \
     code: $code, newPassword: \"an entirely new one\" }) { errors { code path } } }";
-const VERIFY: &str = "mutation($email: String!, $code: String!) { emailVerify(input: { email: $email, code: $code }) { \
+const VERIFY: &str = "mutation($email: EmailAddress!, $code: String!) { emailVerify(input: { email: $email, code: $code }) { \
     errors { code path } } }";
 const CHANGE: &str =
-    "mutation($email: String!) { emailChangeRequest(input: { email: $email }) { errors { code path } } }";
+    "mutation($email: EmailAddress!) { emailChangeRequest(input: { email: $email }) { errors { code path } } }";
 
 /// As Zoë writes it.
 const OWN: &str = "Zoë@Bücher.example";

@@ -32,7 +32,8 @@ fn numbers_of_every_country_are_read_in_all_their_forms_and_what_nobody_is_calle
 #[tokio::test]
 async fn a_number_with_a_zero_of_its_own_is_kept_and_proven() {
     let server = Server::start().await;
-    let send = "mutation($phone: String) { phoneVerificationSend(input: { phone: $phone }) { errors { code path } } }";
+    let send =
+        "mutation($phone: PhoneNumber) { phoneVerificationSend(input: { phone: $phone }) { errors { code path } } }";
     let verify = "mutation($code: String!) { phoneVerify(input: { code: $code }) { errors { code path } } }";
     for (number, kept) in
         [("+39 06 6982 1234", "+390669821234"), ("\u{202A}+225 07 12 34 56 78\u{202C}", "+2250712345678")]

@@ -10,7 +10,7 @@ const COMPLETE: &str = "mutation($input: ProfileCompleteInput!) { profileComplet
     experienceLevel hourlyRate { amount currency } availability completedAt } } } }";
 const PROFILE: &str = "{ me { bio profileCompleted profile { phone phoneVerified country state city address dateOfBirth \
     skills experienceLevel hourlyRate { amount currency } availability completedAt } } }";
-const SEND: &str = "mutation($phone: String) { phoneVerificationSend(input: { phone: $phone }) { accepted \
+const SEND: &str = "mutation($phone: PhoneNumber) { phoneVerificationSend(input: { phone: $phone }) { accepted \
     errors { code path } } }";
 const VERIFY: &str = "mutation($code: String!) { phoneVerify(input: { code: $code }) { user { profile { phone \
     phoneVerified } } errors { code path } } }";

@@ -219,9 +219,9 @@ async fn an_id_of_something_else_and_of_nobody_are_told_apart() {
     }
     assert_eq!(server.rows().await, before);
     for query in [
-        "{ adminAudit(where: { actorId: \"ID\" }) { totalCount } }",
-        "{ adminAudit(where: { subjectId: \"ID\" }) { totalCount } }",
-        "{ adminActivity(where: { userId: \"ID\" }) { totalCount } }",
+        "{ adminAudit(where: { actorIds: \"ID\" }) { totalCount } }",
+        "{ adminAudit(where: { subjectIds: \"ID\" }) { totalCount } }",
+        "{ adminActivity(where: { userIds: \"ID\" }) { totalCount } }",
     ] {
         assert_eq!(owner.refused(&query.replace("ID", &post), Value::Null).await, "BAD_REQUEST", "{query}");
     }
@@ -295,14 +295,14 @@ async fn accounts_are_found_by_name_address_role_suspension_and_time() {
         (json!({ "email": "%" }), vec![]),
         (json!({ "email": "_mina" }), vec![]),
         (json!({ "email": "amina\u{0}" }), vec![]),
-        (json!({ "role": "SELLER" }), vec!["seller"]),
-        (json!({ "role": "USER" }), vec!["amina", "Basma"]),
-        (json!({ "role": "OWNER" }), vec![]),
+        (json!({ "roles": "SELLER" }), vec!["seller"]),
+        (json!({ "roles": "USER" }), vec!["amina", "Basma"]),
+        (json!({ "roles": "OWNER" }), vec![]),
         (json!({ "suspended": true }), vec!["amina"]),
-        (json!({ "suspended": false, "role": "USER" }), vec!["Basma"]),
+        (json!({ "suspended": false, "roles": "USER" }), vec!["Basma"]),
         (json!({ "createdAt": { "from": "2026-01-01T12:01:00+00:00" } }), vec!["amina", "Basma", "mod"]),
         (json!({ "createdAt": { "until": "2026-01-01T12:01:00+00:00" } }), vec!["agent", "seller"]),
-        (json!({ "text": "am", "email": "a", "role": "USER", "suspended": true }), vec!["amina"]),
+        (json!({ "text": "am", "email": "a", "roles": "USER", "suspended": true }), vec!["amina"]),
     ] {
         assert_eq!(found(&agent, filter.clone()).await, expected, "{filter}");
     }

@@ -18,12 +18,13 @@ const CHANGE: &str = "mutation($new: String!) { passwordChange(input: { oldPassw
 const REAUTHENTICATE: &str =
     "mutation { reauthenticate(input: { password: \"correct horse battery\" }) { errors { code path } } }";
 
-const RESET: &str = "mutation($email: String!) { passwordResetRequest(input: { email: $email }) { errors { code } } }";
+const RESET: &str =
+    "mutation($email: EmailAddress!) { passwordResetRequest(input: { email: $email }) { errors { code } } }";
 const CONFIRM: &str = "mutation($input: PasswordResetConfirmInput!) { passwordResetConfirm(input: $input) { \
     errors { code path } } }";
 const VERIFY: &str = "mutation($input: EmailVerifyInput!) { emailVerify(input: $input) { errors { code path } } }";
 const MOVE: &str =
-    "mutation($email: String!) { emailChangeRequest(input: { email: $email }) { errors { code path } } }";
+    "mutation($email: EmailAddress!) { emailChangeRequest(input: { email: $email }) { errors { code path } } }";
 const MOVED: &str = "mutation($input: EmailChangeConfirmInput!) { emailChangeConfirm(input: $input) { \
     errors { code path } } }";
 const AMINA: &str = "amina@example.org";
@@ -306,7 +307,8 @@ async fn nothing_that_anybody_can_type_is_a_limit_of_somebody_else_s() {
     }
     for _ in 0..10 {
         stranger.ok(RESET, json!({ "email": AMINA })).await;
-        let send = "mutation($email: String!) { emailVerificationSend(input: { email: $email }) { errors { code } } }";
+        let send =
+            "mutation($email: EmailAddress!) { emailVerificationSend(input: { email: $email }) { errors { code } } }";
         stranger.ok(send, json!({ "email": AMINA })).await;
     }
     assert_eq!(amina.user_errors(REAUTHENTICATE, Value::Null).await, []);

@@ -230,6 +230,6 @@ async fn switching_it_on_ends_what_the_password_alone_has_opened() {
     let amina = server.user("amina").await;
     let thief = server.anonymous().login("amina").await;
     enable(&server, &amina).await;
-    assert_eq!(thief.refused("{ notificationUnreadCount }", Value::Null).await, "UNAUTHENTICATED");
-    amina.ok("{ notificationUnreadCount }", Value::Null).await;
+    assert_eq!(thief.refused("{ me { notificationUnreadCount } }", Value::Null).await, "UNAUTHENTICATED");
+    amina.ok("{ me { notificationUnreadCount } }", Value::Null).await;
 }

@@ -35,8 +35,8 @@ async fn without_it_everything_else_is_refused() {
     let post = server.user("amina").await.publish("a post").await;
     let before = server.rows().await;
     for operation in [
-        "{ notifications { nodes { id } } }",
-        "{ notificationUnreadCount }",
+        "{ me { notifications { nodes { id } } } }",
+        "{ me { notificationUnreadCount } }",
         "mutation { profileUpdate(input: { bio: \"x\" }) { errors { code } } }",
         "mutation { postCreate(input: { body: \"x\" }) { errors { code } } }",
         "mutation { postLike(input: { id: \"$POST\" }) { errors { code } } }",
@@ -108,7 +108,7 @@ async fn which_roles_must_have_it_is_the_operator_s_choice() {
                    SELECT id, 'owner', created_at FROM users WHERE username = 'olivia'";
         execute(&server, sql).await;
         let owner = server.anonymous().login("olivia").await;
-        let answer = owner.send("{ notificationUnreadCount }", Value::Null).await;
+        let answer = owner.send("{ me { notificationUnreadCount } }", Value::Null).await;
         let code = answer.body["errors"][0]["extensions"]["code"].as_str();
         assert_eq!(code, refused.then_some("TWO_FACTOR_SETUP_REQUIRED"), "{settings:?}");
     }

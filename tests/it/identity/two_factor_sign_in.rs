@@ -298,7 +298,7 @@ async fn a_challenge_token_is_good_for_nothing_else_and_nothing_else_for_it() {
     let open = challenge(&server.anonymous(), "amina").await;
     let token = open["challengeToken"].as_str().unwrap().to_owned();
     let before = server.rows().await;
-    for query in ["{ me { id } }", "{ notificationUnreadCount }"] {
+    for query in ["{ me { id } }", "{ me { notificationUnreadCount } }"] {
         assert_eq!(server.anonymous().token(&token).refused(query, Value::Null).await, "UNAUTHENTICATED");
     }
     let refresh =

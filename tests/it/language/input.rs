@@ -1,5 +1,7 @@
 //! Arguments and variables: what is absent, what is wrong, and that nothing runs before that is known.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::harness::Server;
@@ -52,9 +54,9 @@ async fn every_argument_and_input_field_with_a_default_is_left_to_it() {
     for (ty, call) in [
         ("UserSort", "users(sortBy: $v) { nodes { id } }"),
         ("GoalSort", "goals(sortBy: $v) { nodes { id } }"),
-        ("WalletTransactionSort", "wallet { transactions(sortBy: $v) { nodes { id } } }"),
-        ("Boolean", "goals { nodes { contributions(refundRequested: $v) { nodes { id } } } }"),
-        ("Boolean", "notifications(where: { unread: $v }) { nodes { id } }"),
+        ("Boolean", "me { wallet { transactions(reverse: $v) { nodes { id } } } }"),
+        ("Boolean", "goals { nodes { contributions(where: { refundRequested: $v }) { nodes { id } } } }"),
+        ("Boolean", "me { notifications(where: { unread: $v }) { nodes { id } } }"),
     ] {
         let answer = amina.send(&format!("query($v: {ty}) {{ {call} }}"), json!({})).await;
         assert!(answer.body.get("errors").is_none(), "{call}: {}", answer.body);
@@ -173,6 +175,38 @@ async fn what_is_mistyped_in_a_mutation_is_told_by_its_payload_and_leaves_its_ne
     let message = answer.body["errors"][0]["message"].as_str().unwrap();
     assert!(message.contains("$input.target.amount") && message.contains("Decimal"), "{message}");
     assert_eq!(server.count("SELECT COUNT(*) FROM goals").await, 0);
+}
+
+/// Addresses, numbers and countries are judged by what they are for, which tells all that is wrong at once.
+#[tokio::test]
+async fn what_a_text_should_have_been_is_told_together_with_everything_else() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let query = "mutation($phone: PhoneNumber, $country: CountryCode, $picture: URL) { \
+                 profileComplete(input: { phone: $phone, country: $country, state: \"a\\u0007b\" }) { errors { code path } } \
+                 profileUpdate(input: { avatarUrl: $picture, locale: AR }) { user { locale } errors { code path } } }";
+    let data = amina.ok(query, json!({ "phone": "nonsense", "country": "Egypt", "picture": "nonsense" })).await;
+    let of = |mutation: &str| -> BTreeSet<String> {
+        let errors = data[mutation]["errors"].as_array().unwrap();
+        errors.iter().map(|error| format!("{} {}", error["code"], error["path"][1])).collect()
+    };
+    let expected = ["\"INVALID\" \"country\"", "\"INVALID\" \"phone\"", "\"INVALID_CHARACTERS\" \"state\""];
+    let expected = BTreeSet::from(expected.map(str::to_owned));
+    assert!(of("profileComplete").is_superset(&expected), "{data}");
+    assert_eq!(of("profileUpdate"), BTreeSet::from(["\"INVALID\" \"avatarUrl\"".to_owned()]), "{data}");
+    // What is no text at all, and a language that is not there, are the developer's to mend.
+    for (variables, expected) in
+        [(json!({ "phone": 201_001_234_567_i64 }), "PhoneNumber"), (json!({ "picture": ["x"] }), "URL")]
+    {
+        let answer = amina.send(query, variables).await;
+        assert_eq!(answer.code(), "BAD_REQUEST", "{}", answer.body);
+        assert!(answer.body["errors"][0]["message"].as_str().unwrap().contains(expected), "{}", answer.body);
+    }
+    let update = "mutation($language: LanguageCode) { profileUpdate(input: { locale: $language }) { user { locale } \
+                  errors { code } } }";
+    assert_eq!(amina.refused(update, json!({ "language": "FR" })).await, "BAD_REQUEST");
+    let data = amina.ok(update, json!({ "language": "AR" })).await;
+    assert_eq!(data["profileUpdate"]["user"]["locale"], "AR");
 }
 
 #[tokio::test]

@@ -29,8 +29,8 @@ async fn people_are_refused_in_their_language_and_developers_in_english() {
             (&amina, "{ adminUsers { nodes { id } } }", "FORBIDDEN"),
             (&amina, deep.as_str(), "COST_EXCEEDED"),
             (&amina, "mutation { accountExport { errors { code } } }", "REAUTHENTICATION_REQUIRED"),
-            (&nobody, "{ notifications { nodes { id } } }", "UNAUTHENTICATED"),
-            (&nobody.clone().token("nonsense"), "{ notifications { nodes { id } } }", "UNAUTHENTICATED"),
+            (&nobody, "{ adminUsers { nodes { id } } }", "UNAUTHENTICATED"),
+            (&nobody.clone().token("nonsense"), "{ me { notifications { nodes { id } } } }", "UNAUTHENTICATED"),
             (&nobody, "{ me { id } }", "RATE_LIMITED"),
         ] {
             let (refused, message) = told(client, query).await;

@@ -181,7 +181,7 @@ async fn variables_of_the_wrong_type_are_refused() {
         (list, json!({ "sort": null })),
         (list, json!({ "where": { "createdAt": { "from": "yesterday" } } })),
         (list, json!({ "where": { "createdAt": { "from": 17 } } })),
-        (list, json!({ "where": { "authorId": {} } })),
+        (list, json!({ "where": { "authorIds": {} } })),
         (list, json!({ "where": { "text": 17 } })),
         (list, json!({ "where": { "unknown": "x" } })),
     ] {
@@ -193,7 +193,7 @@ async fn variables_of_the_wrong_type_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_a_bad_request_in_a_query() {
+async fn what_is_no_id_is_a_bad_request_in_a_query_and_no_node() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     let post = amina.publish("hello").await;
@@ -204,12 +204,7 @@ async fn what_is_no_id_is_a_bad_request_in_a_query() {
     for (query, ids) in [
         ("query($id: ID!) { post(id: $id) { id } }", [amina.id.as_str(), &comment, "", "post_", "nonsense", cut]),
         (
-            "query($id: ID!) { node(id: $id) { id } }",
-            ["", "17", "nothing_01jc0000000000000000000000", &upper, cut, &longer],
-        ),
-        ("query($id: ID!) { nodes(ids: [$id]) { id } }", ["", "\u{0}", "post_\u{0}", "post", "_", &long]),
-        (
-            "query($id: ID) { posts(where: { authorId: $id }) { nodes { id } } }",
+            "query($id: ID!) { posts(where: { authorIds: [$id] }) { nodes { id } } }",
             [&post, "", "x", "user_", " ", "user_!"],
         ),
     ] {
@@ -217,6 +212,22 @@ async fn what_is_no_id_is_a_bad_request_in_a_query() {
             let refusal = refuse_operation(&server, &amina, query, json!({ "id": id })).await;
             assert_eq!(refusal["code"], "BAD_REQUEST", "{query} {id}");
         }
+    }
+    for id in [
+        "",
+        "17",
+        "nothing_01jc0000000000000000000000",
+        &upper,
+        cut,
+        &longer,
+        "\u{0}",
+        "post_\u{0}",
+        "post",
+        "_",
+        &long,
+    ] {
+        let query = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }";
+        assert_eq!(amina.ok(query, json!({ "id": id })).await, json!({ "node": null, "nodes": [null] }), "{id}");
     }
     assert_eq!(amina.ok("query($id: ID!) { post(id: $id) { id } }", json!({ "id": post })).await["post"]["id"], post);
 }
@@ -287,7 +298,7 @@ async fn a_cursor_that_was_tampered_with_or_is_of_another_list_is_refused() {
     for list in [
         "posts(sortBy: MOST_LIKED, after: $after)",
         "users(after: $after)",
-        "notifications(after: $after)",
+        "me { notifications(after: $after)",
         "posts(before: $before)",
     ] {
         let (name, given) = if list.contains("$before") {
@@ -295,7 +306,8 @@ async fn a_cursor_that_was_tampered_with_or_is_of_another_list_is_refused() {
         } else {
             ("after", json!({ "after": cursor }))
         };
-        let query = format!("query(${name}: String) {{ {list} {{ nodes {{ id }} }} }}");
+        let end = if list.starts_with("me {") { "} " } else { "" };
+        let query = format!("query(${name}: String) {{ {list} {{ nodes {{ id }} }} {end}}}");
         assert_eq!(refuse_operation(&server, &amina, &query, given).await["code"], "BAD_REQUEST", "{list}");
     }
 }
@@ -354,7 +366,7 @@ async fn texts_with_control_characters_or_over_their_limit_are_user_errors() {
     assert_eq!(server.rows().await, before);
     // Searching for nonsense finds nothing, and breaks nothing.
     for text in ["a\u{0}b", "\" OR 1=1 --", "'; DROP TABLE posts", "* & | ! : ( )", "\\", "NEAR(", "\u{202e}"] {
-        let query = "query($t: String!) { posts(where: { text: $t, tag: $t }) { nodes { id } } users(where: { text: $t }) { nodes { id } } user(username: $t) { id } }";
+        let query = "query($t: String!) { posts(where: { text: $t, tags: [$t] }) { nodes { id } } users(where: { text: $t }) { nodes { id } } user(username: $t) { id } }";
         let answer = amina.send(query, json!({ "t": text })).await;
         if answer.body.get("errors").is_some() {
             assert_eq!(answer.code(), "BAD_REQUEST", "{text:?}");

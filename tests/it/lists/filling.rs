@@ -45,6 +45,8 @@ pub struct Hot {
     pub post: String,
     pub comment: String,
     pub goal: String,
+    /// One that is not there.
+    pub no_goal: String,
     pub contribution: String,
 }
 
@@ -136,6 +138,7 @@ pub async fn fill(server: &Server, viewer: &Client, statements: &[(i64, &str)]) 
         post: PostId(first(2)).to_string(),
         comment: CommentId(first(3)).to_string(),
         goal: GoalId(first(4)).to_string(),
+        no_goal: GoalId(Uuid::max()).to_string(),
         contribution: ContributionId(first(5)).to_string(),
     }
 }

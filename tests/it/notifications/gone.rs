@@ -18,8 +18,8 @@ const COMMENT_UPDATE: &str =
 /// How many notifications a person has not read, as they are told; the list and its count agree.
 async fn unread(client: &Client) -> i64 {
     let data = client.ok(LIST, json!({ "unread": true })).await;
-    assert_eq!(data["notifications"]["totalCount"], data["notificationUnreadCount"]);
-    data["notificationUnreadCount"].as_i64().unwrap()
+    assert_eq!(data["me"]["notifications"]["totalCount"], data["me"]["notificationUnreadCount"]);
+    data["me"]["notificationUnreadCount"].as_i64().unwrap()
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_like_that_comes_and_goes_is_news_once() {
 async fn the_live_stream_tells_what_is_gone() {
     let (server, amina, basma, post) = with_told(0).await;
     let address = server.listen().await;
-    let start = amina.ok(LIST, Value::Null).await["notifications"]["streamCursor"].clone();
+    let start = amina.ok(LIST, Value::Null).await["me"]["notifications"]["streamCursor"].clone();
     let watch =
         "subscription($after: String) { notificationReceived(after: $after) { phase goneId notification { id } } }";
     let mut socket = Socket::open(address, amina.access_token.as_deref()).await;
@@ -141,7 +141,7 @@ async fn what_was_missed_is_told_as_it_is_now_whoever_else_follows() {
     // Somebody follows through one instance, so that it remembers what happened; nobody does through the other one.
     let beside = server.beside(&[]).await;
     let (address, quiet) = (server.listen().await, beside.listen().await);
-    let start = amina.ok(LIST, Value::Null).await["notifications"]["streamCursor"].clone();
+    let start = amina.ok(LIST, Value::Null).await["me"]["notifications"]["streamCursor"].clone();
     let watch = "subscription($after: String) { notificationReceived(after: $after) { phase goneId notification { message } } }";
     let mut socket = Socket::open(address, amina.access_token.as_deref()).await;
     socket.subscribe("1", watch, json!({})).await;
@@ -278,7 +278,7 @@ async fn what_has_been_gone_for_long_is_forgotten() {
     basma.like(&post).await;
     server.run_jobs().await;
     basma.ok(UNLIKE, json!({ "id": post })).await;
-    assert_eq!(ids(&amina.ok(LIST, Value::Null).await["notifications"]).len(), 3, "not before the job");
+    assert_eq!(ids(&amina.ok(LIST, Value::Null).await["me"]["notifications"]).len(), 3, "not before the job");
     server.run_jobs().await;
     assert_eq!(agora::domain::notifications::prune(&server.app).await.unwrap(), 0);
     let kept = chrono::TimeDelta::from_std(server.app.config.event_retention).unwrap();

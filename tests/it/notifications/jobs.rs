@@ -95,7 +95,7 @@ async fn a_job_that_fails_comes_again_ever_later_and_dies_at_last() {
     // It holds up no other.
     assert_eq!(server.run_jobs().await, 2);
     let data = amina.ok(LIST, Value::Null).await;
-    assert_eq!(data["notifications"]["totalCount"], 1);
+    assert_eq!(data["me"]["notifications"]["totalCount"], 1);
     for attempt in 1..jobs::ATTEMPTS {
         let job = jobs::list(&server.app, false, 10).await.unwrap().remove(0);
         assert_eq!((job.state, job.attempts), (JobState::Queued, attempt));
@@ -157,7 +157,7 @@ async fn a_dead_job_is_revived_and_does_its_work() {
     assert_eq!((left.len(), left[0].kind.as_str(), left[0].attempts), (1, "nonsense", 1), "it begins anew");
     let amina = server.anonymous().login("amina").await;
     let data = amina.ok(LIST, Value::Null).await;
-    assert_eq!(data["notifications"]["totalCount"], 2);
+    assert_eq!(data["me"]["notifications"]["totalCount"], 2);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn notifications_are_listed_page_by_page_and_those_unread_alone() {
     }
     let unread: Vec<String> = [0, 2, 3, 4, 6].map(|at: usize| all[at].clone()).into();
     for (filter, expected) in [("", &all), ("where: {}, ", &all), ("where: { unread: true }, ", &unread)] {
-        let query = format!("{{ notifications({filter}PAGE) {{ ITEMS }} }}");
+        let query = format!("{{ me {{ notifications({filter}PAGE) {{ ITEMS }} }} }}");
         for size in [1, 2, 3, 100] {
             assert_eq!(amina.pages(&query, size, false).await.concat(), *expected, "{filter} first {size}");
             let mut backwards = amina.pages(&query, size, true).await;
@@ -30,10 +30,13 @@ async fn notifications_are_listed_page_by_page_and_those_unread_alone() {
         }
     }
     let data = amina.ok(LIST, json!({ "unread": true })).await;
-    assert_eq!(data["notifications"]["totalCount"], 5);
-    assert_eq!(data["notificationUnreadCount"], 5);
+    assert_eq!(data["me"]["notifications"]["totalCount"], 5);
+    assert_eq!(data["me"]["notificationUnreadCount"], 5);
     let data = basma.ok(LIST, Value::Null).await;
-    assert_eq!((&data["notifications"]["totalCount"], &data["notificationUnreadCount"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        (&data["me"]["notifications"]["totalCount"], &data["me"]["notificationUnreadCount"]),
+        (&json!(0), &json!(0))
+    );
 }
 
 #[tokio::test]
@@ -41,8 +44,8 @@ async fn wrong_page_arguments_are_a_bad_request() {
     let (_server, amina, _, _) = with_told(1).await;
     let posts = amina.ok("{ posts { edges { cursor } } }", Value::Null).await;
     let foreign = posts["posts"]["edges"][0]["cursor"].as_str().unwrap();
-    let stream = amina.ok("{ notifications { streamCursor } }", Value::Null).await;
-    let stream = stream["notifications"]["streamCursor"].as_str().unwrap();
+    let stream = amina.ok("{ me { notifications { streamCursor } } }", Value::Null).await;
+    let stream = stream["me"]["notifications"]["streamCursor"].as_str().unwrap();
     for arguments in [
         "first: 101".to_owned(),
         "last: -1".to_owned(),
@@ -50,7 +53,7 @@ async fn wrong_page_arguments_are_a_bad_request() {
         format!("after: \"{foreign}\""),
         format!("before: \"{stream}\""),
     ] {
-        let query = format!("{{ notifications({arguments}) {{ nodes {{ id }} }} }}");
+        let query = format!("{{ me {{ notifications({arguments}) {{ nodes {{ id }} }} }} }}");
         assert_eq!(amina.refused(&query, Value::Null).await, "BAD_REQUEST", "{arguments}");
     }
 }
@@ -69,7 +72,7 @@ async fn marking_as_read_keeps_the_first_time_and_touches_nobody_else_s() {
     }
     let list = told(&server, &amina).await;
     assert_eq!((time(&list[0]["readAt"]), &list[1]["readAt"]), (first, &Value::Null));
-    assert_eq!(amina.ok("{ notificationUnreadCount }", Value::Null).await["notificationUnreadCount"], 1);
+    assert_eq!(amina.ok("{ me { notificationUnreadCount } }", Value::Null).await["me"]["notificationUnreadCount"], 1);
 
     let other = &list[1]["id"];
     assert_eq!(basma.user_errors(MARK_READ, json!({ "id": other })).await, one("NOT_FOUND", "input.id"));
@@ -103,8 +106,8 @@ async fn all_of_one_s_own_are_marked_as_read_at_once() {
     let list = told(&server, &amina).await;
     assert_eq!(list[0]["readAt"], already, "what was read stays read when it was");
     assert!(list[1..].iter().all(|node| time(&node["readAt"]) == server.clock.now()), "{list:?}");
-    assert_eq!(amina.ok("{ notificationUnreadCount }", Value::Null).await["notificationUnreadCount"], 0);
-    assert_eq!(basma.ok("{ notificationUnreadCount }", Value::Null).await["notificationUnreadCount"], 1);
+    assert_eq!(amina.ok("{ me { notificationUnreadCount } }", Value::Null).await["me"]["notificationUnreadCount"], 0);
+    assert_eq!(basma.ok("{ me { notificationUnreadCount } }", Value::Null).await["me"]["notificationUnreadCount"], 1);
     assert_eq!(server.anonymous().refused(MARK_ALL, Value::Null).await, "UNAUTHENTICATED");
 }
 
@@ -112,9 +115,11 @@ async fn all_of_one_s_own_are_marked_as_read_at_once() {
 async fn notifications_are_for_who_is_signed_in() {
     let (server, _, _, _) = with_told(1).await;
     let nobody = server.anonymous();
-    for query in
-        ["{ notifications { nodes { id } } }", "{ notificationUnreadCount }", "{ notifications { streamCursor } }"]
-    {
+    for query in [
+        "{ me { notifications { nodes { id } } } }",
+        "{ me { notificationUnreadCount } }",
+        "{ me { notifications { streamCursor } } }",
+    ] {
         assert_eq!(nobody.refused(query, Value::Null).await, "UNAUTHENTICATED", "{query}");
     }
 }

@@ -98,8 +98,8 @@ async fn the_list_and_the_stream_join_without_a_gap() {
     let (server, amina, basma, post) = with_told(2).await;
     let address = server.listen().await;
     let data = amina.ok(LIST, Value::Null).await;
-    assert_eq!(ids(&data["notifications"]).len(), 2);
-    let cursor = data["notifications"]["streamCursor"].as_str().unwrap();
+    assert_eq!(ids(&data["me"]["notifications"]).len(), 2);
+    let cursor = data["me"]["notifications"]["streamCursor"].as_str().unwrap();
     for text in ["missed one", "missed two"] {
         basma.comment(&post, text).await;
     }
@@ -111,12 +111,12 @@ async fn the_list_and_the_stream_join_without_a_gap() {
     assert_eq!(watcher.steps(1).await, ["LIVE live one"]);
     // Nothing was missed: at once up to date.
     let data = amina.ok(LIST, Value::Null).await;
-    let mut watcher = Watcher::begin(address, &amina, data["notifications"]["streamCursor"].as_str()).await;
+    let mut watcher = Watcher::begin(address, &amina, data["me"]["notifications"]["streamCursor"].as_str()).await;
     assert_eq!(watcher.steps(1).await, ["LIVE"]);
     watcher.is_silent().await;
     // Also for somebody who was never told anything.
     let data = basma.ok(LIST, Value::Null).await;
-    let mut watcher = Watcher::begin(address, &basma, data["notifications"]["streamCursor"].as_str()).await;
+    let mut watcher = Watcher::begin(address, &basma, data["me"]["notifications"]["streamCursor"].as_str()).await;
     assert_eq!(watcher.steps(1).await, ["LIVE"]);
     let theirs = basma.publish("basma's").await;
     amina.like(&theirs).await;
@@ -129,7 +129,7 @@ async fn a_stream_that_is_cut_anywhere_goes_on_without_gap_or_duplicate() {
     let (server, amina, basma, post) = with_told(0).await;
     let address = server.listen().await;
     let data = amina.ok(LIST, Value::Null).await;
-    let start = data["notifications"]["streamCursor"].as_str().unwrap().to_owned();
+    let start = data["me"]["notifications"]["streamCursor"].as_str().unwrap().to_owned();
     let say = async |numbers: std::ops::Range<usize>| {
         for number in numbers {
             basma.comment(&post, &format!("number {number}")).await;
@@ -229,13 +229,13 @@ async fn a_cursor_that_is_none_of_one_s_own_is_a_bad_request() {
     let address = server.listen().await;
     let cursor = async |client: &Client| {
         let data = client.ok(LIST, Value::Null).await;
-        data["notifications"]["streamCursor"].as_str().unwrap().to_owned()
+        data["me"]["notifications"]["streamCursor"].as_str().unwrap().to_owned()
     };
     let (own, foreign) = (cursor(&amina).await, cursor(&basma).await);
     let mut tampered = URL_SAFE_NO_PAD.decode(&own).unwrap();
     tampered[7] ^= 1;
-    let list = amina.ok("{ notifications { edges { cursor } } }", Value::Null).await;
-    let of_the_list = list["notifications"]["edges"][0]["cursor"].as_str().unwrap().to_owned();
+    let list = amina.ok("{ me { notifications { edges { cursor } } } }", Value::Null).await;
+    let of_the_list = list["me"]["notifications"]["edges"][0]["cursor"].as_str().unwrap().to_owned();
     let mut socket = Socket::open(address, amina.access_token.as_deref()).await;
     let wrong = [foreign, URL_SAFE_NO_PAD.encode(&tampered), of_the_list, "nonsense".to_owned(), post];
     for (number, after) in wrong.iter().enumerate() {
@@ -262,7 +262,7 @@ async fn what_is_no_longer_kept_gives_a_reset_and_then_goes_on() {
     let (server, amina, _, post) = with_told(3).await;
     let address = server.listen().await;
     let data = amina.ok(LIST, Value::Null).await;
-    let at_three = data["notifications"]["streamCursor"].as_str().unwrap().to_owned();
+    let at_three = data["me"]["notifications"]["streamCursor"].as_str().unwrap().to_owned();
     // Thirty days on, two more; a day later the first three are gone.
     server.advance(30 * 86_400 - 3);
     let (amina, basma) = (server.anonymous().login("amina").await, server.anonymous().login("basma").await);
@@ -289,7 +289,7 @@ async fn what_is_no_longer_kept_gives_a_reset_and_then_goes_on() {
     assert_eq!(Watcher::begin(address, &amina, Some(&ahead)).await.steps(1).await, ["RESET"]);
 
     // Everything is gone: who has seen it all does not mind, everybody else starts anew.
-    let newest = amina.ok(LIST, Value::Null).await["notifications"]["streamCursor"].as_str().unwrap().to_owned();
+    let newest = amina.ok(LIST, Value::Null).await["me"]["notifications"]["streamCursor"].as_str().unwrap().to_owned();
     server.advance(31 * 86_400);
     let (amina, basma) = (server.anonymous().login("amina").await, server.anonymous().login("basma").await);
     events::prune(&server.app).await.unwrap();
@@ -319,7 +319,7 @@ async fn what_is_told_through_one_instance_reaches_who_watches_at_another() {
     server.listen().await;
     let address = beside.listen().await;
     let data = amina.clone().through(beside.router.clone()).ok(LIST, Value::Null).await;
-    let mut watcher = Watcher::begin(address, &amina, data["notifications"]["streamCursor"].as_str()).await;
+    let mut watcher = Watcher::begin(address, &amina, data["me"]["notifications"]["streamCursor"].as_str()).await;
     assert_eq!(watcher.steps(1).await, ["LIVE"]);
     for number in 1..6 {
         basma.comment(&post, &format!("number {number}")).await;

@@ -11,8 +11,8 @@ use crate::{
 
 /// What staff is told of, the newest first: titles and messages.
 async fn told(client: &Client) -> Vec<(String, String)> {
-    let list = "{ notifications { nodes { kind title message } } }";
-    let nodes = client.ok(list, Value::Null).await["notifications"]["nodes"].clone();
+    let list = "{ me { notifications { nodes { kind title message } } } }";
+    let nodes = client.ok(list, Value::Null).await["me"]["notifications"]["nodes"].clone();
     let text = |node: &Value, name: &str| node[name].as_str().unwrap().to_owned();
     let nodes = nodes.as_array().unwrap().iter().filter(|node| node["kind"] == "STAFF_ALERT");
     nodes.map(|node| (text(node, "title"), text(node, "message"))).collect()

@@ -36,8 +36,8 @@ async fn clearing(server: &Server) -> i64 {
 
 /// What somebody is told of disputes, the newest first.
 async fn told(client: &Client) -> Vec<String> {
-    let list = "{ notifications { nodes { kind title } } }";
-    let nodes = client.ok(list, Value::Null).await["notifications"]["nodes"].clone();
+    let list = "{ me { notifications { nodes { kind title } } } }";
+    let nodes = client.ok(list, Value::Null).await["me"]["notifications"]["nodes"].clone();
     let nodes = nodes.as_array().unwrap().iter().filter(|node| node["kind"] == "DISPUTE");
     nodes.map(|node| node["title"].as_str().unwrap().to_owned()).collect()
 }
@@ -77,7 +77,7 @@ async fn a_dispute_that_is_lost_takes_the_money_and_the_platform_bears_its_fee()
     behind_our_back(&server, Deed::Dispute(Some(600))).await;
     wait(&server).await;
     // What is held can't be withdrawn; what is not, can.
-    let list = "{ adminDisputes(where: { state: OPEN }) { totalCount nodes { id reason respondBy providerReference payment { id } } } }";
+    let list = "{ adminDisputes(where: { states: OPEN }) { totalCount nodes { id reason respondBy providerReference payment { id } } } }";
     let listed = staff.ok(list, Value::Null).await["adminDisputes"].clone();
     assert_eq!((&listed["totalCount"], &listed["nodes"][0]["payment"]["id"]), (&json!(1), &payment["id"]), "{listed}");
     assert_eq!(listed["nodes"][0]["reason"], "fraudulent");

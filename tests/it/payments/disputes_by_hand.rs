@@ -87,8 +87,8 @@ async fn what_is_open_is_held_and_what_is_lost_is_gone_with_its_fee_once() {
     assert_eq!(again["dispute"]["id"], opened["dispute"]["id"]);
     assert_eq!(wallet(&server, &amina).await, (1000, 400));
     server.run_jobs().await;
-    let list = "{ notifications { nodes { kind } } }";
-    let told = amina.ok(list, Value::Null).await["notifications"]["nodes"].clone();
+    let list = "{ me { notifications { nodes { kind } } } }";
+    let told = amina.ok(list, Value::Null).await["me"]["notifications"]["nodes"].clone();
     assert_eq!(told.as_array().unwrap().iter().filter(|node| node["kind"] == "DISPUTE").count(), 1, "{told}");
     assert_books(&server.app).await;
     let fee = json!({ "fee": { "amount": "15.00", "currency": "USD" } });

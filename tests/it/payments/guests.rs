@@ -72,7 +72,7 @@ async fn a_guest_comes_back_by_their_token_and_nobody_without_it() {
     assert_eq!(data["paymentConfirm"]["payment"]["state"], "COMPLETED");
     let cancel = "mutation($id: ID!, $token: String) { paymentCancel(input: { id: $id, guestToken: $token }) { payment { state } } }";
     let data = guest.ok(cancel, json!({ "id": other_id, "token": other_token })).await;
-    assert_eq!(data["paymentCancel"]["payment"]["state"], "CANCELLED");
+    assert_eq!(data["paymentCancel"]["payment"]["state"], "CANCELED");
     wait(&server).await;
     assert!(server.last_sent("guest@example.org").await.text.contains("5.00 USD"));
     assert_books(&server.app).await;

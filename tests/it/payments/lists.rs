@@ -19,25 +19,26 @@ async fn one_s_own_payments_come_in_pages_and_by_conditions() {
     deposit(&basma, "1.00", "k").await;
     paid(&server, &amina, "2.00", "paid").await;
     for (size, backwards) in [(2, false), (2, true), (100, false)] {
-        let mut pages = amina.pages("{ payments(where: { state: PENDING }, PAGE) { ITEMS } }", size, backwards).await;
+        let mut pages =
+            amina.pages("{ me { payments(where: { states: PENDING }, PAGE) { ITEMS } } }", size, backwards).await;
         if backwards {
             pages.reverse();
         }
         assert_eq!(pages.concat(), newest);
     }
     for (filter, expected) in [
-        ("{ provider: BANK_TRANSFER }", 2),
-        ("{ state: COMPLETED }", 1),
-        ("{ target: WALLET_DEPOSIT }", 6),
-        ("{ target: GOAL_CONTRIBUTION }", 0),
+        ("{ providers: BANK_TRANSFER }", 2),
+        ("{ states: COMPLETED }", 1),
+        ("{ targets: WALLET_DEPOSIT }", 6),
+        ("{ targets: GOAL_CONTRIBUTION }", 0),
         ("{ createdAt: { from: \"2026-01-01T12:00:03Z\" } }", 4),
     ] {
-        let query = format!("{{ payments(where: {filter}) {{ totalCount }} }}");
-        assert_eq!(amina.ok(&query, Value::Null).await["payments"]["totalCount"], expected, "{filter}");
+        let query = format!("{{ me {{ payments(where: {filter}) {{ totalCount }} }} }}");
+        assert_eq!(amina.ok(&query, Value::Null).await["me"]["payments"]["totalCount"], expected, "{filter}");
     }
     let everybody = staff.ok("{ adminPayments { totalCount nodes { payer { username } } } }", Value::Null).await;
     assert_eq!(everybody["adminPayments"]["totalCount"], 7);
-    let query = "query($id: ID!) { adminPayments(where: { payerId: $id }) { totalCount } }";
+    let query = "query($id: ID!) { adminPayments(where: { payerIds: $id }) { totalCount } }";
     assert_eq!(staff.ok(query, json!({ "id": basma.id })).await["adminPayments"]["totalCount"], 1);
 }
 
@@ -77,7 +78,7 @@ async fn a_refund_is_found_by_its_id_by_those_who_see_its_payment() {
         assert_eq!((&node["amount"]["amount"], &node["payment"]["id"]), (&"5.00".into(), &payment["id"]));
     }
     assert_eq!(basma.ok(query, json!({ "id": asked })).await["node"], Value::Null);
-    let first = "{ adminRefunds(first: 1, where: { state: REQUESTED }) { totalCount nodes { id } } }";
+    let first = "{ adminRefunds(first: 1, where: { states: REQUESTED }) { totalCount nodes { id } } }";
     assert_eq!(staff.ok(first, Value::Null).await["adminRefunds"]["nodes"][0]["id"], asked);
     assert_eq!(basma.refused(first, Value::Null).await, "FORBIDDEN");
     call(&staff, "paymentRefundRefuse", &asked, ", reason: \"\"", "refund { state }").await;

@@ -27,13 +27,13 @@ async fn card(client: &Client, number: &str) -> Value {
 
 /// What is saved, as `brand last-four`, the default with a star.
 async fn saved(client: &Client) -> Vec<String> {
-    let data = client.ok("{ paymentMethods { kind brand lastFour isDefault } }", Value::Null).await;
+    let data = client.ok("{ me { paymentMethods { kind brand lastFour isDefault } } }", Value::Null).await;
     let text = |method: &Value| {
         let name = method["brand"].as_str().or(method["kind"].as_str()).unwrap();
         let star = if method["isDefault"] == true { "*" } else { "" };
         format!("{name} {}{star}", method["lastFour"].as_str().unwrap_or("-"))
     };
-    data["paymentMethods"].as_array().unwrap().iter().map(text).collect()
+    data["me"]["paymentMethods"].as_array().unwrap().iter().map(text).collect()
 }
 
 /// Deposits by a saved way to pay.
@@ -182,7 +182,7 @@ async fn what_is_called_off_before_its_provider_knew_of_it_charges_no_saved_card
     };
     app.db.transact(async |tx| payments::open_in(app, &tx, &new).await).await.unwrap();
     let payload = call(&amina, "paymentCancel", &new.id.to_string().into(), "", "payment { state }").await;
-    assert_eq!(payload["payment"]["state"], "CANCELLED", "{payload}");
+    assert_eq!(payload["payment"]["state"], "CANCELED", "{payload}");
     wait(&server).await;
     assert_eq!(server.count("SELECT COUNT(*) FROM sandbox_charges WHERE captured > 0").await, 0);
     assert_books(app).await;

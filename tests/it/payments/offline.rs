@@ -189,7 +189,7 @@ async fn a_refund_by_hand_waits_for_staff() {
         server.advance(60);
         server.run_jobs().await;
     }
-    let list = "{ adminRefunds(where: { state: PENDING }) { nodes { id state payment { id } } } }";
+    let list = "{ adminRefunds(where: { states: PENDING }) { nodes { id state payment { id } } } }";
     let listed = staff.ok(list, Value::Null).await;
     assert_eq!(listed["adminRefunds"]["nodes"].as_array().unwrap().len(), 2);
     assert_eq!(listed["adminRefunds"]["nodes"][0]["payment"]["id"], payment["id"]);
@@ -328,10 +328,10 @@ async fn a_payment_is_called_off_at_the_provider_too_unless_it_was_paid() {
     let (server, amina, staff) = with_bank().await;
     let payment = deposit(&amina, "5.00", "a").await["payment"].clone();
     for _ in 0..2 {
-        assert_eq!(call(&amina, "paymentCancel", &payment["id"], "", PAYMENT).await["payment"]["state"], "CANCELLED");
+        assert_eq!(call(&amina, "paymentCancel", &payment["id"], "", PAYMENT).await["payment"]["state"], "CANCELED");
     }
     act(&server, &payment, &Act::card(GOOD)).await;
-    assert_eq!(confirm(&amina, &payment).await["state"], "CANCELLED");
+    assert_eq!(confirm(&amina, &payment).await["state"], "CANCELED");
     // Paid at the provider, though we did not know: it counts.
     let paid = deposit(&amina, "5.00", "b").await["payment"].clone();
     act(&server, &paid, &Act::card(GOOD)).await;
@@ -339,7 +339,7 @@ async fn a_payment_is_called_off_at_the_provider_too_unless_it_was_paid() {
     assert_eq!(look(&amina, &paid).await["state"], "COMPLETED");
     let by_bank = transfer(&amina, "5.00", "c").await;
     let cancelled = call(&staff, "adminPaymentCancel", &by_bank["id"], ", reason: \"a mistake\"", PAYMENT).await;
-    assert_eq!(cancelled["payment"]["state"], "CANCELLED");
+    assert_eq!(cancelled["payment"]["state"], "CANCELED");
     assert_eq!(server.count("SELECT COUNT(*) FROM audit_entries WHERE reason = 'a mistake'").await, 1);
     let basma = server.user("basma").await;
     assert_eq!(code(&call(&basma, "paymentCancel", &by_bank["id"], "", PAYMENT).await), "NOT_FOUND");

@@ -51,7 +51,7 @@ async fn what_comes_back_is_in_the_wallet_again_once_and_everybody_is_told() {
     assert_eq!(server.count("SELECT COUNT(*) FROM payment_events WHERE kind = 'refund_failed'").await, 1);
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("did not reach you") && message.text.contains("4.00 USD"), "{message:?}");
-    let list = "{ adminRefunds(where: { state: FAILED }) { nodes { failure payment { id } } } }";
+    let list = "{ adminRefunds(where: { states: FAILED }) { nodes { failure payment { id } } } }";
     let listed = staff.ok(list, Value::Null).await["adminRefunds"]["nodes"].clone();
     assert_eq!(listed, json!([{ "failure": "refund_failed", "payment": { "id": payment["id"] } }]));
     assert_eq!(differences(&server, false).await, []);

@@ -42,8 +42,8 @@ async fn owed(server: &Server, client: &Client) -> i64 {
 
 /// What somebody is told of by notifications of a kind, the newest first.
 async fn told(client: &Client, kind: &str) -> Vec<Value> {
-    let list = "{ notifications { nodes { kind title message subject { __typename } } } }";
-    let nodes = client.ok(list, Value::Null).await["notifications"]["nodes"].clone();
+    let list = "{ me { notifications { nodes { kind title message subject { __typename } } } } }";
+    let nodes = client.ok(list, Value::Null).await["me"]["notifications"]["nodes"].clone();
     nodes.as_array().unwrap().iter().filter(|node| node["kind"] == kind).cloned().collect()
 }
 
@@ -118,8 +118,8 @@ async fn what_a_goal_s_owner_has_withdrawn_and_spent_they_owe_and_later_money_pa
     assert!(told[0]["message"].as_str().unwrap().contains("You owe 7.00 USD"), "{told:?}");
     let message = server.last_sent("olivia@example.org").await;
     assert!(message.text.contains("7.00 USD"), "{message:?}");
-    let balances = "{ wallet { balances { available { amount } owed { amount } } } }";
-    let balance = olivia.ok(balances, Value::Null).await["wallet"]["balances"][0].clone();
+    let balances = "{ me { wallet { balances { available { amount } owed { amount } } } } }";
+    let balance = olivia.ok(balances, Value::Null).await["me"]["wallet"]["balances"][0].clone();
     assert_eq!(balance, json!({ "available": { "amount": "0.00" }, "owed": { "amount": "7.00" } }));
     // Whatever comes pays it, and can't be spent before.
     assert!(hand_over(&server, &dina, &olivia, 300, "some").await);
@@ -320,7 +320,7 @@ async fn what_a_provider_no_longer_promises_is_called_off() {
     assert_eq!(promised["state"], "AUTHORIZED");
     behind_our_back(&server, Deed::Release).await;
     wait(&server).await;
-    assert_eq!(look(&amina, &payment).await["state"], "CANCELLED");
+    assert_eq!(look(&amina, &payment).await["state"], "CANCELED");
     let query = "query($id: ID!) { payment(id: $id) { authorized { amount } } }";
     assert_eq!(amina.ok(query, json!({ "id": payment["id"] })).await["payment"]["authorized"]["amount"], "0.00");
     assert_eq!(wallet(&server, &amina).await, (0, 0));

@@ -76,7 +76,7 @@ async fn what_hangs_below_a_list_is_loaded_together_however_it_is_asked_for() {
         "few: comments(first: 1) { nodes { id } } more: comments(first: 2) { nodes { id body author { username } } }",
         "comments(first: 2) { nodes { replies(first: 2) { nodes { id viewerHasLiked author { username } } } } }",
         "comments(first: 2) { nodes { post { id author { username } } parent { id } } }",
-        "likes(first: 2) { nodes { user { username } } totalCount }",
+        "likes(first: 2) { nodes { username } totalCount }",
         "sharedPost { id author { username } viewerHasLiked comments(first: 1) { nodes { author { username } } } }",
         "author { email isViewer }",
     ] {

@@ -75,15 +75,17 @@ async fn who_likes_a_post_is_listed_newest_first() {
     }
     likers[1].ok(UNLIKE, json!({ "id": id })).await;
     let query = "query($id: ID!, $first: Int, $after: String) { post(id: $id) { likes(first: $first, after: $after) { \
-                 nodes { user { username } createdAt } totalCount pageInfo { hasNextPage endCursor } } } }";
+                 edges { node { username } likedAt cursor } nodes { username } totalCount pageInfo { hasNextPage endCursor } } } }";
     let (mut names, mut after) = (Vec::new(), Value::Null);
     loop {
         let data = server.anonymous().ok(query, json!({ "id": id, "first": 2, "after": after })).await;
         let likes = &data["post"]["likes"];
         assert_eq!(likes["totalCount"], 4);
-        for like in likes["nodes"].as_array().unwrap() {
-            names.push((like["user"]["username"].as_str().unwrap().to_owned(), time(&like["createdAt"])));
+        for (edge, person) in likes["edges"].as_array().unwrap().iter().zip(likes["nodes"].as_array().unwrap()) {
+            assert_eq!(edge["node"], *person);
+            names.push((person["username"].as_str().unwrap().to_owned(), time(&edge["likedAt"])));
         }
+        assert_eq!(likes["edges"].as_array().unwrap().last().unwrap()["cursor"], likes["pageInfo"]["endCursor"]);
         after = likes["pageInfo"]["endCursor"].clone();
         if likes["pageInfo"]["hasNextPage"] == false {
             break;
@@ -93,7 +95,7 @@ async fn who_likes_a_post_is_listed_newest_first() {
     let expected = [("person_4", at(0)), ("person_3", at(0)), ("person_2", at(0)), ("person_0", at(2))];
     assert_eq!(names, expected.map(|(name, at)| (name.to_owned(), at)));
     for arguments in ["first: 101", "last: -1", "first: 1, last: 1", "after: \"x\""] {
-        let query = format!("{{ post(id: \"{id}\") {{ likes({arguments}) {{ nodes {{ createdAt }} }} }} }}");
+        let query = format!("{{ post(id: \"{id}\") {{ likes({arguments}) {{ nodes {{ id }} }} }} }}");
         assert_eq!(amina.refused(&query, Value::Null).await, "BAD_REQUEST", "{arguments}");
     }
 }

@@ -26,14 +26,14 @@ async fn a_share_is_a_post_of_its_own_that_is_counted_on_the_original() {
 
     let expected = [&own, &quoted, plain].map(|share| share["id"].as_str().unwrap().to_owned());
     assert_eq!(listed(&amina, json!({}), "NEWEST").await, [expected.as_slice(), std::slice::from_ref(&id)].concat());
-    assert_eq!(listed(&amina, json!({ "tag": "here" }), "NEWEST").await, [quoted["id"].as_str().unwrap()]);
+    assert_eq!(listed(&amina, json!({ "tags": "here" }), "NEWEST").await, [quoted["id"].as_str().unwrap()]);
     let user = "{ user(username: \"basma\") { postCount } }";
     assert_eq!(amina.ok(user, Value::Null).await["user"]["postCount"], 2);
 
     // The text can be taken back; the share remains.
     let data = basma.ok(UPDATE, json!({ "id": quoted["id"], "body": null })).await;
     assert_eq!(data["postUpdate"]["post"]["body"], "");
-    assert_eq!(listed(&amina, json!({ "tag": "here" }), "NEWEST").await, Vec::<String>::new());
+    assert_eq!(listed(&amina, json!({ "tags": "here" }), "NEWEST").await, Vec::<String>::new());
 
     basma.ok(DELETE, json!({ "id": plain["id"] })).await;
     assert_eq!(post(&amina, &id, "shareCount").await["shareCount"], 2);

@@ -80,9 +80,9 @@ async fn both_databases_find_what_is_written_for_one_another() {
         ("c++", "I like #C++ and ＃日本"),
         ("＃日本", "I like #C++ and ＃日本"),
     ] {
-        assert_eq!(found(json!({ "tag": asked })).await, [expected], "{asked}");
+        assert_eq!(found(json!({ "tags": asked })).await, [expected], "{asked}");
     }
-    assert_eq!(found(json!({ "tag": "c" })).await, Vec::<String>::new());
+    assert_eq!(found(json!({ "tags": "c" })).await, Vec::<String>::new());
 }
 
 #[tokio::test]

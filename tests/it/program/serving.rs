@@ -182,10 +182,13 @@ async fn a_sudden_end_loses_no_like_and_tells_of_each_exactly_once() {
     assert_eq!(server.count("SELECT COUNT(DISTINCT dedupe_key) FROM notifications").await, likes);
     assert_eq!(server.count("SELECT COUNT(*) FROM events WHERE stream_kind = 'notifications'").await, likes);
     // The author sees each of them; tokens from before are still good.
-    let data =
-        serving.ok(Some(&author), "{ notifications(first: 1) { totalCount } notificationUnreadCount }", Value::Null);
+    let data = serving.ok(
+        Some(&author),
+        "{ me { notifications(first: 1) { totalCount } notificationUnreadCount } }",
+        Value::Null,
+    );
     let data = data.await;
-    assert_eq!(data["notifications"]["totalCount"], likes);
-    assert_eq!(data["notificationUnreadCount"], likes);
+    assert_eq!(data["me"]["notifications"]["totalCount"], likes);
+    assert_eq!(data["me"]["notificationUnreadCount"], likes);
     assert_eq!(serving.terminate(), Some(0));
 }

@@ -36,10 +36,10 @@ async fn a_small_one_is_applied_at_once_and_once() {
     let data = ada.ok(ADJUST, input(&amina.id, "1.00", "DEBIT", "2")).await;
     assert_eq!(data["adminWalletAdjust"]["adjustment"]["amount"]["amount"], "-1.00");
     assert_eq!(dollars(&amina).await, ["999.00", "0.00", "999.00"]);
-    let query = "{ wallet { transactions { nodes { kind description subject { id } amount { amount } } } } }";
+    let query = "{ me { wallet { transactions { nodes { kind description subject { id } amount { amount } } } } } }";
     let data = amina.ok(query, Value::Null).await;
     assert_eq!(
-        data["wallet"]["transactions"]["nodes"][0],
+        data["me"]["wallet"]["transactions"]["nodes"][0],
         json!({ "kind": "ADJUSTMENT", "description": "a mistake of ours", "subject": null, "amount": { "amount": "-1.00" } })
     );
     for (wrong, code, path) in [
@@ -91,7 +91,7 @@ async fn a_large_one_is_only_proposed_until_somebody_else_agrees() {
     let data = ada.ok(ADJUST, input(&alan.id, "2000.00", "CREDIT", "3")).await;
     let own = json!({ "id": data["adminWalletAdjust"]["adjustment"]["id"] });
     assert_eq!(alan.user_errors(APPROVE, own).await, refused("BEYOND_YOUR_RIGHTS", "input.id"));
-    let query = "{ adminWalletAdjustments(where: { state: PROPOSED }) { totalCount nodes { user { username } \
+    let query = "{ adminWalletAdjustments(where: { states: PROPOSED }) { totalCount nodes { user { username } \
                  proposedBy { username } decidedBy { username } reason } } }";
     let data = ada.ok(query, Value::Null).await["adminWalletAdjustments"].clone();
     assert_eq!((&data["totalCount"], &data["nodes"][0]["user"]["username"]), (&json!(1), &json!("alan")));

@@ -133,8 +133,8 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
     let id = json!({ "id": method["id"] });
     assert!(amina.ok(remove, id.clone()).await["payoutMethodRemove"]["payoutMethod"]["removedAt"].is_string());
     assert_eq!(amina.user_errors(remove, id).await, refused("NOT_FOUND", "input.id"));
-    let list = amina.ok("{ payoutMethods { lastFour } }", Value::Null).await;
-    assert_eq!(list["payoutMethods"].as_array().unwrap().len(), 19);
+    let list = amina.ok("{ me { payoutMethods { lastFour } } }", Value::Null).await;
+    assert_eq!(list["me"]["payoutMethods"].as_array().unwrap().len(), 19);
 }
 
 #[tokio::test]

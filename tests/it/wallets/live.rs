@@ -25,8 +25,9 @@ async fn what_was_missed_comes_first_then_what_happens() {
     let server = Server::start().await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
     fund(&server, &amina, 1000, "USD").await;
-    let wallet =
-        amina.ok("{ wallet { streamCursor transactions { nodes { id } } } }", Value::Null).await["wallet"].clone();
+    let wallet = amina.ok("{ me { wallet { streamCursor transactions { nodes { id } } } } }", Value::Null).await["me"]
+        ["wallet"]
+        .clone();
     amina.ok(TRANSFER, transfer_input(&basma.id, "1.00", "USD", "1")).await;
     basma.ok(TRANSFER, transfer_input(&amina.id, "0.25", "USD", "1")).await;
     let address = server.listen().await;
@@ -49,7 +50,8 @@ async fn what_was_missed_comes_first_then_what_happens() {
 async fn nobody_follows_another_s_wallet() {
     let server = Server::start().await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
-    let cursor = amina.ok("{ wallet { streamCursor } }", Value::Null).await["wallet"]["streamCursor"].clone();
+    let cursor =
+        amina.ok("{ me { wallet { streamCursor } } }", Value::Null).await["me"]["wallet"]["streamCursor"].clone();
     let address = server.listen().await;
     let mut socket = Socket::open(address, basma.access_token.as_deref()).await;
     socket.subscribe("1", WATCH, json!({ "after": cursor })).await;

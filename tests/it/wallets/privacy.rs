@@ -33,9 +33,9 @@ async fn nobody_leaves_with_money_in_the_wallet_or_on_its_way() {
     assert_eq!(server.count("SELECT COUNT(*) FROM payout_methods").await, 0);
     assert_eq!(server.count("SELECT COUNT(*) FROM withdrawals WHERE bank_name <> '' OR last_four <> ''").await, 0);
     assert_eq!(server.count("SELECT COUNT(*) FROM events WHERE stream_kind = 'wallet'").await, 4);
-    let query = "{ wallet { transactions { nodes { counterparty { id } } } } }";
+    let query = "{ me { wallet { transactions { nodes { counterparty { id } } } } } }";
     let data = basma.ok(query, Value::Null).await;
-    assert_eq!(data["wallet"]["transactions"]["nodes"][0]["counterparty"], Value::Null);
+    assert_eq!(data["me"]["wallet"]["transactions"]["nodes"][0]["counterparty"], Value::Null);
     assert_books_balance(&server).await;
 }
 

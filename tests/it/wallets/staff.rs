@@ -50,7 +50,7 @@ async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
     );
     assert_eq!(server.last_sent("amina@example.org").await.subject, "Your withdrawal was approved");
     assert_eq!(amina.user_errors(super::CANCEL, id.clone()).await, refused("WRONG_STATE", "input.id"));
-    let query = "{ adminWithdrawals(where: { state: APPROVED }) { nodes { user { username } approvedBy { username } \
+    let query = "{ adminWithdrawals(where: { states: APPROVED }) { nodes { user { username } approvedBy { username } \
                  bankDetails { holder iban accountNumber } } } }";
     let node = &ada.ok(query, Value::Null).await["adminWithdrawals"]["nodes"][0];
     assert_eq!(node["bankDetails"], json!({ "holder": "Amina Haddad", "iban": null, "accountNumber": "12345678" }));
@@ -63,11 +63,12 @@ async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
     assert!(message.text.contains("1000.00 USD") && message.text.contains("because"), "{}", message.text);
     assert_eq!(dollars(&amina).await, ["9000.00", "0.00", "9000.00"]);
     // The owner's transaction leads back to the withdrawal.
-    let query = "{ wallet { transactions(first: 1) { nodes { kind reference subject { id } amount { amount } } } } }";
-    let transaction = &amina.ok(query, Value::Null).await["wallet"]["transactions"]["nodes"][0];
+    let query =
+        "{ me { wallet { transactions(first: 1) { nodes { kind reference subject { id } amount { amount } } } } } }";
+    let transaction = &amina.ok(query, Value::Null).await["me"]["wallet"]["transactions"]["nodes"][0];
     assert_eq!((&transaction["kind"], &transaction["amount"]["amount"]), (&json!("WITHDRAWAL"), &json!("-1000.00")));
     assert_eq!((&transaction["reference"], &transaction["subject"]["id"]), (&id["id"], &id["id"]));
-    let audit = "query($id: ID) { adminAudit(where: { subjectId: $id }) { nodes { action actor { username } \
+    let audit = "query($id: ID) { adminAudit(where: { subjectIds: $id }) { nodes { action actor { username } \
                  subject { id } changes { property before after } } } }";
     let entries = ada.ok(audit, id.clone()).await["adminAudit"]["nodes"].clone();
     let actions: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
@@ -86,7 +87,7 @@ async fn what_is_refused_or_fails_is_back_and_the_owner_is_told_why() {
     let blank =
         "mutation($id: ID!) { adminWithdrawalRefuse(input: { id: $id, reason: \" \" }) { errors { code path } } }";
     assert_eq!(ada.user_errors(blank, id.clone()).await, refused("BLANK", "input.reason"));
-    assert_eq!(ada.ok(&refuse, id.clone()).await["adminWithdrawalRefuse"]["withdrawal"]["state"], "CANCELLED");
+    assert_eq!(ada.ok(&refuse, id.clone()).await["adminWithdrawalRefuse"]["withdrawal"]["state"], "CANCELED");
     assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "input.id"));
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("refused") && message.text.contains("because"), "{message:?}");
@@ -120,7 +121,7 @@ async fn what_the_bank_sends_back_after_it_was_paid_is_back_once_and_the_owner_i
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("came back from the bank") && message.text.contains("because"), "{message:?}");
     assert_eq!(dollars(&amina).await, ["10000.00", "0.00", "10000.00"]);
-    let audit = "query($id: ID) { adminAudit(where: { subjectId: $id }) { nodes { action reason } } }";
+    let audit = "query($id: ID) { adminAudit(where: { subjectIds: $id }) { nodes { action reason } } }";
     let entry = ada.ok(audit, id).await["adminAudit"]["nodes"][0].clone();
     assert_eq!(entry, json!({ "action": "adminWithdrawalMarkReturned", "reason": "because" }));
     assert_books_balance(&server).await;
@@ -171,7 +172,7 @@ async fn what_nobody_decides_about_does_not_hold_the_money_for_ever() {
     let amina = server.anonymous().login("amina").await;
     assert_eq!(dollars(&amina).await, ["10000.00", "20.00", "9980.00"]);
     let query = "query($id: ID!) { node(id: $id) { ... on Withdrawal { state } } }";
-    assert_eq!(amina.ok(query, json!({ "id": waiting })).await["node"]["state"], "CANCELLED");
+    assert_eq!(amina.ok(query, json!({ "id": waiting })).await["node"]["state"], "CANCELED");
     let sent = server.sent().await;
     assert_eq!(sent.iter().filter(|sent| sent.subject == "Your withdrawal is over").count(), 1, "{sent:?}");
     assert_books_balance(&server).await;

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::{TRANSFER, fund, transfer_input};
 use crate::harness::{Client, Server};
 
-const LINK: &str = "query($currency: CurrencyCode!, $during: DateTimeRange!) { wallet { statement(currency: $currency, \
-    during: $during) { url expiresAt } } }";
+const LINK: &str = "query($currency: CurrencyCode!, $during: DateTimeRange!) { me { wallet { statement(currency: $currency, \
+    during: $during) { url expiresAt } } } }";
 
 async fn link(person: &Client, currency: &str, during: Value) -> String {
     let data = person.ok(LINK, json!({ "currency": currency, "during": during })).await;
-    data["wallet"]["statement"]["url"].as_str().unwrap().to_owned()
+    data["me"]["wallet"]["statement"]["url"].as_str().unwrap().to_owned()
 }
 
 async fn fetch(server: &Server, url: &str) -> (StatusCode, String) {

@@ -9,7 +9,10 @@ use crate::harness::Server;
 async fn money_goes_from_one_wallet_into_another_once() {
     let server = Server::start().await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
-    assert_eq!(amina.ok("{ wallet { balances { currency } } }", Value::Null).await["wallet"]["balances"], json!([]));
+    assert_eq!(
+        amina.ok("{ me { wallet { balances { currency } } } }", Value::Null).await["me"]["wallet"]["balances"],
+        json!([])
+    );
     fund(&server, &amina, 1000, "USD").await;
     let mut input = transfer_input(&basma.id, "7.00", "USD", "rent");
     input["input"]["note"] = json!("the  rent");

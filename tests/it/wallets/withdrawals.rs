@@ -34,14 +34,14 @@ async fn what_is_to_leave_is_held_and_can_t_be_spent_until_it_is_taken_back() {
     let id = json!({ "id": first["withdrawal"]["id"] });
     assert_eq!(basma.user_errors(CANCEL, id.clone()).await, refused("NOT_FOUND", "input.id"));
     let data = amina.ok(CANCEL, id.clone()).await;
-    assert_eq!(data["withdrawalCancel"]["withdrawal"]["state"], "CANCELLED");
+    assert_eq!(data["withdrawalCancel"]["withdrawal"]["state"], "CANCELED");
     assert_eq!(amina.user_errors(CANCEL, id.clone()).await, refused("WRONG_STATE", "input.id"));
     assert_eq!(dollars(&amina).await, ["10.00", "0.00", "10.00"]);
     let query = "query($id: ID!) { node(id: $id) { ... on Withdrawal { state bankDetails { holder } } } \
-                 wallet { withdrawals(where: { state: CANCELLED }) { totalCount nodes { id } } } }";
+                 me { wallet { withdrawals(where: { states: CANCELED }) { totalCount nodes { id } } } } }";
     let data = amina.ok(query, id.clone()).await;
-    assert_eq!(data["node"], json!({ "state": "CANCELLED", "bankDetails": null }));
-    assert_eq!(data["wallet"]["withdrawals"]["totalCount"], 1);
+    assert_eq!(data["node"], json!({ "state": "CANCELED", "bankDetails": null }));
+    assert_eq!(data["me"]["wallet"]["withdrawals"]["totalCount"], 1);
     let query = "query($id: ID!) { node(id: $id) { id } }";
     assert_eq!(basma.ok(query, id).await["node"], Value::Null);
     assert_books_balance(&server).await;

@@ -1,6 +1,9 @@
 //! The identities of an account: seen, used, and unlinked by their owner.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use sea_orm::{QueryResult, Value};
 
 use super::{find, queries, sign_in, title};
 use crate::{
@@ -13,12 +16,14 @@ use crate::{
     },
     entity::{IdentityId, UserId, activity::ActivityKind},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::db::{Columns, Transaction, placeholders},
 };
 
 /// An identity elsewhere by which a person signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkedIdentity {
+    /// Its id.
+    pub id: IdentityId,
     /// The provider's name.
     pub provider: String,
     /// The provider's name for people.
@@ -36,21 +41,38 @@ pub async fn identities(app: &App, actor: &Actor, user: UserId) -> Result<Option
     if actor.user_id() != Some(user) {
         return Ok(None);
     }
-    let sql =
-        "SELECT provider, email, created_at, last_used_at FROM identities WHERE user_id = $1 ORDER BY created_at, id";
+    let sql = format!("SELECT {COLUMNS} FROM identities WHERE user_id = $1 ORDER BY created_at, id");
     let rows = app.db.rows(sql, vec![user.0.into()]).await?;
-    let read = |row| {
-        let mut columns = Columns::new(row);
-        let provider: String = columns.take()?;
-        Ok(LinkedIdentity {
-            title: title(app, &provider).to_owned(),
-            provider,
-            email: columns.take()?,
-            linked_at: columns.take()?,
-            last_used_at: columns.take()?,
-        })
-    };
-    rows.iter().map(read).collect::<Result<Vec<_>>>().map(Some)
+    rows.iter().map(|row| read(app, row)).collect::<Result<Vec<_>>>().map(Some)
+}
+
+/// The actor's own identities by id.
+pub async fn identities_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[IdentityId],
+) -> Result<HashMap<IdentityId, LinkedIdentity>> {
+    let Some(user) = actor.user_id() else { return Ok(HashMap::new()) };
+    let mut values: Vec<Value> = vec![user.0.into()];
+    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    let sql = format!("SELECT {COLUMNS} FROM identities WHERE user_id = $1 AND id IN ({list})");
+    let rows = app.db.rows(sql, values).await?;
+    rows.iter().map(|row| read(app, row).map(|identity| (identity.id, identity))).collect()
+}
+
+const COLUMNS: &str = "id, provider, email, created_at, last_used_at";
+
+fn read(app: &App, row: &QueryResult) -> Result<LinkedIdentity> {
+    let mut columns = Columns::new(row);
+    let (id, provider): (IdentityId, String) = (columns.take()?, columns.take()?);
+    Ok(LinkedIdentity {
+        id,
+        title: title(app, &provider).to_owned(),
+        provider,
+        email: columns.take()?,
+        linked_at: columns.take()?,
+        last_used_at: columns.take()?,
+    })
 }
 
 /// Unlinks the identity of a provider. Codes: NOT_FOUND, LAST_WAY_IN.
@@ -115,17 +137,18 @@ pub(super) async fn insert_in(
     user: UserId,
     provider: &str,
     person: &super::person::Person,
-) -> Result<()> {
+) -> Result<IdentityId> {
     let sql = "SELECT 1 FROM identities WHERE user_id = $1 AND provider = $2";
     if tx.row(sql, vec![user.0.into(), provider.into()]).await?.is_some() {
         return Err(UserError::whole(UserErrorCode::AlreadyLinked).into());
     }
     let now = app.clock.now();
+    let id = IdentityId(app.ids.next(now));
     tx.execute(
         "INSERT INTO identities (id, user_id, provider, subject, email, created_at, last_used_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $6)",
         vec![
-            IdentityId(app.ids.next(now)).0.into(),
+            id.0.into(),
             user.0.into(),
             provider.into(),
             person.subject.as_str().into(),
@@ -133,8 +156,8 @@ pub(super) async fn insert_in(
             now.into(),
         ],
     )
-    .await
-    .map(drop)
+    .await?;
+    Ok(id)
 }
 
 /// An identity is used to sign in.

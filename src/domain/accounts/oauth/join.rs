@@ -22,7 +22,7 @@ use crate::{
         actor::Client,
         messages::{Message, Template},
     },
-    entity::{UserId, activity::ActivityKind, credential, session, user, user::UserKind},
+    entity::{IdentityId, UserId, activity::ActivityKind, credential, session, user, user::UserKind},
     error::{Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, is_unique_violation},
@@ -153,11 +153,12 @@ async fn insert_and_tell_in(
     provider: &OauthProvider,
     person: &Person,
     user: &User,
-) -> Result<()> {
-    identities::insert_in(app, tx, user.id, &provider.name, person).await?;
+) -> Result<IdentityId> {
+    let id = identities::insert_in(app, tx, user.id, &provider.name, person).await?;
     activity::record_in(app, tx, user.id, ActivityKind::IdentityLinked, client, Some(&provider.name)).await?;
     let message = Message::email("", &user.locale, Template::IdentityLinked).with("provider", &provider.title);
-    way_in::tell_in(app, tx, user.id, message).await
+    way_in::tell_in(app, tx, user.id, message).await?;
+    Ok(id)
 }
 
 /// Makes an account, and signs it in.
@@ -262,7 +263,8 @@ pub(super) async fn link(
         // Linked elsewhere at the same moment.
         Err(error) if is_unique_violation(&error) => Err(UserError::whole(UserErrorCode::AlreadyLinked).into()),
         Err(error) => Err(error),
-        Ok(()) => Ok(LinkedIdentity {
+        Ok(id) => Ok(LinkedIdentity {
+            id,
             provider: provider.name.clone(),
             title: provider.title.clone(),
             email: person.email.clone(),

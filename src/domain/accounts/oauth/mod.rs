@@ -53,7 +53,7 @@ use crate::{
 };
 
 pub use flow::{Begin, Begun, ComeBack, Complete, Completed, begin, come_back, complete, identity_link, prune};
-pub use identities::{LinkedIdentity, identities, identity_unlink};
+pub use identities::{LinkedIdentity, identities, identities_by_id, identity_unlink};
 
 /// The providers by which people can sign in here, in the order of the configuration: name and title.
 #[must_use]

@@ -330,8 +330,8 @@ async fn a_deposit_by_stripe_comes_in_by_its_notice_goes_back_in_parts_and_is_he
         assert_eq!(told.arrive(server, "STRIPE", told.body.clone()).await, StatusCode::OK);
         server.run_jobs().await;
         assert_eq!(look(&amina, &payment).await["refunded"]["amount"], "5.00");
-        let wallet = amina.ok("{ wallet { balances { available { amount } } } }", Value::Null).await;
-        assert_eq!(wallet["wallet"]["balances"], json!([{ "available": { "amount": "7.50" } }]));
+        let wallet = amina.ok("{ me { wallet { balances { available { amount } } } } }", Value::Null).await;
+        assert_eq!(wallet["me"]["wallet"]["balances"], json!([{ "available": { "amount": "7.50" } }]));
     }
     assert_books(&server.app).await;
 }
@@ -357,8 +357,9 @@ async fn what_stripe_gives_or_takes_back_on_its_own_is_booked() {
         assert_eq!(notice.arrive(server, "STRIPE", notice.body.clone()).await, StatusCode::OK);
         server.run_jobs().await;
         assert_books(&server.app).await;
-        let wallet = amina.ok("{ wallet { balances { balance { amount } held { amount } } } }", Value::Null).await;
-        let balance = &wallet["wallet"]["balances"][0];
+        let wallet =
+            amina.ok("{ me { wallet { balances { balance { amount } held { amount } } } } }", Value::Null).await;
+        let balance = &wallet["me"]["wallet"]["balances"][0];
         (balance["balance"]["amount"].clone(), balance["held"]["amount"].clone())
     };
     let amounts = |balance: &str, held: &str| (json!(balance), json!(held));
