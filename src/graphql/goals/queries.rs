@@ -153,6 +153,7 @@ impl GoalQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which contributions.")] filter: Option<ContributionWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -165,6 +166,7 @@ impl GoalQuery {
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::OWN_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().filter()?;
             let slice = goals::own_contributions(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))

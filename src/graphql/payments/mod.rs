@@ -501,6 +501,7 @@ impl PayerQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which payments.")] filter: Option<PaymentWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -509,7 +510,7 @@ impl PayerQuery {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Payment>> {
         let filter = filter.unwrap_or_default().filter();
-        nullable(list(ctx, filter, false, (first, after, last, before))).await
+        nullable(list(ctx, filter, reverse, (first, after, last, before))).await
     }
 }
 
