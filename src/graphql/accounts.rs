@@ -328,6 +328,7 @@ impl User {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which payments.")] filter: Option<PaymentWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -335,7 +336,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Payment>> {
-        self.own(ctx, payments::own_payments(ctx, filter, (first, after, last, before))).await
+        self.own(ctx, payments::own_payments(ctx, filter, reverse, (first, after, last, before))).await
     }
 
     /// Their saved ways to pay, at most 20: the default first, then the newest. For themselves only, null for everybody else.
@@ -349,6 +350,7 @@ impl User {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which contributions.")] filter: Option<ContributionWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -356,7 +358,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<GoalContribution>> {
-        self.own(ctx, goals::own_contributions(ctx, filter, (first, after, last, before))).await
+        self.own(ctx, goals::own_contributions(ctx, filter, reverse, (first, after, last, before))).await
     }
 
     /// What they are told of, newest first. For themselves only, null for everybody else.

@@ -156,10 +156,17 @@ impl Conditions {
 
     /// Only the newest of the rows that meet one of these conditions, where there are any: as [`Conditions::among`], of a list
     /// in another order than that of the time, which an index has for each of them.
-    pub fn among_newest(&mut self, source: Source<'_>, time: &str, each: &[String]) {
+    pub fn among_newest(&mut self, db: &Database, source: Source<'_>, time: &str, each: &[String]) {
         if !each.is_empty() {
-            self.among(format!("{} ORDER BY place DESC, id DESC", parts(Source { key: time, ..source }, &[], each)));
+            self.among_newest_of(db, &parts(Source { key: time, ..source }, &[], each));
         }
+    }
+
+    /// The same of the rows that these statements give: ids, and as `place` the time.
+    pub fn among_newest_of(&mut self, db: &Database, statements: &[String]) {
+        const NEWEST: &str = "ORDER BY place DESC, id DESC";
+        let all = db.all_of(statements, &format!("{NEWEST} LIMIT {}", BOUND + 1));
+        self.among(format!("{all} {NEWEST}"));
     }
 
     fn text(&self) -> String {
@@ -171,7 +178,7 @@ impl Conditions {
     }
 
     /// The parts of which each meets one of several conditions, where it is along them that the list is read.
-    fn merged(&self, source: Source<'_>) -> Option<String> {
+    fn merged(&self, source: Source<'_>) -> Option<Vec<String>> {
         let is_read_so = self.candidates.is_none() && !self.either.is_empty();
         is_read_so.then(|| parts(source, &self.texts, &self.either))
     }
@@ -188,15 +195,15 @@ fn any(each: &[String]) -> String {
     format!("({})", each.join(" OR "))
 }
 
-/// The rows that meet all of some conditions and one of others: their ids, and as `place` what they are sorted by. Both
-/// databases merge such parts, each read along its index, and no further than they are wanted.
-fn parts(source: Source<'_>, all: &[String], each: &[String]) -> String {
+/// The rows that meet all of some conditions and one of others, a statement for each of these: their ids, and as `place` what
+/// they are sorted by.
+fn parts(source: Source<'_>, all: &[String], each: &[String]) -> Vec<String> {
     let Source { table, key, id, .. } = source;
     let part = |one: &String| {
         let wanted = all.iter().chain([one]).map(String::as_str).collect::<Vec<_>>().join(" AND ");
         format!("SELECT {id} AS id, {key} AS place FROM {table} WHERE {wanted}")
     };
-    each.iter().map(part).collect::<Vec<_>>().join(" UNION ALL ")
+    each.iter().map(part).collect()
 }
 
 /// What a list consists of.
@@ -238,8 +245,9 @@ pub async fn total_of(db: &Database, source: Source<'_>, conditions: &Conditions
     let (table, wanted, values) = (source.table, conditions.text(), conditions.values.clone());
     let direction = if source.descending { "DESC" } else { "ASC" };
     if let Some(parts) = conditions.merged(source) {
-        let order = format!("ORDER BY place {direction}, id {direction} LIMIT {}", BOUND + 1);
-        return count(db, &format!("FROM ({parts} {order}) merged"), values).await;
+        let limit = BOUND + 1;
+        let rows = db.all_of(&parts, &format!("ORDER BY place {direction}, id {direction} LIMIT {limit}"));
+        return count(db, &format!("FROM ({rows} LIMIT {limit}) merged"), values).await;
     }
     if conditions.candidates.is_none() {
         let order = format!("ORDER BY {} {direction}, {} {direction}", source.key, source.id);
@@ -290,7 +298,8 @@ pub async fn rows_of<T>(
         ))
     } else {
         let order = page.order("place", "id", descending);
-        conditions.merged(source).map(|parts| format!("WITH page AS MATERIALIZED ({parts} {order})"))
+        let merged = conditions.merged(source);
+        merged.map(|parts| format!("WITH page AS MATERIALIZED ({} {order})", db.all_of(&parts, &order)))
     };
     let sql = match chosen {
         // First which rows, then what is read of them and joined to them: of a page, not of all candidates.

@@ -2,6 +2,7 @@
 //! for, in every order and with every condition that the SDL names; a new one is, too, or fails here until it can be.
 
 mod filling;
+mod narrowing;
 
 use std::collections::{BTreeMap, BTreeSet};
 

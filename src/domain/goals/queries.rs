@@ -25,7 +25,7 @@ use crate::{
     },
     error::Result,
     platform::{
-        db::placeholders,
+        db::{Database, placeholders},
         list::{Conditions, Range, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
         text,
@@ -146,8 +146,8 @@ pub async fn goals(
         id: "g.id",
         descending: sort != GoalSort::EndingSoon,
     };
-    filter_by_values(filter, sort, source, &mut conditions)?;
-    filter_by_ranges(filter, sort, source, &mut conditions)?;
+    filter_by_values(&app.db, filter, sort, source, &mut conditions)?;
+    filter_by_ranges(&app.db, filter, sort, source, &mut conditions)?;
     if sort == GoalSort::EndingSoon {
         conditions.that("g.state = 'open' AND g.deadline IS NOT NULL");
         let now = conditions.value(app.clock.now());
@@ -161,6 +161,7 @@ const BEGUN: &str = "g.created_at";
 /// Adds which values the filter wants. Behind each column stands an index in order of time, so in another order the newest are
 /// chosen first.
 fn filter_by_values(
+    db: &Database,
     filter: &GoalFilter,
     sort: GoalSort,
     source: Source<'_>,
@@ -188,7 +189,7 @@ fn filter_by_values(
     }
     if sort != GoalSort::Newest {
         for each in chosen {
-            conditions.among_newest(source, BEGUN, &each);
+            conditions.among_newest(db, source, BEGUN, &each);
         }
     }
     Ok(())
@@ -196,6 +197,7 @@ fn filter_by_values(
 
 /// Adds in which ranges the filter wants them: along the list where it is in that order, else of those that are chosen first.
 fn filter_by_ranges(
+    db: &Database,
     filter: &GoalFilter,
     sort: GoalSort,
     source: Source<'_>,
@@ -219,7 +221,7 @@ fn filter_by_ranges(
     }
     let begun = conditions.during(BEGUN, filter.during)?;
     if !begun.is_empty() && sort != GoalSort::Newest {
-        conditions.among_newest(source, BEGUN, &[begun]);
+        conditions.among_newest(db, source, BEGUN, &[begun]);
     }
     Ok(())
 }

@@ -126,12 +126,11 @@ pub async fn payments(
     if let Some(amount) = filter.amount {
         let amount = amount.condition(&mut conditions, "p");
         // One person's are few; of everybody's there is an index of amounts.
-        match own.as_slice() {
-            [one] => conditions
-                .among(format!("SELECT p.id FROM payments p WHERE {one} ORDER BY p.created_at DESC, p.id DESC")),
-            _ => conditions
-                .among(format!("SELECT p.id FROM payments p WHERE {amount} ORDER BY p.amount DESC, p.id DESC")),
-        }
+        let (among, order) = match own.as_slice() {
+            [one] => (one, "p.created_at"),
+            _ => (&amount, "p.amount"),
+        };
+        conditions.among(format!("SELECT p.id FROM payments p WHERE {among} ORDER BY {order} DESC, p.id DESC"));
     }
     let source = Source {
         columns: rows::COLUMNS,

@@ -178,7 +178,7 @@ fn filter_posts(
     let authors = conditions.any_of("p.author_id", filter.authors.as_deref(), |author| author.0)?;
     if is_chosen {
         // Somebody's own posts are few, so a text is looked for among them, not they among all that have it.
-        conditions.among_newest(source, "p.created_at", &authors);
+        conditions.among_newest(&app.db, source, "p.created_at", &authors);
     }
     if let Some(words) = words {
         if words.is_empty() {
@@ -190,17 +190,17 @@ fn filter_posts(
         }
         conditions.among(app.db.search("posts", &query));
     }
-    filter_tags(filter.tags.as_deref(), conditions)?;
+    filter_tags(app, filter.tags.as_deref(), conditions)?;
     let within = conditions.during("p.created_at", filter.during)?;
     if is_chosen && !within.is_empty() {
         let within = format!("p.deleted_at IS NULL AND {within}");
-        conditions.among_newest(source, "p.created_at", &[within]);
+        conditions.among_newest(&app.db, source, "p.created_at", &[within]);
     }
     Ok(true)
 }
 
 /// Adds that a post has one of these tags.
-fn filter_tags(tags: Option<&[String]>, conditions: &mut Conditions) -> Result<()> {
+fn filter_tags(app: &App, tags: Option<&[String]>, conditions: &mut Conditions) -> Result<()> {
     let Some(tags) = tags else { return Ok(()) };
     let tags: BTreeSet<String> = tags.iter().map(|tag| text::tag_key(tag)).collect();
     if tags.is_empty() {
@@ -225,8 +225,7 @@ fn filter_tags(tags: Option<&[String]>, conditions: &mut Conditions) -> Result<(
         };
         format!("SELECT t.post_id AS id, t.created_at AS place FROM post_tags t WHERE t.tag = {tag}{by_a_former}")
     });
-    let named = named.collect::<Vec<_>>().join(" UNION ALL ");
-    conditions.among(format!("{named} ORDER BY place DESC, id DESC"));
+    conditions.among_newest_of(&app.db, &named.collect::<Vec<_>>());
     Ok(())
 }
 

@@ -356,12 +356,11 @@ async fn list(app: &App, filter: &WithdrawalFilter, page: &Page, with_total: boo
     if let Some(amount) = filter.amount {
         let amount = amount.condition(&mut conditions, "w");
         // One person's are few; of everybody's there is an index of amounts.
-        match own.as_slice() {
-            [one] => conditions
-                .among(format!("SELECT w.id FROM withdrawals w WHERE {one} ORDER BY w.requested_at DESC, w.id DESC")),
-            _ => conditions
-                .among(format!("SELECT w.id FROM withdrawals w WHERE {amount} ORDER BY w.amount DESC, w.id DESC")),
-        }
+        let (among, order) = match own.as_slice() {
+            [one] => (one, "w.requested_at"),
+            _ => (&amount, "w.amount"),
+        };
+        conditions.among(format!("SELECT w.id FROM withdrawals w WHERE {among} ORDER BY {order} DESC, w.id DESC"));
     }
     let source = Source {
         columns: COLUMNS,

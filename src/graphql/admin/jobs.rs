@@ -150,6 +150,7 @@ impl AdminJobQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which jobs.")] filter: Option<AdminJobWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -162,6 +163,7 @@ impl AdminJobQuery {
             let (app, actor) = (&request.app, &request.actor);
             let page = Page::parse(&app.keys, jobs::SORT, first, after.as_deref(), last, before.as_deref())?;
             let filter = filter.unwrap_or_default().into();
+            let page = page.reversed(reverse);
             let slice = jobs::jobs(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(JobConnection { list: Connection::new(slice, jobs::cursor, Job) }))
         })

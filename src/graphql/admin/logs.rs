@@ -193,6 +193,7 @@ impl AdminLogQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which entries.")] filter: Option<AdminAuditWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -205,6 +206,7 @@ impl AdminLogQuery {
             let (app, actor) = (&request.app, &request.actor);
             let page = Page::parse(&app.keys, audit::SORT, first, after.as_deref(), last, before.as_deref())?;
             let filter = filter.unwrap_or_default().filter()?;
+            let page = page.reversed(reverse);
             let slice = audit::entries(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, audit::cursor, AuditEntry)))
         })
@@ -218,6 +220,7 @@ impl AdminLogQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which activity.")] filter: Option<AdminActivityWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -230,6 +233,7 @@ impl AdminLogQuery {
             let (app, actor) = (&request.app, &request.actor);
             let page = Page::parse(&app.keys, activity::SORT, first, after.as_deref(), last, before.as_deref())?;
             let filter = filter.unwrap_or_default().filter()?;
+            let page = page.reversed(reverse);
             let slice = activity::activities(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, activity::cursor, Activity::from)))
         })

@@ -151,11 +151,13 @@ impl GoalQuery {
 pub(in crate::graphql) async fn own_contributions(
     ctx: &Context<'_>,
     filter: Option<ContributionWhere>,
+    reverse: bool,
     (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<GoalContribution>>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
     let page = Page::parse(&app.keys, goals::OWN_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = page.reversed(reverse);
     let filter = filter.unwrap_or_default().filter()?;
     let slice = goals::own_contributions(app, actor, &filter, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))

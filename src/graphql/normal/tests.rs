@@ -137,21 +137,21 @@ fn a_fingerprint_tells_meanings_apart_and_ways_of_writing_not() {
         fingerprint(&normal(query, variables.clone()), &Variables::from_json(variables))
     };
     let one = print(
-        "query($n: Int) { me { wallet { transactions(first: $n, sortBy: NEWEST) { nodes { id } } } } }",
+        "query($n: Int) { me { wallet { transactions(first: $n, reverse: true) { nodes { id } } } } }",
         json!({ "n": 1 }),
     );
     for same in [
-        "{ me { wallet { transactions(sortBy: NEWEST, first: 1) { nodes { id } } } } }",
-        "{ ...F me { wallet { ...G } } } fragment F on Query { me { wallet { transactions(first: 1, sortBy: NEWEST) { nodes { id id } } } } } \
-         fragment G on Wallet { transactions(first: 1, sortBy: NEWEST) { nodes { id } } }",
+        "{ me { wallet { transactions(reverse: true, first: 1) { nodes { id } } } } }",
+        "{ ...F me { wallet { ...G } } } fragment F on Query { me { wallet { transactions(first: 1, reverse: true) { nodes { id id } } } } } \
+         fragment G on Wallet { transactions(first: 1, reverse: true) { nodes { id } } }",
     ] {
         assert_eq!(print(same, json!({})), one, "{same}");
     }
     for other in [
-        "{ me { wallet { transactions(first: 2, sortBy: NEWEST) { nodes { id } } } } }",
-        "{ me { wallet { a: transactions(first: 1, sortBy: NEWEST) { nodes { id } } } } }",
-        "{ me { a: wallet { transactions(first: 1, sortBy: NEWEST) { nodes { id } } } } }",
-        "{ me { wallet { transactions(first: 1, sortBy: NEWEST) { nodes { kind } } } } }",
+        "{ me { wallet { transactions(first: 2, reverse: true) { nodes { id } } } } }",
+        "{ me { wallet { a: transactions(first: 1, reverse: true) { nodes { id } } } } }",
+        "{ me { a: wallet { transactions(first: 1, reverse: true) { nodes { id } } } } }",
+        "{ me { wallet { transactions(first: 1, reverse: true) { nodes { kind } } } } }",
     ] {
         assert_ne!(print(other, json!({})), one, "{other}");
     }
@@ -159,6 +159,6 @@ fn a_fingerprint_tells_meanings_apart_and_ways_of_writing_not() {
     let user = "query($u: String!) { user(username: $u) { id } }";
     assert_eq!(print(user, json!({ "u": "a" })), print(user, json!({ "u": "b" })));
     // What is absent hides nothing of what stands beside it.
-    let filtered = "query($a: CurrencyCode, $b: [WalletTransactionKind!]) { me { wallet { transactions(where: { currency: $a, kinds: $b }) { nodes { id } } } } }";
+    let filtered = "query($a: [CurrencyCode!], $b: [WalletTransactionKind!]) { me { wallet { transactions(where: { currencies: $a, kinds: $b }) { nodes { id } } } } }";
     assert_ne!(print(filtered, json!({ "b": ["X"] })), print(filtered, json!({ "b": ["Y"] })));
 }

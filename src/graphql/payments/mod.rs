@@ -434,9 +434,10 @@ async fn list(
 pub(super) async fn own_payments(
     ctx: &Context<'_>,
     filter: Option<PaymentWhere>,
+    reverse: bool,
     pages: (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
-    list(ctx, filter.unwrap_or_default().filter(), false, pages).await
+    list(ctx, filter.unwrap_or_default().filter(), reverse, pages).await
 }
 
 /// What is given to a goal by a payment; null when it is for something else, and for who may not see it.

@@ -157,6 +157,7 @@ impl Wallet {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which withdrawals.")] filter: Option<WithdrawalWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -169,6 +170,7 @@ impl Wallet {
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::WITHDRAWAL_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().filter()?;
             let slice = wallets::withdrawals(app, actor, self.owner, filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::withdrawal_cursor, Withdrawal::from)))

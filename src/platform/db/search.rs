@@ -24,6 +24,19 @@ impl Database {
         format!("{names} CROSS JOIN {table} ON {alias}.id = {names}.id")
     }
 
+    /// The rows of several statements as one, to be read in this order (with its limit), which an index has for each of them.
+    ///
+    /// SQLite merges such statements as they stand, and reads each no further than it is wanted. PostgreSQL plans each by
+    /// itself, and has to be told of the order and the limit there.
+    #[must_use]
+    pub fn all_of(&self, statements: &[String], order: &str) -> String {
+        if self.backend() == DatabaseBackend::Postgres && statements.len() > 1 {
+            let ordered: Vec<String> = statements.iter().map(|sql| format!("({sql} {order})")).collect();
+            return ordered.join(" UNION ALL ");
+        }
+        statements.join(" UNION ALL ")
+    }
+
     /// A statement for the ids of the rows of `table` whose search text has every word of the placeholder's query, as made by
     /// [`Database::search_query`], newest first; to be read up to a limit.
     ///

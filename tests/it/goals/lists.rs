@@ -17,6 +17,8 @@ async fn goals_are_found_and_sorted() {
     let server = Server::start().await;
     let (olivia, badr) = (server.user("olivia").await, server.user("badr").await);
     let at = |days: i64| json!(server.clock.now() + TimeDelta::days(days));
+    let (well_ends, roof_ends) =
+        (server.clock.now() + TimeDelta::seconds(1) + TimeDelta::days(3), server.clock.now() + TimeDelta::days(9));
     let roof = begin(&olivia, &json!({ "title": "Roof", "category": "Home", "deadline": at(9) })).await;
     server.advance(1);
     let well = begin(&olivia, &json!({ "title": "Well", "story": "Clean water", "deadline": at(3) })).await;
@@ -43,11 +45,36 @@ async fn goals_are_found_and_sorted() {
         ("(where: { reached: true })", vec!["Bus"]),
         ("(where: { reached: false, states: OPEN })", vec!["Well", "Roof"]),
         ("(where: { currencies: \"EUR\" })", vec![]),
+        ("(where: { currencies: [\"EUR\", \"USD\"], states: [CANCELLED, OPEN] })", vec!["Gone", "Bus", "Well", "Roof"]),
+        ("(where: { states: [CANCELLED, OPEN] }, sortBy: PROGRESS)", vec!["Bus", "Roof", "Well", "Gone"]),
+        ("(where: { states: [] })", vec![]),
+        ("(where: { states: [ENDED, FAILED] }, sortBy: ENDING_SOON)", vec![]),
+        ("(where: { states: [ENDED, OPEN] }, sortBy: ENDING_SOON)", vec!["Well", "Roof"]),
+        ("(sortBy: ENDING_SOON, reverse: true)", vec!["Roof", "Well"]),
+        ("(where: { progressPercent: { min: 100 } })", vec!["Bus"]),
+        ("(where: { progressPercent: { max: 0 } })", vec!["Gone"]),
+        ("(where: { progressPercent: { min: 101 } })", vec![]),
+        ("(where: { progressPercent: { min: 1, max: 99 } }, sortBy: MOST_RAISED)", vec!["Roof", "Well"]),
+        ("(where: { createdAt: { until: \"2026-01-01T12:00:01Z\" } }, sortBy: PROGRESS)", vec!["Roof"]),
+        (
+            "(where: { createdAt: { from: \"2026-01-01T12:00:01Z\", until: \"2026-01-01T12:00:03Z\" } })",
+            vec!["Bus", "Well"],
+        ),
     ] {
         assert_eq!(titles(&nobody, arguments).await, expected, "{arguments}");
     }
     let ending = format!("(where: {{ deadline: {{ until: {} }} }})", at(5));
     assert_eq!(titles(&nobody, &ending).await, ["Well"]);
+    // From is within, until is not.
+    let second = TimeDelta::seconds(1);
+    for (from, until, expected) in [
+        (well_ends, roof_ends, vec!["Well"]),
+        (well_ends, roof_ends + second, vec!["Well", "Roof"]),
+        (well_ends + second, roof_ends, vec![]),
+    ] {
+        let within = format!("(where: {{ deadline: {{ from: {}, until: {} }} }})", json!(from), json!(until));
+        assert_eq!(titles(&nobody, &within).await, expected, "{within}");
+    }
     assert_eq!(titles(&nobody, &format!("(where: {{ ownerIds: \"{}\" }})", olivia.id)).await, ["Well", "Roof"]);
     for sort in ["NEWEST", "MOST_RAISED", "PROGRESS"] {
         let query = format!("{{ goals(sortBy: {sort}, PAGE) {{ ITEMS }} }}");
@@ -71,6 +98,17 @@ async fn one_s_own_contributions_are_listed_in_every_state() {
     let states: Vec<_> =
         own["me"]["contributions"]["nodes"].as_array().unwrap().iter().map(|node| &node["state"]).collect();
     assert_eq!(states, ["PENDING", "RECEIVED"]);
+    let narrowed = "query($where: ContributionWhere) { me { contributions(where: $where) { totalCount } } }";
+    for (filter, expected) in [
+        (json!({ "states": ["PENDING"] }), 1),
+        (json!({ "states": ["PENDING", "RECEIVED"], "goalIds": [goal] }), 2),
+        (json!({ "states": ["DROPPED"], "goalIds": [goal] }), 0),
+        (json!({ "goalIds": [] }), 0),
+        (json!({ "createdAt": { "from": "2026-01-01T12:00:01Z" } }), 1),
+    ] {
+        let found = badr.ok(narrowed, json!({ "where": filter })).await;
+        assert_eq!(found["me"]["contributions"]["totalCount"], expected, "{filter}");
+    }
     assert_eq!(olivia.ok(query, Value::Null).await["me"]["contributions"]["totalCount"], 0);
     // Nobody pays in time.
     server.advance(25 * 3600);

@@ -125,6 +125,11 @@ async fn nobody_reads_another_s_and_those_with_the_permission_read_everybody_s()
         assert_eq!(client.ok(of_amina, Value::Null).await["user"]["activity"], Value::Null);
     }
     assert_eq!(amina.ok(of_amina, Value::Null).await["user"]["activity"]["totalCount"], 2);
+    let narrowed = "{ me { activity(where: { kinds: [REGISTERED, SUSPENDED] }) { totalCount nodes { kind } } } }";
+    assert_eq!(
+        amina.ok(narrowed, Value::Null).await["me"]["activity"],
+        json!({ "totalCount": 1, "nodes": [{ "kind": "REGISTERED" }] })
+    );
     for (client, expected) in [
         (&server.anonymous(), Value::Null),
         (&basma, Value::Null),
@@ -139,6 +144,8 @@ async fn nobody_reads_another_s_and_those_with_the_permission_read_everybody_s()
         (json!({ "kinds": "REGISTERED" }), 3),
         (json!({ "kinds": "REGISTERED", "userIds": basma.id }), 1),
         (json!({ "kinds": "SUSPENDED" }), 0),
+        (json!({ "kinds": ["SUSPENDED", "REGISTERED"], "userIds": [amina.id, basma.id] }), 2),
+        (json!({ "userIds": [] }), 0),
         (json!({ "createdAt": { "from": "2026-01-01T12:00:00.000001+00:00" } }), 0),
     ] {
         let data = admin.ok(EVERYBODY, json!({ "where": filter })).await["adminActivity"].clone();

@@ -106,6 +106,9 @@ async fn entries_are_found_by_who_whom_what_and_when() {
         (json!({ "subjectIds": basma.id, "actorIds": admin.id }), 0),
         (json!({ "actions": "adminUserSignOutEverywhere" }), 2),
         (json!({ "actions": "adminUser\u{0}" }), 0),
+        (json!({ "actions": ["adminUserSuspend", "adminUserReinstate"], "actorIds": [admin.id, owner.id] }), 2),
+        (json!({ "subjectIds": [amina.id, basma.id], "actorIds": [owner.id] }), 1),
+        (json!({ "subjectIds": [] }), 0),
         (json!({ "createdAt": { "from": "2026-01-01T12:01:00+00:00", "until": "2026-01-01T12:03:00+00:00" } }), 2),
     ] {
         assert_eq!(log(&admin, filter.clone()).await.len(), expected, "{filter}");

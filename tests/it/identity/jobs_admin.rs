@@ -45,6 +45,16 @@ async fn the_queue_is_shown_without_what_it_works_on() {
     let queued = jobs(&admin, json!({ "states": "QUEUED" })).await;
     assert_eq!((&queued["totalCount"], &queued["nodes"][0]["state"]), (&json!(1), &json!("QUEUED")));
     assert_eq!(queued["nodes"][0]["lastError"], Value::Null);
+    for (filter, expected) in [
+        (json!({ "states": ["QUEUED", "DEAD"] }), 2),
+        (json!({ "states": [] }), 0),
+        (json!({ "states": ["DEAD"], "kinds": ["notify", "message"] }), 1),
+        (json!({ "kinds": ["message"] }), 0),
+        (json!({ "createdAt": { "from": "2026-01-01T12:00:01Z" } }), 1),
+        (json!({ "createdAt": { "until": "2026-01-01T12:00:01Z" }, "states": ["DEAD"] }), 1),
+    ] {
+        assert_eq!(jobs(&admin, filter.clone()).await["totalCount"], expected, "{filter}");
+    }
     let pages = admin.pages("{ adminJobs(PAGE) { ITEMS } }", 1, false).await;
     assert_eq!(pages[1], std::slice::from_ref(&dead));
     let query = "{ adminJobs { nodes { payload } } }";

@@ -29,6 +29,15 @@ async fn notifications_are_listed_page_by_page_and_those_unread_alone() {
             assert_eq!(backwards.concat(), *expected, "{filter} last {size}");
         }
     }
+    for (filter, expected) in [
+        ("{ kinds: [COMMENT] }", 7),
+        ("{ kinds: [COMMENT, LIKE], unread: true }", 5),
+        ("{ kinds: [LIKE] }", 0),
+        ("{ kinds: [] }", 0),
+    ] {
+        let query = format!("{{ notifications(where: {filter}) {{ totalCount }} }}");
+        assert_eq!(amina.ok(&query, Value::Null).await["notifications"]["totalCount"], expected, "{filter}");
+    }
     let data = amina.ok(LIST, json!({ "unread": true })).await;
     assert_eq!(data["me"]["notifications"]["totalCount"], 5);
     assert_eq!(data["me"]["notificationUnreadCount"], 5);

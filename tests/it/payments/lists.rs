@@ -29,6 +29,14 @@ async fn one_s_own_payments_come_in_pages_and_by_conditions() {
     for (filter, expected) in [
         ("{ providers: BANK_TRANSFER }", 2),
         ("{ states: COMPLETED }", 1),
+        ("{ states: [COMPLETED, PENDING, PENDING] }", 6),
+        ("{ states: [COMPLETED, PENDING], providers: [BANK_TRANSFER] }", 2),
+        ("{ states: [] }", 0),
+        // Both ends are within.
+        ("{ amount: { currency: \"USD\", min: \"1.00\", max: \"2\" } }", 6),
+        ("{ amount: { currency: \"USD\", min: \"1.01\" } }", 1),
+        ("{ amount: { currency: \"USD\", max: \"1.99\" }, states: [COMPLETED] }", 0),
+        ("{ amount: { currency: \"EUR\" } }", 0),
         ("{ targets: WALLET_DEPOSIT }", 6),
         ("{ targets: GOAL_CONTRIBUTION }", 0),
         ("{ createdAt: { from: \"2026-01-01T12:00:03Z\" } }", 4),
@@ -38,8 +46,13 @@ async fn one_s_own_payments_come_in_pages_and_by_conditions() {
     }
     let everybody = staff.ok("{ adminPayments { totalCount nodes { payer { username } } } }", Value::Null).await;
     assert_eq!(everybody["adminPayments"]["totalCount"], 7);
-    let query = "query($id: ID!) { adminPayments(where: { payerIds: $id }) { totalCount } }";
-    assert_eq!(staff.ok(query, json!({ "id": basma.id })).await["adminPayments"]["totalCount"], 1);
+    let query = "query($ids: [ID!]!) { adminPayments(where: { payerIds: $ids, amount: { currency: \"USD\", max: \"1.00\" } }) { \
+                 totalCount } }";
+    for (ids, expected) in [(vec![&basma.id], 1), (vec![&basma.id, &amina.id], 6), (vec![], 0)] {
+        assert_eq!(staff.ok(query, json!({ "ids": ids })).await["adminPayments"]["totalCount"], expected, "{ids:?}");
+    }
+    let fractions = "{ payments(where: { amount: { currency: \"USD\", min: \"1.001\" } }) { totalCount } }";
+    assert_eq!(amina.refused(fractions, Value::Null).await, "BAD_REQUEST");
 }
 
 #[tokio::test]
