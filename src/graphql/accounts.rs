@@ -26,9 +26,9 @@ use super::{
 };
 use crate::{
     domain::{
-        self,
         accounts::{self, ProfileUpdate, UserFilter},
         permissions::Permission,
+        privacy,
     },
     platform::page::Page,
 };
@@ -237,7 +237,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
             }
-            let export = domain::privacy::latest_export(&request.app, &request.actor).await?;
+            let export = privacy::latest_export(&request.app, &request.actor).await?;
             Ok(export.map(AccountExport::from))
         }))
         .await
@@ -250,7 +250,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
             }
-            Ok(domain::privacy::deletion_due(&request.app, &request.actor).await?)
+            Ok(privacy::deletion_due(&request.app, &request.actor).await?)
         }))
         .await
     }

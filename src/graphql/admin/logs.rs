@@ -83,7 +83,7 @@ impl AuditEntry {
 
     /// Whom or what it was done to; null when it is gone, and for transfers between the platform's own accounts.
     async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
-        nullable(async { node::find_typed(ctx, &self.0.subject_kind, self.0.subject_id).await }).await
+        nullable(node::find_typed(ctx, &self.0.subject_kind, self.0.subject_id)).await
     }
 
     /// What it changed, property by property.
