@@ -138,7 +138,8 @@ async fn while_addresses_are_confirmed_a_taken_one_is_not_given_away() {
     for name in ["intruder", "other"] {
         let query = format!("{{ user(username: \"{name}\") {{ username }} }}");
         assert_eq!(nobody.ok(&query, Value::Null).await["user"]["username"], name);
-        let errors = nobody.user_errors(REGISTER, joining(name, "new@example.org")).await;
+        let input = json!({ "username": name, "email": "new@example.org", "password": "a guess of somebody's" });
+        let errors = nobody.user_errors(REGISTER, json!({ "input": input })).await;
         assert_eq!(errors, [("TAKEN".to_owned(), "input.username".to_owned())]);
     }
     let refused = |code: &str| vec![(code.to_owned(), String::new())];
