@@ -168,13 +168,13 @@ async fn the_next_code_takes_its_time_and_a_day_has_its_number() {
 #[tokio::test]
 async fn an_address_is_spared_whoever_asks_and_however_it_is_written() {
     let server = Server::start().await;
-    issue(&server, EmailVerification, "user_1", "amina@example.org").await.unwrap();
-    let result = issue(&server, EmailVerification, "user_2", "Amina@Example.ORG").await;
+    issue(&server, PasswordReset, "user_1", "amina@example.org").await.unwrap();
+    let result = issue(&server, PasswordReset, "user_2", "Amina@Example.ORG").await;
     assert_eq!(why(result), UserErrorCode::CodeSentJustNow);
     // The quiet way says nothing of others, but of oneself.
     let app = &server.app;
     let quietly = async |subject: &str, address: &str| {
-        let purpose = EmailVerification;
+        let purpose = PasswordReset;
         app.db.transact(async |tx| codes::issue_quietly_in(app, &tx, purpose, subject, address).await).await
     };
     assert!(quietly("user_2", "AMINA@example.org").await.unwrap().is_none());
