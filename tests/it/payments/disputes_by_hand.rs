@@ -46,7 +46,7 @@ async fn paid_by_paymob(server: &Server, client: &Client) -> Value {
     };
     app.db.transact(async |tx| payments::open_in(app, &tx, &new).await).await.unwrap();
     let charge = Charge {
-        reference: "1".to_owned(),
+        reference: new.id.to_string(),
         state: ChargeState::Completed,
         amount: 1000,
         currency: "USD".to_owned(),
