@@ -60,7 +60,7 @@ impl Loop {
     pub(crate) async fn open(url: &str) -> Result<Self> {
         let options = SqliteConnectOptions::from_str(url)?
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .pragma("cache_size", "-16000");
         Ok(Self(SqliteConnection::connect_with(&options).await?))
