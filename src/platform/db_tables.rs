@@ -25,12 +25,12 @@ pub async fn read(connection: &impl ConnectionTrait) -> Result<Tables> {
         DatabaseBackend::Postgres => {
             "SELECT CAST(c.table_name AS text), CAST(c.column_name AS text) FROM information_schema.columns c \
              JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
-             WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' AND c.table_name <> 'seaql_migrations'"
+             WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' AND c.table_name NOT IN ('seaql_migrations', 'breaking_steps')"
         }
         _ => {
             "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' \
              AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.name NOT LIKE '%\\_search%' ESCAPE '\\' \
-             AND m.name <> 'seaql_migrations'"
+             AND m.name NOT IN ('seaql_migrations', 'breaking_steps')"
         }
     };
     let mut tables = Tables::new();

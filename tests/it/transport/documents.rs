@@ -173,9 +173,6 @@ async fn the_files_of_each_tool_are_read_and_several_together() {
     let ordinary = Server::start().await;
     let amina = ordinary.user("amina").await;
     let server = ordinary.beside(&[("TRUSTED_DOCUMENTS", list(&files).as_str())]).await;
-    for file in files {
-        std::fs::remove_file(file).unwrap();
-    }
     let amina = amina.through(server.router.clone());
     let mine = json!({ "me": { "username": "amina" } });
 
@@ -201,6 +198,9 @@ async fn the_files_of_each_tool_are_read_and_several_together() {
     }
     let another = json!({ "documentId": MD5, "query": own }).to_string();
     assert_eq!(amina.post(another).await.code(), "BAD_REQUEST");
+    for file in files {
+        std::fs::remove_file(file).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -207,6 +207,8 @@ async fn a_large_one_takes_two_people() {
 async fn nobody_decides_about_their_own_money_and_nobody_any_more_whose_role_was_taken() {
     let Scene { server, amina, ada, method, .. } = scene().await;
     fund(&server, &ada, 10_000, "USD").await;
+    let audited = "SELECT COUNT(*) FROM audit_entries";
+    let before = server.count(audited).await;
     let own_method = add_method(&ada, "USD").await;
     let own = json!({ "id": withdraw(&ada, &own_method, "1.00", "1").await });
     for (name, argument) in [
@@ -222,6 +224,6 @@ async fn nobody_decides_about_their_own_money_and_nobody_any_more_whose_role_was
     let sql = "DELETE FROM user_roles WHERE user_id IN (SELECT id FROM users WHERE username = 'ada')";
     server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
     assert_eq!(ada.refused(&act("adminWithdrawalApprove", ""), id).await, "FORBIDDEN");
-    assert_eq!(server.count("SELECT COUNT(*) FROM audit_entries").await, 0);
+    assert_eq!(server.count(audited).await, before);
     assert_books_balance(&server).await;
 }
