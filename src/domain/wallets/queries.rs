@@ -81,7 +81,7 @@ fn read(row: &QueryResult) -> Result<Transaction> {
 }
 
 /// FORBIDDEN, unless it is the actor's own wallet, or they may see everybody's.
-fn require_sight(actor: &Actor, owner: UserId) -> Result<()> {
+pub(super) fn require_sight(actor: &Actor, owner: UserId) -> Result<()> {
     if actor.require_user()?.id == owner { Ok(()) } else { actor.require(Permission::SeeMoney).map(drop) }
 }
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 
-use super::queries::wallet;
+use super::queries::require_sight;
 use crate::{
     app::App,
     domain::{actor::Actor, ledger::Place},
@@ -44,14 +44,14 @@ struct Token {
 
 /// A link to the statement of one currency of a wallet that the actor may see; where the span is open, from the first
 /// transaction on, and up to the moment when it is fetched. BAD_REQUEST when the span ends before it begins.
-pub async fn statement_link(
+pub fn statement_link(
     app: &App,
     actor: &Actor,
     owner: UserId,
     currency: Currency,
     span: Span,
 ) -> Result<StatementLink> {
-    wallet(app, actor, owner).await?;
+    require_sight(actor, owner)?;
     let now = app.clock.now();
     let (from, until) = (span.from.unwrap_or(DateTime::UNIX_EPOCH), span.until);
     if from < DateTime::UNIX_EPOCH || from > until.unwrap_or(now) {

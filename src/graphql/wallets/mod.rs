@@ -192,7 +192,7 @@ impl Wallet {
         nullable(async {
             let request = ctx.request();
             let span = Span::from(during);
-            let link = wallets::statement_link(&request.app, &request.actor, self.owner, currency, span).await?;
+            let link = wallets::statement_link(&request.app, &request.actor, self.owner, currency, span)?;
             Ok(Some(WalletStatement { url: link.url.into(), expires_at: link.expires_at }))
         })
         .await
