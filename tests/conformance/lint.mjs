@@ -2,7 +2,7 @@
 
 import { ESLint } from "eslint";
 import graphqlPlugin from "@graphql-eslint/eslint-plugin";
-import rules from "./schema-rules.mjs";
+import { excused, rules } from "./schema-rules.mjs";
 
 const root = new URL("../..", import.meta.url).pathname;
 const file = process.argv[2] ?? `${root}schema.graphql`;
@@ -19,7 +19,8 @@ const eslint = new ESLint({
     },
   ],
 });
-const [{ messages }] = await eslint.lintFiles([file]);
+const [{ messages: all }] = await eslint.lintFiles([file]);
+const messages = all.filter(({ message }) => !excused.includes(message));
 for (const { line, column, ruleId, message } of messages) console.log(`FAILED  ${file}:${line}:${column} ${message} (${ruleId})`);
 console.log(`lint: ${Object.keys(rules).length} rules, ${messages.length} hits`);
 process.exit(messages.length === 0 ? 0 : 1);
