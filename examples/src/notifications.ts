@@ -12,21 +12,23 @@ export type NotificationEvent = NotificationReceivedSubscription["notificationRe
 const query = print(NotificationReceivedDocument);
 
 // #region events
-/** Every notification after the cursor, then each as it happens, without gap or duplicate; until the session ends. */
+/** Every notification after the cursor, then each as it happens, without gap or duplicate. Throws when the session ends. */
 export async function* overEvents(session: Session, after?: string): AsyncGenerator<NotificationEvent> {
   const variables = { after };
   const client = createEventClient({ url: session.url, headers: () => session.headers(), credentials: "include", retryAttempts: 10 });
   try {
-    do {
+    for (;;) {
+      let refused = false;
       // When the connection is cut, the client asks again, with the variables as they are by then.
-      const results = client.iterate<NotificationReceivedSubscription>({ query, variables });
-      for await (const { data, errors } of results) {
-        if (errors?.some(isTokenRefused)) break;
+      for await (const { data, errors } of client.iterate<NotificationReceivedSubscription>({ query, variables })) {
+        refused = errors?.some(isTokenRefused) ?? false;
+        if (refused) break;
         if (errors || !data) throw new Error(errors?.[0]?.message ?? "an answer without data");
         variables.after = data.notificationReceived.cursor;
         yield data.notificationReceived;
       }
-    } while (await session.refresh());
+      if (!refused || !(await session.refresh())) return;
+    }
   } finally {
     client.dispose();
   }
