@@ -1,3 +1,4 @@
+import "./setup";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Refused } from "../src/errors";

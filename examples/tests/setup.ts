@@ -1,11 +1,12 @@
 // What the tests share: a page without a browser, requests that are counted, and somebody who is signed in.
 
+import { webcrypto } from "node:crypto";
 import { JSDOM } from "jsdom";
 import { Session } from "../src/session";
 
 const { window } = new JSDOM("<!doctype html><body></body>", { url: "http://localhost/" });
 const { document, navigator, HTMLElement, Node } = window;
-for (const [name, value] of Object.entries({ window, document, navigator, HTMLElement, Node, IS_REACT_ACT_ENVIRONMENT: true })) {
+for (const [name, value] of Object.entries({ window, document, navigator, HTMLElement, Node, crypto: webcrypto, IS_REACT_ACT_ENVIRONMENT: true })) {
   Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
 }
 
