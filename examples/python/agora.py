@@ -139,7 +139,7 @@ def main(login: str, password: str) -> None:
         print(goal["title"], "lacks", max(left, Decimal(0)), goal["raised"]["currency"])
 
     agora.access_token = "over"  # as after fifteen minutes
-    print("renewed for", agora.ask("query Me { me { username } posts(first: 1) { nodes { id } } notificationUnreadCount }")["me"])
+    print("renewed for", agora.ask("query Me { me { username } posts(first: 1) { nodes { id } } }")["me"])
 
     for result in agora.follow(FOLLOW):
         event = result["data"]["notificationReceived"]

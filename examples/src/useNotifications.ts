@@ -8,7 +8,7 @@ import type { Session } from "./session";
 type Notification = NonNullable<NotificationEvent["notification"]>;
 
 /**
- * The newest first. `streamCursor` comes with the list that is shown already (`notifications { streamCursor }`): list and stream
+ * The newest first. `streamCursor` comes with the list that is shown already (`me { notifications { streamCursor } }`): list and stream
  * join without a gap. `onReset` fetches the list anew.
  */
 export function useNotifications(session: Session, streamCursor: string, onReset: () => void): Notification[] {
