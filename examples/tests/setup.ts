@@ -6,7 +6,8 @@ import { Session } from "../src/session";
 
 const { window } = new JSDOM("<!doctype html><body></body>", { url: "http://localhost/" });
 const { document, navigator, HTMLElement, Node } = window;
-for (const [name, value] of Object.entries({ window, document, navigator, HTMLElement, Node, crypto: webcrypto, IS_REACT_ACT_ENVIRONMENT: true })) {
+const globals = { window, document, navigator, HTMLElement, Node, crypto: webcrypto, IS_REACT_ACT_ENVIRONMENT: true };
+for (const [name, value] of Object.entries(globals)) {
   Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
 }
 
