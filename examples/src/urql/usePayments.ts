@@ -1,0 +1,41 @@
+// Ways to pay, and money for one's wallet.
+
+import { useMutation, useQuery } from "urql";
+import { accepted } from "../errors";
+import {
+  PaymentConfirmDocument,
+  PaymentProvidersDocument,
+  WalletDepositDocument,
+  type PaymentCardFragment,
+  type WalletDepositInput,
+} from "../generated/graphql";
+import { once } from "../once";
+
+// #region hook
+export function usePayments() {
+  const [{ data, fetching, error }] = useQuery({ query: PaymentProvidersDocument });
+  const [, deposit] = useMutation(WalletDepositDocument);
+  const [, confirm] = useMutation(PaymentConfirmDocument);
+
+  return {
+    providers: data?.paymentProviders ?? [],
+    loading: fetching,
+    error,
+    /** Begins: the payment's `nextAction` says what the payer has to do. Throws `Refused`. */
+    async deposit(input: Omit<WalletDepositInput, "idempotencyKey">): Promise<PaymentCardFragment> {
+      const payload = await once(async (idempotencyKey) => {
+        const { data, error } = await deposit({ input: { ...input, idempotencyKey } });
+        if (error) throw error;
+        return accepted(data?.walletDeposit);
+      });
+      return payload.payment!;
+    },
+    /** When the payer has done it: asks the provider at once. Without it, the payment goes on, a little later. */
+    async confirm(id: string): Promise<PaymentCardFragment> {
+      const { data, error } = await confirm({ input: { id } });
+      if (error) throw error;
+      return accepted(data?.paymentConfirm).payment!;
+    },
+  };
+}
+// #endregion

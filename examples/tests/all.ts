@@ -1,0 +1,9 @@
+// One process, one test after the other: they share the people of the demo data.
+
+import "./setup";
+import "./plain";
+import "./cookies";
+import "./notifications";
+import "./apollo";
+import "./urql";
+import "./relay";
