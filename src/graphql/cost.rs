@@ -518,7 +518,7 @@ mod tests {
     /// What has [`SHORT`] characters at most.
     const SHORTS: &str = "\
         AccountExport.downloadUrl ActiveSession.address ActiveSession.device Activity.address Activity.detail \
-        Activity.userAgent AuditChange.property AuditEntry.action AuditEntry.address BankDetails.accountNumber \
+        Activity.userAgent AdminProviderSettlement.reference AuditChange.property AuditEntry.action AuditEntry.address BankDetails.accountNumber \
         BankDetails.holder BankDetails.iban Dispute.providerReference Dispute.reason EmailConfirmationPending.email Goal.category Goal.streamCursor \
         Goal.title GoalContributePayload.guestToken GoalContribution.guestEmail GoalContribution.name \
         GoalNews.title Identity.email Identity.provider Identity.title Job.kind LedgerLine.name Notification.title \

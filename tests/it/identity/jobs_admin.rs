@@ -80,7 +80,7 @@ async fn a_dead_job_is_queued_again_once_and_that_is_written_down() {
     assert_eq!(admin.user_errors(RETRY, json!({ "id": nobody })).await, at_id("NOT_FOUND"));
     assert_eq!(admin.user_errors(RETRY, json!({ "id": admin.id })).await, at_id("INVALID_ID"));
     assert_eq!(server.rows().await, before);
-    let query = "query($id: ID!) { adminAudit(where: { subjectIds: $id }) { nodes { action actor { username } subject { id } \
+    let query = "query($id: [ID!]) { adminAudit(where: { subjectIds: $id }) { nodes { action actor { username } subject { id } \
                  changes { property before after } } } }";
     let entries = admin.ok(query, json!({ "id": dead })).await["adminAudit"]["nodes"].clone();
     let changes = json!([{ "property": "state", "before": "dead", "after": "queued" }]);

@@ -68,7 +68,7 @@ async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
     let transaction = &amina.ok(query, Value::Null).await["me"]["wallet"]["transactions"]["nodes"][0];
     assert_eq!((&transaction["kind"], &transaction["amount"]["amount"]), (&json!("WITHDRAWAL"), &json!("-1000.00")));
     assert_eq!((&transaction["reference"], &transaction["subject"]["id"]), (&id["id"], &id["id"]));
-    let audit = "query($id: ID) { adminAudit(where: { subjectIds: $id }) { nodes { action actor { username } \
+    let audit = "query($id: [ID!]) { adminAudit(where: { subjectIds: $id }) { nodes { action actor { username } \
                  subject { id } changes { property before after } } } }";
     let entries = ada.ok(audit, id.clone()).await["adminAudit"]["nodes"].clone();
     let actions: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
@@ -121,7 +121,7 @@ async fn what_the_bank_sends_back_after_it_was_paid_is_back_once_and_the_owner_i
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("came back from the bank") && message.text.contains("because"), "{message:?}");
     assert_eq!(dollars(&amina).await, ["10000.00", "0.00", "10000.00"]);
-    let audit = "query($id: ID) { adminAudit(where: { subjectIds: $id }) { nodes { action reason } } }";
+    let audit = "query($id: [ID!]) { adminAudit(where: { subjectIds: $id }) { nodes { action reason } } }";
     let entry = ada.ok(audit, id).await["adminAudit"]["nodes"][0].clone();
     assert_eq!(entry, json!({ "action": "adminWithdrawalMarkReturned", "reason": "because" }));
     assert_books_balance(&server).await;
