@@ -245,9 +245,8 @@ pub async fn total_of(db: &Database, source: Source<'_>, conditions: &Conditions
     let (table, wanted, values) = (source.table, conditions.text(), conditions.values.clone());
     let direction = if source.descending { "DESC" } else { "ASC" };
     if let Some(parts) = conditions.merged(source) {
-        let limit = BOUND + 1;
-        let rows = db.all_of(&parts, &format!("ORDER BY place {direction}, id {direction} LIMIT {limit}"));
-        return count(db, &format!("FROM ({rows} LIMIT {limit}) merged"), values).await;
+        let order = format!("ORDER BY place {direction}, id {direction}");
+        return count(db, &format!("FROM ({}) merged", db.some_of(&parts, &order, BOUND + 1)), values).await;
     }
     if conditions.candidates.is_none() {
         let order = format!("ORDER BY {} {direction}, {} {direction}", source.key, source.id);

@@ -26,6 +26,7 @@ mod payloads;
 mod payments;
 mod posts;
 mod program;
+mod refusals;
 mod regressions;
 mod schema;
 mod storage;

@@ -37,6 +37,18 @@ impl Database {
         statements.join(" UNION ALL ")
     }
 
+    /// The same for some rows only, whichever come first, up to a limit. Told of an order, SQLite goes along the index that has
+    /// it; it would rather walk through the table where a statement is met by many rows.
+    #[must_use]
+    pub fn some_of(&self, statements: &[String], order: &str, limit: u64) -> String {
+        match self.backend() {
+            DatabaseBackend::Postgres => {
+                format!("{} LIMIT {limit}", self.all_of(statements, &format!("{order} LIMIT {limit}")))
+            }
+            _ => format!("{} {order} LIMIT {limit}", statements.join(" UNION ALL ")),
+        }
+    }
+
     /// A statement for the ids of the rows of `table` whose search text has every word of the placeholder's query, as made by
     /// [`Database::search_query`], newest first; to be read up to a limit.
     ///

@@ -275,7 +275,7 @@ impl Client {
             );
             cursor = next.clone();
             pages.push(ids);
-            assert!(pages.len() < 1000, "the list does not end");
+            assert!(pages.len() < 1000, "the list does not end: {query}: {data}");
             if *more == false {
                 return pages;
             }
