@@ -89,7 +89,7 @@ impl Words {
             DatabaseBackend::Postgres => {
                 format!("(timestamptz '2025-01-01 00:00:00Z' + ({minutes}) * interval '1 minute')")
             }
-            _ => format!("strftime('%Y-%m-%d %H:%M:%S.000000+00:00', '2025-01-01', '+' || ({minutes}) || ' minutes')"),
+            _ => format!("strftime('%Y-%m-%dT%H:%M:%S+00:00', '2025-01-01', '+' || ({minutes}) || ' minutes')"),
         }
     }
 }
