@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{assert_sound, begin, code, contribute, create, fixed, flexible, gift, give, look, money, withdraw};
+use super::{
+    SECRET, assert_sound, begin, code, contribute, create, fixed, flexible, gift, give, look, money, withdraw,
+};
 use crate::harness::{Client, Server};
 
 #[tokio::test]
@@ -96,6 +98,39 @@ async fn impossible_contributions_are_refused_and_leave_nothing() {
     assert_sound(&server).await;
 }
 
+#[tokio::test]
+async fn a_payment_of_any_kind_is_refused_as_what_it_is_for_is() {
+    let server = Server::with(&[("WALLET_CURRENCIES", "USD")]).await;
+    let (olivia, badr) = (server.user("olivia").await, server.user("badr").await.seen().await);
+    let (goal, over) = (begin(&olivia, &json!({})).await, begin(&olivia, &json!({})).await);
+    assert_eq!(code(&super::end(&olivia, &over).await), "");
+    let euro = json!({ "amount": "1.00", "currency": "EUR" });
+    let deposit = |amount: &Value| json!({ "walletDeposit": amount });
+    let to = |goal: &str, amount: &Value, guest: Value| {
+        let gift = json!({ "goalId": goal, "amount": amount, "guest": guest });
+        json!({ "goalContribution": gift })
+    };
+    let guest = json!({ "email": "guest@example.org", "secret": SECRET });
+    let (dollar, nobody) = (money("1.00"), server.anonymous());
+    let query =
+        "mutation($input: PaymentCreateInput!) { paymentCreate(input: $input) { payment { id } errors { code } } }";
+    let before = server.contents().await;
+    for (client, target, provider, expected) in [
+        (&badr, deposit(&euro), "SANDBOX", "CURRENCY_MISMATCH"),
+        (&badr, deposit(&dollar), "WALLET", "PROVIDER_NOT_AVAILABLE"),
+        (&badr, to(&goal, &euro, Value::Null), "SANDBOX", "CURRENCY_MISMATCH"),
+        (&badr, to(&goal, &dollar, Value::Null), "STRIPE", "PROVIDER_NOT_AVAILABLE"),
+        (&badr, to(&goal, &dollar, Value::Null), "WALLET", "INSUFFICIENT_FUNDS"),
+        (&badr, to(&over, &dollar, Value::Null), "SANDBOX", "GOAL_CLOSED"),
+        (&nobody, to(&goal, &dollar, guest), "SANDBOX", "TOO_SHORT"),
+    ] {
+        let input = json!({ "target": target, "provider": provider, "idempotencyKey": "k" });
+        let payload = client.ok(query, json!({ "input": input })).await["paymentCreate"].clone();
+        assert_eq!((code(&payload), &payload["payment"]), (expected, &Value::Null), "{input}");
+    }
+    assert!(server.changes_since(&before).await.is_empty());
+}
+
 async fn update(client: &Client, goal: &str, mut input: Value) -> Value {
     let query = "mutation($input: GoalUpdateInput!) { goalUpdate(input: $input) { goal { title story \
                  target { amount currency } deadline funding category coverUrl suggestedAmounts { amount } } errors { code path } } }";
@@ -150,6 +185,25 @@ async fn what_people_relied_on_when_they_gave_stays() {
     );
     assert_eq!(look(&olivia, &goal).await["progressPercent"], 100);
     assert_sound(&server).await;
+}
+
+#[tokio::test]
+async fn amounts_are_suggested_in_the_goal_s_currency_and_what_is_over_stays_as_it_was() {
+    let server = Server::start().await;
+    let olivia = server.user("olivia").await;
+    let (goal, over) = (begin(&olivia, &json!({})).await, begin(&olivia, &json!({})).await);
+    assert_eq!(code(&super::end(&olivia, &over).await), "");
+    let euros = json!({ "suggestedAmounts": [{ "amount": "1.00", "currency": "EUR" }] });
+    let before = server.contents().await;
+    for (goal, input, expected, path) in [
+        (&goal, euros, "CURRENCY_MISMATCH", "suggestedAmounts"),
+        (&over, json!({ "target": money("50.00") }), "WRONG_STATE", "id"),
+        (&over, json!({ "deadline": server.clock.now() + TimeDelta::days(5) }), "WRONG_STATE", "id"),
+    ] {
+        let payload = update(&olivia, goal, input.clone()).await;
+        assert_eq!(payload["errors"], json!([{ "code": expected, "path": ["input", path] }]), "{input}");
+    }
+    assert!(server.changes_since(&before).await.is_empty());
 }
 
 #[tokio::test]

@@ -210,6 +210,19 @@ async fn where_nothing_is_required_nothing_is_missing() {
 }
 
 #[tokio::test]
+async fn a_day_has_its_number_of_codes_whatever_number_they_go_to() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let phone = |number: i32| json!({ "phone": format!("+20100123456{number}") });
+    for number in 0..5 {
+        assert_eq!(amina.user_errors(SEND, phone(number)).await, []);
+    }
+    let before = server.contents().await;
+    assert_eq!(amina.user_errors(SEND, phone(5)).await, [("TOO_MANY_CODES".to_owned(), String::new())]);
+    assert!(server.changes_since(&before).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_number_is_proven_by_the_code_in_a_text_message() {
     let server = Server::start().await;
     let amina = server.user("amina").await;

@@ -292,6 +292,21 @@ async fn without_password_and_app_a_code_by_e_mail_does() {
 }
 
 #[tokio::test]
+async fn a_day_has_its_number_of_codes() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    execute(&server, "UPDATE credentials SET password_hash = NULL").await;
+    let send = "mutation { reauthenticationCodeSend { errors { code path } expiresAt } }";
+    for _ in 0..10 {
+        assert_eq!(amina.user_errors(send, Value::Null).await, []);
+        server.advance(60);
+    }
+    let before = server.rows().await;
+    assert_eq!(amina.user_errors(send, Value::Null).await, refused("TOO_MANY_CODES", ""));
+    assert_eq!(server.rows().await, before);
+}
+
+#[tokio::test]
 async fn a_session_that_ended_can_t_be_made_fresh() {
     let server = Server::start().await;
     let amina = server.user("amina").await;

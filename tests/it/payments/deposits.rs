@@ -2,7 +2,7 @@
 
 use agora::platform::payments::sandbox::Act;
 
-use super::{GOOD, act, assert_books, confirm, deposit, funded, look, wallet};
+use super::{GOOD, act, assert_books, code, confirm, deposit, deposit_by, funded, look, wallet};
 use crate::harness::{Client, Server};
 
 /// What is in somebody's wallet, in cents.
@@ -25,6 +25,17 @@ async fn a_deposit_is_there_when_the_payer_says_so() {
     let receipt = server.last_sent("amina@example.org").await;
     assert!(receipt.text.contains("12.50 USD"), "{receipt:?}");
     assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn a_deposit_takes_a_provider_that_is_offered_for_it() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await.seen().await;
+    let before = server.contents().await;
+    for provider in ["STRIPE", "WALLET", "CASH_ON_DELIVERY", "BANK_TRANSFER"] {
+        assert_eq!(code(&deposit_by(&amina, provider, "1.00", "k").await), "PROVIDER_NOT_AVAILABLE", "{provider}");
+    }
+    assert!(server.changes_since(&before).await.is_empty());
 }
 
 #[tokio::test]

@@ -124,6 +124,47 @@ async fn staff_confirms_neither_their_own_nor_what_a_provider_speaks_of() {
 }
 
 #[tokio::test]
+async fn what_came_is_in_the_payment_s_currency_and_what_was_taken_is_not_called_off() {
+    let (server, amina, staff) = with_bank().await;
+    let by_bank = transfer(&amina, "20.00", "bank").await;
+    let in_cash = transfer(&amina, "30.00", "cash").await;
+    tamper(&server, "UPDATE payments SET provider = 'cash_on_delivery' WHERE amount = 3000").await;
+    let collected = call(&staff, "adminPaymentCollect", &in_cash["id"], "", PAYMENT).await;
+    assert_eq!(collected["payment"]["state"], "COMPLETED", "{collected}");
+    let euros = came(Some("1.00"), "e").replace("USD", "EUR");
+    let before = server.contents().await;
+    for (field, payment, arguments, expected, path) in [
+        ("adminPaymentConfirm", &by_bank, euros.as_str(), "CURRENCY_MISMATCH", "amount"),
+        ("adminPaymentRemit", &in_cash, euros.as_str(), "CURRENCY_MISMATCH", "amount"),
+        ("adminPaymentCancel", &in_cash, ", reason: \"no\"", "WRONG_STATE", "id"),
+    ] {
+        let refused = call(&staff, field, &payment["id"], arguments, PAYMENT).await;
+        assert_eq!(refused["errors"], json!([{ "code": expected, "path": ["input", path] }]), "{field}");
+    }
+    assert!(server.changes_since(&before).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_refund_is_ended_neither_by_whom_it_is_for_nor_while_a_provider_speaks_of_it() {
+    let (server, amina, staff) = with_bank().await;
+    let mut refunds = Vec::new();
+    for client in [&staff, &amina] {
+        let payment = super::paid(&server, client, "5.00", "p").await;
+        refunds.push(ask(client, "paymentRefundRequest", &payment, None, "", "r").await["refund"]["id"].clone());
+    }
+    let before = server.contents().await;
+    for (refund, expected) in refunds.iter().zip(["SECOND_PERSON_NEEDED", "WRONG_STATE"]) {
+        for (field, arguments) in
+            [("adminRefundComplete", ", reference: \"BANK 8\""), ("adminRefundFail", ", reason: \"no such account\"")]
+        {
+            let refused = call(&staff, field, refund, arguments, REFUND).await;
+            assert_eq!(refused["errors"], json!([{ "code": expected, "path": ["input", "id"] }]), "{field}");
+        }
+    }
+    assert!(server.changes_since(&before).await.is_empty());
+}
+
+#[tokio::test]
 async fn nobody_acts_on_payments_any_more_whose_role_was_taken() {
     let (server, amina, staff) = with_bank().await;
     let payment = transfer(&amina, "20.00", "k").await;

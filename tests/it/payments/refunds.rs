@@ -200,18 +200,20 @@ async fn what_cannot_be_refunded_is_refused() {
     let amina = funded(&server, "amina", "5.00").await;
     let open = super::deposit(&amina, "1.00", "open").await["payment"].clone();
     let before = server.rows().await;
-    for (amount, expected) in [
-        (Some("-1.00"), "INVALID_AMOUNT"),
-        (Some("0"), "INVALID_AMOUNT"),
-        (Some("0.001"), "INVALID_AMOUNT"),
-        (None, "WRONG_STATE"),
-    ] {
-        assert_eq!(code(&ask(&staff, "paymentRefund", &open, amount, "", "k").await), expected, "{amount:?}");
+    for (client, field) in [(&staff, "paymentRefund"), (&amina, "paymentRefundRequest")] {
+        for (amount, expected) in [
+            (Some("-1.00"), "INVALID_AMOUNT"),
+            (Some("0"), "INVALID_AMOUNT"),
+            (Some("0.001"), "INVALID_AMOUNT"),
+            (None, "WRONG_STATE"),
+        ] {
+            assert_eq!(code(&ask(client, field, &open, amount, "", "k").await), expected, "{field} {amount:?}");
+        }
+        let euros = ", amount: { amount: \"1.00\", currency: \"EUR\" }, reason: \"r\", idempotencyKey: \"k\"";
+        assert_eq!(code(&call(client, field, &open["id"], euros, REFUND).await), "CURRENCY_MISMATCH", "{field}");
+        let silent = ", reason: \" \", idempotencyKey: \"k\"";
+        assert_eq!(code(&call(client, field, &open["id"], silent, REFUND).await), "BLANK", "{field}");
     }
-    let euros = ", amount: { amount: \"1.00\", currency: \"EUR\" }, reason: \"r\", idempotencyKey: \"k\"";
-    assert_eq!(code(&call(&staff, "paymentRefund", &open["id"], euros, REFUND).await), "CURRENCY_MISMATCH");
-    let silent = ", reason: \" \", idempotencyKey: \"k\"";
-    assert_eq!(code(&call(&staff, "paymentRefund", &open["id"], silent, REFUND).await), "BLANK");
     assert_eq!(server.rows().await, before);
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{assert_books_balance, dollars, fund};
 use crate::harness::Server;
 
-const ADJUST: &str = "mutation($input: AdminWalletAdjustInput!) { adminWalletAdjust(input: $input) { adjustment { id state \
+pub const ADJUST: &str = "mutation($input: AdminWalletAdjustInput!) { adminWalletAdjust(input: $input) { adjustment { id state \
     amount { amount } } replayed errors { code path } } }";
 const APPROVE: &str = "mutation($id: ID!) { adminWalletAdjustmentApprove(input: { id: $id }) { adjustment { state } errors { code path } } }";
 const REFUSE: &str = "mutation($id: ID!) { adminWalletAdjustmentRefuse(input: { id: $id, reason: \"no\" }) { adjustment { state } \
@@ -87,10 +87,14 @@ async fn a_large_one_is_only_proposed_until_somebody_else_agrees() {
     let data = ada.ok(REFUSE, debit.clone()).await;
     assert_eq!(data["adminWalletAdjustmentRefuse"]["adjustment"]["state"], "REFUSED");
     assert_eq!(alan.user_errors(APPROVE, debit).await, refused("WRONG_STATE", "input.id"));
-    // Nobody agrees to what is for their own wallet.
+    // Nobody decides about what is for their own wallet.
     let data = ada.ok(ADJUST, input(&alan.id, "2000.00", "CREDIT", "3")).await;
     let own = json!({ "id": data["adminWalletAdjust"]["adjustment"]["id"] });
-    assert_eq!(alan.user_errors(APPROVE, own).await, refused("BEYOND_YOUR_RIGHTS", "input.id"));
+    let before = server.contents().await;
+    for act in [APPROVE, REFUSE] {
+        assert_eq!(alan.user_errors(act, own.clone()).await, refused("BEYOND_YOUR_RIGHTS", "input.id"));
+    }
+    assert!(server.changes_since(&before).await.is_empty());
     let query = "{ adminWalletAdjustments(where: { states: PROPOSED }) { totalCount nodes { user { username } \
                  proposedBy { username } decidedBy { username } reason } } }";
     let data = ada.ok(query, Value::Null).await["adminWalletAdjustments"].clone();

@@ -1,12 +1,16 @@
 //! What is refused, wherever money is asked for.
 
+use agora::entity::user_role::Role;
 use serde_json::{Value, json};
 
 use super::{
-    ADD_METHOD, TRANSFER, WITHDRAW, add_method, assert_books_balance, fund, method_input, transfer_input,
-    withdraw_input,
+    ADD_METHOD, TRANSFER, WITHDRAW, add_method, adjustments::ADJUST, assert_books_balance, fund, method_input,
+    transfer_input, withdraw_input,
 };
 use crate::harness::Server;
+
+const DEPOSIT: &str =
+    "mutation($input: WalletDepositInput!) { walletDeposit(input: $input) { payment { id } errors { code path } } }";
 
 fn refused(code: &str, path: &str) -> [(String, String); 1] {
     [(code.to_owned(), path.to_owned())]
@@ -182,6 +186,19 @@ async fn currencies_are_those_that_the_operator_wants() {
     ] {
         assert!(listed.contains(&expected), "{expected}");
     }
-    let errors = amina.user_errors(ADD_METHOD, json!({ "input": method_input("EGP") })).await;
-    assert_eq!(errors, refused("CURRENCY_MISMATCH", "input.currency"));
+    let ada = server.staff("ada", Role::Administrator).await.seen().await;
+    let pound = json!({ "amount": "1.00", "currency": "EGP" });
+    let deposit = json!({ "amount": pound, "provider": "SANDBOX", "idempotencyKey": "k" });
+    let credit = json!({ "userId": amina.id, "amount": pound, "direction": "CREDIT", "reason": "a mistake of ours",
+                         "idempotencyKey": "k" });
+    let before = server.contents().await;
+    for (client, query, input, path) in [
+        (&amina, ADD_METHOD, method_input("EGP"), "input.currency"),
+        (&amina, DEPOSIT, deposit, "input.amount"),
+        (&ada, ADJUST, credit, "input.amount"),
+    ] {
+        let errors = client.user_errors(query, json!({ "input": input })).await;
+        assert_eq!(errors, refused("CURRENCY_MISMATCH", path), "{query}");
+    }
+    assert!(server.changes_since(&before).await.is_empty());
 }

@@ -66,9 +66,13 @@ async fn an_id_token_that_does_not_hold_signs_nobody_in() {
 async fn a_discovery_document_of_another_issuer_is_not_believed() {
     let (provider, server) = Provider::start(&[]).await;
     provider.lie(Lie::OtherDiscovery);
-    let input = json!({ "input": { "provider": "company" } });
-    let errors = server.anonymous().user_errors(browser::BEGIN, input).await;
-    assert_eq!(errors, [("PROVIDER_FAILED".to_owned(), String::new())]);
+    let amina = server.user("amina").await.seen().await;
+    let before = server.contents().await;
+    for (client, query) in [(server.anonymous(), browser::BEGIN), (amina, browser::LINK)] {
+        let errors = client.user_errors(query, json!({ "input": { "provider": "company" } })).await;
+        assert_eq!(errors, [("PROVIDER_FAILED".to_owned(), String::new())], "{query}");
+    }
+    assert!(server.changes_since(&before).await.is_empty());
 }
 
 #[tokio::test]
