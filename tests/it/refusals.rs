@@ -114,7 +114,7 @@ async fn codes(client: &Client, inputs: &Inputs, mutation: &str) -> Vec<String> 
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let server = Server::start().await;
-    let staff = server.staff("olivia", Role::Owner).await;
+    let staff = server.staff("olivia", Role::Owner).await.seen().await;
     let inputs = Inputs::read();
     let mut tried = 0;
     for (mutation, listed) in contract::listed() {

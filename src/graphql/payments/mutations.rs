@@ -9,7 +9,7 @@ use crate::{
         payments::{self, Access, RefundAsk, Started, WalletDeposit},
     },
     entity::{Currency, refund},
-    error::Result,
+    error::{Error, Result},
     graphql::{
         context::{RequestContext, RequestExt},
         error::{Nullable, Payload, UserError, also, answer, nullable, payload},
@@ -27,6 +27,45 @@ pub enum PaymentTargetInput {
     WalletDeposit(MoneyInput),
     /// So much to a fundraising goal.
     GoalContribution(GoalContributionTargetInput),
+}
+
+/// Where in the input of `paymentCreate` a target's fields are.
+struct TargetPlace {
+    /// The target.
+    target: &'static str,
+    /// Its fields; where the target itself is the value of one, that is the target.
+    fields: &'static [&'static str],
+    is_value: bool,
+}
+
+impl PaymentTargetInput {
+    fn place(&self) -> TargetPlace {
+        match self {
+            Self::WalletDeposit(_) => TargetPlace { target: "walletDeposit", fields: &["amount"], is_value: true },
+            Self::GoalContribution(_) => TargetPlace {
+                target: "goalContribution",
+                fields: &["goalId", "amount", "isAnonymous", "hideFromOwner", "message", "guest"],
+                is_value: false,
+            },
+        }
+    }
+}
+
+impl TargetPlace {
+    /// An error of the mutation that is for this target alone, as one of `paymentCreate`: there the target's fields are deeper.
+    fn of(&self, error: Error) -> Error {
+        let Error::User(mut errors) = error else { return error };
+        for error in &mut errors {
+            if error.path.get(1).is_some_and(|field| self.fields.contains(field)) {
+                let rest = usize::from(self.is_value) + 1;
+                let fields = error.path.split_off(rest);
+                error.path.truncate(1);
+                error.path.extend(["target", self.target]);
+                error.path.extend(fields);
+            }
+        }
+        Error::User(errors)
+    }
 }
 
 /// What is given to a goal.
@@ -363,6 +402,7 @@ impl PayerMutation {
         nullable(async {
             let request = ctx.request();
             let PaymentCreateInput { target, provider, method_id, idempotency_key } = input;
+            let place = target.place();
             let result = match target {
                 PaymentTargetInput::WalletDeposit(amount) => {
                     match (WalletDepositInput { amount, provider, method_id, idempotency_key }).command() {
@@ -385,7 +425,7 @@ impl PayerMutation {
                     give(request, given).await
                 }
             };
-            answer(request, result)
+            answer(request, result.map_err(|error| place.of(error)))
         })
         .await
     }
