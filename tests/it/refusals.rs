@@ -35,7 +35,7 @@ const PREFIXES: &[&str] = &[
     "goalwithdrawal",
 ];
 
-/// The inputs of the SDL by name, and the first value of each enum.
+/// The inputs of the SDL by name, and the last value of each enum: the one that wants least else.
 #[derive(Default)]
 struct Inputs {
     fields: HashMap<String, Vec<InputValueDefinition>>,
@@ -53,7 +53,8 @@ impl Inputs {
                     inputs.fields.insert(name, input.fields.into_iter().map(|field| field.node).collect());
                 }
                 TypeKind::Enum(values) => {
-                    inputs.enums.insert(name, values.values[0].node.value.node.to_string());
+                    let last = values.values.last().unwrap();
+                    inputs.enums.insert(name, last.node.value.node.to_string());
                 }
                 _ => {}
             }
