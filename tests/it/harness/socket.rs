@@ -14,7 +14,7 @@ use tokio_tungstenite::{
 };
 
 /// How long a test waits for something that has to come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An open socket.
 pub struct Socket {
