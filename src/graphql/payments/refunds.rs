@@ -118,10 +118,11 @@ impl Refund {
         self.refund.state.into()
     }
 
-    /// Why it is wanted, in the asker's words; a word such as `goal_cancelled` where the program decided, or
-    /// `given_back_by_provider` where the provider did.
+    /// Why it is wanted, in the asker's words. Where the program decided, a word to be compared: `goal_canceled`, `goal_failed`,
+    /// and others; `given_back_by_provider` where the provider did.
     async fn reason(&self) -> &str {
-        &self.refund.reason
+        // The column has the other spelling.
+        if self.refund.reason == "goal_cancelled" { "goal_canceled" } else { &self.refund.reason }
     }
 
     /// Why it was refused; null when no reason was given.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::permissions::Permission,
-    entity::{Currency, payment::PaymentState, payment_event},
+    entity::{Currency, payment_event},
     graphql::{context::RequestExt, scalars::Money},
 };
 
@@ -43,13 +43,12 @@ impl PaymentStep {
 /// A step of a payment, as it was written down then. Steps are never changed.
 #[Object]
 impl PaymentStep {
-    /// The payment's state after it, in small letters, or what else happened: `proof_added`, `remitted`,
-    /// `awaits_second_person`, `refund_requested`, `refund_refused`, `refund_granted`, `refund_pending`, `refund_succeeded`,
-    /// `refund_failed`, `refund_beyond` (the provider gave back more than there was), `dispute_open`,
-    /// `dispute_won`, `dispute_lost`. There may be more.
+    /// The payment's state after it, in small letters, such as `authorized` or `canceled`, or what else happened:
+    /// `proof_added`, `remitted`, `awaits_second_person`, `refund_requested`, `refund_refused`, `refund_granted`,
+    /// `refund_pending`, `refund_succeeded`, `refund_failed`, `refund_beyond` (the provider gave back more than there was),
+    /// `dispute_open`, `dispute_won`, `dispute_lost`. There may be more.
     async fn kind(&self) -> &str {
-        // As the state is called in the graph: the column has the other spelling.
-        if self.step.kind == PaymentState::Authorized.as_str() { "authorized" } else { &self.step.kind }
+        super::step_kind(&self.step.kind)
     }
 
     /// How it became known.

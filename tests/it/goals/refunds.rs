@@ -179,6 +179,9 @@ async fn one_that_was_under_way_when_the_goal_was_cancelled_is_not_stuck_either(
         settle(&server).await;
     }
     assert_eq!(super::balance(&server, &badr).await, 3000);
+    let query = "query($id: ID!) { payment(id: $id) { refunds { reason } } }";
+    let refunds = badr.ok(query, json!({ "id": payment["id"] })).await["payment"]["refunds"].clone();
+    assert_eq!(refunds.as_array().unwrap().last().unwrap()["reason"], "goal_canceled", "{refunds}");
     payments::assert_books(&server.app).await;
 }
 

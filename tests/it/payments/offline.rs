@@ -388,7 +388,7 @@ async fn a_payment_is_called_off_at_the_provider_too_unless_it_was_paid() {
     let steps = amina
         .ok("query($id: ID!) { payment(id: $id) { events { kind source } } }", json!({ "id": by_bank["id"] }))
         .await;
-    let kinds = json!([{ "kind": "pending", "source": "CREATE" }, { "kind": "cancelled", "source": "STAFF" }]);
+    let kinds = json!([{ "kind": "pending", "source": "CREATE" }, { "kind": "canceled", "source": "STAFF" }]);
     assert_eq!(steps["payment"]["events"], kinds);
     assert_books(&server.app).await;
 }
