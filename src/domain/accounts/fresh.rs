@@ -38,6 +38,7 @@ pub const SENSITIVE: &[(&str, &str)] = &[
     ("adminPaymentCollect", "it says that money came"),
     ("adminPaymentRemit", "it says that the bank has money"),
     ("adminRefundComplete", "it says that money went back"),
+    ("adminDisputeRecord", "it says that a bank took money back, or that it came back"),
     ("adminProviderSettlementRecord", "it says where the platform's money is"),
 ];
 

@@ -14,18 +14,24 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::actor::{Actor, Client},
+    domain::{
+        accounts,
+        actor::{Actor, Client},
+    },
     entity::{
         DisputeId, Money, PaymentId,
         payment_dispute::{DisputeState, Model as Dispute},
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
+        db::{Columns, Transaction},
         payments::{DisputeProgress, Gateway, ToldDispute},
         text,
     },
 };
 
+/// The mutation by which staff says what a provider does not tell.
+const RECORD: &str = "adminDisputeRecord";
 /// Most characters of a provider's own reference, and of why.
 const LONGEST: usize = 100;
 
@@ -65,9 +71,10 @@ impl DisputeSaid {
     }
 }
 
-/// Writes down how a dispute of a payment stands whose provider tells of none. Again, it changes nothing. Codes: NOT_FOUND,
-/// WRONG_STATE (nothing was taken, the provider tells by itself, or the dispute was decided), SECOND_PERSON_NEEDED (one's
-/// own), CURRENCY_MISMATCH, AMOUNT_TOO_LARGE, ALREADY_EXISTS (of another amount), BLANK, TOO_LONG, INVALID_CHARACTERS.
+/// Writes down how a dispute of a payment stands whose provider tells of none. Again, it changes nothing. Needs a fresh
+/// authentication. Codes: NOT_FOUND, WRONG_STATE (nothing was taken, the provider tells by itself, or the dispute was decided
+/// otherwise), SECOND_PERSON_NEEDED (one's own), CURRENCY_MISMATCH, AMOUNT_TOO_LARGE (together with what is disputed, or went
+/// back, already; or the fee is more than the dispute), ALREADY_EXISTS (of another amount), BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn admin_dispute_record(
     app: &App,
     actor: &Actor,
@@ -76,16 +83,18 @@ pub async fn admin_dispute_record(
     said: DisputeSaid,
 ) -> Result<DisputeOfPayment> {
     let user = staff::require(actor)?;
-    let (state, amount, fee) = (said.state, said.amount, said.fee.map(|fee| fee.to_string()));
+    accounts::require_fresh(app, actor, RECORD).await?;
+    let (state, amount, fee) = (said.state, said.amount, said.fee);
     let told = said.told()?;
     app.db
         .transact(async |tx| {
             staff::authorise_in(app, &tx, actor).await?;
             let payment = somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await?;
-            check(app, &payment, amount)?;
+            check(app, &payment, amount, fee)?;
             let before = dispute_rows::find_in(&tx, id, &told.reference).await?;
-            if let Some(before) = &before {
-                check_same(before, state, amount)?;
+            match &before {
+                Some(before) => check_same(before, state, amount)?,
+                None => check_room_in(&tx, &payment, amount).await?,
             }
             disputes::stand_in(app, &tx, &payment, &told).await?;
             let missing = || Error::internal("a dispute that was written down is not there");
@@ -95,11 +104,10 @@ pub async fn admin_dispute_record(
                     "state": dispute.state.as_str(),
                     "amount": amount.to_string(),
                     "reference": told.reference,
-                    "fee": fee,
+                    "fee": fee.map(|fee| fee.to_string()),
                 });
-                let action = "adminDisputeRecord";
                 let subject = (DisputeId::PREFIX, dispute.id.0);
-                let act = Act { action, subject, reason: Some(&told.reason), after: Some(after) };
+                let act = Act { action: RECORD, subject, reason: Some(&told.reason), after: Some(after) };
                 staff::record_in(app, &tx, actor, client, act).await?;
             }
             Ok(DisputeOfPayment { dispute, currency: payment.currency })
@@ -107,21 +115,39 @@ pub async fn admin_dispute_record(
         .await
 }
 
-/// Whether so much of a payment can be disputed, and staff is who says so.
-fn check(app: &App, payment: &Payment, amount: Money) -> Result<()> {
+/// Whether a payment can be disputed at such a fee, and staff is who says so.
+fn check(app: &App, payment: &Payment, amount: Money, fee: Option<Money>) -> Result<()> {
     if payment.captured == 0 {
         return Err(wrong_state(payment.state.as_str()));
     }
     if gateway(app, payment).is_none_or(Gateway::tells_of_disputes) {
         return Err(wrong_state(payment.provider.as_str()));
     }
-    if amount.currency != payment.currency {
-        let error = UserError::input("amount", UserErrorCode::CurrencyMismatch);
-        return Err(error.with("currency", payment.currency).into());
+    for (field, money) in [("amount", Some(amount)), ("fee", fee)] {
+        if money.is_some_and(|money| money.currency != payment.currency) {
+            let error = UserError::input(field, UserErrorCode::CurrencyMismatch);
+            return Err(error.with("currency", payment.currency).into());
+        }
     }
-    if amount.minor > payment.captured {
+    if fee.is_some_and(|fee| fee.minor > amount.minor) {
+        return Err(UserError::input("fee", UserErrorCode::AmountTooLarge).with("max", amount).into());
+    }
+    Ok(())
+}
+
+/// Whether so much of a payment can be disputed beside what is, or was lost, and what its provider gave back: the same dispute
+/// under a reference that is typed otherwise would count twice. What went into a wallet can be disputed still.
+async fn check_room_in(tx: &Transaction, payment: &Payment, amount: Money) -> Result<()> {
+    let sql = "SELECT COALESCE((SELECT CAST(SUM(d.amount) AS bigint) FROM payment_disputes d \
+               WHERE d.payment_id = $1 AND d.state <> 'won'), 0) \
+               + COALESCE((SELECT CAST(SUM(r.amount) AS bigint) FROM refunds r WHERE r.payment_id = $1 \
+               AND r.state = 'succeeded' AND r.destination = 'source' AND r.origin <> 'dispute'), 0)";
+    let row = tx.row(sql, vec![payment.id.0.into()]).await?;
+    let gone = row.map_or(Ok(0), |row| Columns::new(&row).take::<i64>())?;
+    let left = (payment.captured - gone).max(0);
+    if amount.minor > left {
         let error = UserError::input("amount", UserErrorCode::AmountTooLarge);
-        return Err(error.with("max", Money::new(payment.captured, payment.currency)).into());
+        return Err(error.with("max", Money::new(left, payment.currency)).into());
     }
     Ok(())
 }
@@ -131,7 +157,7 @@ fn check_same(before: &Dispute, state: DisputeState, amount: Money) -> Result<()
     if before.amount != amount.minor {
         return Err(UserError::input("reference", UserErrorCode::AlreadyExists).into());
     }
-    if state == DisputeState::Open && before.state != DisputeState::Open {
+    if before.state != DisputeState::Open && before.state != state {
         return Err(wrong_state(before.state.as_str()));
     }
     Ok(())

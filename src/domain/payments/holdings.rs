@@ -20,10 +20,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Book {
     held: i64,
-    /// Of it, what goes back to payers: the provider may have taken it off already.
+    /// Of it, what goes back to payers, or is disputed, with what is kept for that: the provider may have taken it off already.
     going: i64,
-    /// Of a dispute nobody knows when the provider takes the money off, and what it keeps for it, before it is over.
-    is_disputed: bool,
 }
 
 /// What differs in one currency, in minor units.
@@ -90,8 +88,7 @@ async fn compare(
     for currency in currencies {
         let book = books.get(currency).copied().unwrap_or_default();
         let theirs = held.get(currency).copied().unwrap_or_default();
-        let is_right = (book.held.saturating_sub(book.going)..=book.held).contains(&theirs);
-        if !is_right && !book.is_disputed {
+        if !(book.held.saturating_sub(book.going)..=book.held).contains(&theirs) {
             found.insert(currency.clone(), Difference { ours: book.held, theirs });
         }
     }
@@ -99,27 +96,34 @@ async fn compare(
 }
 
 /// What a provider holds by the books, by currency: now, or as of a time. What it kept and paid out counts whenever it was told,
-/// which is always later than it happened.
+/// which is always later than it happened. Of a dispute nobody knows when the provider takes its money off, nor what it keeps for
+/// it, before it is over: the most that it kept for one so far is reckoned with.
 async fn books(app: &App, provider: ProviderKind, at: Option<DateTime<Utc>>) -> Result<BTreeMap<String, Book>> {
-    let mut values: Vec<sea_orm::Value> = vec![provider.as_str().into()];
-    let mut later = String::new();
+    let mut values: Vec<sea_orm::Value> =
+        vec![provider.as_str().into(), uuid::Uuid::nil().into(), rules::DISPUTE_FEE.into()];
+    let (mut later, mut open) = (String::new(), "o.state = 'open'");
     if let Some(at) = at {
         values.push(at.into());
         values.push(rules::SETTLEMENT.into());
         later.push_str(
             " - COALESCE((SELECT CAST(SUM(e.amount) AS bigint) FROM ledger_entries e \
              JOIN ledger_transfers t ON t.id = e.transfer_id \
-             WHERE e.account_id = a.id AND e.created_at > $2 AND t.operation <> $3), 0)",
+             WHERE e.account_id = a.id AND e.created_at > $4 AND t.operation <> $5), 0)",
         );
+        open = "(o.state = 'open' OR o.ended_at > $4)";
     }
     let sql = format!(
         "SELECT a.currency, a.balance + COALESCE((SELECT CAST(SUM(d.amount) AS bigint) FROM ledger_deltas d \
          WHERE d.account_id = a.id), 0){later}, \
          COALESCE((SELECT CAST(SUM(r.amount) AS bigint) FROM refunds r JOIN payments p ON p.id = r.payment_id \
          WHERE p.provider = $1 AND p.currency = a.currency AND r.destination = 'source' \
-         AND r.state IN ('granted', 'pending')), 0), \
+         AND r.origin <> 'dispute' AND r.state IN ('granted', 'pending')), 0), \
+         COALESCE((SELECT CAST(SUM(o.amount) AS bigint) FROM payment_disputes o JOIN payments p ON p.id = o.payment_id \
+         WHERE p.provider = $1 AND p.currency = a.currency AND {open}), 0), \
          (SELECT COUNT(*) FROM payment_disputes o JOIN payments p ON p.id = o.payment_id \
-         WHERE p.provider = $1 AND p.currency = a.currency AND o.state = 'open') \
+         WHERE p.provider = $1 AND p.currency = a.currency AND {open}), \
+         COALESCE((SELECT MAX(e.amount) FROM ledger_transfers t JOIN ledger_entries e ON e.transfer_id = t.id \
+         WHERE t.actor_id = $2 AND t.operation = $3 AND e.account_id = a.id), 0) \
          FROM ledger_accounts a WHERE a.kind = 'clearing' AND a.name = $1"
     );
     let mut books = BTreeMap::new();
@@ -128,8 +132,10 @@ async fn books(app: &App, provider: ProviderKind, at: Option<DateTime<Utc>>) -> 
         let currency: String = columns.take()?;
         // What somebody has for us is a negative balance.
         let held = -columns.take::<i64>()?;
-        let (going, disputes): (i64, i64) = (columns.take()?, columns.take()?);
-        books.insert(currency, Book { held, going, is_disputed: disputes > 0 });
+        let (refunding, disputed): (i64, i64) = (columns.take()?, columns.take()?);
+        let (disputes, fee): (i64, i64) = (columns.take()?, columns.take()?);
+        let going = refunding.saturating_add(disputed).saturating_add(disputes.saturating_mul(fee));
+        books.insert(currency, Book { held, going });
     }
     Ok(books)
 }

@@ -2,6 +2,9 @@
 //! it pays out to our bank. Each is written down once, by the provider's own id of it, so that what we think it holds for us is
 //! what it holds. Where a provider does not tell, staff says it.
 
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
 use sea_orm::Iterable;
 use serde_json::json;
 
@@ -34,6 +37,8 @@ const LONGEST_REFERENCE: usize = 100;
 
 /// How many are looked up at once.
 const BATCH: usize = 500;
+/// Of which time a provider is asked, to see whether it tells at all.
+const A_MOMENT: TimeDelta = TimeDelta::minutes(1);
 
 /// Writes down what providers kept and paid out in a span, as far as they can tell; gives how many that were that were not
 /// known. One that can't be reached is asked again the next time.
@@ -66,23 +71,47 @@ fn key(provider: ProviderKind, reference: &str) -> String {
     format!("{}:{reference}", provider.as_str())
 }
 
-/// Writes down those that are not known yet; gives how many that were.
+/// What a movement is in the ledger: why, and what it adds to the provider's account.
+const fn entry(kind: MovementKind, amount: i64) -> (TransferKind, i64) {
+    match kind {
+        MovementKind::Fee => (TransferKind::ProviderFee, amount),
+        MovementKind::FeeBack => (TransferKind::ProviderFee, -amount),
+        MovementKind::Payout => (TransferKind::Settlement, amount),
+        MovementKind::PayoutBack => (TransferKind::Settlement, -amount),
+    }
+}
+
+/// Writes down those that are not known yet; gives how many that were. One that is known as something else stays, and is for
+/// somebody to look into.
 pub(super) async fn record(app: &App, provider: ProviderKind, batch: &[Movement]) -> Result<u64> {
     if batch.is_empty() {
         return Ok(0);
     }
     let keys: Vec<String> = batch.iter().map(|movement| key(provider, &movement.reference)).collect();
-    let mut values = vec![uuid::Uuid::nil().into(), rules::SETTLEMENT.into()];
+    let mut values = vec![uuid::Uuid::nil().into(), rules::SETTLEMENT.into(), provider.as_str().into()];
     let list = placeholders(&mut values, &keys);
     let sql = format!(
-        "SELECT idempotency_key FROM ledger_transfers WHERE actor_id = $1 AND operation = $2 AND idempotency_key IN ({list})"
+        "SELECT t.idempotency_key, t.currency, t.kind, e.amount FROM ledger_transfers t \
+         JOIN ledger_entries e ON e.transfer_id = t.id JOIN ledger_accounts a ON a.id = e.account_id \
+         WHERE t.actor_id = $1 AND t.operation = $2 AND a.kind = 'clearing' AND a.name = $3 AND t.idempotency_key IN ({list})"
     );
-    let known = app.db.rows(sql, values).await?;
-    let known = known.iter().map(|row| Columns::new(row).take::<String>()).collect::<Result<Vec<_>>>()?;
+    let mut known: HashMap<String, (Currency, TransferKind, i64)> = HashMap::new();
+    for row in &app.db.rows(sql, values).await? {
+        let mut columns = Columns::new(row);
+        known.insert(columns.take()?, (columns.take()?, columns.take()?, columns.take()?));
+    }
     let mut written = 0;
-    for (movement, _) in batch.iter().zip(&keys).filter(|(_, key)| !known.contains(key)) {
+    for (movement, key) in batch.iter().zip(&keys) {
         let Some(currency) = Currency::parse(&movement.currency).filter(|_| movement.amount > 0) else { continue };
         let (kind, amount) = (movement.kind, Money::new(movement.amount, currency));
+        if let Some(before) = known.get(key) {
+            let (why, at_provider) = entry(kind, movement.amount);
+            if *before != (currency, why, at_provider) {
+                let (provider, reference, kind) = (provider.as_str(), &movement.reference, kind.as_str());
+                tracing::error!(provider, reference, kind, %amount, "what is booked by a provider's reference is not that");
+            }
+            continue;
+        }
         let posted =
             app.db.transact(async |tx| book_in(app, &tx, (provider, kind), amount, &movement.reference).await).await?;
         written += u64::from(!posted.replayed);
@@ -136,8 +165,9 @@ pub struct ProviderSettlement {
 }
 
 /// Books what a provider kept for its work, or paid out to our bank, where it does not tell by itself. The same reference of a
-/// provider is booked once, whoever tells it. Needs a fresh authentication. Codes: PROVIDER_NOT_AVAILABLE (it holds no money for
-/// us), ALREADY_EXISTS (the reference, with something else), BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+/// provider is booked once, whoever tells it. Needs a fresh authentication. Codes: PROVIDER_NOT_AVAILABLE (it is not used here,
+/// holds no money for us, or tells by itself), ALREADY_EXISTS (the reference, with something else), BLANK, TOO_LONG,
+/// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
 pub async fn provider_settlement_record(
     app: &App,
     actor: &Actor,
@@ -150,9 +180,7 @@ pub async fn provider_settlement_record(
     let reference = text::line("reference", &settlement.reference, LONGEST_REFERENCE)?;
     let settlement = ProviderSettlement { reference: text::required("reference", reference)?, ..settlement };
     let ProviderSettlement { provider, kind, amount, reference } = &settlement;
-    if matches!(provider, ProviderKind::Wallet | ProviderKind::CashOnDelivery | ProviderKind::BankTransfer) {
-        return Err(UserError::input("provider", UserErrorCode::ProviderNotAvailable).into());
-    }
+    check_is_silent(app, *provider).await?;
     let input = format!("{settlement:?}");
     let id = TransferId(app.ids.next(app.clock.now()));
     let replayed = app
@@ -182,6 +210,23 @@ pub async fn provider_settlement_record(
     Ok(Once { value: settlement, replayed })
 }
 
+/// Staff says only what a provider that is used here does not tell: else somebody could have the books say what it does not, or
+/// book something else under a reference that is still to be told. Code: PROVIDER_NOT_AVAILABLE.
+async fn check_is_silent(app: &App, provider: ProviderKind) -> Result<()> {
+    let refused = || UserError::input("provider", UserErrorCode::ProviderNotAvailable);
+    let gateway = app.payments.gateway(provider.as_str()).ok_or_else(refused)?;
+    let now = app.clock.now();
+    // PayPal tells, or not, as its account may see.
+    match gateway.movements(now - A_MOMENT, now).await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(refused().into()),
+        Err(failure) => {
+            tracing::warn!(provider = provider.as_str(), %failure, "a provider could not be asked what it kept");
+            Err(refused().into())
+        }
+    }
+}
+
 /// What is booked under a reference has to be what is said of it. Code: ALREADY_EXISTS.
 async fn check_same_in(
     tx: &Transaction,
@@ -189,10 +234,7 @@ async fn check_same_in(
     (provider, kind): (ProviderKind, MovementKind),
     amount: Money,
 ) -> Result<()> {
-    let is_fee = matches!(kind, MovementKind::Fee | MovementKind::FeeBack);
-    let at_provider =
-        if matches!(kind, MovementKind::Fee | MovementKind::Payout) { amount.minor } else { -amount.minor };
-    let kind = if is_fee { TransferKind::ProviderFee } else { TransferKind::Settlement };
+    let (kind, at_provider) = entry(kind, amount.minor);
     let account = Place::Clearing(provider).account(amount.currency);
     let values = vec![id.0.into(), account.0.into(), at_provider.into(), kind.as_str().into()];
     let sql = "SELECT 1 FROM ledger_entries e JOIN ledger_transfers t ON t.id = e.transfer_id \

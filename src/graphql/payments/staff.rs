@@ -211,7 +211,8 @@ pub struct AdminDisputeRecordInput {
     id: ID,
     /// How it stands: OPEN first, which holds its money, then what was decided; or that at once.
     state: DisputeState,
-    /// How much is disputed, in the payment's currency; the same each time.
+    /// How much is disputed, in the payment's currency; the same each time. With what else of the payment is disputed, or was
+    /// given back by its provider, at most what was taken.
     amount: MoneyInput,
     /// What the provider calls it; 1 to 100 characters. A dispute is known by it.
     reference: String,
@@ -219,7 +220,8 @@ pub struct AdminDisputeRecordInput {
     reason: String,
     /// Until when the provider takes evidence; kept of the first call.
     respond_by: Option<DateTime<Utc>>,
-    /// What the provider keeps for it: told when it is WON or LOST, and borne by the platform.
+    /// What the provider keeps for it: told when it is WON or LOST, and borne by the platform. In the payment's currency, at
+    /// most what is disputed; what is more than that, book by `adminProviderSettlementRecord`.
     fee: Option<MoneyInput>,
 }
 
@@ -265,7 +267,7 @@ pub enum AdminProviderSettlementKind {
 /// What a provider kept, or paid out to the bank.
 #[derive(InputObject)]
 pub struct AdminProviderSettlementRecordInput {
-    /// Which provider: one that holds money for the platform.
+    /// Which provider: one that holds money for the platform, and does not tell of this by itself.
     provider: PaymentProvider,
     /// What it was.
     kind: AdminProviderSettlementKind,
@@ -537,9 +539,10 @@ impl PaymentStaffMutation {
     /// Writes down that a payer takes a payment back through their bank, and what became of it, where the provider does not tell
     /// (Paymob): while it is OPEN its money is held, when it is WON that is let go, when it is LOST it has gone back, and what is no
     /// longer there is owed by who had it. Said again, it changes nothing. WRONG_STATE: nothing was taken, the provider tells by
-    /// itself, or it was decided; ALREADY_EXISTS: it is of another amount. Needs the permission MANAGE_MONEY; not for one's
-    /// own payments. Stands alone in its operation. Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED,
-    /// INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, ALREADY_EXISTS, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    /// itself, or it was decided otherwise; ALREADY_EXISTS: it is of another amount. Needs a fresh authentication
+    /// (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY; not for one's own payments. Stands alone in its operation.
+    /// Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT, AMOUNT_TOO_LARGE,
+    /// CURRENCY_MISMATCH, ALREADY_EXISTS, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_dispute_record(
         &self,
         ctx: &Context<'_>,
@@ -558,7 +561,8 @@ impl PaymentStaffMutation {
     }
 
     /// Books what a provider kept for its work, or paid out to the platform's bank, where it does not tell by itself (Paymob; PayPal
-    /// without the permission to search transactions): so that its account in the books is what it holds. The same reference of a
+    /// without the permission to search transactions): so that its account in the books is what it holds. PROVIDER_NOT_AVAILABLE: it
+    /// is not used here, holds no money for us, tells by itself, or can't be asked now whether it does. The same reference of a
     /// provider is booked once, whoever tells it: then `replayed` is true; with something else it is ALREADY_EXISTS. Needs a
     /// fresh authentication (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY. Stands alone in its operation. Codes:
     /// INVALID, INVALID_AMOUNT, AMOUNT_TOO_LARGE, PROVIDER_NOT_AVAILABLE, ALREADY_EXISTS, BLANK, TOO_LONG,

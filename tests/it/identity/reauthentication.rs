@@ -89,6 +89,11 @@ const CALLS: &[(&str, &str, bool)] = &[
         true,
     ),
     (
+        "adminDisputeRecord",
+        "mutation { adminDisputeRecord(input: { id: \"payment_00000000000000000000000000\", state: WON, amount: { amount: \"1\", currency: \"EGP\" }, reference: \"1\", reason: \"1\" }) { errors { code } } }",
+        true,
+    ),
+    (
         "adminProviderSettlementRecord",
         "mutation { adminProviderSettlementRecord(input: { provider: PAYMOB, kind: FEE, amount: { amount: \"1\", currency: \"EGP\" }, reference: \"1\", idempotencyKey: \"1\" }) { errors { code } } }",
         true,

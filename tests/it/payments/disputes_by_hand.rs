@@ -19,7 +19,8 @@ use crate::harness::{Client, Server};
 
 const PAYMOB: Place = Place::Clearing(ProviderKind::Paymob);
 
-async fn start() -> Server {
+/// A server that takes payments by Paymob.
+pub(super) async fn start() -> Server {
     Server::with(&[
         ("PAYMOB_API_URL", "http://127.0.0.1:9/"),
         ("PAYMOB_PUBLIC_KEY", "public"),
@@ -91,25 +92,26 @@ async fn what_is_open_is_held_and_what_is_lost_is_gone_with_its_fee_once() {
     let told = amina.ok(list, Value::Null).await["me"]["notifications"]["nodes"].clone();
     assert_eq!(told.as_array().unwrap().iter().filter(|node| node["kind"] == "DISPUTE").count(), 1, "{told}");
     assert_books(&server.app).await;
-    let fee = json!({ "fee": { "amount": "15.00", "currency": "USD" } });
+    let fee = json!({ "fee": { "amount": "1.50", "currency": "USD" } });
     for _ in 0..2 {
         let lost = record(&staff, &payment, "LOST", "4.00", &fee).await;
         assert_eq!((code(&lost), &lost["dispute"]["state"]), ("", &json!("LOST")), "{lost}");
     }
     assert_eq!(wallet(&server, &amina).await, (600, 0));
-    assert_eq!(at(&server, Place::ProviderFees).await, (-1500, 0));
-    assert_eq!(at(&server, PAYMOB).await, (-1000 + 400 + 1500, 0));
+    assert_eq!(at(&server, Place::ProviderFees).await, (-150, 0));
+    assert_eq!(at(&server, PAYMOB).await, (-1000 + 400 + 150, 0));
     assert_books(&server.app).await;
-    // Nobody opens again what was decided; but what was decided may be decided otherwise.
-    assert_eq!(code(&record(&staff, &payment, "OPEN", "4.00", &json!({})).await), "WRONG_STATE");
-    assert_eq!(record(&staff, &payment, "WON", "4.00", &json!({})).await["dispute"]["state"], "WON");
-    assert_eq!(wallet(&server, &amina).await, (1000, 0));
+    // Nobody opens again what was decided, or decides it otherwise: that would bring the money back.
+    for state in ["OPEN", "WON"] {
+        assert_eq!(code(&record(&staff, &payment, state, "4.00", &json!({})).await), "WRONG_STATE");
+    }
+    assert_eq!(wallet(&server, &amina).await, (600, 0));
     assert_books(&server.app).await;
     let audit = "{ adminAudit { nodes { action reason subject { id } } } }";
     let entries = staff.ok(audit, Value::Null).await["adminAudit"]["nodes"].clone();
     let entry = json!({ "action": "adminDisputeRecord", "reason": "fraudulent",
                         "subject": { "id": opened["dispute"]["id"] } });
-    assert_eq!(entries, json!([entry, entry, entry]));
+    assert_eq!(entries, json!([entry, entry]));
 }
 
 #[tokio::test]
@@ -122,11 +124,16 @@ async fn only_what_nobody_else_tells_is_said_and_only_what_can_be() {
     record(&staff, &payment, "OPEN", "4.00", &nothing).await;
     let before = server.contents().await;
     let euros = json!({ "amount": { "amount": "1.00", "currency": "EUR" } });
+    let fee = |amount: &str, currency: &str| json!({ "fee": { "amount": amount, "currency": currency } });
     for (payment, state, amount, changes, expected) in [
         (&by_sandbox, "OPEN", "1.00", &nothing, "WRONG_STATE"),
         (&own, "OPEN", "1.00", &nothing, "SECOND_PERSON_NEEDED"),
         (&json!("payment_00000000000000000000000000"), "OPEN", "1.00", &nothing, "NOT_FOUND"),
         (&payment, "OPEN", "10.01", &json!({ "reference": "CB-2" }), "AMOUNT_TOO_LARGE"),
+        // The same one, typed otherwise.
+        (&payment, "OPEN", "6.01", &json!({ "reference": "CB 1" }), "AMOUNT_TOO_LARGE"),
+        (&payment, "LOST", "4.00", &fee("4.01", "USD"), "AMOUNT_TOO_LARGE"),
+        (&payment, "LOST", "4.00", &fee("1.00", "EUR"), "CURRENCY_MISMATCH"),
         (&payment, "OPEN", "0.00", &json!({ "reference": "CB-2" }), "INVALID_AMOUNT"),
         (&payment, "OPEN", "1.00", &euros, "CURRENCY_MISMATCH"),
         (&payment, "LOST", "5.00", &nothing, "ALREADY_EXISTS"),
@@ -136,6 +143,26 @@ async fn only_what_nobody_else_tells_is_said_and_only_what_can_be() {
         assert_eq!(code(&record(&staff, payment, state, amount, changes).await), expected, "{changes}");
     }
     assert!(server.changes_since(&before).await.is_empty());
+    assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn all_disputes_of_a_payment_come_to_no_more_than_was_taken_but_for_those_that_were_won() {
+    let server = start().await;
+    let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
+    let payment = paid_by_paymob(&server, &amina).await;
+    let called = |reference: &str| json!({ "reference": reference });
+    // Lost, it counts once, though its money has gone back.
+    assert_eq!(code(&record(&staff, &payment, "LOST", "4.00", &called("CB-1")).await), "");
+    assert_eq!(code(&record(&staff, &payment, "LOST", "6.01", &called("CB-2")).await), "AMOUNT_TOO_LARGE");
+    assert_eq!(code(&record(&staff, &payment, "OPEN", "6.00", &called("CB-2")).await), "");
+    assert_eq!(code(&record(&staff, &payment, "OPEN", "0.01", &called("CB-3")).await), "AMOUNT_TOO_LARGE");
+    assert_eq!(code(&record(&staff, &payment, "WON", "6.00", &called("CB-2")).await), "");
+    assert_eq!(code(&record(&staff, &payment, "LOST", "6.00", &called("CB-2")).await), "WRONG_STATE");
+    assert_eq!(wallet(&server, &amina).await, (600, 0));
+    assert_eq!(code(&record(&staff, &payment, "LOST", "6.00", &called("CB-3")).await), "");
+    assert_eq!(wallet(&server, &amina).await, (0, 0));
+    assert_eq!(at(&server, PAYMOB).await, (0, 0));
     assert_books(&server.app).await;
 }
 

@@ -24,6 +24,8 @@ struct Account {
     fee: Option<String>,
     /// The report of balances; `None` where we may not see it.
     balances: Option<Value>,
+    /// Whether we may not search transactions.
+    is_search_refused: bool,
 }
 
 /// A PayPal of the test's own.
@@ -86,6 +88,16 @@ impl Paypal {
         self.account.lock().unwrap().transactions.push(json!({ "transaction_info": info }));
     }
 
+    /// Transactions are not to be searched from now on.
+    pub fn refuse_search(&self) {
+        self.account.lock().unwrap().is_search_refused = true;
+    }
+
+    /// Transactions are to be searched again.
+    pub fn allow_search(&self) {
+        self.account.lock().unwrap().is_search_refused = false;
+    }
+
     /// So much is kept of each capture from now on, of US dollars, and told with it.
     pub fn keep(&self, fee: &str) {
         self.account.lock().unwrap().fee = Some(fee.to_owned());
@@ -140,6 +152,9 @@ impl Account {
                 (StatusCode::CREATED, order.clone())
             }
             ("GET", ["v1", "customer", "disputes"]) => found(json!({ "items": [] })),
+            ("GET", ["v1", "reporting", "transactions"]) if self.is_search_refused => {
+                (StatusCode::FORBIDDEN, json!({ "name": "NOT_AUTHORIZED" }))
+            }
             ("GET", ["v1", "reporting", "transactions"]) => {
                 found(json!({ "transaction_details": self.transactions, "page": 1, "total_pages": 1 }))
             }

@@ -2,15 +2,15 @@
 
 use agora::{
     domain::{
-        ledger::Place,
+        ledger::{self, NewTransfer, Origin, Place},
         payments::{reconcile, settle},
     },
-    entity::payment::ProviderKind,
+    entity::{Currency, ledger_transfer::TransferKind, payment::ProviderKind},
     platform::list::Span,
 };
 use serde_json::{Value, json};
 
-use super::{assert_books, at, code, confirm, deposit_by, paypal::Paypal, treasurer};
+use super::{assert_books, at, code, confirm, deposit_by, disputes_by_hand, paypal::Paypal, tamper, treasurer};
 use crate::harness::{Client, Server};
 
 const PAYPAL: Place = Place::Clearing(ProviderKind::Paypal);
@@ -75,7 +75,7 @@ async fn what_paypal_keeps_of_a_charge_is_booked_by_the_comparison_and_not_again
 
 #[tokio::test]
 async fn what_a_provider_does_not_tell_staff_books_and_one_reference_once() {
-    let server = Server::start().await;
+    let server = disputes_by_hand::start().await;
     let (staff, amina) = (treasurer(&server).await, server.user("amina").await);
     let booked = record(&staff, "PAYMOB", "FEE", "2.50", " INV-1 ", "a").await;
     let settlement =
@@ -94,7 +94,8 @@ async fn what_a_provider_does_not_tell_staff_books_and_one_reference_once() {
         assert_eq!(refused["errors"], json!([{ "code": "ALREADY_EXISTS", "path": ["input", "reference"] }]), "{kind}");
     }
     assert_eq!(code(&record(&staff, "PAYMOB", "FEE", "9.00", "INV-9", "a").await), "IDEMPOTENCY_KEY_REUSED");
-    for provider in ["WALLET", "BANK_TRANSFER", "CASH_ON_DELIVERY"] {
+    // Those that hold nothing, and those that are not used here.
+    for provider in ["WALLET", "BANK_TRANSFER", "CASH_ON_DELIVERY", "STRIPE", "PAYPAL"] {
         let refused = record(&staff, provider, "FEE", "1.00", "INV-2", provider).await;
         assert_eq!(code(&refused), "PROVIDER_NOT_AVAILABLE", "{provider}");
     }
@@ -120,16 +121,32 @@ async fn what_staff_has_booked_is_not_booked_again_when_the_provider_tells() {
     let paypal = Paypal::open().await;
     let server = paid_by(&paypal).await;
     let staff = treasurer(&server).await;
-    record(&staff, "PAYPAL", "PAYOUT", "5.00", "PAYOUT", "k").await;
+    // As long as it does not let us search, staff says it.
+    paypal.refuse_search();
+    assert_eq!(code(&record(&staff, "PAYPAL", "PAYOUT", "5.00", "PAYOUT", "k").await), "");
+    assert_eq!(code(&record(&staff, "PAYPAL", "PAYOUT", "1.00", "OTHER", "l").await), "");
+    paypal.allow_search();
     paypal.book("PAYOUT", "T0400", "-5.00", None);
+    // Told otherwise, it is for somebody to look into.
+    paypal.book("OTHER", "T0400", "-2.00", None);
     assert_eq!(settle(&server.app, Span::default()).await.unwrap(), 0);
-    assert_eq!(at(&server, PAYPAL).await, (-500, 0));
-    // Both at once.
-    paypal.book("NEXT", "T0400", "-1.00", None);
-    let told = async { settle(&server.app, Span::default()).await.unwrap() };
-    tokio::join!(told, record(&staff, "PAYPAL", "PAYOUT", "1.00", "NEXT", "l"));
     assert_eq!(at(&server, PAYPAL).await, (-400, 0));
     assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn of_a_provider_that_tells_by_itself_staff_books_nothing() {
+    let paypal = Paypal::open().await;
+    let server = paid_by(&paypal).await;
+    let staff = treasurer(&server).await;
+    let before = server.contents().await;
+    let refused = record(&staff, "PAYPAL", "FEE", "5.00", "NEXT", "k").await;
+    assert_eq!(refused["errors"], json!([{ "code": "PROVIDER_NOT_AVAILABLE", "path": ["input", "provider"] }]));
+    assert!(server.changes_since(&before).await.is_empty());
+    // So nothing is in the way of what it tells.
+    paypal.book("NEXT", "T0400", "-1.00", None);
+    assert_eq!(settle(&server.app, Span::default()).await.unwrap(), 1);
+    assert_eq!(at(&server, PAYPAL).await, (-900, 0));
 }
 
 /// What the comparison has to say.
@@ -157,6 +174,40 @@ async fn what_a_provider_holds_is_compared_with_the_books() {
     paypal.hold("-1.00");
     assert_eq!(compared(&server).await, ["paypal: it holds -1.00 USD, by the books 9.41 USD"]);
     assert_books(&server.app).await;
+}
+
+#[tokio::test]
+async fn while_a_dispute_is_open_its_money_and_a_fee_may_be_gone_and_no_more() {
+    let paypal = Paypal::open().await;
+    let server = paid_by(&paypal).await;
+    server.advance(1);
+    let open = "INSERT INTO payment_disputes (id, payment_id, provider_reference, amount, reason, state, opened_at) \
+                SELECT id, id, 'D-1', 400, 'fraud', 'open', created_at FROM payments";
+    tamper(&server, open).await;
+    for held in ["10.00", "8.00", "6.00"] {
+        paypal.hold(held);
+        assert_eq!(compared(&server).await, [""; 0], "{held}");
+    }
+    for held in ["5.99", "10.01"] {
+        paypal.hold(held);
+        assert_eq!(compared(&server).await, [format!("paypal: it holds {held} USD, by the books 10.00 USD")]);
+    }
+    // What it kept for another one is known: so much it may keep for this one, too.
+    let fee = NewTransfer {
+        kind: TransferKind::ProviderFee,
+        from: Place::ProviderFees,
+        to: PAYPAL,
+        amount: 100,
+        currency: Currency::parse("USD").unwrap(),
+        reference: None,
+        description: "",
+        origin: Origin::step("dispute_fee", "another"),
+    };
+    server.app.db.transact(async |tx| ledger::post_in(&server.app, &tx, fee).await).await.unwrap();
+    paypal.hold("4.00");
+    assert_eq!(compared(&server).await, [""; 0]);
+    paypal.hold("3.99");
+    assert_eq!(compared(&server).await, ["paypal: it holds 3.99 USD, by the books 9.00 USD"]);
 }
 
 #[tokio::test]
