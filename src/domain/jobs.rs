@@ -67,9 +67,9 @@ pub enum Notify {
     /// A payment is disputed, or a dispute came to this state.
     Dispute { dispute: Uuid, state: String },
     /// A goal has news; told to those whose contributions come after `after`. Stored by the word that it had at first.
-    #[serde(rename = "goal_update")]
+    #[serde(rename = "goal_update", alias = "goal_news")]
     GoalNews {
-        #[serde(rename = "update")]
+        #[serde(rename = "update", alias = "news")]
         news: Uuid,
         after: Uuid,
     },
@@ -498,5 +498,7 @@ mod tests {
         let told = Notify::GoalNews { news: Uuid::from_u128(1), after: Uuid::from_u128(2) };
         assert_eq!(serde_json::from_str::<Notify>(stored).unwrap(), told);
         assert_eq!(serde_json::to_string(&told).unwrap(), stored);
+        let other = stored.replace("goal_update", "goal_news").replace("\"update\"", "\"news\"");
+        assert_eq!(serde_json::from_str::<Notify>(&other).unwrap(), told);
     }
 }

@@ -34,7 +34,7 @@ const PURPOSE: &str = "goal_news";
 #[derive(Serialize, Deserialize)]
 struct Job {
     /// Stored by the word that it had at first.
-    #[serde(rename = "update")]
+    #[serde(rename = "update", alias = "news")]
     news: Uuid,
     /// Goes on with the addresses that come after this one.
     after: String,
@@ -157,5 +157,7 @@ mod tests {
         let job: Job = serde_json::from_str(stored).unwrap();
         assert_eq!((job.news, job.after.as_str()), (Uuid::from_u128(1), "b@example.org"));
         assert_eq!(serde_json::to_string(&job).unwrap(), stored);
+        let other: Job = serde_json::from_str(&stored.replace("update", "news")).unwrap();
+        assert_eq!(other.news, job.news);
     }
 }
