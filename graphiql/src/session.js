@@ -61,13 +61,14 @@ export async function signOut() {
   if (session) await call("Logout", undefined, { authorization: `Bearer ${session.accessToken}` });
 }
 
-async function renew({ refreshToken }) {
+/** What comes of it is of the session it was begun for: whoever has signed out or in meanwhile stays so. */
+async function renew(old) {
   try {
-    const { session } = await call("Refresh", { refreshToken });
-    if (state.session) open(session);
+    const { session } = await call("Refresh", { refreshToken: old.refreshToken });
+    if (state.session === old) open(session);
   } catch (error) {
     if (!(error instanceof Refused)) throw error; // the network's fault: the next call tries again
-    become(null, "The session has ended: sign in again");
+    if (state.session === old) become(null, "The session has ended: sign in again");
   }
 }
 

@@ -66,8 +66,13 @@ pub enum Notify {
     TakenBack { refund: Uuid },
     /// A payment is disputed, or a dispute came to this state.
     Dispute { dispute: Uuid, state: String },
-    /// A goal has news; told to those whose contributions come after `after`.
-    GoalNews { news: Uuid, after: Uuid },
+    /// A goal has news; told to those whose contributions come after `after`. Stored by the word that it had at first.
+    #[serde(rename = "goal_update", alias = "goal_news")]
+    GoalNews {
+        #[serde(rename = "update", alias = "news")]
+        news: Uuid,
+        after: Uuid,
+    },
     /// A goal is over; told to its owner first, then to those whose contributions come after `after`.
     GoalEnded { goal: Uuid, after: Uuid },
 }
@@ -480,4 +485,20 @@ fn read(row: &sea_orm::QueryResult) -> Result<Model> {
         last_error: columns.take()?,
         created_at: columns.take()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program of before, or one that is gone back to, reads and writes the same.
+    #[test]
+    fn news_are_told_by_the_word_that_is_stored() {
+        let stored = r#"{"event":"goal_update","update":"00000000-0000-0000-0000-000000000001","after":"00000000-0000-0000-0000-000000000002"}"#;
+        let told = Notify::GoalNews { news: Uuid::from_u128(1), after: Uuid::from_u128(2) };
+        assert_eq!(serde_json::from_str::<Notify>(stored).unwrap(), told);
+        assert_eq!(serde_json::to_string(&told).unwrap(), stored);
+        let other = stored.replace("goal_update", "goal_news").replace("\"update\"", "\"news\"");
+        assert_eq!(serde_json::from_str::<Notify>(&other).unwrap(), told);
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! An object costs 1 for each of its parents; a connection multiplies what is below its items by its page size, a list
 //! without one by the length that is assumed for it; `totalCount` costs 10, a list that a text
-//! is searched for in 100 more, a mutation 10 more than its payload. A leaf
+//! is searched for in 100 more, each value of a filter beyond its first 10, a mutation 10 more than its payload. A leaf
 //! costs its bytes: as many as its text can have, 10,000 for 1. All sums saturate. The feed of 20 posts with authors and
 //! three comments with authors each costs 181, and 130 more with the texts of both.
 
@@ -25,6 +25,8 @@ use crate::{
 
 const TOTAL_COUNT: u64 = 10;
 const SEARCH: u64 = 100;
+/// For each value of a condition beyond the first: the list is read once for each of them.
+const VALUE: u64 = SEARCH / 10;
 const MUTATION: u64 = 10;
 
 /// How many bytes of an answer cost as much as an object.
@@ -285,9 +287,8 @@ impl<'a> Walk<'a> {
         match name {
             // The connection itself, and what it multiplies; edges and page information cost nothing of their own.
             _ if is_connection(model, ty) => {
-                let search = if self.searches(field) { SEARCH } else { 0 };
                 let below = self.selection_set(set, ty, self.page_size(field));
-                Cost { cost: 1 + search, nodes: 0, ..plain }.add(below)
+                Cost { cost: 1 + self.filter(field), nodes: 0, ..plain }.add(below)
             }
             "edges" if is_connection(model, parent) => plain.add(self.selection_set(set, ty, 1)).times(page),
             "nodes" if is_connection(model, parent) => one.add(self.selection_set(set, ty, 1)).times(page),
@@ -313,15 +314,21 @@ impl<'a> Walk<'a> {
         given.unwrap_or(DEFAULT_PAGE.into()).clamp(1, MAX_PAGE.into()).cast_unsigned()
     }
 
-    /// Whether a list is filtered by a text.
-    fn searches(&self, field: &Field) -> bool {
+    /// What a list's filter costs: a text that is searched for, and the values of its conditions.
+    fn filter(&self, field: &Field) -> u64 {
         let Some((_, given)) = field.arguments.iter().find(|(argument, _)| argument.node == "where") else {
-            return false;
+            return 0;
         };
         // What is not given is left out of the filter.
         let known = |variable: Name| Ok::<_, ()>(self.variable(&variable).unwrap_or(Value::Null));
         let filter = given.node.clone().into_const_with(known);
-        matches!(filter, Ok(Value::Object(filter)) if filter.get("text").is_some_and(|text| *text != Value::Null))
+        let Ok(Value::Object(filter)) = filter else { return 0 };
+        let condition = |(name, given): (&Name, &Value)| match given {
+            Value::List(values) => (values.len() as u64).saturating_sub(1).saturating_mul(VALUE),
+            _ if name == "text" && *given != Value::Null => SEARCH,
+            _ => 0,
+        };
+        filter.iter().map(condition).sum()
     }
 
     fn length(&self, field: &Field, argument: &str) -> u64 {
@@ -455,6 +462,30 @@ mod tests {
             .map(|n| format!("a{n}: posts(where: {{ text: \"cat\" }}) {{ totalCount nodes {{ id }} }}"))
             .collect();
         assert!(cost(&format!("{{ {} }}", aliases.join(" ")), json!({})).cost > 1_000);
+    }
+
+    #[test]
+    fn each_value_of_a_filter_beyond_the_first_has_its_cost_however_it_is_given() {
+        let plain = cost("{ posts { nodes { id } } }", json!({})).cost;
+        let three = json!(["a", "b", "c"]);
+        for (query, variables, more) in [
+            ("{ posts(where: { tags: \"a\" }) { nodes { id } } }", json!({}), 0),
+            ("{ posts(where: { tags: [] }) { nodes { id } } }", json!({}), 0),
+            ("{ posts(where: { tags: null }) { nodes { id } } }", json!({}), 0),
+            ("{ posts(where: { tags: [\"a\"] }) { nodes { id } } }", json!({}), 0),
+            ("{ posts(where: { tags: [\"a\", \"b\", \"c\"] }) { nodes { id } } }", json!({}), 20),
+            ("query($a: String!) { posts(where: { tags: [$a, $a] }) { nodes { id } } }", json!({ "a": "a" }), 10),
+            ("query($t: [String!]) { posts(where: { tags: $t }) { nodes { id } } }", json!({ "t": three }), 20),
+            ("query($w: PostWhere) { posts(where: $w) { nodes { id } } }", json!({ "w": { "tags": three } }), 20),
+            ("query($t: [String!] = [\"a\", \"b\"]) { posts(where: { tags: $t }) { nodes { id } } }", json!({}), 10),
+            (
+                "{ posts(where: { tags: [\"a\", \"b\"], authorIds: [1, 2], text: \"cat\" }) { nodes { id } } }",
+                json!({}),
+                120,
+            ),
+        ] {
+            assert_eq!(cost(query, variables).cost, plain + more, "{query}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tracing::Instrument;
 use super::{
     Shared, body,
     client::{Identity, REQUEST_ID},
-    headers,
+    headers, metrics,
     patience::Holding,
     places::Place,
     respond::{self, Media, refuse},
@@ -58,9 +58,11 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
     response
 }
 
-/// The place of a request until its answer is written; none when there is no room. Probes of health need none.
+/// The place of a request until its answer is written; none when there is no room. Probes of health need none, nor does
+/// monitoring, which is to see a flood.
 fn place(shared: &Shared, request: &Request, identity: &Identity) -> Option<Option<Place>> {
-    if request.uri().path().starts_with("/health/") {
+    let path = request.uri().path();
+    if path.starts_with("/health/") || (path == "/metrics" && metrics::is_admitted(&shared.app, request.headers())) {
         return Some(None);
     }
     if request.extensions().get::<Beyond>().is_some() {

@@ -65,7 +65,7 @@ pub(super) async fn get(
 }
 
 /// Whether a request brings the token; compared by keyed hashes, in constant time.
-fn is_admitted(app: &App, headers: &HeaderMap) -> bool {
+pub(super) fn is_admitted(app: &App, headers: &HeaderMap) -> bool {
     let Some(token) = &app.config.metrics_token else { return false };
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
     let Some((_, given)) = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else { return false };

@@ -1,8 +1,9 @@
 //! Connections: let in while there is room, bounded in their patience, and brought to an end when the program stops.
 //!
 //! Room is counted in all and by address. Beyond it a few more connections are let in for a moment: they hear that there
-//! are too many, and probes of the platform's health hear how the process is. Of these the oldest makes way for the newest,
-//! so that nobody can take their places, and a descriptor is left for everything else that the process does.
+//! are too many, and probes of the platform's health, and its monitoring, hear how the process is. Of these the oldest
+//! makes way for the newest, so that nobody can take their places, and a descriptor is left for everything else that the
+//! process does.
 
 use std::{
     collections::VecDeque,

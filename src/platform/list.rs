@@ -26,6 +26,9 @@ pub const BOUND: u64 = 10_000;
 /// As many values as a filter names at most.
 pub const MAX_VALUES: usize = 50;
 
+/// The order in which candidates are chosen.
+const NEWEST: &str = "ORDER BY place DESC, id DESC";
+
 /// A span of time; either end may be open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
@@ -149,24 +152,30 @@ impl Conditions {
     }
 
     /// Only the first [`BOUND`] whose ids this statement gives, as `id`: chosen before anything is sorted, so that no order of
-    /// the list can make the database look at all of the table. Where several are named, the first one counts.
-    pub fn among(&mut self, candidates: impl Into<String>) {
+    /// the list can make the database look at all of the table. Where several are named, the first one counts; says whether
+    /// this is it.
+    pub fn among(&mut self, candidates: impl Into<String>) -> bool {
+        let is_first = self.candidates.is_none();
         self.candidates.get_or_insert(candidates.into());
+        is_first
     }
 
     /// Only the newest of the rows that meet one of these conditions, where there are any: as [`Conditions::among`], of a list
     /// in another order than that of the time, which an index has for each of them.
     pub fn among_newest(&mut self, db: &Database, source: Source<'_>, time: &str, each: &[String]) {
         if !each.is_empty() {
-            self.among_newest_of(db, &parts(Source { key: time, ..source }, &[], each));
+            let parts = parts(Source { key: time, ..source }, &[], each);
+            let all = db.all_of(&parts, &format!("{NEWEST} LIMIT {}", BOUND + 1));
+            self.among(format!("{all} {NEWEST}"));
         }
     }
 
-    /// The same of the rows that these statements give: ids, and as `place` the time.
-    pub fn among_newest_of(&mut self, db: &Database, statements: &[String]) {
-        const NEWEST: &str = "ORDER BY place DESC, id DESC";
-        let all = db.all_of(statements, &format!("{NEWEST} LIMIT {}", BOUND + 1));
-        self.among(format!("{all} {NEWEST}"));
+    /// The same of the rows that these statements give: ids, and as `place` the time. Several of them may give the same row:
+    /// it is left out when their parts are together, for a part that had to skip what others have would have no end.
+    pub fn among_newest_of_any(&mut self, statements: &[String]) -> bool {
+        let part = |sql: &String| format!("SELECT id, place FROM ({sql} {NEWEST} LIMIT {}) part", BOUND + 1);
+        let all = statements.iter().map(part).collect::<Vec<_>>().join(" UNION ALL ");
+        self.among(format!("SELECT DISTINCT id, place FROM ({all}) parts {NEWEST}"))
     }
 
     fn text(&self) -> String {

@@ -222,6 +222,36 @@ await check("a token that is about to end is renewed before it is used", async (
   assertEqual((await accounts.json()).data.me.username, "amina", "me");
 });
 
+await check("who signs in anew while a token is being renewed stays signed in", async () => {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const isRefresh = (request) => request.postData()?.includes('"operationName":"Refresh"');
+  const hold = async (route) => {
+    if (isRefresh(route.request())) await held;
+    await route.continue();
+  };
+  await page.route("**/graphql", hold);
+  await page.evaluate(() => {
+    const now = Date.now;
+    Date.now = () => now() + 365 * 86_400_000;
+    window.comeBack = () => (Date.now = now);
+  });
+  await openTab("Accounts");
+  const asked = page.waitForRequest(isRefresh);
+  await run("Accounts");
+  await asked;
+  await page.evaluate(() => window.comeBack());
+  await page.click('.bar > button:text-is("Sign out")');
+  await says("Signed out");
+  await enter("amina", "agora-demo-2026");
+  await says("Signed in as @amina");
+  const answered = page.waitForResponse((response) => response.request().postData()?.includes('"operationName":"Accounts"'));
+  release(); // too late: that session is over
+  assertEqual((await (await answered).json()).data.me.username, "amina", "me");
+  await says("Signed in as @amina");
+  await page.unroute("**/graphql", hold);
+});
+
 await check("variables come with the examples: a filter, and a post by one key", async () => {
   await openTab("Goals");
   await run("Goals");

@@ -137,7 +137,7 @@ impl Lists {
                 "{ from: \"2040-01-01T00:00:00Z\" }".to_owned(),
             ],
             ("String", "text") => texts(&["everybody", "nobody", "everybody 17"]),
-            ("String", "tags") => texts(&["all", "none"]),
+            ("String", "tags") => texts(&["all", "none", "every"]),
             ("String", "email") => texts(&["person", "zz"]),
             ("String", "actions") => texts(&["adminUserSuspend", "nothing"]),
             ("String", "categories") => texts(&["big", "none"]),
@@ -308,6 +308,9 @@ async fn what_is_counted_and_chosen_stops_at_a_bound_and_says_so() {
         ("where: { text: \"everybody 17\" }", 1_111, true),
         ("where: { tags: \"all\" }", 10_000, false),
         ("where: { tags: \"none\" }", 0, true),
+        // All have both, and each counts once.
+        ("where: { tags: [\"all\", \"every\", \"none\"] }", 10_000, false),
+        ("where: { text: \"everybody 17\", tags: [\"all\", \"every\"] }", 1_111, true),
         ("where: { text: \"wrote 24999\" }", 1, true),
         ("sortBy: MOST_LIKED, where: { text: \"everybody 17\", tags: \"all\" }", 1_111, true),
         ("sortBy: MOST_LIKED, where: { tags: \"all\" }", 10_000, false),

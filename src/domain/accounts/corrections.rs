@@ -2,8 +2,9 @@
 //! address waits to be confirmed.
 //!
 //! Always holds: what is corrected is nothing but the address, within the day in which its letters count, of an account that
-//! nobody has ever signed in to. The password is guessed at no faster than at sign-in, for it is counted as there; and a
-//! user name of somebody who has confirmed their address costs the same work, and the same answer, as a wrong password.
+//! nobody has ever signed in to. The password is guessed at no faster than at sign-in, for it is counted by the same rules,
+//! though apart: registering by somebody's name does not hold up their sign-in. And a user name of somebody who has confirmed
+//! their address costs the same work, and the same answer, as a wrong password.
 
 use super::{
     addresses,
@@ -37,7 +38,7 @@ pub(super) async fn correct(
     former: &Holder,
     place: &Place,
 ) -> Result<bool> {
-    let target = guessing::Target::Password(&valid.username);
+    let target = guessing::Target::Registration(&valid.username);
     let attempt = app.db.transact(async |tx| guessing::attempt_in(app, &tx, client, target, false).await).await?;
     let waits = former.confirmed_at.is_none() && former.user.created_at > app.clock.now() - codes::LINK;
     let hash = former.password_hash.clone().filter(|_| waits);

@@ -45,6 +45,9 @@ pub(super) enum Target<'a> {
     /// A password at sign-in, by the login as it was given. User name and address of one account count apart, so that
     /// nobody learns by a wait that they belong together.
     Password(&'a str),
+    /// A password at a registration again, by the user name as it was given: who registers by somebody's name does not
+    /// hold up their sign-in.
+    Registration(&'a str),
     /// The second proof of a sign-in.
     SecondFactor(UserId),
     /// A proof that somebody who is signed in is asked for: each kind by itself, or the password, which a thief may know,
@@ -56,6 +59,7 @@ impl Target<'_> {
     fn account(self, app: &App) -> String {
         let (kind, who) = match self {
             Self::Password(login) => ("password", policy::lookup_key(login)),
+            Self::Registration(username) => ("registration", policy::lookup_key(username)),
             Self::SecondFactor(user) => ("second_factor", user.to_string()),
             Self::SignedIn(user, method) => ("signed_in", format!("{user} {}", method.as_str())),
         };

@@ -31,6 +31,9 @@ use crate::{
 /// News of a goal.
 pub type News = Model;
 
+/// What its keys are stored with: the name that the mutation had at first, so that who repeats a call of before is known.
+const OPERATION: &str = "goalUpdatePublish";
+
 const COLUMNS: &str = "n.id, n.goal_id, n.title, n.body, n.created_at";
 
 fn read(row: &QueryResult) -> Result<News> {
@@ -75,7 +78,7 @@ pub async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Res
     let once = app
         .db
         .transact(async |tx| {
-            if let Claim::Replay(id) = claim_in(app, &tx, owner, "goalNewsPublish", key, &input, id.0).await? {
+            if let Claim::Replay(id) = claim_in(app, &tx, owner, OPERATION, key, &input, id.0).await? {
                 return Ok(Once { value: GoalNewsId(id), replayed: true });
             }
             lock_own_in(&tx, actor, command.goal, at_goal_id).await?;

@@ -33,6 +33,8 @@ const PURPOSE: &str = "goal_news";
 
 #[derive(Serialize, Deserialize)]
 struct Job {
+    /// Stored by the word that it had at first.
+    #[serde(rename = "update", alias = "news")]
     news: Uuid,
     /// Goes on with the addresses that come after this one.
     after: String,
@@ -142,4 +144,20 @@ async fn subscription(app: &App, token: &Token) -> Result<Option<NewsSubscriptio
     let Some(row) = rows.first() else { return Ok(None) };
     let mut columns = Columns::new(row);
     Ok(Some(NewsSubscription { goal: columns.take()?, is_on: columns.take()? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program of before, or one that is gone back to, reads and writes the same.
+    #[test]
+    fn news_are_sent_by_the_word_that_is_stored() {
+        let stored = r#"{"update":"00000000-0000-0000-0000-000000000001","after":"b@example.org"}"#;
+        let job: Job = serde_json::from_str(stored).unwrap();
+        assert_eq!((job.news, job.after.as_str()), (Uuid::from_u128(1), "b@example.org"));
+        assert_eq!(serde_json::to_string(&job).unwrap(), stored);
+        let other: Job = serde_json::from_str(&stored.replace("update", "news")).unwrap();
+        assert_eq!(other.news, job.news);
+    }
 }

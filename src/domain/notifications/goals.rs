@@ -164,7 +164,8 @@ pub(super) async fn news_in(app: &App, tx: &Transaction, news: Uuid, after: Uuid
         kind: NotificationKind::GoalNews,
         subject: Some((SubjectKind::Goal, goal)),
         excerpt: text::excerpt(&title, EXCERPT),
-        dedupe_key: format!("goal_news:{news}"),
+        // The word that was stored at first: a batch of before and one of now don't tell somebody twice.
+        dedupe_key: format!("goal_update:{news}"),
     };
     tell_in(app, tx, givers.into_iter().map(telling).collect()).await?;
     match next {

@@ -8,7 +8,7 @@ use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
 use super::{
-    CommentParts, CommentView, PostParts, PostView,
+    CommentParts, CommentView, MAX_TAGS, PostParts, PostView,
     rows::{read_comment, read_post, select_comments, select_posts},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
-        list::{Conditions, MAX_VALUES, Source, Span, rows_of, total_of},
+        list::{Conditions, Source, Span, rows_of, total_of},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -34,7 +34,7 @@ pub struct PostFilter {
     pub authors: Option<Vec<UserId>>,
     /// With all of these words, each from its beginning.
     pub text: Option<String>,
-    /// With one of these tags.
+    /// With one of these tags, at most [`MAX_TAGS`].
     pub tags: Option<Vec<String>>,
     /// When they were published.
     pub during: Span,
@@ -190,7 +190,7 @@ fn filter_posts(
         }
         conditions.among(app.db.search("posts", &query));
     }
-    filter_tags(app, filter.tags.as_deref(), conditions)?;
+    filter_tags(filter.tags.as_deref(), conditions)?;
     let within = conditions.during("p.created_at", filter.during)?;
     if is_chosen && !within.is_empty() {
         let within = format!("p.deleted_at IS NULL AND {within}");
@@ -200,32 +200,24 @@ fn filter_posts(
 }
 
 /// Adds that a post has one of these tags.
-fn filter_tags(app: &App, tags: Option<&[String]>, conditions: &mut Conditions) -> Result<()> {
+fn filter_tags(tags: Option<&[String]>, conditions: &mut Conditions) -> Result<()> {
     let Some(tags) = tags else { return Ok(()) };
     let tags: BTreeSet<String> = tags.iter().map(|tag| text::tag_key(tag)).collect();
     if tags.is_empty() {
         conditions.nothing();
         return Ok(());
     }
-    if tags.len() > MAX_VALUES {
-        return Err(Error::bad_request(format!("A filter names at most {MAX_VALUES} values.")));
+    if tags.len() > MAX_TAGS {
+        return Err(Error::bad_request(format!("A filter names at most {MAX_TAGS} tags.")));
     }
     let tags: Vec<String> = tags.into_iter().map(|tag| conditions.value(tag)).collect();
-    // A count and not EXISTS, which PostgreSQL may turn round: by the tag first, however many have it.
-    let all = tags.join(", ");
-    conditions.that(format!("(SELECT COUNT(*) FROM post_tags t WHERE t.tag IN ({all}) AND t.post_id = p.id) > 0"));
-    // A post with several of them is named once, by the first.
-    let named = tags.iter().enumerate().map(|(number, tag)| {
-        let by_a_former = match &tags[..number] {
-            [] => String::new(),
-            former => format!(
-                " AND (SELECT COUNT(*) FROM post_tags o WHERE o.post_id = t.post_id AND o.tag IN ({})) = 0",
-                former.join(", ")
-            ),
-        };
-        format!("SELECT t.post_id AS id, t.created_at AS place FROM post_tags t WHERE t.tag = {tag}{by_a_former}")
-    });
-    conditions.among_newest_of(&app.db, &named.collect::<Vec<_>>());
+    let tagged =
+        |tag: &String| format!("SELECT t.post_id AS id, t.created_at AS place FROM post_tags t WHERE t.tag = {tag}");
+    if !conditions.among_newest_of_any(&tags.iter().map(tagged).collect::<Vec<_>>()) {
+        // A count and not EXISTS, which PostgreSQL may turn round: by the tag first, however many have it.
+        let all = tags.join(", ");
+        conditions.that(format!("(SELECT COUNT(*) FROM post_tags t WHERE t.tag IN ({all}) AND t.post_id = p.id) > 0"));
+    }
     Ok(())
 }
 

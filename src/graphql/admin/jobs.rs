@@ -120,7 +120,8 @@ impl JobConnection {
 }
 
 /// Conditions that all must hold.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminJobWhere {
     /// Where they stand.

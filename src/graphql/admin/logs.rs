@@ -130,7 +130,8 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<AuditChange> {
 }
 
 /// Conditions that all must hold.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminAuditWhere {
     /// Who acted.
@@ -159,7 +160,8 @@ impl AdminAuditWhere {
 }
 
 /// Conditions that all must hold.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminActivityWhere {
     /// Whose account it happened to.

@@ -22,7 +22,8 @@ use crate::{
 };
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminUserWhere {
     /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter. Single letters

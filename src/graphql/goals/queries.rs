@@ -22,7 +22,8 @@ use crate::{
 };
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct GoalWhere {
     /// How far they have come.
@@ -66,7 +67,8 @@ impl GoalWhere {
 }
 
 /// Conditions that all must hold.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct ContributionWhere {
     /// To one of these goals. Your 10,000 newest contributions are looked at.

@@ -27,7 +27,8 @@ use crate::{
 };
 
 /// Conditions that all must hold.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminPaymentWhere {
     /// Whose.
@@ -59,7 +60,8 @@ impl AdminPaymentWhere {
 }
 
 /// Conditions that all must hold.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminRefundWhere {
     /// How far they have come.
@@ -69,7 +71,8 @@ pub struct AdminRefundWhere {
 }
 
 /// Conditions that all must hold.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminDisputeWhere {
     /// How they stand.

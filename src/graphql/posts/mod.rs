@@ -422,7 +422,8 @@ async fn list(
 }
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct PostWhere {
     /// Written by one of these people.
@@ -431,7 +432,7 @@ pub struct PostWhere {
     /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
     /// Costs 100.
     text: Option<String>,
-    /// With one of these tags, given with or without the `#`. Of several, the 10,000 newest posts are looked at.
+    /// With one of these tags, at most 10, given with or without the `#`. Of several, the 10,000 newest posts are looked at.
     tags: Option<Vec<String>>,
     /// Published in this span.
     created_at: Option<DateTimeRange>,

@@ -53,7 +53,8 @@ pub struct BankDetails {
 }
 
 /// Conditions that all must hold.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct WithdrawalWhere {
     /// How far they have come.
@@ -76,7 +77,8 @@ impl WithdrawalWhere {
 }
 
 /// Conditions that all must hold.
-/// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
+/// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
+/// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminWithdrawalWhere {
     /// Whose.

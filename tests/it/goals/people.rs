@@ -253,6 +253,9 @@ async fn news_reach_those_who_gave_once_and_guests_once_a_day() {
     assert_eq!(code(&publish(&badr, "Mine").await), "NOT_ALLOWED");
     assert_eq!(publish(&olivia, "The roof is on").await["news"]["title"], "The roof is on");
     assert_eq!(publish(&olivia, "The roof is on").await["replayed"], true);
+    // Kept by the name that the mutation had at first, so that a call of before is known.
+    let kept = "SELECT COUNT(*) FROM idempotency_keys WHERE operation = 'goalUpdatePublish'";
+    assert_eq!(server.count(kept).await, 1);
     publish(&olivia, "It holds").await;
     settle(&server).await;
     let told = badr

@@ -144,7 +144,7 @@ pub async fn fill(server: &Server, viewer: &Client, statements: &[(i64, &str)]) 
 }
 
 /// So many of the statements are about people and posts alone.
-pub const POSTS: usize = 6;
+pub const POSTS: usize = 7;
 
 /// What the tables are filled by.
 pub const STATEMENTS: &[(i64, &str)] = &[
@@ -161,7 +161,7 @@ pub const STATEMENTS: &[(i64, &str)] = &[
     ),
     (FEW, "INSERT INTO user_roles (user_id, role, created_at) SELECT ID(1, i), 'seller', AT(i) FROM n"),
     (FEW, "INSERT INTO suspensions (user_id, reason, created_at) SELECT ID(1, i), 'reasons', AT(i) FROM n"),
-    // Every other post is by the first person, the others by one of few; all have the tag and the word.
+    // Every other post is by the first person, the others by one of few; all have the tags and the word.
     (
         ROWS,
         "INSERT INTO posts (id, author_id, body, search_key, like_count, comment_count, created_at) SELECT ID(2, i), \
@@ -169,6 +169,7 @@ pub const STATEMENTS: &[(i64, &str)] = &[
          FROM n",
     ),
     (ROWS, "INSERT INTO post_tags (tag, post_id, created_at) SELECT 'all', ID(2, i), AT(i) FROM n"),
+    (ROWS, "INSERT INTO post_tags (tag, post_id, created_at) SELECT 'every', ID(2, i), AT(i) FROM n"),
     (ROWS, "INSERT INTO post_likes (post_id, user_id, created_at) SELECT ID(2, 1), ID(1, i), AT(i) FROM n"),
     // The first half below the post, deleted in its first part; the second half below the first comment.
     (

@@ -57,6 +57,10 @@ async fn posts_are_filtered_by_author_text_tag_and_time() {
         let code = amina.refused(query, json!({ "where": { "createdAt": { "from": from } } })).await;
         assert_eq!(code, "BAD_REQUEST", "{from}");
     }
+    // As many tags as a post can have.
+    let tags = |count: usize| (0..count).map(|n| format!("tag{n}")).collect::<Vec<_>>();
+    assert_eq!(amina.ok(query, json!({ "where": { "tags": tags(10) } })).await["posts"]["nodes"], json!([]));
+    assert_eq!(amina.refused(query, json!({ "where": { "tags": tags(11) } })).await, "BAD_REQUEST");
 }
 
 #[tokio::test]

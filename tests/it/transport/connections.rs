@@ -273,8 +273,10 @@ async fn an_event_stream_outlives_the_patience_with_connections() {
 }
 
 #[tokio::test]
-async fn when_there_is_no_room_probes_are_answered_and_others_are_told() {
-    let server = Server::with(&[("MAX_CONNECTIONS", "10"), ("MAX_CONNECTIONS_PER_ADDRESS", "4")]).await;
+async fn when_there_is_no_room_probes_and_monitoring_are_answered_and_others_are_told() {
+    let token = "monitoring-0123456789-abcdefghijklmnop";
+    let settings = [("MAX_CONNECTIONS", "10"), ("MAX_CONNECTIONS_PER_ADDRESS", "4"), ("METRICS_TOKEN", token)];
+    let server = Server::with(&settings).await;
     let address = server.listen().await;
     let mut held = Vec::new();
     for from in ["127.0.0.61", "127.0.0.62", "127.0.0.63"] {
@@ -288,6 +290,11 @@ async fn when_there_is_no_room_probes_are_answered_and_others_are_told() {
     assert!(said.contains("\"code\":\"UNAVAILABLE\""), "{said}");
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(ask(address, OTHER, path).await, 200, "{path}");
+    }
+    for (token, answer) in [(token, 200), ("guessed", 503)] {
+        let admitted = format!("host: x\r\nauthorization: Bearer {token}");
+        let request = get("/metrics").replace("host: x", &admitted);
+        assert_eq!(status(&Raw::sending(address, OTHER, &request).await.rest().await), answer, "{token}");
     }
     // However many come, the process can be stopped.
     server.app.stop.cancel();
