@@ -491,7 +491,8 @@ impl PayerQuery {
         .await
     }
 
-    /// A payment by its id; null when it is not there, or not yours to see.
+    /// A payment by its id; null when it is not there, or not yours to see. UNAUTHENTICATED instead of a null when a token came
+    /// that is not good (any more).
     async fn payment(
         &self,
         ctx: &Context<'_>,
