@@ -530,7 +530,7 @@ mod tests {
         Profile.country Profile.phone Profile.state Refund.failure Session.refreshToken SignInProvider.name \
         SignInProvider.title TwoFactorChallenge.challengeToken TwoFactorSetup.secret User.displayName \
         User.email User.firstName User.lastName User.username Wallet.streamCursor \
-        WalletDepositPayload.guestToken WalletStatement.url WalletTransaction.description \
+        WalletStatement.url WalletTransaction.description \
         WalletTransaction.reference Withdrawal.bankName Withdrawal.lastFour Withdrawal.reference";
 
     /// A text that nobody thought of would count as a short one.
