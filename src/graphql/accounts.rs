@@ -357,7 +357,7 @@ impl User {
 
     /// Their saved ways to pay, at most 20: the default first, then the newest. For themselves only, null for everybody else.
     async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
-        self.own(ctx, payments::own_payment_methods(ctx, self)).await
+        self.own(ctx, payments::own_payment_methods(ctx)).await
     }
 
     /// What they gave to goals, or began to, newest first. For themselves only, null for everybody else.
@@ -395,7 +395,7 @@ impl User {
 
     /// How many of their notifications are unread. For themselves only, null for everybody else.
     async fn notification_unread_count(&self, ctx: &Context<'_>) -> Nullable<i64> {
-        self.own(ctx, notifications::unread_count(ctx, self)).await
+        self.own(ctx, notifications::unread_count(ctx)).await
     }
 }
 

@@ -13,7 +13,7 @@ use futures_util::Stream;
 
 pub use disputes::{Dispute, DisputeState};
 pub use methods::PaymentMethod;
-pub(super) use methods::saved as own_payment_methods;
+pub(super) use methods::own_payment_methods;
 pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
 pub use steps::PaymentStep;
 

@@ -8,6 +8,7 @@ use crate::{
     entity::UserId,
     error::Result,
     graphql::{
+        accounts::{User, viewer},
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
@@ -106,6 +107,9 @@ payload! {
     PayoutMethodAddPayload replayed {
         /// The bank account; null when `errors` is not empty.
         payout_method: PayoutMethod
+    } also {
+        /// You, with all of your bank accounts; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
@@ -119,6 +123,9 @@ payload! {
     PayoutMethodRemovePayload {
         /// The bank account, now removed; null when `errors` is not empty.
         payout_method: PayoutMethod
+    } also {
+        /// You, with the bank accounts that are left; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
