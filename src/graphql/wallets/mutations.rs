@@ -223,7 +223,7 @@ impl OwnWalletMutation {
     }
 
     /// Asks for money of your wallet to be paid out. It is held until staff has decided; you are told by e-mail. Needs a fresh
-    /// authentication. AMOUNT_TOO_LARGE: more than one day allows; the message says what is left of it. Codes: INVALID,
+    /// authentication. AMOUNT_TOO_LARGE: more than one day allows; `parameters.maxAmount` is what is left of it. Codes: INVALID,
     /// INVALID_ID, NOT_FOUND, INVALID_AMOUNT, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE,
     /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn wallet_withdraw(
