@@ -528,7 +528,7 @@ mod tests {
         SignInProvider.title TwoFactorChallenge.challengeToken TwoFactorSetup.secret User.displayName \
         User.email User.firstName User.lastName User.username Wallet.streamCursor \
         WalletStatement.url WalletTransaction.description \
-        WalletTransaction.reference Withdrawal.bankName Withdrawal.lastFour Withdrawal.reference";
+        Withdrawal.bankName Withdrawal.lastFour Withdrawal.reference";
 
     /// A text that nobody thought of would count as a short one.
     #[test]
