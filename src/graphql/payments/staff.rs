@@ -245,7 +245,7 @@ payload! {
     } also {
         /// The payment that it is about, as it is now; null when `errors` is not empty.
         payment: Payment = Dispute::disputed,
-        /// What is given to a goal by that, as it is now; null when `errors` is not empty, and when it is for something
+        /// What is given to a goal by the payment, as it is now; null when `errors` is not empty, and when it is for something
         /// else, or not yours to see.
         contribution: GoalContribution = Dispute::given,
         /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
@@ -388,7 +388,7 @@ payload! {
     } also {
         /// The payment that it is of, as it is now; null when `errors` is not empty.
         payment: Payment = Refund::paid,
-        /// What is given to a goal by that, as it is now; null when `errors` is not empty, and when it is for something
+        /// What is given to a goal by the payment, as it is now; null when `errors` is not empty, and when it is for something
         /// else, or not yours to see.
         contribution: GoalContribution = Refund::given,
         /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
@@ -410,7 +410,7 @@ payload! {
     } also {
         /// The payment that it is of, as it is now; null when `errors` is not empty.
         payment: Payment = Refund::paid,
-        /// What is given to a goal by that, as it is now; null when `errors` is not empty, and when it is for something
+        /// What is given to a goal by the payment, as it is now; null when `errors` is not empty, and when it is for something
         /// else, or not yours to see.
         contribution: GoalContribution = Refund::given,
         /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
