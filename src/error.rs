@@ -528,7 +528,7 @@ macro_rules! for_each_user_error_code {
             Taken, "This is already taken.", "هذا مستخدَم من قبل.";
             #[doc = "Kept for the service itself."]
             Reserved, "This name is reserved.", "هذا الاسم محجوز.";
-            #[doc = "Done too recently; possible again at the time in the message."]
+            #[doc = "Done too recently; possible again in `retryAfter` seconds."]
             TooSoon, "This is possible again at {at}.", "هذا ممكن مرة أخرى في {at}.";
             #[doc = "Too easy to guess: common, or made of the user's own name or address."]
             PasswordTooWeak, "This password is too easy to guess; choose a longer or less common one.", "كلمة المرور سهلة التخمين؛ اختر كلمة أطول أو أقل شيوعًا.";
@@ -540,7 +540,7 @@ macro_rules! for_each_user_error_code {
             InvalidRefreshToken, "The session has ended; sign in again.", "انتهت الجلسة؛ سجّل الدخول من جديد.";
             #[doc = "The code or link is wrong, used, replaced by a newer one, expired, or was tried too often: ask for a new one."]
             InvalidCode, "This code is wrong or no longer valid.", "هذا الرمز غير صحيح أو لم يعد صالحًا.";
-            #[doc = "A code was sent only just now; another can be sent at the time in the message."]
+            #[doc = "A code was sent only just now; another can be sent in `retryAfter` seconds."]
             CodeSentJustNow, "A code was sent just now; another can be sent at {at}.", "أُرسل رمز للتو؛ يمكن إرسال رمز آخر في {at}.";
             #[doc = "As many codes as one day allows were sent."]
             TooManyCodes, "Too many codes were sent today; try again tomorrow.", "أُرسلت رموز كثيرة اليوم؛ حاول غدًا.";
@@ -592,7 +592,7 @@ macro_rules! for_each_user_error_code {
             ProviderNotAvailable, "This way to pay is not available for this.", "طريقة الدفع هذه غير متاحة لهذا.";
             #[doc = "Its state does not allow it (any more)."]
             WrongState, "This is no longer possible: it is {state}.", "لم يعد هذا ممكنًا: الحالة {state}.";
-            #[doc = "The provider of payments refused; the payment says why."]
+            #[doc = "The provider of payments refused; the message says why."]
             PaymentRefused, "The payment was refused: {reason}", "رُفض الدفع: {reason}";
             #[doc = "The same person can't do both steps: somebody else has to approve."]
             SecondPersonNeeded, "Somebody else has to approve this.", "يجب أن يوافق شخص آخر على هذا.";

@@ -10,7 +10,7 @@ use super::{
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
-    error::{Nullable, answer, nullable, payload},
+    error::{Nullable, answer, nullable, payload, private},
     filters::{self, DateTimeRange},
     goals::{self, ContributionWhere, GoalContribution},
     identities::Identity,
@@ -77,7 +77,7 @@ impl User {
     ) -> BoxFuture<'a, Nullable<T>> {
         let actor = &ctx.request().actor;
         let is_own = actor.user_id() == Some(self.0.id);
-        nullable(async move {
+        private(ctx, async move {
             if !is_own {
                 return Ok(None);
             }
@@ -87,7 +87,8 @@ impl User {
     }
 }
 
-/// A person. What is private of them is null, unless it is you who asks: begin at `me`.
+/// A person. What is private of them is null, unless it is you who asks: begin at `me`. UNAUTHENTICATED at these fields when a token
+/// came that is not good (any more), so that no null is taken for what is yours.
 #[Object]
 impl User {
     /// Opaque and typed: `user_01jc…`.
@@ -150,7 +151,7 @@ impl User {
     /// Their e-mail address: for themselves and for staff who may see contacts, null for everybody else; null, too, when
     /// they have none that is theirs.
     async fn email(&self, ctx: &Context<'_>) -> Nullable<EmailAddress> {
-        nullable(async {
+        private(ctx, async {
             let email = ctx.request().loaders.emails.load(self.0.id).await?;
             Ok(email.and_then(|email| email.address).map(EmailAddress::from))
         })
@@ -159,25 +160,28 @@ impl User {
 
     /// Whether the address is proven theirs, by `emailVerify`; null for who may not see it.
     async fn email_verified(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        nullable(async { Ok(ctx.request().loaders.emails.load(self.0.id).await?.map(|email| email.is_verified)) }).await
+        private(ctx, async { Ok(ctx.request().loaders.emails.load(self.0.id).await?.map(|email| email.is_verified)) })
+            .await
     }
 
     /// Telephone number, country and the rest of the second step of joining: for themselves and for staff who may see
     /// contacts, null for everybody else.
     async fn profile(&self, ctx: &Context<'_>) -> Nullable<Profile> {
-        nullable(async { Ok(ctx.request().loaders.profiles.load(self.0.id).await?.map(Profile::from)) }).await
+        private(ctx, async { Ok(ctx.request().loaders.profiles.load(self.0.id).await?.map(Profile::from)) }).await
     }
 
     /// Whether `profileComplete` went well, and nothing that is required is missing since; null for who may not see the
     /// profile.
     async fn profile_completed(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        nullable(async { Ok(ctx.request().loaders.completions.load(self.0.id).await?.map(|found| found.is_complete)) })
-            .await
+        private(ctx, async {
+            Ok(ctx.request().loaders.completions.load(self.0.id).await?.map(|found| found.is_complete))
+        })
+        .await
     }
 
     /// How their second factor stands: for themselves only, null for everybody else.
     async fn two_factor(&self, ctx: &Context<'_>) -> Nullable<TwoFactor> {
-        nullable(async {
+        private(ctx, async {
             let request = ctx.request();
             if request.actor.user_id() != Some(self.0.id) && !request.actor.may(Permission::SeeContacts) {
                 return Ok(None);
@@ -189,18 +193,21 @@ impl User {
 
     /// The identities elsewhere by which they sign in, oldest first: for themselves only, null for everybody else.
     async fn identities(&self, ctx: &Context<'_>) -> Nullable<Vec<Identity>> {
-        nullable(Box::pin(async {
-            let request = ctx.request();
-            let found = accounts::oauth::identities(&request.app, &request.actor, self.0.id).await?;
-            Ok(found.map(|found| found.into_iter().map(Identity::from).collect()))
-        }))
+        private(
+            ctx,
+            Box::pin(async {
+                let request = ctx.request();
+                let found = accounts::oauth::identities(&request.app, &request.actor, self.0.id).await?;
+                Ok(found.map(|found| found.into_iter().map(Identity::from).collect()))
+            }),
+        )
         .await
     }
 
     /// Whether they get a digest of what they have not read: for themselves only, null for everybody else. It goes to
     /// a confirmed address only.
     async fn digest(&self, ctx: &Context<'_>) -> Nullable<Digest> {
-        nullable(async {
+        private(ctx, async {
             let request = ctx.request();
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
@@ -218,40 +225,49 @@ impl User {
 
     /// Where they are signed in, last used first, at most 100: for themselves only, null for everybody else.
     async fn sessions(&self, ctx: &Context<'_>) -> Nullable<Vec<ActiveSession>> {
-        nullable(Box::pin(async {
-            let request = ctx.request();
-            if request.actor.user_id() != Some(self.0.id) {
-                return Ok(None);
-            }
-            let sessions = accounts::active_sessions(&request.app, &request.actor).await?;
-            Ok(Some(sessions.into_iter().map(ActiveSession::from).collect()))
-        }))
+        private(
+            ctx,
+            Box::pin(async {
+                let request = ctx.request();
+                if request.actor.user_id() != Some(self.0.id) {
+                    return Ok(None);
+                }
+                let sessions = accounts::active_sessions(&request.app, &request.actor).await?;
+                Ok(Some(sessions.into_iter().map(ActiveSession::from).collect()))
+            }),
+        )
         .await
     }
 
     /// The newest archive of everything held about them, as long as it is kept: for themselves only, null for everybody
     /// else and when there is none.
     async fn latest_export(&self, ctx: &Context<'_>) -> Nullable<AccountExport> {
-        nullable(Box::pin(async {
-            let request = ctx.request();
-            if request.actor.user_id() != Some(self.0.id) {
-                return Ok(None);
-            }
-            let export = privacy::latest_export(&request.app, &request.actor).await?;
-            Ok(export.map(AccountExport::from))
-        }))
+        private(
+            ctx,
+            Box::pin(async {
+                let request = ctx.request();
+                if request.actor.user_id() != Some(self.0.id) {
+                    return Ok(None);
+                }
+                let export = privacy::latest_export(&request.app, &request.actor).await?;
+                Ok(export.map(AccountExport::from))
+            }),
+        )
         .await
     }
 
     /// When their account is going to be deleted; null when it is not. For themselves only, null for everybody else.
     async fn deletion_due_at(&self, ctx: &Context<'_>) -> Nullable<DateTime<Utc>> {
-        nullable(Box::pin(async {
-            let request = ctx.request();
-            if request.actor.user_id() != Some(self.0.id) {
-                return Ok(None);
-            }
-            Ok(privacy::deletion_due(&request.app, &request.actor).await?)
-        }))
+        private(
+            ctx,
+            Box::pin(async {
+                let request = ctx.request();
+                if request.actor.user_id() != Some(self.0.id) {
+                    return Ok(None);
+                }
+                Ok(privacy::deletion_due(&request.app, &request.actor).await?)
+            }),
+        )
         .await
     }
 
@@ -277,13 +293,13 @@ impl User {
 
     /// What they are here; for themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
     async fn role(&self, ctx: &Context<'_>) -> Nullable<Role> {
-        nullable(async { Ok(admin::overview(ctx, self.0.id).await?.map(|overview| overview.role.into())) }).await
+        private(ctx, async { Ok(admin::overview(ctx, self.0.id).await?.map(|overview| overview.role.into())) }).await
     }
 
     /// What their role allows: show by it what they can do. A role that demands a second factor allows nothing before it
     /// is set up. For themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
     async fn permissions(&self, ctx: &Context<'_>) -> Nullable<Vec<admin::Permission>> {
-        nullable(async {
+        private(ctx, async {
             Ok(admin::overview(ctx, self.0.id).await?.map(|overview| admin::permissions_of(overview.role)))
         })
         .await
@@ -291,7 +307,7 @@ impl User {
 
     /// What is behind them; for themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
     async fn account(&self, ctx: &Context<'_>) -> Nullable<AccountOverview> {
-        nullable(async { Ok(admin::overview(ctx, self.0.id).await?.map(AccountOverview::from)) }).await
+        private(ctx, async { Ok(admin::overview(ctx, self.0.id).await?.map(AccountOverview::from)) }).await
     }
 
     /// What happened to their account, newest first: sign-ins, changes, what the service's staff did. For themselves
@@ -308,7 +324,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Activity>> {
-        nullable(Box::pin(activity::own_activity(ctx, self.0.id, filter, first, after, last, before))).await
+        private(ctx, Box::pin(activity::own_activity(ctx, self.0.id, filter, first, after, last, before))).await
     }
 
     /// Their money here. For themselves only, null for everybody else (`adminWallet` is for those with rights).
@@ -341,7 +357,7 @@ impl User {
 
     /// Their saved ways to pay, at most 20: the default first, then the newest. For themselves only, null for everybody else.
     async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
-        self.own(ctx, payments::own_payment_methods(ctx, self)).await
+        self.own(ctx, payments::own_payment_methods(ctx)).await
     }
 
     /// What they gave to goals, or began to, newest first. For themselves only, null for everybody else.
@@ -379,7 +395,7 @@ impl User {
 
     /// How many of their notifications are unread. For themselves only, null for everybody else.
     async fn notification_unread_count(&self, ctx: &Context<'_>) -> Nullable<i64> {
-        self.own(ctx, notifications::unread_count(ctx, self)).await
+        self.own(ctx, notifications::unread_count(ctx)).await
     }
 }
 
@@ -482,12 +498,7 @@ impl AccountQuery {
     /// The signed-in person, with what is only theirs: `wallet`, `payments`, `notifications` and more; null when nobody is
     /// signed in. UNAUTHENTICATED when a token came that is not good (any more).
     async fn me(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async {
-            let request = ctx.request();
-            request.actor.require_certain()?;
-            viewer(ctx, self).await
-        })
-        .await
+        private(ctx, viewer(ctx, self)).await
     }
 
     /// A person by user name, whatever its case; null when there is none.

@@ -172,9 +172,6 @@ const ASSUMED: &[(&str, &str, u64)] = &[
     ("Payment", "disputes", 2),
     ("Payment", "events", 10),
     ("Payment", "refunds", 5),
-    ("PaymentMethodAddPayload", "paymentMethods", 20),
-    ("PaymentMethodRemovePayload", "paymentMethods", 20),
-    ("PaymentMethodSetDefaultPayload", "paymentMethods", 20),
     ("Query", "currencies", 180),
     ("Query", "paymentProviders", 7),
     ("Query", "signInProviders", 5),
@@ -561,8 +558,8 @@ mod tests {
         Profile.country Profile.phone Profile.state Refund.failure Session.refreshToken SignInProvider.name \
         SignInProvider.title TwoFactorChallenge.challengeToken TwoFactorSetup.secret User.displayName \
         User.email User.firstName User.lastName User.username Wallet.streamCursor \
-        WalletDepositPayload.guestToken WalletStatement.url WalletTransaction.description \
-        WalletTransaction.reference Withdrawal.bankName Withdrawal.lastFour Withdrawal.reference";
+        WalletStatement.url WalletTransaction.description \
+        Withdrawal.bankName Withdrawal.lastFour Withdrawal.reference";
 
     /// A text that nobody thought of would count as a short one.
     #[test]

@@ -1,10 +1,10 @@
 //! Errors as clients see them: `UserError` in payloads, coded top-level errors, and nothing of the inside.
 
-use async_graphql::{Enum, Pos, Response, ServerError, SimpleObject, Value};
+use async_graphql::{Context, Enum, Pos, Response, ServerError, SimpleObject, Value};
 use futures_util::future::BoxFuture;
 
 use super::{
-    context::RequestContext,
+    context::{RequestContext, RequestExt},
     scalars::{CurrencyCode, Money},
 };
 use crate::error::{self, Code, Error, Locale, Parameter, Refusal, for_each_user_error_code};
@@ -100,6 +100,19 @@ pub fn nullable<'a, T>(
     body: impl Future<Output = async_graphql::Result<Option<T>>> + Send + 'a,
 ) -> BoxFuture<'a, Nullable<T>> {
     Box::pin(async { body.await.transpose() })
+}
+
+/// The same, for a field that is null to those who may not see it: UNAUTHENTICATED when a token came that was refused, whose owner
+/// may be the one who sees it, and would keep the null for what is there.
+pub fn private<'a, T>(
+    ctx: &'a Context<'_>,
+    body: impl Future<Output = async_graphql::Result<Option<T>>> + Send + 'a,
+) -> BoxFuture<'a, Nullable<T>> {
+    let actor = &ctx.request().actor;
+    nullable(async move {
+        actor.require_certain()?;
+        body.await
+    })
 }
 
 /// The result object of a mutation: filled from what the domain gave, or holding only errors.

@@ -108,13 +108,15 @@ pub struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// Anything by its id; null when there is no such thing, you may not see it, or it is no id.
+    /// Anything by its id; null when there is no such thing, you may not see it, or it is no id. UNAUTHENTICATED instead of a
+    /// null when a token came that is not good (any more).
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The id of anything.")] id: ID) -> Nullable<Node> {
         nullable(find(ctx, &id)).await
     }
 
     /// Several things by their ids, in the same order, at most 100; null for each that is not there, not visible, or no id.
-    /// One that fails is null for itself, with an error at its place.
+    /// One that fails is null for itself, with an error at its place: UNAUTHENTICATED, too, when a token came that is not good
+    /// (any more).
     #[graphql(directive = SemanticNonNull::apply())]
     async fn nodes(
         &self,

@@ -6,7 +6,7 @@ use futures_util::Stream;
 use uuid::Uuid;
 
 use super::{
-    accounts::User,
+    accounts::{User, viewer},
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
@@ -259,13 +259,13 @@ payload! {
         /// The notification, now read; null when `errors` is not empty.
         notification: Notification
     } also {
-        /// How many of your notifications are unread now; null when `errors` is not empty.
-        unread_count: i64 = unread_count,
+        /// You, with how many are unread now; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
 /// How many of the viewer's own notifications are unread.
-pub(super) async fn unread_count<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<i64>> {
+pub(super) async fn unread_count(ctx: &Context<'_>) -> async_graphql::Result<Option<i64>> {
     let request = ctx.request();
     Ok(request.loaders.unread_counts.load(request.actor.require_user()?.id).await?)
 }
@@ -282,8 +282,8 @@ pub struct NotificationMarkAllReadPayload {
 
 also! {
     NotificationMarkAllReadPayload {
-        /// How many of your notifications are unread now: those that came meanwhile; null when `errors` is not empty.
-        unread_count: i64 = unread_count,
+        /// You, with how many are unread now: those that came meanwhile; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 

@@ -189,7 +189,8 @@ impl VerificationMutation {
         .await
     }
 
-    /// Sends a code by text message to a telephone number, to prove that it is yours.
+    /// Sends a code by text message to a telephone number, to prove that it is yours. Needs a fresh authentication:
+    /// REAUTHENTICATION_REQUIRED.
     /// Codes: BLANK, INVALID, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES. Stands alone in its operation.
     async fn phone_verification_send(
         &self,

@@ -94,6 +94,67 @@ async fn what_is_one_s_own_is_fetched_by_its_id_and_is_null_for_others() {
     assert_eq!(staff.ok(query, json!({ "id": there[5]["id"] })).await["node"]["streamCursor"], Value::Null);
 }
 
+/// What is null to those who may not see it: the type, something of it that everybody sees, and the fields.
+const PRIVATE: &[(&str, &str, &[&str])] = &[
+    (
+        "User",
+        "username",
+        &[
+            "email",
+            "emailVerified",
+            "profile { __typename }",
+            "profileCompleted",
+            "twoFactor { __typename }",
+            "identities { __typename }",
+            "digest",
+            "sessions { __typename }",
+            "latestExport { __typename }",
+            "deletionDueAt",
+            "role",
+            "permissions",
+            "account { __typename }",
+            "activity(first: 1) { totalCount }",
+            "wallet { __typename }",
+            "payoutMethods { __typename }",
+            "payments(first: 1) { totalCount }",
+            "paymentMethods { __typename }",
+            "contributions(first: 1) { totalCount }",
+            "notifications(first: 1) { totalCount }",
+            "notificationUnreadCount",
+        ],
+    ),
+    ("Goal", "title", &["withdrawn { amount }", "available { amount }", "withdrawals(first: 1) { totalCount }"]),
+    ("GoalContribution", "message", &["payment { __typename }", "refundRequest { __typename }", "guestEmail"]),
+];
+
+#[tokio::test]
+async fn what_is_private_is_no_null_to_who_shows_a_token_that_is_over() {
+    let server = Server::start().await;
+    let (amina, badr) = (server.user("amina").await, server.user("badr").await);
+    let goal = goals::begin(&amina, &json!({})).await;
+    goals::give(&server, &badr, &goal, "10.00").await;
+    let query = "query($id: ID!) { goal(id: $id) { contributions(first: 1) { nodes { id } } } }";
+    let given = amina.ok(query, json!({ "id": goal })).await["goal"]["contributions"]["nodes"][0]["id"].clone();
+    server.advance(16 * 60);
+    for ((name, public, private), id) in PRIVATE.iter().zip([json!(amina.id), json!(goal), given]) {
+        let query =
+            format!("query($id: ID!) {{ node(id: $id) {{ ... on {name} {{ {public} {} }} }} }}", private.join(" "));
+        let nobody = server.anonymous().ok(&query, json!({ "id": id })).await["node"].clone();
+        let answer = amina.send(&query, json!({ "id": id })).await;
+        assert_eq!(answer.code(), "UNAUTHENTICATED", "{name}");
+        assert_eq!(answer.body["data"]["node"], nobody, "{name}");
+        assert!(nobody[public].is_string(), "{nobody}");
+        let errors = answer.body["errors"].as_array().unwrap();
+        for field in private.iter().map(|field| field.split([' ', '(']).next().unwrap()) {
+            assert_eq!(nobody[field], Value::Null, "{name}.{field}");
+            let error = errors.iter().find(|error| error["path"] == json!(["node", field]));
+            let error = error.unwrap_or_else(|| panic!("{name}.{field} is but null: {}", answer.body));
+            assert_eq!(error["extensions"]["tokenRefused"], true, "{name}.{field}: {error}");
+        }
+        assert_eq!(errors.len(), private.len(), "{name}: {}", answer.body);
+    }
+}
+
 #[tokio::test]
 async fn many_of_a_kind_are_as_many_statements_as_one() {
     let server = Server::start().await;

@@ -7,7 +7,7 @@ use crate::{
     goals::{begin, gift, give},
     harness::{Client, Server},
     payments::{self, funded, paid},
-    wallets::{add_method, fund, transfer_input, withdraw_input},
+    wallets::{add_method, fund, method_input, transfer_input, withdraw_input},
 };
 
 /// Runs the mutation, which takes one input; gives its payload.
@@ -50,6 +50,13 @@ async fn what_a_comment_and_a_share_hang_on_comes_with_its_counts() {
     assert_eq!(gone, json!({ "post": { "commentCount": 1 }, "parent": { "replyCount": 0 } }));
     let shared = done(&basma, "postShare", json!({ "id": post }), "sharedPost { id shareCount }").await;
     assert_eq!(shared, json!({ "sharedPost": { "id": post, "shareCount": 1 } }));
+    let share = basma.ok("{ me { posts { nodes { id } } } }", Value::Null).await["me"]["posts"]["nodes"][0].clone();
+    let around = "user { id postCount } sharedPost { id shareCount }";
+    let gone = done(&basma, "postDelete", share, around).await;
+    let you = json!({ "id": basma.id, "postCount": 0 });
+    assert_eq!(gone, json!({ "user": you, "sharedPost": { "id": post, "shareCount": 0 } }));
+    let gone = done(&amina, "postDelete", json!({ "id": post }), around).await;
+    assert_eq!(gone, json!({ "user": { "id": amina.id, "postCount": 0 }, "sharedPost": null }));
     // Nothing was done, and nothing is shown.
     let refused = call(&basma, "commentLike", json!({ "id": post }), "comment { id } post { id }").await;
     let errors = json!([{ "code": "INVALID_ID", "path": ["input", "id"] }]);
@@ -67,11 +74,14 @@ async fn what_is_unread_comes_with_what_was_read() {
     }
     let list = amina.ok("{ me { notifications(first: 1) { nodes { id } } } }", Value::Null).await;
     let id = list["me"]["notifications"]["nodes"][0]["id"].clone();
-    let read = done(&amina, "notificationMarkRead", json!({ "id": id }), "unreadCount").await;
-    assert_eq!(read, json!({ "unreadCount": 2 }));
-    let all = "mutation { notificationMarkAllRead { markedCount unreadCount } }";
-    let all = amina.ok(all, Value::Null).await["notificationMarkAllRead"].clone();
-    assert_eq!(all, json!({ "markedCount": 2, "unreadCount": 0 }));
+    let you = "user { id notificationUnreadCount }";
+    let read = done(&amina, "notificationMarkRead", json!({ "id": id }), you).await;
+    assert_eq!(read, json!({ "user": { "id": amina.id, "notificationUnreadCount": 2 } }));
+    let refused = call(&amina, "notificationMarkRead", json!({ "id": "nonsense" }), you).await;
+    assert_eq!(refused["user"], Value::Null, "{refused}");
+    let all = format!("mutation {{ notificationMarkAllRead {{ markedCount {you} }} }}");
+    let all = amina.ok(&all, Value::Null).await["notificationMarkAllRead"].clone();
+    assert_eq!(all, json!({ "markedCount": 2, "user": { "id": amina.id, "notificationUnreadCount": 0 } }));
 }
 
 #[tokio::test]
@@ -152,16 +162,29 @@ async fn what_a_payment_is_for_comes_with_it_to_who_may_see_it() {
 async fn the_other_ways_to_pay_come_with_the_one_that_goes() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    let all = "paymentMethods { kind isDefault }";
+    let all = "user { paymentMethods { kind isDefault } }";
     let wallet = json!({ "provider": "WALLET", "kind": "WALLET" });
     done(&amina, "paymentMethodAdd", wallet, all).await;
     let card = json!({ "provider": "SANDBOX", "kind": "CARD", "token": "tok_4242424242424242", "isDefault": true });
     let added = done(&amina, "paymentMethodAdd", card, &format!("paymentMethod {{ id }} {all}")).await;
     let both = json!([{ "kind": "CARD", "isDefault": true }, { "kind": "WALLET", "isDefault": false }]);
-    assert_eq!(added["paymentMethods"], both);
-    let id = json!({ "id": added["paymentMethod"]["id"] });
-    let left = done(&amina, "paymentMethodRemove", id, all).await;
-    assert_eq!(left, json!({ "paymentMethods": [{ "kind": "WALLET", "isDefault": true }] }));
+    assert_eq!(added["user"]["paymentMethods"], both);
+    let chosen = json!({ "id": added["paymentMethod"]["id"] });
+    assert_eq!(done(&amina, "paymentMethodSetDefault", chosen.clone(), all).await["user"]["paymentMethods"], both);
+    let left = done(&amina, "paymentMethodRemove", chosen, all).await;
+    assert_eq!(left, json!({ "user": { "paymentMethods": [{ "kind": "WALLET", "isDefault": true }] } }));
+}
+
+#[tokio::test]
+async fn the_bank_accounts_that_are_there_come_with_the_one_that_comes_or_goes() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let input = method_input("USD");
+    let added = done(&amina, "payoutMethodAdd", input, "payoutMethod { id } user { payoutMethods { id } }").await;
+    let id = added["payoutMethod"]["id"].clone();
+    assert_eq!(added["user"]["payoutMethods"], json!([{ "id": id }]));
+    let left = done(&amina, "payoutMethodRemove", json!({ "id": id }), "user { payoutMethods { id } }").await;
+    assert_eq!(left, json!({ "user": { "payoutMethods": [] } }));
 }
 
 #[tokio::test]

@@ -89,6 +89,20 @@ fn a_mutation_takes_nothing_or_one_input_of_its_own_name() {
     }
 }
 
+/// Whether a payload speaks of an earlier call, and whether there can be one that did the work.
+#[test]
+fn only_what_takes_an_idempotency_key_says_whether_it_was_replayed() {
+    let model = Model::of_graph(false).unwrap();
+    let Some((_, Kind::Composite { fields, .. })) = model.ty("Mutation") else { panic!("no mutations") };
+    for (name, field) in fields {
+        let takes_key = field.arguments.iter().any(|argument| {
+            let Some((_, Kind::Input { fields, .. })) = model.ty(named(&argument.ty)) else { return false };
+            fields.iter().any(|field| field.name == "idempotencyKey")
+        });
+        assert_eq!(model.field(field.of(), "replayed").is_some(), takes_key, "{name}");
+    }
+}
+
 fn root_fields(root: &str) -> Vec<(String, bool, String)> {
     let document = parse_schema(graphql::sdl()).unwrap();
     for definition in document.definitions {

@@ -15,7 +15,7 @@ use crate::{
         connection::{Connection, Listed, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
-        error::{Nullable, nullable},
+        error::{Nullable, nullable, private},
         filters::{self, DateTimeRange},
         payments::{Payment, Refund},
         scalars::{EmailAddress, Money},
@@ -115,9 +115,12 @@ impl GoalContribution {
     }
 
     /// A guest's e-mail address, for staff with the permission SEE_MONEY; null to others, and when no guest gave.
-    async fn guest_email(&self, ctx: &Context<'_>) -> Option<EmailAddress> {
-        let sees = ctx.request().actor.may(Permission::SeeMoney);
-        self.0.contribution.guest_email.as_deref().filter(|_| sees).map(EmailAddress::from)
+    async fn guest_email(&self, ctx: &Context<'_>) -> Nullable<EmailAddress> {
+        private(ctx, async {
+            let sees = ctx.request().actor.may(Permission::SeeMoney);
+            Ok(self.0.contribution.guest_email.as_deref().filter(|_| sees).map(EmailAddress::from))
+        })
+        .await
     }
 
     /// Whether the name is hidden: from everybody but the giver, staff with the permission SEE_MONEY, and, unless the giver
@@ -154,7 +157,7 @@ impl GoalContribution {
     /// Its payment; null to all but the giver and staff with the permission SEE_MONEY. Guests see it by `payment` and their
     /// token.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
-        nullable(async {
+        private(ctx, async {
             Ok(ctx.request().loaders.payments.load(self.0.contribution.payment_id).await?.map(Payment::from))
         })
         .await
@@ -163,7 +166,7 @@ impl GoalContribution {
     /// What the giver asks back and nobody has decided about; the goal's owner and staff do, by `paymentRefundGrant` and
     /// `paymentRefundRefuse`. Null when nothing is asked, and to all but these and the giver.
     async fn refund_request(&self, ctx: &Context<'_>) -> Nullable<Refund> {
-        nullable(async {
+        private(ctx, async {
             let request = ctx.request();
             if !self.0.shows_refunds_to(&request.actor) {
                 return Ok(None);

@@ -14,7 +14,7 @@ use super::{
     connection::{Connection, Listed, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
-    error::{Nullable, nullable},
+    error::{Nullable, nullable, private},
     part::Part,
     posts::Post,
     scalars::{Money, Url},
@@ -164,14 +164,14 @@ impl Goal {
 
     /// Of what was raised, what its owner took out, fees included; null to all but its owner and staff with the permission
     /// SEE_MONEY.
-    async fn withdrawn(&self, ctx: &Context<'_>) -> Option<Money> {
-        self.sees_money(ctx).then(|| self.0.money(self.0.goal.withdrawn).into())
+    async fn withdrawn(&self, ctx: &Context<'_>) -> Nullable<Money> {
+        private(ctx, async { Ok(self.sees_money(ctx).then(|| self.0.money(self.0.goal.withdrawn).into())) }).await
     }
 
     /// Of what was raised, what is there and not held for refunds that are granted; null to all but its owner and staff with
     /// the permission SEE_MONEY. Whether it can be withdrawn is told by `availableActions`.
-    async fn available(&self, ctx: &Context<'_>) -> Option<Money> {
-        self.sees_money(ctx).then(|| self.0.available().into())
+    async fn available(&self, ctx: &Context<'_>) -> Nullable<Money> {
+        private(ctx, async { Ok(self.sees_money(ctx).then(|| self.0.available().into())) }).await
     }
 
     /// What happens when the target is not reached.
@@ -265,7 +265,7 @@ impl Goal {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<GoalWithdrawal>> {
-        nullable(async {
+        private(ctx, async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::WITHDRAWALS_SORT;

@@ -110,11 +110,15 @@ pub struct GoalQuery;
 #[Object]
 impl GoalQuery {
     /// A goal by its id; null when there is none, and once its post was deleted, to all but its owner and staff with the
-    /// permission SEE_MONEY.
+    /// permission SEE_MONEY. UNAUTHENTICATED instead of a null when a token came that is not good (any more).
     async fn goal(&self, ctx: &Context<'_>, #[graphql(desc = "The goal's id.")] id: ID) -> Nullable<Goal> {
         nullable(async {
             let request = ctx.request();
-            Ok(goals::find(&request.app, &request.actor, query_id(&id)?).await?.map(Goal))
+            let found = goals::find(&request.app, &request.actor, query_id(&id)?).await?;
+            if found.is_none() {
+                request.actor.require_certain()?;
+            }
+            Ok(found.map(Goal))
         })
         .await
     }

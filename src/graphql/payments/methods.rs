@@ -8,6 +8,7 @@ use crate::{
     domain::payments::{self, MethodAdd},
     entity::payment_method::Model,
     graphql::{
+        accounts::{User, viewer},
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
@@ -108,9 +109,8 @@ payload! {
         /// The way to pay; null when `errors` is not empty.
         payment_method: PaymentMethod
     } also {
-        /// All of your saved ways to pay, as `User.paymentMethods` gives them: another one may be the default now; null when
-        /// `errors` is not empty.
-        payment_methods: Vec<PaymentMethod> = saved,
+        /// You, with all of your saved ways to pay: another one may be the default now; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
@@ -125,9 +125,8 @@ payload! {
         /// The way to pay that was removed; null when `errors` is not empty.
         payment_method: PaymentMethod
     } also {
-        /// All of your saved ways to pay, as `User.paymentMethods` gives them: another one may be the default now; null when
-        /// `errors` is not empty.
-        payment_methods: Vec<PaymentMethod> = saved,
+        /// You, with all of your saved ways to pay: another one may be the default now; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
@@ -142,16 +141,14 @@ payload! {
         /// The way to pay that is the default now; null when `errors` is not empty.
         payment_method: PaymentMethod
     } also {
-        /// All of your saved ways to pay, as `User.paymentMethods` gives them: another one may be the default now; null when
-        /// `errors` is not empty.
-        payment_methods: Vec<PaymentMethod> = saved,
+        /// You, with all of your saved ways to pay: another one may be the default now; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
 /// The viewer's own saved ways to pay.
-pub(in crate::graphql) async fn saved<T: Sync>(
+pub(in crate::graphql) async fn own_payment_methods(
     ctx: &Context<'_>,
-    _: &T,
 ) -> async_graphql::Result<Option<Vec<PaymentMethod>>> {
     let request = ctx.request();
     let methods = payments::payment_methods(&request.app, &request.actor).await?;

@@ -13,7 +13,7 @@ use futures_util::Stream;
 
 pub use disputes::{Dispute, DisputeState};
 pub use methods::PaymentMethod;
-pub(super) use methods::saved as own_payment_methods;
+pub(super) use methods::own_payment_methods;
 pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
 pub use steps::PaymentStep;
 
@@ -501,7 +501,8 @@ impl PayerQuery {
         .await
     }
 
-    /// A payment by its id; null when it is not there, or not yours to see.
+    /// A payment by its id; null when it is not there, or not yours to see. UNAUTHENTICATED instead of a null when a token came
+    /// that is not good (any more).
     async fn payment(
         &self,
         ctx: &Context<'_>,

@@ -125,17 +125,19 @@ impl WalletDepositInput {
     }
 }
 
-/// Defines the payload of a mutation that begins a payment.
+/// Defines the payload of a mutation that begins a payment; `guest_token` stands after its name where guests can do so.
 macro_rules! started_payload {
-    ($(#[$doc:meta])+ $name:ident { $($also:tt)+ }) => {
+    ($(#[$doc:meta])+ $name:ident $($guest_token:ident)? { $($also:tt)+ }) => {
         $(#[$doc])+
         #[derive(SimpleObject)]
         #[graphql(complex)]
         pub struct $name {
             /// The payment; its `nextAction` says what the payer has to do. Null when `errors` is not empty.
             payment: Option<Payment>,
-            /// For somebody without an account: shows the payment again. Null for others. Keep it.
-            guest_token: Option<String>,
+            $(
+                /// For somebody without an account: shows the payment again. Null for others. Keep it.
+                $guest_token: Option<String>,
+            )?
             /// Why it was refused; empty when it was done.
             errors: Vec<UserError>,
             /// True when an earlier call with this idempotency key did the work.
@@ -144,12 +146,17 @@ macro_rules! started_payload {
 
         impl Payload<Once<Started>> for $name {
             fn done(once: Once<Started>) -> Self {
-                let Started { payment, guest_token } = once.value;
-                Self { payment: Some(payment.into()), guest_token, errors: Vec::new(), replayed: once.replayed }
+                let started = once.value;
+                Self {
+                    payment: Some(started.payment.into()),
+                    $($guest_token: started.$guest_token,)?
+                    errors: Vec::new(),
+                    replayed: once.replayed,
+                }
             }
 
             fn refused(errors: Vec<UserError>) -> Self {
-                Self { payment: None, guest_token: None, errors, replayed: false }
+                Self { payment: None, $($guest_token: None,)? errors, replayed: false }
             }
         }
 
@@ -160,7 +167,7 @@ macro_rules! started_payload {
 }
 started_payload! {
     /// What came of `paymentCreate`.
-    PaymentCreatePayload {
+    PaymentCreatePayload guest_token {
         /// What is given to a goal by it, as it is now; null when `errors` is not empty, when it is for something else,
         /// and for guests.
         contribution: GoalContribution = contribution_of,
@@ -295,9 +302,9 @@ pub struct Refunded {
     payment: Option<payments::Payment>,
 }
 
-/// Defines the payload of a mutation about a refund.
+/// Defines the payload of a mutation about a refund; `replayed` stands after its name where the input has an idempotency key.
 macro_rules! refund_payload {
-    ($(#[$doc:meta])+ $name:ident) => {
+    ($(#[$doc:meta])+ $name:ident $($replayed:ident)?) => {
         $(#[$doc])+
         #[derive(SimpleObject)]
         #[graphql(complex)]
@@ -308,19 +315,21 @@ macro_rules! refund_payload {
             payment: Option<Payment>,
             /// Why it was refused; empty when it was done.
             errors: Vec<UserError>,
-            /// True when an earlier call with this idempotency key did the work.
-            replayed: bool,
+            $(
+                /// True when an earlier call with this idempotency key did the work.
+                $replayed: bool,
+            )?
         }
 
         impl Payload<Once<Refunded>> for $name {
             fn done(once: Once<Refunded>) -> Self {
                 let Refunded { refund, currency, payment } = once.value;
                 let (refund, payment) = (Some(Refund::new(refund, currency)), payment.map(Payment::from));
-                Self { refund, payment, errors: Vec::new(), replayed: once.replayed }
+                Self { refund, payment, errors: Vec::new() $(, $replayed: once.replayed)? }
             }
 
             fn refused(errors: Vec<UserError>) -> Self {
-                Self { refund: None, payment: None, errors, replayed: false }
+                Self { refund: None, payment: None, errors $(, $replayed: false)? }
             }
         }
 
@@ -339,7 +348,7 @@ macro_rules! refund_payload {
 
 refund_payload! {
     /// What came of `paymentRefundRequest`.
-    PaymentRefundRequestPayload
+    PaymentRefundRequestPayload replayed
 }
 
 id_input! {
@@ -364,7 +373,7 @@ refund_payload! {
 
 refund_payload! {
     /// What came of `paymentRefund`.
-    PaymentRefundPayload
+    PaymentRefundPayload replayed
 }
 
 async fn with_payment(

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
-use super::Payment;
+use super::{Payment, contribution_of, wallet_of_payer};
 use crate::{
     domain::{payments::RefundOfPayment, permissions::Permission},
     entity::{Currency, refund},
@@ -11,7 +11,9 @@ use crate::{
         connection::Listed,
         context::RequestExt,
         error::{Nullable, nullable},
+        goals::GoalContribution,
         scalars::Money,
+        wallets::Wallet,
     },
 };
 
@@ -77,6 +79,22 @@ impl Refund {
     /// What it is of, as it is now; null for who may not see it.
     pub(super) async fn paid(ctx: &Context<'_>, refund: &Self) -> async_graphql::Result<Option<Payment>> {
         Ok(ctx.request().loaders.payments.load(refund.refund.payment_id).await?.map(Payment::from))
+    }
+
+    /// What was given to a goal by it; null when it was for something else, and for who may not see it.
+    pub(super) async fn given(ctx: &Context<'_>, refund: &Self) -> async_graphql::Result<Option<GoalContribution>> {
+        match Self::paid(ctx, refund).await? {
+            Some(payment) => contribution_of(ctx, &payment).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The wallet of who paid; null when they have none, and for who may not see it.
+    pub(super) async fn payer_s_wallet(ctx: &Context<'_>, refund: &Self) -> async_graphql::Result<Option<Wallet>> {
+        match Self::paid(ctx, refund).await? {
+            Some(payment) => wallet_of_payer(ctx, &payment).await,
+            None => Ok(None),
+        }
     }
 
     /// A refund of a payment of this currency.

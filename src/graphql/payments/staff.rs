@@ -250,6 +250,12 @@ payload! {
     } also {
         /// The payment that it is about, as it is now; null when `errors` is not empty.
         payment: Payment = Dispute::disputed,
+        /// What is given to a goal by the payment, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
+        contribution: GoalContribution = Dispute::given,
+        /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
+        /// see.
+        wallet: Wallet = Dispute::payer_s_wallet,
     }
 }
 
@@ -387,6 +393,12 @@ payload! {
     } also {
         /// The payment that it is of, as it is now; null when `errors` is not empty.
         payment: Payment = Refund::paid,
+        /// What is given to a goal by the payment, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
+        contribution: GoalContribution = Refund::given,
+        /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
+        /// see.
+        wallet: Wallet = Refund::payer_s_wallet,
     }
 }
 
@@ -403,6 +415,12 @@ payload! {
     } also {
         /// The payment that it is of, as it is now; null when `errors` is not empty.
         payment: Payment = Refund::paid,
+        /// What is given to a goal by the payment, as it is now; null when `errors` is not empty, and when it is for something
+        /// else, or not yours to see.
+        contribution: GoalContribution = Refund::given,
+        /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
+        /// see.
+        wallet: Wallet = Refund::payer_s_wallet,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     connection::{Connection, Listed, asks_for_total, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
-    error::{Nullable, nullable},
+    error::{Nullable, nullable, private},
     filters::{self, DateTimeRange, query_ids},
     goals::Goal,
     node::query_id,
@@ -77,9 +77,8 @@ impl Post {
 
     /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        nullable(async {
+        private(ctx, async {
             let request = ctx.request();
-            request.actor.require_certain()?;
             if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
                 return Ok(self.0.viewer_likes);
             }
@@ -214,9 +213,8 @@ impl Comment {
 
     /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        nullable(async {
+        private(ctx, async {
             let request = ctx.request();
-            request.actor.require_certain()?;
             if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
                 return Ok(self.0.viewer_likes);
             }

@@ -7,6 +7,7 @@ use crate::{
     domain::posts::{self, CommentCreate, CommentTarget, PostCreate, PostShare},
     error::{Reason, Result, UserError},
     graphql::{
+        accounts::{User, viewer},
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
@@ -57,6 +58,11 @@ payload! {
     PostDeletePayload {
         /// The tombstone; null when `errors` is not empty.
         post: Post
+    } also {
+        /// You, with your counts; null when `errors` is not empty.
+        user: User = viewer,
+        /// The post that it passed on, with its counts; null when `errors` is not empty, and when it was no share.
+        shared_post: Post = shared_by,
     }
 }
 

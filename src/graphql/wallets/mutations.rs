@@ -8,6 +8,7 @@ use crate::{
     entity::UserId,
     error::Result,
     graphql::{
+        accounts::{User, viewer},
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
@@ -106,6 +107,9 @@ payload! {
     PayoutMethodAddPayload replayed {
         /// The bank account; null when `errors` is not empty.
         payout_method: PayoutMethod
+    } also {
+        /// You, with all of your bank accounts; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
@@ -119,6 +123,9 @@ payload! {
     PayoutMethodRemovePayload {
         /// The bank account, now removed; null when `errors` is not empty.
         payout_method: PayoutMethod
+    } also {
+        /// You, with the bank accounts that are left; null when `errors` is not empty.
+        user: User = viewer,
     }
 }
 
@@ -216,7 +223,7 @@ impl OwnWalletMutation {
     }
 
     /// Asks for money of your wallet to be paid out. It is held until staff has decided; you are told by e-mail. Needs a fresh
-    /// authentication. AMOUNT_TOO_LARGE: more than one day allows; the message says what is left of it. Codes: INVALID,
+    /// authentication. AMOUNT_TOO_LARGE: more than one day allows; `parameters.maxAmount` is what is left of it. Codes: INVALID,
     /// INVALID_ID, NOT_FOUND, INVALID_AMOUNT, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE,
     /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn wallet_withdraw(

@@ -143,8 +143,8 @@ impl WalletTransaction {
     }
 
     /// The id of what it is for, though you may not see it; null where there is nothing.
-    async fn reference(&self) -> Option<&str> {
-        self.0.reference.as_deref()
+    async fn reference(&self) -> Option<ID> {
+        self.0.reference.as_deref().map(ID::from)
     }
 
     /// What it is for; null where there is nothing, or nothing that you may see.

@@ -6,7 +6,7 @@ use agora::{
 };
 use async_graphql::parser::{
     parse_schema,
-    types::{TypeKind, TypeSystemDefinition},
+    types::{FieldDefinition, TypeKind, TypeSystemDefinition},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -102,13 +102,18 @@ const CALLS: &[(&str, &str, bool)] = &[
     ("accountExport", "mutation { accountExport { errors { code } } }", false),
 ];
 
-fn mutations() -> Vec<String> {
+/// The names of all mutations, each with its description in one line.
+fn mutations() -> Vec<(String, String)> {
     for definition in parse_schema(graphql::sdl()).unwrap().definitions {
         if let TypeSystemDefinition::Type(definition) = definition
             && definition.node.name.node == "Mutation"
             && let TypeKind::Object(object) = definition.node.kind
         {
-            return object.fields.iter().map(|field| field.node.name.node.to_string()).collect();
+            let described = |field: FieldDefinition| {
+                let description = field.description.map(|text| text.node).unwrap_or_default();
+                (field.name.node.to_string(), description.split_whitespace().collect::<Vec<_>>().join(" "))
+            };
+            return object.fields.into_iter().map(|field| described(field.node)).collect();
         }
     }
     panic!("no mutations");
@@ -127,12 +132,23 @@ fn the_operator_s_guide_shows_the_list() {
 #[test]
 fn every_listed_operation_that_there_is_is_called_here() {
     let served = mutations();
-    let mut expected: Vec<_> =
-        SENSITIVE.iter().map(|(name, _)| *name).filter(|name| served.iter().any(|served| served == name)).collect();
+    let mut expected: Vec<_> = SENSITIVE
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| served.iter().any(|(served, _)| served == name))
+        .collect();
     let mut called: Vec<_> = CALLS.iter().map(|(name, ..)| *name).collect();
     expected.sort_unstable();
     called.sort_unstable();
     assert_eq!(called, expected);
+}
+
+#[test]
+fn the_graph_says_of_each_of_them_that_it_is_one() {
+    for (name, description) in mutations() {
+        let is_listed = SENSITIVE.iter().any(|(listed, _)| *listed == name);
+        assert_eq!(description.contains("fresh authentication"), is_listed, "{name}: {description}");
+    }
 }
 
 #[tokio::test]

@@ -67,7 +67,8 @@ async fn paid_by_paymob(server: &Server, client: &Client) -> Value {
 /// What staff says of a dispute of US dollars.
 async fn record(staff: &Client, payment: &Value, state: &str, amount: &str, changes: &Value) -> Value {
     let query = "mutation($input: AdminDisputeRecordInput!) { adminDisputeRecord(input: $input) { \
-                 dispute { id state amount { amount } refund { origin state } } errors { code path } } }";
+                 dispute { id state amount { amount } refund { origin state } } \
+                 wallet { balance(currency: \"USD\") { held { amount } } } errors { code path } } }";
     let mut input = json!({ "id": payment, "state": state, "amount": { "amount": amount, "currency": "USD" }, "reference": "CB-1",
                             "reason": "fraudulent" });
     for (name, value) in changes.as_object().unwrap() {
@@ -84,6 +85,7 @@ async fn what_is_open_is_held_and_what_is_lost_is_gone_with_its_fee_once() {
     assert_eq!(wallet(&server, &amina).await, (1000, 0));
     let opened = record(&staff, &payment, "OPEN", "4.00", &json!({})).await;
     assert_eq!(opened["dispute"]["refund"], json!({ "origin": "DISPUTE", "state": "PENDING" }), "{opened}");
+    assert_eq!(opened["wallet"]["balance"]["held"]["amount"], "4.00", "{opened}");
     let again = record(&staff, &payment, "OPEN", "4.00", &json!({})).await;
     assert_eq!(again["dispute"]["id"], opened["dispute"]["id"]);
     assert_eq!(wallet(&server, &amina).await, (1000, 400));

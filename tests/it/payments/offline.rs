@@ -235,10 +235,14 @@ async fn a_refund_by_hand_waits_for_staff() {
     assert_eq!(listed["adminRefunds"]["nodes"].as_array().unwrap().len(), 2);
     assert_eq!(listed["adminRefunds"]["nodes"][0]["payment"]["id"], payment["id"]);
     assert_eq!(wallet(&server, &amina).await, (2000, 1200));
-    let done = call(&staff, "adminRefundComplete", &refunds[0], ", reference: \"BANK 8\"", REFUND).await;
-    assert_eq!(done["refund"]["state"], "SUCCEEDED");
-    let failed = call(&staff, "adminRefundFail", &refunds[1], ", reason: \"no such account\"", REFUND).await;
+    let around =
+        format!("{REFUND} contribution {{ id }} wallet {{ balance(currency: \"USD\") {{ held {{ amount }} }} }}");
+    let done = call(&staff, "adminRefundComplete", &refunds[0], ", reference: \"BANK 8\"", &around).await;
+    assert_eq!((&done["refund"]["state"], &done["contribution"]), (&json!("SUCCEEDED"), &Value::Null));
+    assert_eq!(done["wallet"]["balance"]["held"]["amount"], "7.00", "{done}");
+    let failed = call(&staff, "adminRefundFail", &refunds[1], ", reason: \"no such account\"", &around).await;
     assert_eq!(failed["refund"]["state"], "FAILED");
+    assert_eq!(failed["wallet"]["balance"]["held"]["amount"], "0.00", "{failed}");
     for refund in &refunds {
         let again = call(&staff, "adminRefundComplete", refund, ", reference: \"BANK 9\"", REFUND).await;
         assert_eq!(code(&again), "WRONG_STATE");
