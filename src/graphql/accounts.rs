@@ -12,7 +12,7 @@ use super::{
     contract::SemanticNonNull,
     error::{Nullable, answer, nullable, payload},
     filters::{self, DateTimeRange},
-    goals::{self, ContributionWhere, GoalContribution},
+    goals::{self, GoalContribution, OwnContributionWhere},
     identities::Identity,
     notifications::{self, NotificationConnection, NotificationWhere},
     payments::{self, Payment, PaymentMethod, PaymentWhere},
@@ -349,7 +349,7 @@ impl User {
     async fn contributions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(name = "where", desc = "Which contributions.")] filter: Option<ContributionWhere>,
+        #[graphql(name = "where", desc = "Which contributions.")] filter: Option<OwnContributionWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,

@@ -165,9 +165,8 @@ impl NotificationConnection {
 /// A list means any of its values, at most 50 of them; an empty one means none, and matches nothing.
 #[derive(InputObject, Default)]
 pub struct NotificationWhere {
-    /// Only those that you have not read.
-    #[graphql(default)]
-    unread: bool,
+    /// Whether you have not read them. For those that you have read your 10,000 newest notifications are looked at.
+    unread: Option<bool>,
     /// What they are about. Your 10,000 newest notifications are looked at.
     kinds: Option<Vec<NotificationKind>>,
     /// When you were told.

@@ -33,7 +33,7 @@ pub use contributions::{ContributionComment, GoalContribution};
 use contributions::{ContributionState, GoalContributionWhere};
 pub use mutations::{GoalContributeInput, GuestInput};
 pub(super) use queries::own_contributions;
-pub use queries::{ContributionWhere, GoalQuery, GoalSubscription};
+pub use queries::{GoalQuery, GoalSubscription, OwnContributionWhere};
 
 /// Raising, giving and what follows.
 #[derive(MergedObject, Default)]
