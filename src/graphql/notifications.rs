@@ -230,11 +230,13 @@ impl NotificationEvent {
 pub(super) async fn own_notifications(
     ctx: &Context<'_>,
     filter: Option<NotificationWhere>,
+    reverse: bool,
     (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<NotificationConnection>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
     let page = Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = page.reversed(reverse);
     let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
         Some(notifications::stream_head(app, actor).await?)
     } else {

@@ -159,7 +159,7 @@ fn base(ty: &Type) -> String {
 }
 
 /// Lists of a person that only they themselves see.
-const OWN: &[&str] = &["contributions(", "notifications(", "payments("];
+const OWN: &[&str] = &["activity(", "contributions(", "notifications(", "payments("];
 
 /// How a list of a type is reached.
 fn inside(parent: &str, list: &str, hot: &Hot) -> String {
