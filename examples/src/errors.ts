@@ -22,12 +22,14 @@ export function accepted<Payload extends { errors: readonly MistakeFragment[] }>
 
 // #region words
 /** Your own words for the codes that you know; the server's, in the language of the request, for all others. */
-export function words({ code, message, retryAfter }: MistakeFragment): string {
+export function words({ code, message, retryAfter, parameters }: MistakeFragment): string {
   switch (code) {
     case "INVALID_CREDENTIALS":
       return "This name and password don't go together.";
     case "INSUFFICIENT_FUNDS":
       return "There is not enough in your wallet.";
+    case "TOO_SHORT":
+      return parameters?.min ? `${parameters.min} characters or more, please.` : message;
     default:
       // A new code may come at any time: it is a general refusal.
       return retryAfter ? `${message} (${retryAfter} s)` : message;

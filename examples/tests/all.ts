@@ -4,6 +4,7 @@ import "./setup";
 import "./plain";
 import "./cookies";
 import "./notifications";
+import "./lists";
 import "./apollo";
 import "./urql";
 import "./relay";

@@ -25,6 +25,26 @@ type Library = {
 
 const patience = { timeout: 10_000 };
 
+/** The balances, shown beside what changes them: the cache has them from the answer, and nobody asks for them anew. */
+async function balances({ Balances }: Library, Provider: ComponentType<{ children: ReactNode }>) {
+  const { container } = render(
+    <Provider>
+      <Balances locale="en" />
+    </Provider>,
+  );
+  await waitFor(() => assert.ok(container.querySelector("li")), patience);
+  return {
+    async follow(change: () => Promise<void>) {
+      const before = container.textContent;
+      const asked = await during(async () => {
+        await change();
+        await waitFor(() => assert.notEqual(container.textContent, before), patience);
+      });
+      assert.ok(!asked.includes("WalletBalances"), asked.join());
+    },
+  };
+}
+
 export function scenario(name: string, library: Library): void {
   test(`${name}: a wrong password is refused, the right one signs in`, async () => {
     const session = new Session(url);
@@ -65,14 +85,18 @@ export function scenario(name: string, library: Library): void {
 
   test(`${name}: a gift from the wallet, and what was raised follows`, async () => {
     const session = await signIn();
-    const { result } = renderHook(() => library.useGoals(), { wrapper: library.provide(session) });
+    const wrapper = library.provide(session);
+    const shown = await balances(library, wrapper);
+    const { result } = renderHook(() => library.useGoals(), { wrapper });
     await waitFor(() => assert.ok(result.current.goals.some(({ state }) => state === "OPEN")), patience);
     const goal = result.current.goals.find(({ state, raised }) => state === "OPEN" && raised.currency === "USD");
     assert.ok(goal);
-    const payment = await act(() =>
-      result.current.contribute({ goalId: goal.id, amount: { amount: "1.00", currency: "USD" }, provider: "WALLET" }),
-    );
-    assert.equal(payment.state, "COMPLETED");
+    await shown.follow(async () => {
+      const payment = await act(() =>
+        result.current.contribute({ goalId: goal.id, amount: { amount: "1.00", currency: "USD" }, provider: "WALLET" }),
+      );
+      assert.equal(payment.state, "COMPLETED");
+    });
     await waitFor(() => {
       const after = result.current.goals.find(({ id }) => id === goal.id);
       assert.notEqual(after?.raised.amount, goal.raised.amount);
@@ -82,13 +106,17 @@ export function scenario(name: string, library: Library): void {
 
   test(`${name}: a deposit that is paid at the sandbox`, async () => {
     const session = await signIn();
-    const { result } = renderHook(() => library.usePayments(), { wrapper: library.provide(session) });
+    const wrapper = library.provide(session);
+    const shown = await balances(library, wrapper);
+    const { result } = renderHook(() => library.usePayments(), { wrapper });
     await waitFor(() => assert.ok(result.current.providers.some(({ provider }) => provider === "SANDBOX")), patience);
     const amount = { amount: "5.00", currency: "USD" };
     const begun = await act(() => result.current.deposit({ amount, provider: "SANDBOX" }));
     await payAtSandbox(begun.nextAction?.clientSecret ?? "");
-    const paid = await act(() => result.current.confirm(begun.id));
-    assert.equal(paid.state, "COMPLETED");
+    await shown.follow(async () => {
+      const paid = await act(() => result.current.confirm(begun.id));
+      assert.equal(paid.state, "COMPLETED");
+    });
     cleanup();
   });
 

@@ -1,7 +1,7 @@
 import "./setup";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Refused } from "../src/errors";
+import { Refused, words } from "../src/errors";
 import { add, format } from "../src/money";
 import { once } from "../src/once";
 
@@ -10,6 +10,13 @@ test("money is exact", () => {
   assert.equal(format({ amount: "1250", currency: "JPY" }, "en"), "¥1,250");
   assert.deepEqual(add({ amount: "0.10", currency: "USD" }, { amount: "0.20", currency: "USD" }), { amount: "0.30", currency: "USD" });
   assert.deepEqual(add({ amount: "-0.30", currency: "USD" }, { amount: "0.25", currency: "USD" }), { amount: "-0.05", currency: "USD" });
+});
+
+test("a limit is told in words of one's own", () => {
+  const parameters = { min: 10, max: null };
+  const mistake = { message: "Too short.", path: ["input", "password"], retryAfter: null };
+  assert.equal(words({ ...mistake, code: "TOO_SHORT", parameters }), "10 characters or more, please.");
+  assert.equal(words({ ...mistake, code: "BLANK", parameters: null }), "Too short.");
 });
 
 test("a lost answer is asked for again with the same key, a refusal is an answer", async () => {

@@ -360,8 +360,8 @@ pub fn cursor(notification: &Notification) -> Cursor {
 /// What notifications have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotificationFilter {
-    /// Whether only unread ones are meant.
-    pub unread: bool,
+    /// Whether unread ones are meant, or those that were read.
+    pub unread: Option<bool>,
     /// What they are about.
     pub kinds: Option<Vec<NotificationKind>>,
     /// When they were told.
@@ -380,12 +380,14 @@ pub async fn notifications(
     let mut conditions = Conditions::default();
     conditions.equal("n.recipient_id", Some(user.0));
     conditions.that("n.gone_at IS NULL");
-    if filter.unread {
-        conditions.that("n.read_at IS NULL");
+    match filter.unread {
+        Some(true) => conditions.that("n.read_at IS NULL"),
+        Some(false) => conditions.that("n.read_at IS NOT NULL"),
+        None => {}
     }
-    if filter.kinds.is_some() {
-        // No index for this: each notification would pay for it. One person's newest are few enough to be looked at.
-        let unread = if filter.unread { "AND n.read_at IS NULL" } else { "" };
+    if filter.kinds.is_some() || filter.unread == Some(false) {
+        // No index for these: each notification would pay for it. One person's newest are few enough to be looked at.
+        let unread = if filter.unread == Some(true) { "AND n.read_at IS NULL" } else { "" };
         conditions.among(format!(
             "SELECT n.id FROM notifications n WHERE n.recipient_id = $1 AND n.gone_at IS NULL {unread} \
              ORDER BY n.created_at DESC, n.id DESC"

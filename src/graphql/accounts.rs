@@ -12,7 +12,7 @@ use super::{
     contract::SemanticNonNull,
     error::{Nullable, answer, nullable, payload, private},
     filters::{self, DateTimeRange},
-    goals::{self, ContributionWhere, GoalContribution},
+    goals::{self, GoalContribution, OwnContributionWhere},
     identities::Identity,
     notifications::{self, NotificationConnection, NotificationWhere},
     payments::{self, Payment, PaymentMethod, PaymentWhere},
@@ -317,6 +317,7 @@ impl User {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which activity.")] filter: Option<ActivityWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -324,7 +325,8 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Activity>> {
-        private(ctx, Box::pin(activity::own_activity(ctx, self.0.id, filter, first, after, last, before))).await
+        let pages = (first, after, last, before);
+        private(ctx, Box::pin(activity::own_activity(ctx, self.0.id, filter, reverse, pages))).await
     }
 
     /// Their money here. For themselves only, null for everybody else (`adminWallet` is for those with rights).
@@ -365,7 +367,7 @@ impl User {
     async fn contributions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(name = "where", desc = "Which contributions.")] filter: Option<ContributionWhere>,
+        #[graphql(name = "where", desc = "Which contributions.")] filter: Option<OwnContributionWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
@@ -383,6 +385,7 @@ impl User {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which notifications.")] filter: Option<NotificationWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -390,7 +393,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<NotificationConnection> {
-        self.own(ctx, notifications::own_notifications(ctx, filter, (first, after, last, before))).await
+        self.own(ctx, notifications::own_notifications(ctx, filter, reverse, (first, after, last, before))).await
     }
 
     /// How many of their notifications are unread. For themselves only, null for everybody else.

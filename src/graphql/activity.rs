@@ -160,10 +160,8 @@ pub(super) async fn own_activity(
     ctx: &Context<'_>,
     of: UserId,
     filter: Option<ActivityWhere>,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
+    reverse: bool,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Activity>>> {
     let request = ctx.request();
     if request.actor.user_id() != Some(of) {
@@ -171,6 +169,7 @@ pub(super) async fn own_activity(
     }
     let (app, actor) = (&request.app, &request.actor);
     let page = Page::parse(&app.keys, activity::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = page.reversed(reverse);
     let filter = filter.unwrap_or_default().into();
     let slice = activity::own_activities(app, actor, filter, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, activity::cursor, Activity)))

@@ -166,9 +166,8 @@ impl NotificationConnection {
 /// matches nothing.
 #[derive(InputObject, Default)]
 pub struct NotificationWhere {
-    /// Only those that you have not read.
-    #[graphql(default)]
-    unread: bool,
+    /// Whether you have not read them. For those that you have read your 10,000 newest notifications are looked at.
+    unread: Option<bool>,
     /// What they are about. Your 10,000 newest notifications are looked at.
     kinds: Option<Vec<NotificationKind>>,
     /// When you were told.
@@ -232,11 +231,13 @@ impl NotificationEvent {
 pub(super) async fn own_notifications(
     ctx: &Context<'_>,
     filter: Option<NotificationWhere>,
+    reverse: bool,
     (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<NotificationConnection>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
     let page = Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = page.reversed(reverse);
     let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
         Some(notifications::stream_head(app, actor).await?)
     } else {

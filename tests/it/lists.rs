@@ -159,7 +159,7 @@ fn base(ty: &Type) -> String {
 }
 
 /// Lists of a person that only they themselves see.
-const OWN: &[&str] = &["contributions(", "notifications(", "payments("];
+const OWN: &[&str] = &["activity(", "contributions(", "notifications(", "payments("];
 
 /// How a list of a type is reached.
 fn inside(parent: &str, list: &str, hot: &Hot) -> String {
@@ -255,7 +255,7 @@ async fn examine(server: &Server, client: &Client, query: &str, known: &mut BTre
     assert!(answer.body["errors"].is_null(), "{query}: {}", answer.body);
     // Most rows have what these ask for, so going along the list is right.
     let is_filtered =
-        query.contains("where: ") && !["suspended: false", "roles: [USER"].iter().any(|dense| query.contains(dense));
+        query.contains("where: ") && !["isSuspended: false", "roles: [USER"].iter().any(|dense| query.contains(dense));
     let mut found = Vec::new();
     for statement in statements.iter().filter(|statement| known.insert(statement.to_string())) {
         for fault in faults(server, statement, is_filtered).await {

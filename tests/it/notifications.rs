@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, SEVERAL_CONNECTIONS, Server};
 
-const LIST: &str = "query($unread: Boolean! = false) { me { notifications(where: { unread: $unread }, first: 100) { nodes { id \
+const LIST: &str = "query($unread: Boolean) { me { notifications(where: { unread: $unread }, first: 100) { nodes { id \
     kind title message readAt createdAt actor { username } subject { __typename id } } totalCount streamCursor } \
     notificationUnreadCount } }";
 const MARK_READ: &str = "mutation($id: ID!) { notificationMarkRead(input: { id: $id }) { errors { code path } notification { id \

@@ -5,7 +5,6 @@ import { accepted } from "../errors";
 import {
   PaymentConfirmDocument,
   PaymentProvidersDocument,
-  WalletBalancesDocument,
   WalletDepositDocument,
   type PaymentCardFragment,
   type WalletDepositInput,
@@ -16,7 +15,7 @@ import { once } from "../once";
 export function usePayments() {
   const { data, loading, error } = useQuery(PaymentProvidersDocument);
   const [deposit] = useMutation(WalletDepositDocument);
-  const [confirm] = useMutation(PaymentConfirmDocument, { refetchQueries: [WalletBalancesDocument] });
+  const [confirm] = useMutation(PaymentConfirmDocument);
 
   return {
     providers: data?.paymentProviders ?? [],
@@ -30,7 +29,10 @@ export function usePayments() {
       });
       return payload.payment!;
     },
-    /** When the payer has done it: asks the provider at once. Without it, the payment goes on, a little later. */
+    /**
+     * When the payer has done it: asks the provider at once. Without it, the payment goes on, a little later. The payload has the
+     * wallet: wherever it is shown, it follows.
+     */
     async confirm(id: string): Promise<PaymentCardFragment> {
       const { data } = await confirm({ variables: { input: { id } } });
       return accepted(data?.paymentConfirm).payment!;

@@ -1,4 +1,4 @@
-// urql for Agora: a normalised cache, pages that are joined, and a token that is renewed once when it is over.
+// urql for Agora: a normalized cache, pages that are joined, and a token that is renewed once when it is over.
 
 import { authExchange } from "@urql/exchange-auth";
 import { type Cache, cacheExchange } from "@urql/exchange-graphcache";
@@ -21,7 +21,6 @@ export function createClient(session: Session): Client {
         updates: {
           Mutation: {
             postCreate: (_result, _input, cache) => forget(cache, "posts"),
-            paymentConfirm: (_result, _input, cache) => forget(cache, "me"),
           },
         },
       }),

@@ -30,7 +30,10 @@ export function usePayments() {
       });
       return payload.payment!;
     },
-    /** When the payer has done it: asks the provider at once. Without it, the payment goes on, a little later. */
+    /**
+     * When the payer has done it: asks the provider at once. Without it, the payment goes on, a little later. The payload has the
+     * wallet: wherever it is shown, it follows.
+     */
     async confirm(id: string): Promise<PaymentCardFragment> {
       const { data, error } = await confirm({ input: { id } });
       if (error) throw error;

@@ -38,14 +38,14 @@ pub fn contribution_cursor(view: &ContributionView) -> Cursor {
 /// What a goal's contributions have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReceivedFilter {
-    /// Whether only those are meant that their givers ask back.
-    pub asked_back: bool,
+    /// Whether those are meant that their givers ask back, or those that they don't.
+    pub asked_back: Option<bool>,
     /// When they came in.
     pub during: Span,
 }
 
-/// What a goal, which the actor sees, has been given and still has, newest first; only what its giver asks back for,
-/// where that is wanted, for those who decide about it.
+/// What a goal, which the actor sees, has been given and still has, newest first; of it what givers ask back, or what they
+/// don't, where that is wanted, for those who decide about it.
 pub async fn contributions(
     app: &App,
     actor: &Actor,
@@ -56,16 +56,28 @@ pub async fn contributions(
 ) -> Result<Slice<ContributionView>> {
     let mut conditions = Conditions::default();
     conditions.equal("c.goal_id", Some(view.goal.id.0));
-    if filter.asked_back {
-        if !view.is_owned_by(actor) && !actor.may(Permission::SeeMoney) {
-            return Ok(Slice::nothing(page, with_total));
+    if filter.asked_back.is_some() && !view.is_owned_by(actor) && !actor.may(Permission::SeeMoney) {
+        return Ok(Slice::nothing(page, with_total));
+    }
+    let is_asked_for = "EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = c.payment_id AND r.state = 'requested')";
+    match filter.asked_back {
+        Some(true) => {
+            conditions.that(is_asked_for);
+            // Few wait for an answer: they are looked up, not everything that was given.
+            conditions.among(
+                "SELECT o.id FROM refunds r JOIN goal_contributions o ON o.payment_id = r.payment_id \
+                 WHERE r.state = 'requested' AND o.goal_id = $1 ORDER BY r.created_at DESC, r.id DESC",
+            );
         }
-        conditions.that("EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = c.payment_id AND r.state = 'requested')");
-        // Few wait for an answer: they are looked up, not everything that was given.
-        conditions.among(
-            "SELECT o.id FROM refunds r JOIN goal_contributions o ON o.payment_id = r.payment_id \
-             WHERE r.state = 'requested' AND o.goal_id = $1 ORDER BY r.created_at DESC, r.id DESC",
-        );
+        Some(false) => {
+            conditions.that(format!("NOT {is_asked_for}"));
+            // However many wait: no more is looked at.
+            conditions.among(
+                "SELECT o.id FROM goal_contributions o WHERE o.goal_id = $1 AND o.received_at IS NOT NULL \
+                 AND o.state = 'received' ORDER BY o.received_at DESC, o.id DESC",
+            );
+        }
+        None => {}
     }
     conditions.that("c.received_at IS NOT NULL AND c.state = 'received'");
     conditions.during("c.received_at", filter.during)?;

@@ -35,7 +35,7 @@ pub struct AdminUserWhere {
     /// With one of these roles; USER: those who have no other.
     roles: Option<Vec<Role>>,
     /// Whether they are suspended at present.
-    suspended: Option<bool>,
+    is_suspended: Option<bool>,
     /// When they joined.
     created_at: Option<DateTimeRange>,
 }
@@ -46,7 +46,7 @@ impl From<AdminUserWhere> for AccountFilter {
             text: filter.text,
             email: filter.email,
             roles: filter.roles.map(|roles| roles.into_iter().map(Role::stored).collect()),
-            suspended: filter.suspended,
+            suspended: filter.is_suspended,
             during: filters::span(filter.created_at),
         }
     }

@@ -26,9 +26,9 @@ use crate::{
 /// Conditions that all must hold.
 #[derive(InputObject, Default)]
 pub struct GoalContributionWhere {
-    /// Only those that their givers ask back, for the goal's owner and staff with the permission SEE_MONEY; others get none.
-    #[graphql(default)]
-    refund_requested: bool,
+    /// Whether their givers ask them back, for the goal's owner and staff with the permission SEE_MONEY; others get none.
+    /// For those that are not asked back the goal's 10,000 newest contributions are looked at.
+    refund_requested: Option<bool>,
     /// When they came in.
     received_at: Option<DateTimeRange>,
 }

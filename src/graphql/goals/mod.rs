@@ -33,7 +33,7 @@ pub use contributions::{ContributionComment, GoalContribution};
 use contributions::{ContributionState, GoalContributionWhere};
 pub use mutations::{GoalContributeInput, GuestInput};
 pub(super) use queries::own_contributions;
-pub use queries::{ContributionWhere, GoalQuery, GoalSubscription};
+pub use queries::{GoalQuery, GoalSubscription, OwnContributionWhere};
 
 /// Raising, giving and what follows.
 #[derive(MergedObject, Default)]
@@ -212,6 +212,7 @@ impl Goal {
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which contributions.")] filter: Option<GoalContributionWhere>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -224,6 +225,7 @@ impl Goal {
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::CONTRIBUTIONS_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().into();
             let slice = goals::contributions(app, actor, &self.0, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::contribution_cursor, GoalContribution::from)))
@@ -232,10 +234,12 @@ impl Goal {
     }
 
     /// Its news, newest first.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn news(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -248,6 +252,7 @@ impl Goal {
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::NEWS_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let slice = goals::news(app, actor, self.0.goal.id, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::news_cursor, GoalNews::from)))
         })
@@ -255,9 +260,11 @@ impl Goal {
     }
 
     /// What its owner took out, newest first; null to all but its owner and staff with the permission SEE_MONEY.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn withdrawals(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -270,6 +277,7 @@ impl Goal {
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::WITHDRAWALS_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let slice = goals::withdrawals(app, actor, &self.0, &page, wants_total(ctx)).await?;
             Ok(slice.map(|slice| Connection::new(slice, goals::withdrawal_cursor, GoalWithdrawal::from)))
         })

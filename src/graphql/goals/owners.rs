@@ -165,7 +165,7 @@ id_input! {
 payload! {
     /// What came of `goalCancel`.
     GoalCancelPayload {
-        /// The goal, now cancelled; null when `errors` is not empty.
+        /// The goal, now canceled; null when `errors` is not empty.
         goal: Goal
     }
 }

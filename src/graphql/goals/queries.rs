@@ -42,7 +42,7 @@ pub struct GoalWhere {
     /// where it is open, the first after `from`.
     deadline: Option<DateTimeRange>,
     /// Whether their target is reached.
-    reached: Option<bool>,
+    is_reached: Option<bool>,
     /// With so much raised of their target, in percent, as `progressPercent` says. Of more than 10,000 those that have come
     /// farthest are looked at.
     progress_percent: Option<IntRange>,
@@ -59,7 +59,7 @@ impl GoalWhere {
             currencies: self.currencies,
             text: self.text,
             deadline: filters::span(self.deadline),
-            is_reached: self.reached,
+            is_reached: self.is_reached,
             progress_percent: self.progress_percent.map(Into::into).unwrap_or_default(),
             during: filters::span(self.created_at),
         })
@@ -70,7 +70,7 @@ impl GoalWhere {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct ContributionWhere {
+pub struct OwnContributionWhere {
     /// To one of these goals. Your 10,000 newest contributions are looked at.
     goal_ids: Option<Vec<ID>>,
     /// How far they have come. Your 10,000 newest contributions are looked at.
@@ -79,7 +79,7 @@ pub struct ContributionWhere {
     created_at: Option<DateTimeRange>,
 }
 
-impl ContributionWhere {
+impl OwnContributionWhere {
     fn filter(self) -> Result<GivenFilter> {
         Ok(GivenFilter {
             goals: query_ids(self.goal_ids)?,
@@ -156,7 +156,7 @@ impl GoalQuery {
 /// What the viewer gave to goals.
 pub(in crate::graphql) async fn own_contributions(
     ctx: &Context<'_>,
-    filter: Option<ContributionWhere>,
+    filter: Option<OwnContributionWhere>,
     reverse: bool,
     (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<GoalContribution>>> {

@@ -405,7 +405,7 @@ pub struct PaymentWhere {
     /// Who moves the money.
     providers: Option<Vec<PaymentProvider>>,
     /// What they are for.
-    targets: Option<Vec<PaymentTargetKind>>,
+    target_kinds: Option<Vec<PaymentTargetKind>>,
     /// How much was to be paid. Your 10,000 newest payments are looked at.
     amount: Option<MoneyRange>,
     /// When they began.
@@ -419,7 +419,7 @@ impl PaymentWhere {
             everybodys: false,
             states: filters::values(self.states),
             providers: filters::values(self.providers),
-            targets: filters::values(self.targets),
+            targets: filters::values(self.target_kinds),
             amount: self.amount.as_ref().map(MoneyRange::amounts).transpose()?,
             during: filters::span(self.created_at),
         })

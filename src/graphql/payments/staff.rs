@@ -38,7 +38,7 @@ pub struct AdminPaymentWhere {
     /// Who moves the money.
     providers: Option<Vec<PaymentProvider>>,
     /// What they are for.
-    targets: Option<Vec<PaymentTargetKind>>,
+    target_kinds: Option<Vec<PaymentTargetKind>>,
     /// How much was to be paid. Of more than 10,000 the largest are looked at.
     amount: Option<MoneyRange>,
     /// When they began.
@@ -52,7 +52,7 @@ impl AdminPaymentWhere {
             everybodys: true,
             states: filters::values(self.states),
             providers: filters::values(self.providers),
-            targets: filters::values(self.targets),
+            targets: filters::values(self.target_kinds),
             amount: self.amount.as_ref().map(MoneyRange::amounts).transpose()?,
             during: filters::span(self.created_at),
         })

@@ -148,7 +148,7 @@ id_input! {
 payload! {
     /// What came of `withdrawalCancel`.
     WithdrawalCancelPayload {
-        /// The withdrawal, now cancelled; null when `errors` is not empty.
+        /// The withdrawal, now canceled; null when `errors` is not empty.
         withdrawal: Withdrawal
     } also {
         /// Your wallet, as it is now; null when `errors` is not empty.

@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::withdrawal::WithdrawalState")]
 pub enum WithdrawalState {
-    /// It waits for staff; its money is held. It can be cancelled.
+    /// It waits for staff; its money is held. It can be canceled.
     Requested,
     /// It is going to be paid; its money is held.
     Approved,
@@ -210,7 +210,7 @@ impl Withdrawal {
         self.0.approved_at
     }
 
-    /// When it was paid, failed, was cancelled, or came back; null until then.
+    /// When it was paid, failed, was canceled, or came back; null until then.
     async fn ended_at(&self) -> Option<DateTime<Utc>> {
         self.0.ended_at
     }

@@ -112,6 +112,7 @@ async fn a_payment_of_any_kind_is_refused_as_what_it_is_for_is() {
     };
     let guest = json!({ "email": "guest@example.org", "secret": SECRET });
     let (dollar, nobody) = (money("1.00"), server.anonymous());
+    let gone = "goal_00000000000000000000000001";
     let query = "mutation($input: PaymentCreateInput!) { paymentCreate(input: $input) { payment { id } errors { code path } } }";
     let before = server.contents().await;
     let gift = "target.goalContribution";
@@ -123,6 +124,7 @@ async fn a_payment_of_any_kind_is_refused_as_what_it_is_for_is() {
         (&badr, to(&goal, &dollar, Value::Null), "WALLET", "INSUFFICIENT_FUNDS", ""),
         (&badr, to(&over, &dollar, Value::Null), "SANDBOX", "GOAL_CLOSED", &format!("{gift}.goalId")),
         (&nobody, to(&goal, &dollar, guest), "SANDBOX", "TOO_SHORT", "idempotencyKey"),
+        (&badr, to(gone, &dollar, Value::Null), "SANDBOX", "NOT_FOUND", &format!("{gift}.goalId")),
     ] {
         let input = json!({ "target": target, "provider": provider, "idempotencyKey": "k" });
         let payload = client.ok(query, json!({ "input": input })).await["paymentCreate"].clone();

@@ -42,8 +42,8 @@ async fn goals_are_found_and_sorted() {
         ("(where: { categories: \"\\u0000\" })", vec![]),
         ("(where: { text: \"wat\" })", vec!["Well"]),
         ("(where: { text: \"!\" })", vec![]),
-        ("(where: { reached: true })", vec!["Bus"]),
-        ("(where: { reached: false, states: OPEN })", vec!["Well", "Roof"]),
+        ("(where: { isReached: true })", vec!["Bus"]),
+        ("(where: { isReached: false, states: OPEN })", vec!["Well", "Roof"]),
         ("(where: { currencies: \"EUR\" })", vec![]),
         ("(where: { currencies: [\"EUR\", \"USD\"], states: [CANCELED, OPEN] })", vec!["Gone", "Bus", "Well", "Roof"]),
         ("(where: { states: [CANCELED, OPEN] }, sortBy: PROGRESS)", vec!["Bus", "Roof", "Well", "Gone"]),
@@ -98,7 +98,7 @@ async fn one_s_own_contributions_are_listed_in_every_state() {
     let states: Vec<_> =
         own["me"]["contributions"]["nodes"].as_array().unwrap().iter().map(|node| &node["state"]).collect();
     assert_eq!(states, ["PENDING", "RECEIVED"]);
-    let narrowed = "query($where: ContributionWhere) { me { contributions(where: $where) { totalCount } } }";
+    let narrowed = "query($where: OwnContributionWhere) { me { contributions(where: $where) { totalCount } } }";
     for (filter, expected) in [
         (json!({ "states": ["PENDING"] }), 1),
         (json!({ "states": ["PENDING", "RECEIVED"], "goalIds": [goal] }), 2),

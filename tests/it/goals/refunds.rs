@@ -32,11 +32,13 @@ async fn the_owner_grants_what_a_giver_asks_for_and_what_is_granted_can_t_be_wit
     let refund = ask(&badr, &payment, Some("10.00")).await["refund"].clone();
     // Whose goal it is finds it there; nobody else is told.
     let query = "query($id: ID!) { goal(id: $id) { contributions(where: { refundRequested: true }) { totalCount nodes { \
-                 refundRequest { id amount { amount } reason } } } all: contributions { nodes { refundRequest { id } } } } }";
+                 refundRequest { id amount { amount } reason } } } others: contributions(where: { refundRequested: false }) { \
+                 totalCount } all: contributions { nodes { refundRequest { id } } } } }";
     let stranger = server.user("stranger").await;
     for (viewer, listed, seen) in [(&olivia, 1, true), (&badr, 0, true), (&stranger, 0, false)] {
         let found = viewer.ok(query, json!({ "id": goal })).await["goal"].clone();
         assert_eq!(found["contributions"]["totalCount"], listed, "{found}");
+        assert_eq!(found["others"]["totalCount"], listed, "of two one: {found}");
         assert_eq!(found["all"].to_string().contains(refund["id"].as_str().unwrap()), seen, "{found}");
     }
     assert_eq!(code(&grant(&badr, &refund).await), "NOT_FOUND", "nobody grants themselves");

@@ -301,11 +301,11 @@ async fn accounts_are_found_by_name_address_role_suspension_and_time() {
         (json!({ "roles": ["SELLER", "MODERATOR"] }), vec!["mod", "seller"]),
         (json!({ "roles": ["SELLER", "USER"] }), vec!["amina", "Basma", "seller"]),
         (json!({ "roles": [] }), vec![]),
-        (json!({ "suspended": true }), vec!["amina"]),
-        (json!({ "suspended": false, "roles": "USER" }), vec!["Basma"]),
+        (json!({ "isSuspended": true }), vec!["amina"]),
+        (json!({ "isSuspended": false, "roles": "USER" }), vec!["Basma"]),
         (json!({ "createdAt": { "from": "2026-01-01T12:01:00+00:00" } }), vec!["amina", "Basma", "mod"]),
         (json!({ "createdAt": { "until": "2026-01-01T12:01:00+00:00" } }), vec!["agent", "seller"]),
-        (json!({ "text": "am", "email": "a", "roles": "USER", "suspended": true }), vec!["amina"]),
+        (json!({ "text": "am", "email": "a", "roles": "USER", "isSuspended": true }), vec!["amina"]),
     ] {
         assert_eq!(found(&agent, filter.clone()).await, expected, "{filter}");
     }
@@ -316,7 +316,7 @@ async fn accounts_are_found_by_name_address_role_suspension_and_time() {
     }
     server.advance(3600);
     let agent = server.anonymous().login("agent").await;
-    assert_eq!(found(&agent, json!({ "suspended": true })).await, Vec::<String>::new());
+    assert_eq!(found(&agent, json!({ "isSuspended": true })).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -55,8 +55,8 @@ async fn every_argument_and_input_field_with_a_default_is_left_to_it() {
         ("UserSort", "users(sortBy: $v) { nodes { id } }"),
         ("GoalSort", "goals(sortBy: $v) { nodes { id } }"),
         ("Boolean", "me { wallet { transactions(reverse: $v) { nodes { id } } } }"),
-        ("Boolean", "goals { nodes { contributions(where: { refundRequested: $v }) { nodes { id } } } }"),
-        ("Boolean", "me { notifications(where: { unread: $v }) { nodes { id } } }"),
+        ("Boolean", "goals { nodes { contributions(reverse: $v) { nodes { id } } } }"),
+        ("Boolean", "me { notifications(reverse: $v) { nodes { id } } }"),
     ] {
         let answer = amina.send(&format!("query($v: {ty}) {{ {call} }}"), json!({})).await;
         assert!(answer.body.get("errors").is_none(), "{call}: {}", answer.body);

@@ -20,7 +20,14 @@ async fn notifications_are_listed_page_by_page_and_those_unread_alone() {
         amina.ok(MARK_READ, json!({ "id": id })).await;
     }
     let unread: Vec<String> = [0, 2, 3, 4, 6].map(|at: usize| all[at].clone()).into();
-    for (filter, expected) in [("", &all), ("where: {}, ", &all), ("where: { unread: true }, ", &unread)] {
+    let read: Vec<String> = [1, 5].map(|at: usize| all[at].clone()).into();
+    for (filter, expected) in [
+        ("", &all),
+        ("where: {}, ", &all),
+        ("where: { unread: null }, ", &all),
+        ("where: { unread: true }, ", &unread),
+        ("where: { unread: false }, ", &read),
+    ] {
         let query = format!("{{ me {{ notifications({filter}PAGE) {{ ITEMS }} }} }}");
         for size in [1, 2, 3, 100] {
             assert_eq!(amina.pages(&query, size, false).await.concat(), *expected, "{filter} first {size}");
@@ -32,6 +39,7 @@ async fn notifications_are_listed_page_by_page_and_those_unread_alone() {
     for (filter, expected) in [
         ("{ kinds: [COMMENT] }", 7),
         ("{ kinds: [COMMENT, LIKE], unread: true }", 5),
+        ("{ kinds: [COMMENT, LIKE], unread: false }", 2),
         ("{ kinds: [LIKE] }", 0),
         ("{ kinds: [] }", 0),
     ] {

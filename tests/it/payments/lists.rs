@@ -37,8 +37,8 @@ async fn one_s_own_payments_come_in_pages_and_by_conditions() {
         ("{ amount: { currency: \"USD\", min: \"1.01\" } }", 1),
         ("{ amount: { currency: \"USD\", max: \"1.99\" }, states: [COMPLETED] }", 0),
         ("{ amount: { currency: \"EUR\" } }", 0),
-        ("{ targets: WALLET_DEPOSIT }", 6),
-        ("{ targets: GOAL_CONTRIBUTION }", 0),
+        ("{ targetKinds: WALLET_DEPOSIT }", 6),
+        ("{ targetKinds: GOAL_CONTRIBUTION }", 0),
         ("{ createdAt: { from: \"2026-01-01T12:00:03Z\" } }", 4),
     ] {
         let query = format!("{{ me {{ payments(where: {filter}) {{ totalCount }} }} }}");
