@@ -382,7 +382,9 @@ pub async fn jobs(app: &App, actor: &Actor, filter: &JobFilter, page: &Page, wit
             conditions.among("SELECT id FROM jobs WHERE state = 'dead' ORDER BY created_at DESC, id DESC");
         }
         // There are no other states than the two.
-        None => conditions.among("SELECT id FROM jobs ORDER BY id DESC"),
+        None => {
+            conditions.among("SELECT id FROM jobs ORDER BY id DESC");
+        }
     }
     conditions.any_of("j.kind", filter.kinds.as_deref(), |kind| text::comparable(kind))?;
     conditions.during("j.created_at", filter.during)?;
