@@ -138,7 +138,7 @@ async fn what_staff_has_booked_is_not_booked_again_when_the_provider_tells() {
 async fn of_a_provider_that_tells_by_itself_staff_books_nothing() {
     let paypal = Paypal::open().await;
     let server = paid_by(&paypal).await;
-    let staff = treasurer(&server).await;
+    let staff = treasurer(&server).await.seen().await;
     let before = server.contents().await;
     let refused = record(&staff, "PAYPAL", "FEE", "5.00", "NEXT", "k").await;
     assert_eq!(refused["errors"], json!([{ "code": "PROVIDER_NOT_AVAILABLE", "path": ["input", "provider"] }]));
