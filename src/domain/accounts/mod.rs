@@ -23,6 +23,7 @@ mod privacy;
 mod profile;
 mod queries;
 mod reauthentication;
+mod rows;
 mod second_factors;
 mod sessions;
 mod sign_in;
@@ -56,6 +57,7 @@ pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
+pub use rows::{Person, UserCard};
 pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{
     ActiveSession, IssuedSession, active_sessions, logout, logout_by_refresh_token, prune, session_revoke,

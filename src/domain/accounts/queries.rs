@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use sea_orm::QueryResult;
 
-use super::{User, credentials, policy};
+use super::{User, UserCard, credentials, policy};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
@@ -77,29 +77,13 @@ pub(crate) fn user_card_columns(alias: &str) -> String {
     CARD.map(|column| format!("{alias}.{column}")).join(", ")
 }
 
-/// Reads the columns of [`user_card_columns`]; what is not among them stays empty and must not be shown.
-pub(crate) fn read_user_card(columns: &mut Columns<'_>) -> Result<Option<User>> {
+/// Reads the columns of [`user_card_columns`]; `None` where a LEFT JOIN found nobody.
+pub(crate) fn read_user_card(columns: &mut Columns<'_>) -> Result<Option<UserCard>> {
     let Some(id) = columns.take::<Option<UserId>>()? else {
         columns.skip(CARD.len() - 1);
         return Ok(None);
     };
-    Ok(Some(Arc::new(user::Model {
-        id,
-        username: columns.take()?,
-        display_name: columns.take()?,
-        avatar_url: columns.take()?,
-        username_key: String::new(),
-        first_name: String::new(),
-        last_name: String::new(),
-        bio: String::new(),
-        kind: user::UserKind::Customer,
-        locale: String::new(),
-        search_key: String::new(),
-        post_count: 0,
-        username_changed_at: None,
-        created_at: DateTime::UNIX_EPOCH,
-        updated_at: DateTime::UNIX_EPOCH,
-    })))
+    Ok(Some(UserCard { id, username: columns.take()?, display_name: columns.take()?, avatar_url: columns.take()? }))
 }
 
 pub(super) fn read(row: &QueryResult) -> Result<User> {

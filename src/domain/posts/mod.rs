@@ -14,7 +14,7 @@ mod refold;
 mod rows;
 
 use crate::{
-    domain::accounts::User,
+    domain::accounts::Person,
     entity::{UserId, comment, post},
     error::{Error, UserError, UserErrorCode},
     platform::page::Slice,
@@ -46,7 +46,7 @@ pub enum AuthorPart {
     /// Nothing.
     #[default]
     Absent,
-    /// Id, user name, display name and picture; the other columns stay empty, and must not be asked for.
+    /// Id, user name, display name and picture.
     Card,
     /// Everything.
     Full,
@@ -80,7 +80,7 @@ pub struct PostView {
     /// The row; a tombstone's text and author are blanked.
     pub post: post::Model,
     /// The author, if there still is one.
-    pub author: Option<Option<User>>,
+    pub author: Option<Option<Person>>,
     /// Whether the viewer likes it.
     pub viewer_likes: Option<bool>,
     /// The first so many comments.
@@ -93,7 +93,7 @@ pub struct CommentView {
     /// The row; a tombstone's text and author are blanked.
     pub comment: comment::Model,
     /// The author, if there still is one.
-    pub author: Option<Option<User>>,
+    pub author: Option<Option<Person>>,
     /// Whether the viewer likes it.
     pub viewer_likes: Option<bool>,
 }

@@ -1,10 +1,12 @@
 //! Rows of posts and comments as hand-written SELECTs give them.
 
+use std::sync::Arc;
+
 use sea_orm::QueryResult;
 
 use super::{AuthorPart, CommentParts, CommentView, PostParts, PostView};
 use crate::{
-    domain::accounts::{User, read_user, read_user_card, user_card_columns, user_columns},
+    domain::accounts::{Person, read_user, read_user_card, user_card_columns, user_columns},
     entity::{comment, post},
     error::Result,
     platform::db::Columns,
@@ -152,11 +154,11 @@ fn read_parts(
     author: AuthorPart,
     likes: bool,
     signed_in: bool,
-) -> Result<(Option<Option<User>>, Option<bool>)> {
+) -> Result<(Option<Option<Person>>, Option<bool>)> {
     let author = match author {
         AuthorPart::Absent => None,
-        AuthorPart::Card => Some(read_user_card(columns)?),
-        AuthorPart::Full => Some(read_user(columns)?),
+        AuthorPart::Card => Some(read_user_card(columns)?.map(|card| Person::Card(Arc::new(card)))),
+        AuthorPart::Full => Some(read_user(columns)?.map(Person::Whole)),
     };
     let likes = if likes && signed_in { Some(columns.take()?) } else { None };
     Ok((author, likes))

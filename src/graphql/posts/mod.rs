@@ -17,8 +17,11 @@ use super::{
     node::query_id,
 };
 use crate::{
-    domain::posts::{
-        self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostView,
+    domain::{
+        accounts::Person,
+        posts::{
+            self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostView,
+        },
     },
     entity::{UserId, post},
     error::Result,
@@ -283,7 +286,7 @@ impl Comment {
 /// The author: brought along with the list, or loaded.
 async fn author(
     request: &RequestContext,
-    part: Option<&Option<crate::domain::accounts::User>>,
+    part: Option<&Option<Person>>,
     id: Option<UserId>,
 ) -> async_graphql::Result<Option<User>> {
     match (part, id) {
