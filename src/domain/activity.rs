@@ -6,7 +6,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::{Expr, Query},
+};
 
 use crate::{
     app::App,
@@ -20,12 +23,14 @@ use crate::{
     },
     entity::{
         ActivityId, UserId,
-        activity::{ActivityKind, Model},
+        activity::{ActivityKind, Column, Entity, Model},
+        user,
     },
-    error::Result,
+    error::{Error, Result},
     platform::{
-        db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, Span, page_of},
+        db::{Transaction, any_id},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -56,22 +61,9 @@ pub async fn record_in(
     client: &Client,
     detail: Option<&str>,
 ) -> Result<()> {
-    let now = app.clock.now();
-    tx.execute(
-        "INSERT INTO activities (id, user_id, kind, detail, address, user_agent, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        vec![
-            app.ids.next(now).into(),
-            user.0.into(),
-            kind.as_str().into(),
-            detail.map(|detail| text::excerpt(detail, 255)).into(),
-            client.address.map(|address| address.to_string()).into(),
-            client.user_agent.clone().into(),
-            now.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    let line = line(app, user, kind, client, detail);
+    Entity::insert(line.into_active_model()).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// The same for somebody who may not exist: then nothing is written, by the same work.
@@ -83,22 +75,35 @@ pub async fn record_if_exists_in(
     client: &Client,
     detail: Option<&str>,
 ) -> Result<()> {
+    let Model { id, user_id, kind, detail, address, user_agent, created_at } = line(app, user, kind, client, detail);
+    let columns = [
+        (Column::Id, Expr::val(id)),
+        (Column::UserId, Expr::col((user::Entity, user::Column::Id))),
+        (Column::Kind, Expr::val(kind)),
+        (Column::Detail, Expr::val(detail)),
+        (Column::Address, Expr::val(address)),
+        (Column::UserAgent, Expr::val(user_agent)),
+        (Column::CreatedAt, Expr::val(created_at)),
+    ];
+    let (columns, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let of_somebody = user::Entity::find_by_id(user_id).select_only().exprs(values).into_query();
+    let mut insert = Query::insert();
+    insert.into_table(Entity).columns(columns).select_from(of_somebody).map_err(Error::internal)?;
+    ConnectionTrait::execute(tx, &insert).await?;
+    Ok(())
+}
+
+fn line(app: &App, user: UserId, kind: ActivityKind, client: &Client, detail: Option<&str>) -> Model {
     let now = app.clock.now();
-    tx.execute(
-        "INSERT INTO activities (id, user_id, kind, detail, address, user_agent, created_at) \
-         SELECT $1, u.id, $3, $4, $5, $6, $7 FROM users u WHERE u.id = $2",
-        vec![
-            app.ids.next(now).into(),
-            user.0.into(),
-            kind.as_str().into(),
-            detail.map(|detail| text::excerpt(detail, 255)).into(),
-            client.address.map(|address| address.to_string()).into(),
-            client.user_agent.clone().into(),
-            now.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    Model {
+        id: ActivityId(app.ids.next(now)),
+        user_id: user,
+        kind,
+        detail: detail.map(|detail| text::excerpt(detail, 255)),
+        address: client.address.map(|address| address.to_string()),
+        user_agent: client.user_agent.clone(),
+        created_at: now,
+    }
 }
 
 /// What lines have to have in common.
@@ -114,8 +119,6 @@ pub struct ActivityFilter {
 
 /// What cursors in the lists are tied to.
 pub const SORT: &str = "activities.newest";
-
-const COLUMNS: &str = "a.id, a.user_id, a.kind, a.detail, a.address, a.user_agent, a.created_at";
 
 /// A line's place in a list.
 #[must_use]
@@ -148,43 +151,19 @@ pub async fn own_activities(
 }
 
 async fn list(app: &App, filter: &ActivityFilter, page: &Page, with_total: bool) -> Result<Slice<Model>> {
-    let mut conditions = Conditions::default();
-    conditions.any_of("a.user_id", filter.users.as_deref(), |id| id.0)?;
-    conditions.any_of("a.kind", filter.kinds.as_deref(), |kind| kind.as_str())?;
-    conditions.during("a.created_at", filter.during)?;
-    let source = Source {
-        columns: COLUMNS,
-        table: "activities a",
-        joins: "",
-        key: "a.created_at",
-        id: "a.id",
-        descending: true,
-    };
-    page_of(&app.db, source, conditions, page, with_total, read).await
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
+    list.any_of(Column::UserId, filter.users.as_deref(), |id| id.0)?;
+    list.any_of(Column::Kind, filter.kinds.as_deref(), |kind| kind.as_str())?;
+    list.during(Column::CreatedAt, filter.during)?;
+    list.page(&app.db, page, with_total, |select| select).await
 }
 
 /// Lines by id: the actor's own, and everybody's for those who may see them.
 pub async fn by_id(app: &App, actor: &Actor, ids: &[ActivityId]) -> Result<HashMap<ActivityId, Model>> {
     let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
-    let mut values: Vec<Value> = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM activities a WHERE a.id IN ({list})");
-    let mut found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let mut found = app.db.all(Entity::find().filter(any_id(Column::Id, ids))).await?;
     found.retain(|activity| activity.user_id == viewer.id || actor.may(Permission::SeeAudit));
     Ok(found.into_iter().map(|activity| (activity.id, activity)).collect())
-}
-
-fn read(row: &QueryResult) -> Result<Model> {
-    let mut columns = Columns::new(row);
-    Ok(Model {
-        id: columns.take()?,
-        user_id: columns.take()?,
-        kind: columns.take()?,
-        detail: columns.take()?,
-        address: columns.take()?,
-        user_agent: columns.take()?,
-        created_at: columns.take()?,
-    })
 }
 
 /// Deletes lines that are past their time, where there is one, in batches; gives how many.
