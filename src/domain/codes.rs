@@ -15,15 +15,23 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QuerySelect, UpdateMany,
+    sea_query::{Expr, SelectStatement},
+};
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    entity::{CodeId, code::CodePurpose},
+    entity::{
+        CodeId,
+        code::{ActiveModel, CodePurpose, Column, Entity, Model},
+    },
     error::{Error, Reason, Result, UserError, UserErrorCode},
     platform::{
         crypto::hex,
-        db::{Columns, Transaction},
+        db::Transaction,
         digits,
         ids::{fill_random, random_digits},
         mailbox,
@@ -201,54 +209,84 @@ async fn make_in(
     let (name, by_stranger) = (purpose.as_str(), asker == Asker::Stranger);
     // Else of many who ask at the same moment, for one address, each would count the others' codes as not there yet.
     tx.take_turns(&[&format!("code {name} of {subject}"), &format!("code {name} to {address_key}")]).await?;
-    let same = if purpose.proves_a_new_address() { "AND address_key = $3" } else { "" };
-    let sql = format!(
-        "SELECT COUNT(CASE WHEN subject = $2 THEN 1 END), MIN(CASE WHEN subject = $2 THEN created_at END), \
-         MAX(CASE WHEN subject = $2 {same} THEN created_at END), \
-         COUNT(CASE WHEN address_key = $3 THEN 1 END), MIN(CASE WHEN address_key = $3 THEN created_at END), \
-         MAX(CASE WHEN address_key = $3 THEN created_at END) \
-         FROM codes WHERE purpose = $1 AND (subject = $2 OR address_key = $3) AND created_at > $4 AND by_stranger = $5"
-    );
-    let day = now - DAY;
-    let values = vec![name.into(), subject.into(), address_key.as_str().into(), day.into(), by_stranger.into()];
-    let row = tx.row(sql, values).await?.ok_or_else(|| Error::internal("a count gave no row"))?;
-    let mut columns = Columns::new(&row);
-    if let Some(error) = waits(rules, now, columns.take()?, columns.take()?, columns.take()?) {
+    let sent = sent_in(tx, purpose, subject, &address_key, now - DAY, by_stranger).await?;
+    if let Some(error) = waits(rules, now, sent.of_subject, sent.first_of_subject, sent.last_of_subject) {
         return Ok(Issue::SubjectWaits(error));
     }
-    if let Some(error) = waits(rules, now, columns.take()?, columns.take()?, columns.take()?) {
+    if let Some(error) = waits(rules, now, sent.to_address, sent.first_to_address, sent.last_to_address) {
         return Ok(Issue::AddressWaits(error));
     }
-    let sql = "UPDATE codes SET ended_at = COALESCE(ended_at, $4), \
-               link_ended_at = CASE WHEN address_key = $3 THEN link_ended_at ELSE COALESCE(link_ended_at, $4) END \
-               WHERE purpose = $1 AND subject = $2 AND (ended_at IS NULL OR link_ended_at IS NULL)";
-    tx.execute(sql, vec![name.into(), subject.into(), address_key.as_str().into(), now.into()]).await?;
-    let (id, code) = (app.ids.next(now), random_digits(rules.digits));
+    let stays = Expr::case(Column::AddressKey.eq(address_key.as_str()), Expr::col(Column::LinkEndedAt));
+    Entity::update_many()
+        .col_expr(Column::EndedAt, ended(Column::EndedAt, now))
+        .col_expr(Column::LinkEndedAt, stays.finally(ended(Column::LinkEndedAt, now)).into())
+        .filter(Column::Purpose.eq(purpose))
+        .filter(Column::Subject.eq(subject))
+        .filter(is_open())
+        .exec(tx)
+        .await?;
+    let (id, code) = (CodeId(app.ids.next(now)), random_digits(rules.digits));
     let expires_at = now + rules.lifetime;
     let hash = app.keys.fingerprint(name, &[subject, address, &code]);
     let secret = rules.link.then(new_secret);
     let link_hash = secret.as_ref().map(|secret| link_hash_of(app, purpose, subject, address, secret));
-    let values = vec![
-        id.into(),
-        name.into(),
-        subject.into(),
-        address.into(),
-        address_key.into(),
-        hash.into(),
-        now.into(),
-        expires_at.into(),
-        by_stranger.into(),
-        link_hash.into(),
-        (now + LINK).into(),
-        secret.is_none().then_some(now).into(),
-    ];
-    tx.execute(
-        "INSERT INTO codes (id, purpose, subject, address, address_key, hash, attempts, created_at, expires_at, \
-         by_stranger, link_hash, link_expires_at, link_ended_at) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11, $12)",
-        values,
-    )
-    .await?;
-    Ok(Issue::Made(IssuedCode { code, token: secret.map(|secret| link_token(id, &secret)), expires_at }))
+    let row = ActiveModel {
+        id: Set(id),
+        purpose: Set(purpose),
+        subject: Set(subject.to_owned()),
+        address: Set(address.to_owned()),
+        address_key: Set(address_key),
+        hash: Set(hash),
+        attempts: Set(0),
+        created_at: Set(now),
+        expires_at: Set(expires_at),
+        ended_at: Set(None),
+        by_stranger: Set(by_stranger),
+        link_hash: Set(link_hash),
+        link_expires_at: Set(now + LINK),
+        link_ended_at: Set(secret.is_none().then_some(now)),
+    };
+    Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(Issue::Made(IssuedCode { code, token: secret.map(|secret| link_token(id.0, &secret)), expires_at }))
+}
+
+/// How many codes were sent, and when the first and the last of them.
+#[derive(Debug, FromQueryResult)]
+struct Sent {
+    of_subject: i64,
+    first_of_subject: Option<DateTime<Utc>>,
+    /// Of those to the same address, where the purpose is to prove it.
+    last_of_subject: Option<DateTime<Utc>>,
+    to_address: i64,
+    first_to_address: Option<DateTime<Utc>>,
+    last_to_address: Option<DateTime<Utc>>,
+}
+
+async fn sent_in(
+    tx: &Transaction,
+    purpose: CodePurpose,
+    subject: &str,
+    address_key: &str,
+    since: DateTime<Utc>,
+    by_stranger: bool,
+) -> Result<Sent> {
+    let (of_subject, to_address) = (Column::Subject.eq(subject), Column::AddressKey.eq(address_key));
+    let same =
+        if purpose.proves_a_new_address() { of_subject.clone().and(to_address.clone()) } else { of_subject.clone() };
+    let when = |condition: &Expr| -> Expr { Expr::case(condition.clone(), Expr::col(Column::CreatedAt)).into() };
+    let sent = Entity::find()
+        .select_only()
+        .expr_as(when(&of_subject).count(), "of_subject")
+        .expr_as(when(&of_subject).min(), "first_of_subject")
+        .expr_as(when(&same).max(), "last_of_subject")
+        .expr_as(when(&to_address).count(), "to_address")
+        .expr_as(when(&to_address).min(), "first_to_address")
+        .expr_as(when(&to_address).max(), "last_to_address")
+        .filter(Column::Purpose.eq(purpose))
+        .filter(of_subject.or(to_address))
+        .filter(Column::CreatedAt.gt(since))
+        .filter(Column::ByStranger.eq(by_stranger));
+    sent.into_model::<Sent>().one(tx).await?.ok_or_else(|| Error::internal("a count gave no row"))
 }
 
 /// The secret of a link: 256 bits.
@@ -306,23 +344,38 @@ fn waits(
     })
 }
 
-/// Ends a code and its link.
-const END: &str = "UPDATE codes SET ended_at = COALESCE(ended_at, $1), link_ended_at = COALESCE(link_ended_at, $1)";
+/// When a code or a link has ended: now, unless it has already.
+fn ended(column: Column, now: DateTime<Utc>) -> Expr {
+    Expr::col(column).if_null(now)
+}
+
+/// The code or the link is still good for something.
+fn is_open() -> Expr {
+    Column::EndedAt.is_null().or(Column::LinkEndedAt.is_null())
+}
+
+/// Ends codes and their links.
+fn end(app: &App) -> UpdateMany<Entity> {
+    let now = app.clock.now();
+    Entity::update_many()
+        .col_expr(Column::EndedAt, ended(Column::EndedAt, now))
+        .col_expr(Column::LinkEndedAt, ended(Column::LinkEndedAt, now))
+}
 
 /// Ends what codes and links for these purposes a subject still has: what they would prove is over, or was proven
 /// otherwise.
 pub async fn void_in(app: &App, tx: &Transaction, subject: &str, purposes: &[CodePurpose]) -> Result<()> {
     for purpose in purposes {
-        let sql = format!("{END} WHERE purpose = $2 AND subject = $3 AND (ended_at IS NULL OR link_ended_at IS NULL)");
-        tx.execute(sql, vec![app.clock.now().into(), purpose.as_str().into(), subject.into()]).await?;
+        let of_purpose = end(app).filter(Column::Purpose.eq(*purpose)).filter(Column::Subject.eq(subject));
+        of_purpose.filter(is_open()).exec(tx).await?;
     }
     Ok(())
 }
 
 /// Ends every open code and link that went to an address: what is on its way there proves nothing any more.
 pub async fn void_address_in(app: &App, tx: &Transaction, address: &str) -> Result<()> {
-    let sql = format!("{END} WHERE address_key = $2 AND (ended_at IS NULL OR link_ended_at IS NULL)");
-    tx.execute(sql, vec![app.clock.now().into(), mailbox::key(address).into()]).await.map(drop)
+    end(app).filter(Column::AddressKey.eq(mailbox::key(address))).filter(is_open()).exec(tx).await?;
+    Ok(())
 }
 
 /// The subject of a code when there is nobody of the name that was given: the work is the same, and no code is right.
@@ -335,18 +388,18 @@ pub async fn check(app: &App, purpose: CodePurpose, subject: &str, code: &str) -
     let counted = app
         .db
         .transact(async |tx| {
-            let sql = format!(
-                "UPDATE codes SET attempts = attempts + 1 WHERE purpose = $1 AND subject = $2 AND ended_at IS NULL \
-                 AND expires_at > $3 AND attempts < {TRIES} RETURNING id, address, hash"
-            );
-            tx.row(sql, vec![purpose.as_str().into(), subject.into(), app.clock.now().into()]).await
+            let tried = Entity::update_many()
+                .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+                .filter(Column::Purpose.eq(purpose))
+                .filter(Column::Subject.eq(subject))
+                .filter(Column::EndedAt.is_null())
+                .filter(Column::ExpiresAt.gt(app.clock.now()))
+                .filter(Column::Attempts.lt(TRIES));
+            Ok(tried.exec_with_returning(&tx).await?.into_iter().next())
         })
         .await?;
-    let (id, address, hash) = match &counted {
-        Some(row) => {
-            let mut columns = Columns::new(row);
-            (Some(columns.take::<CodeId>()?), columns.take::<String>()?, columns.take::<Vec<u8>>()?)
-        }
+    let (id, address, hash) = match counted {
+        Some(Model { id, address, hash, .. }) => (Some(id), address, hash),
         None => (None, String::new(), Vec::new()),
     };
     let is_right = app.keys.fingerprint_verify(purpose.as_str(), &[subject, &address, &plain(code)], &hash);
@@ -358,12 +411,12 @@ pub async fn check(app: &App, purpose: CodePurpose, subject: &str, code: &str) -
 /// INVALID_CODE, at `input.token`.
 pub async fn check_link(app: &App, purpose: CodePurpose, token: &str) -> Result<CheckedCode> {
     let (id, secret) = read_link_token(token).ok_or_else(invalid_link)?;
-    let sql = "SELECT subject, address, link_hash FROM codes \
-               WHERE id = $1 AND purpose = $2 AND link_ended_at IS NULL AND link_expires_at > $3";
-    let rows = app.db.rows(sql, vec![id.into(), purpose.as_str().into(), app.clock.now().into()]).await?;
-    let mut columns = Columns::new(rows.first().ok_or_else(invalid_link)?);
-    let (subject, address): (String, String) = (columns.take()?, columns.take()?);
-    let hash: Vec<u8> = columns.take()?;
+    let found = Entity::find_by_id(CodeId(id))
+        .filter(Column::Purpose.eq(purpose))
+        .filter(Column::LinkEndedAt.is_null())
+        .filter(Column::LinkExpiresAt.gt(app.clock.now()));
+    let Model { subject, address, link_hash, .. } = app.db.one(found).await?.ok_or_else(invalid_link)?;
+    let hash = link_hash.unwrap_or_default();
     let (name, secret) = (purpose.as_str(), hex(&secret));
     if !app.keys.fingerprint_verify(name, &link_parts(&subject, &address, &secret), &hash) {
         return Err(invalid_link());
@@ -376,12 +429,25 @@ pub async fn consume_in(app: &App, tx: &Transaction, code: &CheckedCode) -> Resu
     let CheckedCode { id, purpose, by_link, subject, .. } = code;
     // Else of two letters at once, each would wait for the other's to end.
     tx.take_turns(&[&format!("code {} of {subject}", purpose.as_str())]).await?;
-    let open = if *by_link { "link_ended_at" } else { "ended_at" };
-    let used = tx.execute(format!("{END} WHERE id = $2 AND {open} IS NULL"), vec![app.clock.now().into(), id.0.into()]);
-    if used.await? != 1 {
+    let open = if *by_link { Column::LinkEndedAt } else { Column::EndedAt };
+    let used = end(app).filter(Column::Id.eq(*id)).filter(open.is_null()).exec(tx).await?;
+    if used.rows_affected != 1 {
         return Err(if *by_link { invalid_link() } else { invalid() });
     }
     if purpose.rules().link { void_in(app, tx, subject, &[*purpose]).await } else { Ok(()) }
+}
+
+/// Forgets the codes of a subject, and those to the mailboxes whose keys a statement gives.
+pub async fn erase_in(tx: &Transaction, subject: &str, address_keys: SelectStatement) -> Result<()> {
+    let theirs = Column::Subject.eq(subject).or(Column::AddressKey.in_subquery(address_keys));
+    Entity::delete_many().filter(theirs).exec(tx).await?;
+    Ok(())
+}
+
+/// Forgets the codes to the addresses that a statement gives.
+pub async fn erase_addresses_in(tx: &Transaction, addresses: SelectStatement) -> Result<()> {
+    Entity::delete_many().filter(Column::Address.in_subquery(addresses)).exec(tx).await?;
+    Ok(())
 }
 
 /// INVALID_CODE at `input.code`.
