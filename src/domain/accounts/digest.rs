@@ -3,40 +3,47 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
+};
 
 use crate::{
     app::App,
     domain::actor::Actor,
-    entity::{UserId, digest_subscription::Digest},
+    entity::{
+        UserId,
+        digest_subscription::{ActiveModel, Column, Digest, Entity},
+    },
     error::Result,
-    platform::db::{Columns, Transaction, placeholders},
+    platform::db::{Transaction, any_id},
 };
 
 /// Whether and how often people get a digest: of the actor only; absent is off.
 pub async fn digests(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Digest>> {
     let Some(own) = actor.user_id().filter(|own| ids.contains(own)) else { return Ok(HashMap::new()) };
-    let rows = app.db.rows("SELECT digest FROM digest_subscriptions WHERE user_id = $1", vec![own.0.into()]).await?;
-    rows.iter().map(|row| Ok((own, Columns::new(row).take()?))).collect()
+    Ok(app.db.one(Entity::find_by_id(own)).await?.into_iter().map(|row| (own, row.digest)).collect())
 }
 
 /// Switches somebody's digest on or off.
 pub(super) async fn set_in(app: &App, tx: &Transaction, id: UserId, digest: Digest) -> Result<()> {
-    tx.execute(
-        "INSERT INTO digest_subscriptions (user_id, digest, created_at) VALUES ($1, $2, $3) \
-         ON CONFLICT (user_id) DO UPDATE SET digest = $2",
-        vec![id.0.into(), digest.as_str().into(), app.clock.now().into()],
-    )
-    .await
-    .map(drop)
+    let row =
+        ActiveModel { user_id: Set(id), digest: Set(digest), sent_at: Set(None), created_at: Set(app.clock.now()) };
+    Entity::insert(row)
+        .on_conflict(OnConflict::column(Column::UserId).update_column(Column::Digest).to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
 }
 
 /// Notes that people have got their digest, unless they got one after `before`; gives those of whom it was noted.
 pub async fn digest_sent_in(app: &App, tx: &Transaction, ids: &[UserId], before: DateTime<Utc>) -> Result<Vec<UserId>> {
-    let mut values = vec![app.clock.now().into(), before.into()];
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!(
-        "UPDATE digest_subscriptions SET sent_at = $1 WHERE user_id IN ({list}) \
-         AND (sent_at IS NULL OR sent_at <= $2) RETURNING user_id"
-    );
-    tx.rows(sql, values).await?.iter().map(|row| Columns::new(row).take()).collect()
+    let told = Entity::update_many()
+        .col_expr(Column::SentAt, Expr::val(app.clock.now()))
+        .filter(any_id(Column::UserId, ids))
+        .filter(Column::SentAt.is_null().or(Column::SentAt.lte(before)))
+        .exec_with_returning(tx)
+        .await?;
+    Ok(told.into_iter().map(|row| row.user_id).collect())
 }

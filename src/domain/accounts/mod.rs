@@ -33,7 +33,13 @@ mod two_factor;
 
 use std::sync::Arc;
 
-use crate::entity::user;
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
+
+use crate::{
+    entity::{UserId, user},
+    error::Result,
+    platform::db::Transaction,
+};
 
 pub use addresses::{
     VERIFICATION, email_change_confirm, email_change_request, email_verification_send, email_verify, send_verification,
@@ -75,12 +81,11 @@ pub use two_factor::{
 pub type User = Arc<user::Model>;
 
 /// Changes a person's number of posts by one, within the transaction of the post.
-pub async fn count_post_in(
-    tx: &crate::platform::db::Transaction,
-    id: crate::entity::UserId,
-    change: i64,
-) -> crate::error::Result<()> {
-    tx.execute("UPDATE users SET post_count = post_count + $2 WHERE id = $1", vec![id.0.into(), change.into()])
-        .await
-        .map(drop)
+pub async fn count_post_in(tx: &Transaction, id: UserId, change: i64) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::PostCount, Expr::col(user::Column::PostCount).add(change))
+        .filter(user::Column::Id.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
 }

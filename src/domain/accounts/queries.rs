@@ -3,30 +3,35 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use sea_orm::QueryResult;
+use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
 
-use super::{User, UserCard, credentials, policy};
+use super::{User, UserCard, credentials, policy, second_factors};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
-    entity::{UserId, user, user_role::Role},
+    entity::{
+        UserId, credential, user,
+        user_role::{self, Role},
+    },
     error::{Error, Result},
     platform::{
-        db::{Columns, placeholders},
-        list::{Conditions, Source, Span, page_of},
+        db::{Columns, any_id},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },
 };
 
 /// How many columns [`user_columns`] names.
-pub(crate) const USER_COLUMN_COUNT: usize = 13;
+pub(crate) const USER_COLUMN_COUNT: usize = 15;
 
 /// The columns of a person, in the order in which [`read_user`] takes them.
 pub(crate) fn user_columns(alias: &str) -> String {
     [
         "id",
         "username",
+        "username_key",
         "first_name",
         "last_name",
         "display_name",
@@ -34,6 +39,7 @@ pub(crate) fn user_columns(alias: &str) -> String {
         "bio",
         "kind",
         "locale",
+        "search_key",
         "post_count",
         "username_changed_at",
         "created_at",
@@ -49,11 +55,10 @@ pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
         columns.skip(USER_COLUMN_COUNT - 1);
         return Ok(None);
     };
-    let username: String = columns.take()?;
     Ok(Some(Arc::new(user::Model {
         id,
-        username_key: policy::key(&username),
-        username,
+        username: columns.take()?,
+        username_key: columns.take()?,
         first_name: columns.take()?,
         last_name: columns.take()?,
         display_name: columns.take()?,
@@ -61,8 +66,7 @@ pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
         bio: columns.take()?,
         kind: columns.take()?,
         locale: columns.take()?,
-        // Only searched, never shown: not worth fetching.
-        search_key: String::new(),
+        search_key: columns.take()?,
         post_count: columns.take()?,
         username_changed_at: columns.take()?,
         created_at: columns.take()?,
@@ -86,10 +90,6 @@ pub(crate) fn read_user_card(columns: &mut Columns<'_>) -> Result<Option<UserCar
     Ok(Some(UserCard { id, username: columns.take()?, display_name: columns.take()?, avatar_url: columns.take()? }))
 }
 
-pub(super) fn read(row: &QueryResult) -> Result<User> {
-    read_user(&mut Columns::new(row))?.ok_or_else(|| Error::internal("a person without an id"))
-}
-
 /// A person who has to be there.
 pub async fn get(app: &App, id: UserId) -> Result<User> {
     users_by_id(app, &Actor::System, &[id]).await?.remove(&id).ok_or_else(Error::unauthenticated)
@@ -97,16 +97,14 @@ pub async fn get(app: &App, id: UserId) -> Result<User> {
 
 /// People by id; everybody may see everybody.
 pub async fn users_by_id(app: &App, _actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {} FROM users u WHERE u.id IN ({list})", user_columns("u"));
-    app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|user| (user.id, user))).collect()
+    let users = app.db.all(user::Entity::find().filter(any_id(user::Column::Id, ids))).await?;
+    Ok(users.into_iter().map(|user| (user.id, Arc::new(user))).collect())
 }
 
 /// A person by user name, whatever its case.
 pub async fn user_by_username(app: &App, _actor: &Actor, username: &str) -> Result<Option<User>> {
-    let sql = format!("SELECT {} FROM users u WHERE u.username_key = $1", user_columns("u"));
-    app.db.rows(sql, vec![policy::lookup_key(username).into()]).await?.first().map(read).transpose()
+    let named = user::Entity::find().filter(user::Column::UsernameKey.eq(policy::lookup_key(username)));
+    Ok(app.db.one(named).await?.map(Arc::new))
 }
 
 /// What people have to have in common.
@@ -138,12 +136,11 @@ impl UserSort {
     }
 
     /// People in this order.
-    pub(super) fn source(self, columns: &str) -> Source<'_> {
-        let (key, descending) = match self {
-            Self::Username => ("u.username_key", false),
-            Self::Newest => ("u.created_at", true),
-        };
-        Source { columns, table: "users u", joins: "", key, id: "u.id", descending }
+    pub(super) fn list(self) -> List<user::Entity> {
+        List::sorted(match self {
+            Self::Username => Sorting::ascending(user::Column::UsernameKey, user::Column::Id),
+            Self::Newest => Sorting::descending(user::Column::CreatedAt, user::Column::Id),
+        })
     }
 
     /// A person's place in this order.
@@ -166,30 +163,29 @@ pub async fn users(
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<User>> {
-    let mut conditions = Conditions::default();
-    if !named(app, filter.text.as_deref(), &mut conditions)? {
+    let mut list = sort.list();
+    if !named(app, filter.text.as_deref(), &mut list)? {
         return Ok(Slice::nothing(page, with_total));
     }
-    joined(filter.during, sort, &mut conditions)?;
-    let columns = user_columns("u");
-    page_of(&app.db, sort.source(&columns), conditions, page, with_total, read).await
+    joined(app, filter.during, sort, &mut list)?;
+    let users: Slice<user::Model> = list.page(&app.db, page, with_total, |select| select).await?;
+    Ok(users.map(Arc::new))
 }
 
-/// Adds the condition that they joined in a span: in another order than that, of the newest.
-pub(super) fn joined(during: Span, sort: UserSort, conditions: &mut Conditions) -> Result<()> {
-    let within = conditions.during("u.created_at", during)?;
-    if sort != UserSort::Newest && !within.is_empty() {
-        conditions.among(format!("SELECT u.id FROM users u WHERE {within} ORDER BY u.created_at DESC, u.id DESC"));
+/// Only people who joined in a span: in another order than that, of the newest.
+pub(super) fn joined(app: &App, during: Span, sort: UserSort, list: &mut List<user::Entity>) -> Result<()> {
+    let within = list.during(user::Column::CreatedAt, during)?;
+    if sort != UserSort::Newest {
+        list.among_newest(&app.db, user::Column::CreatedAt, within.into_iter().collect());
     }
     Ok(())
 }
 
-/// Adds the condition that names have the words of a text; false when there are none.
-pub(super) fn named(app: &App, text: Option<&str>, conditions: &mut Conditions) -> Result<bool> {
+/// Only people whose names have the words of a text; false when there are none.
+pub(super) fn named(app: &App, text: Option<&str>, list: &mut List<user::Entity>) -> Result<bool> {
     let Some(words) = text.map(text::search_words).transpose()? else { return Ok(true) };
     if !words.is_empty() {
-        let query = conditions.value(app.db.search_query(&words));
-        conditions.among(app.db.search("users", &query));
+        list.among(app.db.matching::<user::Entity>(&words));
     }
     Ok(!words.is_empty())
 }
@@ -203,25 +199,30 @@ pub struct Email {
     pub is_verified: bool,
 }
 
+/// What an account says of its address.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "credential::Entity")]
+struct Address {
+    user_id: UserId,
+    email: String,
+    email_key: String,
+    email_confirmed_at: Option<DateTime<Utc>>,
+}
+
 /// E-mail addresses: one's own, and those of others for who may see contacts.
 pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Email>> {
     let sees_all = actor.may(Permission::SeeContacts);
-    let visible: Vec<_> = ids.iter().filter(|id| sees_all || actor.user_id() == Some(**id)).map(|id| id.0).collect();
+    let visible: Vec<UserId> = ids.iter().copied().filter(|id| sees_all || actor.user_id() == Some(*id)).collect();
     if visible.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &visible);
-    let sql =
-        format!("SELECT user_id, email, email_key, email_confirmed_at FROM credentials WHERE user_id IN ({list})");
-    let read = |row| {
-        let mut columns = Columns::new(row);
-        let (id, address, key): (UserId, String, String) = (columns.take()?, columns.take()?, columns.take()?);
-        let confirmed: Option<DateTime<Utc>> = columns.take()?;
-        let address = credentials::is_address(&key).then_some(address);
-        Ok((id, Email { address, is_verified: confirmed.is_some() }))
+    let select = credential::Entity::find().filter(any_id(credential::Column::UserId, &visible));
+    let found: Vec<Address> = app.db.read(select).await?;
+    let email = |found: Address| {
+        let address = credentials::is_address(&found.email_key).then_some(found.email);
+        (found.user_id, Email { address, is_verified: found.email_confirmed_at.is_some() })
     };
-    app.db.rows(sql, values).await?.iter().map(read).collect()
+    Ok(found.into_iter().map(email).collect())
 }
 
 /// What an access token says of a person.
@@ -233,14 +234,21 @@ pub(super) struct Standing {
     pub needs_two_factor: bool,
 }
 
+#[derive(Debug, FromQueryResult)]
+struct Rights {
+    role: Role,
+    has_two_factor: bool,
+}
+
 /// What an access token is to say of a person.
 pub(super) async fn standing(app: &App, id: UserId) -> Result<Standing> {
-    let sql = "SELECT r.role, EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = r.user_id AND t.enabled_at IS NOT NULL) \
-               FROM user_roles r WHERE r.user_id = $1";
-    let rows = app.db.rows(sql, vec![id.0.into()]).await?;
-    let Some(row) = rows.first() else { return Ok(Standing { role: None, needs_two_factor: false }) };
-    let mut columns = Columns::new(row);
-    let (role, two_factor): (Role, bool) = (columns.take()?, columns.take()?);
-    let demanded = app.config.two_factor_required_roles.iter().any(|name| name == role.as_str());
-    Ok(Standing { role: Some(role), needs_two_factor: demanded && !two_factor })
+    let select = user_role::Entity::find_by_id(id)
+        .select_only()
+        .column(user_role::Column::Role)
+        .expr_as(second_factors::is_on(user_role::Column::UserId), "has_two_factor");
+    let Some(rights) = app.db.select::<Rights>(&select.into_query()).await?.pop() else {
+        return Ok(Standing { role: None, needs_two_factor: false });
+    };
+    let demanded = app.config.two_factor_required_roles.iter().any(|name| name == rights.role.as_str());
+    Ok(Standing { role: Some(rights.role), needs_two_factor: demanded && !rights.has_two_factor })
 }

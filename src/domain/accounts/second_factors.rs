@@ -5,7 +5,10 @@
 //! has counted the try before: see [`guessing`](super::guessing).
 
 use chrono::{DateTime, Utc};
-use sea_orm::Value;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::Expr,
+};
 use secrecy::{ExposeSecret, SecretSlice};
 use totp_rs::{Builder, Totp};
 
@@ -18,10 +21,10 @@ use crate::{
         codes,
         messages::{Message, Template},
     },
-    entity::{UserId, activity::ActivityKind},
+    entity::{UserId, activity::ActivityKind, backup_code, challenge, two_factor},
     error::{Error, Result},
     platform::{
-        db::{Columns, Transaction, placeholders},
+        db::{Transaction, any_id},
         ids::{fill_random, random_of},
     },
 };
@@ -79,37 +82,55 @@ fn open(app: &App, user: UserId, sealed: &[u8]) -> Result<SecretSlice<u8>> {
     Ok(app.keys.open(&purpose(user), sealed)?.into())
 }
 
+/// That a second factor is on: of the person whom a column of a statement names.
+pub(super) fn is_on(person: impl ColumnTrait) -> Expr {
+    let on = two_factor::Entity::find()
+        .select_only()
+        .column(two_factor::Column::UserId)
+        .filter(Expr::col((two_factor::Entity, two_factor::Column::UserId)).equals(person.as_column_ref()))
+        .filter(two_factor::Column::EnabledAt.is_not_null());
+    Expr::exists(on.into_query())
+}
+
 /// Accepts a code of somebody's authenticator app; its step, and those before, are no good any more. INVALID_CODE, also
 /// when the second factor is not on.
 pub(super) async fn accept_totp_in(app: &App, tx: &Transaction, user: UserId, code: &str) -> Result<()> {
-    let sql = "SELECT secret FROM two_factors WHERE user_id = $1 AND enabled_at IS NOT NULL";
-    let row = tx.row(sql, vec![user.0.into()]).await?.ok_or_else(codes::invalid)?;
-    let sealed: Vec<u8> = Columns::new(&row).take()?;
+    let on = two_factor::Entity::find_by_id(user).filter(two_factor::Column::EnabledAt.is_not_null());
+    let sealed = on.one(tx).await?.ok_or_else(codes::invalid)?.secret;
     let secret = open(app, user, &sealed)?;
     let step = step(&secret, code, app.clock.now())?.ok_or_else(codes::invalid)?;
     // Sealed anew, so that whoever uses it outlives a change of SECRET_KEY.
-    let sql = "UPDATE two_factors SET last_step = $2, secret = $4 \
-               WHERE user_id = $1 AND secret = $3 AND enabled_at IS NOT NULL AND last_step < $2";
-    let values = vec![user.0.into(), step.into(), sealed.into(), seal(app, user, &secret)?.into()];
-    if tx.execute(sql, values).await? == 1 { Ok(()) } else { Err(codes::invalid()) }
+    let accepted = two_factor::Entity::update_many()
+        .col_expr(two_factor::Column::LastStep, Expr::val(step))
+        .col_expr(two_factor::Column::Secret, Expr::val(seal(app, user, &secret)?))
+        .filter(two_factor::Column::UserId.eq(user))
+        .filter(two_factor::Column::Secret.eq(sealed))
+        .filter(two_factor::Column::EnabledAt.is_not_null())
+        .filter(two_factor::Column::LastStep.lt(step))
+        .exec(tx)
+        .await?;
+    if accepted.rows_affected == 1 { Ok(()) } else { Err(codes::invalid()) }
 }
 
 /// Uses up one of somebody's backup codes; gives how many are left. INVALID_CODE.
 pub(super) async fn accept_backup_code_in(app: &App, tx: &Transaction, user: UserId, code: &str) -> Result<i64> {
     let code = read_backup_code(code);
-    let mut values: Vec<Value> = vec![user.0.into(), app.clock.now().into()];
     let hashes: Vec<Vec<u8>> = app.keys.fingerprints(BACKUP_CODE, &[&user.to_string(), &code]).collect();
-    let list = placeholders(&mut values, &hashes);
-    let sql = format!(
-        "UPDATE backup_codes SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL AND hash IN ({list}) \
-         AND EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = $1 AND t.enabled_at IS NOT NULL)"
-    );
-    if tx.execute(sql, values).await? != 1 {
+    let used = backup_code::Entity::update_many()
+        .col_expr(backup_code::Column::UsedAt, Expr::val(app.clock.now()))
+        .filter(backup_code::Column::UserId.eq(user))
+        .filter(backup_code::Column::UsedAt.is_null())
+        .filter(any_id(backup_code::Column::Hash, &hashes))
+        .filter(is_on(backup_code::Column::UserId))
+        .exec(tx)
+        .await?;
+    if used.rows_affected != 1 {
         return Err(codes::invalid());
     }
-    let sql = "SELECT COUNT(*) FROM backup_codes WHERE user_id = $1 AND used_at IS NULL";
-    let row = tx.row(sql, vec![user.0.into()]).await?.ok_or_else(|| Error::internal("a count gave no row"))?;
-    Columns::new(&row).take()
+    let left = backup_code::Entity::find()
+        .filter(backup_code::Column::UserId.eq(user))
+        .filter(backup_code::Column::UsedAt.is_null());
+    Ok(left.count(tx).await?.cast_signed())
 }
 
 /// The same, written down, and told to the owner.
@@ -139,28 +160,34 @@ pub(super) async fn replace_backup_codes_in(
     user: UserId,
     backup_codes: &[String],
 ) -> Result<()> {
-    tx.execute("DELETE FROM backup_codes WHERE user_id = $1", vec![user.0.into()]).await?;
-    let mut values: Vec<Value> = vec![user.0.into(), app.clock.now().into()];
-    let mut rows = Vec::new();
-    for code in backup_codes {
-        let code = read_backup_code(code);
-        values.push(app.keys.fingerprint(BACKUP_CODE, &[&user.to_string(), &code]).into());
-        rows.push(format!("($1, ${}, $2)", values.len()));
-    }
-    let sql = format!("INSERT INTO backup_codes (user_id, hash, created_at) VALUES {}", rows.join(", "));
-    tx.execute(sql, values).await.map(drop)
+    backup_code::Entity::delete_many().filter(backup_code::Column::UserId.eq(user)).exec(tx).await?;
+    let now = app.clock.now();
+    let rows = backup_codes.iter().map(|code| backup_code::ActiveModel {
+        user_id: Set(user),
+        hash: Set(app.keys.fingerprint(BACKUP_CODE, &[&user.to_string(), &read_backup_code(code)])),
+        created_at: Set(now),
+        used_at: Set(None),
+    });
+    backup_code::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// Ends the sign-ins that wait for somebody's second proof.
 pub(super) async fn end_challenges_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
-    let sql = "UPDATE challenges SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL";
-    tx.execute(sql, vec![user.0.into(), app.clock.now().into()]).await.map(drop)
+    challenge::Entity::update_many()
+        .col_expr(challenge::Column::EndedAt, Expr::val(app.clock.now()))
+        .filter(challenge::Column::UserId.eq(user))
+        .filter(challenge::Column::EndedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// Takes somebody's second factor away, with its backup codes; [`end_challenges_in`] comes first.
 pub(super) async fn remove_in(tx: &Transaction, user: UserId) -> Result<()> {
-    tx.execute("DELETE FROM two_factors WHERE user_id = $1", vec![user.0.into()]).await?;
-    tx.execute("DELETE FROM backup_codes WHERE user_id = $1", vec![user.0.into()]).await.map(drop)
+    two_factor::Entity::delete_by_id(user).exec(tx).await?;
+    backup_code::Entity::delete_many().filter(backup_code::Column::UserId.eq(user)).exec(tx).await?;
+    Ok(())
 }
 
 /// Whether this looks like a backup code, and not like the six digits of an app.
