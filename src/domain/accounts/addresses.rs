@@ -11,6 +11,7 @@
 //! - a reset of the password by the owner ends all sessions and open sign-ins, and where the address was not proven
 //!   before, takes away the identities that were linked until then, and says so ([`super::passwords`]).
 
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -29,7 +30,7 @@ use crate::{
         jobs,
         messages::{self, Message, Template},
     },
-    entity::{UserId, activity::ActivityKind, code::CodePurpose, job},
+    entity::{UserId, activity::ActivityKind, code::CodePurpose, credential, job},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
@@ -169,10 +170,14 @@ pub async fn email_verify(
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
             // Of the address that the code was sent to, and of no other that has taken its place since.
-            let sql = "UPDATE credentials SET email_confirmed_at = $3 \
-                       WHERE user_id = $1 AND email_key = $2 AND email_confirmed_at IS NULL";
-            let values = vec![user.id.0.into(), mailbox::key(&code.address).into(), app.clock.now().into()];
-            if tx.execute(sql, values).await? == 0 {
+            let confirmed = credential::Entity::update_many()
+                .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
+                .filter(credential::Column::UserId.eq(user.id))
+                .filter(credential::Column::EmailKey.eq(mailbox::key(&code.address)))
+                .filter(credential::Column::EmailConfirmedAt.is_null())
+                .exec(&tx)
+                .await?;
+            if confirmed.rows_affected == 0 {
                 return Err(codes::invalid());
             }
             activity::record_in(app, &tx, user.id, ActivityKind::EmailVerified, client, None).await
@@ -254,11 +259,13 @@ pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, rec
             if !credentials::release_in(app, &tx, &key, Some(id)).await? {
                 return Err(taken());
             }
-            tx.execute(
-                "UPDATE credentials SET email = $2, email_key = $3, email_confirmed_at = $4 WHERE user_id = $1",
-                vec![id.0.into(), code.address.as_str().into(), key.into(), app.clock.now().into()],
-            )
-            .await?;
+            credential::Entity::update_many()
+                .col_expr(credential::Column::Email, Expr::val(code.address.as_str()))
+                .col_expr(credential::Column::EmailKey, Expr::val(key))
+                .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
+                .filter(credential::Column::UserId.eq(id))
+                .exec(&tx)
+                .await?;
             codes::void_address_in(app, &tx, &old.email).await?;
             second_factors::end_challenges_in(app, &tx, id).await?;
             let new = credentials::partly_hidden(&code.address);

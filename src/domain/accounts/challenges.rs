@@ -5,6 +5,10 @@
 //! is good for nothing else, and no other token is good for it.
 
 use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
+    sea_query::Expr,
+};
 
 use super::{
     IssuedSession, Method, User,
@@ -20,9 +24,9 @@ use crate::{
         codes::{self, Asker, CheckedCode},
         messages::{self, Message, Template},
     },
-    entity::{ChallengeId, UserId, code::CodePurpose, session},
+    entity::{ChallengeId, UserId, challenge, code::CodePurpose, credential, profile, session, user},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// How often a challenge may be tried.
@@ -53,17 +57,24 @@ struct Open {
     proven_by: String,
 }
 
+/// That a challenge can still be tried.
+fn is_open(now: DateTime<Utc>) -> Expr {
+    let (ended, expires) = (challenge::Column::EndedAt.is_null(), challenge::Column::ExpiresAt.gt(now));
+    ended.and(expires).and(challenge::Column::Attempts.lt(TRIES))
+}
+
 /// Counts a try, for the challenge and for its owner, and commits that.
 async fn count_try(app: &App, client: &Client, id: ChallengeId, method: Method) -> Result<(Open, Attempt)> {
     app.db
         .transact(async |tx| {
-            let sql = format!(
-                "UPDATE challenges SET attempts = attempts + 1 WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 \
-                 AND attempts < {TRIES} RETURNING user_id, proven_by"
-            );
-            let row = tx.row(sql, vec![id.0.into(), app.clock.now().into()]).await?.ok_or_else(invalid)?;
-            let mut columns = Columns::new(&row);
-            let open = Open { id, user_id: columns.take()?, proven_by: columns.take()? };
+            let tried = challenge::Entity::update_many()
+                .col_expr(challenge::Column::Attempts, Expr::col(challenge::Column::Attempts).add(1))
+                .filter(challenge::Column::Id.eq(id))
+                .filter(is_open(app.clock.now()))
+                .exec_with_returning(&tx)
+                .await?;
+            let challenge::Model { user_id, proven_by, .. } = tried.into_iter().next().ok_or_else(invalid)?;
+            let open = Open { id, user_id, proven_by };
             require_method_in(&tx, open.user_id, &open.proven_by, method).await?;
             let is_familiar = sessions::has_been_at_in(&tx, open.user_id, client).await?;
             let target = Target::SecondFactor(open.user_id);
@@ -99,16 +110,25 @@ async fn begin(
         .transact(async |tx| {
             sign_in::refuse_suspended_in(app, &tx, user.id).await?;
             let now = app.clock.now();
-            let sql = "UPDATE challenges SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
-            if tx.execute(sql, vec![open.id.0.into(), now.into()]).await? != 1 {
+            let ended = challenge::Entity::update_many()
+                .col_expr(challenge::Column::EndedAt, Expr::val(now))
+                .filter(challenge::Column::Id.eq(open.id))
+                .filter(challenge::Column::EndedAt.is_null())
+                .filter(challenge::Column::ExpiresAt.gt(now))
+                .exec(&tx)
+                .await?;
+            if ended.rows_affected != 1 {
                 return Err(invalid());
             }
             accept_in(app, &tx, client, user, sent.as_ref(), method, code).await?;
             guessing::succeeded_in(&tx, attempt).await?;
             if method != Method::Email {
                 // Whoever chose the password by the mailbox has more than the mailbox.
-                let sql = "UPDATE credentials SET password_reset_at = NULL WHERE user_id = $1";
-                tx.execute(sql, vec![user.id.0.into()]).await?;
+                credential::Entity::update_many()
+                    .col_expr(credential::Column::PasswordResetAt, Expr::val(None::<DateTime<Utc>>))
+                    .filter(credential::Column::UserId.eq(user.id))
+                    .exec(&tx)
+                    .await?;
             }
             sign_in::begin_in(app, &tx, client, user, &open.proven_by).await
         })
@@ -133,6 +153,20 @@ async fn accept_in(
     second_factors::use_backup_code_in(app, tx, client, user.id, code).await
 }
 
+/// Whom a challenge is of, and where a code can be sent to.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "challenge::Entity")]
+struct Recipient {
+    user_id: UserId,
+    proven_by: String,
+    #[sea_orm(from_expr = "Expr::col((user::Entity, user::Column::Locale))")]
+    locale: String,
+    #[sea_orm(from_expr = "Expr::col((credential::Entity, credential::Column::Email))")]
+    email: Option<String>,
+    #[sea_orm(from_expr = "Expr::col((profile::Entity, profile::Column::Phone))")]
+    phone: Option<String>,
+}
+
 /// Sends the code of a challenge, or another one; gives when it ends. Codes: INVALID_CHALLENGE, METHOD_NOT_AVAILABLE,
 /// CODE_SENT_JUST_NOW, TOO_MANY_CODES.
 pub async fn two_factor_code_send(
@@ -144,16 +178,13 @@ pub async fn two_factor_code_send(
     let id = open(app, client, challenge_token)?;
     app.db
         .transact(async |tx| {
-            let sql = format!(
-                "SELECT c.user_id, c.proven_by, u.locale, k.email, p.phone FROM challenges c JOIN users u ON u.id = c.user_id \
-                 LEFT JOIN credentials k ON k.user_id = u.id LEFT JOIN profiles p ON p.user_id = u.id \
-                 WHERE c.id = $1 AND c.ended_at IS NULL AND c.expires_at > $2 AND c.attempts < {TRIES}"
-            );
-            let row = tx.row(sql, vec![id.0.into(), app.clock.now().into()]).await?.ok_or_else(invalid)?;
-            let mut columns = Columns::new(&row);
-            let (user, proven_by): (UserId, String) = (columns.take()?, columns.take()?);
-            let locale: String = columns.take()?;
-            let (email, phone): (Option<String>, Option<String>) = (columns.take()?, columns.take()?);
+            let found = challenge::Entity::find_by_id(id)
+                .filter(is_open(app.clock.now()))
+                .inner_join(user::Entity)
+                .join(JoinType::LeftJoin, user::Relation::Credential.def())
+                .join(JoinType::LeftJoin, user::Relation::Profile.def());
+            let found = found.into_partial_model::<Recipient>().one(&tx).await?.ok_or_else(invalid)?;
+            let Recipient { user_id: user, proven_by, locale, email, phone } = found;
             require_method_in(&tx, user, &proven_by, method).await?;
             let not_sent = || Error::from(UserError::input("method", UserErrorCode::MethodNotAvailable));
             let purpose = purpose(method).ok_or_else(not_sent)?;

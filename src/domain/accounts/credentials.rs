@@ -4,12 +4,9 @@
 //! has not: that one stays, without an address, until it proves another.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{QueryResult, Value};
+use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, Select, sea_query::Expr};
 
-use super::{
-    User,
-    queries::{read_user, user_columns},
-};
+use super::User;
 use crate::{
     app::App,
     domain::{
@@ -18,9 +15,9 @@ use crate::{
         codes::{self, CheckedCode},
         messages::Message,
     },
-    entity::{UserId, activity::ActivityKind, code::CodePurpose},
+    entity::{UserId, activity::ActivityKind, code::CodePurpose, credential, user},
     error::{Error, Result},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// A person and how they prove who they are.
@@ -34,6 +31,25 @@ pub(super) struct Holder {
     /// When the address was proven theirs.
     pub confirmed_at: Option<DateTime<Utc>>,
     pub password_hash: Option<String>,
+}
+
+/// The same as it is read.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "credential::Entity")]
+struct HolderRow {
+    email: String,
+    email_key: String,
+    email_confirmed_at: Option<DateTime<Utc>>,
+    password_hash: Option<String>,
+    #[sea_orm(nested)]
+    user: user::Model,
+}
+
+impl From<HolderRow> for Holder {
+    fn from(row: HolderRow) -> Self {
+        let HolderRow { email, email_key, email_confirmed_at, password_hash, user } = row;
+        Self { user: user.into(), email, email_key, confirmed_at: email_confirmed_at, password_hash }
+    }
 }
 
 impl Holder {
@@ -64,38 +80,23 @@ pub(super) fn is_address(email_key: &str) -> bool {
     email_key.contains('@')
 }
 
-fn sql(condition: &str) -> String {
-    format!(
-        "SELECT c.email, c.email_key, c.email_confirmed_at, c.password_hash, {} \
-         FROM credentials c JOIN users u ON u.id = c.user_id WHERE {condition}",
-        user_columns("u")
-    )
-}
-
-fn read(row: &QueryResult) -> Result<Holder> {
-    let mut columns = Columns::new(row);
-    Ok(Holder {
-        email: columns.take()?,
-        email_key: columns.take()?,
-        confirmed_at: columns.take()?,
-        password_hash: columns.take()?,
-        user: read_user(&mut columns)?.ok_or_else(|| Error::internal("a credential of nobody"))?,
-    })
+fn holders() -> Select<credential::Entity> {
+    credential::Entity::find().inner_join(user::Entity)
 }
 
 /// By the person.
 pub(super) async fn by_id(app: &App, id: UserId) -> Result<Option<Holder>> {
-    find(app, "c.user_id = $1", id.0.into()).await
+    find(app, credential::Column::UserId.eq(id)).await
 }
 
 /// By the key of an address.
 pub(super) async fn by_email(app: &App, email_key: &str) -> Result<Option<Holder>> {
-    find(app, "c.email_key = $1", email_key.into()).await
+    find(app, credential::Column::EmailKey.eq(email_key)).await
 }
 
 /// By the key of a user name.
 pub(super) async fn by_username(app: &App, username_key: &str) -> Result<Option<Holder>> {
-    find(app, "u.username_key = $1", username_key.into()).await
+    find(app, user::Column::UsernameKey.eq(username_key)).await
 }
 
 /// Whom a code was for.
@@ -103,13 +104,19 @@ pub(super) async fn by_code(app: &App, code: &CheckedCode) -> Result<Option<Hold
     by_id(app, code.subject.parse().map_err(Error::internal)?).await
 }
 
-async fn find(app: &App, condition: &str, value: Value) -> Result<Option<Holder>> {
-    app.db.rows(sql(condition), vec![value]).await?.first().map(read).transpose()
+async fn find(app: &App, condition: Expr) -> Result<Option<Holder>> {
+    let found: Option<HolderRow> = app.db.read_one(holders().filter(condition)).await?;
+    Ok(found.map(Holder::from))
+}
+
+async fn find_in(tx: &Transaction, condition: Expr) -> Result<Option<Holder>> {
+    let found = holders().filter(condition).into_partial_model::<HolderRow>().one(tx).await?;
+    Ok(found.map(Holder::from))
 }
 
 /// By the person, within a transaction.
 pub(super) async fn by_id_in(tx: &Transaction, id: UserId) -> Result<Option<Holder>> {
-    tx.row(sql("c.user_id = $1"), vec![id.0.into()]).await?.as_ref().map(read).transpose()
+    find_in(tx, credential::Column::UserId.eq(id)).await
 }
 
 /// The actor themselves, within a transaction; UNAUTHENTICATED when they are gone.
@@ -119,7 +126,7 @@ pub(super) async fn own_in(tx: &Transaction, id: UserId) -> Result<Holder> {
 
 /// By the key of an address, within a transaction.
 pub(super) async fn by_email_in(tx: &Transaction, email_key: &str) -> Result<Option<Holder>> {
-    tx.row(sql("c.email_key = $1"), vec![email_key.into()]).await?.as_ref().map(read).transpose()
+    find_in(tx, credential::Column::EmailKey.eq(email_key)).await
 }
 
 /// Frees an address for the person who has proven it: whoever has it without a proof loses it. False when somebody
@@ -128,9 +135,13 @@ pub(super) async fn release_in(app: &App, tx: &Transaction, email_key: &str, pro
     let Some(holder) = by_email_in(tx, email_key).await?.filter(|holder| Some(holder.user.id) != prover) else {
         return Ok(true);
     };
-    let sql = "UPDATE credentials SET email_key = $2 WHERE user_id = $1 AND email_confirmed_at IS NULL";
-    let values = vec![holder.user.id.0.into(), no_address(holder.user.id).into()];
-    if tx.execute(sql, values).await? == 0 {
+    let released = credential::Entity::update_many()
+        .col_expr(credential::Column::EmailKey, Expr::val(no_address(holder.user.id)))
+        .filter(credential::Column::UserId.eq(holder.user.id))
+        .filter(credential::Column::EmailConfirmedAt.is_null())
+        .exec(tx)
+        .await?;
+    if released.rows_affected == 0 {
         return Ok(false);
     }
     codes::void_in(app, tx, &holder.subject(), &[CodePurpose::EmailVerification, CodePurpose::PasswordReset]).await?;
