@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, sea_query::OnConflict};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
-    IssuedSession, User, addresses, corrections, credentials, guessing, likenesses, oversight, policy,
-    queries::{read_user, user_columns},
-    sessions,
+    IssuedSession, User, addresses, corrections,
+    credentials::{self, Holder},
+    guessing, likenesses, oversight, policy, sessions,
     sign_in::{self, FirstProof, PASSWORD, SignIn},
     throttle::{throttle_login, throttle_register},
 };
@@ -24,7 +29,7 @@ use crate::{
     entity::{UserId, activity::ActivityKind, credential, user, user::UserKind, user_role, user_role::Role},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         mailbox,
         passwords::{self, Caller, Place},
         text,
@@ -183,8 +188,8 @@ async fn insert_in(
     confirmed: Option<DateTime<Utc>>,
     when_taken: WhenTaken,
 ) -> Result<()> {
-    let sql = "SELECT 1 FROM credentials WHERE email_key = $1";
-    let email_taken = tx.row(sql, vec![new.email_key.as_str().into()]).await?.is_some();
+    let holders = credential::Entity::find().filter(credential::Column::EmailKey.eq(new.email_key.as_str()));
+    let email_taken = holders.count(tx).await? > 0;
     if email_taken && when_taken == WhenTaken::Refuse {
         return Err(taken("email"));
     }
@@ -236,11 +241,13 @@ pub async fn confirm_email(app: &App, email: &str) -> Result<bool> {
     let key = mailbox::key(email);
     app.db
         .transact(async |tx| {
-            let sql = "UPDATE credentials SET email_confirmed_at = $2 \
-                       WHERE email_key = $1 AND email_confirmed_at IS NULL RETURNING user_id";
-            let row = tx.row(sql, vec![key.as_str().into(), app.clock.now().into()]).await?;
-            let Some(row) = row else { return Ok(false) };
-            let user: UserId = Columns::new(&row).take()?;
+            let confirmed = credential::Entity::update_many()
+                .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
+                .filter(credential::Column::EmailKey.eq(key.as_str()))
+                .filter(credential::Column::EmailConfirmedAt.is_null())
+                .exec_with_returning(&tx)
+                .await?;
+            let Some(credential::Model { user_id: user, .. }) = confirmed.into_iter().next() else { return Ok(false) };
             let client = Client::default();
             activity::record_in(app, &tx, user, ActivityKind::EmailVerified, &client, Some(OPERATOR)).await?;
             let entry = NewEntry {
@@ -279,34 +286,21 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
     }
     throttle_login(app, client)?;
     let by_address = key.contains('@');
-    let column = if by_address { "c.email_key" } else { "u.username_key" };
-    let sql = format!(
-        "SELECT c.password_hash, c.email_confirmed_at, {} FROM users u JOIN credentials c ON c.user_id = u.id WHERE {column} = $1",
-        user_columns("u")
-    );
-    let rows = app.db.rows(sql, vec![key.into()]).await?;
-    let found = rows
-        .first()
-        .map(|row| {
-            let mut columns = Columns::new(row);
-            let hash: Option<String> = columns.take()?;
-            let confirmed: Option<DateTime<Utc>> = columns.take()?;
-            Ok::<_, Error>((hash, confirmed.is_some(), read_user(&mut columns)?))
-        })
-        .transpose()?;
-    let id = found.as_ref().and_then(|(_, _, user)| user.as_ref()).map(|user| user.id);
+    let found =
+        if by_address { credentials::by_email(app, &key).await? } else { credentials::by_username(app, &key).await? };
+    let id = found.as_ref().map(|holder| holder.user.id);
     let is_familiar = sessions::has_been_at(app, id, client).await?;
     let place = app.passwords.enter(if is_familiar { Caller::Known } else { Caller::Stranger })?;
     let target = guessing::Target::Password(&command.login);
     let attempt = app.db.transact(async |tx| guessing::attempt_in(app, &tx, client, target, is_familiar).await).await?;
-    let hash = found.as_ref().and_then(|(hash, _, _)| hash.clone());
+    let hash = found.as_ref().and_then(|holder| holder.password_hash.clone());
     if !verify_password(&place, &command.password, hash.clone()).await? {
         guessing::failed(app, client, id, PASSWORD).await?;
         return Err(refuse());
     }
     guessing::succeeded(app, &attempt).await?;
-    let Some((_, confirmed, Some(user))) = found else { return Err(refuse()) };
-    if app.config.registration_confirm_email && !confirmed {
+    let Some(Holder { user, confirmed_at, .. }) = found else { return Err(refuse()) };
+    if app.config.registration_confirm_email && confirmed_at.is_none() {
         // By the address it would tell whether somebody else has it: of two who gave the same one, only the first waits
         // under it.
         if by_address {
