@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
-    IssuedSession, User, addresses, corrections,
+    IssuedSession, User, UserRow, addresses, corrections,
     credentials::{self, Holder},
     guessing, likenesses, oversight, policy, sessions,
     sign_in::{self, FirstProof, PASSWORD, SignIn},
@@ -97,13 +97,13 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
                 addresses::verify_registration_in(app, &tx, new.user.id).await?;
                 return Ok(None);
             }
-            let user = Arc::new(new.user.clone());
+            let user = Arc::new(UserRow::from(new.user.clone()));
             sign_in::begin_in(app, &tx, client, &user, PASSWORD).await.map(Some)
         })
         .await?;
     match session {
         Some(session) => {
-            let issued = sessions::issue(app, &session, Arc::new(new.user)).await?;
+            let issued = sessions::issue(app, &session, Arc::new(UserRow::from(new.user))).await?;
             Ok(Registered::Session(Box::new(issued)))
         }
         None => Ok(Registered::ConfirmationPending { email: new.email }),
@@ -153,7 +153,7 @@ async fn prepare(app: &App, client: &Client, valid: Register, place: Place) -> R
     let user = user::Model {
         id: UserId(app.ids.next(now)),
         username_key: policy::key(&username),
-        search_key: text::search_key(&format!("{username} {first_name} {last_name} {display_name}")),
+        search_key: likenesses::search_key([&username, &first_name, &last_name, &display_name]),
         username,
         first_name,
         last_name,
@@ -197,7 +197,7 @@ async fn insert_in(
         .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
         .exec_without_returning(tx)
         .await?;
-    if inserted == 0 || !likenesses::set_in(app, tx, &new.user).await? {
+    if inserted == 0 || !likenesses::set_in(app, tx, new.user.id, &new.user.username, &new.user.display_name).await? {
         return Err(taken("username"));
     }
     let email_key = if email_taken { credentials::no_address(new.user.id) } else { new.email_key.clone() };
@@ -343,7 +343,7 @@ pub async fn create_administrator(app: &App, command: Register) -> Result<(User,
                 reason: None,
             };
             audit::record_in(app, &tx, &Actor::System, &client, entry).await?;
-            Ok((Arc::new(new.user.clone()), role))
+            Ok((Arc::new(UserRow::from(new.user.clone())), role))
         })
         .await
 }

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, Select, sea_query::Expr};
 
-use super::User;
+use super::{User, UserRow};
 use crate::{
     app::App,
     domain::{
@@ -42,7 +42,7 @@ struct HolderRow {
     email_confirmed_at: Option<DateTime<Utc>>,
     password_hash: Option<String>,
     #[sea_orm(nested)]
-    user: user::Model,
+    user: UserRow,
 }
 
 impl From<HolderRow> for Holder {

@@ -63,7 +63,7 @@ pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
-pub use rows::{Person, UserCard};
+pub use rows::{Person, UserCard, UserRow};
 pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{
     ActiveSession, IssuedSession, active_sessions, logout, logout_by_refresh_token, prune, session_revoke,
@@ -78,7 +78,7 @@ pub use two_factor::{
 };
 
 /// A person as others may see them.
-pub type User = Arc<user::Model>;
+pub type User = Arc<UserRow>;
 
 /// Changes a person's number of posts by one, within the transaction of the post.
 pub async fn count_post_in(tx: &Transaction, id: UserId, change: i64) -> Result<()> {

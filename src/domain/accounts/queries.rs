@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
 
-use super::{User, UserCard, credentials, policy, second_factors};
+use super::{User, UserCard, UserRow, credentials, policy, second_factors};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
@@ -24,14 +24,13 @@ use crate::{
 };
 
 /// How many columns [`user_columns`] names.
-pub(crate) const USER_COLUMN_COUNT: usize = 15;
+pub(crate) const USER_COLUMN_COUNT: usize = 13;
 
 /// The columns of a person, in the order in which [`read_user`] takes them.
 pub(crate) fn user_columns(alias: &str) -> String {
     [
         "id",
         "username",
-        "username_key",
         "first_name",
         "last_name",
         "display_name",
@@ -39,7 +38,6 @@ pub(crate) fn user_columns(alias: &str) -> String {
         "bio",
         "kind",
         "locale",
-        "search_key",
         "post_count",
         "username_changed_at",
         "created_at",
@@ -55,10 +53,9 @@ pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
         columns.skip(USER_COLUMN_COUNT - 1);
         return Ok(None);
     };
-    Ok(Some(Arc::new(user::Model {
+    Ok(Some(Arc::new(UserRow {
         id,
         username: columns.take()?,
-        username_key: columns.take()?,
         first_name: columns.take()?,
         last_name: columns.take()?,
         display_name: columns.take()?,
@@ -66,7 +63,6 @@ pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
         bio: columns.take()?,
         kind: columns.take()?,
         locale: columns.take()?,
-        search_key: columns.take()?,
         post_count: columns.take()?,
         username_changed_at: columns.take()?,
         created_at: columns.take()?,
@@ -97,14 +93,14 @@ pub async fn get(app: &App, id: UserId) -> Result<User> {
 
 /// People by id; everybody may see everybody.
 pub async fn users_by_id(app: &App, _actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
-    let users = app.db.all(user::Entity::find().filter(any_id(user::Column::Id, ids))).await?;
+    let users: Vec<UserRow> = app.db.read(user::Entity::find().filter(any_id(user::Column::Id, ids))).await?;
     Ok(users.into_iter().map(|user| (user.id, Arc::new(user))).collect())
 }
 
 /// A person by user name, whatever its case.
 pub async fn user_by_username(app: &App, _actor: &Actor, username: &str) -> Result<Option<User>> {
     let named = user::Entity::find().filter(user::Column::UsernameKey.eq(policy::lookup_key(username)));
-    Ok(app.db.one(named).await?.map(Arc::new))
+    Ok(app.db.read_one::<UserRow, _>(named).await?.map(Arc::new))
 }
 
 /// What people have to have in common.
@@ -145,9 +141,9 @@ impl UserSort {
 
     /// A person's place in this order.
     #[must_use]
-    pub fn cursor(self, user: &user::Model) -> Cursor {
+    pub fn cursor(self, user: &UserRow) -> Cursor {
         let key = match self {
-            Self::Username => Key::Text(user.username_key.clone()),
+            Self::Username => Key::Text(policy::key(&user.username)),
             Self::Newest => Key::Time(user.created_at),
         };
         Cursor { sort: self.cursor_name(), key, id: user.id.0 }
@@ -168,7 +164,7 @@ pub async fn users(
         return Ok(Slice::nothing(page, with_total));
     }
     joined(app, filter.during, sort, &mut list)?;
-    let users: Slice<user::Model> = list.page(&app.db, page, with_total, |select| select).await?;
+    let users: Slice<UserRow> = list.page(&app.db, page, with_total, |select| select).await?;
     Ok(users.map(Arc::new))
 }
 

@@ -15,7 +15,7 @@ mod rows;
 
 use crate::{
     domain::accounts::Person,
-    entity::{UserId, comment, post},
+    entity::{UserId, comment},
     error::{Error, UserError, UserErrorCode},
     platform::page::Slice,
 };
@@ -32,6 +32,7 @@ pub use queries::{
 };
 pub use recount::recount;
 pub use refold::refold_in;
+pub use rows::PostRow;
 
 /// Most characters of a post.
 pub const MAX_POST: usize = 10_000;
@@ -78,7 +79,7 @@ pub struct CommentParts {
 #[derive(Debug, Clone)]
 pub struct PostView {
     /// The row; a tombstone's text and author are blanked.
-    pub post: post::Model,
+    pub post: PostRow,
     /// The author, if there still is one.
     pub author: Option<Option<Person>>,
     /// Whether the viewer likes it.
@@ -99,7 +100,7 @@ pub struct CommentView {
 }
 
 impl PostView {
-    fn bare(post: post::Model) -> Self {
+    fn bare(post: PostRow) -> Self {
         Self { post, author: None, viewer_likes: None, comments: None }
     }
 

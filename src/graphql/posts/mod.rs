@@ -20,10 +20,11 @@ use crate::{
     domain::{
         accounts::Person,
         posts::{
-            self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostView,
+            self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostRow,
+            PostView,
         },
     },
-    entity::{UserId, post},
+    entity::UserId,
     error::Result,
     platform::page::{DEFAULT_PAGE, MAX_PAGE, Page, Total},
 };
@@ -376,7 +377,7 @@ async fn comments_of(
 
 async fn likes_of(
     ctx: &Context<'_>,
-    post: &post::Model,
+    post: &PostRow,
     first: Option<i32>,
     after: Option<String>,
     last: Option<i32>,
