@@ -7,17 +7,21 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::Value;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, LockType, OnConflict},
+};
 use uuid::Uuid;
 
-use super::{User, policy::RESERVED_TITLES, queries};
+use super::{UserRow, policy::RESERVED_TITLES};
 use crate::{
     app::App,
     domain::actor::Actor,
-    entity::UserId,
-    error::{Error, Result, UserError, UserErrorCode},
+    entity::{UserId, held_username, likeness, user},
+    error::{Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, placeholders},
+        db::{Transaction, any_id},
         text,
     },
 };
@@ -43,46 +47,71 @@ pub(super) async fn set_in(
 
 async fn store_in(tx: &Transaction, id: UserId, username: Option<&str>, display_name: &str) -> Result<bool> {
     let (name, spelling) = (text::likeness(display_name), display_name.to_lowercase());
-    let values = || -> Vec<Value> {
-        vec![id.0.into(), username.map(str::to_owned).into(), name.as_str().into(), spelling.as_str().into()]
+    let row = likeness::ActiveModel {
+        user_id: Set(id),
+        username: Set(username.map(str::to_owned)),
+        name: Set(name.clone()),
+        spelling: Set(spelling.clone()),
+        is_lookalike: Set(false),
     };
     // Of two who take names that look alike at the same moment, the later waits here and gets none.
-    let new = "INSERT INTO likenesses (user_id, username, name, spelling, is_lookalike) VALUES ($1, $2, $3, $4, 1 = 0) \
-               ON CONFLICT DO NOTHING";
-    let changed = "UPDATE likenesses SET username = $2, name = $3, spelling = $4 WHERE user_id = $1 \
-                   AND NOT EXISTS (SELECT 1 FROM likenesses o WHERE o.username = $2 AND o.user_id <> $1)";
-    if tx.execute(new, values()).await? == 0 && tx.execute(changed, values()).await? == 0 {
+    let new = likeness::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
+    if new.exec_without_returning(tx).await? == 0 && !change_in(tx, id, username, &name, &spelling).await? {
         return Ok(false);
     }
     // From two sides: of those who are called the same, there may be many.
-    let marked = "UPDATE likenesses SET is_lookalike = \
-                  (EXISTS (SELECT 1 FROM likenesses o WHERE o.name = $2 AND o.spelling < $3) \
-                  OR EXISTS (SELECT 1 FROM likenesses o WHERE o.name = $2 AND o.spelling > $3)) WHERE user_id = $1";
-    tx.execute(marked, vec![id.0.into(), name.as_str().into(), spelling.as_str().into()]).await?;
+    let another = |spelled: Expr| {
+        let others = likeness::Entity::find().select_only().column(likeness::Column::UserId);
+        Expr::exists(others.filter(likeness::Column::Name.eq(name.as_str())).filter(spelled).into_query())
+    };
+    let before = another(likeness::Column::Spelling.lt(spelling.as_str()));
+    let after = another(likeness::Column::Spelling.gt(spelling.as_str()));
+    likeness::Entity::update_many()
+        .col_expr(likeness::Column::IsLookalike, before.or(after))
+        .filter(likeness::Column::UserId.eq(id))
+        .exec(tx)
+        .await?;
     Ok(true)
 }
 
+/// False where the user name looks like somebody else's.
+async fn change_in(tx: &Transaction, id: UserId, username: Option<&str>, name: &str, spelling: &str) -> Result<bool> {
+    let others = likeness::Entity::find()
+        .select_only()
+        .column(likeness::Column::UserId)
+        // Nobody looks like a name that is none: a column's own `eq` would look for the others who have none.
+        .filter(Expr::col((likeness::Entity, likeness::Column::Username)).eq(username))
+        .filter(likeness::Column::UserId.ne(id));
+    let changed = likeness::Entity::update_many()
+        .col_expr(likeness::Column::Username, Expr::val(username))
+        .col_expr(likeness::Column::Name, Expr::val(name))
+        .col_expr(likeness::Column::Spelling, Expr::val(spelling))
+        .filter(likeness::Column::UserId.eq(id))
+        .filter(Expr::not_exists(others.into_query()))
+        .exec(tx)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
 async fn is_held_in(app: &App, tx: &Transaction, user: UserId, username: &str) -> Result<bool> {
-    let mut values: Vec<Value> = vec![user.0.into(), app.clock.now().into()];
-    let mut list = Vec::new();
-    for fingerprint in app.keys.fingerprints(HELD, &[username]) {
-        values.push(fingerprint.into());
-        list.push(format!("${}", values.len()));
-    }
-    let sql = format!(
-        "SELECT 1 FROM held_usernames WHERE fingerprint IN ({}) AND until > $2 AND (user_id IS NULL OR user_id <> $1)",
-        list.join(", ")
-    );
-    Ok(tx.row(sql, values).await?.is_some())
+    let is_others = held_username::Column::UserId.is_null().or(held_username::Column::UserId.ne(user));
+    let held = held_username::Entity::find()
+        .filter(held_username::Column::Fingerprint.is_in(app.keys.fingerprints(HELD, &[username])))
+        .filter(held_username::Column::Until.gt(app.clock.now()))
+        .filter(is_others);
+    Ok(held.one(tx).await?.is_some())
 }
 
 /// Holds a user name back that a person gives up: only they can take it again until then.
 pub(super) async fn hold_in(app: &App, tx: &Transaction, user: UserId, username: &str) -> Result<()> {
     let until: DateTime<Utc> = app.clock.now() + app.config.username_hold;
     let fingerprint = app.keys.fingerprint(HELD, &[&text::username_likeness(username)]);
-    let sql = "INSERT INTO held_usernames (fingerprint, user_id, until) VALUES ($1, $2, $3) \
-               ON CONFLICT (fingerprint) DO UPDATE SET user_id = $2, until = $3";
-    tx.execute(sql, vec![fingerprint.into(), user.0.into(), until.into()]).await.map(drop)
+    let row = held_username::ActiveModel { fingerprint: Set(fingerprint), user_id: Set(Some(user)), until: Set(until) };
+    let again = OnConflict::column(held_username::Column::Fingerprint)
+        .update_columns([held_username::Column::UserId, held_username::Column::Until])
+        .to_owned();
+    held_username::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// Forgets what was held back and is free again; gives how many.
@@ -105,47 +134,47 @@ pub(super) fn check_title(app: &App, field: &'static str, display_name: &str) ->
     Ok(())
 }
 
+/// Whether a display name looks like another.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "likeness::Entity")]
+struct Marked {
+    user_id: UserId,
+    is_lookalike: bool,
+}
+
 /// Whose display names look like those of others.
 pub async fn lookalikes(app: &App, _actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, bool>> {
-    let mut values: Vec<Value> = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT user_id, is_lookalike FROM likenesses WHERE user_id IN ({list})");
-    app.db
-        .rows(sql, values)
-        .await?
-        .iter()
-        .map(|row| {
-            let mut columns = Columns::new(row);
-            Ok((columns.take()?, columns.take()?))
-        })
-        .collect()
+    let select = likeness::Entity::find().filter(any_id(likeness::Column::UserId, ids));
+    let found: Vec<Marked> = app.db.read(select).await?;
+    Ok(found.into_iter().map(|marked| (marked.user_id, marked.is_lookalike)).collect())
 }
 
 /// How many people are dealt with in one transaction.
-const BATCH: usize = 200;
+const BATCH: u64 = 200;
 
 /// Writes anew what is derived from the names of the next people; gives the last of them, nothing at the end. Of two that look
 /// alike since before there was a rule, both keep their user names.
 pub async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
-    let sql = format!(
-        "SELECT {} FROM users u WHERE u.id > $1 ORDER BY u.id LIMIT {BATCH} {}",
-        queries::user_columns("u"),
-        tx.for_update()
-    );
-    let rows = tx.rows(sql, vec![after.into()]).await?;
-    let mut last = None;
-    for row in &rows {
-        let user: User = queries::read_user(&mut Columns::new(row))?.ok_or_else(|| Error::internal("no id"))?;
-        last = Some(user.id.0);
+    let next = user::Entity::find()
+        .filter(user::Column::Id.gt(after))
+        .order_by_asc(user::Column::Id)
+        .limit(BATCH)
+        .lock(LockType::NoKeyUpdate);
+    let users = next.into_partial_model::<UserRow>().all(tx).await?;
+    for user in &users {
         let likeness = text::username_likeness(&user.username);
         if !store_in(tx, user.id, Some(&likeness), &user.display_name).await? {
             store_in(tx, user.id, None, &user.display_name).await?;
         }
         let key = search_key([&user.username, &user.first_name, &user.last_name, &user.display_name]);
-        let sql = "UPDATE users SET search_key = $2 WHERE id = $1 AND search_key <> $2";
-        tx.execute(sql, vec![user.id.0.into(), key.into()]).await?;
+        user::Entity::update_many()
+            .col_expr(user::Column::SearchKey, Expr::val(key.as_str()))
+            .filter(user::Column::Id.eq(user.id))
+            .filter(user::Column::SearchKey.ne(key.as_str()))
+            .exec(tx)
+            .await?;
     }
-    Ok(last.filter(|_| rows.len() == BATCH))
+    Ok(users.last().map(|user| user.id.0).filter(|_| users.len() as u64 == BATCH))
 }
 
 /// What a person is found by: user name, first, last and display name.

@@ -27,6 +27,7 @@ mod rows;
 mod second_factors;
 mod sessions;
 mod sign_in;
+mod sql;
 mod throttle;
 mod tokens;
 mod two_factor;
@@ -51,8 +52,8 @@ pub use fresh::{FRESH, SENSITIVE, is_fresh, require_fresh};
 pub use guessing::prune as prune_failures;
 pub use likenesses::{lookalikes, prune as prune_usernames, refold_in};
 pub(crate) use oversight::{
-    authorise_in, authority_in, find_in, is_last_owner_in, lock_active_in, lock_active_sql, lock_in, reinstate_in,
-    reset_two_factor_in, set_role_in, sign_out_in, suspend_in, suspension_in,
+    authorise_in, authority_in, find_in, is_last_owner_in, lock_active_in, lock_in, reinstate_in, reset_two_factor_in,
+    set_role_in, sign_out_in, suspend_in, suspension_in,
 };
 pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
 pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};
@@ -70,6 +71,7 @@ pub use sessions::{
     sessions_by_id, sessions_revoke_others, sweep, token_refresh,
 };
 pub use sign_in::{IssuedChallenge, Method, SignIn};
+pub(crate) use sql::lock_active as lock_active_sql;
 pub(crate) use throttle::{throttle_proof, throttle_send};
 pub use tokens::authenticate;
 pub use two_factor::{

@@ -4,10 +4,16 @@
 //! Always holds: a suspended person has no live session and begins none; who loses a permission loses every session
 //! that was begun with it; there is an owner, once there was one.
 
-use chrono::{DateTime, Utc};
-use sea_orm::{EntityTrait, Value};
+use std::sync::Arc;
 
-use super::{User, second_factors, sessions, sign_in};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{LockType, OnConflict},
+};
+
+use super::{User, UserRow, second_factors, sessions, sign_in, sql};
 use crate::{
     app::App,
     domain::{
@@ -19,12 +25,12 @@ use crate::{
     entity::{
         SessionId, UserId,
         activity::ActivityKind,
-        session::SessionEnd,
-        suspension, user,
+        session::{self, SessionEnd},
+        suspension, two_factor, user,
         user_role::{self, Role},
     },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction, placeholders},
+    platform::db::{Transaction, any_id},
 };
 
 /// What a line of the activity log says of an act of the service's staff.
@@ -33,16 +39,21 @@ const BY_STAFF: &str = "administrator";
 /// Locks people until the end of the transaction, in the order of their ids, so that of two acts that concern the same
 /// people the second sees what the first has done.
 pub(crate) async fn lock_in(tx: &Transaction, ids: &[UserId]) -> Result<()> {
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT id FROM users WHERE id IN ({list}) ORDER BY id {}", tx.for_update());
-    tx.rows(sql, values).await.map(drop)
+    let people = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(any_id(user::Column::Id, ids))
+        .order_by_asc(user::Column::Id)
+        .lock(LockType::NoKeyUpdate);
+    people.into_tuple::<UserId>().all(tx).await?;
+    Ok(())
 }
 
 /// A person and their role, as they are now.
 pub(crate) async fn find_in(tx: &Transaction, id: UserId) -> Result<Option<(User, Option<Role>)>> {
-    let Some(user) = user::Entity::find_by_id(id).one(tx).await? else { return Ok(None) };
-    Ok(Some((user.into(), role_in(tx, id).await?)))
+    let person = user::Entity::find_by_id(id).into_partial_model::<UserRow>();
+    let Some(user) = person.one(tx).await? else { return Ok(None) };
+    Ok(Some((Arc::new(user), role_in(tx, id).await?)))
 }
 
 /// A person's role, as it is now.
@@ -52,8 +63,8 @@ pub(crate) async fn role_in(tx: &Transaction, id: UserId) -> Result<Option<Role>
 
 /// Whether a session goes on, as it is now.
 pub(crate) async fn is_live_in(app: &App, tx: &Transaction, session: SessionId) -> Result<bool> {
-    let sql = "SELECT 1 FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
-    Ok(tx.row(sql, vec![session.0.into(), app.clock.now().into()]).await?.is_some())
+    let live = session::Entity::find_by_id(session).filter(sessions::is_live(app.clock.now()));
+    Ok(live.one(tx).await?.is_some())
 }
 
 /// The role by which the actor acts, as it is now: UNAUTHENTICATED when the session is over, FORBIDDEN when the role is
@@ -90,33 +101,24 @@ pub(crate) async fn authorise_in(
 
 /// Locks somebody who is there and not suspended until the end of the transaction; false where there is nobody like that.
 pub(crate) async fn lock_active_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
-    let (sql, values) = lock_active_sql(app, tx, user);
+    let (sql, values) = sql::lock_active(app, tx, user);
     Ok(tx.row(sql, values).await?.is_some())
-}
-
-/// The statement of [`lock_active_in`] with its values, as the first step of something longer; it gives the person's `id`.
-pub(crate) fn lock_active_sql(app: &App, tx: &Transaction, user: UserId) -> (String, Vec<Value>) {
-    let sql = format!(
-        "SELECT u.id FROM users u WHERE u.id = $1 AND NOT EXISTS (SELECT 1 FROM suspensions s WHERE s.user_id = u.id \
-         AND (s.until IS NULL OR s.until > $2)) {}",
-        tx.for_update()
-    );
-    (sql, vec![user.0.into(), app.clock.now().into()])
 }
 
 /// Whether there is an owner at all, before the first administrator's account is made.
 pub(super) async fn has_owner_in(tx: &Transaction) -> Result<bool> {
-    let sql = "SELECT 1 FROM user_roles WHERE role = $1 LIMIT 1";
-    Ok(tx.row(sql, vec![Role::Owner.as_str().into()]).await?.is_some())
+    let owners = user_role::Entity::find().filter(user_role::Column::Role.eq(Role::Owner));
+    Ok(owners.one(tx).await?.is_some())
 }
 
 /// Whether there is no owner but this one. Every owner is locked, so that two who leave at once don't leave nobody:
 /// whatever takes a role away, or an account, asks this first.
 pub(crate) async fn is_last_owner_in(tx: &Transaction, id: UserId) -> Result<bool> {
-    let sql = format!("SELECT user_id FROM user_roles WHERE role = $1 ORDER BY user_id {}", tx.for_update());
-    let rows = tx.rows(sql, vec![Role::Owner.as_str().into()]).await?;
-    let owners = rows.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<UserId>>>()?;
-    Ok(owners == [id])
+    let owners = user_role::Entity::find()
+        .filter(user_role::Column::Role.eq(Role::Owner))
+        .order_by_asc(user_role::Column::UserId)
+        .lock(LockType::NoKeyUpdate);
+    Ok(matches!(owners.all(tx).await?.as_slice(), [only] if only.user_id == id))
 }
 
 /// Gives a person another role, or none; gives the sessions that ended, because a permission was lost.
@@ -129,11 +131,16 @@ pub(crate) async fn set_role_in(
 ) -> Result<Vec<SessionId>> {
     match role {
         Some(role) => {
-            let sql = "INSERT INTO user_roles (user_id, role, created_at) VALUES ($1, $2, $3) \
-                       ON CONFLICT (user_id) DO UPDATE SET role = $2, created_at = $3";
-            tx.execute(sql, vec![user.id.0.into(), role.as_str().into(), app.clock.now().into()]).await?;
+            let row =
+                user_role::ActiveModel { user_id: Set(user.id), role: Set(role), created_at: Set(app.clock.now()) };
+            let again = OnConflict::column(user_role::Column::UserId)
+                .update_columns([user_role::Column::Role, user_role::Column::CreatedAt])
+                .to_owned();
+            user_role::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
         }
-        None => drop(tx.execute("DELETE FROM user_roles WHERE user_id = $1", vec![user.id.0.into()]).await?),
+        None => {
+            user_role::Entity::delete_by_id(user.id).exec(tx).await?;
+        }
     }
     let detail = role.map_or("user", Role::as_str);
     activity::record_in(app, tx, user.id, ActivityKind::RoleChanged, &Client::default(), Some(detail)).await?;
@@ -158,9 +165,16 @@ pub(crate) async fn suspend_in(
     until: Option<DateTime<Utc>>,
 ) -> Result<Vec<SessionId>> {
     let since = suspension_in(app, tx, user.id).await?.map_or_else(|| app.clock.now(), |found| found.created_at);
-    let sql = "INSERT INTO suspensions (user_id, reason, until, created_at) VALUES ($1, $2, $3, $4) \
-               ON CONFLICT (user_id) DO UPDATE SET reason = $2, until = $3, created_at = $4";
-    tx.execute(sql, vec![user.id.0.into(), reason.into(), until.into(), since.into()]).await?;
+    let row = suspension::ActiveModel {
+        user_id: Set(user.id),
+        reason: Set(reason.to_owned()),
+        until: Set(until),
+        created_at: Set(since),
+    };
+    let again = OnConflict::column(suspension::Column::UserId)
+        .update_columns([suspension::Column::Reason, suspension::Column::Until, suspension::Column::CreatedAt])
+        .to_owned();
+    suspension::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
     activity::record_in(app, tx, user.id, ActivityKind::Suspended, &Client::default(), Some(reason)).await?;
     let end = until.map_or_else(String::new, |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
     let message =
@@ -171,7 +185,7 @@ pub(crate) async fn suspend_in(
 
 /// Ends a suspension. The person is told.
 pub(crate) async fn reinstate_in(app: &App, tx: &Transaction, user: &User) -> Result<()> {
-    tx.execute("DELETE FROM suspensions WHERE user_id = $1", vec![user.id.0.into()]).await?;
+    suspension::Entity::delete_by_id(user.id).exec(tx).await?;
     activity::record_in(app, tx, user.id, ActivityKind::Reinstated, &Client::default(), None).await?;
     sign_in::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::AccountReinstated)).await
 }
@@ -185,8 +199,8 @@ pub(crate) async fn sign_out_in(app: &App, tx: &Transaction, user: &User) -> Res
 /// Takes a person's second factor away, with its backup codes; gives the sessions that ended. The person is told.
 /// Code: TWO_FACTOR_NOT_ENABLED.
 pub(crate) async fn reset_two_factor_in(app: &App, tx: &Transaction, user: &User) -> Result<Vec<SessionId>> {
-    let sql = "SELECT 1 FROM two_factors WHERE user_id = $1 AND enabled_at IS NOT NULL";
-    if tx.row(sql, vec![user.id.0.into()]).await?.is_none() {
+    let on = two_factor::Entity::find_by_id(user.id).filter(two_factor::Column::EnabledAt.is_not_null());
+    if on.one(tx).await?.is_none() {
         return Err(UserError::input("id", UserErrorCode::TwoFactorNotEnabled).into());
     }
     second_factors::end_challenges_in(app, tx, user.id).await?;

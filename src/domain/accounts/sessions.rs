@@ -8,12 +8,15 @@ use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
-    Select,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    UpdateMany,
+    sea_query::{Expr, LockType},
 };
 use uuid::Uuid;
 
-use super::{User, queries, tokens};
+use super::{User, queries, sql, tokens};
 use crate::{
     app::App,
     domain::{
@@ -24,7 +27,7 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         bus::Hint,
-        db::{Columns, Transaction},
+        db::{Transaction, any_id},
         rate_limit::address_key,
     },
 };
@@ -72,31 +75,38 @@ pub(super) async fn begin_in(app: &App, tx: &Transaction, user: UserId, client: 
     Ok(row.insert(tx).await?)
 }
 
-/// Where the person `$1` has had sessions. As they are written, addresses of one network have no common beginning.
-const PLACES: &str =
-    "SELECT address FROM sessions WHERE user_id = $1 AND address IS NOT NULL GROUP BY address LIMIT 1000";
+/// Where somebody has had a session.
+#[derive(Debug, FromQueryResult)]
+struct Place {
+    address: String,
+}
+
+/// Where a person has had sessions. As they are written, addresses of one network have no common beginning.
+fn places(user: UserId) -> Select<session::Entity> {
+    session::Entity::find()
+        .select_only()
+        .column(session::Column::Address)
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::Address.is_not_null())
+        .group_by(session::Column::Address)
+        .limit(1000)
+}
 
 /// Whether a person has had a session from the client's address (for IPv6: from its /64). The same work when there is no
 /// such person.
 pub(super) async fn has_been_at(app: &App, user: Option<UserId>, client: &Client) -> Result<bool> {
     let user = user.unwrap_or(UserId(Uuid::nil()));
-    is_among(&app.db.rows(PLACES, vec![user.0.into()]).await?, client)
+    Ok(is_among(&app.db.select::<Place>(&places(user).into_query()).await?, client))
 }
 
 /// The same within a transaction.
 pub(super) async fn has_been_at_in(tx: &Transaction, user: UserId, client: &Client) -> Result<bool> {
-    is_among(&tx.rows(PLACES, vec![user.0.into()]).await?, client)
+    Ok(is_among(&places(user).into_model::<Place>().all(tx).await?, client))
 }
 
-fn is_among(places: &[QueryResult], client: &Client) -> Result<bool> {
+fn is_among(places: &[Place], client: &Client) -> bool {
     let here = client.address.map(address_key);
-    for row in places {
-        let address: String = Columns::new(row).take()?;
-        if here.is_some() && address.parse().ok().map(address_key) == here {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    here.is_some() && places.iter().any(|place| place.address.parse().ok().map(address_key) == here)
 }
 
 /// Makes the tokens of a session's current generation.
@@ -161,11 +171,7 @@ pub async fn token_refresh(app: &App, client: &Client, token: &str) -> Result<Is
 
 async fn lock_in(tx: &Transaction, id: SessionId) -> Result<Option<session::Model>> {
     // The conditional write below needs the row as it is, and nobody else's write between.
-    let sql = format!("SELECT id FROM sessions WHERE id = $1 {}", tx.for_update());
-    if tx.row(sql, vec![id.0.into()]).await?.is_none() {
-        return Ok(None);
-    }
-    Ok(session::Entity::find_by_id(id).one(tx).await?)
+    Ok(session::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?)
 }
 
 /// The token of this generation was used: it is seen, and the next one becomes the current.
@@ -175,29 +181,30 @@ async fn rotate_in(app: &App, tx: &Transaction, mut session: session::Model) -> 
     session.generation += 1;
     session.rotated_at = now;
     session.expires_at = now + app.config.session_lifetime;
-    tx.execute(
-        "UPDATE sessions SET generation = $2, seen_generation = $3, rotated_at = $4, expires_at = $5 WHERE id = $1",
-        vec![
-            session.id.0.into(),
-            session.generation.into(),
-            session.seen_generation.into(),
-            now.into(),
-            session.expires_at.into(),
-        ],
-    )
-    .await?;
+    session::Entity::update_many()
+        .col_expr(session::Column::Generation, Expr::val(session.generation))
+        .col_expr(session::Column::SeenGeneration, Expr::val(session.seen_generation))
+        .col_expr(session::Column::RotatedAt, Expr::val(now))
+        .col_expr(session::Column::ExpiresAt, Expr::val(session.expires_at))
+        .filter(session::Column::Id.eq(session.id))
+        .exec(tx)
+        .await?;
     Ok(session)
 }
 
 /// Ends a session: its refresh token is no good, its access tokens are refused within a sweep, its sockets close.
 async fn end_in(app: &App, tx: &Transaction, id: SessionId, reason: SessionEnd) -> Result<()> {
-    tx.execute(
-        "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
-        vec![id.0.into(), app.clock.now().into(), reason.as_str().into()],
-    )
-    .await?;
+    ending(app, reason).filter(session::Column::Id.eq(id)).exec(tx).await?;
     tx.hint(Hint::SessionEnded(id.0));
     Ok(())
+}
+
+/// Ends sessions that go on.
+fn ending(app: &App, reason: SessionEnd) -> UpdateMany<session::Entity> {
+    session::Entity::update_many()
+        .col_expr(session::Column::EndedAt, Expr::val(app.clock.now()))
+        .col_expr(session::Column::EndReason, Expr::val(reason))
+        .filter(session::Column::EndedAt.is_null())
 }
 
 /// Ends every session of a person but one; gives those that ended, to be handed to [`ended`] after the commit.
@@ -208,19 +215,11 @@ pub(super) async fn end_sessions_in(
     but: Option<SessionId>,
     reason: SessionEnd,
 ) -> Result<Vec<SessionId>> {
-    let rows = tx
-        .rows(
-            "UPDATE sessions SET ended_at = $2, end_reason = $3 \
-             WHERE user_id = $1 AND ended_at IS NULL AND id <> $4 RETURNING id",
-            vec![
-                user.0.into(),
-                app.clock.now().into(),
-                reason.as_str().into(),
-                but.map_or(Uuid::nil(), |id| id.0).into(),
-            ],
-        )
-        .await?;
-    let ended = rows.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<SessionId>>>()?;
+    let mut others = ending(app, reason).filter(session::Column::UserId.eq(user));
+    if let Some(but) = but {
+        others = others.filter(session::Column::Id.ne(but));
+    }
+    let ended: Vec<SessionId> = others.exec_with_returning(tx).await?.into_iter().map(|session| session.id).collect();
     for id in &ended {
         tx.hint(Hint::SessionEnded(id.0));
     }
@@ -296,15 +295,17 @@ pub async fn active_sessions(app: &App, actor: &Actor) -> Result<Vec<ActiveSessi
 /// The actor's sessions that go on, by id.
 pub async fn sessions_by_id(app: &App, actor: &Actor, ids: &[SessionId]) -> Result<HashMap<SessionId, ActiveSession>> {
     let Ok(user) = actor.require_session() else { return Ok(HashMap::new()) };
-    let sessions = app.db.all(going_on(app, user).filter(session::Column::Id.is_in(ids.iter().copied()))).await?;
+    let sessions = app.db.all(going_on(app, user).filter(any_id(session::Column::Id, ids))).await?;
     Ok(sessions.into_iter().map(|session| (session.id, ActiveSession::of(user, session))).collect())
 }
 
 fn going_on(app: &App, user: &SignedIn) -> Select<session::Entity> {
-    session::Entity::find()
-        .filter(session::Column::UserId.eq(user.id))
-        .filter(session::Column::EndedAt.is_null())
-        .filter(session::Column::ExpiresAt.gt(app.clock.now()))
+    session::Entity::find().filter(session::Column::UserId.eq(user.id)).filter(is_live(app.clock.now()))
+}
+
+/// That a session goes on.
+pub(super) fn is_live(now: DateTime<Utc>) -> Expr {
+    session::Column::EndedAt.is_null().and(session::Column::ExpiresAt.gt(now))
 }
 
 /// Ends one of the actor's own sessions. Code: NOT_FOUND.
@@ -312,8 +313,8 @@ pub async fn session_revoke(app: &App, actor: &Actor, client: &Client, id: Sessi
     let user = actor.require_session()?;
     app.db
         .transact(async |tx| {
-            let sql = "SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
-            if tx.row(sql, vec![id.0.into(), user.id.0.into(), app.clock.now().into()]).await?.is_none() {
+            let found = going_on(app, user).filter(session::Column::Id.eq(id)).one(&tx).await?;
+            if found.is_none() {
                 return Err(UserError::input("id", UserErrorCode::NotFound).into());
             }
             end_in(app, &tx, id, SessionEnd::Revoked).await?;
@@ -343,21 +344,18 @@ pub async fn sessions_revoke_others(app: &App, actor: &Actor, client: &Client) -
 
 /// An access token of this generation was used for the first time here. False when the session is over or unknown.
 pub(super) async fn saw(app: &App, id: SessionId, generation: i64) -> Result<bool> {
-    let rows = app.db.rows("SELECT seen_generation, ended_at FROM sessions WHERE id = $1", vec![id.0.into()]).await?;
-    let Some(row) = rows.first() else { return Ok(false) };
-    let mut columns = Columns::new(row);
-    let (seen, ended): (i64, Option<DateTime<Utc>>) = (columns.take()?, columns.take()?);
-    if ended.is_some() {
-        return Ok(false);
-    }
-    if seen < generation {
+    let Some(seen) = sql::seen(app, id).await?.filter(|seen| seen.ended_at.is_none()) else { return Ok(false) };
+    if seen.seen_generation < generation {
         app.db
             .transact(async |tx| {
-                tx.execute(
-                    "UPDATE sessions SET seen_generation = $2 WHERE id = $1 AND seen_generation < $2 AND generation >= $2",
-                    vec![id.0.into(), generation.into()],
-                )
-                .await
+                session::Entity::update_many()
+                    .col_expr(session::Column::SeenGeneration, Expr::val(generation))
+                    .filter(session::Column::Id.eq(id))
+                    .filter(session::Column::SeenGeneration.lt(generation))
+                    .filter(session::Column::Generation.gte(generation))
+                    .exec(&tx)
+                    .await?;
+                Ok(())
             })
             .await?;
     }
@@ -372,14 +370,9 @@ pub async fn sweep(app: &App) -> Result<()> {
     let last = app.sessions_swept_at.load(Ordering::Relaxed);
     let since = DateTime::from_timestamp_micros(last).filter(|_| last > 0).map(|at| at - OVERLAP);
     let since = since.unwrap_or(now - app.config.access_token_lifetime);
-    let sql = "SELECT id, ended_at FROM sessions WHERE ended_at > $1 \
-               UNION SELECT id, expires_at FROM sessions WHERE expires_at > $1 AND expires_at <= $2";
-    let rows = app.db.rows(sql, vec![since.into(), now.into()]).await?;
-    for row in &rows {
-        let mut columns = Columns::new(row);
-        let id: SessionId = columns.take()?;
-        if app.ended_sessions.insert(id, columns.take()?) {
-            app.db.bus().deliver(Hint::SessionEnded(id.0));
+    for over in sql::over_since(app, since, now).await? {
+        if app.ended_sessions.insert(over.id, over.ended_at) {
+            app.db.bus().deliver(Hint::SessionEnded(over.id.0));
         }
     }
     app.sessions_swept_at.store(now.timestamp_micros(), Ordering::Relaxed);
