@@ -4,13 +4,14 @@
 //! it; `docs/operating.md` shows it, and a test compares.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
 
-use super::Method;
+use super::{Method, second_factors};
 use crate::{
     app::App,
     domain::actor::{Actor, SignedIn},
+    entity::{credential, session, user},
     error::{Code, Error, Refusal, Result},
-    platform::db::Columns,
 };
 
 /// How long an authentication is fresh.
@@ -67,15 +68,26 @@ pub async fn is_fresh(app: &App, actor: &Actor) -> Result<bool> {
     Ok(app.clock.now() < at + FRESH)
 }
 
+/// A session, and what its owner can prove themselves by.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "session::Entity")]
+struct Authenticated {
+    authenticated_at: DateTime<Utc>,
+    #[sea_orm(from_expr = "credential::Column::PasswordHash.is_not_null()")]
+    has_password: bool,
+    #[sea_orm(from_expr = "second_factors::is_on(session::Column::UserId)")]
+    has_two_factor: bool,
+}
+
 /// When the session was authenticated last, and how it can be anew.
 async fn authenticated(app: &App, user: &SignedIn) -> Result<(DateTime<Utc>, Vec<Method>)> {
-    let sql = "SELECT s.authenticated_at, c.password_hash IS NOT NULL, \
-               EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = s.user_id AND t.enabled_at IS NOT NULL) \
-               FROM sessions s LEFT JOIN credentials c ON c.user_id = s.user_id WHERE s.id = $1 AND s.ended_at IS NULL";
-    let rows = app.db.rows(sql, vec![user.session_id.0.into()]).await?;
-    let mut columns = Columns::new(rows.first().ok_or_else(Error::unauthenticated)?);
-    let (at, password, two_factor): (DateTime<Utc>, bool, bool) = (columns.take()?, columns.take()?, columns.take()?);
-    Ok((at, methods(password, two_factor)))
+    let session = session::Entity::find_by_id(user.session_id)
+        .filter(session::Column::EndedAt.is_null())
+        .inner_join(user::Entity)
+        .join(JoinType::LeftJoin, user::Relation::Credential.def());
+    let found: Option<Authenticated> = app.db.read_one(session).await?;
+    let found = found.ok_or_else(Error::unauthenticated)?;
+    Ok((found.authenticated_at, methods(found.has_password, found.has_two_factor)))
 }
 
 /// How somebody can prove anew who they are: by the second factor, where there is one, or an old session and the password

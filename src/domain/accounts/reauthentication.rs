@@ -1,6 +1,10 @@
 //! Proving anew who is signed in: one proof makes the session fresh for what [`SENSITIVE`](super::SENSITIVE) lists.
 
 use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
 use secrecy::SecretString;
 
 use super::{
@@ -19,10 +23,10 @@ use crate::{
         codes,
         messages::{self, Message, Template},
     },
-    entity::{SessionId, activity::ActivityKind, code::CodePurpose},
+    entity::{SessionId, activity::ActivityKind, code::CodePurpose, credential, session, user},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         passwords::{Caller, Place},
     },
 };
@@ -69,6 +73,18 @@ struct Means {
     methods: Vec<Method>,
 }
 
+/// The same as it is read.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "credential::Entity")]
+struct MeansRow {
+    password_hash: Option<String>,
+    email: String,
+    #[sea_orm(from_expr = "Expr::col((user::Entity, user::Column::Locale))")]
+    locale: String,
+    #[sea_orm(from_expr = "second_factors::is_on(user::Column::Id)")]
+    has_two_factor: bool,
+}
+
 /// Makes the session fresh; gives until when. Codes: METHOD_NOT_AVAILABLE, WRONG_PASSWORD, INVALID_CODE.
 pub async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Proof) -> Result<DateTime<Utc>> {
     let user = actor.require_session()?;
@@ -90,14 +106,10 @@ pub async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Pr
 }
 
 async fn means(app: &App, user: &SignedIn) -> Result<Means> {
-    let sql = "SELECT c.password_hash, c.email, u.locale, \
-               EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = u.id AND t.enabled_at IS NOT NULL) \
-               FROM users u JOIN credentials c ON c.user_id = u.id WHERE u.id = $1";
-    let rows = app.db.rows(sql, vec![user.id.0.into()]).await?;
-    let mut columns = Columns::new(rows.first().ok_or_else(Error::unauthenticated)?);
-    let password_hash: Option<String> = columns.take()?;
-    let (email, locale, two_factor): (String, String, bool) = (columns.take()?, columns.take()?, columns.take()?);
-    let methods = fresh::methods(password_hash.is_some(), two_factor);
+    let found: Option<MeansRow> =
+        app.db.read_one(credential::Entity::find_by_id(user.id).inner_join(user::Entity)).await?;
+    let MeansRow { password_hash, email, locale, has_two_factor } = found.ok_or_else(Error::unauthenticated)?;
+    let methods = fresh::methods(password_hash.is_some(), has_two_factor);
     Ok(Means { password_hash, email, locale, methods })
 }
 
@@ -135,8 +147,13 @@ async fn prove(
                 (Proof::EmailCode(_), None) => return Err(codes::invalid()),
             }
             let now = app.clock.now();
-            let sql = "UPDATE sessions SET authenticated_at = $2 WHERE id = $1 AND ended_at IS NULL";
-            if tx.execute(sql, vec![user.session_id.0.into(), now.into()]).await? != 1 {
+            let raised = session::Entity::update_many()
+                .col_expr(session::Column::AuthenticatedAt, Expr::val(now))
+                .filter(session::Column::Id.eq(user.session_id))
+                .filter(session::Column::EndedAt.is_null())
+                .exec(&tx)
+                .await?;
+            if raised.rows_affected != 1 {
                 return Err(Error::unauthenticated());
             }
             guessing::succeeded_in(&tx, attempt).await?;
@@ -149,9 +166,10 @@ async fn prove(
 
 /// The password was not changed while its hash was computed.
 async fn still_in(tx: &Transaction, user: &SignedIn, password_hash: Option<String>) -> Result<()> {
-    let sql = "SELECT 1 FROM credentials WHERE user_id = $1 AND password_hash = $2";
-    let row = tx.row(sql, vec![user.id.0.into(), password_hash.into()]).await?;
-    row.map(drop).ok_or_else(|| UserError::input("password", UserErrorCode::WrongPassword).into())
+    // Without a password nothing is the same: a column's own `eq` would take that for it.
+    let same = Expr::col(credential::Column::PasswordHash).eq(password_hash);
+    let found = credential::Entity::find_by_id(user.id).filter(same).one(tx).await?;
+    found.map(drop).ok_or_else(|| UserError::input("password", UserErrorCode::WrongPassword).into())
 }
 
 /// Sends the code by which somebody with neither password nor app proves who they are; gives when it ends. Codes:

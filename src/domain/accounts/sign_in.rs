@@ -1,9 +1,17 @@
 //! What every way in ends with: the account may be suspended, a second factor may be asked for, or a session begins.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::QueryResult;
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, IntoActiveModel, JoinType, QueryFilter, QuerySelect,
+    QueryTrait, RelationTrait, Select,
+    sea_query::{Expr, ExprTrait},
+};
 
-use super::{IssuedSession, User, credentials, sessions, tokens};
+use super::{
+    IssuedSession, User,
+    credentials::{self, Holder},
+    sessions, tokens,
+};
 use crate::{
     app::App,
     domain::{
@@ -11,9 +19,12 @@ use crate::{
         actor::Client,
         messages::{self, Message, Template},
     },
-    entity::{ChallengeId, UserId, activity::ActivityKind, challenge, session},
+    entity::{
+        ChallengeId, UserId, activity::ActivityKind, backup_code, challenge, credential, profile, session, two_factor,
+        user,
+    },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// How a sign-in by password is written down.
@@ -102,8 +113,8 @@ pub(super) async fn complete(app: &App, client: &Client, user: User, proof: Firs
             // Locks the person: whoever changes the password comes before this, or after it and ends what it begins.
             refuse_suspended_in(app, &tx, user.id).await?;
             if let FirstProof::Password(hash) = proof {
-                let sql = "SELECT 1 FROM credentials WHERE user_id = $1 AND password_hash = $2";
-                if tx.row(sql, vec![user.id.0.into(), hash.into()]).await?.is_none() {
+                let same = credential::Column::PasswordHash.eq(hash);
+                if credential::Entity::find_by_id(user.id).filter(same).one(&tx).await?.is_none() {
                     return Err(UserError::whole(UserErrorCode::InvalidCredentials).into());
                 }
             }
@@ -124,6 +135,14 @@ pub(super) async fn complete(app: &App, client: &Client, user: User, proof: Firs
     }
 }
 
+/// How many sessions somebody has had.
+#[derive(Debug, FromQueryResult)]
+struct Begins {
+    sessions: i64,
+    /// With the same program.
+    from_here: i64,
+}
+
 /// Begins a session after every proof that is needed, writes it down, and tells the owner of a device that was not seen
 /// before.
 pub(super) async fn begin_in(
@@ -133,13 +152,14 @@ pub(super) async fn begin_in(
     user: &User,
     proven_by: &str,
 ) -> Result<session::Model> {
-    let sql = "SELECT COUNT(*), COUNT(CASE WHEN user_agent = $2 OR (user_agent IS NULL AND $2 IS NULL) THEN 1 END) \
-               FROM sessions WHERE user_id = $1";
-    let agent = client.user_agent.clone();
-    let row = tx.row(sql, vec![user.id.0.into(), agent.into()]).await?;
-    let row = row.ok_or_else(|| Error::internal("a count gave no row"))?;
-    let mut columns = Columns::new(&row);
-    let (sessions, from_here): (i64, i64) = (columns.take()?, columns.take()?);
+    let same: Expr = Expr::case(session::Column::UserAgent.eq(client.user_agent.clone()), 1).into();
+    let before = session::Entity::find()
+        .select_only()
+        .expr_as(session::Column::Id.count(), "sessions")
+        .expr_as(same.count(), "from_here")
+        .filter(session::Column::UserId.eq(user.id));
+    let before = before.into_model::<Begins>().one(tx).await?;
+    let Begins { sessions, from_here } = before.ok_or_else(|| Error::internal("a count gave no row"))?;
     let session = sessions::begin_in(app, tx, user.id, client).await?;
     let is_new = sessions > 0 && from_here == 0;
     let kind = if is_new { ActivityKind::SignedInFromNewDevice } else { ActivityKind::SignedIn };
@@ -157,40 +177,59 @@ pub(super) async fn begin_in(
 /// Sends a message about a person's account to their e-mail address, in their language, with their `name`; to none where
 /// the address turned out to be somebody else's.
 pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
-    let sql = "SELECT c.email, c.email_key, u.locale, u.display_name, c.email_confirmed_at FROM credentials c JOIN users u ON u.id = c.user_id \
-               WHERE c.user_id = $1";
-    let Some(row) = tx.row(sql, vec![user.0.into()]).await? else { return Ok(()) };
-    let mut columns = Columns::new(&row);
-    let (to, key): (String, String) = (columns.take()?, columns.take()?);
-    if !credentials::is_address(&key) {
-        return Ok(());
-    }
-    let (locale, name): (String, String) = (columns.take()?, columns.take()?);
-    let is_proven = columns.take::<Option<DateTime<Utc>>>()?.is_some();
+    let Some(holder) = credentials::by_id_in(tx, user).await?.filter(Holder::has_address) else { return Ok(()) };
+    let Holder { user: person, email: to, email_key, confirmed_at, .. } = holder;
+    let is_proven = confirmed_at.is_some();
     // Nobody knows whose address it is: it must not be flooded by whoever wrote it down.
-    if !is_proven && app.limiters.unproven_address.check(&key).is_err() {
+    if !is_proven && app.limiters.unproven_address.check(&email_key).is_err() {
         tracing::warn!(%user, "an address that is not proven has got enough messages");
         return Ok(());
     }
-    messages::send_in(app, tx, &Message { to, is_proven, locale, ..message }.with("name", name)).await
+    let message = Message { to, is_proven, locale: person.locale.clone(), ..message };
+    messages::send_in(app, tx, &message.with("name", &person.display_name)).await
 }
 
 /// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED. Whatever begins a session asks this first, in the
 /// same transaction.
 pub(super) use super::oversight::refuse_suspended_in;
 
-/// Of the person `$1`: whether a number and an address are proven, and how many backup codes are left. No row without a
-/// second factor.
-const SECOND_FACTORS: &str = "SELECT COUNT(CASE WHEN p.phone_verified_at IS NOT NULL THEN 1 END), \
-     COUNT(CASE WHEN c.email_confirmed_at IS NOT NULL THEN 1 END), \
-     (SELECT COUNT(*) FROM backup_codes b WHERE b.user_id = $1 AND b.used_at IS NULL) \
-     FROM two_factors t LEFT JOIN profiles p ON p.user_id = t.user_id \
-     LEFT JOIN credentials c ON c.user_id = t.user_id \
-     WHERE t.user_id = $1 AND t.enabled_at IS NOT NULL GROUP BY t.user_id";
+/// What somebody who has a second factor can prove themselves by, besides their app.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "two_factor::Entity")]
+struct Proofs {
+    #[sea_orm(from_expr = "profile::Column::PhoneVerifiedAt.is_not_null()")]
+    by_sms: bool,
+    #[sea_orm(from_expr = "credential::Column::EmailConfirmedAt.is_not_null()")]
+    by_email: bool,
+    #[sea_orm(from_expr = "has_backup_code()")]
+    by_backup_code: bool,
+}
+
+/// That one of a person's backup codes is left.
+fn has_backup_code() -> Expr {
+    let left = backup_code::Entity::find()
+        .select_only()
+        .column(backup_code::Column::UserId)
+        .filter(
+            Expr::col((backup_code::Entity, backup_code::Column::UserId))
+                .equals((two_factor::Entity, two_factor::Column::UserId)),
+        )
+        .filter(backup_code::Column::UsedAt.is_null());
+    Expr::exists(left.into_query())
+}
+
+/// Somebody's second factor, where it is on, with what it is answered by.
+fn proofs(user: UserId) -> Select<two_factor::Entity> {
+    two_factor::Entity::find_by_id(user)
+        .filter(two_factor::Column::EnabledAt.is_not_null())
+        .inner_join(user::Entity)
+        .join(JoinType::LeftJoin, user::Relation::Profile.def())
+        .join(JoinType::LeftJoin, user::Relation::Credential.def())
+}
 
 /// The second proofs that a person can give; none when they have no second factor.
 pub(super) async fn second_factors_in(tx: &Transaction, user: UserId) -> Result<Vec<Method>> {
-    read_second_factors(tx.row(SECOND_FACTORS, vec![user.0.into()]).await?.as_ref())
+    Ok(methods(proofs(user).into_partial_model::<Proofs>().one(tx).await?.as_ref()))
 }
 
 /// The second proofs of a sign-in. Where the first one may come from the mailbox (a provider vouches for whoever has it; a
@@ -198,8 +237,8 @@ pub(super) async fn second_factors_in(tx: &Transaction, user: UserId) -> Result<
 pub(super) async fn second_proofs_in(tx: &Transaction, user: UserId, proven_by: &str) -> Result<Vec<Method>> {
     let mut methods = second_factors_in(tx, user).await?;
     if methods.contains(&Method::Email) {
-        let sql = "SELECT 1 FROM credentials WHERE user_id = $1 AND password_reset_at IS NOT NULL";
-        let by_mailbox = proven_by != PASSWORD || tx.row(sql, vec![user.0.into()]).await?.is_some();
+        let reset = credential::Entity::find_by_id(user).filter(credential::Column::PasswordResetAt.is_not_null());
+        let by_mailbox = proven_by != PASSWORD || reset.one(tx).await?.is_some();
         methods.retain(|method| *method != Method::Email || !by_mailbox);
     }
     Ok(methods)
@@ -207,19 +246,15 @@ pub(super) async fn second_proofs_in(tx: &Transaction, user: UserId, proven_by: 
 
 /// The second proofs that a person can give, for reading.
 pub(super) async fn second_factors(app: &App, user: UserId) -> Result<Vec<Method>> {
-    read_second_factors(app.db.rows(SECOND_FACTORS, vec![user.0.into()]).await?.first())
+    Ok(methods(app.db.read_one(proofs(user)).await?.as_ref()))
 }
 
-fn read_second_factors(row: Option<&QueryResult>) -> Result<Vec<Method>> {
-    let Some(row) = row else { return Ok(Vec::new()) };
-    let mut columns = Columns::new(row);
-    let mut methods = vec![Method::Totp];
-    for method in [Method::Sms, Method::Email, Method::BackupCode] {
-        if columns.take::<i64>()? > 0 {
-            methods.push(method);
-        }
-    }
-    Ok(methods)
+fn methods(proofs: Option<&Proofs>) -> Vec<Method> {
+    let Some(proofs) = proofs else { return Vec::new() };
+    let others =
+        [(proofs.by_sms, Method::Sms), (proofs.by_email, Method::Email), (proofs.by_backup_code, Method::BackupCode)];
+    let others = others.into_iter().filter_map(|(possible, method)| possible.then_some(method));
+    std::iter::once(Method::Totp).chain(others).collect()
 }
 
 async fn challenge_in(app: &App, tx: &Transaction, user: UserId, proven_by: &str) -> Result<challenge::Model> {
@@ -233,16 +268,6 @@ async fn challenge_in(app: &App, tx: &Transaction, user: UserId, proven_by: &str
         expires_at: now + CHALLENGE,
         ended_at: None,
     };
-    tx.execute(
-        "INSERT INTO challenges (id, user_id, proven_by, attempts, created_at, expires_at) VALUES ($1, $2, $3, 0, $4, $5)",
-        vec![
-            challenge.id.0.into(),
-            user.0.into(),
-            proven_by.into(),
-            challenge.created_at.into(),
-            challenge.expires_at.into(),
-        ],
-    )
-    .await?;
+    challenge::Entity::insert(challenge.clone().into_active_model()).exec_without_returning(tx).await?;
     Ok(challenge)
 }
