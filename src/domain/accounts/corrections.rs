@@ -6,6 +6,11 @@
 //! though apart: registering by somebody's name does not hold up their sign-in. And a user name of somebody who has confirmed
 //! their address costs the same work, and the same answer, as a wrong password.
 
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::{Expr, ExprTrait},
+};
+
 use super::{
     addresses,
     commands::{Register, verify_password},
@@ -15,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     domain::{activity, actor::Client, codes},
-    entity::{activity::ActivityKind, code::CodePurpose},
+    entity::{activity::ActivityKind, code::CodePurpose, credential, session},
     error::Result,
     platform::{
         db::{Transaction, is_unique_violation},
@@ -61,18 +66,25 @@ async fn replace(app: &App, client: &Client, former: &Holder, email: &str) -> Re
 async fn replace_in(app: &App, tx: &Transaction, client: &Client, former: &Holder, email: &str) -> Result<bool> {
     let (id, key) = (former.user.id, mailbox::key(email));
     if mailbox::key(&former.email) != key {
-        let sql = "UPDATE credentials SET email = $2, email_key = CASE WHEN EXISTS \
-                   (SELECT 1 FROM credentials o WHERE o.email_key = $3 AND o.user_id <> $1) THEN $4 ELSE $3 END \
-                   WHERE user_id = $1 AND email_confirmed_at IS NULL AND password_hash = $5 \
-                   AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = $1)";
-        let values = vec![
-            id.0.into(),
-            email.into(),
-            key.into(),
-            credentials::no_address(id).into(),
-            former.password_hash.clone().into(),
-        ];
-        if tx.execute(sql, values).await? == 0 {
+        let others = credential::Entity::find()
+            .select_only()
+            .column(credential::Column::UserId)
+            .filter(credential::Column::EmailKey.eq(key.as_str()))
+            .filter(credential::Column::UserId.ne(id));
+        let key = Expr::case(Expr::exists(others.into_query()), credentials::no_address(id)).finally(key);
+        let sessions =
+            session::Entity::find().select_only().column(session::Column::Id).filter(session::Column::UserId.eq(id));
+        let replaced = credential::Entity::update_many()
+            .col_expr(credential::Column::Email, Expr::val(email))
+            .col_expr(credential::Column::EmailKey, key.into())
+            .filter(credential::Column::UserId.eq(id))
+            .filter(credential::Column::EmailConfirmedAt.is_null())
+            // Who has no password has none that could be the same: a column's own `eq` would take that for it.
+            .filter(Expr::col(credential::Column::PasswordHash).eq(former.password_hash.clone()))
+            .filter(Expr::not_exists(sessions.into_query()))
+            .exec(tx)
+            .await?;
+        if replaced.rows_affected == 0 {
             return Ok(false);
         }
         let purposes = [CodePurpose::EmailVerification, CodePurpose::PasswordReset];

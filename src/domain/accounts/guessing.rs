@@ -13,19 +13,24 @@
 //! called is kept only as a keyed hash, for people type passwords where the name belongs.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
+};
 use uuid::Uuid;
 
 use super::{Method, policy, sessions};
 use crate::{
     app::App,
     domain::{activity, actor::Client},
-    entity::{UserId, activity::ActivityKind},
-    error::{Code, Error, Refusal, Result, UserErrorCode},
-    platform::{
-        crypto::hex,
-        db::{Columns, Transaction},
-        rate_limit::address_key,
+    entity::{
+        UserId,
+        activity::ActivityKind,
+        sign_in_failure::{ActiveModel, Column, Entity},
     },
+    error::{Code, Error, Refusal, Result, UserErrorCode},
+    platform::{crypto::hex, db::Transaction, rate_limit::address_key},
 };
 
 /// From this failure on, the next has to wait.
@@ -136,33 +141,50 @@ async fn count_in(
     now: DateTime<Utc>,
     forgotten: TimeDelta,
 ) -> Result<Counted> {
-    let sql = "INSERT INTO sign_in_failures (account, address, failures, last_failed_at) VALUES ($1, $2, 1, $3) \
-               ON CONFLICT (account, address) DO UPDATE SET last_failed_at = $3, blocked_until = NULL, \
-               failures = CASE WHEN sign_in_failures.last_failed_at < $4 THEN 1 ELSE sign_in_failures.failures + 1 END \
-               WHERE sign_in_failures.blocked_until IS NULL OR sign_in_failures.blocked_until <= $3 RETURNING failures";
-    let values = vec![account.into(), address.into(), now.into(), (now - forgotten).into()];
-    if let Some(row) = tx.row(sql, values).await? {
-        return Ok(Counted::Failures(Columns::new(&row).take()?));
+    let row = ActiveModel {
+        account: Set(account.to_owned()),
+        address: Set(address.to_owned()),
+        failures: Set(1),
+        last_failed_at: Set(now),
+        blocked_until: Set(None),
+    };
+    let is_forgotten = Column::LastFailedAt.lt(now - forgotten);
+    let one_more = Expr::col((Entity, Column::Failures)).add(1);
+    let again = OnConflict::columns([Column::Account, Column::Address])
+        .update_columns([Column::LastFailedAt, Column::BlockedUntil])
+        .value(Column::Failures, Expr::case(is_forgotten, 1).finally(one_more))
+        .action_and_where(Column::BlockedUntil.is_null().or(Column::BlockedUntil.lte(now)))
+        .to_owned();
+    let counted = Entity::insert(row).on_conflict(again).exec_with_returning_many(tx).await?;
+    if let Some(row) = counted.first() {
+        return Ok(Counted::Failures(row.failures));
     }
-    let sql = "SELECT blocked_until FROM sign_in_failures WHERE account = $1 AND address = $2";
-    let row = tx.row(sql, vec![account.into(), address.into()]).await?;
-    let until = row.map(|row| Columns::new(&row).take::<Option<DateTime<Utc>>>()).transpose()?.flatten();
-    Ok(Counted::Blocked(until.unwrap_or(now)))
+    let blocked = Entity::find_by_id((account.to_owned(), address.to_owned())).one(tx).await?;
+    Ok(Counted::Blocked(blocked.and_then(|row| row.blocked_until).unwrap_or(now)))
 }
 
 async fn block_in(tx: &Transaction, account: &str, address: &str, until: DateTime<Utc>) -> Result<()> {
-    let sql = "UPDATE sign_in_failures SET blocked_until = $3 WHERE account = $1 AND address = $2";
-    tx.execute(sql, vec![account.into(), address.into(), until.into()]).await.map(drop)
+    Entity::update_many()
+        .col_expr(Column::BlockedUntil, Expr::val(until))
+        .filter(is_of(account, address))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// That a row is of this account and address.
+fn is_of(account: &str, address: &str) -> Expr {
+    Column::Account.eq(account).and(Column::Address.eq(address))
 }
 
 /// How long the next try has to wait after so many failures.
 fn wait(failures: i64) -> Option<TimeDelta> {
-    let exponent = failures.checked_sub(FREE)?.min(20);
+    let exponent = std::cmp::min(failures.checked_sub(FREE)?, 20);
     (exponent >= 0).then(|| TimeDelta::seconds(2 << exponent).min(LONGEST_WAIT))
 }
 
 fn refusal(now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
-    let seconds = (until - now).as_seconds_f64().ceil().max(1.0) as i64;
+    let seconds = f64::max((until - now).as_seconds_f64().ceil(), 1.0) as i64;
     Refusal::new(Code::RateLimited, format!("Too many failed tries; try again in {seconds} s."))
         .in_arabic(format!("محاولات فاشلة كثيرة جدًا؛ حاول مرة أخرى بعد {seconds} ثانية."))
         .with("retryAfter", seconds)
@@ -178,15 +200,18 @@ pub(super) async fn succeeded(app: &App, attempt: &Attempt) -> Result<()> {
 /// The try was right: its account and address begin anew. For all addresses only this try is taken back, for what others
 /// failed at remains.
 pub(super) async fn succeeded_in(tx: &Transaction, attempt: &Attempt) -> Result<()> {
-    let (account, address) = (attempt.account.as_str(), attempt.address.as_str());
-    let sql = "DELETE FROM sign_in_failures WHERE account = $1 AND address = $2";
-    tx.execute(sql, vec![account.into(), address.into()]).await?;
+    let account = attempt.account.as_str();
+    Entity::delete_many().filter(is_of(account, &attempt.address)).exec(tx).await?;
     if !attempt.everywhere {
         return Ok(());
     }
-    let sql =
-        "UPDATE sign_in_failures SET failures = failures - 1 WHERE account = $1 AND address = $2 AND failures > 0";
-    tx.execute(sql, vec![account.into(), EVERYWHERE.into()]).await.map(drop)
+    Entity::update_many()
+        .col_expr(Column::Failures, Expr::col(Column::Failures).sub(1))
+        .filter(is_of(account, EVERYWHERE))
+        .filter(Column::Failures.gt(0))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// The try was wrong: the owner finds it in their log. `proof` is what was wrong, such as `password`. The same statement
@@ -213,9 +238,9 @@ pub async fn prune(app: &App) -> Result<u64> {
         .db
         .transact(async |tx| {
             tx.without_time_limit().await?;
-            let sql = "DELETE FROM sign_in_failures WHERE last_failed_at < $1 \
-                       AND (blocked_until IS NULL OR blocked_until < $1)";
-            tx.execute(sql, vec![before.into()]).await
+            let is_free = Column::BlockedUntil.is_null().or(Column::BlockedUntil.lt(before));
+            let over = Entity::delete_many().filter(Column::LastFailedAt.lt(before)).filter(is_free);
+            Ok(over.exec(&tx).await?.rows_affected)
         })
         .await?;
     Ok(failures + app.db.delete_before("challenges", "expires_at", before).await?)

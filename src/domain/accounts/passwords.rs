@@ -6,6 +6,11 @@
 
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockType},
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -24,13 +29,12 @@ use crate::{
         jobs,
         messages::{self, Message, Template},
     },
-    entity::{SessionId, UserId, activity::ActivityKind, code::CodePurpose, job, session::SessionEnd},
-    error::{Error, Result, UserError, UserErrorCode},
-    platform::{
-        db::{Columns, Transaction},
-        mailbox,
-        passwords::Caller,
+    entity::{
+        SessionId, UserId, activity::ActivityKind, code::CodePurpose, credential, identity, job, profile,
+        session::SessionEnd,
     },
+    error::{Error, Result, UserError, UserErrorCode},
+    platform::{db::Transaction, mailbox, passwords::Caller},
 };
 
 /// The kind of the job that sends the code of [`CodePurpose::PasswordReset`].
@@ -74,10 +78,15 @@ pub async fn password_change(
             // A sign-in by the old password comes before this, and is ended by it, or finds it changed.
             oversight::lock_in(&tx, &[user.id]).await?;
             // The password that was verified is still the one: of two changes at once, one counts.
-            let sql = "UPDATE credentials SET password_hash = $2, password_changed_at = $3, password_reset_at = NULL \
-                       WHERE user_id = $1 AND password_hash = $4";
-            let values = vec![user.id.0.into(), new_hash.as_str().into(), app.clock.now().into(), hash.as_str().into()];
-            if tx.execute(sql, values).await? == 0 {
+            let changed = credential::Entity::update_many()
+                .col_expr(credential::Column::PasswordHash, Expr::val(new_hash.as_str()))
+                .col_expr(credential::Column::PasswordChangedAt, Expr::val(app.clock.now()))
+                .col_expr(credential::Column::PasswordResetAt, Expr::val(None::<DateTime<Utc>>))
+                .filter(credential::Column::UserId.eq(user.id))
+                .filter(credential::Column::PasswordHash.eq(hash.as_str()))
+                .exec(&tx)
+                .await?;
+            if changed.rows_affected == 0 {
                 return Err(wrong());
             }
             guessing::succeeded_in(&tx, &attempt).await?;
@@ -188,18 +197,19 @@ async fn reset_in(
     // A sign-in by the old password comes before this, and is ended by it, or finds it changed.
     oversight::lock_in(tx, &[id]).await?;
     // As it is now: it may have been proven, or replaced, while the password was hashed.
-    let sql = format!(
-        "SELECT email_confirmed_at IS NOT NULL FROM credentials WHERE user_id = $1 AND email_key = $2 {}",
-        tx.for_update()
-    );
-    let row = tx.row(sql, vec![id.0.into(), email_key.into()]).await?.ok_or_else(codes::invalid)?;
-    let was_confirmed: bool = Columns::new(&row).take()?;
-    tx.execute(
-        "UPDATE credentials SET password_hash = $2, password_changed_at = $3, password_reset_at = $3, \
-         email_confirmed_at = COALESCE(email_confirmed_at, $3) WHERE user_id = $1",
-        vec![id.0.into(), hash.into(), app.clock.now().into()],
-    )
-    .await?;
+    let current = credential::Entity::find_by_id(id)
+        .filter(credential::Column::EmailKey.eq(email_key))
+        .lock(LockType::NoKeyUpdate);
+    let was_confirmed = current.one(tx).await?.ok_or_else(codes::invalid)?.email_confirmed_at.is_some();
+    let now = app.clock.now();
+    credential::Entity::update_many()
+        .col_expr(credential::Column::PasswordHash, Expr::val(hash))
+        .col_expr(credential::Column::PasswordChangedAt, Expr::val(now))
+        .col_expr(credential::Column::PasswordResetAt, Expr::val(now))
+        .col_expr(credential::Column::EmailConfirmedAt, Expr::col(credential::Column::EmailConfirmedAt).if_null(now))
+        .filter(credential::Column::UserId.eq(id))
+        .exec(tx)
+        .await?;
     let ended = lock_out_in(app, tx, id, None).await?;
     codes::void_in(app, tx, &holder.subject(), &[CodePurpose::EmailVerification]).await?;
     activity::record_in(app, tx, id, ActivityKind::PasswordReset, client, None).await?;
@@ -209,8 +219,12 @@ async fn reset_in(
         // Likewise a second factor, and a number: they would lock the owner out. (The one place where accounts write to
         // the profile, because both have to happen or neither.)
         second_factors::remove_in(tx, id).await?;
-        let sql = "UPDATE profiles SET phone = NULL, phone_verified_at = NULL WHERE user_id = $1";
-        tx.execute(sql, vec![id.0.into()]).await?;
+        profile::Entity::update_many()
+            .col_expr(profile::Column::Phone, Expr::val(None::<String>))
+            .col_expr(profile::Column::PhoneVerifiedAt, Expr::val(None::<DateTime<Utc>>))
+            .filter(profile::Column::UserId.eq(id))
+            .exec(tx)
+            .await?;
     }
     tell_in(app, tx, &holder.user, client).await?;
     Ok(ended)
@@ -220,8 +234,7 @@ async fn reset_in(
 /// yet another password could be chosen, or an authentication be made fresh.
 async fn lock_out_in(app: &App, tx: &Transaction, user: UserId, but: Option<SessionId>) -> Result<Vec<SessionId>> {
     let ended = sessions::end_sessions_in(app, tx, user, but, SessionEnd::PasswordChanged).await?;
-    let sql = "UPDATE challenges SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL";
-    tx.execute(sql, vec![user.0.into(), app.clock.now().into()]).await?;
+    second_factors::end_challenges_in(app, tx, user).await?;
     let purposes = [CodePurpose::PasswordReset, CodePurpose::EmailChange];
     codes::void_in(app, tx, &user.to_string(), &purposes).await?;
     Ok(ended)
@@ -230,9 +243,8 @@ async fn lock_out_in(app: &App, tx: &Transaction, user: UserId, but: Option<Sess
 /// Takes away the identities that were linked to an account before anybody had proven its address: they may be those of
 /// whoever made it in the owner's name. Said, so that an owner who did it themselves links them again.
 async fn unlink_all_in(app: &App, tx: &Transaction, client: &Client, user: &User) -> Result<()> {
-    let sql = "DELETE FROM identities WHERE user_id = $1 RETURNING provider";
-    for row in tx.rows(sql, vec![user.id.0.into()]).await? {
-        let provider: String = Columns::new(&row).take()?;
+    let unlinked = identity::Entity::delete_many().filter(identity::Column::UserId.eq(user.id));
+    for identity::Model { provider, .. } in unlinked.exec_with_returning(tx).await? {
         activity::record_in(app, tx, user.id, ActivityKind::IdentityUnlinked, client, Some(&provider)).await?;
         let message = Message::email("", &user.locale, Template::IdentityUnlinked).with("provider", provider);
         sign_in::tell_in(app, tx, user.id, message).await?;

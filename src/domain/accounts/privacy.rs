@@ -1,18 +1,21 @@
 //! What accounts hold about a person, and how they forget it.
 
+use sea_orm::{EntityTrait, QuerySelect, QueryTrait};
+
 use super::{likenesses, sessions, sign_in};
 use crate::{
     app::App,
     domain::{
+        codes,
         export::{
             Kind::{Id, Integer, Text, Time},
             Table,
         },
         messages::Message,
     },
-    entity::{SessionId, UserId, session::SessionEnd},
+    entity::{SessionId, UserId, credential, session::SessionEnd, user},
     error::Result,
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// What accounts hold about a person. Left out: password hash, secrets and codes, which are nobody's to take along.
@@ -118,13 +121,11 @@ pub async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message
 /// name is held back for a while, under a keyed hash. Gives the sessions that ended, for `sessions_ended` after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.
 pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<SessionId>> {
     let ended = sessions::end_sessions_in(app, tx, user, None, SessionEnd::AccountDeleted).await?;
-    let sql = "DELETE FROM codes WHERE subject = $2 \
-               OR address_key IN (SELECT c.email_key FROM credentials c WHERE c.user_id = $1)";
-    tx.execute(sql, vec![user.0.into(), user.to_string().into()]).await?;
-    let row = tx.row("SELECT username FROM users WHERE id = $1", vec![user.0.into()]).await?;
-    if let Some(row) = row {
-        likenesses::hold_in(app, tx, user, &Columns::new(&row).take::<String>()?).await?;
+    let addresses = credential::Entity::find_by_id(user).select_only().column(credential::Column::EmailKey);
+    codes::erase_in(tx, &user.to_string(), addresses.into_query()).await?;
+    if let Some(person) = user::Entity::find_by_id(user).one(tx).await? {
+        likenesses::hold_in(app, tx, user, &person.username).await?;
     }
-    tx.execute("DELETE FROM users WHERE id = $1", vec![user.0.into()]).await?;
+    user::Entity::delete_by_id(user).exec(tx).await?;
     Ok(ended)
 }

@@ -8,7 +8,11 @@ use std::collections::HashMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
-use sea_orm::EntityTrait;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QuerySelect, QueryTrait, RelationTrait,
+    sea_query::{Expr, ExprTrait, LockType, OnConflict},
+};
 
 use super::{
     Method, User, fresh, guessing, oversight, queries, second_factors, sessions, sign_in, throttle::throttle_proof,
@@ -20,9 +24,16 @@ use crate::{
         actor::{Actor, Client},
         messages::{Message, Template},
     },
-    entity::{UserId, activity::ActivityKind, session::SessionEnd, two_factor},
+    entity::{
+        UserId,
+        activity::ActivityKind,
+        backup_code,
+        session::SessionEnd,
+        two_factor, user,
+        user_role::{self, Role},
+    },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// What an authenticator app needs, shown while it is set up and never again.
@@ -67,10 +78,22 @@ pub async fn two_factor_setup(app: &App, actor: &Actor) -> Result<TwoFactorSetup
     let sealed = second_factors::seal(app, id, &secret)?;
     app.db
         .transact(async |tx| {
-            let sql = "INSERT INTO two_factors (user_id, secret, last_step, created_at) VALUES ($1, $2, 0, $3) \
-                       ON CONFLICT (user_id) DO UPDATE SET secret = $2, last_step = 0, created_at = $3 \
-                       WHERE two_factors.enabled_at IS NULL";
-            let written = tx.execute(sql, vec![id.0.into(), sealed.clone().into(), app.clock.now().into()]).await?;
+            let row = two_factor::ActiveModel {
+                user_id: Set(id),
+                secret: Set(sealed.clone()),
+                last_step: Set(0),
+                created_at: Set(app.clock.now()),
+                enabled_at: Set(None),
+            };
+            let again = OnConflict::column(two_factor::Column::UserId)
+                .update_columns([
+                    two_factor::Column::Secret,
+                    two_factor::Column::LastStep,
+                    two_factor::Column::CreatedAt,
+                ])
+                .action_and_where(two_factor::Column::EnabledAt.is_null())
+                .to_owned();
+            let written = two_factor::Entity::insert(row).on_conflict(again).exec_without_returning(&tx).await?;
             if written == 1 { Ok(()) } else { Err(enabled_already()) }
         })
         .await?;
@@ -105,10 +128,15 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
             oversight::lock_in(&tx, &[id]).await?;
             second_factors::end_challenges_in(app, &tx, id).await?;
             // The code proved this secret: one that came meanwhile is still to be proven.
-            let sql = "UPDATE two_factors SET enabled_at = $2, last_step = $3 \
-                       WHERE user_id = $1 AND secret = $4 AND enabled_at IS NULL";
-            let values = vec![id.0.into(), app.clock.now().into(), step.into(), found.secret.clone().into()];
-            if tx.execute(sql, values).await? != 1 {
+            let enabled = two_factor::Entity::update_many()
+                .col_expr(two_factor::Column::EnabledAt, Expr::val(app.clock.now()))
+                .col_expr(two_factor::Column::LastStep, Expr::val(step))
+                .filter(two_factor::Column::UserId.eq(id))
+                .filter(two_factor::Column::Secret.eq(found.secret.clone()))
+                .filter(two_factor::Column::EnabledAt.is_null())
+                .exec(&tx)
+                .await?;
+            if enabled.rows_affected != 1 {
                 return Err(enabled_already());
             }
             second_factors::replace_backup_codes_in(app, &tx, id, &backup_codes).await?;
@@ -164,9 +192,8 @@ pub async fn backup_codes_regenerate(app: &App, actor: &Actor, client: &Client) 
     app.db
         .transact(async |tx| {
             // Locked, so that of two calls at once the codes of the later one remain, and of no call a part.
-            let sql =
-                format!("SELECT 1 FROM two_factors WHERE user_id = $1 AND enabled_at IS NOT NULL {}", tx.for_update());
-            tx.row(sql, vec![id.0.into()]).await?.ok_or_else(not_enabled)?;
+            let on = two_factor::Entity::find_by_id(id).filter(two_factor::Column::EnabledAt.is_not_null());
+            on.lock(LockType::NoKeyUpdate).one(&tx).await?.ok_or_else(not_enabled)?;
             second_factors::replace_backup_codes_in(app, &tx, id, &backup_codes).await?;
             activity::record_in(app, &tx, id, ActivityKind::BackupCodesRegenerated, client, None).await
         })
@@ -180,19 +207,40 @@ pub async fn two_factors(app: &App, actor: &Actor, ids: &[UserId]) -> Result<Has
     Ok([(own, two_factor_of(app, own).await?)].into())
 }
 
+/// A person's second factor as it is read.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct TwoFactorRow {
+    #[sea_orm(from_expr = "Expr::col((two_factor::Entity, two_factor::Column::EnabledAt))")]
+    enabled_at: Option<DateTime<Utc>>,
+    #[sea_orm(from_expr = "Expr::col((user_role::Entity, user_role::Column::Role))")]
+    role: Option<Role>,
+    #[sea_orm(from_expr = "backup_codes_left()")]
+    backup_codes_left: i64,
+}
+
+/// How many of a person's backup codes are left.
+fn backup_codes_left() -> Expr {
+    let left = backup_code::Entity::find()
+        .select_only()
+        .expr(backup_code::Column::Hash.count())
+        .filter(Expr::col((backup_code::Entity, backup_code::Column::UserId)).equals((user::Entity, user::Column::Id)))
+        .filter(backup_code::Column::UsedAt.is_null());
+    Expr::from(left.into_query())
+}
+
 async fn two_factor_of(app: &App, id: UserId) -> Result<TwoFactor> {
-    let sql = "SELECT t.enabled_at, r.role, \
-               (SELECT COUNT(*) FROM backup_codes b WHERE b.user_id = u.id AND b.used_at IS NULL) \
-               FROM users u LEFT JOIN two_factors t ON t.user_id = u.id LEFT JOIN user_roles r ON r.user_id = u.id \
-               WHERE u.id = $1";
-    let rows = app.db.rows(sql, vec![id.0.into()]).await?;
-    let mut columns = Columns::new(rows.first().ok_or_else(Error::unauthenticated)?);
-    let (enabled_at, role): (Option<DateTime<Utc>>, Option<String>) = (columns.take()?, columns.take()?);
+    let person = user::Entity::find_by_id(id)
+        .join(JoinType::LeftJoin, user::Relation::TwoFactor.def())
+        .join(JoinType::LeftJoin, user::Relation::Role.def());
+    let found: Option<TwoFactorRow> = app.db.read_one(person).await?;
+    let TwoFactorRow { enabled_at, role, backup_codes_left } = found.ok_or_else(Error::unauthenticated)?;
+    let demanding = &app.config.two_factor_required_roles;
     Ok(TwoFactor {
         owner: id,
         enabled_at,
-        required: role.is_some_and(|role| app.config.two_factor_required_roles.contains(&role)),
-        backup_codes_left: columns.take()?,
+        required: role.is_some_and(|role| demanding.iter().any(|name| name == role.as_str())),
+        backup_codes_left,
         methods: sign_in::second_factors(app, id).await?,
     })
 }
