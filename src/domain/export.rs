@@ -2,6 +2,10 @@
 //! as JSON. `privacy` puts them into an archive.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::{
+    ExprTrait, QueryResult, StatementBuilder,
+    sea_query::{Expr, Order, Query},
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -9,11 +13,11 @@ use crate::{
     app::App,
     entity::{UserId, ids},
     error::Result,
-    platform::{archive::Archive, db::Columns},
+    platform::archive::Archive,
 };
 
 /// How many rows are read at once.
-const BATCH: usize = 500;
+const BATCH: u64 = 500;
 
 /// How a column is read, and shown.
 #[derive(Debug, Clone, Copy)]
@@ -47,37 +51,41 @@ impl Table {
     /// Writes a person's rows into an archive, in batches, in the order of their keys.
     pub async fn write(&self, app: &App, user: UserId, archive: &mut Archive) -> Result<()> {
         archive.begin(self.file)?;
-        let columns: Vec<_> = self.columns.iter().map(|(_, column, _)| *column).collect();
-        let sql = format!(
-            "SELECT {key}, {columns} FROM {table} WHERE {owner} = $1 AND {key} > $2 ORDER BY {key} LIMIT {BATCH}",
-            key = self.key,
-            columns = columns.join(", "),
-            table = self.table,
-            owner = self.owner,
-        );
         let mut after = Uuid::nil();
         loop {
-            let rows = app.db.rows(sql.as_str(), vec![user.0.into(), after.into()]).await?;
+            let mut select = Query::select();
+            select
+                .column(self.key)
+                .columns(self.columns.iter().map(|(_, column, _)| *column).filter(|column| *column != self.key))
+                .from(self.table)
+                .and_where(Expr::col(self.owner).eq(user))
+                .and_where(Expr::col(self.key).gt(after))
+                .order_by(self.key, Order::Asc)
+                .limit(BATCH);
+            let statement = StatementBuilder::build(&select, &app.db.backend());
+            let values = statement.values.map(|values| values.0).unwrap_or_default();
+            let rows = app.db.rows(statement.sql, values).await?;
             for row in &rows {
-                let mut columns = Columns::new(row);
-                after = columns.take()?;
-                archive.add(&self.json(&mut columns)?)?;
+                after = row.try_get_by(self.key)?;
+                archive.add(&self.json(row)?)?;
             }
-            if rows.len() < BATCH {
+            if (rows.len() as u64) < BATCH {
                 return Ok(());
             }
         }
     }
 
-    fn json(&self, columns: &mut Columns<'_>) -> Result<Value> {
+    fn json(&self, row: &QueryResult) -> Result<Value> {
         let mut object = Map::new();
-        for (name, _, kind) in self.columns {
+        for (name, column, kind) in self.columns {
             let value = match kind {
-                Kind::Id(prefix) => columns.take::<Option<Uuid>>()?.map(|id| ids::encode(prefix, id).into()),
-                Kind::Text => columns.take::<Option<String>>()?.map(Value::from),
-                Kind::Integer => columns.take::<Option<i64>>()?.map(Value::from),
-                Kind::Time => columns
-                    .take::<Option<DateTime<Utc>>>()?
+                Kind::Id(prefix) => {
+                    row.try_get_by::<Option<Uuid>, _>(*column)?.map(|id| ids::encode(prefix, id).into())
+                }
+                Kind::Text => row.try_get_by::<Option<String>, _>(*column)?.map(Value::from),
+                Kind::Integer => row.try_get_by::<Option<i64>, _>(*column)?.map(Value::from),
+                Kind::Time => row
+                    .try_get_by::<Option<DateTime<Utc>>, _>(*column)?
                     .map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()),
             };
             object.insert((*name).to_owned(), value.unwrap_or_default());

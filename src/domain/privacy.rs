@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder,
-    QueryResult,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder, Select,
+    sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -29,10 +29,7 @@ use crate::{
     },
     entity::{AccountExportId, UserId, account_deletion, account_export, activity::ActivityKind, job},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{
-        archive::Archive,
-        db::{Columns, placeholders},
-    },
+    platform::{archive::Archive, db::any_id},
 };
 
 /// The kind of the job that makes an archive.
@@ -132,10 +129,15 @@ pub async fn make_export(app: &App, job: &job::Model) -> Result<()> {
     app.db
         .transact(async |tx| {
             let now = app.clock.now();
-            let sql = "UPDATE account_exports SET archive = $2, completed_at = $3, expires_at = $4 \
-                       WHERE id = $1 AND completed_at IS NULL";
-            let values = vec![id.0.into(), bytes.clone().into(), now.into(), (now + KEPT).into()];
-            if tx.execute(sql, values).await? == 1 {
+            let made = account_export::Entity::update_many()
+                .col_expr(account_export::Column::Archive, Expr::val(bytes.clone()))
+                .col_expr(account_export::Column::CompletedAt, Expr::val(now))
+                .col_expr(account_export::Column::ExpiresAt, Expr::val(now + KEPT))
+                .filter(account_export::Column::Id.eq(id))
+                .filter(account_export::Column::CompletedAt.is_null())
+                .exec(&tx)
+                .await?;
+            if made.rows_affected == 1 {
                 let message = Message::email("", "", Template::ExportReady)
                     .with("link", download_link(app, id))
                     .with("at", (now + KEPT).format("%Y-%m-%d %H:%M UTC"));
@@ -149,9 +151,7 @@ pub async fn make_export(app: &App, job: &job::Model) -> Result<()> {
 /// The actor's newest archive, as long as it is kept.
 pub async fn latest_export(app: &App, actor: &Actor) -> Result<Option<ExportRow>> {
     let user = actor.require_user()?.id;
-    let sql = format!("{KEPT_OF} ORDER BY requested_at DESC LIMIT 1");
-    let rows = app.db.rows(sql, vec![user.0.into(), app.clock.now().into()]).await?;
-    rows.first().map(read_export).transpose()
+    app.db.read_one(kept(app, user).order_by_desc(account_export::Column::RequestedAt)).await
 }
 
 /// The actor's archives by id, as long as they are kept.
@@ -161,23 +161,16 @@ pub async fn exports_by_id(
     ids: &[AccountExportId],
 ) -> Result<HashMap<AccountExportId, ExportRow>> {
     let Ok(user) = actor.require_user().map(|user| user.id) else { return Ok(HashMap::new()) };
-    let mut values = vec![user.0.into(), app.clock.now().into()];
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let rows = app.db.rows(format!("{KEPT_OF} AND id IN ({list})"), values).await?;
-    rows.iter().map(|row| read_export(row).map(|export| (export.id, export))).collect()
+    let named = kept(app, user).filter(any_id(account_export::Column::Id, ids));
+    let found: Vec<ExportRow> = app.db.read(named).await?;
+    Ok(found.into_iter().map(|export| (export.id, export)).collect())
 }
 
-const KEPT_OF: &str = "SELECT id, requested_at, completed_at, expires_at FROM account_exports \
-                       WHERE user_id = $1 AND expires_at > $2";
-
-fn read_export(row: &QueryResult) -> Result<ExportRow> {
-    let mut columns = Columns::new(row);
-    Ok(ExportRow {
-        id: columns.take()?,
-        requested_at: columns.take()?,
-        completed_at: columns.take()?,
-        expires_at: columns.take()?,
-    })
+/// A person's archives, as long as they are kept.
+fn kept(app: &App, user: UserId) -> Select<account_export::Entity> {
+    account_export::Entity::find()
+        .filter(account_export::Column::UserId.eq(user))
+        .filter(account_export::Column::ExpiresAt.gt(app.clock.now()))
 }
 
 /// Where an archive is fetched: whoever has the link, has the archive, until it goes.
@@ -238,8 +231,7 @@ pub async fn account_delete_cancel(app: &App, actor: &Actor, client: &Client) ->
         .transact(async |tx| {
             // Not while the account is being erased.
             accounts::lock_in(&tx, &[user]).await?;
-            let sql = "DELETE FROM account_deletions WHERE user_id = $1";
-            if tx.execute(sql, vec![user.0.into()]).await? == 0 {
+            if account_deletion::Entity::delete_by_id(user).exec(&tx).await?.rows_affected == 0 {
                 return Ok(false);
             }
             activity::record_in(app, &tx, user, ActivityKind::DeletionCancelled, client, None).await?;
@@ -280,8 +272,8 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
         .transact(async |tx| {
             tx.without_time_limit().await?;
             accounts::lock_in(&tx, &[user]).await?;
-            let sql = "SELECT 1 FROM account_deletions WHERE user_id = $1 AND due_at <= $2";
-            if tx.row(sql, vec![user.0.into(), app.clock.now().into()]).await?.is_none() {
+            let due = account_deletion::Column::DueAt.lte(app.clock.now());
+            if account_deletion::Entity::find_by_id(user).filter(due).one(&tx).await?.is_none() {
                 return Ok(None);
             }
             if accounts::is_last_owner_in(&tx, user).await? {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
     sea_query::{Expr, OnConflict},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -189,7 +189,7 @@ async fn insert_in(
     when_taken: WhenTaken,
 ) -> Result<()> {
     let holders = credential::Entity::find().filter(credential::Column::EmailKey.eq(new.email_key.as_str()));
-    let email_taken = holders.count(tx).await? > 0;
+    let email_taken = holders.one(tx).await?.is_some();
     if email_taken && when_taken == WhenTaken::Refuse {
         return Err(taken("email"));
     }

@@ -1,21 +1,34 @@
 //! Accounts as those who look after them see them: lists by what is behind a person, and an overview of each.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, IntoSimpleExpr, JoinType, QueryFilter, QuerySelect,
+    QueryTrait, RelationTrait,
+    sea_query::{Expr, Order, Query, SelectStatement},
+};
 
 use super::{
-    User, UserSort, policy,
-    queries::{joined, named, read, user_columns},
+    User, UserRow, UserSort, policy,
+    queries::{joined, named},
+    second_factors, sessions,
 };
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
-    entity::{UserId, suspension, user_role::Role},
+    entity::{
+        UserId, credential, session, suspension, user,
+        user_role::{self, Role},
+    },
     error::Result,
     platform::{
-        db::{Columns, placeholders},
-        list::{Conditions, Span, page_of},
+        db::any_id,
+        list::Span,
+        listing::List,
         page::{Page, Slice},
     },
 };
@@ -45,60 +58,73 @@ pub async fn accounts(
     with_total: bool,
 ) -> Result<Slice<User>> {
     actor.require(Permission::SeeAccounts)?;
-    let mut conditions = Conditions::default();
-    if !named(app, filter.text.as_deref(), &mut conditions)? {
+    let mut list = sort.list();
+    if !named(app, filter.text.as_deref(), &mut list)? {
         return Ok(Slice::nothing(page, with_total));
     }
     if let Some(beginning) = &filter.email {
         actor.require(Permission::SeeContacts)?;
         let key = policy::lookup_key(beginning);
         // What sorts between a text and the text with the last of all characters behind it, begins with it.
-        let (from, to) = (conditions.value(key.as_str()), conditions.value(format!("{key}\u{10FFFF}")));
-        conditions.that(format!(
-            "(SELECT c.email_key >= {from} AND c.email_key < {to} FROM credentials c WHERE c.user_id = u.id)"
-        ));
-        conditions.among(format!(
-            "SELECT c.user_id AS id FROM credentials c WHERE c.email_key >= {from} AND c.email_key < {to} \
-             ORDER BY c.email_key"
-        ));
+        let end = format!("{key}\u{10FFFF}");
+        let begins = credential::Column::EmailKey.gte(key).and(credential::Column::EmailKey.lt(end));
+        list.filter(of_each::<credential::Entity>(credential::Column::UserId, begins.clone()));
+        let order = [credential::Column::EmailKey];
+        list.among(people::<credential::Entity>(credential::Column::UserId, begins, &order));
     }
-    filter_standing(app, filter, &mut conditions);
-    joined(filter.during, sort, &mut conditions)?;
-    let columns = user_columns("u");
-    page_of(&app.db, sort.source(&columns), conditions, page, with_total, read).await
+    filter_standing(app, filter, &mut list);
+    joined(app, filter.during, sort, &mut list)?;
+    let users: Slice<UserRow> = list.page(&app.db, page, with_total, |select| select).await?;
+    Ok(users.map(Arc::new))
 }
 
-/// Role and suspension: few have one. They are looked up person by person (a subquery, which no planner turns round), or the
-/// other way, by those who have them.
-fn filter_standing(app: &App, filter: &AccountFilter, conditions: &mut Conditions) {
+/// What is asked of the row of another table that is a person's: looked up person by person, as a subquery, which no planner
+/// turns round. Null for who has none.
+fn of_each<E: EntityTrait>(owner: E::Column, answer: Expr) -> SelectStatement {
+    Query::select()
+        .expr(answer)
+        .from(E::default().table_ref())
+        .and_where(owner.into_simple_expr().equals((user::Entity, user::Column::Id)))
+        .take()
+}
+
+/// The other way: the people who have such a row, in an order that an index has.
+fn people<E: EntityTrait>(owner: E::Column, condition: Expr, order: &[E::Column]) -> SelectStatement {
+    let mut people = Query::select();
+    people.expr_as(owner.into_simple_expr(), "id").from(E::default().table_ref()).and_where(condition);
+    for column in order {
+        people.order_by_expr(column.into_simple_expr(), Order::Asc);
+    }
+    people
+}
+
+/// Role and suspension: few have one.
+fn filter_standing(app: &App, filter: &AccountFilter, list: &mut List<user::Entity>) {
     match filter.roles.as_deref() {
-        Some([]) => conditions.nothing(),
+        Some([]) => list.nothing(),
         Some(roles) => {
             let named: BTreeSet<&str> = roles.iter().flatten().map(|role| role.as_str()).collect();
-            let named: Vec<String> = named.into_iter().map(|role| conditions.value(role)).collect();
-            let one_of =
-                if named.is_empty() { "1 = 0".to_owned() } else { format!("r.role IN ({})", named.join(", ")) };
-            let has = format!("(SELECT {one_of} FROM user_roles r WHERE r.user_id = u.id)");
+            let one_of = user_role::Column::Role.is_in(named);
+            let has = Expr::from(of_each::<user_role::Entity>(user_role::Column::UserId, one_of.clone()));
             if roles.contains(&None) {
                 // True of nearly all, in a form in which PostgreSQL does not take it for the contrary.
-                conditions.that(format!("COALESCE({has}, 1 = 1)"));
+                list.filter(has.if_null(Expr::cust("1 = 1")));
             } else {
-                conditions.that(has);
-                conditions.among(format!(
-                    "SELECT r.user_id AS id FROM user_roles r WHERE {one_of} ORDER BY r.role, r.user_id"
-                ));
+                list.filter(has);
+                let order = [user_role::Column::Role, user_role::Column::UserId];
+                list.among(people::<user_role::Entity>(user_role::Column::UserId, one_of, &order));
             }
         }
         None => {}
     }
     if let Some(suspended) = filter.suspended {
-        let now = conditions.value(app.clock.now());
-        let in_force = format!("(s.until IS NULL OR s.until > {now})");
-        let word = if suspended { "" } else { "NOT " };
-        conditions
-            .that(format!("{word}COALESCE((SELECT {in_force} FROM suspensions s WHERE s.user_id = u.id), 1 = 0)"));
+        let in_force = suspension::Column::Until.is_null().or(suspension::Column::Until.gt(app.clock.now()));
+        let is = of_each::<suspension::Entity>(suspension::Column::UserId, in_force.clone());
+        let is = Expr::from(is).if_null(Expr::cust("1 = 0"));
+        list.filter(if suspended { is } else { is.not() });
         if suspended {
-            conditions.among(format!("SELECT s.user_id AS id FROM suspensions s WHERE {in_force} ORDER BY s.user_id"));
+            let order = [suspension::Column::UserId];
+            list.among(people::<suspension::Entity>(suspension::Column::UserId, in_force, &order));
         }
     }
 }
@@ -128,38 +154,59 @@ pub async fn overviews(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashM
     if seen.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut values = vec![app.clock.now().into()];
-    let list = placeholders(&mut values, &seen.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!(
-        "SELECT u.id, r.role, c.email_confirmed_at IS NOT NULL, \
-         EXISTS (SELECT 1 FROM two_factors t WHERE t.user_id = u.id AND t.enabled_at IS NOT NULL), \
-         (SELECT MAX(n.created_at) FROM sessions n WHERE n.user_id = u.id), \
-         (SELECT COUNT(*) FROM sessions n WHERE n.user_id = u.id AND n.ended_at IS NULL AND n.expires_at > $1), \
-         s.user_id, s.reason, s.until, s.created_at \
-         FROM users u LEFT JOIN credentials c ON c.user_id = u.id LEFT JOIN user_roles r ON r.user_id = u.id \
-         LEFT JOIN suspensions s ON s.user_id = u.id AND (s.until IS NULL OR s.until > $1) WHERE u.id IN ({list})"
-    );
-    app.db.rows(sql, values).await?.iter().map(read_overview).collect()
+    let now = app.clock.now();
+    let last = of_each::<session::Entity>(session::Column::UserId, session::Column::CreatedAt.max());
+    let mut live = of_each::<session::Entity>(session::Column::UserId, session::Column::Id.count());
+    live.and_where(sessions::is_live(now));
+    let people = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .column(user_role::Column::Role)
+        .expr_as(credential::Column::EmailConfirmedAt.is_not_null(), "email_verified")
+        .expr_as(second_factors::is_on(user::Column::Id), "two_factor_enabled")
+        .expr_as(Expr::from(last), "last_signed_in_at")
+        .expr_as(Expr::from(live), "session_count")
+        .column_as(suspension::Column::Reason, "suspension_reason")
+        .column_as(suspension::Column::Until, "suspended_until")
+        .column_as(suspension::Column::CreatedAt, "suspended_at")
+        .join(JoinType::LeftJoin, user::Relation::Credential.def())
+        .join(JoinType::LeftJoin, user::Relation::Role.def())
+        .join(JoinType::LeftJoin, user::Relation::Suspension.def())
+        .filter(any_id(user::Column::Id, &seen));
+    let rows: Vec<OverviewRow> = app.db.select(&people.into_query()).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.overview(now))).collect())
 }
 
-fn read_overview(row: &sea_orm::QueryResult) -> Result<(UserId, AccountOverview)> {
-    let mut columns = Columns::new(row);
-    let id = columns.take()?;
-    let mut overview = AccountOverview {
-        role: columns.take()?,
-        email_verified: columns.take()?,
-        two_factor_enabled: columns.take()?,
-        last_signed_in_at: columns.take()?,
-        session_count: columns.take()?,
-        suspension: None,
-    };
-    if let Some(user_id) = columns.take::<Option<UserId>>()? {
-        overview.suspension = Some(suspension::Model {
-            user_id,
-            reason: columns.take()?,
-            until: columns.take()?,
-            created_at: columns.take()?,
+/// What is behind a person, as it is read.
+#[derive(Debug, FromQueryResult)]
+struct OverviewRow {
+    id: UserId,
+    role: Option<Role>,
+    email_verified: bool,
+    two_factor_enabled: bool,
+    last_signed_in_at: Option<DateTime<Utc>>,
+    session_count: i64,
+    suspension_reason: Option<String>,
+    suspended_until: Option<DateTime<Utc>>,
+    suspended_at: Option<DateTime<Utc>>,
+}
+
+impl OverviewRow {
+    fn overview(self, now: DateTime<Utc>) -> AccountOverview {
+        let suspension = self.suspension_reason.zip(self.suspended_at).map(|(reason, created_at)| suspension::Model {
+            user_id: self.id,
+            reason,
+            until: self.suspended_until,
+            created_at,
         });
+        AccountOverview {
+            role: self.role,
+            email_verified: self.email_verified,
+            two_factor_enabled: self.two_factor_enabled,
+            // One that is over counts for nothing.
+            suspension: suspension.filter(|found| found.until.is_none_or(|until| until > now)),
+            last_signed_in_at: self.last_signed_in_at,
+            session_count: self.session_count,
+        }
     }
-    Ok((id, overview))
 }

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use sea_orm::EntityTrait;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, LockType},
+};
 
 use super::{User, digest, likenesses, policy};
 use crate::{
@@ -55,8 +59,13 @@ pub async fn profile_update(app: &App, actor: &Actor, client: &Client, update: P
 /// Sets what a person says about themselves, cleaned and of the allowed length already, within the transaction of the
 /// rest of their profile.
 pub async fn bio_set_in(app: &App, tx: &Transaction, id: UserId, bio: &str) -> Result<()> {
-    let sql = "UPDATE users SET bio = $2, updated_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![id.0.into(), bio.into(), app.clock.now().into()]).await.map(drop)
+    user::Entity::update_many()
+        .col_expr(user::Column::Bio, Expr::val(bio))
+        .col_expr(user::Column::UpdatedAt, Expr::val(app.clock.now()))
+        .filter(user::Column::Id.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
@@ -88,9 +97,8 @@ fn validate(update: ProfileUpdate) -> Result<ProfileUpdate> {
 
 async fn apply_in(app: &App, tx: &Transaction, actor: &Actor, client: &Client, update: &ProfileUpdate) -> Result<User> {
     let SignedIn { id, role, .. } = *actor.require_user()?;
-    let sql = format!("SELECT id FROM users WHERE id = $1 {}", tx.for_update());
-    tx.row(sql, vec![id.0.into()]).await?;
-    let mut user = user::Entity::find_by_id(id).one(tx).await?.ok_or_else(Error::unauthenticated)?;
+    let person = user::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?;
+    let mut user = person.ok_or_else(Error::unauthenticated)?;
     let now = app.clock.now();
     let before = (user.username.clone(), user.display_name.clone());
     if let Some(username) = update.username.as_ref().filter(|name| **name != user.username) {
@@ -133,25 +141,21 @@ async fn apply_in(app: &App, tx: &Transaction, actor: &Actor, client: &Client, u
     }
     user.search_key = likenesses::search_key([&user.username, &user.first_name, &user.last_name, &user.display_name]);
     user.updated_at = now;
-    tx.execute(
-        "UPDATE users SET username = $2, username_key = $3, username_changed_at = $4, first_name = $5, last_name = $6, \
-         display_name = $7, bio = $8, avatar_url = $9, locale = $10, search_key = $11, updated_at = $12 WHERE id = $1",
-        vec![
-            id.0.into(),
-            user.username.as_str().into(),
-            user.username_key.as_str().into(),
-            user.username_changed_at.into(),
-            user.first_name.as_str().into(),
-            user.last_name.as_str().into(),
-            user.display_name.as_str().into(),
-            user.bio.as_str().into(),
-            user.avatar_url.clone().into(),
-            user.locale.as_str().into(),
-            user.search_key.as_str().into(),
-            now.into(),
-        ],
-    )
-    .await?;
+    let changed = user::ActiveModel {
+        username: Set(user.username.clone()),
+        username_key: Set(user.username_key.clone()),
+        username_changed_at: Set(user.username_changed_at),
+        first_name: Set(user.first_name.clone()),
+        last_name: Set(user.last_name.clone()),
+        display_name: Set(user.display_name.clone()),
+        bio: Set(user.bio.clone()),
+        avatar_url: Set(user.avatar_url.clone()),
+        locale: Set(user.locale.clone()),
+        search_key: Set(user.search_key.clone()),
+        updated_at: Set(now),
+        ..user::ActiveModel::default()
+    };
+    user::Entity::update_many().set(changed).filter(user::Column::Id.eq(id)).exec(tx).await?;
     if before != (user.username.clone(), user.display_name.clone()) {
         if user.username_key != policy::key(&before.0) {
             likenesses::hold_in(app, tx, id, &before.0).await?;

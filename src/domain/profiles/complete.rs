@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{ProfileField, load_in, lock_in, missing, store_in};
+use super::{ProfileField, load_in, missing, store_in};
 use crate::{
     app::App,
     domain::{
@@ -89,7 +89,8 @@ async fn complete_in(
     command: &ProfileComplete,
     phone: Option<&Number>,
 ) -> Result<()> {
-    lock_in(tx, id).await?;
+    // Of two changes of one profile the later sees what the earlier wrote.
+    accounts::lock_in(tx, &[id]).await?;
     let (mut profile, mut bio) = load_in(tx, id).await?.ok_or_else(Error::unauthenticated)?;
     let bio_before = bio.clone();
     let mut errors = apply(app, command, phone, &mut profile, &mut bio);

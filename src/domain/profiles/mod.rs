@@ -9,10 +9,17 @@ mod phone;
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    DerivePartialModel, EntityTrait, IntoActiveModel, Iterable, JoinType, QueryFilter, QuerySelect, QueryTrait,
+    RelationTrait, Select, sea_query::OnConflict,
+};
+
 use crate::{
     app::App,
     domain::{
         actor::Actor,
+        codes,
         export::{
             Kind::{Integer, Text, Time},
             Table,
@@ -21,10 +28,11 @@ use crate::{
     },
     entity::{
         UserId,
-        profile::{Availability, ExperienceLevel, Model},
+        profile::{Availability, Column, Entity, ExperienceLevel, Model},
+        user,
     },
     error::Result,
-    platform::db::{Columns, Transaction, placeholders},
+    platform::db::{Transaction, any_id},
 };
 
 pub(crate) use complete::country;
@@ -57,8 +65,8 @@ pub const EXPORT: &[Table] = &[Table {
 
 /// Forgets a person who is about to be deleted, and whose profile goes with them: the codes that went to their number.
 pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
-    let sql = "DELETE FROM codes WHERE address IN (SELECT p.phone FROM profiles p WHERE p.user_id = $1)";
-    tx.execute(sql, vec![user.0.into()]).await.map(drop)
+    let number = Entity::find_by_id(user).select_only().column(Column::Phone);
+    codes::erase_addresses_in(tx, number.into_query()).await
 }
 
 /// Something of a profile that can be absent.
@@ -175,85 +183,66 @@ pub async fn completions(app: &App, actor: &Actor, ids: &[UserId]) -> Result<Has
 
 /// Profiles, each with the person's words about themselves.
 async fn load(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, (Model, String)>> {
-    let visible: Vec<_> = ids.iter().filter(|id| may_see(actor, **id)).map(|id| id.0).collect();
+    let visible: Vec<UserId> = ids.iter().copied().filter(|id| may_see(actor, *id)).collect();
     if visible.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &visible);
-    let rows = app.db.rows(sql(&format!("u.id IN ({list})")), values).await?;
-    rows.iter().map(|row| read(row).map(|(profile, bio)| (profile.user_id, (profile, bio)))).collect()
+    let rows: Vec<ProfileRow> = app.db.read(people().filter(any_id(user::Column::Id, &visible))).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.profile())).collect())
 }
 
 /// A person's profile and their words about themselves, within a transaction; `None` when they are gone.
 async fn load_in(tx: &Transaction, id: UserId) -> Result<Option<(Model, String)>> {
-    tx.row(sql("u.id = $1"), vec![id.0.into()]).await?.as_ref().map(read).transpose()
+    let person = people().filter(any_id(user::Column::Id, &[id])).into_partial_model::<ProfileRow>();
+    Ok(person.one(tx).await?.map(ProfileRow::profile))
 }
 
-fn sql(condition: &str) -> String {
-    format!(
-        "SELECT u.id, u.bio, u.created_at, p.phone, p.phone_verified_at, p.country, p.state, p.city, p.address, \
-         p.date_of_birth, p.skills, p.experience_level, p.hourly_rate_minor, p.hourly_rate_currency, p.availability, \
-         p.completed_at, p.updated_at FROM users u LEFT JOIN profiles p ON p.user_id = u.id WHERE {condition}"
-    )
+/// People, each with the profile that they have written down.
+fn people() -> Select<user::Entity> {
+    user::Entity::find().join(JoinType::LeftJoin, user::Relation::Profile.def())
 }
 
-fn read(row: &sea_orm::QueryResult) -> Result<(Model, String)> {
-    let mut columns = Columns::new(row);
-    let (user_id, bio, joined) = (columns.take()?, columns.take()?, columns.take()?);
-    let profile = Model {
-        user_id,
-        phone: columns.take()?,
-        phone_verified_at: columns.take()?,
-        country: columns.take()?,
-        state: columns.take()?,
-        city: columns.take()?,
-        address: columns.take()?,
-        date_of_birth: columns.take()?,
-        skills: columns.take()?,
-        experience_level: columns.take::<Option<ExperienceLevel>>()?.unwrap_or(ExperienceLevel::Entry),
-        hourly_rate_minor: columns.take()?,
-        hourly_rate_currency: columns.take()?,
-        availability: columns.take::<Option<Availability>>()?.unwrap_or(Availability::FullTime),
-        completed_at: columns.take()?,
-        updated_at: columns.take::<Option<_>>()?.unwrap_or(joined),
-    };
-    Ok((profile, bio))
+/// A person with their profile, as it is read.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct ProfileRow {
+    id: UserId,
+    bio: String,
+    created_at: DateTime<Utc>,
+    #[sea_orm(nested)]
+    profile: Option<Model>,
+}
+
+impl ProfileRow {
+    /// The profile, an empty one where there is none, and the person's words about themselves.
+    fn profile(self) -> (Model, String) {
+        let profile = self.profile.unwrap_or(Model {
+            user_id: self.id,
+            phone: None,
+            phone_verified_at: None,
+            country: None,
+            state: None,
+            city: None,
+            address: None,
+            date_of_birth: None,
+            skills: None,
+            experience_level: ExperienceLevel::Entry,
+            hourly_rate_minor: None,
+            hourly_rate_currency: None,
+            availability: Availability::FullTime,
+            completed_at: None,
+            updated_at: self.created_at,
+        });
+        (profile, self.bio)
+    }
 }
 
 /// Writes a profile down, whether or not there was one.
 async fn store_in(tx: &Transaction, profile: &Model) -> Result<()> {
-    let sql = "INSERT INTO profiles (user_id, phone, phone_verified_at, country, state, city, address, date_of_birth, \
-               skills, experience_level, hourly_rate_minor, hourly_rate_currency, availability, completed_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-               ON CONFLICT (user_id) DO UPDATE SET phone = $2, phone_verified_at = $3, country = $4, state = $5, \
-               city = $6, address = $7, date_of_birth = $8, skills = $9, experience_level = $10, \
-               hourly_rate_minor = $11, hourly_rate_currency = $12, availability = $13, completed_at = $14, \
-               updated_at = $15";
-    let values = vec![
-        profile.user_id.0.into(),
-        profile.phone.clone().into(),
-        profile.phone_verified_at.into(),
-        profile.country.clone().into(),
-        profile.state.clone().into(),
-        profile.city.clone().into(),
-        profile.address.clone().into(),
-        profile.date_of_birth.clone().into(),
-        profile.skills.clone().into(),
-        profile.experience_level.as_str().into(),
-        profile.hourly_rate_minor.into(),
-        profile.hourly_rate_currency.clone().into(),
-        profile.availability.as_str().into(),
-        profile.completed_at.into(),
-        profile.updated_at.into(),
-    ];
-    tx.execute(sql, values).await.map(drop)
-}
-
-/// Locks a person's row, so that of two changes of one profile the later sees what the earlier wrote.
-async fn lock_in(tx: &Transaction, id: UserId) -> Result<()> {
-    let sql = format!("SELECT id FROM users WHERE id = $1 {}", tx.for_update());
-    tx.row(sql, vec![id.0.into()]).await.map(drop)
+    let others = Column::iter().filter(|column| !matches!(column, Column::UserId));
+    let again = OnConflict::column(Column::UserId).update_columns(others).to_owned();
+    Entity::insert(profile.clone().into_active_model()).on_conflict(again).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 #[cfg(test)]

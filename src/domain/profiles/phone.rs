@@ -3,7 +3,9 @@
 //! That a number is another person's already is told only to who has proven that they have it: nobody learns by asking
 //! for a code whose number is known here.
 
-use super::{complete::number, load_in, lock_in, store_in};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{complete::number, load_in, store_in};
 use crate::{
     app::App,
     domain::{
@@ -13,7 +15,7 @@ use crate::{
         codes,
         messages::{self, Message, Template},
     },
-    entity::{UserId, activity::ActivityKind, code::CodePurpose},
+    entity::{UserId, activity::ActivityKind, code::CodePurpose, profile},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
@@ -62,11 +64,15 @@ pub async fn phone_verify(app: &App, actor: &Actor, client: &Client, code: &str)
 async fn verify_in(app: &App, tx: &Transaction, id: UserId, client: &Client, code: &codes::CheckedCode) -> Result<()> {
     codes::consume_in(app, tx, code).await?;
     let phone = &code.address;
-    let sql = "SELECT 1 FROM profiles WHERE phone = $1 AND phone_verified_at IS NOT NULL AND user_id <> $2";
-    if tx.row(sql, vec![phone.as_str().into(), id.0.into()]).await?.is_some() {
+    let others = profile::Entity::find()
+        .filter(profile::Column::Phone.eq(phone.as_str()))
+        .filter(profile::Column::PhoneVerifiedAt.is_not_null())
+        .filter(profile::Column::UserId.ne(id));
+    if others.one(tx).await?.is_some() {
         return Err(taken());
     }
-    lock_in(tx, id).await?;
+    // Of two changes of one profile the later sees what the earlier wrote.
+    accounts::lock_in(tx, &[id]).await?;
     let (mut profile, _) = load_in(tx, id).await?.ok_or_else(Error::unauthenticated)?;
     let now = app.clock.now();
     profile.phone = Some(phone.clone());

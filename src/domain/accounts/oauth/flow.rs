@@ -1,8 +1,8 @@
 //! The three steps of a flow: begin, come back, complete.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
 use url::Url;
-use uuid::Uuid;
 
 use super::{
     failed, find, get,
@@ -18,9 +18,12 @@ use crate::{
         accounts::{SignIn, require_fresh, throttle::throttle_login},
         actor::{Actor, Client},
     },
-    entity::{OauthFlowId, UserId},
+    entity::{
+        OauthFlowId, UserId,
+        oauth_flow::{ActiveModel, Column, Entity, Model},
+    },
     error::{Error, Reason, Result, UserError, UserErrorCode},
-    platform::{crypto::sha256, db::Columns, ids::random_token, oauth::Failure},
+    platform::{crypto::sha256, ids::random_token, oauth::Failure},
 };
 
 /// How long each step may take.
@@ -80,26 +83,21 @@ async fn begin_flow(app: &App, client: &Client, user: Option<UserId>, command: B
     let now = app.clock.now();
     let (id, expires_at) = (OauthFlowId(app.ids.next(now)), now + STEP);
     let sealed = app.keys.seal(&purpose(id), &serde_json::to_vec(&secrets)?)?;
-    app.db
-        .transact(async |tx| {
-            tx.execute(
-                "INSERT INTO oauth_flows (id, provider, user_id, state_hash, flow_hash, secrets, return_path, created_at, \
-                 expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                vec![
-                    id.0.into(),
-                    provider.name.as_str().into(),
-                    user.map(|user| user.0).into(),
-                    hash(&state).into(),
-                    hash(&flow_token).into(),
-                    sealed.clone().into(),
-                    return_path.clone().into(),
-                    now.into(),
-                    expires_at.into(),
-                ],
-            )
-            .await
-        })
-        .await?;
+    let row = ActiveModel {
+        id: Set(id),
+        provider: Set(provider.name.clone()),
+        user_id: Set(user),
+        state_hash: Set(hash(&state)),
+        flow_hash: Set(hash(&flow_token)),
+        ticket_hash: Set(None),
+        secrets: Set(sealed),
+        return_path: Set(return_path),
+        result: Set(None),
+        created_at: Set(now),
+        expires_at: Set(expires_at),
+        ended_at: Set(None),
+    };
+    app.db.transact(async |tx| Ok(Entity::insert(row.clone()).exec_without_returning(&tx).await?)).await?;
     Ok(Begun { authorization_url, flow_token, expires_at })
 }
 
@@ -174,24 +172,25 @@ async fn return_with(
     app.db
         .transact(async |tx| {
             // One statement finds the flow and takes it: whoever comes second finds nothing.
-            let sql = "UPDATE oauth_flows SET ticket_hash = $4, expires_at = $5, ended_at = $6 \
-                       WHERE state_hash = $1 AND provider = $2 AND ticket_hash IS NULL AND ended_at IS NULL \
-                       AND expires_at > $3 RETURNING id, return_path";
-            let values = vec![
-                hash(state).into(),
-                provider.name.as_str().into(),
-                now.into(),
-                hash(ticket).into(),
-                (now + STEP).into(),
-                code.is_none().then_some(now).into(),
-            ];
-            let Some(row) = tx.row(sql, values).await? else { return Ok(None) };
-            let mut columns = Columns::new(&row);
-            let (id, return_path): (OauthFlowId, Option<String>) = (columns.take()?, columns.take()?);
+            let taken = Entity::update_many()
+                .col_expr(Column::TicketHash, Expr::val(hash(ticket)))
+                .col_expr(Column::ExpiresAt, Expr::val(now + STEP))
+                .col_expr(Column::EndedAt, Expr::val(code.is_none().then_some(now)))
+                .filter(Column::StateHash.eq(hash(state)))
+                .filter(Column::Provider.eq(provider.name.as_str()))
+                .filter(Column::TicketHash.is_null())
+                .filter(Column::EndedAt.is_null())
+                .filter(Column::ExpiresAt.gt(now))
+                .exec_with_returning(&tx)
+                .await?;
+            let Some(Model { id, return_path, .. }) = taken.into_iter().next() else { return Ok(None) };
             if let Some(code) = code {
                 let sealed = app.keys.seal(&purpose(id), code.as_bytes())?;
-                let sql = "UPDATE oauth_flows SET result = $2 WHERE id = $1";
-                tx.execute(sql, vec![id.0.into(), sealed.into()]).await?;
+                Entity::update_many()
+                    .col_expr(Column::Result, Expr::val(sealed))
+                    .filter(Column::Id.eq(id))
+                    .exec(&tx)
+                    .await?;
             }
             Ok(Some(return_path))
         })
@@ -276,31 +275,31 @@ pub async fn complete(app: &App, actor: &Actor, client: &Client, command: Comple
 
 /// Uses a flow up: once, with both of its tokens, and for a link only by whoever began it.
 async fn take(app: &App, actor: &Actor, command: &Complete) -> Result<Taken> {
-    let user = actor.user_id().map_or(Uuid::nil(), |user| user.0);
+    let is_theirs = match actor.user_id() {
+        Some(user) => Column::UserId.is_null().or(Column::UserId.eq(user)),
+        None => Column::UserId.is_null(),
+    };
     let taken = app
         .db
         .transact(async |tx| {
-            let sql = "UPDATE oauth_flows SET ended_at = $3 WHERE ticket_hash = $1 AND flow_hash = $2 \
-                       AND ended_at IS NULL AND expires_at > $3 AND (user_id IS NULL OR user_id = $4) \
-                       RETURNING id, provider, user_id, secrets, result";
-            let values = vec![
-                hash(&command.ticket).into(),
-                hash(&command.flow_token).into(),
-                app.clock.now().into(),
-                user.into(),
-            ];
-            tx.row(sql, values).await
+            let now = app.clock.now();
+            let taken = Entity::update_many()
+                .col_expr(Column::EndedAt, Expr::val(now))
+                .filter(Column::TicketHash.eq(hash(&command.ticket)))
+                .filter(Column::FlowHash.eq(hash(&command.flow_token)))
+                .filter(Column::EndedAt.is_null())
+                .filter(Column::ExpiresAt.gt(now))
+                .filter(is_theirs.clone())
+                .exec_with_returning(&tx)
+                .await?;
+            Ok(taken.into_iter().next())
         })
         .await?;
-    let Some(row) = taken else {
+    let Some(Model { id, provider, user_id: user, secrets, result: code, .. }) = taken else {
         // It may be a link, of whom the token was.
         actor.require_certain()?;
         return Err(refused());
     };
-    let mut columns = Columns::new(&row);
-    let (id, provider): (OauthFlowId, String) = (columns.take()?, columns.take()?);
-    let (user, secrets, code): (Option<UserId>, Vec<u8>, Option<Vec<u8>>) =
-        (columns.take()?, columns.take()?, columns.take()?);
     let code = code.ok_or_else(|| Error::internal("a flow with a ticket and without a code"))?;
     Ok(Taken {
         provider: find(app, &provider)

@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{QueryResult, Value};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, LockType},
+};
 
 use super::{find, queries, sign_in, title};
 use crate::{
@@ -14,9 +18,14 @@ use crate::{
         actor::{Actor, Client},
         messages::{Message, Template},
     },
-    entity::{IdentityId, UserId, activity::ActivityKind},
+    entity::{
+        IdentityId, UserId,
+        activity::ActivityKind,
+        credential,
+        identity::{ActiveModel, Column, Entity, Model},
+    },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction, placeholders},
+    platform::db::{Transaction, any_id},
 };
 
 /// An identity elsewhere by which a person signs in.
@@ -41,9 +50,9 @@ pub async fn identities(app: &App, actor: &Actor, user: UserId) -> Result<Option
     if actor.user_id() != Some(user) {
         return Ok(None);
     }
-    let sql = format!("SELECT {COLUMNS} FROM identities WHERE user_id = $1 ORDER BY created_at, id");
-    let rows = app.db.rows(sql, vec![user.0.into()]).await?;
-    rows.iter().map(|row| read(app, row)).collect::<Result<Vec<_>>>().map(Some)
+    let theirs =
+        Entity::find().filter(Column::UserId.eq(user)).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
+    Ok(Some(app.db.all(theirs).await?.into_iter().map(|row| linked(app, row)).collect()))
 }
 
 /// The actor's own identities by id.
@@ -53,26 +62,14 @@ pub async fn identities_by_id(
     ids: &[IdentityId],
 ) -> Result<HashMap<IdentityId, LinkedIdentity>> {
     let Some(user) = actor.user_id() else { return Ok(HashMap::new()) };
-    let mut values: Vec<Value> = vec![user.0.into()];
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM identities WHERE user_id = $1 AND id IN ({list})");
-    let rows = app.db.rows(sql, values).await?;
-    rows.iter().map(|row| read(app, row).map(|identity| (identity.id, identity))).collect()
+    let own = Entity::find().filter(Column::UserId.eq(user)).filter(any_id(Column::Id, ids));
+    Ok(app.db.all(own).await?.into_iter().map(|row| (row.id, linked(app, row))).collect())
 }
 
-const COLUMNS: &str = "id, provider, email, created_at, last_used_at";
-
-fn read(app: &App, row: &QueryResult) -> Result<LinkedIdentity> {
-    let mut columns = Columns::new(row);
-    let (id, provider): (IdentityId, String) = (columns.take()?, columns.take()?);
-    Ok(LinkedIdentity {
-        id,
-        title: title(app, &provider).to_owned(),
-        provider,
-        email: columns.take()?,
-        linked_at: columns.take()?,
-        last_used_at: columns.take()?,
-    })
+fn linked(app: &App, row: Model) -> LinkedIdentity {
+    let Model { id, provider, email, created_at, last_used_at, .. } = row;
+    let title = title(app, &provider).to_owned();
+    LinkedIdentity { id, title, provider, email, linked_at: created_at, last_used_at }
 }
 
 /// Unlinks the identity of a provider. Codes: NOT_FOUND, LAST_WAY_IN.
@@ -84,18 +81,16 @@ pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, provider
         .transact(async |tx| {
             // Locked, so that the last two can't go at the same time.
             let has_password = lock_in(&tx, id).await?.has_password;
-            let rows = tx.rows("SELECT provider FROM identities WHERE user_id = $1", vec![id.0.into()]).await?;
-            let linked = rows.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<String>>>()?;
-            if !linked.iter().any(|one| one == provider) {
+            let linked = Entity::find().filter(Column::UserId.eq(id)).all(&tx).await?;
+            if !linked.iter().any(|one| one.provider == provider) {
                 return Err(UserError::input("provider", UserErrorCode::NotFound).into());
             }
             // Nobody comes in by a provider that isn't configured any more.
-            let another = linked.iter().any(|one| one != provider && find(app, one).is_some());
+            let another = linked.iter().any(|one| one.provider != provider && find(app, &one.provider).is_some());
             if !has_password && !another {
                 return Err(UserError::whole(UserErrorCode::LastWayIn).into());
             }
-            let sql = "DELETE FROM identities WHERE user_id = $1 AND provider = $2";
-            tx.execute(sql, vec![id.0.into(), provider.into()]).await?;
+            Entity::delete_many().filter(Column::UserId.eq(id)).filter(Column::Provider.eq(provider)).exec(&tx).await?;
             activity::record_in(app, &tx, id, ActivityKind::IdentityUnlinked, client, Some(provider)).await?;
             let message = Message::email("", &user.locale, Template::IdentityUnlinked);
             sign_in::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
@@ -113,21 +108,20 @@ pub(super) struct Standing {
 
 /// Locks a person's credentials until the end of the transaction.
 pub(super) async fn lock_in(tx: &Transaction, user: UserId) -> Result<Standing> {
-    let sql = format!(
-        "SELECT password_hash IS NOT NULL, email_key, email_confirmed_at IS NOT NULL FROM credentials \
-         WHERE user_id = $1 {}",
-        tx.for_update()
-    );
-    let row = tx.row(sql, vec![user.0.into()]).await?.ok_or_else(Error::unauthenticated)?;
-    let mut columns = Columns::new(&row);
-    Ok(Standing { has_password: columns.take()?, email_key: columns.take()?, is_confirmed: columns.take()? })
+    let locked = credential::Entity::find_by_id(user).lock(LockType::NoKeyUpdate).one(tx).await?;
+    let credential::Model { password_hash, email_key, email_confirmed_at, .. } =
+        locked.ok_or_else(Error::unauthenticated)?;
+    Ok(Standing { has_password: password_hash.is_some(), email_key, is_confirmed: email_confirmed_at.is_some() })
+}
+
+/// The identity of somebody at a provider.
+fn of(provider: &str, subject: &str) -> Select<Entity> {
+    Entity::find().filter(Column::Provider.eq(provider)).filter(Column::Subject.eq(subject))
 }
 
 /// Whose identity this is.
 pub(super) async fn owner_in(tx: &Transaction, provider: &str, subject: &str) -> Result<Option<UserId>> {
-    let sql = "SELECT user_id FROM identities WHERE provider = $1 AND subject = $2";
-    let row = tx.row(sql, vec![provider.into(), subject.into()]).await?;
-    row.map(|row| Columns::new(&row).take()).transpose()
+    Ok(of(provider, subject).one(tx).await?.map(|row| row.user_id))
 }
 
 /// Writes an identity down. Code: ALREADY_LINKED, when the account has another one of the provider.
@@ -138,34 +132,33 @@ pub(super) async fn insert_in(
     provider: &str,
     person: &super::person::Person,
 ) -> Result<IdentityId> {
-    let sql = "SELECT 1 FROM identities WHERE user_id = $1 AND provider = $2";
-    if tx.row(sql, vec![user.0.into(), provider.into()]).await?.is_some() {
+    let another = Entity::find().filter(Column::UserId.eq(user)).filter(Column::Provider.eq(provider));
+    if another.one(tx).await?.is_some() {
         return Err(UserError::whole(UserErrorCode::AlreadyLinked).into());
     }
     let now = app.clock.now();
     let id = IdentityId(app.ids.next(now));
-    tx.execute(
-        "INSERT INTO identities (id, user_id, provider, subject, email, created_at, last_used_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6)",
-        vec![
-            id.0.into(),
-            user.0.into(),
-            provider.into(),
-            person.subject.as_str().into(),
-            person.email.clone().into(),
-            now.into(),
-        ],
-    )
-    .await?;
+    let row = ActiveModel {
+        id: Set(id),
+        user_id: Set(user),
+        provider: Set(provider.to_owned()),
+        subject: Set(person.subject.clone()),
+        email: Set(person.email.clone()),
+        created_at: Set(now),
+        last_used_at: Set(now),
+    };
+    Entity::insert(row).exec_without_returning(tx).await?;
     Ok(id)
 }
 
 /// An identity is used to sign in.
 pub(super) async fn used_in(app: &App, tx: &Transaction, provider: &str, person: &super::person::Person) -> Result<()> {
-    tx.execute(
-        "UPDATE identities SET last_used_at = $3, email = $4 WHERE provider = $1 AND subject = $2",
-        vec![provider.into(), person.subject.as_str().into(), app.clock.now().into(), person.email.clone().into()],
-    )
-    .await
-    .map(drop)
+    Entity::update_many()
+        .col_expr(Column::LastUsedAt, Expr::val(app.clock.now()))
+        .col_expr(Column::Email, Expr::val(person.email.clone()))
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::Subject.eq(person.subject.as_str()))
+        .exec(tx)
+        .await?;
+    Ok(())
 }

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, sea_query::OnConflict};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    sea_query::{Expr, LockType, OnConflict},
+};
 
 use super::{
     User, credentials,
@@ -11,7 +16,7 @@ use super::{
     identities::{self, LinkedIdentity},
     naming::{self, Names},
     person::Person,
-    policy, queries, refused, sessions, sign_in as way_in,
+    policy, refused, sessions, sign_in as way_in,
 };
 use crate::{
     app::App,
@@ -25,7 +30,7 @@ use crate::{
     entity::{IdentityId, UserId, activity::ActivityKind, credential, session, user, user::UserKind},
     error::{Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, is_unique_violation},
+        db::{Transaction, is_unique_violation},
         mailbox,
     },
 };
@@ -117,16 +122,13 @@ async fn unverified_in(app: &App, tx: &Transaction, person: &Person) -> Result<c
 
 /// The account of an address, locked, and when the address was confirmed there.
 async fn account_of_in(tx: &Transaction, key: &str) -> Result<Option<(UserId, Option<DateTime<Utc>>)>> {
-    let sql = format!("SELECT user_id, email_confirmed_at FROM credentials WHERE email_key = $1 {}", tx.for_update());
-    let Some(row) = tx.row(sql, vec![key.into()]).await? else { return Ok(None) };
-    let mut columns = Columns::new(&row);
-    Ok(Some((columns.take()?, columns.take()?)))
+    let account = credential::Entity::find().filter(credential::Column::EmailKey.eq(key)).lock(LockType::NoKeyUpdate);
+    Ok(account.one(tx).await?.map(|row| (row.user_id, row.email_confirmed_at)))
 }
 
 async fn user_in(tx: &Transaction, id: UserId) -> Result<User> {
-    let sql = format!("SELECT {} FROM users u WHERE u.id = $1", queries::user_columns("u"));
-    let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(refused)?;
-    queries::read_user(&mut Columns::new(&row))?.ok_or_else(refused)
+    let person = user::Entity::find_by_id(id).into_partial_model::<UserRow>();
+    person.one(tx).await?.map(Arc::new).ok_or_else(refused)
 }
 
 /// Both sides have seen proof of the address: the identity joins the account, unless a second proof is still to come.
@@ -224,7 +226,7 @@ async fn insert_user_in(app: &App, tx: &Transaction, client: &Client, names: &Na
             return Ok(new);
         }
         // It looks like somebody else's.
-        tx.execute("DELETE FROM users WHERE id = $1", vec![new.id.0.into()]).await?;
+        user::Entity::delete_by_id(new.id).exec(tx).await?;
     }
     Err(refused())
 }
@@ -250,8 +252,11 @@ pub(super) async fn link(
                 if !proves_it {
                     return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
                 }
-                let sql = "UPDATE credentials SET email_confirmed_at = $2 WHERE user_id = $1";
-                tx.execute(sql, vec![id.0.into(), app.clock.now().into()]).await?;
+                credential::Entity::update_many()
+                    .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
+                    .filter(credential::Column::UserId.eq(id))
+                    .exec(&tx)
+                    .await?;
                 activity::record_in(app, &tx, id, ActivityKind::EmailVerified, client, Some(&provider.name)).await?;
             }
             let user = user_in(&tx, id).await?;
