@@ -71,7 +71,7 @@ pub async fn is_fresh(app: &App, actor: &Actor) -> Result<bool> {
 /// A session, and what its owner can prove themselves by.
 #[derive(Debug, DerivePartialModel)]
 #[sea_orm(entity = "session::Entity")]
-struct Authenticated {
+struct LastProof {
     authenticated_at: DateTime<Utc>,
     #[sea_orm(from_expr = "credential::Column::PasswordHash.is_not_null()")]
     has_password: bool,
@@ -85,7 +85,7 @@ async fn authenticated(app: &App, user: &SignedIn) -> Result<(DateTime<Utc>, Vec
         .filter(session::Column::EndedAt.is_null())
         .inner_join(user::Entity)
         .join(JoinType::LeftJoin, user::Relation::Credential.def());
-    let found: Option<Authenticated> = app.db.read_one(session).await?;
+    let found: Option<LastProof> = app.db.read_one(session).await?;
     let found = found.ok_or_else(Error::unauthenticated)?;
     Ok((found.authenticated_at, methods(found.has_password, found.has_two_factor)))
 }

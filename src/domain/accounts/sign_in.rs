@@ -198,11 +198,11 @@ pub(super) use super::oversight::refuse_suspended_in;
 #[sea_orm(entity = "two_factor::Entity")]
 struct Proofs {
     #[sea_orm(from_expr = "profile::Column::PhoneVerifiedAt.is_not_null()")]
-    by_sms: bool,
+    phone: bool,
     #[sea_orm(from_expr = "credential::Column::EmailConfirmedAt.is_not_null()")]
-    by_email: bool,
+    email: bool,
     #[sea_orm(from_expr = "has_backup_code()")]
-    by_backup_code: bool,
+    backup_code: bool,
 }
 
 /// That one of a person's backup codes is left.
@@ -251,8 +251,7 @@ pub(super) async fn second_factors(app: &App, user: UserId) -> Result<Vec<Method
 
 fn methods(proofs: Option<&Proofs>) -> Vec<Method> {
     let Some(proofs) = proofs else { return Vec::new() };
-    let others =
-        [(proofs.by_sms, Method::Sms), (proofs.by_email, Method::Email), (proofs.by_backup_code, Method::BackupCode)];
+    let others = [(proofs.phone, Method::Sms), (proofs.email, Method::Email), (proofs.backup_code, Method::BackupCode)];
     let others = others.into_iter().filter_map(|(possible, method)| possible.then_some(method));
     std::iter::once(Method::Totp).chain(others).collect()
 }

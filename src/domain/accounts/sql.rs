@@ -23,7 +23,7 @@ pub(crate) fn lock_active(app: &App, tx: &Transaction, user: UserId) -> (String,
 
 /// What is asked of the session of a token that was not seen here before.
 #[derive(Debug, FromQueryResult)]
-pub(super) struct Seen {
+pub(super) struct SessionUse {
     /// The newest generation that was seen in use.
     pub seen_generation: i64,
     /// When it ended; null while it lives.
@@ -31,10 +31,10 @@ pub(super) struct Seen {
 }
 
 /// How far a session was seen in use. Text, because requests wait for it.
-pub(super) async fn seen(app: &App, session: SessionId) -> Result<Option<Seen>> {
+pub(super) async fn seen(app: &App, session: SessionId) -> Result<Option<SessionUse>> {
     let statement = raw_sql!(Postgres, "SELECT seen_generation, ended_at FROM sessions WHERE id = {session}");
     let rows = app.db.rows(statement.sql, values(statement.values)).await?;
-    Ok(rows.first().map(|row| Seen::from_query_result(row, "")).transpose()?)
+    Ok(rows.first().map(|row| SessionUse::from_query_result(row, "")).transpose()?)
 }
 
 /// A session that is over.
