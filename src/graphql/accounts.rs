@@ -272,10 +272,12 @@ impl User {
     }
 
     /// Their posts, newest first.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn posts(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -283,7 +285,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Post>> {
-        nullable(Box::pin(posts::posts_of(ctx, self.0.id, first, after, last, before))).await
+        nullable(Box::pin(posts::posts_of(ctx, self.0.id, reverse, (first, after, last, before)))).await
     }
 
     /// When they joined.

@@ -29,7 +29,7 @@ use crate::{
         digest_subscription::Digest, profile,
     },
     error::{Error, Result},
-    platform::page::Slice,
+    platform::page::{Beginning, Slice},
 };
 
 /// What a batch gives for one key; errors are shared by the whole batch.
@@ -209,8 +209,8 @@ loaders! {
     comments, FetchComments: CommentId => posts::CommentView = posts::comments_by_id;
     /// The beginnings of lists of comments.
     first_comments, FetchFirstComments: posts::FirstComments => Slice<posts::CommentView> = posts::first_comments;
-    /// The newest likes of posts.
-    first_likes, FetchFirstLikes: (PostId, u64) => Slice<posts::Like> = posts::first_likes;
+    /// The beginnings of lists of likes.
+    first_likes, FetchFirstLikes: (PostId, Beginning) => Slice<posts::Like> = posts::first_likes;
     /// Whether the viewer likes a post.
     post_likes, FetchPostLikes: PostId => bool = posts::viewer_likes_posts;
     /// Whether the viewer likes a comment.

@@ -184,10 +184,12 @@ impl GoalContribution {
     }
 
     /// What people say to it, in time order.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn comments(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the newest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -200,6 +202,7 @@ impl GoalContribution {
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::COMMENTS_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let slice = goals::comments(app, actor, self.0.contribution.id, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::comment_cursor, ContributionComment::from)))
         })

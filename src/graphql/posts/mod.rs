@@ -22,7 +22,7 @@ use crate::{
     },
     entity::{UserId, post},
     error::Result,
-    platform::page::{DEFAULT_PAGE, MAX_PAGE, Page, Total},
+    platform::page::{Beginning, DEFAULT_PAGE, MAX_PAGE, Page, Total},
 };
 
 use likes::LikeConnection;
@@ -112,10 +112,12 @@ impl Post {
     }
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn comments(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the newest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -124,26 +126,30 @@ impl Post {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Comment>> {
         nullable(async {
-            if let Some((count, slice)) = &self.0.comments
+            if let Some((beginning, slice)) = &self.0.comments
                 && after.is_none()
                 && last.is_none()
                 && before.is_none()
-                && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(*count)
+                && beginning.reverse == reverse
+                && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(beginning.size)
                 && !wants_total(ctx)
             {
                 return Ok(Some(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
             }
+            let of = CommentsOf::Post(self.0.post.id);
             // Boxed, as everything is that a list seldom needs: see `Batched::load`.
-            Box::pin(comments_of(ctx, CommentsOf::Post(self.0.post.id), first, after, last, before)).await
+            Box::pin(comments_of(ctx, of, reverse, (first, after, last, before))).await
         })
         .await
     }
 
     /// Who likes it, newest first; the edges say since when.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn likes(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -151,7 +157,7 @@ impl Post {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<LikeConnection> {
-        nullable(Box::pin(likes_of(ctx, &self.0.post, first, after, last, before))).await
+        nullable(Box::pin(likes_of(ctx, &self.0.post, reverse, (first, after, last, before)))).await
     }
 
     /// When it was published.
@@ -249,10 +255,12 @@ impl Comment {
     }
 
     /// Replies in time order. A deleted one is listed while it has replies.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn replies(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the newest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -261,7 +269,7 @@ impl Comment {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Comment>> {
         let of = CommentsOf::Comment(self.0.comment.id);
-        nullable(Box::pin(comments_of(ctx, of, first, after, last, before))).await
+        nullable(Box::pin(comments_of(ctx, of, reverse, (first, after, last, before)))).await
     }
 
     /// When it was written.
@@ -297,7 +305,7 @@ async fn author(
 fn post_parts(posts: &[Lookahead<'_>]) -> PostParts {
     // Two selections of the comments with other arguments: one part can't be both, so each loads its own.
     let comments = match posts.iter().flat_map(|post| post.field("comments").selection_fields()).collect::<Vec<_>>() {
-        fields if fields.len() == 1 => first_only(&fields[0]).map(|count| (count, comment_parts(&fields[0]))),
+        fields if fields.len() == 1 => beginning(&fields[0]).map(|beginning| (beginning, comment_parts(&fields[0]))),
         _ => None,
     };
     PostParts { author: author_part(posts), viewer_likes: any(posts, "viewerHasLiked"), comments }
@@ -334,36 +342,36 @@ fn any(nodes: &[Lookahead<'_>], field: &str) -> bool {
     nodes.iter().any(|node| node.field(field).exists())
 }
 
-/// The page size, when the field asks for nothing but the first so many.
-fn first_only(field: &SelectionField<'_>) -> Option<u64> {
-    let mut count = DEFAULT_PAGE;
+/// The beginning of the list, when the field asks for nothing else.
+fn beginning(field: &SelectionField<'_>) -> Option<Beginning> {
+    let (mut count, mut reverse) = (DEFAULT_PAGE, false);
     for (name, value) in field.arguments().ok()? {
         match (name.as_str(), value) {
             ("first", async_graphql::Value::Number(number)) => count = i32::try_from(number.as_i64()?).ok()?,
+            ("reverse", async_graphql::Value::Boolean(given)) => reverse = given,
             (_, async_graphql::Value::Null) => {}
             _ => return None,
         }
     }
     let total = asks_for_total(&Lookahead::from(*field));
-    (!total && (0..=MAX_PAGE).contains(&count)).then(|| count.cast_unsigned().into())
+    (!total && (0..=MAX_PAGE).contains(&count)).then(|| Beginning { size: count.cast_unsigned().into(), reverse })
 }
 
 async fn comments_of(
     ctx: &Context<'_>,
     of: CommentsOf,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
+    reverse: bool,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Comment>>> {
     let request = ctx.request();
     let keys = &request.app.keys;
     let page = Page::parse(keys, posts::COMMENTS_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = page.reversed(reverse);
     let parts = comment_parts(&ctx.field());
     let total = wants_total(ctx);
-    let slice = match page.first_only().filter(|_| !total) {
-        Some(count) => {
-            let key = FirstComments { of, count, parts };
+    let slice = match page.beginning().filter(|_| !total) {
+        Some(beginning) => {
+            let key = FirstComments { of, beginning, parts };
             request.loaders.first_comments.load(key).await?.unwrap_or_default()
         }
         None => posts::comments(&request.app, &request.actor, of, &page, &parts, total).await?,
@@ -374,33 +382,30 @@ async fn comments_of(
 async fn likes_of(
     ctx: &Context<'_>,
     post: &post::Model,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
+    reverse: bool,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<LikeConnection>> {
     let request = ctx.request();
     let keys = &request.app.keys;
     let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
-    let mut slice = match page.first_only() {
-        Some(count) => request.loaders.first_likes.load((post.id, count)).await?.unwrap_or_default(),
+    let page = page.reversed(reverse);
+    let mut slice = match page.beginning() {
+        Some(beginning) => request.loaders.first_likes.load((post.id, beginning)).await?.unwrap_or_default(),
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
     };
     slice.total = Some(Total::exactly(post.like_count));
     Ok(Some(LikeConnection(Connection::new(slice, posts::like_cursor, |like| like))))
 }
 
-/// A person's posts, newest first.
+/// A person's posts, newest first, or reversed.
 pub(super) async fn posts_of(
     ctx: &Context<'_>,
     author: UserId,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
+    reverse: bool,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Post>>> {
     let filter = PostFilter { authors: Some(vec![author]), ..PostFilter::default() };
-    list(ctx, &filter, posts::PostSort::Newest, false, (first, after, last, before)).await
+    list(ctx, &filter, posts::PostSort::Newest, reverse, (first, after, last, before)).await
 }
 
 async fn list(
