@@ -52,8 +52,8 @@ pub use comments::{
 };
 pub use contribute::{GoalContribute, Guest, give_in, goal_contribute};
 pub use contributions::{
-    CONTRIBUTIONS_SORT, GivenFilter, OWN_SORT, ReceivedFilter, contribution_cursor, contributions, contributions_by_id,
-    own_contributions, own_cursor,
+    ContributionSort, GivenFilter, OWN_SORT, ReceivedFilter, contributions, contributions_by_id, own_contributions,
+    own_cursor,
 };
 pub use news::{NEWS_SORT, News, NewsPublish, news, news_by_id, news_cursor, news_publish, publish_in};
 pub use newsletter::{NEWS, NewsSubscription, news_subscription, news_unsubscribe, send_news};

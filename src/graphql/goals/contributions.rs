@@ -23,7 +23,7 @@ use crate::{
     platform::page::Page,
 };
 
-/// Conditions that all must hold.
+/// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
 #[derive(InputObject, Default)]
 pub struct GoalContributionWhere {
     /// Whether their givers ask them back, for the goal's owner and staff with the permission SEE_MONEY; others get none.
@@ -37,6 +37,16 @@ impl From<GoalContributionWhere> for ReceivedFilter {
     fn from(filter: GoalContributionWhere) -> Self {
         Self { asked_back: filter.refund_requested, during: filters::span(filter.received_at) }
     }
+}
+
+/// In which order a goal's contributions are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::goals::ContributionSort")]
+pub enum GoalContributionSort {
+    /// Came in last, first.
+    Newest,
+    /// Largest `amount` first; all are in the goal's currency.
+    Largest,
 }
 
 /// How far a contribution has come.

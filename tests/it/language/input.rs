@@ -54,9 +54,12 @@ async fn every_argument_and_input_field_with_a_default_is_left_to_it() {
     for (ty, call) in [
         ("UserSort", "users(sortBy: $v) { nodes { id } }"),
         ("GoalSort", "goals(sortBy: $v) { nodes { id } }"),
+        ("GoalContributionSort", "goals { nodes { contributions(sortBy: $v) { nodes { id } } } }"),
         ("Boolean", "me { wallet { transactions(reverse: $v) { nodes { id } } } }"),
         ("Boolean", "goals { nodes { contributions(reverse: $v) { nodes { id } } } }"),
         ("Boolean", "me { notifications(reverse: $v) { nodes { id } } }"),
+        ("Boolean", "posts { nodes { comments(reverse: $v) { nodes { replies(reverse: $v) { nodes { id } } } } } }"),
+        ("Boolean", "posts { nodes { likes(reverse: $v) { nodes { id } } } }"),
     ] {
         let answer = amina.send(&format!("query($v: {ty}) {{ {call} }}"), json!({})).await;
         assert!(answer.body.get("errors").is_none(), "{call}: {}", answer.body);
