@@ -25,8 +25,10 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, EntityTrait, QueryResult, Select,
-    SqliteTransactionMode, Statement, TransactionOptions, TryGetable, Value,
+    ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
+    PartialModelTrait, QueryResult, QuerySelect, QueryTrait, Select, SqliteTransactionMode, Statement,
+    StatementBuilder, TransactionOptions, TryGetable, Value,
+    sea_query::{Expr, SelectStatement},
 };
 use secrecy::ExposeSecret;
 
@@ -334,6 +336,27 @@ impl Database {
         Ok(select.all(reader).await?)
     }
 
+    /// Reads what a shape has of an entity's rows, and of what is joined to them.
+    pub async fn read<P: PartialModelTrait, E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<P>> {
+        let mut select = P::select_cols(select.select_only());
+        self.select(QueryTrait::query(&mut select)).await
+    }
+
+    /// The same of one row.
+    pub async fn read_one<P: PartialModelTrait, E: EntityTrait>(&self, select: Select<E>) -> Result<Option<P>> {
+        Ok(self.read(select.limit(1)).await?.pop())
+    }
+
+    /// Reads rows by a typed statement, each into a shape by the names of its columns.
+    pub async fn select<P: FromQueryResult>(&self, select: &SelectStatement) -> Result<Vec<P>> {
+        let reader = self.reader();
+        let statement = StatementBuilder::build(select, &reader.get_database_backend());
+        recording::note(&statement);
+        let _turn = shares::turn().await?;
+        let rows = reader.query_all_raw(statement).await?;
+        Ok(rows.iter().map(|row| P::from_query_result(row, "")).collect::<Result<_, _>>()?)
+    }
+
     /// Reads rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
         let reader = self.reader();
@@ -440,6 +463,13 @@ pub fn placeholders<V: Into<Value> + Clone>(values: &mut Vec<Value>, list: &[V])
         return "NULL".to_owned();
     }
     (first..=values.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
+
+/// That a column has one of these ids: as [`placeholders`], so that lists of any length share a few statement texts.
+pub fn any_id<C: ColumnTrait, V: Into<Value> + Clone>(column: C, ids: &[V]) -> Expr {
+    let padded = ids.len().next_power_of_two() - ids.len();
+    let last = ids.last().into_iter().flat_map(|last| std::iter::repeat_n(last, padded));
+    column.is_in(ids.iter().chain(last).cloned())
 }
 
 /// Reads a row's columns from left to right.

@@ -1,7 +1,7 @@
 //! Keyset pages: `first`/`after`, `last`/`before`, and cursors that are opaque, tied to their sort and sealed.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sea_orm::Value;
+use sea_orm::{ExprTrait, Value, sea_query::Expr};
 use uuid::Uuid;
 
 use super::crypto::Keys;
@@ -176,6 +176,26 @@ impl Page {
         (conditions, self.order(column, id, descending))
     }
 
+    /// The conditions of this page for a list that is sorted by a column and an id: what the cursors say.
+    #[must_use]
+    pub fn conditions(&self, column: Expr, id: Expr, descending: bool) -> Vec<Expr> {
+        let place = Expr::tuple([column, id]);
+        let ends = [(&self.after, true), (&self.before, false)].into_iter();
+        let condition = |(cursor, forwards): (&Option<Cursor>, bool)| {
+            let cursor = cursor.as_ref()?;
+            let end = Expr::tuple([Expr::val(cursor.key.value()), Expr::val(cursor.id)]);
+            let is_less = forwards == (descending != self.reverse);
+            Some(if is_less { place.clone().lt(end) } else { place.clone().gt(end) })
+        };
+        ends.filter_map(condition).collect()
+    }
+
+    /// Whether rows are read with the greatest first, of a list that has the greatest first, or the least.
+    #[must_use]
+    pub fn reads_descending(&self, descending: bool) -> bool {
+        (descending != self.reverse) != self.backwards
+    }
+
     /// `ORDER BY … LIMIT …` alone.
     #[must_use]
     pub fn order(&self, column: &str, id: &str, descending: bool) -> String {
@@ -186,7 +206,7 @@ impl Page {
     /// Which way rows are read of a list that has the greatest first, or the least.
     #[must_use]
     pub fn direction(&self, descending: bool) -> &'static str {
-        if (descending != self.reverse) == self.backwards { "ASC" } else { "DESC" }
+        if self.reads_descending(descending) { "DESC" } else { "ASC" }
     }
 
     /// Makes a slice of the rows that [`Page::clauses`] fetched.
