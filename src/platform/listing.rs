@@ -210,7 +210,7 @@ where
                 .with_cte(WithClause::new().cte(cte(FOUND, limited(candidates.clone()))).to_owned());
             let counts: Option<Counts> = db.select(&both).await?.into_iter().next();
             let Counts { counted, candidates } = counts.unwrap_or(Counts { counted: 0, candidates: 0 });
-            return Ok(Total { count: bound.min(counted), is_exact: bound >= candidates });
+            return Ok(Total { count: std::cmp::min(bound, counted), is_exact: bound >= candidates });
         }
         let mut rows = match self.parts() {
             Some(parts) => ordered.merge(db.backend(), parts),
@@ -220,7 +220,7 @@ where
         let mut counted = Query::select();
         counted.expr_as(Expr::cust("COUNT(*)"), "counted").from_subquery(rows, "merged");
         let counted = db.select::<Counted>(&counted).await?.first().map_or(0, |row| row.counted);
-        Ok(Total { count: bound.min(counted), is_exact: bound >= counted })
+        Ok(Total { count: std::cmp::min(bound, counted), is_exact: bound >= counted })
     }
 
     /// A page, in one statement; in two with the total. `reading` joins what is read of other entities.
