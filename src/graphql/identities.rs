@@ -8,6 +8,7 @@ use super::{
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
+    node::{id_input, input_id},
     scalars::{EmailAddress, Url},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
@@ -160,11 +161,9 @@ impl Payload<Completed> for OauthCompletePayload {
     }
 }
 
-/// A wish to unlink an identity.
-#[derive(InputObject)]
-pub struct IdentityUnlinkInput {
-    /// The provider's name.
-    provider: String,
+id_input! {
+    /// Which of your identities is to be unlinked.
+    IdentityUnlinkInput, "The identity's id, from `User.identities`."
 }
 
 payload! {
@@ -243,7 +242,7 @@ impl IdentityMutation {
     }
 
     /// Unlinks an identity from one's own account. The last way to sign in stays. Needs a fresh authentication.
-    /// Codes: NOT_FOUND, LAST_WAY_IN.
+    /// Codes: INVALID_ID, NOT_FOUND, LAST_WAY_IN.
     async fn identity_unlink(
         &self,
         ctx: &Context<'_>,
@@ -251,8 +250,11 @@ impl IdentityMutation {
     ) -> Nullable<IdentityUnlinkPayload> {
         nullable(async {
             let request = ctx.request();
-            let unlinked = oauth::identity_unlink(&request.app, &request.actor, &request.client, &input.provider);
-            answer(request, unlinked.await)
+            let result = match input_id("id", &input.id) {
+                Ok(id) => oauth::identity_unlink(&request.app, &request.actor, &request.client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
         })
         .await
     }

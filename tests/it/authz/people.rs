@@ -46,7 +46,7 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.identityUnlink",
-        "mutation { identityUnlink(input: { provider: \"github\" }) { errors { code } } }",
+        "mutation { identityUnlink(input: { id: \"$IDENTITY\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Allowed],
     ),
     ("Mutation.logout", "mutation { logout { ended errors { code } } }", [Unauthenticated, Allowed, Allowed]),
