@@ -4,10 +4,10 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::User,
+    accounts::{User, viewer},
     context::RequestExt,
     contract::SemanticNonNull,
-    error::{Nullable, Payload, UserError, answer, nullable, payload},
+    error::{Nullable, Payload, UserError, also, answer, nullable, payload},
     node::{id_input, input_id},
     scalars::{EmailAddress, Url},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
@@ -135,6 +135,7 @@ pub enum OauthResult {
 
 /// What came of `oauthComplete`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct OauthCompletePayload {
     /// Null when `errors` is not empty.
     result: Option<OauthResult>,
@@ -142,6 +143,22 @@ pub struct OauthCompletePayload {
     is_new_user: bool,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,
+}
+
+also! {
+    OauthCompletePayload {
+        /// You, with your identities, when one was linked; null when it was a sign-in (the session says whose), or when `errors`
+        /// is not empty.
+        user: User = linked_to,
+    }
+}
+
+/// Whoever asks, when an identity was linked: nobody else ends that flow.
+async fn linked_to(ctx: &Context<'_>, payload: &OauthCompletePayload) -> async_graphql::Result<Option<User>> {
+    match payload.result {
+        Some(OauthResult::Identity(_)) => viewer(ctx, payload).await,
+        _ => Ok(None),
+    }
 }
 
 impl Payload<Completed> for OauthCompletePayload {

@@ -225,11 +225,14 @@ async fn an_identity_is_linked_and_unlinked_by_its_owner_who_is_told() {
     assert_eq!(linked["isNewUser"], false);
     assert_eq!(linked["result"]["__typename"], "Identity", "{linked}");
     assert_eq!(linked["result"]["email"], "another@example.com");
+    let identities = json!([{ "id": linked["result"]["id"], "provider": "google" }]);
+    assert_eq!(linked["user"], json!({ "id": amina.id, "identities": identities }));
     let sent = server.last_sent("amina@example.org").await;
     assert!(sent.text.contains("Google") && sent.text.contains("amina"), "{sent:?}");
 
     let came = sign_in(&server, "google").await;
     assert_eq!((&came["isNewUser"], came["result"]["user"]["id"].as_str()), (&json!(false), Some(amina.id.as_str())));
+    assert_eq!(came["user"], Value::Null);
     // Once is enough, also for somebody else.
     assert_eq!(codes(&link(&server, &amina, "google").await), one("ALREADY_LINKED"));
     provider.person("2", "a-second@example.com", true);
