@@ -17,10 +17,20 @@ use crate::domain::accounts::oauth::{self, Begin, Begun, Complete, Completed, Li
 /// A provider by which people can sign in here.
 #[derive(SimpleObject)]
 pub struct SignInProvider {
+    /// Opaque and typed: `signinprovider_…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// What `oauthBegin` and `identityLink` want, such as `google`.
     name: String,
     /// For people, such as "Google".
     title: String,
+}
+
+impl From<oauth::SignInProvider> for SignInProvider {
+    fn from(provider: oauth::SignInProvider) -> Self {
+        let oauth::SignInProvider { id, name, title } = provider;
+        Self { id: id.to_string().into(), name, title }
+    }
 }
 
 /// An account elsewhere by which a person signs in here. Only they see it.
@@ -201,7 +211,7 @@ impl IdentityQuery {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn sign_in_providers(&self, ctx: &Context<'_>) -> Nullable<Vec<SignInProvider>> {
         let providers = oauth::sign_in_providers(&ctx.request().app);
-        Some(Ok(providers.into_iter().map(|(name, title)| SignInProvider { name, title }).collect()))
+        Some(Ok(providers.into_iter().map(SignInProvider::from).collect()))
     }
 }
 
