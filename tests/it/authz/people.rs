@@ -104,7 +104,7 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.commentCreate",
-        "mutation { commentCreate(input: { postId: \"$POST\", body: \"new\" }) { errors { code } } }",
+        "mutation { commentCreate(input: { target: { postId: \"$POST\" }, body: \"new\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (
