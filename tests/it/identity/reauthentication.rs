@@ -54,7 +54,7 @@ const CALLS: &[(&str, &str, bool)] = &[
     ),
     (
         "payoutMethodAdd",
-        "mutation { payoutMethodAdd(input: { holder: \"Amina\", accountNumber: \"12345678\", bankName: \"Bank\", country: \"EG\", currency: \"EGP\" }) { errors { code } } }",
+        "mutation { payoutMethodAdd(input: { holder: \"Amina\", account: { accountNumber: \"12345678\" }, bankName: \"Bank\", country: \"EG\", currency: \"EGP\" }) { errors { code } } }",
         false,
     ),
     (
