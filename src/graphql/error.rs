@@ -139,6 +139,7 @@ pub fn answer<T, P: Payload<T>>(
 }
 
 /// An error of what takes these fields at the top of its input, as one of a mutation that takes them deeper: at `place`.
+#[must_use]
 pub fn deeper(error: Error, fields: &[&str], place: &[&'static str]) -> Error {
     let Error::User(mut errors) = error else { return error };
     for error in &mut errors {
