@@ -361,7 +361,6 @@ pub enum Reason {
     OneScript,
     Email,
     HttpsAddress,
-    PostOrComment,
     Phone,
     Country,
     BirthDate,
@@ -371,7 +370,6 @@ pub enum Reason {
     Future,
     Iban,
     AccountNumber,
-    BankAccount,
     Deadline,
     SuggestedAmounts,
     Time,
@@ -379,7 +377,6 @@ pub enum Reason {
     DecimalNumber,
     CurrencyCode,
     Integer,
-    CodeOrToken,
     GuestKey,
 }
 
@@ -420,8 +417,6 @@ impl Reason {
             (Self::Iban, Locale::Arabic) => "المطلوب رقم آيبان مع رمز الدولة وأرقام تحقق صحيحة.",
             (Self::AccountNumber, Locale::English) => "4 to 34 letters and digits are expected.",
             (Self::AccountNumber, Locale::Arabic) => "المطلوب من 4 إلى 34 حرفًا لاتينيًا أو رقمًا.",
-            (Self::BankAccount, Locale::English) => "give either `iban` or `accountNumber`.",
-            (Self::BankAccount, Locale::Arabic) => "حدّد إمّا `iban` أو `accountNumber`.",
             (Self::Deadline, Locale::English) => "a time in the future, at most a year ahead, is expected.",
             (Self::Deadline, Locale::Arabic) => "المطلوب وقت في المستقبل، خلال سنة على الأكثر.",
             (Self::SuggestedAmounts, Locale::English) => "at most six amounts are expected.",
@@ -442,10 +437,6 @@ impl Reason {
             (Self::GuestKey, Locale::Arabic) => {
                 "يجب أن يكون مفتاح الضيف وسرّه مما لا يمكن تخمينه وأن يختلفا، مثل UUID عشوائي لكل منهما."
             }
-            (Self::CodeOrToken, Locale::English) => "give either `token`, of the link, or `code`.",
-            (Self::CodeOrToken, Locale::Arabic) => "حدّد إمّا `token` من الرابط أو `code`.",
-            (Self::PostOrComment, Locale::English) => "give either `postId` or `commentId`.",
-            (Self::PostOrComment, Locale::Arabic) => "حدّد إمّا `postId` أو `commentId`.",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Ids: one type per table, so that a post's id can't be taken for a comment's; shown to clients as TypeIDs
 //! (https://github.com/jetify-com/typeid/tree/main/spec): `post_01jc…`, the UUID in Crockford's base 32. What has no key of
-//! its own but that of a person, or a code, has an id made of that: another prefix before the same bits.
+//! its own but that of a person, or a code, has an id made of that: another prefix before the same bits; what only its name
+//! tells from others, one made of that.
 
 use std::{fmt, str::FromStr};
 
@@ -132,6 +133,10 @@ typed_ids! {
     TwoFactorId = "twofactor";
     /// A currency, by the letters of its code: see `Currency::id`.
     CurrencyId = "currency";
+    /// A way to pay that is offered, by its name: see `platform::ids::named`.
+    PaymentProviderId = "paymentprovider";
+    /// A provider to sign in by, by its name: see `platform::ids::named`.
+    SignInProviderId = "signinprovider";
     /// A transfer of the ledger.
     TransferId = "transfer";
     /// An entry of a transfer; of a wallet's, a transaction.

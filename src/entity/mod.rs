@@ -52,8 +52,9 @@ pub mod withdrawal;
 pub use ids::{
     AccountExportId, ActivityId, AdjustmentId, AuditEntryId, ChallengeId, CodeId, CommentId, ContributionCommentId,
     ContributionId, CurrencyId, DisputeId, EntryId, FeeLineId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId,
-    LedgerAccountId, NotificationId, OauthFlowId, PaymentEventId, PaymentId, PaymentMethodId, PayoutMethodId, PostId,
-    ProfileId, RefundId, SessionId, TransferId, TwoFactorId, UserId, WalletId, WebhookEventId, WithdrawalId,
+    LedgerAccountId, NotificationId, OauthFlowId, PaymentEventId, PaymentId, PaymentMethodId, PaymentProviderId,
+    PayoutMethodId, PostId, ProfileId, RefundId, SessionId, SignInProviderId, TransferId, TwoFactorId, UserId,
+    WalletId, WebhookEventId, WithdrawalId,
 };
 pub use money::{Currency, Money};
 

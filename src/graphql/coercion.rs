@@ -256,6 +256,22 @@ mod tests {
     }
 
     #[test]
+    fn where_one_of_several_is_meant_it_is_exactly_one_and_no_null() {
+        let query = "mutation($target: CommentTargetInput!) { \
+                     commentCreate(input: { target: $target, body: \"x\" }) { errors { code } } }";
+        coerced(query, json!({ "target": { "postId": "x" } })).unwrap();
+        for wrong in [
+            json!({}),
+            json!({ "postId": null }),
+            json!({ "postId": "x", "commentId": null }),
+            json!({ "postId": "x", "commentId": "y" }),
+        ] {
+            let message = message(query, json!({ "target": wrong }));
+            assert!(message.contains("CommentTargetInput takes exactly one of its fields"), "{wrong}: {message}");
+        }
+    }
+
+    #[test]
     fn a_single_value_stands_for_a_list_of_one() {
         let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
         let variables = coerced(nodes, json!({ "ids": "x" })).unwrap().variables;

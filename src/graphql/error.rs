@@ -138,6 +138,18 @@ pub fn answer<T, P: Payload<T>>(
     }
 }
 
+/// An error of what takes these fields at the top of its input, as one of a mutation that takes them deeper: at `place`.
+#[must_use]
+pub fn deeper(error: Error, fields: &[&str], place: &[&'static str]) -> Error {
+    let Error::User(mut errors) = error else { return error };
+    for error in &mut errors {
+        if error.path.get(1).is_some_and(|field| fields.contains(field)) {
+            drop(error.path.splice(1..1, place.iter().copied()));
+        }
+    }
+    Error::User(errors)
+}
+
 /// Defines a mutation's payload: a nullable field for what was done, and `errors`. After `also` stands what else has changed
 /// by it; see `also!`.
 macro_rules! payload {

@@ -12,9 +12,9 @@ use super::{
     contract::SemanticNonNull,
     error::{Nullable, nullable},
     goals::{ContributionComment, Goal, GoalContribution, GoalNews, GoalWithdrawal},
-    identities::Identity,
+    identities::{Identity, SignInProvider},
     notifications::Notification,
-    payments::{Dispute, Payment, PaymentMethod, Refund},
+    payments::{Dispute, Payment, PaymentMethod, PaymentProviderInfo, Refund},
     posts::{Comment, Post},
     privacy::AccountExport,
     profiles::Profile,
@@ -25,11 +25,12 @@ use super::{
     },
 };
 use crate::{
+    domain::{accounts::oauth, payments},
     entity::{
         AccountExportId, ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId,
         Currency, CurrencyId, DisputeId, EntryId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId,
-        LedgerAccountId, NotificationId, PaymentId, PaymentMethodId, PayoutMethodId, PostId, ProfileId, RefundId,
-        SessionId, TwoFactorId, UserId, WalletId, WithdrawalId,
+        LedgerAccountId, NotificationId, PaymentId, PaymentMethodId, PaymentProviderId, PayoutMethodId, PostId,
+        ProfileId, RefundId, SessionId, SignInProviderId, TwoFactorId, UserId, WalletId, WithdrawalId,
         ids::{self, WrongId},
     },
     error::{Error, Result, UserError, UserErrorCode},
@@ -96,6 +97,10 @@ pub enum Node {
     GoalWithdrawal(GoalWithdrawal),
     /// A saved way to pay.
     PaymentMethod(PaymentMethod),
+    /// A way to pay that is offered here.
+    PaymentProviderInfo(PaymentProviderInfo),
+    /// A provider by which people can sign in here.
+    SignInProvider(SignInProvider),
     /// Money that goes back to who paid.
     Refund(Refund),
     /// A payer who takes a payment back through their bank.
@@ -206,6 +211,14 @@ pub async fn find_typed(ctx: &Context<'_>, prefix: &str, uuid: Uuid) -> async_gr
         }
         PaymentMethodId::PREFIX => {
             loaders.payment_methods.load(PaymentMethodId(uuid)).await?.map(|row| Node::PaymentMethod(row.into()))
+        }
+        PaymentProviderId::PREFIX => {
+            let found = payments::offers(&request.app).into_iter().find(|offer| offer.id.0 == uuid);
+            found.map(|offer| Node::PaymentProviderInfo(offer.into()))
+        }
+        SignInProviderId::PREFIX => {
+            let found = oauth::sign_in_providers(&request.app).into_iter().find(|provider| provider.id.0 == uuid);
+            found.map(|provider| Node::SignInProvider(provider.into()))
         }
         RefundId::PREFIX => loaders.refunds_by_id.load(RefundId(uuid)).await?.map(|row| Node::Refund(row.into())),
         DisputeId::PREFIX => loaders.disputes_by_id.load(DisputeId(uuid)).await?.map(|row| Node::Dispute(row.into())),

@@ -30,7 +30,7 @@ pub use adjustments::{
     adjustment_refuse, adjustments, adjustments_by_id, wallet_adjust,
 };
 pub use payout_methods::{
-    BankDetails, PayoutMethod, PayoutMethodAdd, payout_method_add, payout_method_remove, payout_methods,
+    BankAccount, BankDetails, PayoutMethod, PayoutMethodAdd, payout_method_add, payout_method_remove, payout_methods,
     payout_methods_by_id,
 };
 pub use privacy::{EXPORT, RULES, erase_in, is_empty_in};

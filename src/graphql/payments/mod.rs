@@ -384,6 +384,9 @@ stream_event! {
 /// A way to pay that is offered here.
 #[derive(Debug, SimpleObject)]
 pub struct PaymentProviderInfo {
+    /// Opaque and typed: `paymentprovider_…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// Which.
     provider: PaymentProvider,
     /// The key that the provider's own program in the browser wants, such as Stripe's publishable key; null where none
@@ -393,6 +396,18 @@ pub struct PaymentProviderInfo {
     saves_methods: bool,
     /// What can be paid by it.
     targets: Vec<PaymentTargetKind>,
+}
+
+impl From<payments::Offer> for PaymentProviderInfo {
+    fn from(offer: payments::Offer) -> Self {
+        Self {
+            id: offer.id.to_string().into(),
+            provider: offer.provider.into(),
+            public_key: offer.public_key,
+            saves_methods: offer.saves_methods,
+            targets: offer.targets.into_iter().map(Into::into).collect(),
+        }
+    }
 }
 
 /// Conditions that all must hold.
@@ -488,17 +503,8 @@ impl PayerQuery {
     /// The ways to pay that are offered here.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn payment_providers(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentProviderInfo>> {
-        nullable(async {
-            let offers = payments::offers(&ctx.request().app);
-            let info = |offer: payments::Offer| PaymentProviderInfo {
-                provider: offer.provider.into(),
-                public_key: offer.public_key,
-                saves_methods: offer.saves_methods,
-                targets: offer.targets.into_iter().map(Into::into).collect(),
-            };
-            Ok(Some(offers.into_iter().map(info).collect()))
-        })
-        .await
+        let offers = payments::offers(&ctx.request().app);
+        Some(Ok(offers.into_iter().map(PaymentProviderInfo::from).collect()))
     }
 
     /// A payment by its id; null when it is not there, or not yours to see. UNAUTHENTICATED instead of a null when a token came

@@ -79,9 +79,9 @@ async fn nothing_is_written_when_a_neighbour_s_argument_is_refused() {
     for (variables, second) in [
         ("", "postUpdate(input: { id: \"x\", body: 17 })".to_owned()),
         ("", "postUpdate(input: { id: \"x\", body: \"y\", more: 1 })".to_owned()),
-        ("$d: DateTime!", "commentCreate(input: { postId: \"x\", body: $d })".to_owned()),
-        ("$b: String!", "commentCreate(input: { postId: \"x\", body: $b })".to_owned()),
-        ("$b: String", "commentCreate(input: { postId: \"x\", body: $b })".to_owned()),
+        ("$d: DateTime!", "commentCreate(input: { target: { postId: \"x\" }, body: $d })".to_owned()),
+        ("$b: String!", "commentCreate(input: { target: { postId: \"x\" }, body: $b })".to_owned()),
+        ("$b: String", "commentCreate(input: { target: { postId: \"x\" }, body: $b })".to_owned()),
     ] {
         let variables = if variables.is_empty() { String::new() } else { format!("({variables})") };
         let query = format!("mutation{variables} {{ a: {create} b: {second} {{ errors {{ code }} }} }}");
