@@ -289,7 +289,7 @@ async fn meet_in(
     if withdrawal.user_id == me.0 {
         return Err(beyond());
     }
-    if withdrawal.state == state { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state.as_str())) }
+    if withdrawal.state == state { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state)) }
 }
 
 async fn record_in(
@@ -304,7 +304,7 @@ async fn record_in(
     let person = |id: Option<uuid::Uuid>| id.map(|id| UserId(id).to_string());
     let state = |withdrawal: &Withdrawal| {
         Some(json!({
-            "state": withdrawal.state.as_str(),
+            "state": withdrawal.state.told(),
             "approvedBy": person(withdrawal.approved_by),
             "secondedBy": person(withdrawal.seconded_by),
             "returnProposedBy": person(withdrawal.return_proposed_by),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::permissions::Permission,
-    entity::{Currency, payment_event},
+    entity::{self, Currency, payment_event},
     graphql::{context::RequestExt, scalars::Money},
 };
 
@@ -48,7 +48,7 @@ impl PaymentStep {
     /// `refund_pending`, `refund_succeeded`, `refund_failed`, `refund_beyond` (the provider gave back more than there was),
     /// `refund_beyond_back` (that has come back), `dispute_open`, `dispute_won`, `dispute_lost`. There may be more.
     async fn kind(&self) -> &str {
-        super::step_kind(&self.step.kind)
+        entity::told(&self.step.kind)
     }
 
     /// How it became known.
