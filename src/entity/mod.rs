@@ -94,6 +94,7 @@ pub fn told(stored: &str) -> &str {
     match stored {
         "authorised" => "authorized",
         "cancelled" => "canceled",
+        "deletion_cancelled" => "deletion_canceled",
         other => other,
     }
 }

@@ -115,7 +115,7 @@ pub(super) async fn pay(
                 let location = format!("/sandbox/pay?{}", encoded(&secret));
                 return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
             }
-            Json(json!({ "state": charge.state, "failure": charge.failure })).into_response()
+            Json(json!({ "state": told(&charge.state), "failure": charge.failure })).into_response()
         }
         Ok(None) => respond::not_found(Extension(identity)).await,
         Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity),

@@ -110,8 +110,8 @@ pub async fn goal_cancel(app: &App, actor: &Actor, client: &Client, id: GoalId, 
                 action: "goalCancel",
                 subject_kind: GoalId::PREFIX,
                 subject_id: id.0,
-                before: Some(serde_json::json!({ "state": view.goal.state.told() })),
-                after: Some(serde_json::json!({ "state": GoalState::Cancelled.told() })),
+                before: Some(serde_json::json!({ "state": view.goal.state.as_str() })),
+                after: Some(serde_json::json!({ "state": GoalState::Cancelled.as_str() })),
                 reason: Some(&reason),
             };
             audit::record_in(app, &tx, actor, client, entry).await

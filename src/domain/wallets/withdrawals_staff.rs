@@ -304,7 +304,7 @@ async fn record_in(
     let person = |id: Option<uuid::Uuid>| id.map(|id| UserId(id).to_string());
     let state = |withdrawal: &Withdrawal| {
         Some(json!({
-            "state": withdrawal.state.told(),
+            "state": withdrawal.state.as_str(),
             "approvedBy": person(withdrawal.approved_by),
             "secondedBy": person(withdrawal.seconded_by),
             "returnProposedBy": person(withdrawal.return_proposed_by),
