@@ -7,11 +7,14 @@
 
 use std::fmt;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 mod database;
+mod state;
 
 pub use database::DatabaseFailure;
+pub use state::State;
+pub(crate) use state::for_each_state;
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -309,17 +312,33 @@ pub enum Parameter {
     },
     /// The codes of one or several currencies.
     Currencies(Vec<&'static str>),
-    /// For people only.
+    /// How something stands.
+    State(State),
+    /// Until when; without an end, if `None`.
+    Until(Option<DateTime<Utc>>),
+    /// What somebody wrote, or what is for people only.
     Words(String),
 }
 
-impl fmt::Display for Parameter {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count(count) => write!(formatter, "{count}"),
-            Self::Amount { text, .. } | Self::Words(text) => formatter.write_str(text),
-            Self::Currencies(codes) => formatter.write_str(&codes.join(", ")),
+impl Parameter {
+    /// As people read it, in a language.
+    #[must_use]
+    pub fn text(&self, locale: Locale) -> String {
+        match (self, locale) {
+            (Self::Count(count), _) => count.to_string(),
+            (Self::Amount { text, .. } | Self::Words(text), _) => text.clone(),
+            (Self::Currencies(codes), _) => codes.join(", "),
+            (Self::State(state), _) => state.text(locale).to_owned(),
+            (Self::Until(Some(until)), _) => until.format("%Y-%m-%d %H:%M UTC").to_string(),
+            (Self::Until(None), Locale::English) => "further notice".to_owned(),
+            (Self::Until(None), Locale::Arabic) => "إشعار آخر".to_owned(),
         }
+    }
+}
+
+impl From<State> for Parameter {
+    fn from(state: State) -> Self {
+        Self::State(state)
     }
 }
 
@@ -479,7 +498,7 @@ impl UserError {
     pub fn message(&self, locale: Locale) -> String {
         let mut text = self.code.template(locale).to_owned();
         for (name, value) in &self.parameters {
-            text = text.replace(&format!("{{{name}}}"), &value.to_string());
+            text = text.replace(&format!("{{{name}}}"), &value.text(locale));
         }
         if let Some(reason) = self.reason {
             text = text.replace("{reason}", reason.text(locale));
@@ -541,7 +560,7 @@ macro_rules! for_each_user_error_code {
             WrongPassword, "The password is wrong.", "كلمة المرور غير صحيحة.";
             #[doc = "The account has no password: it is signed in to by a provider. Set one by `passwordResetRequest`."]
             NoPassword, "This account has no password; set one by a reset.", "لا توجد كلمة مرور لهذا الحساب؛ أنشئ واحدة عبر إعادة التعيين.";
-            #[doc = "The person may not sign in at present; the message says why and until when."]
+            #[doc = "The person may not sign in at present; `parameters` say why and until when."]
             AccountSuspended, "This account is suspended until {until}: {reason}", "هذا الحساب موقوف حتى {until}: {reason}";
             #[doc = "The challenge is unknown, over, used, or was tried too often: sign in again."]
             InvalidChallenge, "This sign-in took too long or was tried too often; sign in again.", "استغرق تسجيل الدخول وقتًا أطول من اللازم أو تكررت المحاولات؛ سجّل الدخول من جديد.";
@@ -581,9 +600,9 @@ macro_rules! for_each_user_error_code {
             CurrencyMismatch, "The currency here is {currency}.", "العملة هنا هي {currency}.";
             #[doc = "This way to pay is not offered here, or not for this."]
             ProviderNotAvailable, "This way to pay is not available for this.", "طريقة الدفع هذه غير متاحة لهذا.";
-            #[doc = "Its state does not allow it (any more)."]
-            WrongState, "This is no longer possible: it is {state}.", "لم يعد هذا ممكنًا: الحالة {state}.";
-            #[doc = "The provider of payments refused; the message says why."]
+            #[doc = "Its state does not allow it (any more); `parameters` say which."]
+            WrongState, "This is no longer possible: it is {state}.", "لم يعد هذا ممكنًا: الحالة «{state}».";
+            #[doc = "The provider of payments refused; `parameters` say why."]
             PaymentRefused, "The payment was refused: {reason}", "رُفض الدفع: {reason}";
             #[doc = "The same person can't do both steps: somebody else has to approve."]
             SecondPersonNeeded, "Somebody else has to approve this.", "يجب أن يوافق شخص آخر على هذا.";
@@ -641,6 +660,17 @@ mod tests {
         let error = UserError::input("body", UserErrorCode::TooLong).with("max", 10);
         assert_eq!(error.message(Locale::English), "At most 10 characters are allowed.");
         assert!(error.message(Locale::Arabic).contains("10"));
+    }
+
+    #[test]
+    fn a_state_is_told_in_the_language_of_the_caller() {
+        let error = UserError::input("id", UserErrorCode::WrongState).with("state", State::Canceled);
+        assert_eq!(error.message(Locale::English), "This is no longer possible: it is canceled.");
+        assert_eq!(error.message(Locale::Arabic), "لم يعد هذا ممكنًا: الحالة «ملغى».");
+        for state in State::ALL {
+            assert!(state.text(Locale::English).is_ascii(), "{state:?}");
+            assert!(!state.text(Locale::Arabic).contains(|letter: char| letter.is_ascii_alphabetic()), "{state:?}");
+        }
     }
 
     #[test]

@@ -239,7 +239,8 @@ async fn stuck_refunds(app: &App) -> Result<Vec<Alert>> {
 
 async fn beyond(app: &App) -> Result<Vec<Alert>> {
     let sql = "SELECT t.id, t.amount, t.currency, t.reference FROM ledger_transfers t \
-               WHERE t.actor_id = $1 AND t.operation = 'refund_beyond' AND t.created_at > $2 LIMIT 1000";
+               WHERE t.actor_id = $1 AND t.operation = 'refund_beyond' AND t.created_at > $2 \
+               AND NOT EXISTS (SELECT 1 FROM ledger_transfers b WHERE b.reverses_id = t.id) LIMIT 1000";
     let rows = app.db.rows(sql, vec![Uuid::nil().into(), (app.clock.now() - FRESH).into()]).await?;
     let read = |row| {
         let mut columns = Columns::new(row);

@@ -73,6 +73,12 @@ macro_rules! stored_enum {
                 match self { $(Self::$variant => $text,)+ }
             }
 
+            /// As programs and people are told it.
+            #[must_use]
+            pub fn told(self) -> &'static str {
+                $crate::entity::told(self.as_str())
+            }
+
             /// From what is stored.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
@@ -82,3 +88,14 @@ macro_rules! stored_enum {
     };
 }
 pub(crate) use stored_enum;
+
+/// A stored word as programs and people are told it: some are stored in the other spelling than the graph's.
+#[must_use]
+pub fn told(stored: &str) -> &str {
+    match stored {
+        "authorised" => "authorized",
+        "cancelled" => "canceled",
+        "deletion_cancelled" => "deletion_canceled",
+        other => other,
+    }
+}

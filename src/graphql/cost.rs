@@ -139,6 +139,7 @@ const TEXTS: &[(&str, &str, u64)] = &[
     ("User", "bio", 500),
     ("UserError", "message", 500),
     ("UserError", "path", 200),
+    ("UserErrorParameters", "reason", 500),
     ("WalletAdjustment", "reason", 500),
     ("Withdrawal", "reason", 500),
 ];

@@ -1,13 +1,14 @@
 //! Errors as clients see them: `UserError` in payloads, coded top-level errors, and nothing of the inside.
 
 use async_graphql::{Context, Enum, Pos, Response, ServerError, SimpleObject, Value};
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::{
     context::{RequestContext, RequestExt},
     scalars::{CurrencyCode, Money},
 };
-use crate::error::{self, Code, Error, Locale, Parameter, Refusal, for_each_user_error_code};
+use crate::error::{self, Code, Error, Locale, Parameter, Refusal, for_each_state, for_each_user_error_code};
 
 macro_rules! mirror_codes {
     ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
@@ -19,6 +20,17 @@ macro_rules! mirror_codes {
     };
 }
 for_each_user_error_code!(mirror_codes);
+
+macro_rules! mirror_states {
+    ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
+        /// How something stands that can't be changed any more: most are states of payments, refunds, withdrawals, adjustments,
+        /// disputes and goals. More may come: treat one that you don't know by the error's message.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+        #[graphql(remote = "crate::error::State")]
+        pub enum CurrentState { $(#[doc = $doc] $name,)+ }
+    };
+}
+for_each_state!(mirror_states);
 
 /// Something in the input that the caller can mend. Nothing was changed.
 #[derive(Debug, Clone, SimpleObject)]
@@ -33,16 +45,18 @@ pub struct UserError {
     /// In how many seconds it is possible again, with TOO_SOON, CODE_SENT_JUST_NOW and TOO_MANY_CODES; null where waiting does
     /// not help.
     retry_after: Option<i64>,
-    /// What the limit is that was not kept; null with codes that speak of none.
+    /// What the message speaks of: the limit that was not kept, the state that it is in, until when; null with codes that speak
+    /// of nothing.
     parameters: Option<UserErrorParameters>,
 }
 
-/// The limits that an error's message speaks of, as data for one's own words.
+/// What an error's message speaks of, such as a limit, as data for one's own words.
 #[derive(Debug, Clone, Default, SimpleObject)]
 pub struct UserErrorParameters {
     /// The least that is needed: characters, with TOO_SHORT; null with other codes.
     min: Option<i64>,
-    /// The most that is possible: characters, with TOO_LONG, or things, with TOO_MANY; null with other codes.
+    /// The most that is possible: characters, with TOO_LONG, or things, with TOO_MANY, and with INVALID where there are too many
+    /// of them; null with other codes.
     max: Option<i64>,
     /// The least amount, with AMOUNT_TOO_SMALL; null with other codes.
     min_amount: Option<Money>,
@@ -51,10 +65,17 @@ pub struct UserErrorParameters {
     /// The currencies that are possible, with CURRENCY_MISMATCH, and the one whose digits an amount has to have, with
     /// INVALID_AMOUNT; null with other codes.
     currencies: Option<Vec<CurrencyCode>>,
+    /// How it stands, with WRONG_STATE; null with other codes.
+    state: Option<CurrentState>,
+    /// Until when, with ACCOUNT_SUSPENDED; null when that has no end, and with other codes.
+    until: Option<DateTime<Utc>>,
+    /// Why: in the words of staff, with ACCOUNT_SUSPENDED, or a word of the provider's, with PAYMENT_REFUSED; null with other
+    /// codes.
+    reason: Option<String>,
 }
 
 impl UserErrorParameters {
-    /// What is in an error, if it speaks of any limit.
+    /// What is in an error, if it speaks of anything.
     fn of(error: &error::UserError) -> Option<Self> {
         let (mut found, mut speaks) = (Self::default(), false);
         for (name, value) in &error.parameters {
@@ -66,6 +87,9 @@ impl UserErrorParameters {
                 (_, Parameter::Currencies(codes)) => {
                     found.currencies = Some(codes.iter().filter_map(|code| CurrencyCode::parse(code)).collect());
                 }
+                (_, Parameter::State(state)) => found.state = Some((*state).into()),
+                (_, Parameter::Until(until)) => found.until = *until,
+                ("reason", Parameter::Words(reason)) => found.reason = Some(reason.clone()),
                 _ => continue,
             }
             speaks = true;

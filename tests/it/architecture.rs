@@ -29,6 +29,7 @@ const DOMAINS: &[&str] = &[
     "permissions",
     "actor",
     "amounts",
+    "states",
     "events",
     "live",
     "jobs",

@@ -40,7 +40,7 @@ use crate::{
         goal::{self, Funding, GoalState},
         goal_contribution::{self, ContributionState},
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Result, State, UserError, UserErrorCode},
     platform::db::Transaction,
 };
 
@@ -251,8 +251,8 @@ fn at_goal_id(code: UserErrorCode) -> UserError {
     UserError::input("goalId", code)
 }
 
-fn wrong_state(at: At, state: &'static str) -> Error {
-    at(UserErrorCode::WrongState).with("state", state).into()
+fn wrong_state(at: At, state: impl Into<State>) -> Error {
+    at(UserErrorCode::WrongState).with("state", state.into()).into()
 }
 
 /// What a goal has that is not on its way back, withdrawn or not. The goal is locked by the caller, its escrow here: what

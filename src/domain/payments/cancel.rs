@@ -19,7 +19,7 @@ use crate::{
         jobs::{self, Lane},
     },
     entity::{PaymentId, UserId, job, payment::PaymentState, payment_event::EventSource},
-    error::{Code, Error, Refusal, Result, UserError, UserErrorCode},
+    error::{Code, Error, Refusal, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
         payments::{Charge, ChargeState, Failure, NO_SUCH_CHARGE},
@@ -114,7 +114,7 @@ fn is_over(payment: &Payment) -> bool {
 }
 
 fn wrong_state(payment: &Payment) -> Error {
-    UserError::input("id", UserErrorCode::WrongState).with("state", payment.state.as_str()).into()
+    UserError::input("id", UserErrorCode::WrongState).with("state", State::from(payment.state)).into()
 }
 
 /// Has a payment called off that can be. Code: WRONG_STATE.

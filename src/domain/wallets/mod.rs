@@ -21,7 +21,7 @@ mod withdrawals_staff;
 use crate::{
     app::App,
     entity::{Currency, Money},
-    error::{Error, Parameter, Result, UserError, UserErrorCode},
+    error::{Error, Parameter, Result, State, UserError, UserErrorCode},
     platform::text,
 };
 
@@ -55,8 +55,8 @@ fn not_found(field: &'static str) -> Error {
     UserError::input(field, UserErrorCode::NotFound).into()
 }
 
-fn wrong_state(state: &str) -> Error {
-    UserError::input("id", UserErrorCode::WrongState).with("state", state).into()
+fn wrong_state(state: impl Into<State>) -> Error {
+    UserError::input("id", UserErrorCode::WrongState).with("state", state.into()).into()
 }
 
 /// Nobody decides about their own money.

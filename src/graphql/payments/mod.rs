@@ -39,7 +39,7 @@ use crate::{
     entity::{
         ContributionId, PaymentId,
         event::StreamKind,
-        payment::{self, ProviderKind, TargetKind},
+        payment::{ProviderKind, TargetKind},
     },
     error::Result,
     platform::{page::Page, payments::NextAction},
@@ -96,15 +96,6 @@ pub enum PaymentState {
     Cancelled,
     /// Nobody paid in time.
     Expired,
-}
-
-/// What a step of a payment is, as states are called here: the column has the other spelling of some.
-fn step_kind(kind: &str) -> &str {
-    match payment::PaymentState::parse(kind) {
-        Some(payment::PaymentState::Authorized) => "authorized",
-        Some(payment::PaymentState::Cancelled) => "canceled",
-        _ => kind,
-    }
 }
 
 /// How much of a payment went back.
