@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     app::{App, Caller},
+    catalogue::Text,
     entity::event::{self, StreamKind},
     error::{Code, Error, Refusal, Result},
 };
@@ -258,10 +259,7 @@ impl<C: Content> Follower<C> {
 
     /// What comes after our place, by a reading of our own.
     async fn read_alone(&self) -> Result<Vec<Told<C::Item>>> {
-        let busy = |_| {
-            Refusal::new(Code::Unavailable, "Too much is being caught up on; go on from your cursor later.")
-                .in_arabic("يُستدرك الكثير الآن؛ تابع من مؤشرك لاحقًا.")
-        };
+        let busy = |_| Refusal::of(Code::Unavailable, Text::CatchingUpBusy);
         let turn = tokio::time::timeout(self.app.config.limits.query_time, self.app.catching_up.take(self.caller));
         let turn = turn.await.map_err(busy)?;
         let (app, id, seq) = (self.app.clone(), self.id, self.seq);

@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     app::App,
+    catalogue::Text,
     config::Limits,
     domain::actor::Actor,
     error::{Code, Error, Locale, Refusal, Result},
@@ -232,8 +233,8 @@ impl Pipeline {
         if let Some(trusted) = &self.trusted {
             let wanted = asked.or(hash.map(DocumentId::Sha256)).ok_or_else(missing)?;
             let stranger = || {
-                let message = format!("Only trusted operations run here; {wanted} is none of them.");
-                Refusal::new(Code::Forbidden, message).in_arabic("لا تُنفَّذ هنا إلا العمليات الموثوقة، وهذه ليست منها.")
+                let document = wanted.to_string().into();
+                Refusal::of(Code::Forbidden, Text::OperationNotTrusted { document })
             };
             let (known, text) = trusted.get(&wanted).ok_or_else(stranger)?;
             return if hash.is_none_or(|hash| hash == known) { Ok((known, text, false)) } else { Err(another()) };
@@ -345,15 +346,8 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 pub(super) fn timed_out(limit: Duration, mutation: bool) -> Refusal {
     let seconds = limit.as_secs();
-    let refusal = if mutation {
-        let message = format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.");
-        let arabic = format!("لم يتم هذا خلال {seconds} ثانية، وقد يتم بعدها؛ حاول مرة أخرى بمفتاح التكرار نفسه.");
-        Refusal::new(Code::Timeout, message).in_arabic(arabic)
-    } else {
-        Refusal::new(Code::Timeout, format!("Not done within {seconds} s."))
-            .in_arabic(format!("لم يتم هذا خلال {seconds} ثانية."))
-    };
-    refusal.with("limit", seconds)
+    let text = if mutation { Text::PerhapsDoneLater { seconds } } else { Text::NotDoneInTime { seconds } };
+    Refusal::of(Code::Timeout, text).with("limit", seconds)
 }
 
 fn bad(message: &str) -> Refusal {
