@@ -4,6 +4,7 @@
 //! compression, the route.
 
 mod answers;
+mod bell;
 mod body;
 mod client;
 mod cookies;
