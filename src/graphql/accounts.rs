@@ -120,7 +120,7 @@ impl User {
     /// pass for them: show the user name beside it.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn is_lookalike(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        nullable(async { Ok(Some(ctx.request().loaders.lookalikes.load(self.0.id).await?.unwrap_or(false))) }).await
+        nullable(async { Ok(Some(ctx.request().loaders.lookalikes().load(self.0.id).await?.unwrap_or(false))) }).await
     }
 
     /// Address of a picture; null when there is none.
@@ -152,7 +152,7 @@ impl User {
     /// they have none that is theirs.
     async fn email(&self, ctx: &Context<'_>) -> Nullable<EmailAddress> {
         private(ctx, async {
-            let email = ctx.request().loaders.emails.load(self.0.id).await?;
+            let email = ctx.request().loaders.emails().load(self.0.id).await?;
             Ok(email.and_then(|email| email.address).map(EmailAddress::from))
         })
         .await
@@ -160,21 +160,21 @@ impl User {
 
     /// Whether the address is proven theirs, by `emailVerify`; null for who may not see it.
     async fn email_verified(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        private(ctx, async { Ok(ctx.request().loaders.emails.load(self.0.id).await?.map(|email| email.is_verified)) })
+        private(ctx, async { Ok(ctx.request().loaders.emails().load(self.0.id).await?.map(|email| email.is_verified)) })
             .await
     }
 
     /// Telephone number, country and the rest of the second step of joining: for themselves and for staff who may see
     /// contacts, null for everybody else.
     async fn profile(&self, ctx: &Context<'_>) -> Nullable<Profile> {
-        private(ctx, async { Ok(ctx.request().loaders.profiles.load(self.0.id).await?.map(Profile::from)) }).await
+        private(ctx, async { Ok(ctx.request().loaders.profiles().load(self.0.id).await?.map(Profile::from)) }).await
     }
 
     /// Whether `profileComplete` went well, and nothing that is required is missing since; null for who may not see the
     /// profile.
     async fn profile_completed(&self, ctx: &Context<'_>) -> Nullable<bool> {
         private(ctx, async {
-            Ok(ctx.request().loaders.completions.load(self.0.id).await?.map(|found| found.is_complete))
+            Ok(ctx.request().loaders.completions().load(self.0.id).await?.map(|found| found.is_complete))
         })
         .await
     }
@@ -186,7 +186,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) && !request.actor.may(Permission::SeeContacts) {
                 return Ok(None);
             }
-            Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor::from))
+            Ok(request.loaders.two_factors().load(self.0.id).await?.map(TwoFactor::from))
         })
         .await
     }
@@ -212,7 +212,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id) {
                 return Ok(None);
             }
-            let wanted = request.loaders.digests.load(self.0.id).await?;
+            let wanted = request.loaders.digests().load(self.0.id).await?;
             Ok(Some(wanted.map_or(Digest::Off, Digest::from)))
         })
         .await
@@ -406,7 +406,7 @@ impl User {
 pub(super) async fn viewer<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<User>> {
     let request = ctx.request();
     let Some(id) = request.actor.user_id() else { return Ok(None) };
-    Ok(request.loaders.users.load(id).await?.map(User))
+    Ok(request.loaders.users().load(id).await?.map(User))
 }
 
 /// A change of one's own profile. Absent leaves a field as it is; null clears it, where it can be empty.

@@ -82,7 +82,7 @@ impl Post {
             if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
                 return Ok(self.0.viewer_likes);
             }
-            Ok(request.loaders.post_likes.load(self.0.post.id).await?)
+            Ok(request.loaders.post_likes().load(self.0.post.id).await?)
         })
         .await
     }
@@ -101,14 +101,14 @@ impl Post {
     async fn shared_post(&self, ctx: &Context<'_>) -> Nullable<Post> {
         nullable(async {
             let Some(id) = self.0.post.shared_post_id else { return Ok(None) };
-            Ok(ctx.request().loaders.posts.load(id).await?.map(Post))
+            Ok(ctx.request().loaders.posts().load(id).await?.map(Post))
         })
         .await
     }
 
     /// What money is raised for by it; null when nothing is.
     async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
-        nullable(async { Ok(ctx.request().loaders.post_goals.load(self.0.post.id).await?.map(Goal::from)) }).await
+        nullable(async { Ok(ctx.request().loaders.post_goals().load(self.0.post.id).await?.map(Goal::from)) }).await
     }
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
@@ -218,7 +218,7 @@ impl Comment {
             if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
                 return Ok(self.0.viewer_likes);
             }
-            Ok(request.loaders.comment_likes.load(self.0.comment.id).await?)
+            Ok(request.loaders.comment_likes().load(self.0.comment.id).await?)
         })
         .await
     }
@@ -236,14 +236,14 @@ impl Comment {
     /// The post that it hangs below.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
-        nullable(async { Ok(ctx.request().loaders.posts.load(self.0.comment.post_id).await?.map(Post)) }).await
+        nullable(async { Ok(ctx.request().loaders.posts().load(self.0.comment.post_id).await?.map(Post)) }).await
     }
 
     /// The comment that it replies to; null when it answers the post.
     async fn parent(&self, ctx: &Context<'_>) -> Nullable<Comment> {
         nullable(async {
             let Some(id) = self.0.comment.parent_id else { return Ok(None) };
-            Ok(ctx.request().loaders.comments.load(id).await?.map(Comment))
+            Ok(ctx.request().loaders.comments().load(id).await?.map(Comment))
         })
         .await
     }
@@ -288,7 +288,7 @@ async fn author(
 ) -> async_graphql::Result<Option<User>> {
     match (part, id) {
         (Some(author), _) => Ok(author.clone().map(User::from)),
-        (None, Some(id)) => Ok(request.loaders.users.load(id).await?.map(User::from)),
+        (None, Some(id)) => Ok(request.loaders.users().load(id).await?.map(User::from)),
         (None, None) => Ok(None),
     }
 }
@@ -364,7 +364,7 @@ async fn comments_of(
     let slice = match page.first_only().filter(|_| !total) {
         Some(count) => {
             let key = FirstComments { of, count, parts };
-            request.loaders.first_comments.load(key).await?.unwrap_or_default()
+            request.loaders.first_comments().load(key).await?.unwrap_or_default()
         }
         None => posts::comments(&request.app, &request.actor, of, &page, &parts, total).await?,
     };
@@ -383,7 +383,7 @@ async fn likes_of(
     let keys = &request.app.keys;
     let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
     let mut slice = match page.first_only() {
-        Some(count) => request.loaders.first_likes.load((post.id, count)).await?.unwrap_or_default(),
+        Some(count) => request.loaders.first_likes().load((post.id, count)).await?.unwrap_or_default(),
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
     };
     slice.total = Some(Total::exactly(post.like_count));
