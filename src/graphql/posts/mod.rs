@@ -51,7 +51,11 @@ impl Post {
 
     /// Who wrote it; null when it was deleted, or the account erased.
     async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { author(ctx.request(), self.0.author.as_ref(), self.0.post.author_id).await }).await
+        // What a list has brought along is given at once: only what waits for something needs the heap.
+        if let Some(author) = &self.0.author {
+            return author.clone().map(User::from).map(Ok);
+        }
+        nullable(async { author(ctx.request(), self.0.post.author_id).await }).await
     }
 
     /// Plain text with mentions and #tags, at most 10,000 characters. Empty when it was deleted, or is a share without
@@ -77,10 +81,13 @@ impl Post {
 
     /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        if let Some(liked) = self.0.viewer_likes {
+            return Some(Ok(liked));
+        }
         private(ctx, async {
             let request = ctx.request();
-            if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
-                return Ok(self.0.viewer_likes);
+            if request.actor.user_id().is_none() {
+                return Ok(None);
             }
             Ok(request.loaders.post_likes().load(self.0.post.id).await?)
         })
@@ -123,20 +130,17 @@ impl Post {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Comment>> {
-        nullable(async {
-            if let Some((count, slice)) = &self.0.comments
-                && after.is_none()
-                && last.is_none()
-                && before.is_none()
-                && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(*count)
-                && !wants_total(ctx)
-            {
-                return Ok(Some(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
-            }
-            // Boxed, as everything is that a list seldom needs: see `Batched::load`.
-            Box::pin(comments_of(ctx, CommentsOf::Post(self.0.post.id), first, after, last, before)).await
-        })
-        .await
+        if let Some((count, slice)) = &self.0.comments
+            && after.is_none()
+            && last.is_none()
+            && before.is_none()
+            && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(*count)
+            && !wants_total(ctx)
+        {
+            return Some(Ok(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
+        }
+        let of = CommentsOf::Post(self.0.post.id);
+        nullable(Box::pin(comments_of(ctx, of, first, after, last, before))).await
     }
 
     /// Who likes it, newest first; the edges say since when.
@@ -193,7 +197,10 @@ impl Comment {
 
     /// Who wrote it; null when it was deleted, or the account erased.
     async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { author(ctx.request(), self.0.author.as_ref(), self.0.comment.author_id).await }).await
+        if let Some(author) = &self.0.author {
+            return author.clone().map(User::from).map(Ok);
+        }
+        nullable(async { author(ctx.request(), self.0.comment.author_id).await }).await
     }
 
     /// Plain text, at most 2,000 characters; empty when it was deleted.
@@ -213,10 +220,13 @@ impl Comment {
 
     /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        if let Some(liked) = self.0.viewer_likes {
+            return Some(Ok(liked));
+        }
         private(ctx, async {
             let request = ctx.request();
-            if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
-                return Ok(self.0.viewer_likes);
+            if request.actor.user_id().is_none() {
+                return Ok(None);
             }
             Ok(request.loaders.comment_likes().load(self.0.comment.id).await?)
         })
@@ -280,17 +290,10 @@ impl Comment {
     }
 }
 
-/// The author: brought along with the list, or loaded.
-async fn author(
-    request: &RequestContext,
-    part: Option<&Option<crate::domain::accounts::User>>,
-    id: Option<UserId>,
-) -> async_graphql::Result<Option<User>> {
-    match (part, id) {
-        (Some(author), _) => Ok(author.clone().map(User::from)),
-        (None, Some(id)) => Ok(request.loaders.users().load(id).await?.map(User::from)),
-        (None, None) => Ok(None),
-    }
+/// The author, where the list has not brought them along.
+async fn author(request: &RequestContext, id: Option<UserId>) -> async_graphql::Result<Option<User>> {
+    let Some(id) = id else { return Ok(None) };
+    Ok(request.loaders.users().load(id).await?.map(User::from))
 }
 
 /// What the selections of a post are going to ask for, of what can be brought along with it.
