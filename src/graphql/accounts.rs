@@ -166,8 +166,12 @@ impl User {
 
     /// Telephone number, country and the rest of the second step of joining: for themselves and for staff who may see
     /// contacts, null for everybody else.
-    async fn profile(&self, ctx: &Context<'_>) -> Nullable<Profile> {
-        private(ctx, async { Ok(ctx.request().loaders.profiles().load(self.0.id).await?.map(Profile::from)) }).await
+    async fn profile(&self, ctx: &Context<'_>) -> Nullable<Box<Profile>> {
+        private(ctx, async {
+            // What is large is on the heap: the executor makes room for it in each field's future, of each person in a list.
+            Ok(ctx.request().loaders.profiles().load(self.0.id).await?.map(|row| Box::new(Profile::from(row))))
+        })
+        .await
     }
 
     /// Whether `profileComplete` went well, and nothing that is required is missing since; null for who may not see the
@@ -306,8 +310,11 @@ impl User {
     }
 
     /// What is behind them; for themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
-    async fn account(&self, ctx: &Context<'_>) -> Nullable<AccountOverview> {
-        private(ctx, async { Ok(admin::overview(ctx, self.0.id).await?.map(AccountOverview::from)) }).await
+    async fn account(&self, ctx: &Context<'_>) -> Nullable<Box<AccountOverview>> {
+        private(ctx, async {
+            Ok(admin::overview(ctx, self.0.id).await?.map(|overview| Box::new(AccountOverview::from(overview))))
+        })
+        .await
     }
 
     /// What happened to their account, newest first: sign-ins, changes, what the service's staff did. For themselves

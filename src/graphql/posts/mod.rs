@@ -105,17 +105,20 @@ impl Post {
     }
 
     /// The post that this one passes on; null when it is no share.
-    async fn shared_post(&self, ctx: &Context<'_>) -> Nullable<Post> {
+    async fn shared_post(&self, ctx: &Context<'_>) -> Nullable<Box<Post>> {
         nullable(async {
             let Some(id) = self.0.post.shared_post_id else { return Ok(None) };
-            Ok(ctx.request().loaders.posts().load(id).await?.map(Post))
+            Ok(ctx.request().loaders.posts().load(id).await?.map(|view| Box::new(Post(view))))
         })
         .await
     }
 
     /// What money is raised for by it; null when nothing is.
-    async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
-        nullable(async { Ok(ctx.request().loaders.post_goals().load(self.0.post.id).await?.map(Goal::from)) }).await
+    async fn goal(&self, ctx: &Context<'_>) -> Nullable<Box<Goal>> {
+        nullable(async {
+            Ok(ctx.request().loaders.post_goals().load(self.0.post.id).await?.map(|view| Box::new(Goal::from(view))))
+        })
+        .await
     }
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
@@ -245,15 +248,18 @@ impl Comment {
 
     /// The post that it hangs below.
     #[graphql(directive = SemanticNonNull::apply())]
-    async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
-        nullable(async { Ok(ctx.request().loaders.posts().load(self.0.comment.post_id).await?.map(Post)) }).await
+    async fn post(&self, ctx: &Context<'_>) -> Nullable<Box<Post>> {
+        nullable(async {
+            Ok(ctx.request().loaders.posts().load(self.0.comment.post_id).await?.map(|view| Box::new(Post(view))))
+        })
+        .await
     }
 
     /// The comment that it replies to; null when it answers the post.
-    async fn parent(&self, ctx: &Context<'_>) -> Nullable<Comment> {
+    async fn parent(&self, ctx: &Context<'_>) -> Nullable<Box<Comment>> {
         nullable(async {
             let Some(id) = self.0.comment.parent_id else { return Ok(None) };
-            Ok(ctx.request().loaders.comments().load(id).await?.map(Comment))
+            Ok(ctx.request().loaders.comments().load(id).await?.map(|view| Box::new(Comment(view))))
         })
         .await
     }
