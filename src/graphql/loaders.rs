@@ -9,7 +9,7 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::Poll,
 };
 
@@ -166,16 +166,30 @@ macro_rules! loaders {
             }
         )+
 
-        /// The loaders of one request.
+        /// The loaders of one request. Each is made when it is first asked: most requests need none of them.
         #[derive(Debug)]
-        pub struct Loaders { $($(#[$doc])+ pub $field: Batched<$key, $value, $fetch>,)+ }
+        pub struct Loaders {
+            app: App,
+            actor: Actor,
+            $($field: OnceLock<Box<Batched<$key, $value, $fetch>>>,)+
+        }
 
         impl Loaders {
             /// Loaders that see what the actor may see.
             #[must_use]
-            pub fn new(app: &App, actor: &Actor) -> Self {
-                Self { $($field: Batched::new($fetch { app: app.clone(), actor: actor.clone() }),)+ }
+            pub fn new(app: App, actor: Actor) -> Self {
+                Self { app, actor, $($field: OnceLock::new(),)+ }
             }
+
+            $(
+                $(#[$doc])+
+                #[must_use]
+                pub fn $field(&self) -> &Batched<$key, $value, $fetch> {
+                    self.$field.get_or_init(|| {
+                        Box::new(Batched::new($fetch { app: self.app.clone(), actor: self.actor.clone() }))
+                    })
+                }
+            )+
         }
     };
 }

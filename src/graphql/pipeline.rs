@@ -178,7 +178,7 @@ impl Pipeline {
         let coerced = coerce((self.model, suggestions), operation.definition(), operation.facts(), given)?;
         let variables = coerced.variables;
         let mut document = operation.normal(self.model, &variables)?;
-        let cost = self.cost(&document, &variables);
+        let cost = operation.cost(&document, || self.weigh(&document, &variables));
         within(cost, kind, limits)?;
         let mut mistaken = Vec::new();
         if kind == OperationType::Mutation && (coerced.mistyped || operation.facts().mistyped) {
@@ -191,10 +191,11 @@ impl Pipeline {
         Ok(Prepared { document, variables, mistaken, kind, cost })
     }
 
-    fn cost(&self, document: &ExecutableDocument, variables: &Variables) -> Cost {
+    /// What an operation in its normal form costs, and whether it does with all variables.
+    fn weigh(&self, document: &ExecutableDocument, variables: &Variables) -> (Cost, bool) {
         match &document.operations {
-            DocumentOperations::Single(operation) => Cost::of(self.model, document, &operation.node, variables),
-            DocumentOperations::Multiple(_) => Cost::default(),
+            DocumentOperations::Single(operation) => Cost::weigh(self.model, document, &operation.node, variables),
+            DocumentOperations::Multiple(_) => (Cost::default(), true),
         }
     }
 
