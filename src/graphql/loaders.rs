@@ -25,7 +25,7 @@ use crate::{
     entity::{
         AccountExportId, ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId,
         DisputeId, EntryId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId, LedgerAccountId, NotificationId,
-        PaymentId, PaymentMethodId, PayoutMethodId, PostId, RefundId, SessionId, UserId, WithdrawalId, account_export,
+        PaymentId, PaymentMethodId, PayoutMethodId, PostId, RefundId, SessionId, UserId, WithdrawalId,
         digest_subscription::Digest, profile,
     },
     error::{Error, Result},
@@ -206,7 +206,7 @@ loaders! {
     /// The viewer's own identities elsewhere.
     identities, FetchIdentities: IdentityId => accounts::oauth::LinkedIdentity = accounts::oauth::identities_by_id;
     /// The viewer's own archives, as long as they are kept.
-    exports, FetchExports: AccountExportId => account_export::Model = privacy::exports_by_id;
+    exports, FetchExports: AccountExportId => privacy::ExportRow = privacy::exports_by_id;
     /// E-mail addresses that the viewer may see.
     emails, FetchEmails: UserId => accounts::Email = accounts::emails;
     /// Profiles that the viewer may see.

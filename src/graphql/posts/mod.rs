@@ -17,10 +17,14 @@ use super::{
     node::query_id,
 };
 use crate::{
-    domain::posts::{
-        self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostView,
+    domain::{
+        accounts::Person,
+        posts::{
+            self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostRow,
+            PostView,
+        },
     },
-    entity::{UserId, post},
+    entity::UserId,
     error::Result,
     platform::page::{Beginning, DEFAULT_PAGE, MAX_PAGE, Page, Total},
 };
@@ -389,7 +393,7 @@ async fn comments_of(
 
 async fn likes_of(
     ctx: &Context<'_>,
-    post: &post::Model,
+    post: &PostRow,
     reverse: bool,
     (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<LikeConnection>> {
