@@ -83,7 +83,7 @@ impl User {
         match &self.0 {
             Person::Whole(user) => Ok(Arc::clone(user)),
             Person::Card(card) => {
-                let user = ctx.request().loaders.users.load(card.id).await?;
+                let user = ctx.request().loaders.users().load(card.id).await?;
                 Ok(user.ok_or_else(|| Error::internal("a person who was on a card is gone"))?)
             }
         }

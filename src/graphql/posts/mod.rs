@@ -17,12 +17,9 @@ use super::{
     node::query_id,
 };
 use crate::{
-    domain::{
-        accounts::Person,
-        posts::{
-            self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostRow,
-            PostView,
-        },
+    domain::posts::{
+        self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostRow,
+        PostView,
     },
     entity::UserId,
     error::Result,
