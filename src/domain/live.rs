@@ -2,9 +2,9 @@
 //!
 //! The table is the truth; hints only say that looking is worth it. All who follow one stream in this process share its
 //! tail, its last steps in memory, so what happens is read once however many follow, and before they are woken: each of
-//! them then finds it there, and is woken by it once. What was missed is read from the
-//! table by whoever missed it, when it is its client's turn: the tail remembers events as they were, and what is gone or
-//! changed meanwhile is told as it is now. So does a follower that is slower than the tail; it holds nobody up.
+//! them then finds it there, and is woken once. What was missed is read from the table by whoever missed it, when it is its
+//! client's turn: the tail remembers events as they were, and what is gone or changed meanwhile is told as it is now. So does
+//! a follower that is slower than the tail; it holds nobody up.
 //!
 //! Nothing is read in a follower's own future, which may be stopped or dropped at any moment, but in tasks that run to
 //! their end: what such a future held, a lock or a connection, others would wait for.

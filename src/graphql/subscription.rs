@@ -267,7 +267,8 @@ impl Following {
             None => open.events.next().await?,
         };
         // Most of an audience find it executed, and need none of what it takes to do so.
-        if let Some(execution) = event.as_ref().ok().and_then(|event| self.shared(event)) {
+        let shared = event.as_ref().ok().and_then(|event| self.shared(event));
+        if let Some(execution) = shared {
             return Some(execution.await);
         }
         match Box::pin(self.answer(event)).await {

@@ -64,7 +64,8 @@ impl Bell {
 
 /// A future behind a bell.
 pub(super) async fn when_called<T>(future: impl Future<Output = T>) -> T {
-    let (bell, mut future) = (Bell::new(), pin!(future));
+    let bell = Bell::new();
+    let mut future = pin!(future);
     poll_fn(|cx| bell.ask(cx, |cx| future.as_mut().poll(cx))).await
 }
 

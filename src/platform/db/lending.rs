@@ -3,7 +3,8 @@
 //! The driver's pool asks each connection that comes back whether it lives: for every statement a task, and a round trip
 //! more, which were a tenth of what a small request cost. Here a connection whose statement has ended well is handed to the
 //! next one as it is, and goes back to the driver's pool, which asks, after a second. One whose statement failed, or was
-//! dropped in the midst, goes back at once; so do all that were last used before there was reason for doubt.
+//! dropped in the midst, goes back at once. Those that were last used before there was reason for doubt are closed: a
+//! server that has fallen silent would let the pool wait for its answer.
 //!
 //! Whoever wants a connection, for a statement or a transaction, first takes a place. There are as many as the driver's pool
 //! may have connections, so that whoever has a place finds a connection: at hand, or in the driver's pool, where one is put
@@ -86,7 +87,7 @@ impl Lending {
         let spare = is_short.then(|| state.at_hand.remove(0));
         state.taken += 1;
         drop(state);
-        drop(spare);
+        drop(spare.and_then(|spare| self.0.trusted(spare)));
         Ok(Place { lending: Arc::clone(&self.0), kept: None, _turn: turn })
     }
 
@@ -98,7 +99,7 @@ impl Lending {
             state.at_hand.pop()
         };
         let place = Place { lending: Arc::clone(&self.0), kept: None, _turn: turn };
-        if let Some(kept) = kept.filter(|kept| !self.0.doubt.arose_within(kept.used.elapsed())) {
+        if let Some(kept) = kept.and_then(|kept| self.0.trusted(kept)) {
             return Ok(Lease { kept, place });
         }
         let connection = self.0.pool.acquire().await.map_err(|error| match error {
@@ -164,6 +165,15 @@ impl Lending {
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection, unless there was reason for doubt since it was used: then it is closed.
+    fn trusted(&self, kept: Kept) -> Option<Kept> {
+        if !self.doubt.arose_within(kept.used.elapsed()) {
+            return Some(kept);
+        }
+        drop(kept.connection.detach());
+        None
     }
 
     /// A place is free again. Takes its connection, if it may be kept; gives it back otherwise.
