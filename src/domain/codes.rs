@@ -28,7 +28,7 @@ use crate::{
         CodeId,
         code::{ActiveModel, CodePurpose, Column, Entity, Model},
     },
-    error::{Error, Reason, Result, UserError, UserErrorCode},
+    error::{Error, Result, UserError, UserErrorCode},
     platform::{
         crypto::hex,
         db::Transaction,
@@ -113,17 +113,6 @@ pub enum Received<'a> {
     Link(&'a str),
 }
 
-impl<'a> Received<'a> {
-    /// One of the two: INVALID at `input.code` otherwise.
-    pub fn of(code: Option<&'a str>, token: Option<&'a str>) -> Result<Self> {
-        match (code, token) {
-            (Some(code), None) => Ok(Self::Code(code)),
-            (None, Some(token)) => Ok(Self::Link(token)),
-            _ => Err(UserError::invalid("code", Reason::CodeOrToken).into()),
-        }
-    }
-}
-
 /// A code that is to be sent.
 #[derive(Clone)]
 pub struct IssuedCode {
@@ -151,6 +140,14 @@ pub struct CheckedCode {
     pub subject: String,
     /// Where it was sent: what it proves.
     pub address: String,
+}
+
+impl CheckedCode {
+    /// INVALID_CODE where it was given: it was used up meanwhile, or proves nothing any more.
+    #[must_use]
+    pub fn refused(&self) -> Error {
+        if self.by_link { invalid_link() } else { invalid() }
+    }
 }
 
 /// What came of the wish for a code.
@@ -432,7 +429,7 @@ pub async fn consume_in(app: &App, tx: &Transaction, code: &CheckedCode) -> Resu
     let open = if *by_link { Column::LinkEndedAt } else { Column::EndedAt };
     let used = end(app).filter(Column::Id.eq(*id)).filter(open.is_null()).exec(tx).await?;
     if used.rows_affected != 1 {
-        return Err(if *by_link { invalid_link() } else { invalid() });
+        return Err(code.refused());
     }
     if purpose.rules().link { void_in(app, tx, subject, &[*purpose]).await } else { Ok(()) }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    entity::{UserId, ids},
+    entity::{UserId, ids, told},
     error::Result,
     platform::archive::Archive,
 };
@@ -26,6 +26,8 @@ pub enum Kind {
     Id(&'static str),
     /// Text.
     Text,
+    /// A word of the program's own.
+    Word,
     /// A whole number.
     Integer,
     /// A time, in RFC 3339.
@@ -83,6 +85,7 @@ impl Table {
                     row.try_get_by::<Option<Uuid>, _>(*column)?.map(|id| ids::encode(prefix, id).into())
                 }
                 Kind::Text => row.try_get_by::<Option<String>, _>(*column)?.map(Value::from),
+                Kind::Word => row.try_get_by::<Option<String>, _>(*column)?.map(|word| told(&word).into()),
                 Kind::Integer => row.try_get_by::<Option<i64>, _>(*column)?.map(Value::from),
                 Kind::Time => row
                     .try_get_by::<Option<DateTime<Utc>>, _>(*column)?

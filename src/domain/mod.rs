@@ -1,5 +1,5 @@
 //! What the rules are. Lower modules know nothing of higher ones:
-//! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
+//! permissions, actor, amounts, states → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
 //! profiles → posts → ledger → wallets → payments → fees → goals → books → notifications → alerts → digests, refold,
 //! privacy, admin → demo.
 
@@ -30,6 +30,7 @@ pub mod posts;
 pub mod privacy;
 pub mod profiles;
 pub mod refold;
+mod states;
 pub mod wallets;
 
 /// What payments can be for, each with the domain that settles it. Payments are lower than most of these: they only know

@@ -1,4 +1,5 @@
-//! Table `goal_updates`: news of goals, as they are called everywhere else.
+//! Table `goal_updates`: news of goals, as they are called everywhere else. The table keeps its name: a former version that runs
+//! beside a newer one, or is started again after it, knows it by no other.
 
 use sea_orm::entity::prelude::*;
 

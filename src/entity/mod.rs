@@ -76,8 +76,9 @@ pub mod withdrawal;
 pub use ids::{
     AccountExportId, ActivityId, AdjustmentId, AuditEntryId, ChallengeId, CodeId, CommentId, ContributionCommentId,
     ContributionId, CurrencyId, DisputeId, EntryId, FeeLineId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId,
-    LedgerAccountId, NotificationId, OauthFlowId, PaymentEventId, PaymentId, PaymentMethodId, PayoutMethodId, PostId,
-    ProfileId, RefundId, SessionId, TransferId, TwoFactorId, UserId, WalletId, WebhookEventId, WithdrawalId,
+    LedgerAccountId, NotificationId, OauthFlowId, PaymentEventId, PaymentId, PaymentMethodId, PaymentProviderId,
+    PayoutMethodId, PostId, ProfileId, RefundId, SessionId, SignInProviderId, TransferId, TwoFactorId, UserId,
+    WalletId, WebhookEventId, WithdrawalId,
 };
 pub use money::{Currency, Money};
 
@@ -173,6 +174,12 @@ macro_rules! stored_enum {
                 match self { $(Self::$variant => $text,)+ }
             }
 
+            /// As programs and people are told it.
+            #[must_use]
+            pub fn told(self) -> &'static str {
+                $crate::entity::told(self.as_str())
+            }
+
             /// From what is stored.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
@@ -182,3 +189,14 @@ macro_rules! stored_enum {
     };
 }
 pub(crate) use stored_enum;
+
+/// A stored word as programs and people are told it: some are stored in the other spelling than the graph's.
+#[must_use]
+pub fn told(stored: &str) -> &str {
+    match stored {
+        "authorised" => "authorized",
+        "cancelled" => "canceled",
+        "deletion_cancelled" => "deletion_canceled",
+        other => other,
+    }
+}

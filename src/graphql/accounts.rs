@@ -83,7 +83,7 @@ impl User {
         match &self.0 {
             Person::Whole(user) => Ok(Arc::clone(user)),
             Person::Card(card) => {
-                let user = ctx.request().loaders.users.load(card.id).await?;
+                let user = ctx.request().loaders.users().load(card.id).await?;
                 Ok(user.ok_or_else(|| Error::internal("a person who was on a card is gone"))?)
             }
         }
@@ -140,7 +140,7 @@ impl User {
     /// pass for them: show the user name beside it.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn is_lookalike(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        nullable(async { Ok(Some(ctx.request().loaders.lookalikes.load(self.0.id()).await?.unwrap_or(false))) }).await
+        nullable(async { Ok(Some(ctx.request().loaders.lookalikes().load(self.0.id()).await?.unwrap_or(false))) }).await
     }
 
     /// Address of a picture; null when there is none.
@@ -172,7 +172,7 @@ impl User {
     /// they have none that is theirs.
     async fn email(&self, ctx: &Context<'_>) -> Nullable<EmailAddress> {
         private(ctx, async {
-            let email = ctx.request().loaders.emails.load(self.0.id()).await?;
+            let email = ctx.request().loaders.emails().load(self.0.id()).await?;
             Ok(email.and_then(|email| email.address).map(EmailAddress::from))
         })
         .await
@@ -180,21 +180,27 @@ impl User {
 
     /// Whether the address is proven theirs, by `emailVerify`; null for who may not see it.
     async fn email_verified(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        private(ctx, async { Ok(ctx.request().loaders.emails.load(self.0.id()).await?.map(|email| email.is_verified)) })
-            .await
+        private(ctx, async {
+            Ok(ctx.request().loaders.emails().load(self.0.id()).await?.map(|email| email.is_verified))
+        })
+        .await
     }
 
     /// Telephone number, country and the rest of the second step of joining: for themselves and for staff who may see
     /// contacts, null for everybody else.
-    async fn profile(&self, ctx: &Context<'_>) -> Nullable<Profile> {
-        private(ctx, async { Ok(ctx.request().loaders.profiles.load(self.0.id()).await?.map(Profile::from)) }).await
+    async fn profile(&self, ctx: &Context<'_>) -> Nullable<Box<Profile>> {
+        private(ctx, async {
+            // What is large is on the heap: the executor makes room for it in each field's future, of each person in a list.
+            Ok(ctx.request().loaders.profiles().load(self.0.id()).await?.map(|row| Box::new(Profile::from(row))))
+        })
+        .await
     }
 
     /// Whether `profileComplete` went well, and nothing that is required is missing since; null for who may not see the
     /// profile.
     async fn profile_completed(&self, ctx: &Context<'_>) -> Nullable<bool> {
         private(ctx, async {
-            Ok(ctx.request().loaders.completions.load(self.0.id()).await?.map(|found| found.is_complete))
+            Ok(ctx.request().loaders.completions().load(self.0.id()).await?.map(|found| found.is_complete))
         })
         .await
     }
@@ -206,7 +212,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id()) && !request.actor.may(Permission::SeeContacts) {
                 return Ok(None);
             }
-            Ok(request.loaders.two_factors.load(self.0.id()).await?.map(TwoFactor::from))
+            Ok(request.loaders.two_factors().load(self.0.id()).await?.map(TwoFactor::from))
         })
         .await
     }
@@ -232,7 +238,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id()) {
                 return Ok(None);
             }
-            let wanted = request.loaders.digests.load(self.0.id()).await?;
+            let wanted = request.loaders.digests().load(self.0.id()).await?;
             Ok(Some(wanted.map_or(Digest::Off, Digest::from)))
         })
         .await
@@ -292,10 +298,12 @@ impl User {
     }
 
     /// Their posts, newest first.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn posts(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -303,7 +311,7 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Post>> {
-        nullable(Box::pin(posts::posts_of(ctx, self.0.id(), first, after, last, before))).await
+        nullable(Box::pin(posts::posts_of(ctx, self.0.id(), reverse, (first, after, last, before)))).await
     }
 
     /// When they joined.
@@ -326,8 +334,11 @@ impl User {
     }
 
     /// What is behind them; for themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
-    async fn account(&self, ctx: &Context<'_>) -> Nullable<AccountOverview> {
-        private(ctx, async { Ok(admin::overview(ctx, self.0.id()).await?.map(AccountOverview::from)) }).await
+    async fn account(&self, ctx: &Context<'_>) -> Nullable<Box<AccountOverview>> {
+        private(ctx, async {
+            Ok(admin::overview(ctx, self.0.id()).await?.map(|overview| Box::new(AccountOverview::from(overview))))
+        })
+        .await
     }
 
     /// What happened to their account, newest first: sign-ins, changes, what the service's staff did. For themselves
@@ -426,7 +437,7 @@ impl User {
 pub(super) async fn viewer<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<User>> {
     let request = ctx.request();
     let Some(id) = request.actor.user_id() else { return Ok(None) };
-    Ok(request.loaders.users.load(id).await?.map(User::from))
+    Ok(request.loaders.users().load(id).await?.map(User::from))
 }
 
 /// A change of one's own profile. Absent leaves a field as it is; null clears it, where it can be empty.

@@ -104,13 +104,25 @@ pub struct Page {
     pub reverse: bool,
 }
 
-impl Page {
-    /// The first `size` items.
-    #[must_use]
-    pub fn first(size: u64) -> Self {
-        Self { size, after: None, before: None, backwards: false, reverse: false }
-    }
+/// The first items of a list, from whichever end it is read: what can be loaded of many lists at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Beginning {
+    /// How many items, 0 to [`MAX_PAGE`].
+    pub size: u64,
+    /// Whether the list is read from its end.
+    pub reverse: bool,
+}
 
+impl Beginning {
+    /// The page that it is.
+    #[must_use]
+    pub fn page(self) -> Page {
+        let Self { size, reverse } = self;
+        Page { size, after: None, before: None, backwards: false, reverse }
+    }
+}
+
+impl Page {
     /// From the connection arguments of a field; wrong ones are BAD_REQUEST. An empty cursor is none.
     pub fn parse(
         keys: &Keys,
@@ -143,10 +155,11 @@ impl Page {
         Self { reverse, ..self }
     }
 
-    /// The size, when the beginning of the list is asked for and nothing else: then many lists can be loaded at once.
+    /// The beginning of the list, when it is asked for and nothing else.
     #[must_use]
-    pub fn first_only(&self) -> Option<u64> {
-        (self.after.is_none() && self.before.is_none() && !self.backwards && !self.reverse).then_some(self.size)
+    pub fn beginning(&self) -> Option<Beginning> {
+        let is_beginning = self.after.is_none() && self.before.is_none() && !self.backwards;
+        is_beginning.then_some(Beginning { size: self.size, reverse: self.reverse })
     }
 
     /// Conditions for `(column, id)`, and `ORDER BY … LIMIT …`; fetches one row more to learn whether there are more.

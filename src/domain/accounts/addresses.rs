@@ -165,7 +165,7 @@ pub async fn email_verify(
             (holder, code)
         }
     };
-    let user = holder.ok_or_else(codes::invalid)?.user;
+    let user = holder.ok_or_else(|| code.refused())?.user;
     app.db
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
@@ -178,7 +178,7 @@ pub async fn email_verify(
                 .exec(&tx)
                 .await?;
             if confirmed.rows_affected == 0 {
-                return Err(codes::invalid());
+                return Err(code.refused());
             }
             activity::record_in(app, &tx, user.id, ActivityKind::EmailVerified, client, None).await
         })

@@ -9,6 +9,7 @@ use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, JoinType, QueryFilte
 use super::{Method, second_factors};
 use crate::{
     app::App,
+    catalogue::Text,
     domain::actor::{Actor, SignedIn},
     entity::{credential, session, user},
     error::{Code, Error, Refusal, Result},
@@ -56,8 +57,7 @@ pub async fn require_fresh<'a>(app: &App, actor: &'a Actor, operation: &'static 
         return Ok(user);
     }
     let methods = methods.into_iter().map(|method| method.as_str().into());
-    let message = "Prove again who you are, by `reauthenticate`, then repeat this.";
-    Err(Refusal::new(Code::ReauthenticationRequired, message)
+    Err(Refusal::of(Code::ReauthenticationRequired, Text::ReauthenticationRequired)
         .with("methods", serde_json::Value::Array(methods.collect()))
         .into())
 }

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::{Method, policy, sessions};
 use crate::{
     app::App,
+    catalogue::Text,
     domain::{activity, actor::Client},
     entity::{
         UserId,
@@ -184,9 +185,8 @@ fn wait(failures: i64) -> Option<TimeDelta> {
 }
 
 fn refusal(now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
-    let seconds = f64::max((until - now).as_seconds_f64().ceil(), 1.0) as i64;
-    Refusal::new(Code::RateLimited, format!("Too many failed tries; try again in {seconds} s."))
-        .in_arabic(format!("محاولات فاشلة كثيرة جدًا؛ حاول مرة أخرى بعد {seconds} ثانية."))
+    let seconds = f64::max((until - now).as_seconds_f64().ceil(), 1.0) as u64;
+    Refusal::of(Code::RateLimited, Text::TooManyTries { seconds })
         .with("retryAfter", seconds)
         .with("policy", "guessing")
         .into()

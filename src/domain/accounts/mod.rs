@@ -56,7 +56,7 @@ pub(crate) use oversight::{
     set_role_in, sign_out_in, suspend_in, suspension_in,
 };
 pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
-pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};
+pub use passwords::{RESET, ResetProof, password_change, password_reset_confirm, password_reset_request, send_reset};
 pub(crate) use policy::email as email_address;
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub use privacy::{EXPORT, erase_in, tell_in};

@@ -29,7 +29,7 @@ use crate::{
         suspension, two_factor, user,
         user_role::{self, Role},
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Parameter, Result, UserError, UserErrorCode},
     platform::db::{Transaction, any_id},
 };
 
@@ -221,7 +221,6 @@ async fn end_access_in(app: &App, tx: &Transaction, user: UserId, reason: Sessio
 pub(super) async fn refuse_suspended_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
     lock_in(tx, &[user]).await?;
     let Some(found) = suspension_in(app, tx, user).await? else { return Ok(()) };
-    let until = found.until.map_or_else(|| "-".to_owned(), |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
-    let error = UserError::whole(UserErrorCode::AccountSuspended).with("until", until).with("reason", found.reason);
-    Err(Error::from(error))
+    let error = UserError::whole(UserErrorCode::AccountSuspended).with("until", Parameter::Until(found.until));
+    Err(Error::from(error.with("reason", found.reason)))
 }

@@ -25,7 +25,7 @@ use crate::{
     domain::{
         activity,
         actor::{Actor, Client},
-        codes::{self, Asker, Received},
+        codes::{self, Asker, CheckedCode},
         jobs,
         messages::{self, Message, Template},
     },
@@ -142,24 +142,40 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder, client: &Cli
     messages::send_in(app, tx, &holder.greeted(message)).await
 }
 
+/// What proves whose an account is to which nobody can sign in.
+#[derive(Debug, Clone, Copy)]
+pub enum ResetProof<'a> {
+    /// The token of the letter's link.
+    Link(&'a str),
+    /// The letter's code.
+    Code {
+        /// The address that it was sent to.
+        email: &'a str,
+        /// The code, as it was typed.
+        code: &'a str,
+    },
+}
+
 /// Chooses a new password by the link of a letter, or by its code and the address; the first one where there was none.
 /// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE.
 pub async fn password_reset_confirm(
     app: &App,
     client: &Client,
-    email: Option<&str>,
-    received: Received<'_>,
+    proof: ResetProof<'_>,
     new: &SecretString,
 ) -> Result<()> {
     let (new, purpose) = (new.expose_secret(), CodePurpose::PasswordReset);
-    policy::password("newPassword", new, &[policy::local_part(email.unwrap_or_default())])?;
-    let (holder, code) = match received {
-        Received::Link(token) => {
+    let own = match proof {
+        ResetProof::Link(_) => "",
+        ResetProof::Code { email, .. } => policy::local_part(email),
+    };
+    policy::password("newPassword", new, &[own])?;
+    let (holder, code) = match proof {
+        ResetProof::Link(token) => {
             let code = codes::check_link(app, purpose, token).await?;
             (credentials::by_code(app, &code).await?, code)
         }
-        Received::Code(code) => {
-            let email = email.ok_or_else(|| UserError::input("email", UserErrorCode::Blank))?;
+        ResetProof::Code { email, code } => {
             throttle_proof(app, client, None)?;
             let holder = credentials::by_email(app, &policy::lookup_key(email)).await?;
             let subject = holder.as_ref().map_or_else(|| codes::NOBODY.to_owned(), Holder::subject);
@@ -167,7 +183,7 @@ pub async fn password_reset_confirm(
             (holder, code)
         }
     };
-    let holder = holder.ok_or_else(codes::invalid)?;
+    let holder = holder.ok_or_else(|| code.refused())?;
     // Only now, or a refusal would tell anybody the user name behind an address.
     policy::password("newPassword", new, &[&holder.user.username, policy::local_part(&holder.email)])?;
     // Hashed only after a right code: a wrong one is cheap, and costs the same whether or not the address is known.
@@ -177,7 +193,7 @@ pub async fn password_reset_confirm(
         .db
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
-            reset_in(app, &tx, client, &holder, &mailbox::key(&code.address), &hash).await
+            reset_in(app, &tx, client, &holder, &code, &hash).await
         })
         .await?;
     sessions::ended(app, &ended);
@@ -190,7 +206,7 @@ async fn reset_in(
     tx: &Transaction,
     client: &Client,
     holder: &Holder,
-    email_key: &str,
+    code: &CheckedCode,
     hash: &str,
 ) -> Result<Vec<SessionId>> {
     let id = holder.user.id;
@@ -198,9 +214,9 @@ async fn reset_in(
     oversight::lock_in(tx, &[id]).await?;
     // As it is now: it may have been proven, or replaced, while the password was hashed.
     let current = credential::Entity::find_by_id(id)
-        .filter(credential::Column::EmailKey.eq(email_key))
+        .filter(credential::Column::EmailKey.eq(mailbox::key(&code.address)))
         .lock(LockType::NoKeyUpdate);
-    let was_confirmed = current.one(tx).await?.ok_or_else(codes::invalid)?.email_confirmed_at.is_some();
+    let was_confirmed = current.one(tx).await?.ok_or_else(|| code.refused())?.email_confirmed_at.is_some();
     let now = app.clock.now();
     credential::Entity::update_many()
         .col_expr(credential::Column::PasswordHash, Expr::val(hash))

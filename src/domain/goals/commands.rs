@@ -21,7 +21,7 @@ use crate::{
         Currency, GoalId, Money, PostId, UserId,
         goal::{self, Funding, GoalState},
     },
-    error::{Reason, Result, UserError, UserErrorCode},
+    error::{Reason, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, is_unique_violation},
         text, web_address,
@@ -184,7 +184,7 @@ fn deadline(now: DateTime<Utc>, at: DateTime<Utc>) -> Result<DateTime<Utc>> {
 fn suggested(amounts: &[Money], currency: Currency) -> Result<String> {
     let field = "suggestedAmounts";
     if amounts.len() > MAX_SUGGESTED {
-        return Err(UserError::invalid(field, Reason::SuggestedAmounts).into());
+        return Err(UserError::invalid(field, Reason::SuggestedAmounts).with("max", MAX_SUGGESTED).into());
     }
     if amounts.iter().any(|amount| amount.currency != currency) {
         return Err(UserError::input(field, UserErrorCode::CurrencyMismatch).with("currency", currency).into());
@@ -272,7 +272,9 @@ async fn terms_in(
         return Ok(());
     }
     if before.goal.state != GoalState::Open || before.goal.deadline.is_some_and(|deadline| deadline <= now) {
-        return Err(wrong_state(at_id, before.goal.state.as_str()));
+        // One whose time is over is open until somebody looks.
+        let is_open = before.goal.state == GoalState::Open;
+        return Err(wrong_state(at_id, if is_open { State::Ended } else { before.goal.state.into() }));
     }
     if after.funding == Funding::Fixed && after.deadline.is_none() {
         return Err(UserError::input("deadline", UserErrorCode::Blank).into());

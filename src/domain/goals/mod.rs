@@ -40,7 +40,7 @@ use crate::{
         goal::{Funding, GoalState},
         goal_contribution::{self, ContributionState},
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Result, State, UserError, UserErrorCode},
     platform::db::Transaction,
 };
 
@@ -52,8 +52,8 @@ pub use comments::{
 };
 pub use contribute::{GoalContribute, Guest, give_in, goal_contribute};
 pub use contributions::{
-    CONTRIBUTIONS_SORT, GivenFilter, OWN_SORT, ReceivedFilter, contribution_cursor, contributions, contributions_by_id,
-    own_contributions, own_cursor,
+    ContributionSort, GivenFilter, OWN_SORT, ReceivedFilter, contributions, contributions_by_id, own_contributions,
+    own_cursor,
 };
 pub use news::{NEWS_SORT, News, NewsPublish, news, news_by_id, news_cursor, news_publish, publish_in};
 pub use newsletter::{NEWS, NewsSubscription, news_subscription, news_unsubscribe, send_news};
@@ -251,8 +251,8 @@ fn at_goal_id(code: UserErrorCode) -> UserError {
     UserError::input("goalId", code)
 }
 
-fn wrong_state(at: At, state: &'static str) -> Error {
-    at(UserErrorCode::WrongState).with("state", state).into()
+fn wrong_state(at: At, state: impl Into<State>) -> Error {
+    at(UserErrorCode::WrongState).with("state", state.into()).into()
 }
 
 /// What a goal has that is not on its way back, withdrawn or not. The goal is locked by the caller, its escrow here: what

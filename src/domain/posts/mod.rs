@@ -17,7 +17,7 @@ use crate::{
     domain::accounts::Person,
     entity::{UserId, comment},
     error::{Error, UserError, UserErrorCode},
-    platform::page::Slice,
+    platform::page::{Beginning, Slice},
 };
 
 pub(crate) use commands::lock_in;
@@ -60,8 +60,8 @@ pub struct PostParts {
     pub author: AuthorPart,
     /// Whether the viewer likes it.
     pub viewer_likes: bool,
-    /// The first so many comments, and what of each.
-    pub comments: Option<(u64, CommentParts)>,
+    /// The beginning of its comments, and what of each.
+    pub comments: Option<(Beginning, CommentParts)>,
 }
 
 /// What a list of comments fetches along with each comment.
@@ -84,8 +84,8 @@ pub struct PostView {
     pub author: Option<Option<Person>>,
     /// Whether the viewer likes it.
     pub viewer_likes: Option<bool>,
-    /// The first so many comments.
-    pub comments: Option<(u64, Slice<CommentView>)>,
+    /// The beginning of its comments.
+    pub comments: Option<(Beginning, Slice<CommentView>)>,
 }
 
 /// A comment, with the parts that were fetched along.

@@ -191,11 +191,7 @@ async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, id: AdjustmentId) -
     if user == me {
         return Err(beyond());
     }
-    if adjustment.state == AdjustmentState::Proposed {
-        Ok(adjustment)
-    } else {
-        Err(wrong_state(adjustment.state.as_str()))
-    }
+    if adjustment.state == AdjustmentState::Proposed { Ok(adjustment) } else { Err(wrong_state(adjustment.state)) }
 }
 
 fn entry<'a>(action: &'static str, before: Option<&Adjustment>, after: &'a Adjustment) -> NewEntry<'a> {

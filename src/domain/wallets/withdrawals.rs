@@ -186,7 +186,7 @@ pub async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Re
             let found = lock_in(&tx, id).await?.filter(|found| found.user_id == user);
             let withdrawal = found.ok_or_else(|| not_found("id"))?;
             if withdrawal.state != WithdrawalState::Requested {
-                return Err(wrong_state(withdrawal.state.as_str()));
+                return Err(wrong_state(withdrawal.state));
             }
             let ended = Withdrawal { state: WithdrawalState::Cancelled, ended_at: Some(app.clock.now()), ..withdrawal };
             let_go_in(app, &tx, ended).await

@@ -289,7 +289,7 @@ async fn meet_in(
     if withdrawal.user_id == me {
         return Err(beyond());
     }
-    if withdrawal.state == state { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state.as_str())) }
+    if withdrawal.state == state { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state)) }
 }
 
 async fn record_in(

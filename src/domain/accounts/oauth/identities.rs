@@ -72,8 +72,8 @@ fn linked(app: &App, row: Model) -> LinkedIdentity {
     LinkedIdentity { id, title, provider, email, linked_at: created_at, last_used_at }
 }
 
-/// Unlinks the identity of a provider. Codes: NOT_FOUND, LAST_WAY_IN.
-pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, provider: &str) -> Result<super::User> {
+/// Unlinks one of the actor's own identities. Codes: NOT_FOUND, LAST_WAY_IN.
+pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity: IdentityId) -> Result<super::User> {
     let id = actor.require_user()?.id;
     require_fresh(app, actor, "identityUnlink").await?;
     let user = queries::get(app, id).await?;
@@ -82,15 +82,15 @@ pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, provider
             // Locked, so that the last two can't go at the same time.
             let has_password = lock_in(&tx, id).await?.has_password;
             let linked = Entity::find().filter(Column::UserId.eq(id)).all(&tx).await?;
-            if !linked.iter().any(|one| one.provider == provider) {
-                return Err(UserError::input("provider", UserErrorCode::NotFound).into());
-            }
+            let Some(Model { provider, .. }) = linked.iter().find(|one| one.id == identity) else {
+                return Err(UserError::input("id", UserErrorCode::NotFound).into());
+            };
             // Nobody comes in by a provider that isn't configured any more.
-            let another = linked.iter().any(|one| one.provider != provider && find(app, &one.provider).is_some());
+            let another = linked.iter().any(|one| one.id != identity && find(app, &one.provider).is_some());
             if !has_password && !another {
                 return Err(UserError::whole(UserErrorCode::LastWayIn).into());
             }
-            Entity::delete_many().filter(Column::UserId.eq(id)).filter(Column::Provider.eq(provider)).exec(&tx).await?;
+            Entity::delete_by_id(identity).exec(&tx).await?;
             activity::record_in(app, &tx, id, ActivityKind::IdentityUnlinked, client, Some(provider)).await?;
             let message = Message::email("", &user.locale, Template::IdentityUnlinked);
             sign_in::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
