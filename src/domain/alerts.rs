@@ -16,6 +16,7 @@ use crate::{
         messages::{Message, Template},
         notifications, payments,
         permissions::{self, Permission},
+        registration::{Domain, Schedule},
     },
     entity::{Currency, Money, UserId, notification::SubjectKind, user_role::Role},
     error::{Locale, Result},
@@ -25,6 +26,23 @@ use crate::{
         text,
     },
 };
+
+/// What alerts hand over. What is found is told after it was looked for.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["check_runs"],
+    schedules: &[
+        Schedule { name: "verify", every: TimeDelta::hours(24), run: |app| Box::pin(verify_books(app)) },
+        Schedule { name: "compare", every: TimeDelta::hours(24), run: |app| Box::pin(compare_with_providers(app)) },
+        Schedule { name: "watch", every: TimeDelta::minutes(5), run: |app| Box::pin(tell(app)) },
+    ],
+    ..Domain::named("alerts")
+};
+
+async fn tell(app: &App) -> Result<()> {
+    let told = watch(app).await?;
+    tracing::debug!(told, "staff was told of what somebody has to look into");
+    Ok(())
+}
 
 /// How long after it happened somebody is still told of something: longer than any worker is away.
 const FRESH: TimeDelta = TimeDelta::days(7);

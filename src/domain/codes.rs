@@ -17,6 +17,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::registration::{Domain, Retention};
 use crate::{
     app::App,
     entity::{CodeId, code::CodePurpose},
@@ -28,6 +29,13 @@ use crate::{
         ids::{fill_random, random_digits},
         mailbox,
     },
+};
+
+/// What codes hand over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["codes"],
+    retentions: &[Retention { what: "codes", prune: |app| Box::pin(prune(app)) }],
+    ..Domain::named("codes")
 };
 
 /// How often a code may be tried.

@@ -14,11 +14,26 @@ use crate::{
         accounts,
         jobs::{self, Lane},
         messages::{self, Message, Template},
+        registration::{Domain, Schedule},
     },
     entity::{UserId, job},
     error::{Error, Result},
     platform::db::{Columns, Transaction},
 };
+
+/// What digests hand over.
+pub(crate) const DOMAIN: Domain = Domain {
+    schedules: &[Schedule { name: "digest", every: TimeDelta::hours(24), run: |app| Box::pin(run(app)) }],
+    ..Domain::named("digests")
+};
+
+async fn run(app: &App) -> Result<()> {
+    let sent = send(app).await?;
+    if sent > 0 {
+        tracing::info!(sent, "digests are on their way");
+    }
+    Ok(())
+}
 
 /// The kind of the job that sends a digest.
 pub const DIGEST: &str = "digest";

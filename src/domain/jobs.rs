@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{Iterable, Value};
 use uuid::Uuid;
 
-use super::{actor::Actor, permissions::Permission};
+use super::{actor::Actor, permissions::Permission, registration::Domain};
 use crate::{
     app::App,
     entity::{
@@ -27,6 +27,9 @@ use crate::{
         text,
     },
 };
+
+/// What the queue hands over.
+pub(crate) const DOMAIN: Domain = Domain { tables: &["jobs", "schedules"], ..Domain::named("jobs") };
 
 /// The kind of the job that tells people of what happened; its payload is a [`Notify`].
 pub const NOTIFY: &str = "notify";

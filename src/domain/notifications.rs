@@ -25,6 +25,7 @@ use crate::{
         },
         jobs::{self, Notify},
         live::{self, Content, Step},
+        registration::{Domain, Retention},
     },
     entity::{
         NotificationId, UserId,
@@ -39,6 +40,15 @@ use crate::{
         page::{Cursor, Key, Page, Slice},
         text,
     },
+};
+
+/// What notifications hand over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["notifications"],
+    retentions: &[Retention { what: "notifications of what is gone", prune: |app| Box::pin(prune(app)) }],
+    exports: EXPORT,
+    erase_in: |app, tx, user| Box::pin(erase_in(app, tx, user)),
+    ..Domain::named("notifications")
 };
 
 /// What a person was told.
@@ -292,7 +302,7 @@ pub(crate) fn title(locale: Locale, kind: NotificationKind, about: Option<Subjec
 }
 
 /// What notifications hold about a person.
-pub const EXPORT: &[Table] = &[Table {
+const EXPORT: &[Table] = &[Table {
     file: "notifications.json",
     table: "notifications",
     owner: "recipient_id",
@@ -309,7 +319,7 @@ pub const EXPORT: &[Table] = &[Table {
 }];
 
 /// Forgets a person who is about to be deleted: what others were told of them names them, and their own stream goes.
-pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
+async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
     // Whoever is being told of them just now is told first, and forgets it, too.
     tx.row(format!("SELECT 1 FROM users WHERE id = $1 {}", tx.for_removal()), vec![user.0.into()]).await?;
     tx.execute("DELETE FROM notifications WHERE recipient_id = $1", vec![user.0.into()]).await?;

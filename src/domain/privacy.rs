@@ -1,7 +1,7 @@
 //! Privacy: everything held about a person, to take along; and leaving for good.
 //!
-//! Owns `account_exports` and `account_deletions`. Each domain says what it holds (`EXPORT`) and how it forgets
-//! (`erase_in`); this one calls them. Leaving takes effect after a time in which one may change one's mind. Then likes,
+//! Owns `account_exports` and `account_deletions`. Each domain hands over what it holds and how it forgets; this one
+//! goes through them. Leaving takes effect after a time in which one may change one's mind. Then likes,
 //! notifications, credentials, sessions and everything else that is only the person's own is gone; posts and comments
 //! stay, without an author, because others have answered them.
 
@@ -18,19 +18,33 @@ use crate::{
     domain::{
         accounts, activity,
         actor::{Actor, Client},
-        export::Table,
-        goals,
         jobs::{self, Lane},
         messages::{Message, Template},
-        notifications, payments, posts, profiles, wallets,
+        registration::{DOMAINS, Domain, Retention, Schedule},
     },
     entity::{AccountExportId, UserId, account_deletion, account_export, activity::ActivityKind, job},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         archive::Archive,
-        db::{Columns, placeholders},
+        db::{Columns, Transaction, placeholders},
     },
 };
+
+/// What privacy hands over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["account_exports", "account_deletions"],
+    schedules: &[Schedule { name: "erase", every: TimeDelta::hours(1), run: |app| Box::pin(run(app)) }],
+    retentions: &[Retention { what: "exports", prune: |app| Box::pin(prune(app)) }],
+    ..Domain::named("privacy")
+};
+
+async fn run(app: &App) -> Result<()> {
+    let accounts = erase_due(app).await?;
+    if accounts > 0 {
+        tracing::info!(accounts, "accounts whose owners left are gone");
+    }
+    Ok(())
+}
 
 /// The kind of the job that makes an archive.
 pub const EXPORT: &str = "account_export";
@@ -40,22 +54,6 @@ const KEPT: TimeDelta = TimeDelta::days(3);
 /// How long after one the next archive can be asked for.
 const COOL_DOWN: TimeDelta = TimeDelta::hours(24);
 const LINK: &str = "account_export";
-
-/// Every domain's tables, in the order of the archive.
-fn tables() -> impl Iterator<Item = &'static Table> {
-    [
-        accounts::EXPORT,
-        profiles::EXPORT,
-        activity::EXPORT,
-        posts::EXPORT,
-        wallets::EXPORT,
-        payments::EXPORT,
-        goals::EXPORT,
-        notifications::EXPORT,
-    ]
-    .into_iter()
-    .flatten()
-}
 
 // ------------------------------------------------------------------------------------------------------- taking along
 
@@ -107,8 +105,10 @@ pub async fn make_export(app: &App, job: &job::Model) -> Result<()> {
         return app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await;
     };
     let mut archive = Archive::default();
-    for table in tables() {
-        table.write(app, export.user_id, &mut archive).await?;
+    for domain in DOMAINS {
+        for table in domain.exports {
+            table.write(app, export.user_id, &mut archive).await?;
+        }
     }
     let bytes = archive.finish()?;
     app.db
@@ -200,7 +200,7 @@ pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result
             if accounts::is_last_owner_in(&tx, user).await? {
                 return Err(UserError::whole(UserErrorCode::LastOwner).into());
             }
-            if !wallets::is_empty_in(&tx, user).await? || goals::holds_money_in(&tx, user).await? {
+            if has_money_in(app, &tx, user).await? {
                 return Err(UserError::whole(UserErrorCode::WalletNotEmpty).into());
             }
             let due_at = now + app.config.account_deletion_delay;
@@ -256,6 +256,26 @@ pub async fn erase_due(app: &App) -> Result<u64> {
     Ok(erased)
 }
 
+/// Whether there is money of a person's anywhere.
+async fn has_money_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
+    for domain in DOMAINS {
+        if (domain.holds_money_in)(app, tx, user).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Ends what can't go on without a person; false as soon as one domain finds that they have to stay.
+async fn leave_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
+    for domain in DOMAINS {
+        if !(domain.leave_in)(app, tx, user).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Everything about one person goes, or, where others depend on it, loses its owner. False when they changed their mind,
 /// or there is money of theirs.
 async fn erase(app: &App, user: UserId) -> Result<bool> {
@@ -271,17 +291,15 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
             if accounts::is_last_owner_in(&tx, user).await? {
                 return Err(Error::internal("the last owner can't be erased: somebody has to follow"));
             }
-            if !wallets::is_empty_in(&tx, user).await? || !goals::leave_in(app, &tx, user).await? {
+            if !leave_in(app, &tx, user).await? {
                 tracing::warn!(%user, "an account that is to be erased has money: it stays until that is out");
                 return Ok(None);
             }
             accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
-            payments::erase_in(app, &tx, user).await?;
-            posts::erase_in(&tx, user).await?;
-            wallets::erase_in(&tx, user).await?;
-            goals::erase_in(&tx, user).await?;
-            notifications::erase_in(app, &tx, user).await?;
-            profiles::erase_in(&tx, user).await?;
+            for domain in DOMAINS.iter().rev() {
+                (domain.erase_in)(app, &tx, user).await?;
+            }
+            // The person's own row last: everything about them hangs on it.
             accounts::erase_in(app, &tx, user).await.map(Some)
         })
         .await?;

@@ -80,7 +80,7 @@ pub(super) async fn hold_in(app: &App, tx: &Transaction, user: UserId, username:
 }
 
 /// Forgets what was held back and is free again; gives how many.
-pub async fn prune(app: &App) -> Result<u64> {
+pub(super) async fn prune(app: &App) -> Result<u64> {
     app.db.delete_before("held_usernames", "until", app.clock.now()).await
 }
 
@@ -120,7 +120,7 @@ const BATCH: usize = 200;
 
 /// Writes anew what is derived from the names of the next people; gives the last of them, nothing at the end. Of two that look
 /// alike since before there was a rule, both keep their user names.
-pub async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
+pub(super) async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
     let sql = format!(
         "SELECT {} FROM users u WHERE u.id > $1 ORDER BY u.id LIMIT {BATCH} {}",
         queries::user_columns("u"),

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What accounts hold about a person. Left out: password hash, secrets and codes, which are nobody's to take along.
-pub const EXPORT: &[Table] = &[
+pub(super) const EXPORT: &[Table] = &[
     Table {
         file: "account.json",
         table: "users",

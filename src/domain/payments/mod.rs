@@ -34,6 +34,7 @@ mod refund_failures;
 mod refund_requests;
 mod refund_rows;
 mod refunds;
+mod registration;
 mod rows;
 mod rules;
 mod settlements;
@@ -63,7 +64,6 @@ pub use offline::{
     admin_refund_fail, payment_proof_add,
 };
 pub use open::{NewPayment, Offer, Payer, Started, claimant, guest_token, offers, open_in, pay_at_once_in, started};
-pub use privacy::{EXPORT, erase_in, prune};
 pub use proposals::awaited;
 pub use queries::{
     Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, next_action, payments, payments_by_id,
@@ -76,7 +76,7 @@ pub use refund_rows::{
     REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,
 };
 pub use refunds::{REFUND, REMEMBERED, grant_in, refund};
-pub use rules::RULES;
+pub(crate) use registration::DOMAIN;
 pub use settlements::{ProviderSettlement, provider_settlement_record, settle};
 pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};

@@ -18,6 +18,7 @@ use crate::{
             Table,
         },
         permissions::Permission,
+        registration::Domain,
     },
     entity::{
         UserId,
@@ -31,8 +32,16 @@ pub(crate) use complete::country;
 pub use complete::{HourlyRate, ProfileComplete, profile_complete};
 pub use phone::{phone_verification_send, phone_verify};
 
+/// What profiles hand over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["profiles"],
+    exports: EXPORT,
+    erase_in: |_, tx, user| Box::pin(erase_in(tx, user)),
+    ..Domain::named("profiles")
+};
+
 /// What profiles hold about a person.
-pub const EXPORT: &[Table] = &[Table {
+const EXPORT: &[Table] = &[Table {
     file: "profile.json",
     table: "profiles",
     owner: "user_id",
@@ -56,7 +65,7 @@ pub const EXPORT: &[Table] = &[Table {
 }];
 
 /// Forgets a person who is about to be deleted, and whose profile goes with them: the codes that went to their number.
-pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
+async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
     let sql = "DELETE FROM codes WHERE address IN (SELECT p.phone FROM profiles p WHERE p.user_id = $1)";
     tx.execute(sql, vec![user.0.into()]).await.map(drop)
 }

@@ -1,0 +1,28 @@
+//! What payments hand over.
+
+use super::{Deposits, privacy, rules, sweep};
+use crate::{
+    domain::registration::{Domain, Retention},
+    entity::event::StreamKind,
+};
+
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &[
+        "payments",
+        "payment_events",
+        "refunds",
+        "payment_disputes",
+        "payment_proposals",
+        "payment_methods",
+        "payment_customers",
+        "webhook_events",
+    ],
+    streams: &[(StreamKind::Payment, "payments")],
+    polls: &[|app, provider| Box::pin(sweep::tend_to(app, provider))],
+    retentions: &[Retention { what: "what providers of payments told", prune: |app| Box::pin(privacy::prune(app)) }],
+    exports: privacy::EXPORT,
+    erase_in: |app, tx, user| Box::pin(privacy::erase_in(app, tx, user)),
+    rules: rules::RULES,
+    targets: &[&Deposits],
+    ..Domain::named("payments")
+};
