@@ -44,7 +44,7 @@ pub use locks::{available_in, lock_in, owed_in};
 pub use post::{earlier_in, fold, post_in, post_keeping_in, post_to_active_in, reverse_in};
 pub use queries::{Account, account, accounts_by_id, accounts_of, accounts_of_each};
 pub(crate) use registration::DOMAIN;
-pub use verify::{Difference, Rule, check};
+pub use verify::{Difference, Rule, check, verify};
 
 /// Where money can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
