@@ -2,12 +2,14 @@
 //!
 //! Owns `jobs` and `schedules`. A job is a row; taking one moves its `run_at` into the future (a lease), so that the
 //! job of a process that died is taken again when the lease is over; one that stops gives its jobs back. Handlers must bear
-//! being run twice. Each job is in a lane, by what it waits for. Who handles what is listed in `worker`.
+//! being run twice. Each job is in a lane, by what it waits for. Each domain hands over those that it handles.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
 use sea_orm::{Iterable, Value};
+use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{actor::Actor, permissions::Permission, registration::Domain};
@@ -31,8 +33,41 @@ use crate::{
 /// What the queue hands over.
 pub(crate) const DOMAIN: Domain = Domain { tables: &["jobs", "schedules"], ..Domain::named("jobs") };
 
-/// The kind of the job that tells people of what happened; its payload is a [`Notify`].
-pub const NOTIFY: &str = "notify";
+/// Work for later: what is stored of it, and how it is done. Its type may stand below the domain that does it, so that
+/// those below can queue it.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// By which word it is stored, for good.
+    const KIND: &'static str;
+    /// What it waits for, where each does not wait for something else.
+    const LANE: Lane = Lane::Database;
+
+    /// Does it, and ends `job` in the transaction of its work ([`finish_in`]). Bears being run twice.
+    fn run(self, app: &App, job: &Model) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Who does the jobs of a kind.
+#[derive(Debug)]
+pub struct Handler {
+    /// The kind.
+    pub kind: &'static str,
+    /// Does a job.
+    pub run: for<'a> fn(&'a App, &'a Model) -> BoxFuture<'a, Result<()>>,
+}
+
+impl Handler {
+    /// That of a type of jobs.
+    #[must_use]
+    pub const fn of<J: Job>() -> Self {
+        Self { kind: J::KIND, run: run::<J> }
+    }
+}
+
+fn run<'a, J: Job>(app: &'a App, job: &'a Model) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let work: J = serde_json::from_str(&job.payload)?;
+        work.run(app, job).await
+    })
+}
 
 /// What people are to be told. Lives here, below those who enqueue it and the domain that handles it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -80,16 +115,6 @@ pub enum Notify {
     GoalEnded { goal: Uuid, after: Uuid },
 }
 
-/// The kind of the job that does what has to follow when a post was deleted; its payload is a [`PostDeleted`].
-pub const POST_DELETED: &str = "post_deleted";
-
-/// A post was deleted. Lives here, below posts and the domain that handles it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct PostDeleted {
-    /// Which.
-    pub post: Uuid,
-}
-
 /// How long a job may run before it is taken for lost.
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// After so many attempts a job is dead.
@@ -134,33 +159,38 @@ impl Lane {
     }
 }
 
-/// Queues a job that needs only the database, within the transaction of its cause.
-pub async fn enqueue_in(
-    app: &App,
-    tx: &Transaction,
-    kind: &'static str,
-    payload: &impl serde::Serialize,
-) -> Result<()> {
-    enqueue_on(app, tx, Lane::Database, kind, payload).await
+/// Queues a job within the transaction of its cause.
+pub async fn enqueue_in<J: Job>(app: &App, tx: &Transaction, job: &J) -> Result<()> {
+    enqueue_in_lane(app, tx, J::LANE, job).await
 }
 
-/// The same with what it waits for.
+/// The same with what this one waits for.
+pub async fn enqueue_in_lane<J: Job>(app: &App, tx: &Transaction, lane: Lane, job: &J) -> Result<()> {
+    enqueue_on(app, tx, lane, J::KIND, job).await
+}
+
+/// Queues many jobs of a kind by one statement, each with what it waits for.
+pub async fn enqueue_all_in<J: Job>(app: &App, tx: &Transaction, jobs: &[(Lane, J)]) -> Result<()> {
+    enqueue_all_on(app, tx, J::KIND, jobs).await
+}
+
+/// Queues a job by the word of its kind.
 pub async fn enqueue_on(
     app: &App,
     tx: &Transaction,
     lane: Lane,
     kind: &'static str,
-    payload: &impl serde::Serialize,
+    payload: &impl Serialize,
 ) -> Result<()> {
     enqueue_all_on(app, tx, kind, &[(lane, payload)]).await
 }
 
-/// Queues many jobs of a kind by one statement, each with what it waits for.
+/// Queues many jobs by the word of their kind.
 pub async fn enqueue_all_on(
     app: &App,
     tx: &Transaction,
     kind: &'static str,
-    payloads: &[(Lane, impl serde::Serialize)],
+    payloads: &[(Lane, impl Serialize)],
 ) -> Result<()> {
     if payloads.is_empty() {
         return Ok(());

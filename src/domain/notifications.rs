@@ -23,7 +23,7 @@ use crate::{
             Kind::{Id, Text, Time},
             Table,
         },
-        jobs::{self, Notify},
+        jobs::{self, Handler, Job, Notify},
         live::{self, Content, Step},
         registration::{Domain, Retention},
     },
@@ -45,6 +45,7 @@ use crate::{
 /// What notifications hand over.
 pub(crate) const DOMAIN: Domain = Domain {
     tables: &["notifications"],
+    jobs: &[Handler::of::<Notify>()],
     retentions: &[Retention { what: "notifications of what is gone", prune: |app| Box::pin(prune(app)) }],
     exports: EXPORT,
     erase_in: |app, tx, user| Box::pin(erase_in(app, tx, user)),
@@ -72,12 +73,19 @@ struct Telling {
     dedupe_key: String,
 }
 
-/// Runs a job of kind [`jobs::NOTIFY`]: finds out whom to tell, and tells each once. Harmless when repeated.
-pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
-    let notify: Notify = serde_json::from_str(&job.payload)?;
+impl Job for Notify {
+    const KIND: &'static str = "notify";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        tell(app, job, &self).await
+    }
+}
+
+/// Finds out whom to tell, and tells each once. Harmless when repeated.
+async fn tell(app: &App, job: &job::Model, notify: &Notify) -> Result<()> {
     app.db
         .transact(async |tx| {
-            let tellings = match &notify {
+            let tellings = match notify {
                 Notify::PostLiked { post, actor } => post_liked_in(&tx, *post, *actor).await?,
                 Notify::CommentLiked { comment, actor } => comment_liked_in(&tx, *comment, *actor).await?,
                 Notify::CommentCreated { comment } => comment_created_in(&tx, *comment).await?,
@@ -101,7 +109,7 @@ pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
                 | Notify::CommentUnliked { .. }
                 | Notify::ContributionReturned { .. }
                 | Notify::RefundDecided { .. } => {
-                    gone::follow_in(app, &tx, &notify).await?;
+                    gone::follow_in(app, &tx, notify).await?;
                     Vec::new()
                 }
             };

@@ -18,7 +18,7 @@ use crate::{
     domain::{
         accounts, activity,
         actor::{Actor, Client},
-        jobs::{self, Lane},
+        jobs::{self, Handler, Job, Lane},
         messages::{Message, Template},
         registration::{DOMAINS, Domain, Retention, Schedule},
     },
@@ -33,6 +33,7 @@ use crate::{
 /// What privacy hands over.
 pub(crate) const DOMAIN: Domain = Domain {
     tables: &["account_exports", "account_deletions"],
+    jobs: &[Handler::of::<MakeExport>()],
     schedules: &[Schedule { name: "erase", every: TimeDelta::hours(1), run: |app| Box::pin(run(app)) }],
     retentions: &[Retention { what: "exports", prune: |app| Box::pin(prune(app)) }],
     ..Domain::named("privacy")
@@ -46,9 +47,6 @@ async fn run(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// The kind of the job that makes an archive.
-pub const EXPORT: &str = "account_export";
-
 /// How long an archive can be fetched.
 const KEPT: TimeDelta = TimeDelta::days(3);
 /// How long after one the next archive can be asked for.
@@ -57,9 +55,19 @@ const LINK: &str = "account_export";
 
 // ------------------------------------------------------------------------------------------------------- taking along
 
+/// Makes an archive.
 #[derive(Serialize, Deserialize)]
-struct ExportJob {
+struct MakeExport {
     export: Uuid,
+}
+
+impl Job for MakeExport {
+    const KIND: &'static str = "account_export";
+    const LANE: Lane = Lane::Bulk;
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        make_export(app, job, AccountExportId(self.export)).await
+    }
 }
 
 /// Asks for an archive of everything held about the actor; a message tells when it is there. Needs a fresh
@@ -89,16 +97,14 @@ pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result
             };
             let export = export.insert(&tx).await?;
             activity::record_in(app, &tx, user, ActivityKind::ExportRequested, client, None).await?;
-            jobs::enqueue_on(app, &tx, Lane::Bulk, EXPORT, &ExportJob { export: export.id.0 }).await?;
+            jobs::enqueue_in(app, &tx, &MakeExport { export: export.id.0 }).await?;
             Ok(export)
         })
         .await
 }
 
-/// Runs a job of kind [`EXPORT`]: gathers the archive and tells its owner. Harmless when repeated.
-pub async fn make_export(app: &App, job: &job::Model) -> Result<()> {
-    let ExportJob { export } = serde_json::from_str(&job.payload)?;
-    let id = AccountExportId(export);
+/// Gathers an archive and tells its owner. Harmless when repeated.
+async fn make_export(app: &App, job: &job::Model, id: AccountExportId) -> Result<()> {
     let found = app.db.one(account_export::Entity::find_by_id(id)).await?;
     let Some(export) = found.filter(|export| export.completed_at.is_none()) else {
         // Made before, or its owner is gone.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     accounts, activity, alerts, audit, codes, digests, events, export, fees, goals, idempotency, jobs, ledger,
-    notifications, payments, posts, privacy, profiles, recount, refold, retention, wallets,
+    messages, notifications, payments, posts, privacy, profiles, recount, refold, retention, wallets,
 };
 use crate::{
     app::App,
@@ -52,7 +52,10 @@ pub static DOMAINS: &[Domain] = &[
     Domain::named("demo"),
 ];
 
-const MESSAGES: Domain = Domain::named("messages");
+const MESSAGES: Domain = Domain {
+    jobs: &[jobs::Handler { kind: messages::MESSAGE, run: |app, job| Box::pin(messages::deliver(app, job)) }],
+    ..Domain::named("messages")
+};
 
 /// Work that needs nothing but the program.
 pub type Run<T> = fn(&App) -> BoxFuture<'_, Result<T>>;
@@ -73,6 +76,8 @@ pub struct Domain {
     /// The streams whose counter stands in a row of its own (`event_seq`), each with the table; of others it stands in
     /// `streams`.
     pub streams: &'static [(StreamKind, &'static str)],
+    /// The jobs that it does.
+    pub jobs: &'static [jobs::Handler],
     /// What runs now and then, once however many processes there are.
     pub schedules: &'static [Schedule],
     /// What every process that serves does all the time, some times a second, so that nothing is missed that other processes
@@ -109,6 +114,7 @@ impl Domain {
             name,
             tables: &[],
             streams: &[],
+            jobs: &[],
             schedules: &[],
             sweeps: &[],
             polls: &[],

@@ -7,7 +7,7 @@ use agora::{
     domain::{
         books,
         demo::{self, Bulk},
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Notify},
     },
     platform::db::Columns,
 };
@@ -219,7 +219,7 @@ async fn the_demo_s_notifications_are_those_that_the_job_would_have_made() {
         app.db
             .transact(async |tx| {
                 for fact in facts {
-                    jobs::enqueue_in(app, &tx, NOTIFY, fact).await?;
+                    jobs::enqueue_in(app, &tx, fact).await?;
                 }
                 Ok(())
             })

@@ -13,6 +13,7 @@ mod credentials;
 mod digest;
 mod fresh;
 mod guessing;
+mod jobs;
 mod likenesses;
 pub mod oauth;
 mod oversight;
@@ -35,9 +36,7 @@ use std::sync::Arc;
 
 use crate::entity::user;
 
-pub use addresses::{
-    VERIFICATION, email_change_confirm, email_change_request, email_verification_send, email_verify, send_verification,
-};
+pub use addresses::{email_change_confirm, email_change_request, email_verification_send, email_verify};
 pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use digest::{digest_sent_in, digests};
@@ -49,7 +48,7 @@ pub(crate) use oversight::{
     reset_two_factor_in, set_role_in, sign_out_in, suspend_in, suspension_in,
 };
 pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
-pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};
+pub use passwords::{password_change, password_reset_confirm, password_reset_request};
 pub(crate) use policy::email as email_address;
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub(crate) use privacy::erase_in;

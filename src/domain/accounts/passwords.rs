@@ -4,15 +4,14 @@
 //! nobody in, so the second factor still holds; the owner is told. Whether an address is known here shows in nothing:
 //! asking is one job, and a wrong code costs the same for an unknown address, no hash in either case.
 
-use std::net::IpAddr;
-
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
 use super::{
     Method, User, commands,
     credentials::{self, Holder},
-    guessing, oversight, policy, second_factors, sessions, sign_in,
+    guessing,
+    jobs::SendReset,
+    oversight, policy, second_factors, sessions, sign_in,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -32,17 +31,6 @@ use crate::{
         passwords::Caller,
     },
 };
-
-/// The kind of the job that sends the code of [`CodePurpose::PasswordReset`].
-pub const RESET: &str = "password_reset";
-
-/// Who asked for a reset, and for which address.
-#[derive(Debug, Serialize, Deserialize)]
-struct Reset {
-    email: String,
-    address: Option<IpAddr>,
-    user_agent: Option<String>,
-}
 
 /// Changes the actor's password; the old one is asked for. Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK,
 /// WRONG_PASSWORD, NO_PASSWORD.
@@ -96,13 +84,13 @@ pub async fn password_change(
 pub async fn password_reset_request(app: &App, client: &Client, email: &str) -> Result<()> {
     let email = policy::email("email", email)?;
     throttle_send(app, client, None)?;
-    let reset = Reset { email, address: client.address, user_agent: client.user_agent.clone() };
-    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, RESET, &reset).await).await
+    let reset = SendReset { email, address: client.address, user_agent: client.user_agent.clone() };
+    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, &reset).await).await
 }
 
 /// Sends the code of a job to whoever has the address, if anybody.
-pub async fn send_reset(app: &App, job: &job::Model) -> Result<()> {
-    let Reset { email, address, user_agent } = serde_json::from_str(&job.payload)?;
+pub(super) async fn send_reset(app: &App, job: &job::Model, asked: SendReset) -> Result<()> {
+    let SendReset { email, address, user_agent } = asked;
     let client = Client { address, user_agent, ..Client::default() };
     let key = policy::lookup_key(&email);
     app.db

@@ -1,7 +1,14 @@
 //! What accounts hand over.
 
-use super::{guessing, likenesses, oauth, privacy, sessions};
-use crate::domain::registration::{Counter, Derived, Domain, Retention};
+use super::{
+    guessing,
+    jobs::{SendReset, SendVerification},
+    likenesses, oauth, privacy, sessions,
+};
+use crate::domain::{
+    jobs::Handler,
+    registration::{Counter, Derived, Domain, Retention},
+};
 
 pub(crate) const DOMAIN: Domain = Domain {
     tables: &[
@@ -20,6 +27,7 @@ pub(crate) const DOMAIN: Domain = Domain {
         "held_usernames",
         "digest_subscriptions",
     ],
+    jobs: &[Handler::of::<SendVerification>(), Handler::of::<SendReset>()],
     sweeps: &[|app| Box::pin(sessions::sweep(app))],
     retentions: &[
         Retention { what: "sessions", prune: |app| Box::pin(sessions::prune(app)) },

@@ -11,7 +11,7 @@ use crate::{
         Once,
         actor::Actor,
         idempotency::{Claim, claim_in},
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Notify},
         permissions::Permission,
     },
     entity::{ContributionCommentId, ContributionId, UserId, contribution_comment::Model},
@@ -151,7 +151,7 @@ pub async fn say_in(app: &App, tx: &Transaction, comment: &Model) -> Result<bool
         ],
     )
     .await?;
-    jobs::enqueue_in(app, tx, NOTIFY, &Notify::ContributionComment { comment: comment.id.0 }).await?;
+    jobs::enqueue_in(app, tx, &Notify::ContributionComment { comment: comment.id.0 }).await?;
     Ok(true)
 }
 
@@ -177,7 +177,7 @@ pub async fn comment_update(
             let Some(body) = body.as_ref().filter(|body| **body != found.comment.body) else { return Ok(()) };
             let sql = "UPDATE contribution_comments SET body = $2, edited_at = $3 WHERE id = $1";
             tx.execute(sql, vec![id.0.into(), body.as_str().into(), app.clock.now().into()]).await?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Edited { subject: id.0 }).await
+            jobs::enqueue_in(app, &tx, &Notify::Edited { subject: id.0 }).await
         })
         .await?;
     get(app, id).await
@@ -197,7 +197,7 @@ pub async fn comment_delete(app: &App, actor: &Actor, id: ContributionCommentId)
             tx.execute(sql, vec![id.0.into(), app.clock.now().into()]).await?;
             let sql = "UPDATE goal_contributions SET comment_count = comment_count - 1 WHERE id = $1";
             tx.execute(sql, vec![found.comment.contribution_id.0.into()]).await?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Deleted { subject: id.0 }).await
+            jobs::enqueue_in(app, &tx, &Notify::Deleted { subject: id.0 }).await
         })
         .await?;
     get(app, id).await

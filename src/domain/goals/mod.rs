@@ -16,6 +16,7 @@ mod commands;
 mod comments;
 mod contribute;
 mod contributions;
+mod jobs;
 mod news;
 mod newsletter;
 mod privacy;
@@ -45,7 +46,7 @@ use crate::{
     platform::db::Transaction,
 };
 
-pub use closing::{REFUND_ALL, close_in, close_overdue, goal_cancel, goal_end, post_deleted, refund_all};
+pub use closing::{close_in, close_overdue, goal_cancel, goal_end};
 pub use commands::{GoalCreate, GoalUpdate, goal_create, goal_update, insert_in};
 pub use comments::{
     COMMENTS_SORT, ContributionComment, comment_create, comment_cursor, comment_delete, comment_update, comments,
@@ -57,7 +58,7 @@ pub use contributions::{
     own_contributions, own_cursor,
 };
 pub use news::{NEWS_SORT, News, NewsPublish, news, news_by_id, news_cursor, news_publish, publish_in};
-pub use newsletter::{NEWS, NewsSubscription, news_subscription, news_unsubscribe, send_news};
+pub use newsletter::{NewsSubscription, news_subscription, news_unsubscribe};
 pub use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post, stream_head};
 pub(crate) use registration::DOMAIN;
 pub use rows::lock_goal_in;

@@ -16,7 +16,7 @@ use crate::{
         Once,
         actor::Actor,
         idempotency::{Claim, claim_in},
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Notify},
     },
     entity::{GoalId, GoalNewsId, goal_news::Model},
     error::Result,
@@ -105,7 +105,7 @@ pub async fn publish_in(app: &App, tx: &Transaction, news: &News) -> Result<()> 
     .await?;
     tell_in(app, tx, news.goal_id).await?;
     let told = Notify::GoalNews { news: news.id.0, after: Uuid::nil() };
-    jobs::enqueue_in(app, tx, NOTIFY, &told).await
+    jobs::enqueue_in(app, tx, &told).await
 }
 
 /// What cursors in the list are tied to.

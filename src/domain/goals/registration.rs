@@ -2,10 +2,18 @@
 
 use chrono::TimeDelta;
 
-use super::{Contributions, closing, commands, privacy, verify};
+use super::{
+    Contributions, closing, commands,
+    jobs::{RefundAll, SendNews},
+    privacy, verify,
+};
 use crate::{
     app::App,
-    domain::registration::{Derived, Domain, Schedule},
+    domain::{
+        jobs::Handler,
+        posts::PostDeleted,
+        registration::{Derived, Domain, Schedule},
+    },
     entity::event::StreamKind,
     error::Result,
 };
@@ -13,6 +21,7 @@ use crate::{
 pub(crate) const DOMAIN: Domain = Domain {
     tables: &["goals", "goal_contributions", "contribution_comments", "goal_updates", "goal_withdrawals"],
     streams: &[(StreamKind::Goal, "goals")],
+    jobs: &[Handler::of::<PostDeleted>(), Handler::of::<RefundAll>(), Handler::of::<SendNews>()],
     schedules: &[Schedule { name: "goals", every: TimeDelta::minutes(1), run: |app| Box::pin(close_overdue(app)) }],
     derived: &[Derived { part: "goals", refold_in: |tx, after| Box::pin(commands::refold_in(tx, after)) }],
     exports: privacy::EXPORT,

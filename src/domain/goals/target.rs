@@ -8,7 +8,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        jobs::{self, Lane, NOTIFY, Notify},
+        jobs::{self, Lane, Notify},
         ledger::Place,
         payments::{Settlement, Target},
     },
@@ -37,7 +37,7 @@ async fn told_again_in(app: &App, tx: &Transaction, given: ContributionId) -> Re
     for row in &tx.rows(sql, vec![given.0.into()]).await? {
         told.push((Lane::Database, Notify::ContributionComment { comment: Columns::new(row).take()? }));
     }
-    jobs::enqueue_all_on(app, tx, NOTIFY, &told).await
+    jobs::enqueue_all_in(app, tx, &told).await
 }
 
 fn missing(payment: &payment::Model) -> Error {
@@ -81,7 +81,7 @@ impl Target for Contributions {
         save_given_in(tx, &given).await?;
         save_in(app, tx, &goal).await?;
         if give_back.is_none() && is_first {
-            jobs::enqueue_in(app, tx, NOTIFY, &Notify::Contribution { contribution: given.id.0 }).await?;
+            jobs::enqueue_in(app, tx, &Notify::Contribution { contribution: given.id.0 }).await?;
         }
         Ok(Settlement { place: Place::Escrow(goal.id), kind: TransferKind::Contribution, give_back })
     }
@@ -126,7 +126,7 @@ impl Target for Contributions {
             given.state = ContributionState::Refunded;
             goal.contribution_count -= 1;
             let returned = Notify::ContributionReturned { contribution: given.id.0 };
-            jobs::enqueue_in(app, tx, NOTIFY, &returned).await?;
+            jobs::enqueue_in(app, tx, &returned).await?;
         }
         save_given_in(tx, &given).await?;
         save_in(app, tx, &goal).await

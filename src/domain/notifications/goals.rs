@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{EXCERPT, Telling, tell_in};
 use crate::{
     app::App,
-    domain::jobs::{self, NOTIFY, Notify},
+    domain::jobs::{self, Notify},
     entity::{
         Currency, Money, UserId,
         goal::GoalState,
@@ -169,7 +169,7 @@ pub(super) async fn news_in(app: &App, tx: &Transaction, news: Uuid, after: Uuid
     };
     tell_in(app, tx, givers.into_iter().map(telling).collect()).await?;
     match next {
-        Some(after) => jobs::enqueue_in(app, tx, NOTIFY, &Notify::GoalNews { news, after }).await,
+        Some(after) => jobs::enqueue_in(app, tx, &Notify::GoalNews { news, after }).await,
         None => Ok(()),
     }
 }
@@ -202,7 +202,7 @@ pub(super) async fn ended_in(app: &App, tx: &Transaction, goal: Uuid, after: Uui
     };
     tell_in(app, tx, told.into_iter().map(telling).collect()).await?;
     match next {
-        Some(after) => jobs::enqueue_in(app, tx, NOTIFY, &Notify::GoalEnded { goal, after }).await,
+        Some(after) => jobs::enqueue_in(app, tx, &Notify::GoalEnded { goal, after }).await,
         None => Ok(()),
     }
 }

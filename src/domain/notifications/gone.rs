@@ -9,7 +9,7 @@ use crate::{
     app::App,
     domain::{
         events::{self, NewEvent},
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Notify},
     },
     entity::{
         UserId,
@@ -64,7 +64,7 @@ pub(super) async fn follow_in(app: &App, tx: &Transaction, notify: &Notify) -> R
         Notify::RefundDecided { refund } => decided_in(app, tx, *refund).await?,
         _ => true,
     };
-    if is_done { Ok(()) } else { jobs::enqueue_in(app, tx, NOTIFY, notify).await }
+    if is_done { Ok(()) } else { jobs::enqueue_in(app, tx, notify).await }
 }
 
 /// A like that was given again meanwhile is told still: nobody gives it while this looks.

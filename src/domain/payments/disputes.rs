@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Notify},
         ledger::{self, NewTransfer, Origin, Place},
     },
     entity::{
@@ -242,8 +242,7 @@ async fn tell_in(app: &App, tx: &Transaction, dispute: &Dispute) -> Result<()> {
     let payment = rows::lock_in(tx, dispute.payment_id).await?;
     let kind = format!("dispute_{}", dispute.state.as_str());
     complete::note_in(app, tx, &payment, &kind, EventSource::System, Some(&dispute.reason)).await?;
-    jobs::enqueue_in(app, tx, NOTIFY, &Notify::Dispute { dispute: dispute.id.0, state: dispute.state.as_str().into() })
-        .await
+    jobs::enqueue_in(app, tx, &Notify::Dispute { dispute: dispute.id.0, state: dispute.state.as_str().into() }).await
 }
 
 /// On what we and the provider do not agree about the disputes of a payment.

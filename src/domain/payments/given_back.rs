@@ -21,7 +21,7 @@ use crate::{
     domain::{
         accounts,
         actor::Actor,
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Notify},
         ledger::{self, NewTransfer, Origin, Place},
         messages::{Message, Template},
     },
@@ -136,7 +136,7 @@ async fn book_in(app: &App, tx: &Transaction, id: PaymentId, listed: &ListedRefu
     refunds::answered_in(app, tx, &refund, answer).await?;
     tracing::warn!(payment = %id, refund = %refund.id, amount = listed.amount, "a provider gave money back on its own");
     let notify = Notify::TakenBack { refund: refund.id.0 };
-    jobs::enqueue_in(app, tx, NOTIFY, &notify).await
+    jobs::enqueue_in(app, tx, &notify).await
 }
 
 /// Money that somebody else took back.

@@ -1,8 +1,15 @@
 //! What payments hand over.
 
-use super::{Deposits, privacy, rules, sweep};
+use super::{
+    Deposits,
+    jobs::{ActOnWebhook, CallOff, ForgetMethod, GiveBack, SendReceipt},
+    privacy, rules, sweep,
+};
 use crate::{
-    domain::registration::{Domain, Retention},
+    domain::{
+        jobs::Handler,
+        registration::{Domain, Retention},
+    },
     entity::event::StreamKind,
 };
 
@@ -18,6 +25,13 @@ pub(crate) const DOMAIN: Domain = Domain {
         "webhook_events",
     ],
     streams: &[(StreamKind::Payment, "payments")],
+    jobs: &[
+        Handler::of::<SendReceipt>(),
+        Handler::of::<GiveBack>(),
+        Handler::of::<CallOff>(),
+        Handler::of::<ForgetMethod>(),
+        Handler::of::<ActOnWebhook>(),
+    ],
     polls: &[|app, provider| Box::pin(sweep::tend_to(app, provider))],
     retentions: &[Retention { what: "what providers of payments told", prune: |app| Box::pin(privacy::prune(app)) }],
     exports: privacy::EXPORT,

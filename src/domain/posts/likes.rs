@@ -12,7 +12,7 @@ use crate::{
     domain::{
         actor::Actor,
         events,
-        jobs::{NOTIFY, Notify},
+        jobs::{Job, Notify},
     },
     entity::{CommentId, PostId, event::StreamKind},
     error::Result,
@@ -116,7 +116,8 @@ fn event_step(kind: &str, subject: &str) -> String {
 fn job_step(liked_row: &str) -> String {
     format!(
         "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
-         SELECT $4, '{NOTIFY}', $5, 'queued', 0, $3, $3 FROM {liked_row} WHERE author_id <> $2 RETURNING id"
+         SELECT $4, '{}', $5, 'queued', 0, $3, $3 FROM {liked_row} WHERE author_id <> $2 RETURNING id",
+        Notify::KIND
     )
 }
 

@@ -6,6 +6,7 @@
 
 mod commands;
 mod comments;
+mod jobs;
 mod likes;
 mod privacy;
 mod queries;
@@ -23,6 +24,7 @@ use crate::{
 pub(crate) use commands::lock_in;
 pub use commands::{PostCreate, PostShare, post_create, post_delete, post_share, post_update};
 pub use comments::{CommentCreate, CommentTarget, comment_create, comment_delete, comment_update};
+pub use jobs::PostDeleted;
 pub use likes::{comment_like, comment_unlike, post_like, post_unlike};
 pub use queries::{
     COMMENTS_SORT, CommentsOf, FirstComments, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments,

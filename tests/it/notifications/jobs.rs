@@ -3,8 +3,7 @@
 use agora::{
     domain::{
         admin,
-        jobs::{self, NOTIFY, Notify},
-        notifications,
+        jobs::{self, Lane, Notify},
     },
     entity::{CommentId, job::JobState},
     worker,
@@ -45,12 +44,12 @@ async fn a_job_that_runs_twice_tells_once() {
     let before = gist(&server, &amina).await;
     assert_eq!(before.len(), 4, "{before:?}");
     for job in &slow {
-        notifications::notify(&server.app, job).await.unwrap();
+        worker::handle(&server.app, job).await.unwrap();
     }
     // And as one that somebody queued again.
     let again = Notify::CommentCreated { comment: comment.parse::<CommentId>().unwrap().0 };
     let app = &server.app;
-    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, NOTIFY, &again).await).await.unwrap();
+    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, &again).await).await.unwrap();
     assert_eq!(gist(&server, &amina).await, before);
     assert_eq!(server.count("SELECT COUNT(*) FROM events WHERE kind = 'notified'").await, 4);
 }
@@ -84,7 +83,7 @@ async fn two_workers_share_the_work_and_do_nothing_twice() {
 
 async fn enqueue_nonsense(server: &Server) {
     let app = &server.app;
-    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, "nonsense", &json!({})).await).await.unwrap();
+    app.db.transact(async |tx| jobs::enqueue_on(app, &tx, Lane::Database, "nonsense", &json!({})).await).await.unwrap();
 }
 
 #[tokio::test]
