@@ -14,11 +14,16 @@ use crate::{
         actor::Actor,
         books,
         messages::{Message, Template},
-        notifications, payments,
+        notifications::{self, Telling},
+        payments,
         permissions::{self, Permission},
         registration::{Domain, Schedule},
     },
-    entity::{Currency, Money, UserId, notification::SubjectKind, user_role::Role},
+    entity::{
+        Currency, Money, UserId,
+        notification::{NotificationKind, SubjectKind},
+        user_role::Role,
+    },
     error::{Locale, Result},
     platform::{
         db::{Columns, Transaction},
@@ -327,8 +332,16 @@ async fn tell_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u64> {
         let locale = Locale::parse(&locale);
         let title = alert.kind.title(locale);
         let key = format!("alert:{}:{}", alert.kind.as_str(), alert.key);
-        let said = (title, alert.detail.as_str());
-        if notifications::alert_in(app, tx, (recipient, locale), said, alert.subject, key).await? {
+        let telling = Telling {
+            recipient,
+            actor: None,
+            kind: NotificationKind::StaffAlert,
+            subject: alert.subject,
+            title: notifications::short(title),
+            excerpt: notifications::excerpt(&alert.detail),
+            dedupe_key: key,
+        };
+        if notifications::tell_one_in(app, tx, &telling).await? {
             let detail = text::excerpt(&alert.detail, 500);
             let message = Message::email("", "", Template::StaffAlert).with("what", title).with("items", detail);
             accounts::tell_in(app, tx, recipient, message).await?;

@@ -10,7 +10,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use sea_orm::{Iterable, Value};
 use serde::{Serialize, de::DeserializeOwned};
-use uuid::Uuid;
 
 use super::{actor::Actor, permissions::Permission, registration::Domain};
 use crate::{
@@ -67,52 +66,6 @@ fn run<'a, J: Job>(app: &'a App, job: &'a Model) -> BoxFuture<'a, Result<()>> {
         let work: J = serde_json::from_str(&job.payload)?;
         work.run(app, job).await
     })
-}
-
-/// What people are to be told. Lives here, below those who enqueue it and the domain that handles it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "ids of what the variant says")]
-pub enum Notify {
-    /// Somebody likes a post.
-    PostLiked { post: Uuid, actor: Uuid },
-    /// Somebody likes a comment.
-    CommentLiked { comment: Uuid, actor: Uuid },
-    /// A post was answered, or a comment replied to.
-    CommentCreated { comment: Uuid },
-    /// A post was passed on, by this post.
-    PostShared { share: Uuid },
-    /// A post or comment was deleted: what was told of it is gone.
-    Deleted { subject: Uuid },
-    /// A post or comment has another text: what was told of it quotes that.
-    Edited { subject: Uuid },
-    /// A like of a post was taken back.
-    PostUnliked { post: Uuid, actor: Uuid },
-    /// A like of a comment was taken back.
-    CommentUnliked { comment: Uuid, actor: Uuid },
-    /// What was given to a goal went back.
-    ContributionReturned { contribution: Uuid },
-    /// Nobody has to decide any more about a refund that was asked for.
-    RefundDecided { refund: Uuid },
-    /// Something was given to a goal.
-    Contribution { contribution: Uuid },
-    /// Somebody wrote about what was given to a goal.
-    ContributionComment { comment: Uuid },
-    /// Somebody asks for money back, maybe of a goal.
-    RefundRequested { refund: Uuid },
-    /// Money went back to who paid it, and nobody here decided it.
-    TakenBack { refund: Uuid },
-    /// A payment is disputed, or a dispute came to this state.
-    Dispute { dispute: Uuid, state: String },
-    /// A goal has news; told to those whose contributions come after `after`. Stored by the word that it had at first.
-    #[serde(rename = "goal_update", alias = "goal_news")]
-    GoalNews {
-        #[serde(rename = "update", alias = "news")]
-        news: Uuid,
-        after: Uuid,
-    },
-    /// A goal is over; told to its owner first, then to those whose contributions come after `after`.
-    GoalEnded { goal: Uuid, after: Uuid },
 }
 
 /// How long a job may run before it is taken for lost.
@@ -520,20 +473,4 @@ fn read(row: &sea_orm::QueryResult) -> Result<Model> {
         last_error: columns.take()?,
         created_at: columns.take()?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A program of before, or one that is gone back to, reads and writes the same.
-    #[test]
-    fn news_are_told_by_the_word_that_is_stored() {
-        let stored = r#"{"event":"goal_update","update":"00000000-0000-0000-0000-000000000001","after":"00000000-0000-0000-0000-000000000002"}"#;
-        let told = Notify::GoalNews { news: Uuid::from_u128(1), after: Uuid::from_u128(2) };
-        assert_eq!(serde_json::from_str::<Notify>(stored).unwrap(), told);
-        assert_eq!(serde_json::to_string(&told).unwrap(), stored);
-        let other = stored.replace("goal_update", "goal_news").replace("\"update\"", "\"news\"");
-        assert_eq!(serde_json::from_str::<Notify>(&other).unwrap(), told);
-    }
 }

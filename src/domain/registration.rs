@@ -78,6 +78,10 @@ pub struct Domain {
     pub streams: &'static [(StreamKind, &'static str)],
     /// The jobs that it does.
     pub jobs: &'static [jobs::Handler],
+    /// What it has people told of.
+    pub notices: &'static [notifications::Teller],
+    /// What of it notifications tell of and quote.
+    pub subjects: &'static [notifications::Subject],
     /// What runs now and then, once however many processes there are.
     pub schedules: &'static [Schedule],
     /// What every process that serves does all the time, some times a second, so that nothing is missed that other processes
@@ -115,6 +119,8 @@ impl Domain {
             tables: &[],
             streams: &[],
             jobs: &[],
+            notices: &[],
+            subjects: &[],
             schedules: &[],
             sweeps: &[],
             polls: &[],

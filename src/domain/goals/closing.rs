@@ -5,7 +5,9 @@ use uuid::Uuid;
 use super::{
     GoalView, MAX_REASON, at_id, is_open,
     jobs::RefundAll,
-    kept_in, not_found, queries,
+    kept_in, not_found,
+    notices::GoalEnded,
+    queries,
     rows::{lock_goal_in, lock_own_in, lock_visible_in, save_in},
     wrong_state,
 };
@@ -14,8 +16,8 @@ use crate::{
     domain::{
         accounts,
         actor::{Actor, Client},
-        audit,
-        jobs::{self, Notify},
+        audit, jobs,
+        notifications::notify_in,
         payments,
         permissions::Permission,
     },
@@ -50,7 +52,7 @@ pub async fn close_in(
     if matches!(state, GoalState::Failed | GoalState::Cancelled) {
         jobs::enqueue_in(app, tx, &RefundAll { goal: goal.id.0, after: first }).await?;
     }
-    jobs::enqueue_in(app, tx, &Notify::GoalEnded { goal: goal.id.0, after: first }).await
+    notify_in(app, tx, &GoalEnded { goal: goal.id.0, after: first }).await
 }
 
 /// The owner takes no more contributions, and keeps what was raised: of a flexible goal, or of one that is reached. Codes:

@@ -19,6 +19,7 @@ mod contributions;
 mod jobs;
 mod news;
 mod newsletter;
+mod notices;
 mod privacy;
 mod queries;
 mod reclaims;

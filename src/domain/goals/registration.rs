@@ -5,12 +5,15 @@ use chrono::TimeDelta;
 use super::{
     Contributions, closing, commands,
     jobs::{RefundAll, SendNews},
+    notices::{Contributed, ContributionCommented, ContributionReturned, GoalEnded, NewsPublished, SUBJECTS},
     privacy, verify,
 };
 use crate::{
     app::App,
     domain::{
         jobs::Handler,
+        notifications::Teller,
+        payments::{RefundDecided, RefundRequested},
         posts::PostDeleted,
         registration::{Derived, Domain, Schedule},
     },
@@ -22,6 +25,16 @@ pub(crate) const DOMAIN: Domain = Domain {
     tables: &["goals", "goal_contributions", "contribution_comments", "goal_updates", "goal_withdrawals"],
     streams: &[(StreamKind::Goal, "goals")],
     jobs: &[Handler::of::<PostDeleted>(), Handler::of::<RefundAll>(), Handler::of::<SendNews>()],
+    notices: &[
+        Teller::of::<Contributed>(),
+        Teller::of::<ContributionCommented>(),
+        Teller::of::<ContributionReturned>(),
+        Teller::of::<RefundRequested>(),
+        Teller::of::<RefundDecided>(),
+        Teller::of::<NewsPublished>(),
+        Teller::of::<GoalEnded>(),
+    ],
+    subjects: SUBJECTS,
     schedules: &[Schedule { name: "goals", every: TimeDelta::minutes(1), run: |app| Box::pin(close_overdue(app)) }],
     derived: &[Derived { part: "goals", refold_in: |tx, after| Box::pin(commands::refold_in(tx, after)) }],
     exports: privacy::EXPORT,

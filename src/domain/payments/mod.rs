@@ -24,6 +24,7 @@ mod given_back;
 mod holdings;
 mod jobs;
 mod methods;
+mod notices;
 mod offline;
 mod open;
 mod privacy;
@@ -61,6 +62,7 @@ pub use methods::{
     MethodAdd, payment_method_add, payment_method_remove, payment_method_set_default, payment_methods,
     payment_methods_by_id,
 };
+pub use notices::{RefundDecided, RefundRequested};
 pub use offline::{
     MoneyReceived, admin_payment_collect, admin_payment_confirm, admin_payment_remit, admin_refund_complete,
     admin_refund_fail, payment_proof_add,

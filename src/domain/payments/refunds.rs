@@ -7,6 +7,7 @@ use super::{
     Payment, complete,
     drive::{self, gateway},
     jobs::GiveBack,
+    notices::RefundDecided,
     queries, receipts,
     refund_failures::again_in,
     refund_rows::{get, lock_in, refunds_of, requests_in},
@@ -17,8 +18,9 @@ use crate::{
     domain::{
         accounts,
         actor::Actor,
-        jobs::{self, Lane, Notify},
+        jobs::{self, Lane},
         ledger::{self, End, NewTransfer, Origin, Place},
+        notifications::notify_in,
     },
     entity::{
         Money, PaymentId, RefundId, TransferId, job,
@@ -163,7 +165,7 @@ async fn answer_requests_in(app: &App, tx: &Transaction, payment: &Payment, caus
         let sql = "UPDATE refunds SET state = $2, decided_at = $3, decision_reason = $4 WHERE id = $1";
         let values = vec![request.id.0.into(), state.as_str().into(), app.clock.now().into(), cause.into()];
         tx.execute(sql, values).await?;
-        jobs::enqueue_in(app, tx, &Notify::RefundDecided { refund: request.id.0 }).await?;
+        notify_in(app, tx, &RefundDecided { refund: request.id.0 }).await?;
         if granted {
             reserve_in(app, tx, &payment, (request.id, request.amount), None).await?;
         } else {

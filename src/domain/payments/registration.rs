@@ -3,11 +3,13 @@
 use super::{
     Deposits,
     jobs::{ActOnWebhook, CallOff, ForgetMethod, GiveBack, SendReceipt},
+    notices::{Disputed, TakenBack},
     privacy, rules, sweep,
 };
 use crate::{
     domain::{
         jobs::Handler,
+        notifications::Teller,
         registration::{Domain, Retention},
     },
     entity::event::StreamKind,
@@ -32,6 +34,7 @@ pub(crate) const DOMAIN: Domain = Domain {
         Handler::of::<ForgetMethod>(),
         Handler::of::<ActOnWebhook>(),
     ],
+    notices: &[Teller::of::<TakenBack>(), Teller::of::<Disputed>()],
     polls: &[|app, provider| Box::pin(sweep::tend_to(app, provider))],
     retentions: &[Retention { what: "what providers of payments told", prune: |app| Box::pin(privacy::prune(app)) }],
     exports: privacy::EXPORT,

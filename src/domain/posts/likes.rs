@@ -4,16 +4,13 @@ use sea_orm::QueryResult;
 
 use super::{
     CommentParts, CommentView, PostParts, PostView, not_found,
+    notices::{CommentLiked, CommentUnliked, PostLiked, PostUnliked},
     queries::{comments_by_id, posts_by_id},
     rows::{comment_columns, post_columns, read_comment, read_post},
 };
 use crate::{
     app::App,
-    domain::{
-        actor::Actor,
-        events,
-        jobs::{Job, Notify},
-    },
+    domain::{actor::Actor, events, notifications},
     entity::{CommentId, PostId, event::StreamKind},
     error::Result,
     platform::{
@@ -31,7 +28,7 @@ const POST_ROW: &[(&str, ColumnType)] =
 pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
     let user = actor.require_user()?.id;
     let now = app.clock.now();
-    let job = serde_json::to_string(&Notify::PostLiked { post: id.0, actor: user.0 })?;
+    let job = notifications::payload(&PostLiked { post: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "post")
         .step(
@@ -58,7 +55,7 @@ pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView>
 pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
     let user = actor.require_user()?.id;
     let now = app.clock.now();
-    let job = serde_json::to_string(&Notify::PostUnliked { post: id.0, actor: user.0 })?;
+    let job = notifications::payload(&PostUnliked { post: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "post")
         .step("target", TARGET, target_step(app, "posts"))
@@ -117,7 +114,7 @@ fn job_step(liked_row: &str) -> String {
     format!(
         "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
          SELECT $4, '{}', $5, 'queued', 0, $3, $3 FROM {liked_row} WHERE author_id <> $2 RETURNING id",
-        Notify::KIND
+        notifications::KIND
     )
 }
 
@@ -145,7 +142,7 @@ async fn changed_post(app: &App, actor: &Actor, id: PostId, rows: Vec<QueryResul
 pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
     let user = actor.require_user()?.id;
     let now = app.clock.now();
-    let job = serde_json::to_string(&Notify::CommentLiked { comment: id.0, actor: user.0 })?;
+    let job = notifications::payload(&CommentLiked { comment: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "comment")
         .step(
@@ -178,7 +175,7 @@ pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<Com
 pub async fn comment_unlike(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
     let user = actor.require_user()?.id;
     let now = app.clock.now();
-    let job = serde_json::to_string(&Notify::CommentUnliked { comment: id.0, actor: user.0 })?;
+    let job = notifications::payload(&CommentUnliked { comment: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "comment")
         .step("target", TARGET, target_step(app, "comments"))

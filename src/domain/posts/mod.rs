@@ -8,6 +8,7 @@ mod commands;
 mod comments;
 mod jobs;
 mod likes;
+mod notices;
 mod privacy;
 mod queries;
 mod refold;
@@ -26,6 +27,8 @@ pub use commands::{PostCreate, PostShare, post_create, post_delete, post_share, 
 pub use comments::{CommentCreate, CommentTarget, comment_create, comment_delete, comment_update};
 pub use jobs::PostDeleted;
 pub use likes::{comment_like, comment_unlike, post_like, post_unlike};
+pub(crate) use notices::title as notice_title;
+pub use notices::{CommentCreated, CommentLiked, PostLiked, PostShared};
 pub use queries::{
     COMMENTS_SORT, CommentsOf, FirstComments, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments,
     comments_by_id, find, first_comments, first_likes, like_cursor, likes, posts, posts_by_id, viewer_likes_comments,

@@ -1,14 +1,29 @@
 //! What posts hand over.
 
-use super::{privacy, refold};
+use super::{
+    notices::{CommentCreated, CommentLiked, CommentUnliked, PostLiked, PostShared, PostUnliked, SUBJECTS},
+    privacy, refold,
+};
 use crate::{
-    domain::registration::{Counter, Derived, Domain},
+    domain::{
+        notifications::Teller,
+        registration::{Counter, Derived, Domain},
+    },
     entity::event::StreamKind,
 };
 
 pub(crate) const DOMAIN: Domain = Domain {
     tables: &["posts", "post_tags", "post_likes", "comments", "comment_likes"],
     streams: &[(StreamKind::Post, "posts")],
+    notices: &[
+        Teller::of::<PostLiked>(),
+        Teller::of::<PostUnliked>(),
+        Teller::of::<PostShared>(),
+        Teller::of::<CommentCreated>(),
+        Teller::of::<CommentLiked>(),
+        Teller::of::<CommentUnliked>(),
+    ],
+    subjects: SUBJECTS,
     counters: &[
         Counter {
             table: "posts",

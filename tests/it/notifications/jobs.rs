@@ -3,7 +3,9 @@
 use agora::{
     domain::{
         admin,
-        jobs::{self, Lane, Notify},
+        jobs::{self, Lane},
+        notifications,
+        posts::CommentCreated,
     },
     entity::{CommentId, job::JobState},
     worker,
@@ -47,9 +49,9 @@ async fn a_job_that_runs_twice_tells_once() {
         worker::handle(&server.app, job).await.unwrap();
     }
     // And as one that somebody queued again.
-    let again = Notify::CommentCreated { comment: comment.parse::<CommentId>().unwrap().0 };
+    let again = CommentCreated { comment: comment.parse::<CommentId>().unwrap().0 };
     let app = &server.app;
-    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, &again).await).await.unwrap();
+    app.db.transact(async |tx| notifications::notify_in(app, &tx, &again).await).await.unwrap();
     assert_eq!(gist(&server, &amina).await, before);
     assert_eq!(server.count("SELECT COUNT(*) FROM events WHERE kind = 'notified'").await, 4);
 }
