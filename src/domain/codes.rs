@@ -411,6 +411,16 @@ pub fn plain(code: &str) -> String {
     code.chars().filter(|c| c.is_alphanumeric()).take(64).map(|c| digits::ascii(c).to_ascii_lowercase()).collect()
 }
 
+/// Forgets the codes of a subject that is about to be deleted.
+pub async fn erase_in(tx: &Transaction, subject: &str) -> Result<()> {
+    tx.execute("DELETE FROM codes WHERE subject = $1", vec![subject.into()]).await.map(drop)
+}
+
+/// Forgets the codes that went to an address whose owner is about to be deleted, by what is unique of it ([`mailbox::key`]).
+pub async fn erase_address_in(tx: &Transaction, address_key: &str) -> Result<()> {
+    tx.execute("DELETE FROM codes WHERE address_key = $1", vec![address_key.into()]).await.map(drop)
+}
+
 /// Deletes codes that count for nothing any more, not even for the daily number; gives how many.
 pub async fn prune(app: &App) -> Result<u64> {
     app.db.delete_before("codes", "created_at", app.clock.now() - TimeDelta::hours(48)).await

@@ -190,6 +190,18 @@ pub async fn write_in(
     Ok(())
 }
 
+/// The same as the step of a chain, for each row that the step `rows` returned with its `event_seq`: a statement, of which actor,
+/// subject and time are the placeholders.
+#[must_use]
+pub fn write_step(kind: StreamKind, rows: &str, event: EventKind, [actor, subject, now]: [&str; 3]) -> String {
+    format!(
+        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
+         SELECT '{}', id, event_seq, '{}', {actor}, {subject}, {now} FROM {rows} WHERE 1 = 1 RETURNING seq",
+        kind.as_str(),
+        event.as_str()
+    )
+}
+
 /// The counter of a kind of stream, and where it stands: in the rows that a domain names, or in `streams`.
 fn counters(kind: StreamKind) -> (&'static str, String) {
     match DOMAINS.iter().flat_map(|domain| domain.streams).find(|(of, _)| *of == kind) {

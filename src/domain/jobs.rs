@@ -163,6 +163,16 @@ pub async fn enqueue_all_on(
     Ok(())
 }
 
+/// The same as the step of a chain, for each of `rows`, which is what follows `FROM`: a statement, of which id, payload and time
+/// are the placeholders. The caller hints at it.
+#[must_use]
+pub fn enqueue_step(kind: &str, rows: &str, [id, payload, now]: [&str; 3]) -> String {
+    format!(
+        "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
+         SELECT {id}, '{kind}', {payload}, 'queued', 0, {now}, {now} FROM {rows} RETURNING id"
+    )
+}
+
 /// The lanes in which something is due.
 pub async fn due_lanes(app: &App) -> Result<Vec<Lane>> {
     let rows = app.db.rows(looking(), vec![app.clock.now().into()]).await?;

@@ -42,8 +42,8 @@ use crate::{
 
 pub use gone::{Deleted, Edited, Subject};
 pub(crate) use gone::{go_in, of_fact};
-pub(crate) use notices::{Concerned, Telling, excerpt, payload, short, tell_in, tell_one_in};
-pub use notices::{KIND, Notice, Teller, notify_all_in, notify_in};
+pub(crate) use notices::{Concerned, Telling, excerpt, notify_step, payload, short, tell_in, tell_one_in};
+pub use notices::{Notice, Teller, notify_all_in, notify_in};
 
 /// What notifications hand over.
 pub(crate) const DOMAIN: Domain = Domain {

@@ -97,6 +97,9 @@ pub struct Domain {
     pub derived: &'static [Derived],
     /// What it holds about a person, to take along.
     pub exports: &'static [export::Table],
+    /// Whoever made an account may not have been the owner of its address, who has just proven it: takes away what they may
+    /// have set up to keep the owner out.
+    pub reclaim_in: OfPerson<()>,
     /// Whether there is money of a person's, so that they can't ask to leave.
     pub holds_money_in: OfPerson<bool>,
     /// A person is about to be deleted: ends what can't go on without them. False while they have to stay, because there is
@@ -128,6 +131,7 @@ impl Domain {
             counters: &[],
             derived: &[],
             exports: &[],
+            reclaim_in: |_, _, _| Box::pin(async { Ok(()) }),
             holds_money_in: |_, _, _| Box::pin(async { Ok(false) }),
             leave_in: |_, _, _| Box::pin(async { Ok(true) }),
             erase_in: |_, _, _| Box::pin(async { Ok(()) }),

@@ -180,6 +180,79 @@ async fn every_table_has_one_owner() {
     }
 }
 
+/// Who writes tables of others by their own statements, and why; the beginning of the file's path.
+const WRITE_ELSEWHERE: &[(&str, &str)] = &[("domain/demo/", "it makes up a past that no command can")];
+
+/// Each table that has an entity, and the entity's module.
+fn entities(root: &Path) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    sources(&root.join("entity"), &mut files);
+    let entity = |file: PathBuf| {
+        let source = std::fs::read_to_string(&file).unwrap();
+        let (_, rest) = source.split_once("table_name = \"")?;
+        let module = file.file_stem().unwrap().to_string_lossy().into_owned();
+        Some((rest.split_once('"')?.0.to_owned(), module))
+    };
+    files.into_iter().filter_map(entity).collect()
+}
+
+/// The tables that a source writes: by the text of a statement, or by an entity.
+fn written(source: &str, entities: &[(String, String)]) -> BTreeSet<String> {
+    let code: Vec<_> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
+    let mut tables = BTreeSet::new();
+    for word in ["INSERT INTO ", "UPDATE ", "DELETE FROM ", "delete_before(\""] {
+        for (at, _) in code.match_indices(word) {
+            let rest = &code[at + word.len()..];
+            let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '_')).unwrap_or(rest.len());
+            tables.insert(rest[..end].to_owned());
+        }
+    }
+    for (table, module) in entities {
+        for write in ["ActiveModel", "Entity::insert", "Entity::update", "Entity::delete"] {
+            let path = format!("{module}::{write}");
+            let is_whole = |(at, _): (usize, &str)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            if code.match_indices(&path).any(is_whole) {
+                tables.insert(table.clone());
+            }
+        }
+    }
+    tables
+}
+
+#[test]
+fn nobody_writes_the_tables_of_another() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let entities = entities(&root);
+    assert!(entities.len() > 30, "the entities were not found");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut wrong = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap().to_string_lossy().replace(".rs", "");
+        if relative.starts_with("entity/") || WRITE_ELSEWHERE.iter().any(|(begin, _)| relative.starts_with(begin)) {
+            continue;
+        }
+        let writer = relative.strip_prefix("domain/").and_then(|path| path.split('/').next());
+        for table in written(&std::fs::read_to_string(&file).unwrap(), &entities) {
+            let owner = DOMAINS.iter().find(|domain| domain.tables.contains(&table.as_str()));
+            if let Some(owner) = owner.filter(|owner| Some(owner.name) != writer) {
+                wrong.push(format!("{relative} writes {table}, which is of {}", owner.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "go through a function of the owner's:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_check_itself_sees_who_writes_what() {
+    let entities = [("posts".to_owned(), "post".to_owned()), ("jobs".to_owned(), "job".to_owned())];
+    let source = "// UPDATE users\nlet sql = \"INSERT INTO events (id) \\\n ON CONFLICT DO UPDATE SET id = 1 FOR UPDATE OF l\";\n\
+                  repost::ActiveModel { x: 1 }; job::Entity::insert(row)";
+    let found: Vec<_> = written(source, &entities).into_iter().filter(|table| !table.is_empty()).collect();
+    assert_eq!(found, ["events", "jobs"]);
+}
+
 #[test]
 fn the_check_itself_sees_nested_lists() {
     let found = mentions("use crate::{app::App, domain::{accounts::User, posts}, error::Result};");

@@ -22,6 +22,7 @@ use crate::{
         codes::{self, Asker, Received},
         jobs,
         messages::{self, Message, Template},
+        registration::DOMAINS,
     },
     entity::{SessionId, UserId, activity::ActivityKind, code::CodePurpose, job, session::SessionEnd},
     error::{Error, Result, UserError, UserErrorCode},
@@ -194,11 +195,11 @@ async fn reset_in(
     if !was_confirmed {
         activity::record_in(app, tx, id, ActivityKind::EmailVerified, client, None).await?;
         unlink_all_in(app, tx, client, &holder.user).await?;
-        // Likewise a second factor, and a number: they would lock the owner out. (The one place where accounts write to
-        // the profile, because both have to happen or neither.)
+        // Likewise a second factor, and whatever else would lock the owner out.
         second_factors::remove_in(tx, id).await?;
-        let sql = "UPDATE profiles SET phone = NULL, phone_verified_at = NULL WHERE user_id = $1";
-        tx.execute(sql, vec![id.0.into()]).await?;
+        for domain in DOMAINS {
+            (domain.reclaim_in)(app, tx, id).await?;
+        }
     }
     tell_in(app, tx, &holder.user, client).await?;
     Ok(ended)

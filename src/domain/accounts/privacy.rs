@@ -4,6 +4,7 @@ use super::{likenesses, sessions, sign_in};
 use crate::{
     app::App,
     domain::{
+        codes,
         export::{
             Kind::{Id, Integer, Text, Time},
             Table,
@@ -118,9 +119,12 @@ pub async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message
 /// name is held back for a while, under a keyed hash. Gives the sessions that ended, for `sessions_ended` after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.
 pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<SessionId>> {
     let ended = sessions::end_sessions_in(app, tx, user, None, SessionEnd::AccountDeleted).await?;
-    let sql = "DELETE FROM codes WHERE subject = $2 \
-               OR address_key IN (SELECT c.email_key FROM credentials c WHERE c.user_id = $1)";
-    tx.execute(sql, vec![user.0.into(), user.to_string().into()]).await?;
+    codes::erase_in(tx, &user.to_string()).await?;
+    // Not by the address itself: of one that somebody else has proven, they have none.
+    let row = tx.row("SELECT email_key FROM credentials WHERE user_id = $1", vec![user.0.into()]).await?;
+    if let Some(row) = row {
+        codes::erase_address_in(tx, &Columns::new(&row).take::<String>()?).await?;
+    }
     let row = tx.row("SELECT username FROM users WHERE id = $1", vec![user.0.into()]).await?;
     if let Some(row) = row {
         likenesses::hold_in(app, tx, user, &Columns::new(&row).take::<String>()?).await?;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The kind of the jobs that notices are stored as.
-pub const KIND: &str = "notify";
+pub(super) const KIND: &str = "notify";
 /// Most characters of an excerpt in a notification's message.
 const EXCERPT: usize = 140;
 /// Most characters of a name in a notification's title.
@@ -97,6 +97,12 @@ pub(crate) fn payload<N: Notice>(notice: &N) -> Result<String> {
 /// Has people told of something, within the transaction of the fact.
 pub async fn notify_in<N: Notice>(app: &App, tx: &Transaction, notice: &N) -> Result<()> {
     jobs::enqueue_on(app, tx, Lane::Database, KIND, &Stored { event: N::EVENT, notice }).await
+}
+
+/// The same as the step of a chain, for each of `rows`, which is what follows `FROM`: a statement, of which the job's id, the
+/// notice's [`payload`] and the time are the placeholders.
+pub(crate) fn notify_step(rows: &str, values: [&str; 3]) -> String {
+    jobs::enqueue_step(KIND, rows, values)
 }
 
 /// The same for many, by one statement.

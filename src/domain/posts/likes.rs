@@ -11,7 +11,10 @@ use super::{
 use crate::{
     app::App,
     domain::{actor::Actor, events, notifications},
-    entity::{CommentId, PostId, event::StreamKind},
+    entity::{
+        CommentId, PostId,
+        event::{EventKind, StreamKind},
+    },
     error::Result,
     platform::{
         bus::Hint,
@@ -46,7 +49,7 @@ pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView>
             "INSERT INTO post_likes (post_id, user_id, created_at) SELECT id, $2, $3 FROM post WHERE 1 = 1 \
              RETURNING post_id",
         )
-        .step("event", &[], event_step("post_liked", "NULL"))
+        .step("event", &[], event_step(EventKind::PostLiked, "NULL"))
         .step("job", &[], job_step("post"));
     changed_post(app, actor, id, unless_liked(app.db.chain(&chain).await)?, true).await
 }
@@ -102,20 +105,13 @@ fn target_step(app: &App, table: &str) -> String {
 }
 
 /// The event on the stream of the row that the step `post` returned.
-fn event_step(kind: &str, subject: &str) -> String {
-    format!(
-        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
-         SELECT 'post', id, event_seq, '{kind}', $2, {subject}, $3 FROM post WHERE 1 = 1 RETURNING seq"
-    )
+fn event_step(event: EventKind, subject: &str) -> String {
+    events::write_step(StreamKind::Post, "post", event, ["$2", subject, "$3"])
 }
 
 /// The job that tells the author of what the step `liked_row` returned, or forgets that, unless they did it themselves.
 fn job_step(liked_row: &str) -> String {
-    format!(
-        "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
-         SELECT $4, '{}', $5, 'queued', 0, $3, $3 FROM {liked_row} WHERE author_id <> $2 RETURNING id",
-        notifications::KIND
-    )
+    notifications::notify_step(&format!("{liked_row} WHERE author_id <> $2"), ["$4", "$5", "$3"])
 }
 
 /// The post after the chain; where the chain changed nothing, as it is.
@@ -166,7 +162,7 @@ pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<Com
             "UPDATE posts SET event_seq = event_seq + 1 WHERE id IN (SELECT post_id FROM comment) \
              RETURNING id, author_id, event_seq",
         )
-        .step("event", &[], event_step("comment_liked", "$1"))
+        .step("event", &[], event_step(EventKind::CommentLiked, "$1"))
         .step("job", &[], job_step("comment"));
     changed_comment(app, actor, id, unless_liked(app.db.chain(&chain).await)?, true).await
 }

@@ -13,6 +13,7 @@ use crate::{
     app::App,
     domain::{
         actor::Actor,
+        codes,
         export::{
             Kind::{Integer, Text, Time},
             Table,
@@ -25,7 +26,10 @@ use crate::{
         profile::{Availability, ExperienceLevel, Model},
     },
     error::Result,
-    platform::db::{Columns, Transaction, placeholders},
+    platform::{
+        db::{Columns, Transaction, placeholders},
+        mailbox,
+    },
 };
 
 pub(crate) use complete::country;
@@ -36,6 +40,7 @@ pub use phone::{phone_verification_send, phone_verify};
 pub(crate) const DOMAIN: Domain = Domain {
     tables: &["profiles"],
     exports: EXPORT,
+    reclaim_in: |_, tx, user| Box::pin(reclaim_in(tx, user)),
     erase_in: |_, tx, user| Box::pin(erase_in(tx, user)),
     ..Domain::named("profiles")
 };
@@ -66,7 +71,17 @@ const EXPORT: &[Table] = &[Table {
 
 /// Forgets a person who is about to be deleted, and whose profile goes with them: the codes that went to their number.
 async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
-    let sql = "DELETE FROM codes WHERE address IN (SELECT p.phone FROM profiles p WHERE p.user_id = $1)";
+    let row = tx.row("SELECT phone FROM profiles WHERE user_id = $1", vec![user.0.into()]).await?;
+    let phone: Option<String> = row.map_or(Ok(None), |row| Columns::new(&row).take())?;
+    match phone {
+        Some(phone) => codes::erase_address_in(tx, &mailbox::key(&phone)).await,
+        None => Ok(()),
+    }
+}
+
+/// A number that somebody else may have set up would lock the owner of the account out.
+async fn reclaim_in(tx: &Transaction, user: UserId) -> Result<()> {
+    let sql = "UPDATE profiles SET phone = NULL, phone_verified_at = NULL WHERE user_id = $1";
     tx.execute(sql, vec![user.0.into()]).await.map(drop)
 }
 
