@@ -180,6 +180,40 @@ async fn every_table_has_one_owner() {
     }
 }
 
+/// What is stored goes by these words: a job or schedule of before, or of a version that is gone back to, is found by them.
+#[test]
+fn no_word_that_is_stored_is_lost_or_said_twice() {
+    let sorted = |mut words: Vec<&'static str>| {
+        words.sort_unstable();
+        words
+    };
+    let jobs = sorted(DOMAINS.iter().flat_map(|domain| domain.jobs).map(|handler| handler.kind).collect());
+    let known = [
+        "account_export",
+        "digest",
+        "email_verification",
+        "forget_method",
+        "goal_news",
+        "goal_refund_all",
+        "message",
+        "notify",
+        "password_reset",
+        "payment_cancel",
+        "post_deleted",
+        "receipt",
+        "refold",
+        "refund",
+        "webhook",
+    ];
+    assert_eq!(jobs, known);
+    let schedules = sorted(DOMAINS.iter().flat_map(|domain| domain.schedules).map(|schedule| schedule.name).collect());
+    let known =
+        ["compare", "digest", "erase", "fold", "goals", "holds", "prune", "recount", "verify", "watch", "withdrawals"];
+    assert_eq!(schedules, known);
+    let derived: Vec<_> = DOMAINS.iter().flat_map(|domain| domain.derived).map(|derived| derived.part).collect();
+    assert_eq!(derived, ["users", "posts", "goals"]);
+}
+
 /// Who writes tables of others by their own statements, and why; the beginning of the file's path.
 const WRITE_ELSEWHERE: &[(&str, &str)] = &[("domain/demo/", "it makes up a past that no command can")];
 

@@ -83,6 +83,45 @@ async fn two_workers_share_the_work_and_do_nothing_twice() {
     assert_eq!(server.count(gaps).await, 0);
 }
 
+/// Notices as they have been stored since there are any. Of what is not there they tell nobody; but each is known, and done.
+const STORED: &[&str] = &[
+    r#"{"event":"post_liked","post":"00000000-0000-0000-0000-000000000001","actor":"00000000-0000-0000-0000-000000000002"}"#,
+    r#"{"event":"post_unliked","post":"00000000-0000-0000-0000-000000000001","actor":"00000000-0000-0000-0000-000000000002"}"#,
+    r#"{"event":"post_shared","share":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"comment_created","comment":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"comment_liked","comment":"00000000-0000-0000-0000-000000000001","actor":"00000000-0000-0000-0000-000000000002"}"#,
+    r#"{"event":"comment_unliked","comment":"00000000-0000-0000-0000-000000000001","actor":"00000000-0000-0000-0000-000000000002"}"#,
+    r#"{"event":"deleted","subject":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"edited","subject":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"contribution","contribution":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"contribution_comment","comment":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"contribution_returned","contribution":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"refund_requested","refund":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"refund_decided","refund":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"taken_back","refund":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"dispute","dispute":"00000000-0000-0000-0000-000000000001","state":"open"}"#,
+    r#"{"event":"goal_update","update":"00000000-0000-0000-0000-000000000001","after":"00000000-0000-0000-0000-000000000000"}"#,
+    r#"{"event":"goal_news","news":"00000000-0000-0000-0000-000000000001","after":"00000000-0000-0000-0000-000000000000"}"#,
+    r#"{"event":"goal_ended","goal":"00000000-0000-0000-0000-000000000001","after":"00000000-0000-0000-0000-000000000000"}"#,
+];
+
+#[tokio::test]
+async fn what_a_version_before_has_queued_is_done() {
+    let server = Server::start().await;
+    let app = &server.app;
+    let queue = async |tx| {
+        for stored in STORED {
+            let stored: Value = serde_json::from_str(stored).unwrap();
+            jobs::enqueue_on(app, &tx, Lane::Database, "notify", &stored).await?;
+        }
+        Ok(())
+    };
+    app.db.transact(queue).await.unwrap();
+    assert_eq!(server.run_jobs().await, STORED.len() as u64);
+    let left = jobs::list(app, false, 100).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 async fn enqueue_nonsense(server: &Server) {
     let app = &server.app;
     app.db.transact(async |tx| jobs::enqueue_on(app, &tx, Lane::Database, "nonsense", &json!({})).await).await.unwrap();
