@@ -109,14 +109,16 @@ const STORED: &[&str] = &[
 async fn what_a_version_before_has_queued_is_done() {
     let server = Server::start().await;
     let app = &server.app;
-    let queue = async |tx| {
-        for stored in STORED {
-            let stored: Value = serde_json::from_str(stored).unwrap();
-            jobs::enqueue_on(app, &tx, Lane::Database, "notify", &stored).await?;
-        }
-        Ok(())
-    };
-    app.db.transact(queue).await.unwrap();
+    app.db
+        .transact(async |tx| {
+            for stored in STORED {
+                let stored: Value = serde_json::from_str(stored).unwrap();
+                jobs::enqueue_on(app, &tx, Lane::Database, "notify", &stored).await?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
     assert_eq!(server.run_jobs().await, STORED.len() as u64);
     let left = jobs::list(app, false, 100).await.unwrap();
     assert!(left.is_empty(), "{left:?}");
