@@ -27,6 +27,7 @@ mod m20261129_102600_likenesses;
 mod m20261129_104200_breaking_steps;
 mod m20261129_130500_returned;
 mod m20261129_140200_list_filters;
+mod m20261129_163000_largest_contributions;
 mod schema;
 
 /// Every step, oldest first.
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_104200_breaking_steps::Migration),
             Box::new(m20261129_130500_returned::Migration),
             Box::new(m20261129_140200_list_filters::Migration),
+            Box::new(m20261129_163000_largest_contributions::Migration),
         ]
     }
 

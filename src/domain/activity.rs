@@ -13,7 +13,7 @@ use crate::{
     domain::{
         actor::{Actor, Client},
         export::{
-            Kind::{Id, Text, Time},
+            Kind::{Id, Text, Time, Word},
             Table,
         },
         permissions::Permission,
@@ -48,7 +48,7 @@ const EXPORT: &[Table] = &[Table {
     key: "id",
     columns: &[
         ("id", "id", Id("activity")),
-        ("kind", "kind", Text),
+        ("kind", "kind", Word),
         ("detail", "detail", Text),
         ("address", "address", Text),
         ("userAgent", "user_agent", Text),

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    catalogue::Text,
     domain::{
         accounts,
         actor::Actor,
@@ -91,26 +92,17 @@ impl Kind {
         if self == Self::JobsDied { Permission::ManageJobs } else { Permission::SeeMoney }
     }
 
-    fn title(self, locale: Locale) -> &'static str {
-        match (locale, self) {
-            (Locale::English, Self::DisputeOpened) => "A payment is disputed",
-            (Locale::English, Self::DisputeLost) => "A dispute was lost",
-            (Locale::English, Self::RefundFailed) => "A refund failed",
-            (Locale::English, Self::RefundStuck) => "A refund was not answered in time: look at the provider",
-            (Locale::English, Self::GivenBackBeyond) => "A provider gave back more than was paid",
-            (Locale::English, Self::BooksDiffer) => "The books do not balance",
-            (Locale::English, Self::ProvidersDiffer) => "The books and a provider do not agree",
-            (Locale::English, Self::JobsDied) => "Background jobs have failed for good",
-            (Locale::English, Self::WithdrawalsWait) => "Withdrawals wait for a decision",
-            (Locale::Arabic, Self::DisputeOpened) => "دفعة محل نزاع",
-            (Locale::Arabic, Self::DisputeLost) => "خُسر نزاع",
-            (Locale::Arabic, Self::RefundFailed) => "فشل استرداد",
-            (Locale::Arabic, Self::RefundStuck) => "لم يُجَب على استرداد في الوقت المحدد: راجع المزوّد",
-            (Locale::Arabic, Self::GivenBackBeyond) => "أعاد مزوّد أكثر مما دُفع",
-            (Locale::Arabic, Self::BooksDiffer) => "الدفاتر غير متوازنة",
-            (Locale::Arabic, Self::ProvidersDiffer) => "الدفاتر لا تطابق مزوّدًا",
-            (Locale::Arabic, Self::JobsDied) => "مهام في الخلفية فشلت نهائيًا",
-            (Locale::Arabic, Self::WithdrawalsWait) => "طلبات سحب تنتظر قرارًا",
+    fn title(self) -> Text<'static> {
+        match self {
+            Self::DisputeOpened => Text::AlertDisputeOpened,
+            Self::DisputeLost => Text::AlertDisputeLost,
+            Self::RefundFailed => Text::AlertRefundFailed,
+            Self::RefundStuck => Text::AlertRefundStuck,
+            Self::GivenBackBeyond => Text::AlertGivenBackBeyond,
+            Self::BooksDiffer => Text::AlertBooksDiffer,
+            Self::ProvidersDiffer => Text::AlertProvidersDiffer,
+            Self::JobsDied => Text::AlertJobsDied,
+            Self::WithdrawalsWait => Text::AlertWithdrawalsWait,
         }
     }
 }
@@ -262,7 +254,8 @@ async fn stuck_refunds(app: &App) -> Result<Vec<Alert>> {
 
 async fn beyond(app: &App) -> Result<Vec<Alert>> {
     let sql = "SELECT t.id, t.amount, t.currency, t.reference FROM ledger_transfers t \
-               WHERE t.actor_id = $1 AND t.operation = 'refund_beyond' AND t.created_at > $2 LIMIT 1000";
+               WHERE t.actor_id = $1 AND t.operation = 'refund_beyond' AND t.created_at > $2 \
+               AND NOT EXISTS (SELECT 1 FROM ledger_transfers b WHERE b.reverses_id = t.id) LIMIT 1000";
     let rows = app.db.rows(sql, vec![Uuid::nil().into(), (app.clock.now() - FRESH).into()]).await?;
     let read = |row| {
         let mut columns = Columns::new(row);
@@ -330,20 +323,20 @@ async fn tell_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u64> {
         let mut columns = Columns::new(row);
         let (recipient, locale): (UserId, String) = (columns.take()?, columns.take()?);
         let locale = Locale::parse(&locale);
-        let title = alert.kind.title(locale);
+        let title = alert.kind.title().in_language(locale);
         let key = format!("alert:{}:{}", alert.kind.as_str(), alert.key);
         let telling = Telling {
             recipient,
             actor: None,
             kind: NotificationKind::StaffAlert,
             subject: alert.subject,
-            title: notifications::short(title),
+            title: notifications::short(&title),
             excerpt: notifications::excerpt(&alert.detail),
             dedupe_key: key,
         };
         if notifications::tell_one_in(app, tx, &telling).await? {
             let detail = text::excerpt(&alert.detail, 500);
-            let message = Message::email("", "", Template::StaffAlert).with("what", title).with("items", detail);
+            let message = Message::email("", "", Template::StaffAlert).with("what", &title).with("items", detail);
             accounts::tell_in(app, tx, recipient, message).await?;
             told += 1;
         }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -16,11 +16,15 @@ use super::{
 use crate::{
     app::App,
     domain::actor::{Actor, Client},
-    entity::{AuditEntryId, UserId, audit_entry::Model},
+    entity::{
+        AuditEntryId, UserId,
+        audit_entry::{ActiveModel, Column, Entity, Model},
+    },
     error::Result,
     platform::{
-        db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, Span, page_of},
+        db::{Transaction, any_id},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -54,24 +58,20 @@ pub struct NewEntry<'a> {
 pub async fn record_in(app: &App, tx: &Transaction, actor: &Actor, client: &Client, entry: NewEntry<'_>) -> Result<()> {
     let now = app.clock.now();
     let text = |state: Option<Json>| state.map(|state| state.to_string());
-    tx.execute(
-        "INSERT INTO audit_entries (id, actor_id, action, subject_kind, subject_id, before_state, after_state, reason, \
-         address, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        vec![
-            app.ids.next(now).into(),
-            actor.user_id().map(|id| id.0).into(),
-            entry.action.into(),
-            entry.subject_kind.into(),
-            entry.subject_id.into(),
-            text(entry.before).into(),
-            text(entry.after).into(),
-            entry.reason.map(str::to_owned).into(),
-            client.address.map(|address| address.to_string()).into(),
-            now.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    let entry = ActiveModel {
+        id: Set(AuditEntryId(app.ids.next(now))),
+        actor_id: Set(actor.user_id()),
+        action: Set(entry.action.to_owned()),
+        subject_kind: Set(entry.subject_kind.to_owned()),
+        subject_id: Set(entry.subject_id),
+        before_state: Set(text(entry.before)),
+        after_state: Set(text(entry.after)),
+        reason: Set(entry.reason.map(str::to_owned)),
+        address: Set(client.address.map(|address| address.to_string())),
+        created_at: Set(now),
+    };
+    Entity::insert(entry).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// What entries have to have in common.
@@ -90,8 +90,6 @@ pub struct AuditFilter {
 /// What cursors in the list are tied to.
 pub const SORT: &str = "audit.newest";
 
-const COLUMNS: &str = "e.id, e.actor_id, e.action, e.subject_kind, e.subject_id, e.before_state, e.after_state, e.reason, e.address, e.created_at";
-
 /// An entry's place in the list.
 #[must_use]
 pub fn cursor(entry: &Model) -> Cursor {
@@ -107,20 +105,12 @@ pub async fn entries(
     with_total: bool,
 ) -> Result<Slice<Model>> {
     actor.require(Permission::SeeAudit)?;
-    let mut conditions = Conditions::default();
-    conditions.any_of("e.actor_id", filter.actors.as_deref(), |id| id.0)?;
-    conditions.any_of("e.subject_id", filter.subjects.as_deref(), |id| *id)?;
-    conditions.any_of("e.action", filter.actions.as_deref(), |action| text::comparable(action))?;
-    conditions.during("e.created_at", filter.during)?;
-    let source = Source {
-        columns: COLUMNS,
-        table: "audit_entries e",
-        joins: "",
-        key: "e.created_at",
-        id: "e.id",
-        descending: true,
-    };
-    page_of(&app.db, source, conditions, page, with_total, read).await
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
+    list.any_of(Column::ActorId, filter.actors.as_deref(), |id| id.0)?;
+    list.any_of(Column::SubjectId, filter.subjects.as_deref(), |id| *id)?;
+    list.any_of(Column::Action, filter.actions.as_deref(), |action| text::comparable(action))?;
+    list.during(Column::CreatedAt, filter.during)?;
+    list.page(&app.db, page, with_total, |select| select).await
 }
 
 /// Entries by id, for those who may see them.
@@ -128,26 +118,8 @@ pub async fn by_id(app: &App, actor: &Actor, ids: &[AuditEntryId]) -> Result<Has
     if !actor.may(Permission::SeeAudit) {
         return Ok(HashMap::new());
     }
-    let mut values: Vec<Value> = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM audit_entries e WHERE e.id IN ({list})");
-    app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|entry| (entry.id, entry))).collect()
-}
-
-fn read(row: &QueryResult) -> Result<Model> {
-    let mut columns = Columns::new(row);
-    Ok(Model {
-        id: columns.take()?,
-        actor_id: columns.take()?,
-        action: columns.take()?,
-        subject_kind: columns.take()?,
-        subject_id: columns.take()?,
-        before_state: columns.take()?,
-        after_state: columns.take()?,
-        reason: columns.take()?,
-        address: columns.take()?,
-        created_at: columns.take()?,
-    })
+    let entries = app.db.all(Entity::find().filter(any_id(Column::Id, ids))).await?;
+    Ok(entries.into_iter().map(|entry| (entry.id, entry)).collect())
 }
 
 /// Deletes entries that are past their time, where there is one, in batches; gives how many.

@@ -21,7 +21,7 @@ use super::registration::{Domain, Retention};
 use crate::{
     app::App,
     entity::{CodeId, code::CodePurpose},
-    error::{Error, Reason, Result, UserError, UserErrorCode},
+    error::{Error, Result, UserError, UserErrorCode},
     platform::{
         crypto::hex,
         db::{Columns, Transaction},
@@ -113,17 +113,6 @@ pub enum Received<'a> {
     Link(&'a str),
 }
 
-impl<'a> Received<'a> {
-    /// One of the two: INVALID at `input.code` otherwise.
-    pub fn of(code: Option<&'a str>, token: Option<&'a str>) -> Result<Self> {
-        match (code, token) {
-            (Some(code), None) => Ok(Self::Code(code)),
-            (None, Some(token)) => Ok(Self::Link(token)),
-            _ => Err(UserError::invalid("code", Reason::CodeOrToken).into()),
-        }
-    }
-}
-
 /// A code that is to be sent.
 #[derive(Clone)]
 pub struct IssuedCode {
@@ -151,6 +140,14 @@ pub struct CheckedCode {
     pub subject: String,
     /// Where it was sent: what it proves.
     pub address: String,
+}
+
+impl CheckedCode {
+    /// INVALID_CODE where it was given: it was used up meanwhile, or proves nothing any more.
+    #[must_use]
+    pub fn refused(&self) -> Error {
+        if self.by_link { invalid_link() } else { invalid() }
+    }
 }
 
 /// What came of the wish for a code.
@@ -387,7 +384,7 @@ pub async fn consume_in(app: &App, tx: &Transaction, code: &CheckedCode) -> Resu
     let open = if *by_link { "link_ended_at" } else { "ended_at" };
     let used = tx.execute(format!("{END} WHERE id = $2 AND {open} IS NULL"), vec![app.clock.now().into(), id.0.into()]);
     if used.await? != 1 {
-        return Err(if *by_link { invalid_link() } else { invalid() });
+        return Err(code.refused());
     }
     if purpose.rules().link { void_in(app, tx, subject, &[*purpose]).await } else { Ok(()) }
 }

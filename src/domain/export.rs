@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    entity::{UserId, ids},
+    entity::{UserId, ids, told},
     error::Result,
     platform::{archive::Archive, db::Columns},
 };
@@ -22,6 +22,8 @@ pub enum Kind {
     Id(&'static str),
     /// Text.
     Text,
+    /// A word of the program's own.
+    Word,
     /// A whole number.
     Integer,
     /// A time, in RFC 3339.
@@ -75,6 +77,7 @@ impl Table {
             let value = match kind {
                 Kind::Id(prefix) => columns.take::<Option<Uuid>>()?.map(|id| ids::encode(prefix, id).into()),
                 Kind::Text => columns.take::<Option<String>>()?.map(Value::from),
+                Kind::Word => columns.take::<Option<String>>()?.map(|word| told(&word).into()),
                 Kind::Integer => columns.take::<Option<i64>>()?.map(Value::from),
                 Kind::Time => columns
                     .take::<Option<DateTime<Utc>>>()?

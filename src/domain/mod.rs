@@ -1,5 +1,5 @@
 //! What the rules are. Lower modules know nothing of higher ones:
-//! permissions, actor → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
+//! permissions, actor, amounts, states → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
 //! profiles → notifications → posts → ledger → wallets → payments → fees → goals → books → alerts → digests, refold,
 //! recount, retention, privacy, admin → demo. The list, with what each hands over, is [`DOMAINS`].
 
@@ -33,6 +33,7 @@ pub mod recount;
 pub mod refold;
 pub mod registration;
 pub mod retention;
+mod states;
 pub mod wallets;
 
 pub use registration::{DOMAINS, Domain};

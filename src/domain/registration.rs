@@ -23,6 +23,7 @@ pub static DOMAINS: &[Domain] = &[
     Domain::named("permissions"),
     Domain::named("actor"),
     Domain::named("amounts"),
+    Domain::named("states"),
     events::DOMAIN,
     Domain::named("live"),
     jobs::DOMAIN,

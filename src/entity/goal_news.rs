@@ -1,4 +1,5 @@
-//! Table `goal_updates`: news of goals, as they are called everywhere else.
+//! Table `goal_updates`: news of goals, as they are called everywhere else. The table keeps its name: a former version that runs
+//! beside a newer one, or is started again after it, knows it by no other.
 
 use sea_orm::entity::prelude::*;
 
@@ -20,6 +21,10 @@ pub struct Model {
     pub body: String,
     /// Published.
     pub created_at: DateTimeUtc,
+
+    /// The goal.
+    #[sea_orm(belongs_to, from = "goal_id", to = "id")]
+    pub goal: BelongsTo<super::goal::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{PaymentId, RefundId, TransferId, stored_enum};
+use super::{PaymentId, RefundId, TransferId, UserId, stored_enum};
 
 stored_enum! {
     /// Where a refund goes.
@@ -65,9 +65,9 @@ pub struct Model {
     /// Why it was refused.
     pub decision_reason: Option<String>,
     /// Who asked.
-    pub requested_by: Option<Uuid>,
+    pub requested_by: Option<UserId>,
     /// Who granted or refused.
-    pub decided_by: Option<Uuid>,
+    pub decided_by: Option<UserId>,
     /// The pending transfer that holds the money.
     pub hold_id: Option<TransferId>,
     /// The provider's own id.
@@ -90,6 +90,16 @@ pub struct Model {
     pub origin: RefundOrigin,
     /// When its provider was first asked for it.
     pub asked_at: Option<DateTimeUtc>,
+
+    /// The payment.
+    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
+    pub payment: BelongsTo<super::payment::Entity>,
+    /// The transfer that holds the money.
+    #[sea_orm(belongs_to, relation_enum = "Hold", from = "hold_id", to = "id")]
+    pub hold: BelongsTo<Option<super::ledger_transfer::Entity>>,
+    /// The dispute that it is of, if it is of one.
+    #[sea_orm(has_many, relation_enum = "Disputes")]
+    pub disputes: HasMany<super::payment_dispute::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{AdjustmentId, Currency, TransferId, stored_enum};
+use super::{AdjustmentId, Currency, TransferId, UserId, stored_enum};
 
 stored_enum! {
     /// How far an adjustment has come.
@@ -25,7 +25,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: AdjustmentId,
     /// Whose wallet.
-    pub user_id: Uuid,
+    pub user_id: UserId,
     /// In which currency.
     pub currency: Currency,
     /// What is added, in minor units; below zero, what is taken.
@@ -35,15 +35,22 @@ pub struct Model {
     /// How far it has come.
     pub state: AdjustmentState,
     /// Who wants it.
-    pub proposed_by: Uuid,
+    pub proposed_by: UserId,
     /// The second person.
-    pub decided_by: Option<Uuid>,
+    pub decided_by: Option<UserId>,
     /// How it was written.
     pub transfer_id: Option<TransferId>,
     /// Proposed.
     pub created_at: DateTimeUtc,
     /// Applied or refused.
     pub decided_at: Option<DateTimeUtc>,
+
+    /// The person, while they are there: money records outlive accounts.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", skip_fk)]
+    pub user: BelongsTo<super::user::Entity>,
+    /// The transfer.
+    #[sea_orm(belongs_to, relation_enum = "Transfer", from = "transfer_id", to = "id")]
+    pub transfer: BelongsTo<Option<super::ledger_transfer::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

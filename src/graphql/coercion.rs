@@ -177,7 +177,8 @@ impl Coercion<'_> {
             Ok(passed) => return passed.unwrap_or(value),
             Err(Wrong::Value(_)) if place.by_payload => self.mistyped = true,
             Err(Wrong::Value(reason)) => {
-                let expected = reason.text(Locale::English).trim_end_matches('.');
+                let expected = reason.text(Locale::English);
+                let expected = expected.trim_end_matches('.');
                 self.refuse_at(place, format_args!("{expected}, not {text}"));
             }
             Err(Wrong::Kind) => {
@@ -253,6 +254,22 @@ mod tests {
         let variables = coerced(LIST, json!({ "first": null, "where": null })).unwrap().variables;
         assert_eq!(variables, Variables::from_json(json!({ "first": null, "where": null })));
         assert!(message(LIST, json!({ "sort": null })).contains("$sort can't be null"));
+    }
+
+    #[test]
+    fn where_one_of_several_is_meant_it_is_exactly_one_and_no_null() {
+        let query = "mutation($target: CommentTargetInput!) { \
+                     commentCreate(input: { target: $target, body: \"x\" }) { errors { code } } }";
+        coerced(query, json!({ "target": { "postId": "x" } })).unwrap();
+        for wrong in [
+            json!({}),
+            json!({ "postId": null }),
+            json!({ "postId": "x", "commentId": null }),
+            json!({ "postId": "x", "commentId": "y" }),
+        ] {
+            let message = message(query, json!({ "target": wrong }));
+            assert!(message.contains("CommentTargetInput takes exactly one of its fields"), "{wrong}: {message}");
+        }
     }
 
     #[test]

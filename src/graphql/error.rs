@@ -1,16 +1,20 @@
 //! Errors as clients see them: `UserError` in payloads, coded top-level errors, and nothing of the inside.
 
 use async_graphql::{Context, Enum, Pos, Response, ServerError, SimpleObject, Value};
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::{
     context::{RequestContext, RequestExt},
     scalars::{CurrencyCode, Money},
 };
-use crate::error::{self, Code, Error, Locale, Parameter, Refusal, for_each_user_error_code};
+use crate::{
+    catalogue::Text,
+    error::{self, Code, Error, Locale, Parameter, Refusal, for_each_state, for_each_user_error_code},
+};
 
 macro_rules! mirror_codes {
-    ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
+    ($(#[doc = $doc:literal] $name:ident $({ $($parameter:ident),+ })? = $id:literal;)+) => {
         /// Why an input was refused. Stable: codes are added, never changed in meaning. Treat one that you don't know
         /// as a general refusal.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -19,6 +23,17 @@ macro_rules! mirror_codes {
     };
 }
 for_each_user_error_code!(mirror_codes);
+
+macro_rules! mirror_states {
+    ($(#[doc = $doc:literal] $name:ident = $id:literal;)+) => {
+        /// How something stands that can't be changed any more: most are states of payments, refunds, withdrawals, adjustments,
+        /// disputes and goals. More may come: treat one that you don't know by the error's message.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+        #[graphql(remote = "crate::error::State")]
+        pub enum CurrentState { $(#[doc = $doc] $name,)+ }
+    };
+}
+for_each_state!(mirror_states);
 
 /// Something in the input that the caller can mend. Nothing was changed.
 #[derive(Debug, Clone, SimpleObject)]
@@ -33,16 +48,18 @@ pub struct UserError {
     /// In how many seconds it is possible again, with TOO_SOON, CODE_SENT_JUST_NOW and TOO_MANY_CODES; null where waiting does
     /// not help.
     retry_after: Option<i64>,
-    /// What the limit is that was not kept; null with codes that speak of none.
+    /// What the message speaks of: the limit that was not kept, the state that it is in, until when; null with codes that speak
+    /// of nothing.
     parameters: Option<UserErrorParameters>,
 }
 
-/// The limits that an error's message speaks of, as data for one's own words.
+/// What an error's message speaks of, such as a limit, as data for one's own words.
 #[derive(Debug, Clone, Default, SimpleObject)]
 pub struct UserErrorParameters {
     /// The least that is needed: characters, with TOO_SHORT; null with other codes.
     min: Option<i64>,
-    /// The most that is possible: characters, with TOO_LONG, or things, with TOO_MANY; null with other codes.
+    /// The most that is possible: characters, with TOO_LONG, or things, with TOO_MANY, and with INVALID where there are too many
+    /// of them; null with other codes.
     max: Option<i64>,
     /// The least amount, with AMOUNT_TOO_SMALL; null with other codes.
     min_amount: Option<Money>,
@@ -51,10 +68,17 @@ pub struct UserErrorParameters {
     /// The currencies that are possible, with CURRENCY_MISMATCH, and the one whose digits an amount has to have, with
     /// INVALID_AMOUNT; null with other codes.
     currencies: Option<Vec<CurrencyCode>>,
+    /// How it stands, with WRONG_STATE; null with other codes.
+    state: Option<CurrentState>,
+    /// Until when, with ACCOUNT_SUSPENDED; null when that has no end, and with other codes.
+    until: Option<DateTime<Utc>>,
+    /// Why: in the words of staff, with ACCOUNT_SUSPENDED, or a word of the provider's, with PAYMENT_REFUSED; null with other
+    /// codes.
+    reason: Option<String>,
 }
 
 impl UserErrorParameters {
-    /// What is in an error, if it speaks of any limit.
+    /// What is in an error, if it speaks of anything.
     fn of(error: &error::UserError) -> Option<Self> {
         let (mut found, mut speaks) = (Self::default(), false);
         for (name, value) in &error.parameters {
@@ -66,6 +90,9 @@ impl UserErrorParameters {
                 (_, Parameter::Currencies(codes)) => {
                     found.currencies = Some(codes.iter().filter_map(|code| CurrencyCode::parse(code)).collect());
                 }
+                (_, Parameter::State(state)) => found.state = Some((*state).into()),
+                (_, Parameter::Until(until)) => found.until = *until,
+                ("reason", Parameter::Words(reason)) => found.reason = Some(reason.clone()),
                 _ => continue,
             }
             speaks = true;
@@ -136,6 +163,18 @@ pub fn answer<T, P: Payload<T>>(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// An error of what takes these fields at the top of its input, as one of a mutation that takes them deeper: at `place`.
+#[must_use]
+pub fn deeper(error: Error, fields: &[&str], place: &[&'static str]) -> Error {
+    let Error::User(mut errors) = error else { return error };
+    for error in &mut errors {
+        if error.path.get(1).is_some_and(|field| fields.contains(field)) {
+            drop(error.path.splice(1..1, place.iter().copied()));
+        }
+    }
+    Error::User(errors)
 }
 
 /// Defines a mutation's payload: a nullable field for what was done, and `errors`. After `also` stands what else has changed
@@ -291,7 +330,7 @@ pub fn finish(response: &mut Response, request_id: &str, locale: Locale) {
                 "a resolver failed"
             );
         }
-        refusal.text(locale).clone_into(&mut error.message);
+        error.message = refusal.text(locale).into_owned();
         error.source = None;
         error.extensions = Some(extensions(refusal.code, &refusal.details, request_id));
     }
@@ -328,14 +367,10 @@ pub fn extensions(
 /// An answer that is larger than `LIMIT_ANSWER_BYTES`. What a mutation has done stays done, and it says so.
 #[must_use]
 pub fn too_large(limit: usize, executed: bool) -> Refusal {
-    let refusal = if executed {
-        let message = format!("It was done, but the answer is larger than {limit} bytes: ask for what you need of it.");
-        Refusal::new(Code::CostExceeded, message)
-            .in_arabic("تم هذا، لكن الإجابة أكبر مما هو مسموح به: اطلب منها ما تحتاجه.")
-    } else {
-        Refusal::new(Code::CostExceeded, format!("The answer is larger than {limit} bytes: ask for less at once."))
-    };
-    let refusal = refusal.with("what", "answer in bytes").with("limit", limit);
+    let bytes = limit as u64;
+    let text =
+        if executed { Text::DoneButAnswerTooLarge { limit: bytes } } else { Text::AnswerTooLarge { limit: bytes } };
+    let refusal = Refusal::of(Code::CostExceeded, text).with("what", "answer in bytes").with("limit", limit);
     if executed { refusal.with("executed", true) } else { refusal }
 }
 

@@ -4,10 +4,11 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::User,
+    accounts::{User, viewer},
     context::RequestExt,
     contract::SemanticNonNull,
-    error::{Nullable, Payload, UserError, answer, nullable, payload},
+    error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+    node::{id_input, input_id},
     scalars::{EmailAddress, Url},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
@@ -16,10 +17,20 @@ use crate::domain::accounts::oauth::{self, Begin, Begun, Complete, Completed, Li
 /// A provider by which people can sign in here.
 #[derive(SimpleObject)]
 pub struct SignInProvider {
+    /// Opaque and typed: `signinprovider_…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// What `oauthBegin` and `identityLink` want, such as `google`.
     name: String,
     /// For people, such as "Google".
     title: String,
+}
+
+impl From<oauth::SignInProvider> for SignInProvider {
+    fn from(provider: oauth::SignInProvider) -> Self {
+        let oauth::SignInProvider { id, name, title } = provider;
+        Self { id: id.to_string().into(), name, title }
+    }
 }
 
 /// An account elsewhere by which a person signs in here. Only they see it.
@@ -134,6 +145,7 @@ pub enum OauthResult {
 
 /// What came of `oauthComplete`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct OauthCompletePayload {
     /// Null when `errors` is not empty.
     result: Option<OauthResult>,
@@ -141,6 +153,22 @@ pub struct OauthCompletePayload {
     is_new_user: bool,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,
+}
+
+also! {
+    OauthCompletePayload {
+        /// You, with your identities, when one was linked; null when it was a sign-in (the session says whose), or when `errors`
+        /// is not empty.
+        user: User = linked_to,
+    }
+}
+
+/// Whoever asks, when an identity was linked: nobody else ends that flow.
+async fn linked_to(ctx: &Context<'_>, payload: &OauthCompletePayload) -> async_graphql::Result<Option<User>> {
+    match payload.result {
+        Some(OauthResult::Identity(_)) => viewer(ctx, payload).await,
+        _ => Ok(None),
+    }
 }
 
 impl Payload<Completed> for OauthCompletePayload {
@@ -160,11 +188,9 @@ impl Payload<Completed> for OauthCompletePayload {
     }
 }
 
-/// A wish to unlink an identity.
-#[derive(InputObject)]
-pub struct IdentityUnlinkInput {
-    /// The provider's name.
-    provider: String,
+id_input! {
+    /// Which of your identities is to be unlinked.
+    IdentityUnlinkInput, "The identity's id, from `User.identities`."
 }
 
 payload! {
@@ -185,7 +211,7 @@ impl IdentityQuery {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn sign_in_providers(&self, ctx: &Context<'_>) -> Nullable<Vec<SignInProvider>> {
         let providers = oauth::sign_in_providers(&ctx.request().app);
-        Some(Ok(providers.into_iter().map(|(name, title)| SignInProvider { name, title }).collect()))
+        Some(Ok(providers.into_iter().map(SignInProvider::from).collect()))
     }
 }
 
@@ -243,7 +269,7 @@ impl IdentityMutation {
     }
 
     /// Unlinks an identity from one's own account. The last way to sign in stays. Needs a fresh authentication.
-    /// Codes: NOT_FOUND, LAST_WAY_IN.
+    /// Codes: INVALID_ID, NOT_FOUND, LAST_WAY_IN.
     async fn identity_unlink(
         &self,
         ctx: &Context<'_>,
@@ -251,8 +277,11 @@ impl IdentityMutation {
     ) -> Nullable<IdentityUnlinkPayload> {
         nullable(async {
             let request = ctx.request();
-            let unlinked = oauth::identity_unlink(&request.app, &request.actor, &request.client, &input.provider);
-            answer(request, unlinked.await)
+            let result = match input_id("id", &input.id) {
+                Ok(id) => oauth::identity_unlink(&request.app, &request.actor, &request.client, id).await,
+                Err(error) => Err(error),
+            };
+            answer(request, result)
         })
         .await
     }

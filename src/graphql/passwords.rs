@@ -1,14 +1,14 @@
 //! Changing and resetting a password, as clients see it.
 
-use async_graphql::{Context, InputObject, Object};
+use async_graphql::{Context, InputObject, Object, OneofObject};
 
 use super::{
     accounts::{User, viewer},
     context::RequestExt,
-    error::{Nullable, answer, flag_payload, nullable},
+    error::{Nullable, answer, deeper, flag_payload, nullable},
     scalars::EmailAddress,
 };
-use crate::domain::{accounts, codes::Received};
+use crate::domain::accounts::{self, ResetProof};
 
 /// A change of one's own password.
 #[derive(InputObject)]
@@ -45,16 +45,42 @@ flag_payload! {
     }
 }
 
-/// A new password, with the proof that the account is yours: either `token`, or `email` and `code`.
-#[derive(InputObject)]
-pub struct PasswordResetConfirmInput {
+/// A proof that an account is yours to which you can't sign in: one of these.
+#[derive(OneofObject)]
+pub enum PasswordResetProofInput {
     /// The `token` in the address of the message's link. It can be used once, within 24 hours, however often the code was
     /// tried.
-    token: Option<String>,
-    /// The e-mail address that the code was sent to; left out beside `token`.
-    email: Option<EmailAddress>,
+    Token(String),
+    /// The code in the message, and the address that it was sent to.
+    EmailCode(PasswordResetCodeInput),
+}
+
+impl PasswordResetProofInput {
+    /// The proof, and where in the input it stands.
+    fn proof(&self) -> (ResetProof<'_>, &'static [&'static str]) {
+        match self {
+            Self::Token(token) => (ResetProof::Link(token), &["proof"]),
+            Self::EmailCode(PasswordResetCodeInput { email, code }) => {
+                (ResetProof::Code { email, code }, &["proof", "emailCode"])
+            }
+        }
+    }
+}
+
+/// A code of `passwordResetRequest`.
+#[derive(InputObject)]
+pub struct PasswordResetCodeInput {
+    /// The e-mail address that the code was sent to.
+    email: EmailAddress,
     /// The code in the message; spaces and hyphens don't matter. It can be tried five times, within 30 minutes.
-    code: Option<String>,
+    code: String,
+}
+
+/// A new password, with the proof that the account is yours.
+#[derive(InputObject)]
+pub struct PasswordResetConfirmInput {
+    /// What proves that the account is yours.
+    proof: PasswordResetProofInput,
     /// 10 to 128 characters, not an often used one, not made of the user name or address.
     new_password: String,
 }
@@ -105,7 +131,7 @@ impl PasswordMutation {
 
     /// Chooses a new password by the link or the code of `passwordResetRequest`. Every session ends, nobody is signed in by
     /// it, and a second factor is asked for as before; the address counts as verified.
-    /// Codes: BLANK, INVALID, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE. Stands alone in its operation.
+    /// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE. Stands alone in its operation.
     async fn password_reset_confirm(
         &self,
         ctx: &Context<'_>,
@@ -114,12 +140,10 @@ impl PasswordMutation {
         nullable(async {
             let request = ctx.request();
             let (app, client) = (&request.app, &request.client);
-            let result = async {
-                let received = Received::of(input.code.as_deref(), input.token.as_deref())?;
-                let new = input.new_password.into();
-                accounts::password_reset_confirm(app, client, input.email.as_deref(), received, &new).await
-            };
-            answer(request, result.await)
+            let (proof, place) = input.proof.proof();
+            let new = input.new_password.into();
+            let result = accounts::password_reset_confirm(app, client, proof, &new).await;
+            answer(request, result.map_err(|error| deeper(error, &["code", "token"], place)))
         })
         .await
     }

@@ -1,11 +1,11 @@
 //! Proving addresses and numbers, as clients see it.
 
-use async_graphql::{Context, InputObject, Object};
+use async_graphql::{Context, InputObject, Object, OneofObject};
 
 use super::{
     accounts::User,
     context::RequestExt,
-    error::{Nullable, answer, flag_payload, nullable, payload},
+    error::{Nullable, answer, deeper, flag_payload, nullable, payload},
     scalars::{EmailAddress, PhoneNumber},
 };
 use crate::domain::{accounts, codes::Received, profiles};
@@ -25,17 +25,23 @@ flag_payload! {
     }
 }
 
-/// A proof that an address is yours: either `token`, or `code`.
-#[derive(InputObject)]
-pub struct EmailVerifyInput {
+/// A proof that an address is yours: one of these.
+#[derive(OneofObject)]
+pub enum EmailVerifyInput {
     /// The `token` in the address of the message's link. It can be used once, within 24 hours, however often the code was
     /// tried.
-    token: Option<String>,
-    /// The address that the code was sent to; absent: your own, for which you have to be signed in. Left out beside
-    /// `token`.
+    Token(String),
+    /// The code in the message, and the address that it was sent to.
+    EmailCode(EmailCodeInput),
+}
+
+/// A code that was sent to an e-mail address.
+#[derive(InputObject)]
+pub struct EmailCodeInput {
+    /// The address that the code was sent to; absent: your own, for which you have to be signed in.
     email: Option<EmailAddress>,
     /// The code in the message; spaces and hyphens don't matter. It can be tried five times, within an hour.
-    code: Option<String>,
+    code: String,
 }
 
 payload! {
@@ -61,13 +67,13 @@ flag_payload! {
     }
 }
 
-/// A proof that the new address is yours: either `token`, or `code`.
-#[derive(InputObject)]
-pub struct EmailChangeConfirmInput {
+/// A proof that the new address is yours: one of these.
+#[derive(OneofObject)]
+pub enum EmailChangeConfirmInput {
     /// The `token` in the address of the message's link; used once, within 24 hours.
-    token: Option<String>,
+    Token(String),
     /// The code in the message to the new address. It can be tried five times, within an hour.
-    code: Option<String>,
+    Code(String),
 }
 
 payload! {
@@ -135,7 +141,7 @@ impl VerificationMutation {
 
     /// Proves an e-mail address by the link or the code that was sent to it. Works signed out, too: that is how a
     /// registration that waits for its confirmation is completed; sign in afterwards.
-    /// Codes: INVALID, INVALID_CODE, ALREADY_VERIFIED. Stands alone in its operation.
+    /// Codes: INVALID_CODE, ALREADY_VERIFIED. Stands alone in its operation.
     async fn email_verify(
         &self,
         ctx: &Context<'_>,
@@ -144,11 +150,17 @@ impl VerificationMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = async {
-                let received = Received::of(input.code.as_deref(), input.token.as_deref())?;
-                accounts::email_verify(app, actor, client, input.email.as_deref(), received).await
+            let result = match &input {
+                EmailVerifyInput::Token(token) => {
+                    accounts::email_verify(app, actor, client, None, Received::Link(token)).await
+                }
+                EmailVerifyInput::EmailCode(EmailCodeInput { email, code }) => {
+                    let code = Received::Code(code);
+                    let verified = accounts::email_verify(app, actor, client, email.as_deref(), code).await;
+                    verified.map_err(|error| deeper(error, &["code"], &["emailCode"]))
+                }
             };
-            answer(request, result.await)
+            answer(request, result)
         })
         .await
     }
@@ -171,7 +183,7 @@ impl VerificationMutation {
     }
 
     /// Replaces the e-mail address by the new one, which the link or the code proves; the old one is told. TAKEN: somebody
-    /// else has proven it, too. Codes: INVALID, INVALID_CODE, TAKEN. Stands alone in its operation.
+    /// else has proven it, too. Codes: INVALID_CODE, TAKEN. Stands alone in its operation.
     async fn email_change_confirm(
         &self,
         ctx: &Context<'_>,
@@ -180,11 +192,11 @@ impl VerificationMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = async {
-                let received = Received::of(input.code.as_deref(), input.token.as_deref())?;
-                accounts::email_change_confirm(app, actor, client, received).await
+            let received = match &input {
+                EmailChangeConfirmInput::Token(token) => Received::Link(token),
+                EmailChangeConfirmInput::Code(code) => Received::Code(code),
             };
-            answer(request, result.await)
+            answer(request, accounts::email_change_confirm(app, actor, client, received).await)
         })
         .await
     }

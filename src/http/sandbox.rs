@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::actor::Actor,
-    entity::{Currency, Money},
+    entity::{Currency, Money, told},
     error::Result,
     platform::payments::sandbox::{Act, CARDS, Deed, Outcome, Visible},
 };
@@ -115,7 +115,7 @@ pub(super) async fn pay(
                 let location = format!("/sandbox/pay?{}", encoded(&secret));
                 return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
             }
-            Json(json!({ "state": charge.state, "failure": charge.failure })).into_response()
+            Json(json!({ "state": told(&charge.state), "failure": charge.failure })).into_response()
         }
         Ok(None) => respond::not_found(Extension(identity)).await,
         Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity),
@@ -180,7 +180,7 @@ fn html(secret: &str, charge: &Visible) -> String {
          <style>body{{font:16px sans-serif;max-width:40em;margin:3em auto}}form{{margin:.5em 0}}</style>\
          <h1>Sandbox: {} ({})</h1><p>No real money. Choose a card.</p>{failure}{action}{deeds}</html>",
         escaped(&amount),
-        escaped(&charge.state)
+        escaped(told(&charge.state))
     )
 }
 
@@ -191,7 +191,7 @@ fn meaning(outcome: Outcome) -> &'static str {
         Outcome::Challenge => "the bank asks (3-D Secure)",
         Outcome::Slow => "pays after some seconds",
         Outcome::SlowFailure => "fails after some seconds",
-        Outcome::LateCapture => "is authorised, then pays after some seconds",
+        Outcome::LateCapture => "is authorized, then pays after some seconds",
         Outcome::RefundsFail => "pays; refunds of it fail",
         Outcome::Disputed => "pays; disputed after some seconds",
         Outcome::RefundsComeBack => "pays; refunds of it are done, then come back",

@@ -11,6 +11,7 @@
 //! - [`Chain`] runs several dependent writes in one round trip where the database can.
 
 pub mod backup;
+mod lending;
 mod pool;
 mod recording;
 mod search;
@@ -25,8 +26,10 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, EntityTrait, QueryResult, Select,
-    SqliteTransactionMode, Statement, TransactionOptions, TryGetable, Value,
+    ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
+    PartialModelTrait, QueryResult, QuerySelect, QueryTrait, Select, SqliteTransactionMode, Statement,
+    StatementBuilder, TransactionOptions, TryGetable, Value,
+    sea_query::{Expr, SelectStatement},
 };
 use secrecy::ExposeSecret;
 
@@ -297,8 +300,8 @@ impl Database {
         let _turn = shares::turn().await?;
         let mut attempt = 1;
         loop {
-            let asked = self.writer.ask(chain.single_statement(), false, |connection, statement| async move {
-                connection.query_all_raw(statement).await
+            let asked = self.writer.ask(chain.single_statement(), false, |generation, statement| async move {
+                generation.all(statement).await
             });
             let error = match Box::pin(asked).await {
                 Ok(rows) => {
@@ -332,6 +335,27 @@ impl Database {
         let reader = self.reader();
         let _turn = shares::turn().await?;
         Ok(select.all(reader).await?)
+    }
+
+    /// Reads what a shape has of an entity's rows, and of what is joined to them.
+    pub async fn read<P: PartialModelTrait, E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<P>> {
+        let mut select = P::select_cols(select.select_only());
+        self.select(QueryTrait::query(&mut select)).await
+    }
+
+    /// The same of one row.
+    pub async fn read_one<P: PartialModelTrait, E: EntityTrait>(&self, select: Select<E>) -> Result<Option<P>> {
+        Ok(self.read(select.limit(1)).await?.pop())
+    }
+
+    /// Reads rows by a typed statement, each into a shape by the names of its columns.
+    pub async fn select<P: FromQueryResult>(&self, select: &SelectStatement) -> Result<Vec<P>> {
+        let reader = self.reader();
+        let statement = StatementBuilder::build(select, &reader.get_database_backend());
+        recording::note(&statement);
+        let _turn = shares::turn().await?;
+        let rows = reader.query_all_raw(statement).await?;
+        Ok(rows.iter().map(|row| P::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 
     /// Reads rows by SQL text with `$1` placeholders.
@@ -440,6 +464,13 @@ pub fn placeholders<V: Into<Value> + Clone>(values: &mut Vec<Value>, list: &[V])
         return "NULL".to_owned();
     }
     (first..=values.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
+
+/// That a column has one of these ids: as [`placeholders`], so that lists of any length share a few statement texts.
+pub fn any_id<C: ColumnTrait, V: Into<Value> + Clone>(column: C, ids: &[V]) -> Expr {
+    let padded = ids.len().next_power_of_two() - ids.len();
+    let last = ids.last().into_iter().flat_map(|last| std::iter::repeat_n(last, padded));
+    column.is_in(ids.iter().chain(last).cloned())
 }
 
 /// Reads a row's columns from left to right.

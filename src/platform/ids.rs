@@ -9,6 +9,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::crypto::sha256;
+
 /// A source of ids and of random bytes.
 #[derive(Debug, Clone, Default)]
 pub struct Ids {
@@ -38,6 +40,14 @@ impl Ids {
         }
         uuid::Builder::from_unix_timestamp_millis(at.timestamp_millis().max(0).cast_unsigned(), &bytes).into_uuid()
     }
+}
+
+/// The id of what its name alone tells from others, and no table keeps: the same wherever and whenever it is made.
+#[must_use]
+pub fn named(name: &str) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&sha256(name.as_bytes())[..16]);
+    Uuid::from_bytes(bytes)
 }
 
 /// A code of so many decimal digits (at most 18), every one as likely.

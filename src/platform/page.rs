@@ -1,7 +1,7 @@
 //! Keyset pages: `first`/`after`, `last`/`before`, and cursors that are opaque, tied to their sort and sealed.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sea_orm::Value;
+use sea_orm::{ExprTrait, Value, sea_query::Expr};
 use uuid::Uuid;
 
 use super::crypto::Keys;
@@ -104,13 +104,25 @@ pub struct Page {
     pub reverse: bool,
 }
 
-impl Page {
-    /// The first `size` items.
-    #[must_use]
-    pub fn first(size: u64) -> Self {
-        Self { size, after: None, before: None, backwards: false, reverse: false }
-    }
+/// The first items of a list, from whichever end it is read: what can be loaded of many lists at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Beginning {
+    /// How many items, 0 to [`MAX_PAGE`].
+    pub size: u64,
+    /// Whether the list is read from its end.
+    pub reverse: bool,
+}
 
+impl Beginning {
+    /// The page that it is.
+    #[must_use]
+    pub fn page(self) -> Page {
+        let Self { size, reverse } = self;
+        Page { size, after: None, before: None, backwards: false, reverse }
+    }
+}
+
+impl Page {
     /// From the connection arguments of a field; wrong ones are BAD_REQUEST. An empty cursor is none.
     pub fn parse(
         keys: &Keys,
@@ -143,10 +155,11 @@ impl Page {
         Self { reverse, ..self }
     }
 
-    /// The size, when the beginning of the list is asked for and nothing else: then many lists can be loaded at once.
+    /// The beginning of the list, when it is asked for and nothing else.
     #[must_use]
-    pub fn first_only(&self) -> Option<u64> {
-        (self.after.is_none() && self.before.is_none() && !self.backwards && !self.reverse).then_some(self.size)
+    pub fn beginning(&self) -> Option<Beginning> {
+        let is_beginning = self.after.is_none() && self.before.is_none() && !self.backwards;
+        is_beginning.then_some(Beginning { size: self.size, reverse: self.reverse })
     }
 
     /// Conditions for `(column, id)`, and `ORDER BY … LIMIT …`; fetches one row more to learn whether there are more.
@@ -163,6 +176,26 @@ impl Page {
         (conditions, self.order(column, id, descending))
     }
 
+    /// The conditions of this page for a list that is sorted by a column and an id: what the cursors say.
+    #[must_use]
+    pub fn conditions(&self, column: Expr, id: Expr, descending: bool) -> Vec<Expr> {
+        let place = Expr::tuple([column, id]);
+        let ends = [(&self.after, true), (&self.before, false)].into_iter();
+        let condition = |(cursor, forwards): (&Option<Cursor>, bool)| {
+            let cursor = cursor.as_ref()?;
+            let end = Expr::tuple([Expr::val(cursor.key.value()), Expr::val(cursor.id)]);
+            let is_less = forwards == (descending != self.reverse);
+            Some(if is_less { place.clone().lt(end) } else { place.clone().gt(end) })
+        };
+        ends.filter_map(condition).collect()
+    }
+
+    /// Whether rows are read with the greatest first, of a list that has the greatest first, or the least.
+    #[must_use]
+    pub fn reads_descending(&self, descending: bool) -> bool {
+        (descending != self.reverse) != self.backwards
+    }
+
     /// `ORDER BY … LIMIT …` alone.
     #[must_use]
     pub fn order(&self, column: &str, id: &str, descending: bool) -> String {
@@ -173,7 +206,7 @@ impl Page {
     /// Which way rows are read of a list that has the greatest first, or the least.
     #[must_use]
     pub fn direction(&self, descending: bool) -> &'static str {
-        if (descending != self.reverse) == self.backwards { "ASC" } else { "DESC" }
+        if self.reads_descending(descending) { "DESC" } else { "ASC" }
     }
 
     /// Makes a slice of the rows that [`Page::clauses`] fetched.

@@ -221,6 +221,26 @@ async fn a_currency_has_an_id_that_everybody_fetches_it_by() {
 }
 
 #[tokio::test]
+async fn a_provider_has_an_id_that_everybody_fetches_it_by_where_it_is_offered() {
+    let server = Server::with(&[("GITHUB_CLIENT_ID", "client"), ("GITHUB_CLIENT_SECRET", "secret")]).await;
+    let nobody = server.anonymous();
+    let mut ids = Vec::new();
+    for (field, name, fields) in [
+        ("paymentProviders", "PaymentProviderInfo", "id provider publicKey savesMethods targets"),
+        ("signInProviders", "SignInProvider", "id name title"),
+    ] {
+        let data = nobody.ok(&format!("{{ {field} {{ {fields} }} }}"), Value::Null).await;
+        let there = data[field].as_array().unwrap();
+        ids = there.iter().map(|provider| provider["id"].clone()).collect();
+        assert!(!ids.is_empty(), "{field}");
+        let query = format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {name} {{ {fields} }} }} }}");
+        assert_eq!(nobody.ok(&query, json!({ "ids": ids })).await["nodes"], data[field]);
+    }
+    let without = Server::start().await;
+    assert_eq!(without.anonymous().ok(NODES, json!({ "ids": ids })).await["nodes"], json!([null]));
+}
+
+#[tokio::test]
 async fn one_that_fails_is_null_for_itself_with_an_error_at_its_place() {
     let server = Server::start().await;
     let amina = server.user("amina").await;

@@ -32,11 +32,11 @@ async fn what_a_comment_and_a_share_hang_on_comes_with_its_counts() {
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
     let post = amina.publish("hello").await;
     let around = "comment { id } post { id commentCount } parent { replyCount }";
-    let input = json!({ "postId": post, "body": "an answer" });
+    let input = json!({ "target": { "postId": post }, "body": "an answer" });
     let mut answer = done(&basma, "commentCreate", input, around).await;
     let comment = answer["comment"]["id"].take();
     assert_eq!((&answer["post"], &answer["parent"]), (&json!({ "id": post, "commentCount": 1 }), &Value::Null));
-    let input = json!({ "commentId": comment, "body": "a reply" });
+    let input = json!({ "target": { "commentId": comment }, "body": "a reply" });
     let reply = done(&amina, "commentCreate", input, around).await;
     assert_eq!(reply["post"]["commentCount"], 2);
     assert_eq!(reply["parent"], json!({ "replyCount": 1 }));

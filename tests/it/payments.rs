@@ -18,6 +18,7 @@ mod refund_failures;
 mod refunds;
 mod rules;
 mod settlements;
+mod stripe;
 pub mod taken_back;
 mod together;
 mod webhooks;

@@ -179,7 +179,7 @@ async fn texts_that_are_blank_too_long_or_hold_control_characters_are_refused() 
             assert_eq!(amina.user_errors(UPDATE, json!({ "id": share, "body": text })).await, expected, "{short}");
         }
         let text = if code == "TOO_LONG" { long_comment.as_str() } else { text };
-        let input = json!({ "postId": id, "body": text });
+        let input = json!({ "target": { "postId": id }, "body": text });
         assert_eq!(amina.user_errors(COMMENT, json!({ "input": input })).await, expected, "{short}");
         let variables = json!({ "id": answer, "body": text });
         assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, expected, "{short}");
@@ -193,7 +193,10 @@ async fn texts_that_are_blank_too_long_or_hold_control_characters_are_refused() 
     let longest = format!("  {}\n", "é".repeat(10_000));
     assert_eq!(amina.user_errors(CREATE, json!({ "input": { "body": longest } })).await, []);
     let longest = format!("  {}\n", "é".repeat(2_000));
-    assert_eq!(amina.user_errors(COMMENT, json!({ "input": { "postId": id, "body": longest } })).await, []);
+    assert_eq!(
+        amina.user_errors(COMMENT, json!({ "input": { "target": { "postId": id }, "body": longest } })).await,
+        []
+    );
 }
 
 #[tokio::test]
@@ -253,7 +256,10 @@ async fn only_the_author_changes_or_deletes() {
         assert_eq!(nobody.refused(query, json!({ "id": answer })).await, "UNAUTHENTICATED", "{query}");
     }
     assert_eq!(nobody.refused(CREATE, json!({ "input": { "body": "x" } })).await, "UNAUTHENTICATED");
-    assert_eq!(nobody.refused(COMMENT, json!({ "input": { "postId": id, "body": "x" } })).await, "UNAUTHENTICATED");
+    assert_eq!(
+        nobody.refused(COMMENT, json!({ "input": { "target": { "postId": id }, "body": "x" } })).await,
+        "UNAUTHENTICATED"
+    );
     assert_eq!(everything(&server).await, before);
 }
 
@@ -331,8 +337,8 @@ async fn nothing_is_done_to_what_is_deleted_or_was_never_there() {
                     "{query}"
                 );
             }
-            let answer = json!({ "input": { "postId": post, "body": "late" } });
-            assert_eq!(client.user_errors(COMMENT, answer).await, one("NOT_FOUND", "input.postId"));
+            let answer = json!({ "input": { "target": { "postId": post }, "body": "late" } });
+            assert_eq!(client.user_errors(COMMENT, answer).await, one("NOT_FOUND", "input.target.postId"));
         }
     }
     for comment in [&gone_answer, &never_comment] {
@@ -345,13 +351,13 @@ async fn nothing_is_done_to_what_is_deleted_or_was_never_there() {
                     "{query}"
                 );
             }
-            let reply = json!({ "input": { "commentId": comment, "body": "late" } });
-            assert_eq!(client.user_errors(COMMENT, reply).await, one("NOT_FOUND", "input.commentId"));
+            let reply = json!({ "input": { "target": { "commentId": comment }, "body": "late" } });
+            assert_eq!(client.user_errors(COMMENT, reply).await, one("NOT_FOUND", "input.target.commentId"));
         }
     }
     // A living comment below a deleted post takes no replies either.
-    let reply = json!({ "input": { "commentId": answer, "body": "late" } });
-    assert_eq!(amina.user_errors(COMMENT, reply).await, one("NOT_FOUND", "input.commentId"));
+    let reply = json!({ "input": { "target": { "commentId": answer }, "body": "late" } });
+    assert_eq!(amina.user_errors(COMMENT, reply).await, one("NOT_FOUND", "input.target.commentId"));
     assert_eq!(everything(&server).await, before);
 
     assert_eq!(post(&amina, &never, "id").await, Value::Null);
@@ -381,8 +387,8 @@ async fn an_id_of_another_type_is_a_bad_request_in_a_query_and_a_coded_error_in_
                 "{wrong}"
             );
         }
-        let variables = json!({ "input": { "postId": wrong, "body": "x" } });
-        assert_eq!(amina.user_errors(COMMENT, variables).await, one("INVALID_ID", "input.postId"), "{wrong}");
+        let variables = json!({ "input": { "target": { "postId": wrong }, "body": "x" } });
+        assert_eq!(amina.user_errors(COMMENT, variables).await, one("INVALID_ID", "input.target.postId"), "{wrong}");
         let query = "query($id: ID!) { post(id: $id) { id } }";
         assert_eq!(amina.refused(query, json!({ "id": wrong })).await, "BAD_REQUEST", "{wrong}");
         if wrong != amina.id {
@@ -400,11 +406,17 @@ async fn an_id_of_another_type_is_a_bad_request_in_a_query_and_a_coded_error_in_
                 "{wrong}"
             );
         }
-        let variables = json!({ "input": { "commentId": wrong, "body": "x" } });
-        assert_eq!(amina.user_errors(COMMENT, variables).await, one("INVALID_ID", "input.commentId"), "{wrong}");
+        let variables = json!({ "input": { "target": { "commentId": wrong }, "body": "x" } });
+        assert_eq!(amina.user_errors(COMMENT, variables).await, one("INVALID_ID", "input.target.commentId"), "{wrong}");
     }
-    for input in [json!({ "body": "x" }), json!({ "postId": id, "commentId": answer, "body": "x" })] {
-        assert_eq!(amina.user_errors(COMMENT, json!({ "input": input })).await, one("INVALID", "input.postId"));
+    for target in [
+        json!({}),
+        json!({ "postId": null }),
+        json!({ "postId": id, "commentId": null }),
+        json!({ "postId": id, "commentId": answer }),
+    ] {
+        let input = json!({ "target": target, "body": "x" });
+        assert_eq!(amina.refused(COMMENT, json!({ "input": input })).await, "BAD_REQUEST", "{target}");
     }
     assert_eq!(everything(&server).await, before);
 }

@@ -1,6 +1,6 @@
 //! What all mutations refuse alike, of every one that the SDL names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use agora::{entity::user_role::Role, graphql};
 use async_graphql::parser::{
@@ -39,6 +39,7 @@ const PREFIXES: &[&str] = &[
 #[derive(Default)]
 struct Inputs {
     fields: HashMap<String, Vec<InputValueDefinition>>,
+    one_of: HashSet<String>,
     enums: HashMap<String, String>,
 }
 
@@ -50,6 +51,9 @@ impl Inputs {
             let name = definition.node.name.node.to_string();
             match definition.node.kind {
                 TypeKind::InputObject(input) => {
+                    if definition.node.directives.iter().any(|directive| directive.node.name.node == "oneOf") {
+                        inputs.one_of.insert(name.clone());
+                    }
                     inputs.fields.insert(name, input.fields.into_iter().map(|field| field.node).collect());
                 }
                 TypeKind::Enum(values) => {
@@ -62,10 +66,16 @@ impl Inputs {
         inputs
     }
 
-    /// The smallest input of a type that is well-formed, with this for every id.
+    /// The smallest input of a type that is well-formed, with this for every id; where one of several is meant, the first.
     fn smallest(&self, ty: &str, id: &str) -> Value {
-        let required = self.fields[ty].iter().filter(|field| !field.ty.node.nullable && field.default_value.is_none());
-        required.map(|field| (field.name.node.to_string(), self.value(&field.ty.node.base, id))).collect()
+        let is_required = |field: &InputValueDefinition| !field.ty.node.nullable && field.default_value.is_none();
+        let one_of = self.one_of.contains(ty);
+        let needed = self.fields[ty].iter().enumerate().filter(
+            |(number, field)| {
+                if one_of { *number == 0 } else { is_required(field) }
+            },
+        );
+        needed.map(|(_, field)| (field.name.node.to_string(), self.value(&field.ty.node.base, id))).collect()
     }
 
     fn value(&self, ty: &BaseType, id: &str) -> Value {
@@ -84,7 +94,7 @@ impl Inputs {
     }
 
     fn has_id(&self, ty: &str) -> bool {
-        self.smallest(ty, "x").as_object().unwrap().values().any(|value| value == "x")
+        self.smallest(ty, "x").to_string().contains(":\"x\"")
     }
 }
 

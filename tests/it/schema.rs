@@ -89,6 +89,18 @@ fn a_mutation_takes_nothing_or_one_input_of_its_own_name() {
     }
 }
 
+/// What is followed is named as what is read: by its `id`.
+#[test]
+fn a_subscription_takes_the_thing_that_it_follows_as_id() {
+    let model = Model::of_graph(false).unwrap();
+    let Some((_, Kind::Composite { fields, .. })) = model.ty("Subscription") else { panic!("no subscriptions") };
+    for (name, field) in fields {
+        for argument in &field.arguments {
+            assert_eq!(named(&argument.ty) == "ID", argument.name == "id", "{name}({}:)", argument.name);
+        }
+    }
+}
+
 /// Whether a payload speaks of an earlier call, and whether there can be one that did the work.
 #[test]
 fn only_what_takes_an_idempotency_key_says_whether_it_was_replayed() {

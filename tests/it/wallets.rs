@@ -50,7 +50,7 @@ pub const CANCEL: &str =
     "mutation($id: ID!) { withdrawalCancel(input: { id: $id }) { withdrawal { state } errors { code path } } }";
 
 pub fn method_input(currency: &str) -> Value {
-    json!({ "holder": "Amina Haddad", "accountNumber": "1234 5678", "bankName": "A Bank", "country": "EG",
+    json!({ "holder": "Amina Haddad", "account": { "accountNumber": "1234 5678" }, "bankName": "A Bank", "country": "EG",
             "currency": currency })
 }
 

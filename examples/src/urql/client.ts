@@ -16,7 +16,7 @@ export function createClient(session: Session): Client {
     exchanges: [
       // Objects with an id are kept once, wherever they are seen; these have none and belong to what they are in.
       cacheExchange({
-        keys: { Money: () => null, PaymentNextAction: () => null, PaymentProviderInfo: ({ provider }) => String(provider) },
+        keys: { Money: () => null, PaymentNextAction: () => null },
         resolvers: { Query: { posts: relayPagination(), goals: relayPagination() } },
         updates: {
           Mutation: {

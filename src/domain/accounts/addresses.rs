@@ -149,7 +149,7 @@ pub async fn email_verify(
             (holder, code)
         }
     };
-    let user = holder.ok_or_else(codes::invalid)?.user;
+    let user = holder.ok_or_else(|| code.refused())?.user;
     app.db
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
@@ -158,7 +158,7 @@ pub async fn email_verify(
                        WHERE user_id = $1 AND email_key = $2 AND email_confirmed_at IS NULL";
             let values = vec![user.id.0.into(), mailbox::key(&code.address).into(), app.clock.now().into()];
             if tx.execute(sql, values).await? == 0 {
-                return Err(codes::invalid());
+                return Err(code.refused());
             }
             activity::record_in(app, &tx, user.id, ActivityKind::EmailVerified, client, None).await
         })

@@ -25,6 +25,7 @@ mod profile;
 mod queries;
 mod reauthentication;
 mod registration;
+mod rows;
 mod second_factors;
 mod sessions;
 mod sign_in;
@@ -33,8 +34,6 @@ mod tokens;
 mod two_factor;
 
 use std::sync::Arc;
-
-use crate::entity::user;
 
 pub use addresses::{email_change_confirm, email_change_request, email_verification_send, email_verify};
 pub use challenges::{two_factor_code_send, two_factor_verify};
@@ -48,7 +47,7 @@ pub(crate) use oversight::{
     reset_two_factor_in, set_role_in, sign_out_in, suspend_in, suspension_in,
 };
 pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
-pub use passwords::{password_change, password_reset_confirm, password_reset_request};
+pub use passwords::{ResetProof, password_change, password_reset_confirm, password_reset_request};
 pub(crate) use policy::email as email_address;
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub(crate) use privacy::erase_in;
@@ -58,6 +57,7 @@ pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, us
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
 pub(crate) use registration::DOMAIN;
+pub use rows::{Person, UserCard, UserRow};
 pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{
     ActiveSession, IssuedSession, active_sessions, logout, logout_by_refresh_token, session_revoke, sessions_by_id,
@@ -72,7 +72,7 @@ pub use two_factor::{
 };
 
 /// A person as others may see them.
-pub type User = Arc<user::Model>;
+pub type User = Arc<UserRow>;
 
 /// Changes a person's number of posts by one, within the transaction of the post.
 pub async fn count_post_in(

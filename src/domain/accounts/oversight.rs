@@ -4,10 +4,12 @@
 //! Always holds: a suspended person has no live session and begins none; who loses a permission loses every session
 //! that was begun with it; there is an owner, once there was one.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{EntityTrait, Value};
 
-use super::{User, second_factors, sessions, sign_in};
+use super::{User, UserRow, second_factors, sessions, sign_in};
 use crate::{
     app::App,
     domain::{
@@ -23,7 +25,7 @@ use crate::{
         suspension, user,
         user_role::{self, Role},
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Parameter, Result, UserError, UserErrorCode},
     platform::db::{Columns, Transaction, placeholders},
 };
 
@@ -42,7 +44,7 @@ pub(crate) async fn lock_in(tx: &Transaction, ids: &[UserId]) -> Result<()> {
 /// A person and their role, as they are now.
 pub(crate) async fn find_in(tx: &Transaction, id: UserId) -> Result<Option<(User, Option<Role>)>> {
     let Some(user) = user::Entity::find_by_id(id).one(tx).await? else { return Ok(None) };
-    Ok(Some((user.into(), role_in(tx, id).await?)))
+    Ok(Some((Arc::new(UserRow::from(user)), role_in(tx, id).await?)))
 }
 
 /// A person's role, as it is now.
@@ -207,7 +209,6 @@ async fn end_access_in(app: &App, tx: &Transaction, user: UserId, reason: Sessio
 pub(super) async fn refuse_suspended_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
     lock_in(tx, &[user]).await?;
     let Some(found) = suspension_in(app, tx, user).await? else { return Ok(()) };
-    let until = found.until.map_or_else(|| "-".to_owned(), |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
-    let error = UserError::whole(UserErrorCode::AccountSuspended).with("until", until).with("reason", found.reason);
-    Err(Error::from(error))
+    let error = UserError::whole(UserErrorCode::AccountSuspended).with("until", Parameter::Until(found.until));
+    Err(Error::from(error.with("reason", found.reason)))
 }

@@ -19,7 +19,7 @@ use crate::{
     domain::{
         activity,
         actor::{Actor, Client},
-        codes::{self, Asker, Received},
+        codes::{self, Asker, CheckedCode},
         jobs,
         messages::{self, Message, Template},
         registration::DOMAINS,
@@ -122,24 +122,40 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder, client: &Cli
     messages::send_in(app, tx, &holder.greeted(message)).await
 }
 
+/// What proves whose an account is to which nobody can sign in.
+#[derive(Debug, Clone, Copy)]
+pub enum ResetProof<'a> {
+    /// The token of the letter's link.
+    Link(&'a str),
+    /// The letter's code.
+    Code {
+        /// The address that it was sent to.
+        email: &'a str,
+        /// The code, as it was typed.
+        code: &'a str,
+    },
+}
+
 /// Chooses a new password by the link of a letter, or by its code and the address; the first one where there was none.
 /// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE.
 pub async fn password_reset_confirm(
     app: &App,
     client: &Client,
-    email: Option<&str>,
-    received: Received<'_>,
+    proof: ResetProof<'_>,
     new: &SecretString,
 ) -> Result<()> {
     let (new, purpose) = (new.expose_secret(), CodePurpose::PasswordReset);
-    policy::password("newPassword", new, &[policy::local_part(email.unwrap_or_default())])?;
-    let (holder, code) = match received {
-        Received::Link(token) => {
+    let own = match proof {
+        ResetProof::Link(_) => "",
+        ResetProof::Code { email, .. } => policy::local_part(email),
+    };
+    policy::password("newPassword", new, &[own])?;
+    let (holder, code) = match proof {
+        ResetProof::Link(token) => {
             let code = codes::check_link(app, purpose, token).await?;
             (credentials::by_code(app, &code).await?, code)
         }
-        Received::Code(code) => {
-            let email = email.ok_or_else(|| UserError::input("email", UserErrorCode::Blank))?;
+        ResetProof::Code { email, code } => {
             throttle_proof(app, client, None)?;
             let holder = credentials::by_email(app, &policy::lookup_key(email)).await?;
             let subject = holder.as_ref().map_or_else(|| codes::NOBODY.to_owned(), Holder::subject);
@@ -147,7 +163,7 @@ pub async fn password_reset_confirm(
             (holder, code)
         }
     };
-    let holder = holder.ok_or_else(codes::invalid)?;
+    let holder = holder.ok_or_else(|| code.refused())?;
     // Only now, or a refusal would tell anybody the user name behind an address.
     policy::password("newPassword", new, &[&holder.user.username, policy::local_part(&holder.email)])?;
     // Hashed only after a right code: a wrong one is cheap, and costs the same whether or not the address is known.
@@ -157,7 +173,7 @@ pub async fn password_reset_confirm(
         .db
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
-            reset_in(app, &tx, client, &holder, &mailbox::key(&code.address), &hash).await
+            reset_in(app, &tx, client, &holder, &code, &hash).await
         })
         .await?;
     sessions::ended(app, &ended);
@@ -170,7 +186,7 @@ async fn reset_in(
     tx: &Transaction,
     client: &Client,
     holder: &Holder,
-    email_key: &str,
+    code: &CheckedCode,
     hash: &str,
 ) -> Result<Vec<SessionId>> {
     let id = holder.user.id;
@@ -181,7 +197,8 @@ async fn reset_in(
         "SELECT email_confirmed_at IS NOT NULL FROM credentials WHERE user_id = $1 AND email_key = $2 {}",
         tx.for_update()
     );
-    let row = tx.row(sql, vec![id.0.into(), email_key.into()]).await?.ok_or_else(codes::invalid)?;
+    let values = vec![id.0.into(), mailbox::key(&code.address).into()];
+    let row = tx.row(sql, values).await?.ok_or_else(|| code.refused())?;
     let was_confirmed: bool = Columns::new(&row).take()?;
     tx.execute(
         "UPDATE credentials SET password_hash = $2, password_changed_at = $3, password_reset_at = $3, \

@@ -26,7 +26,7 @@ use crate::{
         goal::{Funding, GoalState},
         job,
     },
-    error::{Result, UserErrorCode},
+    error::{Result, State, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
         text,
@@ -63,10 +63,10 @@ pub async fn goal_end(app: &App, actor: &Actor, id: GoalId) -> Result<GoalView> 
         .transact(async |tx| {
             let view = lock_own_in(&tx, actor, id, at_id).await?;
             if view.goal.state != GoalState::Open {
-                return Err(wrong_state(at_id, view.goal.state.as_str()));
+                return Err(wrong_state(at_id, view.goal.state));
             }
             if view.goal.funding == Funding::Fixed && kept_in(app, &tx, &view.goal).await? < view.goal.target {
-                return Err(wrong_state(at_id, "not reached"));
+                return Err(wrong_state(at_id, State::NotReached));
             }
             close_in(app, &tx, &view, GoalState::Ended, None).await
         })
@@ -91,10 +91,10 @@ pub async fn goal_cancel(app: &App, actor: &Actor, client: &Client, id: GoalId, 
                 accounts::authority_in(app, &tx, actor, Permission::ManageMoney).await?;
             }
             if !matches!(view.goal.state, GoalState::Open | GoalState::Ended) {
-                return Err(wrong_state(at_id, view.goal.state.as_str()));
+                return Err(wrong_state(at_id, view.goal.state));
             }
             if view.goal.withdrawn > 0 {
-                return Err(wrong_state(at_id, "withdrawn"));
+                return Err(wrong_state(at_id, State::Withdrawn));
             }
             close_in(app, &tx, &view, GoalState::Cancelled, Some(reason.clone())).await?;
             if is_owner {

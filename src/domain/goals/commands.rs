@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::{
-    GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, progress, queries,
+    GoalRow, GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, progress, queries,
     rows::{lock_own_in, tell_in},
     wrong_state,
 };
@@ -21,7 +21,7 @@ use crate::{
         Currency, GoalId, Money, PostId, UserId,
         goal::{self, Funding, GoalState},
     },
-    error::{Reason, Result, UserError, UserErrorCode},
+    error::{Reason, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, is_unique_violation},
         text, web_address,
@@ -184,7 +184,7 @@ fn deadline(now: DateTime<Utc>, at: DateTime<Utc>) -> Result<DateTime<Utc>> {
 fn suggested(amounts: &[Money], currency: Currency) -> Result<String> {
     let field = "suggestedAmounts";
     if amounts.len() > MAX_SUGGESTED {
-        return Err(UserError::invalid(field, Reason::SuggestedAmounts).into());
+        return Err(UserError::invalid(field, Reason::SuggestedAmounts).with("max", MAX_SUGGESTED).into());
     }
     if amounts.iter().any(|amount| amount.currency != currency) {
         return Err(UserError::input(field, UserErrorCode::CurrencyMismatch).with("currency", currency).into());
@@ -259,7 +259,7 @@ async fn terms_in(
     now: DateTime<Utc>,
     change: &GoalUpdate,
     before: &GoalView,
-    after: &mut goal::Model,
+    after: &mut GoalRow,
 ) -> Result<()> {
     if let Some(target) = change.target {
         (after.target, after.currency) = (target.minor, target.currency);
@@ -272,7 +272,9 @@ async fn terms_in(
         return Ok(());
     }
     if before.goal.state != GoalState::Open || before.goal.deadline.is_some_and(|deadline| deadline <= now) {
-        return Err(wrong_state(at_id, before.goal.state.as_str()));
+        // One whose time is over is open until somebody looks.
+        let is_open = before.goal.state == GoalState::Open;
+        return Err(wrong_state(at_id, if is_open { State::Ended } else { before.goal.state.into() }));
     }
     if after.funding == Funding::Fixed && after.deadline.is_none() {
         return Err(UserError::input("deadline", UserErrorCode::Blank).into());
@@ -305,7 +307,7 @@ async fn terms_in(
     Ok(())
 }
 
-async fn update_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
+async fn update_in(tx: &Transaction, goal: &GoalRow) -> Result<()> {
     tx.execute(
         "UPDATE goals SET title = $2, story = $3, search_key = $4, category = $5, currency = $6, target = $7, funding = $8, \
          deadline = $9, suggested_amounts = $10, cover_url = $11, progress = $12, edited_at = $13 WHERE id = $1",

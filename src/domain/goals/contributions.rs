@@ -23,16 +23,46 @@ use crate::{
 
 const JOINS: &str = "JOIN goals g ON g.id = c.goal_id";
 
-/// What cursors in a goal's list are tied to.
-pub const CONTRIBUTIONS_SORT: &str = "contributions.received";
+/// What a goal has been given and still has.
+const RECEIVED: &str = "c.received_at IS NOT NULL AND c.state = 'received'";
 
-/// A contribution's place in a goal's list.
-#[must_use]
-pub fn contribution_cursor(view: &ContributionView) -> Cursor {
-    let given = &view.contribution;
-    // In this list there are only those that came in.
-    let key = Key::Time(given.received_at.unwrap_or(given.created_at));
-    Cursor { sort: CONTRIBUTIONS_SORT, key, id: given.id.0 }
+/// In which order a goal's contributions are listed; ties by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContributionSort {
+    /// Came in last, first.
+    Newest,
+    /// The largest amount first: all are in the goal's currency.
+    Largest,
+}
+
+impl ContributionSort {
+    /// What cursors of this order are tied to.
+    #[must_use]
+    pub fn cursor_name(self) -> &'static str {
+        match self {
+            Self::Newest => "contributions.received",
+            Self::Largest => "contributions.largest",
+        }
+    }
+
+    /// A contribution's place in this order.
+    #[must_use]
+    pub fn cursor(self, view: &ContributionView) -> Cursor {
+        let given = &view.contribution;
+        let key = match self {
+            // In this list there are only those that came in.
+            Self::Newest => Key::Time(given.received_at.unwrap_or(given.created_at)),
+            Self::Largest => Key::Integer(given.amount),
+        };
+        Cursor { sort: self.cursor_name(), key, id: given.id.0 }
+    }
+
+    fn column(self) -> &'static str {
+        match self {
+            Self::Newest => "c.received_at",
+            Self::Largest => "c.amount",
+        }
+    }
 }
 
 /// What a goal's contributions have to have in common.
@@ -44,13 +74,14 @@ pub struct ReceivedFilter {
     pub during: Span,
 }
 
-/// What a goal, which the actor sees, has been given and still has, newest first; of it what givers ask back, or what they
-/// don't, where that is wanted, for those who decide about it.
+/// What a goal, which the actor sees, has been given and still has; of it what givers ask back, or what they don't, where that
+/// is wanted, for those who decide about it.
 pub async fn contributions(
     app: &App,
     actor: &Actor,
     view: &GoalView,
     filter: &ReceivedFilter,
+    sort: ContributionSort,
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<ContributionView>> {
@@ -72,23 +103,27 @@ pub async fn contributions(
         Some(false) => {
             conditions.that(format!("NOT {is_asked_for}"));
             // However many wait: no more is looked at.
-            conditions.among(
-                "SELECT o.id FROM goal_contributions o WHERE o.goal_id = $1 AND o.received_at IS NOT NULL \
-                 AND o.state = 'received' ORDER BY o.received_at DESC, o.id DESC",
-            );
+            conditions.among(format!(
+                "SELECT c.id FROM goal_contributions c WHERE c.goal_id = $1 AND {RECEIVED} \
+                 ORDER BY c.received_at DESC, c.id DESC"
+            ));
         }
         None => {}
     }
-    conditions.that("c.received_at IS NOT NULL AND c.state = 'received'");
-    conditions.during("c.received_at", filter.during)?;
+    conditions.that(RECEIVED);
+    let within = conditions.during("c.received_at", filter.during)?;
     let source = Source {
         columns: CONTRIBUTION,
         table: "goal_contributions c",
         joins: JOINS,
-        key: "c.received_at",
+        key: sort.column(),
         id: "c.id",
         descending: true,
     };
+    if sort != ContributionSort::Newest && !within.is_empty() {
+        let within = format!("c.goal_id = $1 AND {RECEIVED} AND {within}");
+        conditions.among_newest(&app.db, source, "c.received_at", &[within]);
+    }
     page_of(&app.db, source, conditions, page, with_total, read_contribution).await
 }
 

@@ -1,12 +1,15 @@
 //! What people are told of goals: that something was given, talked about or asked back, that there is news, that one is
 //! over. Whoever gave and is hidden from the recipient is not named.
 
+use std::borrow::Cow;
+
 use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     app::App,
+    catalogue::Text,
     domain::{
         notifications::{self, Notice, Subject, Telling, notify_in},
         payments::{RefundDecided, RefundRequested},
@@ -32,20 +35,16 @@ const BATCH: usize = 200;
 
 /// The headline in the recipient's language. Of a goal's news and end, the name is the goal's.
 fn title(locale: Locale, kind: NotificationKind, name: &str) -> String {
-    let name = notifications::short(name);
-    match (locale, kind) {
-        (Locale::English, NotificationKind::Contribution) => format!("{name} gave to your goal"),
-        (Locale::English, NotificationKind::ContributionComment) => format!("{name} commented on a contribution"),
-        (Locale::English, NotificationKind::RefundRequest) => format!("{name} asks for a refund"),
-        (Locale::English, NotificationKind::GoalNews) => format!("News of “{name}”"),
-        (Locale::English, NotificationKind::GoalEnded) => format!("“{name}” is over"),
-        (Locale::Arabic, NotificationKind::Contribution) => format!("ساهم {name} في هدفك"),
-        (Locale::Arabic, NotificationKind::ContributionComment) => format!("علّق {name} على مساهمة"),
-        (Locale::Arabic, NotificationKind::RefundRequest) => format!("طلب {name} استرداد مساهمة"),
-        (Locale::Arabic, NotificationKind::GoalNews) => format!("جديد «{name}»"),
-        (Locale::Arabic, NotificationKind::GoalEnded) => format!("انتهى «{name}»"),
-        _ => name,
-    }
+    let name = Cow::from(notifications::short(name));
+    let said = match kind {
+        NotificationKind::Contribution => Text::GaveToYourGoal { name },
+        NotificationKind::ContributionComment => Text::CommentedOnContribution { name },
+        NotificationKind::RefundRequest => Text::AsksForRefund { name },
+        NotificationKind::GoalNews => Text::GoalHasNews { goal: name },
+        NotificationKind::GoalEnded => Text::GoalIsOver { goal: name },
+        _ => return name.into_owned(),
+    };
+    said.in_language(locale).into_owned()
 }
 
 /// What is told stays as it is until it is told: whatever ends it comes later, and finds the notification.
@@ -53,11 +52,8 @@ async fn lock_in(tx: &Transaction, table: &str, id: Uuid) -> Result<()> {
     tx.row(format!("SELECT 1 FROM {table} WHERE id = $1 {}", tx.for_update()), vec![id.into()]).await.map(drop)
 }
 
-fn somebody(locale: Locale) -> &'static str {
-    match locale {
-        Locale::English => "Somebody",
-        Locale::Arabic => "شخص ما",
-    }
+fn somebody(locale: Locale) -> String {
+    Text::Somebody.in_language(locale).into_owned()
 }
 
 // ---------------------------------------------------------------------------------------------------- contributions
@@ -92,7 +88,7 @@ async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Result<Vec<Tel
     let hidden: bool = columns.take()?;
     let actor = columns.take::<Option<UserId>>()?.filter(|_| !hidden);
     let (name, guest): (Option<String>, Option<String>) = (columns.take()?, columns.take()?);
-    let name = name.or(guest).filter(|_| !hidden).unwrap_or_else(|| somebody(locale).to_owned());
+    let name = name.or(guest).filter(|_| !hidden).unwrap_or_else(|| somebody(locale));
     let kind = NotificationKind::Contribution;
     Ok(vec![Telling {
         recipient,
@@ -180,7 +176,7 @@ async fn comment_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telling>> {
             actor: (!hidden).then_some(author),
             kind,
             subject: Some((SubjectKind::ContributionComment, comment)),
-            title: title(locale, kind, if hidden { somebody(locale) } else { &name }),
+            title: title(locale, kind, &if hidden { somebody(locale) } else { name }),
             excerpt: notifications::excerpt(&body),
             dedupe_key: format!("contribution_comment:{comment}"),
         })
@@ -214,7 +210,7 @@ async fn refund_requested_in(tx: &Transaction, refund: Uuid) -> Result<Vec<Telli
     let (what, currency, amount): (String, Currency, i64) = (columns.take()?, columns.take()?, columns.take()?);
     let hidden: bool = columns.take()?;
     let (actor, name): (Option<UserId>, Option<String>) = (columns.take()?, columns.take()?);
-    let name = name.filter(|_| !hidden).unwrap_or_else(|| somebody(locale).to_owned());
+    let name = name.filter(|_| !hidden).unwrap_or_else(|| somebody(locale));
     let kind = NotificationKind::RefundRequest;
     Ok(vec![Telling {
         recipient,
@@ -325,9 +321,11 @@ impl Notice for GoalEnded {
             kind,
             subject: Some((SubjectKind::Goal, goal)),
             title: title(locale, kind, &what),
-            excerpt: notifications::excerpt(&[outcome(locale, state), reason.as_deref().unwrap_or_default()].join(" "))
-                .trim_end()
-                .to_owned(),
+            excerpt: notifications::excerpt(
+                &[&*outcome(state).in_language(locale), reason.as_deref().unwrap_or_default()].join(" "),
+            )
+            .trim_end()
+            .to_owned(),
             dedupe_key: format!("goal_ended:{goal}"),
         };
         notifications::tell_in(app, tx, told.into_iter().map(telling).collect()).await?;
@@ -360,14 +358,11 @@ async fn givers_in(tx: &Transaction, goal: Uuid, after: Uuid) -> Result<(Vec<(Us
 }
 
 /// What becomes of the money.
-fn outcome(locale: Locale, state: GoalState) -> &'static str {
-    match (locale, state) {
-        (Locale::English, GoalState::Failed) => "The target was missed: everybody gets their money back.",
-        (Locale::English, GoalState::Cancelled) => "It was called off: everybody gets their money back.",
-        (Locale::English, _) => "It takes no contributions any more; what was raised goes to those who asked for it.",
-        (Locale::Arabic, GoalState::Failed) => "لم يتحقق الهدف: ستُعاد الأموال إلى الجميع.",
-        (Locale::Arabic, GoalState::Cancelled) => "أُلغي الهدف: ستُعاد الأموال إلى الجميع.",
-        (Locale::Arabic, _) => "لم يعد يقبل المساهمات؛ وما جُمع يذهب إلى صاحب الهدف.",
+fn outcome(state: GoalState) -> Text<'static> {
+    match state {
+        GoalState::Failed => Text::GoalMissedItsTarget,
+        GoalState::Cancelled => Text::GoalWasCalledOff,
+        _ => Text::GoalClosed,
     }
 }
 

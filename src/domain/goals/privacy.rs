@@ -4,7 +4,7 @@ use super::{closing::abandon_in, rows::lock_goal_in};
 use crate::{
     app::App,
     domain::export::{
-        Kind::{Id, Integer, Text, Time},
+        Kind::{Id, Integer, Text, Time, Word},
         Table,
     },
     entity::{GoalId, UserId},
@@ -30,7 +30,7 @@ pub(super) const EXPORT: &[Table] = &[
             ("raisedMinor", "raised", Integer),
             ("withdrawnMinor", "withdrawn", Integer),
             ("funding", "funding", Text),
-            ("state", "state", Text),
+            ("state", "state", Word),
             ("endReason", "end_reason", Text),
             ("coverUrl", "cover_url", Text),
             ("deadline", "deadline", Time),
@@ -80,7 +80,7 @@ pub(super) const EXPORT: &[Table] = &[
             ("amountMinor", "amount", Integer),
             ("receivedMinor", "received", Integer),
             ("refundedMinor", "refunded", Integer),
-            ("state", "state", Text),
+            ("state", "state", Word),
             ("anonymous", "CASE WHEN is_anonymous THEN 'yes' ELSE 'no' END", Text),
             ("hiddenFromOwner", "CASE WHEN is_hidden_from_owner THEN 'yes' ELSE 'no' END", Text),
             ("message", "message", Text),

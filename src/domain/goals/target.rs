@@ -20,7 +20,7 @@ use crate::{
         ledger_transfer::TransferKind,
         payment::{self, ProviderKind, TargetKind},
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Result, State, UserError, UserErrorCode},
     platform::db::{Columns, Transaction},
 };
 
@@ -102,7 +102,7 @@ impl Target for Contributions {
         if is_kept {
             return Ok(());
         }
-        Err(UserError::input("id", UserErrorCode::WrongState).with("state", "withdrawn").into())
+        Err(UserError::input("id", UserErrorCode::WrongState).with("state", State::Withdrawn).into())
     }
 
     async fn secure_in(

@@ -30,7 +30,7 @@ use crate::{
         goal_withdrawal::Model,
         ledger_transfer::TransferKind,
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, placeholders},
         list::{Conditions, Source, page_of},
@@ -129,7 +129,7 @@ async fn withdraw_in(
     let is_open_fixed = view.goal.state == GoalState::Open && view.goal.funding == Funding::Fixed;
     let is_short = is_open_fixed && kept_in(app, tx, &view.goal).await? < view.goal.target;
     if is_short || !view.may_withdraw() {
-        let state = if view.goal.state.as_str() == "open" { "not reached" } else { view.goal.state.as_str() };
+        let state = if view.goal.state == GoalState::Open { State::NotReached } else { view.goal.state.into() };
         return Err(wrong_state(at_goal_id, state));
     }
     let currency = view.goal.currency;

@@ -80,12 +80,25 @@ pub async fn reverse_in(
     origin: Origin<'_>,
     description: &str,
 ) -> Result<Posted> {
+    reverse_to_in(app, tx, id, |place| place, origin, description).await
+}
+
+/// The same, where the money may go elsewhere than where it came from: `to` says where. What somebody owed may be paid by then,
+/// and goes into their wallet, where it pays first what they still owe. Codes: as [`reverse_in`].
+pub async fn reverse_to_in(
+    app: &App,
+    tx: &Transaction,
+    id: TransferId,
+    to: impl FnOnce(Place) -> Place + Send,
+    origin: Origin<'_>,
+    description: &str,
+) -> Result<Posted> {
     let sql = "SELECT t.kind, t.currency, t.reference, e.amount, a.kind, a.owner_id, a.name FROM ledger_transfers t \
                JOIN ledger_entries e ON e.transfer_id = t.id JOIN ledger_accounts a ON a.id = e.account_id \
                WHERE t.id = $1 AND t.state = 'posted' ORDER BY e.amount";
     let rows = tx.rows(sql, vec![id.0.into()]).await?;
-    let [from, to] = rows.as_slice() else { return Err(Error::internal("only a posted transfer is reversed")) };
-    let mut columns = Columns::new(to);
+    let [lost, gained] = rows.as_slice() else { return Err(Error::internal("only a posted transfer is reversed")) };
+    let mut columns = Columns::new(gained);
     let (kind, currency): (TransferKind, Currency) = (columns.take()?, columns.take()?);
     let reference: Option<String> = columns.take()?;
     let amount: i64 = columns.take()?;
@@ -97,9 +110,9 @@ pub async fn reverse_in(
         kind,
         from: read_place(&mut columns)?,
         to: {
-            let mut columns = Columns::new(from);
+            let mut columns = Columns::new(lost);
             columns.skip(4);
-            read_place(&mut columns)?
+            to(read_place(&mut columns)?)
         },
         amount,
         currency,

@@ -12,12 +12,13 @@ use super::{
 };
 use crate::{
     app::App,
+    catalogue::Text,
     domain::{
         actor::{Actor, Client},
         jobs::{self, Lane},
     },
     entity::{PaymentId, UserId, job, payment::PaymentState, payment_event::EventSource},
-    error::{Code, Error, Refusal, Result, UserError, UserErrorCode},
+    error::{Code, Error, Refusal, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
         payments::{Charge, ChargeState, Failure, NO_SUCH_CHARGE},
@@ -105,7 +106,7 @@ fn is_over(payment: &Payment) -> bool {
 }
 
 fn wrong_state(payment: &Payment) -> Error {
-    UserError::input("id", UserErrorCode::WrongState).with("state", payment.state.as_str()).into()
+    UserError::input("id", UserErrorCode::WrongState).with("state", State::from(payment.state)).into()
 }
 
 /// Has a payment called off that can be. Code: WRONG_STATE.
@@ -121,9 +122,7 @@ async fn charge_of(app: &App, payment: &Payment) -> Result<Charge> {
         }
         Err(Failure::Unavailable(cause)) => {
             tracing::warn!(payment = %payment.id, cause, "the provider could not be told to call a charge off");
-            let message = "The provider of payments can't be reached; try again.";
-            let refusal = Refusal::new(Code::Unavailable, message);
-            Err(refusal.in_arabic("تعذّر الوصول إلى مزوّد الدفع؛ حاول مرة أخرى.").into())
+            Err(Refusal::of(Code::Unavailable, Text::PaymentProviderUnavailable).into())
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::{
     Payment, complete, dispute_rows,
     drive::gateway,
-    given_back::{Taken, beyond_in, take_in},
+    given_back::{Taken, beyond_back_in, beyond_in, take_in},
     notices::Disputed,
     refund_failures::come_back_in,
     refund_rows::{self, refunds_in},
@@ -196,9 +196,12 @@ async fn end_in(app: &App, tx: &Transaction, dispute: &Dispute, state: DisputeSt
         }
     }
     let payment = rows::lock_in(tx, id).await?;
-    if !keeps {
+    let key = format!("{BY_DISPUTE}{}", dispute.provider_reference);
+    if keeps {
+        // Lost before, and more than the payment had.
+        beyond_back_in(app, tx, &payment, &key).await?;
+    } else {
         let covered = refund.as_ref().map_or(0, |refund| refund.amount);
-        let key = format!("{BY_DISPUTE}{}", dispute.provider_reference);
         beyond_in(app, tx, &payment, &key, dispute.amount - covered).await?;
     }
     if let Some((fee, currency)) = &told.fee {

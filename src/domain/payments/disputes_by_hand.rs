@@ -22,7 +22,7 @@ use crate::{
         DisputeId, Money, PaymentId,
         payment_dispute::{DisputeState, Model as Dispute},
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction},
         payments::{DisputeProgress, Gateway, ToldDispute},
@@ -118,10 +118,10 @@ pub async fn admin_dispute_record(
 /// Whether a payment can be disputed at such a fee, and staff is who says so.
 fn check(app: &App, payment: &Payment, amount: Money, fee: Option<Money>) -> Result<()> {
     if payment.captured == 0 {
-        return Err(wrong_state(payment.state.as_str()));
+        return Err(wrong_state(payment.state));
     }
     if gateway(app, payment).is_none_or(Gateway::tells_of_disputes) {
-        return Err(wrong_state(payment.provider.as_str()));
+        return Err(wrong_state(State::PaidOtherwise));
     }
     for (field, money) in [("amount", Some(amount)), ("fee", fee)] {
         if money.is_some_and(|money| money.currency != payment.currency) {
@@ -158,7 +158,7 @@ fn check_same(before: &Dispute, state: DisputeState, amount: Money) -> Result<()
         return Err(UserError::input("reference", UserErrorCode::AlreadyExists).into());
     }
     if before.state != DisputeState::Open && before.state != state {
-        return Err(wrong_state(before.state.as_str()));
+        return Err(wrong_state(before.state));
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ use crate::{
         notifications::notify_in,
     },
     entity::{
-        Money, PaymentId, RefundId, UserId,
+        Money, PaymentId, RefundId, TransferId, UserId,
         ledger_transfer::TransferKind,
         payment_event::EventSource,
         refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
@@ -76,9 +76,10 @@ pub(super) async fn known(app: &App, payment: &Payment) -> Result<i64> {
     Ok(told + beyond(app, payment.id).await?)
 }
 
-/// What refunds beyond what a payment took come to, by the ledger.
-const BEYOND: &str = "SELECT COALESCE(CAST(SUM(amount) AS bigint), 0) FROM ledger_transfers WHERE actor_id = $1 \
-     AND operation = $2 AND idempotency_key > $3 AND idempotency_key < $4";
+/// What refunds beyond what a payment took come to, by the ledger, without those that came back.
+const BEYOND: &str = "SELECT COALESCE(CAST(SUM(t.amount) AS bigint), 0) FROM ledger_transfers t WHERE t.actor_id = $1 \
+     AND t.operation = $2 AND t.idempotency_key > $3 AND t.idempotency_key < $4 \
+     AND NOT EXISTS (SELECT 1 FROM ledger_transfers b WHERE b.reverses_id = t.id)";
 
 fn beyond_of(id: PaymentId) -> Vec<Value> {
     let from = format!("{}{BY_PROVIDER}", rules::prefix(id));
@@ -248,13 +249,16 @@ async fn tell_debtor_in(app: &App, tx: &Transaction, payment: &Payment, debtor: 
     accounts::tell_in(app, tx, debtor, message).await
 }
 
-/// More went back than the payment took, once for each key: its payer has it twice, and owes it; of a guest, nobody can be
-/// asked for it.
+/// More went back than the payment took, once for each key, and anew when that came back: its payer has it twice, and owes it;
+/// of a guest, nobody can be asked for it.
 pub(super) async fn beyond_in(app: &App, tx: &Transaction, payment: &Payment, key: &str, amount: i64) -> Result<()> {
     if amount <= 0 {
         return Ok(());
     }
-    let key = format!("{}{}", rules::prefix(payment.id), short(key));
+    let (key, standing) = standing_in(tx, payment.id, key).await?;
+    if standing.is_some() {
+        return Ok(());
+    }
     let (reference, origin) = (super::reference(payment.id), Origin::step(rules::REFUND_BEYOND, &key));
     let new = NewTransfer {
         kind: TransferKind::Refund,
@@ -281,5 +285,43 @@ pub(super) async fn beyond_in(app: &App, tx: &Transaction, payment: &Payment, ke
             tell_debtor_in(app, tx, payment, payer).await
         }
         None => Ok(()),
+    }
+}
+
+/// What went back beyond a payment under a key has come back, such as by a dispute that is won after all: nobody owes it any
+/// more, and who has paid it has it again. Again, and where there was nothing, it changes nothing. The payment is locked.
+pub(super) async fn beyond_back_in(app: &App, tx: &Transaction, payment: &Payment, key: &str) -> Result<()> {
+    let (_, Some(standing)) = standing_in(tx, payment.id, key).await? else { return Ok(()) };
+    // So that nobody is erased while money comes in.
+    let payer = payment.payer_id;
+    if let Some(payer) = payer {
+        accounts::lock_in(tx, &[payer]).await?;
+    }
+    let to = move |place: Place| match place {
+        // Whoever is gone owed nothing any more, and their wallet went with them.
+        Place::Debt(_) => payer.map_or(Place::Unclaimed, Place::Wallet),
+        place => place,
+    };
+    let key = standing.0.simple().to_string();
+    ledger::reverse_to_in(app, tx, standing, to, Origin::step(rules::REFUND_BEYOND_BACK, &key), "").await?;
+    tracing::warn!(payment = %payment.id, "what a provider gave back beyond a payment has come back");
+    complete::note_in(app, tx, payment, "refund_beyond_back", EventSource::System, None).await
+}
+
+/// What went back beyond a payment under a key and is not taken back since; and under which key of the ledger it is, or the
+/// next one would be. Each that was taken back has used up a key.
+async fn standing_in(tx: &Transaction, payment: PaymentId, key: &str) -> Result<(String, Option<TransferId>)> {
+    let first = format!("{}{}", rules::prefix(payment), short(key));
+    let (mut key, mut taken_back) = (first.clone(), 0);
+    loop {
+        let Some(found) = ledger::earlier_in(tx, &Origin::step(rules::REFUND_BEYOND, &key)).await? else {
+            return Ok((key, None));
+        };
+        let back = found.id.0.simple().to_string();
+        if ledger::earlier_in(tx, &Origin::step(rules::REFUND_BEYOND_BACK, &back)).await?.is_none() {
+            return Ok((key, Some(found.id)));
+        }
+        taken_back += 1;
+        key = format!("{first}:{taken_back}");
     }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    catalogue::Text,
     domain::notifications::{self, Notice, Telling},
     entity::{
         Currency, Money, UserId,
@@ -62,13 +63,13 @@ impl Whose {
         Ok(Self { recipient, locale, amount: Money::new(amount, currency), goal, subject, owed })
     }
 
-    fn telling(&self, kind: NotificationKind, title: String, dedupe_key: String) -> Telling {
+    fn telling(&self, kind: NotificationKind, title: &Text<'_>, dedupe_key: String) -> Telling {
         Telling {
             recipient: self.recipient,
             actor: None,
             kind,
             subject: Some(self.subject),
-            title: notifications::short(&title),
+            title: notifications::short(&title.in_language(self.locale)),
             excerpt: self.excerpt(),
             dedupe_key,
         }
@@ -76,10 +77,10 @@ impl Whose {
 
     /// What it is about, and what they owe.
     fn excerpt(&self) -> String {
-        let owed = match self.locale {
-            _ if self.owed.minor == 0 => String::new(),
-            Locale::English => format!("You owe {}: what comes into your wallet pays it first.", self.owed),
-            Locale::Arabic => format!("عليك {}: يُسدَّد أولًا مما يدخل محفظتك.", self.owed),
+        let owed = if self.owed.minor == 0 {
+            String::new()
+        } else {
+            Text::YouOwe { amount: self.owed.to_string().into() }.in_language(self.locale).into_owned()
         };
         let parts = [self.goal.clone().unwrap_or_default(), owed];
         notifications::excerpt(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(". "))
@@ -101,12 +102,9 @@ impl Notice for TakenBack {
         let sql = format!("SELECT {WHOSE} FROM refunds f {PAID_FOR} WHERE f.id = $1");
         let Some(row) = tx.row(sql, vec![refund.into()]).await? else { return Ok(()) };
         let whose = Whose::read(&row)?;
-        let title = match whose.locale {
-            Locale::English => format!("{} went back to who paid", whose.amount),
-            Locale::Arabic => format!("أُعيد {} إلى من دفعه", whose.amount),
-        };
+        let title = Text::MoneyTakenBack { amount: whose.amount.to_string().into() };
         let key = format!("taken_back:{refund}");
-        notifications::tell_in(app, tx, vec![whose.telling(NotificationKind::MoneyTakenBack, title, key)]).await
+        notifications::tell_in(app, tx, vec![whose.telling(NotificationKind::MoneyTakenBack, &title, key)]).await
     }
 }
 
@@ -126,15 +124,13 @@ impl Notice for Disputed {
         let sql = format!("SELECT {WHOSE} FROM payment_disputes f {PAID_FOR} WHERE f.id = $1");
         let Some(row) = tx.row(sql, vec![(*dispute).into()]).await? else { return Ok(()) };
         let whose = Whose::read(&row)?;
-        let title = match (whose.locale, DisputeState::parse(state)) {
-            (Locale::English, Some(DisputeState::Won)) => format!("{} stays yours: the dispute was won", whose.amount),
-            (Locale::English, Some(DisputeState::Lost)) => format!("A dispute about {} was lost", whose.amount),
-            (Locale::English, _) => format!("{} is disputed by the bank of who paid", whose.amount),
-            (Locale::Arabic, Some(DisputeState::Won)) => format!("{} يبقى لك: كُسب النزاع", whose.amount),
-            (Locale::Arabic, Some(DisputeState::Lost)) => format!("خُسر نزاع على {}", whose.amount),
-            (Locale::Arabic, _) => format!("مصرف من دفع ينازع على {}", whose.amount),
+        let amount = whose.amount.to_string().into();
+        let title = match DisputeState::parse(state) {
+            Some(DisputeState::Won) => Text::DisputeWon { amount },
+            Some(DisputeState::Lost) => Text::DisputeLost { amount },
+            _ => Text::DisputeOpened { amount },
         };
         let key = format!("dispute:{dispute}:{state}");
-        notifications::tell_in(app, tx, vec![whose.telling(NotificationKind::Dispute, title, key)]).await
+        notifications::tell_in(app, tx, vec![whose.telling(NotificationKind::Dispute, &title, key)]).await
     }
 }

@@ -27,7 +27,7 @@ use crate::{
         payment_event::EventSource,
         refund::{Model as Refund, RefundDestination, RefundState},
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Result, State, UserError, UserErrorCode},
     platform::{
         db::Transaction,
         payments::{ChargeRefund, RefundProgress},
@@ -42,8 +42,8 @@ const LONGEST_REFERENCE: usize = 100;
 /// The step of a payment of which one person said something that a second one has to say, too.
 const AWAITED: &str = "awaits_second_person";
 
-pub(super) fn wrong_state(state: &str) -> Error {
-    UserError::input("id", UserErrorCode::WrongState).with("state", state).into()
+pub(super) fn wrong_state(state: impl Into<State>) -> Error {
+    UserError::input("id", UserErrorCode::WrongState).with("state", state.into()).into()
 }
 
 /// The payer of a bank transfer says how to find it: the bank's reference, a link to a slip. Codes: NOT_FOUND, WRONG_STATE,
@@ -64,7 +64,7 @@ pub async fn payment_proof_add(
             // One that comes late can still be found by it.
             let waits = matches!(payment.state, PaymentState::Pending | PaymentState::Expired);
             if payment.provider != ProviderKind::BankTransfer || !waits {
-                return Err(wrong_state(payment.state.as_str()));
+                return Err(wrong_state(payment.state));
             }
             if payment.proof.as_deref() == Some(note.as_str()) {
                 return Ok(());
@@ -103,7 +103,7 @@ impl MoneyReceived {
     fn amount_of(&self, payment: &Payment, left: i64) -> Result<i64> {
         let currency = payment.currency;
         match self.amount {
-            _ if left == 0 => Err(wrong_state(payment.state.as_str())),
+            _ if left == 0 => Err(wrong_state(payment.state)),
             None => Ok(left),
             Some(amount) if amount.currency != currency => {
                 Err(UserError::input("amount", UserErrorCode::CurrencyMismatch).with("currency", currency).into())
@@ -208,7 +208,7 @@ async fn receive(
             }
             let payment = somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await?;
             if payment.provider != word.provider() {
-                return Err(wrong_state(payment.provider.as_str()));
+                return Err(wrong_state(State::PaidOtherwise));
             }
             let amount = received.amount_of(&payment, word.done_and_left(&payment).1)?;
             say_in(app, &tx, (actor, client, user), &payment, (word, amount, &reference)).await?;
@@ -229,7 +229,7 @@ pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id
             let payment = somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await?;
             let (_, left) = word.done_and_left(&payment);
             if payment.provider != word.provider() || left == 0 {
-                return Err(wrong_state(payment.state.as_str()));
+                return Err(wrong_state(payment.state));
             }
             say_in(app, &tx, (actor, client, user), &payment, (word, left, "collected")).await
         })
@@ -393,7 +393,7 @@ async fn meet_in(
         && payment.provider != ProviderKind::Wallet
         && (gateway(app, &payment).is_none() || refunds::is_asked_too_late(app, &refund));
     if !by_hand || !matches!(refund.state, RefundState::Granted | RefundState::Pending) {
-        return Err(wrong_state(refund.state.as_str()));
+        return Err(wrong_state(refund.state));
     }
     Ok((payment, refund))
 }

@@ -9,7 +9,7 @@ use crate::{
     app::App,
     domain::{Once, actor::Actor},
     entity::{
-        Money, PaymentId, PaymentMethodId, UserId,
+        Money, PaymentId, PaymentMethodId, PaymentProviderId, UserId,
         payment::{PaymentState, ProviderKind, TargetKind},
         payment_event::EventSource,
     },
@@ -17,7 +17,7 @@ use crate::{
     platform::{
         crypto::sha256,
         db::Transaction,
-        ids::random_of,
+        ids::{named, random_of},
         mailbox,
         payments::{Gateway, NextAction},
     },
@@ -99,6 +99,8 @@ pub(super) fn is_offered(app: &App, provider: ProviderKind) -> bool {
 /// A way to pay that is offered here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
+    /// Made of the provider's name.
+    pub id: PaymentProviderId,
     /// Who moves the money.
     pub provider: ProviderKind,
     /// What the provider's own program in the browser wants.
@@ -116,6 +118,7 @@ pub fn offers(app: &App) -> Vec<Offer> {
     all.map(|provider| {
         let gateway = app.payments.gateway(provider.as_str());
         Offer {
+            id: PaymentProviderId(named(provider.as_str())),
             provider,
             public_key: gateway.and_then(|gateway| gateway.public_key().map(str::to_owned)),
             saves_methods: gateway.is_some_and(Gateway::saves_methods),

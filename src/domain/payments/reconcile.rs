@@ -169,7 +169,7 @@ async fn differs(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<Str
         found.push(format!("it is of {}, the provider's of {theirs}", money(payment.amount)));
     }
     if !agree(payment.state, charge.state) {
-        found.push(format!("it is {}, the provider's {:?}", payment.state.as_str(), charge.state));
+        found.push(format!("it is {}, the provider's {}", payment.state.told(), charge.state.as_str()));
     }
     if charge.captured != payment.captured {
         found.push(format!("{} were taken, by the provider {}", money(payment.captured), money(charge.captured)));

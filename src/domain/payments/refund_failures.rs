@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::{
     Payment, complete,
     drive::gateway,
+    given_back::beyond_back_in,
     receipts,
     refund_rows::{lock_in, refunds_of},
     refunds::{NewRow, give_in},
@@ -96,6 +97,10 @@ pub(super) async fn come_back_in(app: &App, tx: &Transaction, refund: &Refund, f
         receipts::refund_came_back_in(app, tx, &payment, &refund).await?;
     }
     complete::note_in(app, tx, &payment, "refund_failed", EventSource::System, failure).await?;
+    // What its provider gave back on its own may have been more than the payment had.
+    if let Some(key) = refund.cause_key.as_ref().filter(|_| refund.origin == RefundOrigin::Provider) {
+        beyond_back_in(app, tx, &payment, key).await?;
+    }
     if is_where_it_was { again_in(app, tx, &payment, &refund).await } else { Ok(()) }
 }
 

@@ -26,7 +26,7 @@ use crate::{
         payment_event::EventSource,
         refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
-    error::{Result, UserError, UserErrorCode},
+    error::{Result, State, UserError, UserErrorCode},
     platform::text,
 };
 
@@ -65,7 +65,8 @@ impl RefundAsk {
                 .into()),
             Some(amount) => Ok(amount.minor),
             None if left == 0 => {
-                Err(UserError::input("id", UserErrorCode::WrongState).with("state", "nothing left").into())
+                let state = if payment.captured > 0 { State::GivenBack } else { payment.state.into() };
+                Err(UserError::input("id", UserErrorCode::WrongState).with("state", state).into())
             }
             None => Ok(left),
         }
@@ -166,10 +167,10 @@ pub async fn refund_decide(
             let payment = rows::lock_in(&tx, payment.id).await?;
             let refund = lock_in(&tx, id).await?;
             if granted && !is_possible(&payment, refund.destination) {
-                return Err(UserError::input("id", UserErrorCode::WrongState).with("state", "not possible").into());
+                return Err(UserError::input("id", UserErrorCode::WrongState).with("state", State::NotPossible).into());
             }
             if refund.state != RefundState::Requested {
-                let state = refund.state.as_str();
+                let state = State::from(refund.state);
                 return Err(UserError::input("id", UserErrorCode::WrongState).with("state", state).into());
             }
             let sql =

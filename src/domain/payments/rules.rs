@@ -17,6 +17,9 @@ pub(super) const REMITTANCE: &str = "remittance";
 /// The operation of transfers that record what a provider gave back beyond what a payment took.
 pub(super) const REFUND_BEYOND: &str = "refund_beyond";
 
+/// The operation of transfers that take that back; the key is the transfer's id.
+pub(super) const REFUND_BEYOND_BACK: &str = "refund_beyond_back";
+
 /// The operation of transfers that record what a provider kept for a dispute.
 pub(super) const DISPUTE_FEE: &str = "dispute_fee";
 

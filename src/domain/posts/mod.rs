@@ -16,10 +16,10 @@ mod registration;
 mod rows;
 
 use crate::{
-    domain::accounts::User,
-    entity::{UserId, comment, post},
+    domain::accounts::Person,
+    entity::{UserId, comment},
     error::{Error, UserError, UserErrorCode},
-    platform::page::Slice,
+    platform::page::{Beginning, Slice},
 };
 
 pub(crate) use commands::lock_in;
@@ -35,6 +35,7 @@ pub use queries::{
     viewer_likes_posts,
 };
 pub(crate) use registration::DOMAIN;
+pub use rows::PostRow;
 
 /// Most characters of a post.
 pub const MAX_POST: usize = 10_000;
@@ -49,7 +50,7 @@ pub enum AuthorPart {
     /// Nothing.
     #[default]
     Absent,
-    /// Id, user name, display name and picture; the other columns stay empty, and must not be asked for.
+    /// Id, user name, display name and picture.
     Card,
     /// Everything.
     Full,
@@ -62,8 +63,8 @@ pub struct PostParts {
     pub author: AuthorPart,
     /// Whether the viewer likes it.
     pub viewer_likes: bool,
-    /// The first so many comments, and what of each.
-    pub comments: Option<(u64, CommentParts)>,
+    /// The beginning of its comments, and what of each.
+    pub comments: Option<(Beginning, CommentParts)>,
 }
 
 /// What a list of comments fetches along with each comment.
@@ -81,13 +82,13 @@ pub struct CommentParts {
 #[derive(Debug, Clone)]
 pub struct PostView {
     /// The row; a tombstone's text and author are blanked.
-    pub post: post::Model,
+    pub post: PostRow,
     /// The author, if there still is one.
-    pub author: Option<Option<User>>,
+    pub author: Option<Option<Person>>,
     /// Whether the viewer likes it.
     pub viewer_likes: Option<bool>,
-    /// The first so many comments.
-    pub comments: Option<(u64, Slice<CommentView>)>,
+    /// The beginning of its comments.
+    pub comments: Option<(Beginning, Slice<CommentView>)>,
 }
 
 /// A comment, with the parts that were fetched along.
@@ -96,13 +97,13 @@ pub struct CommentView {
     /// The row; a tombstone's text and author are blanked.
     pub comment: comment::Model,
     /// The author, if there still is one.
-    pub author: Option<Option<User>>,
+    pub author: Option<Option<Person>>,
     /// Whether the viewer likes it.
     pub viewer_likes: Option<bool>,
 }
 
 impl PostView {
-    fn bare(post: post::Model) -> Self {
+    fn bare(post: PostRow) -> Self {
         Self { post, author: None, viewer_likes: None, comments: None }
     }
 

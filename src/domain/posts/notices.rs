@@ -2,12 +2,15 @@
 //!
 //! What is told is there, and stays there until it is told: whatever ends it comes later, and finds the notification.
 
+use std::borrow::Cow;
+
 use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     app::App,
+    catalogue::Text,
     domain::notifications::{self, Concerned, Notice, Subject, Telling, notify_in},
     entity::{
         UserId,
@@ -41,21 +44,16 @@ pub(super) const SUBJECTS: &[Subject] = &[
 
 /// The headline in the recipient's language. A like is of a post or of a comment.
 pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, actor_name: &str) -> String {
-    let name = notifications::short(actor_name);
-    let on_post = about == SubjectKind::Post;
-    match (locale, kind) {
-        (Locale::English, NotificationKind::Like) if on_post => format!("{name} likes your post"),
-        (Locale::English, NotificationKind::Like) => format!("{name} likes your comment"),
-        (Locale::English, NotificationKind::Comment) => format!("{name} commented on your post"),
-        (Locale::English, NotificationKind::Reply) => format!("{name} replied to your comment"),
-        (Locale::English, NotificationKind::Share) => format!("{name} shared your post"),
-        (Locale::Arabic, NotificationKind::Like) if on_post => format!("أعجب منشورك {name}"),
-        (Locale::Arabic, NotificationKind::Like) => format!("أعجب تعليقك {name}"),
-        (Locale::Arabic, NotificationKind::Comment) => format!("علّق {name} على منشورك"),
-        (Locale::Arabic, NotificationKind::Reply) => format!("ردّ {name} على تعليقك"),
-        (Locale::Arabic, NotificationKind::Share) => format!("شارك {name} منشورك"),
-        _ => name,
-    }
+    let name = Cow::from(notifications::short(actor_name));
+    let said = match kind {
+        NotificationKind::Like if about == SubjectKind::Post => Text::LikesYourPost { name },
+        NotificationKind::Like => Text::LikesYourComment { name },
+        NotificationKind::Comment => Text::CommentedOnYourPost { name },
+        NotificationKind::Reply => Text::RepliedToYourComment { name },
+        NotificationKind::Share => Text::SharedYourPost { name },
+        _ => return name.into_owned(),
+    };
+    said.in_language(locale).into_owned()
 }
 
 fn telling(

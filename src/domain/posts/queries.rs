@@ -8,7 +8,7 @@ use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
 use super::{
-    CommentParts, CommentView, MAX_TAGS, PostParts, PostView,
+    CommentParts, CommentView, MAX_TAGS, PostParts, PostRow, PostView,
     rows::{read_comment, read_post, select_comments, select_posts},
 };
 use crate::{
@@ -17,12 +17,12 @@ use crate::{
         accounts::{User, read_user, user_columns},
         actor::Actor,
     },
-    entity::{CommentId, PostId, UserId, post},
+    entity::{CommentId, PostId, UserId},
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
         list::{Conditions, Source, Span, rows_of, total_of},
-        page::{Cursor, Key, Page, Slice},
+        page::{Beginning, Cursor, Key, Page, Slice},
         text,
     },
 };
@@ -64,7 +64,7 @@ impl PostSort {
 
     /// A post's place in this order.
     #[must_use]
-    pub fn cursor(self, post: &post::Model) -> Cursor {
+    pub fn cursor(self, post: &PostRow) -> Cursor {
         let key = match self {
             Self::Newest => Key::Time(post.created_at),
             Self::MostLiked => Key::Integer(post.like_count),
@@ -159,8 +159,8 @@ async fn list(
     let source = Source { columns: &columns, joins: &joins, ..source };
     let read = |row: &QueryResult| read_post(row, parts, viewer.is_some());
     let mut slice = rows_of(&app.db, source, conditions, page, read).await?;
-    if let Some((count, parts)) = &parts.comments {
-        attach_comments(app, actor, &mut slice.items, *count, parts).await?;
+    if let Some((beginning, parts)) = &parts.comments {
+        attach_comments(app, actor, &mut slice.items, *beginning, parts).await?;
     }
     Ok(Slice { total, ..slice })
 }
@@ -232,31 +232,31 @@ fn push_viewer(actor: &Actor, needed: bool, values: &mut Vec<Value>) -> Option<S
     Some(format!("${}", values.len()))
 }
 
-/// Fetches the first `count` comments of each post, in one statement.
+/// Fetches the first comments of each post, in one statement.
 async fn attach_comments(
     app: &App,
     actor: &Actor,
     posts: &mut [PostView],
-    count: u64,
+    beginning: Beginning,
     parts: &CommentParts,
 ) -> Result<()> {
     let ids: Vec<Uuid> = posts.iter().map(|view| view.post.id.0).collect();
-    let mut lists = first_comments_of(app, actor, false, &ids, count, parts).await?;
+    let mut lists = first_comments_of(app, actor, false, &ids, beginning, parts).await?;
     for post in posts {
         let comments = lists.remove(&post.post.id.0).unwrap_or_default();
-        post.comments = Some((count, Page::first(count).slice(comments)));
+        post.comments = Some((beginning, beginning.page().slice(comments)));
     }
     Ok(())
 }
 
-/// The first `count` comments, and one more where that is of interest, of each post, or of each comment its replies: by the id of what they are
-/// below, each list in order.
+/// The first comments, and one more where that is of interest, of each post, or of each comment its replies: by the id of
+/// what they are below, each list in order.
 async fn first_comments_of(
     app: &App,
     actor: &Actor,
     replies: bool,
     ids: &[Uuid],
-    count: u64,
+    beginning: Beginning,
     parts: &CommentParts,
 ) -> Result<HashMap<Uuid, Vec<CommentView>>> {
     if ids.is_empty() {
@@ -271,8 +271,10 @@ async fn first_comments_of(
     let list = placeholders(&mut values, ids);
     let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
     let (columns, joins) = select_comments(parts, viewer.as_deref());
-    let from =
-        app.db.first_of_each(outer, "comments", "c", &filter, "c.created_at, c.id", count + u64::from(parts.has_next));
+    let direction = beginning.page().direction(false);
+    let order = format!("c.created_at {direction}, c.id {direction}");
+    let count = beginning.size + u64::from(parts.has_next);
+    let from = app.db.first_of_each(outer, "comments", "c", &filter, &order, count);
     let rows = app.db.rows(format!("SELECT {columns} FROM {from}{joins} WHERE p.id IN ({list})"), values).await?;
     let mut lists: HashMap<Uuid, Vec<CommentView>> = HashMap::with_capacity(ids.len());
     for row in &rows {
@@ -282,6 +284,9 @@ async fn first_comments_of(
     }
     for comments in lists.values_mut() {
         comments.sort_unstable_by_key(|view| (view.comment.created_at, view.comment.id));
+        if beginning.reverse {
+            comments.reverse();
+        }
     }
     Ok(lists)
 }
@@ -292,8 +297,8 @@ const SHOWN: &str = "(c.deleted_at IS NULL OR c.visible_reply_count > 0)";
 /// A post by its id, as a tombstone when it is deleted, with the parts that are wanted.
 pub async fn find(app: &App, actor: &Actor, id: PostId, parts: &PostParts) -> Result<Option<PostView>> {
     let mut found = by_id(app, actor, &[id], parts).await?;
-    if let Some((count, parts)) = &parts.comments {
-        attach_comments(app, actor, &mut found, *count, parts).await?;
+    if let Some((beginning, parts)) = &parts.comments {
+        attach_comments(app, actor, &mut found, *beginning, parts).await?;
     }
     Ok(found.pop())
 }
@@ -380,13 +385,13 @@ pub async fn comments(
     Ok(Slice { total, ..rows_of(&app.db, source, conditions, page, read).await? })
 }
 
-/// The beginning of a list of comments, as a loader's key: below what, how many, and what of each.
+/// The beginning of a list of comments, as a loader's key: below what, how many from which end, and what of each.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FirstComments {
     /// Below what.
     pub of: CommentsOf,
-    /// How many.
-    pub count: u64,
+    /// How many, from which end.
+    pub beginning: Beginning,
     /// What of each.
     pub parts: CommentParts,
 }
@@ -398,17 +403,17 @@ pub async fn first_comments(
     keys: &[FirstComments],
 ) -> Result<HashMap<FirstComments, Slice<CommentView>>> {
     let mut found = HashMap::with_capacity(keys.len());
-    let mut groups: HashMap<(bool, u64, CommentParts), Vec<Uuid>> = HashMap::new();
+    let mut groups: HashMap<(bool, Beginning, CommentParts), Vec<Uuid>> = HashMap::new();
     for key in keys {
         let (replies, id) = key.of.raw();
-        groups.entry((replies, key.count, key.parts.clone())).or_default().push(id);
+        groups.entry((replies, key.beginning, key.parts.clone())).or_default().push(id);
     }
-    for ((replies, count, parts), ids) in groups {
-        let mut lists = first_comments_of(app, actor, replies, &ids, count, &parts).await?;
+    for ((replies, beginning, parts), ids) in groups {
+        let mut lists = first_comments_of(app, actor, replies, &ids, beginning, &parts).await?;
         for id in ids {
             let of = if replies { CommentsOf::Comment(CommentId(id)) } else { CommentsOf::Post(PostId(id)) };
-            let slice = Page::first(count).slice(lists.remove(&id).unwrap_or_default());
-            found.insert(FirstComments { of, count, parts: parts.clone() }, slice);
+            let slice = beginning.page().slice(lists.remove(&id).unwrap_or_default());
+            found.insert(FirstComments { of, beginning, parts: parts.clone() }, slice);
         }
     }
     Ok(found)
@@ -447,26 +452,27 @@ pub async fn likes(app: &App, _actor: &Actor, post: PostId, page: &Page) -> Resu
     Ok(page.slice(likes.collect::<Result<Vec<_>>>()?))
 }
 
-/// The newest likes of many posts: post and how many, a statement for each different number.
+/// The newest likes of many posts, or the oldest: post, how many from which end; a statement for each different beginning.
 pub async fn first_likes(
     app: &App,
     _actor: &Actor,
-    keys: &[(PostId, u64)],
-) -> Result<HashMap<(PostId, u64), Slice<Like>>> {
+    keys: &[(PostId, Beginning)],
+) -> Result<HashMap<(PostId, Beginning), Slice<Like>>> {
     let mut found = HashMap::with_capacity(keys.len());
-    let mut groups: HashMap<u64, Vec<Uuid>> = HashMap::new();
-    for (post, count) in keys {
-        groups.entry(*count).or_default().push(post.0);
+    let mut groups: HashMap<Beginning, Vec<Uuid>> = HashMap::new();
+    for (post, beginning) in keys {
+        groups.entry(*beginning).or_default().push(post.0);
     }
-    for (count, ids) in groups {
+    for (beginning, ids) in groups {
         let mut values = Vec::new();
         let list = placeholders(&mut values, &ids);
+        let direction = beginning.page().direction(true);
         let from = app.db.first_rows_of_each(
             "posts p",
             ("post_likes", "l", "post_id, user_id"),
             "l.post_id = p.id",
-            "l.created_at DESC, l.user_id DESC",
-            count + 1,
+            &format!("l.created_at {direction}, l.user_id {direction}"),
+            beginning.size + 1,
         );
         let columns = user_columns("u");
         let sql = format!(
@@ -481,7 +487,10 @@ pub async fn first_likes(
         for id in ids {
             let mut likes = lists.remove(&PostId(id)).unwrap_or_default();
             likes.sort_unstable_by_key(|like| std::cmp::Reverse((like.created_at, like.user.id)));
-            found.insert((PostId(id), count), Page::first(count).slice(likes));
+            if beginning.reverse {
+                likes.reverse();
+            }
+            found.insert((PostId(id), beginning), beginning.page().slice(likes));
         }
     }
     Ok(found)

@@ -22,7 +22,7 @@ mod withdrawals_staff;
 use crate::{
     app::App,
     entity::{Currency, Money},
-    error::{Error, Parameter, Result, UserError, UserErrorCode},
+    error::{Error, Parameter, Result, State, UserError, UserErrorCode},
     platform::text,
 };
 
@@ -31,7 +31,7 @@ pub use adjustments::{
     adjustment_refuse, adjustments, adjustments_by_id, wallet_adjust,
 };
 pub use payout_methods::{
-    BankDetails, PayoutMethod, PayoutMethodAdd, payout_method_add, payout_method_remove, payout_methods,
+    BankAccount, BankDetails, PayoutMethod, PayoutMethodAdd, payout_method_add, payout_method_remove, payout_methods,
     payout_methods_by_id,
 };
 pub use privacy::is_empty_in;
@@ -57,8 +57,8 @@ fn not_found(field: &'static str) -> Error {
     UserError::input(field, UserErrorCode::NotFound).into()
 }
 
-fn wrong_state(state: &str) -> Error {
-    UserError::input("id", UserErrorCode::WrongState).with("state", state).into()
+fn wrong_state(state: impl Into<State>) -> Error {
+    UserError::input("id", UserErrorCode::WrongState).with("state", state.into()).into()
 }
 
 /// Nobody decides about their own money.

@@ -62,15 +62,22 @@ impl BankDetails {
     }
 }
 
+/// Which account of a bank, as it was typed.
+#[derive(Clone)]
+pub enum BankAccount {
+    /// By its IBAN.
+    Iban(String),
+    /// By its number, in countries without IBANs.
+    Number(String),
+}
+
 /// A bank account that is to be added.
 #[derive(Clone)]
 pub struct PayoutMethodAdd {
     /// Whose account it is at the bank.
     pub holder: String,
-    /// Either this,
-    pub iban: Option<String>,
-    /// or that.
-    pub account_number: Option<String>,
+    /// Which account.
+    pub account: BankAccount,
     /// The bank.
     pub bank_name: String,
     /// ISO 3166-1 alpha-2.
@@ -86,7 +93,10 @@ impl PayoutMethodAdd {
     /// them all.
     fn input(&self, app: &App) -> String {
         let parts = [&self.holder, &self.bank_name, &self.country].map(String::as_str);
-        let numbers = [&self.iban, &self.account_number].map(|number| number.as_deref().unwrap_or_default());
+        let numbers = match &self.account {
+            BankAccount::Iban(iban) => [iban.as_str(), ""],
+            BankAccount::Number(number) => ["", number.as_str()],
+        };
         let parts = [&parts[..], &numbers[..], &[self.currency.as_str()]].concat();
         hex(&app.keys.fingerprint("payout_method", &parts))
     }
@@ -112,9 +122,9 @@ fn check(command: &PayoutMethodAdd) -> Result<Checked> {
     let holder = keep(line("holder", &command.holder));
     let bank_name = keep(line("bankName", &command.bank_name));
     let country = keep(profiles::country("country", &command.country));
-    let (is_iban, number) = match (&command.iban, &command.account_number) {
-        (Some(text), None) => (true, iban::iban(text).ok_or_else(|| UserError::invalid("iban", Reason::Iban))),
-        (None, Some(text)) => {
+    let (is_iban, number) = match &command.account {
+        BankAccount::Iban(text) => (true, iban::iban(text).ok_or_else(|| UserError::invalid("iban", Reason::Iban))),
+        BankAccount::Number(text) => {
             let number = iban::other(text);
             match number {
                 Some(number) if !iban::looks_like_one(&number) => (false, Ok(number)),
@@ -125,7 +135,6 @@ fn check(command: &PayoutMethodAdd) -> Result<Checked> {
                 None => (false, Err(UserError::invalid("accountNumber", Reason::AccountNumber))),
             }
         }
-        _ => (false, Err(UserError::invalid("iban", Reason::BankAccount))),
     };
     let number = keep(number);
     if !errors.is_empty() {

@@ -4,7 +4,7 @@ use crate::{
     domain::{
         events,
         export::{
-            Kind::{Id, Integer, Text, Time},
+            Kind::{Id, Integer, Text, Time, Word},
             Table,
         },
         ledger::Rule,
@@ -43,7 +43,7 @@ pub(super) const EXPORT: &[Table] = &[
             ("lastFour", "last_four", Text),
             ("currency", "currency", Text),
             ("amount", "amount", Integer),
-            ("state", "state", Text),
+            ("state", "state", Word),
             ("reference", "reference", Text),
             ("reason", "reason", Text),
             ("requestedAt", "requested_at", Time),
@@ -61,7 +61,7 @@ pub(super) const EXPORT: &[Table] = &[
             ("currency", "currency", Text),
             ("amount", "amount", Integer),
             ("reason", "reason", Text),
-            ("state", "state", Text),
+            ("state", "state", Word),
             ("createdAt", "created_at", Time),
             ("decidedAt", "decided_at", Time),
         ],

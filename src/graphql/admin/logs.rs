@@ -10,7 +10,7 @@ use crate::{
         activity::{self, ActivityFilter},
         audit::{self, AuditFilter},
     },
-    entity::{AdjustmentId, JobId, UserId, WithdrawalId, audit_entry::Model, ids},
+    entity::{AdjustmentId, JobId, UserId, WithdrawalId, audit_entry::Model, ids, told},
     error::{Error, Result},
     graphql::{
         accounts::User,
@@ -61,7 +61,7 @@ impl AuditEntry {
     async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.actor_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
         })
         .await
     }
@@ -112,8 +112,9 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<AuditChange> {
     let read = |state: Option<&str>| -> BTreeMap<String, serde_json::Value> {
         state.and_then(|state| serde_json::from_str(state).ok()).unwrap_or_default()
     };
-    let text = |value: Option<&serde_json::Value>| match value? {
+    let text = |property: &str, value: Option<&serde_json::Value>| match value? {
         serde_json::Value::Null => None,
+        serde_json::Value::String(state) if property == "state" => Some(told(state).to_owned()),
         serde_json::Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     };
@@ -122,8 +123,8 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<AuditChange> {
     properties.sort_unstable();
     properties.dedup();
     let change = |property: String| AuditChange {
-        before: text(before.get(&property)),
-        after: text(after.get(&property)),
+        before: text(&property, before.get(&property)),
+        after: text(&property, after.get(&property)),
         property,
     };
     properties.into_iter().map(change).filter(|change| change.before != change.after).collect()

@@ -23,7 +23,7 @@ use crate::{
     platform::page::Page,
 };
 
-/// Conditions that all must hold.
+/// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
 #[derive(InputObject, Default)]
 pub struct GoalContributionWhere {
     /// Whether their givers ask them back, for the goal's owner and staff with the permission SEE_MONEY; others get none.
@@ -37,6 +37,16 @@ impl From<GoalContributionWhere> for ReceivedFilter {
     fn from(filter: GoalContributionWhere) -> Self {
         Self { asked_back: filter.refund_requested, during: filters::span(filter.received_at) }
     }
+}
+
+/// In which order a goal's contributions are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::goals::ContributionSort")]
+pub enum GoalContributionSort {
+    /// Came in last, first.
+    Newest,
+    /// Largest `amount` first; all are in the goal's currency.
+    Largest,
 }
 
 /// How far a contribution has come.
@@ -93,7 +103,7 @@ impl GoalContribution {
             let request = ctx.request();
             let id = self.0.contribution.contributor_id.filter(|_| self.0.shows_giver_to(&request.actor));
             let Some(id) = id else { return Ok(None) };
-            Ok(request.loaders.users.load(id).await?.map(User::from))
+            Ok(request.loaders.users().load(id).await?.map(User::from))
         })
         .await
     }
@@ -107,7 +117,7 @@ impl GoalContribution {
                 return Ok(None);
             }
             match given.contributor_id {
-                Some(id) => Ok(request.loaders.users.load(id).await?.map(|user| user.display_name.clone())),
+                Some(id) => Ok(request.loaders.users().load(id).await?.map(|user| user.display_name.clone())),
                 None => Ok(given.guest_name.clone()),
             }
         })
@@ -158,7 +168,7 @@ impl GoalContribution {
     /// token.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
         private(ctx, async {
-            Ok(ctx.request().loaders.payments.load(self.0.contribution.payment_id).await?.map(Payment::from))
+            Ok(ctx.request().loaders.payments().load(self.0.contribution.payment_id).await?.map(Payment::from))
         })
         .await
     }
@@ -171,7 +181,7 @@ impl GoalContribution {
             if !self.0.shows_refunds_to(&request.actor) {
                 return Ok(None);
             }
-            let found = request.loaders.refunds.load(self.0.contribution.payment_id).await?.unwrap_or_default();
+            let found = request.loaders.refunds().load(self.0.contribution.payment_id).await?.unwrap_or_default();
             let asked = found.into_iter().find(|refund| refund.state == refund::RefundState::Requested);
             Ok(asked.map(|refund| Refund::new(refund, self.0.currency)))
         })
@@ -184,10 +194,12 @@ impl GoalContribution {
     }
 
     /// What people say to it, in time order.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn comments(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the newest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -200,6 +212,7 @@ impl GoalContribution {
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::COMMENTS_SORT;
             let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = page.reversed(reverse);
             let slice = goals::comments(app, actor, self.0.contribution.id, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::comment_cursor, ContributionComment::from)))
         })
@@ -243,7 +256,7 @@ impl ContributionComment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn contribution(&self, ctx: &Context<'_>) -> Nullable<GoalContribution> {
         nullable(async {
-            let found = ctx.request().loaders.contributions.load(self.0.comment.contribution_id).await?;
+            let found = ctx.request().loaders.contributions().load(self.0.comment.contribution_id).await?;
             Ok(found.map(GoalContribution))
         })
         .await
@@ -254,7 +267,7 @@ impl ContributionComment {
         nullable(async {
             let request = ctx.request();
             let Some(id) = self.0.author_for(&request.actor) else { return Ok(None) };
-            Ok(request.loaders.users.load(id).await?.map(User::from))
+            Ok(request.loaders.users().load(id).await?.map(User::from))
         })
         .await
     }

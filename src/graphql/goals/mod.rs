@@ -30,7 +30,7 @@ use crate::{
 };
 
 pub use contributions::{ContributionComment, GoalContribution};
-use contributions::{ContributionState, GoalContributionWhere};
+use contributions::{ContributionState, GoalContributionSort, GoalContributionWhere};
 pub use mutations::{GoalContributeInput, GuestInput};
 pub(super) use queries::own_contributions;
 pub use queries::{GoalQuery, GoalSubscription, OwnContributionWhere};
@@ -109,14 +109,14 @@ impl Goal {
     /// The post that it is attached to; a tombstone once that is deleted.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
-        nullable(async { Ok(ctx.request().loaders.posts.load(self.0.goal.post_id).await?.map(Post::from)) }).await
+        nullable(async { Ok(ctx.request().loaders.posts().load(self.0.goal.post_id).await?.map(Post::from)) }).await
     }
 
     /// Who raises; null once the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.goal.owner_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
         })
         .await
     }
@@ -205,14 +205,16 @@ impl Goal {
         self.0.goal.contribution_count
     }
 
-    /// What was given and is still there, newest first.
+    /// What was given and is still there.
     #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn contributions(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which contributions.")] filter: Option<GoalContributionWhere>,
-        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
+        #[graphql(default_with = "GoalContributionSort::Newest", desc = "In which order.")]
+        sort_by: GoalContributionSort,
+        #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -223,12 +225,12 @@ impl Goal {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let sort = goals::CONTRIBUTIONS_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let sort: goals::ContributionSort = sort_by.into();
+            let page = Page::parse(&app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
             let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().into();
-            let slice = goals::contributions(app, actor, &self.0, &filter, &page, wants_total(ctx)).await?;
-            Ok(Some(Connection::new(slice, goals::contribution_cursor, GoalContribution::from)))
+            let slice = goals::contributions(app, actor, &self.0, &filter, sort, &page, wants_total(ctx)).await?;
+            Ok(Some(Connection::new(slice, |view| sort.cursor(view), GoalContribution::from)))
         })
         .await
     }
@@ -325,7 +327,7 @@ impl Goal {
 
 /// A goal by its id; null for who does not see it.
 async fn goal(ctx: &Context<'_>, id: GoalId) -> async_graphql::Result<Option<Goal>> {
-    Ok(ctx.request().loaders.goals.load(id).await?.map(Goal))
+    Ok(ctx.request().loaders.goals().load(id).await?.map(Goal))
 }
 
 /// News of a goal.

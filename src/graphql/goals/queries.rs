@@ -181,14 +181,14 @@ impl GoalSubscription {
     async fn goal_progress(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The goal's id.")] goal_id: ID,
+        #[graphql(desc = "The goal's id.")] id: ID,
         #[graphql(desc = "The cursor of the last event that you saw, or the goal's `streamCursor`.")] after: Option<
             String,
         >,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<GoalEvent>> + use<>> {
         stream::events(ctx, async {
             let request = ctx.request();
-            let id: GoalId = query_id(&goal_id)?;
+            let id: GoalId = query_id(&id)?;
             let after = stream::open(request, StreamKind::Goal, id.0, after.as_deref())?;
             Ok((id.0, goals::follow(&request.app, &request.actor, &request.client, id, after).await?))
         })

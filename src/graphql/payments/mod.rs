@@ -39,7 +39,7 @@ use crate::{
     entity::{
         ContributionId, PaymentId,
         event::StreamKind,
-        payment::{self, ProviderKind, TargetKind},
+        payment::{ProviderKind, TargetKind},
     },
     error::Result,
     platform::{page::Page, payments::NextAction},
@@ -96,15 +96,6 @@ pub enum PaymentState {
     Cancelled,
     /// Nobody paid in time.
     Expired,
-}
-
-/// What a step of a payment is, as states are called here: the column has the other spelling of some.
-fn step_kind(kind: &str) -> &str {
-    match payment::PaymentState::parse(kind) {
-        Some(payment::PaymentState::Authorized) => "authorized",
-        Some(payment::PaymentState::Cancelled) => "canceled",
-        _ => kind,
-    }
 }
 
 /// How much of a payment went back.
@@ -217,7 +208,7 @@ impl Payment {
     async fn payer(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.payer_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
         })
         .await
     }
@@ -292,7 +283,7 @@ impl Payment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn refunds(&self, ctx: &Context<'_>) -> Nullable<Vec<Refund>> {
         nullable(async {
-            let found = ctx.request().loaders.refunds.load(self.0.id).await?.unwrap_or_default();
+            let found = ctx.request().loaders.refunds().load(self.0.id).await?.unwrap_or_default();
             Ok(Some(found.into_iter().map(|refund| Refund::new(refund, self.0.currency)).collect()))
         })
         .await
@@ -302,7 +293,7 @@ impl Payment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn disputes(&self, ctx: &Context<'_>) -> Nullable<Vec<Dispute>> {
         nullable(async {
-            let found = ctx.request().loaders.disputes.load(self.0.id).await?.unwrap_or_default();
+            let found = ctx.request().loaders.disputes().load(self.0.id).await?.unwrap_or_default();
             Ok(Some(found.into_iter().map(|dispute| Dispute::new(dispute, self.0.currency)).collect()))
         })
         .await
@@ -312,7 +303,7 @@ impl Payment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
         nullable(async {
-            let found = ctx.request().loaders.payment_events.load(self.0.id).await?.unwrap_or_default();
+            let found = ctx.request().loaders.payment_events().load(self.0.id).await?.unwrap_or_default();
             let step = |step| PaymentStep::new(step, self.0.currency);
             Ok(Some(found.into_iter().map(step).collect()))
         })
@@ -323,7 +314,7 @@ impl Payment {
     async fn method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
         nullable(async {
             let Some(id) = self.0.method_id else { return Ok(None) };
-            Ok(ctx.request().loaders.payment_methods.load(id).await?.map(PaymentMethod::from))
+            Ok(ctx.request().loaders.payment_methods().load(id).await?.map(PaymentMethod::from))
         })
         .await
     }
@@ -347,7 +338,7 @@ impl Payment {
             if !request.actor.may(Permission::SeeMoney) {
                 return Ok(None);
             }
-            Ok(Some(request.loaders.proposals.load(self.0.id.0).await?.unwrap_or(false)))
+            Ok(Some(request.loaders.proposals().load(self.0.id.0).await?.unwrap_or(false)))
         })
         .await
     }
@@ -384,6 +375,9 @@ stream_event! {
 /// A way to pay that is offered here.
 #[derive(Debug, SimpleObject)]
 pub struct PaymentProviderInfo {
+    /// Opaque and typed: `paymentprovider_…`.
+    #[graphql(owned)]
+    pub id: ID,
     /// Which.
     provider: PaymentProvider,
     /// The key that the provider's own program in the browser wants, such as Stripe's publishable key; null where none
@@ -393,6 +387,18 @@ pub struct PaymentProviderInfo {
     saves_methods: bool,
     /// What can be paid by it.
     targets: Vec<PaymentTargetKind>,
+}
+
+impl From<payments::Offer> for PaymentProviderInfo {
+    fn from(offer: payments::Offer) -> Self {
+        Self {
+            id: offer.id.to_string().into(),
+            provider: offer.provider.into(),
+            public_key: offer.public_key,
+            saves_methods: offer.saves_methods,
+            targets: offer.targets.into_iter().map(Into::into).collect(),
+        }
+    }
 }
 
 /// Conditions that all must hold.
@@ -456,7 +462,7 @@ async fn contribution_of(ctx: &Context<'_>, payment: &Payment) -> async_graphql:
         return Ok(None);
     }
     let id = ContributionId(payment.0.target_id);
-    Ok(ctx.request().loaders.contributions.load(id).await?.map(GoalContribution::from))
+    Ok(ctx.request().loaders.contributions().load(id).await?.map(GoalContribution::from))
 }
 
 /// The payer's wallet; null when they have none, and for who may not see it.
@@ -488,17 +494,8 @@ impl PayerQuery {
     /// The ways to pay that are offered here.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn payment_providers(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentProviderInfo>> {
-        nullable(async {
-            let offers = payments::offers(&ctx.request().app);
-            let info = |offer: payments::Offer| PaymentProviderInfo {
-                provider: offer.provider.into(),
-                public_key: offer.public_key,
-                saves_methods: offer.saves_methods,
-                targets: offer.targets.into_iter().map(Into::into).collect(),
-            };
-            Ok(Some(offers.into_iter().map(info).collect()))
-        })
-        .await
+        let offers = payments::offers(&ctx.request().app);
+        Some(Ok(offers.into_iter().map(PaymentProviderInfo::from).collect()))
     }
 
     /// A payment by its id; null when it is not there, or not yours to see. UNAUTHENTICATED instead of a null when a token came

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::permissions::Permission,
-    entity::{Currency, payment_event},
+    entity::{self, Currency, payment_event},
     graphql::{context::RequestExt, scalars::Money},
 };
 
@@ -46,9 +46,9 @@ impl PaymentStep {
     /// The payment's state after it, in small letters, such as `authorized` or `canceled`, or what else happened:
     /// `proof_added`, `remitted`, `awaits_second_person`, `refund_requested`, `refund_refused`, `refund_granted`,
     /// `refund_pending`, `refund_succeeded`, `refund_failed`, `refund_beyond` (the provider gave back more than there was),
-    /// `dispute_open`, `dispute_won`, `dispute_lost`. There may be more.
+    /// `refund_beyond_back` (that has come back), `dispute_open`, `dispute_won`, `dispute_lost`. There may be more.
     async fn kind(&self) -> &str {
-        super::step_kind(&self.step.kind)
+        entity::told(&self.step.kind)
     }
 
     /// How it became known.

@@ -63,7 +63,8 @@ impl LikeEdge {
         self.0.created_at
     }
 
-    /// Their place: pass it as `after` or `before`. Opaque, and good for this list in this order only.
+    /// Their place: pass it as `after` or `before`. Opaque, and good for this list in this order only, reversed or
+    /// not.
     async fn cursor(&self, ctx: &Context<'_>) -> String {
         posts::like_cursor(&self.0).seal(&ctx.request().app.keys)
     }

@@ -18,11 +18,12 @@ use super::{
 };
 use crate::{
     domain::posts::{
-        self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostView,
+        self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostRow,
+        PostView,
     },
-    entity::{UserId, post},
+    entity::UserId,
     error::Result,
-    platform::page::{DEFAULT_PAGE, MAX_PAGE, Page, Total},
+    platform::page::{Beginning, DEFAULT_PAGE, MAX_PAGE, Page, Total},
 };
 
 use likes::LikeConnection;
@@ -51,7 +52,11 @@ impl Post {
 
     /// Who wrote it; null when it was deleted, or the account erased.
     async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { author(ctx.request(), self.0.author.as_ref(), self.0.post.author_id).await }).await
+        // What a list has brought along is given at once: only what waits for something needs the heap.
+        if let Some(author) = &self.0.author {
+            return author.clone().map(User::from).map(Ok);
+        }
+        nullable(async { author(ctx.request(), self.0.post.author_id).await }).await
     }
 
     /// Plain text with mentions and #tags, at most 10,000 characters. Empty when it was deleted, or is a share without
@@ -77,12 +82,15 @@ impl Post {
 
     /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        if let Some(liked) = self.0.viewer_likes {
+            return Some(Ok(liked));
+        }
         private(ctx, async {
             let request = ctx.request();
-            if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
-                return Ok(self.0.viewer_likes);
+            if request.actor.user_id().is_none() {
+                return Ok(None);
             }
-            Ok(request.loaders.post_likes.load(self.0.post.id).await?)
+            Ok(request.loaders.post_likes().load(self.0.post.id).await?)
         })
         .await
     }
@@ -98,24 +106,29 @@ impl Post {
     }
 
     /// The post that this one passes on; null when it is no share.
-    async fn shared_post(&self, ctx: &Context<'_>) -> Nullable<Post> {
+    async fn shared_post(&self, ctx: &Context<'_>) -> Nullable<Box<Post>> {
         nullable(async {
             let Some(id) = self.0.post.shared_post_id else { return Ok(None) };
-            Ok(ctx.request().loaders.posts.load(id).await?.map(Post))
+            Ok(ctx.request().loaders.posts().load(id).await?.map(|view| Box::new(Post(view))))
         })
         .await
     }
 
     /// What money is raised for by it; null when nothing is.
-    async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
-        nullable(async { Ok(ctx.request().loaders.post_goals.load(self.0.post.id).await?.map(Goal::from)) }).await
+    async fn goal(&self, ctx: &Context<'_>) -> Nullable<Box<Goal>> {
+        nullable(async {
+            Ok(ctx.request().loaders.post_goals().load(self.0.post.id).await?.map(|view| Box::new(Goal::from(view))))
+        })
+        .await
     }
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn comments(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the newest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -123,27 +136,27 @@ impl Post {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Comment>> {
-        nullable(async {
-            if let Some((count, slice)) = &self.0.comments
-                && after.is_none()
-                && last.is_none()
-                && before.is_none()
-                && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(*count)
-                && !wants_total(ctx)
-            {
-                return Ok(Some(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
-            }
-            // Boxed, as everything is that a list seldom needs: see `Batched::load`.
-            Box::pin(comments_of(ctx, CommentsOf::Post(self.0.post.id), first, after, last, before)).await
-        })
-        .await
+        if let Some((beginning, slice)) = &self.0.comments
+            && after.is_none()
+            && last.is_none()
+            && before.is_none()
+            && beginning.reverse == reverse
+            && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(beginning.size)
+            && !wants_total(ctx)
+        {
+            return Some(Ok(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
+        }
+        let of = CommentsOf::Post(self.0.post.id);
+        nullable(Box::pin(comments_of(ctx, of, reverse, (first, after, last, before)))).await
     }
 
     /// Who likes it, newest first; the edges say since when.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn likes(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -151,7 +164,7 @@ impl Post {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<LikeConnection> {
-        nullable(Box::pin(likes_of(ctx, &self.0.post, first, after, last, before))).await
+        nullable(Box::pin(likes_of(ctx, &self.0.post, reverse, (first, after, last, before)))).await
     }
 
     /// When it was published.
@@ -193,7 +206,10 @@ impl Comment {
 
     /// Who wrote it; null when it was deleted, or the account erased.
     async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { author(ctx.request(), self.0.author.as_ref(), self.0.comment.author_id).await }).await
+        if let Some(author) = &self.0.author {
+            return author.clone().map(User::from).map(Ok);
+        }
+        nullable(async { author(ctx.request(), self.0.comment.author_id).await }).await
     }
 
     /// Plain text, at most 2,000 characters; empty when it was deleted.
@@ -213,12 +229,15 @@ impl Comment {
 
     /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        if let Some(liked) = self.0.viewer_likes {
+            return Some(Ok(liked));
+        }
         private(ctx, async {
             let request = ctx.request();
-            if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
-                return Ok(self.0.viewer_likes);
+            if request.actor.user_id().is_none() {
+                return Ok(None);
             }
-            Ok(request.loaders.comment_likes.load(self.0.comment.id).await?)
+            Ok(request.loaders.comment_likes().load(self.0.comment.id).await?)
         })
         .await
     }
@@ -235,24 +254,29 @@ impl Comment {
 
     /// The post that it hangs below.
     #[graphql(directive = SemanticNonNull::apply())]
-    async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
-        nullable(async { Ok(ctx.request().loaders.posts.load(self.0.comment.post_id).await?.map(Post)) }).await
+    async fn post(&self, ctx: &Context<'_>) -> Nullable<Box<Post>> {
+        nullable(async {
+            Ok(ctx.request().loaders.posts().load(self.0.comment.post_id).await?.map(|view| Box::new(Post(view))))
+        })
+        .await
     }
 
     /// The comment that it replies to; null when it answers the post.
-    async fn parent(&self, ctx: &Context<'_>) -> Nullable<Comment> {
+    async fn parent(&self, ctx: &Context<'_>) -> Nullable<Box<Comment>> {
         nullable(async {
             let Some(id) = self.0.comment.parent_id else { return Ok(None) };
-            Ok(ctx.request().loaders.comments.load(id).await?.map(Comment))
+            Ok(ctx.request().loaders.comments().load(id).await?.map(|view| Box::new(Comment(view))))
         })
         .await
     }
 
     /// Replies in time order. A deleted one is listed while it has replies.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn replies(
         &self,
         ctx: &Context<'_>,
+        #[graphql(default, desc = "Whether the newest come first.")] reverse: bool,
         #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
             i32,
         >,
@@ -261,7 +285,7 @@ impl Comment {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Comment>> {
         let of = CommentsOf::Comment(self.0.comment.id);
-        nullable(Box::pin(comments_of(ctx, of, first, after, last, before))).await
+        nullable(Box::pin(comments_of(ctx, of, reverse, (first, after, last, before)))).await
     }
 
     /// When it was written.
@@ -280,24 +304,17 @@ impl Comment {
     }
 }
 
-/// The author: brought along with the list, or loaded.
-async fn author(
-    request: &RequestContext,
-    part: Option<&Option<crate::domain::accounts::User>>,
-    id: Option<UserId>,
-) -> async_graphql::Result<Option<User>> {
-    match (part, id) {
-        (Some(author), _) => Ok(author.clone().map(User::from)),
-        (None, Some(id)) => Ok(request.loaders.users.load(id).await?.map(User::from)),
-        (None, None) => Ok(None),
-    }
+/// The author, where the list has not brought them along.
+async fn author(request: &RequestContext, id: Option<UserId>) -> async_graphql::Result<Option<User>> {
+    let Some(id) = id else { return Ok(None) };
+    Ok(request.loaders.users().load(id).await?.map(User::from))
 }
 
 /// What the selections of a post are going to ask for, of what can be brought along with it.
 fn post_parts(posts: &[Lookahead<'_>]) -> PostParts {
     // Two selections of the comments with other arguments: one part can't be both, so each loads its own.
     let comments = match posts.iter().flat_map(|post| post.field("comments").selection_fields()).collect::<Vec<_>>() {
-        fields if fields.len() == 1 => first_only(&fields[0]).map(|count| (count, comment_parts(&fields[0]))),
+        fields if fields.len() == 1 => beginning(&fields[0]).map(|beginning| (beginning, comment_parts(&fields[0]))),
         _ => None,
     };
     PostParts { author: author_part(posts), viewer_likes: any(posts, "viewerHasLiked"), comments }
@@ -334,37 +351,37 @@ fn any(nodes: &[Lookahead<'_>], field: &str) -> bool {
     nodes.iter().any(|node| node.field(field).exists())
 }
 
-/// The page size, when the field asks for nothing but the first so many.
-fn first_only(field: &SelectionField<'_>) -> Option<u64> {
-    let mut count = DEFAULT_PAGE;
+/// The beginning of the list, when the field asks for nothing else.
+fn beginning(field: &SelectionField<'_>) -> Option<Beginning> {
+    let (mut count, mut reverse) = (DEFAULT_PAGE, false);
     for (name, value) in field.arguments().ok()? {
         match (name.as_str(), value) {
             ("first", async_graphql::Value::Number(number)) => count = i32::try_from(number.as_i64()?).ok()?,
+            ("reverse", async_graphql::Value::Boolean(given)) => reverse = given,
             (_, async_graphql::Value::Null) => {}
             _ => return None,
         }
     }
     let total = asks_for_total(&Lookahead::from(*field));
-    (!total && (0..=MAX_PAGE).contains(&count)).then(|| count.cast_unsigned().into())
+    (!total && (0..=MAX_PAGE).contains(&count)).then(|| Beginning { size: count.cast_unsigned().into(), reverse })
 }
 
 async fn comments_of(
     ctx: &Context<'_>,
     of: CommentsOf,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
+    reverse: bool,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Comment>>> {
     let request = ctx.request();
     let keys = &request.app.keys;
     let page = Page::parse(keys, posts::COMMENTS_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = page.reversed(reverse);
     let parts = comment_parts(&ctx.field());
     let total = wants_total(ctx);
-    let slice = match page.first_only().filter(|_| !total) {
-        Some(count) => {
-            let key = FirstComments { of, count, parts };
-            request.loaders.first_comments.load(key).await?.unwrap_or_default()
+    let slice = match page.beginning().filter(|_| !total) {
+        Some(beginning) => {
+            let key = FirstComments { of, beginning, parts };
+            request.loaders.first_comments().load(key).await?.unwrap_or_default()
         }
         None => posts::comments(&request.app, &request.actor, of, &page, &parts, total).await?,
     };
@@ -373,34 +390,31 @@ async fn comments_of(
 
 async fn likes_of(
     ctx: &Context<'_>,
-    post: &post::Model,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
+    post: &PostRow,
+    reverse: bool,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<LikeConnection>> {
     let request = ctx.request();
     let keys = &request.app.keys;
     let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
-    let mut slice = match page.first_only() {
-        Some(count) => request.loaders.first_likes.load((post.id, count)).await?.unwrap_or_default(),
+    let page = page.reversed(reverse);
+    let mut slice = match page.beginning() {
+        Some(beginning) => request.loaders.first_likes().load((post.id, beginning)).await?.unwrap_or_default(),
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
     };
     slice.total = Some(Total::exactly(post.like_count));
     Ok(Some(LikeConnection(Connection::new(slice, posts::like_cursor, |like| like))))
 }
 
-/// A person's posts, newest first.
+/// A person's posts, newest first, or reversed.
 pub(super) async fn posts_of(
     ctx: &Context<'_>,
     author: UserId,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
+    reverse: bool,
+    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Post>>> {
     let filter = PostFilter { authors: Some(vec![author]), ..PostFilter::default() };
-    list(ctx, &filter, posts::PostSort::Newest, false, (first, after, last, before)).await
+    list(ctx, &filter, posts::PostSort::Newest, reverse, (first, after, last, before)).await
 }
 
 async fn list(

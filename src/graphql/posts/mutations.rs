@@ -1,15 +1,15 @@
 //! Publishing, answering, liking: inputs, payloads and the mutations themselves.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
 
 use super::{Comment, Post};
 use crate::{
     domain::posts::{self, CommentCreate, CommentTarget, PostCreate, PostShare},
-    error::{Reason, Result, UserError},
+    error::Result,
     graphql::{
         accounts::{User, viewer},
         context::RequestExt,
-        error::{Nullable, answer, nullable, payload},
+        error::{Nullable, answer, deeper, nullable, payload},
         node::{id_input, input_id},
     },
 };
@@ -115,13 +115,20 @@ payload! {
     }
 }
 
-/// An answer. Give `postId` to answer a post, or `commentId` to reply to a comment.
+/// What is answered: one of these.
+#[derive(OneofObject)]
+pub enum CommentTargetInput {
+    /// A post, by its id.
+    PostId(ID),
+    /// A comment, by its id: it is replied to.
+    CommentId(ID),
+}
+
+/// An answer to a post, or a reply to a comment.
 #[derive(InputObject)]
 pub struct CommentCreateInput {
-    /// The post that is answered.
-    post_id: Option<ID>,
-    /// The comment that is replied to.
-    comment_id: Option<ID>,
+    /// What is answered.
+    target: CommentTargetInput,
     /// 1 to 2,000 characters of plain text.
     body: String,
     /// Same key and same input within 24 hours: the same answer again.
@@ -130,12 +137,9 @@ pub struct CommentCreateInput {
 
 impl CommentCreateInput {
     fn command(self) -> Result<CommentCreate> {
-        let target = match (&self.post_id, &self.comment_id) {
-            (Some(id), None) => CommentTarget::Post(input_id("postId", id)?),
-            (None, Some(id)) => CommentTarget::Comment(input_id("commentId", id)?),
-            _ => {
-                return Err(UserError::invalid("postId", Reason::PostOrComment).into());
-            }
+        let target = match &self.target {
+            CommentTargetInput::PostId(id) => CommentTarget::Post(input_id("postId", id)?),
+            CommentTargetInput::CommentId(id) => CommentTarget::Comment(input_id("commentId", id)?),
         };
         Ok(CommentCreate { target, body: self.body, idempotency_key: self.idempotency_key })
     }
@@ -228,16 +232,16 @@ payload! {
 
 async fn shared_by(ctx: &Context<'_>, post: &Post) -> async_graphql::Result<Option<Post>> {
     let Some(id) = post.0.post.shared_post_id else { return Ok(None) };
-    Ok(ctx.request().loaders.posts.load(id).await?.map(Post::from))
+    Ok(ctx.request().loaders.posts().load(id).await?.map(Post::from))
 }
 
 async fn post_of(ctx: &Context<'_>, comment: &Comment) -> async_graphql::Result<Option<Post>> {
-    Ok(ctx.request().loaders.posts.load(comment.0.comment.post_id).await?.map(Post::from))
+    Ok(ctx.request().loaders.posts().load(comment.0.comment.post_id).await?.map(Post::from))
 }
 
 async fn parent_of(ctx: &Context<'_>, comment: &Comment) -> async_graphql::Result<Option<Comment>> {
     let Some(id) = comment.0.comment.parent_id else { return Ok(None) };
-    Ok(ctx.request().loaders.comments.load(id).await?.map(Comment::from))
+    Ok(ctx.request().loaders.comments().load(id).await?.map(Comment::from))
 }
 
 /// What an update does to a text: absent leaves it, null clears it.
@@ -339,7 +343,7 @@ impl PostMutation {
     }
 
     /// Answers a post, or replies to a comment.
-    /// Codes: INVALID, INVALID_ID, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// Codes: INVALID_ID, NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn comment_create(
         &self,
         ctx: &Context<'_>,
@@ -351,7 +355,7 @@ impl PostMutation {
                 Ok(command) => posts::comment_create(&request.app, &request.actor, command).await,
                 Err(error) => Err(error),
             };
-            answer(request, result)
+            answer(request, result.map_err(|error| deeper(error, &["postId", "commentId"], &["target"])))
         })
         .await
     }

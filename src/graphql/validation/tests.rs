@@ -39,6 +39,18 @@ fn every_rule_refuses_what_breaks_it() {
         ("{ nodes(ids: [\"x\", null]) { id } }", "At \"ids.1\": ID! is expected"),
         ("mutation { postCreate(input: {}) { errors { code } } }", "needs the field"),
         ("mutation { postCreate(input: 1) { errors { code } } }", "PostCreateInput! is expected, not 1"),
+        (
+            "mutation { commentCreate(input: { target: {}, body: \"x\" }) { errors { code } } }",
+            "\"CommentTargetInput\" takes exactly one of its fields",
+        ),
+        (
+            "mutation { commentCreate(input: { target: { postId: \"x\", commentId: null }, body: \"x\" }) { errors { code } } }",
+            "\"CommentTargetInput\" takes exactly one of its fields",
+        ),
+        (
+            "mutation($id: ID) { commentCreate(input: { target: { postId: $id }, body: \"x\" }) { errors { code } } }",
+            "may be null, which \"CommentTargetInput\" does not take",
+        ),
         ("query($id: Nr!) { post(id: $id) { id } }", "There is no type \"Nr\""),
         ("query($id: Post) { post(id: $id) { id } }", "can't be of type \"Post\""),
         ("query($id: ID) { post(id: $id) { id } }", "stands where \"ID!\" is taken"),

@@ -1,16 +1,16 @@
 //! What people do with their own money.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 
 use super::{PayoutMethod, Wallet, WalletBalance, WalletTransaction, Withdrawal, viewer_s_wallet};
 use crate::{
-    domain::wallets::{self, WalletTransfer, WalletWithdraw},
+    domain::wallets::{self, BankAccount, WalletTransfer, WalletWithdraw},
     entity::UserId,
     error::Result,
     graphql::{
         accounts::{User, viewer},
         context::RequestExt,
-        error::{Nullable, answer, nullable, payload},
+        error::{Nullable, answer, deeper, nullable, payload},
         node::{id_input, input_id},
         scalars::{CountryCode, CurrencyCode, MoneyInput},
     },
@@ -40,15 +40,31 @@ impl WalletTransferInput {
     }
 }
 
+/// Which account of a bank: one of these.
+#[derive(OneofObject)]
+pub enum BankAccountInput {
+    /// The IBAN, with or without spaces.
+    Iban(String),
+    /// The number, in countries without IBANs: 4 to 34 letters and digits.
+    AccountNumber(String),
+}
+
+impl From<BankAccountInput> for BankAccount {
+    fn from(account: BankAccountInput) -> Self {
+        match account {
+            BankAccountInput::Iban(iban) => Self::Iban(iban),
+            BankAccountInput::AccountNumber(number) => Self::Number(number),
+        }
+    }
+}
+
 /// A bank account that your money can be paid out to.
 #[derive(InputObject)]
 pub struct PayoutMethodAddInput {
     /// Whose account it is at the bank, at most 100 characters.
     holder: String,
-    /// The IBAN, with or without spaces. Either this or `accountNumber`.
-    iban: Option<String>,
-    /// The number, in countries without IBANs: 4 to 34 letters and digits. Either this or `iban`.
-    account_number: Option<String>,
+    /// Which account it is.
+    account: BankAccountInput,
     /// The bank, at most 100 characters.
     bank_name: String,
     /// The bank's country.
@@ -97,7 +113,7 @@ async fn balance_after(
     ctx: &Context<'_>,
     transaction: &WalletTransaction,
 ) -> async_graphql::Result<Option<WalletBalance>> {
-    let accounts = ctx.request().loaders.wallets.load(UserId(transaction.0.owner)).await?.unwrap_or_default();
+    let accounts = ctx.request().loaders.wallets().load(UserId(transaction.0.owner)).await?.unwrap_or_default();
     let currency = transaction.0.amount.currency;
     Ok(accounts.iter().find(|account| account.currency == currency).map(WalletBalance::from))
 }
@@ -193,14 +209,14 @@ impl OwnWalletMutation {
             let request = ctx.request();
             let command = wallets::PayoutMethodAdd {
                 holder: input.holder,
-                iban: input.iban,
-                account_number: input.account_number,
+                account: input.account.into(),
                 bank_name: input.bank_name,
                 country: input.country.into(),
                 currency: input.currency,
                 idempotency_key: input.idempotency_key,
             };
-            answer(request, wallets::payout_method_add(&request.app, &request.actor, &request.client, command).await)
+            let added = wallets::payout_method_add(&request.app, &request.actor, &request.client, command).await;
+            answer(request, added.map_err(|error| deeper(error, &["iban", "accountNumber"], &["account"])))
         })
         .await
     }

@@ -66,6 +66,21 @@ pub enum ChargeState {
     Cancelled,
 }
 
+impl ChargeState {
+    /// As people are told it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Authorized => "authorized",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "canceled",
+        }
+    }
+}
+
 /// A charge, as a provider tells it.
 #[derive(Debug, Clone)]
 pub struct Charge {

@@ -18,7 +18,7 @@ from stub import Answer, tell, unwanted  # noqa: E402
 
 resources.Store.dump_to_disk = lambda self: None  # several may run at once
 UNKNOWN = ("description", "automatic_payment_methods", "return_url")
-answered, keys, disputes, balance = {}, [], {}, []
+answered, keys, disputes, balance, held = {}, [], {}, [], {"object": "balance", "available": [], "pending": []}
 plain_data = server.get_post_data
 
 
@@ -116,6 +116,12 @@ async def change_balance(request):
     return web.json_response({})
 
 
+async def hold(request):
+    """What Stripe holds is so: {"available", "pending"}, lists of {"amount", "currency"}."""
+    held.update(await request.json())
+    return web.json_response({})
+
+
 async def fail_refund(request):
     """The newest refund of an intent is taken back, as when a bank sends it home after days."""
     intent = (await request.json())["payment_intent"]
@@ -134,6 +140,8 @@ async def answer(request, handler):
         return all_of(refunds_of(request.query["payment_intent"]))
     if request.method == "GET" and request.path == "/v1/balance_transactions":
         return all_of(balance)
+    if request.method == "GET" and request.path == "/v1/balance":
+        return web.json_response(held)
     if request.method == "GET" and request.path == "/v1/disputes":
         found = disputes.get(request.query["payment_intent"])
         return all_of([found] if found else [])
@@ -188,6 +196,7 @@ async def main():
     server.app.router.add_post("/_config/refunds/fail", fail_refund)
     server.app.router.add_post("/_config/disputes", dispute)
     server.app.router.add_post("/_config/balance", change_balance)
+    server.app.router.add_post("/_config/holdings", hold)
     runner = web.AppRunner(server.app, access_log=None)
     await runner.setup()
     listening = socket.socket()

@@ -73,7 +73,7 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.payoutMethodAdd",
-        "mutation { payoutMethodAdd(input: { holder: \"O\", accountNumber: \"12345678\", bankName: \"Bank\", country: \"EG\", currency: \"USD\" }) { errors { code } } }",
+        "mutation { payoutMethodAdd(input: { holder: \"O\", account: { accountNumber: \"12345678\" }, bankName: \"Bank\", country: \"EG\", currency: \"USD\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (

@@ -46,7 +46,7 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.identityUnlink",
-        "mutation { identityUnlink(input: { provider: \"github\" }) { errors { code } } }",
+        "mutation { identityUnlink(input: { id: \"$IDENTITY\" }) { errors { code } } }",
         [Unauthenticated, Invisible, Allowed],
     ),
     ("Mutation.logout", "mutation { logout { ended errors { code } } }", [Unauthenticated, Allowed, Allowed]),
@@ -104,7 +104,7 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.commentCreate",
-        "mutation { commentCreate(input: { postId: \"$POST\", body: \"new\" }) { errors { code } } }",
+        "mutation { commentCreate(input: { target: { postId: \"$POST\" }, body: \"new\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (
@@ -180,7 +180,7 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.emailVerify",
-        "mutation { emailVerify(input: { code: \"$MY_EMAIL_CODE\" }) { errors { code } } }",
+        "mutation { emailVerify(input: { emailCode: { code: \"$MY_EMAIL_CODE\" } }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
     (
@@ -215,7 +215,7 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     ),
     (
         "Mutation.passwordResetConfirm",
-        "mutation { passwordResetConfirm(input: { email: \"olivia@example.org\", code: \"$RESET_CODE\", newPassword: \"wrong horse battery\" }) { errors { code } } }",
+        "mutation { passwordResetConfirm(input: { proof: { emailCode: { email: \"olivia@example.org\", code: \"$RESET_CODE\" } }, newPassword: \"wrong horse battery\" }) { errors { code } } }",
         [Allowed, Allowed, Allowed],
     ),
     (

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use agora::{
-    entity::{JobId, PaymentId, UserId, user_role::Role},
+    entity::{IdentityId, JobId, PaymentId, UserId, user_role::Role},
     platform::payments::sandbox::Act,
 };
 use sea_orm::Value as Stored;
@@ -21,7 +21,6 @@ const NEEDS: &[(&str, &str)] = &[
     ("Mutation.accountDeleteCancel", "MY_DELETION"),
     ("Mutation.backupCodesRegenerate", "MY_APP_CODE"),
     ("Mutation.goalWithdraw", "CONTRIBUTION"),
-    ("Mutation.identityUnlink", "IDENTITY"),
     ("Mutation.notificationMarkAllRead", "MY_NOTIFICATION"),
     ("Mutation.reauthenticationCodeSend", "MY_LOST_PASSWORD"),
     ("Mutation.sessionsRevokeOthers", "MY_OTHER_SESSION"),
@@ -174,9 +173,11 @@ impl Person {
             "OTHER_SESSION" => server.anonymous().login(&self.client.username).await.id,
             "DELETION" => done(&self.client, "accountDelete { ERRORS }").await,
             "IDENTITY" => {
+                let identity = IdentityId(server.app.ids.next(now));
                 let sql = "INSERT INTO identities (id, user_id, provider, subject, created_at, last_used_at) \
                            VALUES ($2, $1, 'github', '1', $3, $3)";
-                self.store(server, sql, vec![server.app.ids.next(now).into(), now.into()]).await
+                self.store(server, sql, vec![identity.0.into(), now.into()]).await;
+                identity.to_string()
             }
             "LOST_PASSWORD" => {
                 self.store(server, "UPDATE credentials SET password_hash = NULL WHERE user_id = $1", Vec::new()).await

@@ -125,6 +125,55 @@ async fn olivia_s(server: &Server) -> Client {
 }
 
 #[tokio::test]
+async fn what_a_goal_was_given_is_listed_by_time_and_by_amount() {
+    let server = Server::start().await;
+    let (olivia, badr, dina) = (server.user("olivia").await, server.user("badr").await, server.user("dina").await);
+    let goal = begin(&olivia, &json!({})).await;
+    give(&server, &badr, &goal, "5.00").await;
+    server.advance(1);
+    let second = server.clock.now();
+    for (giver, amount) in [(&badr, "20.00"), (&dina, "10.00"), (&dina, "20.00")] {
+        give(&server, giver, &goal, amount).await;
+        server.advance(1);
+    }
+    // Not there yet.
+    contribute(&badr, &gift(&goal, "50.00", "k", &json!({}))).await;
+    let list = |arguments: &str| format!("{{ goal(id: \"{goal}\") {{ contributions({arguments}PAGE) {{ ITEMS }} }} }}");
+    let newest = olivia.pages(&list(""), 100, false).await.concat();
+    assert_eq!(newest.len(), 4);
+    let in_order = |places: &[usize]| places.iter().map(|place| newest[*place].clone()).collect::<Vec<_>>();
+    let since = format!("where: {{ receivedAt: {{ from: {} }} }}, ", json!(second));
+    for (arguments, expected) in [
+        ("sortBy: NEWEST, ".to_owned(), in_order(&[0, 1, 2, 3])),
+        ("sortBy: NEWEST, reverse: true, ".to_owned(), in_order(&[3, 2, 1, 0])),
+        // Of what is alike the later one.
+        ("sortBy: LARGEST, ".to_owned(), in_order(&[0, 2, 1, 3])),
+        ("sortBy: LARGEST, reverse: true, ".to_owned(), in_order(&[3, 1, 2, 0])),
+        (format!("sortBy: LARGEST, {since}"), in_order(&[0, 2, 1])),
+        (format!("sortBy: LARGEST, reverse: true, {since}"), in_order(&[1, 2, 0])),
+        ("sortBy: LARGEST, where: { refundRequested: false }, ".to_owned(), in_order(&[0, 2, 1, 3])),
+        ("sortBy: LARGEST, where: { refundRequested: true }, ".to_owned(), in_order(&[])),
+    ] {
+        for size in [1, 3, 100] {
+            assert_eq!(olivia.pages(&list(&arguments), size, false).await.concat(), expected, "{arguments}");
+            let mut backwards = olivia.pages(&list(&arguments), size, true).await;
+            backwards.reverse();
+            assert_eq!(backwards.concat(), expected, "{arguments}");
+        }
+    }
+    // A place in one order is none in the other.
+    let query = "query($id: ID!, $sort: GoalContributionSort!, $after: String) { goal(id: $id) { contributions( \
+                 sortBy: $sort, first: 1, after: $after) { nodes { amount { amount } } pageInfo { endCursor } } } }";
+    for (sort, other) in [("NEWEST", "LARGEST"), ("LARGEST", "NEWEST")] {
+        let page = olivia.ok(query, json!({ "id": goal, "sort": sort })).await["goal"]["contributions"].clone();
+        assert_eq!(page["nodes"][0]["amount"]["amount"], "20.00");
+        let after = &page["pageInfo"]["endCursor"];
+        olivia.ok(query, json!({ "id": goal, "sort": sort, "after": after })).await;
+        assert_eq!(olivia.refused(query, json!({ "id": goal, "sort": other, "after": after })).await, "BAD_REQUEST");
+    }
+}
+
+#[tokio::test]
 async fn a_list_of_goals_costs_the_same_statements_however_long_it_is() {
     let server = Server::start().await;
     let olivia = server.user("olivia").await;

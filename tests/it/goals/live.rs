@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{begin, cancel, give, settle};
 use crate::harness::{Server, Socket};
 
-const WATCH: &str = "subscription($id: ID!, $after: String) { goalProgress(goalId: $id, after: $after) { cursor phase goal { \
+const WATCH: &str = "subscription($id: ID!, $after: String) { goalProgress(id: $id, after: $after) { cursor phase goal { \
      raised { amount } state contributionCount } } }";
 
 async fn next(socket: &mut Socket) -> (String, Value, String) {

@@ -87,6 +87,11 @@ async fn what_was_withdrawn_can_t_be_given_back_until_staff_takes_it_back() {
     assert_eq!(payments::look(&badr, &payment).await["refundState"], "FULL");
     let audit = "SELECT COUNT(*) FROM audit_entries WHERE action IN ('goalCancel', 'adminGoalWithdrawalReverse')";
     assert_eq!(server.count(audit).await, 2);
+    // In the spelling of the graph, whatever is stored.
+    let log = "{ adminAudit(where: { actions: [\"goalCancel\"] }) { nodes { changes { property before after } } } }";
+    let entries = staff.ok(log, Value::Null).await["adminAudit"]["nodes"].clone();
+    let change = json!({ "property": "state", "before": "open", "after": "canceled" });
+    assert_eq!(entries, json!([{ "changes": [change] }]));
     assert_sound(&server).await;
 }
 

@@ -236,7 +236,7 @@ impl Client {
     async fn answer(&self, field: &str, id: &str, body: &str) -> String {
         let query =
             "mutation($input: CommentCreateInput!) { commentCreate(input: $input) { comment { id } errors { code } } }";
-        let data = self.ok(query, json!({ "input": { field: id, "body": body } })).await;
+        let data = self.ok(query, json!({ "input": { "target": { field: id }, "body": body } })).await;
         data["commentCreate"]["comment"]["id"].as_str().unwrap_or_else(|| panic!("{data}")).to_owned()
     }
 

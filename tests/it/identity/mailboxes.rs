@@ -12,9 +12,9 @@ const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input
     errors { code path } } }";
 const RESET: &str =
     "mutation($email: EmailAddress!) { passwordResetRequest(input: { email: $email }) { errors { code path } } }";
-const CONFIRM: &str = "mutation($email: EmailAddress!, $code: String!) { passwordResetConfirm(input: { email: $email, \
-    code: $code, newPassword: \"an entirely new one\" }) { errors { code path } } }";
-const VERIFY: &str = "mutation($email: EmailAddress!, $code: String!) { emailVerify(input: { email: $email, code: $code }) { \
+const CONFIRM: &str = "mutation($email: EmailAddress!, $code: String!) { passwordResetConfirm(input: { proof: { emailCode: { email: $email, \
+    code: $code } }, newPassword: \"an entirely new one\" }) { errors { code path } } }";
+const VERIFY: &str = "mutation($email: EmailAddress!, $code: String!) { emailVerify(input: { emailCode: { email: $email, code: $code } }) { \
     errors { code path } } }";
 const CHANGE: &str =
     "mutation($email: EmailAddress!) { emailChangeRequest(input: { email: $email }) { errors { code path } } }";

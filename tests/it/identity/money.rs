@@ -107,7 +107,7 @@ impl Person {
         let news = json!({ "goalId": self.goal, "title": "News", "body": "It goes well." });
         self.call("goalNewsPublish", "GoalNewsPublishInput", news).await;
         assert_eq!(withdraw(&self.client, &self.goal, None, "my key, goal").await["errors"], json!([]));
-        let bank = json!({ "holder": self.own("name"), "accountNumber": self.number, "bankName": self.own("bank"),
+        let bank = json!({ "holder": self.own("name"), "account": { "accountNumber": self.number }, "bankName": self.own("bank"),
                            "country": "EG", "currency": "USD" });
         let added = self.client.ok(ADD_METHOD, json!({ "input": bank })).await;
         let method = added["payoutMethodAdd"]["payoutMethod"]["id"].as_str().unwrap_or_else(|| panic!("{added}"));

@@ -13,8 +13,18 @@ use serde_json::{Value, json};
 use browser::{begin, codes, come_back, complete, link, parameter, sign_in, signed_in, ticket};
 use provider::{Lie, Provider};
 
-const UNLINK: &str = "mutation($provider: String!) { identityUnlink(input: { provider: $provider }) { \
-    errors { code path } user { identities { provider } } } }";
+use crate::harness::Client;
+
+const UNLINK: &str = "mutation($id: ID!) { identityUnlink(input: { id: $id }) { errors { code path } \
+    user { identities { id provider } } } }";
+
+/// The id of somebody's identity at a provider.
+async fn identity(person: &Client, provider: &str) -> Value {
+    let data = person.ok("{ me { identities { id provider } } }", Value::Null).await;
+    let identities = data["me"]["identities"].as_array().unwrap();
+    let found = identities.iter().find(|identity| identity["provider"] == provider);
+    found.unwrap_or_else(|| panic!("none of {provider}: {data}"))["id"].clone()
+}
 
 fn time(text: &Value) -> DateTime<Utc> {
     text.as_str().unwrap().parse().unwrap()
@@ -215,11 +225,14 @@ async fn an_identity_is_linked_and_unlinked_by_its_owner_who_is_told() {
     assert_eq!(linked["isNewUser"], false);
     assert_eq!(linked["result"]["__typename"], "Identity", "{linked}");
     assert_eq!(linked["result"]["email"], "another@example.com");
+    let identities = json!([{ "id": linked["result"]["id"], "provider": "google" }]);
+    assert_eq!(linked["user"], json!({ "id": amina.id, "identities": identities }));
     let sent = server.last_sent("amina@example.org").await;
     assert!(sent.text.contains("Google") && sent.text.contains("amina"), "{sent:?}");
 
     let came = sign_in(&server, "google").await;
     assert_eq!((&came["isNewUser"], came["result"]["user"]["id"].as_str()), (&json!(false), Some(amina.id.as_str())));
+    assert_eq!(came["user"], Value::Null);
     // Once is enough, also for somebody else.
     assert_eq!(codes(&link(&server, &amina, "google").await), one("ALREADY_LINKED"));
     provider.person("2", "a-second@example.com", true);
@@ -232,11 +245,19 @@ async fn an_identity_is_linked_and_unlinked_by_its_owner_who_is_told() {
     let query = "query($name: String!) { user(username: $name) { identities { provider } } }";
     let seen = bilal.ok(query, json!({ "name": "amina" })).await;
     assert_eq!(seen["user"]["identities"], Value::Null);
-    assert_eq!(
-        bilal.user_errors(UNLINK, json!({ "provider": "google" })).await,
-        [("NOT_FOUND".to_owned(), "input.provider".to_owned())]
-    );
-    let data = amina.ok(UNLINK, json!({ "provider": "google" })).await;
+    let id = identity(&amina, "google").await;
+    let unknown = json!("identity_00000000000000000000000000");
+    for (client, id, code) in [
+        (&bilal, &id, "NOT_FOUND"),
+        (&amina, &unknown, "NOT_FOUND"),
+        (&amina, &json!(amina.id), "INVALID_ID"),
+        (&amina, &json!("google"), "INVALID_ID"),
+    ] {
+        let refused = client.user_errors(UNLINK, json!({ "id": id })).await;
+        assert_eq!(refused, [(code.to_owned(), "input.id".to_owned())], "{id}");
+    }
+    assert_eq!(identity(&amina, "google").await, id);
+    let data = amina.ok(UNLINK, json!({ "id": id })).await;
     assert_eq!(data["identityUnlink"]["user"]["identities"], json!([]), "{data}");
     let last = server.last_sent("amina@example.org").await;
     assert!(last.text.contains("Google") && last.subject != sent.subject, "{last:?}");
@@ -254,7 +275,8 @@ async fn linking_and_unlinking_want_a_fresh_authentication() {
     let before = server.rows().await;
     let input = json!({ "input": { "provider": "google" } });
     assert_eq!(amina.refused(browser::LINK, input).await, "REAUTHENTICATION_REQUIRED");
-    assert_eq!(amina.refused(UNLINK, json!({ "provider": "google" })).await, "REAUTHENTICATION_REQUIRED");
+    let id = "identity_00000000000000000000000000";
+    assert_eq!(amina.refused(UNLINK, json!({ "id": id })).await, "REAUTHENTICATION_REQUIRED");
     assert_eq!(server.rows().await, before);
 }
 
@@ -264,13 +286,15 @@ async fn the_last_way_in_can_t_be_unlinked_even_by_two_at_once() {
     let payload = sign_in(&server, "google").await;
     let amina = signed_in(&server, &payload);
     let last = [("LAST_WAY_IN".to_owned(), String::new())];
-    assert_eq!(amina.user_errors(UNLINK, json!({ "provider": "google" })).await, last);
+    let google = identity(&amina, "google").await;
+    assert_eq!(amina.user_errors(UNLINK, json!({ "id": google })).await, last);
     assert_eq!(codes(&link(&server, &amina, "company").await), Vec::<String>::new());
-    let unlink = |provider: &'static str| {
+    let company = identity(&amina, "company").await;
+    let unlink = |id: Value| {
         let amina = amina.clone();
-        async move { amina.user_errors(UNLINK, json!({ "provider": provider })).await }
+        async move { amina.user_errors(UNLINK, json!({ "id": id })).await }
     };
-    let (google, company) = tokio::join!(unlink("google"), unlink("company"));
+    let (google, company) = tokio::join!(unlink(google), unlink(company));
     assert_eq!(
         [&google, &company].iter().filter(|errors| errors.as_slice() == last).count(),
         1,
@@ -294,8 +318,9 @@ async fn the_last_way_in_can_t_be_unlinked_even_by_two_at_once() {
         assert_eq!(codes(&link(&server, &amina, "company").await), Vec::<String>::new());
     }
     let there = amina.through(other.router.clone());
-    assert_eq!(there.user_errors(UNLINK, json!({ "provider": "google" })).await, last);
-    assert_eq!(there.user_errors(UNLINK, json!({ "provider": "company" })).await, []);
+    let (google, company) = (identity(&amina, "google").await, identity(&amina, "company").await);
+    assert_eq!(there.user_errors(UNLINK, json!({ "id": google })).await, last);
+    assert_eq!(there.user_errors(UNLINK, json!({ "id": company })).await, []);
 }
 
 #[tokio::test]

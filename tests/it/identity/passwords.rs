@@ -16,8 +16,8 @@ const CHANGE: &str = "mutation($old: String!, $new: String!) { passwordChange(in
     newPassword: $new }) { changed errors { code path } } }";
 const REQUEST: &str = "mutation($email: EmailAddress!) { passwordResetRequest(input: { email: $email }) { accepted \
     errors { code path } } }";
-const CONFIRM: &str = "mutation($email: EmailAddress!, $code: String!, $new: String!) { passwordResetConfirm(input: { \
-    email: $email, code: $code, newPassword: $new }) { changed errors { code path } } }";
+const CONFIRM: &str = "mutation($email: EmailAddress!, $code: String!, $new: String!) { passwordResetConfirm(input: { proof: { emailCode: { \
+    email: $email, code: $code } }, newPassword: $new }) { changed errors { code path } } }";
 const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
     errors { code path } result { __typename } } }";
 const REFRESH: &str =
@@ -204,7 +204,7 @@ async fn a_new_password_is_chosen_by_the_code_and_signs_nobody_in() {
     }
     // Once.
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "yet another one")).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
 }
 
 #[tokio::test]
@@ -218,10 +218,10 @@ async fn a_reset_completes_a_registration_that_waits() {
     server.anonymous().ok(CONFIRM, choosing(&code, NEW)).await;
     assert_eq!(login(&server, NEW).await, []);
     // What had been sent before is void.
-    let verify = "mutation($code: String!) { emailVerify(input: { email: \"amina@example.org\", code: $code }) { \
+    let verify = "mutation($code: String!) { emailVerify(input: { emailCode: { email: \"amina@example.org\", code: $code } }) { \
                   errors { code path } } }";
     let errors = server.anonymous().user_errors(verify, json!({ "code": waiting })).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    assert_eq!(errors, error("INVALID_CODE", "input.emailCode.code"));
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn a_wrong_code_costs_the_same_whether_or_not_there_is_an_account() {
         let variables = json!({ "email": email, "code": wrong, "new": NEW });
         answers.push(work(&server, nobody.ok(CONFIRM, variables)).await);
     }
-    let refused = json!({ "changed": false, "errors": [{ "code": "INVALID_CODE", "path": ["input", "code"] }] });
+    let refused = json!({ "changed": false, "errors": [{ "code": "INVALID_CODE", "path": ["input", "proof", "emailCode", "code"] }] });
     for (data, cost) in &answers {
         assert_eq!(data["passwordResetConfirm"], refused);
         assert_eq!(cost, &answers[0].1);
@@ -275,7 +275,7 @@ async fn the_user_name_behind_an_address_is_not_given_away_by_the_rules_for_pass
     let code = reset_code(&server).await;
     let wrong = if code == "00000000" { "11111111" } else { "00000000" };
     let errors = server.anonymous().user_errors(CONFIRM, choosing(wrong, "secretive123")).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
     // Who has the code is told, and may choose again.
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "secretive123")).await;
     assert_eq!(errors, error("PASSWORD_TOO_WEAK", "input.newPassword"));
@@ -304,11 +304,11 @@ async fn a_thousand_guesses_at_once_spend_five_tries() {
         async move { client.user_errors(CONFIRM, choosing(wrong, NEW)).await }
     });
     let refused = guesses.buffer_unordered(32).collect::<Vec<_>>().await;
-    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.code")));
+    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.proof.emailCode.code")));
     assert_eq!(server.count("SELECT attempts FROM codes").await, 5);
     assert_eq!(server.app.passwords.hashed(), hashed);
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
     assert_eq!(login(&server, PASSWORD).await, []);
 }
 
@@ -336,7 +336,7 @@ async fn a_changed_password_voids_the_code_of_a_reset() {
     let code = reset_code(&server).await;
     amina.ok(CHANGE, json!({ "old": PASSWORD, "new": NEW })).await;
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "a thief's password")).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
     assert_eq!(login(&server, NEW).await, []);
 }
 

@@ -96,6 +96,29 @@ async fn everything_held_about_a_person_is_theirs_to_take_along_and_no_secret_wi
     assert_eq!(basma.ok(query, Value::Null).await["user"], json!({ "latestExport": null, "deletionDueAt": null }));
 }
 
+/// What was called off is so in the graph's spelling, whatever is stored.
+#[tokio::test]
+async fn an_archive_calls_things_as_the_graph_does() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let goal = crate::goals::begin(&amina, &json!({})).await;
+    let cancel =
+        "mutation($id: ID!) { goalCancel(input: { id: $id, reason: \"no longer needed\" }) { errors { code } } }";
+    assert_eq!(amina.user_errors(cancel, json!({ "id": goal })).await, []);
+    let deposit = crate::payments::deposit(&amina, "5.00", "k").await["payment"].clone();
+    let cancel = "mutation($id: ID!) { paymentCancel(input: { id: $id }) { errors { code } } }";
+    assert_eq!(amina.user_errors(cancel, json!({ "id": deposit["id"] })).await, []);
+    amina.ok(DELETE, Value::Null).await;
+    amina.ok(CANCEL, Value::Null).await;
+    let files = take_along(&server, &amina).await;
+    let rows = |name: &str| &files.iter().find(|(file, _)| file == name).unwrap_or_else(|| panic!("{name}")).1;
+    assert_eq!(rows("goals.json")[0]["state"], "canceled");
+    assert_eq!(rows("payments.json")[0]["state"], "canceled");
+    assert!(rows("activity.json").iter().any(|row| row["kind"] == "deletion_canceled"));
+    let text = format!("{files:?}");
+    assert!(!text.contains("cancelled") && !text.contains("authorised"), "{text}");
+}
+
 #[tokio::test]
 async fn a_long_life_fits_into_an_archive_too() {
     let server = Server::start().await;

@@ -47,10 +47,14 @@ const CALLS: &[(&str, &str, bool)] = &[
         false,
     ),
     ("identityLink", "mutation { identityLink(input: { provider: \"google\" }) { errors { code } } }", false),
-    ("identityUnlink", "mutation { identityUnlink(input: { provider: \"google\" }) { errors { code } } }", false),
+    (
+        "identityUnlink",
+        "mutation { identityUnlink(input: { id: \"identity_00000000000000000000000000\" }) { errors { code } } }",
+        false,
+    ),
     (
         "payoutMethodAdd",
-        "mutation { payoutMethodAdd(input: { holder: \"Amina\", accountNumber: \"12345678\", bankName: \"Bank\", country: \"EG\", currency: \"EGP\" }) { errors { code } } }",
+        "mutation { payoutMethodAdd(input: { holder: \"Amina\", account: { accountNumber: \"12345678\" }, bankName: \"Bank\", country: \"EG\", currency: \"EGP\" }) { errors { code } } }",
         false,
     ),
     (

@@ -93,7 +93,7 @@ async fn a_line_full_of_strangers_holds_up_no_owner() {
     let reset = "mutation { passwordResetRequest(input: { email: \"amina@example.org\" }) { errors { code } } }";
     stranger.ok(reset, Value::Null).await;
     let code = server.last_sent("amina@example.org").await.code();
-    let confirm = "mutation($code: String!) { passwordResetConfirm(input: { email: \"amina@example.org\", code: $code, \
+    let confirm = "mutation($code: String!) { passwordResetConfirm(input: { proof: { emailCode: { email: \"amina@example.org\", code: $code } }, \
                    newPassword: \"yet another one\" }) { errors { code path } } }";
     assert_eq!(stranger.user_errors(confirm, json!({ "code": code })).await, []);
     drop(crowd);
@@ -122,7 +122,7 @@ async fn what_can_t_be_right_is_charged_to_nobody() {
             "twoFactorCodeSend(input: { challengeToken: \"x\", method: EMAIL })",
             "passwordResetRequest(input: { email: \"nonsense\" })",
             "emailVerificationSend(input: { email: \"nonsense\" })",
-            "passwordResetConfirm(input: { email: \"amina@example.org\", code: \"1\", newPassword: \"short\" })",
+            "passwordResetConfirm(input: { proof: { emailCode: { email: \"amina@example.org\", code: \"1\" } }, newPassword: \"short\" })",
         ] {
             let query = format!("mutation {{ {rubbish} {{ errors {{ code path }} }} }}");
             assert_ne!(here.user_errors(&query, Value::Null).await, [], "{rubbish}");
@@ -134,7 +134,7 @@ async fn what_can_t_be_right_is_charged_to_nobody() {
     assert_eq!(sign_in(&here, "amina", PASSWORD).await, "OK");
     for accepted in [
         "passwordResetRequest(input: { email: \"amina@example.org\" })",
-        "emailVerify(input: { email: \"amina@example.org\", code: \"1\" })",
+        "emailVerify(input: { emailCode: { email: \"amina@example.org\", code: \"1\" } })",
     ] {
         here.ok(&format!("mutation {{ {accepted} {{ errors {{ code }} }} }}"), Value::Null).await;
     }
@@ -149,17 +149,24 @@ async fn ask(server: &Server, from: &str) -> Vec<Sent> {
 
 /// Chooses a new password by the link of a letter.
 async fn by_link(server: &Server, token: &str) -> Vec<(String, String)> {
-    server.anonymous().user_errors(CONFIRM, json!({ "input": { "token": token, "newPassword": NEW } })).await
+    server
+        .anonymous()
+        .user_errors(CONFIRM, json!({ "input": { "proof": { "token": token }, "newPassword": NEW } }))
+        .await
 }
 
-/// Tries five codes, none of them right, at amina's address.
-async fn use_up(server: &Server, query: &str, code: &str, more: &Value) {
+/// What proves by a code that was sent to amina.
+fn proof(code: &str) -> Value {
+    json!({ "emailCode": { "email": AMINA, "code": code } })
+}
+
+/// Tries five codes, none of them right, at amina's address: with what the input is then, and where in it the code stands.
+async fn use_up(server: &Server, query: &str, code: &str, (input, path): (fn(Value) -> Value, &str)) {
     let wrong: String = code.chars().map(|c| if c == '0' { '1' } else { '0' }).collect();
-    let mut input = more.clone();
     for code in [wrong.as_str(); 5].into_iter().chain([code]) {
-        input["code"] = json!(code);
-        let refused = server.anonymous().from("198.51.100.1").user_errors(query, json!({ "input": input })).await;
-        assert_eq!(refused, error("INVALID_CODE", "input.code"));
+        let input = json!({ "input": input(proof(code)) });
+        let refused = server.anonymous().from("198.51.100.1").user_errors(query, input).await;
+        assert_eq!(refused, error("INVALID_CODE", path));
     }
 }
 
@@ -168,24 +175,27 @@ async fn five_wrong_codes_don_t_keep_the_owner_from_a_reset() {
     let server = Server::start().await;
     server.user("amina").await;
     let letter = ask(&server, "192.0.2.1").await.remove(0);
-    use_up(&server, CONFIRM, &letter.code(), &json!({ "email": AMINA, "newPassword": NEW })).await;
+    let input = |proof: Value| json!({ "proof": proof, "newPassword": NEW });
+    use_up(&server, CONFIRM, &letter.code(), (input, "input.proof.emailCode.code")).await;
     // Long after the code is over.
     server.advance(24 * 3600 - 1);
     let token = letter.token();
     let mut tampered = token.clone();
     tampered.replace_range(40..41, if &token[40..41] == "A" { "B" } else { "A" });
     for wrong in ["", "x", &token[..63], &tampered] {
-        assert_eq!(by_link(&server, wrong).await, error("INVALID_CODE", "input.token"), "{wrong}");
+        assert_eq!(by_link(&server, wrong).await, error("INVALID_CODE", "input.proof.token"), "{wrong}");
     }
-    for (input, path) in [
-        (json!({ "newPassword": NEW }), "input.code"),
-        (json!({ "newPassword": NEW, "token": token, "code": "12345678" }), "input.code"),
+    let code = json!({ "email": AMINA, "code": "12345678" });
+    for proof in [
+        json!({}),
+        json!({ "token": null }),
+        json!({ "token": token, "emailCode": code }),
+        json!({ "emailCode": { "code": "12345678" } }),
     ] {
-        assert_eq!(server.anonymous().user_errors(CONFIRM, json!({ "input": input })).await, error("INVALID", path));
+        let input = json!({ "proof": proof, "newPassword": NEW });
+        assert_eq!(server.anonymous().refused(CONFIRM, json!({ "input": input })).await, "BAD_REQUEST", "{proof}");
     }
-    let without = json!({ "input": { "newPassword": NEW, "code": "12345678" } });
-    assert_eq!(server.anonymous().user_errors(CONFIRM, without).await, error("BLANK", "input.email"));
-    let weak = json!({ "input": { "newPassword": "amina_amina", "token": token } });
+    let weak = json!({ "input": { "proof": { "token": token }, "newPassword": "amina_amina" } });
     assert_eq!(server.anonymous().user_errors(CONFIRM, weak).await, error("PASSWORD_TOO_WEAK", "input.newPassword"));
     // It is no other proof.
     let other = json!({ "input": { "token": token } });
@@ -193,7 +203,7 @@ async fn five_wrong_codes_don_t_keep_the_owner_from_a_reset() {
 
     assert_eq!(by_link(&server, &token).await, []);
     assert_eq!(sign_in(&server.anonymous(), "amina", NEW).await, "OK");
-    assert_eq!(by_link(&server, &token).await, error("INVALID_CODE", "input.token"), "once");
+    assert_eq!(by_link(&server, &token).await, error("INVALID_CODE", "input.proof.token"), "once");
 }
 
 #[tokio::test]
@@ -202,7 +212,7 @@ async fn a_link_has_its_time() {
     server.user("amina").await;
     let letter = ask(&server, "192.0.2.1").await.remove(0);
     server.advance(24 * 3600);
-    assert_eq!(by_link(&server, &letter.token()).await, error("INVALID_CODE", "input.token"));
+    assert_eq!(by_link(&server, &letter.token()).await, error("INVALID_CODE", "input.proof.token"));
 }
 
 #[tokio::test]
@@ -237,7 +247,7 @@ async fn the_letters_that_strangers_ask_for_use_up_none_of_the_owner_s() {
     // Whichever letter the owner opens.
     assert_eq!(by_link(&server, &letters[2].token()).await, []);
     for letter in &letters {
-        assert_eq!(by_link(&server, &letter.token()).await, error("INVALID_CODE", "input.token"));
+        assert_eq!(by_link(&server, &letter.token()).await, error("INVALID_CODE", "input.proof.token"));
     }
 }
 
@@ -247,7 +257,10 @@ async fn a_registration_and_a_new_address_are_confirmed_by_link_whatever_strange
     let nobody = server.anonymous();
     nobody.ok(REGISTER, joining("amina", AMINA)).await;
     let letter = server.last_sent(AMINA).await;
-    use_up(&server, VERIFY, &letter.code(), &json!({ "email": AMINA })).await;
+    use_up(&server, VERIFY, &letter.code(), (|proof| proof, "input.emailCode.code")).await;
+    for both_or_none in [json!({}), json!({ "token": letter.token(), "emailCode": { "code": letter.code() } })] {
+        assert_eq!(nobody.refused(VERIFY, json!({ "input": both_or_none })).await, "BAD_REQUEST");
+    }
     assert_eq!(nobody.user_errors(VERIFY, json!({ "input": { "token": letter.token() } })).await, []);
     let again = nobody.user_errors(VERIFY, json!({ "input": { "token": letter.token() } })).await;
     assert_eq!(again, error("INVALID_CODE", "input.token"));
@@ -284,12 +297,12 @@ async fn what_went_to_a_former_address_is_void_links_included() {
     amina.ok(MOVE, json!({ "email": "new@example.net" })).await;
     let new = server.last_sent("new@example.net").await.token();
     assert_eq!(amina.user_errors(MOVED, json!({ "input": { "token": new } })).await, []);
-    assert_eq!(by_link(&server, &letter.token()).await, error("INVALID_CODE", "input.token"));
+    assert_eq!(by_link(&server, &letter.token()).await, error("INVALID_CODE", "input.proof.token"));
     // Nor does a link outlive a changed password.
     server.anonymous().ok(RESET, json!({ "email": "new@example.net" })).await;
     let token = server.last_sent("new@example.net").await.token();
     amina.ok(CHANGE, json!({ "new": "another one of mine" })).await;
-    assert_eq!(by_link(&server, &token).await, error("INVALID_CODE", "input.token"));
+    assert_eq!(by_link(&server, &token).await, error("INVALID_CODE", "input.proof.token"));
 }
 
 #[tokio::test]
@@ -299,9 +312,10 @@ async fn nothing_that_anybody_can_type_is_a_limit_of_somebody_else_s() {
     let stranger = server.anonymous().from("198.51.100.1");
     for typed in [amina.id.as_str(), AMINA, "amina"] {
         for _ in 0..10 {
-            let variables = json!({ "input": { "email": typed, "code": "000000" } });
-            assert_eq!(stranger.user_errors(VERIFY, variables).await, error("INVALID_CODE", "input.code"));
-            let input = json!({ "email": typed, "code": "00000000", "newPassword": NEW });
+            let variables = json!({ "input": { "emailCode": { "email": typed, "code": "000000" } } });
+            assert_eq!(stranger.user_errors(VERIFY, variables).await, error("INVALID_CODE", "input.emailCode.code"));
+            let proof = json!({ "emailCode": { "email": typed, "code": "00000000" } });
+            let input = json!({ "proof": proof, "newPassword": NEW });
             assert_ne!(stranger.user_errors(CONFIRM, json!({ "input": input })).await, []);
         }
     }

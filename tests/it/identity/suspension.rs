@@ -21,7 +21,7 @@ const SIGN_OUT: &str = "mutation($id: ID!) { adminUserSignOutEverywhere(input: {
 const RESET: &str = "mutation($id: ID!) { adminUserResetTwoFactor(input: { id: $id }) { errors { code path } user { account { \
     twoFactorEnabled sessionCount } } } }";
 const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
-    errors { code message path } result { __typename } } }";
+    errors { code message path parameters { until reason } } result { __typename } } }";
 const REFRESH: &str =
     "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code path } } }";
 const ME: &str = "{ me { id } }";
@@ -67,7 +67,7 @@ async fn a_suspended_person_is_out_at_once_everywhere() {
     other.send(json!({ "type": "ping" })).await;
     assert_eq!(other.next().await["type"], "pong");
     // Nor can they come back, or learn of it by a wrong password.
-    assert_eq!(login(&server, "amina").await, "This account is suspended until -: Spam, again.");
+    assert_eq!(login(&server, "amina").await, "This account is suspended until further notice: Spam, again.");
     let wrong = json!({ "login": "amina", "password": "not the password" });
     assert_eq!(server.anonymous().user_errors(LOGIN, wrong).await[0].0, "INVALID_CREDENTIALS");
     assert_eq!(server.count("SELECT COUNT(*) FROM sessions WHERE end_reason = 'suspended'").await, 2);
@@ -82,6 +82,9 @@ async fn a_suspension_ends_by_itself_and_counts_for_nothing_from_then_on() {
     suspend(&moderator, &amina, "a day off", Some("2026-01-01T12:10:00+00:00")).await;
     server.advance(599);
     assert_eq!(login(&server, "amina").await, "This account is suspended until 2026-01-01 12:10 UTC: a day off");
+    let refused = server.anonymous().ok(LOGIN, json!({ "login": "amina", "password": PASSWORD })).await;
+    let parameters = json!({ "until": "2026-01-01T12:10:00+00:00", "reason": "a day off" });
+    assert_eq!(refused["login"]["errors"][0]["parameters"], parameters);
     let query = "{ user(username: \"amina\") { account { suspension { reason } } } }";
     assert_eq!(moderator.ok(query, Value::Null).await["user"]["account"]["suspension"]["reason"], "a day off");
     server.advance(1);

@@ -41,7 +41,7 @@ async fn without_it_everything_else_is_refused() {
         "mutation { postCreate(input: { body: \"x\" }) { errors { code } } }",
         "mutation { postLike(input: { id: \"$POST\" }) { errors { code } } }",
         "mutation { postShare(input: { id: \"$POST\" }) { errors { code } } }",
-        "mutation { commentCreate(input: { postId: \"$POST\", body: \"x\" }) { errors { code } } }",
+        "mutation { commentCreate(input: { target: { postId: \"$POST\" }, body: \"x\" }) { errors { code } } }",
         "mutation { notificationMarkAllRead { errors { code } } }",
         "mutation { twoFactorDisable(input: { code: \"123456\" }) { errors { code } } }",
         "mutation { backupCodesRegenerate { errors { code } } }",

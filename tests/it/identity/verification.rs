@@ -14,7 +14,7 @@ const LOGIN: &str = "mutation($login: String!) { login(input: { login: $login, p
     errors { code path } result { __typename } } }";
 const SEND: &str = "mutation($email: EmailAddress) { emailVerificationSend(input: { email: $email }) { accepted \
     errors { code path } } }";
-const VERIFY: &str = "mutation($email: EmailAddress, $code: String!) { emailVerify(input: { email: $email, code: $code }) { \
+const VERIFY: &str = "mutation($email: EmailAddress, $code: String!) { emailVerify(input: { emailCode: { email: $email, code: $code } }) { \
     user { username email emailVerified } errors { code path } } }";
 const CHANGE: &str = "mutation($email: EmailAddress!) { emailChangeRequest(input: { email: $email }) { accepted \
     errors { code path } } }";
@@ -86,7 +86,7 @@ async fn a_registration_is_completed_by_the_code_signed_out() {
     let amina = server.anonymous().login("amina").await;
     let me = amina.ok(ME, Value::Null).await;
     assert_eq!(me["me"], json!({ "email": "Amina@Example.org", "emailVerified": true }));
-    assert_eq!(nobody.user_errors(VERIFY, right).await, error("INVALID_CODE", "input.code"));
+    assert_eq!(nobody.user_errors(VERIFY, right).await, error("INVALID_CODE", "input.emailCode.code"));
 }
 
 #[tokio::test]
@@ -174,7 +174,8 @@ async fn a_wrong_code_costs_the_same_whether_or_not_the_address_is_known() {
     for email in ["nobody@example.org", "amina@example.org", "not an address", ""] {
         answers.push(work(&server, nobody.ok(VERIFY, json!({ "email": email, "code": wrong }))).await);
     }
-    let refused = json!({ "user": null, "errors": [{ "code": "INVALID_CODE", "path": ["input", "code"] }] });
+    let refused =
+        json!({ "user": null, "errors": [{ "code": "INVALID_CODE", "path": ["input", "emailCode", "code"] }] });
     for (data, cost) in &answers {
         assert_eq!((&data["emailVerify"], cost), (&refused, &answers[0].1));
     }
@@ -191,11 +192,11 @@ async fn a_thousand_guesses_at_once_spend_five_tries() {
         async move { client.user_errors(VERIFY, json!({ "email": "amina@example.org", "code": wrong })).await }
     });
     let refused = guesses.buffer_unordered(32).collect::<Vec<_>>().await;
-    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.code")));
+    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.emailCode.code")));
     assert_eq!(server.count("SELECT attempts FROM codes").await, 5);
     let right = json!({ "email": "amina@example.org", "code": code });
     let errors = server.anonymous().user_errors(VERIFY, right.clone()).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.code"));
+    assert_eq!(errors, error("INVALID_CODE", "input.emailCode.code"));
     // The owner asks for another one.
     server.advance(60);
     server.anonymous().ok(SEND, json!({ "email": "amina@example.org" })).await;
@@ -215,7 +216,7 @@ async fn one_s_own_address_is_proven_any_time_and_once() {
     let code = server.last_sent("amina@example.org").await.code();
     // Of somebody else it is no good, even signed in.
     let badr = server.user("badr").await;
-    assert_eq!(badr.user_errors(VERIFY, json!({ "code": code })).await, error("INVALID_CODE", "input.code"));
+    assert_eq!(badr.user_errors(VERIFY, json!({ "code": code })).await, error("INVALID_CODE", "input.emailCode.code"));
     let spaced = format!("{} {}", &code[..3], &code[3..]);
     let data = amina.ok(VERIFY, json!({ "code": spaced })).await;
     let user = json!({ "username": "amina", "email": "amina@example.org", "emailVerified": true });
@@ -352,8 +353,8 @@ async fn who_proves_an_address_takes_it_from_who_only_claimed_it() {
     let sent = server.sent().await;
     assert_eq!(sent.len(), before + 1);
     // The code in it is for the owner's account: the squatter's stays as it was.
-    let confirm = "mutation($code: String!) { passwordResetConfirm(input: { email: \"squatter@example.org\", \
-                   code: $code, newPassword: \"the owner's own one\" }) { changed errors { code } } }";
+    let confirm = "mutation($code: String!) { passwordResetConfirm(input: { proof: { emailCode: { email: \"squatter@example.org\", \
+                   code: $code } }, newPassword: \"the owner's own one\" }) { changed errors { code } } }";
     server.anonymous().ok(confirm, json!({ "code": sent[before].code() })).await;
     assert_eq!(owner.refused("{ me { id notificationUnreadCount } }", Value::Null).await, "UNAUTHENTICATED");
     assert_eq!(squatter.ok("{ me { username } }", Value::Null).await["me"]["username"], "squatter");
@@ -393,11 +394,11 @@ async fn what_was_sent_to_the_former_address_is_void() {
     amina.ok(CHANGE, json!({ "email": "new@example.net" })).await;
     let change = server.last_sent("new@example.net").await.code();
     amina.ok(CONFIRM, json!({ "code": change })).await;
-    let confirm = "mutation($email: EmailAddress!, $code: String!) { passwordResetConfirm(input: { email: $email, code: $code, \
+    let confirm = "mutation($email: EmailAddress!, $code: String!) { passwordResetConfirm(input: { proof: { emailCode: { email: $email, code: $code } }, \
                    newPassword: \"a thief's password\" }) { changed errors { code path } } }";
     for email in ["amina@example.org", "new@example.net"] {
         let errors = nobody.user_errors(confirm, json!({ "email": email, "code": code })).await;
-        assert_eq!(errors, error("INVALID_CODE", "input.code"), "{email}");
+        assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"), "{email}");
     }
     assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "amina" })).await, []);
 }
@@ -434,14 +435,14 @@ async fn what_sends_or_takes_a_code_stands_alone() {
     let amina = server.user("amina").await;
     for field in [
         "emailVerificationSend(input: {}) { accepted }",
-        "emailVerify(input: { code: \"1\" }) { errors { code } }",
+        "emailVerify(input: { emailCode: { code: \"1\" } }) { errors { code } }",
         "emailChangeRequest(input: { email: \"a@example.net\" }) { accepted }",
         "emailChangeConfirm(input: { code: \"1\" }) { errors { code } }",
         "phoneVerificationSend(input: {}) { accepted }",
         "phoneVerify(input: { code: \"1\" }) { errors { code } }",
         "passwordChange(input: { oldPassword: \"a\", newPassword: \"b\" }) { changed }",
         "passwordResetRequest(input: { email: \"a@example.org\" }) { accepted }",
-        "passwordResetConfirm(input: { email: \"a@example.org\", code: \"1\", newPassword: \"b\" }) { changed }",
+        "passwordResetConfirm(input: { proof: { emailCode: { email: \"a@example.org\", code: \"1\" } }, newPassword: \"b\" }) { changed }",
     ] {
         let query = format!("mutation {{ a: {field} b: {field} }}");
         assert_eq!(amina.refused(&query, Value::Null).await, "COST_EXCEEDED", "{field}");
@@ -509,7 +510,7 @@ async fn an_address_that_was_mistyped_at_registration_is_corrected_by_registerin
     // The wrong address is free, and what went there proves nothing.
     for email in ["amnia@example.org", "amina@example.org"] {
         let code = json!({ "email": email, "code": wrong.code() });
-        assert_eq!(nobody.user_errors(VERIFY, code).await, error("INVALID_CODE", "input.code"));
+        assert_eq!(nobody.user_errors(VERIFY, code).await, error("INVALID_CODE", "input.emailCode.code"));
     }
     let by_link = "mutation($token: String!) { emailVerify(input: { token: $token }) { errors { code path } } }";
     let errors = nobody.user_errors(by_link, json!({ "token": wrong.token() })).await;

@@ -54,9 +54,12 @@ async fn every_argument_and_input_field_with_a_default_is_left_to_it() {
     for (ty, call) in [
         ("UserSort", "users(sortBy: $v) { nodes { id } }"),
         ("GoalSort", "goals(sortBy: $v) { nodes { id } }"),
+        ("GoalContributionSort", "goals { nodes { contributions(sortBy: $v) { nodes { id } } } }"),
         ("Boolean", "me { wallet { transactions(reverse: $v) { nodes { id } } } }"),
         ("Boolean", "goals { nodes { contributions(reverse: $v) { nodes { id } } } }"),
         ("Boolean", "me { notifications(reverse: $v) { nodes { id } } }"),
+        ("Boolean", "posts { nodes { comments(reverse: $v) { nodes { replies(reverse: $v) { nodes { id } } } } } }"),
+        ("Boolean", "posts { nodes { likes(reverse: $v) { nodes { id } } } }"),
     ] {
         let answer = amina.send(&format!("query($v: {ty}) {{ {call} }}"), json!({})).await;
         assert!(answer.body.get("errors").is_none(), "{call}: {}", answer.body);
@@ -76,9 +79,9 @@ async fn nothing_is_written_when_a_neighbour_s_argument_is_refused() {
     for (variables, second) in [
         ("", "postUpdate(input: { id: \"x\", body: 17 })".to_owned()),
         ("", "postUpdate(input: { id: \"x\", body: \"y\", more: 1 })".to_owned()),
-        ("$d: DateTime!", "commentCreate(input: { postId: \"x\", body: $d })".to_owned()),
-        ("$b: String!", "commentCreate(input: { postId: \"x\", body: $b })".to_owned()),
-        ("$b: String", "commentCreate(input: { postId: \"x\", body: $b })".to_owned()),
+        ("$d: DateTime!", "commentCreate(input: { target: { postId: \"x\" }, body: $d })".to_owned()),
+        ("$b: String!", "commentCreate(input: { target: { postId: \"x\" }, body: $b })".to_owned()),
+        ("$b: String", "commentCreate(input: { target: { postId: \"x\" }, body: $b })".to_owned()),
     ] {
         let variables = if variables.is_empty() { String::new() } else { format!("({variables})") };
         let query = format!("mutation{variables} {{ a: {create} b: {second} {{ errors {{ code }} }} }}");

@@ -8,7 +8,7 @@ use crate::{
 };
 
 const ERRORS: &str = "errors { code retryAfter parameters { min max minAmount { amount currency } \
-                      maxAmount { amount currency } currencies } }";
+                      maxAmount { amount currency } currencies state until reason } }";
 
 /// The code and the message of a top-level error.
 async fn told(client: &Client, query: &str) -> (String, String) {
@@ -65,9 +65,10 @@ async fn error(client: &Client, query: &str, variables: Value) -> Value {
     payload["errors"][0].clone()
 }
 
-/// An error that speaks of one limit.
+/// An error that speaks of one thing, such as a limit.
 fn limited(code: &str, name: &str, limit: Value) -> Value {
-    let mut parameters = json!({ "min": null, "max": null, "minAmount": null, "maxAmount": null, "currencies": null });
+    let mut parameters = json!({ "min": null, "max": null, "minAmount": null, "maxAmount": null, "currencies": null,
+                                 "state": null, "until": null, "reason": null });
     parameters[name] = limit;
     json!({ "code": code, "retryAfter": null, "parameters": parameters })
 }
@@ -95,6 +96,36 @@ async fn the_limit_that_was_not_kept_is_told_as_data() {
         ("2.00", "EGP", limited("CURRENCY_MISMATCH", "currencies", json!(["USD"]))),
     ] {
         assert_eq!(error(&amina, withdraw, withdraw_input(&method, amount, currency, "1")).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn too_many_of_a_list_are_told_as_a_number() {
+    let server = Server::start().await;
+    let olivia = server.user("olivia").await;
+    let post = olivia.publish("Help us").await;
+    let begin = "mutation($input: GoalCreateInput!) { goalCreate(input: $input) { ERRORS } }";
+    let many = vec![json!({ "amount": "1.00", "currency": "USD" }); 7];
+    let input = crate::goals::flexible(&post, &json!({ "suggestedAmounts": many }));
+    assert_eq!(error(&olivia, begin, json!({ "input": input })).await, limited("INVALID", "max", json!(6)));
+}
+
+/// By the name that the graph has for it, and in words of the caller's language: never as it is stored.
+#[tokio::test]
+async fn the_state_that_something_is_in_is_told_as_data_and_in_words() {
+    let server = Server::start().await;
+    let olivia = server.user("olivia").await;
+    let goal = crate::goals::begin(&olivia, &json!({})).await;
+    let cancel = "mutation($id: ID!) { goalCancel(input: { id: $id, reason: \"no longer needed\" }) { \
+                  errors { code message parameters { state } } } }";
+    assert_eq!(olivia.ok(cancel, json!({ "id": goal })).await["goalCancel"]["errors"], json!([]));
+    for (language, message) in
+        [("en", "This is no longer possible: it is canceled."), ("ar", "لم يعد هذا ممكنًا: الحالة «ملغى».")]
+    {
+        let olivia = olivia.clone().header("accept-language", language);
+        let errors = olivia.ok(cancel, json!({ "id": goal })).await["goalCancel"]["errors"].clone();
+        let parameters = json!({ "state": "CANCELED" });
+        assert_eq!(errors, json!([{ "code": "WRONG_STATE", "message": message, "parameters": parameters }]));
     }
 }
 

@@ -245,8 +245,8 @@ async fn what_is_no_id_is_a_user_error_with_its_path_in_a_mutation() {
         ("postDelete(input: { id: $id })", &comment, "input.id"),
         ("postUpdate(input: { id: $id, body: \"y\" })", &comment, "input.id"),
         ("postShare(input: { id: $id })", &comment, "input.id"),
-        ("commentCreate(input: { postId: $id, body: \"y\" })", &comment, "input.postId"),
-        ("commentCreate(input: { commentId: $id, body: \"y\" })", &post, "input.commentId"),
+        ("commentCreate(input: { target: { postId: $id }, body: \"y\" })", &comment, "input.target.postId"),
+        ("commentCreate(input: { target: { commentId: $id }, body: \"y\" })", &post, "input.target.commentId"),
         ("commentUpdate(input: { id: $id, body: \"y\" })", &post, "input.id"),
         ("commentDelete(input: { id: $id })", &post, "input.id"),
         ("commentLike(input: { id: $id })", &post, "input.id"),
@@ -341,7 +341,7 @@ async fn texts_with_control_characters_or_over_their_limit_are_user_errors() {
     let before = server.rows().await;
     let create = "mutation($t: String!) { postCreate(input: { body: $t }) { errors { code path } } }";
     let comment = format!(
-        "mutation($t: String!) {{ commentCreate(input: {{ postId: \"{post}\", body: $t }}) {{ errors {{ code path }} }} }}"
+        "mutation($t: String!) {{ commentCreate(input: {{ target: {{ postId: \"{post}\" }}, body: $t }}) {{ errors {{ code path }} }} }}"
     );
     let key =
         "mutation($t: String!) { postCreate(input: { body: \"x\", idempotencyKey: $t }) { errors { code path } } }";

@@ -57,8 +57,9 @@ struct Words {
 
 impl Words {
     /// A statement in which `ID(n, expression)` is the id number `expression` of table number `n`, `AT(expression)` the time so
-    /// many minutes after the first one, and `i` runs from 1 to `rows`.
+    /// many minutes after the first one, `i` runs from 1 to `rows`, and `MOST` is three fifths of them.
     fn statement(&self, rows: i64, sql: &str) -> String {
+        let sql = sql.replace("MOST", &(rows * 3 / 5).to_string());
         let mut text =
             format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) {sql}");
         while let Some(start) = text.find("ID(").or_else(|| text.find("AT(")) {
@@ -175,12 +176,12 @@ pub const STATEMENTS: &[(i64, &str)] = &[
     (
         ROWS,
         "INSERT INTO comments (id, post_id, author_id, body, created_at, deleted_at) SELECT ID(3, i), ID(2, 1), ID(1, i), \
-         'body', AT(i), CASE WHEN i BETWEEN 2 AND 15000 THEN AT(i) END FROM n",
+         'body', AT(i), CASE WHEN i BETWEEN 2 AND MOST THEN AT(i) END FROM n",
     ),
     (
         ROWS,
         "INSERT INTO comments (id, post_id, parent_id, author_id, body, created_at, deleted_at) SELECT ID(3, 100000 + i), \
-         ID(2, 1), ID(3, 1), ID(1, i), 'body', AT(i), CASE WHEN i < 15000 THEN AT(i) END FROM n",
+         ID(2, 1), ID(3, 1), ID(1, i), 'body', AT(i), CASE WHEN i < MOST THEN AT(i) END FROM n",
     ),
     (
         ROWS,
@@ -224,13 +225,13 @@ pub const STATEMENTS: &[(i64, &str)] = &[
         ROWS,
         "INSERT INTO goal_contributions (id, goal_id, payment_id, contributor_id, amount, received, refunded, state, \
          is_anonymous, is_hidden_from_owner, message, created_at, received_at) SELECT ID(5, i), ID(4, 1), ID(10, i), \
-         ID(1, 1 + i % FEW), 100, 100, CASE WHEN i > 10000 THEN 100 ELSE 0 END, \
+         ID(1, 1 + i % FEW), 100 + i % 83, 100, CASE WHEN i > 10000 THEN 100 ELSE 0 END, \
          CASE WHEN i > 10000 THEN 'refunded' ELSE 'received' END, FALSE, FALSE, '', AT(i), AT(i) FROM n",
     ),
     (
         ROWS,
         "INSERT INTO contribution_comments (id, contribution_id, author_id, body, created_at, deleted_at) SELECT ID(12, i), \
-         ID(5, 1), ID(1, i), 'body', AT(i), CASE WHEN i < 15000 THEN AT(i) END FROM n",
+         ID(5, 1), ID(1, i), 'body', AT(i), CASE WHEN i < MOST THEN AT(i) END FROM n",
     ),
     (
         ROWS,

@@ -145,9 +145,8 @@ async fn a_reversed_list_is_the_same_from_its_end_in_pages_of_any_size() {
     let mut tried = 0;
     for (parent, fields) in &lists.fields {
         for (field, arguments, _) in fields.iter().filter(|(.., ty)| ty.ends_with("Connection")) {
-            if !arguments.iter().any(|argument| argument.name.node == "reverse") {
-                continue;
-            }
+            let is_reversible = arguments.iter().any(|argument| argument.name.node == "reverse");
+            assert!(is_reversible, "{parent}.{field} can't be reversed");
             let sort = arguments.iter().find(|argument| argument.name.node == "sortBy");
             let orders = sort.map_or(vec![String::new()], |argument| {
                 lists.enums[&base(&argument.ty.node)].iter().map(|value| format!("sortBy: {value}, ")).collect()
@@ -167,11 +166,12 @@ async fn a_reversed_list_is_the_same_from_its_end_in_pages_of_any_size() {
                     pages.reverse();
                     assert_eq!(pages.concat(), expected, "{field} {order}last {size}");
                 }
-                tried += 1;
+                tried += usize::from(expected.len() > 40);
             }
         }
     }
-    assert!(tried > 10, "{tried}");
+    // Most lists have several pages.
+    assert!(tried > 20, "{tried}");
 }
 
 #[tokio::test]

@@ -6,14 +6,14 @@ use agora::{
     entity::payment::ProviderKind,
     platform::{
         list::Span,
-        payments::sandbox::{DISPUTE_FEE, Deed},
+        payments::sandbox::{Act, DISPUTE_FEE, Deed},
     },
 };
 use serde_json::{Value, json};
 
 use super::{
-    assert_books, at, code, hand_over, look, paid, paid_by, refunds::ask, taken_back::behind_our_back, tamper,
-    treasurer, wait, wallet,
+    GOOD, act, assert_books, at, code, hand_over, look, paid, paid_by, refunds::ask, taken_back::behind_our_back,
+    tamper, treasurer, wait, wallet,
 };
 use crate::{
     goals,
@@ -169,6 +169,75 @@ async fn a_dispute_of_what_was_refunded_already_is_owed_by_the_payer_when_it_is_
     assert_eq!((wallet(&server, &amina).await, at(&server, debt).await.0), ((0, 0), -700));
     assert_eq!(clearing(&server).await, 700 + DISPUTE_FEE);
     assert_books(&server.app).await;
+}
+
+/// The bank decides otherwise: the comparison finds and mends it.
+async fn decided_otherwise(server: &Server, state: &str) {
+    tamper(server, &format!("UPDATE sandbox_disputes SET state = '{state}'")).await;
+    assert!(reconcile(&server.app, Span::default(), true).await.unwrap().disagreements[0].is_mended);
+    assert_books(&server.app).await;
+}
+
+/// What went back beyond the payment comes back with the rest, however much of it was paid by then, and as often as the bank
+/// thinks better of it.
+#[tokio::test]
+async fn a_dispute_that_is_won_after_all_undoes_what_its_payer_owed_beyond_the_payment() {
+    let server = Server::start().await;
+    let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
+    let payment = paid(&server, &amina, "10.00", "k").await;
+    ask(&staff, "paymentRefund", &payment, Some("7.00"), "", "r").await;
+    for _ in 0..3 {
+        wait(&server).await;
+    }
+    for deed in [Deed::Dispute(None), Deed::Decide(false)] {
+        behind_our_back(&server, deed).await;
+        for _ in 0..2 {
+            wait(&server).await;
+        }
+    }
+    let debt = Place::Debt(amina.id.parse().unwrap());
+    assert_eq!((wallet(&server, &amina).await, at(&server, debt).await.0), ((0, 0), -700));
+    let dina = server.user("dina").await;
+    paid(&server, &dina, "20.00", "d").await;
+    assert!(hand_over(&server, &dina, &amina, 300, "some").await);
+    assert_eq!((wallet(&server, &amina).await, at(&server, debt).await.0), ((0, 0), -400));
+    for (state, cents, owed, at_provider) in
+        [("won", 600, 0, -2300), ("lost", 0, -400, -1300), ("won", 600, 0, -2300), ("lost", 0, -400, -1300)]
+    {
+        decided_otherwise(&server, state).await;
+        assert_eq!((wallet(&server, &amina).await, at(&server, debt).await.0), ((cents, 0), owed), "{state}");
+        assert_eq!(clearing(&server).await, at_provider + DISPUTE_FEE, "{state}");
+    }
+    assert_eq!(reconcile(&server.app, Span::default(), false).await.unwrap().disagreements, []);
+    let steps =
+        async |kind: &str| server.count(&format!("SELECT COUNT(*) FROM payment_events WHERE kind = '{kind}'")).await;
+    assert_eq!((steps("refund_beyond").await, steps("refund_beyond_back").await), (3, 2));
+}
+
+#[tokio::test]
+async fn what_the_platform_bore_of_a_guest_s_dispute_it_has_again_when_that_is_won_after_all() {
+    let server = Server::start().await;
+    let (olivia, staff) = (server.user("olivia").await, treasurer(&server).await);
+    let goal = goals::begin(&olivia, &json!({})).await;
+    let gift = goals::gift(&goal, "10.00", "g", &json!({ "guest": { "email": "guest@example.org" } }));
+    let payment = goals::contribute(&server.anonymous(), &gift).await["payment"].clone();
+    act(&server, &payment, &Act::card(GOOD)).await;
+    wait(&server).await;
+    assert_eq!(code(&ask(&staff, "paymentRefund", &payment, Some("7.00"), "", "r").await), "");
+    for _ in 0..3 {
+        wait(&server).await;
+    }
+    for deed in [Deed::Dispute(None), Deed::Decide(false)] {
+        behind_our_back(&server, deed).await;
+        for _ in 0..2 {
+            wait(&server).await;
+        }
+    }
+    assert_eq!(at(&server, Place::Losses).await.0, -700);
+    for (state, borne) in [("won", 0), ("lost", -700), ("won", 0)] {
+        decided_otherwise(&server, state).await;
+        assert_eq!(at(&server, Place::Losses).await.0, borne, "{state}");
+    }
 }
 
 /// Nobody tells of the end: the one that is open is asked about.

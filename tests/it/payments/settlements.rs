@@ -10,10 +10,13 @@ use agora::{
 };
 use serde_json::{Value, json};
 
-use super::{assert_books, at, code, confirm, deposit_by, disputes_by_hand, paypal::Paypal, tamper, treasurer};
+use super::{
+    assert_books, at, code, confirm, deposit_by, disputes_by_hand, paypal::Paypal, stripe::Stripe, tamper, treasurer,
+};
 use crate::harness::{Client, Server};
 
 const PAYPAL: Place = Place::Clearing(ProviderKind::Paypal);
+const STRIPE: Place = Place::Clearing(ProviderKind::Stripe);
 const PAYMOB: Place = Place::Clearing(ProviderKind::Paymob);
 const BANK: Place = Place::Clearing(ProviderKind::BankTransfer);
 
@@ -246,4 +249,59 @@ async fn staff_is_told_that_a_provider_holds_something_else_unless_the_account_i
         let found = staff.ok(overview, Value::Null).await["adminMoneyOverview"]["providers"]["differences"].clone();
         assert_eq!(found, differences, "{setting}");
     }
+}
+
+/// What the last comparison by night found, and what staff was told of it.
+async fn by_night(server: &Server) -> (i64, String, Vec<String>) {
+    // Once to compare, and once to tell.
+    for _ in 0..2 {
+        agora::worker::run_schedules(&server.app).await.unwrap();
+        server.advance(301);
+    }
+    let staff = server.anonymous().login("treasurer").await;
+    let query =
+        "{ adminMoneyOverview { providers { differences detail } } me { notifications { nodes { kind message } } } }";
+    let seen = staff.ok(query, Value::Null).await;
+    let check = &seen["adminMoneyOverview"]["providers"];
+    let alerts = seen["me"]["notifications"]["nodes"].as_array().unwrap();
+    let alerts = alerts.iter().filter(|alert| alert["kind"] == "STAFF_ALERT");
+    (
+        check["differences"].as_i64().unwrap(),
+        check["detail"].as_str().unwrap_or_default().to_owned(),
+        alerts.map(|alert| alert["message"].as_str().unwrap().to_owned()).collect(),
+    )
+}
+
+#[tokio::test]
+async fn what_stripe_has_available_and_pending_is_compared_and_staff_told_of_what_differs() {
+    let stripe = Stripe::open().await;
+    let server = Server::with(&stripe.settings()).await;
+    treasurer(&server).await;
+    for (currency, amount) in [("USD", 1000), ("JPY", 700)] {
+        let taken = NewTransfer {
+            kind: TransferKind::Settlement,
+            from: STRIPE,
+            to: BANK,
+            amount,
+            currency: Currency::parse(currency).unwrap(),
+            reference: None,
+            description: "",
+            origin: Origin::step("test", currency),
+        };
+        server.app.db.transact(async |tx| ledger::post_in(&server.app, &tx, taken).await).await.unwrap();
+    }
+    stripe.hold(&[(900, "usd"), (700, "jpy"), (0, "eur")], &[(100, "usd")]);
+    assert_eq!(compared(&server).await, [""; 0]);
+    assert_eq!(by_night(&server).await, (0, String::new(), Vec::new()));
+    server.advance(24 * 3600);
+    stripe.hold(&[(900, "usd"), (700, "jpy"), (5, "eur")], &[]);
+    let differ =
+        ["stripe: it holds 0.05 EUR, by the books 0.00 EUR", "stripe: it holds 9.00 USD, by the books 10.00 USD"];
+    assert_eq!(compared(&server).await, differ);
+    let (differences, detail, told) = by_night(&server).await;
+    assert_eq!((differences, told.len()), (2, 1), "{told:?}");
+    for line in differ {
+        assert!(detail.contains(line) && told[0].contains(line), "{detail}: {told:?}");
+    }
+    assert_books(&server.app).await;
 }

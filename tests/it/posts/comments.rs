@@ -54,6 +54,57 @@ async fn comments_stand_in_time_order_and_replies_below_their_comment() {
 }
 
 #[tokio::test]
+async fn a_talk_that_is_reversed_begins_with_the_newest() {
+    let server = Server::start().await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    let (id, other) = (amina.publish("a post").await, amina.publish("another").await);
+    let mut answers = Vec::new();
+    for text in ["one", "two", "three", "four"] {
+        answers.push(basma.comment(&id, text).await);
+        // The last three at the same moment.
+        server.advance(i64::from(text == "one"));
+    }
+    amina.reply(&answers[3], "a reply").await;
+    let reply = basma.reply(&answers[3], "a later reply").await;
+    basma.comment(&other, "elsewhere").await;
+    let newest: Vec<String> = answers.iter().rev().cloned().collect();
+
+    // Alone with its post, beside the same the other way round, and in the feed.
+    let place = "pageInfo { hasNextPage hasPreviousPage }";
+    let seen = post(&amina, &id, &format!("comments(first: 3, reverse: true) {{ nodes {{ id }} {place} }}")).await;
+    assert_eq!(ids(&seen["comments"]), newest[..3]);
+    assert_eq!(seen["comments"]["pageInfo"], json!({ "hasNextPage": true, "hasPreviousPage": false }));
+    let selection = "old: comments(first: 2) { nodes { id } } new: comments(first: 2, reverse: true) { nodes { id \
+                     replies(first: 1, reverse: true) { nodes { id } } } }";
+    let seen = post(&amina, &id, selection).await;
+    assert_eq!(ids(&seen["old"]), answers[..2]);
+    assert_eq!(ids(&seen["new"]), newest[..2]);
+    assert_eq!(ids(&seen["new"]["nodes"][0]["replies"]), [reply]);
+    let feed = "{ posts { nodes { comments(first: 1, reverse: true) { nodes { body } } } } }";
+    let last = |body: &str| json!({ "comments": { "nodes": [{ "body": body }] } });
+    assert_eq!(amina.ok(feed, Value::Null).await["posts"]["nodes"], json!([last("elsewhere"), last("four")]));
+
+    let query = "query($id: ID!, $reverse: Boolean! = false) { post(id: $id) { \
+                 comments(first: 2, reverse: $reverse) { nodes { id } } } }";
+    for (given, expected) in [
+        (json!({ "id": id }), &answers),
+        (json!({ "id": id, "reverse": false }), &answers),
+        (json!({ "id": id, "reverse": true }), &newest),
+    ] {
+        assert_eq!(ids(&amina.ok(query, given.clone()).await["post"]["comments"]), expected[..2], "{given}");
+    }
+
+    let list =
+        format!("{{ node(id: \"{id}\") {{ ... on Commentable {{ comments(reverse: true, PAGE) {{ ITEMS }} }} }} }}");
+    for size in [1, 2, 4] {
+        assert_eq!(amina.pages(&list, size, false).await.concat(), newest);
+        let mut backwards = amina.pages(&list, size, true).await;
+        backwards.reverse();
+        assert_eq!(backwards.concat(), newest);
+    }
+}
+
+#[tokio::test]
 async fn an_author_changes_and_deletes_a_comment() {
     let server = Server::start().await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);

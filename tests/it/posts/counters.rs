@@ -24,11 +24,14 @@ async fn act(client: Client, posts: Vec<String>, answers: Vec<String>, seed: usi
             0 | 6 => drop(check(client.ok(LIKE, json!({ "id": post })).await)),
             1 => drop(check(client.ok(UNLIKE, json!({ "id": post })).await)),
             2 | 7 => {
-                let made = check(client.ok(COMMENT, json!({ "input": { "postId": post, "body": "x" } })).await);
+                let made =
+                    check(client.ok(COMMENT, json!({ "input": { "target": { "postId": post }, "body": "x" } })).await);
                 own_comments.extend(made["comment"]["id"].as_str().map(str::to_owned));
             }
             3 | 8 => {
-                let made = check(client.ok(COMMENT, json!({ "input": { "commentId": answer, "body": "x" } })).await);
+                let made = check(
+                    client.ok(COMMENT, json!({ "input": { "target": { "commentId": answer }, "body": "x" } })).await,
+                );
                 own_comments.extend(made["comment"]["id"].as_str().map(str::to_owned));
             }
             4 => drop(check(client.ok(COMMENT_LIKE, json!({ "id": answer })).await)),

@@ -77,6 +77,8 @@ async fn what_hangs_below_a_list_is_loaded_together_however_it_is_asked_for() {
         "comments(first: 2) { nodes { replies(first: 2) { nodes { id viewerHasLiked author { username } } } } }",
         "comments(first: 2) { nodes { post { id author { username } } parent { id } } }",
         "likes(first: 2) { nodes { username } totalCount }",
+        "old: comments(first: 1) { nodes { id } } likes(first: 1, reverse: true) { nodes { id } } \
+         new: comments(first: 1, reverse: true) { nodes { id replies(first: 1, reverse: true) { nodes { id } } } }",
         "sharedPost { id author { username } viewerHasLiked comments(first: 1) { nodes { author { username } } } }",
         "author { email isViewer }",
     ] {
@@ -136,6 +138,16 @@ async fn every_way_to_ask_for_comments_in_a_list_gives_the_right_ones() {
         ("the default size", "comments { nodes { id body } }", vec![("comments", "first: 20")]),
         ("the last", "comments(last: 2) { nodes { id body } }", vec![("comments", "last: 2")]),
         ("none", "comments(first: 0) { nodes { id body } }", vec![("comments", "first: 0")]),
+        (
+            "the other way round",
+            "comments(first: 2, reverse: true) { nodes { id body } }",
+            vec![("comments", "first: 2, reverse: true")],
+        ),
+        (
+            "aliases both ways",
+            "a: comments(first: 2) { nodes { id body } } b: comments(first: 2, reverse: true) { nodes { id body } }",
+            vec![("a", "first: 2"), ("b", "first: 2, reverse: true")],
+        ),
         ("nulls", "comments(first: 2, after: null, last: null) { nodes { id body } }", vec![("comments", "first: 2")]),
         ("a variable", "comments(first: $two) { nodes { id body } }", vec![("comments", "first: 2")]),
         (

@@ -39,7 +39,7 @@ async fn the_same_key_and_input_give_the_same_post_again() {
     // A key is one person's, and one operation's.
     let theirs = basma.ok(CREATE, variables.clone()).await["postCreate"].clone();
     assert_eq!(theirs["replayed"], false);
-    let input = json!({ "postId": theirs["post"]["id"], "body": "once", "idempotencyKey": "key 1" });
+    let input = json!({ "target": { "postId": theirs["post"]["id"] }, "body": "once", "idempotencyKey": "key 1" });
     assert_eq!(amina.ok(COMMENT, json!({ "input": input })).await["commentCreate"]["replayed"], false);
     let variables = json!({ "id": theirs["post"]["id"], "body": "once", "key": "key 1" });
     let data = amina.ok(SHARE, variables).await;
@@ -52,12 +52,8 @@ async fn a_comment_and_a_share_are_made_once_for_a_key() {
     let amina = server.user("amina").await;
     let (id, other) = (amina.publish("a post").await, amina.publish("another").await);
     let answer = amina.comment(&id, "an answer").await;
-    let comment = |target: Value, body: &str| {
-        let mut input = target;
-        input["body"] = body.into();
-        input["idempotencyKey"] = "key".into();
-        json!({ "input": input })
-    };
+    let comment =
+        |target: Value, body: &str| json!({ "input": { "target": target, "body": body, "idempotencyKey": "key" } });
     let first = amina.ok(COMMENT, comment(json!({ "postId": id }), "hello")).await["commentCreate"].clone();
     let share = json!({ "id": id, "body": "look", "key": "key" });
     let shared = amina.ok(SHARE, share.clone()).await["postShare"].clone();
@@ -118,7 +114,7 @@ async fn of_many_calls_at_once_with_one_key_one_does_the_work() {
     let id = amina.publish("a post").await;
     let storm = (0..10).map(|number| {
         let client = amina.clone().through(if number % 2 == 0 { server.router.clone() } else { beside.router.clone() });
-        let input = json!({ "postId": id, "body": "once", "idempotencyKey": "key" });
+        let input = json!({ "target": { "postId": id }, "body": "once", "idempotencyKey": "key" });
         async move { client.ok(COMMENT, json!({ "input": input })).await["commentCreate"].clone() }
     });
     let answers = join_all(storm).await;
@@ -157,22 +153,22 @@ async fn a_refused_call_uses_no_key_up_and_bad_keys_are_refused() {
     let create = |body: &str, key: &str| json!({ "input": { "body": body, "idempotencyKey": key } });
     let before = everything(&server).await;
     assert_eq!(amina.user_errors(CREATE, create("", "key")).await, one("BLANK", "input.body"));
-    let missing =
-        json!({ "input": { "commentId": id.replace("post_", "comment_"), "body": "x", "idempotencyKey": "key" } });
-    assert_eq!(amina.user_errors(COMMENT, missing).await, one("NOT_FOUND", "input.commentId"));
+    let target = json!({ "commentId": id.replace("post_", "comment_") });
+    let missing = json!({ "input": { "target": target, "body": "x", "idempotencyKey": "key" } });
+    assert_eq!(amina.user_errors(COMMENT, missing).await, one("NOT_FOUND", "input.target.commentId"));
     let long = "k".repeat(256);
     for (key, code) in [("", "BLANK"), ("  ", "BLANK"), (long.as_str(), "TOO_LONG"), ("a\u{0}b", "INVALID_CHARACTERS")]
     {
         let expected = one(code, "input.idempotencyKey");
         assert_eq!(amina.user_errors(CREATE, create("x", key)).await, expected, "{key:?}");
-        let input = json!({ "postId": id, "body": "x", "idempotencyKey": key });
+        let input = json!({ "target": { "postId": id }, "body": "x", "idempotencyKey": key });
         assert_eq!(amina.user_errors(COMMENT, json!({ "input": input })).await, expected, "{key:?}");
         let variables = json!({ "id": id, "key": key });
         assert_eq!(amina.user_errors(SHARE, variables).await, expected, "{key:?}");
     }
     assert_eq!(everything(&server).await, before);
     assert_eq!(amina.ok(CREATE, create("now", "key")).await["postCreate"]["replayed"], false);
-    let input = json!({ "postId": id, "body": "now", "idempotencyKey": "é".repeat(255) });
+    let input = json!({ "target": { "postId": id }, "body": "now", "idempotencyKey": "é".repeat(255) });
     assert_eq!(amina.user_errors(COMMENT, json!({ "input": input })).await, []);
 }
 

@@ -94,6 +94,14 @@ async fn who_likes_a_post_is_listed_newest_first() {
     let at = |seconds| server.clock.now() - TimeDelta::seconds(seconds);
     let expected = [("person_4", at(0)), ("person_3", at(0)), ("person_2", at(0)), ("person_0", at(2))];
     assert_eq!(names, expected.map(|(name, at)| (name.to_owned(), at)));
+    let oldest = [0, 2, 3, 4].map(|number: usize| likers[number].id.clone());
+    let list = format!("{{ post(id: \"{id}\") {{ likes(reverse: true, PAGE) {{ ITEMS }} }} }}");
+    for size in [1, 3, 4] {
+        assert_eq!(amina.pages(&list, size, false).await.concat(), oldest);
+        let mut backwards = amina.pages(&list, size, true).await;
+        backwards.reverse();
+        assert_eq!(backwards.concat(), oldest);
+    }
     for arguments in ["first: 101", "last: -1", "first: 1, last: 1", "after: \"x\""] {
         let query = format!("{{ post(id: \"{id}\") {{ likes({arguments}) {{ nodes {{ id }} }} }} }}");
         assert_eq!(amina.refused(&query, Value::Null).await, "BAD_REQUEST", "{arguments}");

@@ -24,7 +24,7 @@ async fn a_text_of_which_nothing_is_seen_is_blank() {
     for unseen in ["\u{200B}", "\u{3164}", "\u{2800}", "\u{AD}", "\u{301}", "\u{2066}\u{2069}", "\u{FEFF}\u{FE0F}"] {
         let input = json!({ "input": { "body": unseen } });
         assert_eq!(amina.user_errors(CREATE, input).await, blank("input.body"), "{unseen:?}");
-        let input = json!({ "input": { "postId": post, "body": unseen } });
+        let input = json!({ "input": { "target": { "postId": post }, "body": unseen } });
         assert_eq!(amina.user_errors(COMMENT, input).await, blank("input.body"), "{unseen:?}");
     }
     assert_eq!(server.rows().await, before);

@@ -55,7 +55,7 @@ const EXCUSES: &[&str] = &["UNAVAILABLE", "TIMEOUT", "RATE_LIMITED"];
 const PUBLISH: &str = "mutation($body: String!, $key: String) { postCreate(input: { body: $body, idempotencyKey: $key }) { \
     post { id } errors { code } } }";
 const LIKE: &str = "mutation($id: ID!) { postLike(input: { id: $id }) { errors { code } } }";
-const COMMENT: &str = "mutation($id: ID!, $body: String!, $key: String) { commentCreate(input: { postId: $id, body: $body, \
+const COMMENT: &str = "mutation($id: ID!, $body: String!, $key: String) { commentCreate(input: { target: { postId: $id }, body: $body, \
     idempotencyKey: $key }) { errors { code } } }";
 
 /// What is followed: the stream, the subscription's field, and what of it shows that something happened.

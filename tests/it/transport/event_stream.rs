@@ -19,7 +19,7 @@ use crate::{
 
 const RECEIVED: &str = "subscription($after: String) { notificationReceived(after: $after) { phase cursor \
     notification { kind } } }";
-const WATCH: &str = "subscription($id: ID!) { goalProgress(goalId: $id) { phase } }";
+const WATCH: &str = "subscription($id: ID!) { goalProgress(id: $id) { phase } }";
 
 /// What comes of a stream.
 #[derive(Debug, PartialEq)]
@@ -195,7 +195,7 @@ async fn an_operation_that_may_not_run_is_told_by_an_event() {
         ("{ nothing }", "BAD_REQUEST"),
         ("subscription { nothing }", "BAD_REQUEST"),
         ("subscription { notificationReceived(after: \"x\") { phase } }", "BAD_REQUEST"),
-        ("subscription($id: ID!) { goalProgress(goalId: $id) { phase } }", "BAD_REQUEST"),
+        ("subscription($id: ID!) { goalProgress(id: $id) { phase } }", "BAD_REQUEST"),
     ] {
         assert_eq!(Events::open(&server, &amina, query, Value::Null).await.refused().await, code, "{query}");
     }

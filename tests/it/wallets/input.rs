@@ -97,24 +97,28 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
         }
         json!({ "input": input })
     };
+    let number = |number: &str| json!({ "account": { "accountNumber": number } });
+    let iban = |iban: &str| json!({ "account": { "iban": iban } });
     for (changes, code, path) in [
         (json!({ "holder": " " }), "BLANK", "input.holder"),
         (json!({ "bankName": "" }), "BLANK", "input.bankName"),
         (json!({ "bankName": "b".repeat(101) }), "TOO_LONG", "input.bankName"),
         (json!({ "country": "Egypt" }), "INVALID", "input.country"),
         (json!({ "country": "XX" }), "INVALID", "input.country"),
-        (json!({ "accountNumber": "12" }), "INVALID", "input.accountNumber"),
-        (json!({ "accountNumber": "=1+1+1" }), "INVALID", "input.accountNumber"),
-        (json!({ "accountNumber": "GB82 WEST 1234 5698 7654 33" }), "INVALID", "input.accountNumber"),
-        (json!({ "accountNumber": null }), "INVALID", "input.iban"),
-        (json!({ "iban": "GB82 WEST 1234 5698 7654 32" }), "INVALID", "input.iban"),
-        (json!({ "accountNumber": null, "iban": "GB82 WEST 1234 5698 7654 33" }), "INVALID", "input.iban"),
+        (number("12"), "INVALID", "input.account.accountNumber"),
+        (number("=1+1+1"), "INVALID", "input.account.accountNumber"),
+        (number("GB82 WEST 1234 5698 7654 33"), "INVALID", "input.account.accountNumber"),
+        (iban("GB82 WEST 1234 5698 7654 33"), "INVALID", "input.account.iban"),
     ] {
         assert_eq!(amina.user_errors(ADD_METHOD, with(changes.clone())).await, refused(code, path), "{changes}");
     }
+    let both = json!({ "iban": "GB82 WEST 1234 5698 7654 32", "accountNumber": "12345678" });
+    for account in [json!({}), json!({ "iban": null }), both] {
+        let input = with(json!({ "account": account }));
+        assert_eq!(amina.refused(ADD_METHOD, input).await, "BAD_REQUEST", "{account}");
+    }
     assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
-    let good = json!({ "accountNumber": null, "iban": "gb82 west 1234 5698 7654 32" });
-    let data = amina.ok(ADD_METHOD, with(good)).await;
+    let data = amina.ok(ADD_METHOD, with(iban("gb82 west 1234 5698 7654 32"))).await;
     let method = &data["payoutMethodAdd"]["payoutMethod"];
     assert_eq!((&method["lastFour"], &method["currency"]), (&json!("5432"), &json!("EGP")));
     // Nowhere in the database, the log of what happened and the mail included.
@@ -148,7 +152,7 @@ async fn a_bank_account_is_added_once_however_often_its_key_comes() {
     assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
     let with = |key: &str, number: &str| {
         let mut input = method_input("EGP");
-        (input["idempotencyKey"], input["accountNumber"]) = (json!(key), json!(number));
+        (input["idempotencyKey"], input["account"]["accountNumber"]) = (json!(key), json!(number));
         json!({ "input": input })
     };
     let first = amina.ok(ADD_METHOD, with("k", "12345678")).await["payoutMethodAdd"].clone();
@@ -165,7 +169,7 @@ async fn a_bank_account_is_added_once_however_often_its_key_comes() {
     let basma = server.user("basma").await;
     assert_eq!(basma.ok(ADD_METHOD, with("k", "12345678")).await["payoutMethodAdd"]["replayed"], false);
     // A refusal is not remembered, and a day later the key is free.
-    assert_eq!(amina.user_errors(ADD_METHOD, with("l", "1")).await, refused("INVALID", "input.accountNumber"));
+    assert_eq!(amina.user_errors(ADD_METHOD, with("l", "1")).await, refused("INVALID", "input.account.accountNumber"));
     assert_eq!(amina.ok(ADD_METHOD, with("l", "12345670")).await["payoutMethodAdd"]["replayed"], false);
     server.advance(86_401);
     let amina = server.anonymous().login("amina").await;

@@ -139,7 +139,7 @@ async fn one_answer_or_event_is_bounded_in_bytes_and_what_comes_after_it_comes()
     let mut socket = open(address, &olivia).await;
     let watch = |stories: &str| {
         format!(
-            "subscription($id: ID!, $after: String) {{ goalProgress(goalId: $id, after: $after) {{ cursor phase goal {{ {stories} }} }} }}"
+            "subscription($id: ID!, $after: String) {{ goalProgress(id: $id, after: $after) {{ cursor phase goal {{ {stories} }} }} }}"
         )
     };
     let (two, three) = ("a: story b: story", "a: story b: story c: story");

@@ -10,7 +10,7 @@ use crate::{
     harness::{Client, Server, Socket},
 };
 
-const WATCH: &str = "subscription($id: ID!, $after: String, $first: Int) { goalProgress(goalId: $id, after: $after) { \
+const WATCH: &str = "subscription($id: ID!, $after: String, $first: Int) { goalProgress(id: $id, after: $after) { \
     cursor phase goal { title contributions(first: $first) { nodes { id } } } } }";
 
 fn executions(server: &Server) -> u64 {

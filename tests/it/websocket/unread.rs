@@ -28,9 +28,9 @@ use crate::{
 };
 
 /// Some 80 KB for each event of a goal with a long story.
-pub const LONG: &str = "subscription($id: ID!, $after: String) { goalProgress(goalId: $id, after: $after) { cursor phase \
+pub const LONG: &str = "subscription($id: ID!, $after: String) { goalProgress(id: $id, after: $after) { cursor phase \
     goal { one: story two: story } } }";
-const SHORT: &str = "subscription($id: ID!) { goalProgress(goalId: $id) { phase goal { title } } }";
+const SHORT: &str = "subscription($id: ID!) { goalProgress(id: $id) { phase goal { title } } }";
 
 /// Something about a goal changes.
 async fn touch(app: &App, goal: GoalId) {

@@ -75,8 +75,8 @@ fn read(app: &App, row: &QueryResult) -> Result<LinkedIdentity> {
     })
 }
 
-/// Unlinks the identity of a provider. Codes: NOT_FOUND, LAST_WAY_IN.
-pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, provider: &str) -> Result<super::User> {
+/// Unlinks one of the actor's own identities. Codes: NOT_FOUND, LAST_WAY_IN.
+pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity: IdentityId) -> Result<super::User> {
     let id = actor.require_user()?.id;
     require_fresh(app, actor, "identityUnlink").await?;
     let user = queries::get(app, id).await?;
@@ -84,18 +84,21 @@ pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, provider
         .transact(async |tx| {
             // Locked, so that the last two can't go at the same time.
             let has_password = lock_in(&tx, id).await?.has_password;
-            let rows = tx.rows("SELECT provider FROM identities WHERE user_id = $1", vec![id.0.into()]).await?;
-            let linked = rows.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<String>>>()?;
-            if !linked.iter().any(|one| one == provider) {
-                return Err(UserError::input("provider", UserErrorCode::NotFound).into());
-            }
+            let rows = tx.rows("SELECT id, provider FROM identities WHERE user_id = $1", vec![id.0.into()]).await?;
+            let linked = rows.iter().map(|row| {
+                let mut columns = Columns::new(row);
+                Ok((columns.take()?, columns.take()?))
+            });
+            let linked = linked.collect::<Result<Vec<(IdentityId, String)>>>()?;
+            let Some((_, provider)) = linked.iter().find(|(one, _)| *one == identity) else {
+                return Err(UserError::input("id", UserErrorCode::NotFound).into());
+            };
             // Nobody comes in by a provider that isn't configured any more.
-            let another = linked.iter().any(|one| one != provider && find(app, one).is_some());
+            let another = linked.iter().any(|(one, provider)| *one != identity && find(app, provider).is_some());
             if !has_password && !another {
                 return Err(UserError::whole(UserErrorCode::LastWayIn).into());
             }
-            let sql = "DELETE FROM identities WHERE user_id = $1 AND provider = $2";
-            tx.execute(sql, vec![id.0.into(), provider.into()]).await?;
+            tx.execute("DELETE FROM identities WHERE id = $1", vec![identity.0.into()]).await?;
             activity::record_in(app, &tx, id, ActivityKind::IdentityUnlinked, client, Some(provider)).await?;
             let message = Message::email("", &user.locale, Template::IdentityUnlinked);
             sign_in::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await

@@ -48,17 +48,34 @@ use super::{User, credentials, policy, queries, sessions, sign_in};
 use crate::{
     app::App,
     config::OauthProvider,
+    entity::SignInProviderId,
     error::{Error, Reason, Result, UserError, UserErrorCode},
-    platform::oauth::Failure,
+    platform::{ids, oauth::Failure},
 };
 
 pub use flow::{Begin, Begun, ComeBack, Complete, Completed, begin, come_back, complete, identity_link, prune};
 pub use identities::{LinkedIdentity, identities, identities_by_id, identity_unlink};
 
-/// The providers by which people can sign in here, in the order of the configuration: name and title.
+/// A provider by which people can sign in here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInProvider {
+    /// Made of its name.
+    pub id: SignInProviderId,
+    /// In addresses, and in the graph.
+    pub name: String,
+    /// For people.
+    pub title: String,
+}
+
+/// The providers by which people can sign in here, in the order of the configuration.
 #[must_use]
-pub fn sign_in_providers(app: &App) -> Vec<(String, String)> {
-    app.config.oauth_providers.iter().map(|provider| (provider.name.clone(), provider.title.clone())).collect()
+pub fn sign_in_providers(app: &App) -> Vec<SignInProvider> {
+    let all = app.config.oauth_providers.iter().map(|provider| SignInProvider {
+        id: SignInProviderId(ids::named(&provider.name)),
+        name: provider.name.clone(),
+        title: provider.title.clone(),
+    });
+    all.collect()
 }
 
 fn find<'a>(app: &'a App, name: &str) -> Option<&'a OauthProvider> {

@@ -411,3 +411,17 @@ async fn what_stripe_keeps_and_pays_out_is_written_down_once() {
     assert_eq!(amount(Place::Clearing(ProviderKind::Stripe)).await, 659);
     assert_books(&server.app).await;
 }
+
+#[tokio::test]
+async fn what_stripe_holds_is_read_by_its_client_in_minor_units_of_ours() {
+    let Some(account) = Account::open().await else { return };
+    let held = |amount: i64, currency: &str| json!({ "amount": amount, "currency": currency, "source_types": {} });
+    // Of the Ugandan shilling Stripe counts hundredths, which it does not have.
+    let holds =
+        json!({ "available": [held(900, "usd"), held(700, "jpy")], "pending": [held(100, "usd"), held(500, "ugx")] });
+    super::post(&account.server, format!("{}_config/holdings", account.url), holds).await;
+    let holdings = account.gateway().holdings().await.unwrap().unwrap();
+    let amounts = [("USD", 900), ("JPY", 700), ("USD", 100), ("UGX", 5)];
+    assert_eq!(holdings.amounts, amounts.map(|(currency, minor)| (currency.to_owned(), minor)));
+    assert_eq!(holdings.at, None);
+}
