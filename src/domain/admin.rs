@@ -10,10 +10,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{
-    permissions::{Permission, covers},
-    registration::Domain,
-};
+use super::permissions::{Permission, covers};
 use crate::{
     app::App,
     domain::{
@@ -25,15 +22,6 @@ use crate::{
     entity::{JobId, UserId, job, job::JobState, suspension, user_role::Role},
     error::{Error, Reason, Result, UserError, UserErrorCode},
     platform::{db::Transaction, text},
-};
-
-/// What this hands over.
-pub(crate) const DOMAIN: Domain = Domain {
-    sensitive: &[
-        ("adminUserSetRole", "it gives rights"),
-        ("adminUserResetTwoFactor", "it takes another's protection away"),
-    ],
-    ..Domain::named("admin")
 };
 
 /// The longest reason.

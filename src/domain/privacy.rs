@@ -39,7 +39,6 @@ pub(crate) const DOMAIN: Domain = Domain {
     jobs: &[Handler::of::<MakeExport>()],
     schedules: &[Schedule { name: "erase", every: TimeDelta::hours(1), run: |app| Box::pin(run(app)) }],
     retentions: &[Retention { what: "exports", prune: |app| Box::pin(prune(app)) }],
-    sensitive: &[("accountDelete", "it takes everything away"), ("accountExport", "it hands everything over")],
     ..Domain::named("privacy")
 };
 

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{
-    accounts, activity, admin, alerts, audit, codes, digests, events, export, fees, goals, idempotency, jobs, ledger,
+    accounts, activity, alerts, audit, codes, digests, events, export, fees, goals, idempotency, jobs, ledger,
     messages, notifications, payments, posts, privacy, profiles, recount, refold, retention, wallets,
 };
 use crate::{
@@ -49,7 +49,7 @@ pub static DOMAINS: &[Domain] = &[
     recount::DOMAIN,
     retention::DOMAIN,
     privacy::DOMAIN,
-    admin::DOMAIN,
+    Domain::named("admin"),
     Domain::named("demo"),
 ];
 
@@ -101,8 +101,6 @@ pub struct Domain {
     /// Whoever made an account may not have been the owner of its address, who has just proven it: takes away what they may
     /// have set up to keep the owner out.
     pub reclaim_in: OfPerson<()>,
-    /// The mutations of its that need a fresh authentication, each with why.
-    pub sensitive: &'static [(&'static str, &'static str)],
     /// Whether there is money of a person's, so that they can't ask to leave.
     pub holds_money_in: OfPerson<bool>,
     /// A person is about to be deleted: ends what can't go on without them. False while they have to stay, because there is
@@ -135,7 +133,6 @@ impl Domain {
             derived: &[],
             exports: &[],
             reclaim_in: |_, _, _| Box::pin(async { Ok(()) }),
-            sensitive: &[],
             holds_money_in: |_, _, _| Box::pin(async { Ok(false) }),
             leave_in: |_, _, _| Box::pin(async { Ok(true) }),
             erase_in: |_, _, _| Box::pin(async { Ok(()) }),

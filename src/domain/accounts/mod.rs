@@ -39,7 +39,7 @@ pub use addresses::{email_change_confirm, email_change_request, email_verificati
 pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use digest::{digest_sent_in, digests};
-pub use fresh::{FRESH, is_fresh, require_fresh, sensitive};
+pub use fresh::{FRESH, SENSITIVE, is_fresh, require_fresh};
 pub use guessing::prune as prune_failures;
 pub use likenesses::lookalikes;
 pub(crate) use oversight::{

@@ -1,4 +1,4 @@
-//! Proving anew who is signed in: one proof makes the session fresh for what [`sensitive`](super::sensitive) lists.
+//! Proving anew who is signed in: one proof makes the session fresh for what [`SENSITIVE`](super::SENSITIVE) lists.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;

@@ -42,13 +42,5 @@ pub(crate) const DOMAIN: Domain = Domain {
     }],
     derived: &[Derived { part: "users", refold_in: |tx, after| Box::pin(likenesses::refold_in(tx, after)) }],
     exports: privacy::EXPORT,
-    sensitive: &[
-        ("emailChangeRequest", "whoever has the address can reset the password"),
-        ("twoFactorSetup", "a second factor of a stranger's would lock the owner out"),
-        ("twoFactorDisable", "it takes the protection away"),
-        ("backupCodesRegenerate", "the codes are shown, and replace the second factor"),
-        ("identityLink", "a stranger's identity would be a door of their own"),
-        ("identityUnlink", "it may be the owner's way in"),
-    ],
     ..Domain::named("accounts")
 };

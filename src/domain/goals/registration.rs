@@ -43,7 +43,6 @@ pub(crate) const DOMAIN: Domain = Domain {
     erase_in: |_, tx, user| Box::pin(privacy::erase_in(tx, user)),
     rules: verify::RULES,
     targets: &[&Contributions],
-    sensitive: &[("goalWithdraw", "what was given would be gone")],
     ..Domain::named("goals")
 };
 

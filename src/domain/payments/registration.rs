@@ -41,13 +41,5 @@ pub(crate) const DOMAIN: Domain = Domain {
     erase_in: |app, tx, user| Box::pin(privacy::erase_in(app, tx, user)),
     rules: rules::RULES,
     targets: &[&Deposits],
-    sensitive: &[
-        ("adminPaymentConfirm", "it says that money came, which is spent then"),
-        ("adminPaymentCollect", "it says that money came"),
-        ("adminPaymentRemit", "it says that the bank has money"),
-        ("adminRefundComplete", "it says that money went back"),
-        ("adminDisputeRecord", "it says that a bank took money back, or that it came back"),
-        ("adminProviderSettlementRecord", "it says where the platform's money is"),
-    ],
     ..Domain::named("payments")
 };

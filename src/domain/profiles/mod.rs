@@ -42,7 +42,6 @@ pub(crate) const DOMAIN: Domain = Domain {
     exports: EXPORT,
     reclaim_in: |_, tx, user| Box::pin(reclaim_in(tx, user)),
     erase_in: |_, tx, user| Box::pin(erase_in(tx, user)),
-    sensitive: &[("phoneVerificationSend", "a proven number receives codes of the second factor")],
     ..Domain::named("profiles")
 };
 

@@ -19,12 +19,6 @@ pub(crate) const DOMAIN: Domain = Domain {
     leave_in: |_, tx, user| Box::pin(privacy::is_empty_in(tx, user)),
     erase_in: |_, tx, user| Box::pin(privacy::erase_in(tx, user)),
     rules: privacy::RULES,
-    sensitive: &[
-        ("payoutMethodAdd", "it is where money goes when it leaves"),
-        ("walletWithdraw", "money leaves"),
-        ("adminWalletAdjust", "it makes money, or takes it"),
-        ("adminWithdrawalMarkReturned", "it says that money came back, which is spent then"),
-    ],
     ..Domain::named("wallets")
 };
 
