@@ -13,11 +13,13 @@
 //! | [`domain`] | what the rules are: a module per noun | app, entity, platform |
 //! | [`graphql`] | what clients see | domain |
 //! | [`http`] | axum: routes, sockets, headers | graphql |
-//! | [`worker`] | jobs and schedules, in one list | domain |
+//! | [`worker`] | runs the jobs and schedules that domains hand over | domain |
 //! | [`cli`] | the program's subcommands | all |
 //!
 //! A new operation touches three files, `domain/<noun>`, `graphql/<noun>.rs` and `tests/it/<noun>.rs`, and the
-//! regenerated `schema.graphql`. A new noun: migration, entity, domain, graphql, test, each registered by one line.
+//! regenerated `schema.graphql`. A new noun: migration, entity, domain, graphql, test, each registered by
+//! one line; what a domain hands over to the others (tables, jobs, schedules, what it holds about people) is one value, in
+//! [`domain::registration`].
 
 #![recursion_limit = "256"]
 

@@ -1,4 +1,4 @@
-//! Background work: which handler runs which job, and what runs on a schedule. One list of each.
+//! Background work: runs the jobs, schedules and sweeps that the domains hand over, and knows none of them.
 //!
 //! Jobs run in lanes, by what they wait for, so that a mail server that takes its time holds up nothing but mail. As one
 //! ends the next of its lane is taken. Those that need only the database run one after the other.
@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use chrono::TimeDelta;
 use futures_util::{FutureExt, future::join_all};
 use sea_orm::Iterable;
 use tokio::task::JoinSet;
@@ -18,9 +17,9 @@ use tokio::task::JoinSet;
 use crate::{
     app::App,
     domain::{
-        accounts, activity, alerts, audit, codes, digests, events, goals, idempotency,
+        DOMAINS,
         jobs::{self, Lane},
-        ledger, messages, notifications, payments, posts, privacy, refold, wallets,
+        registration::{Poll, Schedule},
     },
     entity::{JobId, SessionId, job, payment::ProviderKind},
     error::{Error, Result},
@@ -39,134 +38,37 @@ fn at_once(lane: Lane) -> u64 {
     }
 }
 
-/// Runs one job; its handler deletes it in the transaction of its work.
-async fn handle(app: &App, job: &job::Model) -> Result<()> {
-    match job.kind.as_str() {
-        jobs::NOTIFY => notifications::notify(app, job).await,
-        jobs::POST_DELETED => goals::post_deleted(app, job).await,
-        goals::REFUND_ALL => goals::refund_all(app, job).await,
-        goals::NEWS => goals::send_news(app, job).await,
-        messages::MESSAGE => messages::deliver(app, job).await,
-        digests::DIGEST => digests::deliver(app, job).await,
-        refold::REFOLD => refold::refold(app, job).await,
-        privacy::EXPORT => privacy::make_export(app, job).await,
-        accounts::VERIFICATION => accounts::send_verification(app, job).await,
-        accounts::RESET => accounts::send_reset(app, job).await,
-        payments::WEBHOOK => payments::process(app, job).await,
-        payments::RECEIPT => payments::receipt(app, job).await,
-        payments::REFUND => payments::refund(app, job).await,
-        payments::CANCEL => payments::cancel(app, job).await,
-        payments::FORGET_METHOD => payments::forget_method(app, job).await,
-        unknown => Err(Error::internal(format!("no handler for jobs of kind {unknown}"))),
+/// Runs one job; its handler deletes it in the transaction of its work. Tests call it by hand.
+pub async fn handle(app: &App, job: &job::Model) -> Result<()> {
+    let handler = DOMAINS.iter().flat_map(|domain| domain.jobs).find(|handler| handler.kind == job.kind);
+    match handler {
+        Some(handler) => (handler.run)(app, job).await,
+        None => Err(Error::internal(format!("no handler for jobs of kind {}", job.kind))),
     }
 }
 
-/// What runs on a schedule, and how often.
-const SCHEDULES: &[(&str, TimeDelta)] = &[
-    ("prune", TimeDelta::hours(1)),
-    ("erase", TimeDelta::hours(1)),
-    ("recount", TimeDelta::hours(24)),
-    ("digest", TimeDelta::hours(24)),
-    ("fold", TimeDelta::minutes(1)),
-    ("holds", TimeDelta::minutes(1)),
-    ("verify", TimeDelta::hours(24)),
-    ("goals", TimeDelta::minutes(1)),
-    ("withdrawals", TimeDelta::hours(1)),
-    ("compare", TimeDelta::hours(24)),
-    ("watch", TimeDelta::minutes(5)),
-];
+/// All that runs on a schedule.
+fn schedules() -> impl Iterator<Item = &'static Schedule> {
+    DOMAINS.iter().flat_map(|domain| domain.schedules)
+}
 
 /// Runs what is due on a schedule, once however many processes there are. Tests call it by hand.
 pub async fn run_schedules(app: &App) -> Result<()> {
-    for &(name, every) in SCHEDULES {
-        run_if_due(app, name, every).await?;
+    for domain in DOMAINS {
+        for schedule in domain.schedules {
+            run_if_due(app, schedule).await?;
+        }
     }
     Ok(())
 }
 
-async fn run_if_due(app: &App, name: &'static str, every: TimeDelta) -> Result<()> {
+async fn run_if_due(app: &App, &Schedule { name, every, run }: &Schedule) -> Result<()> {
     // True for one process only.
     if jobs::due(app, name, every).await?
-        && let Err(error) = run_schedule(app, name).await
+        && let Err(error) = run(app).await
     {
         tracing::error!(schedule = name, %error, "a schedule failed; it comes again soon");
         jobs::soon(app, name).await?;
-    }
-    Ok(())
-}
-
-async fn run_schedule(app: &App, name: &str) -> Result<()> {
-    match name {
-        "prune" => prune(app).await,
-        "digest" => {
-            let sent = digests::send(app).await?;
-            if sent > 0 {
-                tracing::info!(sent, "digests are on their way");
-            }
-            Ok(())
-        }
-        "fold" => ledger::fold(app).await.map(drop),
-        "holds" => {
-            let ended = ledger::expire_holds(app).await?;
-            if ended > 0 {
-                tracing::info!(ended, "holds whose time was over let their money go");
-            }
-            Ok(())
-        }
-        "verify" => alerts::verify_books(app).await,
-        "compare" => alerts::compare_with_providers(app).await,
-        "watch" => {
-            let told = alerts::watch(app).await?;
-            tracing::debug!(told, "staff was told of what somebody has to look into");
-            Ok(())
-        }
-        "withdrawals" => {
-            let ended = wallets::expire_withdrawals(app).await?;
-            if ended > 0 {
-                tracing::warn!(ended, "withdrawals that nobody decided about in time are over");
-            }
-            Ok(())
-        }
-        "goals" => {
-            let closed = goals::close_overdue(app).await?;
-            tracing::debug!(closed, "goals whose time is over are closed");
-            Ok(())
-        }
-        "erase" => {
-            let accounts = privacy::erase_due(app).await?;
-            if accounts > 0 {
-                tracing::info!(accounts, "accounts whose owners left are gone");
-            }
-            Ok(())
-        }
-        _ => {
-            let wrong = posts::recount(app).await?;
-            if wrong > 0 {
-                tracing::error!(wrong, "counters differed from what they count and were mended");
-            }
-            Ok(())
-        }
-    }
-}
-
-/// Deletes what is kept for a time only.
-async fn prune(app: &App) -> Result<()> {
-    let gone = [
-        ("events", events::prune(app).await?),
-        ("idempotency keys", idempotency::prune(app).await?),
-        ("sessions", accounts::prune(app).await?),
-        ("failed sign-ins and challenges", accounts::prune_failures(app).await?),
-        ("codes", codes::prune(app).await?),
-        ("activity", activity::prune(app).await?),
-        ("audit entries", audit::prune(app).await?),
-        ("sign-ins at providers", accounts::oauth::prune(app).await?),
-        ("held user names", accounts::prune_usernames(app).await?),
-        ("exports", privacy::prune(app).await?),
-        ("notifications of what is gone", notifications::prune(app).await?),
-        ("what providers of payments told", payments::prune(app).await?),
-    ];
-    for (what, rows) in gone.into_iter().filter(|(_, rows)| *rows > 0) {
-        tracing::info!(what, rows, "old rows are gone");
     }
     Ok(())
 }
@@ -195,7 +97,12 @@ pub async fn run_due(app: &App) -> Result<u64> {
         for lane in jobs::due_lanes(app).await? {
             now += run_lane(app, lane).await?;
         }
-        now += payments::tend(app).await?;
+        for domain in DOMAINS {
+            for poll in domain.polls {
+                let polled = join_all(ProviderKind::iter().map(|provider| poll(app, provider))).await;
+                now += polled.into_iter().sum::<Result<u64>>()?;
+            }
+        }
         ran += now;
         if now == 0 || app.stop.is_cancelled() {
             return Ok(ran);
@@ -224,11 +131,13 @@ async fn run_lane(app: &App, lane: Lane) -> Result<u64> {
 
 /// Takes jobs until the program stops.
 pub async fn run(app: App) {
-    for &(name, every) in SCHEDULES {
-        app.spawn(mind_schedule(app.clone(), name, every));
+    for schedule in schedules() {
+        app.spawn(mind_schedule(app.clone(), schedule));
     }
-    for provider in ProviderKind::iter() {
-        app.spawn(mind_payments(app.clone(), provider));
+    for poll in DOMAINS.iter().flat_map(|domain| domain.polls) {
+        for provider in ProviderKind::iter() {
+            app.spawn(mind_poll(app.clone(), *poll, provider));
+        }
     }
     if let Err(error) = jobs::adopt(&app).await {
         tracing::error!(%error, "the queue could not be looked through");
@@ -339,8 +248,8 @@ async fn run_in_turn(app: App, jobs: Vec<job::Model>, held: Held) {
     held.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| !late.iter().any(|(late, _)| late == id));
 }
 
-/// Asks about the payments of a provider in time, until the program stops: one that is slow holds up no other.
-async fn mind_payments(app: App, provider: ProviderKind) {
+/// Goes on with what is under way at a provider, until the program stops: one that is slow holds up no other.
+async fn mind_poll(app: App, poll: Poll, provider: ProviderKind) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -348,14 +257,14 @@ async fn mind_payments(app: App, provider: ProviderKind) {
             _ = ticks.tick() => {}
             () = app.stop.cancelled() => return,
         }
-        if let Err(error) = payments::tend_to(&app, provider).await {
+        if let Err(error) = poll(&app, provider).await {
             tracing::error!(provider = provider.as_str(), %error, "payments could not be looked after");
         }
     }
 }
 
 /// Runs one schedule whenever it is due, until the program stops: one that takes long holds up no other.
-async fn mind_schedule(app: App, name: &'static str, every: TimeDelta) {
+async fn mind_schedule(app: App, schedule: &'static Schedule) {
     let mut ticks = tokio::time::interval(Duration::from_secs(30));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -363,8 +272,8 @@ async fn mind_schedule(app: App, name: &'static str, every: TimeDelta) {
             _ = ticks.tick() => {}
             () = app.stop.cancelled() => return,
         }
-        if let Err(error) = run_if_due(&app, name, every).await {
-            tracing::error!(schedule = name, %error, "a schedule could not be read");
+        if let Err(error) = run_if_due(&app, schedule).await {
+            tracing::error!(schedule = schedule.name, %error, "a schedule could not be read");
         }
     }
 }
@@ -388,9 +297,11 @@ pub async fn sweep(app: App) {
             }
             () = app.stop.cancelled() => return,
         }
-        for result in [events::sweep(&app.db).await, accounts::sweep(&app).await] {
-            if let Err(error) = result {
-                tracing::warn!(%error, "a sweep failed; the next one makes up for it");
+        for domain in DOMAINS {
+            for sweep in domain.sweeps {
+                if let Err(error) = sweep(&app).await {
+                    tracing::warn!(%error, "a sweep failed; the next one makes up for it");
+                }
             }
         }
         count += 1;

@@ -20,6 +20,7 @@ use crate::{
             Table,
         },
         permissions::Permission,
+        registration::{Domain, Retention},
     },
     entity::{
         ActivityId, UserId,
@@ -36,8 +37,16 @@ use crate::{
     },
 };
 
+/// What the log hands over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["activities"],
+    retentions: &[Retention { what: "activity", prune: |app| Box::pin(prune(app)) }],
+    exports: EXPORT,
+    ..Domain::named("activity")
+};
+
 /// What the log holds about a person.
-pub const EXPORT: &[Table] = &[Table {
+const EXPORT: &[Table] = &[Table {
     file: "activity.json",
     table: "activities",
     owner: "user_id",

@@ -15,10 +15,16 @@ use crate::{
         actor::Actor,
         books,
         messages::{Message, Template},
-        notifications, payments,
+        notifications::{self, Telling},
+        payments,
         permissions::{self, Permission},
+        registration::{Domain, Schedule},
     },
-    entity::{Currency, Money, UserId, notification::SubjectKind, user_role::Role},
+    entity::{
+        Currency, Money, UserId,
+        notification::{NotificationKind, SubjectKind},
+        user_role::Role,
+    },
     error::{Locale, Result},
     platform::{
         db::{Columns, Transaction},
@@ -26,6 +32,23 @@ use crate::{
         text,
     },
 };
+
+/// What alerts hand over. What is found is told after it was looked for.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["check_runs"],
+    schedules: &[
+        Schedule { name: "verify", every: TimeDelta::hours(24), run: |app| Box::pin(verify_books(app)) },
+        Schedule { name: "compare", every: TimeDelta::hours(24), run: |app| Box::pin(compare_with_providers(app)) },
+        Schedule { name: "watch", every: TimeDelta::minutes(5), run: |app| Box::pin(tell(app)) },
+    ],
+    ..Domain::named("alerts")
+};
+
+async fn tell(app: &App) -> Result<()> {
+    let told = watch(app).await?;
+    tracing::debug!(told, "staff was told of what somebody has to look into");
+    Ok(())
+}
 
 /// How long after it happened somebody is still told of something: longer than any worker is away.
 const FRESH: TimeDelta = TimeDelta::days(7);
@@ -302,8 +325,16 @@ async fn tell_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u64> {
         let locale = Locale::parse(&locale);
         let title = alert.kind.title().in_language(locale);
         let key = format!("alert:{}:{}", alert.kind.as_str(), alert.key);
-        let said = (&*title, alert.detail.as_str());
-        if notifications::alert_in(app, tx, (recipient, locale), said, alert.subject, key).await? {
+        let telling = Telling {
+            recipient,
+            actor: None,
+            kind: NotificationKind::StaffAlert,
+            subject: alert.subject,
+            title: notifications::short(&title),
+            excerpt: notifications::excerpt(&alert.detail),
+            dedupe_key: key,
+        };
+        if notifications::tell_one_in(app, tx, &telling).await? {
             let detail = text::excerpt(&alert.detail, 500);
             let message = Message::email("", "", Template::StaffAlert).with("what", &title).with("items", detail);
             accounts::tell_in(app, tx, recipient, message).await?;

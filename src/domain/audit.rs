@@ -9,7 +9,10 @@ use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::permissions::Permission;
+use super::{
+    permissions::Permission,
+    registration::{Domain, Retention},
+};
 use crate::{
     app::App,
     domain::actor::{Actor, Client},
@@ -25,6 +28,13 @@ use crate::{
         page::{Cursor, Key, Page, Slice},
         text,
     },
+};
+
+/// What the log hands over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["audit_entries"],
+    retentions: &[Retention { what: "audit entries", prune: |app| Box::pin(prune(app)) }],
+    ..Domain::named("audit")
 };
 
 /// What was done, to be written down.

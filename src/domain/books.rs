@@ -1,6 +1,6 @@
 //! The books: the ledger, and what every domain has to say about its own money, recomputed at one moment.
 //!
-//! Owns nothing and mends nothing. It is above every domain that moves money: each gives its rules to [`RULES`].
+//! Owns nothing and mends nothing. It is above every domain that moves money: each hands over its rules.
 
 use chrono::{DateTime, Utc};
 
@@ -8,19 +8,14 @@ use crate::{
     app::App,
     domain::{
         actor::Actor,
-        goals,
-        ledger::{self, Difference, Rule},
-        payments,
+        ledger::{self, Difference},
         permissions::Permission,
-        wallets,
+        registration::DOMAINS,
     },
     entity::{Currency, ledger_account::AccountKind},
     error::Result,
     platform::db::Columns,
 };
-
-/// Every domain's rules beside the ledger's own.
-const RULES: &[&[Rule]] = &[wallets::RULES, payments::RULES, goals::RULES];
 
 /// What the books come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +32,9 @@ pub async fn verify(app: &App) -> Result<Books> {
         .snapshot(async |tx| {
             let row = tx.row("SELECT COUNT(*) FROM ledger_transfers", Vec::new()).await?;
             let transfers = row.map(|row| Columns::new(&row).take()).transpose()?.unwrap_or_default();
-            let mut differences = ledger::verify(&tx).await?;
-            for rules in RULES {
-                differences.extend(ledger::check(&tx, rules).await?);
+            let mut differences = Vec::new();
+            for domain in DOMAINS {
+                differences.extend(ledger::check(&tx, domain.rules).await?);
             }
             Ok(Books { transfers, differences })
         })

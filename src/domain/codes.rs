@@ -16,12 +16,12 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QuerySelect, UpdateMany,
-    sea_query::{Expr, SelectStatement},
+    ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QuerySelect, UpdateMany,
+    sea_query::Expr,
 };
 use uuid::Uuid;
 
+use super::registration::{Domain, Retention};
 use crate::{
     app::App,
     entity::{
@@ -36,6 +36,13 @@ use crate::{
         ids::{fill_random, random_digits},
         mailbox,
     },
+};
+
+/// What codes hand over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["codes"],
+    retentions: &[Retention { what: "codes", prune: |app| Box::pin(prune(app)) }],
+    ..Domain::named("codes")
 };
 
 /// How often a code may be tried.
@@ -434,19 +441,6 @@ pub async fn consume_in(app: &App, tx: &Transaction, code: &CheckedCode) -> Resu
     if purpose.rules().link { void_in(app, tx, subject, &[*purpose]).await } else { Ok(()) }
 }
 
-/// Forgets the codes of a subject, and those to the mailboxes whose keys a statement gives.
-pub async fn erase_in(tx: &Transaction, subject: &str, address_keys: SelectStatement) -> Result<()> {
-    let theirs = Column::Subject.eq(subject).or(Column::AddressKey.in_subquery(address_keys));
-    Entity::delete_many().filter(theirs).exec(tx).await?;
-    Ok(())
-}
-
-/// Forgets the codes to the addresses that a statement gives.
-pub async fn erase_addresses_in(tx: &Transaction, addresses: SelectStatement) -> Result<()> {
-    Entity::delete_many().filter(Column::Address.in_subquery(addresses)).exec(tx).await?;
-    Ok(())
-}
-
 /// INVALID_CODE at `input.code`.
 #[must_use]
 pub fn invalid() -> Error {
@@ -464,6 +458,18 @@ pub fn invalid_link() -> Error {
 #[must_use]
 pub fn plain(code: &str) -> String {
     code.chars().filter(|c| c.is_alphanumeric()).take(64).map(|c| digits::ascii(c).to_ascii_lowercase()).collect()
+}
+
+/// Forgets the codes of a subject that is about to be deleted.
+pub async fn erase_in(tx: &Transaction, subject: &str) -> Result<()> {
+    Entity::delete_many().filter(Column::Subject.eq(subject)).exec(tx).await?;
+    Ok(())
+}
+
+/// Forgets the codes that went to an address whose owner is about to be deleted, by what is unique of it ([`mailbox::key`]).
+pub async fn erase_address_in(tx: &Transaction, address_key: &str) -> Result<()> {
+    Entity::delete_many().filter(Column::AddressKey.eq(address_key)).exec(tx).await?;
+    Ok(())
 }
 
 /// Deletes codes that count for nothing any more, not even for the daily number; gives how many.

@@ -12,16 +12,29 @@ use crate::{
     app::App,
     domain::{
         accounts,
-        jobs::{self, Lane},
+        jobs::{self, Handler, Job, Lane},
         messages::{self, Message, Template},
+        registration::{Domain, Schedule},
     },
     entity::{UserId, job},
     error::{Error, Result},
     platform::db::{Columns, Transaction},
 };
 
-/// The kind of the job that sends a digest.
-pub const DIGEST: &str = "digest";
+/// What digests hand over.
+pub(crate) const DOMAIN: Domain = Domain {
+    jobs: &[Handler::of::<Digest>()],
+    schedules: &[Schedule { name: "digest", every: TimeDelta::hours(24), run: |app| Box::pin(run(app)) }],
+    ..Domain::named("digests")
+};
+
+async fn run(app: &App) -> Result<()> {
+    let sent = send(app).await?;
+    if sent > 0 {
+        tracing::info!(sent, "digests are on their way");
+    }
+    Ok(())
+}
 
 /// How many people are dealt with in one transaction.
 const BATCH: usize = 200;
@@ -38,10 +51,23 @@ const UNREAD: &str = "n.recipient_id = d.user_id AND n.read_at IS NULL AND n.gon
 
 /// Whose digest, and of which time.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Job {
+struct Digest {
     user: Uuid,
     after: DateTime<Utc>,
     until: DateTime<Utc>,
+}
+
+impl Job for Digest {
+    const KIND: &'static str = "digest";
+    const LANE: Lane = Lane::Email;
+
+    /// Writes what is unread still, and sends it.
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        match write(app, &self).await? {
+            Some(message) => messages::dispatch(app, job, &message).await,
+            None => app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await,
+        }
+    }
 }
 
 /// Queues everybody's digest, a batch at a time; gives how many. After an end in the middle the rest is due still.
@@ -66,16 +92,16 @@ async fn send_batch_in(app: &App, tx: &Transaction, now: DateTime<Utc>) -> Resul
     if due.is_empty() {
         return Ok((0, 0));
     }
-    let ids: Vec<_> = due.iter().map(|(job, _)| UserId(job.user)).collect();
+    let ids: Vec<_> = due.iter().map(|(digest, _)| UserId(digest.user)).collect();
     let noted = accounts::digest_sent_in(app, tx, &ids, now - APART).await?;
-    let told = due.iter().filter(|(job, unread)| *unread && noted.contains(&UserId(job.user)));
-    let jobs: Vec<_> = told.map(|(job, _)| (Lane::Email, *job)).collect();
-    jobs::enqueue_all_on(app, tx, DIGEST, &jobs).await?;
-    Ok((due.len(), jobs.len()))
+    let told = due.iter().filter(|(digest, unread)| *unread && noted.contains(&UserId(digest.user)));
+    let digests: Vec<_> = told.map(|(digest, _)| (Digest::LANE, *digest)).collect();
+    jobs::enqueue_all_in(app, tx, &digests).await?;
+    Ok((due.len(), digests.len()))
 }
 
 /// Those whose digest is due, with whether there is anything that they have not read.
-async fn due_in(tx: &Transaction, now: DateTime<Utc>) -> Result<Vec<(Job, bool)>> {
+async fn due_in(tx: &Transaction, now: DateTime<Utc>) -> Result<Vec<(Digest, bool)>> {
     let sql = format!(
         "SELECT d.user_id, d.sent_at, EXISTS (SELECT 1 FROM notifications n WHERE {UNREAD}) \
          FROM digest_subscriptions d JOIN credentials c ON c.user_id = d.user_id \
@@ -91,22 +117,13 @@ async fn due_in(tx: &Transaction, now: DateTime<Utc>) -> Result<Vec<(Job, bool)>
             let mut columns = Columns::new(row);
             let (user, last): (Uuid, Option<DateTime<Utc>>) = (columns.take()?, columns.take()?);
             let after = last.map_or(oldest, |last| last.max(oldest));
-            Ok((Job { user, after, until: now }, columns.take()?))
+            Ok((Digest { user, after, until: now }, columns.take()?))
         })
         .collect()
 }
 
-/// Runs a job of kind [`DIGEST`]: writes what is unread still, and sends it.
-pub async fn deliver(app: &App, job: &job::Model) -> Result<()> {
-    let digest: Job = serde_json::from_str(&job.payload)?;
-    match write(app, &digest).await? {
-        Some(message) => messages::dispatch(app, job, &message).await,
-        None => app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await,
-    }
-}
-
 /// The digest as it is now; `None` where there is nothing to tell any more, or nobody who wants it.
-async fn write(app: &App, digest: &Job) -> Result<Option<Message>> {
+async fn write(app: &App, digest: &Digest) -> Result<Option<Message>> {
     let unread = "recipient_id = $1 AND read_at IS NULL AND gone_at IS NULL AND created_at > $2 AND created_at <= $3";
     let values = || vec![digest.user.into(), digest.after.into(), digest.until.into()];
     let sql = format!(

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
+use super::registration::{DOMAINS, Domain, Retention};
 use crate::{
     app::App,
     entity::{
@@ -20,6 +21,14 @@ use crate::{
         bus::{Hint, StreamKey},
         db::{Chain, ColumnType, Columns, Database, Transaction, placeholders},
     },
+};
+
+/// What events hand over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["events", "streams"],
+    sweeps: &[|app| Box::pin(sweep(&app.db))],
+    retentions: &[Retention { what: "events", prune: |app| Box::pin(prune(app)) }],
+    ..Domain::named("events")
 };
 
 /// A fact to be written.
@@ -181,14 +190,23 @@ pub async fn write_in(
     Ok(())
 }
 
-/// Where the counters of a kind of stream are: table, id and counter.
-fn counters(kind: StreamKind) -> (&'static str, &'static str) {
-    match kind {
-        StreamKind::Post => ("event_seq", "posts WHERE"),
-        StreamKind::Payment => ("event_seq", "payments WHERE"),
-        StreamKind::Goal => ("event_seq", "goals WHERE"),
-        StreamKind::Notifications => ("seq", "streams WHERE kind = 'notifications' AND"),
-        StreamKind::Wallet => ("seq", "streams WHERE kind = 'wallet' AND"),
+/// The same as the step of a chain, for each row that the step `rows` returned with its `event_seq`: a statement, of which actor,
+/// subject and time are the placeholders.
+#[must_use]
+pub fn write_step(kind: StreamKind, rows: &str, event: EventKind, [actor, subject, now]: [&str; 3]) -> String {
+    format!(
+        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
+         SELECT '{}', id, event_seq, '{}', {actor}, {subject}, {now} FROM {rows} WHERE 1 = 1 RETURNING seq",
+        kind.as_str(),
+        event.as_str()
+    )
+}
+
+/// The counter of a kind of stream, and where it stands: in the rows that a domain names, or in `streams`.
+fn counters(kind: StreamKind) -> (&'static str, String) {
+    match DOMAINS.iter().flat_map(|domain| domain.streams).find(|(of, _)| *of == kind) {
+        Some((_, table)) => ("event_seq", format!("{table} WHERE")),
+        None => ("seq", format!("streams WHERE kind = '{}' AND", kind.as_str())),
     }
 }
 

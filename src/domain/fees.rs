@@ -9,12 +9,16 @@
 
 use std::cmp::Reverse;
 
+use super::registration::Domain;
 use crate::{
     app::App,
     entity::{Currency, FeeLineId, Money, fee_line::FeeKind},
     error::{Error, Result, UserError, UserErrorCode},
     platform::db::{Columns, Transaction},
 };
+
+/// What fees hand over.
+pub(crate) const DOMAIN: Domain = Domain { tables: &["fee_lines"], ..Domain::named("fees") };
 
 /// What rates are parts of.
 const WHOLE: i128 = 1_000_000;

@@ -5,6 +5,7 @@
 
 use uuid::Uuid;
 
+use super::registration::{Domain, Retention};
 use crate::{
     app::App,
     entity::UserId,
@@ -13,6 +14,13 @@ use crate::{
         crypto::{hex, sha256},
         db::{Columns, Transaction},
     },
+};
+
+/// What idempotency hands over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["idempotency_keys", "money_keys"],
+    retentions: &[Retention { what: "idempotency keys", prune: |app| Box::pin(prune(app)) }],
+    ..Domain::named("idempotency")
 };
 
 /// Fewest characters of what nobody may guess; half as many have to be different ones.

@@ -2,15 +2,16 @@
 //!
 //! Owns `jobs` and `schedules`. A job is a row; taking one moves its `run_at` into the future (a lease), so that the
 //! job of a process that died is taken again when the lease is over; one that stops gives its jobs back. Handlers must bear
-//! being run twice. Each job is in a lane, by what it waits for. Who handles what is listed in `worker`.
+//! being run twice. Each job is in a lane, by what it waits for. Each domain hands over those that it handles.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
 use sea_orm::{Iterable, Value};
-use uuid::Uuid;
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{actor::Actor, permissions::Permission};
+use super::{actor::Actor, permissions::Permission, registration::Domain};
 use crate::{
     app::App,
     entity::{
@@ -28,63 +29,43 @@ use crate::{
     },
 };
 
-/// The kind of the job that tells people of what happened; its payload is a [`Notify`].
-pub const NOTIFY: &str = "notify";
+/// What the queue hands over.
+pub(crate) const DOMAIN: Domain = Domain { tables: &["jobs", "schedules"], ..Domain::named("jobs") };
 
-/// What people are to be told. Lives here, below those who enqueue it and the domain that handles it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "ids of what the variant says")]
-pub enum Notify {
-    /// Somebody likes a post.
-    PostLiked { post: Uuid, actor: Uuid },
-    /// Somebody likes a comment.
-    CommentLiked { comment: Uuid, actor: Uuid },
-    /// A post was answered, or a comment replied to.
-    CommentCreated { comment: Uuid },
-    /// A post was passed on, by this post.
-    PostShared { share: Uuid },
-    /// A post or comment was deleted: what was told of it is gone.
-    Deleted { subject: Uuid },
-    /// A post or comment has another text: what was told of it quotes that.
-    Edited { subject: Uuid },
-    /// A like of a post was taken back.
-    PostUnliked { post: Uuid, actor: Uuid },
-    /// A like of a comment was taken back.
-    CommentUnliked { comment: Uuid, actor: Uuid },
-    /// What was given to a goal went back.
-    ContributionReturned { contribution: Uuid },
-    /// Nobody has to decide any more about a refund that was asked for.
-    RefundDecided { refund: Uuid },
-    /// Something was given to a goal.
-    Contribution { contribution: Uuid },
-    /// Somebody wrote about what was given to a goal.
-    ContributionComment { comment: Uuid },
-    /// Somebody asks for money back, maybe of a goal.
-    RefundRequested { refund: Uuid },
-    /// Money went back to who paid it, and nobody here decided it.
-    TakenBack { refund: Uuid },
-    /// A payment is disputed, or a dispute came to this state.
-    Dispute { dispute: Uuid, state: String },
-    /// A goal has news; told to those whose contributions come after `after`. Stored by the word that it had at first.
-    #[serde(rename = "goal_update", alias = "goal_news")]
-    GoalNews {
-        #[serde(rename = "update", alias = "news")]
-        news: Uuid,
-        after: Uuid,
-    },
-    /// A goal is over; told to its owner first, then to those whose contributions come after `after`.
-    GoalEnded { goal: Uuid, after: Uuid },
+/// Work for later: what is stored of it, and how it is done. Its type may stand below the domain that does it, so that
+/// those below can queue it.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// By which word it is stored, for good.
+    const KIND: &'static str;
+    /// What it waits for, where each does not wait for something else.
+    const LANE: Lane = Lane::Database;
+
+    /// Does it, and ends `job` in the transaction of its work ([`finish_in`]). Bears being run twice.
+    fn run(self, app: &App, job: &Model) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// The kind of the job that does what has to follow when a post was deleted; its payload is a [`PostDeleted`].
-pub const POST_DELETED: &str = "post_deleted";
+/// Who does the jobs of a kind.
+#[derive(Debug)]
+pub struct Handler {
+    /// The kind.
+    pub kind: &'static str,
+    /// Does a job.
+    pub run: for<'a> fn(&'a App, &'a Model) -> BoxFuture<'a, Result<()>>,
+}
 
-/// A post was deleted. Lives here, below posts and the domain that handles it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct PostDeleted {
-    /// Which.
-    pub post: Uuid,
+impl Handler {
+    /// That of a type of jobs.
+    #[must_use]
+    pub const fn of<J: Job>() -> Self {
+        Self { kind: J::KIND, run: run::<J> }
+    }
+}
+
+fn run<'a, J: Job>(app: &'a App, job: &'a Model) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let work: J = serde_json::from_str(&job.payload)?;
+        work.run(app, job).await
+    })
 }
 
 /// How long a job may run before it is taken for lost.
@@ -131,33 +112,38 @@ impl Lane {
     }
 }
 
-/// Queues a job that needs only the database, within the transaction of its cause.
-pub async fn enqueue_in(
-    app: &App,
-    tx: &Transaction,
-    kind: &'static str,
-    payload: &impl serde::Serialize,
-) -> Result<()> {
-    enqueue_on(app, tx, Lane::Database, kind, payload).await
+/// Queues a job within the transaction of its cause.
+pub async fn enqueue_in<J: Job>(app: &App, tx: &Transaction, job: &J) -> Result<()> {
+    enqueue_in_lane(app, tx, J::LANE, job).await
 }
 
-/// The same with what it waits for.
+/// The same with what this one waits for.
+pub async fn enqueue_in_lane<J: Job>(app: &App, tx: &Transaction, lane: Lane, job: &J) -> Result<()> {
+    enqueue_on(app, tx, lane, J::KIND, job).await
+}
+
+/// Queues many jobs of a kind by one statement, each with what it waits for.
+pub async fn enqueue_all_in<J: Job>(app: &App, tx: &Transaction, jobs: &[(Lane, J)]) -> Result<()> {
+    enqueue_all_on(app, tx, J::KIND, jobs).await
+}
+
+/// Queues a job by the word of its kind.
 pub async fn enqueue_on(
     app: &App,
     tx: &Transaction,
     lane: Lane,
     kind: &'static str,
-    payload: &impl serde::Serialize,
+    payload: &impl Serialize,
 ) -> Result<()> {
     enqueue_all_on(app, tx, kind, &[(lane, payload)]).await
 }
 
-/// Queues many jobs of a kind by one statement, each with what it waits for.
+/// Queues many jobs by the word of their kind.
 pub async fn enqueue_all_on(
     app: &App,
     tx: &Transaction,
     kind: &'static str,
-    payloads: &[(Lane, impl serde::Serialize)],
+    payloads: &[(Lane, impl Serialize)],
 ) -> Result<()> {
     if payloads.is_empty() {
         return Ok(());
@@ -175,6 +161,16 @@ pub async fn enqueue_all_on(
     tx.execute(sql, values).await?;
     tx.hint(Hint::Jobs);
     Ok(())
+}
+
+/// The same as the step of a chain, for each of `rows`, which is what follows `FROM`: a statement, of which id, payload and time
+/// are the placeholders. The caller hints at it.
+#[must_use]
+pub fn enqueue_step(kind: &str, rows: &str, [id, payload, now]: [&str; 3]) -> String {
+    format!(
+        "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
+         SELECT {id}, '{kind}', {payload}, 'queued', 0, {now}, {now} FROM {rows} RETURNING id"
+    )
 }
 
 /// The lanes in which something is due.
@@ -489,20 +485,4 @@ fn read(row: &sea_orm::QueryResult) -> Result<Model> {
         last_error: columns.take()?,
         created_at: columns.take()?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A program of before, or one that is gone back to, reads and writes the same.
-    #[test]
-    fn news_are_told_by_the_word_that_is_stored() {
-        let stored = r#"{"event":"goal_update","update":"00000000-0000-0000-0000-000000000001","after":"00000000-0000-0000-0000-000000000002"}"#;
-        let told = Notify::GoalNews { news: Uuid::from_u128(1), after: Uuid::from_u128(2) };
-        assert_eq!(serde_json::from_str::<Notify>(stored).unwrap(), told);
-        assert_eq!(serde_json::to_string(&told).unwrap(), stored);
-        let other = stored.replace("goal_update", "goal_news").replace("\"update\"", "\"news\"");
-        assert_eq!(serde_json::from_str::<Notify>(&other).unwrap(), told);
-    }
 }

@@ -1,7 +1,7 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor, amounts, states → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
-//! profiles → posts → ledger → wallets → payments → fees → goals → books → notifications → alerts → digests, refold,
-//! privacy, admin → demo.
+//! profiles → notifications → posts → ledger → wallets → payments → fees → goals → books → alerts → digests, refold,
+//! recount, retention, privacy, admin → demo. The list, with what each hands over, is [`DOMAINS`].
 
 pub mod accounts;
 pub mod activity;
@@ -29,13 +29,14 @@ pub mod permissions;
 pub mod posts;
 pub mod privacy;
 pub mod profiles;
+pub mod recount;
 pub mod refold;
+pub mod registration;
+pub mod retention;
 mod states;
 pub mod wallets;
 
-/// What payments can be for, each with the domain that settles it. Payments are lower than most of these: they only know
-/// the port.
-pub static TARGETS: &[&dyn payments::Target] = &[&payments::Deposits, &goals::Contributions];
+pub use registration::{DOMAINS, Domain};
 
 /// The outcome of something that an idempotency key makes happen once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,288 +3,64 @@
 //! Owns `notifications` and the streams of kind `notifications`. Always holds: nobody is told of their own act, nor
 //! twice of the same (a unique key per recipient and fact); a notification and its event on the recipient's stream are
 //! written in one transaction. They are made by a job, so the act itself never waits for them, and go by a job when what
-//! they tell of is gone ([`gone`]).
+//! they tell of is gone ([`gone`]). Who is told what, in which words, stands with each domain, as its [`Notice`]s.
 
-mod goals;
 mod gone;
-mod money;
+mod notices;
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    catalogue,
     domain::{
         actor::{Actor, Client},
-        events::{self, NewEvent},
+        events,
         export::{
             Kind::{Id, Text, Time},
             Table,
         },
-        jobs::{self, Notify},
+        jobs::Handler,
         live::{self, Content, Step},
+        registration::{Domain, Retention},
     },
     entity::{
         NotificationId, UserId,
         event::{self, EventKind, StreamKind},
-        job, notification,
-        notification::{NotificationKind, SubjectKind},
+        notification,
+        notification::NotificationKind,
     },
-    error::{Locale, Result, UserError, UserErrorCode},
+    error::{Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, placeholders},
         list::{Conditions, Source, Span, page_of},
         page::{Cursor, Key, Page, Slice},
-        text,
     },
+};
+
+pub use gone::{Deleted, Edited, Subject};
+pub(crate) use gone::{go_in, of_fact};
+pub(crate) use notices::{Concerned, Telling, excerpt, notify_step, payload, short, tell_in, tell_one_in};
+pub use notices::{Notice, Teller, notify_all_in, notify_in};
+
+/// What notifications hand over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["notifications"],
+    jobs: &[Handler { kind: notices::KIND, run: |app, job| Box::pin(notices::run(app, job)) }],
+    notices: &[Teller::of::<Deleted>(), Teller::of::<Edited>()],
+    retentions: &[Retention { what: "notifications of what is gone", prune: |app| Box::pin(prune(app)) }],
+    exports: EXPORT,
+    erase_in: |app, tx, user| Box::pin(erase_in(app, tx, user)),
+    ..Domain::named("notifications")
 };
 
 /// What a person was told.
 pub type Notification = notification::Model;
 
-/// Most characters of an excerpt in a notification's message.
-const EXCERPT: usize = 140;
-
-// ---------------------------------------------------------------------------------------------- making them (a job)
-
-/// Someone to be told, and of what.
-struct Telling {
-    recipient: UserId,
-    locale: Locale,
-    /// Nobody, or somebody who is not to be named.
-    actor: Option<UserId>,
-    actor_name: String,
-    kind: NotificationKind,
-    subject: Option<(SubjectKind, Uuid)>,
-    excerpt: String,
-    dedupe_key: String,
-}
-
-/// Runs a job of kind [`jobs::NOTIFY`]: finds out whom to tell, and tells each once. Harmless when repeated.
-pub async fn notify(app: &App, job: &job::Model) -> Result<()> {
-    let notify: Notify = serde_json::from_str(&job.payload)?;
-    app.db
-        .transact(async |tx| {
-            let tellings = match &notify {
-                Notify::PostLiked { post, actor } => post_liked_in(&tx, *post, *actor).await?,
-                Notify::CommentLiked { comment, actor } => comment_liked_in(&tx, *comment, *actor).await?,
-                Notify::CommentCreated { comment } => comment_created_in(&tx, *comment).await?,
-                Notify::PostShared { share } => post_shared_in(&tx, *share).await?,
-                Notify::Contribution { contribution } => goals::contribution_in(&tx, *contribution).await?,
-                Notify::ContributionComment { comment } => goals::comment_in(&tx, *comment).await?,
-                Notify::RefundRequested { refund } => goals::refund_requested_in(&tx, *refund).await?,
-                Notify::TakenBack { refund } => money::taken_back_in(&tx, *refund).await?,
-                Notify::Dispute { dispute, state } => money::dispute_in(&tx, *dispute, state).await?,
-                Notify::GoalNews { news, after } => {
-                    goals::news_in(app, &tx, *news, *after).await?;
-                    Vec::new()
-                }
-                Notify::GoalEnded { goal, after } => {
-                    goals::ended_in(app, &tx, *goal, *after).await?;
-                    Vec::new()
-                }
-                Notify::Deleted { .. }
-                | Notify::Edited { .. }
-                | Notify::PostUnliked { .. }
-                | Notify::CommentUnliked { .. }
-                | Notify::ContributionReturned { .. }
-                | Notify::RefundDecided { .. } => {
-                    gone::follow_in(app, &tx, &notify).await?;
-                    Vec::new()
-                }
-            };
-            app.steps.reach("notification.telling").await;
-            tell_in(app, &tx, tellings).await?;
-            jobs::finish_in(&tx, job.id).await
-        })
-        .await
-}
-
-// What is told is there, and stays there until it is told: whatever ends it comes later, and finds the notification.
-
-async fn post_liked_in(tx: &Transaction, post: Uuid, actor: Uuid) -> Result<Vec<Telling>> {
-    // A like that was taken back meanwhile is not told.
-    let sql = format!(
-        "SELECT p.author_id, r.locale, a.id, a.display_name, p.body FROM post_likes l \
-         JOIN posts p ON p.id = l.post_id JOIN users r ON r.id = p.author_id JOIN users a ON a.id = l.user_id \
-         WHERE l.post_id = $1 AND l.user_id = $2 AND p.deleted_at IS NULL {}",
-        tx.while_there("l, p")
-    );
-    let rows = tx.rows(sql, vec![post.into(), actor.into()]).await?;
-    let key = post_like_key(post, actor);
-    rows.iter().map(|row| telling(row, NotificationKind::Like, (SubjectKind::Post, post), key.clone())).collect()
-}
-
-async fn comment_liked_in(tx: &Transaction, comment: Uuid, actor: Uuid) -> Result<Vec<Telling>> {
-    let sql = format!(
-        "SELECT c.author_id, r.locale, a.id, a.display_name, c.body FROM comment_likes l \
-         JOIN comments c ON c.id = l.comment_id JOIN users r ON r.id = c.author_id JOIN users a ON a.id = l.user_id \
-         WHERE l.comment_id = $1 AND l.user_id = $2 AND c.deleted_at IS NULL {}",
-        tx.while_there("l, c")
-    );
-    let rows = tx.rows(sql, vec![comment.into(), actor.into()]).await?;
-    let key = comment_like_key(comment, actor);
-    rows.iter().map(|row| telling(row, NotificationKind::Like, (SubjectKind::Comment, comment), key.clone())).collect()
-}
-
-fn post_like_key(post: Uuid, actor: Uuid) -> String {
-    format!("like:post:{actor}:{post}")
-}
-
-fn comment_like_key(comment: Uuid, actor: Uuid) -> String {
-    format!("like:comment:{actor}:{comment}")
-}
-
-/// The author of the comment that was replied to, and the author of the post; who is both is told of the reply only.
-async fn comment_created_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telling>> {
-    let subject = (SubjectKind::Comment, comment);
-    let sql = format!(
-        "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
-         JOIN comments p ON p.id = c.parent_id JOIN users r ON r.id = p.author_id \
-         WHERE c.id = $1 AND c.deleted_at IS NULL AND p.deleted_at IS NULL {}",
-        tx.while_there("c, p")
-    );
-    let rows = tx.rows(sql, vec![comment.into()]).await?;
-    let reply = |row: &QueryResult| telling(row, NotificationKind::Reply, subject, format!("reply:{comment}"));
-    let mut tellings = rows.iter().map(reply).collect::<Result<Vec<_>>>()?;
-    let sql = format!(
-        "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
-         JOIN posts p ON p.id = c.post_id JOIN users r ON r.id = p.author_id \
-         WHERE c.id = $1 AND c.deleted_at IS NULL AND p.deleted_at IS NULL {}",
-        tx.while_there("c, p")
-    );
-    for row in &tx.rows(sql, vec![comment.into()]).await? {
-        let telling = telling(row, NotificationKind::Comment, subject, format!("comment:{comment}"))?;
-        if tellings.iter().all(|other| other.recipient != telling.recipient) {
-            tellings.push(telling);
-        }
-    }
-    Ok(tellings)
-}
-
-async fn post_shared_in(tx: &Transaction, share: Uuid) -> Result<Vec<Telling>> {
-    let sql = format!(
-        "SELECT o.author_id, r.locale, a.id, a.display_name, o.body FROM posts s \
-         JOIN posts o ON o.id = s.shared_post_id JOIN users r ON r.id = o.author_id \
-         JOIN users a ON a.id = s.author_id WHERE s.id = $1 AND s.deleted_at IS NULL AND o.deleted_at IS NULL {}",
-        tx.while_there("s, o")
-    );
-    let rows = tx.rows(sql, vec![share.into()]).await?;
-    let key = format!("share:{share}");
-    rows.iter().map(|row| telling(row, NotificationKind::Share, (SubjectKind::Post, share), key.clone())).collect()
-}
-
-/// Reads recipient, their language, actor, their name, and the text that is about.
-fn telling(
-    row: &QueryResult,
-    kind: NotificationKind,
-    subject: (SubjectKind, Uuid),
-    dedupe_key: String,
-) -> Result<Telling> {
-    let mut columns = Columns::new(row);
-    Ok(Telling {
-        recipient: columns.take()?,
-        locale: Locale::parse(&columns.take::<String>()?),
-        actor: columns.take()?,
-        actor_name: columns.take()?,
-        excerpt: text::excerpt(&columns.take::<String>()?, EXCERPT),
-        kind,
-        subject: Some(subject),
-        dedupe_key,
-    })
-}
-
-/// Writes notifications and their events, streams in the order of their ids.
-async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Result<()> {
-    tellings.retain(|telling| Some(telling.recipient) != telling.actor);
-    tellings.sort_unstable_by_key(|telling| telling.recipient);
-    for telling in tellings {
-        tell_one_in(app, tx, &telling).await?;
-    }
-    Ok(())
-}
-
-/// Tells staff of something; false when they were told before.
-pub(crate) async fn alert_in(
-    app: &App,
-    tx: &Transaction,
-    (recipient, locale): (UserId, Locale),
-    (title, detail): (&str, &str),
-    subject: Option<(SubjectKind, Uuid)>,
-    dedupe_key: String,
-) -> Result<bool> {
-    let telling = Telling {
-        recipient,
-        locale,
-        actor: None,
-        actor_name: title.to_owned(),
-        kind: NotificationKind::StaffAlert,
-        subject,
-        excerpt: text::excerpt(detail, EXCERPT),
-        dedupe_key,
-    };
-    tell_one_in(app, tx, &telling).await
-}
-
-/// Writes a notification and its event; false when they were told of the same before. What was told and is gone meanwhile
-/// comes back where it was, and stays read if it was.
-async fn tell_one_in(app: &App, tx: &Transaction, telling: &Telling) -> Result<bool> {
-    let now = app.clock.now();
-    let id = app.ids.next(now);
-    let told = tx
-        .row(
-            "INSERT INTO notifications (id, recipient_id, kind, title, message, actor_id, subject_kind, subject_id, \
-             dedupe_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-             ON CONFLICT (recipient_id, dedupe_key) DO UPDATE SET gone_at = NULL, title = excluded.title, \
-             message = excluded.message WHERE notifications.gone_at IS NOT NULL RETURNING id",
-            vec![
-                id.into(),
-                telling.recipient.0.into(),
-                telling.kind.as_str().into(),
-                title(telling.locale, telling.kind, telling.subject.map(|(kind, _)| kind), &telling.actor_name).into(),
-                telling.excerpt.as_str().into(),
-                telling.actor.map(|actor| actor.0).into(),
-                telling.subject.map(|(kind, _)| kind.as_str()).into(),
-                telling.subject.map(|(_, id)| id).into(),
-                telling.dedupe_key.as_str().into(),
-                now.into(),
-            ],
-        )
-        .await?;
-    let Some(row) = told else { return Ok(false) };
-    let id = Columns::new(&row).take()?;
-    let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id) };
-    events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
-    Ok(true)
-}
-
-/// The headline in the recipient's language, at most 255 characters. Of a goal's news and end, the name is the goal's.
-pub(crate) fn title(locale: Locale, kind: NotificationKind, about: Option<SubjectKind>, actor_name: &str) -> String {
-    let name = Cow::from(text::excerpt(actor_name, 100));
-    let said = match kind {
-        NotificationKind::Like if about == Some(SubjectKind::Post) => catalogue::Text::LikesYourPost { name },
-        NotificationKind::Like => catalogue::Text::LikesYourComment { name },
-        NotificationKind::Comment => catalogue::Text::CommentedOnYourPost { name },
-        NotificationKind::Reply => catalogue::Text::RepliedToYourComment { name },
-        NotificationKind::Share => catalogue::Text::SharedYourPost { name },
-        NotificationKind::Contribution => catalogue::Text::GaveToYourGoal { name },
-        NotificationKind::ContributionComment => catalogue::Text::CommentedOnContribution { name },
-        NotificationKind::RefundRequest => catalogue::Text::AsksForRefund { name },
-        NotificationKind::GoalNews => catalogue::Text::GoalHasNews { goal: name },
-        NotificationKind::GoalEnded => catalogue::Text::GoalIsOver { goal: name },
-        NotificationKind::MoneyTakenBack => catalogue::Text::MoneyTakenBack { amount: name },
-        NotificationKind::Dispute | NotificationKind::StaffAlert | NotificationKind::System => {
-            return name.into_owned();
-        }
-    };
-    said.in_language(locale).into_owned()
-}
-
 /// What notifications hold about a person.
-pub const EXPORT: &[Table] = &[Table {
+const EXPORT: &[Table] = &[Table {
     file: "notifications.json",
     table: "notifications",
     owner: "recipient_id",
@@ -301,7 +77,7 @@ pub const EXPORT: &[Table] = &[Table {
 }];
 
 /// Forgets a person who is about to be deleted: what others were told of them names them, and their own stream goes.
-pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
+async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
     // Whoever is being told of them just now is told first, and forgets it, too.
     tx.row(format!("SELECT 1 FROM users WHERE id = $1 {}", tx.for_removal()), vec![user.0.into()]).await?;
     tx.execute("DELETE FROM notifications WHERE recipient_id = $1", vec![user.0.into()]).await?;

@@ -1,7 +1,7 @@
 //! Privacy: everything held about a person, to take along; and leaving for good.
 //!
-//! Owns `account_exports` and `account_deletions`. Each domain says what it holds (`EXPORT`) and how it forgets
-//! (`erase_in`); this one calls them. Leaving takes effect after a time in which one may change one's mind. Then likes,
+//! Owns `account_exports` and `account_deletions`. Each domain hands over what it holds and how it forgets; this one
+//! goes through them. Leaving takes effect after a time in which one may change one's mind. Then likes,
 //! notifications, credentials, sessions and everything else that is only the person's own is gone; posts and comments
 //! stay, without an author, because others have answered them.
 
@@ -21,41 +21,40 @@ use crate::{
     domain::{
         accounts, activity,
         actor::{Actor, Client},
-        export::Table,
-        goals,
-        jobs::{self, Lane},
+        jobs::{self, Handler, Job, Lane},
         messages::{Message, Template},
-        notifications, payments, posts, profiles, wallets,
+        registration::{DOMAINS, Domain, Retention, Schedule},
     },
     entity::{AccountExportId, UserId, account_deletion, account_export, activity::ActivityKind, job},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{archive::Archive, db::any_id},
+    platform::{
+        archive::Archive,
+        db::{Transaction, any_id},
+    },
 };
 
-/// The kind of the job that makes an archive.
-pub const EXPORT: &str = "account_export";
+/// What privacy hands over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["account_exports", "account_deletions"],
+    jobs: &[Handler::of::<MakeExport>()],
+    schedules: &[Schedule { name: "erase", every: TimeDelta::hours(1), run: |app| Box::pin(run(app)) }],
+    retentions: &[Retention { what: "exports", prune: |app| Box::pin(prune(app)) }],
+    ..Domain::named("privacy")
+};
+
+async fn run(app: &App) -> Result<()> {
+    let accounts = erase_due(app).await?;
+    if accounts > 0 {
+        tracing::info!(accounts, "accounts whose owners left are gone");
+    }
+    Ok(())
+}
 
 /// How long an archive can be fetched.
 const KEPT: TimeDelta = TimeDelta::days(3);
 /// How long after one the next archive can be asked for.
 const COOL_DOWN: TimeDelta = TimeDelta::hours(24);
 const LINK: &str = "account_export";
-
-/// Every domain's tables, in the order of the archive.
-fn tables() -> impl Iterator<Item = &'static Table> {
-    [
-        accounts::EXPORT,
-        profiles::EXPORT,
-        activity::EXPORT,
-        posts::EXPORT,
-        wallets::EXPORT,
-        payments::EXPORT,
-        goals::EXPORT,
-        notifications::EXPORT,
-    ]
-    .into_iter()
-    .flatten()
-}
 
 // ------------------------------------------------------------------------------------------------------- taking along
 
@@ -73,9 +72,19 @@ pub struct ExportRow {
     pub expires_at: DateTime<Utc>,
 }
 
+/// Makes an archive.
 #[derive(Serialize, Deserialize)]
-struct ExportJob {
+struct MakeExport {
     export: Uuid,
+}
+
+impl Job for MakeExport {
+    const KIND: &'static str = "account_export";
+    const LANE: Lane = Lane::Bulk;
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        make_export(app, job, AccountExportId(self.export)).await
+    }
 }
 
 /// Asks for an archive of everything held about the actor; a message tells when it is there. Needs a fresh
@@ -105,25 +114,25 @@ pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result
             };
             let export = export.insert(&tx).await?;
             activity::record_in(app, &tx, user, ActivityKind::ExportRequested, client, None).await?;
-            jobs::enqueue_on(app, &tx, Lane::Bulk, EXPORT, &ExportJob { export: export.id.0 }).await?;
+            jobs::enqueue_in(app, &tx, &MakeExport { export: export.id.0 }).await?;
             let account_export::Model { id, requested_at, completed_at, expires_at, .. } = export;
             Ok(ExportRow { id, requested_at, completed_at, expires_at })
         })
         .await
 }
 
-/// Runs a job of kind [`EXPORT`]: gathers the archive and tells its owner. Harmless when repeated.
-pub async fn make_export(app: &App, job: &job::Model) -> Result<()> {
-    let ExportJob { export } = serde_json::from_str(&job.payload)?;
-    let id = AccountExportId(export);
+/// Gathers an archive and tells its owner. Harmless when repeated.
+async fn make_export(app: &App, job: &job::Model, id: AccountExportId) -> Result<()> {
     let found = app.db.one(account_export::Entity::find_by_id(id)).await?;
     let Some(export) = found.filter(|export| export.completed_at.is_none()) else {
         // Made before, or its owner is gone.
         return app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await;
     };
     let mut archive = Archive::default();
-    for table in tables() {
-        table.write(app, export.user_id, &mut archive).await?;
+    for domain in DOMAINS {
+        for table in domain.exports {
+            table.write(app, export.user_id, &mut archive).await?;
+        }
     }
     let bytes = archive.finish()?;
     app.db
@@ -209,7 +218,7 @@ pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result
             if accounts::is_last_owner_in(&tx, user).await? {
                 return Err(UserError::whole(UserErrorCode::LastOwner).into());
             }
-            if !wallets::is_empty_in(&tx, user).await? || goals::holds_money_in(&tx, user).await? {
+            if has_money_in(app, &tx, user).await? {
                 return Err(UserError::whole(UserErrorCode::WalletNotEmpty).into());
             }
             let due_at = now + app.config.account_deletion_delay;
@@ -264,6 +273,26 @@ pub async fn erase_due(app: &App) -> Result<u64> {
     Ok(erased)
 }
 
+/// Whether there is money of a person's anywhere.
+async fn has_money_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
+    for domain in DOMAINS {
+        if (domain.holds_money_in)(app, tx, user).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Ends what can't go on without a person; false as soon as one domain finds that they have to stay.
+async fn leave_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
+    for domain in DOMAINS {
+        if !(domain.leave_in)(app, tx, user).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Everything about one person goes, or, where others depend on it, loses its owner. False when they changed their mind,
 /// or there is money of theirs.
 async fn erase(app: &App, user: UserId) -> Result<bool> {
@@ -279,17 +308,15 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
             if accounts::is_last_owner_in(&tx, user).await? {
                 return Err(Error::internal("the last owner can't be erased: somebody has to follow"));
             }
-            if !wallets::is_empty_in(&tx, user).await? || !goals::leave_in(app, &tx, user).await? {
+            if !leave_in(app, &tx, user).await? {
                 tracing::warn!(%user, "an account that is to be erased has money: it stays until that is out");
                 return Ok(None);
             }
             accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
-            payments::erase_in(app, &tx, user).await?;
-            posts::erase_in(&tx, user).await?;
-            wallets::erase_in(&tx, user).await?;
-            goals::erase_in(&tx, user).await?;
-            notifications::erase_in(app, &tx, user).await?;
-            profiles::erase_in(&tx, user).await?;
+            for domain in DOMAINS.iter().rev() {
+                (domain.erase_in)(app, &tx, user).await?;
+            }
+            // The person's own row last: everything about them hangs on it.
             accounts::erase_in(app, &tx, user).await.map(Some)
         })
         .await?;

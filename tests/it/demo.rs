@@ -7,12 +7,12 @@ use agora::{
     domain::{
         books,
         demo::{self, Bulk},
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Lane},
     },
     platform::db::Columns,
 };
 use sea_orm::TryGetable;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::Server;
 
@@ -202,24 +202,25 @@ async fn the_demo_s_notifications_are_those_that_the_job_would_have_made() {
     assert!(before.len() > 40, "{}", before.len());
 
     let mut facts = Vec::new();
-    for (post, actor) in pairs(app, "SELECT post_id, user_id FROM post_likes").await {
-        facts.push(Notify::PostLiked { post, actor });
+    for (post, actor) in pairs::<uuid::Uuid, uuid::Uuid>(app, "SELECT post_id, user_id FROM post_likes").await {
+        facts.push(json!({ "event": "post_liked", "post": post, "actor": actor }));
     }
-    for (comment, actor) in pairs(app, "SELECT comment_id, user_id FROM comment_likes").await {
-        facts.push(Notify::CommentLiked { comment, actor });
+    for (comment, actor) in pairs::<uuid::Uuid, uuid::Uuid>(app, "SELECT comment_id, user_id FROM comment_likes").await
+    {
+        facts.push(json!({ "event": "comment_liked", "comment": comment, "actor": actor }));
     }
     for (comment, _) in pairs::<_, uuid::Uuid>(app, "SELECT id, post_id FROM comments").await {
-        facts.push(Notify::CommentCreated { comment });
+        facts.push(json!({ "event": "comment_created", "comment": comment }));
     }
     let shares = "SELECT id, shared_post_id FROM posts WHERE shared_post_id IS NOT NULL";
     for (share, _) in pairs::<_, uuid::Uuid>(app, shares).await {
-        facts.push(Notify::PostShared { share });
+        facts.push(json!({ "event": "post_shared", "share": share }));
     }
-    let enqueue = async |facts: &[Notify]| {
+    let enqueue = async |facts: &[Value]| {
         app.db
             .transact(async |tx| {
                 for fact in facts {
-                    jobs::enqueue_in(app, &tx, NOTIFY, fact).await?;
+                    jobs::enqueue_on(app, &tx, Lane::Database, "notify", fact).await?;
                 }
                 Ok(())
             })

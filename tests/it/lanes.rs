@@ -2,7 +2,7 @@
 
 use agora::{
     domain::{
-        jobs::{self, Lane, NOTIFY},
+        jobs::{self, Lane},
         messages::{self, Message, Template},
     },
     entity::payment::ProviderKind,
@@ -95,7 +95,7 @@ async fn whoever_stops_gives_back_what_is_not_done() {
 async fn a_job_whose_process_died_says_so() {
     let server = Server::start().await;
     let app = &server.app;
-    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, NOTIFY, &json!({})).await).await.unwrap();
+    app.db.transact(async |tx| jobs::enqueue_on(app, &tx, Lane::Database, "notify", &json!({})).await).await.unwrap();
     let job = jobs::take(app, 1).await.unwrap().remove(0);
     jobs::fail(app, &job, "the first time it was this").await.unwrap();
     server.advance(60);

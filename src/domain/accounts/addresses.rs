@@ -12,13 +12,13 @@
 //!   before, takes away the identities that were linked until then, and says so ([`super::passwords`]).
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{
     User,
     credentials::{self, Holder},
-    fresh, policy, queries, second_factors,
+    fresh,
+    jobs::SendVerification,
+    policy, queries, second_factors,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -38,36 +38,22 @@ use crate::{
     },
 };
 
-/// The kind of the job that sends the code of [`CodePurpose::EmailVerification`].
-pub const VERIFICATION: &str = "email_verification";
-
-/// Whose address is to be proven.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
-enum Verification {
-    /// Of somebody who has just registered.
-    Registration { user: Uuid },
-    /// Of whoever has it without a proof, if anybody.
-    Address { email: String },
-}
-
 /// Queues the message that a registration waits for, within its transaction.
 pub(super) async fn verify_registration_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
-    jobs::enqueue_in(app, tx, VERIFICATION, &Verification::Registration { user: user.0 }).await
+    jobs::enqueue_in(app, tx, &SendVerification::Registration { user: user.0 }).await
 }
 
 /// Sends the code of a job. The one who owns the address already is told of the registration instead.
-pub async fn send_verification(app: &App, job: &job::Model) -> Result<()> {
-    let wanted: Verification = serde_json::from_str(&job.payload)?;
+pub(super) async fn send_verification(app: &App, job: &job::Model, wanted: &SendVerification) -> Result<()> {
     app.db
         .transact(async |tx| {
-            match &wanted {
-                Verification::Registration { user } => match credentials::by_id_in(&tx, UserId(*user)).await? {
+            match wanted {
+                SendVerification::Registration { user } => match credentials::by_id_in(&tx, UserId(*user)).await? {
                     Some(new) if new.has_address() => send_code_in(app, &tx, &new).await?,
                     Some(new) => tell_owner_in(app, &tx, &new).await?,
                     None => {}
                 },
-                Verification::Address { email } => {
+                SendVerification::Address { email } => {
                     if let Some(holder) = credentials::by_email_in(&tx, &policy::lookup_key(email)).await? {
                         send_code_in(app, &tx, &holder).await?;
                     }
@@ -122,8 +108,8 @@ pub async fn email_verification_send(app: &App, actor: &Actor, client: &Client, 
     if let Some(email) = email {
         let email = policy::email("email", email)?;
         throttle_send(app, client, None)?;
-        let wanted = Verification::Address { email };
-        return app.db.transact(async |tx| jobs::enqueue_in(app, &tx, VERIFICATION, &wanted).await).await;
+        let wanted = SendVerification::Address { email };
+        return app.db.transact(async |tx| jobs::enqueue_in(app, &tx, &wanted).await).await;
     }
     let id = actor.require_user()?.id;
     throttle_send(app, client, Some(id))?;

@@ -115,7 +115,7 @@ pub(super) async fn hold_in(app: &App, tx: &Transaction, user: UserId, username:
 }
 
 /// Forgets what was held back and is free again; gives how many.
-pub async fn prune(app: &App) -> Result<u64> {
+pub(super) async fn prune(app: &App) -> Result<u64> {
     app.db.delete_before("held_usernames", "until", app.clock.now()).await
 }
 
@@ -154,7 +154,7 @@ const BATCH: u64 = 200;
 
 /// Writes anew what is derived from the names of the next people; gives the last of them, nothing at the end. Of two that look
 /// alike since before there was a rule, both keep their user names.
-pub async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
+pub(super) async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
     let next = user::Entity::find()
         .filter(user::Column::Id.gt(after))
         .order_by_asc(user::Column::Id)

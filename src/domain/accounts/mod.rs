@@ -1,6 +1,6 @@
 //! Accounts: people, how they prove who they are, and their sessions.
 //!
-//! Owns `users`, `credentials`, `user_roles`, `profiles`, `sessions`, `challenges`, `two_factors`, `backup_codes`, `identities`,
+//! Owns `users`, `credentials`, `user_roles`, `sessions`, `challenges`, `two_factors`, `backup_codes`, `identities`,
 //! `oauth_flows`, `sign_in_failures`, `suspensions`, `likenesses`, `held_usernames` and
 //! `digest_subscriptions`. Always holds: user names and e-mail addresses are unique
 //! whatever their case; nothing that only its owner may see leaves `credentials`; a token is derived, never stored.
@@ -13,6 +13,7 @@ mod credentials;
 mod digest;
 mod fresh;
 mod guessing;
+mod jobs;
 mod likenesses;
 pub mod oauth;
 mod oversight;
@@ -23,6 +24,7 @@ mod privacy;
 mod profile;
 mod queries;
 mod reauthentication;
+mod registration;
 mod rows;
 mod second_factors;
 mod sessions;
@@ -42,33 +44,33 @@ use crate::{
     platform::db::Transaction,
 };
 
-pub use addresses::{
-    VERIFICATION, email_change_confirm, email_change_request, email_verification_send, email_verify, send_verification,
-};
+pub use addresses::{email_change_confirm, email_change_request, email_verification_send, email_verify};
 pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use digest::{digest_sent_in, digests};
 pub use fresh::{FRESH, SENSITIVE, is_fresh, require_fresh};
 pub use guessing::prune as prune_failures;
-pub use likenesses::{lookalikes, prune as prune_usernames, refold_in};
+pub use likenesses::lookalikes;
 pub(crate) use oversight::{
     authorise_in, authority_in, find_in, is_last_owner_in, lock_active_in, lock_in, reinstate_in, reset_two_factor_in,
     set_role_in, sign_out_in, suspend_in, suspension_in,
 };
 pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
-pub use passwords::{RESET, ResetProof, password_change, password_reset_confirm, password_reset_request, send_reset};
+pub use passwords::{ResetProof, password_change, password_reset_confirm, password_reset_request};
 pub(crate) use policy::email as email_address;
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
-pub use privacy::{EXPORT, erase_in, tell_in};
+pub(crate) use privacy::erase_in;
+pub use privacy::tell_in;
 pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
+pub(crate) use registration::DOMAIN;
 pub use rows::{Person, UserCard, UserRow};
 pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{
-    ActiveSession, IssuedSession, active_sessions, logout, logout_by_refresh_token, prune, session_revoke,
-    sessions_by_id, sessions_revoke_others, sweep, token_refresh,
+    ActiveSession, IssuedSession, active_sessions, logout, logout_by_refresh_token, session_revoke, sessions_by_id,
+    sessions_revoke_others, sweep, token_refresh,
 };
 pub use sign_in::{IssuedChallenge, Method, SignIn};
 pub(crate) use sql::lock_active as lock_active_sql;

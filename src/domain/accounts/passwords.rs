@@ -4,20 +4,19 @@
 //! nobody in, so the second factor still holds; the owner is told. Whether an address is known here shows in nothing:
 //! asking is one job, and a wrong code costs the same for an unknown address, no hash in either case.
 
-use std::net::IpAddr;
-
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, LockType},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
 use super::{
     Method, User, commands,
     credentials::{self, Holder},
-    guessing, oversight, policy, second_factors, sessions, sign_in,
+    guessing,
+    jobs::SendReset,
+    oversight, policy, second_factors, sessions, sign_in,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -28,25 +27,14 @@ use crate::{
         codes::{self, Asker, CheckedCode},
         jobs,
         messages::{self, Message, Template},
+        registration::DOMAINS,
     },
     entity::{
-        SessionId, UserId, activity::ActivityKind, code::CodePurpose, credential, identity, job, profile,
-        session::SessionEnd,
+        SessionId, UserId, activity::ActivityKind, code::CodePurpose, credential, identity, job, session::SessionEnd,
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{db::Transaction, mailbox, passwords::Caller},
 };
-
-/// The kind of the job that sends the code of [`CodePurpose::PasswordReset`].
-pub const RESET: &str = "password_reset";
-
-/// Who asked for a reset, and for which address.
-#[derive(Debug, Serialize, Deserialize)]
-struct Reset {
-    email: String,
-    address: Option<IpAddr>,
-    user_agent: Option<String>,
-}
 
 /// Changes the actor's password; the old one is asked for. Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK,
 /// WRONG_PASSWORD, NO_PASSWORD.
@@ -105,13 +93,13 @@ pub async fn password_change(
 pub async fn password_reset_request(app: &App, client: &Client, email: &str) -> Result<()> {
     let email = policy::email("email", email)?;
     throttle_send(app, client, None)?;
-    let reset = Reset { email, address: client.address, user_agent: client.user_agent.clone() };
-    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, RESET, &reset).await).await
+    let reset = SendReset { email, address: client.address, user_agent: client.user_agent.clone() };
+    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, &reset).await).await
 }
 
 /// Sends the code of a job to whoever has the address, if anybody.
-pub async fn send_reset(app: &App, job: &job::Model) -> Result<()> {
-    let Reset { email, address, user_agent } = serde_json::from_str(&job.payload)?;
+pub(super) async fn send_reset(app: &App, job: &job::Model, asked: SendReset) -> Result<()> {
+    let SendReset { email, address, user_agent } = asked;
     let client = Client { address, user_agent, ..Client::default() };
     let key = policy::lookup_key(&email);
     app.db
@@ -232,15 +220,11 @@ async fn reset_in(
     if !was_confirmed {
         activity::record_in(app, tx, id, ActivityKind::EmailVerified, client, None).await?;
         unlink_all_in(app, tx, client, &holder.user).await?;
-        // Likewise a second factor, and a number: they would lock the owner out. (The one place where accounts write to
-        // the profile, because both have to happen or neither.)
+        // Likewise a second factor, and whatever else would lock the owner out.
         second_factors::remove_in(tx, id).await?;
-        profile::Entity::update_many()
-            .col_expr(profile::Column::Phone, Expr::val(None::<String>))
-            .col_expr(profile::Column::PhoneVerifiedAt, Expr::val(None::<DateTime<Utc>>))
-            .filter(profile::Column::UserId.eq(id))
-            .exec(tx)
-            .await?;
+        for domain in DOMAINS {
+            (domain.reclaim_in)(app, tx, id).await?;
+        }
     }
     tell_in(app, tx, &holder.user, client).await?;
     Ok(ended)

@@ -1,6 +1,6 @@
 //! What accounts hold about a person, and how they forget it.
 
-use sea_orm::{EntityTrait, QuerySelect, QueryTrait};
+use sea_orm::EntityTrait;
 
 use super::{likenesses, sessions, sign_in};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What accounts hold about a person. Left out: password hash, secrets and codes, which are nobody's to take along.
-pub const EXPORT: &[Table] = &[
+pub(super) const EXPORT: &[Table] = &[
     Table {
         file: "account.json",
         table: "users",
@@ -121,8 +121,11 @@ pub async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message
 /// name is held back for a while, under a keyed hash. Gives the sessions that ended, for `sessions_ended` after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.
 pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<SessionId>> {
     let ended = sessions::end_sessions_in(app, tx, user, None, SessionEnd::AccountDeleted).await?;
-    let addresses = credential::Entity::find_by_id(user).select_only().column(credential::Column::EmailKey);
-    codes::erase_in(tx, &user.to_string(), addresses.into_query()).await?;
+    codes::erase_in(tx, &user.to_string()).await?;
+    // Not by the address itself: of one that somebody else has proven, they have none.
+    if let Some(own) = credential::Entity::find_by_id(user).one(tx).await? {
+        codes::erase_address_in(tx, &own.email_key).await?;
+    }
     if let Some(person) = user::Entity::find_by_id(user).one(tx).await? {
         likenesses::hold_in(app, tx, user, &person.username).await?;
     }

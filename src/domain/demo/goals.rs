@@ -11,6 +11,7 @@ use crate::{
     app::App,
     domain::{
         goals::{self, GoalContribute},
+        jobs::Job,
         payments::{self, NewPayment, Payer},
     },
     entity::{
@@ -46,7 +47,7 @@ pub(super) async fn raise_in(app: &App, tx: &Transaction, story: &Story) -> Resu
         }
     }
     // Whoever made the demo up waits for no receipts by e-mail. What people are told here is told by its jobs.
-    tx.execute("DELETE FROM jobs WHERE kind = $1", vec![payments::RECEIPT.into()]).await.map(drop)
+    tx.execute("DELETE FROM jobs WHERE kind = $1", vec![payments::SendReceipt::KIND.into()]).await.map(drop)
 }
 
 /// Some time after another, but within the story.

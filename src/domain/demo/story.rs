@@ -11,7 +11,7 @@ use super::{
     threads::{self, POSTS},
 };
 use crate::{
-    domain::{notifications::title, posts::MAX_TAGS},
+    domain::posts::{MAX_TAGS, notice_title},
     entity::{
         CommentId, NotificationId, PostId, UserId, comment, comment_like, credential,
         event::{self, EventKind, StreamKind},
@@ -339,7 +339,7 @@ impl Teller {
                 id,
                 recipient_id: recipient,
                 kind: fact.kind,
-                title: title(locale, fact.kind, Some(fact.subject.0), actor.map_or("", |actor| &actor.display_name)),
+                title: notice_title(locale, fact.kind, fact.subject.0, actor.map_or("", |actor| &actor.display_name)),
                 message: text::excerpt(&fact.text, 140),
                 actor_id: Some(fact.actor),
                 subject_kind: Some(fact.subject.0),

@@ -1,10 +1,13 @@
 //! The end of goals: ended by their owner or by time, failed, called off; and giving everything back.
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    GoalView, MAX_REASON, at_id, is_open, kept_in, not_found, queries,
+    GoalView, MAX_REASON, at_id, is_open,
+    jobs::RefundAll,
+    kept_in, not_found,
+    notices::GoalEnded,
+    queries,
     rows::{lock_goal_in, lock_own_in, lock_visible_in, save_in},
     wrong_state,
 };
@@ -13,8 +16,8 @@ use crate::{
     domain::{
         accounts,
         actor::{Actor, Client},
-        audit,
-        jobs::{self, Lane, NOTIFY, Notify, PostDeleted},
+        audit, jobs,
+        notifications::notify_in,
         payments,
         permissions::Permission,
     },
@@ -30,17 +33,8 @@ use crate::{
     },
 };
 
-/// The kind of the job that gives back everything that a goal received.
-pub const REFUND_ALL: &str = "goal_refund_all";
 /// How many contributions one job gives back: each is a transaction of its own.
 const BATCH: usize = 50;
-
-#[derive(Serialize, Deserialize)]
-struct Job {
-    goal: Uuid,
-    /// Goes on with the contributions that come after this one.
-    after: Uuid,
-}
 
 /// Closes a goal that is locked: takes no more contributions, and where it failed or was called off, everything goes back.
 /// Those concerned are told.
@@ -56,9 +50,9 @@ pub async fn close_in(
     save_in(app, tx, &goal).await?;
     let first = Uuid::nil();
     if matches!(state, GoalState::Failed | GoalState::Cancelled) {
-        jobs::enqueue_on(app, tx, Lane::Bulk, REFUND_ALL, &Job { goal: goal.id.0, after: first }).await?;
+        jobs::enqueue_in(app, tx, &RefundAll { goal: goal.id.0, after: first }).await?;
     }
-    jobs::enqueue_in(app, tx, NOTIFY, &Notify::GoalEnded { goal: goal.id.0, after: first }).await
+    notify_in(app, tx, &GoalEnded { goal: goal.id.0, after: first }).await
 }
 
 /// The owner takes no more contributions, and keeps what was raised: of a flexible goal, or of one that is reached. Codes:
@@ -155,9 +149,8 @@ async fn close_overdue_in(app: &App, tx: &Transaction, id: GoalId) -> Result<boo
     Ok(true)
 }
 
-/// Runs a job of kind [`jobs::POST_DELETED`]: the goal that hung on the post is called off. Harmless when repeated.
-pub async fn post_deleted(app: &App, job: &job::Model) -> Result<()> {
-    let PostDeleted { post } = serde_json::from_str(&job.payload)?;
+/// The goal that hung on a post is called off. Harmless when repeated.
+pub(super) async fn post_deleted(app: &App, job: &job::Model, post: Uuid) -> Result<()> {
     app.db
         .transact(async |tx| {
             let goals = tx.rows("SELECT id FROM goals WHERE post_id = $1", vec![post.into()]).await?;
@@ -190,10 +183,9 @@ pub(super) fn must_go_back(state: GoalState) -> Option<&'static str> {
     }
 }
 
-/// Runs a job of kind [`REFUND_ALL`]: gives back the next contributions, and leaves the rest to the next job. Harmless when
-/// repeated: what is granted for this cause is granted once.
-pub async fn refund_all(app: &App, job: &job::Model) -> Result<()> {
-    let Job { goal, after } = serde_json::from_str(&job.payload)?;
+/// Gives back the next contributions, and leaves the rest to the next job. Harmless when repeated: what is granted for this
+/// cause is granted once.
+pub(super) async fn refund_all(app: &App, job: &job::Model, RefundAll { goal, after }: RefundAll) -> Result<()> {
     let sql = format!(
         "SELECT c.id, c.payment_id, g.state FROM goal_contributions c JOIN goals g ON g.id = c.goal_id \
          WHERE c.goal_id = $1 AND c.id > $2 AND c.received > c.refunded ORDER BY c.id LIMIT {BATCH}"
@@ -217,7 +209,7 @@ pub async fn refund_all(app: &App, job: &job::Model) -> Result<()> {
     app.db
         .transact(async |tx| {
             if rows.len() == BATCH && (is_first_try || failed.is_none()) {
-                jobs::enqueue_on(app, &tx, Lane::Bulk, REFUND_ALL, &Job { goal, after: last }).await?;
+                jobs::enqueue_in(app, &tx, &RefundAll { goal, after: last }).await?;
             }
             if failed.is_none() { jobs::finish_in(&tx, job.id).await } else { Ok(()) }
         })

@@ -335,7 +335,7 @@ async fn update_in(tx: &Transaction, goal: &GoalRow) -> Result<()> {
 const BATCH: usize = 200;
 
 /// Writes the search form of the next goals anew; gives the last of them, nothing at the end.
-pub async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
+pub(super) async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
     let sql = format!("SELECT id, title, story FROM goals WHERE id > $1 ORDER BY id LIMIT {BATCH} {}", tx.for_update());
     let rows = tx.rows(sql, vec![after.into()]).await?;
     let mut last = None;

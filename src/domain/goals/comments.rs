@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use sea_orm::{QueryResult, Value};
 
-use super::{MAX_COMMENT, contributions::contributions_by_id, not_found};
+use super::{MAX_COMMENT, contributions::contributions_by_id, not_found, notices::ContributionCommented};
 use crate::{
     app::App,
     domain::{
         Once,
         actor::Actor,
         idempotency::{Claim, claim_in},
-        jobs::{self, NOTIFY, Notify},
+        notifications::{Deleted, Edited, notify_in},
         permissions::Permission,
     },
     entity::{ContributionCommentId, ContributionId, UserId, contribution_comment::Model},
@@ -151,7 +151,7 @@ pub async fn say_in(app: &App, tx: &Transaction, comment: &Model) -> Result<bool
         ],
     )
     .await?;
-    jobs::enqueue_in(app, tx, NOTIFY, &Notify::ContributionComment { comment: comment.id.0 }).await?;
+    notify_in(app, tx, &ContributionCommented { comment: comment.id.0 }).await?;
     Ok(true)
 }
 
@@ -177,7 +177,7 @@ pub async fn comment_update(
             let Some(body) = body.as_ref().filter(|body| **body != found.comment.body) else { return Ok(()) };
             let sql = "UPDATE contribution_comments SET body = $2, edited_at = $3 WHERE id = $1";
             tx.execute(sql, vec![id.0.into(), body.as_str().into(), app.clock.now().into()]).await?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Edited { subject: id.0 }).await
+            notify_in(app, &tx, &Edited { subject: id.0 }).await
         })
         .await?;
     get(app, id).await
@@ -197,7 +197,7 @@ pub async fn comment_delete(app: &App, actor: &Actor, id: ContributionCommentId)
             tx.execute(sql, vec![id.0.into(), app.clock.now().into()]).await?;
             let sql = "UPDATE goal_contributions SET comment_count = comment_count - 1 WHERE id = $1";
             tx.execute(sql, vec![found.comment.contribution_id.0.into()]).await?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Deleted { subject: id.0 }).await
+            notify_in(app, &tx, &Deleted { subject: id.0 }).await
         })
         .await?;
     get(app, id).await

@@ -16,11 +16,14 @@ mod commands;
 mod comments;
 mod contribute;
 mod contributions;
+mod jobs;
 mod news;
 mod newsletter;
+mod notices;
 mod privacy;
 mod queries;
 mod reclaims;
+mod registration;
 mod rows;
 mod target;
 mod verify;
@@ -44,8 +47,8 @@ use crate::{
     platform::db::Transaction,
 };
 
-pub use closing::{REFUND_ALL, close_in, close_overdue, goal_cancel, goal_end, post_deleted, refund_all};
-pub use commands::{GoalCreate, GoalUpdate, goal_create, goal_update, insert_in, refold_in};
+pub use closing::{close_in, close_overdue, goal_cancel, goal_end};
+pub use commands::{GoalCreate, GoalUpdate, goal_create, goal_update, insert_in};
 pub use comments::{
     COMMENTS_SORT, ContributionComment, comment_create, comment_cursor, comment_delete, comment_update, comments,
     comments_by_id, say_in,
@@ -56,9 +59,9 @@ pub use contributions::{
     own_cursor,
 };
 pub use news::{NEWS_SORT, News, NewsPublish, news, news_by_id, news_cursor, news_publish, publish_in};
-pub use newsletter::{NEWS, NewsSubscription, news_subscription, news_unsubscribe, send_news};
-pub use privacy::{EXPORT, erase_in, holds_money_in, leave_in};
+pub use newsletter::{NewsSubscription, news_subscription, news_unsubscribe};
 pub use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post, stream_head};
+pub(crate) use registration::DOMAIN;
 pub use rows::{GoalRow, lock_goal_in};
 pub use target::Contributions;
 pub use verify::RULES;

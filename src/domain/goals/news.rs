@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     MAX_STORY, MAX_TITLE, at_goal_id, newsletter, not_found,
+    notices::NewsPublished,
     queries::goals_by_id,
     rows::{lock_own_in, tell_in},
 };
@@ -16,7 +17,7 @@ use crate::{
         Once,
         actor::Actor,
         idempotency::{Claim, claim_in},
-        jobs::{self, NOTIFY, Notify},
+        notifications::notify_in,
     },
     entity::{GoalId, GoalNewsId, goal_news::Model},
     error::Result,
@@ -104,8 +105,7 @@ pub async fn publish_in(app: &App, tx: &Transaction, news: &News) -> Result<()> 
     )
     .await?;
     tell_in(app, tx, news.goal_id).await?;
-    let told = Notify::GoalNews { news: news.id.0, after: Uuid::nil() };
-    jobs::enqueue_in(app, tx, NOTIFY, &told).await
+    notify_in(app, tx, &NewsPublished { news: news.id.0, after: Uuid::nil() }).await
 }
 
 /// What cursors in the list are tied to.

@@ -7,11 +7,11 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{news::News, not_found};
+use super::{jobs::SendNews, news::News, not_found};
 use crate::{
     app::App,
     domain::{
-        jobs::{self, Lane},
+        jobs,
         messages::{self, Message, Template},
     },
     entity::{GoalId, job},
@@ -22,23 +22,12 @@ use crate::{
     },
 };
 
-/// The kind of the job that sends news to guests.
-pub const NEWS: &str = "goal_news";
 /// How many guests one job writes to.
 const BATCH: usize = 200;
 /// How long after news guests get the next.
 const APART: TimeDelta = TimeDelta::hours(24);
 /// What tokens are sealed for.
 const PURPOSE: &str = "goal_news";
-
-#[derive(Serialize, Deserialize)]
-struct Job {
-    /// Stored by the word that it had at first.
-    #[serde(rename = "update", alias = "news")]
-    news: Uuid,
-    /// Goes on with the addresses that come after this one.
-    after: String,
-}
 
 /// Queues the letters about news that are not written yet, unless guests got others lately.
 pub(super) async fn write_in(app: &App, tx: &Transaction, news: &News) -> Result<()> {
@@ -47,12 +36,11 @@ pub(super) async fn write_in(app: &App, tx: &Transaction, news: &News) -> Result
     if tx.row(lately, values).await?.is_some() {
         return Ok(());
     }
-    jobs::enqueue_on(app, tx, Lane::Bulk, NEWS, &Job { news: news.id.0, after: String::new() }).await
+    jobs::enqueue_in(app, tx, &SendNews { news: news.id.0, after: String::new() }).await
 }
 
-/// Runs a job of kind [`NEWS`]: writes to the next guests, each once, and leaves the rest to the next job.
-pub async fn send_news(app: &App, job: &job::Model) -> Result<()> {
-    let Job { news, after } = serde_json::from_str(&job.payload)?;
+/// Writes to the next guests, each once, and leaves the rest to the next job.
+pub(super) async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNews) -> Result<()> {
     app.db
         .transact(async |tx| {
             let sql = "SELECT goal_id FROM goal_updates WHERE id = $1";
@@ -80,7 +68,7 @@ pub async fn send_news(app: &App, job: &job::Model) -> Result<()> {
             }
             messages::send_all_in(app, &tx, &letters).await?;
             if guests.len() == BATCH {
-                jobs::enqueue_on(app, &tx, Lane::Bulk, NEWS, &Job { news, after: last }).await?;
+                jobs::enqueue_in(app, &tx, &SendNews { news, after: last }).await?;
             }
             jobs::finish_in(&tx, job.id).await
         })
@@ -144,20 +132,4 @@ async fn subscription(app: &App, token: &Token) -> Result<Option<NewsSubscriptio
     let Some(row) = rows.first() else { return Ok(None) };
     let mut columns = Columns::new(row);
     Ok(Some(NewsSubscription { goal: columns.take()?, is_on: columns.take()? }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A program of before, or one that is gone back to, reads and writes the same.
-    #[test]
-    fn news_are_sent_by_the_word_that_is_stored() {
-        let stored = r#"{"update":"00000000-0000-0000-0000-000000000001","after":"b@example.org"}"#;
-        let job: Job = serde_json::from_str(stored).unwrap();
-        assert_eq!((job.news, job.after.as_str()), (Uuid::from_u128(1), "b@example.org"));
-        assert_eq!(serde_json::to_string(&job).unwrap(), stored);
-        let other: Job = serde_json::from_str(&stored.replace("update", "news")).unwrap();
-        assert_eq!(other.news, job.news);
-    }
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What goals hold about a person: what they raise, what they gave, what they wrote.
-pub const EXPORT: &[Table] = &[
+pub(super) const EXPORT: &[Table] = &[
     Table {
         file: "goals.json",
         table: "goals",
@@ -105,14 +105,14 @@ pub const EXPORT: &[Table] = &[
 ];
 
 /// Whether there is money in goals of a person: then they can't leave, or it would be nobody's.
-pub async fn holds_money_in(tx: &Transaction, user: UserId) -> Result<bool> {
+pub(super) async fn holds_money_in(tx: &Transaction, user: UserId) -> Result<bool> {
     let sql = "SELECT 1 FROM goals WHERE owner_id = $1 AND raised > withdrawn LIMIT 1";
     Ok(tx.row(sql, vec![user.0.into()]).await?.is_some())
 }
 
 /// A person is about to be deleted: their open goals are called off. False while money is still in any of them: what has to
 /// go back has not gone yet, or they have not fetched what is theirs.
-pub async fn leave_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
+pub(super) async fn leave_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
     let sql = "SELECT id FROM goals WHERE owner_id = $1 AND state = 'open' ORDER BY id";
     for row in tx.rows(sql, vec![user.0.into()]).await? {
         let id: GoalId = Columns::new(&row).take()?;
@@ -125,7 +125,7 @@ pub async fn leave_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool>
 
 /// Forgets a person who is about to be deleted: what they said with what they gave goes. What they gave stays, and loses
 /// their name with the person's row, as their comments do.
-pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
+pub(super) async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
     tx.execute("UPDATE goal_contributions SET message = '' WHERE contributor_id = $1", vec![user.0.into()])
         .await
         .map(drop)

@@ -2,14 +2,15 @@
 
 use super::{
     closing::must_go_back,
+    notices::{Contributed, ContributionCommented, ContributionReturned},
     reclaims::reclaim_in,
     rows::{lock_given_in, save_given_in, save_in},
 };
 use crate::{
     app::App,
     domain::{
-        jobs::{self, Lane, NOTIFY, Notify},
         ledger::Place,
+        notifications::{notify_all_in, notify_in},
         payments::{Settlement, Target},
     },
     entity::{
@@ -33,11 +34,10 @@ const GOAL_OF: &str = "FROM goal_contributions c JOIN goals g ON g.id = c.goal_i
 /// What the goal's owner was told of a contribution, and of what was said about it, holds again.
 async fn told_again_in(app: &App, tx: &Transaction, given: ContributionId) -> Result<()> {
     let sql = "SELECT id FROM contribution_comments WHERE contribution_id = $1 AND deleted_at IS NULL";
-    let mut told = vec![(Lane::Database, Notify::Contribution { contribution: given.0 })];
-    for row in &tx.rows(sql, vec![given.0.into()]).await? {
-        told.push((Lane::Database, Notify::ContributionComment { comment: Columns::new(row).take()? }));
-    }
-    jobs::enqueue_all_on(app, tx, NOTIFY, &told).await
+    notify_in(app, tx, &Contributed { contribution: given.0 }).await?;
+    let rows = tx.rows(sql, vec![given.0.into()]).await?;
+    let said = rows.iter().map(|row| Ok(ContributionCommented { comment: Columns::new(row).take()? }));
+    notify_all_in(app, tx, &said.collect::<Result<Vec<_>>>()?).await
 }
 
 fn missing(payment: &payment::Model) -> Error {
@@ -81,7 +81,7 @@ impl Target for Contributions {
         save_given_in(tx, &given).await?;
         save_in(app, tx, &goal).await?;
         if give_back.is_none() && is_first {
-            jobs::enqueue_in(app, tx, NOTIFY, &Notify::Contribution { contribution: given.id.0 }).await?;
+            notify_in(app, tx, &Contributed { contribution: given.id.0 }).await?;
         }
         Ok(Settlement { place: Place::Escrow(goal.id), kind: TransferKind::Contribution, give_back })
     }
@@ -125,8 +125,7 @@ impl Target for Contributions {
         if given.refunded == given.received {
             given.state = ContributionState::Refunded;
             goal.contribution_count -= 1;
-            let returned = Notify::ContributionReturned { contribution: given.id.0 };
-            jobs::enqueue_in(app, tx, NOTIFY, &returned).await?;
+            notify_in(app, tx, &ContributionReturned { contribution: given.id.0 }).await?;
         }
         save_given_in(tx, &given).await?;
         save_in(app, tx, &goal).await

@@ -23,6 +23,7 @@ mod holds;
 mod locks;
 mod post;
 mod queries;
+mod registration;
 mod verify;
 mod write;
 
@@ -42,6 +43,7 @@ pub use holds::{End, end_hold_in, expire_holds, hold_in, post_hold_in};
 pub use locks::{available_in, lock_in, owed_in};
 pub use post::{earlier_in, fold, post_in, post_keeping_in, post_to_active_in, reverse_in, reverse_to_in};
 pub use queries::{Account, account, accounts_by_id, accounts_of, accounts_of_each};
+pub(crate) use registration::DOMAIN;
 pub use verify::{Difference, Rule, check, verify};
 
 /// Where money can be.

@@ -25,7 +25,7 @@ impl fmt::Display for Difference {
 /// A rule, and a query that gives a line of text for everything that breaks it; `ID(column)` is an id as text.
 pub type Rule = (&'static str, &'static str);
 
-const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     (
         "a posted transfer has two entries that sum to zero, each as large as the transfer",
         "SELECT ID(t.id) || ' ' || COUNT(e.id) || ' entries, sum ' || COALESCE(SUM(e.amount), 0) \

@@ -1,12 +1,10 @@
 //! Calling payments off while nothing was taken: the provider is told first, so that nobody can pay any more; if somebody
 //! has, that counts.
 
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
 use super::{
     Access, Payment, complete,
     drive::{self, gateway},
+    jobs::CallOff,
     queries,
     refund_requests::{MAX_REASON, is_payer},
     rows,
@@ -28,15 +26,8 @@ use crate::{
     },
 };
 
-/// The kind of the job that calls a payment off.
-pub const CANCEL: &str = "payment_cancel";
 /// How long a provider that is down is told again.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(3);
-
-#[derive(Serialize, Deserialize)]
-struct Job {
-    payment: Uuid,
-}
 
 /// Has the provider call a charge off; gives how it stands then.
 pub(super) async fn call_off(app: &App, payment: &Payment) -> Result<Result<Charge, Failure>> {
@@ -143,16 +134,15 @@ pub(super) async fn cancel_all_in(app: &App, tx: &Transaction, payer: UserId) ->
     let rows = tx.rows(sql, vec![payer.0.into()]).await?;
     let job = |row| {
         let mut columns = Columns::new(row);
-        Ok((Lane::Provider(columns.take()?), Job { payment: columns.take()? }))
+        Ok((Lane::Provider(columns.take()?), CallOff { payment: columns.take()? }))
     };
     let open = rows.iter().map(job).collect::<Result<Vec<_>>>()?;
-    jobs::enqueue_all_on(app, tx, CANCEL, &open).await
+    jobs::enqueue_all_in(app, tx, &open).await
 }
 
-/// Runs a job of kind [`CANCEL`]. Harmless when repeated.
-pub async fn cancel(app: &App, job: &job::Model) -> Result<()> {
-    let Job { payment } = serde_json::from_str(&job.payload)?;
-    let payment = queries::get(app, PaymentId(payment)).await?;
+/// Calls a payment off that nobody waits for any more. Harmless when repeated.
+pub(super) async fn cancel(app: &App, job: &job::Model, payment: PaymentId) -> Result<()> {
+    let payment = queries::get(app, payment).await?;
     if payment.captured == 0 && !payment.state.is_final() {
         match call_off(app, &payment).await? {
             Ok(charge) => complete::complete(app, payment.id, EventSource::System, &charge).await.map(drop)?,

@@ -5,6 +5,7 @@ use super::{
     Payment, complete, dispute_rows,
     drive::gateway,
     given_back::{Taken, beyond_back_in, beyond_in, take_in},
+    notices::Disputed,
     refund_failures::come_back_in,
     refund_rows::{self, refunds_in},
     refunds, rows, rules, short,
@@ -12,8 +13,8 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        jobs::{self, NOTIFY, Notify},
         ledger::{self, NewTransfer, Origin, Place},
+        notifications::notify_in,
     },
     entity::{
         Currency, DisputeId, Money, PaymentId,
@@ -245,8 +246,7 @@ async fn tell_in(app: &App, tx: &Transaction, dispute: &Dispute) -> Result<()> {
     let payment = rows::lock_in(tx, dispute.payment_id).await?;
     let kind = format!("dispute_{}", dispute.state.as_str());
     complete::note_in(app, tx, &payment, &kind, EventSource::System, Some(&dispute.reason)).await?;
-    jobs::enqueue_in(app, tx, NOTIFY, &Notify::Dispute { dispute: dispute.id.0, state: dispute.state.as_str().into() })
-        .await
+    notify_in(app, tx, &Disputed { dispute: dispute.id.0, state: dispute.state.as_str().into() }).await
 }
 
 /// On what we and the provider do not agree about the disputes of a payment.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     Payment, complete,
     drive::gateway,
+    notices::TakenBack,
     refund_failures::again_in,
     refund_rows::{refunds_in, refunds_of},
     refunds::{self, NewRow, is_open, is_told},
@@ -21,9 +22,9 @@ use crate::{
     domain::{
         accounts,
         actor::Actor,
-        jobs::{self, NOTIFY, Notify},
         ledger::{self, NewTransfer, Origin, Place},
         messages::{Message, Template},
+        notifications::notify_in,
     },
     entity::{
         Money, PaymentId, RefundId, TransferId, UserId,
@@ -136,8 +137,7 @@ async fn book_in(app: &App, tx: &Transaction, id: PaymentId, listed: &ListedRefu
     let Some(refund) = refund else { return Ok(()) };
     refunds::answered_in(app, tx, &refund, answer).await?;
     tracing::warn!(payment = %id, refund = %refund.id, amount = listed.amount, "a provider gave money back on its own");
-    let notify = Notify::TakenBack { refund: refund.id.0 };
-    jobs::enqueue_in(app, tx, NOTIFY, &notify).await
+    notify_in(app, tx, &TakenBack { refund: refund.id.0 }).await
 }
 
 /// Money that somebody else took back.

@@ -7,9 +7,8 @@
 use std::collections::HashMap;
 
 use sea_orm::{QueryResult, Value};
-use serde::{Deserialize, Serialize};
 
-use super::{drive, open, short};
+use super::{drive, jobs::ForgetMethod, open, short};
 use crate::{
     app::App,
     catalogue::Text,
@@ -32,8 +31,6 @@ use crate::{
     },
 };
 
-/// The kind of the job that has a provider forget a saved way to pay.
-pub const FORGET_METHOD: &str = "forget_method";
 /// How long a provider that is down is asked to forget.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
 /// How many ways to pay somebody may have saved.
@@ -319,16 +316,10 @@ pub async fn payment_method_remove(app: &App, actor: &Actor, id: PaymentMethodId
 
 // ------------------------------------------------------------------------------------------------------- forgetting
 
-#[derive(Serialize, Deserialize)]
-struct Job {
-    provider: String,
-    reference: String,
-}
-
 /// The provider is to forget a way to pay.
 async fn forget_in(app: &App, tx: &Transaction, provider: ProviderKind, reference: &str) -> Result<()> {
-    let job = Job { provider: provider.as_str().to_owned(), reference: reference.to_owned() };
-    jobs::enqueue_on(app, tx, Lane::Provider(provider), FORGET_METHOD, &job).await
+    let job = ForgetMethod { provider: provider.as_str().to_owned(), reference: reference.to_owned() };
+    jobs::enqueue_in_lane(app, tx, Lane::Provider(provider), &job).await
 }
 
 /// The providers of a person who is about to be deleted are to forget their ways to pay; the rows go.
@@ -345,9 +336,9 @@ pub(super) async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Resul
     Ok(())
 }
 
-/// Runs a job of kind [`FORGET_METHOD`]. Harmless when repeated.
-pub async fn forget_method(app: &App, job: &job::Model) -> Result<()> {
-    let Job { provider, reference } = serde_json::from_str(&job.payload)?;
+/// Has a provider forget a way to pay. Harmless when repeated.
+pub(super) async fn forget(app: &App, job: &job::Model, told: ForgetMethod) -> Result<()> {
+    let ForgetMethod { provider, reference } = told;
     // The same card, saved again, may have the same name.
     let sql = "SELECT 1 FROM payment_methods WHERE provider = $1 AND provider_reference = $2 AND removed_at IS NULL";
     let used = app.db.rows(sql, vec![provider.as_str().into(), reference.as_str().into()]).await?;

@@ -22,7 +22,9 @@ mod disputes_by_hand;
 mod drive;
 mod given_back;
 mod holdings;
+mod jobs;
 mod methods;
+mod notices;
 mod offline;
 mod open;
 mod privacy;
@@ -34,6 +36,7 @@ mod refund_failures;
 mod refund_requests;
 mod refund_rows;
 mod refunds;
+mod registration;
 mod rows;
 mod rules;
 mod settlements;
@@ -47,40 +50,40 @@ use crate::{
     error::{Error, UserError, UserErrorCode},
 };
 
-pub use cancel::{CANCEL, admin_payment_cancel, cancel, payment_cancel};
+pub use cancel::{admin_payment_cancel, payment_cancel};
 pub use deposits::{Deposits, WalletDeposit, wallet_deposit};
 pub use dispute_rows::{
     DISPUTE_SORT, DisputeFilter, DisputeOfPayment, dispute_cursor, disputes, disputes_by_id, disputes_by_payment,
 };
 pub use disputes_by_hand::{DisputeSaid, admin_dispute_record};
 pub use drive::{confirm, refresh, start};
+pub(crate) use jobs::SendReceipt;
 pub use methods::{
-    FORGET_METHOD, MethodAdd, forget_method, payment_method_add, payment_method_remove, payment_method_set_default,
-    payment_methods, payment_methods_by_id,
+    MethodAdd, payment_method_add, payment_method_remove, payment_method_set_default, payment_methods,
+    payment_methods_by_id,
 };
+pub use notices::{RefundDecided, RefundRequested};
 pub use offline::{
     MoneyReceived, admin_payment_collect, admin_payment_confirm, admin_payment_remit, admin_refund_complete,
     admin_refund_fail, payment_proof_add,
 };
 pub use open::{NewPayment, Offer, Payer, Started, claimant, guest_token, offers, open_in, pay_at_once_in, started};
-pub use privacy::{EXPORT, erase_in, prune};
 pub use proposals::awaited;
 pub use queries::{
     Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, next_action, payments, payments_by_id,
     stream_head,
 };
-pub use receipts::{RECEIPT, receipt};
 pub use reconcile::{Comparison, Disagreement, reconcile};
 pub use refund_requests::{RefundAsk, payment_refund, refund_decide, refund_request};
 pub use refund_rows::{
     REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,
 };
-pub use refunds::{REFUND, REMEMBERED, grant_in, refund};
-pub use rules::RULES;
+pub use refunds::{REMEMBERED, grant_in};
+pub(crate) use registration::DOMAIN;
 pub use settlements::{ProviderSettlement, provider_settlement_record, settle};
 pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};
-pub use webhooks::{Received, WEBHOOK, process, receive};
+pub use webhooks::{Received, receive};
 
 /// A payment.
 pub type Payment = payment::Model;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a person can take along.
-pub const EXPORT: &[Table] = &[
+pub(super) const EXPORT: &[Table] = &[
     Table {
         file: "payments.json",
         table: "payments",
@@ -95,7 +95,7 @@ pub const EXPORT: &[Table] = &[
 
 /// Forgets a person who is about to be deleted. Their payments stay, for the books, without what tells who they were; those
 /// that wait for something are called off; providers are told to forget their ways to pay.
-pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
+pub(super) async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
     cancel::cancel_all_in(app, tx, user).await?;
     methods::erase_in(app, tx, user).await?;
     for sql in [
@@ -111,6 +111,6 @@ pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
 
 /// Deletes what providers told us, once it is past its time; gives how many. What is told again after that is asked about
 /// again, and changes nothing.
-pub async fn prune(app: &App) -> Result<u64> {
+pub(super) async fn prune(app: &App) -> Result<u64> {
     app.db.delete_before("webhook_events", "received_at", app.clock.now() - app.config.payments.webhook_retention).await
 }

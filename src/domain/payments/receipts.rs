@@ -1,9 +1,6 @@
 //! What payers are told by e-mail: that their money came in, that it went back.
 
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use super::{Payment, queries, target};
+use super::{Payment, jobs::SendReceipt, queries, target};
 use crate::{
     app::App,
     domain::{
@@ -15,23 +12,14 @@ use crate::{
     platform::db::Transaction,
 };
 
-/// The kind of the job that sends a receipt.
-pub const RECEIPT: &str = "receipt";
-
-#[derive(Serialize, Deserialize)]
-struct Job {
-    payment: Uuid,
-}
-
 /// The money is there: a receipt is to be sent. What it says is looked up afterwards, outside of this transaction.
 pub(super) async fn paid_in(app: &App, tx: &Transaction, payment: &Payment) -> Result<()> {
-    jobs::enqueue_in(app, tx, RECEIPT, &Job { payment: payment.id.0 }).await
+    jobs::enqueue_in(app, tx, &SendReceipt { payment: payment.id.0 }).await
 }
 
-/// Runs a job of kind [`RECEIPT`].
-pub async fn receipt(app: &App, job: &job::Model) -> Result<()> {
-    let Job { payment } = serde_json::from_str(&job.payload)?;
-    let payment = queries::get(app, PaymentId(payment)).await?;
+/// Sends a receipt.
+pub(super) async fn send(app: &App, job: &job::Model, payment: PaymentId) -> Result<()> {
+    let payment = queries::get(app, payment).await?;
     let what = target::of(payment.target_kind)?.describe(app, &payment).await?;
     app.db
         .transact(async |tx| {

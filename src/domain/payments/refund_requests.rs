@@ -2,6 +2,7 @@
 
 use super::{
     Access, Payment, claimant, complete,
+    notices::{RefundDecided, RefundRequested},
     open::Payer,
     queries,
     refund_rows::{get, lock_in},
@@ -16,7 +17,7 @@ use crate::{
         Once,
         actor::{Actor, Client},
         idempotency::{Claim, claim_for_good_in},
-        jobs::{self, NOTIFY, Notify},
+        notifications::notify_in,
         permissions::Permission,
     },
     entity::{
@@ -109,7 +110,7 @@ pub async fn refund_request(
             let origin = RefundOrigin::Platform;
             let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor, origin };
             insert_in(app, &tx, &payment, &new, RefundState::Requested, None).await?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::RefundRequested { refund: refund.0 }).await?;
+            notify_in(app, &tx, &RefundRequested { refund: refund.0 }).await?;
             complete::note_in(app, &tx, &payment, "refund_requested", EventSource::System, None).await?;
             Ok(Once { value: refund, replayed: false })
         })
@@ -178,7 +179,7 @@ pub async fn refund_decide(
             let values =
                 vec![id.0.into(), user.0.into(), app.clock.now().into(), reason.clone().into(), state.as_str().into()];
             tx.execute(sql, values).await?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::RefundDecided { refund: id.0 }).await?;
+            notify_in(app, &tx, &RefundDecided { refund: id.0 }).await?;
             if granted {
                 reserve_in(app, &tx, &payment, (id, refund.amount), None).await?;
             } else {

@@ -2,12 +2,12 @@
 //! called afterwards, under the refund's id, and the money moves when it says so, or is let go.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{
     Payment, complete,
     drive::{self, gateway},
+    jobs::GiveBack,
+    notices::RefundDecided,
     queries, receipts,
     refund_failures::again_in,
     refund_rows::{get, lock_in, refunds_of, requests_in},
@@ -18,8 +18,9 @@ use crate::{
     domain::{
         accounts,
         actor::Actor,
-        jobs::{self, Lane, NOTIFY, Notify},
+        jobs::{self, Lane},
         ledger::{self, End, NewTransfer, Origin, Place},
+        notifications::notify_in,
     },
     entity::{
         Money, PaymentId, RefundId, TransferId, job,
@@ -35,17 +36,10 @@ use crate::{
     },
 };
 
-/// The kind of the job that does a granted refund.
-pub const REFUND: &str = "refund";
 /// How long providers remember what was asked under a key, and a little less (Stripe: 24 hours).
 pub const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
 /// How long a provider that is down is tried.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
-
-#[derive(Serialize, Deserialize)]
-struct Job {
-    refund: Uuid,
-}
 
 // --------------------------------------------------------------------------------------------------------- granting
 
@@ -114,7 +108,7 @@ pub(super) async fn reserve_in(
     let check_at = app.clock.now() + pause.unwrap_or(chrono::TimeDelta::minutes(10));
     hold_in(app, tx, payment, (id, amount), Some(check_at)).await?;
     if pause.is_none() {
-        jobs::enqueue_on(app, tx, Lane::Provider(payment.provider), REFUND, &Job { refund: id.0 }).await?;
+        jobs::enqueue_in_lane(app, tx, Lane::Provider(payment.provider), &GiveBack { refund: id.0 }).await?;
     }
     let payment = rows::lock_in(tx, payment.id).await?;
     complete::note_in(app, tx, &payment, "refund_granted", EventSource::System, None).await?;
@@ -171,7 +165,7 @@ async fn answer_requests_in(app: &App, tx: &Transaction, payment: &Payment, caus
         let sql = "UPDATE refunds SET state = $2, decided_at = $3, decision_reason = $4 WHERE id = $1";
         let values = vec![request.id.0.into(), state.as_str().into(), app.clock.now().into(), cause.into()];
         tx.execute(sql, values).await?;
-        jobs::enqueue_in(app, tx, NOTIFY, &Notify::RefundDecided { refund: request.id.0 }).await?;
+        notify_in(app, tx, &RefundDecided { refund: request.id.0 }).await?;
         if granted {
             reserve_in(app, tx, &payment, (request.id, request.amount), None).await?;
         } else {
@@ -216,10 +210,9 @@ pub(super) async fn give_in(
 
 // ------------------------------------------------------------------------------------------------------------ doing
 
-/// Runs a job of kind [`REFUND`]. Harmless when repeated.
-pub async fn refund(app: &App, job: &job::Model) -> Result<()> {
-    let Job { refund } = serde_json::from_str(&job.payload)?;
-    match execute(app, RefundId(refund)).await? {
+/// Gives back what was granted, as far as it goes now. Harmless when repeated.
+pub(super) async fn give_back(app: &App, job: &job::Model, refund: RefundId) -> Result<()> {
+    match execute(app, refund).await? {
         Ok(()) => app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await,
         Err(cause) => jobs::put_off(app, job, &cause, PATIENCE).await,
     }

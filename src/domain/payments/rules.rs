@@ -37,7 +37,7 @@ pub(super) fn step_key(id: PaymentId, total: i64) -> String {
 }
 
 /// What must hold, for `ledger::check` in a snapshot.
-pub const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     (
         "what was taken of a payment is what the ledger posted for it, in its currency",
         "SELECT 'payment ' || ID(p.id) || ' took ' || p.captured || ' ' || p.currency || ', the ledger ' \

@@ -84,8 +84,14 @@ pub trait Target: Send + Sync + std::fmt::Debug {
     async fn owner_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<UserId>>;
 }
 
+/// What payments can be for. Payments are lower than most of those who settle them: they only know the port.
+pub fn all() -> impl Iterator<Item = &'static dyn Target> {
+    crate::domain::DOMAINS.iter().flat_map(|domain| domain.targets.iter().copied())
+}
+
 /// The target of a kind.
 pub fn of(kind: TargetKind) -> Result<&'static dyn Target> {
-    let found = crate::domain::TARGETS.iter().find(|target| target.kind() == kind);
-    found.copied().ok_or_else(|| Error::internal(format!("nothing settles payments for {}", kind.as_str())))
+    all()
+        .find(|target| target.kind() == kind)
+        .ok_or_else(|| Error::internal(format!("nothing settles payments for {}", kind.as_str())))
 }

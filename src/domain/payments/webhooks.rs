@@ -1,9 +1,6 @@
 //! What providers tell us: verified as it came, kept once, answered at once, acted on from the queue.
 
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use super::drive;
+use super::{drive, jobs::ActOnWebhook};
 use crate::{
     app::App,
     domain::jobs::{self, Lane},
@@ -15,8 +12,6 @@ use crate::{
     },
 };
 
-/// The kind of the job that acts on a webhook.
-pub const WEBHOOK: &str = "webhook";
 /// How long a provider that is down is asked again.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(3);
 
@@ -29,16 +24,6 @@ pub enum Received {
     Unknown,
     /// It is not the provider's own, or can't be told to be.
     Rejected(Rejected),
-}
-
-#[derive(Serialize, Deserialize)]
-struct Job {
-    event: Uuid,
-    provider: String,
-    #[serde(default)]
-    charge: Option<String>,
-    #[serde(default)]
-    reference: Option<String>,
 }
 
 /// Takes in a webhook: `body` is as it came. Again, it changes nothing.
@@ -69,19 +54,18 @@ pub async fn receive(app: &App, provider: &str, envelope: &Envelope, body: &[u8]
                     Subject::Reference(reference) => (None, Some(reference.clone())),
                     Subject::Nothing => (None, None),
                 };
-                let job = Job { event: id, provider: provider.to_owned(), charge, reference };
+                let job = ActOnWebhook { event: id, provider: provider.to_owned(), charge, reference };
                 let lane = ProviderKind::parse(provider).map_or(Lane::Database, Lane::Provider);
-                jobs::enqueue_on(app, &tx, lane, WEBHOOK, &job).await?;
+                jobs::enqueue_in_lane(app, &tx, lane, &job).await?;
             }
             Ok(Received::Kept)
         })
         .await
 }
 
-/// Runs a job of kind [`WEBHOOK`]: asks the provider how the payment stands. Harmless when repeated.
-pub async fn process(app: &App, job: &job::Model) -> Result<()> {
+/// Asks the provider how the payment stands that it told of. Harmless when repeated.
+pub(super) async fn process(app: &App, job: &job::Model, told: ActOnWebhook) -> Result<()> {
     app.steps.reach("webhook.taken").await;
-    let told: Job = serde_json::from_str(&job.payload)?;
     let outcome = match payment(app, &told).await? {
         None => "no payment of ours",
         Some(id) => match drive::refresh(app, id, EventSource::Webhook).await? {
@@ -102,7 +86,7 @@ pub async fn process(app: &App, job: &job::Model) -> Result<()> {
         .await
 }
 
-async fn payment(app: &App, told: &Job) -> Result<Option<PaymentId>> {
+async fn payment(app: &App, told: &ActOnWebhook) -> Result<Option<PaymentId>> {
     let (sql, value) = if let Some(charge) = &told.charge {
         ("SELECT id FROM payments WHERE provider = $1 AND provider_reference = $2", charge.as_str().into())
     } else {

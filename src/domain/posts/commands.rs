@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use sea_orm::Value;
 
 use super::{
-    MAX_POST, MAX_TAGS, PostView, not_allowed, not_found,
+    MAX_POST, MAX_TAGS, PostView,
+    jobs::PostDeleted,
+    not_allowed, not_found,
+    notices::PostShared,
     queries::posts_by_id,
     rows::{post_columns, read_post},
 };
@@ -15,7 +18,8 @@ use crate::{
         actor::Actor,
         events::{self, NewEvent},
         idempotency::{Claim, claim_in},
-        jobs::{self, NOTIFY, Notify, POST_DELETED, PostDeleted},
+        jobs,
+        notifications::{Deleted, Edited, notify_in},
     },
     entity::{
         PostId, UserId,
@@ -98,7 +102,7 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
             // People after posts, as everywhere, so that two transactions can't wait for each other.
             accounts::count_post_in(&tx, author, 1).await?;
             if owner != Some(author) {
-                jobs::enqueue_in(app, &tx, NOTIFY, &Notify::PostShared { share: new.id.0 }).await?;
+                notify_in(app, &tx, &PostShared { share: new.id.0 }).await?;
             }
             let event = NewEvent { kind: EventKind::PostShared, actor_id: Some(author), subject_id: Some(new.id.0) };
             events::write_in(app, &tx, StreamKind::Post, original.0, seq, event).await?;
@@ -203,7 +207,7 @@ pub async fn post_update(app: &App, actor: &Actor, id: PostId, body: Option<Stri
             let row = tx.row(sql, values).await?.ok_or_else(|| not_found("id"))?;
             tx.execute("DELETE FROM post_tags WHERE post_id = $1", vec![id.0.into()]).await?;
             tag_in(&tx, id, body, view.post.created_at).await?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Edited { subject: id.0 }).await?;
+            notify_in(app, &tx, &Edited { subject: id.0 }).await?;
             read_post(&row, &super::PostParts::default(), false)
         })
         .await
@@ -226,8 +230,8 @@ pub async fn post_delete(app: &App, actor: &Actor, id: PostId) -> Result<PostVie
                     .await?;
             }
             accounts::count_post_in(&tx, user, -1).await?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Deleted { subject: id.0 }).await?;
-            jobs::enqueue_in(app, &tx, POST_DELETED, &PostDeleted { post: id.0 }).await?;
+            notify_in(app, &tx, &Deleted { subject: id.0 }).await?;
+            jobs::enqueue_in(app, &tx, &PostDeleted { post: id.0 }).await?;
             read_post(&row, &super::PostParts::default(), false)
         })
         .await

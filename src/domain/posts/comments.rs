@@ -2,6 +2,7 @@
 
 use super::{
     CommentParts, CommentView, MAX_COMMENT, not_allowed, not_found,
+    notices::CommentCreated,
     queries::comments_by_id,
     rows::{comment_columns, read_comment},
 };
@@ -12,7 +13,7 @@ use crate::{
         actor::Actor,
         events::{self, NewEvent},
         idempotency::{Claim, claim_in},
-        jobs::{self, NOTIFY, Notify},
+        notifications::{Deleted, Edited, notify_in},
     },
     entity::{
         CommentId, PostId, UserId, comment,
@@ -126,7 +127,7 @@ async fn insert_in(app: &App, tx: &Transaction, comment: &comment::Model) -> Res
         ],
     )
     .await?;
-    jobs::enqueue_in(app, tx, NOTIFY, &Notify::CommentCreated { comment: comment.id.0 }).await?;
+    notify_in(app, tx, &CommentCreated { comment: comment.id.0 }).await?;
     let event =
         NewEvent { kind: EventKind::CommentCreated, actor_id: comment.author_id, subject_id: Some(comment.id.0) };
     events::write_in(app, tx, StreamKind::Post, comment.post_id.0, seq, event).await
@@ -146,7 +147,7 @@ pub async fn comment_update(app: &App, actor: &Actor, id: CommentId, body: Optio
                 format!("UPDATE comments SET body = $2, edited_at = $3 WHERE id = $1 RETURNING {}", comment_columns());
             let values = vec![id.0.into(), body.as_str().into(), app.clock.now().into()];
             let row = tx.row(sql, values).await?.ok_or_else(|| not_found("id"))?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Edited { subject: id.0 }).await?;
+            notify_in(app, &tx, &Edited { subject: id.0 }).await?;
             read_comment(&row, &CommentParts::default(), false)
         })
         .await
@@ -170,7 +171,7 @@ pub async fn comment_delete(app: &App, actor: &Actor, id: CommentId) -> Result<C
             }
             let sql = "UPDATE posts SET comment_count = comment_count - 1 WHERE id = $1";
             tx.execute(sql, vec![view.comment.post_id.0.into()]).await?;
-            jobs::enqueue_in(app, &tx, NOTIFY, &Notify::Deleted { subject: id.0 }).await?;
+            notify_in(app, &tx, &Deleted { subject: id.0 }).await?;
             read_comment(&row, &CommentParts::default(), false)
         })
         .await

@@ -4,17 +4,17 @@ use sea_orm::QueryResult;
 
 use super::{
     CommentParts, CommentView, PostParts, PostView, not_found,
+    notices::{CommentLiked, CommentUnliked, PostLiked, PostUnliked},
     queries::{comments_by_id, posts_by_id},
     rows::{comment_columns, post_columns, read_comment, read_post},
 };
 use crate::{
     app::App,
-    domain::{
-        actor::Actor,
-        events,
-        jobs::{NOTIFY, Notify},
+    domain::{actor::Actor, events, notifications},
+    entity::{
+        CommentId, PostId,
+        event::{EventKind, StreamKind},
     },
-    entity::{CommentId, PostId, event::StreamKind},
     error::Result,
     platform::{
         bus::Hint,
@@ -31,7 +31,7 @@ const POST_ROW: &[(&str, ColumnType)] =
 pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
     let user = actor.require_user()?.id;
     let now = app.clock.now();
-    let job = serde_json::to_string(&Notify::PostLiked { post: id.0, actor: user.0 })?;
+    let job = notifications::payload(&PostLiked { post: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "post")
         .step(
@@ -49,7 +49,7 @@ pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView>
             "INSERT INTO post_likes (post_id, user_id, created_at) SELECT id, $2, $3 FROM post WHERE 1 = 1 \
              RETURNING post_id",
         )
-        .step("event", &[], event_step("post_liked", "NULL"))
+        .step("event", &[], event_step(EventKind::PostLiked, "NULL"))
         .step("job", &[], job_step("post"));
     changed_post(app, actor, id, unless_liked(app.db.chain(&chain).await)?, true).await
 }
@@ -58,7 +58,7 @@ pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView>
 pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
     let user = actor.require_user()?.id;
     let now = app.clock.now();
-    let job = serde_json::to_string(&Notify::PostUnliked { post: id.0, actor: user.0 })?;
+    let job = notifications::payload(&PostUnliked { post: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "post")
         .step("target", TARGET, target_step(app, "posts"))
@@ -105,19 +105,13 @@ fn target_step(app: &App, table: &str) -> String {
 }
 
 /// The event on the stream of the row that the step `post` returned.
-fn event_step(kind: &str, subject: &str) -> String {
-    format!(
-        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
-         SELECT 'post', id, event_seq, '{kind}', $2, {subject}, $3 FROM post WHERE 1 = 1 RETURNING seq"
-    )
+fn event_step(event: EventKind, subject: &str) -> String {
+    events::write_step(StreamKind::Post, "post", event, ["$2", subject, "$3"])
 }
 
 /// The job that tells the author of what the step `liked_row` returned, or forgets that, unless they did it themselves.
 fn job_step(liked_row: &str) -> String {
-    format!(
-        "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
-         SELECT $4, '{NOTIFY}', $5, 'queued', 0, $3, $3 FROM {liked_row} WHERE author_id <> $2 RETURNING id"
-    )
+    notifications::notify_step(&format!("{liked_row} WHERE author_id <> $2"), ["$4", "$5", "$3"])
 }
 
 /// The post after the chain; where the chain changed nothing, as it is.
@@ -144,7 +138,7 @@ async fn changed_post(app: &App, actor: &Actor, id: PostId, rows: Vec<QueryResul
 pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
     let user = actor.require_user()?.id;
     let now = app.clock.now();
-    let job = serde_json::to_string(&Notify::CommentLiked { comment: id.0, actor: user.0 })?;
+    let job = notifications::payload(&CommentLiked { comment: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "comment")
         .step(
@@ -168,7 +162,7 @@ pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<Com
             "UPDATE posts SET event_seq = event_seq + 1 WHERE id IN (SELECT post_id FROM comment) \
              RETURNING id, author_id, event_seq",
         )
-        .step("event", &[], event_step("comment_liked", "$1"))
+        .step("event", &[], event_step(EventKind::CommentLiked, "$1"))
         .step("job", &[], job_step("comment"));
     changed_comment(app, actor, id, unless_liked(app.db.chain(&chain).await)?, true).await
 }
@@ -177,7 +171,7 @@ pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<Com
 pub async fn comment_unlike(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
     let user = actor.require_user()?.id;
     let now = app.clock.now();
-    let job = serde_json::to_string(&Notify::CommentUnliked { comment: id.0, actor: user.0 })?;
+    let job = notifications::payload(&CommentUnliked { comment: id.0, actor: user.0 })?;
     let values = vec![id.0.into(), user.0.into(), now.into(), app.ids.next(now).into(), job.into()];
     let chain = Chain::new(values, "comment")
         .step("target", TARGET, target_step(app, "comments"))

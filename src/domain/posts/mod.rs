@@ -6,11 +6,13 @@
 
 mod commands;
 mod comments;
+mod jobs;
 mod likes;
+mod notices;
 mod privacy;
 mod queries;
-mod recount;
 mod refold;
+mod registration;
 mod rows;
 
 use crate::{
@@ -23,15 +25,16 @@ use crate::{
 pub(crate) use commands::lock_in;
 pub use commands::{PostCreate, PostShare, post_create, post_delete, post_share, post_update};
 pub use comments::{CommentCreate, CommentTarget, comment_create, comment_delete, comment_update};
+pub use jobs::PostDeleted;
 pub use likes::{comment_like, comment_unlike, post_like, post_unlike};
-pub use privacy::{EXPORT, erase_in};
+pub(crate) use notices::title as notice_title;
+pub use notices::{CommentCreated, CommentLiked, PostLiked, PostShared};
 pub use queries::{
     COMMENTS_SORT, CommentsOf, FirstComments, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments,
     comments_by_id, find, first_comments, first_likes, like_cursor, likes, posts, posts_by_id, viewer_likes_comments,
     viewer_likes_posts,
 };
-pub use recount::recount;
-pub use refold::refold_in;
+pub(crate) use registration::DOMAIN;
 pub use rows::PostRow;
 
 /// Most characters of a post.

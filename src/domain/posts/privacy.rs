@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What posts hold about a person.
-pub const EXPORT: &[Table] = &[
+pub(super) const EXPORT: &[Table] = &[
     Table {
         file: "posts.json",
         table: "posts",
@@ -63,7 +63,7 @@ pub const EXPORT: &[Table] = &[
 
 /// Forgets a person who is about to be deleted: their likes go, and are no longer counted. Posts and comments stay, and
 /// lose their author with the person's row.
-pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
+pub(super) async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
     for (table, likes, key) in [("posts", "post_likes", "post_id"), ("comments", "comment_likes", "comment_id")] {
         let counted = format!(
             "UPDATE {table} SET like_count = like_count - 1 WHERE id IN (SELECT {key} FROM {likes} WHERE user_id = $1)"

@@ -17,7 +17,7 @@ use crate::{
 const BATCH: usize = 200;
 
 /// Search form and tags of the next posts; gives the last of them, nothing at the end.
-pub async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
+pub(super) async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
     let sql = format!(
         "SELECT id, body, created_at FROM posts WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT {BATCH} {}",
         tx.for_update()

@@ -11,8 +11,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    DerivePartialModel, EntityTrait, IntoActiveModel, Iterable, JoinType, QueryFilter, QuerySelect, QueryTrait,
-    RelationTrait, Select, sea_query::OnConflict,
+    ColumnTrait, DerivePartialModel, EntityTrait, IntoActiveModel, Iterable, JoinType, QueryFilter, QuerySelect,
+    RelationTrait, Select,
+    sea_query::{Expr, OnConflict},
 };
 
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
             Table,
         },
         permissions::Permission,
+        registration::Domain,
     },
     entity::{
         UserId,
@@ -32,15 +34,27 @@ use crate::{
         user,
     },
     error::Result,
-    platform::db::{Transaction, any_id},
+    platform::{
+        db::{Transaction, any_id},
+        mailbox,
+    },
 };
 
 pub(crate) use complete::country;
 pub use complete::{HourlyRate, ProfileComplete, profile_complete};
 pub use phone::{phone_verification_send, phone_verify};
 
+/// What profiles hand over.
+pub(crate) const DOMAIN: Domain = Domain {
+    tables: &["profiles"],
+    exports: EXPORT,
+    reclaim_in: |_, tx, user| Box::pin(reclaim_in(tx, user)),
+    erase_in: |_, tx, user| Box::pin(erase_in(tx, user)),
+    ..Domain::named("profiles")
+};
+
 /// What profiles hold about a person.
-pub const EXPORT: &[Table] = &[Table {
+const EXPORT: &[Table] = &[Table {
     file: "profile.json",
     table: "profiles",
     owner: "user_id",
@@ -64,9 +78,22 @@ pub const EXPORT: &[Table] = &[Table {
 }];
 
 /// Forgets a person who is about to be deleted, and whose profile goes with them: the codes that went to their number.
-pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
-    let number = Entity::find_by_id(user).select_only().column(Column::Phone);
-    codes::erase_addresses_in(tx, number.into_query()).await
+async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
+    match Entity::find_by_id(user).one(tx).await?.and_then(|profile| profile.phone) {
+        Some(phone) => codes::erase_address_in(tx, &mailbox::key(&phone)).await,
+        None => Ok(()),
+    }
+}
+
+/// A number that somebody else may have set up would lock the owner of the account out.
+async fn reclaim_in(tx: &Transaction, user: UserId) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::Phone, Expr::val(None::<String>))
+        .col_expr(Column::PhoneVerifiedAt, Expr::val(None::<DateTime<Utc>>))
+        .filter(Column::UserId.eq(user))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// Something of a profile that can be absent.

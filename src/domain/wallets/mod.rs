@@ -1,7 +1,7 @@
 //! Wallets: a person's money here, what happened to it, and how it leaves.
 //!
 //! Owns `payout_methods`, `withdrawals` and `wallet_adjustments`, and the streams of kind `wallet`; the money itself is the
-//! ledger's. Always holds, and [`RULES`] check it: a withdrawal that is under way has its money held, one that was paid has
+//! ledger's. Always holds, and its rules check it: a withdrawal that is under way has its money held, one that was paid has
 //! it posted, one that the bank sent back has taken it back, any other has let it go; an adjustment that was applied has its transfer. Nobody decides about their own
 //! money; above SECOND_PERSON_ABOVE two people have to.
 //!
@@ -13,6 +13,7 @@ mod iban;
 mod payout_methods;
 mod privacy;
 mod queries;
+mod registration;
 mod statement;
 mod transfer;
 mod withdrawals;
@@ -33,16 +34,17 @@ pub use payout_methods::{
     BankAccount, BankDetails, PayoutMethod, PayoutMethodAdd, payout_method_add, payout_method_remove, payout_methods,
     payout_methods_by_id,
 };
-pub use privacy::{EXPORT, RULES, erase_in, is_empty_in};
+pub use privacy::is_empty_in;
 pub use queries::{
     Activity, SORT, Transaction, TransactionFilter, balances_by_id, cursor, find, follow, stream_heads, transactions,
     transactions_by_id, wallets_by_owner,
 };
+pub(crate) use registration::DOMAIN;
 pub use statement::{Download, StatementLink, download, statement_link};
 pub use transfer::{WalletTransfer, wallet_transfer};
 pub use withdrawals::{
     SORT as WITHDRAWAL_SORT, WalletWithdraw, Withdrawal, WithdrawalFilter, all_withdrawals, bank_details,
-    expire_withdrawals, wallet_withdraw, withdrawal_cancel, withdrawal_cursor, withdrawals, withdrawals_by_id,
+    wallet_withdraw, withdrawal_cancel, withdrawal_cursor, withdrawals, withdrawals_by_id,
 };
 pub use withdrawals_staff::{
     withdrawal_approve, withdrawal_mark_failed, withdrawal_mark_paid, withdrawal_mark_returned, withdrawal_refuse,

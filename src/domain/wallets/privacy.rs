@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What wallets hold about a person. Amounts are in minor units; numbers of bank accounts stay sealed.
-pub const EXPORT: &[Table] = &[
+pub(super) const EXPORT: &[Table] = &[
     Table {
         file: "payout_methods.json",
         table: "payout_methods",
@@ -111,7 +111,7 @@ pub async fn is_empty_in(tx: &Transaction, user: UserId) -> Result<bool> {
 }
 
 /// Forgets a person who is about to be deleted, whose wallet is empty. What the books need stays, without a name.
-pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
+pub(super) async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
     tx.execute("DELETE FROM payout_methods WHERE user_id = $1", vec![user.0.into()]).await?;
     let sql = "UPDATE withdrawals SET sealed_details = $2, bank_name = '', last_four = '', reason = NULL, reference = NULL \
                WHERE user_id = $1";
@@ -121,7 +121,7 @@ pub async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
 }
 
 /// What holds between wallets and the ledger.
-pub const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     (
         "a withdrawal under way has its money held, one that was paid has it posted, one that came back has taken it back, any \
          other has let it go",

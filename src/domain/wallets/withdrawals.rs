@@ -195,7 +195,7 @@ pub async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Re
 }
 
 /// Ends the withdrawals that nobody decided about in time: their money is free again. Gives how many. Run on a schedule.
-pub async fn expire_withdrawals(app: &App) -> Result<u64> {
+pub(super) async fn expire_withdrawals(app: &App) -> Result<u64> {
     let due = app.clock.now() - app.config.wallets.withdrawal_request_time;
     let sql =
         "SELECT id FROM withdrawals WHERE state = 'requested' AND requested_at <= $1 ORDER BY requested_at LIMIT 1000";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use agora::{
-    domain::{goals, payments, wallets},
+    domain::DOMAINS,
     entity::user_role::Role,
     platform::payments::sandbox::{Act, Deed},
 };
@@ -159,7 +159,8 @@ async fn every_file_about_money_has_one_s_own_rows_nobody_else_s_and_no_secret()
     let answers: Vec<String> = answers.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
     let archives = [take_along(&server, &amina.client).await, take_along(&server, &basma.client).await];
     let mut money = [String::new(), String::new()];
-    for table in [wallets::EXPORT, payments::EXPORT, goals::EXPORT].concat() {
+    let of_money = DOMAINS.iter().filter(|domain| ["wallets", "payments", "goals"].contains(&domain.name));
+    for table in of_money.flat_map(|domain| domain.exports) {
         let rows = archives.each_ref().map(|archive| &archive.iter().find(|(file, _)| file == table.file).unwrap().1);
         assert!(rows.iter().all(|rows| !rows.is_empty()), "{} has nothing in it", table.file);
         let ids = rows.map(|rows| rows.iter().filter_map(|row| row["id"].as_str()).collect::<BTreeSet<_>>());

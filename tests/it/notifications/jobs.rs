@@ -3,8 +3,9 @@
 use agora::{
     domain::{
         admin,
-        jobs::{self, NOTIFY, Notify},
+        jobs::{self, Lane},
         notifications,
+        posts::CommentCreated,
     },
     entity::{CommentId, job::JobState},
     worker,
@@ -45,12 +46,12 @@ async fn a_job_that_runs_twice_tells_once() {
     let before = gist(&server, &amina).await;
     assert_eq!(before.len(), 4, "{before:?}");
     for job in &slow {
-        notifications::notify(&server.app, job).await.unwrap();
+        worker::handle(&server.app, job).await.unwrap();
     }
     // And as one that somebody queued again.
-    let again = Notify::CommentCreated { comment: comment.parse::<CommentId>().unwrap().0 };
+    let again = CommentCreated { comment: comment.parse::<CommentId>().unwrap().0 };
     let app = &server.app;
-    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, NOTIFY, &again).await).await.unwrap();
+    app.db.transact(async |tx| notifications::notify_in(app, &tx, &again).await).await.unwrap();
     assert_eq!(gist(&server, &amina).await, before);
     assert_eq!(server.count("SELECT COUNT(*) FROM events WHERE kind = 'notified'").await, 4);
 }
@@ -82,9 +83,50 @@ async fn two_workers_share_the_work_and_do_nothing_twice() {
     assert_eq!(server.count(gaps).await, 0);
 }
 
+/// Notices as they have been stored since there are any. Of what is not there they tell nobody; but each is known, and done.
+const STORED: &[&str] = &[
+    r#"{"event":"post_liked","post":"00000000-0000-0000-0000-000000000001","actor":"00000000-0000-0000-0000-000000000002"}"#,
+    r#"{"event":"post_unliked","post":"00000000-0000-0000-0000-000000000001","actor":"00000000-0000-0000-0000-000000000002"}"#,
+    r#"{"event":"post_shared","share":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"comment_created","comment":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"comment_liked","comment":"00000000-0000-0000-0000-000000000001","actor":"00000000-0000-0000-0000-000000000002"}"#,
+    r#"{"event":"comment_unliked","comment":"00000000-0000-0000-0000-000000000001","actor":"00000000-0000-0000-0000-000000000002"}"#,
+    r#"{"event":"deleted","subject":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"edited","subject":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"contribution","contribution":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"contribution_comment","comment":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"contribution_returned","contribution":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"refund_requested","refund":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"refund_decided","refund":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"taken_back","refund":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"event":"dispute","dispute":"00000000-0000-0000-0000-000000000001","state":"open"}"#,
+    r#"{"event":"goal_update","update":"00000000-0000-0000-0000-000000000001","after":"00000000-0000-0000-0000-000000000000"}"#,
+    r#"{"event":"goal_news","news":"00000000-0000-0000-0000-000000000001","after":"00000000-0000-0000-0000-000000000000"}"#,
+    r#"{"event":"goal_ended","goal":"00000000-0000-0000-0000-000000000001","after":"00000000-0000-0000-0000-000000000000"}"#,
+];
+
+#[tokio::test]
+async fn what_a_version_before_has_queued_is_done() {
+    let server = Server::start().await;
+    let app = &server.app;
+    app.db
+        .transact(async |tx| {
+            for stored in STORED {
+                let stored: Value = serde_json::from_str(stored).unwrap();
+                jobs::enqueue_on(app, &tx, Lane::Database, "notify", &stored).await?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(server.run_jobs().await, STORED.len() as u64);
+    let left = jobs::list(app, false, 100).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 async fn enqueue_nonsense(server: &Server) {
     let app = &server.app;
-    app.db.transact(async |tx| jobs::enqueue_in(app, &tx, "nonsense", &json!({})).await).await.unwrap();
+    app.db.transact(async |tx| jobs::enqueue_on(app, &tx, Lane::Database, "nonsense", &json!({})).await).await.unwrap();
 }
 
 #[tokio::test]

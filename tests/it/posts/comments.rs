@@ -1,6 +1,6 @@
 //! Answering posts, and replying to answers.
 
-use agora::domain::posts;
+use agora::domain::recount;
 use serde_json::{Value, json};
 
 use super::{COMMENT_DELETE, COMMENT_UPDATE, comment, ids, post, time};
@@ -155,7 +155,7 @@ async fn a_deleted_comment_is_listed_while_it_has_replies() {
     assert_eq!(post(&amina, &id, selection).await, nothing);
     // By its id it is still there, as a place.
     assert_eq!(comment(&amina, &answer, "body author { id }").await, json!({ "body": "", "author": null }));
-    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+    assert_eq!(recount::recount(&server.app).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -183,5 +183,5 @@ async fn a_reply_stays_within_reach_below_any_number_of_tombstones() {
         let nothing = json!({ "commentCount": 0, "comments": { "totalCount": 0, "nodes": [] } });
         assert_eq!(post(&amina, &id, selection).await, nothing);
     }
-    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+    assert_eq!(recount::recount(&server.app).await.unwrap(), 0);
 }

@@ -1,6 +1,6 @@
 //! Counters equal what they count, whatever happens at once.
 
-use agora::domain::posts;
+use agora::domain::recount;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -109,7 +109,7 @@ async fn after_a_storm_the_counters_equal_the_facts() {
     }
     assert!(server.count("SELECT COUNT(*) FROM comments").await > 20, "a storm that did nothing");
     assert!(server.count("SELECT COUNT(*) FROM post_likes").await > 5, "a storm that did nothing");
-    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+    assert_eq!(recount::recount(&server.app).await.unwrap(), 0);
     server.run_jobs().await;
     assert_eq!(server.count("SELECT COUNT(*) FROM jobs").await, 0);
 }
@@ -126,7 +126,7 @@ async fn of_many_likes_at_once_by_one_person_one_counts() {
     assert_eq!(told(&server).await, (1, 1));
     join_all((0..12).map(|_| basma.ok(UNLIKE, json!({ "id": id })))).await;
     assert_eq!(post(&basma, &id, "likeCount viewerHasLiked").await, json!({ "likeCount": 0, "viewerHasLiked": false }));
-    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+    assert_eq!(recount::recount(&server.app).await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -158,7 +158,7 @@ async fn a_like_that_a_deletion_forestalls_leaves_nothing() {
         }
         server.advance(1);
     }
-    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+    assert_eq!(recount::recount(&server.app).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -173,8 +173,8 @@ async fn a_wrong_counter_is_found_and_mended() {
         .transact(async |tx| tx.execute("UPDATE posts SET comment_count = 7, like_count = 3", Vec::new()).await)
         .await
         .unwrap();
-    assert_eq!(posts::recount(&server.app).await.unwrap(), 2);
+    assert_eq!(recount::recount(&server.app).await.unwrap(), 2);
     let seen = post(&amina, &id, "commentCount likeCount").await;
     assert_eq!(seen, json!({ "commentCount": 1, "likeCount": 0 }));
-    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+    assert_eq!(recount::recount(&server.app).await.unwrap(), 0);
 }

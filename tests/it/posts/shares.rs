@@ -1,6 +1,6 @@
 //! Passing posts on.
 
-use agora::domain::posts;
+use agora::domain::recount;
 use serde_json::{Value, json};
 
 use super::{DELETE, SHARE, UPDATE, everything, listed, one, post, share, told};
@@ -41,7 +41,7 @@ async fn a_share_is_a_post_of_its_own_that_is_counted_on_the_original() {
     amina.ok(DELETE, json!({ "id": id })).await;
     let seen = post(&basma, quoted["id"].as_str().unwrap(), "sharedPost { id body author { id } }").await;
     assert_eq!(seen["sharedPost"], json!({ "id": id, "body": "", "author": null }));
-    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+    assert_eq!(recount::recount(&server.app).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn a_share_without_words_stands_for_what_it_shares() {
     assert_eq!(post(&amina, &id, "shareCount").await["shareCount"], 4);
     assert_eq!(post(&amina, &plain, "shareCount").await["shareCount"], 0);
     assert_eq!(post(&amina, &quoted, "shareCount").await["shareCount"], 1);
-    assert_eq!(posts::recount(&server.app).await.unwrap(), 0);
+    assert_eq!(recount::recount(&server.app).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Texts as people write them in all scripts, and as some write them to be seen otherwise or not at all.
 
+use agora::domain::jobs::{self, Lane};
 use serde_json::{Value, json};
 
 use super::{COMMENT, CREATE};
@@ -98,7 +99,7 @@ async fn what_was_written_before_an_upgrade_is_folded_anew() {
             tx.execute("UPDATE users SET search_key = 'x'", Vec::new()).await?;
             tx.execute("DELETE FROM likenesses", Vec::new()).await?;
             let first = json!({ "part": "users", "after": "00000000-0000-0000-0000-000000000000" });
-            agora::domain::jobs::enqueue_in(app, &tx, agora::domain::refold::REFOLD, &first).await
+            jobs::enqueue_on(app, &tx, Lane::Bulk, "refold", &first).await
         })
         .await
         .unwrap();

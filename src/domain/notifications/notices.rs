@@ -1,0 +1,215 @@
+//! How people come to be told: a fact is queued as a [`Notice`], by the domain where it happened; the job finds out whom it
+//! concerns, which that domain says, too, and tells each once.
+
+use futures_util::future::BoxFuture;
+use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    domain::{
+        events::{self, NewEvent},
+        jobs::{self, Lane},
+        registration::DOMAINS,
+    },
+    entity::{
+        UserId,
+        event::{EventKind, StreamKind},
+        job,
+        notification::{NotificationKind, SubjectKind},
+    },
+    error::{Error, Locale, Result},
+    platform::{
+        db::{Columns, Transaction},
+        text,
+    },
+};
+
+/// The kind of the jobs that notices are stored as.
+pub(super) const KIND: &str = "notify";
+/// Most characters of an excerpt in a notification's message.
+const EXCERPT: usize = 140;
+/// Most characters of a name in a notification's title.
+const NAME: usize = 100;
+
+/// Something that people are told of, or not any more. Its type may stand below the domain that knows whom it concerns, so
+/// that those below can queue it.
+pub trait Notice: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// By which word it is stored, for good.
+    const EVENT: &'static str;
+    /// Other words by which it may be stored.
+    const ALIASES: &'static [&'static str] = &[];
+
+    /// Tells of it. Bears being run twice.
+    fn tell_in(&self, app: &App, tx: &Transaction) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Who tells of a kind of notices.
+#[derive(Debug)]
+pub struct Teller {
+    /// By which word they are stored.
+    event: &'static str,
+    /// By which else.
+    aliases: &'static [&'static str],
+    /// Tells of one, as it is stored.
+    tell_in: for<'a> fn(&'a App, &'a Transaction, &'a str) -> BoxFuture<'a, Result<()>>,
+}
+
+impl Teller {
+    /// That of a type of notices.
+    #[must_use]
+    pub const fn of<N: Notice>() -> Self {
+        Self { event: N::EVENT, aliases: N::ALIASES, tell_in: tell_stored_in::<N> }
+    }
+
+    fn knows(&self, event: &str) -> bool {
+        self.event == event || self.aliases.contains(&event)
+    }
+}
+
+fn tell_stored_in<'a, N: Notice>(app: &'a App, tx: &'a Transaction, stored: &'a str) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let notice: N = serde_json::from_str(stored)?;
+        notice.tell_in(app, tx).await
+    })
+}
+
+/// A notice as it is stored: with its word.
+#[derive(Serialize)]
+struct Stored<'a, N> {
+    event: &'static str,
+    #[serde(flatten)]
+    notice: &'a N,
+}
+
+/// What is read of a stored notice to find out who tells of it.
+#[derive(Deserialize)]
+struct Word {
+    event: String,
+}
+
+/// The payload of the job that a notice is stored as.
+pub(crate) fn payload<N: Notice>(notice: &N) -> Result<String> {
+    Ok(serde_json::to_string(&Stored { event: N::EVENT, notice })?)
+}
+
+/// Has people told of something, within the transaction of the fact.
+pub async fn notify_in<N: Notice>(app: &App, tx: &Transaction, notice: &N) -> Result<()> {
+    jobs::enqueue_on(app, tx, Lane::Database, KIND, &Stored { event: N::EVENT, notice }).await
+}
+
+/// The same as the step of a chain, for each of `rows`, which is what follows `FROM`: a statement, of which the job's id, the
+/// notice's [`payload`] and the time are the placeholders.
+pub(crate) fn notify_step(rows: &str, values: [&str; 3]) -> String {
+    jobs::enqueue_step(KIND, rows, values)
+}
+
+/// The same for many, by one statement.
+pub async fn notify_all_in<N: Notice>(app: &App, tx: &Transaction, notices: &[N]) -> Result<()> {
+    let stored = notices.iter().map(|notice| (Lane::Database, Stored { event: N::EVENT, notice }));
+    jobs::enqueue_all_on(app, tx, KIND, &stored.collect::<Vec<_>>()).await
+}
+
+/// Does the job that a notice is stored as.
+pub(super) async fn run(app: &App, job: &job::Model) -> Result<()> {
+    let Word { event } = serde_json::from_str(&job.payload)?;
+    let teller = DOMAINS.iter().flat_map(|domain| domain.notices).find(|teller| teller.knows(&event));
+    let teller = teller.ok_or_else(|| Error::internal(format!("nobody tells of {event}")))?;
+    app.db
+        .transact(async |tx| {
+            (teller.tell_in)(app, &tx, &job.payload).await?;
+            jobs::finish_in(&tx, job.id).await
+        })
+        .await
+}
+
+/// What is quoted of a text.
+pub(crate) fn excerpt(of: &str) -> String {
+    text::excerpt(of, EXCERPT)
+}
+
+/// What is said of a name, such as a person's or a goal's.
+pub(crate) fn short(name: &str) -> String {
+    text::excerpt(name, NAME)
+}
+
+/// Someone to be told, and of what.
+pub(crate) struct Telling {
+    pub(crate) recipient: UserId,
+    /// Nobody, or somebody who is not to be named.
+    pub(crate) actor: Option<UserId>,
+    pub(crate) kind: NotificationKind,
+    pub(crate) subject: Option<(SubjectKind, Uuid)>,
+    /// The headline in the recipient's language, at most 255 characters.
+    pub(crate) title: String,
+    pub(crate) excerpt: String,
+    /// The same fact has the same key.
+    pub(crate) dedupe_key: String,
+}
+
+/// Whom a fact concerns, by whom it was done, and the text that it is about.
+pub(crate) struct Concerned {
+    pub(crate) recipient: UserId,
+    pub(crate) locale: Locale,
+    pub(crate) actor: Option<UserId>,
+    pub(crate) actor_name: String,
+    pub(crate) text: String,
+}
+
+impl Concerned {
+    /// Reads recipient, their language, actor, their name, and the text that is about.
+    pub(crate) fn read(row: &QueryResult) -> Result<Self> {
+        let mut columns = Columns::new(row);
+        Ok(Self {
+            recipient: columns.take()?,
+            locale: Locale::parse(&columns.take::<String>()?),
+            actor: columns.take()?,
+            actor_name: columns.take()?,
+            text: columns.take()?,
+        })
+    }
+}
+
+/// Writes notifications and their events, streams in the order of their ids.
+pub(crate) async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Result<()> {
+    app.steps.reach("notification.telling").await;
+    tellings.retain(|telling| Some(telling.recipient) != telling.actor);
+    tellings.sort_unstable_by_key(|telling| telling.recipient);
+    for telling in tellings {
+        tell_one_in(app, tx, &telling).await?;
+    }
+    Ok(())
+}
+
+/// Writes a notification and its event; false when they were told of the same before. What was told and is gone meanwhile
+/// comes back where it was, and stays read if it was.
+pub(crate) async fn tell_one_in(app: &App, tx: &Transaction, telling: &Telling) -> Result<bool> {
+    let now = app.clock.now();
+    let id = app.ids.next(now);
+    let told = tx
+        .row(
+            "INSERT INTO notifications (id, recipient_id, kind, title, message, actor_id, subject_kind, subject_id, \
+             dedupe_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+             ON CONFLICT (recipient_id, dedupe_key) DO UPDATE SET gone_at = NULL, title = excluded.title, \
+             message = excluded.message WHERE notifications.gone_at IS NOT NULL RETURNING id",
+            vec![
+                id.into(),
+                telling.recipient.0.into(),
+                telling.kind.as_str().into(),
+                telling.title.as_str().into(),
+                telling.excerpt.as_str().into(),
+                telling.actor.map(|actor| actor.0).into(),
+                telling.subject.map(|(kind, _)| kind.as_str()).into(),
+                telling.subject.map(|(_, id)| id).into(),
+                telling.dedupe_key.as_str().into(),
+                now.into(),
+            ],
+        )
+        .await?;
+    let Some(row) = told else { return Ok(false) };
+    let id = Columns::new(&row).take()?;
+    let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id) };
+    events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
+    Ok(true)
+}
