@@ -11,7 +11,6 @@ mod withdrawals;
 use async_graphql::{Context, ID, MergedObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
-use uuid::Uuid;
 
 use super::{
     accounts::User,
@@ -247,10 +246,10 @@ impl CurrencyQuery {
 }
 
 /// A person of a record that outlives them.
-async fn person(ctx: &Context<'_>, id: Option<Uuid>) -> Nullable<User> {
+async fn person(ctx: &Context<'_>, id: Option<UserId>) -> Nullable<User> {
     nullable(async {
         let Some(id) = id else { return Ok(None) };
-        Ok(ctx.request().loaders.users.load(UserId(id)).await?.map(User::from))
+        Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
     })
     .await
 }
@@ -280,7 +279,7 @@ pub(super) async fn viewer_s_wallet<T: Sync>(ctx: &Context<'_>, _: &T) -> async_
 }
 
 async fn wallet_of_withdrawal(ctx: &Context<'_>, withdrawal: &Withdrawal) -> async_graphql::Result<Option<Wallet>> {
-    wallet_of(ctx, UserId(withdrawal.0.user_id)).await
+    wallet_of(ctx, withdrawal.0.user_id).await
 }
 
 /// Somebody's wallet, for staff.
