@@ -45,7 +45,7 @@ pub async fn disputes_by_payment(
     ids: &[PaymentId],
 ) -> Result<HashMap<PaymentId, Vec<Dispute>>> {
     let mut found: HashMap<PaymentId, Vec<Dispute>> = HashMap::new();
-    for dispute in sql::newest_of_each::<Dispute>(app, "payment_disputes", "opened_at", ids).await? {
+    for dispute in sql::newest_of_each::<Entity>(app, Column::OpenedAt, ids).await? {
         found.entry(dispute.payment_id).or_default().push(dispute);
     }
     Ok(found)

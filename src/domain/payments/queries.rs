@@ -164,7 +164,7 @@ pub async fn events_by_payment(
     ids: &[PaymentId],
 ) -> Result<HashMap<PaymentId, Vec<payment_event::Model>>> {
     let mut found: HashMap<PaymentId, Vec<payment_event::Model>> = HashMap::new();
-    for step in sql::newest_of_each::<payment_event::Model>(app, "payment_events", "created_at", ids).await? {
+    for step in sql::newest_of_each::<payment_event::Entity>(app, payment_event::Column::CreatedAt, ids).await? {
         found.entry(step.payment_id).or_default().push(step);
     }
     Ok(found)

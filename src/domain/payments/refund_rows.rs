@@ -53,7 +53,7 @@ pub async fn refunds_by_payment(
     ids: &[PaymentId],
 ) -> Result<HashMap<PaymentId, Vec<Refund>>> {
     let mut found: HashMap<PaymentId, Vec<Refund>> = HashMap::new();
-    for refund in sql::newest_of_each::<Refund>(app, "refunds", "created_at", ids).await? {
+    for refund in sql::newest_of_each::<Entity>(app, Column::CreatedAt, ids).await? {
         found.entry(refund.payment_id).or_default().push(refund);
     }
     Ok(found)
