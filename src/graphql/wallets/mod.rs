@@ -109,7 +109,7 @@ impl Wallet {
 
     /// Whose it is; null when the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { Ok(ctx.request().loaders.users.load(self.owner).await?.map(User::from)) }).await
+        nullable(async { Ok(ctx.request().loaders.users().load(self.owner).await?.map(User::from)) }).await
     }
 
     /// What it holds: an entry for each currency that it ever held, by currency code.
@@ -249,7 +249,7 @@ impl CurrencyQuery {
 async fn person(ctx: &Context<'_>, id: Option<UserId>) -> Nullable<User> {
     nullable(async {
         let Some(id) = id else { return Ok(None) };
-        Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+        Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
     })
     .await
 }
@@ -266,8 +266,8 @@ pub(super) async fn wallet_of(ctx: &Context<'_>, owner: UserId) -> async_graphql
     let loaders = &ctx.request().loaders;
     // Before anything is read: so nothing lies between the two.
     let stream_head =
-        if ctx.look_ahead().field("streamCursor").exists() { loaders.wallet_heads.load(owner).await? } else { None };
-    Ok(loaders.wallets.load(owner).await?.map(|accounts| Wallet { owner, accounts, stream_head }))
+        if ctx.look_ahead().field("streamCursor").exists() { loaders.wallet_heads().load(owner).await? } else { None };
+    Ok(loaders.wallets().load(owner).await?.map(|accounts| Wallet { owner, accounts, stream_head }))
 }
 
 /// The viewer's own wallet as it is now; null when nobody is signed in.
