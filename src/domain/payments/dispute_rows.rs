@@ -98,7 +98,7 @@ pub fn dispute_cursor(found: &DisputeOfPayment) -> Cursor {
 /// All disputes, newest first, for those who may see them.
 fn visible_to(actor: &Actor) -> Result<List<Entity>> {
     actor.require(Permission::SeeMoney)?;
-    Ok(List::sorted(Sorting::descending(Column::OpenedAt, Column::Id)))
+    Ok(List::<Entity>::sorted(Sorting::descending(Column::OpenedAt, Column::Id)))
 }
 
 /// Everybody's disputes, newest first, for those who may see them.

@@ -109,7 +109,7 @@ fn visible_to(actor: &Actor, filter: &PaymentFilter) -> Result<(List<Entity>, Ve
     } else {
         Some(vec![actor.require_user()?.id])
     };
-    let mut list = List::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
     let each = list.any_of(Column::PayerId, payers.as_deref(), |payer| *payer)?;
     Ok((list, each))
 }

@@ -114,7 +114,7 @@ pub fn refund_cursor(found: &RefundOfPayment) -> Cursor {
 /// All refunds, newest first, for those who may see them.
 fn visible_to(actor: &Actor) -> Result<List<Entity>> {
     actor.require(Permission::SeeMoney)?;
-    Ok(List::sorted(Sorting::descending(Column::CreatedAt, Column::Id)))
+    Ok(List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id)))
 }
 
 /// Everybody's refunds, newest first, for those who may see them.
