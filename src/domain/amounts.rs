@@ -1,9 +1,14 @@
 //! Amounts as people give them: checked, and turned into minor units; and what lists are narrowed to by them.
 
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, sea_query::Expr};
+
 use crate::{
     entity::{Currency, Money},
     error::{Parameter, Result, UserError, UserErrorCode},
-    platform::list::{Conditions, Range},
+    platform::{
+        list::{Conditions, Range},
+        listing::List,
+    },
 };
 
 impl From<Money> for Parameter {
@@ -50,5 +55,19 @@ impl AmountRange {
         conditions.that(currency.as_str());
         let within = conditions.within(&format!("{alias}.amount"), self.range);
         if within.is_empty() { currency } else { format!("{currency} AND {within}") }
+    }
+
+    /// Narrows a list to rows whose amount is one of these; gives the condition, behind which an index of currencies and amounts
+    /// may stand.
+    pub fn narrow<E: EntityTrait>(self, list: &mut List<E>, currency: E::Column, amount: E::Column) -> Expr
+    where
+        E::Column: Copy,
+    {
+        let same = currency.eq(self.currency);
+        list.filter(same.clone());
+        match list.within(amount, self.range) {
+            Some(within) => same.and(within),
+            None => same,
+        }
     }
 }

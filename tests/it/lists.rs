@@ -224,6 +224,8 @@ const FILTERS: &[&str] = &["goals_reached", "goals_not_reached", "jobs_dead"];
 
 /// SQLite tells how it would go: through a whole table or by an index, and whether it would sort.
 fn scans(plan: &[String], sql: &str, is_filtered: bool) -> Vec<String> {
+    // Names may be quoted, and blanks doubled.
+    let sql = sql.replace('"', "").replace("  ", " ");
     let table_of = |alias: &str| {
         LARGE.iter().find(|table| **table == alias || sql.contains(&format!(" {table} {alias} "))).copied()
     };

@@ -1,6 +1,8 @@
 //! Calling payments off while nothing was taken: the provider is told first, so that nobody can pay any more; if somebody
 //! has, that counts.
 
+use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter};
+
 use super::{
     Access, Payment, complete,
     drive::{self, gateway},
@@ -17,10 +19,14 @@ use crate::{
         actor::{Actor, Client},
         jobs::{self, Lane},
     },
-    entity::{PaymentId, UserId, job, payment::PaymentState, payment_event::EventSource},
+    entity::{
+        PaymentId, UserId, job,
+        payment::{Column, Entity, PaymentState, ProviderKind},
+        payment_event::EventSource,
+    },
     error::{Code, Error, Refusal, Result, State, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         payments::{Charge, ChargeState, Failure, NO_SUCH_CHARGE},
         text,
     },
@@ -129,15 +135,23 @@ async fn charge_of(app: &App, payment: &Payment) -> Result<Charge> {
 
 /// The payments of a person that wait for something are called off, by jobs.
 pub(super) async fn cancel_all_in(app: &App, tx: &Transaction, payer: UserId) -> Result<()> {
-    let sql = "SELECT provider, id FROM payments WHERE payer_id = $1 AND captured = 0 \
-               AND state IN ('created', 'pending', 'processing', 'authorised')";
-    let rows = tx.rows(sql, vec![payer.0.into()]).await?;
-    let job = |row| {
-        let mut columns = Columns::new(row);
-        Ok((Lane::Provider(columns.take()?), CallOff { payment: columns.take()? }))
-    };
-    let open = rows.iter().map(job).collect::<Result<Vec<_>>>()?;
-    jobs::enqueue_all_in(app, tx, &open).await
+    let waiting = [PaymentState::Created, PaymentState::Pending, PaymentState::Processing, PaymentState::Authorized];
+    let open = Entity::find()
+        .filter(Column::PayerId.eq(payer))
+        .filter(Column::Captured.eq(0_i64))
+        .filter(Column::State.is_in(waiting))
+        .into_partial_model::<Open>();
+    let job = |open: Open| (Lane::Provider(open.provider), CallOff { payment: open.id.0 });
+    let each: Vec<(Lane, CallOff)> = open.all(tx).await?.into_iter().map(job).collect();
+    jobs::enqueue_all_in(app, tx, &each).await
+}
+
+/// A payment that waits for something.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Open {
+    id: PaymentId,
+    provider: ProviderKind,
 }
 
 /// Calls a payment off that nobody waits for any more. Harmless when repeated.

@@ -1,6 +1,7 @@
 //! The one function that every answer about a payment goes through.
 
 use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 
 use super::{Payment, open, receipts, reference, refunds, rows, rules, short, target};
 use crate::{
@@ -10,14 +11,14 @@ use crate::{
         ledger::{self, NewTransfer, Origin, Place},
     },
     entity::{
-        PaymentId,
+        PaymentEventId, PaymentId,
         event::{EventKind, StreamKind},
-        payment::{PaymentState, ProviderKind},
-        payment_event::EventSource,
+        payment::{self, PaymentState, ProviderKind},
+        payment_event::{self, EventSource},
     },
     error::{Error, Result},
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         payments::{Charge, ChargeState, NextAction},
     },
 };
@@ -82,25 +83,21 @@ pub(super) async fn complete_in(
     let is_known = before.payer_id.is_some() || before.payer_email.is_some();
     let answer = is_known.then(|| charge.answer.clone());
     let completed_at = if state == PaymentState::Completed { before.completed_at.or(Some(now)) } else { None };
-    tx.execute(
-        "UPDATE payments SET state = $2, authorised = $3, captured = $4, failure = $5, sealed_next_action = $6, \
-         provider_reference = COALESCE(provider_reference, $7), provider_answer = $8, check_at = $9, updated_at = $10, \
-         completed_at = $11 WHERE id = $1",
-        vec![
-            id.0.into(),
-            state.as_str().into(),
-            authorised.into(),
-            captured.into(),
-            failure.into(),
-            sealed.into(),
-            charge.reference.as_str().into(),
-            answer.into(),
-            check_at.into(),
-            now.into(),
-            completed_at.into(),
-        ],
-    )
-    .await?;
+    let change = payment::ActiveModel {
+        id: Set(id),
+        state: Set(state),
+        authorised: Set(authorised),
+        captured: Set(captured),
+        failure: Set(failure),
+        sealed_next_action: Set(sealed),
+        provider_reference: Set(before.provider_reference.clone().or_else(|| Some(charge.reference.clone()))),
+        provider_answer: Set(answer),
+        check_at: Set(check_at),
+        updated_at: Set(now),
+        completed_at: Set(completed_at),
+        ..Default::default()
+    };
+    payment::Entity::update(change).exec_without_returning(tx).await?;
     let payment = rows::lock_in(tx, id).await?;
     if captured > before.captured {
         settle_in(app, tx, &payment, captured - before.captured).await?;
@@ -179,27 +176,22 @@ pub(super) async fn note_in(
     detail: Option<&str>,
 ) -> Result<()> {
     let now = app.clock.now();
-    tx.execute(
-        "INSERT INTO payment_events (id, payment_id, kind, source, authorised, captured, refunded, pending, detail, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        vec![
-            app.ids.next(now).into(),
-            payment.id.0.into(),
-            kind.into(),
-            source.as_str().into(),
-            payment.authorised.into(),
-            payment.captured.into(),
-            payment.refunded.into(),
-            (payment.amount - payment.captured + payment.refunding).into(),
-            detail.map(short).into(),
-            now.into(),
-        ],
-    )
-    .await?;
-    let sql = "UPDATE payments SET event_seq = event_seq + 1 WHERE id = $1 RETURNING event_seq";
-    let row = tx.row(sql, vec![payment.id.0.into()]).await?.ok_or_else(super::not_found)?;
+    let step = payment_event::ActiveModel {
+        id: Set(PaymentEventId(app.ids.next(now))),
+        payment_id: Set(payment.id),
+        kind: Set(kind.to_owned()),
+        source: Set(source),
+        authorised: Set(payment.authorised),
+        captured: Set(payment.captured),
+        refunded: Set(payment.refunded),
+        pending: Set(payment.amount - payment.captured + payment.refunding),
+        detail: Set(detail.map(short)),
+        created_at: Set(now),
+    };
+    payment_event::Entity::insert(step).exec_without_returning(tx).await?;
+    let seq = rows::next_event_in(tx, payment.id).await?;
     let event = NewEvent { kind: EventKind::PaymentChanged, actor_id: None, subject_id: None };
-    events::write_in(app, tx, StreamKind::Payment, payment.id.0, Columns::new(&row).take()?, event).await
+    events::write_in(app, tx, StreamKind::Payment, payment.id.0, seq, event).await
 }
 
 /// The charge of a payment that no provider speaks of: so much of it is there.

@@ -1,6 +1,8 @@
 //! Disputes: payers who take a payment back through their bank, or through the provider. While one is open its money is held,
 //! as by a refund that is under way; when it is won the money is let go, when it is lost it has gone back.
 
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, sea_query::Expr};
+
 use super::{
     Payment, complete, dispute_rows,
     drive::gateway,
@@ -19,9 +21,10 @@ use crate::{
     entity::{
         Currency, DisputeId, Money, PaymentId,
         ledger_transfer::TransferKind,
-        payment_dispute::{DisputeState, Model as Dispute},
+        payment::{self, PaymentState},
+        payment_dispute::{ActiveModel, Column, DisputeState, Entity, Model as Dispute},
         payment_event::EventSource,
-        refund::{Model as Refund, RefundOrigin, RefundState},
+        refund::{self, Model as Refund, RefundOrigin, RefundState},
     },
     error::Result,
     platform::{
@@ -111,20 +114,7 @@ async fn open_in(app: &App, tx: &Transaction, payment: &Payment, told: &ToldDisp
         opened_at: now,
         ended_at: None,
     };
-    let sql = "INSERT INTO payment_disputes (id, payment_id, provider_reference, amount, reason, state, refund_id, respond_by, \
-               opened_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    let values = vec![
-        dispute.id.0.into(),
-        payment.id.0.into(),
-        dispute.provider_reference.as_str().into(),
-        dispute.amount.into(),
-        dispute.reason.as_str().into(),
-        dispute.state.as_str().into(),
-        dispute.refund_id.map(|id| id.0).into(),
-        dispute.respond_by.into(),
-        now.into(),
-    ];
-    tx.execute(sql, values).await?;
+    Entity::insert(ActiveModel::from(dispute.clone())).exec_without_returning(tx).await?;
     tracing::warn!(payment = %payment.id, dispute = %dispute.id, amount = told.amount, "a payment is disputed");
     tell_in(app, tx, &dispute).await?;
     Ok(dispute)
@@ -148,7 +138,9 @@ async fn hold_in(
     };
     let refund = take_in(app, tx, payment, &refunds, &taken).await?.refund;
     if let Some(refund) = &refund {
-        tx.execute("UPDATE refunds SET state = 'pending' WHERE id = $1", vec![refund.id.0.into()]).await?;
+        let pending =
+            refund::ActiveModel { id: Set(refund.id), state: Set(RefundState::Pending), ..Default::default() };
+        refund::Entity::update(pending).exec_without_returning(tx).await?;
     }
     Ok(refund)
 }
@@ -159,11 +151,13 @@ async fn ask_again_in(app: &App, tx: &Transaction, dispute: &Dispute, told: &Tol
         return Ok(());
     }
     if told.respond_by != dispute.respond_by {
-        let sql = "UPDATE payment_disputes SET respond_by = $2 WHERE id = $1";
-        tx.execute(sql, vec![dispute.id.0.into(), told.respond_by.into()]).await?;
+        let change = ActiveModel { id: Set(dispute.id), respond_by: Set(told.respond_by), ..Default::default() };
+        Entity::update(change).exec_without_returning(tx).await?;
     }
-    let sql = "UPDATE payments SET check_at = $2 WHERE id = $1";
-    tx.execute(sql, vec![dispute.payment_id.0.into(), (app.clock.now() + PAUSE).into()]).await.map(drop)
+    let check_at = Set(Some(app.clock.now() + PAUSE));
+    let asked = payment::ActiveModel { id: Set(dispute.payment_id), check_at, ..Default::default() };
+    payment::Entity::update(asked).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// A dispute was decided, or decided otherwise.
@@ -178,8 +172,9 @@ async fn end_in(app: &App, tx: &Transaction, dispute: &Dispute, state: DisputeSt
         // Won, and lost after all.
         refund =
             hold_in(app, tx, &rows::lock_in(tx, id).await?, told, &format!("{}:{}", told.reference, former.id)).await?;
-        let sql = "UPDATE payment_disputes SET refund_id = $2 WHERE id = $1";
-        tx.execute(sql, vec![dispute.id.0.into(), refund.as_ref().map(|refund| refund.id.0).into()]).await?;
+        let refund_id = Set(refund.as_ref().map(|refund| refund.id));
+        let change = ActiveModel { id: Set(dispute.id), refund_id, ..Default::default() };
+        Entity::update(change).exec_without_returning(tx).await?;
     }
     if let Some(refund) = &refund {
         let word = if state == DisputeState::Won { "dispute_won" } else { GIVEN_BACK };
@@ -207,11 +202,16 @@ async fn end_in(app: &App, tx: &Transaction, dispute: &Dispute, state: DisputeSt
     if let Some((fee, currency)) = &told.fee {
         fee_in(app, tx, &payment, dispute, (*fee, currency.as_str())).await?;
     }
-    let sql = "UPDATE payment_disputes SET state = $2, ended_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![dispute.id.0.into(), state.as_str().into(), now.into()]).await?;
-    let sql = "UPDATE payments SET check_at = NULL WHERE id = $1 AND state = 'completed' AND NOT EXISTS \
-               (SELECT 1 FROM payment_disputes d WHERE d.payment_id = $1 AND d.state = 'open')";
-    tx.execute(sql, vec![id.0.into()]).await?;
+    let ended = ActiveModel { id: Set(dispute.id), state: Set(state), ended_at: Set(Some(now)), ..Default::default() };
+    Entity::update(ended).exec_without_returning(tx).await?;
+    let open = Entity::find().filter(Column::PaymentId.eq(id)).filter(Column::State.eq(DisputeState::Open));
+    payment::Entity::update_many()
+        .set(payment::ActiveModel { check_at: Set(None), ..Default::default() })
+        .filter(payment::Column::Id.eq(id))
+        .filter(payment::Column::State.eq(PaymentState::Completed))
+        .filter(Expr::not_exists(open.select_only().column(Column::Id).into_query()))
+        .exec(tx)
+        .await?;
     tell_in(app, tx, &Dispute { state, ..dispute.clone() }).await?;
     app.steps.reach("dispute.ending").await;
     Ok(())

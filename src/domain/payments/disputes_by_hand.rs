@@ -1,6 +1,7 @@
 //! Disputes that no provider tells of: staff says that a payer takes a payment back through their bank, and what became of it.
 
 use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
     offline::wrong_state,
     rows,
     staff::{self, Act, somebody_else_s_in},
+    sums::Sum,
 };
 use crate::{
     app::App,
@@ -20,11 +22,12 @@ use crate::{
     },
     entity::{
         DisputeId, Money, PaymentId,
-        payment_dispute::{DisputeState, Model as Dispute},
+        payment_dispute::{Column, DisputeState, Entity, Model as Dispute},
+        refund::{self, RefundDestination, RefundOrigin, RefundState},
     },
     error::{Error, Result, State, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         payments::{DisputeProgress, Gateway, ToldDispute},
         text,
     },
@@ -138,12 +141,13 @@ fn check(app: &App, payment: &Payment, amount: Money, fee: Option<Money>) -> Res
 /// Whether so much of a payment can be disputed beside what is, or was lost, and what its provider gave back: the same dispute
 /// under a reference that is typed otherwise would count twice. What went into a wallet can be disputed still.
 async fn check_room_in(tx: &Transaction, payment: &Payment, amount: Money) -> Result<()> {
-    let sql = "SELECT COALESCE((SELECT CAST(SUM(d.amount) AS bigint) FROM payment_disputes d \
-               WHERE d.payment_id = $1 AND d.state <> 'won'), 0) \
-               + COALESCE((SELECT CAST(SUM(r.amount) AS bigint) FROM refunds r WHERE r.payment_id = $1 \
-               AND r.state = 'succeeded' AND r.destination = 'source' AND r.origin <> 'dispute'), 0)";
-    let row = tx.row(sql, vec![payment.id.0.into()]).await?;
-    let gone = row.map_or(Ok(0), |row| Columns::new(&row).take::<i64>())?;
+    let disputed = Entity::find().filter(Column::PaymentId.eq(payment.id)).filter(Column::State.ne(DisputeState::Won));
+    let given_back = refund::Entity::find()
+        .filter(refund::Column::PaymentId.eq(payment.id))
+        .filter(refund::Column::State.eq(RefundState::Succeeded))
+        .filter(refund::Column::Destination.eq(RefundDestination::Source))
+        .filter(refund::Column::Origin.ne(RefundOrigin::Dispute));
+    let gone = Sum::of(disputed, Column::Amount).plus(Sum::of(given_back, refund::Column::Amount)).read_in(tx).await?;
     let left = (payment.captured - gone).max(0);
     if amount.minor > left {
         let error = UserError::input("amount", UserErrorCode::AmountTooLarge);

@@ -4,11 +4,17 @@ use super::{Payment, complete, disputes, given_back, queries, queries::Access, r
 use crate::{
     app::App,
     domain::actor::Actor,
-    entity::{PaymentId, UserId, payment::PaymentState, payment_event::EventSource, payment_method},
+    entity::{
+        PaymentId, UserId,
+        payment::{PaymentState, ProviderKind},
+        payment_customer,
+        payment_event::EventSource,
+        payment_method,
+    },
     error::{Error, Result},
     platform::payments::{Amount, Charge, ChargeState, Failure, Gateway, NewCharge, NewCustomer, NextAction},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
 
 /// An amount as providers are told it.
 pub(super) fn amount(payment: &Payment, minor: i64) -> Amount {
@@ -55,7 +61,7 @@ async fn create(app: &App, gateway: &dyn Gateway, payment: &Payment, pays: bool)
     let broken = |error: Error| Failure::Unavailable(error.to_string());
     let method = if pays { method(app, payment).await.map_err(broken)? } else { None };
     let customer = match (payment.payer_id, &method) {
-        (Some(payer), Some(_)) => Some(customer(app, gateway, payment.provider.as_str(), payer).await?),
+        (Some(payer), Some(_)) => Some(customer(app, gateway, payment.provider, payer).await?),
         _ => None,
     };
     let description = target::of(payment.target_kind).map_err(broken)?;
@@ -85,27 +91,26 @@ async fn method(app: &App, payment: &Payment) -> Result<Option<String>> {
 pub(super) async fn customer(
     app: &App,
     gateway: &dyn Gateway,
-    provider: &str,
+    provider: ProviderKind,
     user: UserId,
 ) -> Result<String, Failure> {
     let broken = |error: Error| Failure::Unavailable(error.to_string());
-    let sql = "SELECT reference FROM payment_customers WHERE user_id = $1 AND provider = $2";
-    let values = || vec![user.0.into(), provider.into()];
-    let find = async || {
-        let rows = app.db.rows(sql, values()).await?;
-        rows.first().map(|row| crate::platform::db::Columns::new(row).take::<String>()).transpose()
-    };
+    let find = async || app.db.one(payment_customer::Entity::find_by_id((user, provider))).await;
     if let Some(known) = find().await.map_err(broken)? {
-        return Ok(known);
+        return Ok(known.reference);
     }
     let reference = user.to_string();
     let known = gateway.create_customer(&NewCustomer { reference: &reference, email: None }).await?;
-    let insert =
-        "INSERT INTO payment_customers (user_id, provider, reference) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    let values = || vec![user.0.into(), provider.into(), known.as_str().into()];
-    app.db.transact(async |tx| tx.execute(insert, values()).await).await.map_err(broken)?;
+    let row = payment_customer::ActiveModel { user_id: Set(user), provider: Set(provider), reference: Set(known) };
+    let inserted = app.db.transact(async |tx| {
+        let known = [payment_customer::Column::UserId, payment_customer::Column::Provider];
+        let once = OnConflict::columns(known).do_nothing().to_owned();
+        Ok(payment_customer::Entity::insert(row.clone()).on_conflict(once).exec_without_returning(&tx).await?)
+    });
+    inserted.await.map_err(broken)?;
     // Whoever came first at the same moment has the say.
-    find().await.map_err(broken)?.ok_or_else(|| Failure::Unavailable("a customer vanished".to_owned()))
+    let known = find().await.map_err(broken)?;
+    known.map(|known| known.reference).ok_or_else(|| Failure::Unavailable("a customer vanished".to_owned()))
 }
 
 /// The charge that a provider would not begin.

@@ -5,7 +5,11 @@
 //! ours that the provider was not asked for yet make way; and what goes beyond a payment is owed by its payer, who has it
 //! twice.
 
-use sea_orm::Value;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::{Expr, Query},
+};
 use uuid::Uuid;
 
 use super::{
@@ -15,7 +19,9 @@ use super::{
     refund_failures::again_in,
     refund_rows::{refunds_in, refunds_of},
     refunds::{self, NewRow, is_open, is_told},
-    rows, rules, short, target,
+    rows, rules, short,
+    sums::Sum,
+    target,
 };
 use crate::{
     app::App,
@@ -28,13 +34,13 @@ use crate::{
     },
     entity::{
         Money, PaymentId, RefundId, TransferId, UserId,
-        ledger_transfer::TransferKind,
+        ledger_transfer::{self, TransferKind},
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
+        refund::{self, Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
     error::Result,
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         payments::{ChargeRefund, Failure, GivenBack, ListedRefund, RefundProgress},
     },
 };
@@ -77,27 +83,32 @@ pub(super) async fn known(app: &App, payment: &Payment) -> Result<i64> {
 }
 
 /// What refunds beyond what a payment took come to, by the ledger, without those that came back.
-const BEYOND: &str = "SELECT COALESCE(CAST(SUM(t.amount) AS bigint), 0) FROM ledger_transfers t WHERE t.actor_id = $1 \
-     AND t.operation = $2 AND t.idempotency_key > $3 AND t.idempotency_key < $4 \
-     AND NOT EXISTS (SELECT 1 FROM ledger_transfers b WHERE b.reverses_id = t.id)";
-
-fn beyond_of(id: PaymentId) -> Vec<Value> {
+fn beyond_of(id: PaymentId) -> Sum {
+    use ledger_transfer::{Column, Entity};
     let from = format!("{}{BY_PROVIDER}", rules::prefix(id));
     let until = format!("{};", from.trim_end_matches(':'));
-    vec![Uuid::nil().into(), rules::REFUND_BEYOND.into(), from.into(), until.into()]
+    let mut back = Query::select();
+    let reverses = Expr::col(("back", Column::ReversesId)).equals((Entity, Column::Id));
+    back.column(("back", Column::Id)).from_as(Entity, "back").and_where(reverses);
+    let beyond = Entity::find()
+        .filter(Column::ActorId.eq(Uuid::nil()))
+        .filter(Column::Operation.eq(rules::REFUND_BEYOND))
+        .filter(Column::IdempotencyKey.gt(from))
+        .filter(Column::IdempotencyKey.lt(until))
+        .filter(Expr::not_exists(back));
+    Sum::of(beyond, Column::Amount)
 }
 
 /// How much a provider gave back beyond what a payment took; without disputes, which it does not count.
 pub(super) async fn beyond(app: &App, id: PaymentId) -> Result<i64> {
-    let rows = app.db.rows(BEYOND, beyond_of(id)).await?;
-    rows.first().map_or(Ok(0), |row| Columns::new(row).take())
+    beyond_of(id).read(app).await
 }
 
 /// Where a provider only tells how much it gave back: what we know nothing of, once nothing of ours can be part of it.
 async fn book_total_in(app: &App, tx: &Transaction, id: PaymentId, total: i64) -> Result<()> {
     rows::lock_in(tx, id).await?;
     let refunds = refunds_in(tx, id).await?;
-    let beyond = tx.row(BEYOND, beyond_of(id)).await?.map_or(Ok(0), |row| Columns::new(&row).take::<i64>())?;
+    let beyond = beyond_of(id).read_in(tx).await?;
     let told: i64 = refunds.iter().filter(|refund| is_told(refund)).map(|refund| refund.amount).sum::<i64>() + beyond;
     // One that was asked for, and not answered, may be part of it.
     let asked = |refund: &&Refund| is_open(refund) && refund.asked_at.is_some() && !is_told(refund);
@@ -181,7 +192,7 @@ pub(super) async fn take_in(
     accounts::lock_in(tx, &people).await?;
     let made_way = make_way_in(app, tx, payment, refunds, taken.amount).await?;
     let payment = rows::lock_in(tx, payment.id).await?;
-    let amount = taken.amount.min(payment.captured - payment.refunded - payment.refunding);
+    let amount = std::cmp::min(taken.amount, payment.captured - payment.refunded - payment.refunding);
     let refund = if amount > 0 { Some(hold_in(app, tx, &payment, taken, amount).await?) } else { None };
     // What is left of those that made way, and may not stay.
     let payment = rows::lock_in(tx, payment.id).await?;
@@ -205,8 +216,15 @@ async fn make_way_in(
     for refund in refunds.iter().rev() {
         let waits = refund.state == RefundState::Granted && refund.provider_reference.is_none();
         let Some(hold) = refund.hold_id.filter(|_| waits && left < amount) else { continue };
-        let sql = "UPDATE refunds SET state = 'failed', failure = $2, check_at = NULL, ended_at = $3 WHERE id = $1";
-        tx.execute(sql, vec![refund.id.0.into(), MADE_WAY.into(), app.clock.now().into()]).await?;
+        let failed = refund::ActiveModel {
+            id: Set(refund.id),
+            state: Set(RefundState::Failed),
+            failure: Set(Some(MADE_WAY.to_owned())),
+            check_at: Set(None),
+            ended_at: Set(Some(app.clock.now())),
+            ..Default::default()
+        };
+        refund::Entity::update(failed).exec_without_returning(tx).await?;
         refunds::fail_in(app, tx, payment, refund, hold).await?;
         let payment = rows::lock_in(tx, payment.id).await?;
         complete::note_in(app, tx, &payment, "refund_failed", EventSource::System, Some(MADE_WAY)).await?;
@@ -221,8 +239,12 @@ async fn hold_in(app: &App, tx: &Transaction, payment: &Payment, taken: &Taken<'
     let (destination, reason, origin) = (RefundDestination::Source, taken.reason, taken.origin);
     let new = NewRow { id, amount, destination, reason, by: &Actor::System, origin };
     refunds::insert_in(app, tx, payment, &new, RefundState::Granted, Some(&taken.key)).await?;
-    let sql = "UPDATE refunds SET provider_reference = $2 WHERE id = $1";
-    tx.execute(sql, vec![id.0.into(), taken.reference.map(short_reference).into()]).await?;
+    let named = refund::ActiveModel {
+        id: Set(id),
+        provider_reference: Set(taken.reference.map(short_reference)),
+        ..Default::default()
+    };
+    refund::Entity::update(named).exec_without_returning(tx).await?;
     let debtor = target::of(payment.target_kind)?.secure_in(app, tx, payment, amount, id).await?;
     refunds::hold_in(app, tx, payment, (id, amount), None).await?;
     if let Some(debtor) = debtor {

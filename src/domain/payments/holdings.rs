@@ -4,16 +4,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect, QueryTrait,
+    RelationTrait,
+    sea_query::{Expr, Func},
+};
+use uuid::Uuid;
 
-use super::{reconcile::Disagreement, rules};
+use super::{reconcile::Disagreement, rules, sums::Sum};
 use crate::{
     app::App,
-    entity::{Currency, Money, payment::ProviderKind},
-    error::Result,
-    platform::{
-        db::Columns,
-        payments::{Failure, Gateway},
+    entity::{
+        Currency, Money,
+        ledger_account::{self, AccountKind},
+        ledger_delta,
+        ledger_entry::{self, Column, Entity},
+        ledger_transfer,
+        payment::{self, ProviderKind},
+        payment_dispute::{self, DisputeState},
+        refund::{self, RefundDestination, RefundOrigin, RefundState},
     },
+    error::Result,
+    platform::payments::{Failure, Gateway},
 };
 
 /// What a provider holds in one currency, by the books.
@@ -99,43 +111,70 @@ async fn compare(
 /// which is always later than it happened. Of a dispute nobody knows when the provider takes its money off, nor what it keeps for
 /// it, before it is over: the most that it kept for one so far is reckoned with.
 async fn books(app: &App, provider: ProviderKind, at: Option<DateTime<Utc>>) -> Result<BTreeMap<String, Book>> {
-    let mut values: Vec<sea_orm::Value> =
-        vec![provider.as_str().into(), uuid::Uuid::nil().into(), rules::DISPUTE_FEE.into()];
-    let (mut later, mut open) = (String::new(), "o.state = 'open'");
-    if let Some(at) = at {
-        values.push(at.into());
-        values.push(rules::SETTLEMENT.into());
-        later.push_str(
-            " - COALESCE((SELECT CAST(SUM(e.amount) AS bigint) FROM ledger_entries e \
-             JOIN ledger_transfers t ON t.id = e.transfer_id \
-             WHERE e.account_id = a.id AND e.created_at > $4 AND t.operation <> $5), 0)",
-        );
-        open = "(o.state = 'open' OR o.ended_at > $4)";
-    }
-    let sql = format!(
-        "SELECT a.currency, a.balance + COALESCE((SELECT CAST(SUM(d.amount) AS bigint) FROM ledger_deltas d \
-         WHERE d.account_id = a.id), 0){later}, \
-         COALESCE((SELECT CAST(SUM(r.amount) AS bigint) FROM refunds r JOIN payments p ON p.id = r.payment_id \
-         WHERE p.provider = $1 AND p.currency = a.currency AND r.destination = 'source' \
-         AND r.origin <> 'dispute' AND r.state IN ('granted', 'pending')), 0), \
-         COALESCE((SELECT CAST(SUM(o.amount) AS bigint) FROM payment_disputes o JOIN payments p ON p.id = o.payment_id \
-         WHERE p.provider = $1 AND p.currency = a.currency AND {open}), 0), \
-         (SELECT COUNT(*) FROM payment_disputes o JOIN payments p ON p.id = o.payment_id \
-         WHERE p.provider = $1 AND p.currency = a.currency AND {open}), \
-         COALESCE((SELECT MAX(e.amount) FROM ledger_transfers t JOIN ledger_entries e ON e.transfer_id = t.id \
-         WHERE t.actor_id = $2 AND t.operation = $3 AND e.account_id = a.id), 0) \
-         FROM ledger_accounts a WHERE a.kind = 'clearing' AND a.name = $1"
+    let is_of_account = Column::AccountId.into_expr().equals((ledger_account::Entity, ledger_account::Column::Id));
+    let is_paid_here = payment::Column::Provider
+        .eq(provider)
+        .and(payment::Column::Currency.into_expr().equals((ledger_account::Entity, ledger_account::Column::Currency)));
+    let entries =
+        Entity::find().join(JoinType::InnerJoin, ledger_entry::Relation::Transfer.def()).filter(is_of_account);
+    let waiting = ledger_delta::Entity::find().filter(
+        ledger_delta::Column::AccountId.into_expr().equals((ledger_account::Entity, ledger_account::Column::Id)),
     );
-    let mut books = BTreeMap::new();
-    for row in &app.db.rows(sql, values).await? {
-        let mut columns = Columns::new(row);
-        let currency: String = columns.take()?;
-        // What somebody has for us is a negative balance.
-        let held = -columns.take::<i64>()?;
-        let (refunding, disputed): (i64, i64) = (columns.take()?, columns.take()?);
-        let (disputes, fee): (i64, i64) = (columns.take()?, columns.take()?);
-        let going = refunding.saturating_add(disputed).saturating_add(disputes.saturating_mul(fee));
-        books.insert(currency, Book { held, going });
+    let mut balance =
+        ledger_account::Column::Balance.into_expr().add(Sum::of(waiting, ledger_delta::Column::Amount).into_expr());
+    let mut is_open = payment_dispute::Column::State.eq(DisputeState::Open);
+    if let Some(at) = at {
+        let later = entries
+            .clone()
+            .filter(Column::CreatedAt.gt(at))
+            .filter(ledger_transfer::Column::Operation.ne(rules::SETTLEMENT));
+        balance = balance.sub(Sum::of(later, Column::Amount).into_expr());
+        is_open = is_open.or(payment_dispute::Column::EndedAt.gt(at));
     }
-    Ok(books)
+    let refunding = refund::Entity::find()
+        .inner_join(payment::Entity)
+        .filter(is_paid_here.clone())
+        .filter(refund::Column::Destination.eq(RefundDestination::Source))
+        .filter(refund::Column::Origin.ne(RefundOrigin::Dispute))
+        .filter(refund::Column::State.is_in([RefundState::Granted, RefundState::Pending]));
+    let disputes = payment_dispute::Entity::find().inner_join(payment::Entity).filter(is_paid_here).filter(is_open);
+    let how_many = disputes.clone().select_only().expr(payment_dispute::Column::Id.count()).into_query();
+    let fees = entries
+        .filter(ledger_transfer::Column::ActorId.eq(Uuid::nil()))
+        .filter(ledger_transfer::Column::Operation.eq(rules::DISPUTE_FEE));
+    let most = fees.select_only().expr(Func::coalesce([Column::Amount.max(), Expr::val(0_i64)])).into_query();
+    let accounts = ledger_account::Entity::find()
+        .select_only()
+        .column(ledger_account::Column::Currency)
+        .expr_as(balance, "balance")
+        .expr_as(Sum::of(refunding, refund::Column::Amount).into_expr(), "refunding")
+        .expr_as(Sum::of(disputes, payment_dispute::Column::Amount).into_expr(), "disputed")
+        .expr_as(Expr::from(how_many), "disputes")
+        .expr_as(Expr::from(most), "fee")
+        .filter(ledger_account::Column::Kind.eq(AccountKind::Clearing))
+        .filter(ledger_account::Column::Name.eq(provider.as_str()));
+    let accounts: Vec<Account> = app.db.select(&accounts.into_query()).await?;
+    let book = |account: Account| {
+        let disputed = account.disputed.saturating_add(account.disputes.saturating_mul(account.fee));
+        // What somebody has for us is a negative balance.
+        let book = Book { held: -account.balance, going: account.refunding.saturating_add(disputed) };
+        (account.currency, book)
+    };
+    Ok(accounts.into_iter().map(book).collect())
+}
+
+/// An account of a provider's, in minor units.
+#[derive(Debug, FromQueryResult)]
+struct Account {
+    currency: String,
+    /// With what waits to be added up; where it is of an earlier time, without what came later.
+    balance: i64,
+    /// What goes back to payers.
+    refunding: i64,
+    /// What open disputes are about.
+    disputed: i64,
+    /// How many these are.
+    disputes: i64,
+    /// The most that was kept for a dispute so far.
+    fee: i64,
 }

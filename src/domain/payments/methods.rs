@@ -6,7 +6,11 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, Select, SelectExt,
+    sea_query::{Expr, Query},
+};
 
 use super::{drive, jobs::ForgetMethod, open, short};
 use crate::{
@@ -21,11 +25,11 @@ use crate::{
     entity::{
         PaymentMethodId, UserId, job,
         payment::ProviderKind,
-        payment_method::{MethodKind, Model as Method},
+        payment_method::{ActiveModel, Column, Entity, MethodKind, Model as Method},
     },
     error::{Code, Error, Refusal, Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, placeholders},
+        db::{Transaction, any_id},
         payments::{Failure, Gateway, SavedMethod},
         text,
     },
@@ -54,38 +58,25 @@ pub struct MethodAdd {
     pub idempotency_key: Option<String>,
 }
 
-const COLUMNS: &str = "m.id, m.user_id, m.kind, m.provider, m.provider_reference, m.brand, m.last_four, m.is_default, \
-     m.created_at, m.removed_at";
-
-fn read(row: &QueryResult) -> Result<Method> {
-    let mut columns = Columns::new(row);
-    Ok(Method {
-        id: columns.take()?,
-        user_id: columns.take()?,
-        kind: columns.take()?,
-        provider: columns.take()?,
-        provider_reference: columns.take()?,
-        brand: columns.take()?,
-        last_four: columns.take()?,
-        is_default: columns.take()?,
-        created_at: columns.take()?,
-        removed_at: columns.take()?,
-    })
+async fn find(app: &App, id: PaymentMethodId) -> Result<Option<Method>> {
+    app.db.one(Entity::find_by_id(id)).await
 }
 
-async fn find(app: &App, id: PaymentMethodId) -> Result<Option<Method>> {
-    let sql = format!("SELECT {COLUMNS} FROM payment_methods m WHERE m.id = $1");
-    app.db.rows(sql, vec![id.0.into()]).await?.first().map(read).transpose()
+/// A person's own, those that they removed included.
+fn of(user: UserId) -> Select<Entity> {
+    Entity::find().filter(Column::UserId.eq(user))
+}
+
+/// Those of them that are not removed.
+fn kept(user: UserId) -> Select<Entity> {
+    of(user).filter(Column::RemovedAt.is_null())
 }
 
 /// The actor's saved ways to pay, the default first, then the newest.
 pub async fn payment_methods(app: &App, actor: &Actor) -> Result<Vec<Method>> {
     let user = actor.require_user()?.id;
-    let sql = format!(
-        "SELECT {COLUMNS} FROM payment_methods m WHERE m.user_id = $1 AND m.removed_at IS NULL \
-         ORDER BY m.is_default DESC, m.created_at DESC, m.id DESC"
-    );
-    app.db.rows(sql, vec![user.0.into()]).await?.iter().map(read).collect()
+    let default_first = kept(user).order_by_desc(Column::IsDefault);
+    app.db.all(default_first.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id)).await
 }
 
 /// The actor's own ways to pay by id, those that they removed included.
@@ -95,10 +86,7 @@ pub async fn payment_methods_by_id(
     ids: &[PaymentMethodId],
 ) -> Result<HashMap<PaymentMethodId, Method>> {
     let Some(user) = actor.user_id() else { return Ok(HashMap::new()) };
-    let mut values: Vec<Value> = vec![user.0.into()];
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM payment_methods m WHERE m.user_id = $1 AND m.id IN ({list})");
-    let found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let found = app.db.all(of(user).filter(any_id(Column::Id, ids))).await?;
     Ok(found.into_iter().map(|method| (method.id, method)).collect())
 }
 
@@ -158,9 +146,7 @@ fn too_many() -> Error {
 }
 
 async fn count_in(tx: &Transaction, user: UserId) -> Result<i64> {
-    let sql = "SELECT COUNT(*) FROM payment_methods WHERE user_id = $1 AND removed_at IS NULL";
-    let row = tx.row(sql, vec![user.0.into()]).await?;
-    row.map_or(Ok(0), |row| Columns::new(&row).take())
+    Ok(kept(user).count(tx).await?.cast_signed())
 }
 
 /// Writes the row of a way to pay: at once usable where no provider knows it, else as removed until the provider has it.
@@ -184,18 +170,21 @@ async fn reserve(
             if count_in(&tx, user).await? >= MOST {
                 return Err(too_many());
             }
-            let same = "SELECT 1 FROM payment_methods WHERE user_id = $1 AND provider = $2 AND removed_at IS NULL";
-            if at_once && tx.row(same, vec![user.0.into(), provider.into()]).await?.is_some() {
+            let same = kept(user).filter(Column::Provider.eq(command.provider));
+            if at_once && same.exists(&tx).await? {
                 return Err(UserError::input("provider", UserErrorCode::AlreadyExists).into());
             }
             let now = app.clock.now();
-            let removed_at = (!at_once).then_some(now);
-            tx.execute(
-                "INSERT INTO payment_methods (id, user_id, kind, provider, created_at, removed_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-                vec![id.0.into(), user.0.into(), kind.into(), provider.into(), now.into(), removed_at.into()],
-            )
-            .await?;
+            let row = ActiveModel {
+                id: Set(id),
+                user_id: Set(user),
+                kind: Set(command.kind),
+                provider: Set(command.provider),
+                created_at: Set(now),
+                removed_at: Set((!at_once).then_some(now)),
+                ..Default::default()
+            };
+            Entity::insert(row).exec_without_returning(&tx).await?;
             if at_once {
                 choose_in(&tx, user, id, command.is_default).await?;
             }
@@ -211,7 +200,7 @@ async fn save(
     user: UserId,
     token: &str,
 ) -> Result<SavedMethod, Failure> {
-    let customer = drive::customer(app, gateway, provider.as_str(), user).await?;
+    let customer = drive::customer(app, gateway, provider, user).await?;
     gateway.save_method(&customer, token).await
 }
 
@@ -219,12 +208,15 @@ async fn save(
 async fn forget_reserved(app: &App, user: UserId, command: &MethodAdd, id: PaymentMethodId) -> Result<()> {
     app.db
         .transact(async |tx| {
-            let sql =
-                "DELETE FROM payment_methods WHERE id = $1 AND provider_reference IS NULL AND removed_at IS NOT NULL";
-            tx.execute(sql, vec![id.0.into()]).await?;
+            Entity::delete_many().filter(Column::Id.eq(id)).filter(is_reserved()).exec(&tx).await?;
             idempotency::release_in(&tx, user, ADD, command.idempotency_key.as_deref()).await
         })
         .await
+}
+
+/// That a row is reserved: no provider has it yet, and nobody can use it.
+fn is_reserved() -> Expr {
+    Column::ProviderReference.is_null().and(Column::RemovedAt.is_not_null())
 }
 
 /// Makes a reserved row usable. False when there are too many meanwhile; then the provider is to forget it.
@@ -242,16 +234,17 @@ async fn record_in(
     }
     let cut =
         |text: &Option<String>, most: usize| text.as_ref().map(|text| text.chars().take(most).collect::<String>());
-    let sql = "UPDATE payment_methods SET provider_reference = $2, brand = $3, last_four = $4, removed_at = NULL \
-               WHERE id = $1 AND provider_reference IS NULL AND removed_at IS NOT NULL";
-    let values = vec![
-        method.id.0.into(),
-        saved.reference.as_str().into(),
-        cut(&saved.brand, 40).into(),
-        cut(&saved.last_four, 4).into(),
-    ];
+    let usable = ActiveModel {
+        provider_reference: Set(Some(saved.reference.clone())),
+        brand: Set(cut(&saved.brand, 40)),
+        last_four: Set(cut(&saved.last_four, 4)),
+        removed_at: Set(None),
+        ..Default::default()
+    };
+    let changed =
+        Entity::update_many().set(usable).filter(Column::Id.eq(method.id)).filter(is_reserved()).exec(tx).await?;
     // Else a call with the same key was faster.
-    if tx.execute(sql, values).await? == 1 {
+    if changed.rows_affected == 1 {
         choose_in(tx, method.user_id, method.id, command.is_default).await?;
     }
     Ok(true)
@@ -260,12 +253,25 @@ async fn record_in(
 /// Makes a way to pay the default, if that is wanted or there is none. The person is locked.
 async fn choose_in(tx: &Transaction, user: UserId, id: PaymentMethodId, is_wanted: bool) -> Result<()> {
     if is_wanted {
-        let sql = "UPDATE payment_methods SET is_default = FALSE WHERE user_id = $1 AND is_default AND id <> $2";
-        tx.execute(sql, vec![user.0.into(), id.0.into()]).await?;
+        Entity::update_many()
+            .set(ActiveModel { is_default: Set(false), ..Default::default() })
+            .filter(Column::UserId.eq(user))
+            .filter(Expr::col(Column::IsDefault))
+            .filter(Column::Id.ne(id))
+            .exec(tx)
+            .await?;
     }
-    let sql = "UPDATE payment_methods SET is_default = TRUE WHERE id = $2 AND removed_at IS NULL \
-               AND NOT EXISTS (SELECT 1 FROM payment_methods d WHERE d.user_id = $1 AND d.is_default)";
-    tx.execute(sql, vec![user.0.into(), id.0.into()]).await.map(drop)
+    let mut default = Query::select();
+    default.column(("other", Column::Id)).from_as(Entity, "other");
+    default.and_where(Expr::col(("other", Column::UserId)).eq(user)).and_where(Expr::col(("other", Column::IsDefault)));
+    Entity::update_many()
+        .set(ActiveModel { is_default: Set(true), ..Default::default() })
+        .filter(Column::Id.eq(id))
+        .filter(Column::RemovedAt.is_null())
+        .filter(Expr::not_exists(default))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 // --------------------------------------------------------------------------------------------------------- changing
@@ -273,9 +279,7 @@ async fn choose_in(tx: &Transaction, user: UserId, id: PaymentMethodId, is_wante
 /// Locks the actor and finds a way to pay of theirs that is not removed. Code: NOT_FOUND.
 async fn own_in(tx: &Transaction, user: UserId, id: PaymentMethodId) -> Result<Method> {
     accounts::lock_in(tx, &[user]).await?;
-    let sql =
-        format!("SELECT {COLUMNS} FROM payment_methods m WHERE m.id = $1 AND m.user_id = $2 AND m.removed_at IS NULL");
-    read(&tx.row(sql, vec![id.0.into(), user.0.into()]).await?.ok_or_else(super::not_found)?)
+    kept(user).filter(Column::Id.eq(id)).one(tx).await?.ok_or_else(super::not_found)
 }
 
 /// A way to pay of the actor's is to be offered first. Code: NOT_FOUND.
@@ -296,14 +300,14 @@ pub async fn payment_method_remove(app: &App, actor: &Actor, id: PaymentMethodId
     app.db
         .transact(async |tx| {
             let method = own_in(&tx, user, id).await?;
-            let sql = "UPDATE payment_methods SET removed_at = $2, is_default = FALSE WHERE id = $1";
-            tx.execute(sql, vec![id.0.into(), app.clock.now().into()]).await?;
-            let newest = "SELECT id FROM payment_methods WHERE user_id = $1 AND removed_at IS NULL \
-                          ORDER BY created_at DESC, id DESC LIMIT 1";
+            let removed_at = Set(Some(app.clock.now()));
+            let removed = ActiveModel { id: Set(id), removed_at, is_default: Set(false), ..Default::default() };
+            Entity::update(removed).exec_without_returning(&tx).await?;
+            let newest = kept(user).order_by_desc(Column::CreatedAt).order_by_desc(Column::Id);
             if method.is_default
-                && let Some(row) = tx.row(newest, vec![user.0.into()]).await?
+                && let Some(newest) = newest.one(&tx).await?
             {
-                choose_in(&tx, user, Columns::new(&row).take()?, true).await?;
+                choose_in(&tx, user, newest.id, true).await?;
             }
             match &method.provider_reference {
                 Some(reference) => forget_in(app, &tx, method.provider, reference).await,
@@ -324,13 +328,10 @@ async fn forget_in(app: &App, tx: &Transaction, provider: ProviderKind, referenc
 
 /// The providers of a person who is about to be deleted are to forget their ways to pay; the rows go.
 pub(super) async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
-    let sql = "DELETE FROM payment_methods WHERE user_id = $1 RETURNING provider, \
-               CASE WHEN removed_at IS NULL THEN provider_reference END";
-    for row in tx.rows(sql, vec![user.0.into()]).await? {
-        let mut columns = Columns::new(&row);
-        let (provider, reference): (ProviderKind, Option<String>) = (columns.take()?, columns.take()?);
-        if let Some(reference) = reference {
-            forget_in(app, tx, provider, &reference).await?;
+    for method in Entity::delete_many().filter(Column::UserId.eq(user)).exec_with_returning(tx).await? {
+        // The provider was told already of those that were removed.
+        if let Some(reference) = method.provider_reference.filter(|_| method.removed_at.is_none()) {
+            forget_in(app, tx, method.provider, &reference).await?;
         }
     }
     Ok(())
@@ -340,9 +341,12 @@ pub(super) async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Resul
 pub(super) async fn forget(app: &App, job: &job::Model, told: ForgetMethod) -> Result<()> {
     let ForgetMethod { provider, reference } = told;
     // The same card, saved again, may have the same name.
-    let sql = "SELECT 1 FROM payment_methods WHERE provider = $1 AND provider_reference = $2 AND removed_at IS NULL";
-    let used = app.db.rows(sql, vec![provider.as_str().into(), reference.as_str().into()]).await?;
-    if used.is_empty()
+    let same = Entity::find()
+        .filter(Column::Provider.eq(provider.as_str()))
+        .filter(Column::ProviderReference.eq(reference.as_str()))
+        .filter(Column::RemovedAt.is_null());
+    let used = app.db.one(same).await?;
+    if used.is_none()
         && let Some(gateway) = app.payments.gateway(&provider)
     {
         match gateway.forget_method(&reference).await {

@@ -1,5 +1,6 @@
 //! Payments and refunds that no provider speaks of: people say what banks and couriers did.
 
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -23,7 +24,7 @@ use crate::{
     entity::{
         Money, PaymentId, RefundId, UserId,
         ledger_transfer::TransferKind,
-        payment::{PaymentState, ProviderKind},
+        payment::{self, PaymentState, ProviderKind},
         payment_event::EventSource,
         refund::{Model as Refund, RefundDestination, RefundState},
     },
@@ -69,8 +70,13 @@ pub async fn payment_proof_add(
             if payment.proof.as_deref() == Some(note.as_str()) {
                 return Ok(());
             }
-            let sql = "UPDATE payments SET proof = $2, updated_at = $3 WHERE id = $1";
-            tx.execute(sql, vec![id.0.into(), note.as_str().into(), app.clock.now().into()]).await?;
+            let change = payment::ActiveModel {
+                id: Set(id),
+                proof: Set(Some(note.clone())),
+                updated_at: Set(app.clock.now()),
+                ..Default::default()
+            };
+            payment::Entity::update(change).exec_without_returning(&tx).await?;
             complete::note_in(app, &tx, &payment, "proof_added", EventSource::Confirm, None).await
         })
         .await?;
@@ -286,8 +292,7 @@ fn after(said: Said<'_>, outcome: Outcome) -> Json {
 
 async fn remit_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64, said: &str) -> Result<()> {
     let remitted = payment.remitted + amount;
-    let sql = "UPDATE payments SET remitted = $2, updated_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![payment.id.0.into(), remitted.into(), app.clock.now().into()]).await?;
+    rows::add_in(app, tx, payment.id, &[(payment::Column::Remitted, amount)]).await?;
     let (reference, key) = (super::reference(payment.id), rules::step_key(payment.id, remitted));
     // What somebody has for us is a negative balance: the couriers' goes up, the bank's goes down.
     let new = NewTransfer {

@@ -1,7 +1,7 @@
 //! Opening a payment: the part that is one transaction, before any provider knows of it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sea_orm::Iterable;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, Iterable, QueryFilter, SelectExt};
 use uuid::Uuid;
 
 use super::{Payment, complete, drive, rows, target};
@@ -10,8 +10,9 @@ use crate::{
     domain::{Once, actor::Actor},
     entity::{
         Money, PaymentId, PaymentMethodId, PaymentProviderId, UserId,
-        payment::{PaymentState, ProviderKind, TargetKind},
+        payment::{self, PaymentState, ProviderKind, TargetKind},
         payment_event::EventSource,
+        payment_method,
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
@@ -143,10 +144,11 @@ pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Pa
         return Err(unavailable());
     }
     if let Some(method) = new.method {
-        let sql =
-            "SELECT 1 FROM payment_methods WHERE id = $1 AND user_id = $2 AND provider = $3 AND removed_at IS NULL";
-        let values = vec![method.0.into(), payer_id.map(|user| user.0).into(), new.provider.as_str().into()];
-        if tx.row(sql, values).await?.is_none() {
+        let saved = payment_method::Entity::find_by_id(method)
+            .filter(payment_method::Column::UserId.eq(payer_id))
+            .filter(payment_method::Column::Provider.eq(new.provider))
+            .filter(payment_method::Column::RemovedAt.is_null());
+        if !saved.exists(tx).await? {
             return Err(UserError::input("methodId", UserErrorCode::NotFound).into());
         }
     }
@@ -173,30 +175,27 @@ pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Pa
     // By then its start has ended, or died.
     let first_check = if next.is_some() { now + lives } else { now + config.check_time };
     let sealed = next.as_ref().map(|next| seal_next(app, new.id, next)).transpose()?;
-    tx.execute(
-        "INSERT INTO payments (id, provider, target_kind, target_id, payer_id, payer_email, payer_locale, method_id, currency, \
-         amount, state, provider_reference, sealed_next_action, check_at, expires_at, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)",
-        vec![
-            new.id.0.into(),
-            new.provider.as_str().into(),
-            new.target.as_str().into(),
-            new.target_id.into(),
-            payer_id.map(|user| user.0).into(),
-            payer_email.into(),
-            new.locale.into(),
-            new.method.map(|method| method.0).into(),
-            new.amount.currency.as_str().into(),
-            new.amount.minor.into(),
-            state.as_str().into(),
-            provider_reference.into(),
-            sealed.into(),
-            first_check.into(),
-            (now + lives).into(),
-            now.into(),
-        ],
-    )
-    .await?;
+    let row = payment::ActiveModel {
+        id: Set(new.id),
+        provider: Set(new.provider),
+        target_kind: Set(new.target),
+        target_id: Set(new.target_id),
+        payer_id: Set(payer_id),
+        payer_email: Set(payer_email),
+        payer_locale: Set(new.locale.to_owned()),
+        method_id: Set(new.method),
+        currency: Set(new.amount.currency),
+        amount: Set(new.amount.minor),
+        state: Set(state),
+        provider_reference: Set(provider_reference),
+        sealed_next_action: Set(sealed),
+        check_at: Set(Some(first_check)),
+        expires_at: Set(Some(now + lives)),
+        created_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    payment::Entity::insert(row).exec_without_returning(tx).await?;
     let payment = rows::lock_in(tx, new.id).await?;
     complete::note_in(app, tx, &payment, payment.state.as_str(), EventSource::Create, None).await?;
     Ok(payment)

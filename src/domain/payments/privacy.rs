@@ -1,5 +1,7 @@
 //! What payments hold about a person: to take along, to forget, and for how long.
 
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
+
 use super::{cancel, methods};
 use crate::{
     app::App,
@@ -7,7 +9,7 @@ use crate::{
         Kind::{Id, Integer, Text, Time, Word},
         Table,
     },
-    entity::UserId,
+    entity::{UserId, payment, refund},
     error::Result,
     platform::db::Transaction,
 };
@@ -98,14 +100,25 @@ pub(super) const EXPORT: &[Table] = &[
 pub(super) async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
     cancel::cancel_all_in(app, tx, user).await?;
     methods::erase_in(app, tx, user).await?;
-    for sql in [
-        "UPDATE refunds SET reason = '' WHERE cause_key IS NULL \
-         AND payment_id IN (SELECT id FROM payments WHERE payer_id = $1)",
-        "UPDATE refunds SET requested_by = NULL WHERE requested_by = $1",
-        "UPDATE payments SET payer_email = NULL, proof = NULL, provider_answer = NULL WHERE payer_id = $1",
-    ] {
-        tx.execute(sql, vec![user.0.into()]).await?;
-    }
+    let paid = payment::Entity::find().select_only().column(payment::Column::Id);
+    refund::Entity::update_many()
+        .set(refund::ActiveModel { reason: Set(String::new()), ..Default::default() })
+        .filter(refund::Column::CauseKey.is_null())
+        .filter(refund::Column::PaymentId.in_subquery(paid.filter(payment::Column::PayerId.eq(user)).into_query()))
+        .exec(tx)
+        .await?;
+    refund::Entity::update_many()
+        .set(refund::ActiveModel { requested_by: Set(None), ..Default::default() })
+        .filter(refund::Column::RequestedBy.eq(user))
+        .exec(tx)
+        .await?;
+    let forgotten = payment::ActiveModel {
+        payer_email: Set(None),
+        proof: Set(None),
+        provider_answer: Set(None),
+        ..Default::default()
+    };
+    payment::Entity::update_many().set(forgotten).filter(payment::Column::PayerId.eq(user)).exec(tx).await?;
     Ok(())
 }
 

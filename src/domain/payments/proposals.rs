@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, sea_query::OnConflict};
 use uuid::Uuid;
 
 use crate::{
@@ -13,9 +14,12 @@ use crate::{
         permissions::{self, Permission},
         wallets::needs_second_person,
     },
-    entity::{Money, UserId},
+    entity::{
+        Money, UserId,
+        payment_proposal::{ActiveModel, Column, Entity},
+    },
     error::{Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction, placeholders},
+    platform::db::{Transaction, any_id},
 };
 
 /// What somebody says.
@@ -56,18 +60,17 @@ pub(super) async fn agree_in(app: &App, tx: &Transaction, user: UserId, said: Sa
             Ok(Outcome::Agreed(Some(first)))
         }
         _ => {
-            let sql = "INSERT INTO payment_proposals (subject_id, action, amount, reference, proposed_by, created_at) \
-                       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject_id) DO UPDATE \
-                       SET action = $2, amount = $3, reference = $4, proposed_by = $5, created_at = $6";
-            let values = vec![
-                said.subject.into(),
-                said.action.into(),
-                said.amount.minor.into(),
-                said.reference.into(),
-                user.0.into(),
-                app.clock.now().into(),
-            ];
-            tx.execute(sql, values).await?;
+            let proposal = ActiveModel {
+                subject_id: Set(said.subject),
+                action: Set(said.action.to_owned()),
+                amount: Set(said.amount.minor),
+                reference: Set(said.reference.to_owned()),
+                proposed_by: Set(user),
+                created_at: Set(app.clock.now()),
+            };
+            let all = [Column::Action, Column::Amount, Column::Reference, Column::ProposedBy, Column::CreatedAt];
+            let last = OnConflict::column(Column::SubjectId).update_columns(all).to_owned();
+            Entity::insert(proposal).on_conflict(last).exec_without_returning(tx).await?;
             Ok(Outcome::Proposed)
         }
     }
@@ -75,10 +78,11 @@ pub(super) async fn agree_in(app: &App, tx: &Transaction, user: UserId, said: Sa
 
 /// Who has said the same.
 async fn same_in(tx: &Transaction, said: &Said<'_>) -> Result<Option<UserId>> {
-    let sql = "SELECT proposed_by FROM payment_proposals \
-               WHERE subject_id = $1 AND action = $2 AND amount = $3 AND reference = $4";
-    let values = vec![said.subject.into(), said.action.into(), said.amount.minor.into(), said.reference.into()];
-    tx.row(sql, values).await?.map(|row| Columns::new(&row).take()).transpose()
+    let same = Entity::find_by_id(said.subject)
+        .filter(Column::Action.eq(said.action))
+        .filter(Column::Amount.eq(said.amount.minor))
+        .filter(Column::Reference.eq(said.reference));
+    Ok(same.one(tx).await?.map(|proposal| proposal.proposed_by))
 }
 
 /// Whether somebody still has the rights with which they proposed.
@@ -89,8 +93,8 @@ async fn may_still_in(tx: &Transaction, user: UserId) -> Result<bool> {
 
 /// What was proposed is settled in another way.
 pub(super) async fn forget_in(tx: &Transaction, subject: Uuid) -> Result<()> {
-    let sql = "DELETE FROM payment_proposals WHERE subject_id = $1";
-    tx.execute(sql, vec![subject.into()]).await.map(drop)
+    Entity::delete_by_id(subject).exec(tx).await?;
+    Ok(())
 }
 
 /// The payments and refunds that wait for a second person, for those who may see that.
@@ -98,9 +102,13 @@ pub async fn awaited(app: &App, actor: &Actor, subjects: &[Uuid]) -> Result<Hash
     if !actor.may(Permission::SeeMoney) {
         return Ok(HashMap::new());
     }
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, subjects);
-    let sql = format!("SELECT subject_id FROM payment_proposals WHERE subject_id IN ({list})");
-    let rows = app.db.rows(sql, values).await?;
-    rows.iter().map(|row| Ok((Columns::new(row).take()?, true))).collect()
+    let proposed: Vec<Proposed> = app.db.read(Entity::find().filter(any_id(Column::SubjectId, subjects))).await?;
+    Ok(proposed.into_iter().map(|proposed| (proposed.subject_id, true)).collect())
+}
+
+/// What a proposal is of.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Proposed {
+    subject_id: Uuid,
 }

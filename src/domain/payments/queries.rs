@@ -4,10 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::Stream;
-use sea_orm::QueryResult;
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr};
 use uuid::Uuid;
 
-use super::{Payment, open, rows};
+use super::{Payment, open, sql};
 use crate::{
     app::App,
     domain::{
@@ -20,13 +20,14 @@ use crate::{
     entity::{
         PaymentId, UserId,
         event::{self, StreamKind},
-        payment::{PaymentState, ProviderKind, TargetKind},
+        payment::{Column, Entity, PaymentState, ProviderKind, TargetKind},
         payment_event,
     },
     error::Result,
     platform::{
-        db::{Columns, placeholders},
-        list::{Conditions, Source, Span, page_of},
+        db::any_id,
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         payments::NextAction,
     },
@@ -46,8 +47,7 @@ pub async fn get(app: &App, id: PaymentId) -> Result<Payment> {
 
 /// The same, if it is there.
 pub(super) async fn find_by_id(app: &App, id: PaymentId) -> Result<Option<Payment>> {
-    let sql = format!("SELECT {} FROM payments p WHERE p.id = $1", rows::COLUMNS);
-    app.db.rows(sql, vec![id.0.into()]).await?.first().map(rows::read).transpose()
+    app.db.one(Entity::find_by_id(id)).await
 }
 
 /// A payment that the actor may see: their own; anybody's, with the permission; as a guest, the one of their token.
@@ -67,10 +67,7 @@ pub async fn find(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> R
 /// Payments by id that the actor may see.
 pub async fn payments_by_id(app: &App, actor: &Actor, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>> {
     let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {} FROM payments p WHERE p.id IN ({list})", rows::COLUMNS);
-    let mut found = app.db.rows(sql, values).await?.iter().map(rows::read).collect::<Result<Vec<_>>>()?;
+    let mut found = app.db.all(Entity::find().filter(any_id(Column::Id, ids))).await?;
     found.retain(|payment| payment.payer_id == Some(viewer.id) || actor.may(Permission::SeeMoney));
     Ok(found.into_iter().map(|payment| (payment.id, payment)).collect())
 }
@@ -103,6 +100,20 @@ pub fn cursor(payment: &Payment) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(payment.created_at), id: payment.id.0 }
 }
 
+/// Payments that the actor may see, newest first, with the condition for each payer, where there are some: their own, or
+/// everybody's for those who may see them.
+fn visible_to(actor: &Actor, filter: &PaymentFilter) -> Result<(List<Entity>, Vec<Expr>)> {
+    let payers = if filter.everybodys {
+        actor.require(Permission::SeeMoney)?;
+        filter.payers.clone()
+    } else {
+        Some(vec![actor.require_user()?.id])
+    };
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
+    let each = list.any_of(Column::PayerId, payers.as_deref(), |payer| *payer)?;
+    Ok((list, each))
+}
+
 /// Payments, newest first: the actor's own, or everybody's for those who may see them.
 pub async fn payments(
     app: &App,
@@ -111,36 +122,22 @@ pub async fn payments(
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<Payment>> {
-    let payers = if filter.everybodys {
-        actor.require(Permission::SeeMoney)?;
-        filter.payers.clone()
-    } else {
-        Some(vec![actor.require_user()?.id])
-    };
-    let mut conditions = Conditions::default();
-    let own = conditions.any_of("p.payer_id", payers.as_deref(), |payer| payer.0)?;
-    conditions.any_of("p.state", filter.states.as_deref(), |state| state.as_str())?;
-    conditions.any_of("p.provider", filter.providers.as_deref(), |provider| provider.as_str())?;
-    conditions.any_of("p.target_kind", filter.targets.as_deref(), |target| target.as_str())?;
-    conditions.during("p.created_at", filter.during)?;
+    let (mut list, payers) = visible_to(actor, filter)?;
+    list.any_of(Column::State, filter.states.as_deref(), |state| state.as_str())?;
+    list.any_of(Column::Provider, filter.providers.as_deref(), |provider| provider.as_str())?;
+    list.any_of(Column::TargetKind, filter.targets.as_deref(), |target| target.as_str())?;
+    list.during(Column::CreatedAt, filter.during)?;
     if let Some(amount) = filter.amount {
-        let amount = amount.condition(&mut conditions, "p");
+        let amount = amount.narrow(&mut list, Column::Currency, Column::Amount);
         // One person's are few; of everybody's there is an index of amounts.
-        let (among, order) = match own.as_slice() {
-            [one] => (one, "p.created_at"),
-            _ => (&amount, "p.amount"),
+        let (among, order) = match payers.as_slice() {
+            [one] => (one.clone(), Column::CreatedAt),
+            _ => (amount, Column::Amount),
         };
-        conditions.among(format!("SELECT p.id FROM payments p WHERE {among} ORDER BY {order} DESC, p.id DESC"));
+        let ids = Entity::find().select_only().column(Column::Id).filter(among);
+        list.among(ids.order_by_desc(order).order_by_desc(Column::Id).into_query());
     }
-    let source = Source {
-        columns: rows::COLUMNS,
-        table: "payments p",
-        joins: "",
-        key: "p.created_at",
-        id: "p.id",
-        descending: true,
-    };
-    page_of(&app.db, source, conditions, page, with_total, rows::read).await
+    list.page(&app.db, page, with_total, |payments| payments).await
 }
 
 /// What the payer has to do for the payment to go on.
@@ -166,36 +163,11 @@ pub async fn events_by_payment(
     _actor: &Actor,
     ids: &[PaymentId],
 ) -> Result<HashMap<PaymentId, Vec<payment_event::Model>>> {
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let newest = "e.created_at DESC, e.id DESC";
-    let from = app.db.first_of_each("payments p", "payment_events", "e", "e.payment_id = p.id", newest, LISTED);
-    let sql = format!(
-        "SELECT e.id, e.payment_id, e.kind, e.source, e.authorised, e.captured, e.refunded, e.pending, e.detail, \
-         e.created_at FROM {from} WHERE p.id IN ({list}) ORDER BY e.created_at, e.id"
-    );
     let mut found: HashMap<PaymentId, Vec<payment_event::Model>> = HashMap::new();
-    for row in app.db.rows(sql, values).await? {
-        let step = read_event(&row)?;
+    for step in sql::newest_of_each::<payment_event::Entity>(app, payment_event::Column::CreatedAt, ids).await? {
         found.entry(step.payment_id).or_default().push(step);
     }
     Ok(found)
-}
-
-fn read_event(row: &QueryResult) -> Result<payment_event::Model> {
-    let mut columns = Columns::new(row);
-    Ok(payment_event::Model {
-        id: columns.take()?,
-        payment_id: columns.take()?,
-        kind: columns.take()?,
-        source: columns.take()?,
-        authorised: columns.take()?,
-        captured: columns.take()?,
-        refunded: columns.take()?,
-        pending: columns.take()?,
-        detail: columns.take()?,
-        created_at: columns.take()?,
-    })
 }
 
 // ---------------------------------------------------------------------------------------------------------- following

@@ -4,18 +4,18 @@
 use std::fmt;
 
 use futures_util::{StreamExt, stream};
-use sea_orm::Iterable;
+use sea_orm::{ColumnTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::{
     Payment, complete, disputes, drive::gateway, given_back, holdings, queries, refund_failures, refund_rows, refunds,
-    rows, settlements,
+    settlements,
 };
 use crate::{
     app::App,
     entity::{
         Money, PaymentId,
-        payment::{PaymentState, ProviderKind},
+        payment::{Column, Entity, PaymentState, ProviderKind},
         payment_event::EventSource,
         refund::{RefundDestination, RefundOrigin, RefundState},
     },
@@ -29,7 +29,7 @@ use crate::{
 /// How many payments are asked about at once.
 const AT_ONCE: usize = 8;
 /// How many payments are read at once.
-const BATCH: usize = 500;
+const BATCH: u64 = 500;
 
 /// Something on which the two sides do not agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,20 +90,18 @@ pub async fn reconcile(app: &App, span: Span, mend: bool) -> Result<Comparison> 
 
 /// The next payments of a span that a provider knows of. Ids are in the order of time.
 async fn batch(app: &App, span: Span, after: Uuid) -> Result<Vec<Payment>> {
-    let mut values: Vec<sea_orm::Value> = vec![after.into()];
-    let mut conditions = String::new();
-    for (time, sign) in [(span.from, ">="), (span.until, "<")] {
-        if let Some(time) = time {
-            values.push(time.into());
-            conditions.push_str(&format!(" AND p.created_at {sign} ${}", values.len()));
-        }
+    let by_hand = [ProviderKind::Wallet, ProviderKind::CashOnDelivery, ProviderKind::BankTransfer];
+    let mut next = Entity::find()
+        .filter(Column::Id.gt(after))
+        .filter(Column::ProviderReference.is_not_null())
+        .filter(Column::Provider.is_not_in(by_hand));
+    if let Some(from) = span.from {
+        next = next.filter(Column::CreatedAt.gte(from));
     }
-    let sql = format!(
-        "SELECT {} FROM payments p WHERE p.id > $1{conditions} AND p.provider_reference IS NOT NULL \
-         AND p.provider NOT IN ('wallet', 'cash_on_delivery', 'bank_transfer') ORDER BY p.id LIMIT {BATCH}",
-        rows::COLUMNS
-    );
-    app.db.rows(sql, values).await?.iter().map(rows::read).collect()
+    if let Some(until) = span.until {
+        next = next.filter(Column::CreatedAt.lt(until));
+    }
+    app.db.all(next.order_by_asc(Column::Id).limit(BATCH)).await
 }
 
 async fn ours(app: &App, payment: Payment, mend: bool) -> Result<Option<Disagreement>> {

@@ -3,6 +3,7 @@
 //! wallet; to a guest, who has none, the same way again, a few times, then it is for staff to look into.
 
 use chrono::TimeDelta;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{
     Payment, complete,
@@ -23,12 +24,13 @@ use crate::{
     entity::{
         RefundId,
         ledger_transfer::TransferKind,
+        payment,
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
+        refund::{ActiveModel, Column, Entity, Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
     error::{Error, Result},
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         payments::{ChargeRefund, Failure, RefundProgress},
     },
 };
@@ -85,11 +87,15 @@ pub(super) async fn come_back_in(app: &App, tx: &Transaction, refund: &Refund, f
     if let Some(payer) = payment.payer_id {
         accounts::lock_in(tx, &[payer]).await?;
     }
-    let now = app.clock.now();
-    let sql = "UPDATE refunds SET state = 'failed', failure = $2, ended_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![refund.id.0.into(), failure.map(short).into(), now.into()]).await?;
-    let sql = "UPDATE payments SET refunded = refunded - $2, updated_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![payment.id.0.into(), refund.amount.into(), now.into()]).await?;
+    let failed = ActiveModel {
+        id: Set(refund.id),
+        state: Set(RefundState::Failed),
+        failure: Set(failure.map(short)),
+        ended_at: Set(Some(app.clock.now())),
+        ..Default::default()
+    };
+    Entity::update(failed).exec_without_returning(tx).await?;
+    rows::add_in(app, tx, payment.id, &[(payment::Column::Refunded, -refund.amount)]).await?;
     let payment = rows::lock_in(tx, payment.id).await?;
     let is_where_it_was = take_back_in(app, tx, &payment, &refund).await?;
     tracing::error!(refund = %refund.id, payment = %payment.id, failure, "a refund that was done has come back");
@@ -160,10 +166,7 @@ async fn pause_in(app: &App, tx: &Transaction, payment: &Payment) -> Result<Opti
     if gateway(app, payment).is_none() {
         return Ok(None);
     }
-    let sql = format!(
-        "SELECT COUNT(*) FROM refunds WHERE payment_id = $1 AND state = 'failed' AND cause_key LIKE '{AGAIN}%'"
-    );
-    let row = tx.row(sql, vec![payment.id.0.into()]).await?;
-    let tried: i64 = row.map(|row| Columns::new(&row).take()).transpose()?.unwrap_or_default();
+    let failed = Entity::find().filter(Column::PaymentId.eq(payment.id)).filter(Column::State.eq(RefundState::Failed));
+    let tried = failed.filter(Column::CauseKey.starts_with(AGAIN)).count(tx).await?;
     Ok(usize::try_from(tried).ok().and_then(|tried| PAUSES.get(tried)).copied())
 }

@@ -1,5 +1,7 @@
 //! Refunds as people ask for them, grant them and refuse them. What follows is done by [`super::refunds`].
 
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SelectExt};
+
 use super::{
     Access, Payment, claimant, complete,
     notices::{RefundDecided, RefundRequested},
@@ -24,7 +26,7 @@ use crate::{
         Money, PaymentId, RefundId,
         payment::TargetKind,
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
+        refund::{ActiveModel, Column, Entity, Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
     error::{Result, State, UserError, UserErrorCode},
     platform::text,
@@ -103,8 +105,8 @@ pub async fn refund_request(
             let payment = rows::lock_in(&tx, id).await?;
             let amount = ask.amount_of(&payment)?;
             destination(&payment, ask.destination)?;
-            let open = "SELECT 1 FROM refunds WHERE payment_id = $1 AND state = 'requested'";
-            if tx.row(open, vec![id.0.into()]).await?.is_some() {
+            let open = Entity::find().filter(Column::PaymentId.eq(id)).filter(Column::State.eq(RefundState::Requested));
+            if open.exists(&tx).await? {
                 return Err(UserError::input("id", UserErrorCode::AlreadyExists).into());
             }
             let origin = RefundOrigin::Platform;
@@ -173,12 +175,15 @@ pub async fn refund_decide(
                 let state = State::from(refund.state);
                 return Err(UserError::input("id", UserErrorCode::WrongState).with("state", state).into());
             }
-            let sql =
-                "UPDATE refunds SET decided_by = $2, decided_at = $3, decision_reason = $4, state = $5 WHERE id = $1";
-            let state = if granted { RefundState::Granted } else { RefundState::Refused };
-            let values =
-                vec![id.0.into(), user.0.into(), app.clock.now().into(), reason.clone().into(), state.as_str().into()];
-            tx.execute(sql, values).await?;
+            let decided = ActiveModel {
+                id: Set(id),
+                decided_by: Set(Some(user)),
+                decided_at: Set(Some(app.clock.now())),
+                decision_reason: Set(reason.clone()),
+                state: Set(if granted { RefundState::Granted } else { RefundState::Refused }),
+                ..Default::default()
+            };
+            Entity::update(decided).exec_without_returning(&tx).await?;
             notify_in(app, &tx, &RefundDecided { refund: id.0 }).await?;
             if granted {
                 reserve_in(app, &tx, &payment, (id, refund.amount), None).await?;

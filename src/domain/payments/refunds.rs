@@ -2,6 +2,7 @@
 //! called afterwards, under the refund's id, and the money moves when it says so, or is let go.
 
 use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
 
 use super::{
     Payment, complete,
@@ -25,9 +26,9 @@ use crate::{
     entity::{
         Money, PaymentId, RefundId, TransferId, job,
         ledger_transfer::TransferKind,
-        payment::ProviderKind,
+        payment::{self, ProviderKind},
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundOrigin, RefundState},
+        refund::{ActiveModel, Column, Entity, Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
@@ -64,29 +65,24 @@ pub(super) async fn insert_in(
 ) -> Result<bool> {
     let now = app.clock.now();
     let decided = state == RefundState::Granted;
-    let by = new.by.user_id().map(|user| user.0);
-    let inserted = tx
-        .execute(
-            "INSERT INTO refunds (id, payment_id, amount, destination, state, reason, requested_by, decided_by, decided_at, \
-             cause_key, created_at, origin) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-             ON CONFLICT (payment_id, cause_key) DO NOTHING",
-            vec![
-                new.id.0.into(),
-                payment.id.0.into(),
-                new.amount.into(),
-                new.destination.as_str().into(),
-                state.as_str().into(),
-                new.reason.into(),
-                by.into(),
-                by.filter(|_| decided).into(),
-                decided.then_some(now).into(),
-                cause.map(str::to_owned).into(),
-                now.into(),
-                new.origin.as_str().into(),
-            ],
-        )
-        .await?;
-    Ok(inserted == 1)
+    let by = new.by.user_id();
+    let row = ActiveModel {
+        id: Set(new.id),
+        payment_id: Set(payment.id),
+        amount: Set(new.amount),
+        destination: Set(new.destination),
+        state: Set(state),
+        reason: Set(new.reason.to_owned()),
+        requested_by: Set(by),
+        decided_by: Set(by.filter(|_| decided)),
+        decided_at: Set(decided.then_some(now)),
+        cause_key: Set(cause.map(str::to_owned)),
+        created_at: Set(now),
+        origin: Set(new.origin),
+        ..Default::default()
+    };
+    let once = OnConflict::columns([Column::PaymentId, Column::CauseKey]).do_nothing().to_owned();
+    Ok(Entity::insert(row).on_conflict(once).exec_without_returning(tx).await? == 1)
 }
 
 /// Holds the money of a granted refund, and has it done: at once, or by the sweeper after a pause. Codes:
@@ -137,10 +133,9 @@ pub(super) async fn hold_in(
         origin: Origin::step(super::rules::REFUND_HOLD, &key),
     };
     let hold = ledger::hold_in(app, tx, hold, None).await?;
-    let sql = "UPDATE refunds SET hold_id = $2, check_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![id.0.into(), hold.id.0.into(), check_at.into()]).await?;
-    let sql = "UPDATE payments SET refunding = refunding + $2, updated_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![payment.id.0.into(), amount.into(), app.clock.now().into()]).await.map(drop)
+    let held = ActiveModel { id: Set(id), hold_id: Set(Some(hold.id)), check_at: Set(check_at), ..Default::default() };
+    Entity::update(held).exec_without_returning(tx).await?;
+    rows::add_in(app, tx, payment.id, &[(payment::Column::Refunding, amount)]).await
 }
 
 /// Gives back all that is left of a payment, because of something that happens once, such as `goal_cancelled`: the program's
@@ -162,9 +157,14 @@ async fn answer_requests_in(app: &App, tx: &Transaction, payment: &Payment, caus
         let fits = request.amount <= payment.captured - payment.refunded - payment.refunding;
         let granted = fits && (request.destination == RefundDestination::Source || payment.payer_id.is_some());
         let state = if granted { RefundState::Granted } else { RefundState::Refused };
-        let sql = "UPDATE refunds SET state = $2, decided_at = $3, decision_reason = $4 WHERE id = $1";
-        let values = vec![request.id.0.into(), state.as_str().into(), app.clock.now().into(), cause.into()];
-        tx.execute(sql, values).await?;
+        let decided = ActiveModel {
+            id: Set(request.id),
+            state: Set(state),
+            decided_at: Set(Some(app.clock.now())),
+            decision_reason: Set(Some(cause.to_owned())),
+            ..Default::default()
+        };
+        Entity::update(decided).exec_without_returning(tx).await?;
         notify_in(app, tx, &RefundDecided { refund: request.id.0 }).await?;
         if granted {
             reserve_in(app, tx, &payment, (request.id, request.amount), None).await?;
@@ -275,8 +275,9 @@ async fn asking(app: &App, refund: &Refund) -> Result<()> {
     if refund.asked_at.is_some() {
         return Ok(());
     }
-    let sql = "UPDATE refunds SET asked_at = $2 WHERE id = $1 AND asked_at IS NULL";
-    app.db.transact(async |tx| tx.execute(sql, vec![refund.id.0.into(), app.clock.now().into()]).await).await?;
+    let asked = ActiveModel { asked_at: Set(Some(app.clock.now())), ..Default::default() };
+    let first = Entity::update_many().set(asked).filter(Column::Id.eq(refund.id)).filter(Column::AskedAt.is_null());
+    app.db.transact(async |tx| Ok(first.clone().exec(&tx).await?)).await?;
     app.steps.reach("refund.asking").await;
     Ok(())
 }
@@ -322,19 +323,17 @@ pub(super) async fn answered_in(app: &App, tx: &Transaction, refund: &Refund, an
     if state == refund.state {
         return Ok(());
     }
-    tx.execute(
-        "UPDATE refunds SET state = $2, provider_reference = COALESCE(provider_reference, $3), failure = $4, check_at = $5, \
-         ended_at = $6 WHERE id = $1",
-        vec![
-            refund.id.0.into(),
-            state.as_str().into(),
-            Some(answer.reference.clone()).filter(|text| !text.is_empty()).into(),
-            answer.failure.as_deref().map(short).into(),
-            check_at.into(),
-            ended_at.into(),
-        ],
-    )
-    .await?;
+    let named = Some(answer.reference.clone()).filter(|text| !text.is_empty());
+    let change = ActiveModel {
+        id: Set(refund.id),
+        state: Set(state),
+        provider_reference: Set(refund.provider_reference.clone().or(named)),
+        failure: Set(answer.failure.as_deref().map(short)),
+        check_at: Set(check_at),
+        ended_at: Set(ended_at),
+        ..Default::default()
+    };
+    Entity::update(change).exec_without_returning(tx).await?;
     match answer.progress {
         RefundProgress::Pending => {}
         RefundProgress::Succeeded => succeed_in(app, tx, &payment, &refund, hold).await?,
@@ -351,8 +350,8 @@ async fn succeed_in(app: &App, tx: &Transaction, payment: &Payment, refund: &Ref
     if let Some(payer) = payment.payer_id {
         accounts::lock_in(tx, &[payer]).await?;
     }
-    let sql = "UPDATE payments SET refunding = refunding - $2, refunded = refunded + $2, updated_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![payment.id.0.into(), refund.amount.into(), app.clock.now().into()]).await?;
+    let totals = [(payment::Column::Refunding, -refund.amount), (payment::Column::Refunded, refund.amount)];
+    rows::add_in(app, tx, payment.id, &totals).await?;
     let payment = rows::lock_in(tx, payment.id).await?;
     target::of(payment.target_kind)?.unsettle_in(app, tx, &payment, refund.amount).await?;
     let to = match (refund.destination, payment.payer_id) {
@@ -384,8 +383,7 @@ pub(super) async fn fail_in(
     refund: &Refund,
     hold: TransferId,
 ) -> Result<()> {
-    let sql = "UPDATE payments SET refunding = refunding - $2, updated_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![payment.id.0.into(), refund.amount.into(), app.clock.now().into()]).await?;
+    rows::add_in(app, tx, payment.id, &[(payment::Column::Refunding, -refund.amount)]).await?;
     ledger::end_hold_in(app, tx, hold, End::Voided).await.map(drop)
 }
 

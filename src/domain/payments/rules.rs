@@ -1,9 +1,11 @@
-//! What always holds between payments, refunds and the ledger, as queries that name whatever breaks it.
+//! By which names the ledger knows the steps of payments; and what always holds between payments, refunds and the ledger.
 //!
 //! A transfer that belongs to a payment says so by the key of its origin, which starts with the payment's UUID as 32
 //! hexadecimal digits: databases can compare that, unlike the ids that people read.
 
-use crate::{domain::ledger::Rule, entity::PaymentId};
+use crate::entity::PaymentId;
+
+pub use super::sql::RULES;
 
 /// The operation of transfers that record what was taken.
 pub(super) const CAPTURE: &str = "payment";
@@ -35,90 +37,3 @@ pub(super) fn prefix(id: PaymentId) -> String {
 pub(super) fn step_key(id: PaymentId, total: i64) -> String {
     format!("{}:{total}", id.0.simple())
 }
-
-/// What must hold, for `ledger::check` in a snapshot.
-pub(super) const RULES: &[Rule] = &[
-    (
-        "what was taken of a payment is what the ledger posted for it, in its currency",
-        "SELECT 'payment ' || ID(p.id) || ' took ' || p.captured || ' ' || p.currency || ', the ledger ' \
-         || COALESCE(t.sum, 0) FROM payments p LEFT JOIN (SELECT substr(idempotency_key, 1, 32) AS payment, currency, \
-         SUM(amount) AS sum FROM ledger_transfers WHERE operation = 'payment' AND state = 'posted' \
-         GROUP BY substr(idempotency_key, 1, 32), currency) t \
-         ON t.payment = replace(ID(p.id), '-', '') AND t.currency = p.currency WHERE p.captured <> COALESCE(t.sum, 0)",
-    ),
-    (
-        "what the ledger posted for a payment belongs to one of the same currency",
-        "SELECT 'transfer ' || ID(t.id) || ' of ' || t.amount || ' ' || t.currency || ' for ' || t.idempotency_key \
-         FROM ledger_transfers t LEFT JOIN payments p \
-         ON replace(ID(p.id), '-', '') = substr(t.idempotency_key, 1, 32) AND p.currency = t.currency \
-         WHERE t.operation IN ('payment', 'remittance', 'refund_beyond') AND p.id IS NULL",
-    ),
-    (
-        "what was taken of a payment came from its provider, or from a wallet",
-        "SELECT 'payment ' || ID(p.id) || ' of ' || p.provider || ' came from ' || a.kind || ' ' || a.name \
-         FROM ledger_transfers t JOIN payments p ON replace(ID(p.id), '-', '') = substr(t.idempotency_key, 1, 32) \
-         JOIN ledger_entries e ON e.transfer_id = t.id AND e.amount < 0 JOIN ledger_accounts a ON a.id = e.account_id \
-         WHERE t.operation = 'payment' AND NOT (p.provider = 'wallet' AND a.kind = 'wallet' \
-         OR p.provider <> 'wallet' AND a.kind = 'clearing' AND a.name = p.provider)",
-    ),
-    (
-        "what was brought to the bank of a payment is what the ledger posted for it",
-        "SELECT 'payment ' || ID(p.id) || ' remitted ' || p.remitted || ', the ledger ' || COALESCE(t.sum, 0) \
-         FROM payments p LEFT JOIN (SELECT substr(idempotency_key, 1, 32) AS payment, currency, SUM(amount) AS sum \
-         FROM ledger_transfers WHERE operation = 'remittance' AND state = 'posted' \
-         GROUP BY substr(idempotency_key, 1, 32), currency) t \
-         ON t.payment = replace(ID(p.id), '-', '') AND t.currency = p.currency WHERE p.remitted <> COALESCE(t.sum, 0)",
-    ),
-    (
-        "what a payment gave back, and is giving back, is the sum of its refunds",
-        "SELECT 'payment ' || ID(p.id) || ' gave back ' || p.refunded || ' and gives ' || p.refunding || ', its refunds ' \
-         || COALESCE(r.done, 0) || ' and ' || COALESCE(r.open, 0) FROM payments p LEFT JOIN (SELECT payment_id, \
-         SUM(CASE WHEN state = 'succeeded' THEN amount ELSE 0 END) AS done, \
-         SUM(CASE WHEN state IN ('granted', 'pending') THEN amount ELSE 0 END) AS open \
-         FROM refunds GROUP BY payment_id) r ON r.payment_id = p.id \
-         WHERE p.refunded <> COALESCE(r.done, 0) OR p.refunding <> COALESCE(r.open, 0)",
-    ),
-    (
-        "a refund holds its money while it is open, has moved it when it succeeded, and let it go, or taken it back, when it \
-         failed",
-        "SELECT 'refund ' || ID(r.id) || ' is ' || r.state || ', its transfer ' || COALESCE(t.state, 'not there') \
-         FROM refunds r JOIN payments p ON p.id = r.payment_id LEFT JOIN ledger_transfers t ON t.id = r.hold_id \
-         AND t.amount = r.amount AND t.currency = p.currency AND t.operation = 'refund' \
-         LEFT JOIN ledger_transfers b ON b.operation = 'refund_back' AND b.idempotency_key = replace(ID(r.id), '-', '') \
-         AND b.amount = r.amount AND b.currency = p.currency AND b.state = 'posted' \
-         WHERE NOT CASE r.state WHEN 'granted' THEN COALESCE(t.state, '') = 'pending' \
-         WHEN 'pending' THEN COALESCE(t.state, '') = 'pending' \
-         WHEN 'failed' THEN COALESCE(t.state, '') = CASE WHEN b.id IS NULL THEN 'voided' ELSE 'posted' END \
-         WHEN 'succeeded' THEN COALESCE(t.state, '') = 'posted' OR (COALESCE(t.state, '') = 'voided' \
-         AND r.destination = 'wallet' AND p.target_kind = 'wallet_deposit') ELSE r.hold_id IS NULL END",
-    ),
-    (
-        "what a dispute is about is held while it is open, has gone back when it was lost, and stays when it was won",
-        "SELECT 'dispute ' || ID(d.id) || ' is ' || d.state || ', its refund ' || COALESCE(r.state, 'not there') \
-         FROM payment_disputes d LEFT JOIN refunds r ON r.id = d.refund_id AND r.payment_id = d.payment_id \
-         AND r.origin = 'dispute' AND r.amount <= d.amount WHERE d.refund_id IS NOT NULL AND (r.id IS NULL \
-         OR r.state <> CASE d.state WHEN 'open' THEN 'pending' WHEN 'won' THEN 'failed' ELSE 'succeeded' END) \
-         AND NOT (d.state = 'lost' AND r.state = 'failed' AND r.failure = 'given_back_by_provider')",
-    ),
-    (
-        "a refund by a dispute that is not let go belongs to one",
-        "SELECT 'refund ' || ID(r.id) || ' is ' || r.state FROM refunds r LEFT JOIN payment_disputes d ON d.refund_id = r.id \
-         WHERE r.origin = 'dispute' AND r.state <> 'failed' AND d.id IS NULL",
-    ),
-    (
-        "money that is held for a refund belongs to one",
-        "SELECT 'transfer ' || ID(t.id) || ' holds ' || t.amount || ' ' || t.currency || ' for ' || t.idempotency_key \
-         FROM ledger_transfers t LEFT JOIN refunds r ON r.hold_id = t.id WHERE t.operation = 'refund' AND r.id IS NULL",
-    ),
-    (
-        "a transfer that takes a refund back belongs to one that failed",
-        "SELECT 'transfer ' || ID(t.id) || ' takes ' || t.amount || ' ' || t.currency || ' back for ' || t.idempotency_key \
-         FROM ledger_transfers t LEFT JOIN refunds r ON replace(ID(r.id), '-', '') = t.idempotency_key \
-         AND r.state = 'failed' AND r.amount = t.amount WHERE t.operation = 'refund_back' AND r.id IS NULL",
-    ),
-    (
-        "a payment that is completed took something, and what took all of it is completed",
-        "SELECT 'payment ' || ID(p.id) || ' is ' || p.state || ' and took ' || p.captured || ' of ' || p.amount \
-         FROM payments p WHERE (p.state = 'completed') <> (p.captured > 0) AND (p.state = 'completed' OR p.captured = p.amount)",
-    ),
-];

@@ -5,8 +5,12 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
-use sea_orm::Iterable;
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, Iterable, JoinType, QueryFilter, QuerySelect, RelationTrait,
+    SelectExt,
+};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     rules,
@@ -20,10 +24,16 @@ use crate::{
         idempotency::{Claim, claim_for_good_in},
         ledger::{self, NewTransfer, Origin, Place, Posted},
     },
-    entity::{Currency, Money, TransferId, ledger_transfer::TransferKind, payment::ProviderKind},
+    entity::{
+        Currency, Money, TransferId,
+        ledger_account::{self, AccountKind},
+        ledger_entry,
+        ledger_transfer::{self, TransferKind},
+        payment::ProviderKind,
+    },
     error::{Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, placeholders},
+        db::{Transaction, any_id},
         list::Span,
         payments::{Failure, Movement, MovementKind},
         text,
@@ -88,18 +98,7 @@ pub(super) async fn record(app: &App, provider: ProviderKind, batch: &[Movement]
         return Ok(0);
     }
     let keys: Vec<String> = batch.iter().map(|movement| key(provider, &movement.reference)).collect();
-    let mut values = vec![uuid::Uuid::nil().into(), rules::SETTLEMENT.into(), provider.as_str().into()];
-    let list = placeholders(&mut values, &keys);
-    let sql = format!(
-        "SELECT t.idempotency_key, t.currency, t.kind, e.amount FROM ledger_transfers t \
-         JOIN ledger_entries e ON e.transfer_id = t.id JOIN ledger_accounts a ON a.id = e.account_id \
-         WHERE t.actor_id = $1 AND t.operation = $2 AND a.kind = 'clearing' AND a.name = $3 AND t.idempotency_key IN ({list})"
-    );
-    let mut known: HashMap<String, (Currency, TransferKind, i64)> = HashMap::new();
-    for row in &app.db.rows(sql, values).await? {
-        let mut columns = Columns::new(row);
-        known.insert(columns.take()?, (columns.take()?, columns.take()?, columns.take()?));
-    }
+    let known = booked(app, provider, &keys).await?;
     let mut written = 0;
     for (movement, key) in batch.iter().zip(&keys) {
         let Some(currency) = Currency::parse(&movement.currency).filter(|_| movement.amount > 0) else { continue };
@@ -117,6 +116,36 @@ pub(super) async fn record(app: &App, provider: ProviderKind, batch: &[Movement]
         written += u64::from(!posted.replayed);
     }
     Ok(written)
+}
+
+/// What a transfer did to a provider's account.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "ledger_transfer::Entity")]
+struct Booked {
+    idempotency_key: String,
+    currency: Currency,
+    kind: TransferKind,
+    #[sea_orm(from_expr = "ledger_entry::Column::Amount")]
+    amount: i64,
+}
+
+/// What is booked under keys: in which currency, why, and what it added to the provider's account.
+async fn booked(
+    app: &App,
+    provider: ProviderKind,
+    keys: &[String],
+) -> Result<HashMap<String, (Currency, TransferKind, i64)>> {
+    let booked = ledger_transfer::Entity::find()
+        .join_rev(JoinType::InnerJoin, ledger_entry::Relation::Transfer.def())
+        .join(JoinType::InnerJoin, ledger_entry::Relation::Account.def())
+        .filter(ledger_transfer::Column::ActorId.eq(Uuid::nil()))
+        .filter(ledger_transfer::Column::Operation.eq(rules::SETTLEMENT))
+        .filter(ledger_account::Column::Kind.eq(AccountKind::Clearing))
+        .filter(ledger_account::Column::Name.eq(provider.as_str()))
+        .filter(any_id(ledger_transfer::Column::IdempotencyKey, keys));
+    let booked: Vec<Booked> = app.db.read(booked).await?;
+    let what = |booked: Booked| (booked.idempotency_key, (booked.currency, booked.kind, booked.amount));
+    Ok(booked.into_iter().map(what).collect())
 }
 
 /// Books what a provider kept or paid out, once for each reference.
@@ -236,11 +265,15 @@ async fn check_same_in(
 ) -> Result<()> {
     let (kind, at_provider) = entry(kind, amount.minor);
     let account = Place::Clearing(provider).account(amount.currency);
-    let values = vec![id.0.into(), account.0.into(), at_provider.into(), kind.as_str().into()];
-    let sql = "SELECT 1 FROM ledger_entries e JOIN ledger_transfers t ON t.id = e.transfer_id \
-               WHERE e.transfer_id = $1 AND e.account_id = $2 AND e.amount = $3 AND t.kind = $4";
-    match tx.row(sql, values).await? {
-        Some(_) => Ok(()),
-        None => Err(UserError::input("reference", UserErrorCode::AlreadyExists).into()),
+    let same = ledger_entry::Entity::find()
+        .join(JoinType::InnerJoin, ledger_entry::Relation::Transfer.def())
+        .filter(ledger_entry::Column::TransferId.eq(id))
+        .filter(ledger_entry::Column::AccountId.eq(account))
+        .filter(ledger_entry::Column::Amount.eq(at_provider))
+        .filter(ledger_transfer::Column::Kind.eq(kind));
+    if same.exists(tx).await? {
+        Ok(())
+    } else {
+        Err(UserError::input("reference", UserErrorCode::AlreadyExists).into())
     }
 }

@@ -4,7 +4,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{StreamExt, future::join_all, stream};
-use sea_orm::Iterable;
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select,
+    sea_query::{Expr, LockBehavior, LockType},
+};
 use uuid::Uuid;
 
 use super::{Payment, cancel, complete, drive, refunds, webhooks};
@@ -12,14 +16,12 @@ use crate::{
     app::App,
     entity::{
         PaymentId, RefundId,
-        payment::{PaymentState, ProviderKind},
+        payment::{self, PaymentState, ProviderKind},
         payment_event::EventSource,
+        refund,
     },
     error::Result,
-    platform::{
-        db::Columns,
-        payments::{Envelope, Failure, NO_SUCH_CHARGE, sandbox::SIGNATURE},
-    },
+    platform::payments::{Envelope, Failure, NO_SUCH_CHARGE, sandbox::SIGNATURE},
 };
 
 /// How many of a provider's are taken at once.
@@ -34,16 +36,33 @@ pub(super) fn wait(app: &App, checks: i64) -> Duration {
     (app.config.payments.check_time * (1 << checks.clamp(0, 10))).min(LONGEST)
 }
 
-/// Where something waits for its time: a table, and how its rows tell their provider.
-#[derive(Clone, Copy)]
-struct Queue {
-    table: &'static str,
-    provider: &'static str,
+/// Where something waits for its time: the columns of its table, and what its rows' provider is.
+struct Queue<E: EntityTrait> {
+    id: E::Column,
+    check_at: E::Column,
+    checks: E::Column,
+    provider: Expr,
 }
 
-const PAYMENTS: Queue = Queue { table: "payments", provider: "provider" };
-const REFUNDS: Queue =
-    Queue { table: "refunds", provider: "(SELECT p.provider FROM payments p WHERE p.id = refunds.payment_id)" };
+fn payment_queue() -> Queue<payment::Entity> {
+    use payment::Column;
+    let provider = Column::Provider.into_expr();
+    Queue { id: Column::Id, check_at: Column::CheckAt, checks: Column::Checks, provider }
+}
+
+fn refund_queue() -> Queue<refund::Entity> {
+    use refund::Column;
+    let is_of = Expr::col((payment::Entity, payment::Column::Id)).equals((refund::Entity, Column::PaymentId));
+    let of = payment::Entity::find().select_only().column(payment::Column::Provider).filter(is_of);
+    Queue { id: Column::Id, check_at: Column::CheckAt, checks: Column::Checks, provider: Expr::from(of.into_query()) }
+}
+
+/// Something whose time has come.
+#[derive(Debug, FromQueryResult)]
+struct Due {
+    id: Uuid,
+    checks: i64,
+}
 
 /// Goes on with everything whose time has come; gives how much that was. No provider waits for another. Several processes may
 /// do it at once.
@@ -54,7 +73,7 @@ pub async fn tend(app: &App) -> Result<u64> {
 /// The same, of one provider.
 pub async fn tend_to(app: &App, provider: ProviderKind) -> Result<u64> {
     let mut done = if provider == ProviderKind::Sandbox { sandbox(app).await? } else { 0 };
-    let payments = due(app, PAYMENTS, provider).await?;
+    let payments = due(app, payment_queue(), provider).await?;
     done += payments.len() as u64;
     let each = stream::iter(payments).map(PaymentId);
     each.for_each_concurrent(AT_ONCE, async |id| {
@@ -64,7 +83,7 @@ pub async fn tend_to(app: &App, provider: ProviderKind) -> Result<u64> {
         }
     })
     .await;
-    let refunds = due(app, REFUNDS, provider).await?;
+    let refunds = due(app, refund_queue(), provider).await?;
     done += refunds.len() as u64;
     stream::iter(refunds).map(RefundId).for_each_concurrent(AT_ONCE, async |id| refunds::go_on(app, id).await).await;
     Ok(done)
@@ -84,24 +103,28 @@ async fn sandbox(app: &App) -> Result<u64> {
 
 /// What of a provider's has come to its time, each for whoever took it: the next question is put off before this one is
 /// asked.
-async fn due(app: &App, Queue { table, provider: of }: Queue, provider: ProviderKind) -> Result<Vec<Uuid>> {
+async fn due<E: EntityTrait>(app: &App, queue: Queue<E>, provider: ProviderKind) -> Result<Vec<Uuid>> {
     let now = app.clock.now();
-    let conditions = format!("FROM {table} WHERE check_at <= $1 AND {of} = $2");
-    let values = || vec![now.into(), provider.as_str().into()];
+    let Queue { id, check_at, checks, provider: of } = queue;
+    let waiting: Select<E> = E::find().select_only().column(id).column(checks).filter(check_at.lte(now));
+    let waiting = waiting.filter(of.eq(provider));
     // Mostly there is nothing, and nothing to lock.
-    if app.db.rows(format!("SELECT id {conditions} LIMIT 1"), values()).await?.is_empty() {
+    if app.db.select::<Due>(&waiting.clone().limit(1).into_query()).await?.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("SELECT id, checks {conditions} ORDER BY check_at LIMIT {BATCH} {}", app.db.skip_locked());
-    let put_off = format!("UPDATE {table} SET check_at = $2, checks = checks + 1 WHERE id = $1");
+    let first = waiting.order_by_asc(check_at).limit(BATCH);
+    let first = first.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     app.db
         .transact(async |tx| {
             let mut due = Vec::new();
-            for row in tx.rows(sql.as_str(), values()).await? {
-                let mut columns = Columns::new(&row);
-                let (id, checks): (Uuid, i64) = (columns.take()?, columns.take()?);
-                tx.execute(put_off.as_str(), vec![id.into(), (now + wait(app, checks)).into()]).await?;
-                due.push(id);
+            for one in first.clone().into_model::<Due>().all(&tx).await? {
+                E::update_many()
+                    .col_expr(check_at, Expr::val(now + wait(app, one.checks)))
+                    .col_expr(checks, Expr::col(checks).add(1))
+                    .filter(id.eq(one.id))
+                    .exec(&tx)
+                    .await?;
+                due.push(one.id);
             }
             Ok(due)
         })

@@ -1,15 +1,19 @@
 //! What providers tell us: verified as it came, kept once, answered at once, acted on from the queue.
 
+use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, sea_query::OnConflict};
+
 use super::{drive, jobs::ActOnWebhook};
 use crate::{
     app::App,
     domain::jobs::{self, Lane},
-    entity::{PaymentId, job, payment::ProviderKind, payment_event::EventSource},
-    error::Result,
-    platform::{
-        db::Columns,
-        payments::{Envelope, Failure, Rejected, Subject},
+    entity::{
+        PaymentId, WebhookEventId, job,
+        payment::{self, ProviderKind},
+        payment_event::EventSource,
+        webhook_event::{ActiveModel, Column, Entity},
     },
+    error::Result,
+    platform::payments::{Envelope, Failure, Rejected, Subject},
 };
 
 /// How long a provider that is down is asked again.
@@ -28,7 +32,8 @@ pub enum Received {
 
 /// Takes in a webhook: `body` is as it came. Again, it changes nothing.
 pub async fn receive(app: &App, provider: &str, envelope: &Envelope, body: &[u8]) -> Result<Received> {
-    let Some(gateway) = app.payments.gateway(provider) else { return Ok(Received::Unknown) };
+    let found = app.payments.gateway(provider).zip(ProviderKind::parse(provider));
+    let Some((gateway, kind)) = found else { return Ok(Received::Unknown) };
     let notice = match gateway.verify_webhook(envelope, body, app.clock.now()).await {
         Ok(notice) => notice,
         Err(rejected) => return Ok(Received::Rejected(rejected)),
@@ -36,27 +41,28 @@ pub async fn receive(app: &App, provider: &str, envelope: &Envelope, body: &[u8]
     if notice.event_id.is_empty() || notice.event_id.chars().count() > 255 {
         return Ok(Received::Rejected(Rejected::Body));
     }
-    let text = String::from_utf8_lossy(body);
+    let text = String::from_utf8_lossy(body).into_owned();
     app.db
         .transact(async |tx| {
             let now = app.clock.now();
             let id = app.ids.next(now);
-            let inserted = tx
-                .execute(
-                    "INSERT INTO webhook_events (id, provider, event_id, body, received_at) VALUES ($1, $2, $3, $4, $5) \
-                     ON CONFLICT (provider, event_id) DO NOTHING",
-                    vec![id.into(), provider.into(), notice.event_id.as_str().into(), text.as_ref().into(), now.into()],
-                )
-                .await?;
-            if inserted == 1 {
+            let event = ActiveModel {
+                id: Set(WebhookEventId(id)),
+                provider: Set(kind),
+                event_id: Set(notice.event_id.clone()),
+                body: Set(text.clone()),
+                received_at: Set(now),
+                ..Default::default()
+            };
+            let once = OnConflict::columns([Column::Provider, Column::EventId]).do_nothing().to_owned();
+            if Entity::insert(event).on_conflict(once).exec_without_returning(&tx).await? == 1 {
                 let (charge, reference) = match &notice.subject {
                     Subject::Charge(charge) => (Some(charge.clone()), None),
                     Subject::Reference(reference) => (None, Some(reference.clone())),
                     Subject::Nothing => (None, None),
                 };
                 let job = ActOnWebhook { event: id, provider: provider.to_owned(), charge, reference };
-                let lane = ProviderKind::parse(provider).map_or(Lane::Database, Lane::Provider);
-                jobs::enqueue_in_lane(app, &tx, lane, &job).await?;
+                jobs::enqueue_in_lane(app, &tx, Lane::Provider(kind), &job).await?;
             }
             Ok(Received::Kept)
         })
@@ -79,21 +85,34 @@ pub(super) async fn process(app: &App, job: &job::Model, told: ActOnWebhook) -> 
     };
     app.db
         .transact(async |tx| {
-            let sql = "UPDATE webhook_events SET processed_at = $2, outcome = $3 WHERE id = $1";
-            tx.execute(sql, vec![told.event.into(), app.clock.now().into(), outcome.into()]).await?;
+            let done = ActiveModel {
+                processed_at: Set(Some(app.clock.now())),
+                outcome: Set(Some(outcome.to_owned())),
+                ..Default::default()
+            };
+            // It may be past its time, and gone.
+            Entity::update_many().set(done).filter(Column::Id.eq(told.event)).exec(&tx).await?;
             jobs::finish_in(&tx, job.id).await
         })
         .await
 }
 
 async fn payment(app: &App, told: &ActOnWebhook) -> Result<Option<PaymentId>> {
-    let (sql, value) = if let Some(charge) = &told.charge {
-        ("SELECT id FROM payments WHERE provider = $1 AND provider_reference = $2", charge.as_str().into())
+    let named = if let Some(charge) = &told.charge {
+        payment::Column::ProviderReference.eq(charge.as_str())
     } else {
         let id = told.reference.as_deref().and_then(|reference| reference.parse::<PaymentId>().ok());
         let Some(id) = id else { return Ok(None) };
-        ("SELECT id FROM payments WHERE provider = $1 AND id = $2", id.0.into())
+        payment::Column::Id.eq(id)
     };
-    let rows = app.db.rows(sql, vec![told.provider.as_str().into(), value]).await?;
-    rows.first().map(|row| Columns::new(row).take()).transpose()
+    let of_provider = payment::Entity::find().filter(payment::Column::Provider.eq(told.provider.as_str()));
+    let found: Option<Found> = app.db.read_one(of_provider.filter(named)).await?;
+    Ok(found.map(|found| found.id))
+}
+
+/// The payment that a webhook is about.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "payment::Entity")]
+struct Found {
+    id: PaymentId,
 }
