@@ -92,7 +92,7 @@ pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// After so many attempts a job is dead.
 pub const ATTEMPTS: i64 = 10;
 
-const COLUMNS: &str = "id, kind, payload, state, attempts, run_at, last_error, created_at";
+const COLUMNS: &str = "id, kind, lane, payload, state, attempts, run_at, begun_at, last_error, created_at";
 
 /// Why a job comes again that nobody has said anything of.
 const LOST: &str = "it was begun and never ended: its process died, or it took longer than its lease";
@@ -480,10 +480,12 @@ fn read(row: &sea_orm::QueryResult) -> Result<Model> {
     Ok(Model {
         id: columns.take()?,
         kind: columns.take()?,
+        lane: columns.take()?,
         payload: columns.take()?,
         state: columns.take()?,
         attempts: columns.take()?,
         run_at: columns.take()?,
+        begun_at: columns.take()?,
         last_error: columns.take()?,
         created_at: columns.take()?,
     })

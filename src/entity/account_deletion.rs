@@ -16,6 +16,10 @@ pub struct Model {
     pub requested_at: DateTimeUtc,
     /// When it happens, unless they change their mind before.
     pub due_at: DateTimeUtc,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -22,6 +22,10 @@ pub struct Model {
     pub completed_at: Option<DateTimeUtc>,
     /// When it goes.
     pub expires_at: DateTimeUtc,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

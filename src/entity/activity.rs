@@ -90,6 +90,10 @@ pub struct Model {
     pub user_agent: Option<String>,
     /// When.
     pub created_at: DateTimeUtc,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

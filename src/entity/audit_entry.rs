@@ -30,6 +30,10 @@ pub struct Model {
     pub address: Option<String>,
     /// When.
     pub created_at: DateTimeUtc,
+
+    /// Who did it, while they are there: the log outlives accounts.
+    #[sea_orm(belongs_to, relation_enum = "Actor", from = "actor_id", to = "id", skip_fk)]
+    pub actor: BelongsTo<Option<super::user::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

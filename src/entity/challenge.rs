@@ -24,6 +24,10 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When it became a session, or was tried too often.
     pub ended_at: Option<DateTimeUtc>,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

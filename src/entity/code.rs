@@ -55,7 +55,7 @@ pub struct Model {
     /// HMAC-SHA256 over purpose, subject, address and the secret of the link; none where the message has no link.
     pub link_hash: Option<Vec<u8>>,
     /// The link is no good after this.
-    pub link_expires_at: DateTimeUtc,
+    pub link_expires_at: Option<DateTimeUtc>,
     /// When the link was used or became void; from the beginning where there is none.
     pub link_ended_at: Option<DateTimeUtc>,
 }

@@ -32,6 +32,29 @@ pub struct Model {
     pub edited_at: Option<DateTimeUtc>,
     /// Deleted; the row stays as a tombstone for its replies.
     pub deleted_at: Option<DateTimeUtc>,
+
+    /// The post.
+    #[sea_orm(belongs_to, from = "post_id", to = "id", on_delete = "Cascade")]
+    pub post: BelongsTo<super::post::Entity>,
+    /// The comment it replies to.
+    #[sea_orm(
+        self_ref,
+        relation_enum = "Parent",
+        relation_reverse = "Replies",
+        from = "parent_id",
+        to = "id",
+        on_delete = "Cascade"
+    )]
+    pub parent: BelongsTo<Option<Entity>>,
+    /// What replies to it.
+    #[sea_orm(self_ref, relation_enum = "Replies", relation_reverse = "Parent")]
+    pub replies: HasMany<Entity>,
+    /// Who wrote it.
+    #[sea_orm(belongs_to, relation_enum = "Author", from = "author_id", to = "id", on_delete = "SetNull")]
+    pub author: BelongsTo<Option<super::user::Entity>>,
+    /// Who likes it.
+    #[sea_orm(has_many, relation_enum = "Likes")]
+    pub likes: HasMany<super::comment_like::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -17,6 +17,39 @@ pub struct Model {
     pub user_id: UserId,
     /// Since when.
     pub created_at: DateTimeUtc,
+
+    /// The comment.
+    #[sea_orm(belongs_to, from = "comment_id", to = "id", on_delete = "Cascade")]
+    pub comment: BelongsTo<super::comment::Entity>,
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// From a comment to the people who like it.
+#[derive(Debug, Clone, Copy)]
+pub struct Likers;
+
+impl Linked for Likers {
+    type FromEntity = super::comment::Entity;
+    type ToEntity = super::user::Entity;
+
+    fn link(&self) -> Vec<RelationDef> {
+        vec![Relation::Comment.def().rev(), Relation::User.def()]
+    }
+}
+
+/// From a person to the comments that they like.
+#[derive(Debug, Clone, Copy)]
+pub struct LikedComments;
+
+impl Linked for LikedComments {
+    type FromEntity = super::user::Entity;
+    type ToEntity = super::comment::Entity;
+
+    fn link(&self) -> Vec<RelationDef> {
+        vec![Relation::User.def().rev(), Relation::Comment.def()]
+    }
+}

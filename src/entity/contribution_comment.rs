@@ -24,6 +24,13 @@ pub struct Model {
     pub edited_at: Option<DateTimeUtc>,
     /// Deleted; the row stays.
     pub deleted_at: Option<DateTimeUtc>,
+
+    /// The contribution.
+    #[sea_orm(belongs_to, relation_enum = "Contribution", from = "contribution_id", to = "id")]
+    pub contribution: BelongsTo<super::goal_contribution::Entity>,
+    /// Who wrote it.
+    #[sea_orm(belongs_to, relation_enum = "Author", from = "author_id", to = "id", on_delete = "SetNull")]
+    pub author: BelongsTo<Option<super::user::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -26,6 +26,10 @@ pub struct Model {
     /// When it was chosen by a code to the mailbox, until a second proof that is none: so long, a code to the same mailbox
     /// is no second proof.
     pub password_reset_at: Option<DateTimeUtc>,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -74,6 +74,13 @@ pub struct Model {
     pub subject_id: Option<Uuid>,
     /// When.
     pub created_at: DateTimeUtc,
+
+    /// The stream, whose row is made with its first event.
+    #[sea_orm(belongs_to, from = "(stream_kind, stream_id)", to = "(kind, id)", skip_fk)]
+    pub stream: BelongsTo<super::stream::Entity>,
+    /// Who did it.
+    #[sea_orm(belongs_to, relation_enum = "Actor", from = "actor_id", to = "id", on_delete = "SetNull")]
+    pub actor: BelongsTo<Option<super::user::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

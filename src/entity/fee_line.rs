@@ -40,6 +40,16 @@ pub struct Model {
     pub reverses_id: Option<FeeLineId>,
     /// Written.
     pub created_at: DateTimeUtc,
+
+    /// The line that it takes back.
+    #[sea_orm(self_ref, relation_enum = "Reverses", relation_reverse = "Reversals", from = "reverses_id", to = "id")]
+    pub reverses: BelongsTo<Option<Entity>>,
+    /// The lines that take it back.
+    #[sea_orm(self_ref, relation_enum = "Reversals", relation_reverse = "Reverses")]
+    pub reversals: HasMany<Entity>,
+    /// The withdrawals that it is the fee of.
+    #[sea_orm(has_many, relation_enum = "GoalWithdrawals")]
+    pub goal_withdrawals: HasMany<super::goal_withdrawal::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -37,6 +37,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: GoalId,
     /// The post that it is attached to.
+    #[sea_orm(unique)]
     pub post_id: PostId,
     /// Who raises; absent once the account is erased.
     pub owner_id: Option<UserId>,
@@ -80,6 +81,22 @@ pub struct Model {
     pub edited_at: Option<DateTimeUtc>,
     /// No longer open.
     pub ended_at: Option<DateTimeUtc>,
+
+    /// The post.
+    #[sea_orm(belongs_to, from = "post_id", to = "id")]
+    pub post: BelongsTo<super::post::Entity>,
+    /// Who raises.
+    #[sea_orm(belongs_to, relation_enum = "Owner", from = "owner_id", to = "id", on_delete = "SetNull")]
+    pub owner: BelongsTo<Option<super::user::Entity>>,
+    /// What was given.
+    #[sea_orm(has_many, relation_enum = "Contributions")]
+    pub contributions: HasMany<super::goal_contribution::Entity>,
+    /// Its news.
+    #[sea_orm(has_many, relation_enum = "News")]
+    pub news: HasMany<super::goal_news::Entity>,
+    /// What was paid out.
+    #[sea_orm(has_many, relation_enum = "Withdrawals")]
+    pub withdrawals: HasMany<super::goal_withdrawal::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

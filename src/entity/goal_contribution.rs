@@ -29,6 +29,7 @@ pub struct Model {
     /// To which goal.
     pub goal_id: GoalId,
     /// By which payment.
+    #[sea_orm(unique)]
     pub payment_id: PaymentId,
     /// Who gives, if they are known.
     pub contributor_id: Option<UserId>,
@@ -60,6 +61,19 @@ pub struct Model {
     pub received_at: Option<DateTimeUtc>,
     /// The guest wants no more news of the goal, whatever else they gave to it: one of their rows says so for all.
     pub news_stopped_at: Option<DateTimeUtc>,
+
+    /// The goal.
+    #[sea_orm(belongs_to, from = "goal_id", to = "id")]
+    pub goal: BelongsTo<super::goal::Entity>,
+    /// The payment.
+    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
+    pub payment: BelongsTo<super::payment::Entity>,
+    /// Who gives.
+    #[sea_orm(belongs_to, relation_enum = "Contributor", from = "contributor_id", to = "id", on_delete = "SetNull")]
+    pub contributor: BelongsTo<Option<super::user::Entity>>,
+    /// The talk about it.
+    #[sea_orm(has_many, relation_enum = "Comments")]
+    pub comments: HasMany<super::contribution_comment::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -21,6 +21,10 @@ pub struct Model {
     pub body: String,
     /// Published.
     pub created_at: DateTimeUtc,
+
+    /// The goal.
+    #[sea_orm(belongs_to, from = "goal_id", to = "id")]
+    pub goal: BelongsTo<super::goal::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -32,6 +32,19 @@ pub struct Model {
     pub reversed_at: Option<DateTimeUtc>,
     /// Of it, what its owner owes since, because it went back to who gave it.
     pub reclaimed: i64,
+
+    /// The goal.
+    #[sea_orm(belongs_to, from = "goal_id", to = "id")]
+    pub goal: BelongsTo<super::goal::Entity>,
+    /// The transfer of the amount.
+    #[sea_orm(belongs_to, relation_enum = "Payout", from = "payout_id", to = "id")]
+    pub payout: BelongsTo<super::ledger_transfer::Entity>,
+    /// The transfer of the fee.
+    #[sea_orm(belongs_to, relation_enum = "Commission", from = "commission_id", to = "id")]
+    pub commission: BelongsTo<Option<super::ledger_transfer::Entity>>,
+    /// The line of its fee.
+    #[sea_orm(belongs_to, from = "fee_line_id", to = "id")]
+    pub fee_line: BelongsTo<super::fee_line::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -16,6 +16,10 @@ pub struct Model {
     pub user_id: Option<UserId>,
     /// Free again after this.
     pub until: DateTimeUtc,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "SetNull")]
+    pub user: BelongsTo<Option<super::user::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -24,6 +24,10 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Last sign-in by it.
     pub last_used_at: DateTimeUtc,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -24,6 +24,8 @@ pub struct Model {
     pub id: JobId,
     /// Which handler.
     pub kind: String,
+    /// In which lane, by what it waits for.
+    pub lane: String,
     /// JSON for the handler.
     pub payload: String,
     /// Where it stands.
@@ -32,6 +34,8 @@ pub struct Model {
     pub attempts: i64,
     /// Not before this.
     pub run_at: DateTimeUtc,
+    /// When the last attempt was begun, while it is under way.
+    pub begun_at: Option<DateTimeUtc>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
     /// Born.

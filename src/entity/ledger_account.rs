@@ -48,6 +48,16 @@ pub struct Model {
     pub last_entry_at: Option<DateTimeUtc>,
     /// Opened.
     pub created_at: DateTimeUtc,
+
+    /// What was done to it.
+    #[sea_orm(has_many, relation_enum = "Entries")]
+    pub entries: HasMany<super::ledger_entry::Entity>,
+    /// Changes that are not added up yet.
+    #[sea_orm(has_many, relation_enum = "Deltas")]
+    pub deltas: HasMany<super::ledger_delta::Entity>,
+    /// Transfers that hold money of it, or did.
+    #[sea_orm(has_many, relation_enum = "Holds")]
+    pub holds: HasMany<super::ledger_transfer::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -26,6 +26,16 @@ pub struct Model {
     pub seq: Option<i64>,
     /// Written.
     pub created_at: DateTimeUtc,
+
+    /// The transfer.
+    #[sea_orm(belongs_to, relation_enum = "Transfer", from = "transfer_id", to = "id")]
+    pub transfer: BelongsTo<super::ledger_transfer::Entity>,
+    /// The account; no foreign key, which would lock the busy ones.
+    #[sea_orm(belongs_to, relation_enum = "Account", from = "account_id", to = "id", skip_fk)]
+    pub account: BelongsTo<super::ledger_account::Entity>,
+    /// Its change of the account, while that waits to be added up.
+    #[sea_orm(has_one, relation_enum = "Delta")]
+    pub delta: HasOne<super::ledger_delta::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -77,6 +77,7 @@ pub struct Model {
     /// Of what was asked.
     pub input_hash: String,
     /// The transfer that it takes back.
+    #[sea_orm(unique)]
     pub reverses_id: Option<TransferId>,
     /// While pending, where its money is held.
     pub held_account_id: Option<LedgerAccountId>,
@@ -86,6 +87,19 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When a pending one was posted, voided or expired.
     pub ended_at: Option<DateTimeUtc>,
+
+    /// The transfer that it takes back.
+    #[sea_orm(self_ref, relation_enum = "Reverses", relation_reverse = "Reversals", from = "reverses_id", to = "id")]
+    pub reverses: BelongsTo<Option<Entity>>,
+    /// The transfer that takes it back, if there is one.
+    #[sea_orm(self_ref, relation_enum = "Reversals", relation_reverse = "Reverses")]
+    pub reversals: HasMany<Entity>,
+    /// The account whose money it holds.
+    #[sea_orm(belongs_to, relation_enum = "HeldAccount", from = "held_account_id", to = "id", skip_fk)]
+    pub held_account: BelongsTo<Option<super::ledger_account::Entity>>,
+    /// What it does to accounts.
+    #[sea_orm(has_many, relation_enum = "Entries")]
+    pub entries: HasMany<super::ledger_entry::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

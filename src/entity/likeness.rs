@@ -21,6 +21,10 @@ pub struct Model {
     pub spelling: String,
     /// The display name looks like somebody else's, which is spelled otherwise.
     pub is_lookalike: bool,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

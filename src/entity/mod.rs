@@ -1,6 +1,16 @@
-//! What is stored: one file per table. No rules here beyond what a column may hold.
+//! What is stored: one file per table, with its columns and its relations, and [`visit`] to look at all of them. No rules
+//! here beyond what a column may hold.
+//!
+//! A relation names its columns where the foreign key is (`belongs_to`); what is asked for from the other side leans on that
+//! (`has_one`, `has_many`). With `skip_fk` there is no foreign key: rows of the ledger outlive those they are about, and
+//! would lock those that every transfer touches. Relations from the other side have names of their own (`relation_enum`),
+//! because sea-orm otherwise makes the deletion of a row delete what belongs to it, row by row; that is the database's work
+//! here. Where a row belongs to several of one table, as a notification to a recipient and an actor, joins are made by the
+//! relation's name. A test compares all of it with the tables (`tests/it/entities.rs`).
 
 #![allow(clippy::disallowed_methods, reason = "the code that sea_orm::model makes begins transactions of its own")]
+
+use sea_orm::EntityTrait;
 
 pub mod account_deletion;
 pub mod account_export;
@@ -8,6 +18,7 @@ pub mod activity;
 pub mod audit_entry;
 pub mod backup_code;
 pub mod challenge;
+pub mod check_run;
 pub mod code;
 pub mod comment;
 pub mod comment_like;
@@ -21,26 +32,39 @@ pub mod goal_contribution;
 pub mod goal_news;
 pub mod goal_withdrawal;
 pub mod held_username;
+pub mod idempotency_key;
 pub mod identity;
 pub mod ids;
 pub mod job;
 pub mod ledger_account;
+pub mod ledger_delta;
 pub mod ledger_entry;
 pub mod ledger_transfer;
 pub mod likeness;
 pub mod money;
+pub mod money_key;
 pub mod notification;
 pub mod oauth_flow;
 pub mod payment;
+pub mod payment_customer;
 pub mod payment_dispute;
 pub mod payment_event;
 pub mod payment_method;
+pub mod payment_proposal;
 pub mod payout_method;
 pub mod post;
 pub mod post_like;
+pub mod post_tag;
 pub mod profile;
 pub mod refund;
+pub mod sandbox_charge;
+pub mod sandbox_dispute;
+pub mod sandbox_event;
+pub mod sandbox_refund;
+pub mod schedule;
 pub mod session;
+pub mod sign_in_failure;
+pub mod stream;
 pub mod suspension;
 pub mod two_factor;
 pub mod user;
@@ -57,6 +81,83 @@ pub use ids::{
     WalletId, WebhookEventId, WithdrawalId,
 };
 pub use money::{Currency, Money};
+
+/// Something that looks at entities, whatever their types.
+pub trait Visitor {
+    /// Looks at one.
+    fn see<E: EntityTrait>(&mut self, entity: E);
+}
+
+/// The one list of entities; the test that compares them with the tables notices one that is missing.
+macro_rules! entities {
+    ($($name:ident)+) => {
+        /// Shows every entity to a visitor.
+        pub fn visit(visitor: &mut impl Visitor) {
+            $(visitor.see($name::Entity);)+
+        }
+    };
+}
+
+entities! {
+    account_deletion
+    account_export
+    activity
+    audit_entry
+    backup_code
+    challenge
+    check_run
+    code
+    comment
+    comment_like
+    contribution_comment
+    credential
+    digest_subscription
+    event
+    fee_line
+    goal
+    goal_contribution
+    goal_news
+    goal_withdrawal
+    held_username
+    idempotency_key
+    identity
+    job
+    ledger_account
+    ledger_delta
+    ledger_entry
+    ledger_transfer
+    likeness
+    money_key
+    notification
+    oauth_flow
+    payment
+    payment_customer
+    payment_dispute
+    payment_event
+    payment_method
+    payment_proposal
+    payout_method
+    post
+    post_like
+    post_tag
+    profile
+    refund
+    sandbox_charge
+    sandbox_dispute
+    sandbox_event
+    sandbox_refund
+    schedule
+    session
+    sign_in_failure
+    stream
+    suspension
+    two_factor
+    user
+    user_role
+    wallet_adjustment
+    webhook_event
+    withdrawal
+}
 
 /// An enum stored as text: its variants, the text of each, and both directions.
 macro_rules! stored_enum {

@@ -85,6 +85,13 @@ pub struct Model {
     pub gone_at: Option<DateTimeUtc>,
     /// Told.
     pub created_at: DateTimeUtc,
+
+    /// Who is told.
+    #[sea_orm(belongs_to, relation_enum = "Recipient", from = "recipient_id", to = "id", on_delete = "Cascade")]
+    pub recipient: BelongsTo<super::user::Entity>,
+    /// Who caused it.
+    #[sea_orm(belongs_to, relation_enum = "Actor", from = "actor_id", to = "id", on_delete = "SetNull")]
+    pub actor: BelongsTo<Option<super::user::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

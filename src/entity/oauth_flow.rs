@@ -17,10 +17,12 @@ pub struct Model {
     /// Who wants to link an identity; null when somebody signs in.
     pub user_id: Option<UserId>,
     /// SHA-256 of the `state` that comes back from the provider.
+    #[sea_orm(unique)]
     pub state_hash: Vec<u8>,
     /// SHA-256 of the token that only the program that began it has.
     pub flow_hash: Vec<u8>,
     /// SHA-256 of the ticket that the callback gave; null before it.
+    #[sea_orm(unique)]
     pub ticket_hash: Option<Vec<u8>>,
     /// PKCE verifier and nonce, sealed.
     pub secrets: Vec<u8>,
@@ -34,6 +36,10 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When it was completed or failed.
     pub ended_at: Option<DateTimeUtc>,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<Option<super::user::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

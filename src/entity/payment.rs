@@ -118,6 +118,25 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
     /// The money was there.
     pub completed_at: Option<DateTimeUtc>,
+
+    /// Who pays.
+    #[sea_orm(belongs_to, relation_enum = "Payer", from = "payer_id", to = "id", on_delete = "SetNull")]
+    pub payer: BelongsTo<Option<super::user::Entity>>,
+    /// The saved method.
+    #[sea_orm(belongs_to, relation_enum = "Method", from = "method_id", to = "id", on_delete = "SetNull")]
+    pub method: BelongsTo<Option<super::payment_method::Entity>>,
+    /// Its steps.
+    #[sea_orm(has_many, relation_enum = "Events")]
+    pub events: HasMany<super::payment_event::Entity>,
+    /// What goes back of it.
+    #[sea_orm(has_many, relation_enum = "Refunds")]
+    pub refunds: HasMany<super::refund::Entity>,
+    /// Its disputes.
+    #[sea_orm(has_many, relation_enum = "Disputes")]
+    pub disputes: HasMany<super::payment_dispute::Entity>,
+    /// The contribution that it pays, if it pays one.
+    #[sea_orm(has_one, relation_enum = "Contribution")]
+    pub contribution: HasOne<super::goal_contribution::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

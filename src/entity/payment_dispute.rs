@@ -42,6 +42,13 @@ pub struct Model {
     pub opened_at: DateTimeUtc,
     /// Won or lost.
     pub ended_at: Option<DateTimeUtc>,
+
+    /// The payment.
+    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
+    pub payment: BelongsTo<super::payment::Entity>,
+    /// The refund.
+    #[sea_orm(belongs_to, from = "refund_id", to = "id")]
+    pub refund: BelongsTo<Option<super::refund::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -48,6 +48,10 @@ pub struct Model {
     pub detail: Option<String>,
     /// Written.
     pub created_at: DateTimeUtc,
+
+    /// The payment.
+    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
+    pub payment: BelongsTo<super::payment::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -46,6 +46,13 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Removed.
     pub removed_at: Option<DateTimeUtc>,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
+    /// What was paid by it.
+    #[sea_orm(has_many, relation_enum = "Payments")]
+    pub payments: HasMany<super::payment::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

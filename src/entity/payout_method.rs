@@ -28,6 +28,13 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Removed by the person.
     pub removed_at: Option<DateTimeUtc>,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
+    /// What was paid to it.
+    #[sea_orm(has_many, relation_enum = "Withdrawals")]
+    pub withdrawals: HasMany<super::withdrawal::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -34,6 +34,35 @@ pub struct Model {
     pub edited_at: Option<DateTimeUtc>,
     /// Deleted; the row stays as a tombstone for its comments and shares.
     pub deleted_at: Option<DateTimeUtc>,
+
+    /// Who wrote it.
+    #[sea_orm(belongs_to, relation_enum = "Author", from = "author_id", to = "id", on_delete = "SetNull")]
+    pub author: BelongsTo<Option<super::user::Entity>>,
+    /// The post that it passes on.
+    #[sea_orm(
+        self_ref,
+        relation_enum = "SharedPost",
+        relation_reverse = "Shares",
+        from = "shared_post_id",
+        to = "id",
+        on_delete = "SetNull"
+    )]
+    pub shared_post: BelongsTo<Option<Entity>>,
+    /// The posts that pass it on.
+    #[sea_orm(self_ref, relation_enum = "Shares", relation_reverse = "SharedPost")]
+    pub shares: HasMany<Entity>,
+    /// What answers it, replies included.
+    #[sea_orm(has_many, relation_enum = "Comments")]
+    pub comments: HasMany<super::comment::Entity>,
+    /// Who likes it.
+    #[sea_orm(has_many, relation_enum = "Likes")]
+    pub likes: HasMany<super::post_like::Entity>,
+    /// Its tags.
+    #[sea_orm(has_many, relation_enum = "Tags")]
+    pub tags: HasMany<super::post_tag::Entity>,
+    /// The goal that is attached to it.
+    #[sea_orm(has_one, relation_enum = "Goal")]
+    pub goal: HasOne<super::goal::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

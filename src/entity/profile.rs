@@ -70,6 +70,10 @@ pub struct Model {
     pub completed_at: Option<DateTimeUtc>,
     /// Last change.
     pub updated_at: DateTimeUtc,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -90,6 +90,16 @@ pub struct Model {
     pub origin: RefundOrigin,
     /// When its provider was first asked for it.
     pub asked_at: Option<DateTimeUtc>,
+
+    /// The payment.
+    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
+    pub payment: BelongsTo<super::payment::Entity>,
+    /// The transfer that holds the money.
+    #[sea_orm(belongs_to, relation_enum = "Hold", from = "hold_id", to = "id")]
+    pub hold: BelongsTo<Option<super::ledger_transfer::Entity>>,
+    /// The dispute that it is of, if it is of one.
+    #[sea_orm(has_many, relation_enum = "Disputes")]
+    pub disputes: HasMany<super::payment_dispute::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

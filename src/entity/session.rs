@@ -58,6 +58,10 @@ pub struct Model {
     pub address: Option<String>,
     /// The client's `User-Agent` at sign-in, cut to 255 characters.
     pub user_agent: Option<String>,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

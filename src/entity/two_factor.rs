@@ -20,6 +20,10 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When the first code proved that the app has it; null until then.
     pub enabled_at: Option<DateTimeUtc>,
+
+    /// The person.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

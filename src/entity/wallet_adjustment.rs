@@ -44,6 +44,13 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Applied or refused.
     pub decided_at: Option<DateTimeUtc>,
+
+    /// The person, while they are there: money records outlive accounts.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", skip_fk)]
+    pub user: BelongsTo<super::user::Entity>,
+    /// The transfer.
+    #[sea_orm(belongs_to, relation_enum = "Transfer", from = "transfer_id", to = "id")]
+    pub transfer: BelongsTo<Option<super::ledger_transfer::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

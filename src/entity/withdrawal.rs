@@ -64,6 +64,16 @@ pub struct Model {
     pub ended_at: Option<DateTimeUtc>,
     /// Who said first that the bank sent it back, where a second person has to.
     pub return_proposed_by: Option<Uuid>,
+
+    /// The person, while they are there: money records outlive accounts.
+    #[sea_orm(belongs_to, from = "user_id", to = "id", skip_fk)]
+    pub user: BelongsTo<super::user::Entity>,
+    /// Where to, while it is there.
+    #[sea_orm(belongs_to, from = "payout_method_id", to = "id", skip_fk)]
+    pub payout_method: BelongsTo<super::payout_method::Entity>,
+    /// The transfer that holds the money.
+    #[sea_orm(belongs_to, relation_enum = "Hold", from = "hold_id", to = "id")]
+    pub hold: BelongsTo<super::ledger_transfer::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -11,6 +11,7 @@ mod architecture;
 mod authz;
 mod components;
 mod demo;
+mod entities;
 mod goals;
 mod graphiql;
 mod identity;
