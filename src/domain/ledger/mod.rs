@@ -23,6 +23,7 @@ mod holds;
 mod locks;
 mod post;
 mod queries;
+mod sql;
 mod verify;
 mod write;
 
