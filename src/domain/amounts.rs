@@ -1,9 +1,14 @@
 //! Amounts as people give them: checked, and turned into minor units; and what lists are narrowed to by them.
 
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, sea_query::Expr};
+
 use crate::{
     entity::{Currency, Money},
     error::{Parameter, Result, UserError, UserErrorCode},
-    platform::list::{Conditions, Range},
+    platform::{
+        list::{Conditions, Range},
+        listing::List,
+    },
 };
 
 impl From<Money> for Parameter {
@@ -43,6 +48,19 @@ pub struct AmountRange {
 }
 
 impl AmountRange {
+    /// Only rows whose currency and amount are of these; gives the condition, behind which an index of both may stand.
+    pub fn filter<E: EntityTrait>(self, list: &mut List<E>, currency: E::Column, amount: E::Column) -> Expr
+    where
+        E::Column: Copy,
+    {
+        let of_currency = currency.eq(self.currency);
+        list.filter(of_currency.clone());
+        match list.within(amount, self.range) {
+            Some(within) => of_currency.and(within),
+            None => of_currency,
+        }
+    }
+
     /// Adds that the amount of a row of the table with this alias is one of these; gives the condition, behind which an index
     /// of currencies and amounts may stand.
     pub fn condition(self, conditions: &mut Conditions, alias: &str) -> String {
