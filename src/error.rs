@@ -5,13 +5,17 @@
 //! - [`Refusal`]s: the caller can't get this answer at all (not signed in, over a limit …). Top-level errors.
 //! - causes: the operator's business. The caller sees `INTERNAL`, the log has the chain.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use fluent_bundle::{FluentArgs, FluentValue};
+
+use crate::catalogue::{self, Text};
 
 mod database;
 mod state;
 
+pub use crate::catalogue::Locale;
 pub use database::DatabaseFailure;
 pub use state::State;
 pub(crate) use state::for_each_state;
@@ -47,13 +51,13 @@ impl Error {
     /// `UNAUTHENTICATED`: nobody is signed in, or no longer.
     #[must_use]
     pub fn unauthenticated() -> Self {
-        Self::Refused(Refusal::new(Code::Unauthenticated, "Sign in first: this needs a valid access token."))
+        Self::Refused(Refusal::of(Code::Unauthenticated, Text::Unauthenticated))
     }
 
     /// `FORBIDDEN`: signed in, but not allowed.
     #[must_use]
     pub fn forbidden() -> Self {
-        Self::Refused(Refusal::new(Code::Forbidden, "You are not allowed to do this."))
+        Self::Refused(Refusal::of(Code::Forbidden, Text::Forbidden))
     }
 }
 
@@ -129,19 +133,19 @@ impl Code {
 }
 
 impl Code {
-    /// What a person is told in Arabic, in general; none where the words are for developers, whose language is English.
-    fn arabic(self) -> Option<&'static str> {
+    /// What a person is told in general; none where the words are for developers, whose language is English.
+    fn text(self) -> Option<Text<'static>> {
         Some(match self {
             Self::BadRequest | Self::PersistedQueryNotFound => return None,
-            Self::Unauthenticated => "سجّل الدخول أولًا: هذا يتطلب رمز دخول صالحًا.",
-            Self::Forbidden => "لا يُسمح لك بهذا.",
-            Self::ReauthenticationRequired => "أثبت هويتك من جديد عبر `reauthenticate`، ثم أعد المحاولة.",
-            Self::TwoFactorSetupRequired => "دورك يتطلب المصادقة الثنائية: فعّلها، ثم جدّد الجلسة.",
-            Self::RateLimited => "طلبات كثيرة جدًا؛ حاول مرة أخرى بعد قليل.",
-            Self::CostExceeded => "هذا الطلب أكبر مما هو مسموح به؛ اطلب أقل في المرة الواحدة.",
-            Self::Timeout => "استغرق هذا وقتًا أطول من اللازم.",
-            Self::Unavailable => "الخدمة غير متاحة الآن؛ حاول مرة أخرى بعد قليل.",
-            Self::Internal => "حدث خطأ من جانبنا؛ رقم الطلب يساعد على معرفة السبب.",
+            Self::Unauthenticated => Text::Unauthenticated,
+            Self::Forbidden => Text::Forbidden,
+            Self::ReauthenticationRequired => Text::ReauthenticationRequired,
+            Self::TwoFactorSetupRequired => Text::TwoFactorSetupRequired,
+            Self::RateLimited => Text::RateLimited,
+            Self::CostExceeded => Text::CostExceeded,
+            Self::Timeout => Text::Timeout,
+            Self::Unavailable => Text::Unavailable,
+            Self::Internal => Text::Internal,
         })
     }
 }
@@ -151,10 +155,10 @@ impl Code {
 pub struct Refusal {
     /// Which of the closed list.
     pub code: Code,
-    /// For developers, and as a fallback for people; in English.
+    /// In English: for the log, for developers, and as a fallback for people.
     pub message: String,
-    /// The same in Arabic, where it says more than the code's own words.
-    translation: Option<Box<Translation>>,
+    /// The same for people, in their language; `None`: what the code says in general. Boxed, it keeps every result small.
+    text: Option<Box<Text<'static>>>,
     /// Further members of `extensions`, such as `limit`, `requested`, `retryAfter`.
     pub details: Vec<(&'static str, serde_json::Value)>,
     /// Where in the query's text: line and column, from 1.
@@ -163,23 +167,25 @@ pub struct Refusal {
     pub others: Vec<Self>,
 }
 
-/// A message in what is not English. Few have one: boxed, it keeps every result small.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Translation {
-    arabic: String,
-}
-
 impl Refusal {
-    /// A refusal without details.
+    /// A refusal without details, in words for developers. Whoever reads another language is told what the code says in
+    /// general.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { code, message, translation: None, details: Vec::new(), locations: Vec::new(), others: Vec::new() }
+        Self { code, message, text: None, details: Vec::new(), locations: Vec::new(), others: Vec::new() }
+    }
+
+    /// A refusal without details, in words for people.
+    #[must_use]
+    pub fn of(code: Code, text: Text<'static>) -> Self {
+        let message = text.in_language(Locale::English);
+        Self { text: Some(Box::new(text)), ..Self::new(code, message) }
     }
 
     /// A failure inside, as callers see it: the log has the cause.
     #[must_use]
     pub fn internal() -> Self {
-        Self::new(Code::Internal, "Something went wrong on our side; the request id helps to find out what.")
+        Self::of(Code::Internal, Text::Internal)
     }
 
     /// Adds a member of `extensions`.
@@ -197,35 +203,28 @@ impl Refusal {
         Some(Self { others: refusals.collect(), ..first })
     }
 
-    /// The same with another message.
+    /// The same with another message, in words for developers.
     #[must_use]
-    pub fn saying(mut self, message: impl Into<String>) -> Self {
-        self.message = message.into();
-        self
-    }
-
-    /// The message in Arabic, where it says more than the code alone.
-    #[must_use]
-    pub fn in_arabic(mut self, message: impl Into<String>) -> Self {
-        self.translation = Some(Box::new(Translation { arabic: message.into() }));
-        self
+    pub fn saying(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), text: None, ..self }
     }
 
     /// The message in a language.
     #[must_use]
-    pub fn text(&self, locale: Locale) -> &str {
-        match locale {
-            Locale::English => &self.message,
-            Locale::Arabic => {
-                let own = self.translation.as_deref().map(|translation| translation.arabic.as_str());
-                own.or_else(|| self.code.arabic()).unwrap_or(&self.message)
-            }
+    pub fn text(&self, locale: Locale) -> Cow<'_, str> {
+        if locale == Locale::English {
+            return Cow::from(&self.message);
+        }
+        match (&self.text, self.code.text()) {
+            (Some(text), _) => text.in_language(locale),
+            (None, Some(general)) => general.in_language(locale),
+            (None, None) => Cow::from(&self.message),
         }
     }
 
     /// A limit was passed: says which, what it allows and what was asked.
     pub fn over_limit(what: &'static str, limit: u64, requested: u64) -> Self {
-        Self::new(Code::CostExceeded, format!("The operation's {what} is {requested}; the limit is {limit}."))
+        Self::of(Code::CostExceeded, Text::OverLimit { what: what.into(), limit, requested })
             .with("what", what)
             .with("limit", limit)
             .with("requested", requested)
@@ -238,49 +237,6 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Languages that messages are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Locale {
-    /// English, also for every language that is not listed.
-    #[default]
-    English,
-    /// Arabic.
-    Arabic,
-}
-
-impl Locale {
-    /// The language tag, as stored and as in `Accept-Language`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Arabic => "ar",
-        }
-    }
-
-    /// The best language for an `Accept-Language` header or a stored tag (RFC 9110, 12.5.4; equal weights: first wins).
-    #[must_use]
-    pub fn parse(header: &str) -> Self {
-        let mut best = (Self::English, 0_u16);
-        for range in header.split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let weight = parts
-                .find_map(|part| part.strip_prefix("q="))
-                .map_or(1000, |text| text.parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16));
-            let language = match tag.split('-').next() {
-                Some("ar") => Self::Arabic,
-                Some("en" | "*") => Self::English,
-                _ => continue,
-            };
-            if weight > best.1 {
-                best = (language, weight);
-            }
-        }
-        best.0
-    }
-}
-
 /// Something in the input that the caller can mend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserError {
@@ -288,7 +244,7 @@ pub struct UserError {
     pub code: UserErrorCode,
     /// Where in the arguments, as in `["input", "body"]`; empty when it concerns the whole.
     pub path: Vec<&'static str>,
-    /// Values for the placeholders of the message.
+    /// What the message is filled in with.
     pub parameters: Vec<(&'static str, Parameter)>,
     /// What `INVALID` expects instead.
     pub reason: Option<Reason>,
@@ -324,14 +280,13 @@ impl Parameter {
     /// As people read it, in a language.
     #[must_use]
     pub fn text(&self, locale: Locale) -> String {
-        match (self, locale) {
-            (Self::Count(count), _) => count.to_string(),
-            (Self::Amount { text, .. } | Self::Words(text), _) => text.clone(),
-            (Self::Currencies(codes), _) => codes.join(", "),
-            (Self::State(state), _) => state.text(locale).to_owned(),
-            (Self::Until(Some(until)), _) => until.format("%Y-%m-%d %H:%M UTC").to_string(),
-            (Self::Until(None), Locale::English) => "further notice".to_owned(),
-            (Self::Until(None), Locale::Arabic) => "إشعار آخر".to_owned(),
+        match self {
+            Self::Count(count) => count.to_string(),
+            Self::Amount { text, .. } | Self::Words(text) => text.clone(),
+            Self::Currencies(codes) => codes.join(", "),
+            Self::State(state) => state.text(locale).into_owned(),
+            Self::Until(Some(until)) => until.format("%Y-%m-%d %H:%M UTC").to_string(),
+            Self::Until(None) => Text::FurtherNotice.in_language(locale).into_owned(),
         }
     }
 }
@@ -339,6 +294,16 @@ impl Parameter {
 impl From<State> for Parameter {
     fn from(state: State) -> Self {
         Self::State(state)
+    }
+}
+
+impl Parameter {
+    /// A number where a message may bend its words to it.
+    fn value(&self, locale: Locale) -> FluentValue<'static> {
+        match self {
+            Self::Count(count) => catalogue::number(*count),
+            words => FluentValue::from(words.text(locale)),
+        }
     }
 }
 
@@ -372,91 +337,57 @@ impl From<String> for Parameter {
     }
 }
 
-/// What is expected where something is [`UserErrorCode::Invalid`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the texts say it")]
-pub enum Reason {
-    Username,
-    OneScript,
-    Email,
-    HttpsAddress,
-    Phone,
-    Country,
-    BirthDate,
-    Currency,
-    Provider,
-    RelativePath,
-    Future,
-    Iban,
-    AccountNumber,
-    Deadline,
-    SuggestedAmounts,
-    Time,
-    Day,
-    DecimalNumber,
-    CurrencyCode,
-    Integer,
-    GuestKey,
+macro_rules! define_reasons {
+    ($($name:ident = $id:literal,)+) => {
+        /// What is expected where something is [`UserErrorCode::Invalid`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "the texts say it")]
+        pub enum Reason { $($name,)+ }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// Its name in the message catalogue.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self {
+                    $(Self::$name => $id,)+
+                }
+            }
+        }
+    };
+}
+
+define_reasons! {
+    Username = "expected-username",
+    OneScript = "expected-one-script",
+    Email = "expected-email",
+    HttpsAddress = "expected-https-address",
+    Phone = "expected-phone",
+    Country = "expected-country",
+    BirthDate = "expected-birth-date",
+    Currency = "expected-currency",
+    Provider = "expected-provider",
+    RelativePath = "expected-relative-path",
+    Future = "expected-future",
+    Iban = "expected-iban",
+    AccountNumber = "expected-account-number",
+    Deadline = "expected-deadline",
+    SuggestedAmounts = "expected-suggested-amounts",
+    Time = "expected-time",
+    Day = "expected-day",
+    DecimalNumber = "expected-decimal-number",
+    CurrencyCode = "expected-currency-code",
+    Integer = "expected-integer",
+    GuestKey = "expected-guest-key",
 }
 
 impl Reason {
     /// What is expected, in a language.
     #[must_use]
-    pub fn text(self, locale: Locale) -> &'static str {
-        match (self, locale) {
-            (Self::Username, Locale::English) => "letters, digits and underscores, starting with a letter.",
-            (Self::Username, Locale::Arabic) => "حروف لاتينية وأرقام وشرطات سفلية، تبدأ بحرف.",
-            (Self::OneScript, Locale::English) => "letters of one script in each word are expected.",
-            (Self::OneScript, Locale::Arabic) => "المطلوب أن تكون حروف كل كلمة من أبجدية واحدة.",
-            (Self::Email, Locale::English) => "an e-mail address is expected.",
-            (Self::Email, Locale::Arabic) => "المطلوب عنوان بريد إلكتروني.",
-            (Self::HttpsAddress, Locale::English) => "an https address of a public host is expected.",
-            (Self::HttpsAddress, Locale::Arabic) => "المطلوب عنوان عام يبدأ بـ https.",
-            (Self::Phone, Locale::English) => {
-                "a telephone number with its country code is expected, such as +201001234567."
-            }
-            (Self::Phone, Locale::Arabic) => "المطلوب رقم هاتف مع رمز الدولة، مثل ‎+201001234567.",
-            (Self::Country, Locale::English) => "a country's two letters of ISO 3166-1 are expected, such as EG.",
-            (Self::Country, Locale::Arabic) => "المطلوب رمز الدولة من حرفين حسب ISO 3166-1، مثل EG.",
-            (Self::BirthDate, Locale::English) => "a date in the past, not before 1900, is expected.",
-            (Self::BirthDate, Locale::Arabic) => "المطلوب تاريخ في الماضي لا يسبق عام 1900.",
-            (Self::Currency, Locale::English) => {
-                "an amount of 0 or more is expected, of at most ten digits, with no more decimals than the currency has."
-            }
-            (Self::Currency, Locale::Arabic) => {
-                "المطلوب مبلغ لا يقل عن 0، من عشرة أرقام على الأكثر، ولا تزيد خاناته العشرية على ما للعملة."
-            }
-            (Self::RelativePath, Locale::English) => "a path within the frontend is expected, such as /settings.",
-            (Self::RelativePath, Locale::Arabic) => "المطلوب مسار داخل الواجهة، مثل ‎/settings.",
-            (Self::Provider, Locale::English) => "this provider is not configured here.",
-            (Self::Provider, Locale::Arabic) => "مزوّد تسجيل الدخول هذا غير مُعَدّ هنا.",
-            (Self::Future, Locale::English) => "a time in the future is expected.",
-            (Self::Future, Locale::Arabic) => "المطلوب وقت في المستقبل.",
-            (Self::Iban, Locale::English) => "an IBAN with its country and right check digits is expected.",
-            (Self::Iban, Locale::Arabic) => "المطلوب رقم آيبان مع رمز الدولة وأرقام تحقق صحيحة.",
-            (Self::AccountNumber, Locale::English) => "4 to 34 letters and digits are expected.",
-            (Self::AccountNumber, Locale::Arabic) => "المطلوب من 4 إلى 34 حرفًا لاتينيًا أو رقمًا.",
-            (Self::Deadline, Locale::English) => "a time in the future, at most a year ahead, is expected.",
-            (Self::Deadline, Locale::Arabic) => "المطلوب وقت في المستقبل، خلال سنة على الأكثر.",
-            (Self::SuggestedAmounts, Locale::English) => "at most six amounts are expected.",
-            (Self::SuggestedAmounts, Locale::Arabic) => "المطلوب ستة مبالغ على الأكثر.",
-            (Self::Time, Locale::English) => "a time with its offset is expected, such as 2030-12-31T18:00:00Z.",
-            (Self::Time, Locale::Arabic) => "المطلوب وقت مع فارق التوقيت، مثل ‎2030-12-31T18:00:00Z.",
-            (Self::Day, Locale::English) => "a day is expected, such as 2001-12-31.",
-            (Self::Day, Locale::Arabic) => "المطلوب تاريخ، مثل ‎2001-12-31.",
-            (Self::DecimalNumber, Locale::English) => "a decimal number is expected, such as 12.50.",
-            (Self::DecimalNumber, Locale::Arabic) => "المطلوب عدد عشري، مثل ‎12.50.",
-            (Self::CurrencyCode, Locale::English) => "a currency's code of ISO 4217 is expected, such as USD.",
-            (Self::CurrencyCode, Locale::Arabic) => "المطلوب رمز عملة حسب ISO 4217، مثل USD.",
-            (Self::Integer, Locale::English) => "a whole number between -2147483648 and 2147483647 is expected.",
-            (Self::Integer, Locale::Arabic) => "المطلوب عدد صحيح بين ‎-2147483648 و‎2147483647.",
-            (Self::GuestKey, Locale::English) => {
-                "a guest's key and secret have to be such as nobody guesses, and not the same, such as two random UUIDs."
-            }
-            (Self::GuestKey, Locale::Arabic) => {
-                "يجب أن يكون مفتاح الضيف وسرّه مما لا يمكن تخمينه وأن يختلفا، مثل UUID عشوائي لكل منهما."
-            }
-        }
+    pub fn text(self, locale: Locale) -> Cow<'static, str> {
+        catalogue::message(locale, self.id(), &FluentArgs::new())
     }
 }
 
@@ -473,7 +404,7 @@ impl UserError {
         Self { code, path: Vec::new(), parameters: Vec::new(), reason: None, retry_after: None }
     }
 
-    /// Fills the message's placeholder `{name}`.
+    /// Fills in a parameter of the message.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Parameter>) -> Self {
         self.parameters.push((name, value.into()));
@@ -493,17 +424,17 @@ impl UserError {
         Self { reason: Some(reason), ..Self::input(field, UserErrorCode::Invalid) }
     }
 
-    /// The message in a language, placeholders filled.
+    /// The message in a language, its parameters filled in.
     #[must_use]
     pub fn message(&self, locale: Locale) -> String {
-        let mut text = self.code.template(locale).to_owned();
-        for (name, value) in &self.parameters {
-            text = text.replace(&format!("{{{name}}}"), &value.text(locale));
-        }
+        let mut arguments = FluentArgs::new();
         if let Some(reason) = self.reason {
-            text = text.replace("{reason}", reason.text(locale));
+            arguments.set("reason", reason.text(locale));
         }
-        text
+        for (name, value) in &self.parameters {
+            arguments.set(*name, value.value(locale));
+        }
+        catalogue::message(locale, self.code.id(), &arguments).into_owned()
     }
 }
 
@@ -513,116 +444,117 @@ impl fmt::Display for UserError {
     }
 }
 
-/// Calls `$callback!` with every user error code: description, name, English and Arabic message.
+/// Calls `$callback!` with every user error code: description, name, the parameters of its message, and the name of that in the
+/// message catalogue.
 /// The one list behind [`UserErrorCode`] and its mirror in the graph.
 macro_rules! for_each_user_error_code {
     ($callback:ident) => {
         $callback! {
             #[doc = "Required, and empty or only white space."]
-            Blank, "This must not be empty.", "لا يمكن أن يكون هذا الحقل فارغًا.";
+            Blank = "error-blank";
             #[doc = "Longer than allowed."]
-            TooLong, "At most {max} characters are allowed.", "الحد الأقصى هو {max} حرفًا.";
+            TooLong { max } = "error-too-long";
             #[doc = "Shorter than required."]
-            TooShort, "At least {min} characters are needed.", "مطلوب {min} أحرف على الأقل.";
+            TooShort { min } = "error-too-short";
             #[doc = "Not of the form that is expected here."]
-            Invalid, "This is not valid: {reason}", "قيمة غير صالحة: {reason}";
+            Invalid { reason } = "error-invalid";
             #[doc = "Holds characters that are not allowed, such as control characters."]
-            InvalidCharacters, "This contains characters that are not allowed.", "يحتوي هذا على أحرف غير مسموح بها.";
+            InvalidCharacters = "error-invalid-characters";
             #[doc = "Not an id, or an id of something else."]
-            InvalidId, "This is not the id of a {expected}.", "هذا ليس معرّفًا صحيحًا.";
+            InvalidId { expected } = "error-invalid-id";
             #[doc = "There is nothing with this id that you may see."]
-            NotFound, "There is no such thing, or you may not see it.", "غير موجود أو لا يمكنك رؤيته.";
+            NotFound = "error-not-found";
             #[doc = "You may see it, but not change it."]
-            NotAllowed, "You may not change this.", "لا يمكنك تغيير هذا.";
+            NotAllowed = "error-not-allowed";
             #[doc = "Somebody has it already."]
-            Taken, "This is already taken.", "هذا مستخدَم من قبل.";
+            Taken = "error-taken";
             #[doc = "Kept for the service itself."]
-            Reserved, "This name is reserved.", "هذا الاسم محجوز.";
+            Reserved = "error-reserved";
             #[doc = "Done too recently; possible again in `retryAfter` seconds."]
-            TooSoon, "This is possible again at {at}.", "هذا ممكن مرة أخرى في {at}.";
+            TooSoon { at } = "error-too-soon";
             #[doc = "Too easy to guess: common, or made of the user's own name or address."]
-            PasswordTooWeak, "This password is too easy to guess; choose a longer or less common one.", "كلمة المرور سهلة التخمين؛ اختر كلمة أطول أو أقل شيوعًا.";
+            PasswordTooWeak = "error-password-too-weak";
             #[doc = "The login or the password is wrong; which of them is not told."]
-            InvalidCredentials, "The login or the password is wrong.", "اسم الدخول أو كلمة المرور غير صحيحة.";
+            InvalidCredentials = "error-invalid-credentials";
             #[doc = "The e-mail address has to be confirmed before signing in."]
-            EmailNotConfirmed, "Confirm your e-mail address first.", "أكّد عنوان بريدك الإلكتروني أولًا.";
+            EmailNotConfirmed = "error-email-not-confirmed";
             #[doc = "The refresh token is unknown, expired, used before or of an ended session: sign in again."]
-            InvalidRefreshToken, "The session has ended; sign in again.", "انتهت الجلسة؛ سجّل الدخول من جديد.";
+            InvalidRefreshToken = "error-invalid-refresh-token";
             #[doc = "The code or link is wrong, used, replaced by a newer one, expired, or was tried too often: ask for a new one."]
-            InvalidCode, "This code is wrong or no longer valid.", "هذا الرمز غير صحيح أو لم يعد صالحًا.";
+            InvalidCode = "error-invalid-code";
             #[doc = "A code was sent only just now; another can be sent in `retryAfter` seconds."]
-            CodeSentJustNow, "A code was sent just now; another can be sent at {at}.", "أُرسل رمز للتو؛ يمكن إرسال رمز آخر في {at}.";
+            CodeSentJustNow { at } = "error-code-sent-just-now";
             #[doc = "As many codes as one day allows were sent."]
-            TooManyCodes, "Too many codes were sent today; try again tomorrow.", "أُرسلت رموز كثيرة اليوم؛ حاول غدًا.";
+            TooManyCodes = "error-too-many-codes";
             #[doc = "There is nothing to prove: it is proven already."]
-            AlreadyVerified, "This is verified already.", "تم التحقق من هذا من قبل.";
+            AlreadyVerified = "error-already-verified";
             #[doc = "The password is wrong."]
-            WrongPassword, "The password is wrong.", "كلمة المرور غير صحيحة.";
+            WrongPassword = "error-wrong-password";
             #[doc = "The account has no password: it is signed in to by a provider. Set one by `passwordResetRequest`."]
-            NoPassword, "This account has no password; set one by a reset.", "لا توجد كلمة مرور لهذا الحساب؛ أنشئ واحدة عبر إعادة التعيين.";
+            NoPassword = "error-no-password";
             #[doc = "The person may not sign in at present; `parameters` say why and until when."]
-            AccountSuspended, "This account is suspended until {until}: {reason}", "هذا الحساب موقوف حتى {until}: {reason}";
+            AccountSuspended { until, reason } = "error-account-suspended";
             #[doc = "The challenge is unknown, over, used, or was tried too often: sign in again."]
-            InvalidChallenge, "This sign-in took too long or was tried too often; sign in again.", "استغرق تسجيل الدخول وقتًا أطول من اللازم أو تكررت المحاولات؛ سجّل الدخول من جديد.";
+            InvalidChallenge = "error-invalid-challenge";
             #[doc = "The second factor is switched on already."]
-            TwoFactorEnabled, "Two-factor authentication is on already.", "المصادقة الثنائية مفعّلة من قبل.";
+            TwoFactorEnabled = "error-two-factor-enabled";
             #[doc = "The second factor is not switched on, or not set up."]
-            TwoFactorNotEnabled, "Two-factor authentication is not set up.", "المصادقة الثنائية غير مُعدّة.";
+            TwoFactorNotEnabled = "error-two-factor-not-enabled";
             #[doc = "The person's role demands a second factor."]
-            TwoFactorRequired, "Your role requires two-factor authentication.", "دورك يتطلب المصادقة الثنائية.";
+            TwoFactorRequired = "error-two-factor-required";
             #[doc = "This way to prove who one is, is not set up for this account."]
-            MethodNotAvailable, "This method is not available for this account.", "هذه الطريقة غير متاحة لهذا الحساب.";
+            MethodNotAvailable = "error-method-not-available";
             #[doc = "The sign-in at the provider failed, was refused, took too long, or was not begun here."]
-            ProviderFailed, "Signing in at the provider did not work; begin again.", "لم ينجح تسجيل الدخول لدى المزوّد؛ ابدأ من جديد.";
+            ProviderFailed = "error-provider-failed";
             #[doc = "The provider gave no e-mail address that it has verified: verify one there, or sign in here in another way and link it."]
-            ProviderEmailUnverified, "The provider gave no verified e-mail address; verify one there, or sign in here and link the provider.", "لم يقدّم المزوّد بريدًا إلكترونيًا مؤكَّدًا؛ أكّده لديه، أو سجّل الدخول هنا ثم اربط المزوّد.";
+            ProviderEmailUnverified = "error-provider-email-unverified";
             #[doc = "An account with this e-mail address exists: sign in to it, then link the identity."]
-            LinkRequired, "An account with this address exists; sign in to it and link the provider there.", "يوجد حساب بهذا العنوان؛ سجّل الدخول إليه ثم اربط المزوّد.";
+            LinkRequired = "error-link-required";
             #[doc = "This identity, or another one of the same provider, is linked already."]
-            AlreadyLinked, "This identity is linked already.", "هذه الهوية مرتبطة من قبل.";
+            AlreadyLinked = "error-already-linked";
             #[doc = "Without it, nobody could sign in to the account any more."]
-            LastWayIn, "This is the last way to sign in; set a password or link another provider first.", "هذه آخر طريقة لتسجيل الدخول؛ أنشئ كلمة مرور أو اربط مزوّدًا آخر أولًا.";
+            LastWayIn = "error-last-way-in";
             #[doc = "There has to be an owner."]
-            LastOwner, "The last owner can't be removed.", "لا يمكن إزالة المالك الأخير.";
+            LastOwner = "error-last-owner";
             #[doc = "Nobody gives or takes rights that they don't have, or acts on themselves here."]
-            BeyondYourRights, "This takes rights that you don't have.", "هذا يتطلب صلاحيات لا تملكها.";
+            BeyondYourRights = "error-beyond-your-rights";
             #[doc = "There is one already, or it was done already."]
-            AlreadyDone, "This was done already.", "تم هذا من قبل.";
+            AlreadyDone = "error-already-done";
             #[doc = "There is not enough money: what is held does not count."]
-            InsufficientFunds, "There is not enough money for this.", "الرصيد غير كافٍ لهذا.";
+            InsufficientFunds = "error-insufficient-funds";
             #[doc = "Not an amount that is possible here: it has to be above zero, with no more decimals than the currency has."]
-            InvalidAmount, "This is not a possible amount: it has to be above zero, with no more decimals than {currency} has.", "مبلغ غير ممكن: يجب أن يكون أكبر من الصفر، ولا تزيد خاناته العشرية على ما لعملة {currency}.";
+            InvalidAmount { currency } = "error-invalid-amount";
             #[doc = "Less than is allowed here."]
-            AmountTooSmall, "At least {min} is needed.", "الحد الأدنى هو {min}.";
+            AmountTooSmall { min } = "error-amount-too-small";
             #[doc = "More than is allowed here, or than is left."]
-            AmountTooLarge, "At most {max} is possible.", "الحد الأقصى هو {max}.";
+            AmountTooLarge { max } = "error-amount-too-large";
             #[doc = "Another currency than the one that is used here."]
-            CurrencyMismatch, "The currency here is {currency}.", "العملة هنا هي {currency}.";
+            CurrencyMismatch { currency } = "error-currency-mismatch";
             #[doc = "This way to pay is not offered here, or not for this."]
-            ProviderNotAvailable, "This way to pay is not available for this.", "طريقة الدفع هذه غير متاحة لهذا.";
+            ProviderNotAvailable = "error-provider-not-available";
             #[doc = "Its state does not allow it (any more); `parameters` say which."]
-            WrongState, "This is no longer possible: it is {state}.", "لم يعد هذا ممكنًا: الحالة «{state}».";
+            WrongState { state } = "error-wrong-state";
             #[doc = "The provider of payments refused; `parameters` say why."]
-            PaymentRefused, "The payment was refused: {reason}", "رُفض الدفع: {reason}";
+            PaymentRefused { reason } = "error-payment-refused";
             #[doc = "The same person can't do both steps: somebody else has to approve."]
-            SecondPersonNeeded, "Somebody else has to approve this.", "يجب أن يوافق شخص آخر على هذا.";
+            SecondPersonNeeded = "error-second-person-needed";
             #[doc = "The goal takes no contributions (any more)."]
-            GoalClosed, "This goal takes no contributions any more.", "لم يعد هذا الهدف يقبل المساهمات.";
+            GoalClosed = "error-goal-closed";
             #[doc = "There are as many as are allowed."]
-            TooMany, "At most {max} are possible.", "الحد الأقصى هو {max}.";
+            TooMany { max } = "error-too-many";
             #[doc = "There is one already."]
-            AlreadyExists, "There is one already.", "يوجد واحد من قبل.";
+            AlreadyExists = "error-already-exists";
             #[doc = "The account still has money, or money on its way: take it out first."]
-            WalletNotEmpty, "There is still money in the wallet, or on its way; take it out first.", "لا يزال في المحفظة مال أو في الطريق منها؛ اسحبه أولًا.";
+            WalletNotEmpty = "error-wallet-not-empty";
             #[doc = "The key was used before with another input."]
-            IdempotencyKeyReused, "This idempotency key was already used with another input.", "استُخدم مفتاح التكرار هذا مع مدخلات أخرى.";
+            IdempotencyKeyReused = "error-idempotency-key-reused";
         }
     };
 }
 pub(crate) use for_each_user_error_code;
 
 macro_rules! define_codes {
-    ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
+    ($(#[doc = $doc:literal] $name:ident $({ $($parameter:ident),+ })? = $id:literal;)+) => {
         /// Why an input was refused. Stable: codes are added, never changed in meaning.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum UserErrorCode { $(#[doc = $doc] $name,)+ }
@@ -631,10 +563,19 @@ macro_rules! define_codes {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            fn template(self, locale: Locale) -> &'static str {
-                match (self, locale) {
-                    $((Self::$name, Locale::English) => $english,
-                      (Self::$name, Locale::Arabic) => $arabic,)+
+            /// The name of its message in the message catalogue.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self {
+                    $(Self::$name => $id,)+
+                }
+            }
+
+            /// The parameters of its message.
+            #[must_use]
+            pub fn parameters(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$name => &[$($(stringify!($parameter)),+)?],)+
                 }
             }
         }
@@ -647,16 +588,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_language_of_a_header_is_chosen() {
-        assert_eq!(Locale::parse("ar-EG,ar;q=0.9,en;q=0.8"), Locale::Arabic);
-        assert_eq!(Locale::parse("en-GB, ar;q=0.9"), Locale::English);
-        assert_eq!(Locale::parse("fr, ar;q=0.5, en;q=0.4"), Locale::Arabic);
-        assert_eq!(Locale::parse("fr"), Locale::English);
-        assert_eq!(Locale::parse("ar;q=nonsense"), Locale::English);
-    }
-
-    #[test]
-    fn a_message_has_its_placeholders_filled_in_both_languages() {
+    fn a_message_has_its_parameters_filled_in_in_both_languages() {
         let error = UserError::input("body", UserErrorCode::TooLong).with("max", 10);
         assert_eq!(error.message(Locale::English), "At most 10 characters are allowed.");
         assert!(error.message(Locale::Arabic).contains("10"));
@@ -681,7 +613,11 @@ mod tests {
             assert!(!refusal.text(Locale::Arabic).is_ascii(), "{refusal}");
         }
         assert_eq!(Refusal::new(Code::BadRequest, "Syntax error.").text(Locale::Arabic), "Syntax error.");
-        assert_eq!(Refusal::internal().in_arabic("قل").text(Locale::Arabic), "قل");
+        let refusal = Refusal::of(Code::RateLimited, Text::TooManyRequests { seconds: 7 });
+        for locale in [Locale::English, Locale::Arabic] {
+            assert_eq!(refusal.text(locale), Text::TooManyRequests { seconds: 7 }.in_language(locale));
+        }
+        assert_eq!(refusal.saying("English.").text(Locale::Arabic), Text::RateLimited.in_language(Locale::Arabic));
     }
 
     #[test]

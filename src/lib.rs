@@ -4,10 +4,11 @@
 //!
 //! | room | what is in it | may use |
 //! |---|---|---|
-//! | [`error`] | typed, coded errors; knows neither GraphQL nor axum | nothing |
+//! | [`catalogue`] | what people are told, in their language: reads `locales` | nothing |
+//! | [`error`] | typed, coded errors; knows neither GraphQL nor axum | catalogue |
 //! | [`entity`] | what is stored: a file per table; currencies | nothing |
 //! | [`config`] | the only reader of the environment | entity, for currencies |
-//! | [`platform`] | what knows no business: database, clock, keys, bus, rate limits | config, error |
+//! | [`platform`] | what knows no business: database, clock, keys, bus, rate limits | config, error, catalogue |
 //! | [`app`] | what everything runs on | the rooms above |
 //! | [`domain`] | what the rules are: a module per noun | app, entity, platform |
 //! | [`graphql`] | what clients see | domain |
@@ -21,6 +22,7 @@
 #![recursion_limit = "256"]
 
 pub mod app;
+pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod domain;

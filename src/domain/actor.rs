@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::permissions::{self, Permission};
 use crate::{
     app::Caller,
+    catalogue::Text,
     entity::{SessionId, UserId, user_role::Role},
     error::{Code, Error, Locale, Refusal, Result},
     platform::rate_limit::address_key,
@@ -63,8 +64,7 @@ impl Actor {
     pub fn require_user(&self) -> Result<&SignedIn> {
         let user = self.require_session()?;
         if user.needs_two_factor {
-            let message = "Your role requires two-factor authentication: set it up, then refresh the session.";
-            return Err(Refusal::new(Code::TwoFactorSetupRequired, message).into());
+            return Err(Refusal::of(Code::TwoFactorSetupRequired, Text::TwoFactorSetupRequired).into());
         }
         Ok(user)
     }
@@ -109,12 +109,7 @@ impl Actor {
 }
 
 fn refused_token() -> Error {
-    let message =
-        "The access token is expired, of a session that is over, or none of ours: refresh the session, or sign in.";
-    Refusal::new(Code::Unauthenticated, message)
-        .in_arabic("انتهت صلاحية رمز الدخول أو جلسته، أو ليس من رموزنا: جدّد الجلسة أو سجّل الدخول.")
-        .with("tokenRefused", true)
-        .into()
+    Refusal::of(Code::Unauthenticated, Text::TokenRefused).with("tokenRefused", true).into()
 }
 
 /// What is known of the program that asks, beside who its user is.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    catalogue::Text,
     domain::{
         accounts,
         actor::Actor,
@@ -68,26 +69,17 @@ impl Kind {
         if self == Self::JobsDied { Permission::ManageJobs } else { Permission::SeeMoney }
     }
 
-    fn title(self, locale: Locale) -> &'static str {
-        match (locale, self) {
-            (Locale::English, Self::DisputeOpened) => "A payment is disputed",
-            (Locale::English, Self::DisputeLost) => "A dispute was lost",
-            (Locale::English, Self::RefundFailed) => "A refund failed",
-            (Locale::English, Self::RefundStuck) => "A refund was not answered in time: look at the provider",
-            (Locale::English, Self::GivenBackBeyond) => "A provider gave back more than was paid",
-            (Locale::English, Self::BooksDiffer) => "The books do not balance",
-            (Locale::English, Self::ProvidersDiffer) => "The books and a provider do not agree",
-            (Locale::English, Self::JobsDied) => "Background jobs have failed for good",
-            (Locale::English, Self::WithdrawalsWait) => "Withdrawals wait for a decision",
-            (Locale::Arabic, Self::DisputeOpened) => "دفعة محل نزاع",
-            (Locale::Arabic, Self::DisputeLost) => "خُسر نزاع",
-            (Locale::Arabic, Self::RefundFailed) => "فشل استرداد",
-            (Locale::Arabic, Self::RefundStuck) => "لم يُجَب على استرداد في الوقت المحدد: راجع المزوّد",
-            (Locale::Arabic, Self::GivenBackBeyond) => "أعاد مزوّد أكثر مما دُفع",
-            (Locale::Arabic, Self::BooksDiffer) => "الدفاتر غير متوازنة",
-            (Locale::Arabic, Self::ProvidersDiffer) => "الدفاتر لا تطابق مزوّدًا",
-            (Locale::Arabic, Self::JobsDied) => "مهام في الخلفية فشلت نهائيًا",
-            (Locale::Arabic, Self::WithdrawalsWait) => "طلبات سحب تنتظر قرارًا",
+    fn title(self) -> Text<'static> {
+        match self {
+            Self::DisputeOpened => Text::AlertDisputeOpened,
+            Self::DisputeLost => Text::AlertDisputeLost,
+            Self::RefundFailed => Text::AlertRefundFailed,
+            Self::RefundStuck => Text::AlertRefundStuck,
+            Self::GivenBackBeyond => Text::AlertGivenBackBeyond,
+            Self::BooksDiffer => Text::AlertBooksDiffer,
+            Self::ProvidersDiffer => Text::AlertProvidersDiffer,
+            Self::JobsDied => Text::AlertJobsDied,
+            Self::WithdrawalsWait => Text::AlertWithdrawalsWait,
         }
     }
 }
@@ -308,12 +300,12 @@ async fn tell_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u64> {
         let mut columns = Columns::new(row);
         let (recipient, locale): (UserId, String) = (columns.take()?, columns.take()?);
         let locale = Locale::parse(&locale);
-        let title = alert.kind.title(locale);
+        let title = alert.kind.title().in_language(locale);
         let key = format!("alert:{}:{}", alert.kind.as_str(), alert.key);
-        let said = (title, alert.detail.as_str());
+        let said = (&*title, alert.detail.as_str());
         if notifications::alert_in(app, tx, (recipient, locale), said, alert.subject, key).await? {
             let detail = text::excerpt(&alert.detail, 500);
-            let message = Message::email("", "", Template::StaffAlert).with("what", title).with("items", detail);
+            let message = Message::email("", "", Template::StaffAlert).with("what", &title).with("items", detail);
             accounts::tell_in(app, tx, recipient, message).await?;
             told += 1;
         }

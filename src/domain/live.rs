@@ -1,16 +1,17 @@
 //! Following a stream of events: what was missed, then what happens, without gap or duplicate.
 //!
 //! The table is the truth; hints only say that looking is worth it. All who follow one stream in this process share its
-//! tail, its last steps in memory, so what happens is read once however many follow. What was missed is read from the
-//! table by whoever missed it, when it is its client's turn: the tail remembers events as they were, and what is gone or
-//! changed meanwhile is told as it is now. So does a follower that is slower than the tail; it holds nobody up.
+//! tail, its last steps in memory, so what happens is read once however many follow, and before they are woken: each of
+//! them then finds it there, and is woken once. What was missed is read from the table by whoever missed it, when it is its
+//! client's turn: the tail remembers events as they were, and what is gone or changed meanwhile is told as it is now. So does
+//! a follower that is slower than the tail; it holds nobody up.
 //!
 //! Nothing is read in a follower's own future, which may be stopped or dropped at any moment, but in tasks that run to
 //! their end: what such a future held, a lock or a connection, others would wait for.
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use futures_util::{
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::{
     app::{App, Caller},
+    catalogue::Text,
     entity::event::{self, StreamKind},
     error::{Code, Error, Refusal, Result},
 };
@@ -86,7 +88,11 @@ impl<T> Clone for Told<T> {
 }
 
 /// The end of a stream, shared by its followers here.
-struct Tail<T>(Mutex<Ring<T>>);
+struct Tail<T> {
+    ring: Mutex<Ring<T>>,
+    /// How far the stream is said to have come, once that was read.
+    news: watch::Receiver<i64>,
+}
 
 struct Ring<T> {
     steps: VecDeque<Told<T>>,
@@ -101,7 +107,7 @@ type Reading = Shared<BoxFuture<'static, Result<(), Arc<Error>>>>;
 
 impl<T> Tail<T> {
     fn ring(&self) -> MutexGuard<'_, Ring<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,7 +135,7 @@ struct Follower<C: Content> {
     caller: Caller,
     id: Uuid,
     tail: Arc<Tail<C::Item>>,
-    hints: watch::Receiver<i64>,
+    news: watch::Receiver<i64>,
     /// How far the stream had come when we began: the tail may not know yet, if the hint got lost.
     known: i64,
     /// Everything up to here was given out, or waits in `ready`.
@@ -153,7 +159,17 @@ pub async fn follow<C: Content>(
     let hints = app.db.bus().follow(key);
     let head = events::head(app, C::KIND, id).await?;
     let ring = Ring { steps: VecDeque::new(), reached: head, reading: None };
-    let tail = app.tails.get_or_insert(key, || Tail(Mutex::new(ring)));
+    let mut told = None;
+    let tail = app.tails.get_or_insert(key, || {
+        let (teller, news) = watch::channel(*hints.borrow());
+        told = Some(teller);
+        Tail { ring: Mutex::new(ring), news }
+    });
+    if let Some(teller) = told {
+        // With the hints that we have followed since before we looked.
+        tokio::spawn(read_ahead::<C>(app.clone(), id, Arc::downgrade(&tail), hints, teller));
+    }
+    let news = tail.news.clone();
     // A place that the stream has not reached is one of a database that was put back: begin anew.
     let first = match after {
         None => Some(Phase::Live),
@@ -164,7 +180,7 @@ pub async fn follow<C: Content>(
     let seq = after.filter(|_| !live).unwrap_or(head);
     let ready = first.map(|phase| Step { seq, phase, content: None }).into_iter().collect();
     let (app, caller) = (app.clone(), actor.caller(client));
-    let follower = Follower::<C> { app, caller, id, tail, hints, known: head, seq, ready, live, failed: false };
+    let follower = Follower::<C> { app, caller, id, tail, news, known: head, seq, ready, live, failed: false };
     Ok(stream::unfold(follower, |mut follower| async move {
         if follower.failed {
             return None;
@@ -182,7 +198,7 @@ impl<C: Content> Follower<C> {
                 return Ok(step);
             }
             // Marked as seen before reading: a hint that comes during the read is not lost.
-            let hinted = self.known.max(*self.hints.borrow_and_update());
+            let hinted = self.known.max(*self.news.borrow_and_update());
             self.read_on(hinted).await?;
             if !self.ready.is_empty() {
                 continue;
@@ -191,7 +207,7 @@ impl<C: Content> Follower<C> {
                 self.live = true;
                 return Ok(Step { seq: self.seq, phase: Phase::Live, content: None });
             }
-            self.hints.changed().await.map_err(Error::internal)?;
+            self.news.changed().await.map_err(Error::internal)?;
         }
     }
 
@@ -199,10 +215,11 @@ impl<C: Content> Follower<C> {
         let told = if self.live {
             match self.shared_tail(hinted).await? {
                 Some(told) => told,
-                None => self.read_alone().await?,
+                // On the heap, as all that is seldom: otherwise each follower would have room for it.
+                None => Box::pin(self.read_alone()).await?,
             }
         } else if self.seq < hinted {
-            self.read_alone().await?
+            Box::pin(self.read_alone()).await?
         } else {
             Vec::new()
         };
@@ -210,7 +227,7 @@ impl<C: Content> Follower<C> {
         // kept. Only the head of the beginning tells that: asked for anew, it may be of an event that came in between.
         let cut_off = told.first().map_or(self.known > self.seq, |next| next.seq != self.seq + 1);
         if cut_off {
-            self.seq = events::head(&self.app, C::KIND, self.id).await?;
+            self.seq = Box::pin(events::head(&self.app, C::KIND, self.id)).await?;
             self.live = true;
             self.ready.push_back(Step { seq: self.seq, phase: Phase::Reset, content: None });
             return Ok(());
@@ -225,43 +242,20 @@ impl<C: Content> Follower<C> {
 
     /// What the tail holds after our place, read on as far as the hints go; `None` when our place is before it.
     async fn shared_tail(&self, hinted: i64) -> Result<Option<Vec<Told<C::Item>>>> {
-        loop {
-            // Whoever comes first has it read; the others wait for the same reading.
-            let (goal, reading) = {
-                let mut ring = self.tail.ring();
-                if ring.reached >= hinted {
-                    return Ok(ring.after(self.seq));
-                }
-                match &ring.reading {
-                    Some((goal, reading)) if reading.peek().is_none() => (*goal, reading.clone()),
-                    _ => {
-                        let reading = self.begin_reading(hinted);
-                        ring.reading = Some((hinted, reading.clone()));
-                        (hinted, reading)
-                    }
-                }
-            };
-            reading.await.map_err(|error| of_all(&error))?;
-            // It may have found less than it was to: then there is no more.
-            if goal >= hinted {
-                return Ok(self.tail.ring().after(self.seq));
+        {
+            let ring = self.tail.ring();
+            if ring.reached >= hinted {
+                return Ok(ring.after(self.seq));
             }
         }
-    }
-
-    fn begin_reading(&self, hinted: i64) -> Reading {
-        let (app, id, tail) = (self.app.clone(), self.id, Arc::clone(&self.tail));
-        let work = async move { read_tail::<C>(&app, id, &tail, hinted).await };
-        let app = self.app.clone();
-        async move { app.apart(work).await.map_err(Arc::new) }.boxed().shared()
+        // Of what was read ahead something failed, or was not heard of.
+        Box::pin(read_to::<C>(&self.app, self.id, &self.tail, hinted)).await?;
+        Ok(self.tail.ring().after(self.seq))
     }
 
     /// What comes after our place, by a reading of our own.
     async fn read_alone(&self) -> Result<Vec<Told<C::Item>>> {
-        let busy = |_| {
-            Refusal::new(Code::Unavailable, "Too much is being caught up on; go on from your cursor later.")
-                .in_arabic("يُستدرك الكثير الآن؛ تابع من مؤشرك لاحقًا.")
-        };
+        let busy = |_| Refusal::of(Code::Unavailable, Text::CatchingUpBusy);
         let turn = tokio::time::timeout(self.app.config.limits.query_time, self.app.catching_up.take(self.caller));
         let turn = turn.await.map_err(busy)?;
         let (app, id, seq) = (self.app.clone(), self.id, self.seq);
@@ -273,6 +267,62 @@ impl<C: Content> Follower<C> {
             })
             .await
     }
+}
+
+/// Has the tail read on whenever there is a hint, and then tells those who follow it, as long as there are any. What fails
+/// here they try themselves.
+async fn read_ahead<C: Content>(
+    app: App,
+    id: Uuid,
+    tail: Weak<Tail<C::Item>>,
+    mut hints: watch::Receiver<i64>,
+    news: watch::Sender<i64>,
+) {
+    loop {
+        tokio::select! {
+            () = news.closed() => return,
+            changed = hints.changed() => if changed.is_err() { return },
+        }
+        let hinted = *hints.borrow_and_update();
+        let Some(tail) = tail.upgrade() else { return };
+        if let Err(error) = Box::pin(read_to::<C>(&app, id, &tail, hinted)).await {
+            tracing::debug!(%error, "a stream could not be read ahead");
+        }
+        drop(tail);
+        news.send_replace(hinted);
+    }
+}
+
+/// Has the tail read as far as the hints go. Whoever comes first has it read; the others wait for the same reading.
+async fn read_to<C: Content>(app: &App, id: Uuid, tail: &Arc<Tail<C::Item>>, hinted: i64) -> Result<()> {
+    loop {
+        let (goal, reading) = {
+            let mut ring = tail.ring();
+            if ring.reached >= hinted {
+                return Ok(());
+            }
+            match &ring.reading {
+                Some((goal, reading)) if reading.peek().is_none() => (*goal, reading.clone()),
+                _ => {
+                    let reading = begin_reading::<C>(app, id, tail, hinted);
+                    ring.reading = Some((hinted, reading.clone()));
+                    (hinted, reading)
+                }
+            }
+        };
+        reading.await.map_err(|error| of_all(&error))?;
+        // It may have found less than it was to: then there is no more.
+        if goal >= hinted {
+            return Ok(());
+        }
+    }
+}
+
+fn begin_reading<C: Content>(app: &App, id: Uuid, tail: &Arc<Tail<C::Item>>, hinted: i64) -> Reading {
+    let (reader, tail) = (app.clone(), Arc::clone(tail));
+    let work = async move { read_tail::<C>(&reader, id, &tail, hinted).await };
+    let app = app.clone();
+    async move { app.apart(work).await.map_err(Arc::new) }.boxed().shared()
 }
 
 /// The failure of a reading, for each who waited for it.

@@ -9,13 +9,14 @@ mod goals;
 mod gone;
 mod money;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
     app::App,
+    catalogue,
     domain::{
         actor::{Actor, Client},
         events::{self, NewEvent},
@@ -262,33 +263,24 @@ async fn tell_one_in(app: &App, tx: &Transaction, telling: &Telling) -> Result<b
 
 /// The headline in the recipient's language, at most 255 characters. Of a goal's news and end, the name is the goal's.
 pub(crate) fn title(locale: Locale, kind: NotificationKind, about: Option<SubjectKind>, actor_name: &str) -> String {
-    let name = text::excerpt(actor_name, 100);
-    let on_post = about == Some(SubjectKind::Post);
-    match (locale, kind) {
-        (Locale::English, NotificationKind::Like) if on_post => format!("{name} likes your post"),
-        (Locale::English, NotificationKind::Like) => format!("{name} likes your comment"),
-        (Locale::English, NotificationKind::Comment) => format!("{name} commented on your post"),
-        (Locale::English, NotificationKind::Reply) => format!("{name} replied to your comment"),
-        (Locale::English, NotificationKind::Share) => format!("{name} shared your post"),
-        (Locale::Arabic, NotificationKind::Like) if on_post => format!("أعجب منشورك {name}"),
-        (Locale::Arabic, NotificationKind::Like) => format!("أعجب تعليقك {name}"),
-        (Locale::Arabic, NotificationKind::Comment) => format!("علّق {name} على منشورك"),
-        (Locale::Arabic, NotificationKind::Reply) => format!("ردّ {name} على تعليقك"),
-        (Locale::Arabic, NotificationKind::Share) => format!("شارك {name} منشورك"),
-        (Locale::English, NotificationKind::Contribution) => format!("{name} gave to your goal"),
-        (Locale::English, NotificationKind::ContributionComment) => format!("{name} commented on a contribution"),
-        (Locale::English, NotificationKind::RefundRequest) => format!("{name} asks for a refund"),
-        (Locale::English, NotificationKind::GoalNews) => format!("News of “{name}”"),
-        (Locale::English, NotificationKind::GoalEnded) => format!("“{name}” is over"),
-        (Locale::Arabic, NotificationKind::Contribution) => format!("ساهم {name} في هدفك"),
-        (Locale::Arabic, NotificationKind::ContributionComment) => format!("علّق {name} على مساهمة"),
-        (Locale::Arabic, NotificationKind::RefundRequest) => format!("طلب {name} استرداد مساهمة"),
-        (Locale::Arabic, NotificationKind::GoalNews) => format!("جديد «{name}»"),
-        (Locale::Arabic, NotificationKind::GoalEnded) => format!("انتهى «{name}»"),
-        (Locale::English, NotificationKind::MoneyTakenBack) => format!("{name} went back to who paid"),
-        (Locale::Arabic, NotificationKind::MoneyTakenBack) => format!("أُعيد {name} إلى من دفعه"),
-        (_, NotificationKind::Dispute | NotificationKind::StaffAlert | NotificationKind::System) => name,
-    }
+    let name = Cow::from(text::excerpt(actor_name, 100));
+    let said = match kind {
+        NotificationKind::Like if about == Some(SubjectKind::Post) => catalogue::Text::LikesYourPost { name },
+        NotificationKind::Like => catalogue::Text::LikesYourComment { name },
+        NotificationKind::Comment => catalogue::Text::CommentedOnYourPost { name },
+        NotificationKind::Reply => catalogue::Text::RepliedToYourComment { name },
+        NotificationKind::Share => catalogue::Text::SharedYourPost { name },
+        NotificationKind::Contribution => catalogue::Text::GaveToYourGoal { name },
+        NotificationKind::ContributionComment => catalogue::Text::CommentedOnContribution { name },
+        NotificationKind::RefundRequest => catalogue::Text::AsksForRefund { name },
+        NotificationKind::GoalNews => catalogue::Text::GoalHasNews { goal: name },
+        NotificationKind::GoalEnded => catalogue::Text::GoalIsOver { goal: name },
+        NotificationKind::MoneyTakenBack => catalogue::Text::MoneyTakenBack { amount: name },
+        NotificationKind::Dispute | NotificationKind::StaffAlert | NotificationKind::System => {
+            return name.into_owned();
+        }
+    };
+    said.in_language(locale).into_owned()
 }
 
 /// What notifications hold about a person.

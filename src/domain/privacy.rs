@@ -9,7 +9,10 @@ use std::collections::HashMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder,
+    QueryResult,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -59,6 +62,20 @@ fn tables() -> impl Iterator<Item = &'static Table> {
 
 // ------------------------------------------------------------------------------------------------------- taking along
 
+/// An archive as it is told of: without its bytes, which only who has its link fetches.
+#[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "account_export::Entity")]
+pub struct ExportRow {
+    /// Which.
+    pub id: AccountExportId,
+    /// When they asked.
+    pub requested_at: DateTime<Utc>,
+    /// When it was made.
+    pub completed_at: Option<DateTime<Utc>>,
+    /// When it goes.
+    pub expires_at: DateTime<Utc>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct ExportJob {
     export: Uuid,
@@ -66,7 +83,7 @@ struct ExportJob {
 
 /// Asks for an archive of everything held about the actor; a message tells when it is there. Needs a fresh
 /// authentication. Code: TOO_SOON.
-pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result<account_export::Model> {
+pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result<ExportRow> {
     let user = accounts::require_fresh(app, actor, "accountExport").await?.id;
     app.db
         .transact(async |tx| {
@@ -92,7 +109,8 @@ pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result
             let export = export.insert(&tx).await?;
             activity::record_in(app, &tx, user, ActivityKind::ExportRequested, client, None).await?;
             jobs::enqueue_on(app, &tx, Lane::Bulk, EXPORT, &ExportJob { export: export.id.0 }).await?;
-            Ok(export)
+            let account_export::Model { id, requested_at, completed_at, expires_at, .. } = export;
+            Ok(ExportRow { id, requested_at, completed_at, expires_at })
         })
         .await
 }
@@ -128,36 +146,34 @@ pub async fn make_export(app: &App, job: &job::Model) -> Result<()> {
         .await
 }
 
-/// The actor's newest archive, without its bytes, as long as it is kept.
-pub async fn latest_export(app: &App, actor: &Actor) -> Result<Option<account_export::Model>> {
+/// The actor's newest archive, as long as it is kept.
+pub async fn latest_export(app: &App, actor: &Actor) -> Result<Option<ExportRow>> {
     let user = actor.require_user()?.id;
     let sql = format!("{KEPT_OF} ORDER BY requested_at DESC LIMIT 1");
     let rows = app.db.rows(sql, vec![user.0.into(), app.clock.now().into()]).await?;
-    rows.first().map(|row| read_export(row, user)).transpose()
+    rows.first().map(read_export).transpose()
 }
 
-/// The actor's archives by id, without their bytes, as long as they are kept.
+/// The actor's archives by id, as long as they are kept.
 pub async fn exports_by_id(
     app: &App,
     actor: &Actor,
     ids: &[AccountExportId],
-) -> Result<HashMap<AccountExportId, account_export::Model>> {
+) -> Result<HashMap<AccountExportId, ExportRow>> {
     let Ok(user) = actor.require_user().map(|user| user.id) else { return Ok(HashMap::new()) };
     let mut values = vec![user.0.into(), app.clock.now().into()];
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
     let rows = app.db.rows(format!("{KEPT_OF} AND id IN ({list})"), values).await?;
-    rows.iter().map(|row| read_export(row, user).map(|export| (export.id, export))).collect()
+    rows.iter().map(|row| read_export(row).map(|export| (export.id, export))).collect()
 }
 
 const KEPT_OF: &str = "SELECT id, requested_at, completed_at, expires_at FROM account_exports \
                        WHERE user_id = $1 AND expires_at > $2";
 
-fn read_export(row: &QueryResult, user: UserId) -> Result<account_export::Model> {
+fn read_export(row: &QueryResult) -> Result<ExportRow> {
     let mut columns = Columns::new(row);
-    Ok(account_export::Model {
+    Ok(ExportRow {
         id: columns.take()?,
-        user_id: user,
-        archive: None,
         requested_at: columns.take()?,
         completed_at: columns.take()?,
         expires_at: columns.take()?,

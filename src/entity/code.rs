@@ -54,7 +54,7 @@ pub struct Model {
     pub by_stranger: bool,
     /// HMAC-SHA256 over purpose, subject, address and the secret of the link; none where the message has no link.
     pub link_hash: Option<Vec<u8>>,
-    /// The link is no good after this.
+    /// The link is no good after this; always there, though the column, which was added later, does not say so.
     pub link_expires_at: Option<DateTimeUtc>,
     /// When the link was used or became void; from the beginning where there is none.
     pub link_ended_at: Option<DateTimeUtc>,

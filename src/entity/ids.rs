@@ -18,17 +18,39 @@ pub struct WrongId {
     pub expected: &'static str,
 }
 
+/// How many characters stand for the UUID.
+const DIGITS: usize = 26;
+/// The longest prefix that an id may have.
+const LONGEST_PREFIX: usize = 32;
+
+fn digits(id: Uuid) -> [u8; DIGITS] {
+    let mut number = id.as_u128();
+    let mut digits = [0; DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[number as usize & 31];
+        number >>= 5;
+    }
+    digits
+}
+
 /// `prefix_` and 26 characters.
 #[must_use]
 pub fn encode(prefix: &str, id: Uuid) -> String {
-    let mut text = String::with_capacity(prefix.len() + 27);
+    let mut text = String::with_capacity(prefix.len() + 1 + DIGITS);
     text.push_str(prefix);
     text.push('_');
-    let number = id.as_u128();
-    for position in (0..26).rev() {
-        text.push(char::from(ALPHABET[(number >> (position * 5)) as usize & 31]));
-    }
+    text.extend(digits(id).map(char::from));
     text
+}
+
+/// Writes the same at once and without room on the heap: a page of a list has hundreds of ids.
+fn write(prefix: &str, id: Uuid, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = [0; LONGEST_PREFIX + 1 + DIGITS];
+    let (start, end) = (prefix.len() + 1, prefix.len() + 1 + DIGITS);
+    text[..start - 1].copy_from_slice(prefix.as_bytes());
+    text[start - 1] = b'_';
+    text[start..end].copy_from_slice(&digits(id));
+    formatter.write_str(str::from_utf8(&text[..end]).map_err(|_| fmt::Error)?)
 }
 
 /// The prefix and the UUID of a TypeID; `None` when it is none.
@@ -36,7 +58,7 @@ pub fn encode(prefix: &str, id: Uuid) -> String {
 pub fn decode(text: &str) -> Option<(&str, Uuid)> {
     let (prefix, suffix) = text.rsplit_once('_')?;
     // 26 characters hold 130 bits: the first may only use three of its five.
-    if suffix.len() != 26 || suffix.as_bytes()[0] > b'7' {
+    if suffix.len() != DIGITS || suffix.as_bytes()[0] > b'7' {
         return None;
     }
     let mut number = 0_u128;
@@ -58,9 +80,11 @@ macro_rules! typed_ids {
             pub const PREFIX: &'static str = $prefix;
         }
 
+        const _: () = assert!($prefix.len() <= LONGEST_PREFIX);
+
         impl fmt::Display for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&encode(Self::PREFIX, self.0))
+                write(Self::PREFIX, self.0, formatter)
             }
         }
 
@@ -204,6 +228,7 @@ mod tests {
         #[test]
         fn every_uuid_survives_the_round_trip(number: u128) {
             let id = PostId(Uuid::from_u128(number));
+            prop_assert_eq!(id.to_string(), encode("post", id.0));
             prop_assert_eq!(id.to_string().parse::<PostId>(), Ok(id));
             prop_assert_eq!(id.to_string().parse::<UserId>(), Err(WrongId { expected: "user" }));
         }

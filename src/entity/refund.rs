@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{PaymentId, RefundId, TransferId, stored_enum};
+use super::{PaymentId, RefundId, TransferId, UserId, stored_enum};
 
 stored_enum! {
     /// Where a refund goes.
@@ -65,9 +65,9 @@ pub struct Model {
     /// Why it was refused.
     pub decision_reason: Option<String>,
     /// Who asked.
-    pub requested_by: Option<Uuid>,
+    pub requested_by: Option<UserId>,
     /// Who granted or refused.
-    pub decided_by: Option<Uuid>,
+    pub decided_by: Option<UserId>,
     /// The pending transfer that holds the money.
     pub hold_id: Option<TransferId>,
     /// The provider's own id.

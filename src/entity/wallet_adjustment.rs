@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{AdjustmentId, Currency, TransferId, stored_enum};
+use super::{AdjustmentId, Currency, TransferId, UserId, stored_enum};
 
 stored_enum! {
     /// How far an adjustment has come.
@@ -25,7 +25,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: AdjustmentId,
     /// Whose wallet.
-    pub user_id: Uuid,
+    pub user_id: UserId,
     /// In which currency.
     pub currency: Currency,
     /// What is added, in minor units; below zero, what is taken.
@@ -35,9 +35,9 @@ pub struct Model {
     /// How far it has come.
     pub state: AdjustmentState,
     /// Who wants it.
-    pub proposed_by: Uuid,
+    pub proposed_by: UserId,
     /// The second person.
-    pub decided_by: Option<Uuid>,
+    pub decided_by: Option<UserId>,
     /// How it was written.
     pub transfer_id: Option<TransferId>,
     /// Proposed.

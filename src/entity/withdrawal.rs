@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Currency, TransferId, WithdrawalId, stored_enum};
+use super::{Currency, PayoutMethodId, TransferId, UserId, WithdrawalId, stored_enum};
 
 stored_enum! {
     /// How far a withdrawal has come.
@@ -31,9 +31,9 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: WithdrawalId,
     /// Whose; stays when the account is gone.
-    pub user_id: Uuid,
+    pub user_id: UserId,
     /// Where to; stays when it is removed.
-    pub payout_method_id: Uuid,
+    pub payout_method_id: PayoutMethodId,
     /// Holder and number as they were, sealed.
     pub sealed_details: Vec<u8>,
     /// The bank.
@@ -49,9 +49,9 @@ pub struct Model {
     /// The pending transfer that holds the money.
     pub hold_id: TransferId,
     /// Who approved it.
-    pub approved_by: Option<Uuid>,
+    pub approved_by: Option<UserId>,
     /// Who approved it, too, where a second person has to.
-    pub seconded_by: Option<Uuid>,
+    pub seconded_by: Option<UserId>,
     /// The bank's own reference.
     pub reference: Option<String>,
     /// Why it failed or was refused.
@@ -63,7 +63,7 @@ pub struct Model {
     /// Paid, failed, returned or cancelled.
     pub ended_at: Option<DateTimeUtc>,
     /// Who said first that the bank sent it back, where a second person has to.
-    pub return_proposed_by: Option<Uuid>,
+    pub return_proposed_by: Option<UserId>,
 
     /// The person, while they are there: money records outlive accounts.
     #[sea_orm(belongs_to, from = "user_id", to = "id", skip_fk)]

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use sea_orm::{DbErr, RuntimeErr};
 
 use super::{Code, Error, Refusal};
+use crate::catalogue::Text;
 
 /// Why the database did not do what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +47,10 @@ impl DatabaseFailure {
     #[must_use]
     pub fn refusal(self) -> Option<Refusal> {
         Some(match self {
-            Self::TimeLimit => Refusal::new(Code::Timeout, "The database took too long."),
-            Self::LostRace | Self::NoConnection => Refusal::new(Code::Unavailable, "The database is busy; try again."),
+            Self::TimeLimit => Refusal::of(Code::Timeout, Text::DatabaseSlow),
+            Self::LostRace | Self::NoConnection => Refusal::of(Code::Unavailable, Text::DatabaseBusy),
             Self::ConnectionLost | Self::Standby | Self::Silence | Self::Machine => {
-                Refusal::new(Code::Unavailable, "The database is not available at the moment; try again.")
+                Refusal::of(Code::Unavailable, Text::DatabaseUnavailable)
             }
             Self::Statement => return None,
         })
@@ -66,14 +67,9 @@ impl DatabaseFailure {
     /// What the caller is told when a commit failed: it may have been carried out, though its answer was lost.
     #[must_use]
     pub fn unknown_outcome() -> Refusal {
-        let message = "The database stopped answering while this was being stored. Whether it is stored is not known: \
-                       look, or send it again with the same idempotency key.";
-        Refusal::new(Code::Unavailable, message).in_arabic(UNKNOWN_OUTCOME_ARABIC).with("outcome", "unknown")
+        Refusal::of(Code::Unavailable, Text::OutcomeUnknown).with("outcome", "unknown")
     }
 }
-
-const UNKNOWN_OUTCOME_ARABIC: &str =
-    "توقفت قاعدة البيانات عن الرد أثناء الحفظ، ولا يُعرف هل حُفظ هذا: تحقّق، أو أرسله مرة أخرى بمفتاح التكرار نفسه.";
 
 fn of_runtime(cause: &RuntimeErr) -> DatabaseFailure {
     match cause {

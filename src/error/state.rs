@@ -1,71 +1,76 @@
 //! How things stand that can't be changed any more, as `WRONG_STATE` tells it: by the names of the graph, and in words.
 
-use super::Locale;
+use std::borrow::Cow;
 
-/// Calls `$callback!` with every state: description, name, English and Arabic words, which complete "it is …". The one list
+use fluent_bundle::FluentArgs;
+
+use super::Locale;
+use crate::catalogue;
+
+/// Calls `$callback!` with every state: description, name, and the name of its words in the message catalogue, which complete "it is …". The one list
 /// behind [`State`] and its mirror in the graph.
 macro_rules! for_each_state {
     ($callback:ident) => {
         $callback! {
             #[doc = "It was only begun."]
-            Created, "created", "في البداية";
+            Created = "state-created";
             #[doc = "It waits for whoever pays, or for the provider."]
-            Pending, "pending", "قيد الانتظار";
+            Pending = "state-pending";
             #[doc = "The provider is at work."]
-            Processing, "being processed", "قيد المعالجة";
+            Processing = "state-processing";
             #[doc = "The money is promised and not taken yet."]
-            Authorized, "authorized", "مُصرَّح به";
+            Authorized = "state-authorized";
             #[doc = "The money is there."]
-            Completed, "completed", "مكتمل";
+            Completed = "state-completed";
             #[doc = "It did not work."]
-            Failed, "failed", "فشل";
+            Failed = "state-failed";
             #[doc = "It was called off."]
-            Canceled, "canceled", "ملغى";
+            Canceled = "state-canceled";
             #[doc = "Its time was over."]
-            Expired, "expired", "انتهت مهلته";
+            Expired = "state-expired";
             #[doc = "It is open."]
-            Open, "open", "مفتوح";
+            Open = "state-open";
             #[doc = "It has ended."]
-            Ended, "ended", "منتهٍ";
+            Ended = "state-ended";
             #[doc = "It waits for a decision."]
-            Requested, "requested", "بانتظار قرار";
+            Requested = "state-requested";
             #[doc = "It was refused."]
-            Refused, "refused", "مرفوض";
+            Refused = "state-refused";
             #[doc = "It was granted, and is not done yet."]
-            Granted, "granted", "تمت الموافقة عليه";
+            Granted = "state-granted";
             #[doc = "It was done."]
-            Succeeded, "done", "تم";
+            Succeeded = "state-succeeded";
             #[doc = "It was approved, and is not done yet."]
-            Approved, "approved", "معتمد";
+            Approved = "state-approved";
             #[doc = "The bank has it."]
-            Paid, "paid", "مدفوع";
+            Paid = "state-paid";
             #[doc = "The bank sent it back."]
-            Returned, "returned by the bank", "أعاده البنك";
+            Returned = "state-returned";
             #[doc = "It waits for a second person."]
-            Proposed, "proposed", "مقترح";
+            Proposed = "state-proposed";
             #[doc = "The wallet has it."]
-            Applied, "applied", "نُفّذ";
+            Applied = "state-applied";
             #[doc = "The dispute was won."]
-            Won, "won", "كُسب";
+            Won = "state-won";
             #[doc = "The dispute was lost."]
-            Lost, "lost", "خُسر";
+            Lost = "state-lost";
             #[doc = "The goal has not reached its target."]
-            NotReached, "not reached", "لم يُبلغ الهدف";
+            NotReached = "state-not-reached";
             #[doc = "Money of it was withdrawn."]
-            Withdrawn, "withdrawn", "سُحب المال";
+            Withdrawn = "state-withdrawn";
             #[doc = "All of it went back, or is on its way back."]
-            GivenBack, "given back", "رُدّ كله";
+            GivenBack = "state-given-back";
             #[doc = "It can't be done in this way any more."]
-            NotPossible, "not possible", "غير ممكن";
+            NotPossible = "state-not-possible";
             #[doc = "It is paid in a way that has no such step."]
-            PaidOtherwise, "paid in another way", "يُدفع بطريقة أخرى";
+            PaidOtherwise = "state-paid-otherwise";
         }
     };
 }
 pub(crate) use for_each_state;
 
 macro_rules! define_states {
-    ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
+    ($(#[doc = $doc:literal] $name:ident = $id:literal;)+) => {
         /// How something stands that can't be changed any more.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum State { $(#[doc = $doc] $name,)+ }
@@ -76,10 +81,15 @@ macro_rules! define_states {
 
             /// In words.
             #[must_use]
-            pub fn text(self, locale: Locale) -> &'static str {
-                match (self, locale) {
-                    $((Self::$name, Locale::English) => $english,
-                      (Self::$name, Locale::Arabic) => $arabic,)+
+            pub fn text(self, locale: Locale) -> Cow<'static, str> {
+                catalogue::message(locale, self.id(), &FluentArgs::new())
+            }
+
+            /// The name of its words in the message catalogue.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self {
+                    $(Self::$name => $id,)+
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! People as clients see them.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -26,10 +28,11 @@ use super::{
 };
 use crate::{
     domain::{
-        accounts::{self, ProfileUpdate, UserFilter},
+        accounts::{self, Person, ProfileUpdate, UserFilter},
         permissions::Permission,
         privacy,
     },
+    error::{Error, Locale},
     platform::page::Page,
 };
 
@@ -56,11 +59,17 @@ pub enum Digest {
 }
 
 /// A person.
-pub struct User(accounts::User);
+pub struct User(Person);
 
 impl From<accounts::User> for User {
     fn from(user: accounts::User) -> Self {
-        Self(user)
+        Self(Person::Whole(user))
+    }
+}
+
+impl From<Person> for User {
+    fn from(person: Person) -> Self {
+        Self(person)
     }
 }
 
@@ -69,6 +78,17 @@ impl Listed for User {
 }
 
 impl User {
+    /// The whole of them: there already, unless nothing but a card was expected to be asked for.
+    async fn whole(&self, ctx: &Context<'_>) -> async_graphql::Result<accounts::User> {
+        match &self.0 {
+            Person::Whole(user) => Ok(Arc::clone(user)),
+            Person::Card(card) => {
+                let user = ctx.request().loaders.users().load(card.id).await?;
+                Ok(user.ok_or_else(|| Error::internal("a person who was on a card is gone"))?)
+            }
+        }
+    }
+
     /// What only they themselves see: null for everybody else, for whom nothing is read.
     fn own<'a, T>(
         &self,
@@ -76,7 +96,7 @@ impl User {
         read: impl Future<Output = async_graphql::Result<Option<T>>> + Send + 'a,
     ) -> BoxFuture<'a, Nullable<T>> {
         let actor = &ctx.request().actor;
-        let is_own = actor.user_id() == Some(self.0.id);
+        let is_own = actor.user_id() == Some(self.0.id());
         private(ctx, async move {
             if !is_own {
                 return Ok(None);
@@ -93,66 +113,66 @@ impl User {
 impl User {
     /// Opaque and typed: `user_01jc…`.
     pub async fn id(&self) -> ID {
-        self.0.id.to_string().into()
+        self.0.id().to_string().into()
     }
 
     /// The name they sign in and are mentioned with: 3 to 30 letters, digits and underscores, unique whatever its case.
     async fn username(&self) -> &str {
-        &self.0.username
+        self.0.username()
     }
 
     /// May be empty.
-    async fn first_name(&self) -> &str {
-        &self.0.first_name
+    async fn first_name(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        Ok(self.whole(ctx).await?.first_name.clone())
     }
 
     /// May be empty.
-    async fn last_name(&self) -> &str {
-        &self.0.last_name
+    async fn last_name(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        Ok(self.whole(ctx).await?.last_name.clone())
     }
 
     /// The name to show; never empty.
     async fn display_name(&self) -> &str {
-        &self.0.display_name
+        self.0.display_name()
     }
 
     /// Their display name looks like somebody else's but is spelled with other characters (Unicode's UTS #39), as in an attempt to
     /// pass for them: show the user name beside it.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn is_lookalike(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        nullable(async { Ok(Some(ctx.request().loaders.lookalikes.load(self.0.id).await?.unwrap_or(false))) }).await
+        nullable(async { Ok(Some(ctx.request().loaders.lookalikes().load(self.0.id()).await?.unwrap_or(false))) }).await
     }
 
     /// Address of a picture; null when there is none.
     async fn avatar_url(&self) -> Option<Url> {
-        self.0.avatar_url.as_deref().map(Url::from)
+        self.0.avatar_url().map(Url::from)
     }
 
     /// What they say about themselves, at most 500 characters; may be empty.
-    async fn bio(&self) -> &str {
-        &self.0.bio
+    async fn bio(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        Ok(self.whole(ctx).await?.bio.clone())
     }
 
     /// What they mainly do here.
-    async fn kind(&self) -> UserKind {
-        self.0.kind.into()
+    async fn kind(&self, ctx: &Context<'_>) -> async_graphql::Result<UserKind> {
+        Ok(self.whole(ctx).await?.kind.into())
     }
 
     /// The language of messages to them.
-    async fn locale(&self) -> LanguageCode {
-        crate::error::Locale::parse(&self.0.locale).into()
+    async fn locale(&self, ctx: &Context<'_>) -> async_graphql::Result<LanguageCode> {
+        Ok(Locale::parse(&self.whole(ctx).await?.locale).into())
     }
 
     /// How many posts they have published and not deleted.
-    async fn post_count(&self) -> i64 {
-        self.0.post_count
+    async fn post_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        Ok(self.whole(ctx).await?.post_count)
     }
 
     /// Their e-mail address: for themselves and for staff who may see contacts, null for everybody else; null, too, when
     /// they have none that is theirs.
     async fn email(&self, ctx: &Context<'_>) -> Nullable<EmailAddress> {
         private(ctx, async {
-            let email = ctx.request().loaders.emails.load(self.0.id).await?;
+            let email = ctx.request().loaders.emails().load(self.0.id()).await?;
             Ok(email.and_then(|email| email.address).map(EmailAddress::from))
         })
         .await
@@ -160,21 +180,27 @@ impl User {
 
     /// Whether the address is proven theirs, by `emailVerify`; null for who may not see it.
     async fn email_verified(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        private(ctx, async { Ok(ctx.request().loaders.emails.load(self.0.id).await?.map(|email| email.is_verified)) })
-            .await
+        private(ctx, async {
+            Ok(ctx.request().loaders.emails().load(self.0.id()).await?.map(|email| email.is_verified))
+        })
+        .await
     }
 
     /// Telephone number, country and the rest of the second step of joining: for themselves and for staff who may see
     /// contacts, null for everybody else.
-    async fn profile(&self, ctx: &Context<'_>) -> Nullable<Profile> {
-        private(ctx, async { Ok(ctx.request().loaders.profiles.load(self.0.id).await?.map(Profile::from)) }).await
+    async fn profile(&self, ctx: &Context<'_>) -> Nullable<Box<Profile>> {
+        private(ctx, async {
+            // What is large is on the heap: the executor makes room for it in each field's future, of each person in a list.
+            Ok(ctx.request().loaders.profiles().load(self.0.id()).await?.map(|row| Box::new(Profile::from(row))))
+        })
+        .await
     }
 
     /// Whether `profileComplete` went well, and nothing that is required is missing since; null for who may not see the
     /// profile.
     async fn profile_completed(&self, ctx: &Context<'_>) -> Nullable<bool> {
         private(ctx, async {
-            Ok(ctx.request().loaders.completions.load(self.0.id).await?.map(|found| found.is_complete))
+            Ok(ctx.request().loaders.completions().load(self.0.id()).await?.map(|found| found.is_complete))
         })
         .await
     }
@@ -183,10 +209,10 @@ impl User {
     async fn two_factor(&self, ctx: &Context<'_>) -> Nullable<TwoFactor> {
         private(ctx, async {
             let request = ctx.request();
-            if request.actor.user_id() != Some(self.0.id) && !request.actor.may(Permission::SeeContacts) {
+            if request.actor.user_id() != Some(self.0.id()) && !request.actor.may(Permission::SeeContacts) {
                 return Ok(None);
             }
-            Ok(request.loaders.two_factors.load(self.0.id).await?.map(TwoFactor::from))
+            Ok(request.loaders.two_factors().load(self.0.id()).await?.map(TwoFactor::from))
         })
         .await
     }
@@ -197,7 +223,7 @@ impl User {
             ctx,
             Box::pin(async {
                 let request = ctx.request();
-                let found = accounts::oauth::identities(&request.app, &request.actor, self.0.id).await?;
+                let found = accounts::oauth::identities(&request.app, &request.actor, self.0.id()).await?;
                 Ok(found.map(|found| found.into_iter().map(Identity::from).collect()))
             }),
         )
@@ -209,10 +235,10 @@ impl User {
     async fn digest(&self, ctx: &Context<'_>) -> Nullable<Digest> {
         private(ctx, async {
             let request = ctx.request();
-            if request.actor.user_id() != Some(self.0.id) {
+            if request.actor.user_id() != Some(self.0.id()) {
                 return Ok(None);
             }
-            let wanted = request.loaders.digests.load(self.0.id).await?;
+            let wanted = request.loaders.digests().load(self.0.id()).await?;
             Ok(Some(wanted.map_or(Digest::Off, Digest::from)))
         })
         .await
@@ -220,7 +246,7 @@ impl User {
 
     /// Whether this is the person who asks.
     async fn is_viewer(&self, ctx: &Context<'_>) -> bool {
-        ctx.request().actor.user_id() == Some(self.0.id)
+        ctx.request().actor.user_id() == Some(self.0.id())
     }
 
     /// Where they are signed in, last used first, at most 100: for themselves only, null for everybody else.
@@ -229,7 +255,7 @@ impl User {
             ctx,
             Box::pin(async {
                 let request = ctx.request();
-                if request.actor.user_id() != Some(self.0.id) {
+                if request.actor.user_id() != Some(self.0.id()) {
                     return Ok(None);
                 }
                 let sessions = accounts::active_sessions(&request.app, &request.actor).await?;
@@ -246,7 +272,7 @@ impl User {
             ctx,
             Box::pin(async {
                 let request = ctx.request();
-                if request.actor.user_id() != Some(self.0.id) {
+                if request.actor.user_id() != Some(self.0.id()) {
                     return Ok(None);
                 }
                 let export = privacy::latest_export(&request.app, &request.actor).await?;
@@ -262,7 +288,7 @@ impl User {
             ctx,
             Box::pin(async {
                 let request = ctx.request();
-                if request.actor.user_id() != Some(self.0.id) {
+                if request.actor.user_id() != Some(self.0.id()) {
                     return Ok(None);
                 }
                 Ok(privacy::deletion_due(&request.app, &request.actor).await?)
@@ -285,31 +311,34 @@ impl User {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Post>> {
-        nullable(Box::pin(posts::posts_of(ctx, self.0.id, reverse, (first, after, last, before)))).await
+        nullable(Box::pin(posts::posts_of(ctx, self.0.id(), reverse, (first, after, last, before)))).await
     }
 
     /// When they joined.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self, ctx: &Context<'_>) -> async_graphql::Result<DateTime<Utc>> {
+        Ok(self.whole(ctx).await?.created_at)
     }
 
     /// What they are here; for themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
     async fn role(&self, ctx: &Context<'_>) -> Nullable<Role> {
-        private(ctx, async { Ok(admin::overview(ctx, self.0.id).await?.map(|overview| overview.role.into())) }).await
+        private(ctx, async { Ok(admin::overview(ctx, self.0.id()).await?.map(|overview| overview.role.into())) }).await
     }
 
     /// What their role allows: show by it what they can do. A role that demands a second factor allows nothing before it
     /// is set up. For themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
     async fn permissions(&self, ctx: &Context<'_>) -> Nullable<Vec<admin::Permission>> {
         private(ctx, async {
-            Ok(admin::overview(ctx, self.0.id).await?.map(|overview| admin::permissions_of(overview.role)))
+            Ok(admin::overview(ctx, self.0.id()).await?.map(|overview| admin::permissions_of(overview.role)))
         })
         .await
     }
 
     /// What is behind them; for themselves and for those with the permission SEE_ACCOUNTS, null for everybody else.
-    async fn account(&self, ctx: &Context<'_>) -> Nullable<AccountOverview> {
-        private(ctx, async { Ok(admin::overview(ctx, self.0.id).await?.map(AccountOverview::from)) }).await
+    async fn account(&self, ctx: &Context<'_>) -> Nullable<Box<AccountOverview>> {
+        private(ctx, async {
+            Ok(admin::overview(ctx, self.0.id()).await?.map(|overview| Box::new(AccountOverview::from(overview))))
+        })
+        .await
     }
 
     /// What happened to their account, newest first: sign-ins, changes, what the service's staff did. For themselves
@@ -328,12 +357,12 @@ impl User {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Activity>> {
         let pages = (first, after, last, before);
-        private(ctx, Box::pin(activity::own_activity(ctx, self.0.id, filter, reverse, pages))).await
+        private(ctx, Box::pin(activity::own_activity(ctx, self.0.id(), filter, reverse, pages))).await
     }
 
     /// Their money here. For themselves only, null for everybody else (`adminWallet` is for those with rights).
     async fn wallet(&self, ctx: &Context<'_>) -> Nullable<Wallet> {
-        self.own(ctx, wallets::wallet_of(ctx, self.0.id)).await
+        self.own(ctx, wallets::wallet_of(ctx, self.0.id())).await
     }
 
     /// The bank accounts that their money can be paid out to, added last, first; at most 20. For themselves only, null for
@@ -408,7 +437,7 @@ impl User {
 pub(super) async fn viewer<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<User>> {
     let request = ctx.request();
     let Some(id) = request.actor.user_id() else { return Ok(None) };
-    Ok(request.loaders.users.load(id).await?.map(User))
+    Ok(request.loaders.users().load(id).await?.map(User::from))
 }
 
 /// A change of one's own profile. Absent leaves a field as it is; null clears it, where it can be empty.
@@ -510,7 +539,7 @@ impl AccountQuery {
     async fn user(&self, ctx: &Context<'_>, #[graphql(desc = "The user name.")] username: String) -> Nullable<User> {
         nullable(async {
             let request = ctx.request();
-            Ok(accounts::user_by_username(&request.app, &request.actor, &username).await?.map(User))
+            Ok(accounts::user_by_username(&request.app, &request.actor, &username).await?.map(User::from))
         })
         .await
     }
@@ -540,7 +569,7 @@ impl AccountQuery {
             let filter = filter.unwrap_or_default();
             let filter = UserFilter { text: filter.text, during: filters::span(filter.created_at) };
             let slice = accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;
-            Ok(Some(Connection::new(slice, |user| sort.cursor(user), User)))
+            Ok(Some(Connection::new(slice, |user| sort.cursor(user), User::from)))
         })
         .await
     }

@@ -108,7 +108,7 @@ impl Activity {
     /// Whose account it happened to.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn user(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { Ok(ctx.request().loaders.users.load(self.0.user_id).await?.map(User::from)) }).await
+        nullable(async { Ok(ctx.request().loaders.users().load(self.0.user_id).await?.map(User::from)) }).await
     }
 
     /// What happened.

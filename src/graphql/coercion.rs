@@ -177,7 +177,8 @@ impl Coercion<'_> {
             Ok(passed) => return passed.unwrap_or(value),
             Err(Wrong::Value(_)) if place.by_payload => self.mistyped = true,
             Err(Wrong::Value(reason)) => {
-                let expected = reason.text(Locale::English).trim_end_matches('.');
+                let expected = reason.text(Locale::English);
+                let expected = expected.trim_end_matches('.');
                 self.refuse_at(place, format_args!("{expected}, not {text}"));
             }
             Err(Wrong::Kind) => {

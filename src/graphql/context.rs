@@ -135,7 +135,7 @@ impl RequestContext {
     /// A request's context.
     #[must_use]
     pub fn new(app: App, actor: Actor, client: Client, request_id: String, keeping: SessionKeeping) -> Self {
-        let loaders = Loaders::new(&app, &actor);
+        let loaders = Loaders::new(app.clone(), actor.clone());
         Self { app, actor, client, request_id, keeping, loaders }
     }
 

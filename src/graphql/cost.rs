@@ -7,7 +7,10 @@
 //! costs its bytes: as many as its text can have, 10,000 for 1. All sums saturate. The feed of 20 posts with authors and
 //! three comments with authors each costs 181, and 130 more with the texts of both.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, HashMap},
+};
 
 use async_graphql::{
     Name, Value, Variables,
@@ -55,8 +58,21 @@ impl Cost {
         operation: &OperationDefinition,
         variables: &Variables,
     ) -> Self {
-        let mut walk = Walk { model, document, operation, variables, fragments: HashMap::new() };
-        walk.selection_set(&operation.selection_set.node, root_of(operation.ty), 1)
+        Self::weigh(model, document, operation, variables).0
+    }
+
+    /// The same, and whether it is so with all variables.
+    #[must_use]
+    pub fn weigh(
+        model: &Model,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        variables: &Variables,
+    ) -> (Self, bool) {
+        let (fragments, has_asked) = (HashMap::new(), Cell::new(false));
+        let mut walk = Walk { model, document, operation, variables, has_asked, fragments };
+        let cost = walk.selection_set(&operation.selection_set.node, root_of(operation.ty), 1);
+        (cost, !walk.has_asked.get())
     }
 
     fn add(self, other: Self) -> Self {
@@ -218,6 +234,8 @@ struct Walk<'a> {
     document: &'a ExecutableDocument,
     operation: &'a OperationDefinition,
     variables: &'a Variables,
+    /// Whether a variable was asked for its value.
+    has_asked: Cell<bool>,
     /// Each fragment once for each page size that it stands under. Documents with circles are refused before.
     fragments: HashMap<(&'a Name, u64), Cost>,
 }
@@ -343,6 +361,7 @@ impl<'a> Walk<'a> {
     }
 
     fn variable(&self, variable: &Name) -> Option<Value> {
+        self.has_asked.set(true);
         let given = self.variables.get(variable).cloned();
         given.or_else(|| {
             let definitions = &self.operation.variable_definitions;
@@ -387,6 +406,23 @@ mod tests {
         assert_eq!(cost(FEED, json!({ "n": 100 })).cost, 1 + 100 * 9);
         assert_eq!(cost("{ posts(first: 5) { totalCount pageInfo { endCursor } nodes { id } } }", json!({})).cost, 16);
         assert_eq!(cost("{ nodes(ids: [1, 2, 3]) { id } }", json!({})).cost, 3);
+    }
+
+    #[test]
+    fn it_is_known_whether_variables_decide() {
+        let decide = |query: &str| {
+            let document = parse_query(query).unwrap();
+            let operation = document.operations.iter().next().unwrap().1.node.clone();
+            !Cost::weigh(Model::of_graph(true).unwrap(), &document, &operation, &Variables::default()).1
+        };
+        assert!(!decide("{ posts(first: 3) { nodes { id } } }"));
+        assert!(!decide("query($id: ID!) { post(id: $id) { id body } }"));
+        for by in ["first: $n", "last: $n", "where: { authorIds: [$n] }", "where: $n"] {
+            assert!(decide(&format!("query($n: Int) {{ posts({by}) {{ nodes {{ id }} }} }}")), "{by}");
+            let fragment = format!("fragment F on Query {{ posts({by}) {{ nodes {{ id }} }} }}");
+            assert!(decide(&format!("query($n: Int) {{ ...F }} {fragment}")), "{by}");
+        }
+        assert!(decide("query($ids: [ID!]!) { nodes(ids: $ids) { id } }"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use async_graphql::{
 use lru::LruCache;
 
 use super::{
+    cost::Cost,
     model::Model,
     normal::normalize,
     syntax,
@@ -165,6 +166,14 @@ struct Known {
     facts: Facts,
     /// What it is where the variables don't decide it.
     normal: OnceLock<Arc<ExecutableDocument>>,
+    /// What that costs, where they don't decide this either.
+    cost: OnceLock<Cost>,
+}
+
+impl Known {
+    fn new(facts: Facts) -> Self {
+        Self { facts, normal: OnceLock::new(), cost: OnceLock::new() }
+    }
 }
 
 /// An operation that may be asked for.
@@ -178,7 +187,7 @@ pub struct Operation<'a> {
 impl Valid {
     fn new(document: Document, model: &Model, suggestions: bool) -> Result<Self, Refusal> {
         let facts = validate(model, &document.parsed, suggestions)?;
-        let known = facts.into_iter().map(|(name, facts)| (name, Known { facts, normal: OnceLock::new() }));
+        let known = facts.into_iter().map(|(name, facts)| (name, Known::new(facts)));
         Ok(Self { document, operations: known.collect() })
     }
 
@@ -207,7 +216,7 @@ impl<'a> Operation<'a> {
 
     /// In its normal form. Most operations have one for all variables, which is kept.
     pub fn normal(&self, model: &Model, variables: &Variables) -> Result<Arc<ExecutableDocument>, Refusal> {
-        let Known { facts, normal } = self.known;
+        let Known { facts, normal, .. } = self.known;
         let of_these = || normalize(model, self.document, self.positioned, variables).map(Arc::new);
         if facts.conditional || facts.optional.iter().any(|name| !variables.contains_key(name)) {
             return of_these();
@@ -217,6 +226,20 @@ impl<'a> Operation<'a> {
         }
         let new = of_these()?;
         Ok(Arc::clone(normal.get_or_init(|| new)))
+    }
+
+    /// What this form of it costs: weighed, which also tells whether it is so with all variables, or known from before.
+    #[must_use]
+    pub fn cost(&self, normal: &Arc<ExecutableDocument>, weigh: impl FnOnce() -> (Cost, bool)) -> Cost {
+        let is_kept = self.known.normal.get().is_some_and(|kept| Arc::ptr_eq(kept, normal));
+        if !is_kept {
+            return weigh().0;
+        }
+        if let Some(cost) = self.known.cost.get() {
+            return *cost;
+        }
+        let (cost, is_certain) = weigh();
+        if is_certain { *self.known.cost.get_or_init(|| cost) } else { cost }
     }
 }
 

@@ -8,10 +8,13 @@ use super::{
     context::{RequestContext, RequestExt},
     scalars::{CurrencyCode, Money},
 };
-use crate::error::{self, Code, Error, Locale, Parameter, Refusal, for_each_state, for_each_user_error_code};
+use crate::{
+    catalogue::Text,
+    error::{self, Code, Error, Locale, Parameter, Refusal, for_each_state, for_each_user_error_code},
+};
 
 macro_rules! mirror_codes {
-    ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
+    ($(#[doc = $doc:literal] $name:ident $({ $($parameter:ident),+ })? = $id:literal;)+) => {
         /// Why an input was refused. Stable: codes are added, never changed in meaning. Treat one that you don't know
         /// as a general refusal.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -22,7 +25,7 @@ macro_rules! mirror_codes {
 for_each_user_error_code!(mirror_codes);
 
 macro_rules! mirror_states {
-    ($(#[doc = $doc:literal] $name:ident, $english:literal, $arabic:literal;)+) => {
+    ($(#[doc = $doc:literal] $name:ident = $id:literal;)+) => {
         /// How something stands that can't be changed any more: most are states of payments, refunds, withdrawals, adjustments,
         /// disputes and goals. More may come: treat one that you don't know by the error's message.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -327,7 +330,7 @@ pub fn finish(response: &mut Response, request_id: &str, locale: Locale) {
                 "a resolver failed"
             );
         }
-        refusal.text(locale).clone_into(&mut error.message);
+        error.message = refusal.text(locale).into_owned();
         error.source = None;
         error.extensions = Some(extensions(refusal.code, &refusal.details, request_id));
     }
@@ -364,14 +367,10 @@ pub fn extensions(
 /// An answer that is larger than `LIMIT_ANSWER_BYTES`. What a mutation has done stays done, and it says so.
 #[must_use]
 pub fn too_large(limit: usize, executed: bool) -> Refusal {
-    let refusal = if executed {
-        let message = format!("It was done, but the answer is larger than {limit} bytes: ask for what you need of it.");
-        Refusal::new(Code::CostExceeded, message)
-            .in_arabic("تم هذا، لكن الإجابة أكبر مما هو مسموح به: اطلب منها ما تحتاجه.")
-    } else {
-        Refusal::new(Code::CostExceeded, format!("The answer is larger than {limit} bytes: ask for less at once."))
-    };
-    let refusal = refusal.with("what", "answer in bytes").with("limit", limit);
+    let bytes = limit as u64;
+    let text =
+        if executed { Text::DoneButAnswerTooLarge { limit: bytes } } else { Text::AnswerTooLarge { limit: bytes } };
+    let refusal = Refusal::of(Code::CostExceeded, text).with("what", "answer in bytes").with("limit", limit);
     if executed { refusal.with("executed", true) } else { refusal }
 }
 

@@ -9,7 +9,7 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::Poll,
 };
 
@@ -25,7 +25,7 @@ use crate::{
     entity::{
         AccountExportId, ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId,
         DisputeId, EntryId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId, LedgerAccountId, NotificationId,
-        PaymentId, PaymentMethodId, PayoutMethodId, PostId, RefundId, SessionId, UserId, WithdrawalId, account_export,
+        PaymentId, PaymentMethodId, PayoutMethodId, PostId, RefundId, SessionId, UserId, WithdrawalId,
         digest_subscription::Digest, profile,
     },
     error::{Error, Result},
@@ -166,16 +166,30 @@ macro_rules! loaders {
             }
         )+
 
-        /// The loaders of one request.
+        /// The loaders of one request. Each is made when it is first asked: most requests need none of them.
         #[derive(Debug)]
-        pub struct Loaders { $($(#[$doc])+ pub $field: Batched<$key, $value, $fetch>,)+ }
+        pub struct Loaders {
+            app: App,
+            actor: Actor,
+            $($field: OnceLock<Box<Batched<$key, $value, $fetch>>>,)+
+        }
 
         impl Loaders {
             /// Loaders that see what the actor may see.
             #[must_use]
-            pub fn new(app: &App, actor: &Actor) -> Self {
-                Self { $($field: Batched::new($fetch { app: app.clone(), actor: actor.clone() }),)+ }
+            pub fn new(app: App, actor: Actor) -> Self {
+                Self { app, actor, $($field: OnceLock::new(),)+ }
             }
+
+            $(
+                $(#[$doc])+
+                #[must_use]
+                pub fn $field(&self) -> &Batched<$key, $value, $fetch> {
+                    self.$field.get_or_init(|| {
+                        Box::new(Batched::new($fetch { app: self.app.clone(), actor: self.actor.clone() }))
+                    })
+                }
+            )+
         }
     };
 }
@@ -192,7 +206,7 @@ loaders! {
     /// The viewer's own identities elsewhere.
     identities, FetchIdentities: IdentityId => accounts::oauth::LinkedIdentity = accounts::oauth::identities_by_id;
     /// The viewer's own archives, as long as they are kept.
-    exports, FetchExports: AccountExportId => account_export::Model = privacy::exports_by_id;
+    exports, FetchExports: AccountExportId => privacy::ExportRow = privacy::exports_by_id;
     /// E-mail addresses that the viewer may see.
     emails, FetchEmails: UserId => accounts::Email = accounts::emails;
     /// Profiles that the viewer may see.

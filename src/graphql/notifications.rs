@@ -104,7 +104,7 @@ impl Notification {
     async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.actor_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
         })
         .await
     }
@@ -268,7 +268,7 @@ payload! {
 /// How many of the viewer's own notifications are unread.
 pub(super) async fn unread_count(ctx: &Context<'_>) -> async_graphql::Result<Option<i64>> {
     let request = ctx.request();
-    Ok(request.loaders.unread_counts.load(request.actor.require_user()?.id).await?)
+    Ok(request.loaders.unread_counts().load(request.actor.require_user()?.id).await?)
 }
 
 /// What came of `notificationMarkAllRead`.

@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     app::App,
+    catalogue::Text,
     config::Limits,
     domain::actor::Actor,
     error::{Code, Error, Locale, Refusal, Result},
@@ -63,6 +64,13 @@ pub struct GraphqlRequest {
 impl GraphqlRequest {
     /// Reads the JSON of one operation. A list of them is refused.
     pub fn parse(json: &[u8]) -> Result<Self, Refusal> {
+        // An object is what it is nearly always; a list would do for one, too.
+        let begins = json.iter().find(|byte| !byte.is_ascii_whitespace());
+        if begins == Some(&b'{')
+            && let Ok(request) = serde_json::from_slice(json)
+        {
+            return Ok(request);
+        }
         let refuse = |message: &str| Refusal::new(Code::BadRequest, message);
         let raw: &RawValue =
             serde_json::from_slice(json).map_err(|error| refuse(&format!("The body is not valid JSON: {error}")))?;
@@ -177,7 +185,7 @@ impl Pipeline {
         let coerced = coerce((self.model, suggestions), operation.definition(), operation.facts(), given)?;
         let variables = coerced.variables;
         let mut document = operation.normal(self.model, &variables)?;
-        let cost = self.cost(&document, &variables);
+        let cost = operation.cost(&document, || self.weigh(&document, &variables));
         within(cost, kind, limits)?;
         let mut mistaken = Vec::new();
         if kind == OperationType::Mutation && (coerced.mistyped || operation.facts().mistyped) {
@@ -190,10 +198,11 @@ impl Pipeline {
         Ok(Prepared { document, variables, mistaken, kind, cost })
     }
 
-    fn cost(&self, document: &ExecutableDocument, variables: &Variables) -> Cost {
+    /// What an operation in its normal form costs, and whether it does with all variables.
+    fn weigh(&self, document: &ExecutableDocument, variables: &Variables) -> (Cost, bool) {
         match &document.operations {
-            DocumentOperations::Single(operation) => Cost::of(self.model, document, &operation.node, variables),
-            DocumentOperations::Multiple(_) => Cost::default(),
+            DocumentOperations::Single(operation) => Cost::weigh(self.model, document, &operation.node, variables),
+            DocumentOperations::Multiple(_) => (Cost::default(), true),
         }
     }
 
@@ -232,8 +241,8 @@ impl Pipeline {
         if let Some(trusted) = &self.trusted {
             let wanted = asked.or(hash.map(DocumentId::Sha256)).ok_or_else(missing)?;
             let stranger = || {
-                let message = format!("Only trusted operations run here; {wanted} is none of them.");
-                Refusal::new(Code::Forbidden, message).in_arabic("لا تُنفَّذ هنا إلا العمليات الموثوقة، وهذه ليست منها.")
+                let document = wanted.to_string().into();
+                Refusal::of(Code::Forbidden, Text::OperationNotTrusted { document })
             };
             let (known, text) = trusted.get(&wanted).ok_or_else(stranger)?;
             return if hash.is_none_or(|hash| hash == known) { Ok((known, text, false)) } else { Err(another()) };
@@ -345,15 +354,8 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 pub(super) fn timed_out(limit: Duration, mutation: bool) -> Refusal {
     let seconds = limit.as_secs();
-    let refusal = if mutation {
-        let message = format!("Not done within {seconds} s; it may still be. Try again with the same idempotency key.");
-        let arabic = format!("لم يتم هذا خلال {seconds} ثانية، وقد يتم بعدها؛ حاول مرة أخرى بمفتاح التكرار نفسه.");
-        Refusal::new(Code::Timeout, message).in_arabic(arabic)
-    } else {
-        Refusal::new(Code::Timeout, format!("Not done within {seconds} s."))
-            .in_arabic(format!("لم يتم هذا خلال {seconds} ثانية."))
-    };
-    refusal.with("limit", seconds)
+    let text = if mutation { Text::PerhapsDoneLater { seconds } } else { Text::NotDoneInTime { seconds } };
+    Refusal::of(Code::Timeout, text).with("limit", seconds)
 }
 
 fn bad(message: &str) -> Refusal {

@@ -9,16 +9,16 @@ use super::{
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
     scalars::Url,
 };
-use crate::{
-    domain::{accounts, privacy},
-    entity::account_export,
+use crate::domain::{
+    accounts,
+    privacy::{self, ExportRow},
 };
 
 /// Everything held about you, to take along.
-pub struct AccountExport(account_export::Model);
+pub struct AccountExport(ExportRow);
 
-impl From<account_export::Model> for AccountExport {
-    fn from(export: account_export::Model) -> Self {
+impl From<ExportRow> for AccountExport {
+    fn from(export: ExportRow) -> Self {
         Self(export)
     }
 }

@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     app::{App, Caller},
+    catalogue::Text,
     domain::actor::{Actor, Client},
     error::{Code, Error, Locale, Refusal, Result},
     platform::{crypto::sha256, turns::Turn},
@@ -265,6 +266,11 @@ impl Following {
             Some(event) => event,
             None => open.events.next().await?,
         };
+        // Most of an audience find it executed, and need none of what it takes to do so.
+        let shared = event.as_ref().ok().and_then(|event| self.shared(event));
+        if let Some(execution) = shared {
+            return Some(execution.await);
+        }
         match Box::pin(self.answer(event)).await {
             Ok(answer) => Some(answer),
             Err(error) => {
@@ -382,7 +388,5 @@ impl Following {
 async fn turn(app: &App, caller: Caller, event: &Event) -> Result<Turn> {
     let turns = if event.is_missed() { &app.catching_up } else { &app.happening };
     let turn = timeout(app.config.limits.query_time, turns.take(caller)).await;
-    let message = "Too much happens at once; go on from your cursor later.";
-    let arabic = "يحدث الكثير في آن واحد؛ تابع من مؤشرك لاحقًا.";
-    turn.map_err(|_| Refusal::new(Code::Unavailable, message).in_arabic(arabic).into())
+    turn.map_err(|_| Refusal::of(Code::Unavailable, Text::EventsBusy).into())
 }

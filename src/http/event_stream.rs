@@ -23,6 +23,7 @@ use tracing::Instrument;
 
 use super::{Shared, client::Identity, live::SessionEnd, respond};
 use crate::{
+    catalogue::Text,
     error::{Code, Refusal},
     graphql::{
         context::RequestContext,
@@ -111,7 +112,7 @@ impl EventStream {
 
     /// It is for good: whoever came again by this session would only be refused. Who does not read is not told.
     fn tell_session_ended(&self) {
-        let refusal = Refusal::new(Code::Unauthenticated, "The session is over: sign in again.");
+        let refusal = Refusal::of(Code::Unauthenticated, Text::SessionOver);
         let response = refused(&refusal, &self.identity.request_id, self.identity.client.locale);
         let json = respond::json(&response, Stage::Refused, usize::MAX).unwrap_or_default();
         drop(self.queue.try_send(whole(&json).into()));

@@ -18,6 +18,7 @@ use super::{
     websocket,
 };
 use crate::{
+    catalogue::Text,
     domain::actor::Actor,
     error::{Code, Refusal},
     graphql::{
@@ -179,8 +180,7 @@ fn refuse_document(refusal: &Refusal, media: Media, identity: &Identity) -> Resp
 
 /// A page that is not of the operator's.
 pub(super) fn foreign_page() -> Refusal {
-    Refusal::new(Code::Forbidden, "Pages of this origin may not call this server.")
-        .in_arabic("لا يُسمح لصفحات هذا الموقع باستدعاء هذا الخادم.")
+    Refusal::of(Code::Forbidden, Text::OriginNotAllowed)
 }
 
 fn foreign(identity: &Identity, media: Media) -> Response {

@@ -12,20 +12,20 @@ use super::cookies;
 use crate::config::Config;
 
 /// Headers that make browsers careful. The page of GraphiQL sets a policy of its own.
-const SECURE: &[(&str, &str)] = &[
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+static SECURE: [(HeaderName, &str); 7] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
 ];
 
 /// Adds the security headers to an answer.
 pub(super) fn secure(config: &Config, path: &str, headers: &mut HeaderMap) {
-    for (name, value) in SECURE {
-        headers.entry(*name).or_insert(HeaderValue::from_static(value));
+    for (name, value) in &SECURE {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if path == "/graphql" || is_probe(path) {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -4,6 +4,7 @@
 //! compression, the route.
 
 mod answers;
+mod bell;
 mod body;
 mod client;
 mod cookies;
@@ -27,7 +28,7 @@ mod unsubscribe;
 mod webhooks;
 mod websocket;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::{
     Router,
@@ -55,9 +56,12 @@ use crate::{
     platform::descriptors,
 };
 
-/// What the routes share.
+/// What the routes share. Every layer clones it for every request.
 #[derive(Debug, Clone)]
-struct Shared {
+struct Shared(Arc<Common>);
+
+#[derive(Debug)]
+struct Common {
     app: App,
     pipeline: Arc<Pipeline>,
     texts: &'static graphiql::Texts,
@@ -66,7 +70,15 @@ struct Shared {
     /// Of WebSockets and event streams.
     live: Places,
     answers: Answers,
-    answered: Arc<Answered>,
+    answered: Answered,
+}
+
+impl Deref for Shared {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.0
+    }
 }
 
 /// The whole service as a router. It wants the peer's address (`ConnectInfo<SocketAddr>`) with each request.
@@ -78,7 +90,8 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
     let texts = graphiql::Texts::of_graph()?;
-    let shared = Shared { pipeline, texts, requests, live, answers, answered: Arc::default(), app };
+    let answered = Answered::default();
+    let shared = Shared(Arc::new(Common { app, pipeline, texts, requests, live, answers, answered }));
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))

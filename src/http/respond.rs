@@ -15,6 +15,7 @@ use super::{
     event_stream,
 };
 use crate::{
+    catalogue::Text,
     error::{Code, Refusal},
     graphql::{error::refused, pipeline::Stage},
     platform::rate_limit::Remaining,
@@ -120,7 +121,7 @@ pub(super) fn refuse_with(status: StatusCode, refusal: &Refusal, media: Media, i
 
 /// More at once than there is room for.
 pub(super) fn crowded(identity: &Identity) -> Response {
-    let refusal = Refusal::new(Code::Unavailable, "There are too many connections; try again later.");
+    let refusal = Refusal::of(Code::Unavailable, Text::TooManyConnections);
     refuse(&refusal.with("retryAfter", 10), Media::Json, identity)
 }
 

@@ -12,6 +12,7 @@ use super::{
     respond::{self, Media, refuse},
 };
 use crate::{
+    catalogue::Text,
     domain::{
         actor::Actor,
         goals::{self, NewsSubscription},
@@ -51,17 +52,12 @@ async fn answer(identity: Identity, found: Result<Option<NewsSubscription>, Erro
 }
 
 fn html(locale: Locale, subscription: &NewsSubscription) -> String {
-    let (language, direction, title, button) = match locale {
-        Locale::English => ("en", "ltr", "News by e-mail", "Unsubscribe"),
-        Locale::Arabic => ("ar", "rtl", "الأخبار بالبريد الإلكتروني", "إلغاء الاشتراك"),
-    };
-    let goal = respond::escaped(&subscription.goal);
-    let words = match (locale, subscription.is_on) {
-        (Locale::English, true) => format!("You get e-mails when “<bdi>{goal}</bdi>” has news."),
-        (Locale::English, false) => format!("You get no e-mails about “<bdi>{goal}</bdi>” any more."),
-        (Locale::Arabic, true) => format!("تصلك رسائل عندما يكون هناك جديد عن «<bdi>{goal}</bdi>»."),
-        (Locale::Arabic, false) => format!("لن تصلك بعد الآن رسائل عن «<bdi>{goal}</bdi>»."),
-    };
+    let (language, direction) = (locale.as_str(), locale.direction());
+    let title = Text::NewsByEmail.in_language(locale);
+    let button = Text::Unsubscribe.in_language(locale);
+    let goal = respond::escaped(&subscription.goal).into();
+    let words = if subscription.is_on { Text::NewsIsOn { goal } } else { Text::NewsIsOff { goal } };
+    let words = words.in_language(locale);
     // Without an action it goes to where the page came from, however the service is reached.
     let form = if subscription.is_on {
         format!("<form method=\"post\"><button>{button}</button></form>")

@@ -32,6 +32,7 @@ use tokio::time::{Instant, Sleep};
 use super::{
     Shared,
     answers::Room,
+    bell::{Bell, when_called},
     client::{self, Identity},
     graphql::foreign_page,
     headers::origin_allowed,
@@ -60,8 +61,12 @@ const ROUNDS: usize = 4;
 const FRAMES_PER_SECOND: u32 = 200;
 /// Pings that may stay unanswered.
 const MISSED_PINGS: u32 = 2;
-/// Read at once; also what is gathered before it is written to the network unasked.
-const BUFFER: usize = 4096;
+/// Read at once: what clients send is short, and each socket has room for it as long as it is open.
+const READ: usize = 2048;
+/// What is gathered before it is written to the network unasked.
+const GATHERED: usize = 4096;
+/// What stands around an answer and its id in a message.
+const ENVELOPE: usize = 64;
 
 /// Why the server closes, by the protocol's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +107,13 @@ impl Close {
         };
         CloseFrame { code, reason: Utf8Bytes::from_static(reason) }
     }
+}
+
+/// What happens once in a long while.
+enum Seldom {
+    Stop,
+    SessionEnd,
+    Alarm,
 }
 
 /// What ends the loop: a reason to tell, or nobody there to tell.
@@ -191,8 +203,8 @@ pub(super) async fn open(
     };
     let limit = app.config.websocket.max_message_bytes;
     let upgrade = upgrade
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
+        .read_buffer_size(READ)
+        .write_buffer_size(GATHERED)
         // Twice the limit: a message just above it is still read, so that the reason can be told.
         .max_message_size(limit * 2)
         .max_frame_size(limit * 2)
@@ -203,9 +215,10 @@ pub(super) async fn open(
         let mut connection = Connection::new(shared, identity, from_header, socket);
         let end = if right_protocol { connection.run().await } else { Close::WrongProtocol.into() };
         if let End::Close(close) = end {
-            connection.close(close).await;
+            // On the heap, as all that is seldom: otherwise each socket would have room for it.
+            Box::pin(connection.close(close)).await;
         }
-        drop((tracked, place));
+        drop((connection, tracked, place));
     })
 }
 
@@ -213,6 +226,8 @@ struct Connection {
     shared: Shared,
     identity: Identity,
     socket: WebSocket,
+    /// Rings when the client has sent something.
+    client_bell: Bell,
     /// Who it is, if the first message does not say.
     from_header: Actor,
     /// Who it is, once acknowledged.
@@ -240,6 +255,7 @@ impl Connection {
             shared,
             identity,
             socket,
+            client_bell: Bell::new(),
             from_header,
             actor: None,
             operations: FuturesUnordered::new(),
@@ -266,18 +282,28 @@ impl Connection {
         tokio::pin!(stopped, alarm);
         loop {
             let session = self.actor.as_ref().and_then(Actor::session_id);
+            let seldom = when_called(async {
+                tokio::select! {
+                    biased;
+                    () = &mut stopped => Seldom::Stop,
+                    () = session_end.of(session) => Seldom::SessionEnd,
+                    () = &mut alarm => Seldom::Alarm,
+                }
+            });
             let step = tokio::select! {
                 biased;
-                () = &mut stopped => Err(Close::GoingAway.into()),
-                () = session_end.of(session) => Err(Close::SessionEnded.into()),
-                () = &mut alarm => {
-                    alarm.as_mut().reset(Instant::now() + config.ping_interval);
-                    self.ping()
-                }
+                seldom = seldom => match seldom {
+                    Seldom::Stop => Err(Close::GoingAway.into()),
+                    Seldom::SessionEnd => Err(Close::SessionEnded.into()),
+                    Seldom::Alarm => {
+                        alarm.as_mut().reset(Instant::now() + config.ping_interval);
+                        self.ping()
+                    }
+                },
                 frame = poll_fn(|cx| self.poll(cx)) => match frame {
                     Ok(frame) => {
                         let known = self.actor.is_some();
-                        let step = self.receive(frame).await;
+                        let step = Box::pin(self.receive(frame)).await;
                         if !known && self.actor.is_some() {
                             alarm.as_mut().reset(Instant::now() + config.ping_interval);
                         }
@@ -298,7 +324,7 @@ impl Connection {
             self.poll_operations(cx)?;
             let written = self.poll_write(cx)?.is_ready();
             if self.has_room()
-                && let Poll::Ready(frame) = self.socket.poll_next_unpin(cx)
+                && let Poll::Ready(frame) = self.client_bell.ask(cx, |cx| self.socket.poll_next_unpin(cx))
             {
                 return Poll::Ready(frame.map_or(Err(End::Gone), |frame| frame.map_err(|error| unreadable(&error))));
             }
@@ -349,7 +375,7 @@ impl Connection {
                     Outgoing::Message(message) => message,
                     Outgoing::Next(id, answer, room) => {
                         self.writing = Some(room);
-                        text(Some(&id), "next", Some(answer.json()))?
+                        text(Some(&id), "next", Some(answer.json()), answer.bytes())?
                     }
                 };
                 self.socket.start_send_unpin(message)?;
@@ -530,7 +556,7 @@ impl Connection {
     }
 
     fn send<P: Serialize>(&mut self, id: Option<&str>, kind: &'static str, payload: Option<P>) -> Result<(), End> {
-        self.push(Outgoing::Message(text(id, kind, payload)?));
+        self.push(Outgoing::Message(text(id, kind, payload, 0)?));
         Ok(())
     }
 
@@ -548,7 +574,7 @@ impl Connection {
     }
 
     /// Writes what there is and says why, then waits a moment for the client's own farewell.
-    async fn close(mut self, close: Close) {
+    async fn close(&mut self, close: Close) {
         // What still runs is not asked any more, and must not keep what it holds.
         self.operations.clear();
         self.paused.clear();
@@ -565,12 +591,18 @@ impl Connection {
     }
 }
 
-fn text<P: Serialize>(id: Option<&str>, kind: &'static str, payload: Option<P>) -> Result<Message, End> {
-    let text = serde_json::to_string(&ServerMessage { id, kind, payload }).map_err(|error| {
+/// A message whose payload has so many bytes, if that is known.
+fn text<P: Serialize>(id: Option<&str>, kind: &'static str, payload: Option<P>, length: usize) -> Result<Message, End> {
+    let mut text = Vec::with_capacity(length + id.map_or(0, str::len) + ENVELOPE);
+    serde_json::to_writer(&mut text, &ServerMessage { id, kind, payload }).map_err(|error| {
         tracing::error!(%error, "a message could not be written");
         End::Gone
     })?;
-    Ok(Message::Text(text.into()))
+    let text = Utf8Bytes::try_from(text).map_err(|error| {
+        tracing::error!(%error, "a message is no text");
+        End::Gone
+    })?;
+    Ok(Message::Text(text))
 }
 
 /// The library says by words only that a message was too large for it.

@@ -11,6 +11,7 @@
 //! - [`Chain`] runs several dependent writes in one round trip where the database can.
 
 pub mod backup;
+mod lending;
 mod pool;
 mod recording;
 mod search;
@@ -299,8 +300,8 @@ impl Database {
         let _turn = shares::turn().await?;
         let mut attempt = 1;
         loop {
-            let asked = self.writer.ask(chain.single_statement(), false, |connection, statement| async move {
-                connection.query_all_raw(statement).await
+            let asked = self.writer.ask(chain.single_statement(), false, |generation, statement| async move {
+                generation.all(statement).await
             });
             let error = match Box::pin(asked).await {
                 Ok(rows) => {

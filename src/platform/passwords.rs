@@ -20,6 +20,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::ids::fill_random;
 use crate::{
+    catalogue::Text,
     config::PasswordHashing,
     error::{Code, Error, Refusal, Result},
 };
@@ -106,8 +107,7 @@ impl Passwords {
         };
         let place = Arc::clone(&line.places).try_acquire_owned().map_err(|_| {
             tracing::warn!(?caller, "too many wait for a password to be hashed");
-            Refusal::new(Code::Unavailable, "Too many people are signing in at the moment; try again.")
-                .in_arabic("عدد كبير من الناس يسجّلون الدخول الآن؛ حاول مرة أخرى.")
+            Refusal::of(Code::Unavailable, Text::SignInBusy)
         })?;
         Ok(Place { passwords: self.clone(), turns: Arc::clone(&line.turns), _place: place })
     }

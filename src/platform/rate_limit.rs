@@ -17,6 +17,7 @@ use governor::{
 };
 
 use crate::{
+    catalogue::Text,
     config::Rate,
     error::{Code, Refusal},
 };
@@ -143,8 +144,7 @@ impl Remaining {
     #[must_use]
     pub fn refusal(&self) -> Refusal {
         let seconds = self.retry_after.as_secs_f64().ceil().max(1.0) as u64;
-        Refusal::new(Code::RateLimited, format!("Too many requests; try again in {seconds} s."))
-            .in_arabic(format!("طلبات كثيرة جدًا؛ حاول مرة أخرى بعد {seconds} ثانية."))
+        Refusal::of(Code::RateLimited, Text::TooManyRequests { seconds })
             .with("retryAfter", seconds)
             .with("policy", self.policy)
             .with("limit", self.limit)

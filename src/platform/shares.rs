@@ -9,7 +9,10 @@ use std::{hash::Hash, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::memory::Shared;
-use crate::error::{Code, Refusal, Result};
+use crate::{
+    catalogue::Text,
+    error::{Code, Refusal, Result},
+};
 
 tokio::task_local! {
     static SHARE: Share;
@@ -69,9 +72,7 @@ pub(super) async fn turn() -> Result<Option<OwnedSemaphorePermit>> {
     if let Ok(Ok(turn)) = Box::pin(tokio::time::timeout(patience, turns.acquire_owned())).await {
         return Ok(Some(turn));
     }
-    let message = "You ask for too much at once: what you asked for before still runs. Try again in a second.";
-    let arabic = "تطلب الكثير في آن واحد: ما طلبته من قبل لا يزال قيد التنفيذ. حاول مرة أخرى بعد ثانية.";
-    let refusal = Refusal::new(Code::RateLimited, message).in_arabic(arabic).with("retryAfter", 1);
+    let refusal = Refusal::of(Code::RateLimited, Text::TooMuchAtOnce).with("retryAfter", 1);
     Err(refusal.with("policy", "database").with("limit", size).into())
 }
 

@@ -11,16 +11,17 @@ use crate::harness::Server;
 
 /// Each room and what it may use, beside itself.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("error", &[]),
+    ("catalogue", &[]),
+    ("error", &["catalogue"]),
     ("entity", &[]),
     ("config", &["entity"]),
-    ("platform", &["config", "error"]),
-    ("app", &["config", "error", "entity", "platform"]),
-    ("domain", &["app", "config", "error", "entity", "platform"]),
-    ("graphql", &["app", "config", "error", "entity", "platform", "domain"]),
-    ("http", &["app", "config", "error", "entity", "platform", "domain", "graphql"]),
-    ("worker", &["app", "config", "error", "entity", "platform", "domain"]),
-    ("cli", &["app", "config", "error", "entity", "platform", "domain", "graphql", "http", "worker"]),
+    ("platform", &["catalogue", "config", "error"]),
+    ("app", &["catalogue", "config", "error", "entity", "platform"]),
+    ("domain", &["app", "catalogue", "config", "error", "entity", "platform"]),
+    ("graphql", &["app", "catalogue", "config", "error", "entity", "platform", "domain"]),
+    ("http", &["app", "catalogue", "config", "error", "entity", "platform", "domain", "graphql"]),
+    ("worker", &["app", "catalogue", "config", "error", "entity", "platform", "domain"]),
+    ("cli", &["app", "catalogue", "config", "error", "entity", "platform", "domain", "graphql", "http", "worker"]),
     ("main", &["cli"]),
 ];
 

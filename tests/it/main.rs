@@ -9,6 +9,7 @@ mod harness;
 mod accounts;
 mod architecture;
 mod authz;
+mod catalogue;
 mod components;
 mod demo;
 mod entities;

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
-    IssuedSession, User, addresses, corrections, credentials, guessing, likenesses, oversight, policy,
+    IssuedSession, User, UserRow, addresses, corrections, credentials, guessing, likenesses, oversight, policy,
     queries::{read_user, user_columns},
     sessions,
     sign_in::{self, FirstProof, PASSWORD, SignIn},
@@ -92,13 +92,13 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
                 addresses::verify_registration_in(app, &tx, new.user.id).await?;
                 return Ok(None);
             }
-            let user = Arc::new(new.user.clone());
+            let user = Arc::new(UserRow::from(new.user.clone()));
             sign_in::begin_in(app, &tx, client, &user, PASSWORD).await.map(Some)
         })
         .await?;
     match session {
         Some(session) => {
-            let issued = sessions::issue(app, &session, Arc::new(new.user)).await?;
+            let issued = sessions::issue(app, &session, Arc::new(UserRow::from(new.user))).await?;
             Ok(Registered::Session(Box::new(issued)))
         }
         None => Ok(Registered::ConfirmationPending { email: new.email }),
@@ -148,7 +148,7 @@ async fn prepare(app: &App, client: &Client, valid: Register, place: Place) -> R
     let user = user::Model {
         id: UserId(app.ids.next(now)),
         username_key: policy::key(&username),
-        search_key: text::search_key(&format!("{username} {first_name} {last_name} {display_name}")),
+        search_key: likenesses::search_key([&username, &first_name, &last_name, &display_name]),
         username,
         first_name,
         last_name,
@@ -192,7 +192,7 @@ async fn insert_in(
         .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
         .exec_without_returning(tx)
         .await?;
-    if inserted == 0 || !likenesses::set_in(app, tx, &new.user).await? {
+    if inserted == 0 || !likenesses::set_in(app, tx, new.user.id, &new.user.username, &new.user.display_name).await? {
         return Err(taken("username"));
     }
     let email_key = if email_taken { credentials::no_address(new.user.id) } else { new.email_key.clone() };
@@ -349,7 +349,7 @@ pub async fn create_administrator(app: &App, command: Register) -> Result<(User,
                 reason: None,
             };
             audit::record_in(app, &tx, &Actor::System, &client, entry).await?;
-            Ok((Arc::new(new.user.clone()), role))
+            Ok((Arc::new(UserRow::from(new.user.clone())), role))
         })
         .await
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Method;
 use crate::{
     app::App,
+    catalogue::Text,
     domain::actor::{Actor, SignedIn},
     error::{Code, Error, Refusal, Result},
     platform::db::Columns,
@@ -55,8 +56,7 @@ pub async fn require_fresh<'a>(app: &App, actor: &'a Actor, operation: &'static 
         return Ok(user);
     }
     let methods = methods.into_iter().map(|method| method.as_str().into());
-    let message = "Prove again who you are, by `reauthenticate`, then repeat this.";
-    Err(Refusal::new(Code::ReauthenticationRequired, message)
+    Err(Refusal::of(Code::ReauthenticationRequired, Text::ReauthenticationRequired)
         .with("methods", serde_json::Value::Array(methods.collect()))
         .into())
 }

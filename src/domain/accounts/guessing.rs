@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{Method, policy, sessions};
 use crate::{
     app::App,
+    catalogue::Text,
     domain::{activity, actor::Client},
     entity::{UserId, activity::ActivityKind},
     error::{Code, Error, Refusal, Result, UserErrorCode},
@@ -162,9 +163,8 @@ fn wait(failures: i64) -> Option<TimeDelta> {
 }
 
 fn refusal(now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
-    let seconds = (until - now).as_seconds_f64().ceil().max(1.0) as i64;
-    Refusal::new(Code::RateLimited, format!("Too many failed tries; try again in {seconds} s."))
-        .in_arabic(format!("محاولات فاشلة كثيرة جدًا؛ حاول مرة أخرى بعد {seconds} ثانية."))
+    let seconds = (until - now).as_seconds_f64().ceil().max(1.0) as u64;
+    Refusal::of(Code::RateLimited, Text::TooManyTries { seconds })
         .with("retryAfter", seconds)
         .with("policy", "guessing")
         .into()

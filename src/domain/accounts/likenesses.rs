@@ -14,7 +14,7 @@ use super::{User, policy::RESERVED_TITLES, queries};
 use crate::{
     app::App,
     domain::actor::Actor,
-    entity::{UserId, user},
+    entity::UserId,
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, placeholders},
@@ -27,18 +27,24 @@ const HELD: &str = "held username";
 
 /// Writes down what a person's names look like; false, and nothing is written, when the user name looks like somebody else's
 /// or like one that is held back for somebody else.
-pub(super) async fn set_in(app: &App, tx: &Transaction, user: &user::Model) -> Result<bool> {
-    let username = text::username_likeness(&user.username);
-    if is_held_in(app, tx, user.id, &username).await? {
+pub(super) async fn set_in(
+    app: &App,
+    tx: &Transaction,
+    id: UserId,
+    username: &str,
+    display_name: &str,
+) -> Result<bool> {
+    let username = text::username_likeness(username);
+    if is_held_in(app, tx, id, &username).await? {
         return Ok(false);
     }
-    store_in(tx, user, Some(&username)).await
+    store_in(tx, id, Some(&username), display_name).await
 }
 
-async fn store_in(tx: &Transaction, user: &user::Model, username: Option<&str>) -> Result<bool> {
-    let (name, spelling) = (text::likeness(&user.display_name), user.display_name.to_lowercase());
+async fn store_in(tx: &Transaction, id: UserId, username: Option<&str>, display_name: &str) -> Result<bool> {
+    let (name, spelling) = (text::likeness(display_name), display_name.to_lowercase());
     let values = || -> Vec<Value> {
-        vec![user.id.0.into(), username.map(str::to_owned).into(), name.as_str().into(), spelling.as_str().into()]
+        vec![id.0.into(), username.map(str::to_owned).into(), name.as_str().into(), spelling.as_str().into()]
     };
     // Of two who take names that look alike at the same moment, the later waits here and gets none.
     let new = "INSERT INTO likenesses (user_id, username, name, spelling, is_lookalike) VALUES ($1, $2, $3, $4, 1 = 0) \
@@ -52,7 +58,7 @@ async fn store_in(tx: &Transaction, user: &user::Model, username: Option<&str>) 
     let marked = "UPDATE likenesses SET is_lookalike = \
                   (EXISTS (SELECT 1 FROM likenesses o WHERE o.name = $2 AND o.spelling < $3) \
                   OR EXISTS (SELECT 1 FROM likenesses o WHERE o.name = $2 AND o.spelling > $3)) WHERE user_id = $1";
-    tx.execute(marked, vec![user.id.0.into(), name.as_str().into(), spelling.as_str().into()]).await?;
+    tx.execute(marked, vec![id.0.into(), name.as_str().into(), spelling.as_str().into()]).await?;
     Ok(true)
 }
 
@@ -131,16 +137,18 @@ pub async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
     for row in &rows {
         let user: User = queries::read_user(&mut Columns::new(row))?.ok_or_else(|| Error::internal("no id"))?;
         last = Some(user.id.0);
-        if !store_in(tx, &user, Some(&text::username_likeness(&user.username))).await? {
-            store_in(tx, &user, None).await?;
+        let likeness = text::username_likeness(&user.username);
+        if !store_in(tx, user.id, Some(&likeness), &user.display_name).await? {
+            store_in(tx, user.id, None, &user.display_name).await?;
         }
+        let key = search_key([&user.username, &user.first_name, &user.last_name, &user.display_name]);
         let sql = "UPDATE users SET search_key = $2 WHERE id = $1 AND search_key <> $2";
-        tx.execute(sql, vec![user.id.0.into(), search_key(&user).into()]).await?;
+        tx.execute(sql, vec![user.id.0.into(), key.into()]).await?;
     }
     Ok(last.filter(|_| rows.len() == BATCH))
 }
 
-/// What a person is found by.
-pub(super) fn search_key(user: &user::Model) -> String {
-    text::search_key(&format!("{} {} {} {}", user.username, user.first_name, user.last_name, user.display_name))
+/// What a person is found by: user name, first, last and display name.
+pub(super) fn search_key(names: [&str; 4]) -> String {
+    text::search_key(&names.join(" "))
 }

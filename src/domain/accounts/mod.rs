@@ -23,6 +23,7 @@ mod privacy;
 mod profile;
 mod queries;
 mod reauthentication;
+mod rows;
 mod second_factors;
 mod sessions;
 mod sign_in;
@@ -31,8 +32,6 @@ mod tokens;
 mod two_factor;
 
 use std::sync::Arc;
-
-use crate::entity::user;
 
 pub use addresses::{
     VERIFICATION, email_change_confirm, email_change_request, email_verification_send, email_verify, send_verification,
@@ -56,6 +55,7 @@ pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
+pub use rows::{Person, UserCard, UserRow};
 pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{
     ActiveSession, IssuedSession, active_sessions, logout, logout_by_refresh_token, prune, session_revoke,
@@ -70,7 +70,7 @@ pub use two_factor::{
 };
 
 /// A person as others may see them.
-pub type User = Arc<user::Model>;
+pub type User = Arc<UserRow>;
 
 /// Changes a person's number of posts by one, within the transaction of the post.
 pub async fn count_post_in(

@@ -4,10 +4,12 @@
 //! Always holds: a suspended person has no live session and begins none; who loses a permission loses every session
 //! that was begun with it; there is an owner, once there was one.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{EntityTrait, Value};
 
-use super::{User, second_factors, sessions, sign_in};
+use super::{User, UserRow, second_factors, sessions, sign_in};
 use crate::{
     app::App,
     domain::{
@@ -42,7 +44,7 @@ pub(crate) async fn lock_in(tx: &Transaction, ids: &[UserId]) -> Result<()> {
 /// A person and their role, as they are now.
 pub(crate) async fn find_in(tx: &Transaction, id: UserId) -> Result<Option<(User, Option<Role>)>> {
     let Some(user) = user::Entity::find_by_id(id).one(tx).await? else { return Ok(None) };
-    Ok(Some((user.into(), role_in(tx, id).await?)))
+    Ok(Some((Arc::new(UserRow::from(user)), role_in(tx, id).await?)))
 }
 
 /// A person's role, as it is now.

@@ -131,7 +131,7 @@ async fn apply_in(app: &App, tx: &Transaction, actor: &Actor, client: &Client, u
     if let Some(wanted) = update.digest {
         digest::set_in(app, tx, id, wanted).await?;
     }
-    user.search_key = likenesses::search_key(&user);
+    user.search_key = likenesses::search_key([&user.username, &user.first_name, &user.last_name, &user.display_name]);
     user.updated_at = now;
     tx.execute(
         "UPDATE users SET username = $2, username_key = $3, username_changed_at = $4, first_name = $5, last_name = $6, \
@@ -156,9 +156,9 @@ async fn apply_in(app: &App, tx: &Transaction, actor: &Actor, client: &Client, u
         if user.username_key != policy::key(&before.0) {
             likenesses::hold_in(app, tx, id, &before.0).await?;
         }
-        if !likenesses::set_in(app, tx, &user).await? {
+        if !likenesses::set_in(app, tx, id, &user.username, &user.display_name).await? {
             return Err(UserError::input("username", UserErrorCode::Taken).into());
         }
     }
-    Ok(Arc::new(user))
+    Ok(Arc::new(user.into()))
 }

@@ -5,11 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use sea_orm::QueryResult;
 
-use super::{User, credentials, policy};
+use super::{User, UserCard, UserRow, credentials, policy};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
-    entity::{UserId, user, user_role::Role},
+    entity::{UserId, user_role::Role},
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
@@ -49,11 +49,9 @@ pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
         columns.skip(USER_COLUMN_COUNT - 1);
         return Ok(None);
     };
-    let username: String = columns.take()?;
-    Ok(Some(Arc::new(user::Model {
+    Ok(Some(Arc::new(UserRow {
         id,
-        username_key: policy::key(&username),
-        username,
+        username: columns.take()?,
         first_name: columns.take()?,
         last_name: columns.take()?,
         display_name: columns.take()?,
@@ -61,8 +59,6 @@ pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
         bio: columns.take()?,
         kind: columns.take()?,
         locale: columns.take()?,
-        // Only searched, never shown: not worth fetching.
-        search_key: String::new(),
         post_count: columns.take()?,
         username_changed_at: columns.take()?,
         created_at: columns.take()?,
@@ -77,29 +73,13 @@ pub(crate) fn user_card_columns(alias: &str) -> String {
     CARD.map(|column| format!("{alias}.{column}")).join(", ")
 }
 
-/// Reads the columns of [`user_card_columns`]; what is not among them stays empty and must not be shown.
-pub(crate) fn read_user_card(columns: &mut Columns<'_>) -> Result<Option<User>> {
+/// Reads the columns of [`user_card_columns`]; `None` where a LEFT JOIN found nobody.
+pub(crate) fn read_user_card(columns: &mut Columns<'_>) -> Result<Option<UserCard>> {
     let Some(id) = columns.take::<Option<UserId>>()? else {
         columns.skip(CARD.len() - 1);
         return Ok(None);
     };
-    Ok(Some(Arc::new(user::Model {
-        id,
-        username: columns.take()?,
-        display_name: columns.take()?,
-        avatar_url: columns.take()?,
-        username_key: String::new(),
-        first_name: String::new(),
-        last_name: String::new(),
-        bio: String::new(),
-        kind: user::UserKind::Customer,
-        locale: String::new(),
-        search_key: String::new(),
-        post_count: 0,
-        username_changed_at: None,
-        created_at: DateTime::UNIX_EPOCH,
-        updated_at: DateTime::UNIX_EPOCH,
-    })))
+    Ok(Some(UserCard { id, username: columns.take()?, display_name: columns.take()?, avatar_url: columns.take()? }))
 }
 
 pub(super) fn read(row: &QueryResult) -> Result<User> {
@@ -164,9 +144,9 @@ impl UserSort {
 
     /// A person's place in this order.
     #[must_use]
-    pub fn cursor(self, user: &user::Model) -> Cursor {
+    pub fn cursor(self, user: &UserRow) -> Cursor {
         let key = match self {
-            Self::Username => Key::Text(user.username_key.clone()),
+            Self::Username => Key::Text(policy::key(&user.username)),
             Self::Newest => Key::Time(user.created_at),
         };
         Cursor { sort: self.cursor_name(), key, id: user.id.0 }

@@ -3,6 +3,8 @@
 //! - Access: a JWT (RFC 7519), HS256 and nothing else, with the `kid` of the secret that made it.
 //! - Refresh: session, generation and an HMAC over both, so nothing of it has to be stored.
 
+use std::sync::LazyLock;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -22,6 +24,16 @@ const ISSUER: &str = "agora";
 const CHALLENGE: &str = "challenge";
 /// How far another instance's clock may be ahead of ours.
 const CLOCK_DRIFT_SECONDS: i64 = 60;
+
+/// What the library looks at; times are compared with our own clock.
+static VALIDATION: LazyLock<Validation> = LazyLock::new(|| {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation.set_issuer(&[ISSUER]);
+    validation
+});
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
@@ -78,12 +90,7 @@ fn verify(app: &App, token: &str) -> Option<SignedIn> {
     // The header chooses among our own keys only; the algorithm is fixed, so `none` and key confusion find nothing.
     let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
     let key = DecodingKey::from_secret(app.keys.verifying(&kid)?);
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.validate_exp = false;
-    validation.validate_nbf = false;
-    validation.validate_aud = false;
-    validation.set_issuer(&[ISSUER]);
-    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).ok()?.claims;
+    let claims = jsonwebtoken::decode::<Claims>(token, &key, &VALIDATION).ok()?.claims;
     let now = app.clock.now().timestamp();
     if claims.exp <= now || claims.iat > now + CLOCK_DRIFT_SECONDS {
         return None;

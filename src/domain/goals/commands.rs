@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::{
-    GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, progress, queries,
+    GoalRow, GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, progress, queries,
     rows::{lock_own_in, tell_in},
     wrong_state,
 };
@@ -259,7 +259,7 @@ async fn terms_in(
     now: DateTime<Utc>,
     change: &GoalUpdate,
     before: &GoalView,
-    after: &mut goal::Model,
+    after: &mut GoalRow,
 ) -> Result<()> {
     if let Some(target) = change.target {
         (after.target, after.currency) = (target.minor, target.currency);
@@ -307,7 +307,7 @@ async fn terms_in(
     Ok(())
 }
 
-async fn update_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
+async fn update_in(tx: &Transaction, goal: &GoalRow) -> Result<()> {
     tx.execute(
         "UPDATE goals SET title = $2, story = $3, search_key = $4, category = $5, currency = $6, target = $7, funding = $8, \
          deadline = $9, suggested_amounts = $10, cover_url = $11, progress = $12, edited_at = $13 WHERE id = $1",

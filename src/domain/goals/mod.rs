@@ -37,7 +37,7 @@ use crate::{
     },
     entity::{
         Money, UserId,
-        goal::{self, Funding, GoalState},
+        goal::{Funding, GoalState},
         goal_contribution::{self, ContributionState},
     },
     error::{Error, Result, State, UserError, UserErrorCode},
@@ -59,7 +59,7 @@ pub use news::{NEWS_SORT, News, NewsPublish, news, news_by_id, news_cursor, news
 pub use newsletter::{NEWS, NewsSubscription, news_subscription, news_unsubscribe, send_news};
 pub use privacy::{EXPORT, erase_in, holds_money_in, leave_in};
 pub use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post, stream_head};
-pub use rows::lock_goal_in;
+pub use rows::{GoalRow, lock_goal_in};
 pub use target::Contributions;
 pub use verify::RULES;
 pub use withdrawals::{
@@ -87,8 +87,8 @@ pub const MAX_COMMENT: usize = 2_000;
 /// A goal, with what of its money is spoken for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoalView {
-    /// The row; its search form is left out.
-    pub goal: goal::Model,
+    /// The row.
+    pub goal: GoalRow,
     /// Of what is in its escrow, what is held for refunds that are granted.
     pub held: i64,
     /// The post that it hangs on was deleted.
@@ -226,7 +226,7 @@ impl ContributionView {
 }
 
 /// Whether a goal takes contributions at a time.
-fn is_open(goal: &goal::Model, now: DateTime<Utc>) -> bool {
+fn is_open(goal: &GoalRow, now: DateTime<Utc>) -> bool {
     goal.state == GoalState::Open && goal.deadline.is_none_or(|deadline| deadline > now)
 }
 
@@ -257,6 +257,6 @@ fn wrong_state(at: At, state: impl Into<State>) -> Error {
 
 /// What a goal has that is not on its way back, withdrawn or not. The goal is locked by the caller, its escrow here: what
 /// was read with the goal may be older than the lock.
-async fn kept_in(app: &App, tx: &Transaction, goal: &goal::Model) -> Result<i64> {
+async fn kept_in(app: &App, tx: &Transaction, goal: &GoalRow) -> Result<i64> {
     Ok(ledger::available_in(app, tx, Place::Escrow(goal.id), goal.currency).await? + goal.withdrawn)
 }

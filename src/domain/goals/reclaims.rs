@@ -2,6 +2,7 @@
 //! much counts as not withdrawn, its fee is taken back, and they owe the rest.
 
 use super::{
+    GoalRow,
     rows::save_in,
     withdrawals::{Withdrawal, standing_in},
 };
@@ -11,7 +12,7 @@ use crate::{
         fees,
         ledger::{self, NewTransfer, Origin, Place},
     },
-    entity::{Money, RefundId, TransferId, UserId, goal, ledger_transfer::TransferKind},
+    entity::{Money, RefundId, TransferId, UserId, ledger_transfer::TransferKind},
     error::{Error, Result},
     platform::db::Transaction,
 };
@@ -21,7 +22,7 @@ use crate::{
 pub(super) async fn reclaim_in(
     app: &App,
     tx: &Transaction,
-    mut goal: goal::Model,
+    mut goal: GoalRow,
     amount: i64,
     refund: RefundId,
 ) -> Result<Option<UserId>> {
@@ -56,7 +57,7 @@ pub(super) async fn reclaim_in(
 async fn reclaim_of_in(
     app: &App,
     tx: &Transaction,
-    goal: &goal::Model,
+    goal: &GoalRow,
     withdrawal: &Withdrawal,
     part: i64,
     refund: RefundId,

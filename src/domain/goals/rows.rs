@@ -1,6 +1,7 @@
 //! Rows of goals and contributions as hand-written SELECTs give them, and how they are locked and written.
 
-use sea_orm::QueryResult;
+use chrono::{DateTime, Utc};
+use sea_orm::{DerivePartialModel, QueryResult};
 
 use super::{At, ContributionView, GoalView, not_found, progress};
 use crate::{
@@ -10,13 +11,64 @@ use crate::{
         events::{self, NewEvent},
     },
     entity::{
-        GoalId, PaymentId,
+        Currency, GoalId, PaymentId, PostId, UserId,
         event::{EventKind, StreamKind},
-        goal, goal_contribution,
+        goal::{self, Funding, GoalState},
+        goal_contribution,
     },
     error::{Error, Result, UserErrorCode},
     platform::db::{Columns, Transaction},
 };
+
+/// A goal as it is read: without its search form, which is never shown.
+#[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "goal::Entity")]
+pub struct GoalRow {
+    /// Which.
+    pub id: GoalId,
+    /// The post that it is attached to.
+    pub post_id: PostId,
+    /// Who raises; absent once the account is erased.
+    pub owner_id: Option<UserId>,
+    /// A headline.
+    pub title: String,
+    /// Why.
+    pub story: String,
+    /// In lower case.
+    pub category: Option<String>,
+    /// In which currency.
+    pub currency: Currency,
+    /// What is to be raised, in minor units.
+    pub target: i64,
+    /// What happens when it is not reached.
+    pub funding: Funding,
+    /// Until when.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Minor units, as a JSON list.
+    pub suggested_amounts: String,
+    /// A picture's address.
+    pub cover_url: Option<String>,
+    /// How far it has come.
+    pub state: GoalState,
+    /// What came in and was not given back.
+    pub raised: i64,
+    /// Of it, what went to the owner, fees included.
+    pub withdrawn: i64,
+    /// Raised of target, in millionths.
+    pub progress: i64,
+    /// Contributions that came in and were not wholly given back.
+    pub contribution_count: i64,
+    /// Sequence of the last event on its stream.
+    pub event_seq: i64,
+    /// Why it was called off, in the words of whoever did it.
+    pub end_reason: Option<String>,
+    /// Begun.
+    pub created_at: DateTime<Utc>,
+    /// Changed by the owner.
+    pub edited_at: Option<DateTime<Utc>>,
+    /// No longer open.
+    pub ended_at: Option<DateTime<Utc>>,
+}
 
 /// Of `goals g`. Post and escrow are looked up for each row, so that locking it locks nothing else.
 pub(super) const GOAL: &str = "g.id, g.post_id, g.owner_id, g.title, g.story, g.category, g.currency, g.target, g.funding, \
@@ -29,14 +81,12 @@ pub(super) const GOAL: &str = "g.id, g.post_id, g.owner_id, g.title, g.story, g.
 pub(super) fn read_goal(row: &QueryResult) -> Result<GoalView> {
     let mut columns = Columns::new(row);
     Ok(GoalView {
-        goal: goal::Model {
+        goal: GoalRow {
             id: columns.take()?,
             post_id: columns.take()?,
             owner_id: columns.take()?,
             title: columns.take()?,
             story: columns.take()?,
-            // Only searched, never shown: not worth fetching.
-            search_key: String::new(),
             category: columns.take()?,
             currency: columns.take()?,
             target: columns.take()?,
@@ -79,7 +129,7 @@ pub(super) async fn lock_own_in(tx: &Transaction, actor: &Actor, id: GoalId, at:
 }
 
 /// Writes what changes by money and by its end, of a goal that is locked, and tells those who follow it.
-pub(super) async fn save_in(app: &App, tx: &Transaction, goal: &goal::Model) -> Result<()> {
+pub(super) async fn save_in(app: &App, tx: &Transaction, goal: &GoalRow) -> Result<()> {
     let sql = "UPDATE goals SET raised = $2, withdrawn = $3, progress = $4, contribution_count = $5, state = $6, \
                end_reason = $7, ended_at = $8 WHERE id = $1";
     let values = vec![

@@ -8,31 +8,48 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use minijinja::{AutoEscape, Environment, Value};
 
-use super::{Channel, Message, words};
+use super::{
+    Channel, Message,
+    words::{self, Words},
+};
 use crate::{
+    catalogue::Text,
     error::{Error, Locale, Result},
     platform::{letter::Letter, text},
 };
 
-const HTML: &str = "letter.html";
+const HTML: &str = "mail.html";
 
 /// Most characters of a value; addresses of links are left whole.
 const LONGEST: usize = 500;
 
-static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+static ENGLISH: LazyLock<Environment<'static>> = LazyLock::new(|| templates(Locale::English));
+static ARABIC: LazyLock<Environment<'static>> = LazyLock::new(|| templates(Locale::Arabic));
+
+fn templates(locale: Locale) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|name| if name == HTML { AutoEscape::Html } else { AutoEscape::None });
-    // The test of every template would see it; without the layout the text still leaves.
-    if let Err(error) = environment.add_template(HTML, include_str!("letter.html")) {
-        tracing::error!(%error, "the layout of letters is broken");
+    let layout = (HTML, include_str!("../../../locales/mail.html"));
+    for (name, template) in words::parts(locale).into_iter().chain([layout]) {
+        // The test of every template would see it; what does not need it still leaves.
+        if let Err(error) = environment.add_template(name, template) {
+            tracing::error!(%error, name, "a template of letters is broken");
+        }
     }
     environment
-});
+}
+
+fn templates_of(locale: Locale) -> &'static Environment<'static> {
+    match locale {
+        Locale::English => &ENGLISH,
+        Locale::Arabic => &ARABIC,
+    }
+}
 
 /// The letter of a message, in its receiver's language.
 pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
     let locale = Locale::parse(&message.locale);
-    let words = words::of(message.template, locale);
+    let words = Words::of(message.template, locale);
     let told = message.values();
     let values = Values::of(&told, locale, service);
     let subject = one_line(&values.fill(words.subject)?);
@@ -46,13 +63,14 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
     }
     let unsubscribe = told.get("unsubscribe").copied().filter(|link| is_address(link));
     let mut paragraphs = Vec::new();
-    for paragraph in words.paragraphs {
+    for &paragraph in &words.paragraphs {
         paragraphs.push(values.fill(paragraph)?);
     }
     paragraphs.retain(|paragraph| !paragraph.is_empty());
     let first = if paragraphs.is_empty() { String::new() } else { paragraphs.remove(0) };
-    let greeting = values.fill(words::greeting(locale))?;
-    let footer = values.fill(words::footer(locale))?;
+    let greeting = values.part("greeting.txt")?;
+    let footer = values.part("footer.txt")?;
+    let unsubscribe_action = Text::Unsubscribe.in_language(locale);
     let items: Vec<String> = told.get("items").map_or_else(Vec::new, |items| {
         items.lines().map(one_line).filter(|item| !item.is_empty()).map(|item| text::excerpt(&item, LONGEST)).collect()
     });
@@ -64,14 +82,14 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
     blocks.extend(code.clone());
     blocks.extend(link.map(str::to_owned));
     blocks.extend(paragraphs.iter().cloned());
-    blocks.extend(unsubscribe.map(|link| format!("{}:\n{link}", words::unsubscribe(locale))));
+    blocks.extend(unsubscribe.map(|link| format!("{unsubscribe_action}:\n{link}")));
     blocks.push(format!("-- \n{footer}"));
     blocks.retain(|block| !block.is_empty());
 
-    let html = TEMPLATES.get_template(HTML).and_then(|template| {
+    let html = templates_of(locale).get_template(HTML).and_then(|template| {
         template.render(Value::from_pairs([
             ("language", Value::from(locale.as_str())),
-            ("direction", Value::from(words::direction(locale))),
+            ("direction", Value::from(locale.direction())),
             ("subject", Value::from(subject.as_str())),
             ("service", Value::from(service)),
             ("greeting", Value::from(greeting)),
@@ -83,7 +101,7 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
             ("paragraphs", Value::from_iter(paragraphs)),
             ("footer", Value::from(footer)),
             ("unsubscribe", Value::from(unsubscribe)),
-            ("unsubscribe_action", Value::from(words::unsubscribe(locale))),
+            ("unsubscribe_action", Value::from(&*unsubscribe_action)),
         ]))
     });
     Ok(Letter {
@@ -95,8 +113,11 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
     })
 }
 
-/// What the words are filled with.
-struct Values(Value);
+/// What the words are filled with, and the templates of their language.
+struct Values {
+    values: Value,
+    templates: &'static Environment<'static>,
+}
 
 impl Values {
     fn of(told: &BTreeMap<&str, &str>, locale: Locale, service: &str) -> Self {
@@ -109,13 +130,19 @@ impl Values {
             values.insert(name, isolated(value, locale));
         }
         values.insert("service", isolated(service.to_owned(), locale));
-        Self(Value::from_pairs(values))
+        Self { values: Value::from_pairs(values), templates: templates_of(locale) }
     }
 
     /// Fills in words of ours; what is missing is left out.
     fn fill(&self, words: &'static str) -> Result<String> {
-        let filled = TEMPLATES.render_named_str("words.txt", words, self.0.clone()).map_err(Error::internal)?;
-        Ok(filled.trim().to_owned())
+        let filled = self.templates.render_named_str("words.txt", words, self.values.clone());
+        Ok(filled.map_err(Error::internal)?.trim().to_owned())
+    }
+
+    /// Fills in what stands in every letter.
+    fn part(&self, name: &str) -> Result<String> {
+        let filled = self.templates.get_template(name).and_then(|part| part.render(self.values.clone()));
+        Ok(filled.map_err(Error::internal)?.trim().to_owned())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns no table: a message is a job, born in the transaction of its cause, its content sealed because it may hold a
 //! code. So nobody's request fails because of a mail server that is down, and the message leaves when it is back.
-//! What they say is in `words`, how it is put together in `letters`.
+//! What they say stands in `locales/<language>/mail` and is read by `words`; `letters` puts it together.
 //!
 //! Always holds: where nobody has proven that an address is theirs, no message says anything that somebody chose, be it a
 //! name, a title or a reason. Whoever wrote the address down could have words of theirs sent to strangers otherwise.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{EXCERPT, Telling, tell_in};
 use crate::{
     app::App,
+    catalogue::Text,
     domain::jobs::{self, NOTIFY, Notify},
     entity::{
         Currency, Money, UserId,
@@ -43,7 +44,7 @@ pub(super) async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Res
     let hidden: bool = columns.take()?;
     let actor = columns.take::<Option<UserId>>()?.filter(|_| !hidden);
     let (name, guest): (Option<String>, Option<String>) = (columns.take()?, columns.take()?);
-    let name = name.or(guest).filter(|_| !hidden).unwrap_or_else(|| somebody(locale).to_owned());
+    let name = name.or(guest).filter(|_| !hidden).unwrap_or_else(|| somebody(locale));
     Ok(vec![Telling {
         recipient,
         locale,
@@ -75,7 +76,7 @@ pub(super) async fn refund_requested_in(tx: &Transaction, refund: Uuid) -> Resul
         recipient,
         locale,
         actor: actor.filter(|_| !hidden),
-        actor_name: name.filter(|_| !hidden).unwrap_or_else(|| somebody(locale).to_owned()),
+        actor_name: name.filter(|_| !hidden).unwrap_or_else(|| somebody(locale)),
         kind: NotificationKind::RefundRequest,
         subject: Some((SubjectKind::Contribution, columns.take()?)),
         excerpt: text::excerpt(&format!("{}: {what}", Money::new(amount, currency)), EXCERPT),
@@ -104,7 +105,7 @@ pub(super) async fn comment_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Te
             recipient,
             locale,
             actor: (!hidden).then_some(author),
-            actor_name: if hidden { somebody(locale).to_owned() } else { name },
+            actor_name: if hidden { somebody(locale) } else { name },
             kind: NotificationKind::ContributionComment,
             subject: Some((SubjectKind::ContributionComment, comment)),
             excerpt: text::excerpt(&body, EXCERPT),
@@ -119,11 +120,8 @@ async fn goal_of_in(tx: &Transaction, contribution: Uuid) -> Result<Uuid> {
     row.map_or(Ok(Uuid::nil()), |row| Columns::new(&row).take())
 }
 
-fn somebody(locale: Locale) -> &'static str {
-    match locale {
-        Locale::English => "Somebody",
-        Locale::Arabic => "شخص ما",
-    }
+fn somebody(locale: Locale) -> String {
+    Text::Somebody.in_language(locale).into_owned()
 }
 
 /// The next of those who gave, as `(recipient, their language)`, and where to go on; `None` at the end.
@@ -195,9 +193,12 @@ pub(super) async fn ended_in(app: &App, tx: &Transaction, goal: Uuid, after: Uui
         actor_name: what.clone(),
         kind: NotificationKind::GoalEnded,
         subject: Some((SubjectKind::Goal, goal)),
-        excerpt: text::excerpt(&[outcome(locale, state), reason.as_deref().unwrap_or_default()].join(" "), EXCERPT)
-            .trim_end()
-            .to_owned(),
+        excerpt: text::excerpt(
+            &[&*outcome(state).in_language(locale), reason.as_deref().unwrap_or_default()].join(" "),
+            EXCERPT,
+        )
+        .trim_end()
+        .to_owned(),
         dedupe_key: format!("goal_ended:{goal}"),
     };
     tell_in(app, tx, told.into_iter().map(telling).collect()).await?;
@@ -208,13 +209,10 @@ pub(super) async fn ended_in(app: &App, tx: &Transaction, goal: Uuid, after: Uui
 }
 
 /// What becomes of the money.
-fn outcome(locale: Locale, state: GoalState) -> &'static str {
-    match (locale, state) {
-        (Locale::English, GoalState::Failed) => "The target was missed: everybody gets their money back.",
-        (Locale::English, GoalState::Cancelled) => "It was called off: everybody gets their money back.",
-        (Locale::English, _) => "It takes no contributions any more; what was raised goes to those who asked for it.",
-        (Locale::Arabic, GoalState::Failed) => "لم يتحقق الهدف: ستُعاد الأموال إلى الجميع.",
-        (Locale::Arabic, GoalState::Cancelled) => "أُلغي الهدف: ستُعاد الأموال إلى الجميع.",
-        (Locale::Arabic, _) => "لم يعد يقبل المساهمات؛ وما جُمع يذهب إلى صاحب الهدف.",
+fn outcome(state: GoalState) -> Text<'static> {
+    match state {
+        GoalState::Failed => Text::GoalMissedItsTarget,
+        GoalState::Cancelled => Text::GoalWasCalledOff,
+        _ => Text::GoalClosed,
     }
 }

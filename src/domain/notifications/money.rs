@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{EXCERPT, Telling};
 use crate::{
+    catalogue::Text,
     entity::{
         Currency, Money, UserId,
         notification::{NotificationKind, SubjectKind},
@@ -50,10 +51,10 @@ impl Whose {
 
     /// What it is about, and what they owe.
     fn excerpt(&self) -> String {
-        let owed = match self.locale {
-            _ if self.owed.minor == 0 => String::new(),
-            Locale::English => format!("You owe {}: what comes into your wallet pays it first.", self.owed),
-            Locale::Arabic => format!("عليك {}: يُسدَّد أولًا مما يدخل محفظتك.", self.owed),
+        let owed = if self.owed.minor == 0 {
+            String::new()
+        } else {
+            Text::YouOwe { amount: self.owed.to_string().into() }.in_language(self.locale).into_owned()
         };
         let parts = [self.goal.clone().unwrap_or_default(), owed];
         text::excerpt(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(". "), EXCERPT)
@@ -82,19 +83,17 @@ pub(super) async fn dispute_in(tx: &Transaction, dispute: Uuid, state: &str) -> 
     let sql = format!("SELECT {WHOSE} FROM payment_disputes f {PAID_FOR} WHERE f.id = $1");
     let Some(row) = tx.row(sql, vec![dispute.into()]).await? else { return Ok(Vec::new()) };
     let whose = Whose::read(&row)?;
-    let title = match (whose.locale, DisputeState::parse(state)) {
-        (Locale::English, Some(DisputeState::Won)) => format!("{} stays yours: the dispute was won", whose.amount),
-        (Locale::English, Some(DisputeState::Lost)) => format!("A dispute about {} was lost", whose.amount),
-        (Locale::English, _) => format!("{} is disputed by the bank of who paid", whose.amount),
-        (Locale::Arabic, Some(DisputeState::Won)) => format!("{} يبقى لك: كُسب النزاع", whose.amount),
-        (Locale::Arabic, Some(DisputeState::Lost)) => format!("خُسر نزاع على {}", whose.amount),
-        (Locale::Arabic, _) => format!("مصرف من دفع ينازع على {}", whose.amount),
+    let amount = whose.amount.to_string().into();
+    let title = match DisputeState::parse(state) {
+        Some(DisputeState::Won) => Text::DisputeWon { amount },
+        Some(DisputeState::Lost) => Text::DisputeLost { amount },
+        _ => Text::DisputeOpened { amount },
     };
     Ok(vec![Telling {
         recipient: whose.recipient,
         locale: whose.locale,
         actor: None,
-        actor_name: title,
+        actor_name: title.in_language(whose.locale).into_owned(),
         kind: NotificationKind::Dispute,
         subject: Some(whose.subject),
         excerpt: whose.excerpt(),

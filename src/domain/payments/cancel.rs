@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     app::App,
+    catalogue::Text,
     domain::{
         actor::{Actor, Client},
         jobs::{self, Lane},
@@ -130,9 +131,7 @@ async fn charge_of(app: &App, payment: &Payment) -> Result<Charge> {
         }
         Err(Failure::Unavailable(cause)) => {
             tracing::warn!(payment = %payment.id, cause, "the provider could not be told to call a charge off");
-            let message = "The provider of payments can't be reached; try again.";
-            let refusal = Refusal::new(Code::Unavailable, message);
-            Err(refusal.in_arabic("تعذّر الوصول إلى مزوّد الدفع؛ حاول مرة أخرى.").into())
+            Err(Refusal::of(Code::Unavailable, Text::PaymentProviderUnavailable).into())
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{NewPayment, Payer, Started, Target, open_in, pay_at_once_in, started, target::Settlement};
 use crate::{
     app::App,
+    catalogue::Text,
     domain::{
         Once, accounts,
         actor::{Actor, Client},
@@ -15,7 +16,7 @@ use crate::{
         ledger_transfer::TransferKind,
         payment::{self, ProviderKind, TargetKind},
     },
-    error::Result,
+    error::{Locale, Result},
     platform::db::Transaction,
 };
 
@@ -89,8 +90,9 @@ impl Target for Deposits {
         !matches!(provider, ProviderKind::Wallet | ProviderKind::CashOnDelivery)
     }
 
-    async fn describe(&self, app: &App, _payment: &payment::Model) -> Result<String> {
-        Ok(format!("{}: wallet", app.config.email.service_name()))
+    async fn describe(&self, app: &App, payment: &payment::Model) -> Result<String> {
+        let text = Text::WalletDeposit { service: app.config.email.service_name().into() };
+        Ok(text.in_language(Locale::parse(&payment.payer_locale)).into_owned())
     }
 
     async fn settle_in(&self, _: &App, tx: &Transaction, payment: &payment::Model, _: i64) -> Result<Settlement> {

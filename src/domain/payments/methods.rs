@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{drive, open, short};
 use crate::{
     app::App,
+    catalogue::Text,
     domain::{
         Once, accounts,
         actor::Actor,
@@ -23,7 +24,7 @@ use crate::{
         payment::ProviderKind,
         payment_method::{MethodKind, Model as Method},
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Code, Error, Refusal, Result, UserError, UserErrorCode},
     platform::{
         db::{Columns, Transaction, placeholders},
         payments::{Failure, Gateway, SavedMethod},
@@ -138,9 +139,7 @@ pub async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) ->
         Ok(saved) => saved,
         Err(Failure::Unavailable(cause)) => {
             tracing::warn!(method = %method.id, cause, "the provider could not be told of a way to pay");
-            let message = "The provider of payments can't be reached; try again with the same key.";
-            let arabic = "تعذّر الوصول إلى مزوّد الدفع؛ حاول مرة أخرى بالمفتاح نفسه.";
-            let refusal = crate::error::Refusal::new(crate::error::Code::Unavailable, message).in_arabic(arabic);
+            let refusal = Refusal::of(Code::Unavailable, Text::PaymentProviderUnavailableWithKey);
             return Err(Error::Refused(refusal));
         }
         Err(Failure::Refused(cause)) => {

@@ -176,7 +176,7 @@ pub(super) async fn tag_in(tx: &Transaction, id: PostId, body: &str, published: 
 /// The new post, or the one that the key made earlier, as it is now.
 async fn once(app: &App, actor: &Actor, new: post::Model, earlier: Option<PostId>) -> Result<Once<PostView>> {
     match earlier {
-        None => Ok(Once { value: PostView::bare(new), replayed: false }),
+        None => Ok(Once { value: PostView::bare(new.into()), replayed: false }),
         Some(id) => {
             let value = posts_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| not_found("id"))?;
             Ok(Once { value, replayed: true })

@@ -14,8 +14,8 @@ mod refold;
 mod rows;
 
 use crate::{
-    domain::accounts::User,
-    entity::{UserId, comment, post},
+    domain::accounts::Person,
+    entity::{UserId, comment},
     error::{Error, UserError, UserErrorCode},
     platform::page::{Beginning, Slice},
 };
@@ -32,6 +32,7 @@ pub use queries::{
 };
 pub use recount::recount;
 pub use refold::refold_in;
+pub use rows::PostRow;
 
 /// Most characters of a post.
 pub const MAX_POST: usize = 10_000;
@@ -46,7 +47,7 @@ pub enum AuthorPart {
     /// Nothing.
     #[default]
     Absent,
-    /// Id, user name, display name and picture; the other columns stay empty, and must not be asked for.
+    /// Id, user name, display name and picture.
     Card,
     /// Everything.
     Full,
@@ -78,9 +79,9 @@ pub struct CommentParts {
 #[derive(Debug, Clone)]
 pub struct PostView {
     /// The row; a tombstone's text and author are blanked.
-    pub post: post::Model,
+    pub post: PostRow,
     /// The author, if there still is one.
-    pub author: Option<Option<User>>,
+    pub author: Option<Option<Person>>,
     /// Whether the viewer likes it.
     pub viewer_likes: Option<bool>,
     /// The beginning of its comments.
@@ -93,13 +94,13 @@ pub struct CommentView {
     /// The row; a tombstone's text and author are blanked.
     pub comment: comment::Model,
     /// The author, if there still is one.
-    pub author: Option<Option<User>>,
+    pub author: Option<Option<Person>>,
     /// Whether the viewer likes it.
     pub viewer_likes: Option<bool>,
 }
 
 impl PostView {
-    fn bare(post: post::Model) -> Self {
+    fn bare(post: PostRow) -> Self {
         Self { post, author: None, viewer_likes: None, comments: None }
     }
 

@@ -8,7 +8,7 @@ use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
 use super::{
-    CommentParts, CommentView, MAX_TAGS, PostParts, PostView,
+    CommentParts, CommentView, MAX_TAGS, PostParts, PostRow, PostView,
     rows::{read_comment, read_post, select_comments, select_posts},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         accounts::{User, read_user, user_columns},
         actor::Actor,
     },
-    entity::{CommentId, PostId, UserId, post},
+    entity::{CommentId, PostId, UserId},
     error::{Error, Result},
     platform::{
         db::{Columns, placeholders},
@@ -64,7 +64,7 @@ impl PostSort {
 
     /// A post's place in this order.
     #[must_use]
-    pub fn cursor(self, post: &post::Model) -> Cursor {
+    pub fn cursor(self, post: &PostRow) -> Cursor {
         let key = match self {
             Self::Newest => Key::Time(post.created_at),
             Self::MostLiked => Key::Integer(post.like_count),

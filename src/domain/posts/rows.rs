@@ -1,14 +1,63 @@
 //! Rows of posts and comments as hand-written SELECTs give them.
 
-use sea_orm::QueryResult;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DerivePartialModel, QueryResult};
 
 use super::{AuthorPart, CommentParts, CommentView, PostParts, PostView};
 use crate::{
-    domain::accounts::{User, read_user, read_user_card, user_card_columns, user_columns},
-    entity::{comment, post},
+    domain::accounts::{Person, read_user, read_user_card, user_card_columns, user_columns},
+    entity::{PostId, UserId, comment, post},
     error::Result,
     platform::db::Columns,
 };
+
+/// A post as it is read: without its search form, which is never shown.
+#[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "post::Entity")]
+pub struct PostRow {
+    /// Which.
+    pub id: PostId,
+    /// Who wrote it; null once erased.
+    pub author_id: Option<UserId>,
+    /// At most 10,000 characters; empty when deleted, or on a share without a text.
+    pub body: String,
+    /// The post that this one passes on.
+    pub shared_post_id: Option<PostId>,
+    /// Rows of `post_likes`.
+    pub like_count: i64,
+    /// Rows of `comments` that are not deleted.
+    pub comment_count: i64,
+    /// Posts that pass this one on and are not deleted.
+    pub share_count: i64,
+    /// Sequence of the last event on this post's stream.
+    pub event_seq: i64,
+    /// Published.
+    pub created_at: DateTime<Utc>,
+    /// Last change by the author.
+    pub edited_at: Option<DateTime<Utc>>,
+    /// Deleted; the row stays as a tombstone for its comments and shares.
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+impl From<post::Model> for PostRow {
+    fn from(model: post::Model) -> Self {
+        Self {
+            id: model.id,
+            author_id: model.author_id,
+            body: model.body,
+            shared_post_id: model.shared_post_id,
+            like_count: model.like_count,
+            comment_count: model.comment_count,
+            share_count: model.share_count,
+            event_seq: model.event_seq,
+            created_at: model.created_at,
+            edited_at: model.edited_at,
+            deleted_at: model.deleted_at,
+        }
+    }
+}
 
 const POST: &[&str] = &[
     "id",
@@ -100,12 +149,10 @@ fn add_parts(
 /// Reads what [`select_posts`] selected.
 pub(super) fn read_post(row: &QueryResult, parts: &PostParts, signed_in: bool) -> Result<PostView> {
     let mut columns = Columns::new(row);
-    let mut post = post::Model {
+    let mut post = PostRow {
         id: columns.take()?,
         author_id: columns.take()?,
         body: columns.take()?,
-        // Only searched, never shown: not worth fetching.
-        search_key: String::new(),
         shared_post_id: columns.take()?,
         like_count: columns.take()?,
         comment_count: columns.take()?,
@@ -152,11 +199,11 @@ fn read_parts(
     author: AuthorPart,
     likes: bool,
     signed_in: bool,
-) -> Result<(Option<Option<User>>, Option<bool>)> {
+) -> Result<(Option<Option<Person>>, Option<bool>)> {
     let author = match author {
         AuthorPart::Absent => None,
-        AuthorPart::Card => Some(read_user_card(columns)?),
-        AuthorPart::Full => Some(read_user(columns)?),
+        AuthorPart::Card => Some(read_user_card(columns)?.map(|card| Person::Card(Arc::new(card)))),
+        AuthorPart::Full => Some(read_user(columns)?.map(Person::Whole)),
     };
     let likes = if likes && signed_in { Some(columns.take()?) } else { None };
     Ok((author, likes))

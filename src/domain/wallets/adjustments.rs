@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use sea_orm::QueryResult;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{beyond, check_currency, needs_second_person, not_found, reason, wrong_state};
 use crate::{
@@ -83,12 +82,12 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
             }
             let proposed = Adjustment {
                 id,
-                user_id: user.0,
+                user_id: user,
                 currency: amount.currency,
                 amount: signed,
                 reason: why.clone(),
                 state: AdjustmentState::Proposed,
-                proposed_by: me.0,
+                proposed_by: me,
                 decided_by: None,
                 transfer_id: None,
                 created_at: app.clock.now(),
@@ -104,8 +103,8 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
 }
 
 /// Moves the money of an adjustment, and writes that down.
-async fn apply_in(app: &App, tx: &Transaction, proposed: Adjustment, decided_by: Option<Uuid>) -> Result<Adjustment> {
-    let (wallet, other) = (Place::Wallet(UserId(proposed.user_id)), Place::Adjustments);
+async fn apply_in(app: &App, tx: &Transaction, proposed: Adjustment, decided_by: Option<UserId>) -> Result<Adjustment> {
+    let (wallet, other) = (Place::Wallet(proposed.user_id), Place::Adjustments);
     let (from, to) = if proposed.amount > 0 { (other, wallet) } else { (wallet, other) };
     let (key, description) = (proposed.id.to_string(), text::excerpt(&proposed.reason, 255));
     let new = NewTransfer {
@@ -133,7 +132,7 @@ async fn apply_in(app: &App, tx: &Transaction, proposed: Adjustment, decided_by:
 /// Agrees to an adjustment that somebody else has proposed: it is applied. Codes: NOT_FOUND, WRONG_STATE,
 /// SECOND_PERSON_NEEDED, BEYOND_YOUR_RIGHTS (one's own wallet), INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE.
 pub async fn adjustment_approve(app: &App, actor: &Actor, client: &Client, id: AdjustmentId) -> Result<Adjustment> {
-    let me = actor.require(Permission::ManageMoney)?.id.0;
+    let me = actor.require(Permission::ManageMoney)?.id;
     app.db
         .transact(async |tx| {
             let before = meet_in(app, &tx, actor, id).await?;
@@ -141,7 +140,7 @@ pub async fn adjustment_approve(app: &App, actor: &Actor, client: &Client, id: A
                 return Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into());
             }
             // Whose account is gone has no wallet any more: what is proposed for it can only be refused.
-            if accounts::find_in(&tx, UserId(before.user_id)).await?.is_none() {
+            if accounts::find_in(&tx, before.user_id).await?.is_none() {
                 return Err(not_found("id"));
             }
             let after = apply_in(app, &tx, before.clone(), Some(me)).await?;
@@ -160,7 +159,7 @@ pub async fn adjustment_refuse(
     id: AdjustmentId,
     why: &str,
 ) -> Result<Adjustment> {
-    let me = actor.require(Permission::ManageMoney)?.id.0;
+    let me = actor.require(Permission::ManageMoney)?.id;
     let why = reason(why)?;
     app.db
         .transact(async |tx| {
@@ -199,7 +198,7 @@ fn entry<'a>(action: &'static str, before: Option<&Adjustment>, after: &'a Adjus
     let state = |adjustment: &Adjustment| {
         json!({
             "state": adjustment.state.as_str(),
-            "user": UserId(adjustment.user_id).to_string(),
+            "user": adjustment.user_id.to_string(),
             "amount": Money::new(adjustment.amount, adjustment.currency).to_string(),
             "transfer": adjustment.transfer_id.map(|id| id.to_string()),
         })

@@ -113,8 +113,8 @@ async fn request_in(
     let hold = ledger::hold_in(app, tx, hold, None).await?;
     let withdrawal = Withdrawal {
         id,
-        user_id: user.0,
-        payout_method_id: method.id.0,
+        user_id: user,
+        payout_method_id: method.id,
         sealed_details: method.sealed_details,
         bank_name: method.bank_name,
         last_four: method.last_four,
@@ -183,7 +183,7 @@ pub async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Re
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
-            let found = lock_in(&tx, id).await?.filter(|found| found.user_id == user.0);
+            let found = lock_in(&tx, id).await?.filter(|found| found.user_id == user);
             let withdrawal = found.ok_or_else(|| not_found("id"))?;
             if withdrawal.state != WithdrawalState::Requested {
                 return Err(wrong_state(withdrawal.state));
@@ -225,7 +225,7 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, template: Template, wit
     if let Some(reason) = &withdrawal.reason {
         message = message.with("reason", reason);
     }
-    accounts::tell_in(app, tx, UserId(withdrawal.user_id), message).await
+    accounts::tell_in(app, tx, withdrawal.user_id, message).await
 }
 
 /// Writes down that a withdrawal ended without being paid, and gives its money back.
@@ -384,7 +384,7 @@ pub async fn withdrawals_by_id(
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
     let sql = format!("SELECT {COLUMNS} FROM withdrawals w WHERE w.id IN ({list})");
     let mut found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
-    found.retain(|withdrawal| withdrawal.user_id == viewer.id.0 || actor.may(Permission::SeeMoney));
+    found.retain(|withdrawal| withdrawal.user_id == viewer.id || actor.may(Permission::SeeMoney));
     Ok(found.into_iter().map(|withdrawal| (withdrawal.id, withdrawal)).collect())
 }
 
@@ -393,5 +393,5 @@ pub fn bank_details(app: &App, actor: &Actor, withdrawal: &Withdrawal) -> Result
     if !actor.may(Permission::ManageMoney) {
         return Ok(None);
     }
-    BankDetails::open(app, PayoutMethodId(withdrawal.payout_method_id), &withdrawal.sealed_details)
+    BankDetails::open(app, withdrawal.payout_method_id, &withdrawal.sealed_details)
 }

@@ -39,7 +39,7 @@ const MAX_REFERENCE: usize = 100;
 /// Agrees to a withdrawal; above SECOND_PERSON_ABOVE it takes two. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
 /// WRONG_STATE, SECOND_PERSON_NEEDED.
 pub async fn withdrawal_approve(app: &App, actor: &Actor, client: &Client, id: WithdrawalId) -> Result<Withdrawal> {
-    let me = actor.require(Permission::ManageMoney)?.id.0;
+    let me = actor.require(Permission::ManageMoney)?.id;
     app.db
         .transact(async |tx| {
             let before = meet_in(app, &tx, actor, id, WithdrawalState::Requested).await?;
@@ -181,7 +181,7 @@ pub async fn withdrawal_mark_returned(
     why: &str,
 ) -> Result<Withdrawal> {
     actor.require(Permission::ManageMoney)?;
-    let me = accounts::require_fresh(app, actor, MARK_RETURNED).await?.id.0;
+    let me = accounts::require_fresh(app, actor, MARK_RETURNED).await?.id;
     let why = reason(why)?;
     app.db
         .transact(async |tx| {
@@ -246,7 +246,7 @@ async fn has_left_bank_in(tx: &Transaction, withdrawal: &Withdrawal) -> Result<b
 
 /// What was paid has come back from the bank: it is in the wallet again; unclaimed, where that is gone.
 async fn return_in(app: &App, tx: &Transaction, after: Withdrawal) -> Result<Withdrawal> {
-    let owner = UserId(after.user_id);
+    let owner = after.user_id;
     // So that nobody is erased while money comes in.
     accounts::lock_in(tx, &[owner]).await?;
     update_in(tx, &after).await?;
@@ -286,7 +286,7 @@ async fn meet_in(
     let me = actor.require(Permission::ManageMoney)?.id;
     accounts::authorise_in(app, tx, actor, Permission::ManageMoney).await?;
     let withdrawal = lock_in(tx, id).await?.ok_or_else(|| not_found("id"))?;
-    if withdrawal.user_id == me.0 {
+    if withdrawal.user_id == me {
         return Err(beyond());
     }
     if withdrawal.state == state { Ok(withdrawal) } else { Err(wrong_state(withdrawal.state)) }
@@ -301,7 +301,7 @@ async fn record_in(
     before: &Withdrawal,
     after: &Withdrawal,
 ) -> Result<()> {
-    let person = |id: Option<uuid::Uuid>| id.map(|id| UserId(id).to_string());
+    let person = |id: Option<UserId>| id.map(|id| id.to_string());
     let state = |withdrawal: &Withdrawal| {
         Some(json!({
             "state": withdrawal.state.as_str(),

@@ -61,7 +61,7 @@ impl AuditEntry {
     async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.actor_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
         })
         .await
     }

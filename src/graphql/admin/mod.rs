@@ -152,7 +152,7 @@ pub(super) async fn overview(
 ) -> async_graphql::Result<Option<accounts::AccountOverview>> {
     let request = ctx.request();
     let seen = request.actor.user_id() == Some(id) || request.actor.may(permissions::Permission::SeeAccounts);
-    if seen { Ok(request.loaders.overviews.load(id).await?) } else { Ok(None) }
+    if seen { Ok(request.loaders.overviews().load(id).await?) } else { Ok(None) }
 }
 
 /// What a role allows.

@@ -103,7 +103,7 @@ impl GoalContribution {
             let request = ctx.request();
             let id = self.0.contribution.contributor_id.filter(|_| self.0.shows_giver_to(&request.actor));
             let Some(id) = id else { return Ok(None) };
-            Ok(request.loaders.users.load(id).await?.map(User::from))
+            Ok(request.loaders.users().load(id).await?.map(User::from))
         })
         .await
     }
@@ -117,7 +117,7 @@ impl GoalContribution {
                 return Ok(None);
             }
             match given.contributor_id {
-                Some(id) => Ok(request.loaders.users.load(id).await?.map(|user| user.display_name.clone())),
+                Some(id) => Ok(request.loaders.users().load(id).await?.map(|user| user.display_name.clone())),
                 None => Ok(given.guest_name.clone()),
             }
         })
@@ -168,7 +168,7 @@ impl GoalContribution {
     /// token.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
         private(ctx, async {
-            Ok(ctx.request().loaders.payments.load(self.0.contribution.payment_id).await?.map(Payment::from))
+            Ok(ctx.request().loaders.payments().load(self.0.contribution.payment_id).await?.map(Payment::from))
         })
         .await
     }
@@ -181,7 +181,7 @@ impl GoalContribution {
             if !self.0.shows_refunds_to(&request.actor) {
                 return Ok(None);
             }
-            let found = request.loaders.refunds.load(self.0.contribution.payment_id).await?.unwrap_or_default();
+            let found = request.loaders.refunds().load(self.0.contribution.payment_id).await?.unwrap_or_default();
             let asked = found.into_iter().find(|refund| refund.state == refund::RefundState::Requested);
             Ok(asked.map(|refund| Refund::new(refund, self.0.currency)))
         })
@@ -256,7 +256,7 @@ impl ContributionComment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn contribution(&self, ctx: &Context<'_>) -> Nullable<GoalContribution> {
         nullable(async {
-            let found = ctx.request().loaders.contributions.load(self.0.comment.contribution_id).await?;
+            let found = ctx.request().loaders.contributions().load(self.0.comment.contribution_id).await?;
             Ok(found.map(GoalContribution))
         })
         .await
@@ -267,7 +267,7 @@ impl ContributionComment {
         nullable(async {
             let request = ctx.request();
             let Some(id) = self.0.author_for(&request.actor) else { return Ok(None) };
-            Ok(request.loaders.users.load(id).await?.map(User::from))
+            Ok(request.loaders.users().load(id).await?.map(User::from))
         })
         .await
     }

@@ -109,14 +109,14 @@ impl Goal {
     /// The post that it is attached to; a tombstone once that is deleted.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
-        nullable(async { Ok(ctx.request().loaders.posts.load(self.0.goal.post_id).await?.map(Post::from)) }).await
+        nullable(async { Ok(ctx.request().loaders.posts().load(self.0.goal.post_id).await?.map(Post::from)) }).await
     }
 
     /// Who raises; null once the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.goal.owner_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
         })
         .await
     }
@@ -327,7 +327,7 @@ impl Goal {
 
 /// A goal by its id; null for who does not see it.
 async fn goal(ctx: &Context<'_>, id: GoalId) -> async_graphql::Result<Option<Goal>> {
-    Ok(ctx.request().loaders.goals.load(id).await?.map(Goal))
+    Ok(ctx.request().loaders.goals().load(id).await?.map(Goal))
 }
 
 /// News of a goal.

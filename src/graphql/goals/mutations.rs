@@ -111,7 +111,7 @@ async fn contribution_of(
     ctx: &Context<'_>,
     comment: &ContributionComment,
 ) -> async_graphql::Result<Option<GoalContribution>> {
-    let found = ctx.request().loaders.contributions.load(comment.0.comment.contribution_id).await?;
+    let found = ctx.request().loaders.contributions().load(comment.0.comment.contribution_id).await?;
     Ok(found.map(GoalContribution::from))
 }
 

@@ -248,7 +248,7 @@ payload! {
 }
 
 async fn post_of(ctx: &Context<'_>, goal: &Goal) -> async_graphql::Result<Option<Post>> {
-    Ok(ctx.request().loaders.posts.load(goal.0.goal.post_id).await?.map(Post::from))
+    Ok(ctx.request().loaders.posts().load(goal.0.goal.post_id).await?.map(Post::from))
 }
 
 async fn goal_with_news(ctx: &Context<'_>, news: &GoalNews) -> async_graphql::Result<Option<Goal>> {

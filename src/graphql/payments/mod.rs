@@ -208,7 +208,7 @@ impl Payment {
     async fn payer(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.payer_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users.load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
         })
         .await
     }
@@ -283,7 +283,7 @@ impl Payment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn refunds(&self, ctx: &Context<'_>) -> Nullable<Vec<Refund>> {
         nullable(async {
-            let found = ctx.request().loaders.refunds.load(self.0.id).await?.unwrap_or_default();
+            let found = ctx.request().loaders.refunds().load(self.0.id).await?.unwrap_or_default();
             Ok(Some(found.into_iter().map(|refund| Refund::new(refund, self.0.currency)).collect()))
         })
         .await
@@ -293,7 +293,7 @@ impl Payment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn disputes(&self, ctx: &Context<'_>) -> Nullable<Vec<Dispute>> {
         nullable(async {
-            let found = ctx.request().loaders.disputes.load(self.0.id).await?.unwrap_or_default();
+            let found = ctx.request().loaders.disputes().load(self.0.id).await?.unwrap_or_default();
             Ok(Some(found.into_iter().map(|dispute| Dispute::new(dispute, self.0.currency)).collect()))
         })
         .await
@@ -303,7 +303,7 @@ impl Payment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
         nullable(async {
-            let found = ctx.request().loaders.payment_events.load(self.0.id).await?.unwrap_or_default();
+            let found = ctx.request().loaders.payment_events().load(self.0.id).await?.unwrap_or_default();
             let step = |step| PaymentStep::new(step, self.0.currency);
             Ok(Some(found.into_iter().map(step).collect()))
         })
@@ -314,7 +314,7 @@ impl Payment {
     async fn method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
         nullable(async {
             let Some(id) = self.0.method_id else { return Ok(None) };
-            Ok(ctx.request().loaders.payment_methods.load(id).await?.map(PaymentMethod::from))
+            Ok(ctx.request().loaders.payment_methods().load(id).await?.map(PaymentMethod::from))
         })
         .await
     }
@@ -338,7 +338,7 @@ impl Payment {
             if !request.actor.may(Permission::SeeMoney) {
                 return Ok(None);
             }
-            Ok(Some(request.loaders.proposals.load(self.0.id.0).await?.unwrap_or(false)))
+            Ok(Some(request.loaders.proposals().load(self.0.id.0).await?.unwrap_or(false)))
         })
         .await
     }
@@ -462,7 +462,7 @@ async fn contribution_of(ctx: &Context<'_>, payment: &Payment) -> async_graphql:
         return Ok(None);
     }
     let id = ContributionId(payment.0.target_id);
-    Ok(ctx.request().loaders.contributions.load(id).await?.map(GoalContribution::from))
+    Ok(ctx.request().loaders.contributions().load(id).await?.map(GoalContribution::from))
 }
 
 /// The payer's wallet; null when they have none, and for who may not see it.

@@ -78,7 +78,7 @@ impl Listed for Refund {
 impl Refund {
     /// What it is of, as it is now; null for who may not see it.
     pub(super) async fn paid(ctx: &Context<'_>, refund: &Self) -> async_graphql::Result<Option<Payment>> {
-        Ok(ctx.request().loaders.payments.load(refund.refund.payment_id).await?.map(Payment::from))
+        Ok(ctx.request().loaders.payments().load(refund.refund.payment_id).await?.map(Payment::from))
     }
 
     /// What was given to a goal by it; null when it was for something else, and for who may not see it.
@@ -161,7 +161,7 @@ impl Refund {
             if !request.actor.may(Permission::SeeMoney) {
                 return Ok(None);
             }
-            Ok(Some(request.loaders.proposals.load(self.refund.id.0).await?.unwrap_or(false)))
+            Ok(Some(request.loaders.proposals().load(self.refund.id.0).await?.unwrap_or(false)))
         })
         .await
     }

@@ -18,9 +18,10 @@ use super::{
 };
 use crate::{
     domain::posts::{
-        self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostView,
+        self, AuthorPart, CommentParts, CommentView, CommentsOf, FirstComments, PostFilter, PostParts, PostRow,
+        PostView,
     },
-    entity::{UserId, post},
+    entity::UserId,
     error::Result,
     platform::page::{Beginning, DEFAULT_PAGE, MAX_PAGE, Page, Total},
 };
@@ -51,7 +52,11 @@ impl Post {
 
     /// Who wrote it; null when it was deleted, or the account erased.
     async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { author(ctx.request(), self.0.author.as_ref(), self.0.post.author_id).await }).await
+        // What a list has brought along is given at once: only what waits for something needs the heap.
+        if let Some(author) = &self.0.author {
+            return author.clone().map(User::from).map(Ok);
+        }
+        nullable(async { author(ctx.request(), self.0.post.author_id).await }).await
     }
 
     /// Plain text with mentions and #tags, at most 10,000 characters. Empty when it was deleted, or is a share without
@@ -77,12 +82,15 @@ impl Post {
 
     /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        if let Some(liked) = self.0.viewer_likes {
+            return Some(Ok(liked));
+        }
         private(ctx, async {
             let request = ctx.request();
-            if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
-                return Ok(self.0.viewer_likes);
+            if request.actor.user_id().is_none() {
+                return Ok(None);
             }
-            Ok(request.loaders.post_likes.load(self.0.post.id).await?)
+            Ok(request.loaders.post_likes().load(self.0.post.id).await?)
         })
         .await
     }
@@ -98,17 +106,20 @@ impl Post {
     }
 
     /// The post that this one passes on; null when it is no share.
-    async fn shared_post(&self, ctx: &Context<'_>) -> Nullable<Post> {
+    async fn shared_post(&self, ctx: &Context<'_>) -> Nullable<Box<Post>> {
         nullable(async {
             let Some(id) = self.0.post.shared_post_id else { return Ok(None) };
-            Ok(ctx.request().loaders.posts.load(id).await?.map(Post))
+            Ok(ctx.request().loaders.posts().load(id).await?.map(|view| Box::new(Post(view))))
         })
         .await
     }
 
     /// What money is raised for by it; null when nothing is.
-    async fn goal(&self, ctx: &Context<'_>) -> Nullable<Goal> {
-        nullable(async { Ok(ctx.request().loaders.post_goals.load(self.0.post.id).await?.map(Goal::from)) }).await
+    async fn goal(&self, ctx: &Context<'_>) -> Nullable<Box<Goal>> {
+        nullable(async {
+            Ok(ctx.request().loaders.post_goals().load(self.0.post.id).await?.map(|view| Box::new(Goal::from(view))))
+        })
+        .await
     }
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
@@ -125,22 +136,18 @@ impl Post {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Comment>> {
-        nullable(async {
-            if let Some((beginning, slice)) = &self.0.comments
-                && after.is_none()
-                && last.is_none()
-                && before.is_none()
-                && beginning.reverse == reverse
-                && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(beginning.size)
-                && !wants_total(ctx)
-            {
-                return Ok(Some(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
-            }
-            let of = CommentsOf::Post(self.0.post.id);
-            // Boxed, as everything is that a list seldom needs: see `Batched::load`.
-            Box::pin(comments_of(ctx, of, reverse, (first, after, last, before))).await
-        })
-        .await
+        if let Some((beginning, slice)) = &self.0.comments
+            && after.is_none()
+            && last.is_none()
+            && before.is_none()
+            && beginning.reverse == reverse
+            && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(beginning.size)
+            && !wants_total(ctx)
+        {
+            return Some(Ok(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
+        }
+        let of = CommentsOf::Post(self.0.post.id);
+        nullable(Box::pin(comments_of(ctx, of, reverse, (first, after, last, before)))).await
     }
 
     /// Who likes it, newest first; the edges say since when.
@@ -199,7 +206,10 @@ impl Comment {
 
     /// Who wrote it; null when it was deleted, or the account erased.
     async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { author(ctx.request(), self.0.author.as_ref(), self.0.comment.author_id).await }).await
+        if let Some(author) = &self.0.author {
+            return author.clone().map(User::from).map(Ok);
+        }
+        nullable(async { author(ctx.request(), self.0.comment.author_id).await }).await
     }
 
     /// Plain text, at most 2,000 characters; empty when it was deleted.
@@ -219,12 +229,15 @@ impl Comment {
 
     /// Whether the viewer likes it; null when nobody is signed in. UNAUTHENTICATED when a token came that is not good.
     async fn viewer_has_liked(&self, ctx: &Context<'_>) -> Nullable<bool> {
+        if let Some(liked) = self.0.viewer_likes {
+            return Some(Ok(liked));
+        }
         private(ctx, async {
             let request = ctx.request();
-            if self.0.viewer_likes.is_some() || request.actor.user_id().is_none() {
-                return Ok(self.0.viewer_likes);
+            if request.actor.user_id().is_none() {
+                return Ok(None);
             }
-            Ok(request.loaders.comment_likes.load(self.0.comment.id).await?)
+            Ok(request.loaders.comment_likes().load(self.0.comment.id).await?)
         })
         .await
     }
@@ -241,15 +254,18 @@ impl Comment {
 
     /// The post that it hangs below.
     #[graphql(directive = SemanticNonNull::apply())]
-    async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
-        nullable(async { Ok(ctx.request().loaders.posts.load(self.0.comment.post_id).await?.map(Post)) }).await
+    async fn post(&self, ctx: &Context<'_>) -> Nullable<Box<Post>> {
+        nullable(async {
+            Ok(ctx.request().loaders.posts().load(self.0.comment.post_id).await?.map(|view| Box::new(Post(view))))
+        })
+        .await
     }
 
     /// The comment that it replies to; null when it answers the post.
-    async fn parent(&self, ctx: &Context<'_>) -> Nullable<Comment> {
+    async fn parent(&self, ctx: &Context<'_>) -> Nullable<Box<Comment>> {
         nullable(async {
             let Some(id) = self.0.comment.parent_id else { return Ok(None) };
-            Ok(ctx.request().loaders.comments.load(id).await?.map(Comment))
+            Ok(ctx.request().loaders.comments().load(id).await?.map(|view| Box::new(Comment(view))))
         })
         .await
     }
@@ -288,17 +304,10 @@ impl Comment {
     }
 }
 
-/// The author: brought along with the list, or loaded.
-async fn author(
-    request: &RequestContext,
-    part: Option<&Option<crate::domain::accounts::User>>,
-    id: Option<UserId>,
-) -> async_graphql::Result<Option<User>> {
-    match (part, id) {
-        (Some(author), _) => Ok(author.clone().map(User::from)),
-        (None, Some(id)) => Ok(request.loaders.users.load(id).await?.map(User::from)),
-        (None, None) => Ok(None),
-    }
+/// The author, where the list has not brought them along.
+async fn author(request: &RequestContext, id: Option<UserId>) -> async_graphql::Result<Option<User>> {
+    let Some(id) = id else { return Ok(None) };
+    Ok(request.loaders.users().load(id).await?.map(User::from))
 }
 
 /// What the selections of a post are going to ask for, of what can be brought along with it.
@@ -372,7 +381,7 @@ async fn comments_of(
     let slice = match page.beginning().filter(|_| !total) {
         Some(beginning) => {
             let key = FirstComments { of, beginning, parts };
-            request.loaders.first_comments.load(key).await?.unwrap_or_default()
+            request.loaders.first_comments().load(key).await?.unwrap_or_default()
         }
         None => posts::comments(&request.app, &request.actor, of, &page, &parts, total).await?,
     };
@@ -381,7 +390,7 @@ async fn comments_of(
 
 async fn likes_of(
     ctx: &Context<'_>,
-    post: &post::Model,
+    post: &PostRow,
     reverse: bool,
     (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<LikeConnection>> {
@@ -390,7 +399,7 @@ async fn likes_of(
     let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
     let page = page.reversed(reverse);
     let mut slice = match page.beginning() {
-        Some(beginning) => request.loaders.first_likes.load((post.id, beginning)).await?.unwrap_or_default(),
+        Some(beginning) => request.loaders.first_likes().load((post.id, beginning)).await?.unwrap_or_default(),
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
     };
     slice.total = Some(Total::exactly(post.like_count));

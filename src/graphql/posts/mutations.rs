@@ -232,16 +232,16 @@ payload! {
 
 async fn shared_by(ctx: &Context<'_>, post: &Post) -> async_graphql::Result<Option<Post>> {
     let Some(id) = post.0.post.shared_post_id else { return Ok(None) };
-    Ok(ctx.request().loaders.posts.load(id).await?.map(Post::from))
+    Ok(ctx.request().loaders.posts().load(id).await?.map(Post::from))
 }
 
 async fn post_of(ctx: &Context<'_>, comment: &Comment) -> async_graphql::Result<Option<Post>> {
-    Ok(ctx.request().loaders.posts.load(comment.0.comment.post_id).await?.map(Post::from))
+    Ok(ctx.request().loaders.posts().load(comment.0.comment.post_id).await?.map(Post::from))
 }
 
 async fn parent_of(ctx: &Context<'_>, comment: &Comment) -> async_graphql::Result<Option<Comment>> {
     let Some(id) = comment.0.comment.parent_id else { return Ok(None) };
-    Ok(ctx.request().loaders.comments.load(id).await?.map(Comment::from))
+    Ok(ctx.request().loaders.comments().load(id).await?.map(Comment::from))
 }
 
 /// What an update does to a text: absent leaves it, null clears it.

@@ -140,7 +140,8 @@ impl<'m> Validator<'m, '_> {
             Ok(_) => {}
             Err(Wrong::Value(_)) if spot.place == Place::Mutation => uses.mistyped = true,
             Err(Wrong::Value(reason)) => {
-                let expected = reason.text(Locale::English).trim_end_matches('.');
+                let expected = reason.text(Locale::English);
+                let expected = expected.trim_end_matches('.');
                 self.report([spot.at], format!("At \"{}\": {expected}, not {}.", spot.path, shown(value)));
             }
             Err(Wrong::Kind) => {

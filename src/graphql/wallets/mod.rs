@@ -11,7 +11,6 @@ mod withdrawals;
 use async_graphql::{Context, ID, MergedObject, Object, SimpleObject, Subscription};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
-use uuid::Uuid;
 
 use super::{
     accounts::User,
@@ -110,7 +109,7 @@ impl Wallet {
 
     /// Whose it is; null when the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { Ok(ctx.request().loaders.users.load(self.owner).await?.map(User::from)) }).await
+        nullable(async { Ok(ctx.request().loaders.users().load(self.owner).await?.map(User::from)) }).await
     }
 
     /// What it holds: an entry for each currency that it ever held, by currency code.
@@ -247,10 +246,10 @@ impl CurrencyQuery {
 }
 
 /// A person of a record that outlives them.
-async fn person(ctx: &Context<'_>, id: Option<Uuid>) -> Nullable<User> {
+async fn person(ctx: &Context<'_>, id: Option<UserId>) -> Nullable<User> {
     nullable(async {
         let Some(id) = id else { return Ok(None) };
-        Ok(ctx.request().loaders.users.load(UserId(id)).await?.map(User::from))
+        Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
     })
     .await
 }
@@ -267,8 +266,8 @@ pub(super) async fn wallet_of(ctx: &Context<'_>, owner: UserId) -> async_graphql
     let loaders = &ctx.request().loaders;
     // Before anything is read: so nothing lies between the two.
     let stream_head =
-        if ctx.look_ahead().field("streamCursor").exists() { loaders.wallet_heads.load(owner).await? } else { None };
-    Ok(loaders.wallets.load(owner).await?.map(|accounts| Wallet { owner, accounts, stream_head }))
+        if ctx.look_ahead().field("streamCursor").exists() { loaders.wallet_heads().load(owner).await? } else { None };
+    Ok(loaders.wallets().load(owner).await?.map(|accounts| Wallet { owner, accounts, stream_head }))
 }
 
 /// The viewer's own wallet as it is now; null when nobody is signed in.
@@ -280,7 +279,7 @@ pub(super) async fn viewer_s_wallet<T: Sync>(ctx: &Context<'_>, _: &T) -> async_
 }
 
 async fn wallet_of_withdrawal(ctx: &Context<'_>, withdrawal: &Withdrawal) -> async_graphql::Result<Option<Wallet>> {
-    wallet_of(ctx, UserId(withdrawal.0.user_id)).await
+    wallet_of(ctx, withdrawal.0.user_id).await
 }
 
 /// Somebody's wallet, for staff.

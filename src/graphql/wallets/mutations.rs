@@ -113,7 +113,7 @@ async fn balance_after(
     ctx: &Context<'_>,
     transaction: &WalletTransaction,
 ) -> async_graphql::Result<Option<WalletBalance>> {
-    let accounts = ctx.request().loaders.wallets.load(UserId(transaction.0.owner)).await?.unwrap_or_default();
+    let accounts = ctx.request().loaders.wallets().load(UserId(transaction.0.owner)).await?.unwrap_or_default();
     let currency = transaction.0.amount.currency;
     Ok(accounts.iter().find(|account| account.currency == currency).map(WalletBalance::from))
 }

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     domain::wallets::{self, Adjust},
-    entity::UserId,
     error::Result,
     graphql::{
         connection::{Connection, wants_total},
@@ -127,7 +126,7 @@ async fn wallet_of_adjustment(
     ctx: &Context<'_>,
     adjustment: &WalletAdjustment,
 ) -> async_graphql::Result<Option<Wallet>> {
-    wallet_of(ctx, UserId(adjustment.0.user_id)).await
+    wallet_of(ctx, adjustment.0.user_id).await
 }
 
 payload! {

@@ -196,7 +196,7 @@ impl Withdrawal {
 
     /// Whether you can take it back now by `withdrawalCancel`.
     async fn viewer_can_cancel(&self, ctx: &Context<'_>) -> bool {
-        let own = ctx.request().actor.user_id().is_some_and(|viewer| viewer.0 == self.0.user_id);
+        let own = ctx.request().actor.user_id() == Some(self.0.user_id);
         own && self.0.state == withdrawal::WithdrawalState::Requested
     }
 

@@ -8,7 +8,7 @@
 //! - A server, or a network, that falls silent without closing anything is waited for without an end: by statements, and
 //!   by the pool itself, which asks each connection that comes back whether it lives (sqlx's issues 3540 and 4146). Here
 //!   statements have a limit, and when it is reached the whole pool is left behind for a new one, because what hangs inside
-//!   of it can't be reached.
+//!   of it can't be reached. And a connection comes back to it only now and then (see [`lending`](super::lending)).
 
 use std::{
     fmt,
@@ -30,6 +30,7 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::lending::{Lending, Place};
 use crate::{
     config::{DatabaseConfig, Synchronous},
     error::DatabaseFailure,
@@ -62,6 +63,9 @@ struct Inner {
 /// Connections that were opened by one pool of the driver's.
 pub(super) struct Generation {
     pub connection: DatabaseConnection,
+    /// Its connections between two statements, on PostgreSQL.
+    lending: Option<Lending>,
+    statements: Arc<AtomicU64>,
     /// Cancelled when it is left behind for a newer one.
     left: CancellationToken,
     opened: Instant,
@@ -71,7 +75,7 @@ pub(super) struct Generation {
 
 /// Since when connections have to prove themselves.
 #[derive(Clone, Default)]
-struct Doubt(Arc<DoubtInner>);
+pub(super) struct Doubt(Arc<DoubtInner>);
 
 #[derive(Default)]
 struct DoubtInner {
@@ -86,7 +90,7 @@ impl Doubt {
     }
 
     /// Whether it came up within the last `time`.
-    fn arose_within(&self, time: Duration) -> bool {
+    pub(super) fn arose_within(&self, time: Duration) -> bool {
         let since = *self.0.since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| since.elapsed() <= time)
     }
@@ -119,7 +123,7 @@ impl Pool {
         }
         let patience = (remote && !config.statement_timeout.is_zero())
             .then(|| config.acquire_timeout + config.statement_timeout + GRACE);
-        let first = Generation::open(options.clone(), statements).await?;
+        let first = Generation::open(options.clone(), &doubt, statements).await?;
         options.connect_lazy(true);
         let current = RwLock::new(Arc::new(first));
         Ok(Self(Arc::new(Inner { options, doubt, statements: Arc::clone(statements), patience, current })))
@@ -134,14 +138,14 @@ impl Pool {
         self.0.patience
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction. The place is its connection's, as long as it has one.
     pub(super) async fn begin(
         &self,
         options: TransactionOptions,
-    ) -> Result<(DatabaseTransaction, Arc<Generation>), DbErr> {
+    ) -> Result<(DatabaseTransaction, Option<Place>, Arc<Generation>), DbErr> {
         loop {
             let generation = self.current();
-            let beginning = generation.connection.begin_with_options(options);
+            let beginning = generation.begin(options);
             match self.bounded(&generation, self.0.patience, beginning).await {
                 Err(error) if generation.was_left_before(&error) => {}
                 Err(error) => {
@@ -151,7 +155,7 @@ impl Pool {
                     }
                     return Err(error);
                 }
-                Ok(transaction) => return Ok((transaction, generation)),
+                Ok((transaction, place)) => return Ok((transaction, place, generation)),
             }
         }
     }
@@ -217,7 +221,7 @@ impl Pool {
     /// Goes on with new connections, whatever hangs on those that there are.
     async fn leave(&self, generation: &Arc<Generation>) {
         // It connects when it is first used.
-        let fresh = match Generation::open(self.0.options.clone(), &self.0.statements).await {
+        let fresh = match Generation::open(self.0.options.clone(), &self.0.doubt, &self.0.statements).await {
             Ok(fresh) => Arc::new(fresh),
             Err(error) => {
                 tracing::error!(%error, "there could be no new pool");
@@ -234,6 +238,9 @@ impl Pool {
         }
         tracing::warn!("the database is silent, or may no longer write; its connections are left behind for new ones");
         generation.left.cancel();
+        if let Some(lending) = &generation.lending {
+            lending.abandon();
+        }
         let pool = generation.connection.get_postgres_connection_pool();
         while let Some(idle) = pool.try_acquire() {
             drop(idle.detach());
@@ -248,14 +255,14 @@ impl Pool {
         &self,
         statement: Statement,
         reads: bool,
-        ask: impl Fn(DatabaseConnection, Statement) -> W,
+        ask: impl Fn(Arc<Generation>, Statement) -> W,
     ) -> Result<T, DbErr>
     where
         W: Future<Output = Result<T, DbErr>>,
     {
         let spare = self.0.patience.is_some().then(|| statement.clone());
         let generation = self.current();
-        let asking = ask(generation.connection.clone(), statement);
+        let asking = ask(Arc::clone(&generation), statement);
         let result = self.bounded(&generation, self.0.patience, asking).await;
         let (Some(statement), Err(error)) = (spare, &result) else { return result };
         let is_lost = DatabaseFailure::of(error) == DatabaseFailure::ConnectionLost;
@@ -263,12 +270,15 @@ impl Pool {
             return result;
         }
         let generation = self.current();
-        self.bounded(&generation, self.0.patience, ask(generation.connection.clone(), statement)).await
+        self.bounded(&generation, self.0.patience, ask(Arc::clone(&generation), statement)).await
     }
 
     /// Closes every connection, within a bounded time.
     pub(super) async fn close(&self) {
         let generation = self.current();
+        if let Some(lending) = &generation.lending {
+            lending.close();
+        }
         match tokio::time::timeout(CLOSING, generation.connection.close_by_ref()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "a pool did not close cleanly"),
@@ -291,15 +301,58 @@ impl fmt::Debug for Generation {
 }
 
 impl Generation {
-    async fn open(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result<Self, DbErr> {
+    async fn open(options: ConnectOptions, doubt: &Doubt, statements: &Arc<AtomicU64>) -> Result<Self, DbErr> {
         let mut connection = sea_orm::Database::connect(options).await?;
         let statements = Arc::clone(statements);
+        let counted = Arc::clone(&statements);
         connection.set_metric_callback(move |info| {
-            statements.fetch_add(1, Ordering::Relaxed);
+            counted.fetch_add(1, Ordering::Relaxed);
             tracing::trace!(sql = info.statement.sql, elapsed = ?info.elapsed, "statement");
         });
+        let is_postgres = connection.get_database_backend() == DatabaseBackend::Postgres;
+        let lending = is_postgres.then(|| Lending::new(connection.get_postgres_connection_pool(), doubt));
         let now = Instant::now();
-        Ok(Self { connection, left: CancellationToken::new(), opened: now, heard: Mutex::new(now) })
+        Ok(Self {
+            connection,
+            lending,
+            statements,
+            left: CancellationToken::new(),
+            opened: now,
+            heard: Mutex::new(now),
+        })
+    }
+
+    async fn begin(&self, options: TransactionOptions) -> Result<(DatabaseTransaction, Option<Place>), DbErr> {
+        let place = match &self.lending {
+            Some(lending) => Some(lending.place().await?),
+            None => None,
+        };
+        Ok((self.connection.begin_with_options(options).await?, place))
+    }
+
+    async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let Some(lending) = &self.lending else { return self.connection.execute_raw(statement).await };
+        self.note(&statement);
+        lending.execute(statement).await
+    }
+
+    async fn one(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        if self.lending.is_none() {
+            return self.connection.query_one_raw(statement).await;
+        }
+        Ok(self.all(statement).await?.into_iter().next())
+    }
+
+    pub(super) async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let Some(lending) = &self.lending else { return self.connection.query_all_raw(statement).await };
+        self.note(&statement);
+        lending.all(statement).await
+    }
+
+    /// What the library would tell of a statement, where it does not run it.
+    fn note(&self, statement: &Statement) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        tracing::trace!(sql = statement.sql, "statement");
     }
 
     fn has_answered(&self) {
@@ -323,7 +376,7 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.ask(statement, false, |connection, statement| async move { connection.execute_raw(statement).await }).await
+        self.ask(statement, false, |generation, statement| async move { generation.execute(statement).await }).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -332,13 +385,11 @@ impl ConnectionTrait for Pool {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.ask(statement, true, |connection, statement| async move { connection.query_one_raw(statement).await })
-            .await
+        self.ask(statement, true, |generation, statement| async move { generation.one(statement).await }).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.ask(statement, true, |connection, statement| async move { connection.query_all_raw(statement).await })
-            .await
+        self.ask(statement, true, |generation, statement| async move { generation.all(statement).await }).await
     }
 }
 

@@ -15,6 +15,7 @@ use sea_orm::{
 
 use super::{
     Chain, Failed, for_update,
+    lending::Place,
     pool::{Generation, Pool},
     statement,
 };
@@ -38,6 +39,8 @@ pub struct Transaction {
 #[derive(Debug)]
 struct Inner {
     transaction: DatabaseTransaction,
+    /// Its connection's: it goes after it.
+    place: Option<Place>,
     pool: Pool,
     generation: Arc<Generation>,
     hints: Mutex<Vec<Hint>>,
@@ -48,9 +51,10 @@ struct Inner {
 
 impl Transaction {
     pub(super) async fn begin(pool: &Pool, options: TransactionOptions) -> Result<Self, DbErr> {
-        let (transaction, generation) = pool.begin(options).await?;
+        let (transaction, place, generation) = pool.begin(options).await?;
         let inner = Inner {
             transaction,
+            place,
             pool: pool.clone(),
             generation,
             hints: Mutex::default(),
@@ -63,10 +67,12 @@ impl Transaction {
     /// Commits; gives what is to be told of it.
     pub(super) async fn commit(self) -> Result<Vec<Hint>, Failed> {
         let outlived = || Failed { error: Error::internal("a transaction outlived its work"), why: None };
-        let Inner { transaction, pool, generation, hints, is_patient, .. } =
+        let Inner { transaction, place, pool, generation, hints, is_patient, .. } =
             Arc::into_inner(self.inner).ok_or_else(outlived)?;
         let patience = pool.patience().filter(|_| !is_patient.into_inner());
-        let Err(error) = pool.bounded(&generation, patience, transaction.commit()).await else {
+        let committed = pool.bounded(&generation, patience, transaction.commit()).await;
+        drop(place);
+        let Err(error) = committed else {
             return Ok(hints.into_inner().unwrap_or_else(PoisonError::into_inner));
         };
         if !DatabaseFailure::of(&error).spoils_connection() {
@@ -82,12 +88,14 @@ impl Transaction {
         if self.failure().is_some_and(DatabaseFailure::spoils_connection) {
             return;
         }
-        let Some(Inner { transaction, pool, generation, .. }) = Arc::into_inner(self.inner) else {
+        let Some(Inner { transaction, place, pool, generation, .. }) = Arc::into_inner(self.inner) else {
             tracing::error!("a transaction outlived its work");
             return;
         };
         let patience = pool.patience().map(|_| ROLLBACK);
-        if let Err(rollback) = pool.bounded(&generation, patience, transaction.rollback()).await {
+        let rolled_back = pool.bounded(&generation, patience, transaction.rollback()).await;
+        drop(place);
+        if let Err(rollback) = rolled_back {
             tracing::warn!(%rollback, "a rollback failed; the connection's end will do it");
             pool.doubt();
         }

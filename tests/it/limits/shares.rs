@@ -123,3 +123,24 @@ async fn whoever_reads_takes_a_turn_however_they_read() {
     };
     join(holding, asking).await.0.unwrap();
 }
+
+#[tokio::test]
+async fn statements_and_transactions_find_connections_among_each_other() {
+    let settings = [("DATABASE_MAX_CONNECTIONS", "2"), ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "5")];
+    let server = Server::with(&settings).await;
+    let db = &server.app.db;
+    // Whichever comes first: a connection goes from statement to statement, and all may be on their way so.
+    for _ in 0..20 {
+        let readings = (0..6).map(|_| async { db.rows("SELECT 1", Vec::new()).await.map(drop) }.boxed_local());
+        let writings =
+            (0..6).map(|_| db.transact(async |tx| tx.rows("SELECT 1", Vec::new()).await.map(drop)).boxed_local());
+        for done in join_all(readings.chain(writings)).await {
+            done.unwrap();
+        }
+    }
+    // A statement that fails takes no connection along.
+    for _ in 0..4 {
+        db.rows("SELECT nothing FROM nowhere", Vec::new()).await.unwrap_err();
+    }
+    db.transact(async |tx| tx.rows("SELECT 1", Vec::new()).await.map(drop)).await.unwrap();
+}

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     config::OauthProvider,
     domain::{
-        accounts::{SignIn, likenesses, sign_in::FirstProof},
+        accounts::{SignIn, UserRow, likenesses, sign_in::FirstProof},
         activity,
         actor::Client,
         messages::{Message, Template},
@@ -171,7 +171,7 @@ async fn create_in(
     names: &Names,
     email: &str,
 ) -> Result<Found> {
-    let user = Arc::new(insert_user_in(app, tx, client, names).await?);
+    let user = Arc::new(UserRow::from(insert_user_in(app, tx, client, names).await?));
     credential::ActiveModel {
         user_id: Set(user.id),
         email: Set(email.to_owned()),
@@ -196,11 +196,11 @@ async fn insert_user_in(app: &App, tx: &Transaction, client: &Client, names: &Na
         let own = Some(&names.display_name).filter(|name| !name.is_empty());
         let own = own.filter(|name| likenesses::check_title(app, "", name).is_ok());
         let display_name = own.unwrap_or(username);
-        let mut new = user::Model {
+        let new = user::Model {
             id: UserId(app.ids.next(now)),
             username: username.clone(),
             username_key: policy::key(username),
-            search_key: String::new(),
+            search_key: likenesses::search_key([username, &names.first_name, &names.last_name, display_name]),
             first_name: names.first_name.clone(),
             last_name: names.last_name.clone(),
             display_name: display_name.clone(),
@@ -213,7 +213,6 @@ async fn insert_user_in(app: &App, tx: &Transaction, client: &Client, names: &Na
             created_at: now,
             updated_at: now,
         };
-        new.search_key = likenesses::search_key(&new);
         let inserted = user::Entity::insert(new.clone().into_active_model())
             .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
             .exec_without_returning(tx)
@@ -221,7 +220,7 @@ async fn insert_user_in(app: &App, tx: &Transaction, client: &Client, names: &Na
         if inserted == 0 {
             continue;
         }
-        if likenesses::set_in(app, tx, &new).await? {
+        if likenesses::set_in(app, tx, new.id, username, display_name).await? {
             return Ok(new);
         }
         // It looks like somebody else's.

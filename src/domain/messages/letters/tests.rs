@@ -1,5 +1,7 @@
 //! Every template in both languages, and what a name must not do to them.
 
+use std::{collections::BTreeSet, fs, path::Path};
+
 use super::*;
 use crate::domain::messages::Template;
 
@@ -238,5 +240,52 @@ fn a_name_that_would_become_a_link_is_left_out() {
     for name in ["Amina S.", "Dr. Amina", "St. John", "أ. أمينة"] {
         let letter = letter(&greeting("en", Template::EmailVerification, name));
         assert!(letter.text.starts_with(&format!("Hello {name},\n")), "{}", letter.text);
+    }
+}
+
+/// The names of the files in a folder of a language's.
+fn files(locale: Locale, folder: &str) -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("locales").join(locale.as_str()).join(folder);
+    let paths = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    paths.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+/// What a template asks for: parameters, and what it includes.
+fn asked_for(template: &str) -> BTreeSet<&str> {
+    let starts = ["{{ ", "{% if ", "{% include \""];
+    let asked = starts.into_iter().flat_map(|start| template.split(start).skip(1));
+    asked.map(|rest| rest.split([' ', '"']).next().unwrap()).collect()
+}
+
+#[test]
+fn every_language_has_every_file_and_none_is_left_over() {
+    let [messages, parts] = [words::FILES, &words::parts(Locale::English).map(|(name, _)| name)[..]]
+        .map(|names| names.iter().copied().map(str::to_owned).collect::<BTreeSet<_>>());
+    for locale in Locale::ALL {
+        assert_eq!(files(*locale, "mail"), messages, "{locale:?}");
+        assert_eq!(files(*locale, "mail/parts"), parts, "{locale:?}");
+        let included = ["greeting.txt", "footer.txt"].into_iter().chain(Template::ALL.iter().flat_map(|template| {
+            Words::of(*template, *locale).paragraphs.into_iter().flat_map(asked_for).filter(|name| name.contains('.'))
+        }));
+        assert_eq!(included.map(str::to_owned).collect::<BTreeSet<_>>(), parts, "{locale:?}");
+    }
+}
+
+#[test]
+fn a_message_asks_for_the_same_in_every_language() {
+    for template in Template::ALL {
+        let [english, arabic] = [Locale::English, Locale::Arabic].map(|locale| Words::of(*template, locale));
+        assert!(!english.subject.is_empty() && !arabic.subject.is_empty(), "{template:?}");
+        assert_eq!(english.paragraphs.len(), arabic.paragraphs.len(), "{template:?}");
+        let fixed = |words: &Words| [words.subject, words.action, words.sms, words.sms_ending];
+        let [english_lines, arabic_lines] = [&english, &arabic]
+            .map(|words| fixed(words).into_iter().chain(words.paragraphs.iter().copied()).collect::<Vec<_>>());
+        for (english, arabic) in english_lines.into_iter().zip(arabic_lines) {
+            assert_eq!(english.is_empty(), arabic.is_empty(), "{template:?}: {english} {arabic}");
+            assert_eq!(asked_for(english), asked_for(arabic), "{template:?}");
+        }
+    }
+    for ((name, english), (_, arabic)) in words::parts(Locale::English).into_iter().zip(words::parts(Locale::Arabic)) {
+        assert_eq!(asked_for(english), asked_for(arabic), "{name}");
     }
 }

@@ -1,0 +1,3 @@
+## What payers read at the provider and in the receipt.
+
+wallet-deposit = { $service }: wallet
