@@ -13,6 +13,7 @@ mod iban;
 mod payout_methods;
 mod privacy;
 mod queries;
+mod sql;
 mod statement;
 mod transfer;
 mod withdrawals;
