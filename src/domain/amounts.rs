@@ -48,19 +48,6 @@ pub struct AmountRange {
 }
 
 impl AmountRange {
-    /// Only rows whose currency and amount are of these; gives the condition, behind which an index of both may stand.
-    pub fn filter<E: EntityTrait>(self, list: &mut List<E>, currency: E::Column, amount: E::Column) -> Expr
-    where
-        E::Column: Copy,
-    {
-        let of_currency = currency.eq(self.currency);
-        list.filter(of_currency.clone());
-        match list.within(amount, self.range) {
-            Some(within) => of_currency.and(within),
-            None => of_currency,
-        }
-    }
-
     /// Adds that the amount of a row of the table with this alias is one of these; gives the condition, behind which an index
     /// of currencies and amounts may stand.
     pub fn condition(self, conditions: &mut Conditions, alias: &str) -> String {
@@ -68,5 +55,19 @@ impl AmountRange {
         conditions.that(currency.as_str());
         let within = conditions.within(&format!("{alias}.amount"), self.range);
         if within.is_empty() { currency } else { format!("{currency} AND {within}") }
+    }
+
+    /// Narrows a list to rows whose amount is one of these; gives the condition, behind which an index of currencies and amounts
+    /// may stand.
+    pub fn narrow<E: EntityTrait>(self, list: &mut List<E>, currency: E::Column, amount: E::Column) -> Expr
+    where
+        E::Column: Copy,
+    {
+        let same = currency.eq(self.currency);
+        list.filter(same.clone());
+        match list.within(amount, self.range) {
+            Some(within) => same.and(within),
+            None => same,
+        }
     }
 }

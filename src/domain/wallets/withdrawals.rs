@@ -333,7 +333,7 @@ async fn list(app: &App, filter: &WithdrawalFilter, page: &Page, with_total: boo
     list.any_of(Column::State, filter.states.as_deref(), |state| state.as_str())?;
     list.during(Column::RequestedAt, filter.during)?;
     if let Some(amount) = filter.amount {
-        let amount = amount.filter(&mut list, Column::Currency, Column::Amount);
+        let amount = amount.narrow(&mut list, Column::Currency, Column::Amount);
         // One person's are few; of everybody's there is an index of amounts.
         let (among, order) = match own.as_slice() {
             [one] => (one.clone(), Column::RequestedAt),
