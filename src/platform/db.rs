@@ -475,7 +475,7 @@ pub fn any_id<C: ColumnTrait, V: Into<Value> + Clone>(column: C, ids: &[V]) -> E
 
 /// That a column has this value, which stands in the statement itself: so an index of such rows alone serves whatever plan.
 pub fn is_literally<C: ColumnTrait>(column: C, value: impl Into<Value>) -> Expr {
-    ExprTrait::eq(column.into_expr(), Expr::Constant(value.into()))
+    sea_orm::ExprTrait::eq(column.into_expr(), Expr::Constant(value.into()))
 }
 
 /// Reads a row's columns from left to right.
