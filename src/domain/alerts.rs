@@ -5,6 +5,12 @@
 //! Owns `check_runs`: when the books were last verified and compared with the providers', and what differed.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select,
+    sea_query::{Expr, OnConflict, Query, SelectStatement},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -21,13 +27,20 @@ use crate::{
         registration::{Domain, Schedule},
     },
     entity::{
-        Currency, Money, UserId,
+        Currency, DisputeId, Money, PaymentId, RefundId, TransferId, UserId, check_run,
+        job::{self, JobState},
+        ledger_transfer,
         notification::{NotificationKind, SubjectKind},
-        user_role::Role,
+        payment,
+        payment_dispute::{self, DisputeState},
+        refund::{self, RefundOrigin, RefundState},
+        user,
+        user_role::{self, Role},
+        withdrawal::{self, WithdrawalState},
     },
     error::{Locale, Result},
     platform::{
-        db::{Columns, Transaction},
+        db::{Transaction, is_literally},
         list::Span,
         text,
     },
@@ -158,16 +171,26 @@ pub async fn compare_with_providers(app: &App) -> Result<()> {
 }
 
 async fn keep(app: &App, name: &str, found: &[String]) -> Result<()> {
-    let sql = "INSERT INTO check_runs (name, ran_at, differences, detail) VALUES ($1, $2, $3, $4) \
-               ON CONFLICT (name) DO UPDATE SET ran_at = $2, differences = $3, detail = $4";
     let (count, detail) = (i64::try_from(found.len()).unwrap_or(i64::MAX), text::excerpt(&found.join("\n"), LONGEST));
-    let now = app.clock.now();
-    let values = || vec![name.into(), now.into(), count.into(), detail.as_str().into()];
-    app.db.transact(async |tx| tx.execute(sql, values()).await.map(drop)).await
+    let run = check_run::ActiveModel {
+        name: Set(name.to_owned()),
+        ran_at: Set(app.clock.now()),
+        differences: Set(count),
+        detail: Set(detail),
+    };
+    let found = [check_run::Column::RanAt, check_run::Column::Differences, check_run::Column::Detail];
+    let anew = OnConflict::column(check_run::Column::Name).update_columns(found).to_owned();
+    app.db
+        .transact(async |tx| {
+            check_run::Entity::insert(run.clone()).on_conflict(anew.clone()).exec_without_returning(&tx).await?;
+            Ok(())
+        })
+        .await
 }
 
 /// What a check found the last time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "check_run::Entity")]
 pub struct Check {
     /// When.
     pub ran_at: DateTime<Utc>,
@@ -178,13 +201,7 @@ pub struct Check {
 }
 
 async fn last(app: &App, name: &str) -> Result<Option<Check>> {
-    let sql = "SELECT ran_at, differences, detail FROM check_runs WHERE name = $1";
-    let rows = app.db.rows(sql, vec![name.into()]).await?;
-    let read = |row| {
-        let mut columns = Columns::new(row);
-        Ok(Check { ran_at: columns.take()?, differences: columns.take()?, detail: columns.take()? })
-    };
-    rows.first().map(read).transpose()
+    app.db.read_one(check_run::Entity::find_by_id(name)).await
 }
 
 // ----------------------------------------------------------------------------------------------------------- looking
@@ -209,62 +226,108 @@ pub async fn watch(app: &App) -> Result<u64> {
     Ok(told)
 }
 
-async fn disputes(app: &App) -> Result<Vec<Alert>> {
-    let sql = "SELECT d.id, d.payment_id, d.amount, p.currency, d.reason, d.state FROM payment_disputes d \
-               JOIN payments p ON p.id = d.payment_id WHERE d.opened_at > $1 OR (d.state = 'lost' AND d.ended_at > $1)";
-    let rows = app.db.rows(sql, vec![(app.clock.now() - FRESH).into()]).await?;
-    let read = |row| {
-        let mut columns = Columns::new(row);
-        let (id, payment): (Uuid, Uuid) = (columns.take()?, columns.take()?);
-        let (amount, currency, reason): (i64, Currency, String) = (columns.take()?, columns.take()?, columns.take()?);
-        let kind = if columns.take::<String>()? == "lost" { Kind::DisputeLost } else { Kind::DisputeOpened };
-        let detail = format!("{}: {reason}", Money::new(amount, currency));
-        Ok(Alert { kind, key: id.to_string(), detail, subject: Some((SubjectKind::Payment, payment)) })
-    };
-    rows.iter().map(read).collect()
+/// What is read of the payment that something is about.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "payment::Entity")]
+struct Paid {
+    currency: Currency,
 }
 
-/// The refunds that a query gives: id, payment, amount, currency and a word.
-async fn refunds(app: &App, kind: Kind, sql: &str, before: DateTime<Utc>) -> Result<Vec<Alert>> {
-    let read = |row| {
-        let mut columns = Columns::new(row);
-        let (id, payment): (Uuid, Uuid) = (columns.take()?, columns.take()?);
-        let (amount, currency, word): (i64, Currency, Option<String>) =
-            (columns.take()?, columns.take()?, columns.take()?);
-        let detail = [Money::new(amount, currency).to_string(), word.unwrap_or_default()].join(" ");
-        let subject = Some((SubjectKind::Payment, payment));
-        Ok(Alert { kind, key: id.to_string(), detail: detail.trim_end().to_owned(), subject })
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "payment_dispute::Entity")]
+struct Dispute {
+    id: DisputeId,
+    payment_id: PaymentId,
+    amount: i64,
+    reason: String,
+    state: DisputeState,
+    #[sea_orm(nested)]
+    payment: Paid,
+}
+
+async fn disputes(app: &App) -> Result<Vec<Alert>> {
+    let since = app.clock.now() - FRESH;
+    let is_lost = payment_dispute::Column::State.eq(DisputeState::Lost).and(payment_dispute::Column::EndedAt.gt(since));
+    let disputes = payment_dispute::Entity::find()
+        .inner_join(payment::Entity)
+        .filter(payment_dispute::Column::OpenedAt.gt(since).or(is_lost));
+    let disputes: Vec<Dispute> = app.db.read(disputes).await?;
+    let alert = |Dispute { id, payment_id, amount, reason, state, payment }| {
+        let kind = if state == DisputeState::Lost { Kind::DisputeLost } else { Kind::DisputeOpened };
+        let detail = format!("{}: {reason}", Money::new(amount, payment.currency));
+        Alert { kind, key: id.0.to_string(), detail, subject: Some((SubjectKind::Payment, payment_id.0)) }
     };
-    app.db.rows(sql, vec![before.into()]).await?.iter().map(read).collect()
+    Ok(disputes.into_iter().map(alert).collect())
+}
+
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "refund::Entity")]
+struct Refund {
+    id: RefundId,
+    payment_id: PaymentId,
+    amount: i64,
+    failure: Option<String>,
+    #[sea_orm(nested)]
+    payment: Paid,
+}
+
+/// Some of the refunds that the platform gives.
+async fn refunds(app: &App, kind: Kind, some: Select<refund::Entity>) -> Result<Vec<Alert>> {
+    let some = some.inner_join(payment::Entity).filter(refund::Column::Origin.eq(RefundOrigin::Platform)).limit(1000);
+    let refunds: Vec<Refund> = app.db.read(some).await?;
+    let alert = |Refund { id, payment_id, amount, failure, payment }| {
+        let detail = [Money::new(amount, payment.currency).to_string(), failure.unwrap_or_default()].join(" ");
+        let subject = Some((SubjectKind::Payment, payment_id.0));
+        Alert { kind, key: id.0.to_string(), detail: detail.trim_end().to_owned(), subject }
+    };
+    Ok(refunds.into_iter().map(alert).collect())
 }
 
 async fn failed_refunds(app: &App) -> Result<Vec<Alert>> {
-    let sql = "SELECT r.id, r.payment_id, r.amount, p.currency, r.failure FROM refunds r \
-               JOIN payments p ON p.id = r.payment_id WHERE r.state = 'failed' AND r.origin = 'platform' AND r.ended_at > $1 \
-               AND COALESCE(r.failure, '') <> 'given_back_elsewhere' LIMIT 1000";
-    refunds(app, Kind::RefundFailed, sql, app.clock.now() - FRESH).await
+    let failed = refund::Entity::find()
+        .filter(is_literally(refund::Column::State, RefundState::Failed))
+        .filter(refund::Column::EndedAt.gt(app.clock.now() - FRESH))
+        .filter(refund::Column::Failure.is_null().or(refund::Column::Failure.ne("given_back_elsewhere")));
+    refunds(app, Kind::RefundFailed, failed).await
 }
 
 async fn stuck_refunds(app: &App) -> Result<Vec<Alert>> {
-    let sql = "SELECT r.id, r.payment_id, r.amount, p.currency, r.failure FROM refunds r \
-               JOIN payments p ON p.id = r.payment_id WHERE r.check_at IS NOT NULL AND r.state = 'granted' \
-               AND r.provider_reference IS NULL AND r.origin = 'platform' AND r.asked_at <= $1 LIMIT 1000";
-    refunds(app, Kind::RefundStuck, sql, app.clock.now() - payments::REMEMBERED).await
+    let stuck = refund::Entity::find()
+        .filter(refund::Column::CheckAt.is_not_null())
+        .filter(refund::Column::State.eq(RefundState::Granted))
+        .filter(refund::Column::ProviderReference.is_null())
+        .filter(refund::Column::AskedAt.lte(app.clock.now() - payments::REMEMBERED));
+    refunds(app, Kind::RefundStuck, stuck).await
+}
+
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_transfer::Entity")]
+struct Beyond {
+    id: TransferId,
+    amount: i64,
+    currency: Currency,
+    reference: Option<String>,
 }
 
 async fn beyond(app: &App) -> Result<Vec<Alert>> {
-    let sql = "SELECT t.id, t.amount, t.currency, t.reference FROM ledger_transfers t \
-               WHERE t.actor_id = $1 AND t.operation = 'refund_beyond' AND t.created_at > $2 \
-               AND NOT EXISTS (SELECT 1 FROM ledger_transfers b WHERE b.reverses_id = t.id) LIMIT 1000";
-    let rows = app.db.rows(sql, vec![Uuid::nil().into(), (app.clock.now() - FRESH).into()]).await?;
-    let read = |row| {
-        let mut columns = Columns::new(row);
-        let (id, amount, currency): (Uuid, i64, Currency) = (columns.take()?, columns.take()?, columns.take()?);
-        let detail =
-            format!("{}: {}", Money::new(amount, currency), columns.take::<Option<String>>()?.unwrap_or_default());
-        Ok(Alert { kind: Kind::GivenBackBeyond, key: id.to_string(), detail, subject: None })
+    let reversal = |column: ledger_transfer::Column| Expr::col(("reversal", column));
+    let taken_back = Query::select()
+        .expr(reversal(ledger_transfer::Column::Id))
+        .from_as(ledger_transfer::Entity, "reversal")
+        .and_where(reversal(ledger_transfer::Column::ReversesId).eq(ledger_transfer::Column::Id.into_expr()))
+        .take();
+    let beyond = ledger_transfer::Entity::find()
+        .filter(ledger_transfer::Column::ActorId.eq(Uuid::nil()))
+        .filter(ledger_transfer::Column::Operation.eq("refund_beyond"))
+        .filter(ledger_transfer::Column::CreatedAt.gt(app.clock.now() - FRESH))
+        .filter(Expr::not_exists(taken_back))
+        .limit(1000);
+    let beyond: Vec<Beyond> = app.db.read(beyond).await?;
+    let alert = |Beyond { id, amount, currency, reference }| {
+        let detail = format!("{}: {}", Money::new(amount, currency), reference.unwrap_or_default());
+        Alert { kind: Kind::GivenBackBeyond, key: id.0.to_string(), detail, subject: None }
     };
-    rows.iter().map(read).collect()
+    Ok(beyond.into_iter().map(alert).collect())
 }
 
 async fn checks(app: &App) -> Result<Vec<Alert>> {
@@ -278,22 +341,44 @@ async fn checks(app: &App) -> Result<Vec<Alert>> {
     Ok(alerts)
 }
 
+/// How many jobs of a kind have failed for good.
+#[derive(FromQueryResult)]
+struct DeadJobs {
+    kind: String,
+    count: i64,
+}
+
 /// Once a day while there are any.
 async fn dead_jobs(app: &App) -> Result<Vec<Alert>> {
-    let sql = "SELECT kind, COUNT(*) FROM jobs WHERE state = 'dead' GROUP BY kind ORDER BY kind";
-    let mut kinds = Vec::new();
-    for row in &app.db.rows(sql, Vec::new()).await? {
-        let mut columns = Columns::new(row);
-        kinds.push(format!("{}: {}", columns.take::<String>()?, columns.take::<i64>()?));
-    }
+    let dead = job::Entity::find()
+        .select_only()
+        .column(job::Column::Kind)
+        .expr_as(job::Column::Id.count(), "count")
+        .filter(is_literally(job::Column::State, JobState::Dead))
+        .group_by(job::Column::Kind)
+        .order_by_asc(job::Column::Kind);
+    let dead: Vec<DeadJobs> = app.db.select(&dead.into_query()).await?;
+    let kinds: Vec<String> = dead.iter().map(|DeadJobs { kind, count }| format!("{kind}: {count}")).collect();
     Ok(daily(app, Kind::JobsDied, &kinds.join(", ")))
+}
+
+/// How many rows there are, as `count`.
+fn count_of<E: EntityTrait>(rows: Select<E>) -> SelectStatement {
+    rows.select_only().expr_as(Expr::cust("COUNT(*)"), "count").into_query()
+}
+
+#[derive(FromQueryResult)]
+struct Counted {
+    count: i64,
 }
 
 /// Once a day while some wait for long.
 async fn waiting_withdrawals(app: &App) -> Result<Vec<Alert>> {
-    let sql = "SELECT COUNT(*) FROM withdrawals WHERE state = 'requested' AND requested_at <= $1";
-    let rows = app.db.rows(sql, vec![(app.clock.now() - PATIENCE).into()]).await?;
-    let count: i64 = rows.first().map_or(Ok(0), |row| Columns::new(row).take())?;
+    let waiting = withdrawal::Entity::find()
+        .filter(withdrawal::Column::State.eq(WithdrawalState::Requested))
+        .filter(withdrawal::Column::RequestedAt.lte(app.clock.now() - PATIENCE));
+    let counted: Vec<Counted> = app.db.select(&count_of(waiting)).await?;
+    let count = counted.first().map_or(0, |counted| counted.count);
     Ok(if count == 0 { Vec::new() } else { daily(app, Kind::WithdrawalsWait, &count.to_string()) })
 }
 
@@ -307,21 +392,23 @@ fn daily(app: &App, kind: Kind, detail: &str) -> Vec<Alert> {
 
 // ----------------------------------------------------------------------------------------------------------- telling
 
+/// Somebody of the staff.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct Recipient {
+    id: UserId,
+    locale: String,
+}
+
 /// Tells everybody who may do something about it and was not told yet; gives how many that were.
 async fn tell_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u64> {
-    let roles: Vec<String> = Role::ALL
-        .iter()
-        .filter(|role| permissions::allows(Some(**role), alert.kind.permission()))
-        .map(|role| format!("'{}'", role.as_str()))
-        .collect();
-    let sql = format!(
-        "SELECT u.id, u.locale FROM user_roles r JOIN users u ON u.id = r.user_id WHERE r.role IN ({}) ORDER BY u.id",
-        roles.join(", ")
-    );
+    let roles = Role::ALL.iter().filter(|role| permissions::allows(Some(**role), alert.kind.permission()));
+    let recipients = user_role::Entity::find()
+        .inner_join(user::Entity)
+        .filter(user_role::Column::Role.is_in(roles.copied()))
+        .order_by_asc(user::Column::Id);
     let mut told = 0;
-    for row in &tx.rows(sql, Vec::new()).await? {
-        let mut columns = Columns::new(row);
-        let (recipient, locale): (UserId, String) = (columns.take()?, columns.take()?);
+    for Recipient { id: recipient, locale } in recipients.into_partial_model::<Recipient>().all(tx).await? {
         let locale = Locale::parse(&locale);
         let title = alert.kind.title().in_language(locale);
         let key = format!("alert:{}:{}", alert.kind.as_str(), alert.key);
@@ -379,22 +466,34 @@ pub async fn overview(app: &App, actor: &Actor) -> Result<Overview> {
     figures(app).await
 }
 
+#[derive(Default, FromQueryResult)]
+struct Figures {
+    open_disputes: i64,
+    requested_refunds: i64,
+    failed_refunds: i64,
+    requested_withdrawals: i64,
+    approved_withdrawals: i64,
+}
+
 /// The same for the operator's monitoring. No rights are asked here.
 pub async fn figures(app: &App) -> Result<Overview> {
-    let sql = "SELECT (SELECT COUNT(*) FROM payment_disputes WHERE state = 'open'), \
-               (SELECT COUNT(*) FROM refunds WHERE state = 'requested'), \
-               (SELECT COUNT(*) FROM refunds WHERE state = 'failed' AND ended_at > $1), \
-               (SELECT COUNT(*) FROM withdrawals WHERE state = 'requested'), \
-               (SELECT COUNT(*) FROM withdrawals WHERE state = 'approved')";
-    let rows = app.db.rows(sql, vec![(app.clock.now() - FRESH).into()]).await?;
-    let mut counts = [0; 5];
-    if let Some(row) = rows.first() {
-        let mut columns = Columns::new(row);
-        for count in &mut counts {
-            *count = columns.take()?;
-        }
-    }
-    let [open_disputes, requested_refunds, failed_refunds, requested_withdrawals, approved_withdrawals] = counts;
+    let disputes =
+        |state: DisputeState| payment_dispute::Entity::find().filter(payment_dispute::Column::State.eq(state));
+    let withdrawals = |state: WithdrawalState| withdrawal::Entity::find().filter(withdrawal::Column::State.eq(state));
+    let requested = refund::Entity::find().filter(refund::Column::State.eq(RefundState::Requested));
+    let failed = refund::Entity::find()
+        .filter(is_literally(refund::Column::State, RefundState::Failed))
+        .filter(refund::Column::EndedAt.gt(app.clock.now() - FRESH));
+    let figures = Query::select()
+        .expr_as(count_of(disputes(DisputeState::Open)), "open_disputes")
+        .expr_as(count_of(requested), "requested_refunds")
+        .expr_as(count_of(failed), "failed_refunds")
+        .expr_as(count_of(withdrawals(WithdrawalState::Requested)), "requested_withdrawals")
+        .expr_as(count_of(withdrawals(WithdrawalState::Approved)), "approved_withdrawals")
+        .take();
+    let counted = app.db.select::<Figures>(&figures).await?.pop().unwrap_or_default();
+    let Figures { open_disputes, requested_refunds, failed_refunds, requested_withdrawals, approved_withdrawals } =
+        counted;
     Ok(Overview {
         books: last(app, BOOKS).await?,
         providers: last(app, PROVIDERS).await?,

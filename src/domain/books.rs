@@ -3,6 +3,11 @@
 //! Owns nothing and mends nothing. It is above every domain that moves money: each hands over its rules.
 
 use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    RelationTrait, Select,
+    sea_query::{Expr, Func},
+};
 
 use crate::{
     app::App,
@@ -12,9 +17,12 @@ use crate::{
         permissions::Permission,
         registration::DOMAINS,
     },
-    entity::{Currency, ledger_account::AccountKind},
+    entity::{
+        Currency,
+        ledger_account::{self, AccountKind},
+        ledger_delta, ledger_entry, ledger_transfer,
+    },
     error::Result,
-    platform::db::Columns,
 };
 
 /// What the books come to.
@@ -26,12 +34,19 @@ pub struct Books {
     pub differences: Vec<Difference>,
 }
 
+#[derive(FromQueryResult)]
+struct Counted {
+    transfers: i64,
+}
+
 /// Recomputes everything at one moment, beside whatever goes on.
 pub async fn verify(app: &App) -> Result<Books> {
     app.db
         .snapshot(async |tx| {
-            let row = tx.row("SELECT COUNT(*) FROM ledger_transfers", Vec::new()).await?;
-            let transfers = row.map(|row| Columns::new(&row).take()).transpose()?.unwrap_or_default();
+            let transfers = ledger_transfer::Entity::find().select_only();
+            let transfers = transfers.expr_as(ledger_transfer::Column::Id.count(), "transfers");
+            let counted = transfers.into_model::<Counted>().one(&tx).await?;
+            let transfers = counted.map_or(0, |counted| counted.transfers);
             let mut differences = Vec::new();
             for domain in DOMAINS {
                 differences.extend(ledger::check(&tx, domain.rules).await?);
@@ -42,7 +57,7 @@ pub async fn verify(app: &App) -> Result<Books> {
 }
 
 /// What the accounts of a kind come to, in one currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct TrialLine {
     /// What they stand for.
     pub kind: AccountKind,
@@ -60,36 +75,57 @@ pub struct TrialLine {
 /// currency sum to zero.
 pub async fn trial_balance(app: &App, actor: &Actor, at: Option<DateTime<Utc>>) -> Result<Vec<TrialLine>> {
     actor.require(Permission::SeeMoney)?;
-    let (from, values) = match at {
-        None => (
-            "(SELECT a.kind, a.name, a.currency, a.id, a.balance + COALESCE(d.sum, 0) AS amount FROM ledger_accounts a \
-             LEFT JOIN (SELECT account_id, SUM(amount) AS sum FROM ledger_deltas GROUP BY account_id) d \
-             ON d.account_id = a.id) l",
-            Vec::new(),
-        ),
-        Some(at) => (
-            "(SELECT a.kind, a.name, a.currency, a.id, e.amount FROM ledger_entries e \
-             JOIN ledger_accounts a ON a.id = e.account_id WHERE e.created_at <= $1) l",
-            vec![at.into()],
-        ),
-    };
-    let sql = format!(
-        "SELECT l.kind, l.name, l.currency, COUNT(DISTINCT l.id), CAST(SUM(l.amount) AS bigint) FROM {from} \
-         GROUP BY l.kind, l.name, l.currency ORDER BY l.currency, l.kind, l.name"
-    );
     app.db
         .snapshot(async |tx| {
-            let read = |row| {
-                let mut columns = Columns::new(row);
-                Ok(TrialLine {
-                    kind: columns.take()?,
-                    name: columns.take()?,
-                    currency: columns.take()?,
-                    accounts: columns.take()?,
-                    balance: columns.take()?,
-                })
+            let lines = match at {
+                None => now().into_model::<TrialLine>().all(&tx).await?,
+                Some(at) => then(at).into_model::<TrialLine>().all(&tx).await?,
             };
-            tx.rows(sql, values).await?.iter().map(read).collect()
+            Ok(lines)
         })
         .await
+}
+
+/// The name of what waits to be added, by account.
+const WAITING: &str = "waiting";
+
+/// The lines as they are: each account has its balance, with what waits to be added.
+fn now() -> Select<ledger_account::Entity> {
+    let waiting = ledger_delta::Entity::find()
+        .select_only()
+        .column(ledger_delta::Column::AccountId)
+        .expr_as(ledger_delta::Column::Amount.sum(), "amount")
+        .group_by(ledger_delta::Column::AccountId);
+    let id = Expr::col((ledger_account::Entity, ledger_account::Column::Id));
+    let is_its_own = Expr::col((WAITING, ledger_delta::Column::AccountId)).eq(id);
+    let mut accounts = ledger_account::Entity::find();
+    QueryTrait::query(&mut accounts).join_subquery(JoinType::LeftJoin, waiting.into_query(), WAITING, is_its_own);
+    let added = Func::coalesce([Expr::col((WAITING, "amount")), Expr::val(0_i64)]);
+    lines(accounts, Expr::col((ledger_account::Entity, ledger_account::Column::Balance)).add(added))
+}
+
+/// The lines as they were at a time: each account has the sum of its entries until then.
+fn then(at: DateTime<Utc>) -> Select<ledger_entry::Entity> {
+    let entries = ledger_entry::Entity::find()
+        .join(JoinType::InnerJoin, ledger_entry::Relation::Account.def())
+        .filter(ledger_entry::Column::CreatedAt.lte(at));
+    lines(entries, Expr::col((ledger_entry::Entity, ledger_entry::Column::Amount)))
+}
+
+/// Amounts of accounts, added up by what the accounts stand for.
+fn lines<E: EntityTrait>(amounts: Select<E>, amount: Expr) -> Select<E> {
+    let (kind, name, currency) =
+        (ledger_account::Column::Kind, ledger_account::Column::Name, ledger_account::Column::Currency);
+    let accounts = Expr::col((ledger_account::Entity, ledger_account::Column::Id)).count_distinct();
+    amounts
+        .select_only()
+        .columns([kind, name, currency])
+        .expr_as(accounts, "accounts")
+        .expr_as(amount.sum().cast_as("bigint"), "balance")
+        .group_by(kind)
+        .group_by(name)
+        .group_by(currency)
+        .order_by_asc(currency)
+        .order_by_asc(kind)
+        .order_by_asc(name)
 }

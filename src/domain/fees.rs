@@ -9,12 +9,21 @@
 
 use std::cmp::Reverse;
 
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, Func, LockType},
+};
+
 use super::registration::Domain;
 use crate::{
     app::App,
-    entity::{Currency, FeeLineId, Money, fee_line::FeeKind},
+    entity::{
+        Currency, FeeLineId, Money,
+        fee_line::{self, FeeKind},
+    },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// What fees hand over.
@@ -106,25 +115,14 @@ pub async fn charge_in(app: &App, tx: &Transaction, new: NewFee<'_>) -> Result<L
 /// rounded so that those of the whole line sum to its fee. The caller moves the money. Code: AMOUNT_TOO_LARGE, when that is
 /// more than is left of the line.
 pub async fn reverse_in(app: &App, tx: &Transaction, id: FeeLineId, base: Option<i64>) -> Result<Line> {
-    let sql = format!(
-        "SELECT kind, reference, currency, base, rate, fee FROM fee_lines WHERE id = $1 AND reverses_id IS NULL {}",
-        tx.for_update()
-    );
-    let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| Error::internal("there is no such line of a fee"))?;
-    let mut columns = Columns::new(&row);
-    let line = Row {
-        kind: columns.take()?,
-        reference: columns.take()?,
-        currency: columns.take()?,
-        base: columns.take()?,
-        rate: columns.take()?,
-        fee: columns.take()?,
-    };
-    let sql = "SELECT CAST(COALESCE(SUM(base), 0) AS bigint) FROM fee_lines WHERE reverses_id = $1";
-    let before = match tx.row(sql, vec![id.0.into()]).await? {
-        Some(row) => -Columns::new(&row).take::<i64>()?,
-        None => 0,
-    };
+    let line = fee_line::Entity::find_by_id(id)
+        .filter(fee_line::Column::ReversesId.is_null())
+        .lock(LockType::NoKeyUpdate)
+        .into_partial_model::<Row>();
+    let line = line.one(tx).await?.ok_or_else(|| Error::internal("there is no such line of a fee"))?;
+    let reversals = fee_line::Entity::find().filter(fee_line::Column::ReversesId.eq(id));
+    let reversals = reversals.into_partial_model::<Reversals>().one(tx).await?;
+    let before = -reversals.and_then(|reversals| reversals.base).unwrap_or_default();
     let left = line.base - before;
     let part = base.unwrap_or(left);
     if part <= 0 || part > left {
@@ -135,7 +133,22 @@ pub async fn reverse_in(app: &App, tx: &Transaction, id: FeeLineId, base: Option
     Row { base: -part, fee: -taken_back, ..line }.insert_in(app, tx, Some(id)).await
 }
 
+/// What was taken back of a line.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "fee_line::Entity")]
+struct Reversals {
+    /// None, where nothing was.
+    #[sea_orm(from_expr = "sum_of_bases()")]
+    base: Option<i64>,
+}
+
+fn sum_of_bases() -> Expr {
+    Func::cast_as(fee_line::Column::Base.sum(), "bigint").into()
+}
+
 /// What a line holds.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "fee_line::Entity")]
 struct Row {
     kind: FeeKind,
     reference: String,
@@ -149,22 +162,18 @@ impl Row {
     async fn insert_in(self, app: &App, tx: &Transaction, reverses: Option<FeeLineId>) -> Result<Line> {
         let now = app.clock.now();
         let id = FeeLineId(app.ids.next(now));
-        tx.execute(
-            "INSERT INTO fee_lines (id, kind, reference, currency, base, rate, fee, reverses_id, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            vec![
-                id.0.into(),
-                self.kind.as_str().into(),
-                self.reference.into(),
-                self.currency.as_str().into(),
-                self.base.into(),
-                self.rate.into(),
-                self.fee.into(),
-                reverses.map(|id| id.0).into(),
-                now.into(),
-            ],
-        )
-        .await?;
+        let line = fee_line::ActiveModel {
+            id: Set(id),
+            kind: Set(self.kind),
+            reference: Set(self.reference),
+            currency: Set(self.currency),
+            base: Set(self.base),
+            rate: Set(self.rate),
+            fee: Set(self.fee),
+            reverses_id: Set(reverses),
+            created_at: Set(now),
+        };
+        fee_line::Entity::insert(line).exec_without_returning(tx).await?;
         Ok(Line { id, fee: self.fee })
     }
 }

@@ -1,22 +1,26 @@
 //! Money that is spoken for: held as a pending transfer, then posted, voided or expired.
 
 use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait,
+};
 
 use super::{
     NewTransfer, Origin, Place, Posted,
     debts::repay_in,
-    locks::{Accounts, locked_in, read_place},
+    locks::{Accounts, Named, locked_in},
     post::{create_in, earlier_in},
+    sql,
     write::{Entry, Movement, carry_out_in, entries},
 };
 use crate::{
     app::App,
     entity::{
         Currency, TransferId,
-        ledger_transfer::{TransferKind, TransferState},
+        ledger_transfer::{self, TransferKind, TransferState},
     },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::db::{Transaction, is_literally},
 };
 
 /// How a hold ends without its money moving.
@@ -53,6 +57,17 @@ pub async fn hold_in(
     Ok(earlier.unwrap_or(Posted { id, replayed: false, written: None }))
 }
 
+/// A transfer that holds money, and where.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_transfer::Entity")]
+struct Hold {
+    kind: TransferKind,
+    currency: Currency,
+    amount: i64,
+    #[sea_orm(nested)]
+    account: Named,
+}
+
 /// A pending transfer.
 struct Pending {
     kind: TransferKind,
@@ -63,12 +78,12 @@ struct Pending {
 
 impl Pending {
     async fn find_in(tx: &Transaction, id: TransferId) -> Result<Self> {
-        let sql = "SELECT t.kind, t.currency, t.amount, a.kind, a.owner_id, a.name FROM ledger_transfers t \
-                   JOIN ledger_accounts a ON a.id = t.held_account_id WHERE t.id = $1";
-        let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| Error::internal("there is no such hold"))?;
-        let mut columns = Columns::new(&row);
-        let (kind, currency, amount) = (columns.take()?, columns.take()?, columns.take()?);
-        Ok(Self { kind, currency, amount, place: read_place(&mut columns)? })
+        let found = ledger_transfer::Entity::find_by_id(id)
+            .join(JoinType::InnerJoin, ledger_transfer::Relation::HeldAccount.def());
+        let missing = || Error::internal("there is no such hold");
+        let Hold { kind, currency, amount, account } =
+            found.into_partial_model::<Hold>().one(tx).await?.ok_or_else(missing)?;
+        Ok(Self { kind, currency, amount, place: account.place()? })
     }
 
     /// Ends it, if it is still pending. Its accounts are locked already.
@@ -81,12 +96,9 @@ impl Pending {
         entries: &[Entry],
         at: DateTime<Utc>,
     ) -> Result<bool> {
-        let sql =
-            "UPDATE ledger_transfers SET state = $2, ended_at = $3 WHERE id = $1 AND state = 'pending' RETURNING id";
-        let values = vec![id.0.into(), state.as_str().into(), app.clock.now().into()];
         let held = Some((self.place, -self.amount));
         let movement = Movement { transfer: id, kind: self.kind, currency: self.currency, at, entries, held };
-        carry_out_in(app, tx, (sql, values), &movement).await
+        carry_out_in(app, tx, sql::end_pending(id, state, app.clock.now()), &movement).await
     }
 }
 
@@ -137,13 +149,22 @@ pub async fn end_hold_in(app: &App, tx: &Transaction, id: TransferId, end: End) 
     Ok(ended)
 }
 
+/// A hold whose time is over.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_transfer::Entity")]
+struct Due {
+    id: TransferId,
+}
+
 /// Ends the holds whose time is over; gives how many. Run on a schedule.
 pub async fn expire_holds(app: &App) -> Result<u64> {
-    let sql =
-        "SELECT id FROM ledger_transfers WHERE state = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT 1000";
+    let due = ledger_transfer::Entity::find()
+        .filter(is_literally(ledger_transfer::Column::State, TransferState::Pending))
+        .filter(ledger_transfer::Column::ExpiresAt.lte(app.clock.now()))
+        .order_by_asc(ledger_transfer::Column::ExpiresAt)
+        .limit(1000);
     let mut ended = 0;
-    for row in app.db.rows(sql, vec![app.clock.now().into()]).await? {
-        let id: TransferId = Columns::new(&row).take()?;
+    for Due { id } in app.db.read(due).await? {
         ended += u64::from(app.db.transact(async |tx| end_hold_in(app, &tx, id, End::Expired).await).await?);
     }
     Ok(ended)

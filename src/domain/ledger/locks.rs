@@ -3,23 +3,28 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{QueryResult, Value};
+use sea_orm::{ActiveValue::Set, DerivePartialModel, EntityTrait, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
 
-use super::Place;
+use super::{Place, sql};
 use crate::{
     app::App,
     domain::accounts,
-    entity::{Currency, GoalId, LedgerAccountId, UserId, ledger_account::AccountKind, payment::ProviderKind},
+    entity::{
+        Currency, GoalId, LedgerAccountId, UserId,
+        ledger_account::{self, AccountKind},
+        payment::ProviderKind,
+    },
     error::{Error, Result},
-    platform::db::{Chain, ColumnType, Columns, Transaction, placeholders},
+    platform::db::{Chain, ColumnType, Transaction},
 };
 
 /// A counted account as it is, locked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromQueryResult)]
 pub(super) struct Locked {
     pub balance: i64,
     pub held: i64,
+    #[sea_orm(from_alias = "entry_seq")]
     pub seq: i64,
     pub last_entry_at: Option<DateTime<Utc>>,
 }
@@ -87,12 +92,7 @@ pub(super) async fn locked_in(app: &App, tx: &Transaction, places: &[Place], cur
     let mut locked = if counted.is_empty() { HashMap::new() } else { select_in(tx, &counted, currency).await? };
     if !are_all(&counted, &locked) {
         for (_, place) in counted.iter().filter(|(id, _)| !locked.contains_key(id)) {
-            tx.execute(
-                "INSERT INTO ledger_accounts (id, kind, owner_id, name, currency, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
-                opening(app, *place, currency),
-            )
-            .await?;
+            open_in(app, tx, *place, currency).await?;
         }
         locked = select_in(tx, &counted, currency).await?;
     }
@@ -110,9 +110,10 @@ pub(super) async fn locked_with_in(
 ) -> Result<Option<Accounts>> {
     let counted = counted(places, currency);
     let (person_sql, mut values) = accounts::lock_active_sql(app, tx, person);
-    let sql = select_sql(tx, &mut values, &counted, currency, "AND EXISTS (SELECT 1 FROM person)");
-    let chain = Chain::new(values, "accounts").step("person", &[("id", ColumnType::Uuid)], person_sql);
-    let locked = read_all(&tx.chain(&chain.step("accounts", &[], sql)).await?)?;
+    let ids = locked_together(&counted, currency);
+    let accounts_sql = sql::lock_accounts(tx, &mut values, &ids, sql::SOMEBODY_IS_THERE);
+    let chain = Chain::new(values, "accounts").step(sql::PERSON, &[("id", ColumnType::Uuid)], person_sql);
+    let locked = read_all(&tx.chain(&chain.step("accounts", &[], accounts_sql)).await?)?;
     if are_all(&counted, &locked) {
         return Ok(Some(Accounts { currency, locked }));
     }
@@ -137,24 +138,25 @@ fn are_all(counted: &[(LedgerAccountId, Place)], locked: &HashMap<LedgerAccountI
     counted.iter().all(|(id, _)| locked.contains_key(id))
 }
 
-async fn select_in(
-    tx: &Transaction,
-    counted: &[(LedgerAccountId, Place)],
-    currency: Currency,
-) -> Result<HashMap<LedgerAccountId, Locked>> {
-    let mut values: Vec<Value> = Vec::new();
-    let sql = select_sql(tx, &mut values, counted, currency, "");
-    read_all(&tx.rows(sql, values).await?)
+/// Opens an account, unless it is there.
+async fn open_in(app: &App, tx: &Transaction, place: Place, currency: Currency) -> Result<()> {
+    let account = ledger_account::ActiveModel {
+        id: Set(place.account(currency)),
+        kind: Set(place.kind()),
+        owner_id: Set(place.owner()),
+        name: Set(place.name().to_owned()),
+        currency: Set(currency),
+        created_at: Set(app.clock.now()),
+        ..Default::default()
+    };
+    let opening = ledger_account::Entity::insert(account).on_conflict_do_nothing_on([ledger_account::Column::Id]);
+    opening.exec_without_returning(tx).await?;
+    Ok(())
 }
 
-fn select_sql(
-    tx: &Transaction,
-    values: &mut Vec<Value>,
-    counted: &[(LedgerAccountId, Place)],
-    currency: Currency,
-    condition: &str,
-) -> String {
-    // With a wallet the debts of its owner, where there ever were any: what comes in pays them.
+/// What is locked with these accounts, in order: with a wallet the debts of its owner, where there ever were any, for what
+/// comes in pays them.
+fn locked_together(counted: &[(LedgerAccountId, Place)], currency: Currency) -> Vec<Uuid> {
     let debts = counted.iter().filter_map(|(_, place)| match place {
         Place::Wallet(user) => Some(Place::Debt(*user).account(currency)),
         _ => None,
@@ -162,51 +164,62 @@ fn select_sql(
     let mut ids: Vec<Uuid> = counted.iter().map(|(id, _)| *id).chain(debts).map(|id| id.0).collect();
     ids.sort_unstable();
     ids.dedup();
-    let list = placeholders(values, &ids);
-    format!(
-        "SELECT id, balance, held, entry_seq, last_entry_at FROM ledger_accounts WHERE id IN ({list}) {condition} \
-         ORDER BY id {}",
-        tx.for_update()
-    )
+    ids
+}
+
+async fn select_in(
+    tx: &Transaction,
+    counted: &[(LedgerAccountId, Place)],
+    currency: Currency,
+) -> Result<HashMap<LedgerAccountId, Locked>> {
+    let mut values: Vec<Value> = Vec::new();
+    let sql = sql::lock_accounts(tx, &mut values, &locked_together(counted, currency), "");
+    read_all(&tx.rows(sql, values).await?)
+}
+
+/// A row of what is locked.
+#[derive(FromQueryResult)]
+struct Row {
+    id: LedgerAccountId,
+    #[sea_orm(nested)]
+    account: Locked,
 }
 
 fn read_all(rows: &[QueryResult]) -> Result<HashMap<LedgerAccountId, Locked>> {
     let read = |row| {
-        let mut columns = Columns::new(row);
-        let id = columns.take()?;
-        let (balance, held, seq) = (columns.take()?, columns.take()?, columns.take()?);
-        Ok((id, Locked { balance, held, seq, last_entry_at: columns.take()? }))
+        let Row { id, account } = Row::from_query_result(row, "")?;
+        Ok((id, account))
     };
     rows.iter().map(read).collect()
 }
 
-/// The values of a new account's row.
-pub(super) fn opening(app: &App, place: Place, currency: Currency) -> Vec<Value> {
-    vec![
-        place.account(currency).0.into(),
-        place.kind().as_str().into(),
-        place.owner().into(),
-        place.name().into(),
-        currency.as_str().into(),
-        app.clock.now().into(),
-    ]
+/// What tells which place an account is.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "ledger_account::Entity")]
+pub(super) struct Named {
+    pub kind: AccountKind,
+    pub owner_id: Uuid,
+    pub name: String,
 }
 
-/// Reads kind, owner and name of an account.
-pub(super) fn read_place(columns: &mut Columns<'_>) -> Result<Place> {
-    let (kind, owner, name): (AccountKind, Uuid, String) = (columns.take()?, columns.take()?, columns.take()?);
-    Ok(match kind {
-        AccountKind::Wallet => Place::Wallet(UserId(owner)),
-        AccountKind::Escrow => Place::Escrow(GoalId(owner)),
-        AccountKind::Payout => Place::Payouts,
-        AccountKind::Debt => Place::Debt(UserId(owner)),
-        AccountKind::Revenue if name == "fees" => Place::Fees,
-        AccountKind::Revenue if name == "unclaimed" => Place::Unclaimed,
-        AccountKind::Revenue if name == "losses" => Place::Losses,
-        AccountKind::Revenue if name == "provider_fees" => Place::ProviderFees,
-        AccountKind::Revenue => Place::Adjustments,
-        AccountKind::Clearing => Place::Clearing(
-            ProviderKind::parse(&name).ok_or_else(|| Error::internal("a clearing account of an unknown provider"))?,
-        ),
-    })
+impl Named {
+    /// The place.
+    pub fn place(&self) -> Result<Place> {
+        let (owner, name) = (self.owner_id, self.name.as_str());
+        Ok(match self.kind {
+            AccountKind::Wallet => Place::Wallet(UserId(owner)),
+            AccountKind::Escrow => Place::Escrow(GoalId(owner)),
+            AccountKind::Payout => Place::Payouts,
+            AccountKind::Debt => Place::Debt(UserId(owner)),
+            AccountKind::Revenue if name == "fees" => Place::Fees,
+            AccountKind::Revenue if name == "unclaimed" => Place::Unclaimed,
+            AccountKind::Revenue if name == "losses" => Place::Losses,
+            AccountKind::Revenue if name == "provider_fees" => Place::ProviderFees,
+            AccountKind::Revenue => Place::Adjustments,
+            AccountKind::Clearing => Place::Clearing(
+                ProviderKind::parse(name)
+                    .ok_or_else(|| Error::internal("a clearing account of an unknown provider"))?,
+            ),
+        })
+    }
 }

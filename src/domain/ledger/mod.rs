@@ -24,6 +24,7 @@ mod locks;
 mod post;
 mod queries;
 mod registration;
+mod sql;
 mod verify;
 mod write;
 

@@ -1,25 +1,31 @@
 //! Moving money.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use sea_orm::Value;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, RelationTrait, SelectExt, sea_query::LockType,
+};
 use uuid::Uuid;
 
 use super::{
     NewTransfer, Origin, Place, Posted, Written,
     debts::repay_in,
-    locks::{Accounts, locked_in, locked_with_in, read_place},
+    locks::{Accounts, Named, locked_in, locked_with_in},
+    sql::{self, Delta, Earlier},
     write::{Movement, carry_out_in, entries},
 };
 use crate::{
     app::App,
     entity::{
-        Currency, TransferId,
-        ledger_transfer::{TransferKind, TransferState},
+        Currency, LedgerAccountId, TransferId, ledger_account, ledger_entry,
+        ledger_transfer::{self, TransferKind, TransferState},
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         crypto::{hex, sha256},
-        db::{Columns, Transaction},
+        db::Transaction,
     },
 };
 
@@ -71,6 +77,26 @@ pub async fn post_to_active_in(app: &App, tx: &Transaction, new: NewTransfer<'_>
     }
 }
 
+/// What a transfer that is taken back did to one of its accounts.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_entry::Entity")]
+struct Side {
+    amount: i64,
+    #[sea_orm(nested)]
+    transfer: Taken,
+    #[sea_orm(nested)]
+    account: Named,
+}
+
+/// What of such a transfer is said by the other one, too.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_transfer::Entity")]
+struct Taken {
+    kind: TransferKind,
+    currency: Currency,
+    reference: Option<String>,
+}
+
 /// Takes a transfer back, by one the other way. Codes: INSUFFICIENT_FUNDS, when the money is no longer there;
 /// ALREADY_DONE.
 pub async fn reverse_in(
@@ -93,30 +119,24 @@ pub async fn reverse_to_in(
     origin: Origin<'_>,
     description: &str,
 ) -> Result<Posted> {
-    let sql = "SELECT t.kind, t.currency, t.reference, e.amount, a.kind, a.owner_id, a.name FROM ledger_transfers t \
-               JOIN ledger_entries e ON e.transfer_id = t.id JOIN ledger_accounts a ON a.id = e.account_id \
-               WHERE t.id = $1 AND t.state = 'posted' ORDER BY e.amount";
-    let rows = tx.rows(sql, vec![id.0.into()]).await?;
-    let [lost, gained] = rows.as_slice() else { return Err(Error::internal("only a posted transfer is reversed")) };
-    let mut columns = Columns::new(gained);
-    let (kind, currency): (TransferKind, Currency) = (columns.take()?, columns.take()?);
-    let reference: Option<String> = columns.take()?;
-    let amount: i64 = columns.take()?;
-    let taken = tx.row("SELECT 1 FROM ledger_transfers WHERE reverses_id = $1", vec![id.0.into()]).await?;
-    if taken.is_some() {
+    let sides = ledger_entry::Entity::find()
+        .join(JoinType::InnerJoin, ledger_entry::Relation::Transfer.def())
+        .join(JoinType::InnerJoin, ledger_entry::Relation::Account.def())
+        .filter(ledger_entry::Column::TransferId.eq(id))
+        .filter(ledger_transfer::Column::State.eq(TransferState::Posted))
+        .order_by_asc(ledger_entry::Column::Amount);
+    let sides = sides.into_partial_model::<Side>().all(tx).await?;
+    let [lost, gained] = sides.as_slice() else { return Err(Error::internal("only a posted transfer is reversed")) };
+    if ledger_transfer::Entity::find().filter(ledger_transfer::Column::ReversesId.eq(id)).exists(tx).await? {
         return Err(UserError::whole(UserErrorCode::AlreadyDone).into());
     }
     let new = NewTransfer {
-        kind,
-        from: read_place(&mut columns)?,
-        to: {
-            let mut columns = Columns::new(lost);
-            columns.skip(4);
-            to(read_place(&mut columns)?)
-        },
-        amount,
-        currency,
-        reference: reference.as_deref(),
+        kind: gained.transfer.kind,
+        from: gained.account.place()?,
+        to: to(lost.account.place()?),
+        amount: gained.amount,
+        currency: gained.transfer.currency,
+        reference: gained.transfer.reference.as_deref(),
         description,
         origin,
     };
@@ -166,30 +186,8 @@ pub(super) async fn create_in(
     expires_at: Option<DateTime<Utc>>,
     movement: &Movement<'_>,
 ) -> Result<Option<Posted>> {
-    let held = movement.held.map(|(place, _)| place.account(new.currency));
-    let state = if held.is_some() { TransferState::Pending } else { TransferState::Posted };
-    let sql = "INSERT INTO ledger_transfers (id, kind, state, currency, amount, reference, description, actor_id, \
-               operation, idempotency_key, input_hash, reverses_id, held_account_id, expires_at, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-               ON CONFLICT (actor_id, operation, idempotency_key) DO NOTHING RETURNING id";
-    let values: Vec<Value> = vec![
-        movement.transfer.0.into(),
-        new.kind.as_str().into(),
-        state.as_str().into(),
-        new.currency.as_str().into(),
-        new.amount.into(),
-        new.reference.map(str::to_owned).into(),
-        new.description.into(),
-        new.origin.actor.into(),
-        new.origin.operation.into(),
-        new.origin.key.into(),
-        input_hash(&new.origin).into(),
-        reverses.map(|id| id.0).into(),
-        held.map(|id| id.0).into(),
-        expires_at.into(),
-        movement.at.into(),
-    ];
-    if carry_out_in(app, tx, (sql, values), movement).await? {
+    let first = sql::write_transfer(new, movement, reverses, expires_at, &input_hash(&new.origin));
+    if carry_out_in(app, tx, first, movement).await? {
         return Ok(None);
     }
     earlier_in(tx, &new.origin).await?.map(Some).ok_or_else(|| Error::internal("a transfer's key vanished"))
@@ -201,13 +199,9 @@ fn input_hash(origin: &Origin<'_>) -> String {
 
 /// What an earlier call with this key did. Code: IDEMPOTENCY_KEY_REUSED, when it was asked something else.
 pub async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<Option<Posted>> {
-    let sql =
-        "SELECT id, input_hash FROM ledger_transfers WHERE actor_id = $1 AND operation = $2 AND idempotency_key = $3";
-    let row = tx.row(sql, vec![origin.actor.into(), origin.operation.into(), origin.key.into()]).await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut columns = Columns::new(&row);
-    let id = columns.take()?;
-    if columns.take::<String>()? != input_hash(origin) {
+    let found = Earlier::find_by_statement(sql::find_earlier(origin)).one(tx).await?;
+    let Some(Earlier { id, input_hash: asked }) = found else { return Ok(None) };
+    if asked != input_hash(origin) {
         return Err(UserError::input("idempotencyKey", UserErrorCode::IdempotencyKeyReused).into());
     }
     Ok(Some(Posted { id, replayed: true, written: None }))
@@ -226,29 +220,33 @@ pub async fn fold(app: &App) -> Result<u64> {
     }
 }
 
+/// What an account has.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_account::Entity")]
+struct Balance {
+    balance: i64,
+}
+
 async fn fold_in(tx: &Transaction) -> Result<u64> {
-    // Up to an id, and not by a list of ids: where PostgreSQL takes the table for empty, as it mostly is, it would compare
-    // each with each.
-    let sql = format!(
-        "DELETE FROM ledger_deltas WHERE entry_id <= (SELECT b.entry_id FROM (SELECT entry_id FROM ledger_deltas \
-         ORDER BY entry_id LIMIT {BATCH}) b ORDER BY b.entry_id DESC LIMIT 1) RETURNING account_id, amount"
-    );
-    let rows = tx.rows(sql, Vec::new()).await?;
-    let mut sums: std::collections::BTreeMap<Uuid, i64> = std::collections::BTreeMap::new();
+    let rows = tx.rows(sql::take_deltas(BATCH), Vec::new()).await?;
+    let mut sums: BTreeMap<Uuid, i64> = BTreeMap::new();
     for row in &rows {
-        let mut columns = Columns::new(row);
-        let sum = sums.entry(columns.take()?).or_default();
-        *sum = sum.checked_add(columns.take()?).ok_or_else(|| Error::internal("a balance does not fit"))?;
+        let Delta { account_id, amount } = Delta::from_query_result(row, "")?;
+        let sum = sums.entry(account_id).or_default();
+        *sum = sum.checked_add(amount).ok_or_else(|| Error::internal("a balance does not fit"))?;
     }
     for (account, sum) in sums {
-        let sql = format!("SELECT balance FROM ledger_accounts WHERE id = $1 {}", tx.for_update());
+        let found = ledger_account::Entity::find_by_id(LedgerAccountId(account)).lock(LockType::NoKeyUpdate);
         let missing = || Error::internal(format!("a delta of an account that is not there: {account}"));
-        let row = tx.row(sql, vec![account.into()]).await?.ok_or_else(missing)?;
+        let Balance { balance } = found.into_partial_model::<Balance>().one(tx).await?.ok_or_else(missing)?;
         // Not by the database: SQLite would go on with a number of floating point where a sum does not fit.
-        let balance = Columns::new(&row).take::<i64>()?.checked_add(sum);
+        let balance = balance.checked_add(sum);
         let balance = balance.ok_or_else(|| Error::internal(format!("the balance of {account} does not fit")))?;
-        let sql = "UPDATE ledger_accounts SET balance = $2 WHERE id = $1";
-        tx.execute(sql, vec![account.into(), balance.into()]).await?;
+        ledger_account::Entity::update_many()
+            .set(ledger_account::ActiveModel { balance: Set(balance), ..Default::default() })
+            .filter(ledger_account::Column::Id.eq(account))
+            .exec(tx)
+            .await?;
     }
     Ok(rows.len() as u64)
 }

@@ -2,31 +2,41 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, Func, Query},
+};
 use uuid::Uuid;
 
 use super::Place;
 use crate::{
     app::App,
-    entity::{Currency, LedgerAccountId, ledger_account::AccountKind},
+    entity::{
+        Currency, LedgerAccountId,
+        ledger_account::{AccountKind, Column, Entity},
+        ledger_delta,
+    },
     error::Result,
-    platform::db::{Columns, placeholders},
+    platform::db::any_id,
 };
 
 /// An account as it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 pub struct Account {
     /// Its id.
     pub id: LedgerAccountId,
     /// In which currency.
     pub currency: Currency,
     /// All of it, in minor units.
+    #[sea_orm(from_expr = "balance()")]
     pub balance: i64,
     /// Of it, what is held.
     pub held: i64,
     /// How many entries were written.
     pub entry_seq: i64,
     /// What its owner owes in this currency, beside it.
+    #[sea_orm(from_expr = "owed()")]
     pub owed: i64,
 }
 
@@ -38,61 +48,69 @@ impl Account {
     }
 }
 
-const COLUMNS: &str = "a.id, a.currency, a.balance + COALESCE((SELECT CAST(SUM(d.amount) AS bigint) FROM ledger_deltas d \
-                       WHERE d.account_id = a.id), 0), a.held, a.entry_seq, \
-                       COALESCE((SELECT -o.balance FROM ledger_accounts o WHERE o.owner_id = a.owner_id AND o.kind = 'debt' \
-                       AND o.name = '' AND o.currency = a.currency), 0)";
+/// An account, and whose it is.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Owned {
+    owner_id: Uuid,
+    #[sea_orm(nested)]
+    account: Account,
+}
 
-fn read(columns: &mut Columns<'_>) -> Result<Account> {
-    Ok(Account {
-        id: columns.take()?,
-        currency: columns.take()?,
-        balance: columns.take()?,
-        held: columns.take()?,
-        entry_seq: columns.take()?,
-        owed: columns.take()?,
-    })
+/// What an account has, with what waits to be added.
+fn balance() -> Expr {
+    let own = |column: Column| Expr::col((Entity, column));
+    let waiting = ledger_delta::Entity::find()
+        .select_only()
+        .expr(ledger_delta::Column::Amount.sum().cast_as("bigint"))
+        .filter(Expr::col((ledger_delta::Entity, ledger_delta::Column::AccountId)).eq(own(Column::Id)));
+    own(Column::Balance).add(or_nothing(waiting.into_query().into()))
+}
+
+/// What the account of debts has, of the same owner and in the same currency.
+fn owed() -> Expr {
+    let own = |column: Column| Expr::col((Entity, column));
+    let debt = |column: Column| Expr::col(("debt", column));
+    let owed = Query::select()
+        .expr(debt(Column::Balance).mul(-1_i64))
+        .from_as(Entity, "debt")
+        .and_where(debt(Column::OwnerId).eq(own(Column::OwnerId)))
+        .and_where(debt(Column::Kind).eq(AccountKind::Debt))
+        .and_where(debt(Column::Name).eq(""))
+        .and_where(debt(Column::Currency).eq(own(Column::Currency)))
+        .take();
+    or_nothing(owed.into())
+}
+
+/// The same, or zero where there is none.
+fn or_nothing(amount: Expr) -> Expr {
+    Func::coalesce([amount, Expr::val(0_i64)]).into()
 }
 
 /// The accounts of a kind that belong to somebody, by currency. No rights are asked here.
 pub async fn accounts_of(app: &App, kind: AccountKind, owner: Uuid) -> Result<Vec<Account>> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind = $2 ORDER BY a.currency");
-    let rows = app.db.rows(sql, vec![owner.into(), kind.as_str().into()]).await?;
-    rows.iter().map(|row| read(&mut Columns::new(row))).collect()
+    let own = Entity::find().filter(Column::OwnerId.eq(owner)).filter(Column::Kind.eq(kind));
+    app.db.read(own.order_by_asc(Column::Currency)).await
 }
 
 /// The accounts of a kind that belong to each of some, by currency; nothing for who has none. No rights are asked here.
 pub async fn accounts_of_each(app: &App, kind: AccountKind, owners: &[Uuid]) -> Result<HashMap<Uuid, Vec<Account>>> {
-    let mut values: Vec<Value> = vec![kind.as_str().into()];
-    let list = placeholders(&mut values, owners);
-    let sql = format!(
-        "SELECT a.owner_id, {COLUMNS} FROM ledger_accounts a WHERE a.kind = $1 AND a.owner_id IN ({list}) \
-         ORDER BY a.currency"
-    );
+    let theirs = Entity::find().filter(Column::Kind.eq(kind)).filter(any_id(Column::OwnerId, owners));
     let mut found: HashMap<Uuid, Vec<Account>> = HashMap::new();
-    for (owner, account) in app.db.rows(sql, values).await?.iter().map(read_owned).collect::<Result<Vec<_>>>()? {
-        found.entry(owner).or_default().push(account);
+    for Owned { owner_id, account } in app.db.read(theirs.order_by_asc(Column::Currency)).await? {
+        found.entry(owner_id).or_default().push(account);
     }
     Ok(found)
 }
 
 /// Accounts of a kind by id, each with whose it is. No rights are asked here.
 pub async fn accounts_by_id(app: &App, kind: AccountKind, ids: &[LedgerAccountId]) -> Result<Vec<(Uuid, Account)>> {
-    let mut values: Vec<Value> = vec![kind.as_str().into()];
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT a.owner_id, {COLUMNS} FROM ledger_accounts a WHERE a.kind = $1 AND a.id IN ({list})");
-    app.db.rows(sql, values).await?.iter().map(read_owned).collect()
-}
-
-fn read_owned(row: &QueryResult) -> Result<(Uuid, Account)> {
-    let mut columns = Columns::new(row);
-    Ok((columns.take()?, read(&mut columns)?))
+    let found = Entity::find().filter(Column::Kind.eq(kind)).filter(any_id(Column::Id, ids));
+    let found: Vec<Owned> = app.db.read(found).await?;
+    Ok(found.into_iter().map(|Owned { owner_id, account }| (owner_id, account)).collect())
 }
 
 /// One account, if it was ever used. No rights are asked here.
 pub async fn account(app: &App, place: Place, currency: Currency) -> Result<Option<Account>> {
-    let sql = format!("SELECT {COLUMNS} FROM ledger_accounts a WHERE a.id = $1");
-    let rows = app.db.rows(sql, vec![place.account(currency).0.into()]).await?;
-    rows.first().map(|row| read(&mut Columns::new(row))).transpose()
+    app.db.read_one(Entity::find_by_id(place.account(currency))).await
 }

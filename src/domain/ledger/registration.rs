@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{holds, post, verify};
+use super::{holds, post, sql};
 use crate::{
     app::App,
     domain::registration::{Domain, Schedule},
@@ -15,7 +15,7 @@ pub(crate) const DOMAIN: Domain = Domain {
         Schedule { name: "fold", every: TimeDelta::minutes(1), run: |app| Box::pin(fold(app)) },
         Schedule { name: "holds", every: TimeDelta::minutes(1), run: |app| Box::pin(expire_holds(app)) },
     ],
-    rules: verify::RULES,
+    rules: sql::RULES,
     ..Domain::named("ledger")
 };
 

@@ -2,13 +2,10 @@
 //! wallet. One statement, where the database can.
 
 use chrono::{DateTime, Utc};
-use sea_orm::Value;
+use sea_orm::{Statement, Values};
 use uuid::Uuid;
 
-use super::{
-    NewTransfer, Place,
-    locks::{Accounts, opening},
-};
+use super::{NewTransfer, Place, locks::Accounts, sql};
 use crate::{
     app::App,
     domain::events::{self, NewEvent},
@@ -20,9 +17,6 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::db::{Chain, ColumnType, Transaction},
 };
-
-/// Holds for every step after the first, which is named for it.
-const CARRIED_OUT: &str = "EXISTS (SELECT 1 FROM transfer)";
 
 /// An entry that is to be written.
 pub(super) struct Entry {
@@ -68,113 +62,25 @@ pub(super) struct Movement<'a> {
 pub(super) async fn carry_out_in(
     app: &App,
     tx: &Transaction,
-    (sql, values): (&str, Vec<Value>),
+    first: Statement,
     movement: &Movement<'_>,
 ) -> Result<bool> {
     let told = told(movement);
-    let mut chain = Chain::new(values, if told.is_empty() { "transfer" } else { events::APPENDED });
-    chain = chain.step("transfer", &[("id", ColumnType::Uuid)], sql);
+    let values = first.values.map(|Values(values)| values).unwrap_or_default();
+    let mut chain = Chain::new(values, if told.is_empty() { sql::TRANSFER } else { events::APPENDED });
+    chain = chain.step(sql::TRANSFER, &[("id", ColumnType::Uuid)], first.sql);
     if !movement.entries.is_empty() {
-        chain = entry_steps(app, chain, movement);
+        chain = sql::write_entries(app, chain, movement);
     }
-    chain = account_step(chain, movement);
+    chain = sql::change_accounts(chain, movement);
     if !told.is_empty() {
-        chain = events::append_steps(app, chain, StreamKind::Wallet, &told, CARRIED_OUT);
+        chain = events::append_steps(app, chain, StreamKind::Wallet, &told, sql::CARRIED_OUT);
     }
     let rows = tx.chain(&chain).await?;
     if !told.is_empty() {
         events::hint_of(tx, StreamKind::Wallet, &rows)?;
     }
     Ok(!rows.is_empty())
-}
-
-/// Writes the entries; for accounts that are not counted, deltas, and the account where it is not there yet.
-fn entry_steps(app: &App, mut chain: Chain, movement: &Movement<'_>) -> Chain {
-    let (transfer, kind) = (chain.value(movement.transfer.0), chain.value(movement.kind.as_str()));
-    let at = chain.value(movement.at);
-    let (mut rows, mut openings, mut deltas) = (Vec::new(), Vec::new(), Vec::new());
-    for entry in movement.entries {
-        let (id, account, amount) = (chain.value(entry.id.0), chain.value(entry.account.0), chain.value(entry.amount));
-        let balance = chain.value(entry.after.map(|(balance, _)| balance));
-        let seq = chain.value(entry.after.map(|(_, seq)| seq));
-        rows.push(format!("({id}, {account}, {amount}, {balance}, {seq})"));
-        if entry.after.is_none() {
-            deltas.push(format!("({id}, {account}, {amount})"));
-            let values: Vec<String> =
-                opening(app, entry.place, movement.currency).into_iter().map(|value| chain.value(value)).collect();
-            openings.push(format!("({})", values.join(", ")));
-        }
-    }
-    let rows = rows.join(", ");
-    chain = chain.step(
-        "entries",
-        &[],
-        format!(
-            "INSERT INTO ledger_entries (id, transfer_id, account_id, kind, amount, balance_after, seq, created_at) \
-             SELECT v.column1, {transfer}, v.column2, {kind}, v.column3, v.column4, v.column5, {at} \
-             FROM (VALUES {rows}) v WHERE {CARRIED_OUT} RETURNING id"
-        ),
-    );
-    if deltas.is_empty() {
-        return chain;
-    }
-    let (openings, deltas) = (openings.join(", "), deltas.join(", "));
-    chain
-        .step(
-            "openings",
-            &[],
-            format!(
-                "INSERT INTO ledger_accounts (id, kind, owner_id, name, currency, created_at) \
-                 SELECT v.column1, v.column2, v.column3, v.column4, v.column5, v.column6 FROM (VALUES {openings}) v \
-                 WHERE {CARRIED_OUT} ON CONFLICT (id) DO NOTHING RETURNING id"
-            ),
-        )
-        .step(
-            "deltas",
-            &[],
-            format!(
-                "INSERT INTO ledger_deltas (entry_id, account_id, amount) \
-                 SELECT v.column1, v.column2, v.column3 FROM (VALUES {deltas}) v WHERE {CARRIED_OUT} RETURNING entry_id"
-            ),
-        )
-}
-
-/// Changes the counted accounts: by entries, and by what is held.
-fn account_step(mut chain: Chain, movement: &Movement<'_>) -> Chain {
-    // Account, amount, what is held more, entries.
-    let mut changes: Vec<(LedgerAccountId, i64, i64, i64)> = Vec::new();
-    for entry in movement.entries.iter().filter(|entry| entry.after.is_some()) {
-        changes.push((entry.account, entry.amount, 0, 1));
-    }
-    if let Some((place, held)) = movement.held {
-        let account = place.account(movement.currency);
-        match changes.iter_mut().find(|change| change.0 == account) {
-            Some(change) => change.2 = held,
-            None => changes.push((account, 0, held, 0)),
-        }
-    }
-    if changes.is_empty() {
-        return chain;
-    }
-    let at = chain.value(movement.at);
-    let rows: Vec<String> = changes
-        .into_iter()
-        .map(|(account, amount, held, entries)| {
-            let (account, amount) = (chain.value(account.0), chain.value(amount));
-            format!("({account}, {amount}, {}, {})", chain.value(held), chain.value(entries))
-        })
-        .collect();
-    chain.step(
-        "accounts",
-        &[],
-        format!(
-            "UPDATE ledger_accounts SET balance = balance + v.column2, held = held + v.column3, \
-             entry_seq = entry_seq + v.column4, \
-             last_entry_at = CASE WHEN v.column4 = 0 THEN last_entry_at ELSE {at} END \
-             FROM (VALUES {}) v WHERE id = v.column1 AND {CARRIED_OUT} RETURNING id",
-            rows.join(", ")
-        ),
-    )
 }
 
 /// What those who follow a wallet are told: that something changed in it. In the order of streams.

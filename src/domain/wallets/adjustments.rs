@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::QueryResult;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    sea_query::LockType,
+};
 use serde_json::json;
 
 use super::{beyond, check_currency, needs_second_person, not_found, reason, wrong_state};
@@ -17,14 +20,15 @@ use crate::{
         permissions::Permission,
     },
     entity::{
-        AdjustmentId, Money, TransferId, UserId,
+        AdjustmentId, Money, UserId,
         ledger_transfer::TransferKind,
-        wallet_adjustment::{self, AdjustmentState},
+        wallet_adjustment::{self, AdjustmentState, Column, Entity},
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, Span, page_of},
+        db::{Transaction, any_id},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -178,13 +182,20 @@ pub async fn adjustment_refuse(
         .await
 }
 
+/// Whose wallet an adjustment is of.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Owned {
+    user_id: UserId,
+}
+
 /// Locks both people, looks at the actor's rights anew, and locks an adjustment that is proposed. Codes: NOT_FOUND,
 /// BEYOND_YOUR_RIGHTS, WRONG_STATE.
 async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, id: AdjustmentId) -> Result<Adjustment> {
     let me = actor.require(Permission::ManageMoney)?.id;
     // Whose it is never changes: it can be read before it is locked, as people are locked first.
-    let row = tx.row("SELECT user_id FROM wallet_adjustments WHERE id = $1", vec![id.0.into()]).await?;
-    let user: UserId = Columns::new(&row.ok_or_else(|| not_found("id"))?).take()?;
+    let owned = Entity::find_by_id(id).into_partial_model::<Owned>().one(tx).await?;
+    let Owned { user_id: user } = owned.ok_or_else(|| not_found("id"))?;
     accounts::lock_in(tx, &[me, user]).await?;
     accounts::authority_in(app, tx, actor, Permission::ManageMoney).await?;
     let adjustment = lock_in(tx, id).await?.ok_or_else(|| not_found("id"))?;
@@ -228,60 +239,24 @@ async fn record_in(
 // --------------------------------------------------------------------------------------------------------------- rows
 
 async fn insert_in(tx: &Transaction, adjustment: &Adjustment) -> Result<()> {
-    tx.execute(
-        "INSERT INTO wallet_adjustments (id, user_id, currency, amount, reason, state, proposed_by, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        vec![
-            adjustment.id.0.into(),
-            adjustment.user_id.into(),
-            adjustment.currency.as_str().into(),
-            adjustment.amount.into(),
-            adjustment.reason.as_str().into(),
-            adjustment.state.as_str().into(),
-            adjustment.proposed_by.into(),
-            adjustment.created_at.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    Entity::insert(adjustment.clone().into_active_model()).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 async fn update_in(tx: &Transaction, adjustment: &Adjustment) -> Result<()> {
-    let sql =
-        "UPDATE wallet_adjustments SET state = $2, decided_by = $3, transfer_id = $4, decided_at = $5 WHERE id = $1";
-    let values = vec![
-        adjustment.id.0.into(),
-        adjustment.state.as_str().into(),
-        adjustment.decided_by.into(),
-        adjustment.transfer_id.map(|TransferId(id)| id).into(),
-        adjustment.decided_at.into(),
-    ];
-    tx.execute(sql, values).await.map(drop)
-}
-
-const COLUMNS: &str = "j.id, j.user_id, j.currency, j.amount, j.reason, j.state, j.proposed_by, j.decided_by, \
-     j.transfer_id, j.created_at, j.decided_at";
-
-fn read(row: &QueryResult) -> Result<Adjustment> {
-    let mut columns = Columns::new(row);
-    Ok(Adjustment {
-        id: columns.take()?,
-        user_id: columns.take()?,
-        currency: columns.take()?,
-        amount: columns.take()?,
-        reason: columns.take()?,
-        state: columns.take()?,
-        proposed_by: columns.take()?,
-        decided_by: columns.take()?,
-        transfer_id: columns.take()?,
-        created_at: columns.take()?,
-        decided_at: columns.take()?,
-    })
+    let decided = wallet_adjustment::ActiveModel {
+        state: Set(adjustment.state),
+        decided_by: Set(adjustment.decided_by),
+        transfer_id: Set(adjustment.transfer_id),
+        decided_at: Set(adjustment.decided_at),
+        ..Default::default()
+    };
+    Entity::update_many().set(decided).filter(Column::Id.eq(adjustment.id)).exec(tx).await?;
+    Ok(())
 }
 
 async fn lock_in(tx: &Transaction, id: AdjustmentId) -> Result<Option<Adjustment>> {
-    let sql = format!("SELECT {COLUMNS} FROM wallet_adjustments j WHERE j.id = $1 {}", tx.for_update());
-    tx.row(sql, vec![id.0.into()]).await?.map(|row| read(&row)).transpose()
+    Ok(Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?)
 }
 
 /// What adjustments have to have in common.
@@ -313,19 +288,11 @@ pub async fn adjustments(
     with_total: bool,
 ) -> Result<Slice<Adjustment>> {
     actor.require(Permission::SeeMoney)?;
-    let mut conditions = Conditions::default();
-    conditions.any_of("j.user_id", filter.owners.as_deref(), |owner| owner.0)?;
-    conditions.any_of("j.state", filter.states.as_deref(), |state| state.as_str())?;
-    conditions.during("j.created_at", filter.during)?;
-    let source = Source {
-        columns: COLUMNS,
-        table: "wallet_adjustments j",
-        joins: "",
-        key: "j.created_at",
-        id: "j.id",
-        descending: true,
-    };
-    page_of(&app.db, source, conditions, page, with_total, read).await
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
+    list.any_of(Column::UserId, filter.owners.as_deref(), |owner| owner.0)?;
+    list.any_of(Column::State, filter.states.as_deref(), |state| state.as_str())?;
+    list.during(Column::CreatedAt, filter.during)?;
+    list.page(&app.db, page, with_total, |select| select).await
 }
 
 /// Adjustments by id, for those who may see them.
@@ -337,8 +304,6 @@ pub async fn adjustments_by_id(
     if !actor.may(Permission::SeeMoney) {
         return Ok(HashMap::new());
     }
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM wallet_adjustments j WHERE j.id IN ({list})");
-    app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|found| (found.id, found))).collect()
+    let found = app.db.all(Entity::find().filter(any_id(Column::Id, ids))).await?;
+    Ok(found.into_iter().map(|adjustment| (adjustment.id, adjustment)).collect())
 }

@@ -14,6 +14,7 @@ mod payout_methods;
 mod privacy;
 mod queries;
 mod registration;
+mod sql;
 mod statement;
 mod transfer;
 mod withdrawals;

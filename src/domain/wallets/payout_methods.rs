@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::QueryResult;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Select, sea_query::LockType,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{check_currency, iban, not_found};
@@ -15,11 +18,15 @@ use crate::{
         messages::{Message, Template},
         profiles,
     },
-    entity::{Currency, PayoutMethodId, UserId, activity::ActivityKind, payout_method},
+    entity::{
+        Currency, PayoutMethodId, UserId,
+        activity::ActivityKind,
+        payout_method::{self, Column, Entity},
+    },
     error::{Error, Reason, Result, UserError, UserErrorCode},
     platform::{
         crypto::hex,
-        db::{Columns, Transaction, placeholders},
+        db::{Transaction, any_id},
         text,
     },
 };
@@ -174,8 +181,8 @@ pub async fn payout_method_add(
     app.db
         .transact(async |tx| {
             if let Claim::Replay(id) = claim_in(app, &tx, user, "payoutMethodAdd", key, &input, id.0).await? {
-                let row = tx.row(format!("{SELECT} WHERE m.id = $1"), vec![id.into()]).await?;
-                return Ok(Once { value: read(&row.ok_or_else(|| not_found("id"))?)?, replayed: true });
+                let found = Entity::find_by_id(PayoutMethodId(id)).one(&tx).await?;
+                return Ok(Once { value: found.ok_or_else(|| not_found("id"))?, replayed: true });
             }
             accounts::lock_in(&tx, &[user]).await?;
             insert_in(&tx, &method).await?;
@@ -188,28 +195,24 @@ pub async fn payout_method_add(
         .await
 }
 
+/// A person's bank accounts that are not removed.
+fn own(user: UserId) -> Select<Entity> {
+    Entity::find().filter(Column::UserId.eq(user)).filter(Column::RemovedAt.is_null())
+}
+
+#[derive(FromQueryResult)]
+struct Counted {
+    count: i64,
+}
+
 async fn insert_in(tx: &Transaction, method: &PayoutMethod) -> Result<()> {
-    let sql = "SELECT COUNT(*) FROM payout_methods WHERE user_id = $1 AND removed_at IS NULL";
-    let row = tx.row(sql, vec![method.user_id.0.into()]).await?;
-    if row.map(|row| Columns::new(&row).take::<i64>()).transpose()?.unwrap_or_default() >= MOST {
+    let count = own(method.user_id).select_only().expr_as(Column::Id.count(), "count");
+    let counted = count.into_model::<Counted>().one(tx).await?;
+    if counted.is_some_and(|counted| counted.count >= MOST) {
         return Err(UserError::whole(UserErrorCode::TooMany).with("max", MOST).into());
     }
-    tx.execute(
-        "INSERT INTO payout_methods (id, user_id, bank_name, country, currency, last_four, sealed_details, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        vec![
-            method.id.0.into(),
-            method.user_id.0.into(),
-            method.bank_name.as_str().into(),
-            method.country.as_str().into(),
-            method.currency.as_str().into(),
-            method.last_four.as_str().into(),
-            method.sealed_details.clone().into(),
-            method.created_at.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    Entity::insert(method.clone().into_active_model()).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// Removes a bank account of the actor's: its number is forgotten at once, but for withdrawals to it. Code: NOT_FOUND.
@@ -222,13 +225,15 @@ pub async fn payout_method_remove(
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
-            let sql =
-                format!("{SELECT} WHERE m.id = $1 AND m.user_id = $2 AND m.removed_at IS NULL {}", tx.for_update());
-            let row = tx.row(sql, vec![id.0.into(), user.0.into()]).await?;
-            let method = read(&row.ok_or_else(|| not_found("id"))?)?;
-            let sql = "UPDATE payout_methods SET removed_at = $2, sealed_details = $3 WHERE id = $1";
+            let found = own(user).filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(&tx).await?;
+            let method = found.ok_or_else(|| not_found("id"))?;
             let now = app.clock.now();
-            tx.execute(sql, vec![id.0.into(), now.into(), Vec::<u8>::new().into()]).await?;
+            let removed = payout_method::ActiveModel {
+                removed_at: Set(Some(now)),
+                sealed_details: Set(Vec::new()),
+                ..Default::default()
+            };
+            Entity::update_many().set(removed).filter(Column::Id.eq(id)).exec(&tx).await?;
             let what = format!("{} …{}", method.bank_name, method.last_four);
             activity::record_in(app, &tx, user, ActivityKind::PayoutMethodRemoved, client, Some(&what)).await?;
             Ok(PayoutMethod { removed_at: Some(now), ..method })
@@ -236,29 +241,10 @@ pub async fn payout_method_remove(
         .await
 }
 
-const SELECT: &str = "SELECT m.id, m.user_id, m.bank_name, m.country, m.currency, m.last_four, m.sealed_details, \
-     m.created_at, m.removed_at FROM payout_methods m";
-
-fn read(row: &QueryResult) -> Result<PayoutMethod> {
-    let mut columns = Columns::new(row);
-    Ok(PayoutMethod {
-        id: columns.take()?,
-        user_id: columns.take()?,
-        bank_name: columns.take()?,
-        country: columns.take()?,
-        currency: columns.take()?,
-        last_four: columns.take()?,
-        sealed_details: columns.take()?,
-        created_at: columns.take()?,
-        removed_at: columns.take()?,
-    })
-}
-
 /// The actor's bank accounts, newest first.
 pub async fn payout_methods(app: &App, actor: &Actor) -> Result<Vec<PayoutMethod>> {
     let user = actor.require_user()?.id;
-    let sql = format!("{SELECT} WHERE m.user_id = $1 AND m.removed_at IS NULL ORDER BY m.created_at DESC, m.id DESC");
-    app.db.rows(sql, vec![user.0.into()]).await?.iter().map(read).collect()
+    app.db.read(own(user).order_by_desc(Column::CreatedAt).order_by_desc(Column::Id)).await
 }
 
 /// The actor's own bank accounts by id, removed ones included.
@@ -268,14 +254,11 @@ pub async fn payout_methods_by_id(
     ids: &[PayoutMethodId],
 ) -> Result<HashMap<PayoutMethodId, PayoutMethod>> {
     let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
-    let mut values = vec![viewer.id.0.into()];
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("{SELECT} WHERE m.user_id = $1 AND m.id IN ({list})");
-    app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|method| (method.id, method))).collect()
+    let found = Entity::find().filter(Column::UserId.eq(viewer.id)).filter(any_id(Column::Id, ids));
+    Ok(app.db.all(found).await?.into_iter().map(|method| (method.id, method)).collect())
 }
 
 /// One of a person's bank accounts that is not removed.
 pub(super) async fn find_in(tx: &Transaction, user: UserId, id: PayoutMethodId) -> Result<Option<PayoutMethod>> {
-    let sql = format!("{SELECT} WHERE m.id = $1 AND m.user_id = $2 AND m.removed_at IS NULL");
-    tx.row(sql, vec![id.0.into(), user.0.into()]).await?.map(|row| read(&row)).transpose()
+    Ok(own(user).filter(Column::Id.eq(id)).one(tx).await?)
 }

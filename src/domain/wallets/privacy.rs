@@ -1,5 +1,11 @@
 //! What wallets hold about a person, how they forget them, and what must always hold.
 
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, LockType, UnionType},
+};
+
 use crate::{
     domain::{
         events,
@@ -7,12 +13,19 @@ use crate::{
             Kind::{Id, Integer, Text, Time, Word},
             Table,
         },
-        ledger::Rule,
     },
-    entity::{UserId, event::StreamKind},
+    entity::{
+        LedgerAccountId, UserId,
+        event::StreamKind,
+        ledger_account::{self, AccountKind},
+        payout_method, wallet_adjustment,
+        withdrawal::{self, WithdrawalState},
+    },
     error::Result,
     platform::db::Transaction,
 };
+
+pub use super::sql::RULES;
 
 /// What wallets hold about a person. Amounts are in minor units; numbers of bank accounts stay sealed.
 pub(super) const EXPORT: &[Table] = &[
@@ -99,63 +112,37 @@ pub(super) const EXPORT: &[Table] = &[
 /// Whether there is no money in a person's wallet, none on its way out of it, and nothing that they owe. The person is locked by the caller, and
 /// their accounts here: nothing comes in before the end of the transaction.
 pub async fn is_empty_in(tx: &Transaction, user: UserId) -> Result<bool> {
-    let sql = format!(
-        "SELECT a.id FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind IN ('wallet', 'debt') ORDER BY a.id {}",
-        tx.for_update()
-    );
-    tx.rows(sql, vec![user.0.into()]).await?;
-    let sql = "SELECT 1 FROM ledger_accounts a WHERE a.owner_id = $1 AND a.kind IN ('wallet', 'debt') \
-               AND (a.balance <> 0 OR a.held <> 0) \
-               UNION ALL SELECT 1 FROM withdrawals w WHERE w.user_id = $1 AND w.state IN ('requested', 'approved') LIMIT 1";
-    Ok(tx.row(sql, vec![user.0.into()]).await?.is_none())
+    let own = ledger_account::Entity::find()
+        .filter(ledger_account::Column::OwnerId.eq(user.0))
+        .filter(ledger_account::Column::Kind.is_in([AccountKind::Wallet, AccountKind::Debt]));
+    let locked = own.clone().select_only().column(ledger_account::Column::Id);
+    let locked = locked.order_by_asc(ledger_account::Column::Id).lock(LockType::NoKeyUpdate);
+    locked.into_tuple::<LedgerAccountId>().all(tx).await?;
+    let has_something = ledger_account::Column::Balance.ne(0_i64).or(ledger_account::Column::Held.ne(0_i64));
+    let under_way = withdrawal::Entity::find()
+        .select_only()
+        .expr(Expr::cust("1"))
+        .filter(withdrawal::Column::UserId.eq(user))
+        .filter(withdrawal::Column::State.is_in([WithdrawalState::Requested, WithdrawalState::Approved]));
+    let mut anything = own.select_only().expr(Expr::cust("1")).filter(has_something).into_query();
+    anything.union(UnionType::All, under_way.into_query()).limit(1);
+    Ok(tx.query_one(&anything).await?.is_none())
 }
 
 /// Forgets a person who is about to be deleted, whose wallet is empty. What the books need stays, without a name.
 pub(super) async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
-    tx.execute("DELETE FROM payout_methods WHERE user_id = $1", vec![user.0.into()]).await?;
-    let sql = "UPDATE withdrawals SET sealed_details = $2, bank_name = '', last_four = '', reason = NULL, reference = NULL \
-               WHERE user_id = $1";
-    tx.execute(sql, vec![user.0.into(), Vec::<u8>::new().into()]).await?;
-    tx.execute("UPDATE wallet_adjustments SET reason = '-' WHERE user_id = $1", vec![user.0.into()]).await?;
+    payout_method::Entity::delete_many().filter(payout_method::Column::UserId.eq(user)).exec(tx).await?;
+    let nameless = withdrawal::ActiveModel {
+        sealed_details: Set(Vec::new()),
+        bank_name: Set(String::new()),
+        last_four: Set(String::new()),
+        reason: Set(None),
+        reference: Set(None),
+        ..Default::default()
+    };
+    withdrawal::Entity::update_many().set(nameless).filter(withdrawal::Column::UserId.eq(user)).exec(tx).await?;
+    let nameless = wallet_adjustment::ActiveModel { reason: Set("-".to_owned()), ..Default::default() };
+    let own = wallet_adjustment::Column::UserId.eq(user);
+    wallet_adjustment::Entity::update_many().set(nameless).filter(own).exec(tx).await?;
     events::erase_in(tx, StreamKind::Wallet, user.0).await
 }
-
-/// What holds between wallets and the ledger.
-pub(super) const RULES: &[Rule] = &[
-    (
-        "a withdrawal under way has its money held, one that was paid has it posted, one that came back has taken it back, any \
-         other has let it go",
-        "SELECT ID(w.id) || ' is ' || w.state || ' with ' || w.amount || ' ' || w.currency || ', its hold is ' \
-         || COALESCE(t.state || ' with ' || t.amount || ' ' || t.currency, 'not there') FROM withdrawals w \
-         LEFT JOIN ledger_transfers t ON t.id = w.hold_id AND t.kind = 'withdrawal' \
-         LEFT JOIN ledger_transfers b ON b.operation = 'withdrawal_returned' AND b.amount = w.amount \
-         AND b.currency = w.currency AND b.idempotency_key = replace(ID(w.id), '-', '') AND b.state = 'posted' \
-         WHERE t.id IS NULL OR t.amount <> w.amount OR t.currency <> w.currency OR t.state <> CASE w.state \
-         WHEN 'requested' THEN 'pending' WHEN 'approved' THEN 'pending' WHEN 'paid' THEN 'posted' \
-         WHEN 'returned' THEN 'posted' ELSE 'voided' END OR (b.id IS NOT NULL) <> (w.state = 'returned')",
-    ),
-    (
-        "money that is held for a withdrawal is held at its owner's wallet, for one withdrawal",
-        "SELECT ID(t.id) || ' has ' || COUNT(w.id) || ' withdrawals' FROM ledger_transfers t \
-         LEFT JOIN ledger_accounts a ON a.id = t.held_account_id \
-         LEFT JOIN withdrawals w ON w.hold_id = t.id AND w.user_id = a.owner_id \
-         WHERE t.operation = 'walletWithdraw' GROUP BY t.id HAVING COUNT(w.id) <> 1",
-    ),
-    (
-        "what left the platform's bank is a withdrawal's that was paid, and what came back there one's that was sent back",
-        "SELECT ID(t.id) || ' of ' || t.amount || ' ' || t.currency || ' for ' || t.idempotency_key FROM ledger_transfers t \
-         LEFT JOIN withdrawals w ON replace(ID(w.id), '-', '') = t.idempotency_key AND w.amount = t.amount \
-         AND w.currency = t.currency AND (w.state = 'returned' OR (w.state = 'paid' AND t.operation = 'bank_payout')) \
-         WHERE t.operation IN ('bank_payout', 'bank_payout_back') AND w.id IS NULL",
-    ),
-    (
-        "an adjustment that was applied has its transfer, of its amount, at its wallet; any other has none",
-        "SELECT ID(j.id) || ' is ' || j.state || ' with ' || j.amount || ' ' || j.currency || ', its transfer has ' \
-         || COALESCE(CAST(e.amount AS text), 'none') FROM wallet_adjustments j \
-         LEFT JOIN ledger_transfers t ON t.id = j.transfer_id AND t.state = 'posted' AND t.kind = 'adjustment' \
-         LEFT JOIN ledger_accounts a ON a.owner_id = j.user_id AND a.kind = 'wallet' AND a.currency = j.currency \
-         LEFT JOIN ledger_entries e ON e.transfer_id = t.id AND e.account_id = a.id \
-         WHERE CASE WHEN j.state = 'applied' THEN e.amount IS NULL OR e.amount <> j.amount \
-         ELSE j.transfer_id IS NOT NULL END",
-    ),
-];

@@ -1,15 +1,16 @@
 //! Looking at wallets: balances, transactions in their order, and the stream of changes.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
-use sea_orm::{QueryResult, Value};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
+    QueryTrait, RelationTrait, Select, sea_query::Expr,
+};
 use uuid::Uuid;
 
+use super::sql::Wanted;
 use crate::{
     app::App,
     domain::{
@@ -22,12 +23,14 @@ use crate::{
     entity::{
         Currency, EntryId, LedgerAccountId, Money, TransferId, UserId,
         event::{self, StreamKind},
-        ledger_account::AccountKind,
-        ledger_transfer::TransferKind,
+        ledger_account::{self, AccountKind},
+        ledger_entry,
+        ledger_transfer::{self, TransferKind},
+        user,
     },
     error::{Error, Result},
     platform::{
-        db::{Columns, placeholders},
+        db::any_id,
         list::{Span, count},
         page::{Cursor, Key, Page, Slice},
     },
@@ -56,28 +59,75 @@ pub struct Transaction {
     pub created_at: DateTime<Utc>,
 }
 
-/// The transfer, the entry on its other side, and that one's account join the entry `e` of the account `a`.
-const JOINS: &str = "JOIN ledger_transfers t ON t.id = e.transfer_id \
-     LEFT JOIN ledger_entries o ON o.transfer_id = e.transfer_id AND o.id <> e.id \
-     LEFT JOIN ledger_accounts c ON c.id = o.account_id AND c.kind = 'wallet'";
+/// What is read of a transaction: of an entry, its account and its transfer, and of the account on the other side.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_entry::Entity")]
+struct Row {
+    id: EntryId,
+    kind: TransferKind,
+    amount: i64,
+    balance_after: i64,
+    created_at: DateTime<Utc>,
+    #[sea_orm(nested)]
+    account: RowAccount,
+    #[sea_orm(nested)]
+    transfer: RowTransfer,
+    #[sea_orm(from_expr = "Expr::col((COUNTERPARTY, ledger_account::Column::OwnerId))")]
+    counterparty: Option<UserId>,
+}
 
-const COLUMNS: &str = "e.id, a.owner_id, e.kind, e.amount, a.currency, e.balance_after, t.description, t.reference, \
-     c.owner_id, e.created_at";
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_account::Entity")]
+struct RowAccount {
+    owner_id: Uuid,
+    currency: Currency,
+}
 
-fn read(row: &QueryResult) -> Result<Transaction> {
-    let mut columns = Columns::new(row);
-    let (id, owner, kind) = (columns.take()?, columns.take()?, columns.take()?);
-    Ok(Transaction {
-        id,
-        owner,
-        kind,
-        amount: Money::new(columns.take()?, columns.take()?),
-        balance_after: columns.take()?,
-        description: columns.take()?,
-        reference: columns.take()?,
-        counterparty: columns.take::<Option<Uuid>>()?.map(UserId),
-        created_at: columns.take()?,
-    })
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_transfer::Entity")]
+struct RowTransfer {
+    description: String,
+    reference: Option<String>,
+}
+
+impl From<Row> for Transaction {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            owner: row.account.owner_id,
+            kind: row.kind,
+            amount: Money::new(row.amount, row.account.currency),
+            balance_after: row.balance_after,
+            description: row.transfer.description,
+            reference: row.transfer.reference,
+            counterparty: row.counterparty,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// The entry on the other side of an entry's transfer.
+const OTHER_SIDE: &str = "other_side";
+/// Its account, where that is a wallet.
+const COUNTERPARTY: &str = "counterparty";
+
+/// Entries, joined to what else is read of a transaction.
+fn joined(entries: Select<ledger_entry::Entity>) -> Select<ledger_entry::Entity> {
+    let mut joined = entries
+        .join(JoinType::InnerJoin, ledger_entry::Relation::Account.def())
+        .join(JoinType::InnerJoin, ledger_entry::Relation::Transfer.def());
+    let other_side = |column: ledger_entry::Column| Expr::col((OTHER_SIDE, column));
+    let counterparty = |column: ledger_account::Column| Expr::col((COUNTERPARTY, column));
+    let is_other_side = other_side(ledger_entry::Column::TransferId)
+        .eq(ledger_entry::Column::TransferId.into_expr())
+        .and(other_side(ledger_entry::Column::Id).ne(ledger_entry::Column::Id.into_expr()));
+    let is_counterparty = counterparty(ledger_account::Column::Id)
+        .eq(other_side(ledger_entry::Column::AccountId))
+        .and(counterparty(ledger_account::Column::Kind).eq(AccountKind::Wallet));
+    QueryTrait::query(&mut joined)
+        .join_as(JoinType::LeftJoin, ledger_entry::Entity, OTHER_SIDE, is_other_side)
+        .join_as(JoinType::LeftJoin, ledger_account::Entity, COUNTERPARTY, is_counterparty);
+    joined
 }
 
 /// FORBIDDEN, unless it is the actor's own wallet, or they may see everybody's.
@@ -88,6 +138,13 @@ pub(super) fn require_sight(actor: &Actor, owner: UserId) -> Result<()> {
 /// Whether the actor sees the wallet, or transactions of it: it is their own, or they may see everybody's.
 fn may_see(actor: &Actor, owner: Uuid) -> bool {
     actor.require_user().is_ok_and(|viewer| viewer.id.0 == owner) || actor.may(Permission::SeeMoney)
+}
+
+/// Somebody who is there.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct Known {
+    id: Uuid,
 }
 
 /// Wallets that the actor may see, by their owners: of each the accounts, one for each currency that it ever held, by
@@ -104,10 +161,8 @@ pub async fn wallets_by_owner(app: &App, actor: &Actor, owners: &[UserId]) -> Re
     let (own, unknown): (Vec<Uuid>, Vec<Uuid>) = empty.into_iter().partition(|owner| Some(*owner) == own);
     found.extend(own.into_iter().map(|owner| (owner, Vec::new())));
     if !unknown.is_empty() {
-        let mut values = Vec::new();
-        let list = placeholders(&mut values, &unknown);
-        for row in &app.db.rows(format!("SELECT id FROM users WHERE id IN ({list})"), values).await? {
-            found.insert(Columns::new(row).take()?, Vec::new());
+        for Known { id } in app.db.read(user::Entity::find().filter(any_id(user::Column::Id, &unknown))).await? {
+            found.insert(id, Vec::new());
         }
     }
     Ok(found.into_iter().map(|(owner, accounts)| (UserId(owner), accounts)).collect())
@@ -165,51 +220,18 @@ pub async fn transactions(
     with_total: bool,
 ) -> Result<Slice<Transaction>> {
     require_sight(actor, owner)?;
-    let mut values: Vec<Value> = vec![owner.0.into()];
-    let mut accounts = "a.owner_id = $1 AND a.kind = 'wallet'".to_owned();
-    let during = filter.during.checked()?;
+    let wanted = Wanted::of(owner, filter)?;
     let is_hopeless = |count: Option<usize>| count == Some(0);
     if is_hopeless(filter.kinds.as_ref().map(Vec::len)) || is_hopeless(filter.currencies.as_ref().map(Vec::len)) {
         return Ok(Slice::nothing(page, with_total));
     }
-    if let Some(currencies) = &filter.currencies {
-        let currencies: BTreeSet<&str> = currencies.iter().map(|currency| currency.as_str()).collect();
-        let currencies: Vec<&str> = currencies.into_iter().collect();
-        accounts = format!("{accounts} AND a.currency IN ({})", placeholders(&mut values, &currencies));
+    let total = if with_total { Some(count(&app.db, &wanted.all(), wanted.values.clone()).await?) } else { None };
+    let (sql, values) = wanted.page(&app.db, page);
+    let mut transactions = Vec::new();
+    for row in &app.db.rows(sql, values).await? {
+        transactions.push(Row::from_query_result(row, "")?.into());
     }
-    let mut conditions = vec!["e.account_id = a.id".to_owned(), "e.seq IS NOT NULL".to_owned()];
-    if let Some(kinds) = &filter.kinds {
-        let kinds: BTreeSet<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-        let kinds: Vec<&str> = kinds.into_iter().collect();
-        conditions.push(format!("e.kind IN ({})", placeholders(&mut values, &kinds)));
-    }
-    for (time, sign) in [(during.from, ">="), (during.until, "<")] {
-        if let Some(time) = time {
-            values.push(time.into());
-            conditions.push(format!("e.created_at {sign} ${}", values.len()));
-        }
-    }
-    let total = if with_total {
-        let on = conditions.join(" AND ");
-        let rows = format!("FROM ledger_accounts a JOIN ledger_entries e ON {on} WHERE {accounts}");
-        Some(count(&app.db, &rows, values.clone()).await?)
-    } else {
-        None
-    };
-    let (more, order) = page.clauses("e.created_at", "e.id", true, &mut values);
-    conditions.extend(more);
-    let direction = page.direction(true);
-    let each = app.db.first_of_each(
-        "ledger_accounts a",
-        "ledger_entries",
-        "e",
-        &conditions.join(" AND "),
-        &format!("e.created_at {direction}, e.id {direction}"),
-        page.size + 1,
-    );
-    let sql = format!("SELECT {COLUMNS} FROM {each} {JOINS} WHERE {accounts} {order}");
-    let rows = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
-    Ok(Slice { total, ..page.slice(rows) })
+    Ok(Slice { total, ..page.slice(transactions) })
 }
 
 /// Transactions by id, of wallets that the actor may see.
@@ -223,23 +245,20 @@ pub async fn transactions_by_id(app: &App, actor: &Actor, ids: &[EntryId]) -> Re
 }
 
 async fn by_id(app: &App, ids: &[EntryId]) -> Result<HashMap<EntryId, Transaction>> {
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!(
-        "SELECT {COLUMNS} FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id {JOINS} \
-         WHERE e.id IN ({list}) AND a.kind = 'wallet'"
-    );
-    app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|found| (found.id, found))).collect()
+    let entries = ledger_entry::Entity::find()
+        .filter(any_id(ledger_entry::Column::Id, ids))
+        .filter(ledger_account::Column::Kind.eq(AccountKind::Wallet));
+    let rows: Vec<Row> = app.db.read(joined(entries)).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
 }
 
 /// What a transfer did to an account.
 pub(super) async fn of_transfer(app: &App, id: TransferId, account: LedgerAccountId) -> Result<Transaction> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id {JOINS} \
-         WHERE e.transfer_id = $1 AND e.account_id = $2"
-    );
-    let rows = app.db.rows(sql, vec![id.0.into(), account.0.into()]).await?;
-    read(rows.first().ok_or_else(|| Error::internal("a transfer without its entry"))?)
+    let entries = ledger_entry::Entity::find()
+        .filter(ledger_entry::Column::TransferId.eq(id))
+        .filter(ledger_entry::Column::AccountId.eq(account));
+    let row: Option<Row> = app.db.read_one(joined(entries)).await?;
+    row.map(Transaction::from).ok_or_else(|| Error::internal("a transfer without its entry"))
 }
 
 // ---------------------------------------------------------------------------------------------------------- following

@@ -3,15 +3,22 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::{Stream, stream};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait,
+};
 use serde::{Deserialize, Serialize};
 
 use super::queries::require_sight;
 use crate::{
     app::App,
     domain::{actor::Actor, ledger::Place},
-    entity::{Currency, EntryId, LedgerAccountId, UserId, ids, ledger_transfer::TransferKind},
+    entity::{
+        Currency, EntryId, LedgerAccountId, UserId, ids,
+        ledger_entry::{Column, Entity, Relation},
+        ledger_transfer::{self, TransferKind},
+    },
     error::{Error, Result},
-    platform::{db::Columns, list::Span, shares::Share},
+    platform::{list::Span, shares::Share},
 };
 
 /// How long a link is good.
@@ -166,48 +173,70 @@ impl Statement {
 
     /// The lines of the next entries; gives how many.
     async fn batch(&mut self, writer: &mut csv::Writer<Vec<u8>>) -> Result<usize> {
-        let sql = format!(
-            "SELECT e.seq, e.id, e.kind, t.description, t.reference, e.amount, e.balance_after, e.created_at \
-             FROM ledger_entries e JOIN ledger_transfers t ON t.id = e.transfer_id \
-             WHERE e.account_id = $1 AND e.seq > $2 AND e.seq <= $3 \
-             ORDER BY e.seq LIMIT {BATCH}"
-        );
-        let rows = self.app.db.rows(sql, vec![self.account.0.into(), self.seq.into(), self.last.into()]).await?;
-        for row in &rows {
-            let mut columns = Columns::new(row);
-            self.seq = columns.take()?;
-            let (id, kind): (EntryId, TransferKind) = (columns.take()?, columns.take()?);
-            let (description, reference): (String, Option<String>) = (columns.take()?, columns.take()?);
-            let amount = self.currency.format(columns.take()?);
-            self.balance = columns.take()?;
+        let next = Entity::find()
+            .join(JoinType::InnerJoin, Relation::Transfer.def())
+            .filter(Column::AccountId.eq(self.account))
+            .filter(Column::Seq.gt(self.seq))
+            .filter(Column::Seq.lte(self.last))
+            .order_by_asc(Column::Seq)
+            .limit(BATCH as u64);
+        let lines: Vec<Line> = self.app.db.read(next).await?;
+        let count = lines.len();
+        for line in lines {
+            (self.seq, self.balance) = (line.seq, line.balance_after);
             let record = [
-                time(columns.take()?),
-                ids::encode(EntryId::PREFIX, id.0),
-                kind.as_str().to_owned(),
-                harmless(description),
-                harmless(reference.unwrap_or_default()),
-                amount,
+                time(line.created_at),
+                ids::encode(EntryId::PREFIX, line.id.0),
+                line.kind.as_str().to_owned(),
+                harmless(line.transfer.description),
+                harmless(line.transfer.reference.unwrap_or_default()),
+                self.currency.format(line.amount),
                 self.currency.format(self.balance),
             ];
             writer.write_record(record).map_err(Error::internal)?;
         }
-        Ok(rows.len())
+        Ok(count)
     }
+}
+
+/// What a line is made of.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Line {
+    seq: i64,
+    id: EntryId,
+    kind: TransferKind,
+    amount: i64,
+    balance_after: i64,
+    created_at: DateTime<Utc>,
+    #[sea_orm(nested)]
+    transfer: LineTransfer,
+}
+
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "ledger_transfer::Entity")]
+struct LineTransfer {
+    description: String,
+    reference: Option<String>,
+}
+
+/// An entry's number, and the balance after it.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Reached {
+    seq: i64,
+    balance_after: i64,
 }
 
 /// Number and balance of the last entry of an account before a time, or of all; zeros where there is none.
 async fn last_before(app: &App, account: LedgerAccountId, before: Option<DateTime<Utc>>) -> Result<(i64, i64)> {
-    let mut values = vec![account.0.into()];
-    values.extend(before.map(Into::into));
-    let condition = before.map_or("", |_| "AND created_at < $2");
-    let sql = format!(
-        "SELECT seq, balance_after FROM ledger_entries WHERE account_id = $1 AND seq IS NOT NULL {condition} \
-         ORDER BY created_at DESC, id DESC LIMIT 1"
-    );
-    let rows = app.db.rows(sql, values).await?;
-    let Some(row) = rows.first() else { return Ok((0, 0)) };
-    let mut columns = Columns::new(row);
-    Ok((columns.take()?, columns.take()?))
+    let mut entries = Entity::find().filter(Column::AccountId.eq(account)).filter(Column::Seq.is_not_null());
+    if let Some(before) = before {
+        entries = entries.filter(Column::CreatedAt.lt(before));
+    }
+    let last: Option<Reached> =
+        app.db.read_one(entries.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id)).await?;
+    Ok(last.map_or((0, 0), |Reached { seq, balance_after }| (seq, balance_after)))
 }
 
 fn time(at: DateTime<Utc>) -> String {

@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{NaiveTime, TimeDelta};
-use sea_orm::QueryResult;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DerivePartialModel, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, Func, LockType},
+};
 
 use super::{
     not_found,
@@ -25,12 +29,13 @@ use crate::{
         Money, PayoutMethodId, UserId, WithdrawalId,
         activity::ActivityKind,
         ledger_transfer::TransferKind,
-        withdrawal::{self, WithdrawalState},
+        withdrawal::{self, Column, Entity, WithdrawalState},
     },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, Span, page_of},
+        db::{Transaction, any_id},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };
@@ -136,6 +141,19 @@ async fn request_in(
     Ok(withdrawal)
 }
 
+/// What was asked for in all.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Asked {
+    /// None, where nothing was.
+    #[sea_orm(from_expr = "sum_of_amounts()")]
+    amount: Option<i64>,
+}
+
+fn sum_of_amounts() -> Expr {
+    Func::cast_as(Column::Amount.sum(), "bigint").into()
+}
+
 /// AMOUNT_TOO_SMALL, or AMOUNT_TOO_LARGE with what is left of today. The person is locked, so that of two withdrawals at
 /// once the second counts the first.
 async fn check_limits_in(app: &App, tx: &Transaction, user: UserId, amount: Money) -> Result<()> {
@@ -147,35 +165,21 @@ async fn check_limits_in(app: &App, tx: &Transaction, user: UserId, amount: Mone
     }
     let Some(limit) = settings.withdrawal_daily_limits.of(amount.currency) else { return Ok(()) };
     let day = app.clock.now().date_naive().and_time(NaiveTime::MIN).and_utc();
-    let sql = "SELECT COALESCE(CAST(SUM(amount) AS bigint), 0) FROM withdrawals WHERE user_id = $1 AND currency = $2 \
-               AND requested_at >= $3 AND requested_at < $4 AND state NOT IN ('failed', 'returned', 'cancelled')";
-    let values = vec![user.0.into(), amount.currency.as_str().into(), day.into(), (day + TimeDelta::days(1)).into()];
-    let row = tx.row(sql, values).await?;
-    let asked: i64 = row.map(|row| Columns::new(&row).take()).transpose()?.unwrap_or_default();
+    let not_paid = [WithdrawalState::Failed, WithdrawalState::Returned, WithdrawalState::Cancelled];
+    let today = Entity::find()
+        .filter(Column::UserId.eq(user))
+        .filter(Column::Currency.eq(amount.currency))
+        .filter(Column::RequestedAt.gte(day))
+        .filter(Column::RequestedAt.lt(day + TimeDelta::days(1)))
+        .filter(Column::State.is_not_in(not_paid));
+    let asked = today.into_partial_model::<Asked>().one(tx).await?.and_then(|asked| asked.amount).unwrap_or_default();
     let left = limit.saturating_sub(asked).max(0);
     if amount.minor > left { refuse(UserErrorCode::AmountTooLarge, "max", left) } else { Ok(()) }
 }
 
 async fn insert_in(tx: &Transaction, withdrawal: &Withdrawal) -> Result<()> {
-    tx.execute(
-        "INSERT INTO withdrawals (id, user_id, payout_method_id, sealed_details, bank_name, last_four, currency, amount, \
-         state, hold_id, requested_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        vec![
-            withdrawal.id.0.into(),
-            withdrawal.user_id.into(),
-            withdrawal.payout_method_id.into(),
-            withdrawal.sealed_details.clone().into(),
-            withdrawal.bank_name.as_str().into(),
-            withdrawal.last_four.as_str().into(),
-            withdrawal.currency.as_str().into(),
-            withdrawal.amount.into(),
-            withdrawal.state.as_str().into(),
-            withdrawal.hold_id.0.into(),
-            withdrawal.requested_at.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    Entity::insert(withdrawal.clone().into_active_model()).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// Takes a withdrawal of the actor's back, as long as nobody agreed to it finally. Codes: NOT_FOUND, WRONG_STATE.
@@ -194,14 +198,23 @@ pub async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Re
         .await
 }
 
+/// A withdrawal that nobody decided about in time.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Due {
+    id: WithdrawalId,
+}
+
 /// Ends the withdrawals that nobody decided about in time: their money is free again. Gives how many. Run on a schedule.
 pub(super) async fn expire_withdrawals(app: &App) -> Result<u64> {
     let due = app.clock.now() - app.config.wallets.withdrawal_request_time;
-    let sql =
-        "SELECT id FROM withdrawals WHERE state = 'requested' AND requested_at <= $1 ORDER BY requested_at LIMIT 1000";
+    let due = Entity::find()
+        .filter(Column::State.eq(WithdrawalState::Requested))
+        .filter(Column::RequestedAt.lte(due))
+        .order_by_asc(Column::RequestedAt)
+        .limit(1000);
     let mut ended = 0;
-    for row in app.db.rows(sql, vec![due.into()]).await? {
-        let id = Columns::new(&row).take()?;
+    for Due { id } in app.db.read(due).await? {
         ended += u64::from(app.db.transact(async |tx| expire_in(app, &tx, id).await).await?);
     }
     Ok(ended)
@@ -239,64 +252,30 @@ pub(super) async fn let_go_in(app: &App, tx: &Transaction, ended: Withdrawal) ->
 
 /// Writes down how far a withdrawal has come.
 pub(super) async fn update_in(tx: &Transaction, withdrawal: &Withdrawal) -> Result<()> {
-    tx.execute(
-        "UPDATE withdrawals SET state = $2, approved_by = $3, seconded_by = $4, reference = $5, reason = $6, \
-         approved_at = $7, ended_at = $8, return_proposed_by = $9 WHERE id = $1",
-        vec![
-            withdrawal.id.0.into(),
-            withdrawal.state.as_str().into(),
-            withdrawal.approved_by.into(),
-            withdrawal.seconded_by.into(),
-            withdrawal.reference.clone().into(),
-            withdrawal.reason.clone().into(),
-            withdrawal.approved_at.into(),
-            withdrawal.ended_at.into(),
-            withdrawal.return_proposed_by.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    let changed = withdrawal::ActiveModel {
+        state: Set(withdrawal.state),
+        approved_by: Set(withdrawal.approved_by),
+        seconded_by: Set(withdrawal.seconded_by),
+        reference: Set(withdrawal.reference.clone()),
+        reason: Set(withdrawal.reason.clone()),
+        approved_at: Set(withdrawal.approved_at),
+        ended_at: Set(withdrawal.ended_at),
+        return_proposed_by: Set(withdrawal.return_proposed_by),
+        ..Default::default()
+    };
+    Entity::update_many().set(changed).filter(Column::Id.eq(withdrawal.id)).exec(tx).await?;
+    Ok(())
 }
 
 // ------------------------------------------------------------------------------------------------------------ reading
 
-const COLUMNS: &str = "w.id, w.user_id, w.payout_method_id, w.sealed_details, w.bank_name, w.last_four, w.currency, \
-     w.amount, w.state, w.hold_id, w.approved_by, w.seconded_by, w.reference, w.reason, w.requested_at, w.approved_at, \
-     w.ended_at, w.return_proposed_by";
-
-fn read(row: &QueryResult) -> Result<Withdrawal> {
-    let mut columns = Columns::new(row);
-    Ok(Withdrawal {
-        id: columns.take()?,
-        user_id: columns.take()?,
-        payout_method_id: columns.take()?,
-        sealed_details: columns.take()?,
-        bank_name: columns.take()?,
-        last_four: columns.take()?,
-        currency: columns.take()?,
-        amount: columns.take()?,
-        state: columns.take()?,
-        hold_id: columns.take()?,
-        approved_by: columns.take()?,
-        seconded_by: columns.take()?,
-        reference: columns.take()?,
-        reason: columns.take()?,
-        requested_at: columns.take()?,
-        approved_at: columns.take()?,
-        ended_at: columns.take()?,
-        return_proposed_by: columns.take()?,
-    })
-}
-
 async fn find_in(tx: &Transaction, id: WithdrawalId) -> Result<Option<Withdrawal>> {
-    let sql = format!("SELECT {COLUMNS} FROM withdrawals w WHERE w.id = $1");
-    tx.row(sql, vec![id.0.into()]).await?.map(|row| read(&row)).transpose()
+    Ok(Entity::find_by_id(id).one(tx).await?)
 }
 
 /// Locks a withdrawal until the end of the transaction: before anything of the ledger.
 pub(super) async fn lock_in(tx: &Transaction, id: WithdrawalId) -> Result<Option<Withdrawal>> {
-    let sql = format!("SELECT {COLUMNS} FROM withdrawals w WHERE w.id = $1 {}", tx.for_update());
-    tx.row(sql, vec![id.0.into()]).await?.map(|row| read(&row)).transpose()
+    Ok(Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?)
 }
 
 /// What withdrawals have to have in common.
@@ -349,28 +328,21 @@ pub async fn all_withdrawals(
 }
 
 async fn list(app: &App, filter: &WithdrawalFilter, page: &Page, with_total: bool) -> Result<Slice<Withdrawal>> {
-    let mut conditions = Conditions::default();
-    let own = conditions.any_of("w.user_id", filter.owners.as_deref(), |owner| owner.0)?;
-    conditions.any_of("w.state", filter.states.as_deref(), |state| state.as_str())?;
-    conditions.during("w.requested_at", filter.during)?;
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::RequestedAt, Column::Id));
+    let own = list.any_of(Column::UserId, filter.owners.as_deref(), |owner| owner.0)?;
+    list.any_of(Column::State, filter.states.as_deref(), |state| state.as_str())?;
+    list.during(Column::RequestedAt, filter.during)?;
     if let Some(amount) = filter.amount {
-        let amount = amount.condition(&mut conditions, "w");
+        let amount = amount.narrow(&mut list, Column::Currency, Column::Amount);
         // One person's are few; of everybody's there is an index of amounts.
         let (among, order) = match own.as_slice() {
-            [one] => (one, "w.requested_at"),
-            _ => (&amount, "w.amount"),
+            [one] => (one.clone(), Column::RequestedAt),
+            _ => (amount, Column::Amount),
         };
-        conditions.among(format!("SELECT w.id FROM withdrawals w WHERE {among} ORDER BY {order} DESC, w.id DESC"));
+        let among = Entity::find().select_only().column(Column::Id).filter(among);
+        list.among(among.order_by_desc(order).order_by_desc(Column::Id).into_query());
     }
-    let source = Source {
-        columns: COLUMNS,
-        table: "withdrawals w",
-        joins: "",
-        key: "w.requested_at",
-        id: "w.id",
-        descending: true,
-    };
-    page_of(&app.db, source, conditions, page, with_total, read).await
+    list.page(&app.db, page, with_total, |select| select).await
 }
 
 /// Withdrawals by id that the actor may see.
@@ -380,10 +352,7 @@ pub async fn withdrawals_by_id(
     ids: &[WithdrawalId],
 ) -> Result<HashMap<WithdrawalId, Withdrawal>> {
     let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM withdrawals w WHERE w.id IN ({list})");
-    let mut found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let mut found = app.db.all(Entity::find().filter(any_id(Column::Id, ids))).await?;
     found.retain(|withdrawal| withdrawal.user_id == viewer.id || actor.may(Permission::SeeMoney));
     Ok(found.into_iter().map(|withdrawal| (withdrawal.id, withdrawal)).collect())
 }
