@@ -247,7 +247,7 @@ async fn make_in(
         ended_at: Set(None),
         by_stranger: Set(by_stranger),
         link_hash: Set(link_hash),
-        link_expires_at: Set(now + LINK),
+        link_expires_at: Set(Some(now + LINK)),
         link_ended_at: Set(secret.is_none().then_some(now)),
     };
     Entity::insert(row).exec_without_returning(tx).await?;
