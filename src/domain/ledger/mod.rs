@@ -30,6 +30,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
+    domain::idempotency::Fingerprint,
     entity::{
         Currency, EntryId, GoalId, LedgerAccountId, TransferId, UserId, ledger_account::AccountKind,
         ledger_transfer::TransferKind, payment::ProviderKind,
@@ -134,15 +135,15 @@ pub struct Origin<'a> {
     pub operation: &'static str,
     /// The client's key, or the id of what it belongs to.
     pub key: &'a str,
-    /// What was asked, in a stable form: the same key with something else is refused.
-    pub input: &'a str,
+    /// What was asked: the same key with something else is refused. A step of the program's own is asked nothing.
+    pub input: Option<&'a Fingerprint>,
 }
 
 impl<'a> Origin<'a> {
     /// A step of the program's own, for something that has an id.
     #[must_use]
     pub fn step(operation: &'static str, key: &'a str) -> Self {
-        Self { actor: Uuid::nil(), operation, key, input: "" }
+        Self { actor: Uuid::nil(), operation, key, input: None }
     }
 }
 

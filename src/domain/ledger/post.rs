@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     app::App,
+    domain::idempotency::Fingerprint,
     entity::{
         Currency, TransferId,
         ledger_transfer::{TransferKind, TransferState},
@@ -170,7 +171,7 @@ pub(super) async fn create_in(
         new.origin.actor.into(),
         new.origin.operation.into(),
         new.origin.key.into(),
-        input_hash(&new.origin).into(),
+        stored(new.origin.input).into(),
         reverses.map(|id| id.0).into(),
         held.map(|id| id.0).into(),
         expires_at.into(),
@@ -182,8 +183,9 @@ pub(super) async fn create_in(
     earlier_in(tx, &new.origin).await?.map(Some).ok_or_else(|| Error::internal("a transfer's key vanished"))
 }
 
-fn input_hash(origin: &Origin<'_>) -> String {
-    hex(&sha256(origin.input.as_bytes()))
+/// What is kept of what was asked; where nothing was, the hash of nothing.
+fn stored(input: Option<&Fingerprint>) -> String {
+    input.map_or_else(|| hex(&sha256(b"")), Fingerprint::stored)
 }
 
 /// What an earlier call with this key did. Code: IDEMPOTENCY_KEY_REUSED, when it was asked something else.
@@ -194,7 +196,8 @@ pub async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<Option<
     let Some(row) = row else { return Ok(None) };
     let mut columns = Columns::new(&row);
     let id = columns.take()?;
-    if columns.take::<String>()? != input_hash(origin) {
+    let hash: String = columns.take()?;
+    if !origin.input.map_or_else(|| hash == stored(None), |input| input.is(&hash)) {
         return Err(UserError::input("idempotencyKey", UserErrorCode::IdempotencyKeyReused).into());
     }
     Ok(Some(Posted { id, replayed: true, written: None }))

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         Once, accounts, activity,
         actor::{Actor, Client},
-        idempotency::{Claim, claim_in},
+        idempotency::{Claim, Fingerprint, claim_in},
         messages::{Message, Template},
         profiles,
     },
@@ -83,12 +83,13 @@ pub struct PayoutMethodAdd {
 
 impl PayoutMethodAdd {
     /// What is compared when a key comes again. Keyed, because what is kept of it must not tell a number to whoever tries
-    /// them all.
-    fn input(&self, app: &App) -> String {
+    /// them all. It is a hash of values in their order, without names.
+    fn input(&self, app: &App) -> Fingerprint {
         let parts = [&self.holder, &self.bank_name, &self.country].map(String::as_str);
         let numbers = [&self.iban, &self.account_number].map(|number| number.as_deref().unwrap_or_default());
         let parts = [&parts[..], &numbers[..], &[self.currency.as_str()]].concat();
-        hex(&app.keys.fingerprint("payout_method", &parts))
+        let sealed = hex(&app.keys.fingerprint("payout_method", &parts));
+        Fingerprint::v1().field("details", &sealed).before_versions(sealed)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         Once, accounts, activity,
         actor::{Actor, Client},
         amounts::AmountRange,
-        idempotency::{Claim, check_key, claim_for_good_in},
+        idempotency::{Claim, Fingerprint, check_key, claim_for_good_in},
         ledger::{self, End, NewTransfer, Origin, Place},
         messages::{Message, Template},
         permissions::Permission,
@@ -49,6 +49,13 @@ pub struct WalletWithdraw {
     pub idempotency_key: String,
 }
 
+impl WalletWithdraw {
+    fn input(&self) -> Fingerprint {
+        let input = Fingerprint::v1().field("payoutMethodId", self.payout_method).field("amount", self.amount);
+        input.before_versions(format!("{} {}", self.payout_method, self.amount))
+    }
+}
+
 /// Asks for money of the actor's wallet to be paid out; it is held meanwhile. Needs a fresh authentication. Codes:
 /// NOT_FOUND, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE (above what is left of the day's limit),
 /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
@@ -61,7 +68,7 @@ pub async fn wallet_withdraw(
     let user = accounts::require_fresh(app, actor, "walletWithdraw").await?.id;
     check_key(&command.idempotency_key)?;
     let id = WithdrawalId(app.ids.next(app.clock.now()));
-    let input = format!("{} {}", command.payout_method, command.amount);
+    let input = command.input();
     app.db
         .transact(async |tx| {
             accounts::lock_in(&tx, &[user]).await?;
@@ -394,4 +401,28 @@ pub fn bank_details(app: &App, actor: &Actor, withdrawal: &Withdrawal) -> Result
         return Ok(None);
     }
     BankDetails::open(app, PayoutMethodId(withdrawal.payout_method_id), &withdrawal.sealed_details)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use crate::entity::Currency;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let payout_method = PayoutMethodId(Uuid::nil());
+        let command = WalletWithdraw { payout_method, amount, idempotency_key: String::new() };
+        assert_eq!(
+            command.input().texts(),
+            (
+                "payoutMethodId 39 payoutmethod_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n",
+                "payoutmethod_00000000000000000000000000 12.50 USD"
+            )
+        );
+    }
 }
