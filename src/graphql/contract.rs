@@ -12,8 +12,12 @@ use async_graphql::{
     },
 };
 
+use super::rules;
+
 const SEMANTIC_NON_NULL: &str = "semanticNonNull";
 const USER_ERRORS: &str = "userErrors";
+/// What the description of a mutation says that has to be the only field of its operation.
+const ALONE: &str = "Stands alone in its operation.";
 
 /// `@semanticNonNull`, to be applied to each field whose null says nothing but that it failed. All others say in their
 /// description what their null means.
@@ -58,7 +62,8 @@ fn define(registry: &mut Registry, name: &str, description: &str, argument: Meta
     });
 }
 
-/// Marks the fields of a part of `Mutation`: each is null only when it failed, and its codes are those of its description.
+/// Marks the fields of a part of `Mutation`: each is null only when it failed, and its codes are those of its description, which
+/// says whether it stands alone.
 pub fn mark_mutations(registry: &mut Registry, part: &str) {
     SemanticNonNull.register(registry);
     let description =
@@ -78,6 +83,17 @@ pub fn mark_mutations(registry: &mut Registry, part: &str) {
             missing.push(MetaDirectiveInvocation { name: USER_ERRORS.to_owned(), args });
         }
         field.directive_invocations.extend(missing);
+        if rules::of(&field.name).is_alone {
+            say(field.description.get_or_insert_default(), ALONE);
+        }
+    }
+}
+
+/// Adds a sentence to a description that does not have it.
+fn say(description: &mut String, sentence: &str) {
+    let words = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    if !words.contains(sentence) {
+        *description = format!("{} {sentence}", description.trim_end());
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
+    rules::Rule,
     scalars::{EmailAddress, Url},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
@@ -192,6 +193,14 @@ impl IdentityQuery {
 /// Signing in by providers, and linking them.
 #[derive(Default)]
 pub struct IdentityMutation;
+
+/// The rules of the mutations below.
+pub(super) const RULES: &[Rule] = &[
+    Rule::of("oauthBegin").alone(),
+    Rule::of("oauthComplete").alone(),
+    Rule::of("identityLink").recent_authentication("a stranger's identity would be a door of their own"),
+    Rule::of("identityUnlink").recent_authentication("it may be the owner's way in"),
+];
 
 #[Object]
 impl IdentityMutation {

@@ -6,6 +6,7 @@ use super::{
     accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, answer, flag_payload, nullable},
+    rules::Rule,
     scalars::EmailAddress,
 };
 use crate::domain::{accounts, codes::Received};
@@ -70,6 +71,13 @@ flag_payload! {
 /// Passwords.
 #[derive(Default)]
 pub struct PasswordMutation;
+
+/// The rules of the mutations below.
+pub(super) const RULES: &[Rule] = &[
+    Rule::of("passwordChange").alone(),
+    Rule::of("passwordResetRequest").alone(),
+    Rule::of("passwordResetConfirm").alone(),
+];
 
 #[Object]
 impl PasswordMutation {

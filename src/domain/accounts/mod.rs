@@ -40,7 +40,7 @@ pub use addresses::{
 pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use digest::{digest_sent_in, digests};
-pub use fresh::{FRESH, SENSITIVE, is_fresh, require_fresh};
+pub use fresh::{FRESH, is_fresh, require_fresh};
 pub use guessing::prune as prune_failures;
 pub use likenesses::{lookalikes, prune as prune_usernames, refold_in};
 pub(crate) use oversight::{

@@ -1,4 +1,4 @@
-//! Proving anew who is signed in: one proof makes the session fresh for what [`SENSITIVE`](super::SENSITIVE) lists.
+//! Proving anew who is signed in: one proof makes the session fresh for what is declared so.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;

@@ -105,7 +105,7 @@ impl GoalWithdraw {
 /// What is held for refunds is not available. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, CURRENCY_MISMATCH,
 /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn goal_withdraw(app: &App, actor: &Actor, command: GoalWithdraw) -> Result<Once<Withdrawal>> {
-    let owner = accounts::require_fresh(app, actor, "goalWithdraw").await?.id;
+    let owner = accounts::require_fresh(app, actor).await?.id;
     let input = command.input();
     let id = GoalWithdrawalId(app.ids.next(app.clock.now()));
     let once = app

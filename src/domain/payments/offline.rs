@@ -161,9 +161,9 @@ impl Word {
 }
 
 /// Who may say it: staff, fresh from proving who they are.
-async fn require(app: &App, actor: &Actor, action: &'static str) -> Result<UserId> {
+async fn require(app: &App, actor: &Actor) -> Result<UserId> {
     let user = staff::require(actor)?;
-    accounts::require_fresh(app, actor, action).await?;
+    accounts::require_fresh(app, actor).await?;
     Ok(user)
 }
 
@@ -200,7 +200,7 @@ async fn receive(
     id: PaymentId,
     (word, received): (Word, MoneyReceived),
 ) -> Result<Once<Payment>> {
-    let user = require(app, actor, word.action()).await?;
+    let user = require(app, actor).await?;
     let reference = received.reference()?;
     let replayed = app
         .db
@@ -226,7 +226,7 @@ async fn receive(
 /// NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
 pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id: PaymentId) -> Result<Payment> {
     let word = Word::Collected;
-    let user = require(app, actor, word.action()).await?;
+    let user = require(app, actor).await?;
     app.db
         .transact(async |tx| {
             staff::authorise_in(app, &tx, actor).await?;
@@ -321,7 +321,7 @@ pub async fn admin_refund_complete(
     reference: &str,
 ) -> Result<RefundOfPayment> {
     let action = "adminRefundComplete";
-    let user = require(app, actor, action).await?;
+    let user = require(app, actor).await?;
     let reference = text::line("reference", reference, LONGEST_REFERENCE)?;
     if reference.is_empty() {
         return Err(UserError::input("reference", UserErrorCode::Blank).into());

@@ -195,7 +195,7 @@ pub async fn provider_settlement_record(
     idempotency_key: &str,
 ) -> Result<Once<ProviderSettlement>> {
     let user = staff::require(actor)?;
-    accounts::require_fresh(app, actor, RECORD).await?;
+    accounts::require_fresh(app, actor).await?;
     let reference = text::line("reference", &settlement.reference, LONGEST_REFERENCE)?;
     let settlement = ProviderSettlement { reference: text::required("reference", reference)?, ..settlement };
     let ProviderSettlement { provider, kind, amount, reference } = &settlement;

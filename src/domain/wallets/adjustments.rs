@@ -54,7 +54,7 @@ pub struct Adjust {
 /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: Adjust) -> Result<Once<Adjustment>> {
     let me = actor.require(Permission::ManageMoney)?.id;
-    accounts::require_fresh(app, actor, "adminWalletAdjust").await?;
+    accounts::require_fresh(app, actor).await?;
     check_key(&command.idempotency_key)?;
     let why = reason(&command.reason)?;
     if command.is_credit {

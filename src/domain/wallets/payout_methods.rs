@@ -145,7 +145,7 @@ pub async fn payout_method_add(
     client: &Client,
     command: PayoutMethodAdd,
 ) -> Result<Once<PayoutMethod>> {
-    let user = accounts::require_fresh(app, actor, "payoutMethodAdd").await?.id;
+    let user = accounts::require_fresh(app, actor).await?.id;
     check_currency(app, "currency", command.currency)?;
     let Checked { details, last_four, bank_name, country } = check(&command)?;
     let now = app.clock.now();

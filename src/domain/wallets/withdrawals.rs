@@ -65,7 +65,7 @@ pub async fn wallet_withdraw(
     client: &Client,
     command: WalletWithdraw,
 ) -> Result<Once<Withdrawal>> {
-    let user = accounts::require_fresh(app, actor, "walletWithdraw").await?.id;
+    let user = accounts::require_fresh(app, actor).await?.id;
     check_key(&command.idempotency_key)?;
     let id = WithdrawalId(app.ids.next(app.clock.now()));
     let input = command.input();

@@ -17,6 +17,7 @@ use crate::{
 
 pub use jobs::Job;
 pub use logs::AuditEntry;
+pub(super) use users::RULES as USER_RULES;
 
 /// Reading what only those with rights may see.
 #[derive(MergedObject, Default)]

@@ -17,6 +17,7 @@ use crate::{
         error::{Nullable, answer, nullable, payload},
         filters::{self, DateTimeRange},
         node::{id_input, input_id},
+        rules::Rule,
     },
     platform::page::Page,
 };
@@ -166,6 +167,12 @@ payload! {
 /// Looking after accounts. Nobody acts on themselves here, nor on somebody who has a permission that they don't have.
 #[derive(Default)]
 pub struct AdminUserMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("adminUserSetRole").recent_authentication("it gives rights"),
+    Rule::of("adminUserResetTwoFactor").recent_authentication("it takes another's protection away"),
+];
 
 #[Object]
 impl AdminUserMutation {

@@ -31,7 +31,9 @@ use crate::{
 
 pub use contributions::{ContributionComment, GoalContribution};
 use contributions::{ContributionState, GoalContributionWhere};
+pub(super) use mutations::RULES as GIVING_RULES;
 pub use mutations::{GoalContributeInput, GuestInput};
+pub(super) use owners::RULES as OWNER_RULES;
 pub(super) use queries::own_contributions;
 pub use queries::{GoalQuery, GoalSubscription, OwnContributionWhere};
 

@@ -13,8 +13,10 @@ use futures_util::Stream;
 
 pub use disputes::{Dispute, DisputeState};
 pub use methods::PaymentMethod;
-pub(super) use methods::own_payment_methods;
+pub(super) use methods::{RULES as METHOD_RULES, own_payment_methods};
+pub(super) use mutations::RULES as PAYER_RULES;
 pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
+pub(super) use staff::RULES as STAFF_RULES;
 pub use steps::PaymentStep;
 
 use super::{

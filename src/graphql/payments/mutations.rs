@@ -15,6 +15,7 @@ use crate::{
         error::{Nullable, Payload, UserError, also, answer, nullable, payload},
         goals::{GoalContributeInput, GoalContribution, GuestInput},
         node::{id_input, input_id},
+        rules::Rule,
         scalars::MoneyInput,
         wallets::Wallet,
     },
@@ -396,6 +397,19 @@ async fn decide(request: &RequestContext, id: &ID, granted: bool, reason: Option
 /// Paying, and giving back.
 #[derive(Default)]
 pub struct PayerMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("paymentCreate").alone(),
+    Rule::of("walletDeposit").alone(),
+    Rule::of("paymentConfirm").alone(),
+    Rule::of("paymentCancel").alone(),
+    Rule::of("paymentProofAdd").alone(),
+    Rule::of("paymentRefundRequest").alone(),
+    Rule::of("paymentRefundGrant").alone(),
+    Rule::of("paymentRefundRefuse").alone(),
+    Rule::of("paymentRefund").alone(),
+];
 
 #[Object]
 impl PayerMutation {

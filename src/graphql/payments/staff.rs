@@ -20,6 +20,7 @@ use crate::{
         filters::{self, DateTimeRange, MoneyRange, query_ids},
         goals::GoalContribution,
         node::{id_input, input_id},
+        rules::Rule,
         scalars::{Money, MoneyInput},
         wallets::Wallet,
     },
@@ -427,6 +428,20 @@ payload! {
 /// What staff does to payments. Nobody does it to their own.
 #[derive(Default)]
 pub struct PaymentStaffMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("adminPaymentConfirm").alone().recent_authentication("it says that money came, which is spent then"),
+    Rule::of("adminPaymentCollect").alone().recent_authentication("it says that money came"),
+    Rule::of("adminPaymentRemit").alone().recent_authentication("it says that the bank has money"),
+    Rule::of("adminPaymentCancel").alone(),
+    Rule::of("adminRefundComplete").alone().recent_authentication("it says that money went back"),
+    Rule::of("adminRefundFail").alone(),
+    Rule::of("adminDisputeRecord")
+        .alone()
+        .recent_authentication("it says that a bank took money back, or that it came back"),
+    Rule::of("adminProviderSettlementRecord").alone().recent_authentication("it says where the platform's money is"),
+];
 
 #[Object]
 impl PaymentStaffMutation {

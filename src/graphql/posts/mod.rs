@@ -27,6 +27,7 @@ use crate::{
 
 use likes::LikeConnection;
 pub use mutations::PostMutation;
+pub(super) use mutations::RULES;
 
 /// A text that a person published.
 pub struct Post(PostView);

@@ -35,7 +35,9 @@ use crate::{
 };
 
 pub use adjustments::WalletAdjustment;
+pub(super) use mutations::RULES as OWN_RULES;
 pub use payout_methods::PayoutMethod;
+pub(super) use staff::RULES as STAFF_RULES;
 pub use transactions::WalletTransaction;
 use transactions::WalletTransactionWhere;
 pub use withdrawals::Withdrawal;

@@ -18,6 +18,7 @@ use crate::{
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
+        rules::Rule,
         scalars::MoneyInput,
     },
     platform::page::Page,
@@ -256,6 +257,12 @@ payload! {
 /// What staff does with wallets.
 #[derive(Default)]
 pub struct WalletStaffMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("adminWithdrawalMarkReturned").recent_authentication("it says that money came back, which is spent then"),
+    Rule::of("adminWalletAdjust").alone().recent_authentication("it makes money, or takes it"),
+];
 
 #[Object]
 impl WalletStaffMutation {

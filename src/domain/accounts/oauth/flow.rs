@@ -64,7 +64,7 @@ pub async fn begin(app: &App, client: &Client, command: Begin) -> Result<Begun> 
 /// Begins to link an identity to the account of whoever is signed in. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
 pub async fn identity_link(app: &App, actor: &Actor, client: &Client, command: Begin) -> Result<Begun> {
     let user = actor.require_user()?;
-    require_fresh(app, actor, "identityLink").await?;
+    require_fresh(app, actor).await?;
     begin_flow(app, client, Some(user.id), command).await
 }
 

@@ -78,7 +78,7 @@ fn read(app: &App, row: &QueryResult) -> Result<LinkedIdentity> {
 /// Unlinks the identity of a provider. Codes: NOT_FOUND, LAST_WAY_IN.
 pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, provider: &str) -> Result<super::User> {
     let id = actor.require_user()?.id;
-    require_fresh(app, actor, "identityUnlink").await?;
+    require_fresh(app, actor).await?;
     let user = queries::get(app, id).await?;
     app.db
         .transact(async |tx| {
