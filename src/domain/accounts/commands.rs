@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
-    IssuedSession, User, addresses, corrections, credentials, guessing, likenesses, oversight, policy,
+    IssuedSession, User, addresses, corrections, guessing, likenesses, oversight, policy,
     queries::{read_user, user_columns},
     sessions,
     sign_in::{self, FirstProof, PASSWORD, SignIn},
@@ -195,16 +195,14 @@ async fn insert_in(
     if inserted == 0 || !likenesses::set_in(app, tx, &new.user).await? {
         return Err(taken("username"));
     }
-    let email_key = if email_taken { credentials::no_address(new.user.id) } else { new.email_key.clone() };
+    let email_key = if email_taken { policy::no_address(new.user.id) } else { new.email_key.clone() };
     if insert_credential_in(tx, new, email_key, confirmed).await? {
         return Ok(());
     }
     // Somebody else was faster since we looked.
     match when_taken {
         WhenTaken::Refuse => Err(taken("email")),
-        WhenTaken::Hide => {
-            insert_credential_in(tx, new, credentials::no_address(new.user.id), confirmed).await.map(drop)
-        }
+        WhenTaken::Hide => insert_credential_in(tx, new, policy::no_address(new.user.id), confirmed).await.map(drop),
     }
 }
 

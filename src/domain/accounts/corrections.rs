@@ -69,7 +69,7 @@ async fn replace_in(app: &App, tx: &Transaction, client: &Client, former: &Holde
             id.0.into(),
             email.into(),
             key.into(),
-            credentials::no_address(id).into(),
+            policy::no_address(id).into(),
             former.password_hash.clone().into(),
         ];
         if tx.execute(sql, values).await? == 0 {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{QueryResult, Value};
 
 use super::{
-    User,
+    User, policy,
     queries::{read_user, user_columns},
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) struct Holder {
     pub user: User,
     /// As they wrote it.
     pub email: String,
-    /// What is unique of it; see [`is_address`].
+    /// What is unique of it; see [`policy::is_address`].
     pub email_key: String,
     /// When the address was proven theirs.
     pub confirmed_at: Option<DateTime<Utc>>,
@@ -49,19 +49,8 @@ impl Holder {
 
     /// Whether the address is theirs, proven or not: otherwise nothing is sent there on their behalf.
     pub fn has_address(&self) -> bool {
-        is_address(&self.email_key)
+        policy::is_address(&self.email_key)
     }
-}
-
-/// What stands in place of an address that an account does not have: no address looks like this, so it is never proven,
-/// and nobody signs in by it.
-pub(super) fn no_address(id: UserId) -> String {
-    format!("taken {id}")
-}
-
-/// Whether a key is that of an address.
-pub(super) fn is_address(email_key: &str) -> bool {
-    email_key.contains('@')
 }
 
 fn sql(condition: &str) -> String {
@@ -129,7 +118,7 @@ pub(super) async fn release_in(app: &App, tx: &Transaction, email_key: &str, pro
         return Ok(true);
     };
     let sql = "UPDATE credentials SET email_key = $2 WHERE user_id = $1 AND email_confirmed_at IS NULL";
-    let values = vec![holder.user.id.0.into(), no_address(holder.user.id).into()];
+    let values = vec![holder.user.id.0.into(), policy::no_address(holder.user.id).into()];
     if tx.execute(sql, values).await? == 0 {
         return Ok(false);
     }

@@ -58,12 +58,11 @@ pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_colu
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
 pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{
-    ActiveSession, IssuedSession, active_sessions, logout, logout_by_refresh_token, prune, session_revoke,
-    sessions_by_id, sessions_revoke_others, sweep, token_refresh,
+    ActiveSession, IssuedSession, active_sessions, authenticate, logout, logout_by_refresh_token, prune,
+    session_revoke, sessions_by_id, sessions_revoke_others, sweep, token_refresh,
 };
 pub use sign_in::{IssuedChallenge, Method, SignIn};
 pub(crate) use throttle::{throttle_proof, throttle_send};
-pub use tokens::authenticate;
 pub use two_factor::{
     TwoFactor, TwoFactorSetup, backup_codes_regenerate, two_factor_disable, two_factor_enable, two_factor_setup,
     two_factors,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::QueryResult;
 
-use super::{IssuedSession, User, credentials, sessions, tokens};
+use super::{IssuedSession, User, policy, sessions, tokens};
 use crate::{
     app::App,
     domain::{
@@ -162,7 +162,7 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: 
     let Some(row) = tx.row(sql, vec![user.0.into()]).await? else { return Ok(()) };
     let mut columns = Columns::new(&row);
     let (to, key): (String, String) = (columns.take()?, columns.take()?);
-    if !credentials::is_address(&key) {
+    if !policy::is_address(&key) {
         return Ok(());
     }
     let (locale, name): (String, String) = (columns.take()?, columns.take()?);

@@ -1,11 +1,10 @@
 //! Beginning goals, and changing them.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::{
-    GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, progress, queries,
+    GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, folded, progress, queries,
     rows::{lock_own_in, tell_in},
     wrong_state,
 };
@@ -191,12 +190,6 @@ fn title(title: &str) -> Result<String> {
 /// An empty one is none.
 fn category(category: &str) -> Result<Option<String>> {
     Ok(Some(text::line("category", &folded(category), MAX_CATEGORY)?).filter(|category| !category.is_empty()))
-}
-
-/// A category as it is stored and compared.
-pub(super) fn folded(category: &str) -> String {
-    let folded: String = category.nfc().collect();
-    folded.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn cover(address: &str) -> Result<String> {

@@ -27,6 +27,7 @@ mod verify;
 mod withdrawals;
 
 use chrono::{DateTime, Utc};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     app::App,
@@ -253,6 +254,12 @@ fn at_goal_id(code: UserErrorCode) -> UserError {
 
 fn wrong_state(at: At, state: &'static str) -> Error {
     at(UserErrorCode::WrongState).with("state", state).into()
+}
+
+/// A category as it is stored and compared.
+fn folded(category: &str) -> String {
+    let folded: String = category.nfc().collect();
+    folded.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What a goal has that is not on its way back, withdrawn or not. The goal is locked by the caller, its escrow here: what

@@ -7,7 +7,6 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, 
 
 use super::{
     User, credentials,
-    flow::Completed,
     identities::{self, LinkedIdentity},
     naming::{self, Names},
     person::Person,
@@ -29,6 +28,20 @@ use crate::{
         mailbox,
     },
 };
+
+/// What came of a flow.
+#[derive(Debug, Clone)]
+pub enum Completed {
+    /// Somebody signs in.
+    SignedIn {
+        /// A session, or a challenge for the second factor.
+        sign_in: SignIn,
+        /// The account was made just now.
+        is_new_user: bool,
+    },
+    /// An identity was linked to the account that was signed in.
+    Linked(LinkedIdentity),
+}
 
 /// How often a sign-in that met another one of the same person begins anew.
 const ATTEMPTS: usize = 3;

@@ -52,8 +52,9 @@ use crate::{
     platform::oauth::Failure,
 };
 
-pub use flow::{Begin, Begun, ComeBack, Complete, Completed, begin, come_back, complete, identity_link, prune};
+pub use flow::{Begin, Begun, ComeBack, Complete, begin, come_back, complete, identity_link, prune};
 pub use identities::{LinkedIdentity, identities, identities_by_id, identity_unlink};
+pub use join::Completed;
 
 /// The providers by which people can sign in here, in the order of the configuration: name and title.
 #[must_use]
