@@ -241,7 +241,7 @@ pub enum Locale {
     /// English, also for every language that is not listed.
     #[default]
     English,
-    /// Arabic.
+    /// Arabic, for every tag that begins with `ar`.
     Arabic,
 }
 
@@ -618,7 +618,7 @@ macro_rules! define_codes {
         pub enum UserErrorCode { $(#[doc = $doc] $name,)+ }
 
         impl UserErrorCode {
-            /// Every code.
+            /// Every code, in the order of the enum.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
             fn template(self, locale: Locale) -> &'static str {

@@ -7,7 +7,7 @@ use super::reader::Reader;
 /// `count` events in `period`, bursts up to `count`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// How many within the period, and at once.
     pub count: NonZeroU32,
     /// In which time.
     pub period: Duration,

@@ -37,14 +37,14 @@ pub use wallets::{Amounts, Wallets};
 pub enum Environment {
     /// Convenient: demo data, GraphiQL, a generated key.
     Development,
-    /// Strict.
+    /// Strict: https, keys and senders have to be set, conveniences are off.
     Production,
 }
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines for people to read.
     Human,
     /// For machines: one JSON object a line.
     Json,
@@ -73,7 +73,7 @@ pub struct Config {
     /// `None` only in development: then a generated key is kept beside the database.
     pub secret_key: Option<SecretString>,
     pub old_secret_keys: Vec<SecretString>,
-    /// Empty: any.
+    /// What the header `Host` may be; empty: anything.
     pub allowed_hosts: Vec<String>,
     /// `*` as the only entry: any (development only).
     pub cors_origins: Vec<String>,

@@ -41,7 +41,7 @@ pub struct PaymobAccount {
     pub url: Url,
 }
 
-/// Payments.
+/// By whom payments are taken, how long they wait, and the fees.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "each is explained where it is read from, in VARIABLES")]
 pub struct Payments {
@@ -59,7 +59,7 @@ pub struct Payments {
     /// `None`: nothing is compared.
     pub reconcile_time: Option<TimeDelta>,
     pub reconcile_balances: bool,
-    /// In millionths.
+    /// In millionths, as all three fees: 7.5 % is 75,000.
     pub fee_marketplace: i64,
     pub fee_digital: i64,
     pub fee_goal: i64,

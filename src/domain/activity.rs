@@ -92,11 +92,11 @@ fn line(app: &App, user: UserId, kind: ActivityKind, client: &Client, detail: Op
 /// What lines have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActivityFilter {
-    /// Whose.
+    /// Ids of those whose account it happened to.
     pub users: Option<Vec<UserId>>,
-    /// What happened.
+    /// Kinds of what happened.
     pub kinds: Option<Vec<ActivityKind>>,
-    /// When.
+    /// The time within which it happened.
     pub during: Span,
 }
 

@@ -207,7 +207,7 @@ async fn require_fresh(app: &App, actor: &Actor) -> Result<()> {
 
 /// Who is acted on, by whom.
 struct Meeting {
-    /// Whom.
+    /// The person who is acted on.
     user: User,
     /// The actor's role.
     own: Option<Role>,

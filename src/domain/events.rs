@@ -25,7 +25,7 @@ use crate::{
 /// A fact to be written.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// What happened.
+    /// What kind of thing happened.
     pub kind: EventKind,
     /// Who did it.
     pub actor_id: Option<UserId>,

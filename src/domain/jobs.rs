@@ -83,7 +83,7 @@ pub const POST_DELETED: &str = "post_deleted";
 /// A post was deleted. Lives here, below posts and the domain that handles it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PostDeleted {
-    /// Which.
+    /// The post's id.
     pub post: Uuid,
 }
 
@@ -118,7 +118,7 @@ impl Lane {
         [Self::Database, Self::Bulk, Self::Email, Self::Sms].into_iter().chain(ProviderKind::iter().map(Self::Provider))
     }
 
-    /// As stored.
+    /// As it stands in `jobs.lane`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use crate::entity::user_role::Role;
 /// Something that not everybody may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
-    /// Sell.
+    /// Offer goods for sale.
     Sell,
     /// Answer those who ask for help.
     AnswerSupport,

@@ -49,13 +49,13 @@ pub enum UserKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::digest_subscription::Digest")]
 pub enum Digest {
-    /// Never.
+    /// No digest is sent.
     Off,
     /// Once a day, when there is something.
     Daily,
 }
 
-/// A person.
+/// A person who has an account.
 pub struct User(accounts::User);
 
 impl From<accounts::User> for User {
@@ -492,7 +492,7 @@ pub enum UserSort {
     Newest,
 }
 
-/// Reading people.
+/// The root fields that read people.
 #[derive(Default)]
 pub struct AccountQuery;
 

@@ -29,7 +29,7 @@ pub enum ActivityKind {
     SignedInFromNewDevice,
     /// A sign-in failed: wrong password or second factor.
     SignInFailed,
-    /// Signed out.
+    /// The person signed out by themselves.
     SignedOut,
     /// A session was ended from another one, or by the service.
     SessionRevoked,
@@ -111,7 +111,7 @@ impl Activity {
         nullable(async { Ok(ctx.request().loaders.users.load(self.0.user_id).await?.map(User::from)) }).await
     }
 
-    /// What happened.
+    /// What kind of thing happened.
     async fn kind(&self) -> ActivityKind {
         self.0.kind.into()
     }
@@ -143,7 +143,7 @@ impl Activity {
 /// matches nothing.
 #[derive(InputObject, Default)]
 pub struct ActivityWhere {
-    /// What happened.
+    /// Kinds of what happened.
     kinds: Option<Vec<ActivityKind>>,
     /// When it happened.
     created_at: Option<DateTimeRange>,

@@ -126,7 +126,7 @@ impl<T: Listed> Connection<T> {
 /// An item of a list and its place.
 #[Object(name_type)]
 impl<T: Listed> Edge<T> {
-    /// The item.
+    /// The item at this place of the list.
     async fn node(&self) -> &T {
         &self.node
     }

@@ -298,7 +298,7 @@ impl Payload<u64> for NotificationMarkAllReadPayload {
     }
 }
 
-/// Marking notifications.
+/// The mutations that mark notifications as read.
 #[derive(Default)]
 pub struct NotificationMutation;
 
@@ -331,7 +331,7 @@ impl NotificationMutation {
     }
 }
 
-/// Watching notifications.
+/// The subscription to one's own notifications.
 #[derive(Default)]
 pub struct NotificationSubscription;
 

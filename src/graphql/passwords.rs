@@ -68,7 +68,7 @@ flag_payload! {
     }
 }
 
-/// Passwords.
+/// The mutations that change and reset passwords.
 #[derive(Default)]
 pub struct PasswordMutation;
 

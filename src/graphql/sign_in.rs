@@ -215,7 +215,7 @@ payload! {
 pub struct LoginInput {
     /// E-mail address or user name, whatever its case.
     login: String,
-    /// The password.
+    /// The password; spaces count.
     password: String,
 }
 

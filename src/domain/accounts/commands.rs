@@ -264,7 +264,7 @@ fn taken(field: &'static str) -> Error {
 pub struct Login {
     /// E-mail address or user name.
     pub login: String,
-    /// The password.
+    /// As it was typed; spaces count.
     pub password: SecretString,
 }
 

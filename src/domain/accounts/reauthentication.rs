@@ -30,7 +30,7 @@ use crate::{
 /// One proof of who is signed in.
 #[derive(Debug, Clone)]
 pub enum Proof {
-    /// The password.
+    /// The password of the account.
     Password(SecretString),
     /// A code of the authenticator app.
     Totp(String),

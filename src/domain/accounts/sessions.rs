@@ -38,7 +38,7 @@ const OVERLAP: Duration = Duration::from_secs(120);
 /// A session with its tokens, as the client gets it once.
 #[derive(Debug, Clone)]
 pub struct IssuedSession {
-    /// Whose.
+    /// The person who is signed in by it.
     pub user: User,
     /// Good for a few minutes, sent with every request.
     pub access_token: String,
@@ -272,7 +272,7 @@ pub async fn logout_by_refresh_token(app: &App, client: &Client, token: &str) ->
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveSession {
-    /// The row.
+    /// The row of `sessions`.
     pub session: session::Model,
     /// Whether it is the one by which they ask.
     pub is_current: bool,

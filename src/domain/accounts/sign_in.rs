@@ -24,7 +24,7 @@ const CHALLENGE: TimeDelta = TimeDelta::minutes(10);
 /// What came of a right first proof.
 #[derive(Debug, Clone)]
 pub enum SignIn {
-    /// Signed in.
+    /// One proof was enough: a session.
     Session(Box<IssuedSession>),
     /// One more proof is needed.
     Challenge(IssuedChallenge),
@@ -44,7 +44,7 @@ pub struct IssuedChallenge {
 /// A way to prove who one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// The password.
+    /// The password of the account.
     Password,
     /// A code of an authenticator app.
     Totp,

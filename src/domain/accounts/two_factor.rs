@@ -45,7 +45,7 @@ impl std::fmt::Debug for TwoFactorSetup {
 /// How somebody's second factor stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TwoFactor {
-    /// Whose.
+    /// The person whose second factor it is.
     pub owner: UserId,
     /// Since when it is on; `None` when it is off.
     pub enabled_at: Option<DateTime<Utc>>,

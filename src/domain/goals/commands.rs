@@ -224,7 +224,7 @@ pub struct GoalUpdate {
     pub story: Option<String>,
     /// What is to be raised.
     pub target: Option<Money>,
-    /// Until when.
+    /// When it ends; a fixed goal keeps one.
     pub deadline: Option<Option<DateTime<Utc>>>,
     /// What happens when the target is not reached.
     pub funding: Option<Funding>,

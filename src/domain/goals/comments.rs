@@ -27,7 +27,7 @@ use crate::{
 /// A comment on what somebody gave, with whose goal it was given to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributionComment {
-    /// The row.
+    /// The row of `contribution_comments`; without its author once it is deleted.
     pub comment: Model,
     /// Whose goal it is.
     pub owner_id: Option<UserId>,

@@ -167,11 +167,11 @@ impl GoalView {
 /// Something that can be done with a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GoalAction {
-    /// Give.
+    /// Give to it.
     Contribute,
-    /// Change it.
+    /// Change what it says of itself.
     Update,
-    /// Tell news.
+    /// Tell those who gave its news.
     PublishNews,
     /// Take out what was raised.
     Withdraw,
@@ -184,7 +184,7 @@ pub enum GoalAction {
 /// What somebody gave, with what decides who sees whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributionView {
-    /// The row.
+    /// The row of `goal_contributions`.
     pub contribution: goal_contribution::Model,
     /// In which currency.
     pub currency: crate::entity::Currency,

@@ -41,7 +41,7 @@ use crate::{
 /// A withdrawal of a goal, with what it is counted in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withdrawal {
-    /// The row.
+    /// The row of `goal_withdrawals`.
     pub row: Model,
     /// In which currency.
     pub currency: Currency,

@@ -150,11 +150,11 @@ impl<'a> Origin<'a> {
 /// Money that is to move.
 #[derive(Debug, Clone, Copy)]
 pub struct NewTransfer<'a> {
-    /// Why.
+    /// What it is for; the same on both entries.
     pub kind: TransferKind,
-    /// From where.
+    /// The account that gets less.
     pub from: Place,
-    /// Where to.
+    /// The account that gets more.
     pub to: Place,
     /// How much, in minor units; more than 0.
     pub amount: i64,
@@ -171,7 +171,7 @@ pub struct NewTransfer<'a> {
 /// Money that moved, or was held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posted {
-    /// The transfer.
+    /// The transfer's id; of a repeated call, that of the first.
     pub id: TransferId,
     /// Whether an earlier call with this key did it.
     pub replayed: bool,
@@ -182,10 +182,10 @@ pub struct Posted {
 /// An entry that was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// Which.
+    /// The entry's id.
     pub id: EntryId,
     /// The account's balance after it.
     pub balance_after: i64,
-    /// When.
+    /// The time that the entry carries.
     pub at: DateTime<Utc>,
 }

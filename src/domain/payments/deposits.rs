@@ -22,7 +22,7 @@ use crate::{
 /// Money that is to come into the actor's wallet.
 #[derive(Debug, Clone)]
 pub struct WalletDeposit {
-    /// How much.
+    /// What is to come in, above zero.
     pub amount: Money,
     /// Who moves it.
     pub provider: ProviderKind,

@@ -82,7 +82,7 @@ pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, WEBHOOK, process, receive};
 
-/// A payment.
+/// A payment: a row of `payments`.
 pub type Payment = payment::Model;
 
 fn not_found() -> Error {

@@ -36,7 +36,7 @@ const BATCH: usize = 500;
 pub struct Disagreement {
     /// The payment, by our id of it; or the charge, by the provider's, where we know no payment.
     pub subject: String,
-    /// What differs.
+    /// What each side says, in words.
     pub found: String,
     /// Whether it was mended.
     pub is_mended: bool,

@@ -154,7 +154,7 @@ async fn book_in(
 /// What a provider kept or paid out, as staff says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettlement {
-    /// Which provider.
+    /// The provider that kept it or paid it out.
     pub provider: ProviderKind,
     /// What it was.
     pub kind: MovementKind,

@@ -65,7 +65,7 @@ fn create_input(body: &str) -> Fingerprint {
 /// A post to be passed on.
 #[derive(Debug, Clone)]
 pub struct PostShare {
-    /// Which.
+    /// The post that is passed on; it may be a share itself.
     pub post: PostId,
     /// An own text with it; may be empty.
     pub body: String,

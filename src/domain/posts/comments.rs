@@ -28,13 +28,13 @@ use crate::{
 /// What is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommentTarget {
-    /// A post.
+    /// A post is answered.
     Post(PostId),
-    /// Another comment.
+    /// Another comment is replied to.
     Comment(CommentId),
 }
 
-/// An answer.
+/// An answer that is to be written.
 #[derive(Debug, Clone)]
 pub struct CommentCreate {
     /// What is answered.

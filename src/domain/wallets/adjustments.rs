@@ -37,7 +37,7 @@ pub type Adjustment = wallet_adjustment::Model;
 /// A correction that is wanted.
 #[derive(Debug, Clone)]
 pub struct Adjust {
-    /// Whose wallet.
+    /// The owner of the wallet.
     pub user: UserId,
     /// How much, above zero.
     pub amount: Money,
@@ -303,7 +303,7 @@ async fn lock_in(tx: &Transaction, id: AdjustmentId) -> Result<Option<Adjustment
 /// What adjustments have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdjustmentFilter {
-    /// Whose wallet.
+    /// The owners of the wallets.
     pub owners: Option<Vec<UserId>>,
     /// How far they have come.
     pub states: Option<Vec<AdjustmentState>>,

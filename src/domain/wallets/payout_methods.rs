@@ -67,11 +67,11 @@ impl BankDetails {
 pub struct PayoutMethodAdd {
     /// Whose account it is at the bank.
     pub holder: String,
-    /// Either this,
+    /// The number, where the country has IBANs; else `None`.
     pub iban: Option<String>,
-    /// or that.
+    /// The number elsewhere; exactly one of the two is given.
     pub account_number: Option<String>,
-    /// The bank.
+    /// The bank's name, at most 100 characters.
     pub bank_name: String,
     /// ISO 3166-1 alpha-2.
     pub country: String,

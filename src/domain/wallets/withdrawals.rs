@@ -41,7 +41,7 @@ pub type Withdrawal = withdrawal::Model;
 /// Money that is to leave the actor's wallet.
 #[derive(Debug, Clone)]
 pub struct WalletWithdraw {
-    /// Where to.
+    /// The bank account that it goes to; one of the actor's own.
     pub payout_method: PayoutMethodId,
     /// How much, above zero, in the method's currency.
     pub amount: Money,
@@ -309,11 +309,11 @@ pub(super) async fn lock_in(tx: &Transaction, id: WithdrawalId) -> Result<Option
 /// What withdrawals have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WithdrawalFilter {
-    /// Whose.
+    /// Ids of those who asked for them.
     pub owners: Option<Vec<UserId>>,
     /// How far they have come.
     pub states: Option<Vec<WithdrawalState>>,
-    /// How much.
+    /// Least and most, of one currency.
     pub amount: Option<AmountRange>,
     /// When they were asked for.
     pub during: Span,

@@ -134,7 +134,7 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<AuditChange> {
 /// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminAuditWhere {
-    /// Who acted.
+    /// Ids of those who acted.
     actor_ids: Option<Vec<ID>>,
     /// Whom or what it was done to: the ids of people, jobs, withdrawals or adjustments.
     subject_ids: Option<Vec<ID>>,
@@ -166,7 +166,7 @@ impl AdminAuditWhere {
 pub struct AdminActivityWhere {
     /// Whose account it happened to.
     user_ids: Option<Vec<ID>>,
-    /// What happened.
+    /// Kinds of what happened.
     kinds: Option<Vec<ActivityKind>>,
     /// When it happened.
     created_at: Option<DateTimeRange>,

@@ -53,7 +53,7 @@ impl From<AdminUserWhere> for AccountFilter {
     }
 }
 
-/// Reading accounts.
+/// The root fields by which staff reads accounts.
 #[derive(Default)]
 pub struct AdminUserQuery;
 

@@ -189,7 +189,7 @@ payload! {
     }
 }
 
-/// Giving.
+/// The mutations of those who give.
 #[derive(Default)]
 pub struct GivingMutation;
 

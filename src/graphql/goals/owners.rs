@@ -267,7 +267,7 @@ async fn wallet_of_owner(ctx: &Context<'_>, withdrawal: &GoalWithdrawal) -> asyn
     }
 }
 
-/// Raising.
+/// The mutations of those who raise money.
 #[derive(Default)]
 pub struct OwnerMutation;
 

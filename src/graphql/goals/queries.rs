@@ -93,7 +93,7 @@ impl OwnContributionWhere {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::goals::GoalSort")]
 pub enum GoalSort {
-    /// Newest first.
+    /// Those that began last come first.
     Newest,
     /// Those that raised most first, counted in their currencies' smallest units: choose one currency by `where`.
     MostRaised,
@@ -103,7 +103,7 @@ pub enum GoalSort {
     EndingSoon,
 }
 
-/// Reading goals.
+/// The root fields that read goals.
 #[derive(Default)]
 pub struct GoalQuery;
 
@@ -169,7 +169,7 @@ pub(in crate::graphql) async fn own_contributions(
     Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))
 }
 
-/// Watching goals.
+/// The subscription to a goal's progress.
 #[derive(Default)]
 pub struct GoalSubscription;
 

@@ -53,7 +53,7 @@ use crate::{
 pub enum PaymentProvider {
     /// Cards and more, by Stripe.
     Stripe,
-    /// PayPal.
+    /// PayPal: the payer agrees at its page.
     Paypal,
     /// Cards and wallets in the Middle East, by Paymob.
     Paymob,
@@ -136,7 +136,7 @@ pub enum PaymentNextActionKind {
 /// What the payer has to do for a payment to go on. Only the payer sees it.
 #[derive(Debug, SimpleObject)]
 pub struct PaymentNextAction {
-    /// What.
+    /// What it is; says which of the other fields are there.
     kind: PaymentNextActionKind,
     /// Where to go; null when there is nowhere.
     url: Option<Url>,
@@ -386,7 +386,7 @@ stream_event! {
 /// A way to pay that is offered here.
 #[derive(Debug, SimpleObject)]
 pub struct PaymentProviderInfo {
-    /// Which.
+    /// The provider, as it is passed to `paymentCreate`.
     provider: PaymentProvider,
     /// The key that the provider's own program in the browser wants, such as Stripe's publishable key; null where none
     /// does.
@@ -469,7 +469,7 @@ async fn wallet_of_payer(ctx: &Context<'_>, payment: &Payment) -> async_graphql:
     }
 }
 
-/// Reading payments.
+/// The root fields that read payments.
 #[derive(MergedObject, Default)]
 pub struct PaymentQuery(PayerQuery, staff::PaymentStaffQuery);
 
@@ -520,7 +520,7 @@ impl PayerQuery {
     }
 }
 
-/// Watching payments.
+/// The subscription to a payment.
 #[derive(Default)]
 pub struct PaymentSubscription;
 

@@ -32,7 +32,7 @@ pub enum PaymentTargetInput {
 
 /// Where in the input of `paymentCreate` a target's fields are.
 struct TargetPlace {
-    /// The target.
+    /// The target's field in the input, such as `walletDeposit`.
     target: &'static str,
     /// Its fields; where the target itself is the value of one, that is the target.
     fields: &'static [&'static str],
@@ -105,7 +105,7 @@ pub struct PaymentCreateInput {
 /// Money that is to come into your wallet.
 #[derive(InputObject)]
 pub struct WalletDepositInput {
-    /// How much.
+    /// What is to come in, above zero.
     amount: MoneyInput,
     /// Who moves the money; see `paymentProviders`.
     provider: PaymentProvider,

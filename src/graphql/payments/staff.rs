@@ -32,7 +32,7 @@ use crate::{
 /// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminPaymentWhere {
-    /// Whose.
+    /// Ids of those who pay.
     payer_ids: Option<Vec<ID>>,
     /// How far they have come.
     states: Option<Vec<PaymentState>>,
@@ -292,11 +292,11 @@ pub struct AdminProviderSettlementRecordInput {
 /// What a provider kept, or paid out to the bank.
 #[derive(SimpleObject)]
 pub struct AdminProviderSettlement {
-    /// Which provider.
+    /// The provider that kept it or paid it out.
     provider: PaymentProvider,
     /// What it was.
     kind: AdminProviderSettlementKind,
-    /// How much.
+    /// How much it was, above zero.
     amount: Money,
     /// What the provider calls it.
     reference: String,

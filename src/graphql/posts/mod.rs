@@ -456,7 +456,7 @@ pub enum PostSort {
     MostDiscussed,
 }
 
-/// Reading posts.
+/// The root fields that read posts.
 #[derive(Default)]
 pub struct PostQuery;
 

@@ -43,11 +43,11 @@ use transactions::WalletTransactionWhere;
 pub use withdrawals::Withdrawal;
 use withdrawals::WithdrawalWhere;
 
-/// Reading wallets.
+/// The root fields that read wallets.
 #[derive(MergedObject, Default)]
 pub struct WalletQuery(CurrencyQuery, staff::WalletStaffQuery);
 
-/// Moving money.
+/// The mutations that move money.
 #[derive(MergedObject, Default)]
 pub struct WalletMutation(Part<mutations::OwnWalletMutation>, Part<staff::WalletStaffMutation>);
 
@@ -57,7 +57,7 @@ pub struct WalletBalance {
     /// Opaque and typed: `account_01jc…`.
     #[graphql(owned)]
     pub id: ID,
-    /// Which currency.
+    /// The currency's code of ISO 4217: a wallet has one balance of each.
     currency: CurrencyCode,
     /// All of it.
     balance: Money,
@@ -209,7 +209,7 @@ impl Wallet {
     }
 }
 
-/// A currency.
+/// A currency of ISO 4217, and how its amounts are written.
 #[derive(SimpleObject)]
 pub struct CurrencyInfo {
     /// Opaque and typed: `currency_00…`.

@@ -100,11 +100,11 @@ impl WalletStaffQuery {
 /// A correction of somebody's wallet.
 #[derive(InputObject)]
 pub struct AdminWalletAdjustInput {
-    /// Whose wallet.
+    /// The id of the person whose wallet it is.
     user_id: ID,
     /// How much, above zero.
     amount: MoneyInput,
-    /// Which way.
+    /// Whether it is given or taken.
     direction: WalletAdjustmentDirection,
     /// Why, at most 500 characters; the owner sees it.
     reason: String,

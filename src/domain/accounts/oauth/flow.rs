@@ -129,7 +129,7 @@ pub struct ComeBack {
     pub provider: String,
     /// What was sent along.
     pub state: Option<String>,
-    /// On success.
+    /// On success, what the provider's answer is fetched with.
     pub code: Option<String>,
     /// Otherwise, a coded word.
     pub error: Option<String>,

@@ -22,7 +22,7 @@ use crate::{
 /// An identity elsewhere by which a person signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkedIdentity {
-    /// Its id.
+    /// The id of the row of `identities`.
     pub id: IdentityId,
     /// The provider's name.
     pub provider: String,
@@ -30,7 +30,7 @@ pub struct LinkedIdentity {
     pub title: String,
     /// The address that the provider told last.
     pub email: Option<String>,
-    /// Linked.
+    /// When it was linked to the account.
     pub linked_at: DateTime<Utc>,
     /// Last sign-in by it.
     pub last_used_at: DateTime<Utc>,

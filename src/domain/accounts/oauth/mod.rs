@@ -82,7 +82,7 @@ fn failed(provider: &str, failure: &Failure) -> Error {
     refused()
 }
 
-/// PROVIDER_FAILED.
+/// What somebody gets to know where the provider, or what it says, is at fault: PROVIDER_FAILED.
 fn refused() -> Error {
     UserError::whole(UserErrorCode::ProviderFailed).into()
 }
