@@ -11,7 +11,7 @@ use crate::{
     },
     graphql::{
         accounts::{User, UserSort},
-        connection::{Connection, wants_total},
+        connection::{Connection, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
@@ -19,7 +19,6 @@ use crate::{
         node::{id_input, input_id},
         rules::Rule,
     },
-    platform::page::Page,
 };
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
@@ -60,7 +59,6 @@ pub struct AdminUserQuery;
 #[Object]
 impl AdminUserQuery {
     /// Accounts, a page at a time; what is behind each is in `account` and `role`. Needs the permission SEE_ACCOUNTS.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_users(
         &self,
@@ -68,18 +66,12 @@ impl AdminUserQuery {
         #[graphql(name = "where", desc = "Which accounts.")] filter: Option<AdminUserWhere>,
         #[graphql(default_with = "UserSort::Newest", desc = "In which order.")] sort_by: UserSort,
         #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<User>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort: accounts::UserSort = sort_by.into();
-            let page = Page::parse(&app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort.cursor_name())?;
             let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().into();
             let slice = accounts::accounts(app, actor, &filter, sort, &page, wants_total(ctx)).await?;

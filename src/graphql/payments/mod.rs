@@ -21,7 +21,7 @@ pub use steps::PaymentStep;
 
 use super::{
     accounts::User,
-    connection::{Connection, Listed, wants_total},
+    connection::{Connection, Listed, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
@@ -44,7 +44,7 @@ use crate::{
         payment::{self, ProviderKind, TargetKind},
     },
     error::Result,
-    platform::{page::Page, payments::NextAction},
+    platform::payments::NextAction,
 };
 
 /// Who moves the money of a payment. `paymentProviders` tells which of them are offered here.
@@ -432,11 +432,10 @@ async fn list(
     ctx: &Context<'_>,
     filter: Result<PaymentFilter>,
     reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
-    let page = Page::parse(&app.keys, payments::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, payments::SORT)?;
     let page = page.reversed(reverse);
     let slice = payments::payments(app, actor, &filter?, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, payments::cursor, Payment)))
@@ -447,9 +446,8 @@ pub(super) async fn own_payments(
     ctx: &Context<'_>,
     filter: Option<PaymentWhere>,
     reverse: bool,
-    pages: (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
-    list(ctx, filter.unwrap_or_default().filter(), reverse, pages).await
+    list(ctx, filter.unwrap_or_default().filter(), reverse).await
 }
 
 /// What is given to a goal by a payment; null when it is for something else, and for who may not see it.

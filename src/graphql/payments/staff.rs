@@ -13,7 +13,7 @@ use crate::{
     },
     error::Result,
     graphql::{
-        connection::{Connection, wants_total},
+        connection::{Connection, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
@@ -24,7 +24,6 @@ use crate::{
         scalars::{Money, MoneyInput},
         wallets::Wallet,
     },
-    platform::page::Page,
 };
 
 /// Conditions that all must hold.
@@ -89,39 +88,25 @@ pub struct PaymentStaffQuery;
 #[Object]
 impl PaymentStaffQuery {
     /// Everybody's payments, newest first. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_payments(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which payments.")] filter: Option<AdminPaymentWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Payment>> {
         let filter = filter.unwrap_or_default().filter();
-        nullable(list(ctx, filter, reverse, (first, after, last, before))).await
+        nullable(list(ctx, filter, reverse)).await
     }
 
     /// Everybody's refunds, newest first: those that were asked for wait in the state REQUESTED, those that staff has to do
     /// by hand in PENDING. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_refunds(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which refunds.")] filter: Option<AdminRefundWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Refund>> {
         nullable(async {
             let request = ctx.request();
@@ -130,7 +115,7 @@ impl PaymentStaffQuery {
             let filter =
                 RefundFilter { states: filters::values(filter.states), during: filters::span(filter.created_at) };
             let sort = payments::REFUND_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let page = page.reversed(reverse);
             let slice = payments::refunds(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::refund_cursor, Refund::from)))
@@ -140,19 +125,12 @@ impl PaymentStaffQuery {
 
     /// Everybody's disputes, newest first: those in the state OPEN are to be answered at the provider's pages. Needs the
     /// permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_disputes(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which disputes.")] filter: Option<AdminDisputeWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Dispute>> {
         nullable(async {
             let request = ctx.request();
@@ -161,7 +139,7 @@ impl PaymentStaffQuery {
             let filter =
                 DisputeFilter { states: filters::values(filter.states), during: filters::span(filter.opened_at) };
             let sort = payments::DISPUTE_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let page = page.reversed(reverse);
             let slice = payments::disputes(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::dispute_cursor, Dispute::from)))

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::User,
-    connection::{Connection, Listed, asks_for_total, wants_total},
+    connection::{Connection, Listed, PageArgs, asks_for_total, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable, private},
@@ -22,7 +22,7 @@ use crate::{
     },
     entity::{UserId, post},
     error::Result,
-    platform::page::{DEFAULT_PAGE, MAX_PAGE, Page, Total},
+    platform::page::{DEFAULT_PAGE, MAX_PAGE, Total},
 };
 
 use likes::LikeConnection;
@@ -114,17 +114,9 @@ impl Post {
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
     #[graphql(directive = SemanticNonNull::apply())]
-    async fn comments(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<Comment>> {
+    async fn comments(&self, ctx: &Context<'_>) -> Nullable<Connection<Comment>> {
         nullable(async {
+            let PageArgs { first, after, last, before } = PageArgs::of(ctx)?;
             if let Some((count, slice)) = &self.0.comments
                 && after.is_none()
                 && last.is_none()
@@ -135,24 +127,15 @@ impl Post {
                 return Ok(Some(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
             }
             // Boxed, as everything is that a list seldom needs: see `Batched::load`.
-            Box::pin(comments_of(ctx, CommentsOf::Post(self.0.post.id), first, after, last, before)).await
+            Box::pin(comments_of(ctx, CommentsOf::Post(self.0.post.id))).await
         })
         .await
     }
 
     /// Who likes it, newest first; the edges say since when.
     #[graphql(directive = SemanticNonNull::apply())]
-    async fn likes(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<LikeConnection> {
-        nullable(Box::pin(likes_of(ctx, &self.0.post, first, after, last, before))).await
+    async fn likes(&self, ctx: &Context<'_>) -> Nullable<LikeConnection> {
+        nullable(Box::pin(likes_of(ctx, &self.0.post))).await
     }
 
     /// When it was published.
@@ -251,18 +234,9 @@ impl Comment {
 
     /// Replies in time order. A deleted one is listed while it has replies.
     #[graphql(directive = SemanticNonNull::apply())]
-    async fn replies(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<Comment>> {
+    async fn replies(&self, ctx: &Context<'_>) -> Nullable<Connection<Comment>> {
         let of = CommentsOf::Comment(self.0.comment.id);
-        nullable(Box::pin(comments_of(ctx, of, first, after, last, before))).await
+        nullable(Box::pin(comments_of(ctx, of))).await
     }
 
     /// When it was written.
@@ -349,17 +323,9 @@ fn first_only(field: &SelectionField<'_>) -> Option<u64> {
     (!total && (0..=MAX_PAGE).contains(&count)).then(|| count.cast_unsigned().into())
 }
 
-async fn comments_of(
-    ctx: &Context<'_>,
-    of: CommentsOf,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
-) -> async_graphql::Result<Option<Connection<Comment>>> {
+async fn comments_of(ctx: &Context<'_>, of: CommentsOf) -> async_graphql::Result<Option<Connection<Comment>>> {
     let request = ctx.request();
-    let keys = &request.app.keys;
-    let page = Page::parse(keys, posts::COMMENTS_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, posts::COMMENTS_SORT)?;
     let parts = comment_parts(&ctx.field());
     let total = wants_total(ctx);
     let slice = match page.first_only().filter(|_| !total) {
@@ -372,17 +338,9 @@ async fn comments_of(
     Ok(Some(Connection::new(slice, posts::comment_cursor, Comment)))
 }
 
-async fn likes_of(
-    ctx: &Context<'_>,
-    post: &post::Model,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
-) -> async_graphql::Result<Option<LikeConnection>> {
+async fn likes_of(ctx: &Context<'_>, post: &post::Model) -> async_graphql::Result<Option<LikeConnection>> {
     let request = ctx.request();
-    let keys = &request.app.keys;
-    let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, posts::LIKES_SORT)?;
     let mut slice = match page.first_only() {
         Some(count) => request.loaders.first_likes.load((post.id, count)).await?.unwrap_or_default(),
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
@@ -392,16 +350,9 @@ async fn likes_of(
 }
 
 /// A person's posts, newest first.
-pub(super) async fn posts_of(
-    ctx: &Context<'_>,
-    author: UserId,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
-) -> async_graphql::Result<Option<Connection<Post>>> {
+pub(super) async fn posts_of(ctx: &Context<'_>, author: UserId) -> async_graphql::Result<Option<Connection<Post>>> {
     let filter = PostFilter { authors: Some(vec![author]), ..PostFilter::default() };
-    list(ctx, &filter, posts::PostSort::Newest, false, (first, after, last, before)).await
+    list(ctx, &filter, posts::PostSort::Newest, false).await
 }
 
 async fn list(
@@ -409,11 +360,9 @@ async fn list(
     filter: &PostFilter,
     sort: posts::PostSort,
     reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Post>>> {
     let request = ctx.request();
-    let keys = &request.app.keys;
-    let page = Page::parse(keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, sort.cursor_name())?;
     let page = page.reversed(reverse);
     let (parts, total) = (post_parts(&nodes_of(ctx.look_ahead())), wants_total(ctx));
     let slice = posts::posts(&request.app, &request.actor, filter, sort, &page, &parts, total).await?;
@@ -473,7 +422,6 @@ impl PostQuery {
     }
 
     /// Posts that are not deleted, a page at a time.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn posts(
         &self,
@@ -481,16 +429,10 @@ impl PostQuery {
         #[graphql(name = "where", desc = "Which posts.")] filter: Option<PostWhere>,
         #[graphql(default_with = "PostSort::Newest", desc = "In which order.")] sort_by: PostSort,
         #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Post>> {
         nullable(async {
             let filter = filter.unwrap_or_default().filter()?;
-            list(ctx, &filter, sort_by.into(), reverse, (first, after, last, before)).await
+            list(ctx, &filter, sort_by.into(), reverse).await
         })
         .await
     }

@@ -13,7 +13,7 @@ use crate::{
     entity::UserId,
     error::Result,
     graphql::{
-        connection::{Connection, wants_total},
+        connection::{Connection, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
@@ -21,7 +21,6 @@ use crate::{
         rules::Rule,
         scalars::MoneyInput,
     },
-    platform::page::Page,
 };
 
 /// Reading everybody's wallets.
@@ -41,25 +40,18 @@ impl WalletStaffQuery {
     }
 
     /// Everybody's withdrawals, asked for last, first. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_withdrawals(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which withdrawals.")] filter: Option<AdminWithdrawalWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Withdrawal>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::WITHDRAWAL_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let filter = filter.unwrap_or_default().filter()?;
             let page = page.reversed(reverse);
             let slice = wallets::all_withdrawals(app, actor, &filter, &page, wants_total(ctx)).await?;
@@ -69,25 +61,18 @@ impl WalletStaffQuery {
     }
 
     /// Everybody's adjustments, proposed last, first. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_wallet_adjustments(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which adjustments.")] filter: Option<AdminWalletAdjustmentWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<WalletAdjustment>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::ADJUSTMENT_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let filter = filter.unwrap_or_default().filter()?;
             let page = page.reversed(reverse);
             let slice = wallets::adjustments(app, actor, &filter, &page, wants_total(ctx)).await?;
