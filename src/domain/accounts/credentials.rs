@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{QueryResult, Value};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     User, policy,
@@ -20,7 +21,10 @@ use crate::{
     },
     entity::{UserId, activity::ActivityKind, code::CodePurpose},
     error::{Error, Result},
-    platform::db::{Columns, Transaction},
+    platform::{
+        db::{Columns, Transaction},
+        passwords::{self, Place},
+    },
 };
 
 /// A person and how they prove who they are.
@@ -51,6 +55,16 @@ impl Holder {
     pub fn has_address(&self) -> bool {
         policy::is_address(&self.email_key)
     }
+}
+
+/// Whether a password is right. To be counted as a try before: see [`guessing`](super::guessing).
+pub(super) async fn verify_password(place: &Place, password: &SecretString, hash: Option<String>) -> Result<bool> {
+    // A longer one can't be right, and hashing it would be a gift to whoever sends it.
+    let password = password.expose_secret();
+    let is_long = passwords::length(password) > policy::MAX_PASSWORD;
+    let password =
+        if is_long { password.chars().take(policy::MAX_PASSWORD + 1).collect() } else { password.to_owned() };
+    place.verify(password, hash).await
 }
 
 fn sql(condition: &str) -> String {

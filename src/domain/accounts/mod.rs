@@ -14,6 +14,7 @@ mod digest;
 mod fresh;
 mod guessing;
 mod likenesses;
+mod mail;
 pub mod oauth;
 mod oversight;
 mod overview;
@@ -43,6 +44,7 @@ pub use digest::{digest_sent_in, digests};
 pub use fresh::{FRESH, is_fresh, require_fresh};
 pub use guessing::prune as prune_failures;
 pub use likenesses::{lookalikes, prune as prune_usernames, refold_in};
+pub use mail::tell_in;
 pub(crate) use oversight::{
     authorise_in, authority_in, find_in, is_last_owner_in, lock_active_in, lock_active_sql, lock_in, reinstate_in,
     reset_two_factor_in, set_role_in, sign_out_in, suspend_in, suspension_in,
@@ -51,7 +53,7 @@ pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
 pub use passwords::{RESET, password_change, password_reset_confirm, password_reset_request, send_reset};
 pub(crate) use policy::email as email_address;
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
-pub use privacy::{EXPORT, erase_in, tell_in};
+pub use privacy::{EXPORT, erase_in};
 pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::{
-    Method, commands,
+    Method, credentials,
     fresh::{self, FRESH},
     guessing::{self, Attempt},
     second_factors,
@@ -113,7 +113,7 @@ async fn prove(
     let sent = match proof {
         Proof::Password(password) => {
             let place = place.ok_or_else(|| Error::internal("a password without a place in line"))?;
-            if !commands::verify_password(&place, password, means.password_hash.clone()).await? {
+            if !credentials::verify_password(&place, password, means.password_hash.clone()).await? {
                 return Err(UserError::input("password", UserErrorCode::WrongPassword).into());
             }
             None

@@ -11,7 +11,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::EntityTrait;
 
 use super::{
-    Method, User, fresh, guessing, oversight, queries, second_factors, sessions, sign_in, throttle::throttle_proof,
+    Method, User, fresh, guessing, mail, oversight, queries, second_factors, sessions, sign_in,
+    throttle::throttle_proof,
 };
 use crate::{
     app::App,
@@ -206,7 +207,7 @@ async fn tell_in(
     template: Template,
 ) -> Result<()> {
     activity::record_in(app, tx, person.id, kind, client, None).await?;
-    sign_in::tell_in(app, tx, person.id, Message::email("", &person.locale, template)).await
+    mail::tell_in(app, tx, person.id, Message::email("", &person.locale, template)).await
 }
 
 fn enabled_already() -> Error {

@@ -41,9 +41,10 @@ use crate::{
 pub use debts::{lend_in, repay_in};
 pub use holds::{End, end_hold_in, expire_holds, hold_in, post_hold_in};
 pub use locks::{available_in, lock_in, owed_in};
-pub use post::{earlier_in, fold, post_in, post_keeping_in, post_to_active_in, reverse_in};
+pub use post::{fold, post_in, post_keeping_in, post_to_active_in, reverse_in};
 pub use queries::{Account, account, accounts_by_id, accounts_of, accounts_of_each};
 pub use verify::{Difference, Rule, check, verify};
+pub use write::earlier_in;
 
 /// Where money can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

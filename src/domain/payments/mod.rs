@@ -54,6 +54,7 @@ pub use dispute_rows::{
 };
 pub use disputes_by_hand::{DisputeSaid, admin_dispute_record};
 pub use drive::{confirm, refresh, start};
+pub use holdings::Disagreement;
 pub use methods::{
     FORGET_METHOD, MethodAdd, forget_method, payment_method_add, payment_method_remove, payment_method_set_default,
     payment_methods, payment_methods_by_id,
@@ -70,7 +71,7 @@ pub use queries::{
     stream_head,
 };
 pub use receipts::{RECEIPT, receipt};
-pub use reconcile::{Comparison, Disagreement, reconcile};
+pub use reconcile::{Comparison, reconcile};
 pub use refund_requests::{RefundAsk, payment_refund, refund_decide, refund_request};
 pub use refund_rows::{
     REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{QueryResult, Value};
 
-use super::{find, queries, sign_in, title};
+use super::{find, mail, queries, title};
 use crate::{
     app::App,
     domain::{
@@ -98,7 +98,7 @@ pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, provider
             tx.execute(sql, vec![id.0.into(), provider.into()]).await?;
             activity::record_in(app, &tx, id, ActivityKind::IdentityUnlinked, client, Some(provider)).await?;
             let message = Message::email("", &user.locale, Template::IdentityUnlinked);
-            sign_in::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
+            mail::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
         })
         .await?;
     Ok(user)

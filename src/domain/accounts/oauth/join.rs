@@ -8,6 +8,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, 
 use super::{
     User, credentials,
     identities::{self, LinkedIdentity},
+    mail,
     naming::{self, Names},
     person::Person,
     policy, queries, refused, sessions, sign_in as way_in,
@@ -170,7 +171,7 @@ async fn insert_and_tell_in(
     let id = identities::insert_in(app, tx, user.id, &provider.name, person).await?;
     activity::record_in(app, tx, user.id, ActivityKind::IdentityLinked, client, Some(&provider.name)).await?;
     let message = Message::email("", &user.locale, Template::IdentityLinked).with("provider", &provider.title);
-    way_in::tell_in(app, tx, user.id, message).await?;
+    mail::tell_in(app, tx, user.id, message).await?;
     Ok(id)
 }
 

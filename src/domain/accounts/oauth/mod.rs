@@ -44,7 +44,7 @@ mod join;
 mod naming;
 mod person;
 
-use super::{User, credentials, policy, queries, sessions, sign_in};
+use super::{User, credentials, mail, policy, queries, sessions, sign_in};
 use crate::{
     app::App,
     config::OauthProvider,
