@@ -12,8 +12,6 @@ use async_graphql::{
     },
 };
 
-use super::rules;
-
 const SEMANTIC_NON_NULL: &str = "semanticNonNull";
 const USER_ERRORS: &str = "userErrors";
 /// What the description of a mutation says that has to be the only field of its operation.
@@ -64,7 +62,7 @@ fn define(registry: &mut Registry, name: &str, description: &str, argument: Meta
 
 /// Marks the fields of a part of `Mutation`: each is null only when it failed, and its codes are those of its description, which
 /// says whether it stands alone.
-pub fn mark_mutations(registry: &mut Registry, part: &str) {
+pub fn mark_mutations(registry: &mut Registry, part: &str, is_alone: impl Fn(&str) -> bool) {
     SemanticNonNull.register(registry);
     let description =
         "The codes that the `errors` of the mutation's payload can have: those that its description lists, for tools.";
@@ -83,7 +81,7 @@ pub fn mark_mutations(registry: &mut Registry, part: &str) {
             missing.push(MetaDirectiveInvocation { name: USER_ERRORS.to_owned(), args });
         }
         field.directive_invocations.extend(missing);
-        if rules::of(&field.name).is_alone {
+        if is_alone(&field.name) {
             say(field.description.get_or_insert_default(), ALONE);
         }
     }
