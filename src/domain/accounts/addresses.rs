@@ -187,7 +187,7 @@ async fn holder_to_verify(app: &App, actor: &Actor, client: &Client, email: Opti
 /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
 pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, email: &str) -> Result<()> {
     actor.require_user()?;
-    let id = fresh::require_fresh(app, actor, "emailChangeRequest").await?.id;
+    let id = fresh::require_fresh(app, actor).await?.id;
     let email = policy::email("email", email)?;
     throttle_send(app, client, Some(id))?;
     let key = mailbox::key(&email);

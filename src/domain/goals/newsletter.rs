@@ -7,14 +7,14 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{jobs::SendNews, news::News, not_found};
+use super::{jobs::SendNews, not_found};
 use crate::{
     app::App,
     domain::{
         jobs,
         messages::{self, Message, Template},
     },
-    entity::{GoalId, job},
+    entity::{GoalId, goal_news::Model as News, job},
     error::Result,
     platform::{
         db::{Columns, Transaction},
