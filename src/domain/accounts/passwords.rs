@@ -89,8 +89,16 @@ pub async fn password_reset_request(app: &App, client: &Client, email: &str) -> 
     app.db.transact(async |tx| jobs::enqueue_in(app, &tx, &reset).await).await
 }
 
+impl jobs::Job for SendReset {
+    const KIND: &'static str = "password_reset";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        send_reset(app, job, self).await
+    }
+}
+
 /// Sends the code of a job to whoever has the address, if anybody.
-pub(super) async fn send_reset(app: &App, job: &job::Model, asked: SendReset) -> Result<()> {
+async fn send_reset(app: &App, job: &job::Model, asked: SendReset) -> Result<()> {
     let SendReset { email, address, user_agent } = asked;
     let client = Client { address, user_agent, ..Client::default() };
     let key = policy::lookup_key(&email);

@@ -39,8 +39,17 @@ pub(super) async fn write_in(app: &App, tx: &Transaction, news: &News) -> Result
     jobs::enqueue_in(app, tx, &SendNews { news: news.id.0, after: String::new() }).await
 }
 
+impl jobs::Job for SendNews {
+    const KIND: &'static str = "goal_news";
+    const LANE: jobs::Lane = jobs::Lane::Bulk;
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        send_news(app, job, self).await
+    }
+}
+
 /// Writes to the next guests, each once, and leaves the rest to the next job.
-pub(super) async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNews) -> Result<()> {
+async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNews) -> Result<()> {
     app.db
         .transact(async |tx| {
             let sql = "SELECT goal_id FROM goal_updates WHERE id = $1";

@@ -347,8 +347,16 @@ pub(super) async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Resul
     Ok(())
 }
 
+impl jobs::Job for ForgetMethod {
+    const KIND: &'static str = "forget_method";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        forget(app, job, self).await
+    }
+}
+
 /// Has a provider forget a way to pay. Harmless when repeated.
-pub(super) async fn forget(app: &App, job: &job::Model, told: ForgetMethod) -> Result<()> {
+async fn forget(app: &App, job: &job::Model, told: ForgetMethod) -> Result<()> {
     let ForgetMethod { provider, reference } = told;
     // The same card, saved again, may have the same name.
     let sql = "SELECT 1 FROM payment_methods WHERE provider = $1 AND provider_reference = $2 AND removed_at IS NULL";
