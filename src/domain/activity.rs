@@ -102,6 +102,7 @@ pub async fn record_if_exists_in(
     Ok(())
 }
 
+/// A new line.
 fn line(app: &App, user: UserId, kind: ActivityKind, client: &Client, detail: Option<&str>) -> Model {
     let now = app.clock.now();
     Model {
@@ -118,11 +119,11 @@ fn line(app: &App, user: UserId, kind: ActivityKind, client: &Client, detail: Op
 /// What lines have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActivityFilter {
-    /// Whose.
+    /// Ids of those whose account it happened to.
     pub users: Option<Vec<UserId>>,
-    /// What happened.
+    /// Kinds of what happened.
     pub kinds: Option<Vec<ActivityKind>>,
-    /// When.
+    /// The time within which it happened.
     pub during: Span,
 }
 

@@ -192,7 +192,7 @@ async fn keep(app: &App, name: &str, found: &[String]) -> Result<()> {
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "check_run::Entity")]
 pub struct Check {
-    /// When.
+    /// When it ran.
     pub ran_at: DateTime<Utc>,
     /// How much differed.
     pub differences: i64,

@@ -5,8 +5,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, Select, sea_query::Expr};
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{User, UserRow};
+use super::{User, UserRow, policy};
 use crate::{
     app::App,
     domain::{
@@ -17,7 +18,10 @@ use crate::{
     },
     entity::{UserId, activity::ActivityKind, code::CodePurpose, credential, user},
     error::{Error, Result},
-    platform::db::Transaction,
+    platform::{
+        db::Transaction,
+        passwords::{self, Place},
+    },
 };
 
 /// A person and how they prove who they are.
@@ -26,7 +30,7 @@ pub(super) struct Holder {
     pub user: User,
     /// As they wrote it.
     pub email: String,
-    /// What is unique of it; see [`is_address`].
+    /// What is unique of it; see [`policy::is_address`].
     pub email_key: String,
     /// When the address was proven theirs.
     pub confirmed_at: Option<DateTime<Utc>>,
@@ -65,19 +69,18 @@ impl Holder {
 
     /// Whether the address is theirs, proven or not: otherwise nothing is sent there on their behalf.
     pub fn has_address(&self) -> bool {
-        is_address(&self.email_key)
+        policy::is_address(&self.email_key)
     }
 }
 
-/// What stands in place of an address that an account does not have: no address looks like this, so it is never proven,
-/// and nobody signs in by it.
-pub(super) fn no_address(id: UserId) -> String {
-    format!("taken {id}")
-}
-
-/// Whether a key is that of an address.
-pub(super) fn is_address(email_key: &str) -> bool {
-    email_key.contains('@')
+/// Whether a password is right. To be counted as a try before: see [`guessing`](super::guessing).
+pub(super) async fn verify_password(place: &Place, password: &SecretString, hash: Option<String>) -> Result<bool> {
+    // A longer one can't be right, and hashing it would be a gift to whoever sends it.
+    let password = password.expose_secret();
+    let is_long = passwords::length(password) > policy::MAX_PASSWORD;
+    let password =
+        if is_long { password.chars().take(policy::MAX_PASSWORD + 1).collect() } else { password.to_owned() };
+    place.verify(password, hash).await
 }
 
 fn holders() -> Select<credential::Entity> {
@@ -136,7 +139,7 @@ pub(super) async fn release_in(app: &App, tx: &Transaction, email_key: &str, pro
         return Ok(true);
     };
     let released = credential::Entity::update_many()
-        .col_expr(credential::Column::EmailKey, Expr::val(no_address(holder.user.id)))
+        .col_expr(credential::Column::EmailKey, Expr::val(policy::no_address(holder.user.id)))
         .filter(credential::Column::UserId.eq(holder.user.id))
         .filter(credential::Column::EmailConfirmedAt.is_null())
         .exec(tx)

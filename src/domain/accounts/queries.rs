@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
 
-use super::{User, UserCard, UserRow, credentials, policy, second_factors};
+use super::{User, UserCard, UserRow, policy, second_factors};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
@@ -215,7 +215,7 @@ pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<
     let select = credential::Entity::find().filter(any_id(credential::Column::UserId, &visible));
     let found: Vec<Address> = app.db.read(select).await?;
     let email = |found: Address| {
-        let address = credentials::is_address(&found.email_key).then_some(found.email);
+        let address = policy::is_address(&found.email_key).then_some(found.email);
         (found.user_id, Email { address, is_verified: found.email_confirmed_at.is_some() })
     };
     Ok(found.into_iter().map(email).collect())

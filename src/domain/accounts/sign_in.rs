@@ -7,17 +7,13 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait},
 };
 
-use super::{
-    IssuedSession, User,
-    credentials::{self, Holder},
-    sessions, tokens,
-};
+use super::{IssuedSession, User, mail, sessions, tokens};
 use crate::{
     app::App,
     domain::{
         activity,
         actor::Client,
-        messages::{self, Message, Template},
+        messages::{Message, Template},
     },
     entity::{
         ChallengeId, UserId, activity::ActivityKind, backup_code, challenge, credential, profile, session, two_factor,
@@ -35,7 +31,7 @@ const CHALLENGE: TimeDelta = TimeDelta::minutes(10);
 /// What came of a right first proof.
 #[derive(Debug, Clone)]
 pub enum SignIn {
-    /// Signed in.
+    /// One proof was enough: a session.
     Session(Box<IssuedSession>),
     /// One more proof is needed.
     Challenge(IssuedChallenge),
@@ -55,7 +51,7 @@ pub struct IssuedChallenge {
 /// A way to prove who one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// The password.
+    /// The password of the account.
     Password,
     /// A code of an authenticator app.
     Totp,
@@ -169,24 +165,9 @@ pub(super) async fn begin_in(
             .with("device", client.user_agent.as_deref().unwrap_or("?"))
             .with("address", client.address.map_or_else(|| "?".to_owned(), |address| address.to_string()))
             .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"));
-        tell_in(app, tx, user.id, message).await?;
+        mail::tell_in(app, tx, user.id, message).await?;
     }
     Ok(session)
-}
-
-/// Sends a message about a person's account to their e-mail address, in their language, with their `name`; to none where
-/// the address turned out to be somebody else's.
-pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
-    let Some(holder) = credentials::by_id_in(tx, user).await?.filter(Holder::has_address) else { return Ok(()) };
-    let Holder { user: person, email: to, email_key, confirmed_at, .. } = holder;
-    let is_proven = confirmed_at.is_some();
-    // Nobody knows whose address it is: it must not be flooded by whoever wrote it down.
-    if !is_proven && app.limiters.unproven_address.check(&email_key).is_err() {
-        tracing::warn!(%user, "an address that is not proven has got enough messages");
-        return Ok(());
-    }
-    let message = Message { to, is_proven, locale: person.locale.clone(), ..message };
-    messages::send_in(app, tx, &message.with("name", &person.display_name)).await
 }
 
 /// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED. Whatever begins a session asks this first, in the

@@ -20,6 +20,7 @@ use crate::{
         notifications::notify_in,
         payments,
         permissions::Permission,
+        posts::PostDeleted,
     },
     entity::{
         GoalId, PaymentId,
@@ -149,8 +150,16 @@ async fn close_overdue_in(app: &App, tx: &Transaction, id: GoalId) -> Result<boo
     Ok(true)
 }
 
+impl jobs::Job for PostDeleted {
+    const KIND: &'static str = "post_deleted";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        post_deleted(app, job, self.post).await
+    }
+}
+
 /// The goal that hung on a post is called off. Harmless when repeated.
-pub(super) async fn post_deleted(app: &App, job: &job::Model, post: Uuid) -> Result<()> {
+async fn post_deleted(app: &App, job: &job::Model, post: Uuid) -> Result<()> {
     app.db
         .transact(async |tx| {
             let goals = tx.rows("SELECT id FROM goals WHERE post_id = $1", vec![post.into()]).await?;
@@ -183,9 +192,18 @@ pub(super) fn must_go_back(state: GoalState) -> Option<&'static str> {
     }
 }
 
+impl jobs::Job for RefundAll {
+    const KIND: &'static str = "goal_refund_all";
+    const LANE: jobs::Lane = jobs::Lane::Bulk;
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        refund_all(app, job, self).await
+    }
+}
+
 /// Gives back the next contributions, and leaves the rest to the next job. Harmless when repeated: what is granted for this
 /// cause is granted once.
-pub(super) async fn refund_all(app: &App, job: &job::Model, RefundAll { goal, after }: RefundAll) -> Result<()> {
+async fn refund_all(app: &App, job: &job::Model, RefundAll { goal, after }: RefundAll) -> Result<()> {
     let sql = format!(
         "SELECT c.id, c.payment_id, g.state FROM goal_contributions c JOIN goals g ON g.id = c.goal_id \
          WHERE c.goal_id = $1 AND c.id > $2 AND c.received > c.refunded ORDER BY c.id LIMIT {BATCH}"

@@ -30,6 +30,7 @@ mod verify;
 mod withdrawals;
 
 use chrono::{DateTime, Utc};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     app::App,
@@ -169,11 +170,11 @@ impl GoalView {
 /// Something that can be done with a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GoalAction {
-    /// Give.
+    /// Give to it.
     Contribute,
-    /// Change it.
+    /// Change what it says of itself.
     Update,
-    /// Tell news.
+    /// Tell those who gave its news.
     PublishNews,
     /// Take out what was raised.
     Withdraw,
@@ -186,7 +187,7 @@ pub enum GoalAction {
 /// What somebody gave, with what decides who sees whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributionView {
-    /// The row.
+    /// The row of `goal_contributions`.
     pub contribution: goal_contribution::Model,
     /// In which currency.
     pub currency: crate::entity::Currency,
@@ -256,6 +257,12 @@ fn at_goal_id(code: UserErrorCode) -> UserError {
 
 fn wrong_state(at: At, state: impl Into<State>) -> Error {
     at(UserErrorCode::WrongState).with("state", state.into()).into()
+}
+
+/// A category as it is stored and compared.
+fn folded(category: &str) -> String {
+    let folded: String = category.nfc().collect();
+    folded.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What a goal has that is not on its way back, withdrawn or not. The goal is locked by the caller, its escrow here: what

@@ -7,14 +7,14 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{jobs::SendNews, news::News, not_found};
+use super::{jobs::SendNews, not_found};
 use crate::{
     app::App,
     domain::{
         jobs,
         messages::{self, Message, Template},
     },
-    entity::{GoalId, job},
+    entity::{GoalId, goal_news::Model as News, job},
     error::Result,
     platform::{
         db::{Columns, Transaction},
@@ -39,8 +39,17 @@ pub(super) async fn write_in(app: &App, tx: &Transaction, news: &News) -> Result
     jobs::enqueue_in(app, tx, &SendNews { news: news.id.0, after: String::new() }).await
 }
 
+impl jobs::Job for SendNews {
+    const KIND: &'static str = "goal_news";
+    const LANE: jobs::Lane = jobs::Lane::Bulk;
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        send_news(app, job, self).await
+    }
+}
+
 /// Writes to the next guests, each once, and leaves the rest to the next job.
-pub(super) async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNews) -> Result<()> {
+async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNews) -> Result<()> {
     app.db
         .transact(async |tx| {
             let sql = "SELECT goal_id FROM goal_updates WHERE id = $1";

@@ -7,7 +7,7 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::{
-    GoalView, commands, not_found,
+    GoalView, folded, not_found,
     rows::{GOAL, read_goal},
 };
 use crate::{
@@ -168,7 +168,7 @@ fn filter_by_values(
     conditions: &mut Conditions,
 ) -> Result<()> {
     let (owners, categories) = (filter.owners.as_deref(), filter.categories.as_deref());
-    let category = |name: &String| text::comparable(&commands::folded(name));
+    let category = |name: &String| text::comparable(&folded(name));
     let mut chosen = vec![
         conditions.any_of("g.owner_id", owners, |owner| owner.0)?,
         conditions.any_of("g.category", categories, category)?,

@@ -2,7 +2,7 @@
 
 use crate::domain::ledger::Rule;
 
-/// For [`crate::domain::ledger::check`].
+/// What has to hold of goals, as [`crate::domain::ledger::check`] recomputes it.
 pub const RULES: &[Rule] = &[
     (
         "a goal's escrow has what was raised and not withdrawn",

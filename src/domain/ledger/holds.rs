@@ -9,9 +9,9 @@ use super::{
     NewTransfer, Origin, Place, Posted,
     debts::repay_in,
     locks::{Accounts, Named, locked_in},
-    post::{create_in, earlier_in},
+    movement::{Entry, Movement},
     sql,
-    write::{Entry, Movement, carry_out_in, entries},
+    write::{carry_out_in, create_in, earlier_in, entries},
 };
 use crate::{
     app::App,

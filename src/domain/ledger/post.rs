@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
     QuerySelect, RelationTrait, SelectExt, sea_query::LockType,
@@ -10,11 +9,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    NewTransfer, Origin, Place, Posted, Written,
+    NewTransfer, Origin, Place, Posted,
     debts::repay_in,
     locks::{Accounts, Named, locked_in, locked_with_in},
-    sql::{self, Delta, Earlier},
-    write::{Movement, carry_out_in, entries},
+    sql::{self, Delta},
+    write::write_in,
 };
 use crate::{
     app::App,
@@ -23,10 +22,7 @@ use crate::{
         ledger_transfer::{self, TransferKind, TransferState},
     },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{
-        crypto::{hex, sha256},
-        db::Transaction,
-    },
+    platform::db::Transaction,
 };
 
 /// How many deltas are added up at once.
@@ -144,67 +140,6 @@ pub async fn reverse_to_in(
     let posted = write_in(app, tx, new, &accounts, Some(id)).await?;
     settle_debts_in(app, tx, &new, &accounts, posted, 0).await?;
     Ok(posted)
-}
-
-pub(super) async fn write_in(
-    app: &App,
-    tx: &Transaction,
-    new: NewTransfer<'_>,
-    accounts: &Accounts,
-    reverses: Option<TransferId>,
-) -> Result<Posted> {
-    if new.amount <= 0 || new.from.account(new.currency) == new.to.account(new.currency) {
-        return Err(Error::internal(format!("a transfer of {} from {:?} to {:?}", new.amount, new.from, new.to)));
-    }
-    let is_lent = matches!(new.from, Place::Debt(_));
-    if !is_lent && accounts.at(new.from).is_some_and(|source| source.available() < new.amount) {
-        // A repeated call gets its answer, though the money is gone since.
-        return match earlier_in(tx, &new.origin).await? {
-            Some(earlier) => Ok(earlier),
-            None => Err(UserError::whole(UserErrorCode::InsufficientFunds).into()),
-        };
-    }
-    let at = accounts.entry_time(app);
-    let id = TransferId(app.ids.next(at));
-    let entries = entries(app, &new, accounts, at)?;
-    let movement = Movement { transfer: id, kind: new.kind, currency: new.currency, at, entries: &entries, held: None };
-    if let Some(earlier) = create_in(app, tx, &new, reverses, None, &movement).await? {
-        return Ok(earlier);
-    }
-    let [from, _] = &entries;
-    let written = from.after.map(|(balance_after, _)| Written { id: from.id, balance_after, at });
-    Ok(Posted { id, replayed: false, written })
-}
-
-/// Writes a transfer with what it brings: pending, when it holds something. Gives what an earlier call with this key did, and
-/// then writes nothing. Code: IDEMPOTENCY_KEY_REUSED.
-pub(super) async fn create_in(
-    app: &App,
-    tx: &Transaction,
-    new: &NewTransfer<'_>,
-    reverses: Option<TransferId>,
-    expires_at: Option<DateTime<Utc>>,
-    movement: &Movement<'_>,
-) -> Result<Option<Posted>> {
-    let first = sql::write_transfer(new, movement, reverses, expires_at, &input_hash(&new.origin));
-    if carry_out_in(app, tx, first, movement).await? {
-        return Ok(None);
-    }
-    earlier_in(tx, &new.origin).await?.map(Some).ok_or_else(|| Error::internal("a transfer's key vanished"))
-}
-
-fn input_hash(origin: &Origin<'_>) -> String {
-    hex(&sha256(origin.input.as_bytes()))
-}
-
-/// What an earlier call with this key did. Code: IDEMPOTENCY_KEY_REUSED, when it was asked something else.
-pub async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<Option<Posted>> {
-    let found = Earlier::find_by_statement(sql::find_earlier(origin)).one(tx).await?;
-    let Some(Earlier { id, input_hash: asked }) = found else { return Ok(None) };
-    if asked != input_hash(origin) {
-        return Err(UserError::input("idempotencyKey", UserErrorCode::IdempotencyKeyReused).into());
-    }
-    Ok(Some(Posted { id, replayed: true, written: None }))
 }
 
 /// Adds the deltas of busy accounts to their balances, a batch a transaction: what is deleted is what is added, so

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct Account {
-    /// Its id.
+    /// Follows from what the account is: [`super::Place::account`].
     pub id: LedgerAccountId,
     /// In which currency.
     pub currency: Currency,

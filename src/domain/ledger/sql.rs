@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     NewTransfer, Origin, Place, Rule,
-    write::{Entry, Movement},
+    movement::{Entry, Movement},
 };
 use crate::{
     app::App,

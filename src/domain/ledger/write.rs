@@ -1,31 +1,95 @@
-//! What a transfer writes beside its own row: entries, the accounts they are counted in, and word of it to whoever follows a
-//! wallet. One statement, where the database can.
+//! What a transfer writes: its row, once for each key, entries, the accounts they are counted in, and word of it to whoever
+//! follows a wallet. One statement, where the database can.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{Statement, Values};
+use sea_orm::{FromQueryResult, Statement, Values};
 use uuid::Uuid;
 
-use super::{NewTransfer, Place, locks::Accounts, sql};
+use super::{
+    NewTransfer, Origin, Place, Posted, Written,
+    locks::Accounts,
+    movement::{Entry, Movement},
+    sql::{self, Earlier},
+};
 use crate::{
     app::App,
-    domain::events::{self, NewEvent},
+    domain::{
+        events::{self, NewEvent},
+        idempotency::Fingerprint,
+    },
     entity::{
-        Currency, EntryId, LedgerAccountId, Money, TransferId,
+        EntryId, Money, TransferId,
         event::{EventKind, StreamKind},
-        ledger_transfer::TransferKind,
     },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::db::{Chain, ColumnType, Transaction},
+    platform::{
+        crypto::{hex, sha256},
+        db::{Chain, ColumnType, Transaction},
+    },
 };
 
-/// An entry that is to be written.
-pub(super) struct Entry {
-    pub id: EntryId,
-    pub place: Place,
-    pub account: LedgerAccountId,
-    pub amount: i64,
-    /// Balance and sequence after it, where entries are counted.
-    pub after: Option<(i64, i64)>,
+/// Writes a transfer between accounts that are locked, unless an earlier call with its key did. Codes: INSUFFICIENT_FUNDS,
+/// AMOUNT_TOO_LARGE, IDEMPOTENCY_KEY_REUSED.
+pub(super) async fn write_in(
+    app: &App,
+    tx: &Transaction,
+    new: NewTransfer<'_>,
+    accounts: &Accounts,
+    reverses: Option<TransferId>,
+) -> Result<Posted> {
+    if new.amount <= 0 || new.from.account(new.currency) == new.to.account(new.currency) {
+        return Err(Error::internal(format!("a transfer of {} from {:?} to {:?}", new.amount, new.from, new.to)));
+    }
+    let is_lent = matches!(new.from, Place::Debt(_));
+    if !is_lent && accounts.at(new.from).is_some_and(|source| source.available() < new.amount) {
+        // A repeated call gets its answer, though the money is gone since.
+        return match earlier_in(tx, &new.origin).await? {
+            Some(earlier) => Ok(earlier),
+            None => Err(UserError::whole(UserErrorCode::InsufficientFunds).into()),
+        };
+    }
+    let at = accounts.entry_time(app);
+    let id = TransferId(app.ids.next(at));
+    let entries = entries(app, &new, accounts, at)?;
+    let movement = Movement { transfer: id, kind: new.kind, currency: new.currency, at, entries: &entries, held: None };
+    if let Some(earlier) = create_in(app, tx, &new, reverses, None, &movement).await? {
+        return Ok(earlier);
+    }
+    let [from, _] = &entries;
+    let written = from.after.map(|(balance_after, _)| Written { id: from.id, balance_after, at });
+    Ok(Posted { id, replayed: false, written })
+}
+
+/// Writes a transfer with what it brings: pending, when it holds something. Gives what an earlier call with this key did, and
+/// then writes nothing. Code: IDEMPOTENCY_KEY_REUSED.
+pub(super) async fn create_in(
+    app: &App,
+    tx: &Transaction,
+    new: &NewTransfer<'_>,
+    reverses: Option<TransferId>,
+    expires_at: Option<DateTime<Utc>>,
+    movement: &Movement<'_>,
+) -> Result<Option<Posted>> {
+    let first = sql::write_transfer(new, movement, reverses, expires_at, &stored(new.origin.input));
+    if carry_out_in(app, tx, first, movement).await? {
+        return Ok(None);
+    }
+    earlier_in(tx, &new.origin).await?.map(Some).ok_or_else(|| Error::internal("a transfer's key vanished"))
+}
+
+/// What is kept of what was asked; where nothing was, the hash of nothing.
+fn stored(input: Option<&Fingerprint>) -> String {
+    input.map_or_else(|| hex(&sha256(b"")), Fingerprint::stored)
+}
+
+/// What an earlier call with this key did. Code: IDEMPOTENCY_KEY_REUSED, when it was asked something else.
+pub async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<Option<Posted>> {
+    let found = Earlier::find_by_statement(sql::find_earlier(origin)).one(tx).await?;
+    let Some(Earlier { id, input_hash: hash }) = found else { return Ok(None) };
+    if !origin.input.map_or_else(|| hash == stored(None), |input| input.is(&hash)) {
+        return Err(UserError::input("idempotencyKey", UserErrorCode::IdempotencyKeyReused).into());
+    }
+    Ok(Some(Posted { id, replayed: true, written: None }))
 }
 
 /// The two entries of a transfer. Code: AMOUNT_TOO_LARGE.
@@ -43,18 +107,6 @@ pub(super) fn entries(app: &App, new: &NewTransfer<'_>, accounts: &Accounts, at:
         Ok::<_, Error>(Entry { id: EntryId(app.ids.next(at)), place, account, amount, after })
     };
     Ok([entry(new.from, -new.amount)?, entry(new.to, new.amount)?])
-}
-
-/// What comes with the row of a transfer.
-pub(super) struct Movement<'a> {
-    pub transfer: TransferId,
-    pub kind: TransferKind,
-    pub currency: Currency,
-    pub at: DateTime<Utc>,
-    /// None, when no money moves.
-    pub entries: &'a [Entry],
-    /// By how much more is held, and where.
-    pub held: Option<(Place, i64)>,
 }
 
 /// Runs a statement that writes the row of a transfer, and with it all that comes with that; nothing, and false, when the

@@ -55,7 +55,7 @@ pub async fn disputes_by_payment(
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct DisputeOfPayment {
-    /// The dispute.
+    /// The row of `payment_disputes`.
     #[sea_orm(nested)]
     pub dispute: Dispute,
     /// What its amount is in.

@@ -154,9 +154,6 @@ pub fn next_action(app: &App, payment: &Payment) -> Result<NextAction> {
     })
 }
 
-/// How many steps, and how many refunds, of a payment are shown.
-pub(super) const LISTED: u64 = 100;
-
 /// The steps of payments, by payment, oldest first, the newest 100 of each: whoever sees a payment sees them.
 pub async fn events_by_payment(
     app: &App,

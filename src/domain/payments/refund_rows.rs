@@ -69,7 +69,7 @@ pub(super) async fn refunds_of(app: &App, ids: &[PaymentId]) -> Result<Vec<Refun
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct RefundOfPayment {
-    /// The refund.
+    /// The row of `refunds`.
     #[sea_orm(nested)]
     pub refund: Refund,
     /// What its amount is in.

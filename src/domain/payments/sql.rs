@@ -2,8 +2,10 @@
 
 use sea_orm::{DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable};
 
-use super::queries::LISTED;
 use crate::{app::App, domain::ledger::Rule, entity::PaymentId, error::Result, platform::db::placeholders};
+
+/// How many steps, refunds and disputes of a payment are shown, of each.
+const LISTED: u64 = 100;
 
 /// The rows of a table that belong to payments, oldest first, of each payment the newest [`LISTED`] by their `time`.
 ///

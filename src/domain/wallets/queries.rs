@@ -43,7 +43,7 @@ pub struct Transaction {
     pub id: EntryId,
     /// Whose wallet; the account may be gone.
     pub owner: Uuid,
-    /// Why.
+    /// What the transfer was for.
     pub kind: TransferKind,
     /// What was added; below zero, what was taken.
     pub amount: Money,
@@ -55,7 +55,7 @@ pub struct Transaction {
     pub reference: Option<String>,
     /// Whose wallet is on the other side, if one is.
     pub counterparty: Option<UserId>,
-    /// When.
+    /// When the money moved.
     pub created_at: DateTime<Utc>,
 }
 
@@ -196,7 +196,7 @@ pub struct TransactionFilter {
     pub kinds: Option<Vec<TransferKind>>,
     /// In one of these currencies.
     pub currencies: Option<Vec<Currency>>,
-    /// When.
+    /// The time within which they happened.
     pub during: Span,
 }
 
@@ -220,9 +220,10 @@ pub async fn transactions(
     with_total: bool,
 ) -> Result<Slice<Transaction>> {
     require_sight(actor, owner)?;
-    let wanted = Wanted::of(owner, filter)?;
+    let (currencies, kinds) = (filter.currencies.as_deref(), filter.kinds.as_deref());
+    let wanted = Wanted::of(owner, currencies, kinds, filter.during)?;
     let is_hopeless = |count: Option<usize>| count == Some(0);
-    if is_hopeless(filter.kinds.as_ref().map(Vec::len)) || is_hopeless(filter.currencies.as_ref().map(Vec::len)) {
+    if is_hopeless(kinds.map(<[_]>::len)) || is_hopeless(currencies.map(<[_]>::len)) {
         return Ok(Slice::nothing(page, with_total));
     }
     let total = if with_total { Some(count(&app.db, &wanted.all(), wanted.values.clone()).await?) } else { None };

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use sea_orm::Value;
 
-use super::queries::TransactionFilter;
 use crate::{
     domain::ledger::Rule,
-    entity::UserId,
+    entity::{Currency, UserId, ledger_transfer::TransferKind},
     error::Result,
     platform::{
         db::{Database, placeholders},
+        list::Span,
         page::Page,
     },
 };
@@ -27,18 +27,24 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Those that a filter lets through; it names something, if it names anything. BAD_REQUEST for times that nothing has.
-    pub fn of(owner: UserId, filter: &TransactionFilter) -> Result<Self> {
-        let during = filter.during.checked()?;
+    /// Those of an owner that are in one of these currencies, and of one of these kinds; where there is a list, it names
+    /// something. BAD_REQUEST for times that nothing has.
+    pub fn of(
+        owner: UserId,
+        currencies: Option<&[Currency]>,
+        kinds: Option<&[TransferKind]>,
+        during: Span,
+    ) -> Result<Self> {
+        let during = during.checked()?;
         let mut values: Vec<Value> = vec![owner.0.into()];
         let mut accounts = "a.owner_id = $1 AND a.kind = 'wallet'".to_owned();
-        if let Some(currencies) = &filter.currencies {
+        if let Some(currencies) = currencies {
             let currencies: BTreeSet<&str> = currencies.iter().map(|currency| currency.as_str()).collect();
             let currencies: Vec<&str> = currencies.into_iter().collect();
             accounts = format!("{accounts} AND a.currency IN ({})", placeholders(&mut values, &currencies));
         }
         let mut entries = vec!["e.account_id = a.id".to_owned(), "e.seq IS NOT NULL".to_owned()];
-        if let Some(kinds) = &filter.kinds {
+        if let Some(kinds) = kinds {
             let kinds: BTreeSet<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
             let kinds: Vec<&str> = kinds.into_iter().collect();
             entries.push(format!("e.kind IN ({})", placeholders(&mut values, &kinds)));
