@@ -473,6 +473,11 @@ pub fn any_id<C: ColumnTrait, V: Into<Value> + Clone>(column: C, ids: &[V]) -> E
     column.is_in(ids.iter().chain(last).cloned())
 }
 
+/// That a column has this value, which stands in the statement itself: so an index of such rows alone serves whatever plan.
+pub fn is_literally<C: ColumnTrait>(column: C, value: impl Into<Value>) -> Expr {
+    sea_orm::ExprTrait::eq(column.into_expr(), Expr::Constant(value.into()))
+}
+
 /// Reads a row's columns from left to right.
 #[derive(Debug)]
 pub struct Columns<'a> {
