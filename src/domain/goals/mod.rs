@@ -25,8 +25,8 @@ mod queries;
 mod reclaims;
 mod registration;
 mod rows;
+mod sql;
 mod target;
-mod verify;
 mod withdrawals;
 
 use chrono::{DateTime, Utc};
@@ -64,8 +64,8 @@ pub use newsletter::{NewsSubscription, news_subscription, news_unsubscribe};
 pub use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post, stream_head};
 pub(crate) use registration::DOMAIN;
 pub use rows::{GoalRow, lock_goal_in};
+pub use sql::RULES;
 pub use target::Contributions;
-pub use verify::RULES;
 pub use withdrawals::{
     GoalWithdraw, WITHDRAWALS_SORT, Withdrawal, goal_withdraw, withdrawal_cursor, withdrawal_reverse, withdrawals,
     withdrawals_by_id,
