@@ -108,7 +108,7 @@ impl GoalSort {
 
 /// What the actor may see: the start of every list.
 fn visible_to(actor: &Actor, sort: GoalSort) -> List<Entity> {
-    let mut list = List::sorted(sort.sorting());
+    let mut list = List::<Entity>::sorted(sort.sorting());
     if !actor.may(Permission::SeeMoney) {
         list.filter(match actor.user_id() {
             Some(viewer) => is_published().or(Column::OwnerId.eq(viewer)),
