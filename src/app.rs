@@ -48,23 +48,23 @@ pub struct App(Arc<Parts>);
 /// The parts of an [`App`].
 #[derive(Debug)]
 pub struct Parts {
-    /// Settings.
+    /// What the environment says, read once at start.
     pub config: Config,
-    /// The database.
+    /// The pools of connections, and the bus that tells of commits.
     pub db: Database,
-    /// The time.
+    /// Now; a test moves it.
     pub clock: Clock,
-    /// New ids.
+    /// Makes UUIDs of version 7, which sort by time.
     pub ids: Ids,
-    /// Keys.
+    /// What signs and seals, derived from SECRET_KEY and the former ones.
     pub keys: Keys,
     /// Asks other servers.
     pub http: Http,
-    /// Carries e-mail.
+    /// Carries e-mail: by SMTP, or into the outbox folder.
     pub mail: Mail,
     /// Carries text messages.
     pub sms: Sms,
-    /// Take payments.
+    /// The providers of payments that are configured.
     pub payments: Providers,
     /// How much of the database each client may use at once.
     pub shares: Shares<Caller>,
@@ -74,9 +74,9 @@ pub struct Parts {
     pub issuers: Issuers,
     /// Where clients reach this server when no PUBLIC_URL is set; known once it listens.
     pub listening_at: OnceLock<String>,
-    /// Password hashes.
+    /// Hashes passwords, a few at a time; the others wait in line.
     pub passwords: Passwords,
-    /// Rate limits.
+    /// How often each client may do what, counted in this process.
     pub limiters: Limiters,
     /// Sessions that ended lately: their access tokens are refused before they expire.
     pub ended_sessions: Recent<SessionId>,

@@ -19,7 +19,7 @@ pub enum Locale {
     /// English, also for every language that is not listed.
     #[default]
     English,
-    /// Arabic.
+    /// Arabic, for every tag that begins with `ar`.
     Arabic,
 }
 

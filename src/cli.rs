@@ -103,7 +103,7 @@ enum Command {
         #[command(subcommand)]
         action: JobsAction,
     },
-    /// The books.
+    /// Look into the ledger, and recompute it.
     Ledger {
         #[command(subcommand)]
         action: LedgerAction,
@@ -120,7 +120,7 @@ enum Command {
     },
     /// Put a copy into the place of the database (SQLite), which nobody may use meanwhile.
     Restore {
-        /// The copy.
+        /// The copy, as `backup` wrote it.
         file: PathBuf,
         /// Put aside the database that is there: its name gets the ending `replaced`.
         #[arg(long)]
@@ -136,10 +136,10 @@ enum Direction {
     Up,
     /// Undo the last steps. What would be lost is listed, and asked about.
     Down {
-        /// How many.
+        /// How many steps to undo, newest first.
         #[arg(long, default_value_t = 1)]
         steps: u32,
-        /// Don't ask.
+        /// Undo without asking first.
         #[arg(long)]
         yes: bool,
         /// Even if money is lost.

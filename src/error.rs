@@ -560,7 +560,7 @@ macro_rules! define_codes {
         pub enum UserErrorCode { $(#[doc = $doc] $name,)+ }
 
         impl UserErrorCode {
-            /// Every code.
+            /// Every code, in the order of the enum.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
             /// The name of its message in the message catalogue.

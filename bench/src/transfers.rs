@@ -11,7 +11,10 @@ use std::{
 use agora::{
     app::App,
     config::Config,
-    domain::ledger::{self, NewTransfer, Origin, Place},
+    domain::{
+        idempotency::Fingerprint,
+        ledger::{self, NewTransfer, Origin, Place},
+    },
     entity::{Currency, LedgerAccountId, Money, UserId, ledger_transfer::TransferKind, payment::ProviderKind},
     platform::{clock::Clock, ids::Ids},
 };
@@ -313,8 +316,9 @@ impl Bench<'_> {
                 let (from, to) = pair(next_key + number, wallets);
                 let (from, to) = (UserId(self.wallets[from].owner), UserId(self.wallets[to].owner));
                 let to = if kind == Kind::Wallets { Place::Wallet(to) } else { Place::Fees };
-                let (key, input) = ((next_key + number).to_string(), Money::new(1, currency).to_string());
-                let origin = Origin { actor: from.0, operation: "walletTransfer", key: &key, input: &input };
+                let key = (next_key + number).to_string();
+                let input = Fingerprint::v1().field("amount", Money::new(1, currency));
+                let origin = Origin { actor: from.0, operation: "walletTransfer", key: &key, input: Some(&input) };
                 let new = new(TransferKind::Transfer, Place::Wallet(from), to, 1, currency, origin);
                 self.app.db.transact(async |tx| ledger::post_in(&self.app, &tx, new).await).await?;
             }

@@ -32,12 +32,12 @@ pub struct MailServer {
     pub timeout: Duration,
 }
 
-/// E-mail.
+/// Who carries e-mail, and from whom it comes.
 #[derive(Debug, Clone)]
 pub struct Email {
     /// `None`: the outbox folder.
     pub server: Option<MailServer>,
-    /// The sender.
+    /// The sender: an address, with the service's name in front of it if it has one.
     pub from: Mailbox,
 }
 
@@ -76,9 +76,9 @@ pub enum Sms {
     Nobody,
     /// The outbox folder.
     Outbox,
-    /// Twilio.
+    /// Twilio's Programmable Messaging.
     Twilio(TwilioAccount),
-    /// SNS.
+    /// Amazon's Simple Notification Service.
     Sns(SnsAccount),
 }
 

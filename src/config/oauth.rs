@@ -10,7 +10,7 @@ use super::reader::Reader;
 pub struct OauthProvider {
     /// In addresses, in the database and in the graph.
     pub name: String,
-    /// For people.
+    /// What people read on the button.
     pub title: String,
     /// Who we are there.
     pub client_id: String,
@@ -32,14 +32,14 @@ pub enum OauthProtocol {
         /// Addresses count as verified though the issuer does not say so.
         trusts_addresses: bool,
     },
-    /// GitHub's own.
+    /// GitHub's own form of OAuth 2.0: no id_token, so the API is asked who it is.
     Github {
         /// Where people sign in.
         url: String,
         /// Where it is asked.
         api_url: String,
     },
-    /// Discord's own.
+    /// Discord's own form of OAuth 2.0: no id_token, so the API is asked who it is.
     Discord {
         /// Where people sign in, and where it is asked.
         url: String,

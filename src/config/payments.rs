@@ -41,7 +41,7 @@ pub struct PaymobAccount {
     pub url: Url,
 }
 
-/// Payments.
+/// By whom payments are taken, how long they wait, and the fees.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "each is explained where it is read from, in VARIABLES")]
 pub struct Payments {
@@ -59,7 +59,7 @@ pub struct Payments {
     /// `None`: nothing is compared.
     pub reconcile_time: Option<TimeDelta>,
     pub reconcile_balances: bool,
-    /// In millionths.
+    /// In millionths, as all three fees: 7.5 % is 75,000.
     pub fee_marketplace: i64,
     pub fee_digital: i64,
     pub fee_goal: i64,
@@ -109,9 +109,9 @@ pub(super) fn payments(r: &mut Reader, production: bool) -> Payments {
         }),
         cash_on_delivery: r.flag("CASH_ON_DELIVERY", "false"),
         bank_account: Some(r.text("BANK_TRANSFER_ACCOUNT")).filter(|text| !text.is_empty()),
-        bank_transfer_time: Duration::from_secs(86_400 * r.number::<u64>("BANK_TRANSFER_DAYS", 1, 90)),
+        bank_transfer_time: r.days("BANK_TRANSFER_DAYS", 1, 90),
         payment_time: Duration::from_secs(3600 * r.number::<u64>("PAYMENT_EXPIRY_HOURS", 1, 720)),
-        webhook_retention: Duration::from_secs(86_400 * r.number::<u64>("WEBHOOK_RETENTION_DAYS", 1, 3650)),
+        webhook_retention: r.days("WEBHOOK_RETENTION_DAYS", 1, 3650),
         reconcile_time: Some(r.number("RECONCILE_DAYS", 0, 366)).filter(|days| *days > 0).map(TimeDelta::days),
         reconcile_balances: r.flag("RECONCILE_BALANCES", "true"),
         check_time: Duration::from_secs(r.number("PAYMENT_CHECK_SECONDS", 1, 3600)),

@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, str::FromStr, t
 
 use super::{Rate, VARIABLES};
 
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
 /// Reads settings and gathers what is wrong with them.
 pub(super) struct Reader {
     pub values: BTreeMap<String, String>,
@@ -50,13 +53,16 @@ impl Reader {
     }
 
     pub fn seconds(&mut self, name: &str) -> Duration {
-        Duration::from_secs(self.number(name, 1, 86_400))
+        Duration::from_secs(self.number(name, 1, DAY))
+    }
+
+    pub fn days(&mut self, name: &str, low: u64, high: u64) -> Duration {
+        Duration::from_secs(DAY * self.number(name, low, high))
     }
 
     /// A number of days; `None` for 0, which stands for ever.
     pub fn retention(&mut self, name: &str) -> Option<Duration> {
-        let days: u64 = self.number(name, 0, 36_500);
-        (days > 0).then(|| Duration::from_secs(86_400 * days))
+        Some(self.days(name, 0, 36_500)).filter(|time| !time.is_zero())
     }
 
     pub fn flag(&mut self, name: &str, default: &str) -> bool {

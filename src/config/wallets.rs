@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::reader::Reader;
 use crate::entity::Currency;
 
-/// Wallets.
+/// Currencies of wallets, and when money leaves them.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "each is explained where it is read from, in VARIABLES")]
 pub struct Wallets {

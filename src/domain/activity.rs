@@ -56,6 +56,8 @@ const EXPORT: &[Table] = &[Table {
     ],
 }];
 
+const INSERT: &str = "INSERT INTO activities (id, user_id, kind, detail, address, user_agent, created_at)";
+
 /// Writes a line of a person's log. `detail` is never a secret; it is cut to 255 characters.
 pub async fn record_in(
     app: &App,
@@ -65,22 +67,8 @@ pub async fn record_in(
     client: &Client,
     detail: Option<&str>,
 ) -> Result<()> {
-    let now = app.clock.now();
-    tx.execute(
-        "INSERT INTO activities (id, user_id, kind, detail, address, user_agent, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        vec![
-            app.ids.next(now).into(),
-            user.0.into(),
-            kind.as_str().into(),
-            detail.map(|detail| text::excerpt(detail, 255)).into(),
-            client.address.map(|address| address.to_string()).into(),
-            client.user_agent.clone().into(),
-            now.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    let sql = format!("{INSERT} VALUES ($1, $2, $3, $4, $5, $6, $7)");
+    tx.execute(sql, line(app, user, kind, client, detail)).await.map(drop)
 }
 
 /// The same for somebody who may not exist: then nothing is written, by the same work.
@@ -92,32 +80,32 @@ pub async fn record_if_exists_in(
     client: &Client,
     detail: Option<&str>,
 ) -> Result<()> {
+    let sql = format!("{INSERT} SELECT $1, u.id, $3, $4, $5, $6, $7 FROM users u WHERE u.id = $2");
+    tx.execute(sql, line(app, user, kind, client, detail)).await.map(drop)
+}
+
+/// The values of a new line.
+fn line(app: &App, user: UserId, kind: ActivityKind, client: &Client, detail: Option<&str>) -> Vec<Value> {
     let now = app.clock.now();
-    tx.execute(
-        "INSERT INTO activities (id, user_id, kind, detail, address, user_agent, created_at) \
-         SELECT $1, u.id, $3, $4, $5, $6, $7 FROM users u WHERE u.id = $2",
-        vec![
-            app.ids.next(now).into(),
-            user.0.into(),
-            kind.as_str().into(),
-            detail.map(|detail| text::excerpt(detail, 255)).into(),
-            client.address.map(|address| address.to_string()).into(),
-            client.user_agent.clone().into(),
-            now.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    vec![
+        app.ids.next(now).into(),
+        user.0.into(),
+        kind.as_str().into(),
+        detail.map(|detail| text::excerpt(detail, 255)).into(),
+        client.address.map(|address| address.to_string()).into(),
+        client.user_agent.clone().into(),
+        now.into(),
+    ]
 }
 
 /// What lines have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActivityFilter {
-    /// Whose.
+    /// Ids of those whose account it happened to.
     pub users: Option<Vec<UserId>>,
-    /// What happened.
+    /// Kinds of what happened.
     pub kinds: Option<Vec<ActivityKind>>,
-    /// When.
+    /// The time within which it happened.
     pub during: Span,
 }
 

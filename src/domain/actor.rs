@@ -11,7 +11,7 @@ use crate::{
     platform::rate_limit::address_key,
 };
 
-/// Who asks.
+/// Who asks for something to be done or shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// Nobody is signed in.
@@ -28,7 +28,7 @@ pub enum Actor {
 /// A signed-in person, as their access token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
-    /// Who.
+    /// The person's id.
     pub id: UserId,
     /// By which session.
     pub session_id: SessionId,

@@ -169,7 +169,7 @@ async fn keep(app: &App, name: &str, found: &[String]) -> Result<()> {
 /// What a check found the last time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// When.
+    /// When it ran.
     pub ran_at: DateTime<Utc>,
     /// How much differed.
     pub differences: i64,

@@ -77,13 +77,13 @@ pub async fn record_in(app: &App, tx: &Transaction, actor: &Actor, client: &Clie
 /// What entries have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Who acted.
+    /// Ids of those who acted.
     pub actors: Option<Vec<UserId>>,
     /// Whom or what it was done to.
     pub subjects: Option<Vec<Uuid>>,
     /// What was done.
     pub actions: Option<Vec<String>>,
-    /// When.
+    /// The time within which it was done.
     pub during: Span,
 }
 

@@ -34,7 +34,7 @@ pub(crate) const DOMAIN: Domain = Domain {
 /// A fact to be written.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// What happened.
+    /// What kind of thing happened.
     pub kind: EventKind,
     /// Who did it.
     pub actor_id: Option<UserId>,

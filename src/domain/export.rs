@@ -20,7 +20,7 @@ const BATCH: usize = 500;
 pub enum Kind {
     /// An id, with the prefix of its type.
     Id(&'static str),
-    /// Text.
+    /// A text, as it is.
     Text,
     /// A word of the program's own.
     Word,

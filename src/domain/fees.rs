@@ -70,20 +70,20 @@ pub fn split(whole: i64, weights: &[u64]) -> Vec<i64> {
 /// A fee that is to be taken.
 #[derive(Debug, Clone, Copy)]
 pub struct NewFee<'a> {
-    /// Of what.
+    /// What it is taken of: goods, digital goods, or what a goal pays out.
     pub kind: FeeKind,
     /// The id of what it is taken of, at most 100 characters.
     pub reference: &'a str,
     /// What it is reckoned of.
     pub base: Money,
-    /// In millionths.
+    /// In millionths of the base: 7.5 % is 75,000.
     pub rate: i64,
 }
 
 /// A line that was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
-    /// Its id.
+    /// The id of the row of `fee_lines`.
     pub id: FeeLineId,
     /// The fee, in minor units of the base's currency.
     pub fee: i64,

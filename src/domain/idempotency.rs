@@ -3,17 +3,18 @@
 //! Owns `idempotency_keys` and `money_keys`. The key is stored in the transaction that does the work, so a refusal, which rolls back,
 //! is not remembered, and of two calls at the same time one waits for the other.
 
+mod fingerprint;
+
 use uuid::Uuid;
+
+pub use fingerprint::{Fingerprint, debug_name};
 
 use super::registration::{Domain, Retention};
 use crate::{
     app::App,
     entity::UserId,
     error::{Error, Reason, Result, UserError, UserErrorCode},
-    platform::{
-        crypto::{hex, sha256},
-        db::{Columns, Transaction},
-    },
+    platform::db::{Columns, Transaction},
 };
 
 /// What idempotency hands over.
@@ -41,20 +42,19 @@ pub enum Claim {
 }
 
 /// Claims a key for the result that is about to get `result_id`. Without a key every call is new.
-/// `input` is the typed command in a stable form (its `Debug` text will do).
+/// `input` is what was asked for.
 pub async fn claim_in(
     app: &App,
     tx: &Transaction,
     actor: UserId,
     operation: &'static str,
     key: Option<&str>,
-    input: &str,
+    input: &Fingerprint,
     result_id: Uuid,
 ) -> Result<Claim> {
     let Some(key) = key else { return Ok(Claim::New) };
     check_key(key)?;
     let now = app.clock.now();
-    let hash = hex(&sha256(input.as_bytes()));
     // A key past its time is free again; taking it over is one statement with the insert.
     let sql = "INSERT INTO idempotency_keys (actor_id, operation, key, input_hash, result_id, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (actor_id, operation, key) DO UPDATE \
@@ -63,7 +63,7 @@ pub async fn claim_in(
         actor.0.into(),
         operation.into(),
         key.into(),
-        hash.clone().into(),
+        input.stored().into(),
         result_id.into(),
         now.into(),
         (now - REMEMBERED).into(),
@@ -72,7 +72,7 @@ pub async fn claim_in(
         return Ok(Claim::New);
     }
     let sql = "SELECT input_hash, result_id FROM idempotency_keys WHERE actor_id = $1 AND operation = $2 AND key = $3";
-    earlier_in(tx, sql, vec![actor.0.into(), operation.into(), key.into()], &hash).await
+    earlier_in(tx, sql, vec![actor.0.into(), operation.into(), key.into()], input).await
 }
 
 /// The same where money moves: the key has to be there, and is remembered for good. `claimant` is the person, or what
@@ -83,18 +83,17 @@ pub async fn claim_for_good_in(
     claimant: Uuid,
     operation: &'static str,
     key: &str,
-    input: &str,
+    input: &Fingerprint,
     result_id: Uuid,
 ) -> Result<Claim> {
     check_key(key)?;
-    let hash = hex(&sha256(input.as_bytes()));
     let sql = "INSERT INTO money_keys (claimant_id, operation, key, input_hash, result_id, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (claimant_id, operation, key) DO NOTHING";
     let values = vec![
         claimant.into(),
         operation.into(),
         key.into(),
-        hash.clone().into(),
+        input.stored().into(),
         result_id.into(),
         app.clock.now().into(),
     ];
@@ -102,7 +101,7 @@ pub async fn claim_for_good_in(
         return Ok(Claim::New);
     }
     let sql = "SELECT input_hash, result_id FROM money_keys WHERE claimant_id = $1 AND operation = $2 AND key = $3";
-    earlier_in(tx, sql, vec![claimant.into(), operation.into(), key.into()], &hash).await
+    earlier_in(tx, sql, vec![claimant.into(), operation.into(), key.into()], input).await
 }
 
 /// Forgets a key whose work was refused after its transaction, by a server of somebody else's: like other refusals, that
@@ -158,10 +157,10 @@ fn check_unguessable(field: &'static str, text: &str) -> Result<()> {
 }
 
 /// What the key stands for already; refused when it was used with another input.
-async fn earlier_in(tx: &Transaction, sql: &str, values: Vec<sea_orm::Value>, hash: &str) -> Result<Claim> {
+async fn earlier_in(tx: &Transaction, sql: &str, values: Vec<sea_orm::Value>, input: &Fingerprint) -> Result<Claim> {
     let row = tx.row(sql, values).await?.ok_or_else(|| Error::internal("an idempotency key vanished"))?;
     let mut columns = Columns::new(&row);
-    if columns.take::<String>()? != hash {
+    if !input.is(&columns.take::<String>()?) {
         return Err(UserError::input("idempotencyKey", UserErrorCode::IdempotencyKeyReused).into());
     }
     Ok(Claim::Replay(columns.take()?))

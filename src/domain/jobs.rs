@@ -99,7 +99,7 @@ impl Lane {
         [Self::Database, Self::Bulk, Self::Email, Self::Sms].into_iter().chain(ProviderKind::iter().map(Self::Provider))
     }
 
-    /// As stored.
+    /// As it stands in `jobs.lane`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use crate::entity::user_role::Role;
 /// Something that not everybody may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
-    /// Sell.
+    /// Offer goods for sale.
     Sell,
     /// Answer those who ask for help.
     AnswerSupport,
@@ -36,6 +36,22 @@ use Permission::{
     Sell, SuspendUsers,
 };
 
+/// Every permission; the last one is the owners' alone.
+const ALL: &[Permission; 12] = &[
+    Sell,
+    AnswerSupport,
+    SeeContacts,
+    SeeAccounts,
+    SuspendUsers,
+    ResetAccess,
+    GrantRoles,
+    SeeAudit,
+    ManageJobs,
+    SeeMoney,
+    ManageMoney,
+    Own,
+];
+
 impl Role {
     /// Every role, least first.
     pub const ALL: &'static [Self] =
@@ -48,33 +64,11 @@ impl Role {
             Self::Seller => &[Sell],
             Self::SupportAgent => &[AnswerSupport, SeeAccounts, SeeContacts],
             Self::Moderator => &[SeeAccounts, SuspendUsers],
-            Self::Administrator => &[
-                Sell,
-                AnswerSupport,
-                SeeContacts,
-                SeeAccounts,
-                SuspendUsers,
-                ResetAccess,
-                GrantRoles,
-                SeeAudit,
-                ManageJobs,
-                SeeMoney,
-                ManageMoney,
-            ],
-            Self::Owner => &[
-                Sell,
-                AnswerSupport,
-                SeeContacts,
-                SeeAccounts,
-                SuspendUsers,
-                ResetAccess,
-                GrantRoles,
-                SeeAudit,
-                ManageJobs,
-                SeeMoney,
-                ManageMoney,
-                Own,
-            ],
+            Self::Administrator => {
+                let [all_but_own @ .., _] = ALL;
+                all_but_own
+            }
+            Self::Owner => ALL,
         }
     }
 }
@@ -106,5 +100,13 @@ mod tests {
         }
         assert!(!covers(Some(Role::Moderator), Some(Role::SupportAgent)));
         assert!(!covers(None, Some(Role::Seller)));
+    }
+
+    #[test]
+    fn administrators_may_do_all_but_answer_for_the_service() {
+        for permission in ALL {
+            assert!(allows(Some(Role::Owner), *permission));
+            assert_eq!(allows(Some(Role::Administrator), *permission), *permission != Own, "{permission:?}");
+        }
     }
 }

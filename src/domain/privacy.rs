@@ -62,7 +62,7 @@ const LINK: &str = "account_export";
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "account_export::Entity")]
 pub struct ExportRow {
-    /// Which.
+    /// The archive's id.
     pub id: AccountExportId,
     /// When they asked.
     pub requested_at: DateTime<Utc>,
@@ -90,7 +90,7 @@ impl Job for MakeExport {
 /// Asks for an archive of everything held about the actor; a message tells when it is there. Needs a fresh
 /// authentication. Code: TOO_SOON.
 pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result<ExportRow> {
-    let user = accounts::require_fresh(app, actor, "accountExport").await?.id;
+    let user = accounts::require_fresh(app, actor).await?.id;
     app.db
         .transact(async |tx| {
             let now = app.clock.now();
@@ -211,7 +211,7 @@ pub async fn download(app: &App, token: &str) -> Result<Option<Vec<u8>>> {
 /// The actor wants to leave: it happens after the time to change one's mind; asking again changes nothing. Needs a fresh
 /// authentication. Codes: LAST_OWNER, WALLET_NOT_EMPTY.
 pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result<DateTime<Utc>> {
-    let user = accounts::require_fresh(app, actor, "accountDelete").await?.id;
+    let user = accounts::require_fresh(app, actor).await?.id;
     app.db
         .transact(async |tx| {
             let now = app.clock.now();

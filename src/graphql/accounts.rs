@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::{
     activity::{self, Activity, ActivityWhere},
     admin::{self, AccountOverview, Role},
-    connection::{Connection, Listed, wants_total},
+    connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, answer, nullable, payload, private},
@@ -33,7 +33,6 @@ use crate::{
         privacy,
     },
     error::{Error, Locale},
-    platform::page::Page,
 };
 
 /// What a person mainly does here.
@@ -52,13 +51,13 @@ pub enum UserKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::digest_subscription::Digest")]
 pub enum Digest {
-    /// Never.
+    /// No digest is sent.
     Off,
     /// Once a day, when there is something.
     Daily,
 }
 
-/// A person.
+/// A person who has an account.
 pub struct User(Person);
 
 impl From<accounts::User> for User {
@@ -298,20 +297,13 @@ impl User {
     }
 
     /// Their posts, newest first.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn posts(
         &self,
         ctx: &Context<'_>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Post>> {
-        nullable(Box::pin(posts::posts_of(ctx, self.0.id(), reverse, (first, after, last, before)))).await
+        nullable(Box::pin(posts::posts_of(ctx, self.0.id(), reverse))).await
     }
 
     /// When they joined.
@@ -343,21 +335,13 @@ impl User {
 
     /// What happened to their account, newest first: sign-ins, changes, what the service's staff did. For themselves
     /// only, null for everybody else (`adminActivity` is for those with rights). Look for what you did not do yourself.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn activity(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which activity.")] filter: Option<ActivityWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Activity>> {
-        let pages = (first, after, last, before);
-        private(ctx, Box::pin(activity::own_activity(ctx, self.0.id(), filter, reverse, pages))).await
+        private(ctx, Box::pin(activity::own_activity(ctx, self.0.id(), filter, reverse))).await
     }
 
     /// Their money here. For themselves only, null for everybody else (`adminWallet` is for those with rights).
@@ -372,20 +356,13 @@ impl User {
     }
 
     /// Their payments, newest first. For themselves only, null for everybody else (`adminPayments` is for those with rights).
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn payments(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which payments.")] filter: Option<PaymentWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Payment>> {
-        self.own(ctx, payments::own_payments(ctx, filter, reverse, (first, after, last, before))).await
+        self.own(ctx, payments::own_payments(ctx, filter, reverse)).await
     }
 
     /// Their saved ways to pay, at most 20: the default first, then the newest. For themselves only, null for everybody else.
@@ -394,37 +371,23 @@ impl User {
     }
 
     /// What they gave to goals, or began to, newest first. For themselves only, null for everybody else.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn contributions(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which contributions.")] filter: Option<OwnContributionWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<GoalContribution>> {
-        self.own(ctx, goals::own_contributions(ctx, filter, reverse, (first, after, last, before))).await
+        self.own(ctx, goals::own_contributions(ctx, filter, reverse)).await
     }
 
     /// What they are told of, newest first. For themselves only, null for everybody else.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn notifications(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which notifications.")] filter: Option<NotificationWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<NotificationConnection> {
-        self.own(ctx, notifications::own_notifications(ctx, filter, reverse, (first, after, last, before))).await
+        self.own(ctx, notifications::own_notifications(ctx, filter, reverse)).await
     }
 
     /// How many of their notifications are unread. For themselves only, null for everybody else.
@@ -523,7 +486,7 @@ pub enum UserSort {
     Newest,
 }
 
-/// Reading people.
+/// The root fields that read people.
 #[derive(Default)]
 pub struct AccountQuery;
 
@@ -545,7 +508,6 @@ impl AccountQuery {
     }
 
     /// People, a page at a time.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn users(
         &self,
@@ -553,18 +515,11 @@ impl AccountQuery {
         #[graphql(name = "where", desc = "Which people.")] filter: Option<UserWhere>,
         #[graphql(default_with = "UserSort::Username", desc = "In which order.")] sort_by: UserSort,
         #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<User>> {
         nullable(async {
             let request = ctx.request();
             let sort: accounts::UserSort = sort_by.into();
-            let page =
-                Page::parse(&request.app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort.cursor_name())?;
             let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default();
             let filter = UserFilter { text: filter.text, during: filters::span(filter.created_at) };

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::User,
-    connection::{Connection, Listed, wants_total},
+    connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, nullable},
@@ -14,7 +14,6 @@ use super::{
 use crate::{
     domain::activity::{self, ActivityFilter},
     entity::{UserId, activity::Model},
-    platform::page::Page,
 };
 
 /// What happened to an account. More kinds come with later versions: show those you don't know by their name.
@@ -29,7 +28,7 @@ pub enum ActivityKind {
     SignedInFromNewDevice,
     /// A sign-in failed: wrong password or second factor.
     SignInFailed,
-    /// Signed out.
+    /// The person signed out by themselves.
     SignedOut,
     /// A session was ended from another one, or by the service.
     SessionRevoked,
@@ -111,7 +110,7 @@ impl Activity {
         nullable(async { Ok(ctx.request().loaders.users().load(self.0.user_id).await?.map(User::from)) }).await
     }
 
-    /// What happened.
+    /// What kind of thing happened.
     async fn kind(&self) -> ActivityKind {
         self.0.kind.into()
     }
@@ -143,7 +142,7 @@ impl Activity {
 /// matches nothing.
 #[derive(InputObject, Default)]
 pub struct ActivityWhere {
-    /// What happened.
+    /// Kinds of what happened.
     kinds: Option<Vec<ActivityKind>>,
     /// When it happened.
     created_at: Option<DateTimeRange>,
@@ -161,14 +160,13 @@ pub(super) async fn own_activity(
     of: UserId,
     filter: Option<ActivityWhere>,
     reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Activity>>> {
     let request = ctx.request();
     if request.actor.user_id() != Some(of) {
         return Ok(None);
     }
     let (app, actor) = (&request.app, &request.actor);
-    let page = Page::parse(&app.keys, activity::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, activity::SORT)?;
     let page = page.reversed(reverse);
     let filter = filter.unwrap_or_default().into();
     let slice = activity::own_activities(app, actor, filter, &page, wants_total(ctx)).await?;

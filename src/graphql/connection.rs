@@ -3,10 +3,16 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Context, Lookahead, Object, OutputType, SimpleObject, TypeName};
+use async_graphql::{
+    Context, InputType, Lookahead, Object, OutputType, SimpleObject, TypeName,
+    registry::{MetaInputValue, MetaType, Registry},
+};
 
 use super::{context::RequestExt, contract::SemanticNonNull};
-use crate::platform::page::{Cursor, Slice, Total};
+use crate::{
+    error::{Error, Result},
+    platform::page::{Cursor, Page, Slice, Total},
+};
 
 /// Something that stands in a list: knows its place in it.
 pub trait Listed: OutputType {
@@ -14,6 +20,67 @@ pub trait Listed: OutputType {
     const LIST_NAME: &'static str;
     /// What its connection's name ends in; another word where the connection is part of a larger type of that name.
     const CONNECTION: &'static str = "Connection";
+}
+
+/// The arguments by which a part of a list is asked for: name, type, description.
+const ARGUMENTS: [(&str, &str, &str); 4] = [
+    ("first", "Int", "The first so many, at most 100; 20 when neither this nor `last` is given."),
+    ("after", "String", "Only what comes after this cursor."),
+    ("last", "Int", "The last so many, at most 100."),
+    ("before", "String", "Only what comes before this cursor."),
+];
+
+/// Which part of a list is asked for. Every field that gives a connection takes these four, and no resolver names them: the
+/// library knows no arguments in common, so [`PageArgs::declare`] adds them to the schema, and the resolver reads them by
+/// [`requested_page`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageArgs {
+    /// So many from the beginning.
+    pub first: Option<i32>,
+    /// A cursor: only what comes after it.
+    pub after: Option<String>,
+    /// So many from the end.
+    pub last: Option<i32>,
+    /// A cursor: only what comes before it.
+    pub before: Option<String>,
+}
+
+impl PageArgs {
+    /// Adds the arguments, behind its own, to each field that gives a connection.
+    pub fn declare(registry: &mut Registry) {
+        for ty in registry.types.values_mut() {
+            let MetaType::Object { fields, .. } = ty else { continue };
+            for field in fields.values_mut().filter(|field| field.ty.trim_end_matches('!').ends_with("Connection")) {
+                for (name, ty, description) in ARGUMENTS {
+                    let mut argument = MetaInputValue::new(name, ty);
+                    argument.description = Some(description.to_owned());
+                    field.args.insert(name.to_owned(), argument);
+                }
+            }
+        }
+    }
+
+    /// As the field has them that is being resolved.
+    pub fn of(ctx: &Context<'_>) -> Result<Self> {
+        Ok(Self {
+            first: argument(ctx, "first")?,
+            after: argument(ctx, "after")?,
+            last: argument(ctx, "last")?,
+            before: argument(ctx, "before")?,
+        })
+    }
+}
+
+fn argument<T: InputType>(ctx: &Context<'_>, name: &str) -> Result<Option<T>> {
+    let found = ctx.param_value::<Option<T>>(name, None);
+    found.map(|(_, value)| value).map_err(|error| Error::bad_request(error.message))
+}
+
+/// The part of a list that the field asks for which is being resolved; `sort` is what the list's cursors are tied to. Wrong
+/// arguments are BAD_REQUEST.
+pub fn requested_page(ctx: &Context<'_>, sort: &'static str) -> Result<Page> {
+    let PageArgs { first, after, last, before } = PageArgs::of(ctx)?;
+    Page::parse(&ctx.request().app.keys, sort, first, after.as_deref(), last, before.as_deref())
 }
 
 /// Part of a list, with what is needed to go on.
@@ -126,7 +193,7 @@ impl<T: Listed> Connection<T> {
 /// An item of a list and its place.
 #[Object(name_type)]
 impl<T: Listed> Edge<T> {
-    /// The item.
+    /// The item at this place of the list.
     async fn node(&self) -> &T {
         &self.node
     }

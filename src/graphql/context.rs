@@ -119,15 +119,15 @@ impl MayHoldSession for Registered {
 pub struct RequestContext {
     /// What everything runs on.
     pub app: App,
-    /// Who asks.
+    /// Who asks, by their token or cookie.
     pub actor: Actor,
-    /// By what.
+    /// By which program, from which address, in which language.
     pub client: Client,
     /// In the log, in the header `x-request-id` and in every error.
     pub request_id: String,
     /// How the client keeps its session.
     pub keeping: SessionKeeping,
-    /// Batch loading.
+    /// Load what many fields ask for with few statements.
     pub loaders: Loaders,
 }
 

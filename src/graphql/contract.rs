@@ -14,6 +14,8 @@ use async_graphql::{
 
 const SEMANTIC_NON_NULL: &str = "semanticNonNull";
 const USER_ERRORS: &str = "userErrors";
+/// What the description of a mutation says that has to be the only field of its operation.
+const ALONE: &str = "Stands alone in its operation.";
 
 /// `@semanticNonNull`, to be applied to each field whose null says nothing but that it failed. All others say in their
 /// description what their null means.
@@ -58,8 +60,9 @@ fn define(registry: &mut Registry, name: &str, description: &str, argument: Meta
     });
 }
 
-/// Marks the fields of a part of `Mutation`: each is null only when it failed, and its codes are those of its description.
-pub fn mark_mutations(registry: &mut Registry, part: &str) {
+/// Marks the fields of a part of `Mutation`: each is null only when it failed, and its codes are those of its description, which
+/// says whether it stands alone.
+pub fn mark_mutations(registry: &mut Registry, part: &str, is_alone: impl Fn(&str) -> bool) {
     SemanticNonNull.register(registry);
     let description =
         "The codes that the `errors` of the mutation's payload can have: those that its description lists, for tools.";
@@ -78,6 +81,17 @@ pub fn mark_mutations(registry: &mut Registry, part: &str) {
             missing.push(MetaDirectiveInvocation { name: USER_ERRORS.to_owned(), args });
         }
         field.directive_invocations.extend(missing);
+        if is_alone(&field.name) {
+            say(field.description.get_or_insert_default(), ALONE);
+        }
+    }
+}
+
+/// Adds a sentence to a description that does not have it.
+fn say(description: &mut String, sentence: &str) {
+    let words = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    if !words.contains(sentence) {
+        *description = format!("{} {sentence}", description.trim_end());
     }
 }
 

@@ -3,9 +3,10 @@
 //!
 //! An object costs 1 for each of its parents; a connection multiplies what is below its items by its page size, a list
 //! without one by the length that is assumed for it; `totalCount` costs 10, a list that a text
-//! is searched for in 100 more, each value of a filter beyond its first 10, a mutation 10 more than its payload. A leaf
-//! costs its bytes: as many as its text can have, 10,000 for 1. All sums saturate. The feed of 20 posts with authors and
-//! three comments with authors each costs 181, and 130 more with the texts of both.
+//! is searched for in 100 more, each value of a filter beyond its first 10, a mutation as much more than its payload
+//! as its rule says, 10 where it has none. A leaf costs its bytes: as many as its text can have, 10,000 for 1. All sums
+//! saturate. The feed of 20 posts with authors and three comments with authors each costs 181, and 130 more with the texts
+//! of both.
 
 use std::{
     cell::Cell,
@@ -19,7 +20,7 @@ use async_graphql::{
 
 use super::{
     model::{Model, root_of},
-    scalars,
+    rules, scalars,
 };
 use crate::{
     domain::{goals, posts},
@@ -30,7 +31,6 @@ const TOTAL_COUNT: u64 = 10;
 const SEARCH: u64 = 100;
 /// For each value of a condition beyond the first: the list is read once for each of them.
 const VALUE: u64 = SEARCH / 10;
-const MUTATION: u64 = 10;
 
 /// How many bytes of an answer cost as much as an object.
 const BYTES_PER_POINT: u64 = 10_000;
@@ -311,7 +311,7 @@ impl<'a> Walk<'a> {
             "pageInfo" => plain.add(self.selection_set(set, ty, 1)),
             "nodes" => one.add(self.selection_set(set, ty, 1)).times(self.length(field, "ids")),
             _ if parent == root_of(OperationType::Mutation) => {
-                Cost { cost: 1 + MUTATION, ..one }.add(self.selection_set(set, ty, 1))
+                Cost { cost: 1 + rules::of(name).weight, ..one }.add(self.selection_set(set, ty, 1))
             }
             _ => {
                 let length = most(model, parent, |object| assumed_length(object, name));

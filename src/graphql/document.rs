@@ -16,7 +16,7 @@ use super::{
     cost::Cost,
     model::Model,
     normal::normalize,
-    syntax,
+    rules, syntax,
     validation::{Facts, validate},
 };
 use crate::{
@@ -34,71 +34,6 @@ const INTROSPECTION_DEPTH: u64 = 20;
 const INTROSPECTION_LISTS: u64 = 2;
 /// Tokens and unfolded fields of all the documents that are kept: some 3000 ordinary ones, and at worst 100 MB.
 const CACHED_SIZE: u64 = 300_000;
-/// Mutations that have to stand alone, so that a list of aliases gains nothing.
-const ALONE: &[&str] = &[
-    "login",
-    "register",
-    "tokenRefresh",
-    "twoFactorEnable",
-    "twoFactorDisable",
-    "twoFactorVerify",
-    "twoFactorCodeSend",
-    "oauthBegin",
-    "oauthComplete",
-    "reauthenticate",
-    "reauthenticationCodeSend",
-    "emailVerificationSend",
-    "emailVerify",
-    "emailChangeRequest",
-    "emailChangeConfirm",
-    "phoneVerificationSend",
-    "phoneVerify",
-    "passwordChange",
-    "passwordResetRequest",
-    "passwordResetConfirm",
-    "paymentCreate",
-    "paymentConfirm",
-    "paymentCancel",
-    "paymentProofAdd",
-    "paymentMethodAdd",
-    "paymentRefundRequest",
-    "paymentRefundGrant",
-    "paymentRefundRefuse",
-    "paymentRefund",
-    "adminPaymentConfirm",
-    "adminPaymentCollect",
-    "adminPaymentRemit",
-    "adminPaymentCancel",
-    "adminRefundComplete",
-    "adminRefundFail",
-    "adminProviderSettlementRecord",
-    "adminDisputeRecord",
-    "walletDeposit",
-    "walletTransfer",
-    "walletWithdraw",
-    "goalContribute",
-];
-
-/// Mutations that write what others see: what each makes the server do comes after it, for all who follow.
-const CONTENT: &[&str] = &[
-    "postCreate",
-    "postUpdate",
-    "postDelete",
-    "postLike",
-    "postUnlike",
-    "postShare",
-    "commentCreate",
-    "commentUpdate",
-    "commentDelete",
-    "commentLike",
-    "commentUnlike",
-    "contributionCommentCreate",
-    "contributionCommentUpdate",
-    "contributionCommentDelete",
-    "goalCreate",
-    "goalUpdate",
-    "goalNewsPublish",
-];
 
 /// A document that keeps the limits.
 #[derive(Debug)]
@@ -146,7 +81,7 @@ impl Document {
 #[must_use]
 pub fn content_fields(normal: &ExecutableDocument) -> usize {
     let is_content = |selection: &&Positioned<Selection>| match &selection.node {
-        Selection::Field(field) => CONTENT.contains(&field.node.name.node.as_str()),
+        Selection::Field(field) => rules::of(field.node.name.node.as_str()).is_content,
         _ => false,
     };
     let mutations = normal.operations.iter().filter(|(_, operation)| operation.node.ty == OperationType::Mutation);
@@ -428,7 +363,10 @@ impl<'a> Measurer<'a> {
     /// and root fields to be few.
     fn first_alone(&self, set: &'a SelectionSet) -> Option<&'static str> {
         set.items.iter().find_map(|selection| match &selection.node {
-            Selection::Field(field) => ALONE.iter().find(|name| field.node.name.node == **name).copied(),
+            Selection::Field(field) => {
+                let rule = rules::of(field.node.name.node.as_str());
+                rule.is_alone.then_some(rule.name)
+            }
             Selection::InlineFragment(inline) => self.first_alone(&inline.node.selection_set.node),
             Selection::FragmentSpread(spread) => {
                 let fragment = self.document.fragments.get(&spread.node.fragment_name.node)?;

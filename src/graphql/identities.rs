@@ -9,6 +9,7 @@ use super::{
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
     node::{id_input, input_id},
+    rules::Rule,
     scalars::{EmailAddress, Url},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
@@ -219,6 +220,14 @@ impl IdentityQuery {
 #[derive(Default)]
 pub struct IdentityMutation;
 
+/// The rules of the mutations below.
+pub(super) const RULES: &[Rule] = &[
+    Rule::of("oauthBegin").alone(),
+    Rule::of("oauthComplete").alone(),
+    Rule::of("identityLink").recent_authentication("a stranger's identity would be a door of their own"),
+    Rule::of("identityUnlink").recent_authentication("it may be the owner's way in"),
+];
+
 #[Object]
 impl IdentityMutation {
     /// Begins a sign-in by a provider: send the browser to the address, then call `oauthComplete` with what it comes
@@ -273,7 +282,7 @@ impl IdentityMutation {
     async fn identity_unlink(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: IdentityUnlinkInput,
+        #[graphql(desc = "Which identity.")] input: IdentityUnlinkInput,
     ) -> Nullable<IdentityUnlinkPayload> {
         nullable(async {
             let request = ctx.request();

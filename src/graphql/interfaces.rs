@@ -14,6 +14,8 @@ use async_graphql::{
     registry::{MetaType, Registry},
 };
 
+use super::connection::PageArgs;
+
 /// What several objects have in common.
 struct Common {
     name: &'static str,
@@ -139,6 +141,8 @@ impl OutputType for Interfaces {
     }
 
     fn create_type_info(registry: &mut Registry) -> String {
+        // First, so that the interfaces have the arguments of their objects.
+        PageArgs::declare(registry);
         for common in COMMON {
             common.declare(registry);
         }

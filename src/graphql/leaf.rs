@@ -15,7 +15,7 @@ use crate::error::Reason;
 pub enum Given<'a> {
     /// A text; in a variable, this can be an enum's value as well.
     String(&'a str),
-    /// A number.
+    /// A number, whole or not.
     Number(&'a Number),
     /// True or false.
     Boolean,
@@ -63,7 +63,7 @@ pub enum Wrong {
 pub enum By {
     /// In the document's text.
     Literal,
-    /// As JSON.
+    /// In the request's variables, as JSON.
     Variable,
 }
 

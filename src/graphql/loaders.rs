@@ -47,7 +47,7 @@ pub struct Batched<K, V, F> {
 /// Fetches the values of many keys with a constant number of statements. Absent keys are those that are not there or
 /// that the actor may not see.
 pub trait Fetch<K, V>: Send + Sync {
-    /// Fetches.
+    /// The values of those keys that have one.
     fn fetch(&self, keys: &[K]) -> impl Future<Output = Result<HashMap<K, V>>> + Send;
 }
 

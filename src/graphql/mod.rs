@@ -31,6 +31,7 @@ pub mod pipeline;
 pub mod posts;
 pub mod privacy;
 pub mod profiles;
+pub mod rules;
 pub mod scalars;
 pub mod sessions;
 pub mod sign_in;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     accounts::{User, viewer},
-    connection::{Connection, Listed, wants_total},
+    connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
     filters::{self, DateTimeRange},
@@ -23,7 +23,6 @@ use crate::{
         CommentId, ContributionCommentId, ContributionId, GoalId, PaymentId, PostId, event::StreamKind,
         notification::SubjectKind,
     },
-    platform::page::Page,
 };
 
 /// What a notification is about.
@@ -232,11 +231,10 @@ pub(super) async fn own_notifications(
     ctx: &Context<'_>,
     filter: Option<NotificationWhere>,
     reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<NotificationConnection>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
-    let page = Page::parse(&app.keys, notifications::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, notifications::SORT)?;
     let page = page.reversed(reverse);
     let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
         Some(notifications::stream_head(app, actor).await?)
@@ -298,7 +296,7 @@ impl Payload<u64> for NotificationMarkAllReadPayload {
     }
 }
 
-/// Marking notifications.
+/// The mutations that mark notifications as read.
 #[derive(Default)]
 pub struct NotificationMutation;
 
@@ -331,7 +329,7 @@ impl NotificationMutation {
     }
 }
 
-/// Watching notifications.
+/// The subscription to one's own notifications.
 #[derive(Default)]
 pub struct NotificationSubscription;
 

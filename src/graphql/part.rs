@@ -10,7 +10,7 @@ use async_graphql::{
 };
 use futures_util::future::BoxFuture;
 
-use super::contract;
+use super::{contract, rules};
 
 /// The fields of `T`, as a part of a merged object.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ impl<T: OutputType> OutputType for Part<T> {
 
     fn create_type_info(registry: &mut Registry) -> String {
         let name = T::create_type_info(registry);
-        contract::mark_mutations(registry, &T::type_name());
+        contract::mark_mutations(registry, &T::type_name(), |name| rules::of(name).is_alone);
         name
     }
 

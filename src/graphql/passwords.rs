@@ -6,6 +6,7 @@ use super::{
     accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, answer, deeper, flag_payload, nullable},
+    rules::Rule,
     scalars::EmailAddress,
 };
 use crate::domain::accounts::{self, ResetProof};
@@ -93,9 +94,16 @@ flag_payload! {
     }
 }
 
-/// Passwords.
+/// The mutations that change and reset passwords.
 #[derive(Default)]
 pub struct PasswordMutation;
+
+/// The rules of the mutations below.
+pub(super) const RULES: &[Rule] = &[
+    Rule::of("passwordChange").alone(),
+    Rule::of("passwordResetRequest").alone(),
+    Rule::of("passwordResetConfirm").alone(),
+];
 
 #[Object]
 impl PasswordMutation {

@@ -7,6 +7,7 @@ use super::{
     accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+    rules::Rule,
     scalars::Url,
 };
 use crate::domain::{
@@ -112,6 +113,12 @@ impl Payload<bool> for AccountDeleteCancelPayload {
 /// Taking along, and leaving.
 #[derive(Default)]
 pub struct PrivacyMutation;
+
+/// The rules of the mutations below.
+pub(super) const RULES: &[Rule] = &[
+    Rule::of("accountExport").recent_authentication("it hands everything over"),
+    Rule::of("accountDelete").recent_authentication("it takes everything away"),
+];
 
 #[Object]
 impl PrivacyMutation {

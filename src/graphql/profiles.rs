@@ -22,7 +22,7 @@ pub enum ExperienceLevel {
     Entry,
     /// Works without help.
     Intermediate,
-    /// Helps others.
+    /// Works without help, and helps others.
     Senior,
     /// Known for it.
     Expert,
@@ -32,7 +32,7 @@ pub enum ExperienceLevel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::profile::Availability")]
 pub enum Availability {
-    /// Whole days.
+    /// Whole working days.
     FullTime,
     /// Part of the day or week.
     PartTime,
@@ -48,23 +48,23 @@ pub enum Availability {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::profiles::ProfileField")]
 pub enum ProfileField {
-    /// `phone`.
+    /// The telephone number: `Profile.phone`.
     Phone,
-    /// `country`.
+    /// The country: `Profile.country`.
     Country,
-    /// `state`.
+    /// State or province: `Profile.state`.
     State,
-    /// `city`.
+    /// The city: `Profile.city`.
     City,
-    /// `address`.
+    /// Street and house: `Profile.address`.
     Address,
-    /// `dateOfBirth`.
+    /// The date of birth: `Profile.dateOfBirth`.
     DateOfBirth,
-    /// `skills`.
+    /// What the person can do: `Profile.skills`.
     Skills,
-    /// `hourlyRate`.
+    /// What an hour of theirs costs: `Profile.hourlyRate`.
     HourlyRate,
-    /// `bio`.
+    /// What they say about themselves: `User.bio`.
     Bio,
 }
 
@@ -154,7 +154,7 @@ pub struct ProfileCompleteInput {
     /// With its country code (`+20…`), or as it is written in the country of the profile. A number that was verified is
     /// not any more when it changes.
     phone: MaybeUndefined<PhoneNumber>,
-    /// The country.
+    /// Where they live, by its code of ISO 3166-1.
     country: MaybeUndefined<CountryCode>,
     /// At most 50 characters.
     state: MaybeUndefined<String>,

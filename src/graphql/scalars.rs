@@ -86,7 +86,7 @@ impl ScalarType for CurrencyCode {
 pub struct Money {
     /// With the currency's own number of digits: `12.50` USD, `1250` JPY, `12.500` KWD.
     pub amount: Decimal,
-    /// Which currency.
+    /// The currency's code of ISO 4217.
     pub currency: CurrencyCode,
 }
 
@@ -109,7 +109,7 @@ impl From<money::Money> for Money {
 pub struct MoneyInput {
     /// With no more digits behind the point than the currency has.
     pub amount: Decimal,
-    /// Which currency.
+    /// The currency's code of ISO 4217.
     pub currency: CurrencyCode,
 }
 
@@ -138,7 +138,7 @@ impl Date {
         (day.format("%Y-%m-%d").to_string() == text && text.len() == 10).then_some(Self(day))
     }
 
-    /// The day.
+    /// As the calendar's type.
     #[must_use]
     pub fn day(self) -> chrono::NaiveDate {
         self.0
@@ -249,10 +249,10 @@ text_scalar! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
 #[graphql(remote = "crate::error::Locale")]
 pub enum LanguageCode {
-    /// English.
+    /// English (`en`).
     #[graphql(name = "EN")]
     English,
-    /// Arabic.
+    /// Arabic (`ar`), written from right to left.
     #[graphql(name = "AR")]
     Arabic,
 }

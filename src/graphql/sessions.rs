@@ -105,7 +105,7 @@ impl Payload<i64> for SessionsRevokeOthersPayload {
     }
 }
 
-/// Ending sessions.
+/// The mutations that end sessions.
 #[derive(Default)]
 pub struct SessionMutation;
 

@@ -9,6 +9,7 @@ use super::{
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     profiles::ProfileField,
+    rules::Rule,
     scalars::EmailAddress,
 };
 use crate::{
@@ -214,7 +215,7 @@ payload! {
 pub struct LoginInput {
     /// E-mail address or user name, whatever its case.
     login: String,
-    /// The password.
+    /// The password; spaces count.
     password: String,
 }
 
@@ -263,6 +264,10 @@ impl Payload<bool> for LogoutPayload {
 /// Coming in, staying in, leaving.
 #[derive(Default)]
 pub struct SignInMutation;
+
+/// The rules of the mutations below.
+pub(super) const RULES: &[Rule] =
+    &[Rule::of("register").alone(), Rule::of("login").alone(), Rule::of("tokenRefresh").alone()];
 
 #[Object]
 impl SignInMutation {

@@ -137,7 +137,7 @@ impl Opening {
 pub struct Happened(Mutex<Option<Result<Event>>>);
 
 impl Happened {
-    /// This happened.
+    /// With what happened, to be taken out once.
     #[must_use]
     pub fn new(event: Result<Event>) -> Self {
         Self(Mutex::new(Some(event)))

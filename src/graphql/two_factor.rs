@@ -7,6 +7,7 @@ use super::{
     accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, answer, nullable, payload},
+    rules::Rule,
     sign_in::{Session, TwoFactorMethod},
 };
 use crate::{
@@ -206,6 +207,18 @@ payload! {
 /// The second factor: set up, used, taken away; and proving anew who is signed in.
 #[derive(Default)]
 pub struct TwoFactorMutation;
+
+/// The rules of the mutations below.
+pub(super) const RULES: &[Rule] = &[
+    Rule::of("twoFactorSetup").recent_authentication("a second factor of a stranger's would lock the owner out"),
+    Rule::of("twoFactorEnable").alone(),
+    Rule::of("twoFactorDisable").alone().recent_authentication("it takes the protection away"),
+    Rule::of("backupCodesRegenerate").recent_authentication("the codes are shown, and replace the second factor"),
+    Rule::of("twoFactorVerify").alone(),
+    Rule::of("twoFactorCodeSend").alone(),
+    Rule::of("reauthenticate").alone(),
+    Rule::of("reauthenticationCodeSend").alone(),
+];
 
 #[Object]
 impl TwoFactorMutation {

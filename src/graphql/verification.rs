@@ -6,6 +6,7 @@ use super::{
     accounts::User,
     context::RequestExt,
     error::{Nullable, answer, deeper, flag_payload, nullable, payload},
+    rules::Rule,
     scalars::{EmailAddress, PhoneNumber},
 };
 use crate::domain::{accounts, codes::Received, profiles};
@@ -118,6 +119,18 @@ payload! {
 /// Proving addresses and numbers.
 #[derive(Default)]
 pub struct VerificationMutation;
+
+/// The rules of the mutations below.
+pub(super) const RULES: &[Rule] = &[
+    Rule::of("emailVerificationSend").alone(),
+    Rule::of("emailVerify").alone(),
+    Rule::of("emailChangeRequest").alone().recent_authentication("whoever has the address can reset the password"),
+    Rule::of("emailChangeConfirm").alone(),
+    Rule::of("phoneVerificationSend")
+        .alone()
+        .recent_authentication("a proven number receives codes of the second factor"),
+    Rule::of("phoneVerify").alone(),
+];
 
 #[Object]
 impl VerificationMutation {

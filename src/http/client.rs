@@ -31,7 +31,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) struct Identity {
     /// In the log, in the answer's `x-request-id`, and in every error.
     pub request_id: String,
-    /// The client.
+    /// Address, program and language.
     pub client: Client,
 }
 

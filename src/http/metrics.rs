@@ -35,7 +35,7 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(super) struct Answered([AtomicU64; 5]);
 
 impl Answered {
-    /// One more.
+    /// Counts an answer.
     pub(super) fn count(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
         if let Some(count) = self.0.get(class) {

@@ -36,7 +36,7 @@ const QUIET: Duration = Duration::from_secs(10);
 pub struct StreamKey {
     /// The kind of stream.
     pub kind: &'static str,
-    /// Whose.
+    /// The id of its subject: a person, a post, a payment, a goal.
     pub id: Uuid,
 }
 

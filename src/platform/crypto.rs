@@ -174,7 +174,7 @@ fn expand(secret: &SecretString, label: &[u8]) -> Result<[u8; 32]> {
     Ok(key)
 }
 
-/// Lower-case hexadecimal.
+/// Bytes as lower-case hexadecimal, two digits each.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;

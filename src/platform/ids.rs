@@ -18,7 +18,7 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Random ids.
+    /// Ids that nobody can guess, as production has them.
     #[must_use]
     pub fn random() -> Self {
         Self::default()

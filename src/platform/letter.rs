@@ -33,7 +33,7 @@ pub enum Undelivered {
 }
 
 impl Undelivered {
-    /// The cause.
+    /// What the server or the network said, for the log and the job.
     #[must_use]
     pub fn cause(&self) -> &str {
         match self {

@@ -228,7 +228,7 @@ pub struct Source<'a> {
     pub key: &'a str,
     /// What breaks ties.
     pub id: &'a str,
-    /// Greatest first.
+    /// Whether the greatest key comes first, as with "newest first".
     pub descending: bool,
 }
 

@@ -29,7 +29,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Carries e-mail.
+/// Carries e-mail: by SMTP, or into the outbox folder.
 pub struct Mail {
     from: Mailbox,
     carrier: Carrier,

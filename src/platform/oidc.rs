@@ -48,7 +48,7 @@ pub struct Discovery {
     jwks_uri: String,
 }
 
-/// An issuer.
+/// An issuer of OpenID Connect, as its discovery document and keys say.
 #[derive(Debug)]
 pub struct Issuer {
     /// Where it has what.
@@ -66,11 +66,11 @@ pub struct Issuers {
 /// What an id_token has to be for.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    /// Us.
+    /// Our id at the issuer; has to be the token's audience.
     pub client_id: &'a str,
     /// What was sent along when the sign-in began.
     pub nonce: &'a str,
-    /// Our clock.
+    /// The time by our clock, against which the token's times are held.
     pub now: DateTime<Utc>,
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::letter::Letter;
 use crate::error::Result;
 
-/// The folder.
+/// A folder where messages are written as files instead of being sent.
 #[derive(Debug, Clone)]
 pub struct Outbox {
     folder: PathBuf,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::crypto::Keys;
 use crate::error::{Error, Result};
 
-/// Largest page.
+/// Most items that one page can have, whatever is asked for.
 pub const MAX_PAGE: i32 = 100;
 /// Page when neither `first` nor `last` is given.
 pub const DEFAULT_PAGE: i32 = 20;

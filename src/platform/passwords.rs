@@ -44,7 +44,7 @@ pub enum Caller {
     /// Somebody who has proven something: who is signed in, has what was sent to their mailbox, or tries to come in where
     /// the owner of the account has had a session.
     Known,
-    /// Anybody.
+    /// Anybody else, in a line of their own.
     Stranger,
 }
 

@@ -65,7 +65,7 @@ impl<K: Hash + Eq + Clone> Failures<K> {
         }
     }
 
-    /// They failed.
+    /// Counts a failure of theirs.
     pub fn count(&self, key: &K) {
         let (left, wait) = match self.limiter.check(key) {
             Ok(left) if left.remaining > 0 => return,

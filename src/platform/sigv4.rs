@@ -11,11 +11,11 @@ use super::crypto::{hex, sha256};
 pub struct Scope<'a> {
     /// The id of the key.
     pub access_key: &'a str,
-    /// Its secret.
+    /// The secret that belongs to the key; never sent.
     pub secret: &'a str,
-    /// `eu-central-1`
+    /// The region's code, such as `eu-central-1`.
     pub region: &'a str,
-    /// `sns`
+    /// The service's code, such as `sns`.
     pub service: &'a str,
 }
 

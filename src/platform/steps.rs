@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 type Hook = Box<dyn Fn(&'static str) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// The places.
+/// What happens at each named place: nothing, unless a test says otherwise.
 #[derive(Default)]
 pub struct Steps {
     stop_at: Option<String>,

@@ -2,8 +2,12 @@
 
 use agora::{
     app::App,
-    domain::ledger::{
-        self, End, NewTransfer, Origin, Place, account, end_hold_in, fold, hold_in, post_hold_in, post_in, reverse_in,
+    domain::{
+        idempotency::Fingerprint,
+        ledger::{
+            self, End, NewTransfer, Origin, Place, account, end_hold_in, fold, hold_in, post_hold_in, post_in,
+            reverse_in,
+        },
     },
     entity::{Currency, UserId, ledger_transfer::TransferKind, payment::ProviderKind},
     error::{Error, UserErrorCode},
@@ -31,7 +35,7 @@ fn new(from: Place, to: Place, amount: i64, key: &str) -> NewTransfer<'_> {
         currency: usd(),
         reference: Some("post_1"),
         description: "test",
-        origin: Origin { actor: Uuid::nil(), operation: "test", key, input: "" },
+        origin: Origin { actor: Uuid::nil(), operation: "test", key, input: None },
     }
 }
 
@@ -93,8 +97,9 @@ async fn a_key_with_another_input_is_refused() {
     let server = Server::start().await;
     let app = &server.app;
     post(app, CLEARING, wallet(1), 1000, "a").await.unwrap();
+    let input = Fingerprint::v1().field("what", "other");
     let other = NewTransfer {
-        origin: Origin { input: "other", ..Origin::step("test", "a") },
+        origin: Origin { input: Some(&input), ..Origin::step("test", "a") },
         ..new(CLEARING, wallet(1), 2000, "a")
     };
     let result = app.db.transact(async |tx| post_in(app, &tx, other).await).await;

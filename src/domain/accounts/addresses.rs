@@ -41,8 +41,16 @@ pub(super) async fn verify_registration_in(app: &App, tx: &Transaction, user: Us
     jobs::enqueue_in(app, tx, &SendVerification::Registration { user: user.0 }).await
 }
 
+impl jobs::Job for SendVerification {
+    const KIND: &'static str = "email_verification";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        send_verification(app, job, &self).await
+    }
+}
+
 /// Sends the code of a job. The one who owns the address already is told of the registration instead.
-pub(super) async fn send_verification(app: &App, job: &job::Model, wanted: &SendVerification) -> Result<()> {
+async fn send_verification(app: &App, job: &job::Model, wanted: &SendVerification) -> Result<()> {
     app.db
         .transact(async |tx| {
             match wanted {
@@ -187,7 +195,7 @@ async fn holder_to_verify(app: &App, actor: &Actor, client: &Client, email: Opti
 /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
 pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, email: &str) -> Result<()> {
     actor.require_user()?;
-    let id = fresh::require_fresh(app, actor, "emailChangeRequest").await?.id;
+    let id = fresh::require_fresh(app, actor).await?.id;
     let email = policy::email("email", email)?;
     throttle_send(app, client, Some(id))?;
     let key = mailbox::key(&email);

@@ -75,8 +75,9 @@ pub async fn register(app: &App, client: &Client, command: Register) -> Result<R
     let place = app.passwords.enter(Caller::Stranger)?;
     throttle_register(app, client)?;
     let confirm = app.config.registration_confirm_email;
-    if confirm && let Some(former) = corrections::former(app, &valid).await? {
-        if corrections::correct(app, client, &valid, &former, &place).await? {
+    if confirm && let Some(former) = corrections::former(app, &valid.username).await? {
+        let given = (valid.username.as_str(), &valid.password, valid.email.as_str());
+        if corrections::correct(app, client, given, &former, &place).await? {
             return Ok(Registered::ConfirmationPending { email: valid.email });
         }
         return Err(taken("username"));
@@ -195,16 +196,14 @@ async fn insert_in(
     if inserted == 0 || !likenesses::set_in(app, tx, new.user.id, &new.user.username, &new.user.display_name).await? {
         return Err(taken("username"));
     }
-    let email_key = if email_taken { credentials::no_address(new.user.id) } else { new.email_key.clone() };
+    let email_key = if email_taken { policy::no_address(new.user.id) } else { new.email_key.clone() };
     if insert_credential_in(tx, new, email_key, confirmed).await? {
         return Ok(());
     }
     // Somebody else was faster since we looked.
     match when_taken {
         WhenTaken::Refuse => Err(taken("email")),
-        WhenTaken::Hide => {
-            insert_credential_in(tx, new, credentials::no_address(new.user.id), confirmed).await.map(drop)
-        }
+        WhenTaken::Hide => insert_credential_in(tx, new, policy::no_address(new.user.id), confirmed).await.map(drop),
     }
 }
 
@@ -266,7 +265,7 @@ fn taken(field: &'static str) -> Error {
 pub struct Login {
     /// E-mail address or user name.
     pub login: String,
-    /// The password.
+    /// As it was typed; spaces count.
     pub password: SecretString,
 }
 
@@ -300,7 +299,7 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
     let target = guessing::Target::Password(&command.login);
     let attempt = app.db.transact(async |tx| guessing::attempt_in(app, &tx, client, target, is_familiar).await).await?;
     let hash = found.as_ref().and_then(|(hash, _, _)| hash.clone());
-    if !verify_password(&place, &command.password, hash.clone()).await? {
+    if !credentials::verify_password(&place, &command.password, hash.clone()).await? {
         guessing::failed(app, client, id, PASSWORD).await?;
         return Err(refuse());
     }
@@ -315,16 +314,6 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
         return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
     }
     sign_in::complete(app, client, user, FirstProof::Password(&hash.unwrap_or_default())).await
-}
-
-/// Whether a password is right. To be counted as a try before: see [`guessing`].
-pub(super) async fn verify_password(place: &Place, password: &SecretString, hash: Option<String>) -> Result<bool> {
-    // A longer one can't be right, and hashing it would be a gift to whoever sends it.
-    let password = password.expose_secret();
-    let is_long = passwords::length(password) > policy::MAX_PASSWORD;
-    let password =
-        if is_long { password.chars().take(policy::MAX_PASSWORD + 1).collect() } else { password.to_owned() };
-    place.verify(password, hash).await
 }
 
 /// Makes an account with rights, from the command line: an owner's, as long as there is none, an administrator's from

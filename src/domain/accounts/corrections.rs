@@ -6,9 +6,10 @@
 //! though apart: registering by somebody's name does not hold up their sign-in. And a user name of somebody who has confirmed
 //! their address costs the same work, and the same answer, as a wrong password.
 
+use secrecy::SecretString;
+
 use super::{
     addresses,
-    commands::{Register, verify_password},
     credentials::{self, Holder},
     guessing, policy,
 };
@@ -25,8 +26,8 @@ use crate::{
 };
 
 /// Whoever has the user name of a registration already.
-pub(super) async fn former(app: &App, valid: &Register) -> Result<Option<Holder>> {
-    credentials::by_username(app, &policy::key(&valid.username)).await
+pub(super) async fn former(app: &App, username: &str) -> Result<Option<Holder>> {
+    credentials::by_username(app, &policy::key(username)).await
 }
 
 /// Gives a registration that waits its new address, and sends the letter there. False where nothing waits, or for another
@@ -34,21 +35,21 @@ pub(super) async fn former(app: &App, valid: &Register) -> Result<Option<Holder>
 pub(super) async fn correct(
     app: &App,
     client: &Client,
-    valid: &Register,
+    (username, password, email): (&str, &SecretString, &str),
     former: &Holder,
     place: &Place,
 ) -> Result<bool> {
-    let target = guessing::Target::Registration(&valid.username);
+    let target = guessing::Target::Registration(username);
     let attempt = app.db.transact(async |tx| guessing::attempt_in(app, &tx, client, target, false).await).await?;
     let waits = former.confirmed_at.is_none() && former.user.created_at > app.clock.now() - codes::LINK;
     let hash = former.password_hash.clone().filter(|_| waits);
-    if !verify_password(place, &valid.password, hash).await? {
+    if !credentials::verify_password(place, password, hash).await? {
         return Ok(false);
     }
     guessing::succeeded(app, &attempt).await?;
-    match replace(app, client, former, &valid.email).await {
+    match replace(app, client, former, email).await {
         // Somebody else took the address since we looked.
-        Err(error) if is_unique_violation(&error) => replace(app, client, former, &valid.email).await,
+        Err(error) if is_unique_violation(&error) => replace(app, client, former, email).await,
         result => result,
     }
 }
@@ -69,7 +70,7 @@ async fn replace_in(app: &App, tx: &Transaction, client: &Client, former: &Holde
             id.0.into(),
             email.into(),
             key.into(),
-            credentials::no_address(id).into(),
+            policy::no_address(id).into(),
             former.password_hash.clone().into(),
         ];
         if tx.execute(sql, values).await? == 0 {

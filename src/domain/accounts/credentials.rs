@@ -5,9 +5,10 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{QueryResult, Value};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    User,
+    User, policy,
     queries::{read_user, user_columns},
 };
 use crate::{
@@ -20,7 +21,10 @@ use crate::{
     },
     entity::{UserId, activity::ActivityKind, code::CodePurpose},
     error::{Error, Result},
-    platform::db::{Columns, Transaction},
+    platform::{
+        db::{Columns, Transaction},
+        passwords::{self, Place},
+    },
 };
 
 /// A person and how they prove who they are.
@@ -29,7 +33,7 @@ pub(super) struct Holder {
     pub user: User,
     /// As they wrote it.
     pub email: String,
-    /// What is unique of it; see [`is_address`].
+    /// What is unique of it; see [`policy::is_address`].
     pub email_key: String,
     /// When the address was proven theirs.
     pub confirmed_at: Option<DateTime<Utc>>,
@@ -49,19 +53,18 @@ impl Holder {
 
     /// Whether the address is theirs, proven or not: otherwise nothing is sent there on their behalf.
     pub fn has_address(&self) -> bool {
-        is_address(&self.email_key)
+        policy::is_address(&self.email_key)
     }
 }
 
-/// What stands in place of an address that an account does not have: no address looks like this, so it is never proven,
-/// and nobody signs in by it.
-pub(super) fn no_address(id: UserId) -> String {
-    format!("taken {id}")
-}
-
-/// Whether a key is that of an address.
-pub(super) fn is_address(email_key: &str) -> bool {
-    email_key.contains('@')
+/// Whether a password is right. To be counted as a try before: see [`guessing`](super::guessing).
+pub(super) async fn verify_password(place: &Place, password: &SecretString, hash: Option<String>) -> Result<bool> {
+    // A longer one can't be right, and hashing it would be a gift to whoever sends it.
+    let password = password.expose_secret();
+    let is_long = passwords::length(password) > policy::MAX_PASSWORD;
+    let password =
+        if is_long { password.chars().take(policy::MAX_PASSWORD + 1).collect() } else { password.to_owned() };
+    place.verify(password, hash).await
 }
 
 fn sql(condition: &str) -> String {
@@ -129,7 +132,7 @@ pub(super) async fn release_in(app: &App, tx: &Transaction, email_key: &str, pro
         return Ok(true);
     };
     let sql = "UPDATE credentials SET email_key = $2 WHERE user_id = $1 AND email_confirmed_at IS NULL";
-    let values = vec![holder.user.id.0.into(), no_address(holder.user.id).into()];
+    let values = vec![holder.user.id.0.into(), policy::no_address(holder.user.id).into()];
     if tx.execute(sql, values).await? == 0 {
         return Ok(false);
     }

@@ -1,7 +1,7 @@
 //! Fresh authentication: what would hurt most in the wrong hands asks again who is there.
 //!
-//! Signing in and `reauthenticate` make a session fresh for five minutes. [`SENSITIVE`] is the one list of what asks for
-//! it; `docs/operating.md` shows it, and a test compares.
+//! Signing in and `reauthenticate` make a session fresh for five minutes. What asks for it is declared beside each mutation
+//! of the graph, with its reason; `docs/operating.md` shows the list, and a test compares.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -17,40 +17,18 @@ use crate::{
 /// How long an authentication is fresh.
 pub const FRESH: TimeDelta = TimeDelta::minutes(5);
 
-/// The mutations that need a fresh authentication, and why.
-pub const SENSITIVE: &[(&str, &str)] = &[
-    ("emailChangeRequest", "whoever has the address can reset the password"),
-    ("phoneVerificationSend", "a proven number receives codes of the second factor"),
-    ("twoFactorSetup", "a second factor of a stranger's would lock the owner out"),
-    ("twoFactorDisable", "it takes the protection away"),
-    ("backupCodesRegenerate", "the codes are shown, and replace the second factor"),
-    ("identityLink", "a stranger's identity would be a door of their own"),
-    ("identityUnlink", "it may be the owner's way in"),
-    ("accountDelete", "it takes everything away"),
-    ("accountExport", "it hands everything over"),
-    ("goalWithdraw", "what was given would be gone"),
-    ("adminUserSetRole", "it gives rights"),
-    ("adminUserResetTwoFactor", "it takes another's protection away"),
-    ("payoutMethodAdd", "it is where money goes when it leaves"),
-    ("walletWithdraw", "money leaves"),
-    ("adminWalletAdjust", "it makes money, or takes it"),
-    ("adminWithdrawalMarkReturned", "it says that money came back, which is spent then"),
-    ("adminPaymentConfirm", "it says that money came, which is spent then"),
-    ("adminPaymentCollect", "it says that money came"),
-    ("adminPaymentRemit", "it says that the bank has money"),
-    ("adminRefundComplete", "it says that money went back"),
-    ("adminDisputeRecord", "it says that a bank took money back, or that it came back"),
-    ("adminProviderSettlementRecord", "it says where the platform's money is"),
-];
-
-/// What is possible though the person's role demands a second factor that is not set up yet.
-const WITHOUT_TWO_FACTOR: &str = "twoFactorSetup";
-
 /// Refuses unless the session was authenticated within the last five minutes. REAUTHENTICATION_REQUIRED with `methods`;
 /// UNAUTHENTICATED and TWO_FACTOR_SETUP_REQUIRED as [`Actor::require_user`] gives them.
-pub async fn require_fresh<'a>(app: &App, actor: &'a Actor, operation: &'static str) -> Result<&'a SignedIn> {
-    debug_assert!(SENSITIVE.iter().any(|(name, _)| *name == operation), "{operation} is not in the list");
-    let user = if operation == WITHOUT_TWO_FACTOR { actor.require_session()? } else { actor.require_user()? };
+pub async fn require_fresh<'a>(app: &App, actor: &'a Actor) -> Result<&'a SignedIn> {
+    check(app, actor.require_user()?).await
+}
+
+/// The same where the second factor that the person's role demands is about to be set up.
+pub(super) async fn require_fresh_session<'a>(app: &App, actor: &'a Actor) -> Result<&'a SignedIn> {
+    check(app, actor.require_session()?).await
+}
+
+async fn check<'a>(app: &App, user: &'a SignedIn) -> Result<&'a SignedIn> {
     let (at, methods) = authenticated(app, user).await?;
     if app.clock.now() < at + FRESH {
         return Ok(user);

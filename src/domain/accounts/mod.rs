@@ -15,6 +15,7 @@ mod fresh;
 mod guessing;
 mod jobs;
 mod likenesses;
+mod mail;
 pub mod oauth;
 mod oversight;
 mod overview;
@@ -39,9 +40,10 @@ pub use addresses::{email_change_confirm, email_change_request, email_verificati
 pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
 pub use digest::{digest_sent_in, digests};
-pub use fresh::{FRESH, SENSITIVE, is_fresh, require_fresh};
+pub use fresh::{FRESH, is_fresh, require_fresh};
 pub use guessing::prune as prune_failures;
 pub use likenesses::lookalikes;
+pub use mail::tell_in;
 pub(crate) use oversight::{
     authorise_in, authority_in, find_in, is_last_owner_in, lock_active_in, lock_active_sql, lock_in, reinstate_in,
     reset_two_factor_in, set_role_in, sign_out_in, suspend_in, suspension_in,
@@ -51,7 +53,6 @@ pub use passwords::{ResetProof, password_change, password_reset_confirm, passwor
 pub(crate) use policy::email as email_address;
 pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub(crate) use privacy::erase_in;
-pub use privacy::tell_in;
 pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
@@ -60,12 +61,11 @@ pub(crate) use registration::DOMAIN;
 pub use rows::{Person, UserCard, UserRow};
 pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{
-    ActiveSession, IssuedSession, active_sessions, logout, logout_by_refresh_token, session_revoke, sessions_by_id,
-    sessions_revoke_others, sweep, token_refresh,
+    ActiveSession, IssuedSession, active_sessions, authenticate, logout, logout_by_refresh_token, session_revoke,
+    sessions_by_id, sessions_revoke_others, sweep, token_refresh,
 };
 pub use sign_in::{IssuedChallenge, Method, SignIn};
 pub(crate) use throttle::{throttle_proof, throttle_send};
-pub use tokens::authenticate;
 pub use two_factor::{
     TwoFactor, TwoFactorSetup, backup_codes_regenerate, two_factor_disable, two_factor_enable, two_factor_setup,
     two_factors,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{EntityTrait, Value};
 
-use super::{User, UserRow, second_factors, sessions, sign_in};
+use super::{User, UserRow, mail, second_factors, sessions};
 use crate::{
     app::App,
     domain::{
@@ -167,7 +167,7 @@ pub(crate) async fn suspend_in(
     let end = until.map_or_else(String::new, |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
     let message =
         Message::email("", &user.locale, Template::AccountSuspended).with("reason", reason).with("until", end);
-    sign_in::tell_in(app, tx, user.id, message).await?;
+    mail::tell_in(app, tx, user.id, message).await?;
     end_access_in(app, tx, user.id, SessionEnd::Suspended).await
 }
 
@@ -175,7 +175,7 @@ pub(crate) async fn suspend_in(
 pub(crate) async fn reinstate_in(app: &App, tx: &Transaction, user: &User) -> Result<()> {
     tx.execute("DELETE FROM suspensions WHERE user_id = $1", vec![user.id.0.into()]).await?;
     activity::record_in(app, tx, user.id, ActivityKind::Reinstated, &Client::default(), None).await?;
-    sign_in::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::AccountReinstated)).await
+    mail::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::AccountReinstated)).await
 }
 
 /// Ends every session of a person; gives them.
@@ -194,7 +194,7 @@ pub(crate) async fn reset_two_factor_in(app: &App, tx: &Transaction, user: &User
     second_factors::end_challenges_in(app, tx, user.id).await?;
     second_factors::remove_in(tx, user.id).await?;
     activity::record_in(app, tx, user.id, ActivityKind::TwoFactorDisabled, &Client::default(), Some(BY_STAFF)).await?;
-    sign_in::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::TwoFactorDisabled)).await?;
+    mail::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::TwoFactorDisabled)).await?;
     end_access_in(app, tx, user.id, SessionEnd::TwoFactorChanged).await
 }
 

@@ -7,11 +7,11 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Method, User, commands,
+    Method, User,
     credentials::{self, Holder},
     guessing,
     jobs::SendReset,
-    oversight, policy, second_factors, sessions, sign_in,
+    mail, oversight, policy, second_factors, sessions,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -52,7 +52,7 @@ pub async fn password_change(
     throttle_proof(app, client, Some(user.id))?;
     let place = app.passwords.enter(Caller::Known)?;
     let attempt = guessing::attempt(app, client, user.id, Method::Password).await?;
-    if !commands::verify_password(&place, old, Some(hash.clone())).await? {
+    if !credentials::verify_password(&place, old, Some(hash.clone())).await? {
         guessing::failed(app, client, Some(user.id), "passwordChange").await?;
         return Err(wrong());
     }
@@ -89,8 +89,16 @@ pub async fn password_reset_request(app: &App, client: &Client, email: &str) -> 
     app.db.transact(async |tx| jobs::enqueue_in(app, &tx, &reset).await).await
 }
 
+impl jobs::Job for SendReset {
+    const KIND: &'static str = "password_reset";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        send_reset(app, job, self).await
+    }
+}
+
 /// Sends the code of a job to whoever has the address, if anybody.
-pub(super) async fn send_reset(app: &App, job: &job::Model, asked: SendReset) -> Result<()> {
+async fn send_reset(app: &App, job: &job::Model, asked: SendReset) -> Result<()> {
     let SendReset { email, address, user_agent } = asked;
     let client = Client { address, user_agent, ..Client::default() };
     let key = policy::lookup_key(&email);
@@ -241,7 +249,7 @@ async fn unlink_all_in(app: &App, tx: &Transaction, client: &Client, user: &User
         let provider: String = Columns::new(&row).take()?;
         activity::record_in(app, tx, user.id, ActivityKind::IdentityUnlinked, client, Some(&provider)).await?;
         let message = Message::email("", &user.locale, Template::IdentityUnlinked).with("provider", provider);
-        sign_in::tell_in(app, tx, user.id, message).await?;
+        mail::tell_in(app, tx, user.id, message).await?;
     }
     Ok(())
 }
@@ -250,5 +258,5 @@ async fn tell_in(app: &App, tx: &Transaction, user: &User, client: &Client) -> R
     let message = Message::email("", &user.locale, Template::PasswordChanged)
         .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"))
         .with("address", client.address.map_or_else(|| "?".to_owned(), |address| address.to_string()));
-    sign_in::tell_in(app, tx, user.id, message).await
+    mail::tell_in(app, tx, user.id, message).await
 }

@@ -3,6 +3,7 @@
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use crate::{
+    entity::UserId,
     error::{Reason, UserError, UserErrorCode},
     platform::{digits, mailbox, passwords, text},
 };
@@ -190,6 +191,17 @@ pub(crate) fn email(field: &'static str, value: &str) -> Result<String, UserErro
         && domain.nfc().all(|c| c.is_alphanumeric() || is_combining_mark(c) || c == '-' || c == '.')
         && mailbox::ascii_domain(domain).is_some();
     if local_is_good && domain_is_good { Ok(address) } else { Err(invalid()) }
+}
+
+/// What stands in place of an address that an account does not have: no address looks like this, so it is never proven,
+/// and nobody signs in by it.
+pub(super) fn no_address(id: UserId) -> String {
+    format!("taken {id}")
+}
+
+/// Whether a key is that of an address.
+pub(super) fn is_address(email_key: &str) -> bool {
+    email_key.contains('@')
 }
 
 /// What stands before the `@` of an address: nobody's password should be made of it.

@@ -1,6 +1,6 @@
 //! What accounts hold about a person, and how they forget it.
 
-use super::{likenesses, sessions, sign_in};
+use super::{likenesses, sessions};
 use crate::{
     app::App,
     domain::{
@@ -9,7 +9,6 @@ use crate::{
             Kind::{Id, Integer, Text, Time},
             Table,
         },
-        messages::Message,
     },
     entity::{SessionId, UserId, session::SessionEnd},
     error::Result,
@@ -109,11 +108,6 @@ pub(super) const EXPORT: &[Table] = &[
         columns: &[("reason", "reason", Text), ("until", "until", Time), ("createdAt", "created_at", Time)],
     },
 ];
-
-/// Sends a message about a person's account to their e-mail address, in their language, with their `name`.
-pub async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
-    sign_in::tell_in(app, tx, user, message).await
-}
 
 /// Forgets a person: the account with everything that hangs on it, and the codes that went to their addresses; their user
 /// name is held back for a while, under a keyed hash. Gives the sessions that ended, for `sessions_ended` after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.

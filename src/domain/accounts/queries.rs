@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use sea_orm::QueryResult;
 
-use super::{User, UserCard, UserRow, credentials, policy};
+use super::{User, UserCard, UserRow, policy};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
@@ -214,7 +214,7 @@ pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<
         let mut columns = Columns::new(row);
         let (id, address, key): (UserId, String, String) = (columns.take()?, columns.take()?, columns.take()?);
         let confirmed: Option<DateTime<Utc>> = columns.take()?;
-        let address = credentials::is_address(&key).then_some(address);
+        let address = policy::is_address(&key).then_some(address);
         Ok((id, Email { address, is_verified: confirmed.is_some() }))
     };
     app.db.rows(sql, values).await?.iter().map(read).collect()

@@ -1,10 +1,10 @@
-//! Proving anew who is signed in: one proof makes the session fresh for what [`SENSITIVE`](super::SENSITIVE) lists.
+//! Proving anew who is signed in: one proof makes the session fresh for what is declared so.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::{
-    Method, commands,
+    Method, credentials,
     fresh::{self, FRESH},
     guessing::{self, Attempt},
     second_factors,
@@ -30,7 +30,7 @@ use crate::{
 /// One proof of who is signed in.
 #[derive(Debug, Clone)]
 pub enum Proof {
-    /// The password.
+    /// The password of the account.
     Password(SecretString),
     /// A code of the authenticator app.
     Totp(String),
@@ -113,7 +113,7 @@ async fn prove(
     let sent = match proof {
         Proof::Password(password) => {
             let place = place.ok_or_else(|| Error::internal("a password without a place in line"))?;
-            if !commands::verify_password(&place, password, means.password_hash.clone()).await? {
+            if !credentials::verify_password(&place, password, means.password_hash.clone()).await? {
                 return Err(UserError::input("password", UserErrorCode::WrongPassword).into());
             }
             None

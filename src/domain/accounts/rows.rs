@@ -15,7 +15,7 @@ use crate::entity::{
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "user::Entity")]
 pub struct UserRow {
-    /// Who.
+    /// The person's id.
     pub id: UserId,
     /// As the person writes it, 3 to 30 characters.
     pub username: String,
@@ -37,7 +37,7 @@ pub struct UserRow {
     pub post_count: i64,
     /// Last change of the user name.
     pub username_changed_at: Option<DateTime<Utc>>,
-    /// Joined.
+    /// When they joined.
     pub created_at: DateTime<Utc>,
     /// Last change of the profile.
     pub updated_at: DateTime<Utc>,
@@ -67,7 +67,7 @@ impl From<user::Model> for UserRow {
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "user::Entity")]
 pub struct UserCard {
-    /// Who.
+    /// The person's id.
     pub id: UserId,
     /// As the person writes it.
     pub username: String,
@@ -87,7 +87,7 @@ pub enum Person {
 }
 
 impl Person {
-    /// Who.
+    /// The person's id.
     #[must_use]
     pub fn id(&self) -> UserId {
         match self {

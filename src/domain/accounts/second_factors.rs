@@ -9,7 +9,7 @@ use sea_orm::Value;
 use secrecy::{ExposeSecret, SecretSlice};
 use totp_rs::{Builder, Totp};
 
-use super::sign_in;
+use super::mail;
 use crate::{
     app::App,
     domain::{
@@ -122,7 +122,7 @@ pub(super) async fn use_backup_code_in(
 ) -> Result<()> {
     let left = accept_backup_code_in(app, tx, user, code).await?;
     activity::record_in(app, tx, user, ActivityKind::BackupCodeUsed, client, Some(&left.to_string())).await?;
-    sign_in::tell_in(app, tx, user, Message::email("", "", Template::BackupCodeUsed).with("left", left)).await
+    mail::tell_in(app, tx, user, Message::email("", "", Template::BackupCodeUsed).with("left", left)).await
 }
 
 /// New backup codes, to be shown once.

@@ -38,7 +38,7 @@ const OVERLAP: Duration = Duration::from_secs(120);
 /// A session with its tokens, as the client gets it once.
 #[derive(Debug, Clone)]
 pub struct IssuedSession {
-    /// Whose.
+    /// The person who is signed in by it.
     pub user: User,
     /// Good for a few minutes, sent with every request.
     pub access_token: String,
@@ -272,7 +272,7 @@ pub async fn logout_by_refresh_token(app: &App, client: &Client, token: &str) ->
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveSession {
-    /// The row.
+    /// The row of `sessions`.
     pub session: session::Model,
     /// Whether it is the one by which they ask.
     pub is_current: bool,
@@ -341,8 +341,23 @@ pub async fn sessions_revoke_others(app: &App, actor: &Actor, client: &Client) -
     Ok(revoked.len() as i64)
 }
 
+/// Who an access token stands for. UNAUTHENTICATED when it is malformed, forged, expired or of an ended session.
+pub async fn authenticate(app: &App, token: &str) -> Result<Actor> {
+    let user = tokens::open_access_token(app, token).ok_or_else(Error::unauthenticated)?;
+    if app.ended_sessions.contains(user.session_id) {
+        return Err(Error::unauthenticated());
+    }
+    if !app.seen_generations.has_reached(&user.session_id, user.generation) {
+        if !saw(app, user.session_id, user.generation).await? {
+            return Err(Error::unauthenticated());
+        }
+        app.seen_generations.raise(user.session_id, user.generation);
+    }
+    Ok(Actor::User(user))
+}
+
 /// An access token of this generation was used for the first time here. False when the session is over or unknown.
-pub(super) async fn saw(app: &App, id: SessionId, generation: i64) -> Result<bool> {
+async fn saw(app: &App, id: SessionId, generation: i64) -> Result<bool> {
     let rows = app.db.rows("SELECT seen_generation, ended_at FROM sessions WHERE id = $1", vec![id.0.into()]).await?;
     let Some(row) = rows.first() else { return Ok(false) };
     let mut columns = Columns::new(row);

@@ -3,13 +3,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::QueryResult;
 
-use super::{IssuedSession, User, credentials, sessions, tokens};
+use super::{IssuedSession, User, mail, sessions, tokens};
 use crate::{
     app::App,
     domain::{
         activity,
         actor::Client,
-        messages::{self, Message, Template},
+        messages::{Message, Template},
     },
     entity::{ChallengeId, UserId, activity::ActivityKind, challenge, session},
     error::{Error, Result, UserError, UserErrorCode},
@@ -24,7 +24,7 @@ const CHALLENGE: TimeDelta = TimeDelta::minutes(10);
 /// What came of a right first proof.
 #[derive(Debug, Clone)]
 pub enum SignIn {
-    /// Signed in.
+    /// One proof was enough: a session.
     Session(Box<IssuedSession>),
     /// One more proof is needed.
     Challenge(IssuedChallenge),
@@ -44,7 +44,7 @@ pub struct IssuedChallenge {
 /// A way to prove who one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// The password.
+    /// The password of the account.
     Password,
     /// A code of an authenticator app.
     Totp,
@@ -149,30 +149,9 @@ pub(super) async fn begin_in(
             .with("device", client.user_agent.as_deref().unwrap_or("?"))
             .with("address", client.address.map_or_else(|| "?".to_owned(), |address| address.to_string()))
             .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"));
-        tell_in(app, tx, user.id, message).await?;
+        mail::tell_in(app, tx, user.id, message).await?;
     }
     Ok(session)
-}
-
-/// Sends a message about a person's account to their e-mail address, in their language, with their `name`; to none where
-/// the address turned out to be somebody else's.
-pub(super) async fn tell_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
-    let sql = "SELECT c.email, c.email_key, u.locale, u.display_name, c.email_confirmed_at FROM credentials c JOIN users u ON u.id = c.user_id \
-               WHERE c.user_id = $1";
-    let Some(row) = tx.row(sql, vec![user.0.into()]).await? else { return Ok(()) };
-    let mut columns = Columns::new(&row);
-    let (to, key): (String, String) = (columns.take()?, columns.take()?);
-    if !credentials::is_address(&key) {
-        return Ok(());
-    }
-    let (locale, name): (String, String) = (columns.take()?, columns.take()?);
-    let is_proven = columns.take::<Option<DateTime<Utc>>>()?.is_some();
-    // Nobody knows whose address it is: it must not be flooded by whoever wrote it down.
-    if !is_proven && app.limiters.unproven_address.check(&key).is_err() {
-        tracing::warn!(%user, "an address that is not proven has got enough messages");
-        return Ok(());
-    }
-    messages::send_in(app, tx, &Message { to, is_proven, locale, ..message }.with("name", name)).await
 }
 
 /// Refuses who may not sign in at present. Code: ACCOUNT_SUSPENDED. Whatever begins a session asks this first, in the

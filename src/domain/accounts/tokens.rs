@@ -11,10 +11,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{queries::Standing, sessions};
+use super::queries::Standing;
 use crate::{
     app::App,
-    domain::actor::{Actor, SignedIn},
+    domain::actor::SignedIn,
     entity::{ChallengeId, SessionId, session, user_role::Role},
     error::{Error, Result},
     platform::crypto::Keys,
@@ -71,22 +71,9 @@ pub(super) fn access_token(app: &App, session: &session::Model, standing: Standi
     Ok((token, expires))
 }
 
-/// Who an access token stands for. UNAUTHENTICATED when it is malformed, forged, expired or of an ended session.
-pub async fn authenticate(app: &App, token: &str) -> Result<Actor> {
-    let user = verify(app, token).ok_or_else(Error::unauthenticated)?;
-    if app.ended_sessions.contains(user.session_id) {
-        return Err(Error::unauthenticated());
-    }
-    if !app.seen_generations.has_reached(&user.session_id, user.generation) {
-        if !sessions::saw(app, user.session_id, user.generation).await? {
-            return Err(Error::unauthenticated());
-        }
-        app.seen_generations.raise(user.session_id, user.generation);
-    }
-    Ok(Actor::User(user))
-}
-
-fn verify(app: &App, token: &str) -> Option<SignedIn> {
+/// Who an access token is of; `None` when it is malformed, forged or expired. Whether its session goes on is for
+/// [`super::authenticate`] to see.
+pub(super) fn open_access_token(app: &App, token: &str) -> Option<SignedIn> {
     // The header chooses among our own keys only; the algorithm is fixed, so `none` and key confusion find nothing.
     let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
     let key = DecodingKey::from_secret(app.keys.verifying(&kid)?);

@@ -11,7 +11,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::EntityTrait;
 
 use super::{
-    Method, User, fresh, guessing, oversight, queries, second_factors, sessions, sign_in, throttle::throttle_proof,
+    Method, User, fresh, guessing, mail, oversight, queries, second_factors, sessions, sign_in,
+    throttle::throttle_proof,
 };
 use crate::{
     app::App,
@@ -45,7 +46,7 @@ impl std::fmt::Debug for TwoFactorSetup {
 /// How somebody's second factor stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TwoFactor {
-    /// Whose.
+    /// The person whose second factor it is.
     pub owner: UserId,
     /// Since when it is on; `None` when it is off.
     pub enabled_at: Option<DateTime<Utc>>,
@@ -60,7 +61,7 @@ pub struct TwoFactor {
 /// Makes a secret for an authenticator app; as often as one likes until it is switched on. Fresh. Code:
 /// TWO_FACTOR_ENABLED.
 pub async fn two_factor_setup(app: &App, actor: &Actor) -> Result<TwoFactorSetup> {
-    let user = fresh::require_fresh(app, actor, "twoFactorSetup").await?;
+    let user = fresh::require_fresh_session(app, actor).await?;
     let id = user.id;
     let person = queries::get(app, id).await?;
     let secret = second_factors::new_secret();
@@ -124,7 +125,7 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
 /// Switches the second factor off, by a code of the app or a backup code. Fresh. Codes: TWO_FACTOR_NOT_ENABLED,
 /// TWO_FACTOR_REQUIRED, INVALID_CODE.
 pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
-    let id = fresh::require_fresh(app, actor, "twoFactorDisable").await?.id;
+    let id = fresh::require_fresh(app, actor).await?.id;
     let standing = two_factor_of(app, id).await?;
     if standing.enabled_at.is_none() {
         return Err(not_enabled());
@@ -159,7 +160,7 @@ pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code:
 
 /// Makes new backup codes, given once; the former ones are void. Fresh. Code: TWO_FACTOR_NOT_ENABLED.
 pub async fn backup_codes_regenerate(app: &App, actor: &Actor, client: &Client) -> Result<Vec<String>> {
-    let id = fresh::require_fresh(app, actor, "backupCodesRegenerate").await?.id;
+    let id = fresh::require_fresh(app, actor).await?.id;
     let backup_codes = second_factors::new_backup_codes();
     app.db
         .transact(async |tx| {
@@ -206,7 +207,7 @@ async fn tell_in(
     template: Template,
 ) -> Result<()> {
     activity::record_in(app, tx, person.id, kind, client, None).await?;
-    sign_in::tell_in(app, tx, person.id, Message::email("", &person.locale, template)).await
+    mail::tell_in(app, tx, person.id, Message::email("", &person.locale, template)).await
 }
 
 fn enabled_already() -> Error {

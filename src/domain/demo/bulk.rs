@@ -50,7 +50,7 @@ const ATTENTION: i64 = 30 * 86_400_000;
 pub struct Bulk {
     /// People; without new ones, those who are there write and like.
     pub users: u64,
-    /// Posts.
+    /// Posts, by people old and new.
     pub posts: u64,
     /// Comments and replies, on the new posts.
     pub comments: u64,

@@ -10,11 +10,10 @@ pub(super) struct Goal {
     pub(super) title: &'static str,
     /// More about it.
     pub(super) story: &'static str,
-    /// A category.
     pub(super) category: &'static str,
     /// What is to be raised, in minor units.
     pub(super) target: i64,
-    /// The currency.
+    /// ISO 4217.
     pub(super) currency: &'static str,
     /// What happens when the target is not reached.
     pub(super) funding: Funding,
@@ -41,7 +40,7 @@ pub(super) enum End {
 
 /// What somebody of the demo gave.
 pub(super) struct Gift {
-    /// User name.
+    /// User name of the giver.
     pub(super) by: &'static str,
     /// Hours after the post.
     pub(super) after: i64,
@@ -58,11 +57,11 @@ pub(super) struct Gift {
 /// From whom a giver is hidden.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hidden {
-    /// Nobody.
+    /// The giver is shown to everybody.
     No,
     /// All but the goal's owner.
     ButOwner,
-    /// All.
+    /// The giver is hidden from all, the goal's owner too.
     Yes,
 }
 

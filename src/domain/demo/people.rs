@@ -6,15 +6,12 @@ use crate::entity::user::UserKind;
 pub(super) struct Person {
     /// User name; the e-mail address is this at example.org.
     pub(super) username: &'static str,
-    /// First name.
     pub(super) first: &'static str,
-    /// Last name.
     pub(super) last: &'static str,
     /// What they mainly do.
     pub(super) kind: UserKind,
-    /// Their language.
+    /// `en` or `ar`.
     pub(super) locale: &'static str,
-    /// About them.
     pub(super) bio: &'static str,
 }
 

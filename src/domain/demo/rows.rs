@@ -25,7 +25,6 @@ const VARIABLES: usize = 4096;
 
 /// What can be written into a table.
 pub(super) trait Row {
-    /// The table.
     const TABLE: &'static str;
     /// Its columns, in the order of [`Row::values`].
     const COLUMNS: &'static [&'static str];
@@ -88,7 +87,6 @@ fn text_of(backend: DbBackend, table: &str, columns: &[&str], rows: usize) -> St
 pub(super) struct PostTag {
     /// In its search form.
     pub(super) tag: String,
-    /// Whose.
     pub(super) post_id: PostId,
     /// When its post was published.
     pub(super) created_at: DateTime<Utc>,
@@ -99,7 +97,7 @@ pub(super) struct PostTag {
 pub(super) struct Stream {
     /// The kind of stream.
     pub(super) kind: event::StreamKind,
-    /// Whose.
+    /// The id of its subject.
     pub(super) id: Uuid,
     /// The sequence of its last event.
     pub(super) seq: i64,

@@ -19,7 +19,7 @@ pub(super) struct Post {
     pub(super) edited: bool,
     /// Deleted by its author afterwards.
     pub(super) deleted: bool,
-    /// Answers.
+    /// Answers, oldest first.
     pub(super) comments: &'static [Comment],
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Comment {
     pub(super) edited: bool,
     /// Deleted by its author afterwards.
     pub(super) deleted: bool,
-    /// Replies.
+    /// Replies, oldest first.
     pub(super) replies: &'static [Comment],
 }
 

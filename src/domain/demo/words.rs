@@ -93,7 +93,6 @@ pub(super) struct Text {
 }
 
 impl Language {
-    /// English.
     pub(super) fn english() -> Self {
         Self {
             first_names: phrases(&[
@@ -222,7 +221,6 @@ impl Language {
         }
     }
 
-    /// Arabic.
     pub(super) fn arabic() -> Self {
         Self {
             first_names: phrases(&[

@@ -21,6 +21,7 @@ use crate::{
         notifications::notify_in,
         payments,
         permissions::Permission,
+        posts::PostDeleted,
     },
     entity::{
         ContributionId, GoalId, PaymentId,
@@ -161,8 +162,16 @@ async fn close_overdue_in(app: &App, tx: &Transaction, id: GoalId) -> Result<boo
     Ok(true)
 }
 
+impl jobs::Job for PostDeleted {
+    const KIND: &'static str = "post_deleted";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        post_deleted(app, job, self.post).await
+    }
+}
+
 /// The goal that hung on a post is called off. Harmless when repeated.
-pub(super) async fn post_deleted(app: &App, job: &job::Model, post: Uuid) -> Result<()> {
+async fn post_deleted(app: &App, job: &job::Model, post: Uuid) -> Result<()> {
     app.db
         .transact(async |tx| {
             let hung = goal::Entity::find().select_only().column(goal::Column::Id);
@@ -206,9 +215,18 @@ struct Kept {
     state: GoalState,
 }
 
+impl jobs::Job for RefundAll {
+    const KIND: &'static str = "goal_refund_all";
+    const LANE: jobs::Lane = jobs::Lane::Bulk;
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        refund_all(app, job, self).await
+    }
+}
+
 /// Gives back the next contributions, and leaves the rest to the next job. Harmless when repeated: what is granted for this
 /// cause is granted once.
-pub(super) async fn refund_all(app: &App, job: &job::Model, RefundAll { goal, after }: RefundAll) -> Result<()> {
+async fn refund_all(app: &App, job: &job::Model, RefundAll { goal, after }: RefundAll) -> Result<()> {
     let next = goal_contribution::Entity::find()
         .filter(goal_contribution::Column::GoalId.eq(goal))
         .filter(goal_contribution::Column::Id.gt(after))

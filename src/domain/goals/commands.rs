@@ -1,17 +1,16 @@
 //! Beginning goals, and changing them.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DerivePartialModel, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, LockType, Query},
 };
-use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::{
-    GoalRow, GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, progress, queries,
+    GoalRow, GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, folded, progress, queries,
     rows::{lock_own_in, tell_in},
     wrong_state,
 };
@@ -20,7 +19,7 @@ use crate::{
     domain::{
         Once,
         actor::Actor,
-        idempotency::{Claim, claim_in},
+        idempotency::{Claim, Fingerprint, claim_in, debug_name},
         posts,
     },
     entity::{
@@ -63,11 +62,41 @@ pub struct GoalCreate {
     pub idempotency_key: Option<String>,
 }
 
+impl GoalCreate {
+    fn input(&self) -> Fingerprint {
+        let money = |amount: &Money| format!("Money {{ minor: {}, currency: {} }}", amount.minor, amount.currency);
+        let before = format!(
+            "GoalCreate {{ post: {}, title: {:?}, story: {:?}, target: {}, deadline: {:?}, funding: {}, category: {:?}, \
+             suggested_amounts: [{}], cover_url: {:?}, idempotency_key: None }}",
+            self.post,
+            self.title,
+            self.story,
+            money(&self.target),
+            self.deadline,
+            debug_name(self.funding.as_str()),
+            self.category,
+            self.suggested_amounts.iter().map(money).collect::<Vec<_>>().join(", "),
+            self.cover_url,
+        );
+        Fingerprint::v1()
+            .field("postId", self.post)
+            .field("title", &self.title)
+            .field("story", &self.story)
+            .field("target", self.target)
+            .optional("deadline", self.deadline.map(|at| at.to_rfc3339_opts(SecondsFormat::Nanos, true)))
+            .field("funding", self.funding.as_str())
+            .optional("category", self.category.as_deref())
+            .list("suggestedAmounts", &self.suggested_amounts)
+            .optional("coverUrl", self.cover_url.as_deref())
+            .before_versions(before)
+    }
+}
+
 /// Begins a goal. Codes: NOT_FOUND, NOT_ALLOWED, ALREADY_EXISTS, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID,
 /// CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED.
 pub async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Result<Once<GoalView>> {
     let owner = actor.require_user()?.id;
-    let input = format!("{:?}", GoalCreate { idempotency_key: None, ..command.clone() });
+    let input = command.input();
     let goal = new_goal(app, owner, &command)?;
     let key = command.idempotency_key.as_deref();
     let created = app
@@ -148,12 +177,6 @@ fn category(category: &str) -> Result<Option<String>> {
     Ok(Some(text::line("category", &folded(category), MAX_CATEGORY)?).filter(|category| !category.is_empty()))
 }
 
-/// A category as it is stored and compared.
-pub(super) fn folded(category: &str) -> String {
-    let folded: String = category.nfc().collect();
-    folded.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn cover(address: &str) -> Result<String> {
     Ok(web_address::picture("coverUrl", address)?)
 }
@@ -186,7 +209,7 @@ pub struct GoalUpdate {
     pub story: Option<String>,
     /// What is to be raised.
     pub target: Option<Money>,
-    /// Until when.
+    /// When it ends; a fixed goal keeps one.
     pub deadline: Option<Option<DateTime<Utc>>>,
     /// What happens when the target is not reached.
     pub funding: Option<Funding>,
@@ -356,4 +379,67 @@ pub(super) async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uu
             .await?;
     }
     Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let mut command = GoalCreate {
+            post: PostId(Uuid::nil()),
+            title: "A roof".to_owned(),
+            story: "It \"rains\"\nin".to_owned(),
+            target: amount,
+            deadline: None,
+            funding: Funding::Flexible,
+            category: None,
+            suggested_amounts: Vec::new(),
+            cover_url: None,
+            idempotency_key: Some("k".to_owned()),
+        };
+        assert_eq!(
+            command.input().texts(),
+            (
+                "postId 31 post_00000000000000000000000000\n\
+                 title 6 A roof\n\
+                 story 13 It \"rains\"\n\
+                 in\n\
+                 target 9 12.50 USD\n\
+                 funding 8 flexible\n",
+                "GoalCreate { post: post_00000000000000000000000000, title: \"A roof\", \
+                 story: \"It \\\"rains\\\"\\nin\", target: Money { minor: 1250, currency: USD }, \
+                 deadline: None, funding: Flexible, category: None, suggested_amounts: [], cover_url: None, \
+                 idempotency_key: None }"
+            )
+        );
+        command.deadline = DateTime::from_timestamp(1_800_000_000, 5_000_000);
+        command.funding = Funding::Fixed;
+        command.category = Some("homes".to_owned());
+        command.suggested_amounts = vec![amount, amount];
+        command.cover_url = Some("https://example.org/a.png".to_owned());
+        assert_eq!(
+            command.input().texts(),
+            (
+                "postId 31 post_00000000000000000000000000\n\
+                 title 6 A roof\n\
+                 story 13 It \"rains\"\n\
+                 in\n\
+                 target 9 12.50 USD\n\
+                 deadline 30 2027-01-15T08:00:00.005000000Z\n\
+                 funding 5 fixed\n\
+                 category 5 homes\n\
+                 suggestedAmounts 9 12.50 USD\n\
+                 suggestedAmounts 9 12.50 USD\n\
+                 coverUrl 25 https://example.org/a.png\n",
+                "GoalCreate { post: post_00000000000000000000000000, title: \"A roof\", \
+                 story: \"It \\\"rains\\\"\\nin\", target: Money { minor: 1250, currency: USD }, \
+                 deadline: Some(2027-01-15T08:00:00.005Z), funding: Fixed, category: Some(\"homes\"), \
+                 suggested_amounts: [Money { minor: 1250, currency: USD }, Money { minor: 1250, \
+                 currency: USD }], cover_url: Some(\"https://example.org/a.png\"), idempotency_key: None }"
+            )
+        );
+    }
 }

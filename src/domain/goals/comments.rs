@@ -15,7 +15,7 @@ use crate::{
     domain::{
         Once,
         actor::Actor,
-        idempotency::{Claim, claim_in},
+        idempotency::{Claim, Fingerprint, claim_in},
         notifications::{Deleted, Edited, notify_in},
         permissions::Permission,
     },
@@ -37,7 +37,7 @@ use crate::{
 /// A comment on what somebody gave, with whose goal it was given to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContributionComment {
-    /// The row.
+    /// The row of `contribution_comments`; without its author once it is deleted.
     pub comment: Model,
     /// Whose goal it is.
     pub owner_id: Option<UserId>,
@@ -136,7 +136,7 @@ pub async fn comment_create(
     }
     let now = app.clock.now();
     let id = ContributionCommentId(app.ids.next(now));
-    let input = format!("{contribution} {body}");
+    let input = input(contribution, &body);
     let comment = Model {
         id,
         contribution_id: contribution,
@@ -160,6 +160,11 @@ pub async fn comment_create(
         })
         .await?;
     Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+}
+
+fn input(contribution: ContributionId, body: &str) -> Fingerprint {
+    let input = Fingerprint::v1().field("contributionId", contribution).field("body", body);
+    input.before_versions(format!("{contribution} {body}"))
 }
 
 /// Writes a comment; false when the goal does not have any more what it is about.
@@ -284,4 +289,18 @@ pub async fn comments(
     list.filter(Column::DeletedAt.is_null());
     let found: Slice<Row> = list.page(&app.db, page, with_total, joined).await?;
     Ok(found.map(Into::into))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let id = ContributionId(Uuid::nil());
+        let fields = format!("contributionId {} {id}\nbody 6 thanks\n", id.to_string().len());
+        assert_eq!(input(id, "thanks").texts(), (fields.as_str(), format!("{id} thanks").as_str()));
+    }
 }

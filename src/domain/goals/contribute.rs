@@ -8,7 +8,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::{Actor, Client},
-        idempotency::{Claim, check_guest, claim_for_good_in},
+        idempotency::{Claim, Fingerprint, check_guest, claim_for_good_in, debug_name},
         payments::{self, NewPayment, Payer, Started},
     },
     entity::{
@@ -54,6 +54,44 @@ pub struct GoalContribute {
     pub idempotency_key: String,
 }
 
+impl GoalContribute {
+    /// With a guest's secret: whoever repeats a call without it is not told what it has begun.
+    fn input(&self) -> Fingerprint {
+        let guest = self.guest.as_ref();
+        let before = format!(
+            "GoalContribute {{ goal: {}, amount: Money {{ minor: {}, currency: {} }}, provider: {}, method: {}, \
+             is_anonymous: {}, hide_from_owner: {}, message: {:?}, guest: {}, idempotency_key: \"\" }}",
+            self.goal,
+            self.amount.minor,
+            self.amount.currency,
+            debug_name(self.provider.as_str()),
+            self.method.map_or_else(|| "None".to_owned(), |id| format!("Some({id})")),
+            self.is_anonymous,
+            self.hide_from_owner,
+            self.message,
+            guest.map_or_else(|| "None".to_owned(), |guest| format!("Some({})", guest.debug_before())),
+        );
+        Fingerprint::v1()
+            .field("goalId", self.goal)
+            .field("amount", self.amount)
+            .field("provider", self.provider.as_str())
+            .optional("methodId", self.method)
+            .field("isAnonymous", self.is_anonymous)
+            .field("hideFromOwner", self.hide_from_owner)
+            .field("message", &self.message)
+            .optional("guest.email", guest.map(|guest| &guest.email))
+            .optional("guest.name", guest.and_then(|guest| guest.name.as_ref()))
+            .optional("guest.secret", guest.map(|guest| &guest.secret))
+            .before_versions(before)
+    }
+}
+
+impl Guest {
+    fn debug_before(&self) -> String {
+        format!("Guest {{ email: {:?}, name: {:?}, secret: {:?} }}", self.email, self.name, self.secret)
+    }
+}
+
 /// Begins a payment to a goal: what is given, and the payment. Whoever is not signed in gives as a guest. Codes: NOT_FOUND,
 /// GOAL_CLOSED, CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, INSUFFICIENT_FUNDS, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID,
 /// IDEMPOTENCY_KEY_REUSED. RATE_LIMITED for guests.
@@ -67,8 +105,7 @@ pub async fn goal_contribute(
     let message = text::block("message", &command.message, MAX_MESSAGE)?;
     let now = app.clock.now();
     let (id, payment) = (ContributionId(app.ids.next(now)), PaymentId(app.ids.next(now)));
-    // With a guest's secret: whoever repeats a call without it is not told what it has begun.
-    let input = format!("{:?}", GoalContribute { idempotency_key: String::new(), ..command.clone() });
+    let input = command.input();
     let new = NewPayment {
         id: payment,
         target: TargetKind::GoalContribution,
@@ -170,4 +207,66 @@ async fn insert_in(
     };
     Entity::insert(given.into_active_model()).exec_without_returning(tx).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::entity::Currency;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let mut command = GoalContribute {
+            goal: GoalId(Uuid::nil()),
+            amount,
+            provider: ProviderKind::CashOnDelivery,
+            method: None,
+            is_anonymous: false,
+            hide_from_owner: true,
+            message: "good luck".to_owned(),
+            guest: None,
+            idempotency_key: "k".to_owned(),
+        };
+        assert_eq!(
+            command.input().texts(),
+            (
+                "goalId 31 goal_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n\
+                 provider 16 cash_on_delivery\n\
+                 isAnonymous 5 false\n\
+                 hideFromOwner 4 true\n\
+                 message 9 good luck\n",
+                "GoalContribute { goal: goal_00000000000000000000000000, amount: Money { minor: 1250, \
+                 currency: USD }, provider: CashOnDelivery, method: None, is_anonymous: false, \
+                 hide_from_owner: true, message: \"good luck\", guest: None, idempotency_key: \"\" }"
+            )
+        );
+        command.method = Some(PaymentMethodId(Uuid::nil()));
+        let (email, secret) = ("a@example.org".to_owned(), "hush".to_owned());
+        command.guest = Some(Guest { email, name: Some("A friend".to_owned()), secret });
+        assert_eq!(
+            command.input().texts(),
+            (
+                "goalId 31 goal_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n\
+                 provider 16 cash_on_delivery\n\
+                 methodId 40 paymentmethod_00000000000000000000000000\n\
+                 isAnonymous 5 false\n\
+                 hideFromOwner 4 true\n\
+                 message 9 good luck\n\
+                 guest.email 13 a@example.org\n\
+                 guest.name 8 A friend\n\
+                 guest.secret 4 hush\n",
+                "GoalContribute { goal: goal_00000000000000000000000000, amount: Money { minor: 1250, \
+                 currency: USD }, provider: CashOnDelivery, \
+                 method: Some(paymentmethod_00000000000000000000000000), is_anonymous: false, \
+                 hide_from_owner: true, message: \"good luck\", \
+                 guest: Some(Guest { email: \"a@example.org\", name: Some(\"A friend\"), \
+                 secret: \"hush\" }), idempotency_key: \"\" }"
+            )
+        );
+    }
 }

@@ -1,27 +1,7 @@
-//! The jobs of goals: what is stored of each, and who does it.
+//! The jobs of goals: what is stored of each. Whose work it is says how it is done.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use super::{closing, newsletter};
-use crate::{
-    app::App,
-    domain::{
-        jobs::{Job, Lane},
-        posts::PostDeleted,
-    },
-    entity::job,
-    error::Result,
-};
-
-/// The goal that hung on a deleted post is called off.
-impl Job for PostDeleted {
-    const KIND: &'static str = "post_deleted";
-
-    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
-        closing::post_deleted(app, job, self.post).await
-    }
-}
 
 /// Gives back everything that a goal received.
 #[derive(Serialize, Deserialize)]
@@ -29,15 +9,6 @@ pub(super) struct RefundAll {
     pub(super) goal: Uuid,
     /// Goes on with the contributions that come after this one.
     pub(super) after: Uuid,
-}
-
-impl Job for RefundAll {
-    const KIND: &'static str = "goal_refund_all";
-    const LANE: Lane = Lane::Bulk;
-
-    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
-        closing::refund_all(app, job, self).await
-    }
 }
 
 /// Sends news to guests.
@@ -48,15 +19,6 @@ pub(super) struct SendNews {
     pub(super) news: Uuid,
     /// Goes on with the addresses that come after this one.
     pub(super) after: String,
-}
-
-impl Job for SendNews {
-    const KIND: &'static str = "goal_news";
-    const LANE: Lane = Lane::Bulk;
-
-    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
-        newsletter::send_news(app, job, self).await
-    }
 }
 
 #[cfg(test)]

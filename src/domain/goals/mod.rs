@@ -31,6 +31,7 @@ mod withdrawals;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DerivePartialModel;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     app::App,
@@ -174,11 +175,11 @@ impl GoalView {
 /// Something that can be done with a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GoalAction {
-    /// Give.
+    /// Give to it.
     Contribute,
-    /// Change it.
+    /// Change what it says of itself.
     Update,
-    /// Tell news.
+    /// Tell those who gave its news.
     PublishNews,
     /// Take out what was raised.
     Withdraw,
@@ -192,7 +193,7 @@ pub enum GoalAction {
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "goal_contribution::Entity")]
 pub struct ContributionView {
-    /// The row.
+    /// The row of `goal_contributions`.
     #[sea_orm(nested)]
     pub contribution: goal_contribution::Model,
     /// In which currency.
@@ -265,6 +266,12 @@ fn at_goal_id(code: UserErrorCode) -> UserError {
 
 fn wrong_state(at: At, state: impl Into<State>) -> Error {
     at(UserErrorCode::WrongState).with("state", state.into()).into()
+}
+
+/// A category as it is stored and compared.
+fn folded(category: &str) -> String {
+    let folded: String = category.nfc().collect();
+    folded.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What a goal has that is not on its way back, withdrawn or not. The goal is locked by the caller, its escrow here: what

@@ -16,7 +16,7 @@ use crate::{
     domain::{
         Once,
         actor::Actor,
-        idempotency::{Claim, claim_in},
+        idempotency::{Claim, Fingerprint, claim_in},
         notifications::notify_in,
     },
     entity::{
@@ -63,7 +63,7 @@ pub async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Res
     let body = text::required("body", text::block("body", &command.body, MAX_STORY)?)?;
     let now = app.clock.now();
     let id = GoalNewsId(app.ids.next(now));
-    let (key, input) = (command.idempotency_key.as_deref(), format!("{} {title}\n{body}", command.goal));
+    let (key, input) = (command.idempotency_key.as_deref(), input(command.goal, &title, &body));
     let news = Model { id, goal_id: command.goal, title, body, created_at: now };
     let once = app
         .db
@@ -78,6 +78,11 @@ pub async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Res
         })
         .await?;
     Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+}
+
+fn input(goal: GoalId, title: &str, body: &str) -> Fingerprint {
+    let input = Fingerprint::v1().field("goalId", goal).field("title", title).field("body", body);
+    input.before_versions(format!("{goal} {title}\n{body}"))
 }
 
 /// Writes news of a goal, which is locked, and tells those who gave and have an account, and those who follow it.
@@ -110,4 +115,20 @@ pub async fn news_by_id(app: &App, actor: &Actor, ids: &[GoalNewsId]) -> Result<
     let seen = goals_by_id(app, actor, &goals).await?;
     let found = found.into_iter().filter(|news| seen.contains_key(&news.goal_id));
     Ok(found.map(|news| (news.id, news)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        assert_eq!(
+            input(GoalId(Uuid::nil()), "news", "it rains").texts(),
+            (
+                "goalId 31 goal_00000000000000000000000000\ntitle 4 news\nbody 8 it rains\n",
+                "goal_00000000000000000000000000 news\nit rains"
+            )
+        );
+    }
 }

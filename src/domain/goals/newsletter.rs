@@ -12,7 +12,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{jobs::SendNews, news::News, not_found};
+use super::{jobs::SendNews, not_found};
 use crate::{
     app::App,
     domain::{
@@ -22,7 +22,8 @@ use crate::{
     entity::{
         GoalId, GoalNewsId, goal,
         goal_contribution::{Column, ContributionState, Entity, Relation},
-        goal_news, job, payment,
+        goal_news::{self, Model as News},
+        job, payment,
     },
     error::Result,
     platform::{db::Transaction, mailbox},
@@ -79,8 +80,17 @@ fn readers(goal: GoalId) -> Select<Entity> {
         .order_by_asc(Column::GuestKey)
 }
 
+impl jobs::Job for SendNews {
+    const KIND: &'static str = "goal_news";
+    const LANE: jobs::Lane = jobs::Lane::Bulk;
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        send_news(app, job, self).await
+    }
+}
+
 /// Writes to the next guests, each once, and leaves the rest to the next job.
-pub(super) async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNews) -> Result<()> {
+async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNews) -> Result<()> {
     app.db
         .transact(async |tx| {
             let about = goal_news::Entity::find_by_id(news).select_only().column(goal_news::Column::GoalId);

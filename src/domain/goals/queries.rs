@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{GoalView, commands, not_found};
+use super::{GoalView, folded, not_found};
 use crate::{
     app::App,
     domain::{
@@ -157,7 +157,7 @@ pub async fn goals(
 /// chosen first.
 fn filter_by_values(db: &Database, filter: &GoalFilter, sort: GoalSort, list: &mut List<Entity>) -> Result<()> {
     let (owners, categories) = (filter.owners.as_deref(), filter.categories.as_deref());
-    let category = |name: &String| text::comparable(&commands::folded(name));
+    let category = |name: &String| text::comparable(&folded(name));
     let mut chosen = vec![
         list.any_of(Column::OwnerId, owners, |owner| owner.0)?,
         list.any_of(Column::Category, categories, category)?,

@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "goal::Entity")]
 pub struct GoalRow {
-    /// Which.
+    /// The goal's id.
     pub id: GoalId,
     /// The post that it is attached to.
     pub post_id: PostId,
@@ -39,7 +39,7 @@ pub struct GoalRow {
     pub owner_id: Option<UserId>,
     /// A headline.
     pub title: String,
-    /// Why.
+    /// Why money is raised; may be empty.
     pub story: String,
     /// In lower case.
     pub category: Option<String>,
@@ -49,7 +49,7 @@ pub struct GoalRow {
     pub target: i64,
     /// What happens when it is not reached.
     pub funding: Funding,
-    /// Until when.
+    /// Until when it takes contributions; absent: as long as its owner wants.
     pub deadline: Option<DateTime<Utc>>,
     /// Minor units, as a JSON list.
     pub suggested_amounts: String,
@@ -69,7 +69,7 @@ pub struct GoalRow {
     pub event_seq: i64,
     /// Why it was called off, in the words of whoever did it.
     pub end_reason: Option<String>,
-    /// Begun.
+    /// When it was begun.
     pub created_at: DateTime<Utc>,
     /// Changed by the owner.
     pub edited_at: Option<DateTime<Utc>>,

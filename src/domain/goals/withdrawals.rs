@@ -21,7 +21,7 @@ use crate::{
         actor::{Actor, Client},
         audit,
         fees::{self, NewFee},
-        idempotency::{Claim, claim_for_good_in},
+        idempotency::{Claim, Fingerprint, claim_for_good_in},
         ledger::{self, NewTransfer, Origin, Place},
         permissions::Permission,
     },
@@ -44,7 +44,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct Withdrawal {
-    /// The row.
+    /// The row of `goal_withdrawals`.
     #[sea_orm(nested)]
     pub row: Model,
     /// In which currency.
@@ -75,13 +75,20 @@ pub struct GoalWithdraw {
     pub idempotency_key: String,
 }
 
+impl GoalWithdraw {
+    fn input(&self) -> Fingerprint {
+        let before = self.amount.map_or_else(|| "all".to_owned(), |amount| amount.to_string());
+        let input = Fingerprint::v1().field("goalId", self.goal).optional("amount", self.amount);
+        input.before_versions(format!("{} {before}", self.goal))
+    }
+}
+
 /// Takes what was raised into the owner's wallet, and the fee out of it, in one transaction. Needs a fresh authentication.
 /// What is held for refunds is not available. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, CURRENCY_MISMATCH,
 /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn goal_withdraw(app: &App, actor: &Actor, command: GoalWithdraw) -> Result<Once<Withdrawal>> {
-    let owner = accounts::require_fresh(app, actor, "goalWithdraw").await?.id;
-    let amount = command.amount.map_or_else(|| "all".to_owned(), |amount| amount.to_string());
-    let input = format!("{} {amount}", command.goal);
+    let owner = accounts::require_fresh(app, actor).await?.id;
+    let input = command.input();
     let id = GoalWithdrawalId(app.ids.next(app.clock.now()));
     let once = app
         .db
@@ -332,4 +339,30 @@ pub async fn withdrawals_by_id(
     let mut found: Vec<Withdrawal> = app.db.read(with_goal(Entity::find().filter(any_id(Column::Id, ids)))).await?;
     found.retain(|found| may_see(actor, found.owner_id));
     Ok(found.into_iter().map(|found| (found.row.id, found)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let mut command = GoalWithdraw { goal: GoalId(Uuid::nil()), amount: None, idempotency_key: String::new() };
+        assert_eq!(
+            command.input().texts(),
+            ("goalId 31 goal_00000000000000000000000000\n", "goal_00000000000000000000000000 all")
+        );
+        command.amount = Some(amount);
+        assert_eq!(
+            command.input().texts(),
+            (
+                "goalId 31 goal_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n",
+                "goal_00000000000000000000000000 12.50 USD"
+            )
+        );
+    }
 }

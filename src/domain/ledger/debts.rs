@@ -3,7 +3,7 @@
 use super::{
     NewTransfer, Origin, Place, Posted,
     locks::{Locked, locked_in},
-    post::write_in,
+    write::write_in,
 };
 use crate::{
     app::App,

@@ -6,8 +6,7 @@ use super::{
     NewTransfer, Origin, Place, Posted,
     debts::repay_in,
     locks::{Accounts, locked_in, read_place},
-    post::{create_in, earlier_in},
-    write::{Entry, Movement, carry_out_in, entries},
+    write::{Entry, Movement, carry_out_in, create_in, earlier_in, entries},
 };
 use crate::{
     app::App,

@@ -31,6 +31,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
+    domain::idempotency::Fingerprint,
     entity::{
         Currency, EntryId, GoalId, LedgerAccountId, TransferId, UserId, ledger_account::AccountKind,
         ledger_transfer::TransferKind, payment::ProviderKind,
@@ -41,10 +42,11 @@ use crate::{
 pub use debts::{lend_in, repay_in};
 pub use holds::{End, end_hold_in, expire_holds, hold_in, post_hold_in};
 pub use locks::{available_in, lock_in, owed_in};
-pub use post::{earlier_in, fold, post_in, post_keeping_in, post_to_active_in, reverse_in, reverse_to_in};
+pub use post::{fold, post_in, post_keeping_in, post_to_active_in, reverse_in, reverse_to_in};
 pub use queries::{Account, account, accounts_by_id, accounts_of, accounts_of_each};
 pub(crate) use registration::DOMAIN;
 pub use verify::{Difference, Rule, check, verify};
+pub use write::earlier_in;
 
 /// Where money can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,26 +138,26 @@ pub struct Origin<'a> {
     pub operation: &'static str,
     /// The client's key, or the id of what it belongs to.
     pub key: &'a str,
-    /// What was asked, in a stable form: the same key with something else is refused.
-    pub input: &'a str,
+    /// What was asked: the same key with something else is refused. A step of the program's own is asked nothing.
+    pub input: Option<&'a Fingerprint>,
 }
 
 impl<'a> Origin<'a> {
     /// A step of the program's own, for something that has an id.
     #[must_use]
     pub fn step(operation: &'static str, key: &'a str) -> Self {
-        Self { actor: Uuid::nil(), operation, key, input: "" }
+        Self { actor: Uuid::nil(), operation, key, input: None }
     }
 }
 
 /// Money that is to move.
 #[derive(Debug, Clone, Copy)]
 pub struct NewTransfer<'a> {
-    /// Why.
+    /// What it is for; the same on both entries.
     pub kind: TransferKind,
-    /// From where.
+    /// The account that gets less.
     pub from: Place,
-    /// Where to.
+    /// The account that gets more.
     pub to: Place,
     /// How much, in minor units; more than 0.
     pub amount: i64,
@@ -172,7 +174,7 @@ pub struct NewTransfer<'a> {
 /// Money that moved, or was held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posted {
-    /// The transfer.
+    /// The transfer's id; of a repeated call, that of the first.
     pub id: TransferId,
     /// Whether an earlier call with this key did it.
     pub replayed: bool,
@@ -183,10 +185,10 @@ pub struct Posted {
 /// An entry that was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// Which.
+    /// The entry's id.
     pub id: EntryId,
     /// The account's balance after it.
     pub balance_after: i64,
-    /// When.
+    /// The time that the entry carries.
     pub at: DateTime<Utc>,
 }

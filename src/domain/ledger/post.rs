@@ -1,26 +1,18 @@
 //! Moving money.
 
-use chrono::{DateTime, Utc};
-use sea_orm::Value;
 use uuid::Uuid;
 
 use super::{
-    NewTransfer, Origin, Place, Posted, Written,
+    NewTransfer, Origin, Place, Posted,
     debts::repay_in,
     locks::{Accounts, locked_in, locked_with_in, read_place},
-    write::{Movement, carry_out_in, entries},
+    write::write_in,
 };
 use crate::{
     app::App,
-    entity::{
-        Currency, TransferId,
-        ledger_transfer::{TransferKind, TransferState},
-    },
+    entity::{Currency, TransferId, ledger_transfer::TransferKind},
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{
-        crypto::{hex, sha256},
-        db::{Columns, Transaction},
-    },
+    platform::db::{Columns, Transaction},
 };
 
 /// How many deltas are added up at once.
@@ -124,93 +116,6 @@ pub async fn reverse_to_in(
     let posted = write_in(app, tx, new, &accounts, Some(id)).await?;
     settle_debts_in(app, tx, &new, &accounts, posted, 0).await?;
     Ok(posted)
-}
-
-pub(super) async fn write_in(
-    app: &App,
-    tx: &Transaction,
-    new: NewTransfer<'_>,
-    accounts: &Accounts,
-    reverses: Option<TransferId>,
-) -> Result<Posted> {
-    if new.amount <= 0 || new.from.account(new.currency) == new.to.account(new.currency) {
-        return Err(Error::internal(format!("a transfer of {} from {:?} to {:?}", new.amount, new.from, new.to)));
-    }
-    let is_lent = matches!(new.from, Place::Debt(_));
-    if !is_lent && accounts.at(new.from).is_some_and(|source| source.available() < new.amount) {
-        // A repeated call gets its answer, though the money is gone since.
-        return match earlier_in(tx, &new.origin).await? {
-            Some(earlier) => Ok(earlier),
-            None => Err(UserError::whole(UserErrorCode::InsufficientFunds).into()),
-        };
-    }
-    let at = accounts.entry_time(app);
-    let id = TransferId(app.ids.next(at));
-    let entries = entries(app, &new, accounts, at)?;
-    let movement = Movement { transfer: id, kind: new.kind, currency: new.currency, at, entries: &entries, held: None };
-    if let Some(earlier) = create_in(app, tx, &new, reverses, None, &movement).await? {
-        return Ok(earlier);
-    }
-    let [from, _] = &entries;
-    let written = from.after.map(|(balance_after, _)| Written { id: from.id, balance_after, at });
-    Ok(Posted { id, replayed: false, written })
-}
-
-/// Writes a transfer with what it brings: pending, when it holds something. Gives what an earlier call with this key did, and
-/// then writes nothing. Code: IDEMPOTENCY_KEY_REUSED.
-pub(super) async fn create_in(
-    app: &App,
-    tx: &Transaction,
-    new: &NewTransfer<'_>,
-    reverses: Option<TransferId>,
-    expires_at: Option<DateTime<Utc>>,
-    movement: &Movement<'_>,
-) -> Result<Option<Posted>> {
-    let held = movement.held.map(|(place, _)| place.account(new.currency));
-    let state = if held.is_some() { TransferState::Pending } else { TransferState::Posted };
-    let sql = "INSERT INTO ledger_transfers (id, kind, state, currency, amount, reference, description, actor_id, \
-               operation, idempotency_key, input_hash, reverses_id, held_account_id, expires_at, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-               ON CONFLICT (actor_id, operation, idempotency_key) DO NOTHING RETURNING id";
-    let values: Vec<Value> = vec![
-        movement.transfer.0.into(),
-        new.kind.as_str().into(),
-        state.as_str().into(),
-        new.currency.as_str().into(),
-        new.amount.into(),
-        new.reference.map(str::to_owned).into(),
-        new.description.into(),
-        new.origin.actor.into(),
-        new.origin.operation.into(),
-        new.origin.key.into(),
-        input_hash(&new.origin).into(),
-        reverses.map(|id| id.0).into(),
-        held.map(|id| id.0).into(),
-        expires_at.into(),
-        movement.at.into(),
-    ];
-    if carry_out_in(app, tx, (sql, values), movement).await? {
-        return Ok(None);
-    }
-    earlier_in(tx, &new.origin).await?.map(Some).ok_or_else(|| Error::internal("a transfer's key vanished"))
-}
-
-fn input_hash(origin: &Origin<'_>) -> String {
-    hex(&sha256(origin.input.as_bytes()))
-}
-
-/// What an earlier call with this key did. Code: IDEMPOTENCY_KEY_REUSED, when it was asked something else.
-pub async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<Option<Posted>> {
-    let sql =
-        "SELECT id, input_hash FROM ledger_transfers WHERE actor_id = $1 AND operation = $2 AND idempotency_key = $3";
-    let row = tx.row(sql, vec![origin.actor.into(), origin.operation.into(), origin.key.into()]).await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut columns = Columns::new(&row);
-    let id = columns.take()?;
-    if columns.take::<String>()? != input_hash(origin) {
-        return Err(UserError::input("idempotencyKey", UserErrorCode::IdempotencyKeyReused).into());
-    }
-    Ok(Some(Posted { id, replayed: true, written: None }))
 }
 
 /// Adds the deltas of busy accounts to their balances, a batch a transaction: what is deleted is what is added, so

@@ -16,7 +16,7 @@ use crate::{
 /// An account as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// Its id.
+    /// Follows from what the account is: [`super::Place::account`].
     pub id: LedgerAccountId,
     /// In which currency.
     pub currency: Currency,

@@ -140,8 +140,16 @@ pub(super) async fn cancel_all_in(app: &App, tx: &Transaction, payer: UserId) ->
     jobs::enqueue_all_in(app, tx, &open).await
 }
 
+impl jobs::Job for CallOff {
+    const KIND: &'static str = "payment_cancel";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        cancel(app, job, PaymentId(self.payment)).await
+    }
+}
+
 /// Calls a payment off that nobody waits for any more. Harmless when repeated.
-pub(super) async fn cancel(app: &App, job: &job::Model, payment: PaymentId) -> Result<()> {
+async fn cancel(app: &App, job: &job::Model, payment: PaymentId) -> Result<()> {
     let payment = queries::get(app, payment).await?;
     if payment.captured == 0 && !payment.state.is_final() {
         match call_off(app, &payment).await? {

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::{Actor, Client},
-        idempotency::{Claim, claim_for_good_in},
+        idempotency::{Claim, Fingerprint, claim_for_good_in},
         ledger::{self, Origin, Place},
         wallets,
     },
@@ -23,7 +23,7 @@ use crate::{
 /// Money that is to come into the actor's wallet.
 #[derive(Debug, Clone)]
 pub struct WalletDeposit {
-    /// How much.
+    /// What is to come in, above zero.
     pub amount: Money,
     /// Who moves it.
     pub provider: ProviderKind,
@@ -31,6 +31,18 @@ pub struct WalletDeposit {
     pub method: Option<PaymentMethodId>,
     /// Makes a repeated call harmless.
     pub idempotency_key: String,
+}
+
+impl WalletDeposit {
+    fn input(&self) -> Fingerprint {
+        let (amount, provider) = (self.amount, self.provider.as_str());
+        let method = self.method.map_or_else(|| "None".to_owned(), |id| format!("Some({id})"));
+        Fingerprint::v1()
+            .field("amount", amount)
+            .field("provider", provider)
+            .optional("methodId", self.method)
+            .before_versions(format!("{amount} {provider} {method}"))
+    }
 }
 
 /// Begins a payment into the actor's wallet. Codes: CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BLANK,
@@ -44,7 +56,7 @@ pub async fn wallet_deposit(
     let user = actor.require_user()?.id;
     wallets::check_currency(app, "amount", command.amount.currency)?;
     let id = PaymentId(app.ids.next(app.clock.now()));
-    let input = format!("{} {} {:?}", command.amount, command.provider.as_str(), command.method);
+    let input = command.input();
     let new = NewPayment {
         id,
         target: TargetKind::WalletDeposit,
@@ -147,5 +159,39 @@ impl Target for Deposits {
 
     async fn owner_in(&self, _: &Transaction, _: &payment::Model) -> Result<Option<UserId>> {
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use crate::entity::Currency;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let (provider, key) = (ProviderKind::Stripe, String::new());
+        let mut command = WalletDeposit { amount, provider, method: None, idempotency_key: key };
+        assert_eq!(
+            command.input().texts(),
+            (
+                "amount 9 12.50 USD\n\
+                 provider 6 stripe\n",
+                "12.50 USD stripe None"
+            )
+        );
+        command.method = Some(PaymentMethodId(Uuid::nil()));
+        assert_eq!(
+            command.input().texts(),
+            (
+                "amount 9 12.50 USD\n\
+                 provider 6 stripe\n\
+                 methodId 40 paymentmethod_00000000000000000000000000\n",
+                "12.50 USD stripe Some(paymentmethod_00000000000000000000000000)"
+            )
+        );
     }
 }

@@ -88,7 +88,7 @@ pub async fn disputes_by_payment(
 /// A dispute with the currency of its payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisputeOfPayment {
-    /// The dispute.
+    /// The row of `disputes`.
     pub dispute: Dispute,
     /// What its amount is in.
     pub currency: Currency,

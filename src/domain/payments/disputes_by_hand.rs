@@ -83,7 +83,7 @@ pub async fn admin_dispute_record(
     said: DisputeSaid,
 ) -> Result<DisputeOfPayment> {
     let user = staff::require(actor)?;
-    accounts::require_fresh(app, actor, RECORD).await?;
+    accounts::require_fresh(app, actor).await?;
     let (state, amount, fee) = (said.state, said.amount, said.fee);
     let told = said.told()?;
     app.db

@@ -148,7 +148,7 @@ pub(super) struct Taken<'a> {
     pub(super) reference: Option<&'a str>,
     /// A word for why.
     pub(super) reason: &'a str,
-    /// How much.
+    /// In minor units of the payment's currency.
     pub(super) amount: i64,
     /// Who did it.
     pub(super) origin: RefundOrigin,

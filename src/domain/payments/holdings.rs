@@ -1,11 +1,14 @@
 //! What providers hold for us, as they report it, compared with what the books say that they do. Nothing is mended here: somebody
 //! has to find out what was not told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use chrono::{DateTime, Utc};
 
-use super::{reconcile::Disagreement, rules};
+use super::rules;
 use crate::{
     app::App,
     entity::{Currency, Money, payment::ProviderKind},
@@ -15,6 +18,24 @@ use crate::{
         payments::{Failure, Gateway},
     },
 };
+
+/// Something on which the two sides do not agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disagreement {
+    /// The payment, by our id of it; or the charge, by the provider's, where we know no payment.
+    pub subject: String,
+    /// What each side says, in words.
+    pub found: String,
+    /// Whether it was mended.
+    pub is_mended: bool,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mended = if self.is_mended { " (mended)" } else { "" };
+        write!(formatter, "{}: {}{mended}", self.subject, self.found)
+    }
+}
 
 /// What a provider holds in one currency, by the books.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

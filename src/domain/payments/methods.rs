@@ -15,7 +15,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::Actor,
-        idempotency::{self, Claim, claim_in},
+        idempotency::{self, Claim, Fingerprint, claim_in},
         jobs::{self, Lane},
     },
     entity::{
@@ -173,7 +173,7 @@ async fn reserve(
 ) -> Result<Once<PaymentMethodId>> {
     let id = PaymentMethodId(app.ids.next(app.clock.now()));
     let (provider, kind) = (command.provider.as_str(), command.kind.as_str());
-    let input = format!("{provider} {kind} {token} {}", command.is_default);
+    let input = input(command, token);
     app.db
         .transact(async |tx| {
             accounts::lock_in(&tx, &[user]).await?;
@@ -202,6 +202,17 @@ async fn reserve(
             Ok(Once { value: id, replayed: false })
         })
         .await
+}
+
+/// With the token as it is used.
+fn input(command: &MethodAdd, token: &str) -> Fingerprint {
+    let (provider, kind, is_default) = (command.provider.as_str(), command.kind.as_str(), command.is_default);
+    Fingerprint::v1()
+        .field("provider", provider)
+        .field("kind", kind)
+        .field("token", token)
+        .field("isDefault", is_default)
+        .before_versions(format!("{provider} {kind} {token} {is_default}"))
 }
 
 async fn save(
@@ -336,8 +347,16 @@ pub(super) async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Resul
     Ok(())
 }
 
+impl jobs::Job for ForgetMethod {
+    const KIND: &'static str = "forget_method";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        forget(app, job, self).await
+    }
+}
+
 /// Has a provider forget a way to pay. Harmless when repeated.
-pub(super) async fn forget(app: &App, job: &job::Model, told: ForgetMethod) -> Result<()> {
+async fn forget(app: &App, job: &job::Model, told: ForgetMethod) -> Result<()> {
     let ForgetMethod { provider, reference } = told;
     // The same card, saved again, may have the same name.
     let sql = "SELECT 1 FROM payment_methods WHERE provider = $1 AND provider_reference = $2 AND removed_at IS NULL";
@@ -354,4 +373,25 @@ pub(super) async fn forget(app: &App, job: &job::Model, told: ForgetMethod) -> R
         }
     }
     app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let (provider, kind) = (ProviderKind::Stripe, MethodKind::Card);
+        let command = MethodAdd { provider, kind, token: None, is_default: true, idempotency_key: None };
+        assert_eq!(
+            input(&command, "tok_1").texts(),
+            (
+                "provider 6 stripe\n\
+                 kind 4 card\n\
+                 token 5 tok_1\n\
+                 isDefault 4 true\n",
+                "stripe card tok_1 true"
+            )
+        );
+    }
 }

@@ -57,6 +57,7 @@ pub use dispute_rows::{
 };
 pub use disputes_by_hand::{DisputeSaid, admin_dispute_record};
 pub use drive::{confirm, refresh, start};
+pub use holdings::Disagreement;
 pub(crate) use jobs::SendReceipt;
 pub use methods::{
     MethodAdd, payment_method_add, payment_method_remove, payment_method_set_default, payment_methods,
@@ -73,7 +74,7 @@ pub use queries::{
     Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, next_action, payments, payments_by_id,
     stream_head,
 };
-pub use reconcile::{Comparison, Disagreement, reconcile};
+pub use reconcile::{Comparison, reconcile};
 pub use refund_requests::{RefundAsk, payment_refund, refund_decide, refund_request};
 pub use refund_rows::{
     REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,
@@ -85,7 +86,7 @@ pub use sweep::{tend, tend_to};
 pub use target::{Settlement, Target};
 pub use webhooks::{Received, receive};
 
-/// A payment.
+/// A payment: a row of `payments`.
 pub type Payment = payment::Model;
 
 fn not_found() -> Error {

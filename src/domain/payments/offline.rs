@@ -17,7 +17,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::{Actor, Client},
-        idempotency::{Claim, claim_for_good_in},
+        idempotency::{Claim, Fingerprint, claim_for_good_in},
         ledger::{self, NewTransfer, Origin, Place},
     },
     entity::{
@@ -89,9 +89,13 @@ pub struct MoneyReceived {
 }
 
 impl MoneyReceived {
-    fn input(&self, payment: PaymentId) -> String {
-        let amount = self.amount.map_or_else(|| "all".to_owned(), |amount| amount.to_string());
-        format!("{payment} {amount} {}", self.reference)
+    fn input(&self, payment: PaymentId) -> Fingerprint {
+        let before = self.amount.map_or_else(|| "all".to_owned(), |amount| amount.to_string());
+        Fingerprint::v1()
+            .field("id", payment)
+            .optional("amount", self.amount)
+            .field("reference", &self.reference)
+            .before_versions(format!("{payment} {before} {}", self.reference))
     }
 
     fn reference(&self) -> Result<String> {
@@ -157,9 +161,9 @@ impl Word {
 }
 
 /// Who may say it: staff, fresh from proving who they are.
-async fn require(app: &App, actor: &Actor, action: &'static str) -> Result<UserId> {
+async fn require(app: &App, actor: &Actor) -> Result<UserId> {
     let user = staff::require(actor)?;
-    accounts::require_fresh(app, actor, action).await?;
+    accounts::require_fresh(app, actor).await?;
     Ok(user)
 }
 
@@ -196,7 +200,7 @@ async fn receive(
     id: PaymentId,
     (word, received): (Word, MoneyReceived),
 ) -> Result<Once<Payment>> {
-    let user = require(app, actor, word.action()).await?;
+    let user = require(app, actor).await?;
     let reference = received.reference()?;
     let replayed = app
         .db
@@ -222,7 +226,7 @@ async fn receive(
 /// NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
 pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id: PaymentId) -> Result<Payment> {
     let word = Word::Collected;
-    let user = require(app, actor, word.action()).await?;
+    let user = require(app, actor).await?;
     app.db
         .transact(async |tx| {
             staff::authorise_in(app, &tx, actor).await?;
@@ -317,7 +321,7 @@ pub async fn admin_refund_complete(
     reference: &str,
 ) -> Result<RefundOfPayment> {
     let action = "adminRefundComplete";
-    let user = require(app, actor, action).await?;
+    let user = require(app, actor).await?;
     let reference = text::line("reference", reference, LONGEST_REFERENCE)?;
     if reference.is_empty() {
         return Err(UserError::input("reference", UserErrorCode::Blank).into());
@@ -396,4 +400,38 @@ async fn meet_in(
         return Err(wrong_state(refund.state));
     }
     Ok((payment, refund))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use crate::entity::Currency;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let reference = "TRX 1".to_owned();
+        let mut received = MoneyReceived { amount: None, reference, idempotency_key: String::new() };
+        assert_eq!(
+            received.input(PaymentId(Uuid::nil())).texts(),
+            (
+                "id 34 payment_00000000000000000000000000\n\
+                 reference 5 TRX 1\n",
+                "payment_00000000000000000000000000 all TRX 1"
+            )
+        );
+        received.amount = Some(amount);
+        assert_eq!(
+            received.input(PaymentId(Uuid::nil())).texts(),
+            (
+                "id 34 payment_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n\
+                 reference 5 TRX 1\n",
+                "payment_00000000000000000000000000 12.50 USD TRX 1"
+            )
+        );
+    }
 }

@@ -26,10 +26,10 @@ use crate::{
 /// Letters and digits of references that people copy: without those that look alike.
 const REFERENCE: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-/// Who pays.
+/// Who pays, with an account or without.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payer {
-    /// A person.
+    /// Somebody who has an account.
     User(UserId),
     /// Somebody without an account, by their e-mail address.
     Guest(String),
@@ -38,13 +38,13 @@ pub enum Payer {
 /// A payment that is to be opened.
 #[derive(Debug, Clone)]
 pub struct NewPayment {
-    /// Its id.
+    /// The id that it is going to have.
     pub id: PaymentId,
     /// What it is for.
     pub target: TargetKind,
-    /// Which.
+    /// The target's id: whose wallet, or which contribution.
     pub target_id: Uuid,
-    /// Who pays.
+    /// By whom it is paid.
     pub payer: Payer,
     /// Their language, as stored.
     pub locale: &'static str,
@@ -52,14 +52,14 @@ pub struct NewPayment {
     pub provider: ProviderKind,
     /// By which saved way to pay.
     pub method: Option<PaymentMethodId>,
-    /// How much.
+    /// What is to be paid, above zero.
     pub amount: Money,
 }
 
 /// A payment that was begun, with the token by which a guest comes back to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Started {
-    /// The payment.
+    /// The row of `payments`, as it is now.
     pub payment: Payment,
     /// For somebody without an account.
     pub guest_token: Option<String>,

@@ -17,8 +17,16 @@ pub(super) async fn paid_in(app: &App, tx: &Transaction, payment: &Payment) -> R
     jobs::enqueue_in(app, tx, &SendReceipt { payment: payment.id.0 }).await
 }
 
+impl jobs::Job for SendReceipt {
+    const KIND: &'static str = "receipt";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        send(app, job, PaymentId(self.payment)).await
+    }
+}
+
 /// Sends a receipt.
-pub(super) async fn send(app: &App, job: &job::Model, payment: PaymentId) -> Result<()> {
+async fn send(app: &App, job: &job::Model, payment: PaymentId) -> Result<()> {
     let payment = queries::get(app, payment).await?;
     let what = target::of(payment.target_kind)?.describe(app, &payment).await?;
     app.db

@@ -1,15 +1,16 @@
 //! Comparing our books with the providers', both ways: every payment of ours is asked about, everything that a provider charged
 //! is looked for here, and what a provider holds for us is what the books say.
 
-use std::fmt;
-
 use futures_util::{StreamExt, stream};
 use sea_orm::Iterable;
 use uuid::Uuid;
 
 use super::{
-    Payment, complete, disputes, drive::gateway, given_back, holdings, queries, refund_failures, refund_rows, refunds,
-    rows, settlements,
+    Payment, complete, disputes,
+    drive::gateway,
+    given_back,
+    holdings::{self, Disagreement},
+    queries, refund_failures, refund_rows, refunds, rows, settlements,
 };
 use crate::{
     app::App,
@@ -30,24 +31,6 @@ use crate::{
 const AT_ONCE: usize = 8;
 /// How many payments are read at once.
 const BATCH: usize = 500;
-
-/// Something on which the two sides do not agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disagreement {
-    /// The payment, by our id of it; or the charge, by the provider's, where we know no payment.
-    pub subject: String,
-    /// What differs.
-    pub found: String,
-    /// Whether it was mended.
-    pub is_mended: bool,
-}
-
-impl fmt::Display for Disagreement {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mended = if self.is_mended { " (mended)" } else { "" };
-        write!(formatter, "{}: {}{mended}", self.subject, self.found)
-    }
-}
 
 /// What a comparison found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

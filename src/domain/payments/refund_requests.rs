@@ -16,7 +16,7 @@ use crate::{
     domain::{
         Once,
         actor::{Actor, Client},
-        idempotency::{Claim, claim_for_good_in},
+        idempotency::{Claim, Fingerprint, claim_for_good_in},
         notifications::notify_in,
         permissions::Permission,
     },
@@ -47,9 +47,15 @@ pub struct RefundAsk {
 }
 
 impl RefundAsk {
-    fn input(&self, payment: PaymentId) -> String {
-        let amount = self.amount.map_or_else(|| "all".to_owned(), |amount| amount.to_string());
-        format!("{payment} {amount} {} {}", self.destination.as_str(), self.reason)
+    fn input(&self, payment: PaymentId) -> Fingerprint {
+        let (destination, reason) = (self.destination.as_str(), self.reason.as_str());
+        let before = self.amount.map_or_else(|| "all".to_owned(), |amount| amount.to_string());
+        Fingerprint::v1()
+            .field("id", payment)
+            .optional("amount", self.amount)
+            .field("destination", destination)
+            .field("reason", reason)
+            .before_versions(format!("{payment} {before} {destination} {reason}"))
     }
 
     /// How much that is of a payment. Codes: CURRENCY_MISMATCH, AMOUNT_TOO_LARGE, WRONG_STATE.
@@ -226,4 +232,40 @@ pub async fn payment_refund(
         })
         .await?;
     Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use crate::entity::Currency;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let (destination, reason) = (RefundDestination::Source, "broken".to_owned());
+        let mut ask = RefundAsk { amount: None, destination, reason, idempotency_key: String::new() };
+        assert_eq!(
+            ask.input(PaymentId(Uuid::nil())).texts(),
+            (
+                "id 34 payment_00000000000000000000000000\n\
+                 destination 6 source\n\
+                 reason 6 broken\n",
+                "payment_00000000000000000000000000 all source broken"
+            )
+        );
+        ask.amount = Some(amount);
+        assert_eq!(
+            ask.input(PaymentId(Uuid::nil())).texts(),
+            (
+                "id 34 payment_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n\
+                 destination 6 source\n\
+                 reason 6 broken\n",
+                "payment_00000000000000000000000000 12.50 USD source broken"
+            )
+        );
+    }
 }

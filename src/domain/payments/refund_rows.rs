@@ -110,7 +110,7 @@ pub(super) async fn refunds_of(app: &App, ids: &[PaymentId]) -> Result<Vec<Refun
 /// A refund with the currency of its payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundOfPayment {
-    /// The refund.
+    /// The row of `refunds`.
     pub refund: Refund,
     /// What its amount is in.
     pub currency: Currency,

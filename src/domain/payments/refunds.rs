@@ -210,8 +210,16 @@ pub(super) async fn give_in(
 
 // ------------------------------------------------------------------------------------------------------------ doing
 
+impl jobs::Job for GiveBack {
+    const KIND: &'static str = "refund";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        give_back(app, job, RefundId(self.refund)).await
+    }
+}
+
 /// Gives back what was granted, as far as it goes now. Harmless when repeated.
-pub(super) async fn give_back(app: &App, job: &job::Model, refund: RefundId) -> Result<()> {
+async fn give_back(app: &App, job: &job::Model, refund: RefundId) -> Result<()> {
     match execute(app, refund).await? {
         Ok(()) => app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await,
         Err(cause) => jobs::put_off(app, job, &cause, PATIENCE).await,

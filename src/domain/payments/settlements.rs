@@ -17,7 +17,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::{Actor, Client},
-        idempotency::{Claim, claim_for_good_in},
+        idempotency::{Claim, Fingerprint, claim_for_good_in, debug_name},
         ledger::{self, NewTransfer, Origin, Place, Posted},
     },
     entity::{Currency, Money, TransferId, ledger_transfer::TransferKind, payment::ProviderKind},
@@ -154,7 +154,7 @@ async fn book_in(
 /// What a provider kept or paid out, as staff says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettlement {
-    /// Which provider.
+    /// The provider that kept it or paid it out.
     pub provider: ProviderKind,
     /// What it was.
     pub kind: MovementKind,
@@ -162,6 +162,25 @@ pub struct ProviderSettlement {
     pub amount: Money,
     /// What the provider calls it.
     pub reference: String,
+}
+
+impl ProviderSettlement {
+    fn input(&self) -> Fingerprint {
+        let before = format!(
+            "ProviderSettlement {{ provider: {}, kind: {}, amount: Money {{ minor: {}, currency: {} }}, reference: {:?} }}",
+            debug_name(self.provider.as_str()),
+            debug_name(self.kind.as_str()),
+            self.amount.minor,
+            self.amount.currency,
+            self.reference,
+        );
+        Fingerprint::v1()
+            .field("provider", self.provider.as_str())
+            .field("kind", self.kind.as_str())
+            .field("amount", self.amount)
+            .field("reference", &self.reference)
+            .before_versions(before)
+    }
 }
 
 /// Books what a provider kept for its work, or paid out to our bank, where it does not tell by itself. The same reference of a
@@ -176,12 +195,12 @@ pub async fn provider_settlement_record(
     idempotency_key: &str,
 ) -> Result<Once<ProviderSettlement>> {
     let user = staff::require(actor)?;
-    accounts::require_fresh(app, actor, RECORD).await?;
+    accounts::require_fresh(app, actor).await?;
     let reference = text::line("reference", &settlement.reference, LONGEST_REFERENCE)?;
     let settlement = ProviderSettlement { reference: text::required("reference", reference)?, ..settlement };
     let ProviderSettlement { provider, kind, amount, reference } = &settlement;
     check_is_silent(app, *provider).await?;
-    let input = format!("{settlement:?}");
+    let input = settlement.input();
     let id = TransferId(app.ids.next(app.clock.now()));
     let replayed = app
         .db
@@ -242,5 +261,28 @@ async fn check_same_in(
     match tx.row(sql, values).await? {
         Some(_) => Ok(()),
         None => Err(UserError::input("reference", UserErrorCode::AlreadyExists).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let (provider, kind, reference) = (ProviderKind::Paymob, MovementKind::FeeBack, "INV-1".to_owned());
+        let settlement = ProviderSettlement { provider, kind, amount, reference };
+        assert_eq!(
+            settlement.input().texts(),
+            (
+                "provider 6 paymob\n\
+                 kind 8 fee_back\n\
+                 amount 9 12.50 USD\n\
+                 reference 5 INV-1\n",
+                "ProviderSettlement { provider: Paymob, kind: FeeBack, amount: Money { minor: 1250, \
+                 currency: USD }, reference: \"INV-1\" }"
+            )
+        );
     }
 }

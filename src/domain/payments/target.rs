@@ -29,7 +29,7 @@ pub struct Settlement {
 /// payment's row locked; they lock their own rows, then the ledger locks accounts.
 #[async_trait::async_trait]
 pub trait Target: Send + Sync + std::fmt::Debug {
-    /// Which.
+    /// Under which kind payments name it.
     fn kind(&self) -> TargetKind;
 
     /// Whether it can be paid for by this provider.

@@ -63,8 +63,16 @@ pub async fn receive(app: &App, provider: &str, envelope: &Envelope, body: &[u8]
         .await
 }
 
+impl jobs::Job for ActOnWebhook {
+    const KIND: &'static str = "webhook";
+
+    async fn run(self, app: &App, job: &job::Model) -> Result<()> {
+        process(app, job, self).await
+    }
+}
+
 /// Asks the provider how the payment stands that it told of. Harmless when repeated.
-pub(super) async fn process(app: &App, job: &job::Model, told: ActOnWebhook) -> Result<()> {
+async fn process(app: &App, job: &job::Model, told: ActOnWebhook) -> Result<()> {
     app.steps.reach("webhook.taken").await;
     let outcome = match payment(app, &told).await? {
         None => "no payment of ours",

@@ -17,7 +17,7 @@ use crate::{
         Once, accounts,
         actor::Actor,
         events::{self, NewEvent},
-        idempotency::{Claim, claim_in},
+        idempotency::{Claim, Fingerprint, claim_in},
         jobs,
         notifications::{Deleted, Edited, notify_in},
     },
@@ -47,10 +47,10 @@ pub async fn post_create(app: &App, actor: &Actor, command: PostCreate) -> Resul
     let author = actor.require_user()?.id;
     let body = text::required("body", text::block("body", &command.body, MAX_POST)?)?;
     let new = new_post(app, author, body, None);
-    let key = command.idempotency_key.as_deref();
+    let (key, input) = (command.idempotency_key.as_deref(), create_input(&new.body));
     let id = app
         .db
-        .transact(async |tx| match claim_in(app, &tx, author, "postCreate", key, &new.body, new.id.0).await? {
+        .transact(async |tx| match claim_in(app, &tx, author, "postCreate", key, &input, new.id.0).await? {
             Claim::Replay(id) => Ok(Some(PostId(id))),
             Claim::New => {
                 insert_in(&tx, &new).await?;
@@ -62,10 +62,14 @@ pub async fn post_create(app: &App, actor: &Actor, command: PostCreate) -> Resul
     once(app, actor, new, id).await
 }
 
+fn create_input(body: &str) -> Fingerprint {
+    Fingerprint::v1().field("body", body).before_versions(body)
+}
+
 /// A post to be passed on.
 #[derive(Debug, Clone)]
 pub struct PostShare {
-    /// Which.
+    /// The post that is passed on; it may be a share itself.
     pub post: PostId,
     /// An own text with it; may be empty.
     pub body: String,
@@ -85,7 +89,7 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
         _ => shared.id,
     };
     // The input as it was given: what it stands for may be another original when the call is repeated.
-    let input = format!("{} {body}", command.post);
+    let input = share_input(command.post, &body);
     let new = new_post(app, author, body, Some(original));
     let key = command.idempotency_key.as_deref();
     let id = app
@@ -110,6 +114,10 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
         })
         .await?;
     once(app, actor, new, id).await
+}
+
+fn share_input(post: PostId, body: &str) -> Fingerprint {
+    Fingerprint::v1().field("postId", post).field("body", body).before_versions(format!("{post} {body}"))
 }
 
 /// Counts a share on the original and takes the next sequence of its stream.
@@ -250,4 +258,20 @@ async fn own_in(tx: &Transaction, id: PostId, user: UserId) -> Result<PostView> 
     let view = row.map(|row| read_post(&row, &super::PostParts::default(), false)).transpose()?;
     let view = view.filter(|view| view.post.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;
     if view.can_change(Some(user)) { Ok(view) } else { Err(not_allowed()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        assert_eq!(create_input("hello").texts(), ("body 5 hello\n", "hello"));
+        assert_eq!(
+            share_input(PostId(Uuid::nil()), "look").texts(),
+            ("postId 31 post_00000000000000000000000000\nbody 4 look\n", "post_00000000000000000000000000 look")
+        );
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
         Once,
         actor::Actor,
         events::{self, NewEvent},
-        idempotency::{Claim, claim_in},
+        idempotency::{Claim, Fingerprint, claim_in},
         notifications::{Deleted, Edited, notify_in},
     },
     entity::{
@@ -29,13 +29,13 @@ use crate::{
 /// What is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommentTarget {
-    /// A post.
+    /// A post is answered.
     Post(PostId),
-    /// Another comment.
+    /// Another comment is replied to.
     Comment(CommentId),
 }
 
-/// An answer.
+/// An answer that is to be written.
 #[derive(Debug, Clone)]
 pub struct CommentCreate {
     /// What is answered.
@@ -50,7 +50,7 @@ pub struct CommentCreate {
 pub async fn comment_create(app: &App, actor: &Actor, command: CommentCreate) -> Result<Once<CommentView>> {
     let author = actor.require_user()?.id;
     let body = text::required("body", text::block("body", &command.body, MAX_COMMENT)?)?;
-    let input = format!("{:?} {body}", command.target);
+    let input = input(command.target, &body);
     let now = app.clock.now();
     let id = CommentId(app.ids.next(now));
     let key = command.idempotency_key.as_deref();
@@ -85,6 +85,15 @@ pub async fn comment_create(app: &App, actor: &Actor, command: CommentCreate) ->
             Ok(Once { value, replayed: true })
         }
     }
+}
+
+fn input(target: CommentTarget, body: &str) -> Fingerprint {
+    let (post, comment, before) = match target {
+        CommentTarget::Post(id) => (Some(id), None, format!("Post({id}) {body}")),
+        CommentTarget::Comment(id) => (None, Some(id), format!("Comment({id}) {body}")),
+    };
+    let input = Fingerprint::v1().optional("postId", post).optional("commentId", comment);
+    input.field("body", body).before_versions(before)
 }
 
 /// The post, and the parent whose replies are counted up; both have to be there and not deleted.
@@ -204,4 +213,29 @@ async fn own_in(tx: &Transaction, id: CommentId, user: UserId) -> Result<Comment
     let view = row.map(|row| read_comment(&row, &CommentParts::default(), false)).transpose()?;
     let view = view.filter(|view| view.comment.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;
     if view.can_change(Some(user)) { Ok(view) } else { Err(not_allowed()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        assert_eq!(
+            input(CommentTarget::Post(PostId(Uuid::nil())), "hello").texts(),
+            (
+                "postId 31 post_00000000000000000000000000\nbody 5 hello\n",
+                "Post(post_00000000000000000000000000) hello"
+            )
+        );
+        assert_eq!(
+            input(CommentTarget::Comment(CommentId(Uuid::nil())), "hello").texts(),
+            (
+                "commentId 34 comment_00000000000000000000000000\nbody 5 hello\n",
+                "Comment(comment_00000000000000000000000000) hello"
+            )
+        );
+    }
 }

@@ -6,6 +6,6 @@ use uuid::Uuid;
 /// A post was deleted. What follows from it is done by whoever hangs on posts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostDeleted {
-    /// Its id.
+    /// The post's id.
     pub post: Uuid,
 }

@@ -47,12 +47,12 @@ pub const MAX_TAGS: usize = 10;
 /// How much of an author is fetched along.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum AuthorPart {
-    /// Nothing.
+    /// Nothing: nobody is going to ask for the author.
     #[default]
     Absent,
     /// Id, user name, display name and picture.
     Card,
-    /// Everything.
+    /// The whole row of `users`.
     Full,
 }
 

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "post::Entity")]
 pub struct PostRow {
-    /// Which.
+    /// The post's id.
     pub id: PostId,
     /// Who wrote it; null once erased.
     pub author_id: Option<UserId>,
@@ -33,7 +33,7 @@ pub struct PostRow {
     pub share_count: i64,
     /// Sequence of the last event on this post's stream.
     pub event_seq: i64,
-    /// Published.
+    /// When it was published.
     pub created_at: DateTime<Utc>,
     /// Last change by the author.
     pub edited_at: Option<DateTime<Utc>>,

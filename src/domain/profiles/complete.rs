@@ -54,7 +54,7 @@ pub struct ProfileComplete {
 pub struct HourlyRate {
     /// In minor units; `None` when the amount that was given has more digits than the currency.
     pub minor: Option<i64>,
-    /// ISO 4217.
+    /// The currency's code of ISO 4217, as it was given.
     pub currency: String,
 }
 

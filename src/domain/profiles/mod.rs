@@ -90,11 +90,11 @@ async fn reclaim_in(tx: &Transaction, user: UserId) -> Result<()> {
 pub enum ProfileField {
     /// The telephone number.
     Phone,
-    /// The country.
+    /// The country that they live in.
     Country,
     /// State or province.
     State,
-    /// City.
+    /// Town or city.
     City,
     /// Street and house.
     Address,

@@ -12,7 +12,7 @@ use crate::{
         Once, accounts,
         actor::{Actor, Client},
         audit::{self, NewEntry},
-        idempotency::{Claim, check_key, claim_for_good_in},
+        idempotency::{Claim, Fingerprint, check_key, claim_for_good_in},
         ledger::{self, NewTransfer, Origin, Place},
         permissions::Permission,
     },
@@ -36,7 +36,7 @@ pub type Adjustment = wallet_adjustment::Model;
 /// A correction that is wanted.
 #[derive(Debug, Clone)]
 pub struct Adjust {
-    /// Whose wallet.
+    /// The owner of the wallet.
     pub user: UserId,
     /// How much, above zero.
     pub amount: Money,
@@ -53,7 +53,7 @@ pub struct Adjust {
 /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: Adjust) -> Result<Once<Adjustment>> {
     let me = actor.require(Permission::ManageMoney)?.id;
-    accounts::require_fresh(app, actor, "adminWalletAdjust").await?;
+    accounts::require_fresh(app, actor).await?;
     check_key(&command.idempotency_key)?;
     let why = reason(&command.reason)?;
     if command.is_credit {
@@ -65,7 +65,7 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
     let id = AdjustmentId(app.ids.next(app.clock.now()));
     let Adjust { user, amount, is_credit, .. } = command;
     let signed = if is_credit { amount.minor } else { -amount.minor };
-    let input = format!("{user} {signed} {} {why}", amount.currency);
+    let input = input(&command, &why);
     app.db
         .transact(async |tx| {
             accounts::lock_in(&tx, &[me, user]).await?;
@@ -100,6 +100,17 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
             Ok(Once { value, replayed: false })
         })
         .await
+}
+
+fn input(command: &Adjust, why: &str) -> Fingerprint {
+    let Adjust { user, amount, is_credit, .. } = command;
+    let signed = if *is_credit { amount.minor } else { -amount.minor };
+    Fingerprint::v1()
+        .field("userId", user)
+        .field("amount", amount)
+        .field("direction", if *is_credit { "credit" } else { "debit" })
+        .field("reason", why)
+        .before_versions(format!("{user} {signed} {} {why}", amount.currency))
 }
 
 /// Moves the money of an adjustment, and writes that down.
@@ -287,7 +298,7 @@ async fn lock_in(tx: &Transaction, id: AdjustmentId) -> Result<Option<Adjustment
 /// What adjustments have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdjustmentFilter {
-    /// Whose wallet.
+    /// The owners of the wallets.
     pub owners: Option<Vec<UserId>>,
     /// How far they have come.
     pub states: Option<Vec<AdjustmentState>>,
@@ -341,4 +352,41 @@ pub async fn adjustments_by_id(
     let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
     let sql = format!("SELECT {COLUMNS} FROM wallet_adjustments j WHERE j.id IN ({list})");
     app.db.rows(sql, values).await?.iter().map(|row| read(row).map(|found| (found.id, found))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use crate::entity::Currency;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let (user, key) = (UserId(Uuid::nil()), String::new());
+        let mut command = Adjust { user, amount, is_credit: true, reason: String::new(), idempotency_key: key };
+        assert_eq!(
+            input(&command, "a mistake").texts(),
+            (
+                "userId 31 user_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n\
+                 direction 6 credit\n\
+                 reason 9 a mistake\n",
+                "user_00000000000000000000000000 1250 USD a mistake"
+            )
+        );
+        command.is_credit = false;
+        assert_eq!(
+            input(&command, "a mistake").texts(),
+            (
+                "userId 31 user_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n\
+                 direction 5 debit\n\
+                 reason 9 a mistake\n",
+                "user_00000000000000000000000000 -1250 USD a mistake"
+            )
+        );
+    }
 }

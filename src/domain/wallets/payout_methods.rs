@@ -11,7 +11,7 @@ use crate::{
     domain::{
         Once, accounts, activity,
         actor::{Actor, Client},
-        idempotency::{Claim, claim_in},
+        idempotency::{Claim, Fingerprint, claim_in},
         messages::{Message, Template},
         profiles,
     },
@@ -76,9 +76,9 @@ pub enum BankAccount {
 pub struct PayoutMethodAdd {
     /// Whose account it is at the bank.
     pub holder: String,
-    /// Which account.
+    /// The account by its number: an IBAN, or another where the country has none.
     pub account: BankAccount,
-    /// The bank.
+    /// The bank's name, at most 100 characters.
     pub bank_name: String,
     /// ISO 3166-1 alpha-2.
     pub country: String,
@@ -90,15 +90,16 @@ pub struct PayoutMethodAdd {
 
 impl PayoutMethodAdd {
     /// What is compared when a key comes again. Keyed, because what is kept of it must not tell a number to whoever tries
-    /// them all.
-    fn input(&self, app: &App) -> String {
+    /// them all. It is a hash of values in their order, without names.
+    fn input(&self, app: &App) -> Fingerprint {
         let parts = [&self.holder, &self.bank_name, &self.country].map(String::as_str);
         let numbers = match &self.account {
             BankAccount::Iban(iban) => [iban.as_str(), ""],
             BankAccount::Number(number) => ["", number.as_str()],
         };
         let parts = [&parts[..], &numbers[..], &[self.currency.as_str()]].concat();
-        hex(&app.keys.fingerprint("payout_method", &parts))
+        let sealed = hex(&app.keys.fingerprint("payout_method", &parts));
+        Fingerprint::v1().field("details", &sealed).before_versions(sealed)
     }
 }
 
@@ -153,7 +154,7 @@ pub async fn payout_method_add(
     client: &Client,
     command: PayoutMethodAdd,
 ) -> Result<Once<PayoutMethod>> {
-    let user = accounts::require_fresh(app, actor, "payoutMethodAdd").await?.id;
+    let user = accounts::require_fresh(app, actor).await?.id;
     check_currency(app, "currency", command.currency)?;
     let Checked { details, last_four, bank_name, country } = check(&command)?;
     let now = app.clock.now();

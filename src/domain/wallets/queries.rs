@@ -40,7 +40,7 @@ pub struct Transaction {
     pub id: EntryId,
     /// Whose wallet; the account may be gone.
     pub owner: Uuid,
-    /// Why.
+    /// What the transfer was for.
     pub kind: TransferKind,
     /// What was added; below zero, what was taken.
     pub amount: Money,
@@ -52,7 +52,7 @@ pub struct Transaction {
     pub reference: Option<String>,
     /// Whose wallet is on the other side, if one is.
     pub counterparty: Option<UserId>,
-    /// When.
+    /// When the money moved.
     pub created_at: DateTime<Utc>,
 }
 
@@ -141,7 +141,7 @@ pub struct TransactionFilter {
     pub kinds: Option<Vec<TransferKind>>,
     /// In one of these currencies.
     pub currencies: Option<Vec<Currency>>,
-    /// When.
+    /// The time within which they happened.
     pub during: Span,
 }
 

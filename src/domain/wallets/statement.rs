@@ -20,7 +20,7 @@ const GOOD: TimeDelta = TimeDelta::minutes(15);
 const PURPOSE: &str = "wallet_statement";
 /// How many rows are read at once.
 const BATCH: usize = 1000;
-/// The columns.
+/// The first line of the CSV.
 const HEADER: [&str; 7] = ["date", "transaction id", "kind", "description", "reference", "amount", "balance"];
 
 /// Where a statement is fetched.

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         Once,
         actor::Actor,
-        idempotency,
+        idempotency::{Fingerprint, check_key},
         ledger::{self, NewTransfer, Origin, Place},
     },
     entity::{Money, UserId, ledger_transfer::TransferKind},
@@ -35,14 +35,15 @@ pub struct WalletTransfer {
 /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) -> Result<Once<Transaction>> {
     let payer = actor.require_user()?.id;
-    idempotency::check_key(&command.idempotency_key)?;
+    check_key(&command.idempotency_key)?;
     let note = text::line("note", &command.note, MAX_NOTE)?;
     let WalletTransfer { to, amount, .. } = command;
     if to == payer {
         return Err(UserError::input("recipientId", UserErrorCode::NotAllowed).into());
     }
-    let input = format!("{to} {amount} {note}");
-    let origin = Origin { actor: payer.0, operation: "walletTransfer", key: &command.idempotency_key, input: &input };
+    let input = input(to, amount, &note);
+    let key = command.idempotency_key.as_str();
+    let origin = Origin { actor: payer.0, operation: "walletTransfer", key, input: Some(&input) };
     let new = NewTransfer {
         kind: TransferKind::Transfer,
         from: Place::Wallet(payer),
@@ -80,4 +81,32 @@ pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) 
         None => queries::of_transfer(app, posted.id, new.from.account(amount.currency)).await?,
     };
     Ok(Once { value, replayed: posted.replayed })
+}
+
+fn input(to: UserId, amount: Money, note: &str) -> Fingerprint {
+    let input = Fingerprint::v1().field("recipientId", to).field("amount", amount).field("note", note);
+    input.before_versions(format!("{to} {amount} {note}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use crate::entity::Currency;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        assert_eq!(
+            input(UserId(Uuid::nil()), amount, "the rent").texts(),
+            (
+                "recipientId 31 user_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n\
+                 note 8 the rent\n",
+                "user_00000000000000000000000000 12.50 USD the rent"
+            )
+        );
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
         Once, accounts, activity,
         actor::{Actor, Client},
         amounts::AmountRange,
-        idempotency::{Claim, check_key, claim_for_good_in},
+        idempotency::{Claim, Fingerprint, check_key, claim_for_good_in},
         ledger::{self, End, NewTransfer, Origin, Place},
         messages::{Message, Template},
         permissions::Permission,
@@ -41,12 +41,19 @@ pub type Withdrawal = withdrawal::Model;
 /// Money that is to leave the actor's wallet.
 #[derive(Debug, Clone)]
 pub struct WalletWithdraw {
-    /// Where to.
+    /// The bank account that it goes to; one of the actor's own.
     pub payout_method: PayoutMethodId,
     /// How much, above zero, in the method's currency.
     pub amount: Money,
     /// Makes a repeated call harmless, for good.
     pub idempotency_key: String,
+}
+
+impl WalletWithdraw {
+    fn input(&self) -> Fingerprint {
+        let input = Fingerprint::v1().field("payoutMethodId", self.payout_method).field("amount", self.amount);
+        input.before_versions(format!("{} {}", self.payout_method, self.amount))
+    }
 }
 
 /// Asks for money of the actor's wallet to be paid out; it is held meanwhile. Needs a fresh authentication. Codes:
@@ -58,10 +65,10 @@ pub async fn wallet_withdraw(
     client: &Client,
     command: WalletWithdraw,
 ) -> Result<Once<Withdrawal>> {
-    let user = accounts::require_fresh(app, actor, "walletWithdraw").await?.id;
+    let user = accounts::require_fresh(app, actor).await?.id;
     check_key(&command.idempotency_key)?;
     let id = WithdrawalId(app.ids.next(app.clock.now()));
-    let input = format!("{} {}", command.payout_method, command.amount);
+    let input = command.input();
     app.db
         .transact(async |tx| {
             accounts::lock_in(&tx, &[user]).await?;
@@ -302,11 +309,11 @@ pub(super) async fn lock_in(tx: &Transaction, id: WithdrawalId) -> Result<Option
 /// What withdrawals have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WithdrawalFilter {
-    /// Whose.
+    /// Ids of those who asked for them.
     pub owners: Option<Vec<UserId>>,
     /// How far they have come.
     pub states: Option<Vec<WithdrawalState>>,
-    /// How much.
+    /// Least and most, of one currency.
     pub amount: Option<AmountRange>,
     /// When they were asked for.
     pub during: Span,
@@ -394,4 +401,28 @@ pub fn bank_details(app: &App, actor: &Actor, withdrawal: &Withdrawal) -> Result
         return Ok(None);
     }
     BankDetails::open(app, withdrawal.payout_method_id, &withdrawal.sealed_details)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use crate::entity::Currency;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_never_changes() {
+        let amount = Money::new(1250, Currency::parse("USD").unwrap());
+        let payout_method = PayoutMethodId(Uuid::nil());
+        let command = WalletWithdraw { payout_method, amount, idempotency_key: String::new() };
+        assert_eq!(
+            command.input().texts(),
+            (
+                "payoutMethodId 39 payoutmethod_00000000000000000000000000\n\
+                 amount 9 12.50 USD\n",
+                "payoutmethod_00000000000000000000000000 12.50 USD"
+            )
+        );
+    }
 }

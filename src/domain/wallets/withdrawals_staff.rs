@@ -181,7 +181,7 @@ pub async fn withdrawal_mark_returned(
     why: &str,
 ) -> Result<Withdrawal> {
     actor.require(Permission::ManageMoney)?;
-    let me = accounts::require_fresh(app, actor, MARK_RETURNED).await?.id;
+    let me = accounts::require_fresh(app, actor).await?.id;
     let why = reason(why)?;
     app.db
         .transact(async |tx| {

@@ -10,14 +10,13 @@ use crate::{
     },
     entity::job::Model,
     graphql::{
-        connection::{Connection, Listed, wants_total},
+        connection::{Connection, Listed, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         filters::{self, DateTimeRange},
         node::{id_input, input_id},
     },
-    platform::page::Page,
 };
 
 /// Where a job stands. One that is done is gone.
@@ -145,24 +144,17 @@ pub struct AdminJobQuery;
 #[Object]
 impl AdminJobQuery {
     /// The queue of background jobs, newest first; of more than 10,000, the newest. Needs the permission MANAGE_JOBS.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_jobs(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which jobs.")] filter: Option<AdminJobWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<JobConnection> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let page = Page::parse(&app.keys, jobs::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, jobs::SORT)?;
             let filter = filter.unwrap_or_default().into();
             let page = page.reversed(reverse);
             let slice = jobs::jobs(app, actor, &filter, &page, wants_total(ctx)).await?;

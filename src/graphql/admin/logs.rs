@@ -15,14 +15,13 @@ use crate::{
     graphql::{
         accounts::User,
         activity::{Activity, ActivityKind},
-        connection::{Connection, Listed, wants_total},
+        connection::{Connection, Listed, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, nullable},
         filters::{self, DateTimeRange, query_ids},
         node::{self, Node},
     },
-    platform::page::Page,
 };
 
 /// Something that somebody with rights did with them, or the operator at the command line.
@@ -135,7 +134,7 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<AuditChange> {
 /// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminAuditWhere {
-    /// Who acted.
+    /// Ids of those who acted.
     actor_ids: Option<Vec<ID>>,
     /// Whom or what it was done to: the ids of people, jobs, withdrawals or adjustments.
     subject_ids: Option<Vec<ID>>,
@@ -167,7 +166,7 @@ impl AdminAuditWhere {
 pub struct AdminActivityWhere {
     /// Whose account it happened to.
     user_ids: Option<Vec<ID>>,
-    /// What happened.
+    /// Kinds of what happened.
     kinds: Option<Vec<ActivityKind>>,
     /// When it happened.
     created_at: Option<DateTimeRange>,
@@ -190,24 +189,17 @@ pub struct AdminLogQuery;
 #[Object]
 impl AdminLogQuery {
     /// What those with rights did, newest first. Needs the permission SEE_AUDIT.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_audit(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which entries.")] filter: Option<AdminAuditWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<AuditEntry>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let page = Page::parse(&app.keys, audit::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, audit::SORT)?;
             let filter = filter.unwrap_or_default().filter()?;
             let page = page.reversed(reverse);
             let slice = audit::entries(app, actor, &filter, &page, wants_total(ctx)).await?;
@@ -217,24 +209,17 @@ impl AdminLogQuery {
     }
 
     /// What happened to everybody's accounts, newest first. Needs the permission SEE_AUDIT.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_activity(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which activity.")] filter: Option<AdminActivityWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Activity>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let page = Page::parse(&app.keys, activity::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, activity::SORT)?;
             let filter = filter.unwrap_or_default().filter()?;
             let page = page.reversed(reverse);
             let slice = activity::activities(app, actor, &filter, &page, wants_total(ctx)).await?;

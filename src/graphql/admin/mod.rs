@@ -17,6 +17,7 @@ use crate::{
 
 pub use jobs::Job;
 pub use logs::AuditEntry;
+pub(super) use users::RULES as USER_RULES;
 
 /// Reading what only those with rights may see.
 #[derive(MergedObject, Default)]
@@ -31,7 +32,7 @@ pub struct AdminMutation(Part<users::AdminUserMutation>, Part<jobs::AdminJobMuta
 pub enum Role {
     /// An ordinary user: their own affairs only.
     User,
-    /// Sells.
+    /// Sells goods of their own.
     Seller,
     /// Answers those who ask for help, and sees how to reach them.
     SupportAgent,
@@ -75,7 +76,7 @@ impl From<Option<user_role::Role>> for Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::permissions::Permission")]
 pub enum Permission {
-    /// Sell.
+    /// Offer goods for sale.
     Sell,
     /// Answer those who ask for help.
     AnswerSupport,
@@ -108,7 +109,7 @@ pub struct Suspension {
     reason: String,
     /// When it ends by itself; null: not before they are reinstated.
     until: Option<DateTime<Utc>>,
-    /// Since when.
+    /// When it began.
     since: DateTime<Utc>,
 }
 

@@ -11,14 +11,14 @@ use crate::{
     },
     graphql::{
         accounts::{User, UserSort},
-        connection::{Connection, wants_total},
+        connection::{Connection, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         filters::{self, DateTimeRange},
         node::{id_input, input_id},
+        rules::Rule,
     },
-    platform::page::Page,
 };
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
@@ -52,14 +52,13 @@ impl From<AdminUserWhere> for AccountFilter {
     }
 }
 
-/// Reading accounts.
+/// The root fields by which staff reads accounts.
 #[derive(Default)]
 pub struct AdminUserQuery;
 
 #[Object]
 impl AdminUserQuery {
     /// Accounts, a page at a time; what is behind each is in `account` and `role`. Needs the permission SEE_ACCOUNTS.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_users(
         &self,
@@ -67,18 +66,12 @@ impl AdminUserQuery {
         #[graphql(name = "where", desc = "Which accounts.")] filter: Option<AdminUserWhere>,
         #[graphql(default_with = "UserSort::Newest", desc = "In which order.")] sort_by: UserSort,
         #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<User>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort: accounts::UserSort = sort_by.into();
-            let page = Page::parse(&app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort.cursor_name())?;
             let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().into();
             let slice = accounts::accounts(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
@@ -166,6 +159,12 @@ payload! {
 /// Looking after accounts. Nobody acts on themselves here, nor on somebody who has a permission that they don't have.
 #[derive(Default)]
 pub struct AdminUserMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("adminUserSetRole").recent_authentication("it gives rights"),
+    Rule::of("adminUserResetTwoFactor").recent_authentication("it takes another's protection away"),
+];
 
 #[Object]
 impl AdminUserMutation {

@@ -12,7 +12,7 @@ use crate::{
     entity::refund,
     graphql::{
         accounts::User,
-        connection::{Connection, Listed, wants_total},
+        connection::{Connection, Listed, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, nullable, private},
@@ -20,7 +20,6 @@ use crate::{
         payments::{Payment, Refund},
         scalars::{EmailAddress, Money},
     },
-    platform::page::Page,
 };
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
@@ -194,24 +193,17 @@ impl GoalContribution {
     }
 
     /// What people say to it, in time order.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn comments(
         &self,
         ctx: &Context<'_>,
         #[graphql(default, desc = "Whether the newest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<ContributionComment>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::COMMENTS_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let page = page.reversed(reverse);
             let slice = goals::comments(app, actor, self.0.contribution.id, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::comment_cursor, ContributionComment::from)))

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::User,
-    connection::{Connection, Listed, wants_total},
+    connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, nullable, private},
@@ -26,12 +26,13 @@ use crate::{
         permissions::Permission,
     },
     entity::{GoalId, event::StreamKind},
-    platform::page::Page,
 };
 
 pub use contributions::{ContributionComment, GoalContribution};
 use contributions::{ContributionState, GoalContributionSort, GoalContributionWhere};
+pub(super) use mutations::RULES as GIVING_RULES;
 pub use mutations::{GoalContributeInput, GuestInput};
+pub(super) use owners::RULES as OWNER_RULES;
 pub(super) use queries::own_contributions;
 pub use queries::{GoalQuery, GoalSubscription, OwnContributionWhere};
 
@@ -206,7 +207,6 @@ impl Goal {
     }
 
     /// What was given and is still there.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn contributions(
         &self,
@@ -215,18 +215,12 @@ impl Goal {
         #[graphql(default_with = "GoalContributionSort::Newest", desc = "In which order.")]
         sort_by: GoalContributionSort,
         #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<GoalContribution>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort: goals::ContributionSort = sort_by.into();
-            let page = Page::parse(&app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort.cursor_name())?;
             let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().into();
             let slice = goals::contributions(app, actor, &self.0, &filter, sort, &page, wants_total(ctx)).await?;
@@ -236,24 +230,17 @@ impl Goal {
     }
 
     /// Its news, newest first.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn news(
         &self,
         ctx: &Context<'_>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<GoalNews>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::NEWS_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let page = page.reversed(reverse);
             let slice = goals::news(app, actor, self.0.goal.id, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::news_cursor, GoalNews::from)))
@@ -262,23 +249,16 @@ impl Goal {
     }
 
     /// What its owner took out, newest first; null to all but its owner and staff with the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn withdrawals(
         &self,
         ctx: &Context<'_>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<GoalWithdrawal>> {
         private(ctx, async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::WITHDRAWALS_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let page = page.reversed(reverse);
             let slice = goals::withdrawals(app, actor, &self.0, &page, wants_total(ctx)).await?;
             Ok(slice.map(|slice| Connection::new(slice, goals::withdrawal_cursor, GoalWithdrawal::from)))

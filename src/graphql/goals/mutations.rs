@@ -15,6 +15,7 @@ use crate::{
         error::{Nullable, Payload, UserError, also, answer, nullable, payload},
         node::{id_input, input_id},
         payments::{Payment, PaymentProvider},
+        rules::Rule,
         scalars::{EmailAddress, MoneyInput},
         wallets::{Wallet, viewer_s_wallet},
     },
@@ -188,9 +189,17 @@ payload! {
     }
 }
 
-/// Giving.
+/// The mutations of those who give.
 #[derive(Default)]
 pub struct GivingMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("goalContribute").alone(),
+    Rule::of("contributionCommentCreate").content(),
+    Rule::of("contributionCommentUpdate").content(),
+    Rule::of("contributionCommentDelete").content(),
+];
 
 #[Object]
 impl GivingMutation {

@@ -13,6 +13,7 @@ use crate::{
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
         posts::Post,
+        rules::Rule,
         scalars::{MoneyInput, Url},
         wallets::{Wallet, viewer_s_wallet, wallet_of},
     },
@@ -266,9 +267,17 @@ async fn wallet_of_owner(ctx: &Context<'_>, withdrawal: &GoalWithdrawal) -> asyn
     }
 }
 
-/// Raising.
+/// The mutations of those who raise money.
 #[derive(Default)]
 pub struct OwnerMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("goalCreate").content(),
+    Rule::of("goalUpdate").content(),
+    Rule::of("goalNewsPublish").content(),
+    Rule::of("goalWithdraw").alone().recent_authentication("what was given would be gone"),
+];
 
 #[Object]
 impl OwnerMutation {

@@ -9,7 +9,7 @@ use crate::{
     entity::{GoalId, event::StreamKind},
     error::Result,
     graphql::{
-        connection::{Connection, wants_total},
+        connection::{Connection, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, nullable},
@@ -18,7 +18,6 @@ use crate::{
         scalars::CurrencyCode,
         stream,
     },
-    platform::page::Page,
 };
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
@@ -93,7 +92,7 @@ impl OwnContributionWhere {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::goals::GoalSort")]
 pub enum GoalSort {
-    /// Newest first.
+    /// Those that began last come first.
     Newest,
     /// Those that raised most first, counted in their currencies' smallest units: choose one currency by `where`.
     MostRaised,
@@ -103,7 +102,7 @@ pub enum GoalSort {
     EndingSoon,
 }
 
-/// Reading goals.
+/// The root fields that read goals.
 #[derive(Default)]
 pub struct GoalQuery;
 
@@ -124,7 +123,6 @@ impl GoalQuery {
     }
 
     /// Goals, a page at a time.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn goals(
         &self,
@@ -132,18 +130,12 @@ impl GoalQuery {
         #[graphql(name = "where", desc = "Which goals.")] filter: Option<GoalWhere>,
         #[graphql(default_with = "GoalSort::Newest", desc = "In which order.")] sort_by: GoalSort,
         #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Goal>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort: goals::GoalSort = sort_by.into();
-            let page = Page::parse(&app.keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort.cursor_name())?;
             let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().filter()?;
             let slice = goals::goals(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
@@ -158,18 +150,17 @@ pub(in crate::graphql) async fn own_contributions(
     ctx: &Context<'_>,
     filter: Option<OwnContributionWhere>,
     reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<GoalContribution>>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
-    let page = Page::parse(&app.keys, goals::OWN_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, goals::OWN_SORT)?;
     let page = page.reversed(reverse);
     let filter = filter.unwrap_or_default().filter()?;
     let slice = goals::own_contributions(app, actor, &filter, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))
 }
 
-/// Watching goals.
+/// The subscription to a goal's progress.
 #[derive(Default)]
 pub struct GoalSubscription;
 

@@ -12,6 +12,7 @@ use crate::{
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
+        rules::Rule,
     },
 };
 
@@ -158,6 +159,9 @@ pub(in crate::graphql) async fn own_payment_methods(
 /// Saving ways to pay.
 #[derive(Default)]
 pub struct PaymentMethodMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[Rule::of("paymentMethodAdd").alone()];
 
 #[Object]
 impl PaymentMethodMutation {

@@ -13,13 +13,15 @@ use futures_util::Stream;
 
 pub use disputes::{Dispute, DisputeState};
 pub use methods::PaymentMethod;
-pub(super) use methods::own_payment_methods;
+pub(super) use methods::{RULES as METHOD_RULES, own_payment_methods};
+pub(super) use mutations::RULES as PAYER_RULES;
 pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
+pub(super) use staff::RULES as STAFF_RULES;
 pub use steps::PaymentStep;
 
 use super::{
     accounts::User,
-    connection::{Connection, Listed, wants_total},
+    connection::{Connection, Listed, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
@@ -42,7 +44,7 @@ use crate::{
         payment::{ProviderKind, TargetKind},
     },
     error::Result,
-    platform::{page::Page, payments::NextAction},
+    platform::payments::NextAction,
 };
 
 /// Who moves the money of a payment. `paymentProviders` tells which of them are offered here.
@@ -51,7 +53,7 @@ use crate::{
 pub enum PaymentProvider {
     /// Cards and more, by Stripe.
     Stripe,
-    /// PayPal.
+    /// PayPal: the payer agrees at its page.
     Paypal,
     /// Cards and wallets in the Middle East, by Paymob.
     Paymob,
@@ -125,7 +127,7 @@ pub enum PaymentNextActionKind {
 /// What the payer has to do for a payment to go on. Only the payer sees it.
 #[derive(Debug, SimpleObject)]
 pub struct PaymentNextAction {
-    /// What.
+    /// What it is; says which of the other fields are there.
     kind: PaymentNextActionKind,
     /// Where to go; null when there is nowhere.
     url: Option<Url>,
@@ -378,7 +380,7 @@ pub struct PaymentProviderInfo {
     /// Opaque and typed: `paymentprovider_…`.
     #[graphql(owned)]
     pub id: ID,
-    /// Which.
+    /// The provider, as it is passed to `paymentCreate`.
     provider: PaymentProvider,
     /// The key that the provider's own program in the browser wants, such as Stripe's publishable key; null where none
     /// does.
@@ -436,11 +438,10 @@ async fn list(
     ctx: &Context<'_>,
     filter: Result<PaymentFilter>,
     reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
-    let page = Page::parse(&app.keys, payments::SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, payments::SORT)?;
     let page = page.reversed(reverse);
     let slice = payments::payments(app, actor, &filter?, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, payments::cursor, Payment)))
@@ -451,9 +452,8 @@ pub(super) async fn own_payments(
     ctx: &Context<'_>,
     filter: Option<PaymentWhere>,
     reverse: bool,
-    pages: (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
-    list(ctx, filter.unwrap_or_default().filter(), reverse, pages).await
+    list(ctx, filter.unwrap_or_default().filter(), reverse).await
 }
 
 /// What is given to a goal by a payment; null when it is for something else, and for who may not see it.
@@ -473,7 +473,7 @@ async fn wallet_of_payer(ctx: &Context<'_>, payment: &Payment) -> async_graphql:
     }
 }
 
-/// Reading payments.
+/// The root fields that read payments.
 #[derive(MergedObject, Default)]
 pub struct PaymentQuery(PayerQuery, staff::PaymentStaffQuery);
 
@@ -515,7 +515,7 @@ impl PayerQuery {
     }
 }
 
-/// Watching payments.
+/// The subscription to a payment.
 #[derive(Default)]
 pub struct PaymentSubscription;
 

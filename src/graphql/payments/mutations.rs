@@ -15,6 +15,7 @@ use crate::{
         error::{Nullable, Payload, UserError, also, answer, nullable, payload},
         goals::{GoalContributeInput, GoalContribution, GuestInput},
         node::{id_input, input_id},
+        rules::Rule,
         scalars::MoneyInput,
         wallets::Wallet,
     },
@@ -31,7 +32,7 @@ pub enum PaymentTargetInput {
 
 /// Where in the input of `paymentCreate` a target's fields are.
 struct TargetPlace {
-    /// The target.
+    /// The target's field in the input, such as `walletDeposit`.
     target: &'static str,
     /// Its fields; where the target itself is the value of one, that is the target.
     fields: &'static [&'static str],
@@ -104,7 +105,7 @@ pub struct PaymentCreateInput {
 /// Money that is to come into your wallet.
 #[derive(InputObject)]
 pub struct WalletDepositInput {
-    /// How much.
+    /// What is to come in, above zero.
     amount: MoneyInput,
     /// Who moves the money; see `paymentProviders`.
     provider: PaymentProvider,
@@ -396,6 +397,19 @@ async fn decide(request: &RequestContext, id: &ID, granted: bool, reason: Option
 /// Paying, and giving back.
 #[derive(Default)]
 pub struct PayerMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("paymentCreate").alone(),
+    Rule::of("walletDeposit").alone(),
+    Rule::of("paymentConfirm").alone(),
+    Rule::of("paymentCancel").alone(),
+    Rule::of("paymentProofAdd").alone(),
+    Rule::of("paymentRefundRequest").alone(),
+    Rule::of("paymentRefundGrant").alone(),
+    Rule::of("paymentRefundRefuse").alone(),
+    Rule::of("paymentRefund").alone(),
+];
 
 #[Object]
 impl PayerMutation {

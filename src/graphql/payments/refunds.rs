@@ -116,7 +116,7 @@ impl Refund {
         nullable(Self::paid(ctx, self)).await
     }
 
-    /// How much.
+    /// What goes back of the payment.
     async fn amount(&self) -> Money {
         Money::from_minor(self.refund.amount, self.currency)
     }

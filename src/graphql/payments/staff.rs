@@ -13,17 +13,17 @@ use crate::{
     },
     error::Result,
     graphql::{
-        connection::{Connection, wants_total},
+        connection::{Connection, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         filters::{self, DateTimeRange, MoneyRange, query_ids},
         goals::GoalContribution,
         node::{id_input, input_id},
+        rules::Rule,
         scalars::{Money, MoneyInput},
         wallets::Wallet,
     },
-    platform::page::Page,
 };
 
 /// Conditions that all must hold.
@@ -31,7 +31,7 @@ use crate::{
 /// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminPaymentWhere {
-    /// Whose.
+    /// Ids of those who pay.
     payer_ids: Option<Vec<ID>>,
     /// How far they have come.
     states: Option<Vec<PaymentState>>,
@@ -88,39 +88,25 @@ pub struct PaymentStaffQuery;
 #[Object]
 impl PaymentStaffQuery {
     /// Everybody's payments, newest first. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_payments(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which payments.")] filter: Option<AdminPaymentWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Payment>> {
         let filter = filter.unwrap_or_default().filter();
-        nullable(list(ctx, filter, reverse, (first, after, last, before))).await
+        nullable(list(ctx, filter, reverse)).await
     }
 
     /// Everybody's refunds, newest first: those that were asked for wait in the state REQUESTED, those that staff has to do
     /// by hand in PENDING. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_refunds(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which refunds.")] filter: Option<AdminRefundWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Refund>> {
         nullable(async {
             let request = ctx.request();
@@ -129,7 +115,7 @@ impl PaymentStaffQuery {
             let filter =
                 RefundFilter { states: filters::values(filter.states), during: filters::span(filter.created_at) };
             let sort = payments::REFUND_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let page = page.reversed(reverse);
             let slice = payments::refunds(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::refund_cursor, Refund::from)))
@@ -139,19 +125,12 @@ impl PaymentStaffQuery {
 
     /// Everybody's disputes, newest first: those in the state OPEN are to be answered at the provider's pages. Needs the
     /// permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_disputes(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which disputes.")] filter: Option<AdminDisputeWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Dispute>> {
         nullable(async {
             let request = ctx.request();
@@ -160,7 +139,7 @@ impl PaymentStaffQuery {
             let filter =
                 DisputeFilter { states: filters::values(filter.states), during: filters::span(filter.opened_at) };
             let sort = payments::DISPUTE_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let page = page.reversed(reverse);
             let slice = payments::disputes(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::dispute_cursor, Dispute::from)))
@@ -291,11 +270,11 @@ pub struct AdminProviderSettlementRecordInput {
 /// What a provider kept, or paid out to the bank.
 #[derive(SimpleObject)]
 pub struct AdminProviderSettlement {
-    /// Which provider.
+    /// The provider that kept it or paid it out.
     provider: PaymentProvider,
     /// What it was.
     kind: AdminProviderSettlementKind,
-    /// How much.
+    /// How much it was, above zero.
     amount: Money,
     /// What the provider calls it.
     reference: String,
@@ -427,6 +406,20 @@ payload! {
 /// What staff does to payments. Nobody does it to their own.
 #[derive(Default)]
 pub struct PaymentStaffMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("adminPaymentConfirm").alone().recent_authentication("it says that money came, which is spent then"),
+    Rule::of("adminPaymentCollect").alone().recent_authentication("it says that money came"),
+    Rule::of("adminPaymentRemit").alone().recent_authentication("it says that the bank has money"),
+    Rule::of("adminPaymentCancel").alone(),
+    Rule::of("adminRefundComplete").alone().recent_authentication("it says that money went back"),
+    Rule::of("adminRefundFail").alone(),
+    Rule::of("adminDisputeRecord")
+        .alone()
+        .recent_authentication("it says that a bank took money back, or that it came back"),
+    Rule::of("adminProviderSettlementRecord").alone().recent_authentication("it says where the platform's money is"),
+];
 
 #[Object]
 impl PaymentStaffMutation {

@@ -82,7 +82,7 @@ impl PaymentStep {
         self.step.detail.as_deref().filter(|_| ctx.request().actor.may(Permission::SeeMoney))
     }
 
-    /// When.
+    /// When the payment went this step.
     async fn created_at(&self) -> DateTime<Utc> {
         self.step.created_at
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::User,
-    connection::{Connection, Listed, asks_for_total, wants_total},
+    connection::{Connection, Listed, PageArgs, asks_for_total, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable, private},
@@ -23,11 +23,12 @@ use crate::{
     },
     entity::UserId,
     error::Result,
-    platform::page::{Beginning, DEFAULT_PAGE, MAX_PAGE, Page, Total},
+    platform::page::{Beginning, DEFAULT_PAGE, MAX_PAGE, Total},
 };
 
 use likes::LikeConnection;
 pub use mutations::PostMutation;
+pub(super) use mutations::RULES;
 
 /// A text that a person published.
 pub struct Post(PostView);
@@ -123,23 +124,14 @@ impl Post {
     }
 
     /// Answers in time order; replies hang below their comment. A deleted one is listed while it has replies.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn comments(
         &self,
         ctx: &Context<'_>,
         #[graphql(default, desc = "Whether the newest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Comment>> {
         if let Some((beginning, slice)) = &self.0.comments
-            && after.is_none()
-            && last.is_none()
-            && before.is_none()
+            && let Ok(PageArgs { first, after: None, last: None, before: None }) = PageArgs::of(ctx)
             && beginning.reverse == reverse
             && u64::try_from(first.unwrap_or(DEFAULT_PAGE)) == Ok(beginning.size)
             && !wants_total(ctx)
@@ -147,24 +139,17 @@ impl Post {
             return Some(Ok(Connection::new(slice.clone(), posts::comment_cursor, Comment)));
         }
         let of = CommentsOf::Post(self.0.post.id);
-        nullable(Box::pin(comments_of(ctx, of, reverse, (first, after, last, before)))).await
+        nullable(Box::pin(comments_of(ctx, of, reverse))).await
     }
 
     /// Who likes it, newest first; the edges say since when.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn likes(
         &self,
         ctx: &Context<'_>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<LikeConnection> {
-        nullable(Box::pin(likes_of(ctx, &self.0.post, reverse, (first, after, last, before)))).await
+        nullable(Box::pin(likes_of(ctx, &self.0.post, reverse))).await
     }
 
     /// When it was published.
@@ -271,21 +256,14 @@ impl Comment {
     }
 
     /// Replies in time order. A deleted one is listed while it has replies.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn replies(
         &self,
         ctx: &Context<'_>,
         #[graphql(default, desc = "Whether the newest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Comment>> {
         let of = CommentsOf::Comment(self.0.comment.id);
-        nullable(Box::pin(comments_of(ctx, of, reverse, (first, after, last, before)))).await
+        nullable(Box::pin(comments_of(ctx, of, reverse))).await
     }
 
     /// When it was written.
@@ -370,11 +348,9 @@ async fn comments_of(
     ctx: &Context<'_>,
     of: CommentsOf,
     reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Comment>>> {
     let request = ctx.request();
-    let keys = &request.app.keys;
-    let page = Page::parse(keys, posts::COMMENTS_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, posts::COMMENTS_SORT)?;
     let page = page.reversed(reverse);
     let parts = comment_parts(&ctx.field());
     let total = wants_total(ctx);
@@ -388,15 +364,9 @@ async fn comments_of(
     Ok(Some(Connection::new(slice, posts::comment_cursor, Comment)))
 }
 
-async fn likes_of(
-    ctx: &Context<'_>,
-    post: &PostRow,
-    reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
-) -> async_graphql::Result<Option<LikeConnection>> {
+async fn likes_of(ctx: &Context<'_>, post: &PostRow, reverse: bool) -> async_graphql::Result<Option<LikeConnection>> {
     let request = ctx.request();
-    let keys = &request.app.keys;
-    let page = Page::parse(keys, posts::LIKES_SORT, first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, posts::LIKES_SORT)?;
     let page = page.reversed(reverse);
     let mut slice = match page.beginning() {
         Some(beginning) => request.loaders.first_likes().load((post.id, beginning)).await?.unwrap_or_default(),
@@ -411,10 +381,9 @@ pub(super) async fn posts_of(
     ctx: &Context<'_>,
     author: UserId,
     reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Post>>> {
     let filter = PostFilter { authors: Some(vec![author]), ..PostFilter::default() };
-    list(ctx, &filter, posts::PostSort::Newest, reverse, (first, after, last, before)).await
+    list(ctx, &filter, posts::PostSort::Newest, reverse).await
 }
 
 async fn list(
@@ -422,11 +391,9 @@ async fn list(
     filter: &PostFilter,
     sort: posts::PostSort,
     reverse: bool,
-    (first, after, last, before): (Option<i32>, Option<String>, Option<i32>, Option<String>),
 ) -> async_graphql::Result<Option<Connection<Post>>> {
     let request = ctx.request();
-    let keys = &request.app.keys;
-    let page = Page::parse(keys, sort.cursor_name(), first, after.as_deref(), last, before.as_deref())?;
+    let page = requested_page(ctx, sort.cursor_name())?;
     let page = page.reversed(reverse);
     let (parts, total) = (post_parts(&nodes_of(ctx.look_ahead())), wants_total(ctx));
     let slice = posts::posts(&request.app, &request.actor, filter, sort, &page, &parts, total).await?;
@@ -469,7 +436,7 @@ pub enum PostSort {
     MostDiscussed,
 }
 
-/// Reading posts.
+/// The root fields that read posts.
 #[derive(Default)]
 pub struct PostQuery;
 
@@ -486,7 +453,6 @@ impl PostQuery {
     }
 
     /// Posts that are not deleted, a page at a time.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn posts(
         &self,
@@ -494,16 +460,10 @@ impl PostQuery {
         #[graphql(name = "where", desc = "Which posts.")] filter: Option<PostWhere>,
         #[graphql(default_with = "PostSort::Newest", desc = "In which order.")] sort_by: PostSort,
         #[graphql(default, desc = "Whether the order is reversed.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Post>> {
         nullable(async {
             let filter = filter.unwrap_or_default().filter()?;
-            list(ctx, &filter, sort_by.into(), reverse, (first, after, last, before)).await
+            list(ctx, &filter, sort_by.into(), reverse).await
         })
         .await
     }

@@ -11,6 +11,7 @@ use crate::{
         context::RequestExt,
         error::{Nullable, answer, deeper, nullable, payload},
         node::{id_input, input_id},
+        rules::Rule,
     },
 };
 
@@ -268,6 +269,21 @@ macro_rules! by_id {
 /// Publishing, answering, liking.
 #[derive(Default)]
 pub struct PostMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("postCreate").content(),
+    Rule::of("postUpdate").content(),
+    Rule::of("postDelete").content(),
+    Rule::of("postLike").content(),
+    Rule::of("postUnlike").content(),
+    Rule::of("postShare").content(),
+    Rule::of("commentCreate").content(),
+    Rule::of("commentUpdate").content(),
+    Rule::of("commentDelete").content(),
+    Rule::of("commentLike").content(),
+    Rule::of("commentUnlike").content(),
+];
 
 #[Object]
 impl PostMutation {

@@ -12,7 +12,7 @@ use crate::{
 pub(super) enum Kind {
     /// One of `! $ & ( ) : = @ [ ] { | }`.
     Punctuator(u8),
-    /// `...`
+    /// `...`, in front of fragments.
     Spread,
     Name,
     Int,
@@ -21,7 +21,7 @@ pub(super) enum Kind {
     String,
     /// In three quotation marks, which it contains.
     BlockString,
-    /// Behind everything.
+    /// What comes after the last token.
     End,
 }
 

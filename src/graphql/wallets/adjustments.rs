@@ -42,7 +42,7 @@ pub enum WalletAdjustmentDirection {
 /// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminWalletAdjustmentWhere {
-    /// Whose wallet.
+    /// Ids of the people whose wallets they are for.
     user_ids: Option<Vec<ID>>,
     /// How far they have come.
     states: Option<Vec<WalletAdjustmentState>>,

@@ -14,7 +14,7 @@ use futures_util::Stream;
 
 use super::{
     accounts::User,
-    connection::{Connection, wants_total},
+    connection::{Connection, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
@@ -30,21 +30,23 @@ use crate::{
         wallets::{self, TransactionFilter},
     },
     entity::{Currency, UserId, WalletId, event::StreamKind},
-    platform::{list::Span, page::Page},
+    platform::list::Span,
 };
 
 pub use adjustments::WalletAdjustment;
+pub(super) use mutations::RULES as OWN_RULES;
 pub use payout_methods::PayoutMethod;
+pub(super) use staff::RULES as STAFF_RULES;
 pub use transactions::WalletTransaction;
 use transactions::WalletTransactionWhere;
 pub use withdrawals::Withdrawal;
 use withdrawals::WithdrawalWhere;
 
-/// Reading wallets.
+/// The root fields that read wallets.
 #[derive(MergedObject, Default)]
 pub struct WalletQuery(CurrencyQuery, staff::WalletStaffQuery);
 
-/// Moving money.
+/// The mutations that move money.
 #[derive(MergedObject, Default)]
 pub struct WalletMutation(Part<mutations::OwnWalletMutation>, Part<staff::WalletStaffMutation>);
 
@@ -54,7 +56,7 @@ pub struct WalletBalance {
     /// Opaque and typed: `account_01jc…`.
     #[graphql(owned)]
     pub id: ID,
-    /// Which currency.
+    /// The currency's code of ISO 4217: a wallet has one balance of each.
     currency: CurrencyCode,
     /// All of it.
     balance: Money,
@@ -123,24 +125,17 @@ impl Wallet {
     }
 
     /// What happened to it, the last first, in the exact order in which it happened in each currency.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn transactions(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which transactions.")] filter: Option<WalletTransactionWhere>,
         #[graphql(default, desc = "Whether the first comes first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<WalletTransaction>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let page = Page::parse(&app.keys, wallets::SORT, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, wallets::SORT)?;
             let page = page.reversed(reverse);
             let filter = TransactionFilter::from(filter.unwrap_or_default());
             let slice = wallets::transactions(app, actor, self.owner, &filter, &page, wants_total(ctx)).await?;
@@ -150,25 +145,18 @@ impl Wallet {
     }
 
     /// Money on its way to a bank, and what became of it; asked for last, first.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn withdrawals(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which withdrawals.")] filter: Option<WithdrawalWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Withdrawal>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::WITHDRAWAL_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().filter()?;
             let slice = wallets::withdrawals(app, actor, self.owner, filter, &page, wants_total(ctx)).await?;
@@ -206,7 +194,7 @@ impl Wallet {
     }
 }
 
-/// A currency.
+/// A currency of ISO 4217, and how its amounts are written.
 #[derive(SimpleObject)]
 pub struct CurrencyInfo {
     /// Opaque and typed: `currency_00…`.

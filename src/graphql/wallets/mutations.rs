@@ -12,6 +12,7 @@ use crate::{
         context::RequestExt,
         error::{Nullable, answer, deeper, nullable, payload},
         node::{id_input, input_id},
+        rules::Rule,
         scalars::{CountryCode, CurrencyCode, MoneyInput},
     },
 };
@@ -175,6 +176,13 @@ payload! {
 /// What people do with their own money.
 #[derive(Default)]
 pub struct OwnWalletMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("walletTransfer").alone(),
+    Rule::of("payoutMethodAdd").recent_authentication("it is where money goes when it leaves"),
+    Rule::of("walletWithdraw").alone().recent_authentication("money leaves"),
+];
 
 #[Object]
 impl OwnWalletMutation {

@@ -25,7 +25,7 @@ impl PayoutMethod {
         self.0.id.to_string().into()
     }
 
-    /// The bank.
+    /// The bank's name, as it was given.
     async fn bank_name(&self) -> &str {
         &self.0.bank_name
     }

@@ -12,14 +12,14 @@ use crate::{
     domain::wallets::{self, Adjust},
     error::Result,
     graphql::{
-        connection::{Connection, wants_total},
+        connection::{Connection, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
+        rules::Rule,
         scalars::MoneyInput,
     },
-    platform::page::Page,
 };
 
 /// Reading everybody's wallets.
@@ -39,25 +39,18 @@ impl WalletStaffQuery {
     }
 
     /// Everybody's withdrawals, asked for last, first. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_withdrawals(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which withdrawals.")] filter: Option<AdminWithdrawalWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Withdrawal>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::WITHDRAWAL_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let filter = filter.unwrap_or_default().filter()?;
             let page = page.reversed(reverse);
             let slice = wallets::all_withdrawals(app, actor, &filter, &page, wants_total(ctx)).await?;
@@ -67,25 +60,18 @@ impl WalletStaffQuery {
     }
 
     /// Everybody's adjustments, proposed last, first. Needs the permission SEE_MONEY.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_wallet_adjustments(
         &self,
         ctx: &Context<'_>,
         #[graphql(name = "where", desc = "Which adjustments.")] filter: Option<AdminWalletAdjustmentWhere>,
         #[graphql(default, desc = "Whether the oldest come first.")] reverse: bool,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither this nor `last` is given.")] first: Option<
-            i32,
-        >,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<WalletAdjustment>> {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::ADJUSTMENT_SORT;
-            let page = Page::parse(&app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+            let page = requested_page(ctx, sort)?;
             let filter = filter.unwrap_or_default().filter()?;
             let page = page.reversed(reverse);
             let slice = wallets::adjustments(app, actor, &filter, &page, wants_total(ctx)).await?;
@@ -98,11 +84,11 @@ impl WalletStaffQuery {
 /// A correction of somebody's wallet.
 #[derive(InputObject)]
 pub struct AdminWalletAdjustInput {
-    /// Whose wallet.
+    /// The id of the person whose wallet it is.
     user_id: ID,
     /// How much, above zero.
     amount: MoneyInput,
-    /// Which way.
+    /// Whether it is given or taken.
     direction: WalletAdjustmentDirection,
     /// Why, at most 500 characters; the owner sees it.
     reason: String,
@@ -255,6 +241,12 @@ payload! {
 /// What staff does with wallets.
 #[derive(Default)]
 pub struct WalletStaffMutation;
+
+/// The rules of the mutations below.
+pub(in crate::graphql) const RULES: &[Rule] = &[
+    Rule::of("adminWithdrawalMarkReturned").recent_authentication("it says that money came back, which is spent then"),
+    Rule::of("adminWalletAdjust").alone().recent_authentication("it makes money, or takes it"),
+];
 
 #[Object]
 impl WalletStaffMutation {

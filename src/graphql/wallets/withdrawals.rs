@@ -81,7 +81,7 @@ impl WithdrawalWhere {
 /// matches nothing.
 #[derive(InputObject, Default)]
 pub struct AdminWithdrawalWhere {
-    /// Whose.
+    /// Ids of those who asked for them.
     user_ids: Option<Vec<ID>>,
     /// How far they have come.
     states: Option<Vec<WithdrawalState>>,
@@ -133,7 +133,7 @@ impl Withdrawal {
         self.0.state.into()
     }
 
-    /// How much.
+    /// What leaves the wallet.
     async fn amount(&self) -> Money {
         Money::from_minor(self.0.amount, self.0.currency)
     }

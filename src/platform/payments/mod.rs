@@ -35,7 +35,7 @@ pub struct Amount {
 pub struct NewCharge<'a> {
     /// Our id of it: the idempotency key at the provider, and what it is found by there.
     pub reference: &'a str,
-    /// How much.
+    /// What the payer is to be charged.
     pub amount: Amount,
     /// What the payer reads.
     pub description: &'a str,
@@ -114,7 +114,7 @@ pub struct Charge {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum NextAction {
-    /// Nothing.
+    /// Nothing: it goes on by itself, or is over.
     #[default]
     None,
     /// Go to this address.
@@ -179,7 +179,7 @@ pub struct ChargeRefund {
 /// What went back of a charge, whoever asked for it, as far as its provider can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GivenBack {
-    /// Each refund.
+    /// Each refund, where the provider lists them.
     Each(Vec<ListedRefund>),
     /// Only how much that is altogether, in minor units.
     Total(i64),
@@ -253,7 +253,7 @@ pub enum MovementKind {
 }
 
 impl MovementKind {
-    /// Its word.
+    /// As it stands in keys and in the audit log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

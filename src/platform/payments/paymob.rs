@@ -33,7 +33,7 @@ const CURRENCIES: [&str; 8] = ["EGP", "SAR", "AED", "OMR", "PKR", "USD", "EUR", 
 /// How often an intention is begun anew whose answer was lost.
 const TRIES: u32 = 5;
 
-/// Paymob.
+/// Our account at Paymob: its keys, and where its API is.
 #[derive(Debug, Clone)]
 pub struct Paymob {
     account: PaymobAccount,

@@ -48,7 +48,7 @@ const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 /// About how many notices PayPal is asked at once: anybody can send some.
 const QUESTIONS: usize = 4;
 
-/// PayPal.
+/// Our account at PayPal: its keys, and where its API is.
 #[derive(Debug, Clone)]
 pub struct Paypal {
     account: PaypalAccount,

@@ -94,7 +94,7 @@ impl Act {
 /// How long a slow charge takes, and a refund.
 const SLOW: TimeDelta = TimeDelta::seconds(5);
 
-/// The sandbox.
+/// A provider that is part of this program: its charges are rows of our database.
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     db: Database,
@@ -148,7 +148,7 @@ pub struct Visible {
     pub state: String,
     /// In minor units.
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency's code of ISO 4217, in capitals.
     pub currency: String,
     /// Why the last try failed.
     pub failure: Option<String>,
@@ -188,7 +188,7 @@ fn outcome(card: &str) -> Option<(Outcome, &'static str)> {
 /// A webhook that is due.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// Its body.
+    /// The body, as JSON.
     pub body: String,
     /// Its signature, for the header [`SIGNATURE`].
     pub signature: String,

@@ -44,7 +44,7 @@ const REFERENCE: &str = "reference";
 /// So that what was given back comes with a charge.
 const EXPAND: &str = "latest_charge";
 
-/// Stripe.
+/// Our account at Stripe: its keys, and where its API is.
 #[derive(Debug, Clone)]
 pub struct Stripe {
     account: StripeAccount,

@@ -1,10 +1,13 @@
 //! Who sees who gave; guests; the talk about it; news.
 
 use agora::entity::user_role::Role;
-use agora::platform::payments::sandbox::Act;
+use agora::platform::{
+    crypto::{hex, sha256},
+    payments::sandbox::Act,
+};
 use serde_json::{Value, json};
 
-use super::{assert_sound, begin, code, contribute, gift, give, give_with, settle};
+use super::{SECRET, assert_sound, begin, code, contribute, gift, give, give_with, settle};
 use crate::{
     harness::{Client, Server},
     payments::{self, GOOD},
@@ -165,6 +168,27 @@ async fn a_guest_s_call_is_repeated_only_by_who_knows_their_secret() {
     let kept = "SELECT COUNT(*) FROM money_keys WHERE input_hash LIKE '%guest-secret%' OR key LIKE '%guest-secret%'";
     assert_eq!(server.count(kept).await, 0);
     assert_sound(&server).await;
+}
+
+#[tokio::test]
+async fn what_was_begun_before_there_were_versions_comes_again() {
+    let server = Server::start().await;
+    let olivia = server.user("olivia").await;
+    let goal = begin(&olivia, &json!({})).await;
+    let own = gift(&goal, "7.00", "k", &json!({ "guest": { "email": "guest@example.org", "name": "A friend" } }));
+    let begun = contribute(&server.anonymous(), &own).await;
+    let text = format!(
+        "GoalContribute {{ goal: {goal}, amount: Money {{ minor: 700, currency: USD }}, provider: Sandbox, method: None, \
+         is_anonymous: false, hide_from_owner: false, message: \"\", guest: Some(Guest {{ email: \"guest@example.org\", \
+         name: Some(\"A friend\"), secret: \"{SECRET}\" }}), idempotency_key: \"\" }}"
+    );
+    let (sql, before) = ("UPDATE money_keys SET input_hash = $1", hex(&sha256(text.as_bytes())));
+    server.app.db.transact(async |tx| tx.execute(sql, vec![before.clone().into()]).await).await.unwrap();
+    let again = contribute(&server.anonymous(), &own).await;
+    assert_eq!((&again["payment"]["id"], &again["replayed"]), (&begun["payment"]["id"], &json!(true)));
+    let mut other = own.clone();
+    other["guest"]["secret"] = json!("another-guest-secret");
+    assert_eq!(code(&contribute(&server.anonymous(), &other).await), "IDEMPOTENCY_KEY_REUSED");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! What mutations answer is held against the contract: every code of their `errors` is one that they list.
+//! What mutations answer is held against the contract: every code of their `errors` is one that they list, and whatever asks
+//! for a recent authentication is declared to.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -6,7 +7,7 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-use agora::graphql;
+use agora::graphql::{self, rules};
 use async_graphql::{
     Value as GraphqlValue,
     parser::{
@@ -56,6 +57,10 @@ pub fn check(query: &str, body: &Value) {
         }
     }
     for (key, name) in fields {
+        let refused = body["errors"].as_array().into_iter().flatten().filter(|error| error["path"][0] == key.as_str());
+        for refusal in refused.filter(|error| error["extensions"]["code"] == "REAUTHENTICATION_REQUIRED") {
+            assert!(rules::of(&name).recent_authentication.is_some(), "{name} has no rule that says so: {refusal}");
+        }
         let errors = data.get(&key).and_then(|payload| payload["errors"].as_array());
         for code in errors.into_iter().flatten().filter_map(|error| error["code"].as_str()) {
             let listed = listed().get(&name).and_then(Option::as_ref);

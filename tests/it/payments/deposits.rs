@@ -1,6 +1,9 @@
 //! Paying into one's wallet by the sandbox: every card, late and repeated webhooks, one key.
 
-use agora::platform::payments::sandbox::Act;
+use agora::platform::{
+    crypto::{hex, sha256},
+    payments::sandbox::Act,
+};
 
 use super::{GOOD, act, assert_books, code, confirm, deposit, deposit_by, funded, look, wallet};
 use crate::harness::{Client, Server};
@@ -115,6 +118,20 @@ async fn the_same_key_is_the_same_payment_and_another_input_is_refused() {
     // Somebody else's key is their own.
     let badr = server.user("badr").await;
     assert_eq!(deposit(&badr, "2.00", "k").await["replayed"], false);
+}
+
+#[tokio::test]
+async fn a_key_of_before_there_were_versions_stands_for_the_same_payment() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let first = deposit(&amina, "1.00", "k").await;
+    assert_eq!(server.count("SELECT COUNT(*) FROM money_keys WHERE input_hash LIKE '1:%'").await, 1);
+    let before = hex(&sha256(b"1.00 USD sandbox None"));
+    let sql = "UPDATE money_keys SET input_hash = $1";
+    server.app.db.transact(async |tx| tx.execute(sql, vec![before.clone().into()]).await).await.unwrap();
+    let again = deposit(&amina, "1.00", "k").await;
+    assert_eq!((&again["payment"]["id"], &again["replayed"]), (&first["payment"]["id"], &true.into()));
+    assert_eq!(deposit(&amina, "2.00", "k").await["errors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
 }
 
 #[tokio::test]

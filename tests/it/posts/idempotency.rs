@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use agora::domain::idempotency;
+use agora::{
+    domain::idempotency,
+    platform::crypto::{hex, sha256},
+};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -44,6 +47,22 @@ async fn the_same_key_and_input_give_the_same_post_again() {
     let variables = json!({ "id": theirs["post"]["id"], "body": "once", "key": "key 1" });
     let data = amina.ok(SHARE, variables).await;
     assert_eq!(data["postShare"]["replayed"], false);
+}
+
+#[tokio::test]
+async fn a_key_of_before_there_were_versions_stands_for_the_same_comment() {
+    let server = Server::start().await;
+    let amina = server.user("amina").await;
+    let id = amina.publish("a post").await;
+    let input = |body: &str| json!({ "input": { "target": { "postId": id }, "body": body, "idempotencyKey": "key" } });
+    let first = amina.ok(COMMENT, input("hello")).await["commentCreate"].clone();
+    let (sql, before) =
+        ("UPDATE idempotency_keys SET input_hash = $1", hex(&sha256(format!("Post({id}) hello").as_bytes())));
+    server.app.db.transact(async |tx| tx.execute(sql, vec![before.clone().into()]).await).await.unwrap();
+    let again = amina.ok(COMMENT, input("hello")).await["commentCreate"].clone();
+    assert_eq!(again, json!({ "replayed": true, "errors": [], "comment": first["comment"] }));
+    let expected = one("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
+    assert_eq!(amina.user_errors(COMMENT, input("goodbye")).await, expected);
 }
 
 #[tokio::test]

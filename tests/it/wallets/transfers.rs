@@ -1,5 +1,6 @@
 //! From one person's wallet into another's.
 
+use agora::platform::crypto::{hex, sha256};
 use serde_json::{Value, json};
 
 use super::{TRANSFER, assert_books_balance, dollars, fund, transfer_input};
@@ -36,6 +37,50 @@ async fn money_goes_from_one_wallet_into_another_once() {
     let errors = amina.user_errors(TRANSFER, input).await;
     assert_eq!(errors, [("IDEMPOTENCY_KEY_REUSED".to_owned(), "input.idempotencyKey".to_owned())]);
     assert_books_balance(&server).await;
+}
+
+#[tokio::test]
+async fn a_transfer_of_before_there_were_versions_comes_again() {
+    let server = Server::start().await;
+    let (amina, basma) = (server.user("amina").await, server.user("basma").await);
+    fund(&server, &amina, 1000, "USD").await;
+    let first = amina.ok(TRANSFER, transfer_input(&basma.id, "1.00", "USD", "now")).await["walletTransfer"].clone();
+    // The books don't change: one is written as it was written then, like the other but for key and hash.
+    let mut input = transfer_input(&basma.id, "1.00", "USD", "before");
+    input["input"]["note"] = json!("the rent");
+    let hash = hex(&sha256(format!("{} 1.00 USD the rent", basma.id).as_bytes()));
+    let new = || server.app.ids.next(server.clock.now());
+    let transfer = new();
+    let transfers = "INSERT INTO ledger_transfers (id, kind, state, currency, amount, description, actor_id, operation, \
+                     idempotency_key, input_hash, created_at) SELECT $1, kind, state, currency, amount, description, \
+                     actor_id, operation, 'before', $2, created_at FROM ledger_transfers WHERE idempotency_key = 'now'";
+    let entries = |which| {
+        format!(
+            "INSERT INTO ledger_entries (id, transfer_id, account_id, kind, amount, balance_after, seq, created_at) \
+             SELECT $1, $2, e.account_id, e.kind, e.amount, e.balance_after, e.seq + 10, e.created_at \
+             FROM ledger_entries e JOIN ledger_transfers t ON t.id = e.transfer_id \
+             WHERE t.idempotency_key = 'now' AND e.amount {which} 0"
+        )
+    };
+    server
+        .app
+        .db
+        .transact(async |tx| {
+            tx.execute(transfers, vec![transfer.into(), hash.clone().into()]).await?;
+            tx.execute(entries("<"), vec![new().into(), transfer.into()]).await?;
+            tx.execute(entries(">"), vec![new().into(), transfer.into()]).await
+        })
+        .await
+        .unwrap();
+    let before = server.rows().await;
+    let again = amina.ok(TRANSFER, input.clone()).await["walletTransfer"].clone();
+    assert_eq!((&again["replayed"], &again["errors"]), (&json!(true), &json!([])));
+    assert_ne!(again["transaction"]["id"], first["transaction"]["id"]);
+    assert_eq!(again["transaction"]["amount"], json!({ "amount": "-1.00", "currency": "USD" }));
+    input["input"]["note"] = json!("another");
+    let errors = amina.user_errors(TRANSFER, input).await;
+    assert_eq!(errors, [("IDEMPOTENCY_KEY_REUSED".to_owned(), "input.idempotencyKey".to_owned())]);
+    assert_eq!(server.rows().await, before);
 }
 
 #[tokio::test]

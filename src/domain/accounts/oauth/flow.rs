@@ -6,16 +6,15 @@ use uuid::Uuid;
 
 use super::{
     failed, find, get,
-    identities::LinkedIdentity,
-    join, person,
-    person::{Person, Secrets},
+    join::{self, Completed},
+    person::{self, Person, Secrets},
     refused,
 };
 use crate::{
     app::App,
     config::{OauthProtocol, OauthProvider},
     domain::{
-        accounts::{SignIn, require_fresh, throttle::throttle_login},
+        accounts::{require_fresh, throttle::throttle_login},
         actor::{Actor, Client},
     },
     entity::{OauthFlowId, UserId},
@@ -64,7 +63,7 @@ pub async fn begin(app: &App, client: &Client, command: Begin) -> Result<Begun> 
 /// Begins to link an identity to the account of whoever is signed in. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
 pub async fn identity_link(app: &App, actor: &Actor, client: &Client, command: Begin) -> Result<Begun> {
     let user = actor.require_user()?;
-    require_fresh(app, actor, "identityLink").await?;
+    require_fresh(app, actor).await?;
     begin_flow(app, client, Some(user.id), command).await
 }
 
@@ -130,7 +129,7 @@ pub struct ComeBack {
     pub provider: String,
     /// What was sent along.
     pub state: Option<String>,
-    /// On success.
+    /// On success, what the provider's answer is fetched with.
     pub code: Option<String>,
     /// Otherwise, a coded word.
     pub error: Option<String>,
@@ -235,20 +234,6 @@ impl std::fmt::Debug for Complete {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Complete")
     }
-}
-
-/// What came of a flow.
-#[derive(Debug, Clone)]
-pub enum Completed {
-    /// Somebody signs in.
-    SignedIn {
-        /// A session, or a challenge for the second factor.
-        sign_in: SignIn,
-        /// The account was made just now.
-        is_new_user: bool,
-    },
-    /// An identity was linked to the account that was signed in.
-    Linked(LinkedIdentity),
 }
 
 struct Taken {

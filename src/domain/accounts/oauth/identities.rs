@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{QueryResult, Value};
 
-use super::{find, queries, sign_in, title};
+use super::{find, mail, queries, title};
 use crate::{
     app::App,
     domain::{
@@ -22,7 +22,7 @@ use crate::{
 /// An identity elsewhere by which a person signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkedIdentity {
-    /// Its id.
+    /// The id of the row of `identities`.
     pub id: IdentityId,
     /// The provider's name.
     pub provider: String,
@@ -30,7 +30,7 @@ pub struct LinkedIdentity {
     pub title: String,
     /// The address that the provider told last.
     pub email: Option<String>,
-    /// Linked.
+    /// When it was linked to the account.
     pub linked_at: DateTime<Utc>,
     /// Last sign-in by it.
     pub last_used_at: DateTime<Utc>,
@@ -78,7 +78,7 @@ fn read(app: &App, row: &QueryResult) -> Result<LinkedIdentity> {
 /// Unlinks one of the actor's own identities. Codes: NOT_FOUND, LAST_WAY_IN.
 pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity: IdentityId) -> Result<super::User> {
     let id = actor.require_user()?.id;
-    require_fresh(app, actor, "identityUnlink").await?;
+    require_fresh(app, actor).await?;
     let user = queries::get(app, id).await?;
     app.db
         .transact(async |tx| {
@@ -101,7 +101,7 @@ pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity
             tx.execute("DELETE FROM identities WHERE id = $1", vec![identity.0.into()]).await?;
             activity::record_in(app, &tx, id, ActivityKind::IdentityUnlinked, client, Some(provider)).await?;
             let message = Message::email("", &user.locale, Template::IdentityUnlinked);
-            sign_in::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
+            mail::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
         })
         .await?;
     Ok(user)

@@ -7,8 +7,8 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, 
 
 use super::{
     User, credentials,
-    flow::Completed,
     identities::{self, LinkedIdentity},
+    mail,
     naming::{self, Names},
     person::Person,
     policy, queries, refused, sessions, sign_in as way_in,
@@ -29,6 +29,20 @@ use crate::{
         mailbox,
     },
 };
+
+/// What came of a flow.
+#[derive(Debug, Clone)]
+pub enum Completed {
+    /// Somebody signs in.
+    SignedIn {
+        /// A session, or a challenge for the second factor.
+        sign_in: SignIn,
+        /// The account was made just now.
+        is_new_user: bool,
+    },
+    /// An identity was linked to the account that was signed in.
+    Linked(LinkedIdentity),
+}
 
 /// How often a sign-in that met another one of the same person begins anew.
 const ATTEMPTS: usize = 3;
@@ -157,7 +171,7 @@ async fn insert_and_tell_in(
     let id = identities::insert_in(app, tx, user.id, &provider.name, person).await?;
     activity::record_in(app, tx, user.id, ActivityKind::IdentityLinked, client, Some(&provider.name)).await?;
     let message = Message::email("", &user.locale, Template::IdentityLinked).with("provider", &provider.title);
-    way_in::tell_in(app, tx, user.id, message).await?;
+    mail::tell_in(app, tx, user.id, message).await?;
     Ok(id)
 }
 

@@ -44,7 +44,7 @@ mod join;
 mod naming;
 mod person;
 
-use super::{User, credentials, policy, queries, sessions, sign_in};
+use super::{User, credentials, mail, policy, queries, sessions, sign_in};
 use crate::{
     app::App,
     config::OauthProvider,
@@ -53,8 +53,9 @@ use crate::{
     platform::{ids, oauth::Failure},
 };
 
-pub use flow::{Begin, Begun, ComeBack, Complete, Completed, begin, come_back, complete, identity_link, prune};
+pub use flow::{Begin, Begun, ComeBack, Complete, begin, come_back, complete, identity_link, prune};
 pub use identities::{LinkedIdentity, identities, identities_by_id, identity_unlink};
+pub use join::Completed;
 
 /// A provider by which people can sign in here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +99,7 @@ fn failed(provider: &str, failure: &Failure) -> Error {
     refused()
 }
 
-/// PROVIDER_FAILED.
+/// What somebody gets to know where the provider, or what it says, is at fault: PROVIDER_FAILED.
 fn refused() -> Error {
     UserError::whole(UserErrorCode::ProviderFailed).into()
 }

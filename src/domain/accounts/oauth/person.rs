@@ -18,7 +18,7 @@ use crate::{
 /// Who somebody is at a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Person {
-    /// Never changes.
+    /// The provider's own id of them; never changes, unlike their address.
     pub subject: String,
     /// Of the form of an address.
     pub email: Option<String>,
@@ -61,7 +61,7 @@ impl Person {
 /// What a flow keeps secret until its end.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Secrets {
-    /// PKCE.
+    /// The code verifier of PKCE (RFC 7636).
     pub verifier: String,
     /// Ties the id_token to the flow.
     pub nonce: String,
