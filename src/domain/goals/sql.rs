@@ -1,8 +1,54 @@
-//! What always holds of goals, recomputed from their contributions, payments, withdrawals and the ledger.
+//! The goals' statements that are SQL text, each with the reason why.
 
-use crate::domain::ledger::Rule;
+use crate::domain::{ledger::Rule, notifications};
 
-/// What has to hold of goals, as [`crate::domain::ledger::check`] recomputes it.
+/// What notifications quote of a comment, by its id, while it is there.
+///
+/// Text, because notifications put the texts of all domains together into one statement.
+pub(super) const SAID: &str = "SELECT body FROM contribution_comments WHERE id = $1 AND deleted_at IS NULL";
+
+/// What an owner (`$1`) was told of a contribution (by the key `$2`, and its id `$3`) and of what was said about it, once the
+/// goal has it no more.
+///
+/// Text, because it is a part of the statement by which notifications go.
+pub(super) fn told_of_returned() -> String {
+    let holds = "SELECT 1 FROM goal_contributions WHERE id = $3 AND state = 'received'";
+    format!(
+        "{} UNION ALL SELECT n.id, n.gone_at FROM contribution_comments k JOIN notifications n ON n.subject_id = k.id \
+         AND n.recipient_id = $1 WHERE k.contribution_id = $3 AND NOT EXISTS ({holds})",
+        notifications::of_fact(holds)
+    )
+}
+
+/// What an owner (`$1`) was told of a refund that was asked for (by the key `$2`, and its id `$3`), once it was decided.
+///
+/// Text, because it is a part of the statement by which notifications go.
+pub(super) fn told_of_decided() -> String {
+    notifications::of_fact("SELECT 1 FROM refunds WHERE id = $3 AND state = 'requested'")
+}
+
+/// The news of goals, each with whose it is.
+///
+/// Text, because the tables of an export are: it is part of one statement for all of them.
+pub(super) const NEWS_OF_OWNERS: &str =
+    "(SELECT n.*, g.owner_id FROM goal_updates n JOIN goals g ON g.id = n.goal_id) news";
+
+/// The withdrawals of goals, each with whose it is and in which currency.
+///
+/// Text, because the tables of an export are.
+pub(super) const WITHDRAWALS_OF_OWNERS: &str =
+    "(SELECT w.*, g.owner_id, g.currency FROM goal_withdrawals w JOIN goals g ON g.id = w.goal_id) paid";
+
+/// What was given, each with its currency.
+///
+/// Text, because the tables of an export are.
+pub(super) const GIVEN_IN_CURRENCIES: &str =
+    "(SELECT c.*, g.currency FROM goal_contributions c JOIN goals g ON g.id = c.goal_id) given";
+
+/// What always holds of goals, recomputed from their contributions, payments, withdrawals and the ledger: for
+/// [`crate::domain::ledger::check`].
+///
+/// Text, because each proves whole tables, apart from whatever code wrote them, and says in words what is wrong.
 pub const RULES: &[Rule] = &[
     (
         "a goal's escrow has what was raised and not withdrawn",
