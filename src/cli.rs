@@ -627,8 +627,8 @@ async fn check(config: Config) -> ExitCode {
     let kind = if config.sqlite_file().is_some() { "SQLite" } else { "PostgreSQL" };
     let reached = tokio::time::timeout(Duration::from_secs(10), async {
         let app = App::start(config, Clock::system(), Ids::random()).await?;
-        app.db.rows("SELECT 1", Vec::new()).await?;
         let pending = migration::standing(&app.db.connections()).await?.pending.len();
+        app.db.rows("SELECT 1", Vec::new()).await?;
         app.db.close().await;
         Ok::<_, Error>((pending, app))
     })

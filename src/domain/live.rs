@@ -167,7 +167,7 @@ pub async fn follow<C: Content>(
     });
     if let Some(teller) = told {
         // With the hints that we have followed since before we looked.
-        tokio::spawn(read_ahead::<C>(app.clone(), id, Arc::downgrade(&tail), hints, teller));
+        app.spawn(read_ahead::<C>(app.clone(), id, Arc::downgrade(&tail), hints, teller));
     }
     let news = tail.news.clone();
     // A place that the stream has not reached is one of a database that was put back: begin anew.

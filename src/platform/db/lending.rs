@@ -92,6 +92,7 @@ impl Lending {
     }
 
     async fn lease(&self) -> Result<Lease, DbErr> {
+        let asked = Instant::now();
         let turn = self.turn().await?;
         let kept = {
             let mut state = self.0.state();
@@ -102,7 +103,10 @@ impl Lending {
         if let Some(kept) = kept.and_then(|kept| self.0.trusted(kept)) {
             return Ok(Lease { kept, place });
         }
-        let connection = self.0.pool.acquire().await.map_err(|error| match error {
+        // Both waits together: with twice the time, a server that is only busy would be taken for a silent one.
+        let patience = self.0.pool.options().get_acquire_timeout().saturating_sub(asked.elapsed());
+        let acquired = tokio::time::timeout(patience, self.0.pool.acquire()).await;
+        let connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| match error {
             sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
             sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
             error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
@@ -196,6 +200,7 @@ impl Inner {
     /// While there are any at hand, looks for those that have been here too long.
     fn watch(self: &Arc<Self>) {
         let lending = Arc::downgrade(self);
+        #[allow(clippy::disallowed_methods, reason = "a shutdown closes what it looks at")]
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(TENANCY).await;

@@ -1,6 +1,6 @@
 //! Pools of connections: every wait for one, and on one, has an end, and none is used again that can't be trusted.
 //!
-//! Both are ours to see to, because the driver (sqlx 0.9) does neither:
+//! All of it is ours to see to, because the driver (sqlx 0.9) does not:
 //! - SQLite ends a transaction by itself when its disk is full. The driver's ROLLBACK then fails and it goes on counting
 //!   that transaction as open (`sqlx-sqlite`, `connection/worker.rs`), so that all later ones become savepoints within one
 //!   that nobody ever commits. Here a connection that is still in a transaction when it comes back, or on which the
@@ -9,6 +9,9 @@
 //!   by the pool itself, which asks each connection that comes back whether it lives (sqlx's issues 3540 and 4146). Here
 //!   statements have a limit, and when it is reached the whole pool is left behind for a new one, because what hangs inside
 //!   of it can't be reached. And a connection comes back to it only now and then (see [`lending`](super::lending)).
+//! - When a transaction's beginning is dropped in the midst, on PostgreSQL, the driver does not count what has begun
+//!   (sqlx's issues 4385 and 4393): the connection would go on to others, who would write into a transaction that nobody
+//!   commits. Here each beginning comes to its end, whoever waits for it.
 
 use std::{
     fmt,
@@ -323,11 +326,23 @@ impl Generation {
     }
 
     async fn begin(&self, options: TransactionOptions) -> Result<(DatabaseTransaction, Option<Place>), DbErr> {
-        let place = match &self.lending {
-            Some(lending) => Some(lending.place().await?),
-            None => None,
+        let Some(lending) = &self.lending else {
+            return Ok((self.connection.begin_with_options(options).await?, None));
         };
-        Ok((self.connection.begin_with_options(options).await?, place))
+        let place = lending.place().await?;
+        let (connection, left) = (self.connection.clone(), self.left.clone());
+        let beginning = async move {
+            let begun = left.run_until_cancelled(connection.begin_with_options(options)).await;
+            let begun = begun.ok_or(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))??;
+            Ok::<_, DbErr>((begun, Some(place)))
+        };
+        // In a task of its own, to its end, whoever is dropped meanwhile: what nobody waits for any more is rolled back.
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "whoever waits for it is waited for; closing the pool has a limit"
+        )]
+        let begun = tokio::spawn(beginning);
+        begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
     }
 
     async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {

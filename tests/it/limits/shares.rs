@@ -144,3 +144,26 @@ async fn statements_and_transactions_find_connections_among_each_other() {
     }
     db.transact(async |tx| tx.rows("SELECT 1", Vec::new()).await.map(drop)).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_transaction_whose_beginning_is_dropped_is_over() {
+    let server = Server::with(&[("DATABASE_MAX_CONNECTIONS", "1")]).await;
+    let db = &server.app.db;
+    if db.backend() != DatabaseBackend::Postgres {
+        return;
+    }
+    let transact = || db.transact(async |tx| tx.rows("SELECT 1", Vec::new()).await.map(drop));
+    let number = async || -> String {
+        let rows = db.rows("SELECT CAST(pg_current_xact_id() AS text)", Vec::new()).await.unwrap();
+        rows[0].try_get_by_index(0).unwrap()
+    };
+    for _ in 0..10 {
+        // With the connection where transactions take it from, it is asked to begin at once.
+        transact().await.unwrap();
+        eventually("the connection is back", async || db.connections().get_postgres_connection_pool().num_idle() == 1)
+            .await;
+        assert!(transact().now_or_never().is_none());
+        // Each statement is a transaction of its own again.
+        assert_ne!(number().await, number().await);
+    }
+}
