@@ -1,25 +1,9 @@
 //! Agora: one GraphQL API server for community commerce.
 //!
-//! The map of the house, from the ground up; arrows point one way only (`tests/it/architecture.rs` checks it):
-//!
-//! | room | what is in it | may use |
-//! |---|---|---|
-//! | [`catalogue`] | what people are told, in their language: reads `locales` | nothing |
-//! | [`error`] | typed, coded errors; knows neither GraphQL nor axum | catalogue |
-//! | [`entity`] | what is stored: a file per table; currencies | nothing |
-//! | [`config`] | the only reader of the environment | entity, for currencies |
-//! | [`platform`] | what knows no business: database, clock, keys, bus, rate limits | config, error, catalogue |
-//! | [`app`] | what everything runs on | the rooms above |
-//! | [`domain`] | what the rules are: a module per noun | app, entity, platform |
-//! | [`graphql`] | what clients see | domain |
-//! | [`http`] | axum: routes, sockets, headers | graphql |
-//! | [`worker`] | runs the jobs and schedules that domains hand over | domain |
-//! | [`cli`] | the program's subcommands | all |
-//!
-//! A new operation touches three files, `domain/<noun>`, `graphql/<noun>.rs` and `tests/it/<noun>.rs`, and the
-//! regenerated `schema.graphql`. A new noun: migration, entity, domain, graphql, test, each registered by
-//! one line; what a domain hands over to the others (tables, jobs, schedules, what it holds about people) is one value, in
-//! [`domain::registration`].
+//! Each module below is a room, from the ground up: [`catalogue`], [`error`], [`entity`], [`config`], [`platform`], [`app`],
+//! [`domain`], [`graphql`], [`http`], [`worker`], [`cli`]. Arrows point one way only. `ARCHITECTURE.md` says what is in each room, which
+//! way a request goes, and what the words mean; `tests/it/architecture.rs` checks the arrows; `CONTRIBUTING.md` says how to add an
+//! operation and a noun. What a domain hands over to the others is one value, in [`domain::registration`].
 
 #![recursion_limit = "256"]
 

@@ -1,4 +1,4 @@
-//! The arrows between the rooms, as `src/lib.rs` draws them.
+//! The arrows between the rooms, as `ARCHITECTURE.md` draws them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -12,6 +12,7 @@ mod authz;
 mod catalogue;
 mod components;
 mod demo;
+mod documents;
 mod entities;
 mod goals;
 mod graphiql;
