@@ -2,10 +2,7 @@
 //! as JSON. `privacy` puts them into an archive.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use sea_orm::{
-    ExprTrait, QueryResult, StatementBuilder,
-    sea_query::{Expr, Order, Query},
-};
+use sea_orm::QueryResult;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -17,7 +14,9 @@ use crate::{
 };
 
 /// How many rows are read at once.
-const BATCH: u64 = 500;
+const BATCH: usize = 500;
+/// What the key of a row is read as.
+const KEY: &str = "export_key";
 
 /// How a column is read, and shown.
 #[derive(Debug, Clone, Copy)]
@@ -53,25 +52,23 @@ impl Table {
     /// Writes a person's rows into an archive, in batches, in the order of their keys.
     pub async fn write(&self, app: &App, user: UserId, archive: &mut Archive) -> Result<()> {
         archive.begin(self.file)?;
+        // Text, because tables may be joined, and columns be expressions.
+        let columns: Vec<_> = self.columns.iter().map(|(name, column, _)| format!("{column} AS \"{name}\"")).collect();
+        let sql = format!(
+            "SELECT {key} AS {KEY}, {columns} FROM {table} WHERE {owner} = $1 AND {key} > $2 ORDER BY {key} LIMIT {BATCH}",
+            key = self.key,
+            columns = columns.join(", "),
+            table = self.table,
+            owner = self.owner,
+        );
         let mut after = Uuid::nil();
         loop {
-            let mut select = Query::select();
-            select
-                .column(self.key)
-                .columns(self.columns.iter().map(|(_, column, _)| *column).filter(|column| *column != self.key))
-                .from(self.table)
-                .and_where(Expr::col(self.owner).eq(user))
-                .and_where(Expr::col(self.key).gt(after))
-                .order_by(self.key, Order::Asc)
-                .limit(BATCH);
-            let statement = StatementBuilder::build(&select, &app.db.backend());
-            let values = statement.values.map(|values| values.0).unwrap_or_default();
-            let rows = app.db.rows(statement.sql, values).await?;
+            let rows = app.db.rows(sql.as_str(), vec![user.0.into(), after.into()]).await?;
             for row in &rows {
-                after = row.try_get_by(self.key)?;
+                after = row.try_get_by(KEY)?;
                 archive.add(&self.json(row)?)?;
             }
-            if (rows.len() as u64) < BATCH {
+            if rows.len() < BATCH {
                 return Ok(());
             }
         }
@@ -79,16 +76,14 @@ impl Table {
 
     fn json(&self, row: &QueryResult) -> Result<Value> {
         let mut object = Map::new();
-        for (name, column, kind) in self.columns {
+        for (name, _, kind) in self.columns {
             let value = match kind {
-                Kind::Id(prefix) => {
-                    row.try_get_by::<Option<Uuid>, _>(*column)?.map(|id| ids::encode(prefix, id).into())
-                }
-                Kind::Text => row.try_get_by::<Option<String>, _>(*column)?.map(Value::from),
-                Kind::Word => row.try_get_by::<Option<String>, _>(*column)?.map(|word| told(&word).into()),
-                Kind::Integer => row.try_get_by::<Option<i64>, _>(*column)?.map(Value::from),
+                Kind::Id(prefix) => row.try_get_by::<Option<Uuid>, _>(*name)?.map(|id| ids::encode(prefix, id).into()),
+                Kind::Text => row.try_get_by::<Option<String>, _>(*name)?.map(Value::from),
+                Kind::Word => row.try_get_by::<Option<String>, _>(*name)?.map(|word| told(&word).into()),
+                Kind::Integer => row.try_get_by::<Option<i64>, _>(*name)?.map(Value::from),
                 Kind::Time => row
-                    .try_get_by::<Option<DateTime<Utc>>, _>(*column)?
+                    .try_get_by::<Option<DateTime<Utc>>, _>(*name)?
                     .map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()),
             };
             object.insert((*name).to_owned(), value.unwrap_or_default());
