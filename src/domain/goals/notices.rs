@@ -3,7 +3,10 @@
 
 use std::borrow::Cow;
 
-use sea_orm::QueryResult;
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait,
+    sea_query::{Expr, SelectStatement, UnionType},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,20 +18,24 @@ use crate::{
         payments::{RefundDecided, RefundRequested},
     },
     entity::{
-        Currency, Money, UserId,
+        ContributionCommentId, ContributionId, Currency, Money, RefundId, UserId, contribution_comment,
         goal::GoalState,
-        notification::{NotificationKind, SubjectKind},
+        goal_contribution::{self, ContributionState},
+        notification::{self, NotificationKind, SubjectKind},
+        refund::{self, RefundState},
     },
     error::{Locale, Result},
     platform::db::{Columns, Transaction},
 };
 
 /// What of goals notifications quote.
-pub(super) const SUBJECTS: &[Subject] = &[Subject {
-    text: "SELECT body FROM contribution_comments WHERE id = $1 AND deleted_at IS NULL",
-    because: &[],
-    quoting: &[],
-}];
+pub(super) const SUBJECTS: &[Subject] = &[Subject { text: text_of_comment, because: &[], quoting: &[] }];
+
+fn text_of_comment(id: Uuid) -> SelectStatement {
+    let comment = contribution_comment::Entity::find_by_id(ContributionCommentId(id))
+        .filter(contribution_comment::Column::DeletedAt.is_null());
+    comment.select_only().column_as(contribution_comment::Column::Body, "body").into_query()
+}
 
 /// How many contributions are looked at in one transaction.
 const BATCH: usize = 200;
@@ -128,14 +135,22 @@ async fn returned_in(app: &App, tx: &Transaction, contribution: Uuid) -> Result<
     let Some(row) = tx.row(sql, vec![contribution.into()]).await? else { return Ok(true) };
     let owner: Option<UserId> = Columns::new(&row).take()?;
     let Some(owner) = owner else { return Ok(true) };
-    let holds = "SELECT 1 FROM goal_contributions WHERE id = $3 AND state = 'received'";
-    let which = format!(
-        "{} UNION ALL SELECT n.id, n.gone_at FROM contribution_comments k JOIN notifications n ON n.subject_id = k.id \
-         AND n.recipient_id = $1 WHERE k.contribution_id = $3 AND NOT EXISTS ({holds})",
-        notifications::of_fact(holds)
-    );
-    let values = vec![owner.0.into(), contribution_key(contribution).into(), contribution.into()];
-    notifications::go_in(app, tx, &which, values).await
+    let holds = goal_contribution::Entity::find_by_id(ContributionId(contribution))
+        .filter(goal_contribution::Column::State.eq(ContributionState::Received))
+        .select_only()
+        .column(goal_contribution::Column::Id)
+        .into_query();
+    let told_of_comments = contribution_comment::Column::ContributionId
+        .eq(contribution)
+        .and(notification::Column::RecipientId.eq(owner))
+        .and(Expr::not_exists(holds.clone()));
+    let which = notifications::of_fact(owner, &contribution_key(contribution), holds)
+        .union(
+            UnionType::All,
+            notifications::about::<contribution_comment::Entity>(contribution_comment::Column::Id, told_of_comments),
+        )
+        .take();
+    notifications::go_in(app, tx, which).await
 }
 
 /// Somebody wrote about what was given to a goal.
@@ -241,8 +256,12 @@ async fn decided_in(app: &App, tx: &Transaction, refund: Uuid) -> Result<bool> {
     let Some(row) = tx.row(sql, vec![refund.into()]).await? else { return Ok(true) };
     let owner: Option<UserId> = Columns::new(&row).take()?;
     let Some(owner) = owner else { return Ok(true) };
-    let which = notifications::of_fact("SELECT 1 FROM refunds WHERE id = $3 AND state = 'requested'");
-    notifications::go_in(app, tx, &which, vec![owner.0.into(), request_key(refund).into(), refund.into()]).await
+    let holds = refund::Entity::find_by_id(RefundId(refund))
+        .filter(refund::Column::State.eq(RefundState::Requested))
+        .select_only()
+        .column(refund::Column::Id)
+        .into_query();
+    notifications::go_in(app, tx, notifications::of_fact(owner, &request_key(refund), holds)).await
 }
 
 // ------------------------------------------------------------------------------------------------------ news and end
