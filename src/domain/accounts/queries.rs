@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use sea_orm::QueryResult;
 
-use super::{User, UserCard, UserRow, credentials, policy};
+use super::{User, UserRow, credentials, policy};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
@@ -64,22 +64,6 @@ pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
         created_at: columns.take()?,
         updated_at: columns.take()?,
     })))
-}
-
-const CARD: [&str; 4] = ["id", "username", "display_name", "avatar_url"];
-
-/// The columns that most lists show of a person.
-pub(crate) fn user_card_columns(alias: &str) -> String {
-    CARD.map(|column| format!("{alias}.{column}")).join(", ")
-}
-
-/// Reads the columns of [`user_card_columns`]; `None` where a LEFT JOIN found nobody.
-pub(crate) fn read_user_card(columns: &mut Columns<'_>) -> Result<Option<UserCard>> {
-    let Some(id) = columns.take::<Option<UserId>>()? else {
-        columns.skip(CARD.len() - 1);
-        return Ok(None);
-    };
-    Ok(Some(UserCard { id, username: columns.take()?, display_name: columns.take()?, avatar_url: columns.take()? }))
 }
 
 pub(super) fn read(row: &QueryResult) -> Result<User> {

@@ -6,6 +6,7 @@
 
 mod commands;
 mod comments;
+mod counters;
 mod jobs;
 mod likes;
 mod notices;
