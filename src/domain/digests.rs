@@ -5,6 +5,11 @@
 //! however long the mail server was down.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait, Select,
+    sea_query::{Expr, SelectStatement},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,9 +21,13 @@ use crate::{
         messages::{self, Message, Template},
         registration::{Domain, Schedule},
     },
-    entity::{UserId, job},
+    entity::{
+        UserId, credential,
+        digest_subscription::{self, Column, Entity},
+        job, notification, suspension, user,
+    },
     error::{Error, Result},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// What digests hand over.
@@ -44,10 +53,6 @@ const ITEMS: u64 = 5;
 const APART: TimeDelta = TimeDelta::hours(12);
 /// What is older is no news, even for those who never got a digest.
 const OLDEST: TimeDelta = TimeDelta::days(7);
-
-/// What is told: what came since the last digest. `$1` is how old it may be.
-const UNREAD: &str = "n.recipient_id = d.user_id AND n.read_at IS NULL AND n.gone_at IS NULL AND n.created_at > \
-                      CASE WHEN d.sent_at > $1 THEN d.sent_at ELSE $1 END";
 
 /// Whose digest, and of which time.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -100,48 +105,116 @@ async fn send_batch_in(app: &App, tx: &Transaction, now: DateTime<Utc>) -> Resul
     Ok((due.len(), digests.len()))
 }
 
+/// Somebody whose digest is due.
+#[derive(FromQueryResult)]
+struct Due {
+    user_id: Uuid,
+    sent_at: Option<DateTime<Utc>>,
+    has_unread: bool,
+}
+
 /// Those whose digest is due, with whether there is anything that they have not read.
 async fn due_in(tx: &Transaction, now: DateTime<Utc>) -> Result<Vec<(Digest, bool)>> {
-    let sql = format!(
-        "SELECT d.user_id, d.sent_at, EXISTS (SELECT 1 FROM notifications n WHERE {UNREAD}) \
-         FROM digest_subscriptions d JOIN credentials c ON c.user_id = d.user_id \
-         WHERE d.digest = 'daily' AND (d.sent_at IS NULL OR d.sent_at <= $2) \
-         AND c.email_confirmed_at IS NOT NULL AND NOT EXISTS \
-         (SELECT 1 FROM suspensions s WHERE s.user_id = d.user_id AND (s.until IS NULL OR s.until > $3)) \
-         ORDER BY d.user_id LIMIT {BATCH}"
-    );
     let oldest = now - OLDEST;
-    let rows = tx.rows(sql, vec![oldest.into(), (now - APART).into(), now.into()]).await?;
-    rows.iter()
-        .map(|row| {
-            let mut columns = Columns::new(row);
-            let (user, last): (Uuid, Option<DateTime<Utc>>) = (columns.take()?, columns.take()?);
-            let after = last.map_or(oldest, |last| last.max(oldest));
-            Ok((Digest { user, after, until: now }, columns.take()?))
-        })
-        .collect()
+    let due = wanted()
+        .select_only()
+        .columns([Column::UserId, Column::SentAt])
+        .expr_as(Expr::exists(unread_since_last(oldest)), "has_unread")
+        .filter(Column::SentAt.is_null().or(Column::SentAt.lte(now - APART)))
+        .filter(Expr::not_exists(suspended(now)))
+        .order_by_asc(Column::UserId)
+        .limit(BATCH as u64);
+    let due = due.into_model::<Due>().all(tx).await?;
+    let digest = |Due { user_id: user, sent_at, has_unread }| {
+        let after = sent_at.map_or(oldest, |last| std::cmp::max(last, oldest));
+        (Digest { user, after, until: now }, has_unread)
+    };
+    Ok(due.into_iter().map(digest).collect())
+}
+
+/// Who wants digests and has a confirmed address, joined to their credentials.
+fn wanted() -> Select<Entity> {
+    let mut wanted = Entity::find()
+        .filter(Column::Digest.eq(digest_subscription::Digest::Daily))
+        .filter(credential::Column::EmailConfirmedAt.is_not_null());
+    let is_theirs = credential::Column::UserId.into_expr().eq(Column::UserId.into_expr());
+    QueryTrait::query(&mut wanted).join(JoinType::InnerJoin, credential::Entity, is_theirs);
+    wanted
+}
+
+/// What people have not read.
+fn unread() -> Select<notification::Entity> {
+    notification::Entity::find()
+        .filter(notification::Column::ReadAt.is_null())
+        .filter(notification::Column::GoneAt.is_null())
+}
+
+/// What somebody of [`wanted`] has not read and was told since their last digest; nothing that is older than this.
+fn unread_since_last(oldest: DateTime<Utc>) -> SelectStatement {
+    let last = Expr::case(Column::SentAt.gt(oldest), Column::SentAt.into_expr()).finally(oldest);
+    unread()
+        .select_only()
+        .column(notification::Column::Id)
+        .filter(notification::Column::RecipientId.into_expr().eq(Column::UserId.into_expr()))
+        .filter(notification::Column::CreatedAt.into_expr().gt(last))
+        .into_query()
+}
+
+/// The suspension of somebody of [`wanted`], while they may not sign in.
+fn suspended(now: DateTime<Utc>) -> SelectStatement {
+    suspension::Entity::find()
+        .select_only()
+        .column(suspension::Column::UserId)
+        .filter(suspension::Column::UserId.into_expr().eq(Column::UserId.into_expr()))
+        .filter(suspension::Column::Until.is_null().or(suspension::Column::Until.gt(now)))
+        .into_query()
+}
+
+/// What a digest tells: what its reader has not read of its time.
+fn told(digest: &Digest) -> Select<notification::Entity> {
+    unread()
+        .filter(notification::Column::RecipientId.eq(digest.user))
+        .filter(notification::Column::CreatedAt.gt(digest.after))
+        .filter(notification::Column::CreatedAt.lte(digest.until))
+}
+
+/// Who reads a digest, and how much there is in it.
+#[derive(FromQueryResult)]
+struct Reader {
+    display_name: String,
+    locale: String,
+    email: String,
+    count: i64,
+}
+
+/// What is named in a digest.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "notification::Entity")]
+struct Item {
+    title: String,
 }
 
 /// The digest as it is now; `None` where there is nothing to tell any more, or nobody who wants it.
 async fn write(app: &App, digest: &Digest) -> Result<Option<Message>> {
-    let unread = "recipient_id = $1 AND read_at IS NULL AND gone_at IS NULL AND created_at > $2 AND created_at <= $3";
-    let values = || vec![digest.user.into(), digest.after.into(), digest.until.into()];
-    let sql = format!(
-        "SELECT u.display_name, u.locale, c.email, (SELECT COUNT(*) FROM notifications WHERE {unread}) \
-         FROM digest_subscriptions d JOIN users u ON u.id = d.user_id JOIN credentials c ON c.user_id = d.user_id \
-         WHERE d.user_id = $1 AND d.digest = 'daily' AND c.email_confirmed_at IS NOT NULL"
-    );
-    let rows = app.db.rows(sql, values()).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let mut columns = Columns::new(row);
-    let (name, locale, email): (String, String, String) = (columns.take()?, columns.take()?, columns.take()?);
-    let count: i64 = columns.take()?;
+    let count = told(digest).select_only().expr(notification::Column::Id.count()).into_query();
+    let reader = wanted()
+        .join(JoinType::InnerJoin, digest_subscription::Relation::User.def())
+        .filter(Column::UserId.eq(digest.user))
+        .select_only()
+        .columns([user::Column::DisplayName, user::Column::Locale])
+        .column(credential::Column::Email)
+        .expr_as(count, "count");
+    let reader: Option<Reader> = app.db.select(&reader.into_query()).await?.pop();
+    let Some(Reader { display_name: name, locale, email, count }) = reader else { return Ok(None) };
     if count == 0 {
         return Ok(None);
     }
-    let sql = format!("SELECT title FROM notifications WHERE {unread} ORDER BY created_at DESC, id DESC LIMIT {ITEMS}");
-    let titles = app.db.rows(sql, values()).await?;
-    let titles = titles.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<String>>>()?;
+    let newest = told(digest)
+        .order_by_desc(notification::Column::CreatedAt)
+        .order_by_desc(notification::Column::Id)
+        .limit(ITEMS);
+    let items: Vec<Item> = app.db.read(newest).await?;
+    let titles: Vec<String> = items.into_iter().map(|item| item.title).collect();
     let mut link = app.config.frontend_url.clone();
     if let Ok(mut path) = link.path_segments_mut() {
         path.pop_if_empty().push("notifications");

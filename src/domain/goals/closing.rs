@@ -1,5 +1,6 @@
 //! The end of goals: ended by their owner or by time, failed, called off; and giving everything back.
 
+use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::{
@@ -8,7 +9,7 @@ use super::{
     kept_in, not_found,
     notices::GoalEnded,
     queries,
-    rows::{lock_goal_in, lock_own_in, lock_visible_in, save_in},
+    rows::{lock_goal_in, lock_own_in, lock_visible_in, save_in, with_goal},
     wrong_state,
 };
 use crate::{
@@ -22,13 +23,13 @@ use crate::{
         permissions::Permission,
     },
     entity::{
-        GoalId, PaymentId,
-        goal::{Funding, GoalState},
-        job,
+        ContributionId, GoalId, PaymentId,
+        goal::{self, Funding, GoalState},
+        goal_contribution, job,
     },
     error::{Result, State, UserErrorCode},
     platform::{
-        db::{Columns, Transaction},
+        db::{Transaction, is_literally},
         text,
     },
 };
@@ -119,14 +120,25 @@ pub(super) fn reason_of(reason: &str) -> Result<String> {
     Ok(text::block("reason", reason, MAX_REASON).and_then(|reason| text::required("reason", reason))?)
 }
 
+/// A goal whose deadline has passed.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "goal::Entity")]
+struct Overdue {
+    id: GoalId,
+}
+
 /// Closes the goals whose deadline has passed: those that missed a fixed target fail, the others end. Gives how many. Run
 /// on a schedule.
 pub async fn close_overdue(app: &App) -> Result<u64> {
-    let sql = "SELECT id FROM goals WHERE state = 'open' AND deadline IS NOT NULL AND deadline <= $1 \
-               ORDER BY deadline, id LIMIT 1000";
+    let overdue = goal::Entity::find()
+        .filter(is_literally(goal::Column::State, GoalState::Open))
+        .filter(goal::Column::Deadline.is_not_null())
+        .filter(goal::Column::Deadline.lte(app.clock.now()))
+        .order_by_asc(goal::Column::Deadline)
+        .order_by_asc(goal::Column::Id)
+        .limit(1000);
     let mut closed = 0;
-    for row in app.db.rows(sql, vec![app.clock.now().into()]).await? {
-        let id: GoalId = Columns::new(&row).take()?;
+    for Overdue { id } in app.db.read(overdue).await? {
         match app.db.transact(async |tx| close_overdue_in(app, &tx, id).await).await {
             Ok(done) => closed += u64::from(done),
             // One that fails keeps no other from being closed.
@@ -153,9 +165,10 @@ async fn close_overdue_in(app: &App, tx: &Transaction, id: GoalId) -> Result<boo
 pub(super) async fn post_deleted(app: &App, job: &job::Model, post: Uuid) -> Result<()> {
     app.db
         .transact(async |tx| {
-            let goals = tx.rows("SELECT id FROM goals WHERE post_id = $1", vec![post.into()]).await?;
-            if let Some(row) = goals.first()
-                && let Some(view) = lock_goal_in(&tx, Columns::new(row).take()?).await?
+            let hung = goal::Entity::find().select_only().column(goal::Column::Id);
+            let hung = hung.filter(goal::Column::PostId.eq(post)).into_tuple::<GoalId>().one(&tx).await?;
+            if let Some(goal) = hung
+                && let Some(view) = lock_goal_in(&tx, goal).await?
             {
                 abandon_in(app, &tx, &view).await?;
             }
@@ -183,20 +196,30 @@ pub(super) fn must_go_back(state: GoalState) -> Option<&'static str> {
     }
 }
 
+/// A contribution that has to go back, and what became of its goal.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "goal_contribution::Entity")]
+struct Kept {
+    id: ContributionId,
+    payment_id: PaymentId,
+    #[sea_orm(from_expr = "goal::Column::State")]
+    state: GoalState,
+}
+
 /// Gives back the next contributions, and leaves the rest to the next job. Harmless when repeated: what is granted for this
 /// cause is granted once.
 pub(super) async fn refund_all(app: &App, job: &job::Model, RefundAll { goal, after }: RefundAll) -> Result<()> {
-    let sql = format!(
-        "SELECT c.id, c.payment_id, g.state FROM goal_contributions c JOIN goals g ON g.id = c.goal_id \
-         WHERE c.goal_id = $1 AND c.id > $2 AND c.received > c.refunded ORDER BY c.id LIMIT {BATCH}"
-    );
-    let rows = app.db.rows(sql, vec![goal.into(), after.into()]).await?;
-    let (mut last, mut failed) = (after, None);
-    for row in &rows {
-        let mut columns = Columns::new(row);
-        last = columns.take()?;
-        let payment: PaymentId = columns.take()?;
-        let cause = must_go_back(columns.take()?).ok_or_else(|| not_found("id"))?;
+    let next = goal_contribution::Entity::find()
+        .filter(goal_contribution::Column::GoalId.eq(goal))
+        .filter(goal_contribution::Column::Id.gt(after))
+        .filter(goal_contribution::Column::Received.into_expr().gt(goal_contribution::Column::Refunded.into_expr()))
+        .order_by_asc(goal_contribution::Column::Id)
+        .limit(BATCH as u64);
+    let next: Vec<Kept> = app.db.read(with_goal(next)).await?;
+    let (count, mut last, mut failed) = (next.len(), after, None);
+    for Kept { id, payment_id: payment, state } in next {
+        last = id.0;
+        let cause = must_go_back(state).ok_or_else(|| not_found("id"))?;
         let granted = app.db.transact(async |tx| payments::grant_in(app, &tx, payment, cause).await).await;
         if let Err(error) = granted {
             tracing::error!(%payment, %error, "what was given to a goal could not be given back");
@@ -208,7 +231,7 @@ pub(super) async fn refund_all(app: &App, job: &job::Model, RefundAll { goal, af
     let is_first_try = job.attempts <= 1;
     app.db
         .transact(async |tx| {
-            if rows.len() == BATCH && (is_first_try || failed.is_none()) {
+            if count == BATCH && (is_first_try || failed.is_none()) {
                 jobs::enqueue_in(app, &tx, &RefundAll { goal, after: last }).await?;
             }
             if failed.is_none() { jobs::finish_in(&tx, job.id).await } else { Ok(()) }

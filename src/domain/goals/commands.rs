@@ -1,6 +1,12 @@
 //! Beginning goals, and changing them.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DerivePartialModel, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, LockType, Query},
+};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
@@ -19,11 +25,12 @@ use crate::{
     },
     entity::{
         Currency, GoalId, Money, PostId, UserId,
-        goal::{self, Funding, GoalState},
+        goal::{self, Column, Entity, Funding, GoalState},
+        goal_contribution::{self, ContributionState},
     },
     error::{Reason, Result, State, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, is_unique_violation},
+        db::{Transaction, is_unique_violation},
         text, web_address,
     },
 };
@@ -75,8 +82,8 @@ pub async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Resul
                 Some(author) if author != Some(owner) => return Err(at(UserErrorCode::NotAllowed).into()),
                 Some(_) => {}
             }
-            let sql = "SELECT 1 FROM goals WHERE post_id = $1";
-            if tx.row(sql, vec![command.post.0.into()]).await?.is_some() {
+            let hung = Entity::find().select_only().column(Column::Id).filter(Column::PostId.eq(command.post));
+            if hung.into_tuple::<GoalId>().one(&tx).await?.is_some() {
                 return Err(at(UserErrorCode::AlreadyExists).into());
             }
             insert_in(&tx, &goal).await?;
@@ -128,30 +135,8 @@ fn new_goal(app: &App, owner: UserId, command: &GoalCreate) -> Result<goal::Mode
 
 /// Writes a goal that was checked.
 pub async fn insert_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
-    tx.execute(
-        "INSERT INTO goals (id, post_id, owner_id, title, story, search_key, category, currency, target, funding, deadline, \
-         suggested_amounts, cover_url, state, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        vec![
-            goal.id.0.into(),
-            goal.post_id.0.into(),
-            goal.owner_id.map(|id| id.0).into(),
-            goal.title.as_str().into(),
-            goal.story.as_str().into(),
-            goal.search_key.as_str().into(),
-            goal.category.clone().into(),
-            goal.currency.as_str().into(),
-            goal.target.into(),
-            goal.funding.as_str().into(),
-            goal.deadline.into(),
-            goal.suggested_amounts.as_str().into(),
-            goal.cover_url.clone().into(),
-            goal.state.as_str().into(),
-            goal.created_at.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    Entity::insert(goal.clone().into_active_model()).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 fn title(title: &str) -> Result<String> {
@@ -279,12 +264,7 @@ async fn terms_in(
     if after.funding == Funding::Fixed && after.deadline.is_none() {
         return Err(UserError::input("deadline", UserErrorCode::Blank).into());
     }
-    let sql = "SELECT EXISTS (SELECT 1 FROM goal_contributions WHERE goal_id = $1), \
-               EXISTS (SELECT 1 FROM goal_contributions WHERE goal_id = $1 AND state <> 'dropped')";
-    let row = tx.row(sql, vec![after.id.0.into()]).await?.ok_or_else(|| super::not_found("id"))?;
-    let mut columns = Columns::new(&row);
-    // One that came to nothing may still come to life, in its currency.
-    let (was_tried, is_given): (bool, bool) = (columns.take()?, columns.take()?);
+    let Tries { was_tried, is_given } = tries_in(tx, after.id).await?;
     let refuse = |field| Err(UserError::input(field, UserErrorCode::NotAllowed).into());
     let goal = &before.goal;
     if was_tried && after.currency != goal.currency {
@@ -307,44 +287,73 @@ async fn terms_in(
     Ok(())
 }
 
+/// Whether somebody ever began to give to a goal.
+#[derive(FromQueryResult)]
+struct Tries {
+    /// Also in vain: what came to nothing may still come to life, in its currency.
+    was_tried: bool,
+    is_given: bool,
+}
+
+async fn tries_in(tx: &Transaction, goal: GoalId) -> Result<Tries> {
+    let tried = goal_contribution::Entity::find()
+        .select_only()
+        .column(goal_contribution::Column::Id)
+        .filter(goal_contribution::Column::GoalId.eq(goal));
+    let given = tried.clone().filter(goal_contribution::Column::State.ne(ContributionState::Dropped));
+    let both = Query::select()
+        .expr_as(Expr::exists(tried.into_query()), "was_tried")
+        .expr_as(Expr::exists(given.into_query()), "is_given")
+        .take();
+    let row = tx.query_one(&both).await?.ok_or_else(|| super::not_found("id"))?;
+    Ok(Tries::from_query_result(&row, "")?)
+}
+
 async fn update_in(tx: &Transaction, goal: &GoalRow) -> Result<()> {
-    tx.execute(
-        "UPDATE goals SET title = $2, story = $3, search_key = $4, category = $5, currency = $6, target = $7, funding = $8, \
-         deadline = $9, suggested_amounts = $10, cover_url = $11, progress = $12, edited_at = $13 WHERE id = $1",
-        vec![
-            goal.id.0.into(),
-            goal.title.as_str().into(),
-            goal.story.as_str().into(),
-            text::search_key(&format!("{} {}", goal.title, goal.story)).into(),
-            goal.category.clone().into(),
-            goal.currency.as_str().into(),
-            goal.target.into(),
-            goal.funding.as_str().into(),
-            goal.deadline.into(),
-            goal.suggested_amounts.as_str().into(),
-            goal.cover_url.clone().into(),
-            progress(goal.raised, goal.target).into(),
-            goal.edited_at.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    let changed = goal::ActiveModel {
+        title: Set(goal.title.clone()),
+        story: Set(goal.story.clone()),
+        search_key: Set(text::search_key(&format!("{} {}", goal.title, goal.story))),
+        category: Set(goal.category.clone()),
+        currency: Set(goal.currency),
+        target: Set(goal.target),
+        funding: Set(goal.funding),
+        deadline: Set(goal.deadline),
+        suggested_amounts: Set(goal.suggested_amounts.clone()),
+        cover_url: Set(goal.cover_url.clone()),
+        progress: Set(progress(goal.raised, goal.target)),
+        edited_at: Set(goal.edited_at),
+        ..Default::default()
+    };
+    Entity::update_many().set(changed).filter(Column::Id.eq(goal.id)).exec(tx).await?;
+    Ok(())
 }
 
 /// How many goals are dealt with in one transaction.
 const BATCH: usize = 200;
 
+/// What is searched of a goal.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Searched {
+    id: GoalId,
+    title: String,
+    story: String,
+}
+
 /// Writes the search form of the next goals anew; gives the last of them, nothing at the end.
 pub(super) async fn refold_in(tx: &Transaction, after: Uuid) -> Result<Option<Uuid>> {
-    let sql = format!("SELECT id, title, story FROM goals WHERE id > $1 ORDER BY id LIMIT {BATCH} {}", tx.for_update());
-    let rows = tx.rows(sql, vec![after.into()]).await?;
-    let mut last = None;
-    for row in &rows {
-        let mut columns = Columns::new(row);
-        let (id, title, story): (GoalId, String, String) = (columns.take()?, columns.take()?, columns.take()?);
-        last = Some(id.0);
-        let sql = "UPDATE goals SET search_key = $2 WHERE id = $1 AND search_key <> $2";
-        tx.execute(sql, vec![id.0.into(), text::search_key(&format!("{title} {story}")).into()]).await?;
+    let next = Entity::find().filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(BATCH as u64);
+    let next = next.lock(LockType::NoKeyUpdate).into_partial_model::<Searched>().all(tx).await?;
+    let last = next.last().map(|goal| goal.id.0).filter(|_| next.len() == BATCH);
+    for Searched { id, title, story } in next {
+        let key = text::search_key(&format!("{title} {story}"));
+        Entity::update_many()
+            .col_expr(Column::SearchKey, Expr::value(key.clone()))
+            .filter(Column::Id.eq(id))
+            .filter(Column::SearchKey.ne(key))
+            .exec(tx)
+            .await?;
     }
-    Ok(last.filter(|_| rows.len() == BATCH))
+    Ok(last)
 }

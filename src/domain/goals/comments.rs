@@ -2,7 +2,12 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect,
+    QueryTrait, RelationTrait, Select, UpdateMany,
+    sea_query::{Expr, LockType},
+};
 
 use super::{MAX_COMMENT, contributions::contributions_by_id, not_found, notices::ContributionCommented};
 use crate::{
@@ -14,11 +19,16 @@ use crate::{
         notifications::{Deleted, Edited, notify_in},
         permissions::Permission,
     },
-    entity::{ContributionCommentId, ContributionId, UserId, contribution_comment::Model},
+    entity::{
+        ContributionCommentId, ContributionId, UserId,
+        contribution_comment::{ActiveModel, Column, Entity, Model, Relation},
+        goal,
+        goal_contribution::{self, ContributionState},
+    },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, page_of},
+        db::{Transaction, any_id},
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -64,29 +74,49 @@ impl ContributionComment {
     }
 }
 
-const COLUMNS: &str = "k.id, k.contribution_id, k.author_id, k.body, k.created_at, k.edited_at, k.deleted_at, g.owner_id, \
-     k.author_id = c.contributor_id AND c.is_anonymous, c.is_hidden_from_owner";
-const JOINS: &str = "JOIN goal_contributions c ON c.id = k.contribution_id JOIN goals g ON g.id = c.goal_id";
+/// What is read of a comment, its contribution and its goal.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Row {
+    #[sea_orm(nested)]
+    comment: Model,
+    #[sea_orm(from_expr = "goal::Column::OwnerId")]
+    owner_id: Option<UserId>,
+    /// None where either account was erased: then there is nobody to show.
+    #[sea_orm(from_expr = "is_by_anonymous_giver()")]
+    is_anonymous: Option<bool>,
+    #[sea_orm(from_expr = "goal_contribution::Column::IsHiddenFromOwner")]
+    is_hidden_from_owner: bool,
+}
 
-fn read(row: &QueryResult) -> Result<ContributionComment> {
-    let mut columns = Columns::new(row);
-    let mut comment = Model {
-        id: columns.take()?,
-        contribution_id: columns.take()?,
-        author_id: columns.take()?,
-        body: columns.take()?,
-        created_at: columns.take()?,
-        edited_at: columns.take()?,
-        deleted_at: columns.take()?,
-    };
-    let owner_id = columns.take()?;
-    // Nothing where either account was erased: then there is nobody to show.
-    let is_anonymous = columns.take::<Option<bool>>()?.unwrap_or(false);
-    let is_hidden_from_owner = columns.take()?;
-    if comment.deleted_at.is_some() {
-        comment.author_id = None;
+impl From<Row> for ContributionComment {
+    fn from(row: Row) -> Self {
+        let Row { mut comment, owner_id, is_anonymous, is_hidden_from_owner } = row;
+        if comment.deleted_at.is_some() {
+            comment.author_id = None;
+        }
+        Self { comment, owner_id, is_anonymous: is_anonymous.unwrap_or(false), is_hidden_from_owner }
     }
-    Ok(ContributionComment { comment, owner_id, is_anonymous, is_hidden_from_owner })
+}
+
+fn is_by_anonymous_giver() -> Expr {
+    let is_giver = Column::AuthorId.into_expr().eq(goal_contribution::Column::ContributorId.into_expr());
+    is_giver.and(goal_contribution::Column::IsAnonymous.into_expr())
+}
+
+/// Comments, joined to what else is read of one.
+fn joined(comments: Select<Entity>) -> Select<Entity> {
+    comments
+        .join(JoinType::InnerJoin, Relation::Contribution.def())
+        .join(JoinType::InnerJoin, goal_contribution::Relation::Goal.def())
+}
+
+/// Counts so many comments more on a contribution.
+fn count(contribution: ContributionId, more: i64) -> UpdateMany<goal_contribution::Entity> {
+    let counted = goal_contribution::Column::CommentCount.into_expr().add(more);
+    goal_contribution::Entity::update_many()
+        .col_expr(goal_contribution::Column::CommentCount, counted)
+        .filter(goal_contribution::Column::Id.eq(contribution))
 }
 
 /// Comments on a contribution that the actor sees. Codes: NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
@@ -134,23 +164,11 @@ pub async fn comment_create(
 
 /// Writes a comment; false when the goal does not have any more what it is about.
 pub async fn say_in(app: &App, tx: &Transaction, comment: &Model) -> Result<bool> {
-    let about = comment.contribution_id;
-    let sql = "UPDATE goal_contributions SET comment_count = comment_count + 1 WHERE id = $1 AND state = 'received'";
-    if tx.execute(sql, vec![about.0.into()]).await? == 0 {
+    let is_there = goal_contribution::Column::State.eq(ContributionState::Received);
+    if count(comment.contribution_id, 1).filter(is_there).exec(tx).await?.rows_affected == 0 {
         return Ok(false);
     }
-    tx.execute(
-        "INSERT INTO contribution_comments (id, contribution_id, author_id, body, created_at) \
-         VALUES ($1, $2, $3, $4, $5)",
-        vec![
-            comment.id.0.into(),
-            about.0.into(),
-            comment.author_id.map(|author| author.0).into(),
-            comment.body.as_str().into(),
-            comment.created_at.into(),
-        ],
-    )
-    .await?;
+    Entity::insert(comment.clone().into_active_model()).exec_without_returning(tx).await?;
     notify_in(app, tx, &ContributionCommented { comment: comment.id.0 }).await?;
     Ok(true)
 }
@@ -175,8 +193,9 @@ pub async fn comment_update(
                 return Err(super::at_id(UserErrorCode::NotAllowed).into());
             }
             let Some(body) = body.as_ref().filter(|body| **body != found.comment.body) else { return Ok(()) };
-            let sql = "UPDATE contribution_comments SET body = $2, edited_at = $3 WHERE id = $1";
-            tx.execute(sql, vec![id.0.into(), body.as_str().into(), app.clock.now().into()]).await?;
+            let edited =
+                ActiveModel { body: Set(body.clone()), edited_at: Set(Some(app.clock.now())), ..Default::default() };
+            Entity::update_many().set(edited).filter(Column::Id.eq(id)).exec(&tx).await?;
             notify_in(app, &tx, &Edited { subject: id.0 }).await
         })
         .await?;
@@ -193,10 +212,10 @@ pub async fn comment_delete(app: &App, actor: &Actor, id: ContributionCommentId)
             if !found.can_delete(Some(user)) {
                 return Err(super::at_id(UserErrorCode::NotAllowed).into());
             }
-            let sql = "UPDATE contribution_comments SET body = '', deleted_at = $2 WHERE id = $1";
-            tx.execute(sql, vec![id.0.into(), app.clock.now().into()]).await?;
-            let sql = "UPDATE goal_contributions SET comment_count = comment_count - 1 WHERE id = $1";
-            tx.execute(sql, vec![found.comment.contribution_id.0.into()]).await?;
+            let deleted =
+                ActiveModel { body: Set(String::new()), deleted_at: Set(Some(app.clock.now())), ..Default::default() };
+            Entity::update_many().set(deleted).filter(Column::Id.eq(id)).exec(&tx).await?;
+            count(found.comment.contribution_id, -1).exec(&tx).await?;
             notify_in(app, &tx, &Deleted { subject: id.0 }).await
         })
         .await?;
@@ -211,25 +230,21 @@ async fn visible(app: &App, actor: &Actor, id: ContributionCommentId) -> Result<
 
 /// Locks a comment that is not deleted, after what it is about, as whoever writes one does. Code: NOT_FOUND.
 async fn lock_in(tx: &Transaction, id: ContributionCommentId) -> Result<ContributionComment> {
-    let sql = format!(
-        "SELECT 1 FROM goal_contributions c WHERE c.id = (SELECT k.contribution_id FROM contribution_comments k \
-         WHERE k.id = $1) {}",
-        tx.for_update()
-    );
-    tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?;
-    let row = tx
-        .row(format!("SELECT {COLUMNS} FROM contribution_comments k {JOINS} WHERE k.id = $1"), vec![id.0.into()])
-        .await?;
-    let found = row.as_ref().map(read).transpose()?.filter(|found| found.comment.deleted_at.is_none());
+    let contribution = Entity::find_by_id(id).select_only().column(Column::ContributionId).into_query();
+    let about = goal_contribution::Entity::find()
+        .select_only()
+        .column(goal_contribution::Column::Id)
+        .filter(goal_contribution::Column::Id.into_expr().eq(contribution))
+        .lock(LockType::NoKeyUpdate);
+    about.into_tuple::<ContributionId>().one(tx).await?.ok_or_else(|| not_found("id"))?;
+    let found = joined(Entity::find_by_id(id)).into_partial_model::<Row>().one(tx).await?;
+    let found = found.map(ContributionComment::from).filter(|found| found.comment.deleted_at.is_none());
     found.ok_or_else(|| not_found("id"))
 }
 
 async fn get(app: &App, id: ContributionCommentId) -> Result<ContributionComment> {
-    let rows = app
-        .db
-        .rows(format!("SELECT {COLUMNS} FROM contribution_comments k {JOINS} WHERE k.id = $1"), vec![id.0.into()])
-        .await?;
-    read(rows.first().ok_or_else(|| not_found("id"))?)
+    let found: Option<Row> = app.db.read_one(joined(Entity::find_by_id(id))).await?;
+    found.map(ContributionComment::from).ok_or_else(|| not_found("id"))
 }
 
 /// Comments by id that are not deleted, on contributions that the actor sees.
@@ -238,12 +253,9 @@ pub async fn comments_by_id(
     actor: &Actor,
     ids: &[ContributionCommentId],
 ) -> Result<HashMap<ContributionCommentId, ContributionComment>> {
-    let mut values: Vec<Value> = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!(
-        "SELECT {COLUMNS} FROM contribution_comments k {JOINS} WHERE k.id IN ({list}) AND k.deleted_at IS NULL"
-    );
-    let found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let found = Entity::find().filter(any_id(Column::Id, ids)).filter(Column::DeletedAt.is_null());
+    let found: Vec<Row> = app.db.read(joined(found)).await?;
+    let found: Vec<ContributionComment> = found.into_iter().map(Into::into).collect();
     let about: Vec<_> = found.iter().map(|found| found.comment.contribution_id).collect();
     let seen = contributions_by_id(app, actor, &about).await?;
     let found = found.into_iter().filter(|found| seen.contains_key(&found.comment.contribution_id));
@@ -267,16 +279,9 @@ pub async fn comments(
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<ContributionComment>> {
-    let mut conditions = Conditions::default();
-    conditions.equal("k.contribution_id", Some(contribution.0));
-    conditions.that("k.deleted_at IS NULL");
-    let source = Source {
-        columns: COLUMNS,
-        table: "contribution_comments k",
-        joins: JOINS,
-        key: "k.created_at",
-        id: "k.id",
-        descending: false,
-    };
-    page_of(&app.db, source, conditions, page, with_total, read).await
+    let mut list = List::<Entity>::sorted(Sorting::ascending(Column::CreatedAt, Column::Id));
+    list.filter(Column::ContributionId.eq(contribution));
+    list.filter(Column::DeletedAt.is_null());
+    let found: Slice<Row> = list.page(&app.db, page, with_total, joined).await?;
+    Ok(found.map(Into::into))
 }

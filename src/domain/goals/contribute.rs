@@ -1,6 +1,6 @@
 //! Giving: what begins a payment to a goal.
 
-use uuid::Uuid;
+use sea_orm::{EntityTrait, IntoActiveModel};
 
 use super::{ContributionView, MAX_MESSAGE, MAX_NAME, at_goal_id, contributions::of_payment, rows::lock_visible_in};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     },
     entity::{
         ContributionId, GoalId, Money, PaymentId, PaymentMethodId,
-        goal_contribution::ContributionState,
+        goal_contribution::{ContributionState, Entity, Model},
         payment::{ProviderKind, TargetKind},
     },
     error::{Result, UserError, UserErrorCode},
@@ -144,30 +144,30 @@ async fn insert_in(
     guest: Option<&Guest>,
     message: &str,
 ) -> Result<()> {
-    let contributor: Option<Uuid> = match &payment.payer {
-        Payer::User(user) => Some(user.0),
+    let contributor = match &payment.payer {
+        Payer::User(user) => Some(*user),
         Payer::Guest(_) => None,
     };
-    tx.execute(
-        "INSERT INTO goal_contributions (id, goal_id, payment_id, contributor_id, guest_name, guest_email, guest_key, amount, \
-         state, is_anonymous, is_hidden_from_owner, message, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        vec![
-            id.0.into(),
-            command.goal.0.into(),
-            payment.id.0.into(),
-            contributor.into(),
-            guest.and_then(|guest| guest.name.clone()).into(),
-            guest.map(|guest| guest.email.clone()).into(),
-            guest.map(|guest| mailbox::key(&guest.email)).into(),
-            command.amount.minor.into(),
-            ContributionState::Pending.as_str().into(),
-            command.is_anonymous.into(),
-            (command.is_anonymous && command.hide_from_owner).into(),
-            message.into(),
-            app.clock.now().into(),
-        ],
-    )
-    .await
-    .map(drop)
+    let given = Model {
+        id,
+        goal_id: command.goal,
+        payment_id: payment.id,
+        contributor_id: contributor,
+        guest_name: guest.and_then(|guest| guest.name.clone()),
+        guest_email: guest.map(|guest| guest.email.clone()),
+        guest_key: guest.map(|guest| mailbox::key(&guest.email)),
+        amount: command.amount.minor,
+        received: 0,
+        refunded: 0,
+        state: ContributionState::Pending,
+        is_anonymous: command.is_anonymous,
+        is_hidden_from_owner: command.is_anonymous && command.hide_from_owner,
+        message: message.to_owned(),
+        comment_count: 0,
+        created_at: app.clock.now(),
+        received_at: None,
+        news_stopped_at: None,
+    };
+    Entity::insert(given.into_active_model()).exec_without_returning(tx).await?;
+    Ok(())
 }

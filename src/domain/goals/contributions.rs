@@ -2,29 +2,59 @@
 
 use std::collections::HashMap;
 
-use sea_orm::Value;
-
-use super::{
-    ContributionView, GoalView, not_found,
-    queries::goals_by_id,
-    rows::{CONTRIBUTION, read_contribution},
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, SelectStatement},
 };
+
+use super::{ContributionView, GoalView, not_found, queries::goals_by_id, rows::with_goal};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
-    entity::{ContributionId, GoalId, PaymentId, goal_contribution::ContributionState},
+    entity::{
+        ContributionId, GoalId, PaymentId,
+        goal_contribution::{Column, ContributionState, Entity},
+        refund::{self, RefundState},
+    },
     error::Result,
     platform::{
-        db::placeholders,
-        list::{Conditions, Source, Span, page_of},
+        db::{any_id, is_literally},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };
 
-const JOINS: &str = "JOIN goals g ON g.id = c.goal_id";
-
 /// What a goal has been given and still has.
-const RECEIVED: &str = "c.received_at IS NOT NULL AND c.state = 'received'";
+fn received_by(goal: GoalId) -> Expr {
+    let came_in = Column::ReceivedAt.is_not_null().and(is_literally(Column::State, ContributionState::Received));
+    Column::GoalId.eq(goal).and(came_in)
+}
+
+/// That a giver asks a contribution back, as a statement that gives something then.
+fn asked_back() -> SelectStatement {
+    let asked = refund::Entity::find()
+        .select_only()
+        .column(refund::Column::Id)
+        .filter(refund::Column::PaymentId.into_expr().eq(Column::PaymentId.into_expr()))
+        .filter(is_literally(refund::Column::State, RefundState::Requested));
+    asked.into_query()
+}
+
+/// The contributions to a goal that their givers ask back, those that were asked for last first. Few wait for an answer: they
+/// are looked up, not everything that was given.
+fn asked_back_of(goal: GoalId) -> SelectStatement {
+    let mut asked = refund::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(is_literally(refund::Column::State, RefundState::Requested))
+        .filter(Column::GoalId.eq(goal))
+        .order_by_desc(refund::Column::CreatedAt)
+        .order_by_desc(refund::Column::Id);
+    let is_for = Column::PaymentId.into_expr().eq(refund::Column::PaymentId.into_expr());
+    QueryTrait::query(&mut asked).join(JoinType::InnerJoin, Entity, is_for);
+    asked.into_query()
+}
 
 /// In which order a goal's contributions are listed; ties by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +87,10 @@ impl ContributionSort {
         Cursor { sort: self.cursor_name(), key, id: given.id.0 }
     }
 
-    fn column(self) -> &'static str {
+    fn column(self) -> Column {
         match self {
-            Self::Newest => "c.received_at",
-            Self::Largest => "c.amount",
+            Self::Newest => Column::ReceivedAt,
+            Self::Largest => Column::Amount,
         }
     }
 }
@@ -85,46 +115,31 @@ pub async fn contributions(
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<ContributionView>> {
-    let mut conditions = Conditions::default();
-    conditions.equal("c.goal_id", Some(view.goal.id.0));
     if filter.asked_back.is_some() && !view.is_owned_by(actor) && !actor.may(Permission::SeeMoney) {
         return Ok(Slice::nothing(page, with_total));
     }
-    let is_asked_for = "EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = c.payment_id AND r.state = 'requested')";
+    let goal = view.goal.id;
+    let mut list = List::<Entity>::sorted(Sorting::descending(sort.column(), Column::Id));
+    list.filter(received_by(goal));
     match filter.asked_back {
         Some(true) => {
-            conditions.that(is_asked_for);
-            // Few wait for an answer: they are looked up, not everything that was given.
-            conditions.among(
-                "SELECT o.id FROM refunds r JOIN goal_contributions o ON o.payment_id = r.payment_id \
-                 WHERE r.state = 'requested' AND o.goal_id = $1 ORDER BY r.created_at DESC, r.id DESC",
-            );
+            list.filter(Expr::exists(asked_back()));
+            list.among(asked_back_of(goal));
         }
         Some(false) => {
-            conditions.that(format!("NOT {is_asked_for}"));
+            list.filter(Expr::not_exists(asked_back()));
             // However many wait: no more is looked at.
-            conditions.among(format!(
-                "SELECT c.id FROM goal_contributions c WHERE c.goal_id = $1 AND {RECEIVED} \
-                 ORDER BY c.received_at DESC, c.id DESC"
-            ));
+            let received = Entity::find().select_only().column(Column::Id).filter(received_by(goal));
+            list.among(received.order_by_desc(Column::ReceivedAt).order_by_desc(Column::Id).into_query());
         }
         None => {}
     }
-    conditions.that(RECEIVED);
-    let within = conditions.during("c.received_at", filter.during)?;
-    let source = Source {
-        columns: CONTRIBUTION,
-        table: "goal_contributions c",
-        joins: JOINS,
-        key: sort.column(),
-        id: "c.id",
-        descending: true,
-    };
-    if sort != ContributionSort::Newest && !within.is_empty() {
-        let within = format!("c.goal_id = $1 AND {RECEIVED} AND {within}");
-        conditions.among_newest(&app.db, source, "c.received_at", &[within]);
+    if let Some(within) = list.during(Column::ReceivedAt, filter.during)?
+        && sort != ContributionSort::Newest
+    {
+        list.among_newest(&app.db, Column::ReceivedAt, vec![received_by(goal).and(within)]);
     }
-    page_of(&app.db, source, conditions, page, with_total, read_contribution).await
+    list.page(&app.db, page, with_total, with_goal).await
 }
 
 /// What cursors in the list of one's own are tied to.
@@ -156,26 +171,18 @@ pub async fn own_contributions(
     with_total: bool,
 ) -> Result<Slice<ContributionView>> {
     let viewer = actor.require_user()?.id;
-    let mut conditions = Conditions::default();
-    conditions.equal("c.contributor_id", Some(viewer.0));
-    conditions.any_of("c.goal_id", filter.goals.as_deref(), |goal| goal.0)?;
-    conditions.any_of("c.state", filter.states.as_deref(), |state| state.as_str())?;
-    conditions.during("c.created_at", filter.during)?;
+    let own = Column::ContributorId.eq(viewer);
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
+    list.filter(own.clone());
+    list.any_of(Column::GoalId, filter.goals.as_deref(), |goal| goal.0)?;
+    list.any_of(Column::State, filter.states.as_deref(), |state| state.as_str())?;
+    list.during(Column::CreatedAt, filter.during)?;
     if filter.goals.is_some() || filter.states.is_some() {
         // What one person gave is little, and a goal may have very much: it is looked for among the person's.
-        conditions.among(
-            "SELECT c.id FROM goal_contributions c WHERE c.contributor_id = $1 ORDER BY c.created_at DESC, c.id DESC",
-        );
+        let own = Entity::find().select_only().column(Column::Id).filter(own);
+        list.among(own.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).into_query());
     }
-    let source = Source {
-        columns: CONTRIBUTION,
-        table: "goal_contributions c",
-        joins: JOINS,
-        key: "c.created_at",
-        id: "c.id",
-        descending: true,
-    };
-    page_of(&app.db, source, conditions, page, with_total, read_contribution).await
+    list.page(&app.db, page, with_total, with_goal).await
 }
 
 /// Contributions by id that the actor sees: their own always; others of goals that they see, while the goal has them.
@@ -184,10 +191,8 @@ pub async fn contributions_by_id(
     actor: &Actor,
     ids: &[ContributionId],
 ) -> Result<HashMap<ContributionId, ContributionView>> {
-    let mut values: Vec<Value> = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {CONTRIBUTION} FROM goal_contributions c {JOINS} WHERE c.id IN ({list})");
-    let mut found = app.db.rows(sql, values).await?.iter().map(read_contribution).collect::<Result<Vec<_>>>()?;
+    let mut found: Vec<ContributionView> =
+        app.db.read(with_goal(Entity::find().filter(any_id(Column::Id, ids)))).await?;
     let goals: Vec<_> = found.iter().map(|view| view.contribution.goal_id).collect();
     let goals = goals_by_id(app, actor, &goals).await?;
     found.retain(|view| {
@@ -199,7 +204,6 @@ pub async fn contributions_by_id(
 
 /// What a payment is given for. No rights are asked here.
 pub(super) async fn of_payment(app: &App, payment: PaymentId) -> Result<ContributionView> {
-    let sql = format!("SELECT {CONTRIBUTION} FROM goal_contributions c {JOINS} WHERE c.payment_id = $1");
-    let rows = app.db.rows(sql, vec![payment.0.into()]).await?;
-    read_contribution(rows.first().ok_or_else(|| not_found("id"))?)
+    let given = Entity::find().filter(Column::PaymentId.eq(payment));
+    app.db.read_one(with_goal(given)).await?.ok_or_else(|| not_found("id"))
 }

@@ -25,11 +25,12 @@ mod queries;
 mod reclaims;
 mod registration;
 mod rows;
+mod sql;
 mod target;
-mod verify;
 mod withdrawals;
 
 use chrono::{DateTime, Utc};
+use sea_orm::DerivePartialModel;
 
 use crate::{
     app::App,
@@ -40,7 +41,7 @@ use crate::{
     },
     entity::{
         Money, UserId,
-        goal::{Funding, GoalState},
+        goal::{self, Funding, GoalState},
         goal_contribution::{self, ContributionState},
     },
     error::{Error, Result, State, UserError, UserErrorCode},
@@ -63,8 +64,8 @@ pub use newsletter::{NewsSubscription, news_subscription, news_unsubscribe};
 pub use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post, stream_head};
 pub(crate) use registration::DOMAIN;
 pub use rows::{GoalRow, lock_goal_in};
+pub use sql::RULES;
 pub use target::Contributions;
-pub use verify::RULES;
 pub use withdrawals::{
     GoalWithdraw, WITHDRAWALS_SORT, Withdrawal, goal_withdraw, withdrawal_cursor, withdrawal_reverse, withdrawals,
     withdrawals_by_id,
@@ -88,13 +89,17 @@ pub const MAX_REASON: usize = 500;
 pub const MAX_COMMENT: usize = 2_000;
 
 /// A goal, with what of its money is spoken for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "goal::Entity")]
 pub struct GoalView {
     /// The row.
+    #[sea_orm(nested)]
     pub goal: GoalRow,
     /// Of what is in its escrow, what is held for refunds that are granted.
+    #[sea_orm(from_expr = "rows::held()")]
     pub held: i64,
     /// The post that it hangs on was deleted.
+    #[sea_orm(from_expr = "rows::is_orphaned()")]
     pub is_orphaned: bool,
 }
 
@@ -184,13 +189,17 @@ pub enum GoalAction {
 }
 
 /// What somebody gave, with what decides who sees whose it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "goal_contribution::Entity")]
 pub struct ContributionView {
     /// The row.
+    #[sea_orm(nested)]
     pub contribution: goal_contribution::Model,
     /// In which currency.
+    #[sea_orm(from_expr = "goal::Column::Currency")]
     pub currency: crate::entity::Currency,
     /// Whose goal it is.
+    #[sea_orm(from_expr = "goal::Column::OwnerId")]
     pub owner_id: Option<UserId>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 use super::{
@@ -19,11 +19,14 @@ use crate::{
         idempotency::{Claim, claim_in},
         notifications::notify_in,
     },
-    entity::{GoalId, GoalNewsId, goal_news::Model},
+    entity::{
+        GoalId, GoalNewsId,
+        goal_news::{Column, Entity, Model},
+    },
     error::Result,
     platform::{
-        db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, page_of},
+        db::{Transaction, any_id},
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -35,22 +38,8 @@ pub type News = Model;
 /// What its keys are stored with: the name that the mutation had at first, so that who repeats a call of before is known.
 const OPERATION: &str = "goalUpdatePublish";
 
-const COLUMNS: &str = "n.id, n.goal_id, n.title, n.body, n.created_at";
-
-fn read(row: &QueryResult) -> Result<News> {
-    let mut columns = Columns::new(row);
-    Ok(Model {
-        id: columns.take()?,
-        goal_id: columns.take()?,
-        title: columns.take()?,
-        body: columns.take()?,
-        created_at: columns.take()?,
-    })
-}
-
 async fn get(app: &App, id: GoalNewsId) -> Result<News> {
-    let rows = app.db.rows(format!("SELECT {COLUMNS} FROM goal_updates n WHERE n.id = $1"), vec![id.0.into()]).await?;
-    read(rows.first().ok_or_else(|| not_found("id"))?)
+    app.db.one(Entity::find_by_id(id)).await?.ok_or_else(|| not_found("id"))
 }
 
 /// News that is to be told.
@@ -93,17 +82,7 @@ pub async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Res
 
 /// Writes news of a goal, which is locked, and tells those who gave and have an account, and those who follow it.
 pub async fn publish_in(app: &App, tx: &Transaction, news: &News) -> Result<()> {
-    tx.execute(
-        "INSERT INTO goal_updates (id, goal_id, title, body, created_at) VALUES ($1, $2, $3, $4, $5)",
-        vec![
-            news.id.0.into(),
-            news.goal_id.0.into(),
-            news.title.as_str().into(),
-            news.body.as_str().into(),
-            news.created_at.into(),
-        ],
-    )
-    .await?;
+    Entity::insert(news.clone().into_active_model()).exec_without_returning(tx).await?;
     tell_in(app, tx, news.goal_id).await?;
     notify_in(app, tx, &NewsPublished { news: news.id.0, after: Uuid::nil() }).await
 }
@@ -119,25 +98,14 @@ pub fn news_cursor(news: &News) -> Cursor {
 
 /// The news of a goal, which the actor sees, newest first.
 pub async fn news(app: &App, _actor: &Actor, goal: GoalId, page: &Page, with_total: bool) -> Result<Slice<News>> {
-    let mut conditions = Conditions::default();
-    conditions.equal("n.goal_id", Some(goal.0));
-    let source = Source {
-        columns: COLUMNS,
-        table: "goal_updates n",
-        joins: "",
-        key: "n.created_at",
-        id: "n.id",
-        descending: true,
-    };
-    page_of(&app.db, source, conditions, page, with_total, read).await
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
+    list.filter(Column::GoalId.eq(goal));
+    list.page(&app.db, page, with_total, |select| select).await
 }
 
 /// News by id, of goals that the actor sees.
 pub async fn news_by_id(app: &App, actor: &Actor, ids: &[GoalNewsId]) -> Result<HashMap<GoalNewsId, News>> {
-    let mut values: Vec<Value> = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM goal_updates n WHERE n.id IN ({list})");
-    let found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let found = app.db.all(Entity::find().filter(any_id(Column::Id, ids))).await?;
     let goals: Vec<_> = found.iter().map(|news| news.goal_id).collect();
     let seen = goals_by_id(app, actor, &goals).await?;
     let found = found.into_iter().filter(|news| seen.contains_key(&news.goal_id));

@@ -4,6 +4,11 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait, Select,
+    sea_query::{Expr, Query},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,12 +19,13 @@ use crate::{
         jobs,
         messages::{self, Message, Template},
     },
-    entity::{GoalId, job},
-    error::Result,
-    platform::{
-        db::{Columns, Transaction},
-        mailbox,
+    entity::{
+        GoalId, GoalNewsId, goal,
+        goal_contribution::{Column, ContributionState, Entity, Relation},
+        goal_news, job, payment,
     },
+    error::Result,
+    platform::{db::Transaction, mailbox},
 };
 
 /// How many guests one job writes to.
@@ -31,43 +37,67 @@ const PURPOSE: &str = "goal_news";
 
 /// Queues the letters about news that are not written yet, unless guests got others lately.
 pub(super) async fn write_in(app: &App, tx: &Transaction, news: &News) -> Result<()> {
-    let lately = "SELECT 1 FROM goal_updates WHERE goal_id = $1 AND created_at > $2";
-    let values = vec![news.goal_id.0.into(), (news.created_at - APART).into()];
-    if tx.row(lately, values).await?.is_some() {
+    let lately = goal_news::Entity::find()
+        .select_only()
+        .column(goal_news::Column::Id)
+        .filter(goal_news::Column::GoalId.eq(news.goal_id))
+        .filter(goal_news::Column::CreatedAt.gt(news.created_at - APART));
+    if lately.into_tuple::<GoalNewsId>().one(tx).await?.is_some() {
         return Ok(());
     }
     jobs::enqueue_in(app, tx, &SendNews { news: news.id.0, after: String::new() }).await
+}
+
+/// A guest who is written to.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Reader {
+    guest_key: String,
+    #[sea_orm(from_expr = "Column::GuestEmail.min()")]
+    email: String,
+    #[sea_orm(from_expr = "payment::Column::PayerLocale.min()")]
+    locale: String,
+}
+
+/// The guests who gave to a goal and want its news, in the order of their mailboxes.
+fn readers(goal: GoalId) -> Select<Entity> {
+    let stopped = |column: Column| Expr::col(("stopped", column));
+    let has_stopped = Query::select()
+        .expr(stopped(Column::Id))
+        .from_as(Entity, "stopped")
+        .and_where(stopped(Column::GoalId).eq(Column::GoalId.into_expr()))
+        .and_where(stopped(Column::GuestKey).eq(Column::GuestKey.into_expr()))
+        .and_where(stopped(Column::NewsStoppedAt).is_not_null())
+        .take();
+    Entity::find()
+        .join(JoinType::InnerJoin, Relation::Payment.def())
+        .filter(Column::GoalId.eq(goal))
+        .filter(Column::GuestEmail.is_not_null())
+        .filter(Column::State.eq(ContributionState::Received))
+        .filter(Expr::not_exists(has_stopped))
+        .group_by(Column::GuestKey)
+        .order_by_asc(Column::GuestKey)
 }
 
 /// Writes to the next guests, each once, and leaves the rest to the next job.
 pub(super) async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNews) -> Result<()> {
     app.db
         .transact(async |tx| {
-            let sql = "SELECT goal_id FROM goal_updates WHERE id = $1";
-            let row = tx.row(sql, vec![news.into()]).await?.ok_or_else(|| not_found("id"))?;
-            let goal: GoalId = Columns::new(&row).take()?;
-            let sql = format!(
-                "SELECT c.guest_key, MIN(c.guest_email), MIN(p.payer_locale) FROM goal_contributions c \
-                 JOIN payments p ON p.id = c.payment_id \
-                 WHERE c.goal_id = $1 AND c.guest_key > $2 AND c.guest_email IS NOT NULL AND c.state = 'received' \
-                 AND NOT EXISTS (SELECT 1 FROM goal_contributions s WHERE s.goal_id = c.goal_id AND s.guest_key = c.guest_key \
-                 AND s.news_stopped_at IS NOT NULL) GROUP BY c.guest_key ORDER BY c.guest_key LIMIT {BATCH}"
-            );
-            let guests = tx.rows(sql, vec![goal.0.into(), after.as_str().into()]).await?;
-            let (mut letters, mut last) = (Vec::new(), String::new());
-            for row in &guests {
-                let mut columns = Columns::new(row);
-                let (key, email, locale): (String, String, String) =
-                    (columns.take()?, columns.take()?, columns.take()?);
+            let about = goal_news::Entity::find_by_id(news).select_only().column(goal_news::Column::GoalId);
+            let goal = about.into_tuple::<GoalId>().one(&tx).await?.ok_or_else(|| not_found("id"))?;
+            let next = readers(goal).filter(Column::GuestKey.gt(after.as_str())).limit(BATCH as u64);
+            let next = next.into_partial_model::<Reader>().all(&tx).await?;
+            let (count, mut letters, mut last) = (next.len(), Vec::new(), String::new());
+            for Reader { guest_key, email, locale } in next {
                 letters.push(
                     Message::email(&email, &locale, Template::GoalNews)
                         .with("link", app.frontend_link("goal", &[("id", &goal.to_string())]))
                         .with("unsubscribe", unsubscribe_link(app, goal, &email)?),
                 );
-                last = key;
+                last = guest_key;
             }
             messages::send_all_in(app, &tx, &letters).await?;
-            if guests.len() == BATCH {
+            if count == BATCH {
                 jobs::enqueue_in(app, &tx, &SendNews { news, after: last }).await?;
             }
             jobs::finish_in(&tx, job.id).await
@@ -91,7 +121,7 @@ fn unsubscribe_link(app: &App, goal: GoalId, email: &str) -> Result<String> {
 }
 
 /// The news of one goal that go to one address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct NewsSubscription {
     /// The goal's title.
     pub goal: String,
@@ -110,11 +140,19 @@ pub async fn news_subscription(app: &App, token: &str) -> Result<Option<NewsSubs
 /// Sends no more news to the address of a letter's token. Harmless when repeated.
 pub async fn news_unsubscribe(app: &App, token: &str) -> Result<Option<NewsSubscription>> {
     let Some(token) = read(app, token)? else { return Ok(None) };
-    // One row says so for all that they gave: of several, two calls would lock one after the other.
-    let sql = "UPDATE goal_contributions SET news_stopped_at = $3 WHERE id = (SELECT s.id FROM goal_contributions s \
-               WHERE s.goal_id = $1 AND s.guest_key = $2 ORDER BY s.id LIMIT 1) AND news_stopped_at IS NULL";
-    let values = || vec![token.goal.into(), mailbox::key(&token.email).into(), app.clock.now().into()];
-    app.db.transact(async |tx| tx.execute(sql, values()).await).await?;
+    app.db
+        .transact(async |tx| {
+            // One row says so for all that they gave: of several, two calls would lock one after the other.
+            let first = given_from(&token).order_by_asc(Column::Id).limit(1).into_query();
+            Entity::update_many()
+                .col_expr(Column::NewsStoppedAt, Expr::value(app.clock.now()))
+                .filter(Column::Id.into_expr().eq(first))
+                .filter(Column::NewsStoppedAt.is_null())
+                .exec(&tx)
+                .await?;
+            Ok(())
+        })
+        .await?;
     subscription(app, &token).await
 }
 
@@ -124,12 +162,21 @@ fn read(app: &App, token: &str) -> Result<Option<Token>> {
     Ok(opened.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
 }
 
+/// The ids of what was given to a token's goal from its mailbox.
+fn given_from(token: &Token) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::GoalId.eq(GoalId(token.goal)))
+        .filter(Column::GuestKey.eq(mailbox::key(&token.email)))
+}
+
 async fn subscription(app: &App, token: &Token) -> Result<Option<NewsSubscription>> {
-    let sql = "SELECT g.title, EXISTS (SELECT 1 FROM goal_contributions c WHERE c.goal_id = g.id AND c.guest_key = $2) \
-               AND NOT EXISTS (SELECT 1 FROM goal_contributions c WHERE c.goal_id = g.id AND c.guest_key = $2 \
-               AND c.news_stopped_at IS NOT NULL) FROM goals g WHERE g.id = $1";
-    let rows = app.db.rows(sql, vec![token.goal.into(), mailbox::key(&token.email).into()]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let mut columns = Columns::new(row);
-    Ok(Some(NewsSubscription { goal: columns.take()?, is_on: columns.take()? }))
+    let has_given = given_from(token).into_query();
+    let has_stopped = given_from(token).filter(Column::NewsStoppedAt.is_not_null()).into_query();
+    let subscription = goal::Entity::find_by_id(token.goal)
+        .select_only()
+        .column_as(goal::Column::Title, "goal")
+        .expr_as(Expr::exists(has_given).and(Expr::not_exists(has_stopped)), "is_on");
+    Ok(app.db.select(&subscription.into_query()).await?.pop())
 }

@@ -4,12 +4,14 @@
 use std::borrow::Cow;
 
 use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait,
-    sea_query::{Expr, SelectStatement, UnionType},
+    ColumnTrait, ConnectionTrait, DerivePartialModel, EntityTrait, ExprTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait, Select,
+    sea_query::{Expr, LockType, SelectStatement, UnionType},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::rows::with_goal;
 use crate::{
     app::App,
     catalogue::Text,
@@ -19,13 +21,15 @@ use crate::{
     },
     entity::{
         ContributionCommentId, ContributionId, Currency, Money, RefundId, UserId, contribution_comment,
-        goal::GoalState,
+        goal::{self, GoalState},
         goal_contribution::{self, ContributionState},
+        goal_news,
         notification::{self, NotificationKind, SubjectKind},
         refund::{self, RefundState},
+        user,
     },
     error::{Locale, Result},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// What of goals notifications quote.
@@ -55,12 +59,103 @@ fn title(locale: Locale, kind: NotificationKind, name: &str) -> String {
 }
 
 /// What is told stays as it is until it is told: whatever ends it comes later, and finds the notification.
-async fn lock_in(tx: &Transaction, table: &str, id: Uuid) -> Result<()> {
-    tx.row(format!("SELECT 1 FROM {table} WHERE id = $1 {}", tx.for_update()), vec![id.into()]).await.map(drop)
+async fn lock_in<E: EntityTrait>(tx: &Transaction, row: Select<E>) -> Result<()> {
+    let locked = row.select_only().expr(Expr::cust("1")).lock(LockType::NoKeyUpdate);
+    tx.query_one(&locked.into_query()).await?;
+    Ok(())
 }
 
 fn somebody(locale: Locale) -> String {
     Text::Somebody.in_language(locale).into_owned()
+}
+
+// ------------------------------------------------------------------------------------------------------------ shapes
+
+/// As whom a person is joined who is told.
+const RECIPIENT: &str = "recipient";
+/// As whom one is joined who gave.
+const GIVER: &str = "giver";
+/// As whom one is joined who wrote.
+const AUTHOR: &str = "author";
+
+/// Somebody who is told.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct Recipient {
+    id: UserId,
+    locale: String,
+}
+
+/// Somebody who is named.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct Named {
+    id: UserId,
+    display_name: String,
+}
+
+/// What a goal is called.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "goal::Entity")]
+struct Called {
+    id: Uuid,
+    title: String,
+    currency: Currency,
+    owner_id: Option<UserId>,
+}
+
+/// What a goal's owner is told of a contribution.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "goal_contribution::Entity")]
+struct Given {
+    id: Uuid,
+    amount: i64,
+    is_anonymous: bool,
+    is_hidden_from_owner: bool,
+    contributor_id: Option<UserId>,
+    guest_name: Option<String>,
+    #[sea_orm(nested)]
+    goal: Called,
+    #[sea_orm(nested, alias = "recipient")]
+    recipient: Recipient,
+    #[sea_orm(from_expr = "Expr::col((GIVER, user::Column::DisplayName))")]
+    giver_name: Option<String>,
+}
+
+impl Given {
+    /// Whose name is hidden from the goal's owner is not named.
+    fn telling(self, kind: NotificationKind, subject: (SubjectKind, Uuid), amount: i64, dedupe_key: String) -> Telling {
+        let is_hidden = self.is_anonymous && self.is_hidden_from_owner;
+        let locale = Locale::parse(&self.recipient.locale);
+        let name = self.giver_name.or(self.guest_name).filter(|_| !is_hidden).unwrap_or_else(|| somebody(locale));
+        let what = format!("{}: {}", Money::new(amount, self.goal.currency), self.goal.title);
+        Telling {
+            recipient: self.recipient.id,
+            actor: self.contributor_id.filter(|_| !is_hidden),
+            kind,
+            subject: Some(subject),
+            title: title(locale, kind, &name),
+            excerpt: notifications::excerpt(&what),
+            dedupe_key,
+        }
+    }
+}
+
+/// What others gave to goals, joined to the goals, to their owners, and to who gave.
+fn given_by_others() -> Select<goal_contribution::Entity> {
+    let contributor = goal_contribution::Column::ContributorId;
+    with_goal(goal_contribution::Entity::find())
+        .join_as(JoinType::InnerJoin, goal::Relation::Owner.def(), RECIPIENT)
+        .join_as(JoinType::LeftJoin, goal_contribution::Relation::Contributor.def(), GIVER)
+        .filter(contributor.is_null().or(contributor.into_expr().ne(goal::Column::OwnerId.into_expr())))
+}
+
+/// Of contributions the one that a refund is of, joined to the refund.
+fn of_refund(given: Select<goal_contribution::Entity>, refund: Uuid) -> Select<goal_contribution::Entity> {
+    let mut given = given.filter(refund::Column::Id.eq(refund));
+    let is_of = refund::Column::PaymentId.into_expr().eq(goal_contribution::Column::PaymentId.into_expr());
+    QueryTrait::query(&mut given).join(JoinType::InnerJoin, refund::Entity, is_of);
+    given
 }
 
 // ---------------------------------------------------------------------------------------------------- contributions
@@ -82,30 +177,16 @@ impl Notice for Contributed {
 }
 
 async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Result<Vec<Telling>> {
-    lock_in(tx, "goal_contributions", contribution).await?;
-    let sql = "SELECT r.id, r.locale, g.title, g.currency, c.amount, c.is_anonymous AND c.is_hidden_from_owner, \
-               c.contributor_id, a.display_name, c.guest_name, g.id FROM goal_contributions c \
-               JOIN goals g ON g.id = c.goal_id JOIN users r ON r.id = g.owner_id \
-               LEFT JOIN users a ON a.id = c.contributor_id WHERE c.id = $1 AND c.state = 'received' \
-               AND (c.contributor_id IS NULL OR c.contributor_id <> g.owner_id)";
-    let Some(row) = tx.row(sql, vec![contribution.into()]).await? else { return Ok(Vec::new()) };
-    let mut columns = Columns::new(&row);
-    let (recipient, locale) = (columns.take()?, Locale::parse(&columns.take::<String>()?));
-    let (what, currency, amount): (String, Currency, i64) = (columns.take()?, columns.take()?, columns.take()?);
-    let hidden: bool = columns.take()?;
-    let actor = columns.take::<Option<UserId>>()?.filter(|_| !hidden);
-    let (name, guest): (Option<String>, Option<String>) = (columns.take()?, columns.take()?);
-    let name = name.or(guest).filter(|_| !hidden).unwrap_or_else(|| somebody(locale));
-    let kind = NotificationKind::Contribution;
-    Ok(vec![Telling {
-        recipient,
-        actor,
-        kind,
-        subject: Some((SubjectKind::Goal, columns.take()?)),
-        title: title(locale, kind, &name),
-        excerpt: notifications::excerpt(&format!("{}: {what}", Money::new(amount, currency))),
-        dedupe_key: contribution_key(contribution),
-    }])
+    lock_in(tx, goal_contribution::Entity::find_by_id(contribution)).await?;
+    let given = given_by_others()
+        .filter(goal_contribution::Column::Id.eq(contribution))
+        .filter(goal_contribution::Column::State.eq(ContributionState::Received));
+    let given = given.into_partial_model::<Given>().one(tx).await?;
+    let telling = |given: Given| {
+        let (subject, amount) = ((SubjectKind::Goal, given.goal.id), given.amount);
+        given.telling(NotificationKind::Contribution, subject, amount, contribution_key(contribution))
+    };
+    Ok(given.into_iter().map(telling).collect())
 }
 
 fn contribution_key(contribution: Uuid) -> String {
@@ -128,13 +209,12 @@ impl Notice for ContributionReturned {
 
 /// The goal's owner sees neither the contribution nor what was said about it any more; its giver does.
 async fn returned_in(app: &App, tx: &Transaction, contribution: Uuid) -> Result<bool> {
-    let sql = format!(
-        "SELECT g.owner_id FROM goal_contributions c JOIN goals g ON g.id = c.goal_id WHERE c.id = $1 {}",
-        tx.while_there("c")
-    );
-    let Some(row) = tx.row(sql, vec![contribution.into()]).await? else { return Ok(true) };
-    let owner: Option<UserId> = Columns::new(&row).take()?;
-    let Some(owner) = owner else { return Ok(true) };
+    let given = with_goal(goal_contribution::Entity::find_by_id(contribution));
+    let mut owner = given.select_only().column(goal::Column::OwnerId);
+    // It stays until the end of the transaction; its counters may change.
+    QueryTrait::query(&mut owner).lock_with_tables(LockType::KeyShare, [goal_contribution::Entity]);
+    let owner = owner.into_tuple::<Option<UserId>>().one(tx).await?;
+    let Some(owner) = owner.flatten() else { return Ok(true) };
     let holds = goal_contribution::Entity::find_by_id(ContributionId(contribution))
         .filter(goal_contribution::Column::State.eq(ContributionState::Received))
         .select_only()
@@ -144,11 +224,10 @@ async fn returned_in(app: &App, tx: &Transaction, contribution: Uuid) -> Result<
         .eq(contribution)
         .and(notification::Column::RecipientId.eq(owner))
         .and(Expr::not_exists(holds.clone()));
+    let told_of_comments =
+        notifications::about::<contribution_comment::Entity>(contribution_comment::Column::Id, told_of_comments);
     let which = notifications::of_fact(owner, &contribution_key(contribution), holds)
-        .union(
-            UnionType::All,
-            notifications::about::<contribution_comment::Entity>(contribution_comment::Column::Id, told_of_comments),
-        )
+        .union(UnionType::All, told_of_comments)
         .take();
     notifications::go_in(app, tx, which).await
 }
@@ -169,34 +248,71 @@ impl Notice for ContributionCommented {
     }
 }
 
+/// What is told of a comment.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "contribution_comment::Entity")]
+struct Commented {
+    body: String,
+    #[sea_orm(nested)]
+    contribution: About,
+    #[sea_orm(nested, alias = "author")]
+    author: Named,
+    #[sea_orm(nested, alias = "recipient")]
+    recipient: Recipient,
+}
+
+/// What it is about.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "goal_contribution::Entity")]
+struct About {
+    is_anonymous: bool,
+    is_hidden_from_owner: bool,
+    contributor_id: Option<UserId>,
+}
+
+/// A comment that is not deleted, joined to each of those who are told of it.
+fn commented(comment: Uuid) -> Select<contribution_comment::Entity> {
+    let recipient = || Expr::col((RECIPIENT, user::Column::Id));
+    let is_contributor = || recipient().eq(goal_contribution::Column::ContributorId.into_expr());
+    let is_owner = recipient().eq(goal::Column::OwnerId.into_expr());
+    let mut commented = contribution_comment::Entity::find_by_id(comment)
+        .join(JoinType::InnerJoin, contribution_comment::Relation::Contribution.def())
+        .join(JoinType::InnerJoin, goal_contribution::Relation::Goal.def())
+        .join_as(JoinType::InnerJoin, contribution_comment::Relation::Author.def(), AUTHOR);
+    QueryTrait::query(&mut commented).join_as(
+        JoinType::InnerJoin,
+        user::Entity,
+        RECIPIENT,
+        is_owner.or(is_contributor()),
+    );
+    commented
+        .filter(contribution_comment::Column::DeletedAt.is_null())
+        .filter(recipient().ne(contribution_comment::Column::AuthorId.into_expr()))
+        .filter(goal_contribution::Column::State.eq(ContributionState::Received).or(is_contributor()))
+}
+
 async fn comment_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telling>> {
-    let about = "SELECT contribution_id FROM contribution_comments WHERE id = $1";
-    let Some(row) = tx.row(about, vec![comment.into()]).await? else { return Ok(Vec::new()) };
-    lock_in(tx, "goal_contributions", Columns::new(&row).take()?).await?;
-    let sql = "SELECT r.id, r.locale, k.body, k.author_id, a.display_name, \
-               c.is_anonymous AND c.is_hidden_from_owner AND k.author_id = c.contributor_id \
-               FROM contribution_comments k JOIN goal_contributions c ON c.id = k.contribution_id \
-               JOIN goals g ON g.id = c.goal_id JOIN users a ON a.id = k.author_id \
-               JOIN users r ON r.id = g.owner_id OR r.id = c.contributor_id \
-               WHERE k.id = $1 AND k.deleted_at IS NULL AND r.id <> k.author_id \
-               AND (c.state = 'received' OR r.id = c.contributor_id)";
+    let about = contribution_comment::Entity::find_by_id(comment).select_only();
+    let about = about.column(contribution_comment::Column::ContributionId).into_tuple::<Uuid>().one(tx).await?;
+    let Some(about) = about else { return Ok(Vec::new()) };
+    lock_in(tx, goal_contribution::Entity::find_by_id(about)).await?;
     let kind = NotificationKind::ContributionComment;
-    let telling = |row: &QueryResult| {
-        let mut columns = Columns::new(row);
-        let (recipient, locale) = (columns.take()?, Locale::parse(&columns.take::<String>()?));
-        let (body, author, name): (String, UserId, String) = (columns.take()?, columns.take()?, columns.take()?);
-        let hidden = columns.take::<Option<bool>>()?.unwrap_or(false);
-        Ok(Telling {
-            recipient,
-            actor: (!hidden).then_some(author),
+    let telling = |Commented { body, contribution, author, recipient }| {
+        let locale = Locale::parse(&recipient.locale);
+        let is_giver = contribution.contributor_id == Some(author.id);
+        let is_hidden = contribution.is_anonymous && contribution.is_hidden_from_owner && is_giver;
+        Telling {
+            recipient: recipient.id,
+            actor: (!is_hidden).then_some(author.id),
             kind,
             subject: Some((SubjectKind::ContributionComment, comment)),
-            title: title(locale, kind, &if hidden { somebody(locale) } else { name }),
+            title: title(locale, kind, &if is_hidden { somebody(locale) } else { author.display_name }),
             excerpt: notifications::excerpt(&body),
             dedupe_key: format!("contribution_comment:{comment}"),
-        })
+        }
     };
-    tx.rows(sql, vec![comment.into()]).await?.iter().map(telling).collect()
+    let told = commented(comment).into_partial_model::<Commented>().all(tx).await?;
+    Ok(told.into_iter().map(telling).collect())
 }
 
 // ---------------------------------------------------------------------------------------------------------- refunds
@@ -211,31 +327,24 @@ impl Notice for RefundRequested {
     }
 }
 
+/// A refund that is asked for.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "refund::Entity")]
+struct Asked {
+    amount: i64,
+    #[sea_orm(nested)]
+    given: Given,
+}
+
 async fn refund_requested_in(tx: &Transaction, refund: Uuid) -> Result<Vec<Telling>> {
-    lock_in(tx, "refunds", refund).await?;
-    let sql = "SELECT r.id, r.locale, g.title, g.currency, f.amount, c.is_anonymous AND c.is_hidden_from_owner, \
-               c.contributor_id, COALESCE(a.display_name, c.guest_name), c.id FROM refunds f \
-               JOIN goal_contributions c ON c.payment_id = f.payment_id JOIN goals g ON g.id = c.goal_id \
-               JOIN users r ON r.id = g.owner_id LEFT JOIN users a ON a.id = c.contributor_id \
-               WHERE f.id = $1 AND f.state = 'requested' \
-               AND (c.contributor_id IS NULL OR c.contributor_id <> g.owner_id)";
-    let Some(row) = tx.row(sql, vec![refund.into()]).await? else { return Ok(Vec::new()) };
-    let mut columns = Columns::new(&row);
-    let (recipient, locale) = (columns.take()?, Locale::parse(&columns.take::<String>()?));
-    let (what, currency, amount): (String, Currency, i64) = (columns.take()?, columns.take()?, columns.take()?);
-    let hidden: bool = columns.take()?;
-    let (actor, name): (Option<UserId>, Option<String>) = (columns.take()?, columns.take()?);
-    let name = name.filter(|_| !hidden).unwrap_or_else(|| somebody(locale));
-    let kind = NotificationKind::RefundRequest;
-    Ok(vec![Telling {
-        recipient,
-        actor: actor.filter(|_| !hidden),
-        kind,
-        subject: Some((SubjectKind::Contribution, columns.take()?)),
-        title: title(locale, kind, &name),
-        excerpt: notifications::excerpt(&format!("{}: {what}", Money::new(amount, currency))),
-        dedupe_key: request_key(refund),
-    }])
+    lock_in(tx, refund::Entity::find_by_id(refund)).await?;
+    let asked = of_refund(given_by_others(), refund).filter(refund::Column::State.eq(RefundState::Requested));
+    let asked = asked.into_partial_model::<Asked>().one(tx).await?;
+    let telling = |Asked { amount, given }| {
+        let subject = (SubjectKind::Contribution, given.id);
+        given.telling(NotificationKind::RefundRequest, subject, amount, request_key(refund))
+    };
+    Ok(asked.into_iter().map(telling).collect())
 }
 
 fn request_key(refund: Uuid) -> String {
@@ -251,11 +360,9 @@ impl Notice for RefundDecided {
 }
 
 async fn decided_in(app: &App, tx: &Transaction, refund: Uuid) -> Result<bool> {
-    let sql = "SELECT g.owner_id FROM refunds f JOIN goal_contributions c ON c.payment_id = f.payment_id \
-               JOIN goals g ON g.id = c.goal_id WHERE f.id = $1";
-    let Some(row) = tx.row(sql, vec![refund.into()]).await? else { return Ok(true) };
-    let owner: Option<UserId> = Columns::new(&row).take()?;
-    let Some(owner) = owner else { return Ok(true) };
+    let refunded = of_refund(with_goal(goal_contribution::Entity::find()), refund);
+    let owner = refunded.select_only().column(goal::Column::OwnerId).into_tuple::<Option<UserId>>().one(tx).await?;
+    let Some(owner) = owner.flatten() else { return Ok(true) };
     let holds = refund::Entity::find_by_id(RefundId(refund))
         .filter(refund::Column::State.eq(RefundState::Requested))
         .select_only()
@@ -265,6 +372,15 @@ async fn decided_in(app: &App, tx: &Transaction, refund: Uuid) -> Result<bool> {
 }
 
 // ------------------------------------------------------------------------------------------------------ news and end
+
+/// News, and the goal that they are of.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "goal_news::Entity")]
+struct Headline {
+    title: String,
+    #[sea_orm(nested)]
+    goal: Called,
+}
 
 /// A goal has news; told to those whose contributions come after `after`. Stored by the words that it had at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,21 +397,17 @@ impl Notice for NewsPublished {
     /// Those who gave to the goal. A batch, and a job for the next.
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { news, after } = *self;
-        let sql = "SELECT g.id, g.title, n.title, g.owner_id FROM goal_updates n JOIN goals g ON g.id = n.goal_id \
-                   WHERE n.id = $1";
-        let Some(row) = tx.row(sql, vec![news.into()]).await? else { return Ok(()) };
-        let mut columns = Columns::new(&row);
-        let goal: Uuid = columns.take()?;
-        let (what, headline, owner): (String, String, Option<UserId>) =
-            (columns.take()?, columns.take()?, columns.take()?);
-        let (givers, next) = givers_in(tx, goal, after).await?;
+        let headline = goal_news::Entity::find_by_id(news).join(JoinType::InnerJoin, goal_news::Relation::Goal.def());
+        let headline = headline.into_partial_model::<Headline>().one(tx).await?;
+        let Some(Headline { title: headline, goal }) = headline else { return Ok(()) };
+        let (givers, next) = givers_in(tx, goal.id, after).await?;
         let kind = NotificationKind::GoalNews;
         let telling = |(recipient, locale)| Telling {
             recipient,
-            actor: owner,
+            actor: goal.owner_id,
             kind,
-            subject: Some((SubjectKind::Goal, goal)),
-            title: title(locale, kind, &what),
+            subject: Some((SubjectKind::Goal, goal.id)),
+            title: title(locale, kind, &goal.title),
             excerpt: notifications::excerpt(&headline),
             // The word that was stored at first: a batch of before and one of now don't tell somebody twice.
             dedupe_key: format!("goal_update:{news}"),
@@ -306,6 +418,17 @@ impl Notice for NewsPublished {
             None => Ok(()),
         }
     }
+}
+
+/// What is told of a goal that is over.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "goal::Entity")]
+struct Ended {
+    title: String,
+    state: GoalState,
+    end_reason: Option<String>,
+    #[sea_orm(nested, alias = "recipient")]
+    owner: Option<Recipient>,
 }
 
 /// A goal is over; told to its owner first, then to those whose contributions come after `after`.
@@ -321,17 +444,13 @@ impl Notice for GoalEnded {
     /// The owner of the goal and those who gave to it: what becomes of the money. A batch, and a job for the next.
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { goal, after } = *self;
-        let sql = "SELECT g.title, g.state, g.end_reason, r.id, r.locale FROM goals g \
-                   LEFT JOIN users r ON r.id = g.owner_id WHERE g.id = $1";
-        let Some(row) = tx.row(sql, vec![goal.into()]).await? else { return Ok(()) };
-        let mut columns = Columns::new(&row);
-        let (what, state, reason): (String, GoalState, Option<String>) =
-            (columns.take()?, columns.take()?, columns.take()?);
-        let (owner, owner_locale): (Option<UserId>, Option<String>) = (columns.take()?, columns.take()?);
+        let ended = goal::Entity::find_by_id(goal).join_as(JoinType::LeftJoin, goal::Relation::Owner.def(), RECIPIENT);
+        let ended = ended.into_partial_model::<Ended>().one(tx).await?;
+        let Some(Ended { title: what, state, end_reason: reason, owner }) = ended else { return Ok(()) };
         let (mut told, next) = givers_in(tx, goal, after).await?;
-        if let (Some(owner), Some(locale)) = (owner.filter(|_| after.is_nil()), owner_locale) {
-            told.retain(|(recipient, _)| *recipient != owner);
-            told.push((owner, Locale::parse(&locale)));
+        if let Some(owner) = owner.filter(|_| after.is_nil()) {
+            told.retain(|(recipient, _)| *recipient != owner.id);
+            told.push((owner.id, Locale::parse(&owner.locale)));
         }
         let kind = NotificationKind::GoalEnded;
         let telling = |(recipient, locale)| Telling {
@@ -355,25 +474,33 @@ impl Notice for GoalEnded {
     }
 }
 
+/// A contribution, with who gave it.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "goal_contribution::Entity")]
+struct GivenBy {
+    id: Uuid,
+    #[sea_orm(nested, alias = "recipient")]
+    giver: Option<Recipient>,
+}
+
 /// The next of those who gave, as `(recipient, their language)`, and where to go on; `None` at the end.
 async fn givers_in(tx: &Transaction, goal: Uuid, after: Uuid) -> Result<(Vec<(UserId, Locale)>, Option<Uuid>)> {
-    let sql = format!(
-        "SELECT c.id, r.id, r.locale FROM goal_contributions c LEFT JOIN users r ON r.id = c.contributor_id \
-         WHERE c.goal_id = $1 AND c.id > $2 AND c.received > 0 ORDER BY c.id LIMIT {BATCH}"
-    );
-    let rows = tx.rows(sql, vec![goal.into(), after.into()]).await?;
-    let (mut givers, mut last): (Vec<(UserId, Locale)>, _) = (Vec::new(), after);
-    for row in &rows {
-        let mut columns = Columns::new(row);
-        last = columns.take()?;
-        let (id, locale): (Option<UserId>, Option<String>) = (columns.take()?, columns.take()?);
-        if let (Some(id), Some(locale)) = (id, locale)
-            && givers.iter().all(|(known, _)| *known != id)
-        {
+    let given = goal_contribution::Entity::find()
+        .join_as(JoinType::LeftJoin, goal_contribution::Relation::Contributor.def(), RECIPIENT)
+        .filter(goal_contribution::Column::GoalId.eq(goal))
+        .filter(goal_contribution::Column::Id.gt(after))
+        .filter(goal_contribution::Column::Received.gt(0_i64))
+        .order_by_asc(goal_contribution::Column::Id)
+        .limit(BATCH as u64);
+    let given = given.into_partial_model::<GivenBy>().all(tx).await?;
+    let next = given.last().map(|last| last.id).filter(|_| given.len() == BATCH);
+    let mut givers: Vec<(UserId, Locale)> = Vec::new();
+    for Recipient { id, locale } in given.into_iter().filter_map(|given| given.giver) {
+        if givers.iter().all(|(known, _)| *known != id) {
             givers.push((id, Locale::parse(&locale)));
         }
     }
-    Ok((givers, (rows.len() == BATCH).then_some(last)))
+    Ok((givers, next))
 }
 
 /// What becomes of the money.

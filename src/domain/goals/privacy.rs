@@ -1,15 +1,21 @@
 //! What goals hold about a person, and how they forget it.
 
-use super::{closing::abandon_in, rows::lock_goal_in};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+
+use super::{closing::abandon_in, rows::lock_goal_in, sql};
 use crate::{
     app::App,
     domain::export::{
         Kind::{Id, Integer, Text, Time, Word},
         Table,
     },
-    entity::{GoalId, UserId},
+    entity::{
+        GoalId, UserId,
+        goal::{self, GoalState},
+        goal_contribution,
+    },
     error::Result,
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// What goals hold about a person: what they raise, what they gave, what they wrote.
@@ -41,7 +47,7 @@ pub(super) const EXPORT: &[Table] = &[
     },
     Table {
         file: "goal-news.json",
-        table: "(SELECT n.*, g.owner_id FROM goal_updates n JOIN goals g ON g.id = n.goal_id) news",
+        table: sql::NEWS_OF_OWNERS,
         owner: "owner_id",
         key: "id",
         columns: &[
@@ -54,7 +60,7 @@ pub(super) const EXPORT: &[Table] = &[
     },
     Table {
         file: "goal-withdrawals.json",
-        table: "(SELECT w.*, g.owner_id, g.currency FROM goal_withdrawals w JOIN goals g ON g.id = w.goal_id) paid",
+        table: sql::WITHDRAWALS_OF_OWNERS,
         owner: "owner_id",
         key: "id",
         columns: &[
@@ -69,7 +75,7 @@ pub(super) const EXPORT: &[Table] = &[
     },
     Table {
         file: "contributions.json",
-        table: "(SELECT c.*, g.currency FROM goal_contributions c JOIN goals g ON g.id = c.goal_id) given",
+        table: sql::GIVEN_IN_CURRENCIES,
         owner: "contributor_id",
         key: "id",
         columns: &[
@@ -104,18 +110,22 @@ pub(super) const EXPORT: &[Table] = &[
     },
 ];
 
+/// The ids of a person's goals.
+fn own(user: UserId) -> Select<goal::Entity> {
+    goal::Entity::find().select_only().column(goal::Column::Id).filter(goal::Column::OwnerId.eq(user))
+}
+
 /// Whether there is money in goals of a person: then they can't leave, or it would be nobody's.
 pub(super) async fn holds_money_in(tx: &Transaction, user: UserId) -> Result<bool> {
-    let sql = "SELECT 1 FROM goals WHERE owner_id = $1 AND raised > withdrawn LIMIT 1";
-    Ok(tx.row(sql, vec![user.0.into()]).await?.is_some())
+    let has_some = goal::Column::Raised.into_expr().gt(goal::Column::Withdrawn.into_expr());
+    Ok(own(user).filter(has_some).into_tuple::<GoalId>().one(tx).await?.is_some())
 }
 
 /// A person is about to be deleted: their open goals are called off. False while money is still in any of them: what has to
 /// go back has not gone yet, or they have not fetched what is theirs.
 pub(super) async fn leave_in(app: &App, tx: &Transaction, user: UserId) -> Result<bool> {
-    let sql = "SELECT id FROM goals WHERE owner_id = $1 AND state = 'open' ORDER BY id";
-    for row in tx.rows(sql, vec![user.0.into()]).await? {
-        let id: GoalId = Columns::new(&row).take()?;
+    let open = own(user).filter(goal::Column::State.eq(GoalState::Open)).order_by_asc(goal::Column::Id);
+    for id in open.into_tuple::<GoalId>().all(tx).await? {
         if let Some(view) = lock_goal_in(tx, id).await? {
             abandon_in(app, tx, &view).await?;
         }
@@ -126,7 +136,11 @@ pub(super) async fn leave_in(app: &App, tx: &Transaction, user: UserId) -> Resul
 /// Forgets a person who is about to be deleted: what they said with what they gave goes. What they gave stays, and loses
 /// their name with the person's row, as their comments do.
 pub(super) async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
-    tx.execute("UPDATE goal_contributions SET message = '' WHERE contributor_id = $1", vec![user.0.into()])
-        .await
-        .map(drop)
+    let silent = goal_contribution::ActiveModel { message: Set(String::new()), ..Default::default() };
+    goal_contribution::Entity::update_many()
+        .set(silent)
+        .filter(goal_contribution::Column::ContributorId.eq(user))
+        .exec(tx)
+        .await?;
+    Ok(())
 }

@@ -3,13 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use futures_util::{Stream, StreamExt};
-use sea_orm::Value;
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Value,
+    sea_query::{Expr, Func, SelectStatement},
+};
 use uuid::Uuid;
 
-use super::{
-    GoalView, commands, not_found,
-    rows::{GOAL, read_goal},
-};
+use super::{GoalView, commands, not_found};
 use crate::{
     app::App,
     domain::{
@@ -21,12 +21,14 @@ use crate::{
     entity::{
         Currency, GoalId, PostId, UserId,
         event::{self, StreamKind},
-        goal::GoalState,
+        goal::{Column, Entity, GoalState},
+        post,
     },
     error::Result,
     platform::{
-        db::{Database, placeholders},
-        list::{Conditions, Range, Source, Span, page_of},
+        db::{Database, any_id, is_literally},
+        list::{Range, Span},
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -94,31 +96,35 @@ impl GoalSort {
         Cursor { sort: self.cursor_name(), key, id: goal.id.0 }
     }
 
-    fn column(self) -> &'static str {
+    fn sorting(self) -> Sorting<Column> {
         match self {
-            Self::Newest => "g.created_at",
-            Self::MostRaised => "g.raised",
-            Self::Progress => "g.progress",
-            Self::EndingSoon => "g.deadline",
+            Self::Newest => Sorting::descending(Column::CreatedAt, Column::Id),
+            Self::MostRaised => Sorting::descending(Column::Raised, Column::Id),
+            Self::Progress => Sorting::descending(Column::Progress, Column::Id),
+            Self::EndingSoon => Sorting::ascending(Column::Deadline, Column::Id),
         }
     }
 }
 
-/// What the actor may see. The start of every list's conditions, of `goals g`.
-fn visible_to(actor: &Actor) -> Conditions {
-    // A condition of nearly all, in a form in which PostgreSQL does not take it for one of very few.
-    const PUBLISHED: &str = "COALESCE((SELECT p.deleted_at IS NULL FROM posts p WHERE p.id = g.post_id), 1 = 1)";
-    let mut conditions = Conditions::default();
+/// What the actor may see: the start of every list.
+fn visible_to(actor: &Actor, sort: GoalSort) -> List<Entity> {
+    let mut list = List::<Entity>::sorted(sort.sorting());
     if !actor.may(Permission::SeeMoney) {
-        match actor.user_id() {
-            Some(viewer) => {
-                let viewer = conditions.value(viewer.0);
-                conditions.that(format!("({PUBLISHED} OR g.owner_id = {viewer})"));
-            }
-            None => conditions.that(PUBLISHED),
-        }
+        list.filter(match actor.user_id() {
+            Some(viewer) => is_published().or(Column::OwnerId.eq(viewer)),
+            None => is_published(),
+        });
     }
-    conditions
+    list
+}
+
+/// A condition of nearly all, in a form in which PostgreSQL does not take it for one of very few.
+fn is_published() -> Expr {
+    let published = post::Entity::find()
+        .select_only()
+        .expr(post::Column::DeletedAt.is_null())
+        .filter(post::Column::Id.into_expr().eq(Column::PostId.into_expr()));
+    Func::coalesce([Expr::from(published.into_query()), Expr::Constant(true.into())]).into()
 }
 
 /// Goals, a page at a time.
@@ -130,84 +136,63 @@ pub async fn goals(
     page: &Page,
     with_total: bool,
 ) -> Result<Slice<GoalView>> {
-    let mut conditions = visible_to(actor);
+    let mut list = visible_to(actor, sort);
     if let Some(words) = filter.text.as_deref().map(text::search_words).transpose()? {
         if words.is_empty() {
             return Ok(Slice::nothing(page, with_total));
         }
-        let query = conditions.value(app.db.search_query(&words));
-        conditions.among(app.db.search("goals", &query));
+        list.among(app.db.matching::<Entity>(&words));
     }
-    let source = Source {
-        columns: GOAL,
-        table: "goals g",
-        joins: "",
-        key: sort.column(),
-        id: "g.id",
-        descending: sort != GoalSort::EndingSoon,
-    };
-    filter_by_values(&app.db, filter, sort, source, &mut conditions)?;
-    filter_by_ranges(&app.db, filter, sort, source, &mut conditions)?;
+    filter_by_values(&app.db, filter, sort, &mut list)?;
+    filter_by_ranges(&app.db, filter, sort, &mut list)?;
     if sort == GoalSort::EndingSoon {
-        conditions.that("g.state = 'open' AND g.deadline IS NOT NULL");
-        let now = conditions.value(app.clock.now());
-        conditions.that(format!("g.deadline > {now}"));
+        list.filter(is_literally(Column::State, GoalState::Open));
+        list.filter(Column::Deadline.is_not_null());
+        list.filter(Column::Deadline.gt(app.clock.now()));
     }
-    page_of(&app.db, source, conditions, page, with_total, read_goal).await
+    list.page(&app.db, page, with_total, |select| select).await
 }
-
-const BEGUN: &str = "g.created_at";
 
 /// Adds which values the filter wants. Behind each column stands an index in order of time, so in another order the newest are
 /// chosen first.
-fn filter_by_values(
-    db: &Database,
-    filter: &GoalFilter,
-    sort: GoalSort,
-    source: Source<'_>,
-    conditions: &mut Conditions,
-) -> Result<()> {
+fn filter_by_values(db: &Database, filter: &GoalFilter, sort: GoalSort, list: &mut List<Entity>) -> Result<()> {
     let (owners, categories) = (filter.owners.as_deref(), filter.categories.as_deref());
     let category = |name: &String| text::comparable(&commands::folded(name));
     let mut chosen = vec![
-        conditions.any_of("g.owner_id", owners, |owner| owner.0)?,
-        conditions.any_of("g.category", categories, category)?,
-        conditions.any_of("g.currency", filter.currencies.as_deref(), |currency| currency.as_str())?,
+        list.any_of(Column::OwnerId, owners, |owner| owner.0)?,
+        list.any_of(Column::Category, categories, category)?,
+        list.any_of(Column::Currency, filter.currencies.as_deref(), |currency| currency.as_str())?,
     ];
     if sort == GoalSort::EndingSoon {
         // What ends soon is open anyway, and in an index with all that is.
         if filter.states.as_ref().is_some_and(|states| !states.contains(&GoalState::Open)) {
-            conditions.nothing();
+            list.nothing();
         }
     } else {
-        chosen.push(conditions.any_of("g.state", filter.states.as_deref(), |state| state.as_str())?);
+        chosen.push(list.any_of(Column::State, filter.states.as_deref(), |state| state.as_str())?);
     }
     if let Some(reached) = filter.is_reached {
-        let condition = if reached { "g.raised >= g.target" } else { "g.raised < g.target" };
-        conditions.that(condition);
-        chosen.push(vec![condition.to_owned()]);
+        let (raised, target) = (Column::Raised.into_expr(), Column::Target.into_expr());
+        let condition = if reached { raised.gte(target) } else { raised.lt(target) };
+        list.filter(condition.clone());
+        chosen.push(vec![condition]);
     }
     if sort != GoalSort::Newest {
         for each in chosen {
-            conditions.among_newest(db, source, BEGUN, &each);
+            list.among_newest(db, Column::CreatedAt, each);
         }
     }
     Ok(())
 }
 
 /// Adds in which ranges the filter wants them: along the list where it is in that order, else of those that are chosen first.
-fn filter_by_ranges(
-    db: &Database,
-    filter: &GoalFilter,
-    sort: GoalSort,
-    source: Source<'_>,
-    conditions: &mut Conditions,
-) -> Result<()> {
-    let ending = conditions.during("g.deadline", filter.deadline)?;
-    if !ending.is_empty() && sort != GoalSort::EndingSoon {
+fn filter_by_ranges(db: &Database, filter: &GoalFilter, sort: GoalSort, list: &mut List<Entity>) -> Result<()> {
+    if let Some(ending) = list.during(Column::Deadline, filter.deadline)?
+        && sort != GoalSort::EndingSoon
+    {
         // The last before an end; without one the first.
-        let order = if filter.deadline.until.is_some() { "DESC" } else { "ASC" };
-        conditions.among(format!("SELECT g.id FROM goals g WHERE {ending} ORDER BY g.deadline {order}, g.id {order}"));
+        let order = if filter.deadline.until.is_some() { Order::Desc } else { Order::Asc };
+        list.among(within(ending, Column::Deadline, order));
     }
     let Range { min, max } = filter.progress_percent;
     let stored = Range {
@@ -215,15 +200,23 @@ fn filter_by_ranges(
         // What is shown as this percentage may be a little more.
         max: max.map(|percent| percent.saturating_add(1).saturating_mul(PERCENT) - 1),
     };
-    let progress = conditions.within("g.progress", stored);
-    if !progress.is_empty() && sort != GoalSort::Progress {
-        conditions.among(format!("SELECT g.id FROM goals g WHERE {progress} ORDER BY g.progress DESC, g.id DESC"));
+    if let Some(progress) = list.within(Column::Progress, stored)
+        && sort != GoalSort::Progress
+    {
+        list.among(within(progress, Column::Progress, Order::Desc));
     }
-    let begun = conditions.during(BEGUN, filter.during)?;
-    if !begun.is_empty() && sort != GoalSort::Newest {
-        conditions.among_newest(db, source, BEGUN, &[begun]);
+    if let Some(begun) = list.during(Column::CreatedAt, filter.during)?
+        && sort != GoalSort::Newest
+    {
+        list.among_newest(db, Column::CreatedAt, vec![begun]);
     }
     Ok(())
+}
+
+/// The goals within a range of a column, in its order.
+fn within(range: Expr, column: Column, order: Order) -> SelectStatement {
+    let within = Entity::find().select_only().column(Column::Id).filter(range);
+    within.order_by(column, order.clone()).order_by(Column::Id, order).into_query()
 }
 
 /// What is stored of a goal's progress for each percent.
@@ -236,28 +229,25 @@ pub async fn find(app: &App, actor: &Actor, id: GoalId) -> Result<Option<GoalVie
 
 /// A goal. No rights are asked here.
 pub(super) async fn get(app: &App, id: GoalId) -> Result<GoalView> {
-    by(app, "g.id", &[id.0]).await?.pop().ok_or_else(|| not_found("id"))
+    app.db.read_one(Entity::find_by_id(id)).await?.ok_or_else(|| not_found("id"))
 }
 
 /// Goals by id that the actor sees.
 pub async fn goals_by_id(app: &App, actor: &Actor, ids: &[GoalId]) -> Result<HashMap<GoalId, GoalView>> {
-    let mut found = by(app, "g.id", &ids.iter().map(|id| id.0).collect::<Vec<_>>()).await?;
+    let mut found = by(app, Column::Id, ids).await?;
     found.retain(|view| view.is_visible_to(actor));
     Ok(found.into_iter().map(|view| (view.goal.id, view)).collect())
 }
 
 /// The goals that hang on posts, of those that the actor sees.
 pub async fn goals_by_post(app: &App, actor: &Actor, posts: &[PostId]) -> Result<HashMap<PostId, GoalView>> {
-    let mut found = by(app, "g.post_id", &posts.iter().map(|id| id.0).collect::<Vec<_>>()).await?;
+    let mut found = by(app, Column::PostId, posts).await?;
     found.retain(|view| view.is_visible_to(actor));
     Ok(found.into_iter().map(|view| (view.goal.post_id, view)).collect())
 }
 
-async fn by(app: &App, column: &str, ids: &[Uuid]) -> Result<Vec<GoalView>> {
-    let mut values: Vec<Value> = Vec::new();
-    let list = placeholders(&mut values, ids);
-    let sql = format!("SELECT {GOAL} FROM goals g WHERE {column} IN ({list})");
-    app.db.rows(sql, values).await?.iter().map(read_goal).collect()
+async fn by<V: Into<Value> + Clone>(app: &App, column: Column, ids: &[V]) -> Result<Vec<GoalView>> {
+    app.db.read(Entity::find().filter(any_id(column, ids))).await
 }
 
 // ---------------------------------------------------------------------------------------------------------- following

@@ -1,6 +1,8 @@
 //! Money of a goal that is taken back though its owner has it already, as by a provider on its own: of their withdrawals, so
 //! much counts as not withdrawn, its fee is taken back, and they owe the rest.
 
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter};
+
 use super::{
     GoalRow,
     rows::save_in,
@@ -12,7 +14,11 @@ use crate::{
         fees,
         ledger::{self, NewTransfer, Origin, Place},
     },
-    entity::{Money, RefundId, TransferId, UserId, ledger_transfer::TransferKind},
+    entity::{
+        Money, RefundId, TransferId, UserId,
+        goal_withdrawal::{Column, Entity},
+        ledger_transfer::TransferKind,
+    },
     error::{Error, Result},
     platform::db::Transaction,
 };
@@ -35,7 +41,7 @@ pub(super) async fn reclaim_in(
     }
     let mut last = None;
     for withdrawal in standing_in(tx, goal.id).await? {
-        let part = missing.min(withdrawal.row.amount - withdrawal.row.reclaimed);
+        let part = std::cmp::min(missing, withdrawal.row.amount - withdrawal.row.reclaimed);
         if part <= 0 {
             break;
         }
@@ -62,8 +68,11 @@ async fn reclaim_of_in(
     part: i64,
     refund: RefundId,
 ) -> Result<Option<TransferId>> {
-    let sql = "UPDATE goal_withdrawals SET reclaimed = reclaimed + $2 WHERE id = $1";
-    tx.execute(sql, vec![withdrawal.row.id.0.into(), part.into()]).await?;
+    Entity::update_many()
+        .col_expr(Column::Reclaimed, Column::Reclaimed.into_expr().add(part))
+        .filter(Column::Id.eq(withdrawal.row.id))
+        .exec(tx)
+        .await?;
     let fee = -fees::reverse_in(app, tx, withdrawal.row.fee_line_id, Some(part)).await?.fee;
     let (escrow, reference) = (Place::Escrow(goal.id), withdrawal.row.id.to_string());
     let key = format!("{}:{refund}", withdrawal.row.id.0.simple());

@@ -6,7 +6,7 @@ use super::{
     Contributions, closing, commands,
     jobs::{RefundAll, SendNews},
     notices::{Contributed, ContributionCommented, ContributionReturned, GoalEnded, NewsPublished, SUBJECTS},
-    privacy, verify,
+    privacy, sql,
 };
 use crate::{
     app::App,
@@ -41,7 +41,7 @@ pub(crate) const DOMAIN: Domain = Domain {
     holds_money_in: |_, tx, user| Box::pin(privacy::holds_money_in(tx, user)),
     leave_in: |app, tx, user| Box::pin(privacy::leave_in(app, tx, user)),
     erase_in: |_, tx, user| Box::pin(privacy::erase_in(tx, user)),
-    rules: verify::RULES,
+    rules: sql::RULES,
     targets: &[&Contributions],
     ..Domain::named("goals")
 };

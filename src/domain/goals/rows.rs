@@ -1,7 +1,12 @@
-//! Rows of goals and contributions as hand-written SELECTs give them, and how they are locked and written.
+//! Rows of goals and contributions as they are read, and how they are locked and written.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DerivePartialModel, QueryResult};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DerivePartialModel, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect,
+    QueryTrait, RelationTrait, Select,
+    sea_query::{Expr, Func, LockType},
+};
 
 use super::{At, ContributionView, GoalView, not_found, progress};
 use crate::{
@@ -15,9 +20,11 @@ use crate::{
         event::{EventKind, StreamKind},
         goal::{self, Funding, GoalState},
         goal_contribution,
+        ledger_account::{self, AccountKind},
+        post,
     },
     error::{Error, Result, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// A goal as it is read: without its search form, which is never shown.
@@ -70,50 +77,31 @@ pub struct GoalRow {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// Of `goals g`. Post and escrow are looked up for each row, so that locking it locks nothing else.
-pub(super) const GOAL: &str = "g.id, g.post_id, g.owner_id, g.title, g.story, g.category, g.currency, g.target, g.funding, \
-     g.deadline, g.suggested_amounts, g.cover_url, g.state, g.raised, g.withdrawn, g.progress, g.contribution_count, \
-     g.event_seq, g.end_reason, g.created_at, g.edited_at, g.ended_at, \
-     (SELECT o.deleted_at IS NOT NULL FROM posts o WHERE o.id = g.post_id), \
-     COALESCE((SELECT a.held FROM ledger_accounts a WHERE a.owner_id = g.id AND a.kind = 'escrow' AND a.name = '' \
-     AND a.currency = g.currency), 0)";
+/// Whether the post that a goal hangs on was deleted: looked up for each row, so that locking it locks nothing else.
+pub(super) fn is_orphaned() -> Expr {
+    let deleted = post::Entity::find()
+        .select_only()
+        .expr(post::Column::DeletedAt.is_not_null())
+        .filter(post::Column::Id.into_expr().eq(goal::Column::PostId.into_expr()));
+    deleted.into_query().into()
+}
 
-pub(super) fn read_goal(row: &QueryResult) -> Result<GoalView> {
-    let mut columns = Columns::new(row);
-    Ok(GoalView {
-        goal: GoalRow {
-            id: columns.take()?,
-            post_id: columns.take()?,
-            owner_id: columns.take()?,
-            title: columns.take()?,
-            story: columns.take()?,
-            category: columns.take()?,
-            currency: columns.take()?,
-            target: columns.take()?,
-            funding: columns.take()?,
-            deadline: columns.take()?,
-            suggested_amounts: columns.take()?,
-            cover_url: columns.take()?,
-            state: columns.take()?,
-            raised: columns.take()?,
-            withdrawn: columns.take()?,
-            progress: columns.take()?,
-            contribution_count: columns.take()?,
-            event_seq: columns.take()?,
-            end_reason: columns.take()?,
-            created_at: columns.take()?,
-            edited_at: columns.take()?,
-            ended_at: columns.take()?,
-        },
-        is_orphaned: columns.take()?,
-        held: columns.take()?,
-    })
+/// What is held of a goal's escrow, alike.
+pub(super) fn held() -> Expr {
+    let escrow = ledger_account::Entity::find()
+        .select_only()
+        .column(ledger_account::Column::Held)
+        .filter(ledger_account::Column::OwnerId.into_expr().eq(goal::Column::Id.into_expr()))
+        .filter(ledger_account::Column::Kind.eq(AccountKind::Escrow))
+        .filter(ledger_account::Column::Name.eq(""))
+        .filter(ledger_account::Column::Currency.into_expr().eq(goal::Column::Currency.into_expr()));
+    Func::coalesce([Expr::from(escrow.into_query()), Expr::val(0_i64)]).into()
 }
 
 /// Locks a goal until the end of the transaction. No rights are asked here.
 pub async fn lock_goal_in(tx: &Transaction, id: GoalId) -> Result<Option<GoalView>> {
-    let sql = format!("SELECT {GOAL} FROM goals g WHERE g.id = $1 {}", tx.for_update());
-    tx.row(sql, vec![id.0.into()]).await?.as_ref().map(read_goal).transpose()
+    let locked = goal::Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
+    Ok(locked.into_partial_model::<GoalView>().one(tx).await?)
 }
 
 /// Locks a goal that the actor sees. Code: NOT_FOUND.
@@ -130,87 +118,62 @@ pub(super) async fn lock_own_in(tx: &Transaction, actor: &Actor, id: GoalId, at:
 
 /// Writes what changes by money and by its end, of a goal that is locked, and tells those who follow it.
 pub(super) async fn save_in(app: &App, tx: &Transaction, goal: &GoalRow) -> Result<()> {
-    let sql = "UPDATE goals SET raised = $2, withdrawn = $3, progress = $4, contribution_count = $5, state = $6, \
-               end_reason = $7, ended_at = $8 WHERE id = $1";
-    let values = vec![
-        goal.id.0.into(),
-        goal.raised.into(),
-        goal.withdrawn.into(),
-        progress(goal.raised, goal.target).into(),
-        goal.contribution_count.into(),
-        goal.state.as_str().into(),
-        goal.end_reason.clone().into(),
-        goal.ended_at.into(),
-    ];
-    tx.execute(sql, values).await?;
+    let saved = goal::ActiveModel {
+        raised: Set(goal.raised),
+        withdrawn: Set(goal.withdrawn),
+        progress: Set(progress(goal.raised, goal.target)),
+        contribution_count: Set(goal.contribution_count),
+        state: Set(goal.state),
+        end_reason: Set(goal.end_reason.clone()),
+        ended_at: Set(goal.ended_at),
+        ..Default::default()
+    };
+    goal::Entity::update_many().set(saved).filter(goal::Column::Id.eq(goal.id)).exec(tx).await?;
     tell_in(app, tx, goal.id).await
 }
 
 /// Tells those who follow a goal, which is locked, that something about it changed.
 pub(super) async fn tell_in(app: &App, tx: &Transaction, id: GoalId) -> Result<()> {
-    let sql = "UPDATE goals SET event_seq = event_seq + 1 WHERE id = $1 RETURNING event_seq";
-    let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?;
+    let next = goal::Column::EventSeq.into_expr().add(1_i64);
+    let mut counted =
+        goal::Entity::update_many().col_expr(goal::Column::EventSeq, next).filter(goal::Column::Id.eq(id)).into_query();
+    counted.returning_col(goal::Column::EventSeq);
+    let row = tx.query_one(&counted).await?.ok_or_else(|| not_found("id"))?;
     // Without who caused it: they may want to be anonymous.
     let event = NewEvent { kind: EventKind::GoalChanged, actor_id: None, subject_id: None };
-    events::write_in(app, tx, StreamKind::Goal, id.0, Columns::new(&row).take()?, event).await
+    events::write_in(app, tx, StreamKind::Goal, id.0, row.try_get("", "event_seq")?, event).await
 }
 
-/// Of `goal_contributions c JOIN goals g`.
-pub(super) const CONTRIBUTION: &str = "c.id, c.goal_id, c.payment_id, c.contributor_id, c.guest_name, c.guest_email, c.guest_key, \
-     c.amount, c.received, c.refunded, c.state, c.is_anonymous, c.is_hidden_from_owner, c.message, c.comment_count, c.created_at, \
-     c.received_at, c.news_stopped_at, g.currency, g.owner_id";
-
-pub(super) fn read_contribution(row: &QueryResult) -> Result<ContributionView> {
-    let mut columns = Columns::new(row);
-    Ok(ContributionView {
-        contribution: goal_contribution::Model {
-            id: columns.take()?,
-            goal_id: columns.take()?,
-            payment_id: columns.take()?,
-            contributor_id: columns.take()?,
-            guest_name: columns.take()?,
-            guest_email: columns.take()?,
-            guest_key: columns.take()?,
-            amount: columns.take()?,
-            received: columns.take()?,
-            refunded: columns.take()?,
-            state: columns.take()?,
-            is_anonymous: columns.take()?,
-            is_hidden_from_owner: columns.take()?,
-            message: columns.take()?,
-            comment_count: columns.take()?,
-            created_at: columns.take()?,
-            received_at: columns.take()?,
-            news_stopped_at: columns.take()?,
-        },
-        currency: columns.take()?,
-        owner_id: columns.take()?,
-    })
+/// Contributions, joined to what else is read of one.
+pub(super) fn with_goal(contributions: Select<goal_contribution::Entity>) -> Select<goal_contribution::Entity> {
+    contributions.join(JoinType::InnerJoin, goal_contribution::Relation::Goal.def())
 }
 
 /// What a payment is given for, and its goal, which is locked. The payment is locked already, and nothing else changes what
 /// a contribution received.
 pub(super) async fn lock_given_in(tx: &Transaction, payment: PaymentId) -> Result<(GoalView, ContributionView)> {
     let missing = || Error::internal(format!("{payment} is for a contribution that is not there"));
-    let sql = "SELECT goal_id FROM goal_contributions WHERE payment_id = $1";
-    let row = tx.row(sql, vec![payment.0.into()]).await?.ok_or_else(missing)?;
-    let goal = lock_goal_in(tx, Columns::new(&row).take()?).await?.ok_or_else(missing)?;
-    let sql = format!(
-        "SELECT {CONTRIBUTION} FROM goal_contributions c JOIN goals g ON g.id = c.goal_id WHERE c.payment_id = $1"
-    );
-    let row = tx.row(sql, vec![payment.0.into()]).await?.ok_or_else(missing)?;
-    Ok((goal, read_contribution(&row)?))
+    let given = goal_contribution::Entity::find().filter(goal_contribution::Column::PaymentId.eq(payment));
+    let goal = given.clone().select_only().column(goal_contribution::Column::GoalId);
+    let goal = goal.into_tuple::<GoalId>().one(tx).await?.ok_or_else(missing)?;
+    let goal = lock_goal_in(tx, goal).await?.ok_or_else(missing)?;
+    let given = with_goal(given).into_partial_model::<ContributionView>().one(tx).await?.ok_or_else(missing)?;
+    Ok((goal, given))
 }
 
 /// Writes what came in of a contribution and what was given back.
 pub(super) async fn save_given_in(tx: &Transaction, given: &goal_contribution::Model) -> Result<()> {
-    let sql = "UPDATE goal_contributions SET received = $2, refunded = $3, state = $4, received_at = $5 WHERE id = $1";
-    let values = vec![
-        given.id.0.into(),
-        given.received.into(),
-        given.refunded.into(),
-        given.state.as_str().into(),
-        given.received_at.into(),
-    ];
-    tx.execute(sql, values).await.map(drop)
+    let saved = goal_contribution::ActiveModel {
+        received: Set(given.received),
+        refunded: Set(given.refunded),
+        state: Set(given.state),
+        received_at: Set(given.received_at),
+        ..Default::default()
+    };
+    goal_contribution::Entity::update_many()
+        .set(saved)
+        .filter(goal_contribution::Column::Id.eq(given.id))
+        .exec(tx)
+        .await?;
+    Ok(())
 }

@@ -1,5 +1,11 @@
 //! Goals as something that payments are for.
 
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
+    Select,
+};
+use uuid::Uuid;
+
 use super::{
     closing::must_go_back,
     notices::{Contributed, ContributionCommented, ContributionReturned},
@@ -14,30 +20,45 @@ use crate::{
         payments::{Settlement, Target},
     },
     entity::{
-        ContributionId, GoalId, RefundId, UserId,
-        goal::{Funding, GoalState},
-        goal_contribution::ContributionState,
+        ContributionId, GoalId, PaymentId, RefundId, UserId, contribution_comment,
+        goal::{self, Funding, GoalState},
+        goal_contribution::{self, ContributionState},
         ledger_transfer::TransferKind,
         payment::{self, ProviderKind, TargetKind},
     },
     error::{Error, Result, State, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// The target of contributions: the goal's escrow.
 #[derive(Debug)]
 pub struct Contributions;
 
-/// Of a payment's goal, by the words of a column.
-const GOAL_OF: &str = "FROM goal_contributions c JOIN goals g ON g.id = c.goal_id WHERE c.payment_id = $1";
+/// A payment's goal.
+fn goal_of(payment: PaymentId) -> Select<goal::Entity> {
+    goal::Entity::find()
+        .join(JoinType::InnerJoin, goal::Relation::Contributions.def())
+        .filter(goal_contribution::Column::PaymentId.eq(payment))
+}
+
+/// What a payer is told that they give to.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "goal::Entity")]
+struct Titled {
+    title: String,
+}
 
 /// What the goal's owner was told of a contribution, and of what was said about it, holds again.
 async fn told_again_in(app: &App, tx: &Transaction, given: ContributionId) -> Result<()> {
-    let sql = "SELECT id FROM contribution_comments WHERE contribution_id = $1 AND deleted_at IS NULL";
     notify_in(app, tx, &Contributed { contribution: given.0 }).await?;
-    let rows = tx.rows(sql, vec![given.0.into()]).await?;
-    let said = rows.iter().map(|row| Ok(ContributionCommented { comment: Columns::new(row).take()? }));
-    notify_all_in(app, tx, &said.collect::<Result<Vec<_>>>()?).await
+    let said = contribution_comment::Entity::find()
+        .select_only()
+        .column(contribution_comment::Column::Id)
+        .filter(contribution_comment::Column::ContributionId.eq(given))
+        .filter(contribution_comment::Column::DeletedAt.is_null());
+    let said = said.into_tuple::<Uuid>().all(tx).await?;
+    let said: Vec<_> = said.into_iter().map(|comment| ContributionCommented { comment }).collect();
+    notify_all_in(app, tx, &said).await
 }
 
 fn missing(payment: &payment::Model) -> Error {
@@ -56,8 +77,8 @@ impl Target for Contributions {
     }
 
     async fn describe(&self, app: &App, payment: &payment::Model) -> Result<String> {
-        let rows = app.db.rows(format!("SELECT g.title {GOAL_OF}"), vec![payment.id.0.into()]).await?;
-        rows.first().map_or_else(|| Ok(app.config.email.service_name().to_owned()), |row| Columns::new(row).take())
+        let goal: Option<Titled> = app.db.read_one(goal_of(payment.id)).await?;
+        Ok(goal.map_or_else(|| app.config.email.service_name().to_owned(), |goal| goal.title))
     }
 
     async fn settle_in(
@@ -87,9 +108,8 @@ impl Target for Contributions {
     }
 
     async fn place_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Place> {
-        let row = tx.row(format!("SELECT g.id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
-        let goal: GoalId = Columns::new(&row.ok_or_else(|| missing(payment))?).take()?;
-        Ok(Place::Escrow(goal))
+        let goal = goal_of(payment.id).select_only().column(goal::Column::Id).into_tuple::<GoalId>().one(tx).await?;
+        goal.map(Place::Escrow).ok_or_else(|| missing(payment))
     }
 
     async fn check_refund_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()> {
@@ -147,18 +167,24 @@ impl Target for Contributions {
     }
 
     async fn must_go_back_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<&'static str>> {
-        let row = tx.row(format!("SELECT g.state {GOAL_OF}"), vec![payment.id.0.into()]).await?;
-        let state: GoalState = Columns::new(&row.ok_or_else(|| missing(payment))?).take()?;
-        Ok(must_go_back(state))
+        let state = goal_of(payment.id).select_only().column(goal::Column::State);
+        let state = state.into_tuple::<GoalState>().one(tx).await?;
+        state.map(must_go_back).ok_or_else(|| missing(payment))
     }
 
     async fn dropped_in(&self, _: &App, tx: &Transaction, payment: &payment::Model) -> Result<()> {
-        let sql = "UPDATE goal_contributions SET state = 'dropped' WHERE payment_id = $1 AND received = 0";
-        tx.execute(sql, vec![payment.id.0.into()]).await.map(drop)
+        let dropped = goal_contribution::ActiveModel { state: Set(ContributionState::Dropped), ..Default::default() };
+        goal_contribution::Entity::update_many()
+            .set(dropped)
+            .filter(goal_contribution::Column::PaymentId.eq(payment.id))
+            .filter(goal_contribution::Column::Received.eq(0_i64))
+            .exec(tx)
+            .await?;
+        Ok(())
     }
 
     async fn owner_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<UserId>> {
-        let row = tx.row(format!("SELECT g.owner_id {GOAL_OF}"), vec![payment.id.0.into()]).await?;
-        row.map_or(Ok(None), |row| Columns::new(&row).take())
+        let owner = goal_of(payment.id).select_only().column(goal::Column::OwnerId);
+        Ok(owner.into_tuple::<Option<UserId>>().one(tx).await?.flatten())
     }
 }

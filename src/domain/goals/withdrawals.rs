@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
-use sea_orm::QueryResult;
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, IntoActiveModel, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, RelationTrait, Select, sea_query::Expr,
+};
 
 use super::{
     at_goal_id,
@@ -26,60 +28,40 @@ use crate::{
     entity::{
         Currency, GoalId, GoalWithdrawalId, Money, UserId,
         fee_line::FeeKind,
-        goal::{Funding, GoalState},
-        goal_withdrawal::Model,
+        goal::{self, Funding, GoalState},
+        goal_withdrawal::{Column, Entity, Model, Relation},
         ledger_transfer::TransferKind,
     },
     error::{Error, Result, State, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, page_of},
+        db::{Transaction, any_id},
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };
 
 /// A withdrawal of a goal, with what it is counted in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 pub struct Withdrawal {
     /// The row.
+    #[sea_orm(nested)]
     pub row: Model,
     /// In which currency.
+    #[sea_orm(from_expr = "goal::Column::Currency")]
     pub currency: Currency,
     /// Whose goal it is.
+    #[sea_orm(from_expr = "goal::Column::OwnerId")]
     pub owner_id: Option<UserId>,
 }
 
-const COLUMNS: &str = "w.id, w.goal_id, w.amount, w.fee_rate, w.fee, w.payout_id, w.commission_id, w.fee_line_id, w.created_at, \
-     w.reversed_at, w.reclaimed, g.currency, g.owner_id";
-const JOINS: &str = "JOIN goals g ON g.id = w.goal_id";
-
-fn read(row: &QueryResult) -> Result<Withdrawal> {
-    let mut columns = Columns::new(row);
-    Ok(Withdrawal {
-        row: Model {
-            id: columns.take()?,
-            goal_id: columns.take()?,
-            amount: columns.take()?,
-            fee_rate: columns.take()?,
-            fee: columns.take()?,
-            payout_id: columns.take()?,
-            commission_id: columns.take()?,
-            fee_line_id: columns.take()?,
-            created_at: columns.take()?,
-            reversed_at: columns.take()?,
-            reclaimed: columns.take()?,
-        },
-        currency: columns.take()?,
-        owner_id: columns.take()?,
-    })
+/// Withdrawals, joined to what else is read of one.
+fn with_goal(withdrawals: Select<Entity>) -> Select<Entity> {
+    withdrawals.join(JoinType::InnerJoin, Relation::Goal.def())
 }
 
 async fn get(app: &App, id: GoalWithdrawalId) -> Result<Withdrawal> {
-    let rows = app
-        .db
-        .rows(format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id = $1"), vec![id.0.into()])
-        .await?;
-    read(rows.first().ok_or_else(|| not_found("id"))?)
+    app.db.read_one(with_goal(Entity::find_by_id(id))).await?.ok_or_else(|| not_found("id"))
 }
 
 /// Money of a goal that its owner takes out.
@@ -184,23 +166,21 @@ async fn pay_out_in(
     } else {
         None
     };
-    tx.execute(
-        "INSERT INTO goal_withdrawals (id, goal_id, amount, fee_rate, fee, payout_id, commission_id, fee_line_id, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        vec![
-            id.0.into(),
-            goal.0.into(),
-            amount.minor.into(),
-            new.rate.into(),
-            line.fee.into(),
-            payout.0.into(),
-            commission.map(|id| id.0).into(),
-            line.id.0.into(),
-            app.clock.now().into(),
-        ],
-    )
-    .await
-    .map(drop)
+    let withdrawal = Model {
+        id,
+        goal_id: goal,
+        amount: amount.minor,
+        fee_rate: new.rate,
+        fee: line.fee,
+        payout_id: payout,
+        commission_id: commission,
+        fee_line_id: line.id,
+        created_at: app.clock.now(),
+        reversed_at: None,
+        reclaimed: 0,
+    };
+    Entity::insert(withdrawal.into_active_model()).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// Staff takes a withdrawal back, fee and all, so that those who gave can be refunded; where a part of it was reclaimed, the
@@ -218,12 +198,11 @@ pub async fn withdrawal_reverse(
     app.db
         .transact(async |tx| {
             accounts::authorise_in(app, &tx, actor, Permission::ManageMoney).await?;
-            let sql = "SELECT goal_id FROM goal_withdrawals WHERE id = $1";
-            let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?;
-            let goal: GoalId = Columns::new(&row).take()?;
+            let goal = Entity::find_by_id(id).select_only().column(Column::GoalId);
+            let goal = goal.into_tuple::<GoalId>().one(&tx).await?.ok_or_else(|| not_found("id"))?;
             let view = lock_goal_in(&tx, goal).await?.ok_or_else(|| not_found("id"))?;
-            let sql = format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id = $1");
-            let found = read(&tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| not_found("id"))?)?;
+            let found = with_goal(Entity::find_by_id(id)).into_partial_model::<Withdrawal>().one(&tx).await?;
+            let found = found.ok_or_else(|| not_found("id"))?;
             if found.owner_id == Some(staff) {
                 return Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into());
             }
@@ -247,20 +226,29 @@ pub async fn withdrawal_reverse(
 
 /// The withdrawals of a goal of which something is still with its owner, newest first. The goal is locked by the caller.
 pub(super) async fn standing_in(tx: &Transaction, goal: GoalId) -> Result<Vec<Withdrawal>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.goal_id = $1 AND w.reversed_at IS NULL AND w.reclaimed < w.amount \
-         ORDER BY w.created_at DESC, w.id DESC"
-    );
-    tx.rows(sql, vec![goal.0.into()]).await?.iter().map(read).collect()
+    let standing = Entity::find()
+        .filter(Column::GoalId.eq(goal))
+        .filter(stands())
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id);
+    Ok(with_goal(standing).into_partial_model::<Withdrawal>().all(tx).await?)
+}
+
+/// That something of a withdrawal is still with the goal's owner.
+fn stands() -> Expr {
+    Column::ReversedAt.is_null().and(Column::Reclaimed.into_expr().lt(Column::Amount.into_expr()))
 }
 
 /// The goal is locked, and so what happens to its withdrawals.
 async fn reverse_in(app: &App, tx: &Transaction, found: &Withdrawal, reason: &str) -> Result<()> {
     let row = &found.row;
-    let now: DateTime<Utc> = app.clock.now();
-    let sql =
-        "UPDATE goal_withdrawals SET reversed_at = $2 WHERE id = $1 AND reversed_at IS NULL AND reclaimed < amount";
-    if tx.execute(sql, vec![row.id.0.into(), now.into()]).await? == 0 {
+    let reversed = Entity::update_many()
+        .col_expr(Column::ReversedAt, Expr::value(app.clock.now()))
+        .filter(Column::Id.eq(row.id))
+        .filter(stands())
+        .exec(tx)
+        .await?;
+    if reversed.rows_affected == 0 {
         return Err(UserError::input("id", UserErrorCode::AlreadyDone).into());
     }
     let owner = found.owner_id.ok_or_else(|| Error::from(UserError::whole(UserErrorCode::InsufficientFunds)))?;
@@ -330,17 +318,9 @@ pub async fn withdrawals(
     if !may_see(actor, view.goal.owner_id) {
         return Ok(None);
     }
-    let mut conditions = Conditions::default();
-    conditions.equal("w.goal_id", Some(view.goal.id.0));
-    let source = Source {
-        columns: COLUMNS,
-        table: "goal_withdrawals w",
-        joins: JOINS,
-        key: "w.created_at",
-        id: "w.id",
-        descending: true,
-    };
-    page_of(&app.db, source, conditions, page, with_total, read).await.map(Some)
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
+    list.filter(Column::GoalId.eq(view.goal.id));
+    list.page(&app.db, page, with_total, with_goal).await.map(Some)
 }
 
 /// Withdrawals by id that the actor may see.
@@ -349,10 +329,7 @@ pub async fn withdrawals_by_id(
     actor: &Actor,
     ids: &[GoalWithdrawalId],
 ) -> Result<HashMap<GoalWithdrawalId, Withdrawal>> {
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!("SELECT {COLUMNS} FROM goal_withdrawals w {JOINS} WHERE w.id IN ({list})");
-    let mut found = app.db.rows(sql, values).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let mut found: Vec<Withdrawal> = app.db.read(with_goal(Entity::find().filter(any_id(Column::Id, ids)))).await?;
     found.retain(|found| may_see(actor, found.owner_id));
     Ok(found.into_iter().map(|found| (found.row.id, found)).collect())
 }

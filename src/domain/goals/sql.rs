@@ -1,8 +1,29 @@
-//! What always holds of goals, recomputed from their contributions, payments, withdrawals and the ledger.
+//! The goals' statements that are SQL text, each with the reason why.
 
 use crate::domain::ledger::Rule;
 
-/// For [`crate::domain::ledger::check`].
+/// The news of goals, each with whose it is.
+///
+/// Text, because the tables of an export are: it is part of one statement for all of them.
+pub(super) const NEWS_OF_OWNERS: &str =
+    "(SELECT n.*, g.owner_id FROM goal_updates n JOIN goals g ON g.id = n.goal_id) news";
+
+/// The withdrawals of goals, each with whose it is and in which currency.
+///
+/// Text, because the tables of an export are.
+pub(super) const WITHDRAWALS_OF_OWNERS: &str =
+    "(SELECT w.*, g.owner_id, g.currency FROM goal_withdrawals w JOIN goals g ON g.id = w.goal_id) paid";
+
+/// What was given, each with its currency.
+///
+/// Text, because the tables of an export are.
+pub(super) const GIVEN_IN_CURRENCIES: &str =
+    "(SELECT c.*, g.currency FROM goal_contributions c JOIN goals g ON g.id = c.goal_id) given";
+
+/// What always holds of goals, recomputed from their contributions, payments, withdrawals and the ledger: for
+/// [`crate::domain::ledger::check`].
+///
+/// Text, because each proves whole tables, apart from whatever code wrote them, and says in words what is wrong.
 pub const RULES: &[Rule] = &[
     (
         "a goal's escrow has what was raised and not withdrawn",
