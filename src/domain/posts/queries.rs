@@ -93,7 +93,7 @@ impl PostSort {
 
 /// What everybody may see in a list: posts that are not deleted. The start of every list.
 fn visible_to(_actor: &Actor, sort: PostSort) -> List<post::Entity> {
-    let mut list = List::sorted(Sorting::descending(sort.column(), post::Column::Id));
+    let mut list = List::<post::Entity>::sorted(Sorting::descending(sort.column(), post::Column::Id));
     list.filter(post::Column::DeletedAt.is_null());
     list
 }
@@ -143,7 +143,8 @@ fn tagged(filter: &PostFilter, sort: PostSort) -> Result<Option<List<post_tag::E
         return Ok(None);
     };
     // A post that is deleted has no tags.
-    let mut list = List::sorted(Sorting::descending(post_tag::Column::CreatedAt, post_tag::Column::PostId));
+    let mut list =
+        List::<post_tag::Entity>::sorted(Sorting::descending(post_tag::Column::CreatedAt, post_tag::Column::PostId));
     list.equal(post_tag::Column::Tag, Some(text::tag_key(tag)));
     list.during(post_tag::Column::CreatedAt, filter.during)?;
     Ok(Some(list))
@@ -371,7 +372,7 @@ pub async fn comments(
     parts: &CommentParts,
     with_total: bool,
 ) -> Result<Slice<CommentView>> {
-    let mut list = List::sorted(Sorting::ascending(comment::Column::CreatedAt, comment::Column::Id));
+    let mut list = List::<comment::Entity>::sorted(Sorting::ascending(comment::Column::CreatedAt, comment::Column::Id));
     match of {
         CommentsOf::Post(id) => {
             list.equal(comment::Column::PostId, Some(id));
@@ -457,7 +458,8 @@ impl From<LikeRow> for Like {
 
 /// Who likes a post, newest first, a page at a time. The total is in the post's own counter.
 pub async fn likes(app: &App, _actor: &Actor, post: PostId, page: &Page) -> Result<Slice<Like>> {
-    let mut list = List::sorted(Sorting::descending(post_like::Column::CreatedAt, post_like::Column::UserId));
+    let mut list =
+        List::<post_like::Entity>::sorted(Sorting::descending(post_like::Column::CreatedAt, post_like::Column::UserId));
     list.equal(post_like::Column::PostId, Some(post));
     let with_person =
         |select: Select<post_like::Entity>| select.join(JoinType::InnerJoin, post_like::Relation::User.def());
