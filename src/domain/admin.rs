@@ -17,9 +17,9 @@ use crate::{
         accounts::{self, User},
         actor::{Actor, Client},
         audit::{self, NewEntry},
-        jobs,
+        jobs::{self, JobRow},
     },
-    entity::{JobId, UserId, job, job::JobState, suspension, user_role::Role},
+    entity::{JobId, UserId, job::JobState, suspension, user_role::Role},
     error::{Error, Reason, Result, UserError, UserErrorCode},
     platform::{db::Transaction, text},
 };
@@ -164,7 +164,7 @@ pub async fn user_reset_two_factor(app: &App, actor: &Actor, client: &Client, id
 }
 
 /// Queues a dead job again. Codes: NOT_FOUND, ALREADY_DONE (it is not dead, or not any more).
-pub async fn job_retry(app: &App, actor: &Actor, client: &Client, id: JobId) -> Result<job::Model> {
+pub async fn job_retry(app: &App, actor: &Actor, client: &Client, id: JobId) -> Result<JobRow> {
     permit(actor, Permission::ManageJobs)?;
     app.db
         .transact(async |tx| {

@@ -4,22 +4,32 @@
 //! because the counter is raised inside the fact's transaction and its row stays locked until the commit.
 //! Streams of a kind with a row of its own keep the counter there (`posts.event_seq`); the others in `streams`.
 
+mod sql;
+
 use std::collections::HashMap;
 
-use sea_orm::{QueryResult, Value};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+    sea_query::{Expr, OnConflict},
+};
 use uuid::Uuid;
 
-use super::registration::{DOMAINS, Domain, Retention};
+use self::sql::Head;
+pub use self::sql::{APPENDED, append_steps, write_step};
+use super::registration::{Domain, Retention};
 use crate::{
     app::App,
     entity::{
         UserId,
-        event::{EventKind, Model, StreamKind},
+        event::{ActiveModel, Column, Entity, EventKind, Model, StreamKind},
+        stream,
     },
     error::{Error, Result},
     platform::{
         bus::{Hint, StreamKey},
-        db::{Chain, ColumnType, Columns, Database, Transaction, placeholders},
+        db::{Chain, Database, Transaction},
     },
 };
 
@@ -48,20 +58,36 @@ pub fn stream(kind: StreamKind, id: Uuid) -> StreamKey {
     StreamKey { kind: kind.as_str(), id }
 }
 
+impl NewEvent {
+    fn row(&self, kind: StreamKind, id: Uuid, seq: i64, now: DateTime<Utc>) -> ActiveModel {
+        ActiveModel {
+            stream_kind: Set(kind),
+            stream_id: Set(id),
+            seq: Set(seq),
+            kind: Set(self.kind),
+            actor_id: Set(self.actor_id),
+            subject_id: Set(self.subject_id),
+            created_at: Set(now),
+        }
+    }
+}
+
 /// Raises the counter of a stream that has no row of its own, and writes the event. Call it last in a transaction,
 /// streams in the order of their keys, so that transactions can't lock each other out.
 pub async fn append_in(app: &App, tx: &Transaction, kind: StreamKind, id: Uuid, event: NewEvent) -> Result<i64> {
-    let row = tx
-        .row(
-            "INSERT INTO streams (kind, id, seq) VALUES ($1, $2, 1) \
-             ON CONFLICT (kind, id) DO UPDATE SET seq = streams.seq + 1 RETURNING seq",
-            vec![kind.as_str().into(), id.into()],
-        )
-        .await?
-        .ok_or_else(|| Error::internal("a stream gave no sequence"))?;
-    let seq = Columns::new(&row).take()?;
+    let seq = raise_in(tx, kind, id, 1).await?;
     write_in(app, tx, kind, id, seq, event).await?;
     Ok(seq)
+}
+
+/// Raises the counter of a stream that has no row of its own; gives how far it has come.
+async fn raise_in(tx: &Transaction, kind: StreamKind, id: Uuid, by: i64) -> Result<i64> {
+    let begun = stream::ActiveModel { kind: Set(kind), id: Set(id), seq: Set(by) };
+    let raised = Expr::col((stream::Entity, stream::Column::Seq)).add(by);
+    let again =
+        OnConflict::columns([stream::Column::Kind, stream::Column::Id]).value(stream::Column::Seq, raised).to_owned();
+    let stream = stream::Entity::insert(begun).on_conflict(again).exec_with_returning(tx).await?;
+    Ok(stream.seq)
 }
 
 /// The same for several facts on one stream, by two statements however many they are.
@@ -76,27 +102,11 @@ pub async fn append_several_in(
     if count == 0 {
         return Ok(());
     }
-    let sql = "INSERT INTO streams (kind, id, seq) VALUES ($1, $2, $3) \
-               ON CONFLICT (kind, id) DO UPDATE SET seq = streams.seq + $3 RETURNING seq";
-    let row = tx.row(sql, vec![kind.as_str().into(), id.into(), count.into()]).await?;
-    let reached: i64 = Columns::new(&row.ok_or_else(|| Error::internal("a stream gave no sequence"))?).take()?;
-    let mut values: Vec<Value> = vec![kind.as_str().into(), id.into(), app.clock.now().into()];
-    let mut rows = Vec::with_capacity(events.len());
-    for (seq, event) in (reached - count + 1..=reached).zip(events) {
-        let at = values.len();
-        values.extend([
-            seq.into(),
-            event.kind.as_str().into(),
-            event.actor_id.map(|user| user.0).into(),
-            event.subject_id.into(),
-        ]);
-        rows.push(format!("($1, $2, ${}, ${}, ${}, ${}, $3)", at + 1, at + 2, at + 3, at + 4));
-    }
-    let sql = format!(
-        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) VALUES {}",
-        rows.join(", ")
-    );
-    tx.execute(sql, values).await?;
+    let reached = raise_in(tx, kind, id, count).await?;
+    let now = app.clock.now();
+    let numbered = (reached - count + 1..=reached).zip(events);
+    let rows = numbered.map(|(seq, event)| event.row(kind, id, seq, now));
+    Entity::insert_many(rows).exec_without_returning(tx).await?;
     tx.hint(Hint::Stream(stream(kind, id), reached));
     Ok(())
 }
@@ -111,54 +121,11 @@ pub async fn append_all_in(app: &App, tx: &Transaction, kind: StreamKind, events
     hint_of(tx, kind, &tx.chain(&chain).await?)
 }
 
-/// The step of [`append_steps`] whose rows [`hint_of`] reads.
-pub const APPENDED: &str = "seqs";
-
-/// The same as the last steps of a longer chain, if a condition holds.
-#[must_use]
-pub fn append_steps(
-    app: &App,
-    mut chain: Chain,
-    kind: StreamKind,
-    events: &[(Uuid, NewEvent)],
-    condition: &str,
-) -> Chain {
-    let (kind, now) = (chain.value(kind.as_str()), chain.value(app.clock.now()));
-    let (mut streams, mut facts) = (Vec::new(), Vec::new());
-    for (id, event) in events {
-        let id = chain.value(*id);
-        let (fact, actor) = (chain.value(event.kind.as_str()), chain.value(event.actor_id.map(|user| user.0)));
-        let subject = chain.value(event.subject_id);
-        streams.push(format!("({id})"));
-        facts.push(format!("({id}, {fact}, {actor}, {subject})"));
-    }
-    chain
-        .step(
-            APPENDED,
-            &[("id", ColumnType::Uuid), ("seq", ColumnType::Integer)],
-            format!(
-                "INSERT INTO streams (kind, id, seq) SELECT {kind}, v.column1, 1 FROM (VALUES {}) v WHERE {condition} \
-                 ON CONFLICT (kind, id) DO UPDATE SET seq = streams.seq + 1 RETURNING id, seq",
-                streams.join(", ")
-            ),
-        )
-        .step(
-            "appended",
-            &[],
-            format!(
-                "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
-                 SELECT {kind}, s.id, s.seq, f.column2, f.column3, f.column4, {now} FROM {APPENDED} s \
-                 JOIN (VALUES {}) f ON f.column1 = s.id RETURNING seq",
-                facts.join(", ")
-            ),
-        )
-}
-
 /// Tells those who follow these streams, once it is committed.
 pub fn hint_of(tx: &Transaction, kind: StreamKind, appended: &[QueryResult]) -> Result<()> {
     for row in appended {
-        let mut columns = Columns::new(row);
-        tx.hint(Hint::Stream(stream(kind, columns.take()?), columns.take()?));
+        let Head { id, seq } = Head::from_query_result(row, "")?;
+        tx.hint(Hint::Stream(stream(kind, id), seq));
     }
     Ok(())
 }
@@ -172,73 +139,32 @@ pub async fn write_in(
     seq: i64,
     event: NewEvent,
 ) -> Result<()> {
-    tx.execute(
-        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        vec![
-            kind.as_str().into(),
-            id.into(),
-            seq.into(),
-            event.kind.as_str().into(),
-            event.actor_id.map(|user| user.0).into(),
-            event.subject_id.into(),
-            app.clock.now().into(),
-        ],
-    )
-    .await?;
+    Entity::insert(event.row(kind, id, seq, app.clock.now())).exec_without_returning(tx).await?;
     tx.hint(Hint::Stream(stream(kind, id), seq));
     Ok(())
 }
 
-/// The same as the step of a chain, for each row that the step `rows` returned with its `event_seq`: a statement, of which actor,
-/// subject and time are the placeholders.
-#[must_use]
-pub fn write_step(kind: StreamKind, rows: &str, event: EventKind, [actor, subject, now]: [&str; 3]) -> String {
-    format!(
-        "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
-         SELECT '{}', id, event_seq, '{}', {actor}, {subject}, {now} FROM {rows} WHERE 1 = 1 RETURNING seq",
-        kind.as_str(),
-        event.as_str()
-    )
-}
-
-/// The counter of a kind of stream, and where it stands: in the rows that a domain names, or in `streams`.
-fn counters(kind: StreamKind) -> (&'static str, String) {
-    match DOMAINS.iter().flat_map(|domain| domain.streams).find(|(of, _)| *of == kind) {
-        Some((_, table)) => ("event_seq", format!("{table} WHERE")),
-        None => ("seq", format!("streams WHERE kind = '{}' AND", kind.as_str())),
-    }
+async fn heads(db: &Database, kind: StreamKind, ids: &[Uuid]) -> Result<Vec<Head>> {
+    let (sql, values) = sql::heads(kind, ids);
+    let rows = db.rows(sql, values).await?;
+    Ok(rows.iter().map(|row| Head::from_query_result(row, "")).collect::<Result<_, _>>()?)
 }
 
 /// The sequence that a stream has reached; 0 when nothing ever happened.
 pub async fn head(app: &App, kind: StreamKind, id: Uuid) -> Result<i64> {
-    let (counter, rows) = counters(kind);
-    let rows = app.db.rows(format!("SELECT {counter} FROM {rows} id = $1"), vec![id.into()]).await?;
-    rows.first().map_or(Ok(0), |row| Columns::new(row).take())
+    Ok(heads(&app.db, kind, &[id]).await?.first().map_or(0, |head| head.seq))
 }
 
 /// The events after a sequence, oldest first, at most `limit`. A first one that does not follow `after` directly says
 /// that what lay between is no longer kept.
 pub async fn after(app: &App, kind: StreamKind, id: Uuid, after: i64, limit: u64) -> Result<Vec<Model>> {
-    let sql = format!(
-        "SELECT seq, kind, actor_id, subject_id, created_at FROM events \
-         WHERE stream_kind = $1 AND stream_id = $2 AND seq > $3 ORDER BY seq LIMIT {limit}"
-    );
-    let rows = app.db.rows(sql, vec![kind.as_str().into(), id.into(), after.into()]).await?;
-    rows.iter()
-        .map(|row| {
-            let mut columns = Columns::new(row);
-            Ok(Model {
-                stream_kind: kind,
-                stream_id: id,
-                seq: columns.take()?,
-                kind: columns.take()?,
-                actor_id: columns.take()?,
-                subject_id: columns.take()?,
-                created_at: columns.take()?,
-            })
-        })
-        .collect()
+    let after = Entity::find()
+        .filter(Column::StreamKind.eq(kind))
+        .filter(Column::StreamId.eq(id))
+        .filter(Column::Seq.gt(after))
+        .order_by_asc(Column::Seq)
+        .limit(limit);
+    app.db.all(after).await
 }
 
 /// Looks how far every stream that is followed here has come, and says so on the bus: what a lost hint would have said.
@@ -248,14 +174,10 @@ pub async fn sweep(db: &Database) -> Result<()> {
         followed.entry(key.kind).or_default().push(key.id);
     }
     for (kind, ids) in followed {
-        let Some((counter, rows)) = StreamKind::parse(kind).map(counters) else { continue };
+        let Some(stream_kind) = StreamKind::parse(kind) else { continue };
         for ids in ids.chunks(512) {
-            let mut values = Vec::new();
-            let list = placeholders(&mut values, ids);
-            for row in db.rows(format!("SELECT id, {counter} FROM {rows} id IN ({list})"), values).await? {
-                let mut columns = Columns::new(&row);
-                let id = columns.take()?;
-                db.bus().deliver(Hint::Stream(StreamKey { kind, id }, columns.take()?));
+            for Head { id, seq } in heads(db, stream_kind, ids).await? {
+                db.bus().deliver(Hint::Stream(StreamKey { kind, id }, seq));
             }
         }
     }
@@ -264,9 +186,10 @@ pub async fn sweep(db: &Database) -> Result<()> {
 
 /// Forgets a stream whose subject is gone.
 pub async fn erase_in(tx: &Transaction, kind: StreamKind, id: Uuid) -> Result<()> {
-    let values = || vec![kind.as_str().into(), id.into()];
-    tx.execute("DELETE FROM events WHERE stream_kind = $1 AND stream_id = $2", values()).await?;
-    tx.execute("DELETE FROM streams WHERE kind = $1 AND id = $2", values()).await.map(drop)
+    let events = Entity::delete_many().filter(Column::StreamKind.eq(kind)).filter(Column::StreamId.eq(id));
+    events.exec(tx).await?;
+    stream::Entity::delete_by_id((kind, id)).exec(tx).await?;
+    Ok(())
 }
 
 /// Deletes what is older than the retention, a batch at a time; gives how many went.

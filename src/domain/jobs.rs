@@ -4,26 +4,36 @@
 //! job of a process that died is taken again when the lease is over; one that stops gives its jobs back. Handlers must bear
 //! being run twice. Each job is in a lane, by what it waits for. Each domain hands over those that it handles.
 
+mod sql;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
-use sea_orm::{Iterable, Value};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, Func, OnConflict, Query},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use self::sql::{enqueue_step, looking, taking};
 use super::{actor::Actor, permissions::Permission, registration::Domain};
 use crate::{
     app::App,
     entity::{
         JobId,
-        job::{JobState, Model},
+        job::{ActiveModel, Column, Entity, JobState, Model},
         payment::ProviderKind,
+        schedule,
     },
     error::Result,
     platform::{
         bus::Hint,
-        db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, Span, page_of},
+        db::{Transaction, any_id, is_literally},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -72,8 +82,6 @@ fn run<'a, J: Job>(app: &'a App, job: &'a Model) -> BoxFuture<'a, Result<()>> {
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// After so many attempts a job is dead.
 pub const ATTEMPTS: i64 = 10;
-
-const COLUMNS: &str = "id, kind, lane, payload, state, attempts, run_at, begun_at, last_error, created_at";
 
 /// Why a job comes again that nobody has said anything of.
 const LOST: &str = "it was begun and never ended: its process died, or it took longer than its lease";
@@ -149,56 +157,49 @@ pub async fn enqueue_all_on(
         return Ok(());
     }
     let now = app.clock.now();
-    let mut values: Vec<Value> = vec![kind.into(), now.into()];
-    let mut rows = Vec::new();
+    let mut rows = Vec::with_capacity(payloads.len());
     for (lane, payload) in payloads {
-        values.extend([app.ids.next(now).into(), lane.as_str().into(), serde_json::to_string(payload)?.into()]);
-        let last = values.len();
-        rows.push(format!("(${}, $1, ${}, ${last}, 'queued', 0, $2, $2)", last - 2, last - 1));
+        rows.push(ActiveModel {
+            id: Set(JobId(app.ids.next(now))),
+            kind: Set(kind.to_owned()),
+            lane: Set(lane.as_str().to_owned()),
+            payload: Set(serde_json::to_string(payload)?),
+            state: Set(JobState::Queued),
+            attempts: Set(0),
+            run_at: Set(now),
+            created_at: Set(now),
+            ..Default::default()
+        });
     }
-    let rows = rows.join(", ");
-    let sql = format!("INSERT INTO jobs (id, kind, lane, payload, state, attempts, run_at, created_at) VALUES {rows}");
-    tx.execute(sql, values).await?;
+    Entity::insert_many(rows).exec_without_returning(tx).await?;
     tx.hint(Hint::Jobs);
     Ok(())
 }
 
-/// The same as the step of a chain, for each of `rows`, which is what follows `FROM`: a statement, of which id, payload and time
-/// are the placeholders. The caller hints at it.
-#[must_use]
-pub fn enqueue_step(kind: &str, rows: &str, [id, payload, now]: [&str; 3]) -> String {
-    format!(
-        "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
-         SELECT {id}, '{kind}', {payload}, 'queued', 0, {now}, {now} FROM {rows} RETURNING id"
-    )
+#[derive(Debug, FromQueryResult)]
+struct Due {
+    lane: String,
 }
 
 /// The lanes in which something is due.
 pub async fn due_lanes(app: &App) -> Result<Vec<Lane>> {
     let rows = app.db.rows(looking(), vec![app.clock.now().into()]).await?;
-    let due = rows.iter().map(|row| Columns::new(row).take()).collect::<Result<Vec<String>>>()?;
-    Ok(Lane::all().filter(|lane| due.iter().any(|due| due == lane.as_str())).collect())
-}
-
-/// The statement by which lanes are found in which something is due now (`$1`): one look at the head of each, however many
-/// jobs there are.
-#[must_use]
-pub fn looking() -> String {
-    let head = |lane: Lane| {
-        let lane = lane.as_str();
-        format!(
-            "SELECT '{lane}' WHERE EXISTS \
-             (SELECT 1 FROM jobs WHERE lane = '{lane}' AND state = 'queued' AND run_at <= $1)"
-        )
-    };
-    Lane::all().map(head).collect::<Vec<_>>().join(" UNION ALL ")
+    let due: Vec<Due> = rows.iter().map(|row| Due::from_query_result(row, "")).collect::<Result<_, _>>()?;
+    Ok(Lane::all().filter(|lane| due.iter().any(|due| due.lane == lane.as_str())).collect())
 }
 
 /// Jobs of lanes that this program does not know, as after going back to an older one, need a lane that it does.
 pub async fn adopt(app: &App) -> Result<()> {
-    let known = Lane::all().map(|lane| format!("'{}'", lane.as_str())).collect::<Vec<_>>().join(", ");
-    let sql = format!("UPDATE jobs SET lane = 'database' WHERE lane NOT IN ({known})");
-    app.db.transact(async |tx| tx.execute(sql.as_str(), Vec::new()).await).await.map(drop)
+    app.db
+        .transact(async |tx| {
+            Entity::update_many()
+                .col_expr(Column::Lane, Expr::val(Lane::Database.as_str()))
+                .filter(Column::Lane.is_not_in(Lane::all().map(Lane::as_str)))
+                .exec(&tx)
+                .await?;
+            Ok(())
+        })
+        .await
 }
 
 /// Takes up to `limit` due jobs of any lane, each for the time of a [`LEASE`]. One that was taken too often without an
@@ -218,7 +219,8 @@ async fn take_where(app: &App, condition: &str, limit: u64) -> Result<Vec<Model>
     app.db
         .transact(async |tx| {
             let rows = tx.rows(sql.as_str(), vec![now.into(), (now + LEASE).into()]).await?;
-            let mut jobs = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+            let jobs = rows.iter().map(|row| Model::from_query_result(row, ""));
+            let mut jobs = jobs.collect::<Result<Vec<_>, _>>()?;
             jobs.retain(|job| job.state == JobState::Queued);
             jobs.sort_unstable_by_key(|job| (job.created_at, job.id));
             Ok(jobs)
@@ -226,27 +228,21 @@ async fn take_where(app: &App, condition: &str, limit: u64) -> Result<Vec<Model>
         .await
 }
 
-/// The statement by which jobs are taken, now (`$1`) and until (`$2`).
-#[must_use]
-pub fn taking(condition: &str, limit: u64, skip_locked: &str) -> String {
-    format!(
-        "UPDATE jobs SET attempts = attempts + 1, run_at = $2, begun_at = $1, \
-         last_error = CASE WHEN begun_at IS NULL THEN last_error ELSE '{LOST}' END, \
-         state = CASE WHEN attempts >= {ATTEMPTS} THEN 'dead' ELSE 'queued' END WHERE id IN (\
-         SELECT id FROM jobs WHERE state = 'queued' AND run_at <= $1 {condition} ORDER BY run_at, id LIMIT {limit} \
-         {skip_locked}) RETURNING {COLUMNS}"
-    )
-}
-
 /// Whoever stops before these jobs are done gives them back, as if they had not been taken.
 pub async fn give_back(app: &App, jobs: &[(JobId, i64)]) -> Result<()> {
     let now = app.clock.now();
-    let sql = "UPDATE jobs SET attempts = attempts - 1, run_at = $3, begun_at = NULL \
-               WHERE id = $1 AND attempts = $2 AND state = 'queued'";
     app.db
         .transact(async |tx| {
             for (id, attempts) in jobs {
-                tx.execute(sql, vec![id.0.into(), (*attempts).into(), now.into()]).await?;
+                Entity::update_many()
+                    .col_expr(Column::Attempts, Expr::col(Column::Attempts).sub(1))
+                    .col_expr(Column::RunAt, Expr::val(now))
+                    .col_expr(Column::BegunAt, Expr::val(Option::<DateTime<Utc>>::None))
+                    .filter(Column::Id.eq(*id))
+                    .filter(Column::Attempts.eq(*attempts))
+                    .filter(is_literally(Column::State, JobState::Queued))
+                    .exec(&tx)
+                    .await?;
             }
             tx.hint(Hint::Jobs);
             Ok(())
@@ -256,7 +252,8 @@ pub async fn give_back(app: &App, jobs: &[(JobId, i64)]) -> Result<()> {
 
 /// A job is done: it goes, within the transaction of what it did where it has one.
 pub async fn finish_in(tx: &Transaction, id: JobId) -> Result<()> {
-    tx.execute("DELETE FROM jobs WHERE id = $1", vec![id.0.into()]).await.map(drop)
+    Entity::delete_by_id(id).exec(tx).await?;
+    Ok(())
 }
 
 /// A job failed: it comes again later, or is dead after too many attempts. Whoever has taken it since decides instead.
@@ -270,7 +267,7 @@ pub async fn fail(app: &App, job: &Model, cause: &str) -> Result<()> {
 pub async fn put_off(app: &App, job: &Model, cause: &str, patience: TimeDelta) -> Result<()> {
     let state = if app.clock.now() - job.created_at >= patience { JobState::Dead } else { JobState::Queued };
     // Taken at its last attempt it would be dead.
-    again(app, job, cause, state, job.attempts.min(ATTEMPTS - 1)).await
+    again(app, job, cause, state, std::cmp::min(job.attempts, ATTEMPTS - 1)).await
 }
 
 async fn again(app: &App, job: &Model, cause: &str, state: JobState, attempts: i64) -> Result<()> {
@@ -278,61 +275,83 @@ async fn again(app: &App, job: &Model, cause: &str, state: JobState, attempts: i
     let cause: String = cause.chars().take(1000).collect();
     app.db
         .transact(async |tx| {
-            tx.execute(
-                "UPDATE jobs SET state = $2, run_at = $3, last_error = $4, attempts = $6, begun_at = NULL \
-                 WHERE id = $1 AND attempts = $5",
-                vec![
-                    job.id.0.into(),
-                    state.as_str().into(),
-                    run_at.into(),
-                    cause.as_str().into(),
-                    job.attempts.into(),
-                    attempts.into(),
-                ],
-            )
-            .await
+            let again = ActiveModel {
+                state: Set(state),
+                run_at: Set(run_at),
+                last_error: Set(Some(cause.clone())),
+                attempts: Set(attempts),
+                begun_at: Set(None),
+                ..Default::default()
+            };
+            let taken = Entity::update_many().set(again).filter(Column::Id.eq(job.id));
+            taken.filter(Column::Attempts.eq(job.attempts)).exec(&tx).await?;
+            Ok(())
         })
         .await
-        .map(drop)
 }
 
 /// 2, 4, 8 … seconds, at most an hour.
 fn back_off(attempts: i64) -> TimeDelta {
-    TimeDelta::seconds((1_i64 << attempts.clamp(1, 12)).min(3600))
+    TimeDelta::seconds(std::cmp::min(1_i64 << attempts.clamp(1, 12), 3600))
+}
+
+/// A job as it is shown: without its payload, because that may hold what was sealed for somebody.
+#[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+pub struct JobRow {
+    /// Primary key.
+    pub id: JobId,
+    /// Which handler.
+    pub kind: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// How often it was begun.
+    pub attempts: i64,
+    /// Not before this.
+    pub run_at: DateTime<Utc>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// Born.
+    pub created_at: DateTime<Utc>,
 }
 
 /// Jobs for an operator: dead ones, or all.
-pub async fn list(app: &App, dead_only: bool, limit: u64) -> Result<Vec<Model>> {
-    let filter = if dead_only { "WHERE state = 'dead'" } else { "" };
-    let sql = format!("SELECT {COLUMNS} FROM jobs {filter} ORDER BY created_at, id LIMIT {limit}");
-    app.db.rows(sql, Vec::new()).await?.iter().map(read).collect()
+pub async fn list(app: &App, dead_only: bool, limit: u64) -> Result<Vec<JobRow>> {
+    let jobs = if dead_only { dead() } else { Entity::find() };
+    app.db.read(jobs.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).limit(limit)).await
+}
+
+fn dead() -> Select<Entity> {
+    Entity::find().filter(is_literally(Column::State, JobState::Dead))
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Retried {
+    id: JobId,
 }
 
 /// Queues dead jobs again: one, or all; gives those that were dead.
 pub async fn retry_in(app: &App, tx: &Transaction, id: Option<JobId>) -> Result<Vec<JobId>> {
-    let mut values: Vec<Value> = vec![app.clock.now().into()];
-    let mut sql =
-        "UPDATE jobs SET state = 'queued', attempts = 0, run_at = $1, begun_at = NULL WHERE state = 'dead'".to_owned();
+    let again = ActiveModel {
+        state: Set(JobState::Queued),
+        attempts: Set(0),
+        run_at: Set(app.clock.now()),
+        begun_at: Set(None),
+        ..Default::default()
+    };
+    let mut retrying = Entity::update_many().set(again).filter(is_literally(Column::State, JobState::Dead));
     if let Some(id) = id {
-        values.push(id.0.into());
-        sql.push_str(" AND id = $2");
+        retrying = retrying.filter(Column::Id.eq(id));
     }
-    sql.push_str(" RETURNING id");
-    let rows = tx.rows(sql, values).await?;
+    let retrying = QueryTrait::query(&mut retrying).returning(Query::returning().column(Column::Id));
+    let retried: Vec<Retried> = tx.read(retrying).await?;
     tx.hint(Hint::Jobs);
-    rows.iter().map(|row| Columns::new(row).take()).collect()
+    Ok(retried.into_iter().map(|retried| retried.id).collect())
 }
 
-/// What is shown of a job: its payload is not, because it may hold what was sealed for somebody.
-const SHOWN: &str = "j.id, j.kind, '', j.state, j.attempts, j.run_at, j.last_error, j.created_at";
-
-/// A job by id, without its payload.
-pub async fn find_in(tx: &Transaction, id: JobId) -> Result<Option<Model>> {
-    tx.row(format!("SELECT {SHOWN} FROM jobs j WHERE j.id = $1"), vec![id.0.into()])
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+/// A job by id.
+pub async fn find_in(tx: &Transaction, id: JobId) -> Result<Option<JobRow>> {
+    Ok(Entity::find_by_id(id).into_partial_model::<JobRow>().one(tx).await?)
 }
 
 /// What jobs have to have in common.
@@ -351,57 +370,59 @@ pub const SORT: &str = "jobs.newest";
 
 /// A job's place in the list.
 #[must_use]
-pub fn cursor(job: &Model) -> Cursor {
+pub fn cursor(job: &JobRow) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(job.created_at), id: job.id.0 }
 }
 
-/// The queue, newest first, without payloads, for those who may see it. (No index for this order: each job would pay for it.
-/// Ids come in the order of time, so the newest are chosen by them.)
-pub async fn jobs(app: &App, actor: &Actor, filter: &JobFilter, page: &Page, with_total: bool) -> Result<Slice<Model>> {
+/// The queue, newest first, for those who may see it. (No index for this order: each job would pay for it. Ids come in the
+/// order of time, so the newest are chosen by them.)
+pub async fn jobs(
+    app: &App,
+    actor: &Actor,
+    filter: &JobFilter,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<JobRow>> {
     actor.require(Permission::ManageJobs)?;
-    let mut conditions = Conditions::default();
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
     let state = match filter.states.as_deref() {
         Some([]) => return Ok(Slice::nothing(page, with_total)),
         Some([one, others @ ..]) => Some(*one).filter(|_| others.iter().all(|other| other == one)),
         None => None,
     };
+    let mut candidates = Entity::find().select_only().column_as(Column::Id, "id");
     if let Some(state) = state {
-        conditions.that(format!("j.state = '{}'", state.as_str()));
+        let in_state = is_literally(Column::State, state);
+        candidates = candidates.filter(in_state.clone());
+        list.filter(in_state);
     }
-    match state {
-        Some(JobState::Queued) => {
-            conditions.among("SELECT id FROM jobs WHERE state = 'queued' ORDER BY run_at DESC, id DESC");
-        }
+    let candidates = match state {
+        Some(JobState::Queued) => Some(candidates.order_by_desc(Column::RunAt)),
         // These have an index in the list's order.
-        Some(JobState::Dead) if filter.kinds.is_none() => {}
-        Some(JobState::Dead) => {
-            conditions.among("SELECT id FROM jobs WHERE state = 'dead' ORDER BY created_at DESC, id DESC");
-        }
+        Some(JobState::Dead) if filter.kinds.is_none() => None,
+        Some(JobState::Dead) => Some(candidates.order_by_desc(Column::CreatedAt)),
         // There are no other states than the two.
-        None => {
-            conditions.among("SELECT id FROM jobs ORDER BY id DESC");
-        }
+        None => Some(candidates),
+    };
+    if let Some(candidates) = candidates {
+        list.among(candidates.order_by_desc(Column::Id).into_query());
     }
-    conditions.any_of("j.kind", filter.kinds.as_deref(), |kind| text::comparable(kind))?;
-    conditions.during("j.created_at", filter.during)?;
-    let source =
-        Source { columns: SHOWN, table: "jobs j", joins: "", key: "j.created_at", id: "j.id", descending: true };
-    page_of(&app.db, source, conditions, page, with_total, read).await
+    list.any_of(Column::Kind, filter.kinds.as_deref(), |kind| text::comparable(kind))?;
+    list.during(Column::CreatedAt, filter.during)?;
+    list.page(&app.db, page, with_total, |select| select).await
 }
 
-/// Jobs by id, without payloads, for those who may see them.
-pub async fn by_id(app: &App, actor: &Actor, ids: &[JobId]) -> Result<HashMap<JobId, Model>> {
+/// Jobs by id, for those who may see them.
+pub async fn by_id(app: &App, actor: &Actor, ids: &[JobId]) -> Result<HashMap<JobId, JobRow>> {
     if !actor.may(Permission::ManageJobs) {
         return Ok(HashMap::new());
     }
-    let mut values: Vec<Value> = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let rows = app.db.rows(format!("SELECT {SHOWN} FROM jobs j WHERE j.id IN ({list})"), values).await?;
-    rows.iter().map(|row| read(row).map(|job| (job.id, job))).collect()
+    let jobs: Vec<JobRow> = app.db.read(Entity::find().filter(any_id(Column::Id, ids))).await?;
+    Ok(jobs.into_iter().map(|job| (job.id, job)).collect())
 }
 
 /// How many jobs there are in each state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromQueryResult)]
 pub struct Counts {
     /// To be run, or running.
     pub queued: i64,
@@ -414,25 +435,47 @@ pub struct Counts {
 /// How many jobs there are in each state, for those who may see them.
 pub async fn counts(app: &App, actor: &Actor) -> Result<Counts> {
     actor.require(Permission::ManageJobs)?;
-    let sql = "SELECT COUNT(CASE WHEN state = 'queued' THEN 1 END), \
-               COUNT(CASE WHEN state = 'queued' AND run_at <= $1 THEN 1 END), \
-               COUNT(CASE WHEN state = 'dead' THEN 1 END) FROM jobs";
-    let rows = app.db.rows(sql, vec![app.clock.now().into()]).await?;
-    let Some(row) = rows.first() else { return Ok(Counts::default()) };
-    let mut columns = Columns::new(row);
-    Ok(Counts { queued: columns.take()?, due: columns.take()?, dead: columns.take()? })
+    let queued = is_literally(Column::State, JobState::Queued);
+    let due = queued.clone().and(Column::RunAt.lte(app.clock.now()));
+    let where_they_stand = Query::select()
+        .expr_as(count_where(queued), "queued")
+        .expr_as(count_where(due), "due")
+        .expr_as(count_where(is_literally(Column::State, JobState::Dead)), "dead")
+        .from(Entity)
+        .take();
+    Ok(app.db.select::<Counts>(&where_they_stand).await?.pop().unwrap_or_default())
+}
+
+/// How many rows meet a condition, of those that are looked at.
+fn count_where(condition: Expr) -> Expr {
+    let one: Expr = Expr::case(condition, 1).into();
+    Func::count(one).into()
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Waiting {
+    lane: String,
+    count: i64,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Dead {
+    count: i64,
 }
 
 /// How many jobs are due in each lane, lanes without any included, and how many are dead. No rights are asked here.
 pub async fn waiting(app: &App) -> Result<(Vec<(Lane, i64)>, i64)> {
-    let sql = "SELECT lane, COUNT(*) FROM jobs WHERE state = 'queued' AND run_at <= $1 GROUP BY lane";
-    let mut due: HashMap<String, i64> = HashMap::new();
-    for row in &app.db.rows(sql, vec![app.clock.now().into()]).await? {
-        let mut columns = Columns::new(row);
-        due.insert(columns.take()?, columns.take()?);
-    }
-    let rows = app.db.rows("SELECT COUNT(*) FROM jobs WHERE state = 'dead'", Vec::new()).await?;
-    let dead = rows.first().map_or(Ok(0), |row| Columns::new(row).take())?;
+    let due = Entity::find()
+        .select_only()
+        .column(Column::Lane)
+        .expr_as(Column::Id.count(), "count")
+        .filter(is_literally(Column::State, JobState::Queued))
+        .filter(Column::RunAt.lte(app.clock.now()))
+        .group_by(Column::Lane);
+    let due: Vec<Waiting> = app.db.select(&due.into_query()).await?;
+    let due: HashMap<String, i64> = due.into_iter().map(|Waiting { lane, count }| (lane, count)).collect();
+    let dead = dead().select_only().expr_as(Column::Id.count(), "count").into_query();
+    let dead = app.db.select::<Dead>(&dead).await?.first().map_or(0, |dead| dead.count);
     Ok((Lane::all().map(|lane| (lane, due.get(lane.as_str()).copied().unwrap_or_default())).collect(), dead))
 }
 
@@ -441,13 +484,12 @@ pub async fn due(app: &App, name: &'static str, every: TimeDelta) -> Result<bool
     let now: DateTime<Utc> = app.clock.now();
     app.db
         .transact(async |tx| {
-            let claimed = tx
-                .execute(
-                    "INSERT INTO schedules (name, next_run_at) VALUES ($1, $2) ON CONFLICT (name) \
-                     DO UPDATE SET next_run_at = $2 WHERE schedules.next_run_at <= $3",
-                    vec![name.into(), (now + every).into(), now.into()],
-                )
-                .await?;
+            let next = schedule::ActiveModel { name: Set(name.to_owned()), next_run_at: Set(now + every) };
+            let if_due = OnConflict::column(schedule::Column::Name)
+                .update_column(schedule::Column::NextRunAt)
+                .action_and_where(schedule::Column::NextRunAt.lte(now))
+                .to_owned();
+            let claimed = schedule::Entity::insert(next).on_conflict(if_due).exec_without_returning(&tx).await?;
             Ok(claimed == 1)
         })
         .await
@@ -456,8 +498,7 @@ pub async fn due(app: &App, name: &'static str, every: TimeDelta) -> Result<bool
 /// Whether something can be stored, found out by a write where nothing else was stored just now: a row beside the
 /// schedules, which nobody reads.
 pub async fn can_store(app: &App) -> bool {
-    let sql = "INSERT INTO schedules (name, next_run_at) VALUES ('health', $1) ON CONFLICT (name) DO UPDATE SET next_run_at = $1";
-    app.db.can_store(sql, vec![app.clock.now().into()]).await
+    app.db.can_store(sql::STORE, vec![app.clock.now().into()]).await
 }
 
 /// A schedule that failed comes again soon instead of at its next time.
@@ -465,24 +506,9 @@ pub async fn soon(app: &App, name: &'static str) -> Result<()> {
     let next = app.clock.now() + TimeDelta::minutes(5);
     app.db
         .transact(async |tx| {
-            tx.execute("UPDATE schedules SET next_run_at = $2 WHERE name = $1", vec![name.into(), next.into()]).await
+            let schedule = schedule::Entity::update_many().filter(schedule::Column::Name.eq(name));
+            schedule.col_expr(schedule::Column::NextRunAt, Expr::val(next)).exec(&tx).await?;
+            Ok(())
         })
         .await
-        .map(drop)
-}
-
-fn read(row: &sea_orm::QueryResult) -> Result<Model> {
-    let mut columns = Columns::new(row);
-    Ok(Model {
-        id: columns.take()?,
-        kind: columns.take()?,
-        lane: columns.take()?,
-        payload: columns.take()?,
-        state: columns.take()?,
-        attempts: columns.take()?,
-        run_at: columns.take()?,
-        begun_at: columns.take()?,
-        last_error: columns.take()?,
-        created_at: columns.take()?,
-    })
 }

@@ -10,7 +10,12 @@ mod notices;
 
 use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::{QueryResult, Value};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select,
+    sea_query::{Expr, LockType, Query},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -29,21 +34,23 @@ use crate::{
     entity::{
         NotificationId, UserId,
         event::{self, EventKind, StreamKind},
-        notification,
-        notification::NotificationKind,
+        notification::{Column, Entity, NotificationKind, SubjectKind},
+        user,
     },
     error::{Result, UserError, UserErrorCode},
     platform::{
-        db::{Columns, Transaction, placeholders},
-        list::{Conditions, Source, Span, page_of},
+        db::{Transaction, any_id},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };
 
+use gone::Gone;
 pub use gone::{Deleted, Edited, Subject};
-pub(crate) use gone::{go_in, of_fact};
-pub(crate) use notices::{Concerned, Telling, excerpt, notify_step, payload, short, tell_in, tell_one_in};
+pub(crate) use gone::{about, go_in, of_fact};
 pub use notices::{Notice, Teller, notify_all_in, notify_in};
+pub(crate) use notices::{Telling, excerpt, notify_step, payload, short, tell_in, tell_one_in};
 
 /// What notifications hand over.
 pub(crate) const DOMAIN: Domain = Domain {
@@ -56,8 +63,31 @@ pub(crate) const DOMAIN: Domain = Domain {
     ..Domain::named("notifications")
 };
 
-/// What a person was told.
-pub type Notification = notification::Model;
+/// What a person was told, as long as what it tells of is there.
+#[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+pub struct Notification {
+    /// Primary key.
+    pub id: NotificationId,
+    /// Who is told.
+    pub recipient_id: UserId,
+    /// What it is about.
+    pub kind: NotificationKind,
+    /// At most 255 characters, in the recipient's language.
+    pub title: String,
+    /// An excerpt or a sentence; may be empty.
+    pub message: String,
+    /// Who caused it.
+    pub actor_id: Option<UserId>,
+    /// Table of the subject.
+    pub subject_kind: Option<SubjectKind>,
+    /// The subject.
+    pub subject_id: Option<Uuid>,
+    /// Read by the recipient.
+    pub read_at: Option<DateTime<Utc>>,
+    /// Told.
+    pub created_at: DateTime<Utc>,
+}
 
 /// What notifications hold about a person.
 const EXPORT: &[Table] = &[Table {
@@ -79,12 +109,24 @@ const EXPORT: &[Table] = &[Table {
 /// Forgets a person who is about to be deleted: what others were told of them names them, and their own stream goes.
 async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
     // Whoever is being told of them just now is told first, and forgets it, too.
-    tx.row(format!("SELECT 1 FROM users WHERE id = $1 {}", tx.for_removal()), vec![user.0.into()]).await?;
-    tx.execute("DELETE FROM notifications WHERE recipient_id = $1", vec![user.0.into()]).await?;
-    let sql = "DELETE FROM notifications WHERE actor_id = $1 RETURNING recipient_id, id, gone_at IS NOT NULL";
-    let forgotten = tx.rows(sql, vec![user.0.into()]).await?;
-    gone::announce_in(app, tx, &forgotten).await?;
+    let person = user::Entity::find_by_id(user).select_only().column(user::Column::Id).lock(LockType::Update);
+    person.into_tuple::<UserId>().one(tx).await?;
+    Entity::delete_many().filter(Column::RecipientId.eq(user)).exec(tx).await?;
+    let mut forgetting = Entity::delete_many().filter(Column::ActorId.eq(user));
+    let columns = [Column::RecipientId, Column::Id, Column::GoneAt];
+    let forgetting = QueryTrait::query(&mut forgetting).returning(Query::returning().columns(columns));
+    let forgotten: Vec<Forgotten> = tx.read(forgetting).await?;
+    let news = forgotten.into_iter().filter(|forgotten| forgotten.gone_at.is_none());
+    gone::announce_in(app, tx, news.map(|forgotten| forgotten.notification).collect()).await?;
     events::erase_in(tx, StreamKind::Notifications, user.0).await
+}
+
+/// A notification that named somebody.
+#[derive(Debug, FromQueryResult)]
+struct Forgotten {
+    #[sea_orm(nested)]
+    notification: Gone,
+    gone_at: Option<DateTime<Utc>>,
 }
 
 /// Deletes what has been gone for longer than events are kept; gives how many went.
@@ -94,26 +136,9 @@ pub async fn prune(app: &App) -> Result<u64> {
 
 // ---------------------------------------------------------------------------------------------- reading and marking
 
-const COLUMNS: &str = "n.id, n.recipient_id, n.kind, n.title, n.message, n.actor_id, n.subject_kind, n.subject_id, n.read_at, n.created_at";
-
-fn read(row: &QueryResult) -> Result<Notification> {
-    let mut columns = Columns::new(row);
-    Ok(Notification {
-        id: columns.take()?,
-        recipient_id: columns.take()?,
-        kind: columns.take()?,
-        title: columns.take()?,
-        message: columns.take()?,
-        actor_id: columns.take()?,
-        subject_kind: columns.take()?,
-        subject_id: columns.take()?,
-        // Only compared on insert, never shown.
-        dedupe_key: String::new(),
-        read_at: columns.take()?,
-        // Only what is there is read.
-        gone_at: None,
-        created_at: columns.take()?,
-    })
+/// A person's notifications whose subjects are there.
+fn of(recipient: UserId) -> Select<Entity> {
+    Entity::find().filter(Column::RecipientId.eq(recipient)).filter(Column::GoneAt.is_null())
 }
 
 /// What cursors in the list are tied to.
@@ -145,33 +170,28 @@ pub async fn notifications(
     with_total: bool,
 ) -> Result<Slice<Notification>> {
     let user = actor.require_user()?.id;
-    let mut conditions = Conditions::default();
-    conditions.equal("n.recipient_id", Some(user.0));
-    conditions.that("n.gone_at IS NULL");
+    let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
+    list.filter(Column::RecipientId.eq(user));
+    list.filter(Column::GoneAt.is_null());
     match filter.unread {
-        Some(true) => conditions.that("n.read_at IS NULL"),
-        Some(false) => conditions.that("n.read_at IS NOT NULL"),
+        Some(true) => list.filter(Column::ReadAt.is_null()),
+        Some(false) => list.filter(Column::ReadAt.is_not_null()),
         None => {}
     }
     if filter.kinds.is_some() || filter.unread == Some(false) {
         // No index for these: each notification would pay for it. One person's newest are few enough to be looked at.
-        let unread = if filter.unread == Some(true) { "AND n.read_at IS NULL" } else { "" };
-        conditions.among(format!(
-            "SELECT n.id FROM notifications n WHERE n.recipient_id = $1 AND n.gone_at IS NULL {unread} \
-             ORDER BY n.created_at DESC, n.id DESC"
-        ));
+        let newest = of(user).order_by_desc(Column::CreatedAt).order_by_desc(Column::Id);
+        let newest = if filter.unread == Some(true) { newest.filter(Column::ReadAt.is_null()) } else { newest };
+        list.among(newest.select_only().column_as(Column::Id, "id").into_query());
     }
-    conditions.any_of("n.kind", filter.kinds.as_deref(), |kind| kind.as_str())?;
-    conditions.during("n.created_at", filter.during)?;
-    let source = Source {
-        columns: COLUMNS,
-        table: "notifications n",
-        joins: "",
-        key: "n.created_at",
-        id: "n.id",
-        descending: true,
-    };
-    page_of(&app.db, source, conditions, page, with_total, read).await
+    list.any_of(Column::Kind, filter.kinds.as_deref(), |kind| kind.as_str())?;
+    list.during(Column::CreatedAt, filter.during)?;
+    list.page(&app.db, page, with_total, |select| select).await
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Counted {
+    count: i64,
 }
 
 /// How many of the actor's own notifications are unread; nothing of anybody else's.
@@ -180,9 +200,10 @@ pub async fn unread_counts(app: &App, actor: &Actor, ids: &[UserId]) -> Result<H
     if !ids.contains(&own) {
         return Ok(HashMap::new());
     }
-    let sql = "SELECT COUNT(*) FROM notifications WHERE recipient_id = $1 AND read_at IS NULL AND gone_at IS NULL";
-    let rows = app.db.rows(sql, vec![own.0.into()]).await?;
-    rows.iter().map(|row| Ok((own, Columns::new(row).take()?))).collect()
+    let unread = of(own).filter(Column::ReadAt.is_null());
+    let counting = unread.select_only().expr_as(Column::Id.count(), "count").into_query();
+    let counted: Vec<Counted> = app.db.select(&counting).await?;
+    Ok(counted.into_iter().map(|counted| (own, counted.count)).collect())
 }
 
 /// The actor's own notifications by id.
@@ -198,13 +219,8 @@ async fn of_recipient(
     user: UserId,
     ids: &[NotificationId],
 ) -> Result<HashMap<NotificationId, Notification>> {
-    let mut values: Vec<Value> = vec![user.0.into()];
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let sql = format!(
-        "SELECT {COLUMNS} FROM notifications n WHERE n.recipient_id = $1 AND n.gone_at IS NULL AND n.id IN ({list})"
-    );
-    let rows = app.db.rows(sql, values).await?;
-    rows.iter().map(|row| read(row).map(|notification| (notification.id, notification))).collect()
+    let found: Vec<Notification> = app.db.read(of(user).filter(any_id(Column::Id, ids))).await?;
+    Ok(found.into_iter().map(|notification| (notification.id, notification)).collect())
 }
 
 /// Marks one of the actor's notifications as read; again changes nothing. Code: NOT_FOUND.
@@ -212,14 +228,16 @@ pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<N
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
-            let sql = "UPDATE notifications SET read_at = $3 \
-                       WHERE id = $1 AND recipient_id = $2 AND read_at IS NULL AND gone_at IS NULL";
-            tx.execute(sql, vec![id.0.into(), user.0.into(), app.clock.now().into()]).await?;
-            let sql = format!(
-                "SELECT {COLUMNS} FROM notifications n WHERE n.id = $1 AND n.recipient_id = $2 AND n.gone_at IS NULL"
-            );
-            let row = tx.row(sql, vec![id.0.into(), user.0.into()]).await?;
-            read(&row.ok_or_else(|| UserError::input("id", UserErrorCode::NotFound))?)
+            Entity::update_many()
+                .col_expr(Column::ReadAt, Expr::val(app.clock.now()))
+                .filter(Column::Id.eq(id))
+                .filter(Column::RecipientId.eq(user))
+                .filter(Column::ReadAt.is_null())
+                .filter(Column::GoneAt.is_null())
+                .exec(&tx)
+                .await?;
+            let found = of(user).filter(Column::Id.eq(id)).into_partial_model::<Notification>().one(&tx).await?;
+            Ok(found.ok_or_else(|| UserError::input("id", UserErrorCode::NotFound))?)
         })
         .await
 }
@@ -230,9 +248,15 @@ pub async fn mark_all_read(app: &App, actor: &Actor) -> Result<u64> {
     let now = app.clock.now();
     app.db
         .transact(async |tx| {
-            let sql = "UPDATE notifications SET read_at = $2 \
-                       WHERE recipient_id = $1 AND read_at IS NULL AND gone_at IS NULL AND created_at <= $2";
-            tx.execute(sql, vec![user.0.into(), now.into()]).await
+            let marked = Entity::update_many()
+                .col_expr(Column::ReadAt, Expr::val(now))
+                .filter(Column::RecipientId.eq(user))
+                .filter(Column::ReadAt.is_null())
+                .filter(Column::GoneAt.is_null())
+                .filter(Column::CreatedAt.lte(now))
+                .exec(&tx)
+                .await?;
+            Ok(marked.rows_affected)
         })
         .await
 }

@@ -2,10 +2,14 @@
 //! counters its rows have.
 
 use chrono::TimeDelta;
+use sea_orm::{
+    ConnectionTrait, ExprTrait, FromQueryResult,
+    sea_query::{Expr, Order, Query},
+};
 use uuid::Uuid;
 
 use super::registration::{Counter, DOMAINS, Domain, Schedule};
-use crate::{app::App, error::Result, platform::db::Columns};
+use crate::{app::App, error::Result};
 
 /// What recounting hands over.
 pub(crate) const DOMAIN: Domain = Domain {
@@ -35,17 +39,23 @@ pub async fn recount(app: &App) -> Result<u64> {
     Ok(wrong)
 }
 
-async fn mend(app: &App, Counter { table, column, facts }: &Counter) -> Result<u64> {
+async fn mend(app: &App, counter: &Counter) -> Result<u64> {
+    let Counter { table, column, facts } = *counter;
     let mut wrong = 0;
     let mut after = Uuid::nil();
     while let Some(last) = last_of_batch(app, table, after).await? {
-        let sql =
-            format!("UPDATE {table} SET {column} = ({facts}) WHERE id > $1 AND id <= $2 AND {column} <> ({facts})");
+        let mending = Query::update()
+            .table(table)
+            .value(column, facts())
+            .and_where(Expr::col("id").gt(after))
+            .and_where(Expr::col("id").lte(last))
+            .and_where(Expr::col(column).ne(facts()))
+            .take();
         wrong += app
             .db
             .transact(async |tx| {
                 tx.without_time_limit().await?;
-                tx.execute(sql.as_str(), vec![after.into(), last.into()]).await
+                Ok(ConnectionTrait::execute(&tx, &mending).await?.rows_affected())
             })
             .await?;
         after = last;
@@ -53,10 +63,20 @@ async fn mend(app: &App, Counter { table, column, facts }: &Counter) -> Result<u
     Ok(wrong)
 }
 
+#[derive(Debug, FromQueryResult)]
+struct Last {
+    id: Uuid,
+}
+
 /// The highest id of the next batch; `None` behind the last.
-async fn last_of_batch(app: &App, table: &str, after: Uuid) -> Result<Option<Uuid>> {
-    let sql = format!(
-        "SELECT id FROM (SELECT id FROM {table} WHERE id > $1 ORDER BY id LIMIT {BATCH}) b ORDER BY id DESC LIMIT 1"
-    );
-    app.db.rows(sql, vec![after.into()]).await?.first().map(|row| Columns::new(row).take()).transpose()
+async fn last_of_batch(app: &App, table: &'static str, after: Uuid) -> Result<Option<Uuid>> {
+    let batch = Query::select()
+        .column("id")
+        .from(table)
+        .and_where(Expr::col("id").gt(after))
+        .order_by("id", Order::Asc)
+        .limit(BATCH)
+        .take();
+    let last = Query::select().column("id").from_subquery(batch, "batch").order_by("id", Order::Desc).limit(1).take();
+    Ok(app.db.select::<Last>(&last).await?.pop().map(|last| last.id))
 }

@@ -5,6 +5,7 @@
 
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
+use sea_orm::sea_query::SelectStatement;
 use uuid::Uuid;
 
 use super::{
@@ -170,7 +171,7 @@ pub struct Counter {
     /// Where it stands.
     pub column: &'static str,
     /// The query that counts, of a row of `table`.
-    pub facts: &'static str,
+    pub facts: fn() -> SelectStatement,
 }
 
 /// Something that is derived from texts, and written anew when a version derives it otherwise.

@@ -267,7 +267,7 @@ loaders! {
     /// The viewer's own ways to pay.
     payment_methods, FetchPaymentMethods: PaymentMethodId => crate::entity::payment_method::Model = payments::payment_methods_by_id;
     /// Background jobs, for those who may see them.
-    jobs, FetchJobs: JobId => crate::entity::job::Model = jobs::by_id;
+    jobs, FetchJobs: JobId => jobs::JobRow = jobs::by_id;
     /// Wallets that the viewer may see.
     wallets, FetchWallets: UserId => Vec<Account> = wallets::wallets_by_owner;
     /// What wallets that the viewer may see hold of a currency.

@@ -350,18 +350,19 @@ impl Database {
 
     /// Reads rows by a typed statement, each into a shape by the names of its columns.
     pub async fn select<P: FromQueryResult>(&self, select: &SelectStatement) -> Result<Vec<P>> {
-        let reader = self.reader();
-        let statement = StatementBuilder::build(select, &reader.get_database_backend());
-        recording::note(&statement);
-        let _turn = shares::turn().await?;
-        let rows = reader.query_all_raw(statement).await?;
+        let rows = self.ask(StatementBuilder::build(select, &self.backend())).await?;
         Ok(rows.iter().map(|row| P::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 
     /// Reads rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
+        self.ask(Statement::from_sql_and_values(self.backend(), sql, values)).await
+    }
+
+    /// Reads rows by a statement with `$1` placeholders, as both databases take it.
+    pub async fn ask(&self, statement: Statement) -> Result<Vec<QueryResult>> {
         let reader = self.reader();
-        let statement = statement(reader, sql, values);
+        let statement = Statement { db_backend: reader.get_database_backend(), ..statement };
         recording::note(&statement);
         let _turn = shares::turn().await?;
         Ok(reader.query_all_raw(statement).await?)

@@ -12,8 +12,8 @@
 //! `tests/it/lists` asks for every list of the graph at size, and looks at what the database does for it.
 
 use sea_orm::{
-    ColumnTrait, DatabaseBackend, EntityTrait, ExprTrait, FromQueryResult, PartialModelTrait, QuerySelect, QueryTrait,
-    Select, Value,
+    ColumnTrait, DatabaseBackend, EntityTrait, ExprTrait, FromQueryResult, PartialModelTrait, QueryResult, QuerySelect,
+    QueryTrait, Select, StatementBuilder, Value,
     sea_query::{
         Alias, Asterisk, CommonTableExpression, Expr, IntoColumnRef, JoinType, Order, Query, SelectStatement,
         UnionType, WithClause,
@@ -242,14 +242,28 @@ where
         page: &Page,
         reading: impl FnOnce(Select<E>) -> Select<E> + Send,
     ) -> Result<Slice<P>> {
+        let reading = |select| P::select_cols(reading(select));
+        self.rows_read(db, page, reading, |row| Ok(P::from_query_result(row, "")?)).await
+    }
+
+    /// A page, in one statement, where what is read depends on more than a type: `reading` joins it and names its columns.
+    pub async fn rows_read<T>(
+        self,
+        db: &Database,
+        page: &Page,
+        reading: impl FnOnce(Select<E>) -> Select<E> + Send,
+        read: impl Fn(&QueryResult) -> Result<T> + Send,
+    ) -> Result<Slice<T>> {
         if self.is_hopeless {
             return Ok(page.slice(Vec::new()));
         }
-        let statement = self.statement::<P>(db.backend(), page, reading);
-        Ok(page.slice(db.select(&statement).await?))
+        let backend = db.backend();
+        let statement = StatementBuilder::build(&self.statement(backend, page, reading), &backend);
+        let rows = db.ask(statement).await?;
+        Ok(page.slice(rows.iter().map(read).collect::<Result<Vec<T>>>()?))
     }
 
-    fn statement<P: PartialModelTrait>(
+    fn statement(
         mut self,
         backend: DatabaseBackend,
         page: &Page,
@@ -279,7 +293,7 @@ where
             statement.from_clear();
             look_up::<E>(backend, statement, PAGE, id);
         }
-        let mut select = P::select_cols(reading(select));
+        let mut select = reading(select);
         let statement = QueryTrait::query(&mut select);
         match chosen {
             Some(tables) => {

@@ -64,7 +64,6 @@ pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub(crate) use privacy::erase_in;
 pub use profile::{ProfileUpdate, bio_set_in, profile_update};
 pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
-pub(crate) use queries::{read_user, read_user_card, user_card_columns, user_columns};
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
 pub(crate) use registration::DOMAIN;
 pub use rows::{Person, UserCard, UserRow};

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
 
-use super::{User, UserCard, UserRow, policy, second_factors};
+use super::{User, UserRow, policy, second_factors};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
@@ -15,76 +15,13 @@ use crate::{
     },
     error::{Error, Result},
     platform::{
-        db::{Columns, any_id},
+        db::any_id,
         list::Span,
         listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },
 };
-
-/// How many columns [`user_columns`] names.
-pub(crate) const USER_COLUMN_COUNT: usize = 13;
-
-/// The columns of a person, in the order in which [`read_user`] takes them.
-pub(crate) fn user_columns(alias: &str) -> String {
-    [
-        "id",
-        "username",
-        "first_name",
-        "last_name",
-        "display_name",
-        "avatar_url",
-        "bio",
-        "kind",
-        "locale",
-        "post_count",
-        "username_changed_at",
-        "created_at",
-        "updated_at",
-    ]
-    .map(|column| format!("{alias}.{column}"))
-    .join(", ")
-}
-
-/// Reads the columns of [`user_columns`]; `None` where a LEFT JOIN found nobody.
-pub(crate) fn read_user(columns: &mut Columns<'_>) -> Result<Option<User>> {
-    let Some(id) = columns.take::<Option<UserId>>()? else {
-        columns.skip(USER_COLUMN_COUNT - 1);
-        return Ok(None);
-    };
-    Ok(Some(Arc::new(UserRow {
-        id,
-        username: columns.take()?,
-        first_name: columns.take()?,
-        last_name: columns.take()?,
-        display_name: columns.take()?,
-        avatar_url: columns.take()?,
-        bio: columns.take()?,
-        kind: columns.take()?,
-        locale: columns.take()?,
-        post_count: columns.take()?,
-        username_changed_at: columns.take()?,
-        created_at: columns.take()?,
-        updated_at: columns.take()?,
-    })))
-}
-
-const CARD: [&str; 4] = ["id", "username", "display_name", "avatar_url"];
-
-/// The columns that most lists show of a person.
-pub(crate) fn user_card_columns(alias: &str) -> String {
-    CARD.map(|column| format!("{alias}.{column}")).join(", ")
-}
-
-/// Reads the columns of [`user_card_columns`]; `None` where a LEFT JOIN found nobody.
-pub(crate) fn read_user_card(columns: &mut Columns<'_>) -> Result<Option<UserCard>> {
-    let Some(id) = columns.take::<Option<UserId>>()? else {
-        columns.skip(CARD.len() - 1);
-        return Ok(None);
-    };
-    Ok(Some(UserCard { id, username: columns.take()?, display_name: columns.take()?, avatar_url: columns.take()? }))
-}
 
 /// A person who has to be there.
 pub async fn get(app: &App, id: UserId) -> Result<User> {

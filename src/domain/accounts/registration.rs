@@ -1,13 +1,21 @@
 //! What accounts hand over.
 
+use sea_orm::{
+    ColumnTrait, ExprTrait,
+    sea_query::{Expr, Query, SelectStatement},
+};
+
 use super::{
     guessing,
     jobs::{SendReset, SendVerification},
     likenesses, oauth, privacy, sessions,
 };
-use crate::domain::{
-    jobs::Handler,
-    registration::{Counter, Derived, Domain, Retention},
+use crate::{
+    domain::{
+        jobs::Handler,
+        registration::{Counter, Derived, Domain, Retention},
+    },
+    entity::{post, user},
 };
 
 pub(crate) const DOMAIN: Domain = Domain {
@@ -35,12 +43,18 @@ pub(crate) const DOMAIN: Domain = Domain {
         Retention { what: "sign-ins at providers", prune: |app| Box::pin(oauth::prune(app)) },
         Retention { what: "held user names", prune: |app| Box::pin(likenesses::prune(app)) },
     ],
-    counters: &[Counter {
-        table: "users",
-        column: "post_count",
-        facts: "SELECT COUNT(*) FROM posts f WHERE f.author_id = users.id AND f.deleted_at IS NULL",
-    }],
+    counters: &[Counter { table: "users", column: "post_count", facts: posts_of_person }],
     derived: &[Derived { part: "users", refold_in: |tx, after| Box::pin(likenesses::refold_in(tx, after)) }],
     exports: privacy::EXPORT,
     ..Domain::named("accounts")
 };
+
+/// What a person's number of posts counts.
+fn posts_of_person() -> SelectStatement {
+    Query::select()
+        .expr(Expr::cust("COUNT(*)"))
+        .from(post::Entity)
+        .and_where(post::Column::AuthorId.into_expr().eq(user::Column::Id.into_expr()))
+        .and_where(post::Column::DeletedAt.is_null())
+        .take()
+}

@@ -6,12 +6,12 @@ use std::borrow::Cow;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DerivePartialModel, EntityTrait, ExprTrait, JoinType, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, RelationTrait, Select,
-    sea_query::{Expr, LockType},
+    sea_query::{Expr, LockType, SelectStatement, UnionType},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{rows::with_goal, sql};
+use super::rows::with_goal;
 use crate::{
     app::App,
     catalogue::Text,
@@ -20,11 +20,11 @@ use crate::{
         payments::{RefundDecided, RefundRequested},
     },
     entity::{
-        Currency, Money, UserId, contribution_comment,
+        ContributionCommentId, ContributionId, Currency, Money, RefundId, UserId, contribution_comment,
         goal::{self, GoalState},
         goal_contribution::{self, ContributionState},
         goal_news,
-        notification::{NotificationKind, SubjectKind},
+        notification::{self, NotificationKind, SubjectKind},
         refund::{self, RefundState},
         user,
     },
@@ -33,7 +33,13 @@ use crate::{
 };
 
 /// What of goals notifications quote.
-pub(super) const SUBJECTS: &[Subject] = &[Subject { text: sql::SAID, because: &[], quoting: &[] }];
+pub(super) const SUBJECTS: &[Subject] = &[Subject { text: text_of_comment, because: &[], quoting: &[] }];
+
+fn text_of_comment(id: Uuid) -> SelectStatement {
+    let comment = contribution_comment::Entity::find_by_id(ContributionCommentId(id))
+        .filter(contribution_comment::Column::DeletedAt.is_null());
+    comment.select_only().column_as(contribution_comment::Column::Body, "body").into_query()
+}
 
 /// How many contributions are looked at in one transaction.
 const BATCH: usize = 200;
@@ -209,8 +215,21 @@ async fn returned_in(app: &App, tx: &Transaction, contribution: Uuid) -> Result<
     QueryTrait::query(&mut owner).lock_with_tables(LockType::KeyShare, [goal_contribution::Entity]);
     let owner = owner.into_tuple::<Option<UserId>>().one(tx).await?;
     let Some(owner) = owner.flatten() else { return Ok(true) };
-    let values = vec![owner.0.into(), contribution_key(contribution).into(), contribution.into()];
-    notifications::go_in(app, tx, &sql::told_of_returned(), values).await
+    let holds = goal_contribution::Entity::find_by_id(ContributionId(contribution))
+        .filter(goal_contribution::Column::State.eq(ContributionState::Received))
+        .select_only()
+        .column(goal_contribution::Column::Id)
+        .into_query();
+    let told_of_comments = contribution_comment::Column::ContributionId
+        .eq(contribution)
+        .and(notification::Column::RecipientId.eq(owner))
+        .and(Expr::not_exists(holds.clone()));
+    let told_of_comments =
+        notifications::about::<contribution_comment::Entity>(contribution_comment::Column::Id, told_of_comments);
+    let which = notifications::of_fact(owner, &contribution_key(contribution), holds)
+        .union(UnionType::All, told_of_comments)
+        .take();
+    notifications::go_in(app, tx, which).await
 }
 
 /// Somebody wrote about what was given to a goal.
@@ -344,8 +363,12 @@ async fn decided_in(app: &App, tx: &Transaction, refund: Uuid) -> Result<bool> {
     let refunded = of_refund(with_goal(goal_contribution::Entity::find()), refund);
     let owner = refunded.select_only().column(goal::Column::OwnerId).into_tuple::<Option<UserId>>().one(tx).await?;
     let Some(owner) = owner.flatten() else { return Ok(true) };
-    let values = vec![owner.0.into(), request_key(refund).into(), refund.into()];
-    notifications::go_in(app, tx, &sql::told_of_decided(), values).await
+    let holds = refund::Entity::find_by_id(RefundId(refund))
+        .filter(refund::Column::State.eq(RefundState::Requested))
+        .select_only()
+        .column(refund::Column::Id)
+        .into_query();
+    notifications::go_in(app, tx, notifications::of_fact(owner, &request_key(refund), holds)).await
 }
 
 // ------------------------------------------------------------------------------------------------------ news and end

@@ -1,31 +1,6 @@
 //! The goals' statements that are SQL text, each with the reason why.
 
-use crate::domain::{ledger::Rule, notifications};
-
-/// What notifications quote of a comment, by its id, while it is there.
-///
-/// Text, because notifications put the texts of all domains together into one statement.
-pub(super) const SAID: &str = "SELECT body FROM contribution_comments WHERE id = $1 AND deleted_at IS NULL";
-
-/// What an owner (`$1`) was told of a contribution (by the key `$2`, and its id `$3`) and of what was said about it, once the
-/// goal has it no more.
-///
-/// Text, because it is a part of the statement by which notifications go.
-pub(super) fn told_of_returned() -> String {
-    let holds = "SELECT 1 FROM goal_contributions WHERE id = $3 AND state = 'received'";
-    format!(
-        "{} UNION ALL SELECT n.id, n.gone_at FROM contribution_comments k JOIN notifications n ON n.subject_id = k.id \
-         AND n.recipient_id = $1 WHERE k.contribution_id = $3 AND NOT EXISTS ({holds})",
-        notifications::of_fact(holds)
-    )
-}
-
-/// What an owner (`$1`) was told of a refund that was asked for (by the key `$2`, and its id `$3`), once it was decided.
-///
-/// Text, because it is a part of the statement by which notifications go.
-pub(super) fn told_of_decided() -> String {
-    notifications::of_fact("SELECT 1 FROM refunds WHERE id = $3 AND state = 'requested'")
-}
+use crate::domain::ledger::Rule;
 
 /// The news of goals, each with whose it is.
 ///

@@ -1,7 +1,10 @@
 //! What becomes of a notification when what it tells of is gone or says something else: it goes, and comes back with it;
 //! or it quotes the new text. It is there exactly while it would be told now.
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryTrait,
+    sea_query::{Expr, Query, SelectStatement, UnionType},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,43 +16,57 @@ use crate::{
         registration::DOMAINS,
     },
     entity::{
-        UserId,
+        NotificationId, UserId,
         event::{EventKind, StreamKind},
+        notification::{Column, Entity, NotificationKind},
     },
     error::Result,
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// How many notifications are changed in one transaction.
 const BATCH: usize = 500;
 
-/// Something of a domain's that notifications tell of and quote. Its id is `$1` in what is said of it here.
+/// Something of a domain's that notifications tell of and quote.
 #[derive(Debug)]
 pub struct Subject {
-    /// The query of its text, `body`, while it is there.
-    pub text: &'static str,
-    /// The notifications `n` beside its own that were told because of it, as what follows `FROM`.
-    pub because: &'static [&'static str],
+    /// The query of its text by its id, as `body`, while it is there.
+    pub text: fn(Uuid) -> SelectStatement,
+    /// The notifications beside its own that were told because of it, as [`about`] gives them.
+    pub because: &'static [fn(Uuid) -> SelectStatement],
     /// Those beside its own that quote it, alike.
-    pub quoting: &'static [&'static str],
+    pub quoting: &'static [fn(Uuid) -> SelectStatement],
 }
 
 fn subjects() -> impl Iterator<Item = &'static Subject> {
     DOMAINS.iter().flat_map(|domain| domain.subjects)
 }
 
-/// The notifications that each of these parts names, by `$1`.
-fn union<'a>(own: &'a str, more: impl Iterator<Item = &'a str>) -> String {
-    let parts = [own].into_iter().chain(more).map(|part| format!("SELECT n.id, n.gone_at, n.message FROM {part}"));
-    parts.collect::<Vec<_>>().join(" UNION ALL ")
+/// Notifications: of each what is needed to find out what becomes of it.
+fn told() -> SelectStatement {
+    Query::select().columns([Column::Id, Column::GoneAt, Column::Message].map(|column| (Entity, column))).take()
 }
 
-/// Those of one fact (`$2`) to one person (`$1`), unless it holds still.
-pub(crate) fn of_fact(holds: &str) -> String {
-    format!(
-        "SELECT n.id, n.gone_at FROM notifications n WHERE n.recipient_id = $1 AND n.dedupe_key = $2 \
-         AND NOT EXISTS ({holds})"
-    )
+/// The notifications that meet a condition.
+fn told_where(condition: Expr) -> SelectStatement {
+    told().from(Entity).and_where(condition).take()
+}
+
+/// The notifications whose subjects are rows of `E`, by their id, that meet a condition together.
+pub(crate) fn about<E: EntityTrait>(id: E::Column, condition: Expr) -> SelectStatement {
+    let of_row = Column::SubjectId.into_expr().eq(id.into_expr());
+    told().from(E::default().table_ref()).inner_join(Entity, of_row).and_where(condition).take()
+}
+
+/// Those of one fact to one person, unless it holds still.
+pub(crate) fn of_fact(recipient: UserId, dedupe_key: &str, holds: SelectStatement) -> SelectStatement {
+    let theirs = Column::RecipientId.eq(recipient).and(Column::DedupeKey.eq(dedupe_key));
+    told_where(theirs.and(Expr::not_exists(holds)))
+}
+
+/// The rows of all of these statements.
+fn union(first: SelectStatement, more: impl Iterator<Item = SelectStatement>) -> SelectStatement {
+    more.fold(first, |mut all, next| all.union(UnionType::All, next).take())
 }
 
 /// What was told of something is gone, because that was deleted.
@@ -63,10 +80,15 @@ impl Notice for Deleted {
     const EVENT: &'static str = "deleted";
 
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
-        let because = subjects().flat_map(|subject| subject.because).copied();
-        let which = union("notifications n WHERE n.subject_id = $1", because);
-        if go_in(app, tx, &which, vec![self.subject.into()]).await? { Ok(()) } else { notify_in(app, tx, self).await }
+        let because = subjects().flat_map(|subject| subject.because).map(|because| because(self.subject));
+        let which = union(told_where(Column::SubjectId.eq(self.subject)), because);
+        if go_in(app, tx, which).await? { Ok(()) } else { notify_in(app, tx, self).await }
     }
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Quoted {
+    body: String,
 }
 
 /// What quotes something quotes it as it is now: it has another text.
@@ -81,56 +103,64 @@ impl Notice for Edited {
 
     /// Whatever was deleted meanwhile is left to the job of that.
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
-        let texts: Vec<_> = subjects().map(|subject| subject.text).collect();
-        let row = tx.row(texts.join(" UNION ALL "), vec![self.subject.into()]).await?;
-        let Some(row) = row else { return Ok(()) };
-        let message = excerpt(&Columns::new(&row).take::<String>()?);
+        let mut texts = subjects().map(|subject| (subject.text)(self.subject));
+        let Some(text) = texts.next() else { return Ok(()) };
+        let Some(Quoted { body }) = tx.read(&union(text, texts)).await?.into_iter().next() else { return Ok(()) };
+        let message = excerpt(&body);
         // That a post was passed on quotes the post, and not what was said along with it.
-        let own = "notifications n WHERE n.subject_id = $1 AND n.kind <> 'share'";
-        let quoting = union(own, subjects().flat_map(|subject| subject.quoting).copied());
-        let sql = format!(
-            "UPDATE notifications SET message = $2 WHERE id IN (SELECT q.id FROM ({quoting}) q \
-             WHERE q.gone_at IS NULL AND q.message <> $2 LIMIT {BATCH})"
-        );
-        let changed = tx.execute(sql, vec![self.subject.into(), message.as_str().into()]).await?;
-        if changed < BATCH as u64 { Ok(()) } else { notify_in(app, tx, self).await }
+        let own = Column::SubjectId.eq(self.subject).and(Column::Kind.ne(NotificationKind::Share));
+        let quoting = subjects().flat_map(|subject| subject.quoting).map(|quoting| quoting(self.subject));
+        let otherwise = Query::select()
+            .column(Column::Id)
+            .from_subquery(union(told_where(own), quoting), "quoting")
+            .and_where(Expr::col(Column::GoneAt).is_null())
+            .and_where(Expr::col(Column::Message).ne(message.as_str()))
+            .limit(BATCH as u64)
+            .take();
+        let changed = Entity::update_many()
+            .col_expr(Column::Message, Expr::val(message.as_str()))
+            .filter(Column::Id.in_subquery(otherwise))
+            .exec(tx)
+            .await?;
+        if changed.rows_affected < BATCH as u64 { Ok(()) } else { notify_in(app, tx, self).await }
     }
+}
+
+/// A notification that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, FromQueryResult)]
+pub(super) struct Gone {
+    pub recipient_id: UserId,
+    pub id: NotificationId,
 }
 
 /// These notifications go, and what they quoted with them; false when there are more.
-pub(crate) async fn go_in(app: &App, tx: &Transaction, which: &str, mut values: Vec<Value>) -> Result<bool> {
-    values.push(app.clock.now().into());
-    let sql = format!(
-        "UPDATE notifications SET gone_at = ${}, message = '' WHERE id IN (SELECT w.id FROM ({which}) w \
-         WHERE w.gone_at IS NULL LIMIT {BATCH}) RETURNING recipient_id, id, 1 = 0",
-        values.len()
-    );
-    let gone = tx.rows(sql, values).await?;
-    announce_in(app, tx, &gone).await?;
-    Ok(gone.len() < BATCH)
+pub(crate) async fn go_in(app: &App, tx: &Transaction, which: SelectStatement) -> Result<bool> {
+    let there = Query::select()
+        .column(Column::Id)
+        .from_subquery(which, "which")
+        .and_where(Expr::col(Column::GoneAt).is_null())
+        .limit(BATCH as u64)
+        .take();
+    let mut going = Entity::update_many()
+        .col_expr(Column::GoneAt, Expr::val(app.clock.now()))
+        .col_expr(Column::Message, Expr::val(""))
+        .filter(Column::Id.in_subquery(there));
+    let going = QueryTrait::query(&mut going).returning(Query::returning().columns([Column::RecipientId, Column::Id]));
+    let gone: Vec<Gone> = tx.read(going).await?;
+    let is_all = gone.len() < BATCH;
+    announce_in(app, tx, gone).await?;
+    Ok(is_all)
 }
 
-/// Says on the streams of their recipients that notifications are gone: rows of a recipient, an id, and whether that was
-/// said before. Streams in the order of their ids.
-pub(super) async fn announce_in(app: &App, tx: &Transaction, gone: &[QueryResult]) -> Result<()> {
-    let mut facts: Vec<(UserId, Uuid)> = Vec::with_capacity(gone.len());
-    for row in gone {
-        let mut columns = Columns::new(row);
-        let fact = (columns.take()?, columns.take()?);
-        if !columns.take::<bool>()? {
-            facts.push(fact);
-        }
-    }
-    facts.sort_unstable();
-    for theirs in facts.chunk_by(|one, other| one.0 == other.0) {
-        let event = |(_, id): &(UserId, Uuid)| NewEvent {
-            kind: EventKind::NotificationGone,
-            actor_id: None,
-            subject_id: Some(*id),
-        };
+/// Says on the streams of their recipients that notifications are gone. Streams in the order of their ids.
+pub(super) async fn announce_in(app: &App, tx: &Transaction, mut gone: Vec<Gone>) -> Result<()> {
+    gone.sort_unstable();
+    for theirs in gone.chunk_by(|one, other| one.recipient_id == other.recipient_id) {
+        let event =
+            |gone: &Gone| NewEvent { kind: EventKind::NotificationGone, actor_id: None, subject_id: Some(gone.id.0) };
         for batch in theirs.chunks(BATCH) {
             let events: Vec<_> = batch.iter().map(event).collect();
-            events::append_several_in(app, tx, StreamKind::Notifications, theirs[0].0.0, &events).await?;
+            events::append_several_in(app, tx, StreamKind::Notifications, theirs[0].recipient_id.0, &events).await?;
         }
     }
     Ok(())

@@ -1,8 +1,13 @@
 //! How people come to be told: a fact is queued as a [`Notice`], by the domain where it happened; the job finds out whom it
 //! concerns, which that domain says, too, and tells each once.
 
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use sea_orm::QueryResult;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, FromQueryResult, QueryTrait,
+    sea_query::{OnConflict, Query},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -14,16 +19,13 @@ use crate::{
         registration::DOMAINS,
     },
     entity::{
-        UserId,
+        NotificationId, UserId,
         event::{EventKind, StreamKind},
         job,
-        notification::{NotificationKind, SubjectKind},
+        notification::{self, NotificationKind, SubjectKind},
     },
-    error::{Error, Locale, Result},
-    platform::{
-        db::{Columns, Transaction},
-        text,
-    },
+    error::{Error, Result},
+    platform::{db::Transaction, text},
 };
 
 /// The kind of the jobs that notices are stored as.
@@ -148,29 +150,6 @@ pub(crate) struct Telling {
     pub(crate) dedupe_key: String,
 }
 
-/// Whom a fact concerns, by whom it was done, and the text that it is about.
-pub(crate) struct Concerned {
-    pub(crate) recipient: UserId,
-    pub(crate) locale: Locale,
-    pub(crate) actor: Option<UserId>,
-    pub(crate) actor_name: String,
-    pub(crate) text: String,
-}
-
-impl Concerned {
-    /// Reads recipient, their language, actor, their name, and the text that is about.
-    pub(crate) fn read(row: &QueryResult) -> Result<Self> {
-        let mut columns = Columns::new(row);
-        Ok(Self {
-            recipient: columns.take()?,
-            locale: Locale::parse(&columns.take::<String>()?),
-            actor: columns.take()?,
-            actor_name: columns.take()?,
-            text: columns.take()?,
-        })
-    }
-}
-
 /// Writes notifications and their events, streams in the order of their ids.
 pub(crate) async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Result<()> {
     app.steps.reach("notification.telling").await;
@@ -182,34 +161,38 @@ pub(crate) async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telli
     Ok(())
 }
 
+/// A notification that is there again, or for the first time.
+#[derive(Debug, FromQueryResult)]
+struct Told {
+    id: NotificationId,
+}
+
 /// Writes a notification and its event; false when they were told of the same before. What was told and is gone meanwhile
 /// comes back where it was, and stays read if it was.
 pub(crate) async fn tell_one_in(app: &App, tx: &Transaction, telling: &Telling) -> Result<bool> {
     let now = app.clock.now();
-    let id = app.ids.next(now);
-    let told = tx
-        .row(
-            "INSERT INTO notifications (id, recipient_id, kind, title, message, actor_id, subject_kind, subject_id, \
-             dedupe_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-             ON CONFLICT (recipient_id, dedupe_key) DO UPDATE SET gone_at = NULL, title = excluded.title, \
-             message = excluded.message WHERE notifications.gone_at IS NOT NULL RETURNING id",
-            vec![
-                id.into(),
-                telling.recipient.0.into(),
-                telling.kind.as_str().into(),
-                telling.title.as_str().into(),
-                telling.excerpt.as_str().into(),
-                telling.actor.map(|actor| actor.0).into(),
-                telling.subject.map(|(kind, _)| kind.as_str()).into(),
-                telling.subject.map(|(_, id)| id).into(),
-                telling.dedupe_key.as_str().into(),
-                now.into(),
-            ],
-        )
-        .await?;
-    let Some(row) = told else { return Ok(false) };
-    let id = Columns::new(&row).take()?;
-    let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id) };
+    let new = notification::ActiveModel {
+        id: Set(NotificationId(app.ids.next(now))),
+        recipient_id: Set(telling.recipient),
+        kind: Set(telling.kind),
+        title: Set(telling.title.clone()),
+        message: Set(telling.excerpt.clone()),
+        actor_id: Set(telling.actor),
+        subject_kind: Set(telling.subject.map(|(kind, _)| kind)),
+        subject_id: Set(telling.subject.map(|(_, id)| id)),
+        dedupe_key: Set(telling.dedupe_key.clone()),
+        created_at: Set(now),
+        ..Default::default()
+    };
+    let again = OnConflict::columns([notification::Column::RecipientId, notification::Column::DedupeKey])
+        .update_columns([notification::Column::Title, notification::Column::Message])
+        .value(notification::Column::GoneAt, Option::<DateTime<Utc>>::None)
+        .action_and_where(notification::Column::GoneAt.is_not_null())
+        .to_owned();
+    let mut telling_them = notification::Entity::insert(new).on_conflict(again);
+    let statement = QueryTrait::query(&mut telling_them).returning(Query::returning().column(notification::Column::Id));
+    let Some(Told { id }) = tx.read(statement).await?.pop() else { return Ok(false) };
+    let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id.0) };
     events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
     Ok(true)
 }

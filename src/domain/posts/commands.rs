@@ -1,15 +1,16 @@
 //! Publishing, changing, passing on and deleting posts.
 
 use chrono::{DateTime, Utc};
-use sea_orm::Value;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QuerySelect, QueryTrait,
+    sea_query::{Expr, LockType, Query},
+};
 
 use super::{
-    MAX_POST, MAX_TAGS, PostView,
-    jobs::PostDeleted,
-    not_allowed, not_found,
-    notices::PostShared,
+    MAX_POST, MAX_TAGS, PostRow, PostView, jobs::PostDeleted, not_allowed, not_found, notices::PostShared,
     queries::posts_by_id,
-    rows::{post_columns, read_post},
 };
 use crate::{
     app::App,
@@ -24,13 +25,10 @@ use crate::{
     entity::{
         PostId, UserId,
         event::{EventKind, StreamKind},
-        post,
+        post, post_tag,
     },
     error::Result,
-    platform::{
-        db::{Columns, Transaction},
-        text,
-    },
+    platform::{db::Transaction, text},
 };
 
 /// A text to be published.
@@ -102,7 +100,8 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
                 return Err(not_found("id"));
             }
             insert_in(&tx, &new).await?;
-            let Some((seq, owner)) = share_counted_in(&tx, original).await? else { return Err(not_found("id")) };
+            let counted = share_counted_in(&tx, original).await?;
+            let Shared { event_seq: seq, author_id: owner } = counted.ok_or_else(|| not_found("id"))?;
             // People after posts, as everywhere, so that two transactions can't wait for each other.
             accounts::count_post_in(&tx, author, 1).await?;
             if owner != Some(author) {
@@ -120,20 +119,23 @@ fn share_input(post: PostId, body: &str) -> Fingerprint {
     Fingerprint::v1().field("postId", post).field("body", body).before_versions(format!("{post} {body}"))
 }
 
+/// A post that was passed on.
+#[derive(Debug, FromQueryResult)]
+struct Shared {
+    event_seq: i64,
+    author_id: Option<UserId>,
+}
+
 /// Counts a share on the original and takes the next sequence of its stream.
-async fn share_counted_in(tx: &Transaction, original: PostId) -> Result<Option<(i64, Option<UserId>)>> {
-    let row = tx
-        .row(
-            "UPDATE posts SET share_count = share_count + 1, event_seq = event_seq + 1 \
-             WHERE id = $1 AND deleted_at IS NULL RETURNING event_seq, author_id",
-            vec![original.0.into()],
-        )
-        .await?;
-    row.map(|row| {
-        let mut columns = Columns::new(&row);
-        Ok((columns.take()?, columns.take()?))
-    })
-    .transpose()
+async fn share_counted_in(tx: &Transaction, original: PostId) -> Result<Option<Shared>> {
+    let mut counting = post::Entity::update_many()
+        .col_expr(post::Column::ShareCount, Expr::col(post::Column::ShareCount).add(1))
+        .col_expr(post::Column::EventSeq, Expr::col(post::Column::EventSeq).add(1))
+        .filter(post::Column::Id.eq(original))
+        .filter(post::Column::DeletedAt.is_null());
+    let counting = QueryTrait::query(&mut counting)
+        .returning(Query::returning().columns([post::Column::EventSeq, post::Column::AuthorId]));
+    Ok(tx.read(counting).await?.pop())
 }
 
 fn new_post(app: &App, author: UserId, body: String, shared_post_id: Option<PostId>) -> post::Model {
@@ -155,34 +157,22 @@ fn new_post(app: &App, author: UserId, body: String, shared_post_id: Option<Post
 }
 
 async fn insert_in(tx: &Transaction, post: &post::Model) -> Result<()> {
-    tx.execute(
-        "INSERT INTO posts (id, author_id, body, search_key, shared_post_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        vec![
-            post.id.0.into(),
-            post.author_id.map(|id| id.0).into(),
-            post.body.as_str().into(),
-            post.search_key.as_str().into(),
-            post.shared_post_id.map(|id| id.0).into(),
-            post.created_at.into(),
-        ],
-    )
-    .await?;
+    post::Entity::insert(post.clone().into_active_model()).exec_without_returning(tx).await?;
     tag_in(tx, post.id, &post.body, post.created_at).await
 }
 
+/// Writes the tags of a post that has none.
 pub(super) async fn tag_in(tx: &Transaction, id: PostId, body: &str, published: DateTime<Utc>) -> Result<()> {
-    let tags = text::tags(body, MAX_TAGS);
-    if tags.is_empty() {
-        return Ok(());
-    }
-    let mut values: Vec<Value> = vec![id.0.into(), published.into()];
-    let mut rows = Vec::with_capacity(tags.len());
-    for tag in tags {
-        values.push(tag.into());
-        rows.push(format!("(${}, $1, $2)", values.len()));
-    }
-    let sql = format!("INSERT INTO post_tags (tag, post_id, created_at) VALUES {}", rows.join(", "));
-    tx.execute(sql, values).await.map(drop)
+    let tags = text::tags(body, MAX_TAGS).into_iter();
+    let rows = tags.map(|tag| post_tag::ActiveModel { tag: Set(tag), post_id: Set(id), created_at: Set(published) });
+    post_tag::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// Takes the tags of a post away.
+pub(super) async fn untag_in(tx: &Transaction, id: PostId) -> Result<()> {
+    post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(id)).exec(tx).await?;
+    Ok(())
 }
 
 /// The new post, or the one that the key made earlier, as it is now.
@@ -207,18 +197,26 @@ pub async fn post_update(app: &App, actor: &Actor, id: PostId, body: Option<Stri
             if view.post.shared_post_id.is_none() {
                 text::required("body", body.clone())?;
             }
-            let sql = format!(
-                "UPDATE posts SET body = $2, search_key = $3, edited_at = $4 WHERE id = $1 RETURNING {}",
-                post_columns()
-            );
-            let values = vec![id.0.into(), body.as_str().into(), text::search_key(body).into(), app.clock.now().into()];
-            let row = tx.row(sql, values).await?.ok_or_else(|| not_found("id"))?;
-            tx.execute("DELETE FROM post_tags WHERE post_id = $1", vec![id.0.into()]).await?;
+            let changed = post::ActiveModel {
+                body: Set(body.clone()),
+                search_key: Set(text::search_key(body)),
+                edited_at: Set(Some(app.clock.now())),
+                ..Default::default()
+            };
+            let post = changed_in(&tx, id, changed).await?;
+            untag_in(&tx, id).await?;
             tag_in(&tx, id, body, view.post.created_at).await?;
             notify_in(app, &tx, &Edited { subject: id.0 }).await?;
-            read_post(&row, &super::PostParts::default(), false)
+            Ok(post)
         })
         .await
+}
+
+/// Changes a post that is there.
+async fn changed_in(tx: &Transaction, id: PostId, change: post::ActiveModel) -> Result<PostView> {
+    let changing = post::Entity::update_many().set(change).filter(post::Column::Id.eq(id));
+    let post = changing.exec_with_returning(tx).await?.pop().ok_or_else(|| not_found("id"))?;
+    Ok(PostView::bare(post.into()))
 }
 
 /// Deletes one's own post: a tombstone stays, with the answers below it. Codes: NOT_FOUND, NOT_ALLOWED.
@@ -227,36 +225,47 @@ pub async fn post_delete(app: &App, actor: &Actor, id: PostId) -> Result<PostVie
     app.db
         .transact(async |tx| {
             let view = own_in(&tx, id, user).await?;
-            let sql = format!(
-                "UPDATE posts SET body = '', search_key = '', deleted_at = $2 WHERE id = $1 RETURNING {}",
-                post_columns()
-            );
-            let row = tx.row(sql, vec![id.0.into(), app.clock.now().into()]).await?.ok_or_else(|| not_found("id"))?;
-            tx.execute("DELETE FROM post_tags WHERE post_id = $1", vec![id.0.into()]).await?;
+            let deleted = post::ActiveModel {
+                body: Set(String::new()),
+                search_key: Set(String::new()),
+                deleted_at: Set(Some(app.clock.now())),
+                ..Default::default()
+            };
+            let post = changed_in(&tx, id, deleted).await?;
+            untag_in(&tx, id).await?;
             if let Some(original) = view.post.shared_post_id {
-                tx.execute("UPDATE posts SET share_count = share_count - 1 WHERE id = $1", vec![original.0.into()])
+                post::Entity::update_many()
+                    .col_expr(post::Column::ShareCount, Expr::col(post::Column::ShareCount).sub(1))
+                    .filter(post::Column::Id.eq(original))
+                    .exec(&tx)
                     .await?;
             }
             accounts::count_post_in(&tx, user, -1).await?;
             notify_in(app, &tx, &Deleted { subject: id.0 }).await?;
             jobs::enqueue_in(app, &tx, &PostDeleted { post: id.0 }).await?;
-            read_post(&row, &super::PostParts::default(), false)
+            Ok(post)
         })
         .await
 }
 
+/// Who wrote a post.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "post::Entity")]
+struct Written {
+    author_id: Option<UserId>,
+}
+
 /// Locks a post that is not deleted, for what hangs on it; gives its author. `None` when there is none.
 pub(crate) async fn lock_in(tx: &Transaction, id: PostId) -> Result<Option<Option<UserId>>> {
-    let sql = format!("SELECT author_id FROM posts WHERE id = $1 AND deleted_at IS NULL {}", tx.for_update());
-    tx.row(sql, vec![id.0.into()]).await?.map(|row| Columns::new(&row).take()).transpose()
+    let post = post::Entity::find_by_id(id).filter(post::Column::DeletedAt.is_null()).lock(LockType::NoKeyUpdate);
+    Ok(post.into_partial_model::<Written>().one(tx).await?.map(|post| post.author_id))
 }
 
 /// Locks a post that has to be there, not deleted, and the actor's own; nobody is being told of it meanwhile.
 async fn own_in(tx: &Transaction, id: PostId, user: UserId) -> Result<PostView> {
-    let sql = format!("SELECT {} FROM posts WHERE id = $1 {}", post_columns(), tx.for_removal());
-    let row = tx.row(sql, vec![id.0.into()]).await?;
-    let view = row.map(|row| read_post(&row, &super::PostParts::default(), false)).transpose()?;
-    let view = view.filter(|view| view.post.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;
+    let post = post::Entity::find_by_id(id).lock(LockType::Update).into_partial_model::<PostRow>().one(tx).await?;
+    let post = post.filter(|post| post.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;
+    let view = PostView::bare(post);
     if view.can_change(Some(user)) { Ok(view) } else { Err(not_allowed()) }
 }
 

@@ -1,11 +1,12 @@
 //! Answering posts, and replying to answers.
 
-use super::{
-    CommentParts, CommentView, MAX_COMMENT, not_allowed, not_found,
-    notices::CommentCreated,
-    queries::comments_by_id,
-    rows::{comment_columns, read_comment},
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::{Expr, LockType, Query},
 };
+
+use super::{CommentView, MAX_COMMENT, not_allowed, not_found, notices::CommentCreated, queries::comments_by_id};
 use crate::{
     app::App,
     domain::{
@@ -18,12 +19,10 @@ use crate::{
     entity::{
         CommentId, PostId, UserId, comment,
         event::{EventKind, StreamKind},
+        post,
     },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{
-        db::{Columns, Transaction},
-        text,
-    },
+    platform::{db::Transaction, text},
 };
 
 /// What is answered.
@@ -96,46 +95,51 @@ fn input(target: CommentTarget, body: &str) -> Fingerprint {
     input.field("body", body).before_versions(before)
 }
 
+/// A comment that is replied to.
+#[derive(Debug, FromQueryResult)]
+struct Parent {
+    post_id: PostId,
+}
+
+/// A post that is answered.
+#[derive(Debug, FromQueryResult)]
+struct Answered {
+    event_seq: i64,
+}
+
 /// The post, and the parent whose replies are counted up; both have to be there and not deleted.
 async fn target_in(tx: &Transaction, target: CommentTarget) -> Result<(PostId, Option<CommentId>)> {
     let missing = |field| Error::from(UserError::input(field, UserErrorCode::NotFound));
     match target {
         CommentTarget::Post(id) => Ok((id, None)),
         CommentTarget::Comment(id) => {
-            let sql = "UPDATE comments SET reply_count = reply_count + 1, visible_reply_count = visible_reply_count + 1 \
-                       WHERE id = $1 AND deleted_at IS NULL RETURNING post_id";
-            let row = tx.row(sql, vec![id.0.into()]).await?.ok_or_else(|| missing("commentId"))?;
-            Ok((Columns::new(&row).take()?, Some(id)))
+            let replies = |column: comment::Column| Expr::col(column).add(1);
+            let mut counting = comment::Entity::update_many()
+                .col_expr(comment::Column::ReplyCount, replies(comment::Column::ReplyCount))
+                .col_expr(comment::Column::VisibleReplyCount, replies(comment::Column::VisibleReplyCount))
+                .filter(comment::Column::Id.eq(id))
+                .filter(comment::Column::DeletedAt.is_null());
+            let counting =
+                QueryTrait::query(&mut counting).returning(Query::returning().column(comment::Column::PostId));
+            let Parent { post_id } = tx.read(counting).await?.pop().ok_or_else(|| missing("commentId"))?;
+            Ok((post_id, Some(id)))
         }
     }
 }
 
 async fn insert_in(app: &App, tx: &Transaction, comment: &comment::Model) -> Result<()> {
     // The post first: the new row's foreign key would otherwise hold a share of the lock that the update needs whole.
-    let row = tx
-        .row(
-            "UPDATE posts SET comment_count = comment_count + 1, event_seq = event_seq + 1 \
-             WHERE id = $1 AND deleted_at IS NULL RETURNING event_seq",
-            vec![comment.post_id.0.into()],
-        )
-        .await?
-        .ok_or_else(|| {
-            let field = if comment.parent_id.is_some() { "commentId" } else { "postId" };
-            Error::from(UserError::input(field, UserErrorCode::NotFound))
-        })?;
-    let seq = Columns::new(&row).take()?;
-    tx.execute(
-        "INSERT INTO comments (id, post_id, parent_id, author_id, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        vec![
-            comment.id.0.into(),
-            comment.post_id.0.into(),
-            comment.parent_id.map(|id| id.0).into(),
-            comment.author_id.map(|id| id.0).into(),
-            comment.body.as_str().into(),
-            comment.created_at.into(),
-        ],
-    )
-    .await?;
+    let mut counting = post::Entity::update_many()
+        .col_expr(post::Column::CommentCount, Expr::col(post::Column::CommentCount).add(1))
+        .col_expr(post::Column::EventSeq, Expr::col(post::Column::EventSeq).add(1))
+        .filter(post::Column::Id.eq(comment.post_id))
+        .filter(post::Column::DeletedAt.is_null());
+    let counting = QueryTrait::query(&mut counting).returning(Query::returning().column(post::Column::EventSeq));
+    let Answered { event_seq: seq } = tx.read(counting).await?.pop().ok_or_else(|| {
+        let field = if comment.parent_id.is_some() { "commentId" } else { "postId" };
+        Error::from(UserError::input(field, UserErrorCode::NotFound))
+    })?;
+    comment::Entity::insert(comment.clone().into_active_model()).exec_without_returning(tx).await?;
     notify_in(app, tx, &CommentCreated { comment: comment.id.0 }).await?;
     let event =
         NewEvent { kind: EventKind::CommentCreated, actor_id: comment.author_id, subject_id: Some(comment.id.0) };
@@ -152,14 +156,23 @@ pub async fn comment_update(app: &App, actor: &Actor, id: CommentId, body: Optio
         .transact(async |tx| {
             let view = own_in(&tx, id, user).await?;
             let Some(body) = body.as_ref().filter(|body| **body != view.comment.body) else { return Ok(view) };
-            let sql =
-                format!("UPDATE comments SET body = $2, edited_at = $3 WHERE id = $1 RETURNING {}", comment_columns());
-            let values = vec![id.0.into(), body.as_str().into(), app.clock.now().into()];
-            let row = tx.row(sql, values).await?.ok_or_else(|| not_found("id"))?;
+            let changed = comment::ActiveModel {
+                body: Set(body.clone()),
+                edited_at: Set(Some(app.clock.now())),
+                ..Default::default()
+            };
+            let comment = changed_in(&tx, id, changed).await?;
             notify_in(app, &tx, &Edited { subject: id.0 }).await?;
-            read_comment(&row, &CommentParts::default(), false)
+            Ok(comment)
         })
         .await
+}
+
+/// Changes a comment that is there.
+async fn changed_in(tx: &Transaction, id: CommentId, change: comment::ActiveModel) -> Result<CommentView> {
+    let changing = comment::Entity::update_many().set(change).filter(comment::Column::Id.eq(id));
+    let comment = changing.exec_with_returning(tx).await?.pop().ok_or_else(|| not_found("id"))?;
+    Ok(CommentView::bare(comment))
 }
 
 /// Deletes one's own comment; while it has replies a tombstone is shown. Codes: NOT_FOUND, NOT_ALLOWED.
@@ -168,20 +181,29 @@ pub async fn comment_delete(app: &App, actor: &Actor, id: CommentId) -> Result<C
     app.db
         .transact(async |tx| {
             let view = own_in(&tx, id, user).await?;
-            let sql =
-                format!("UPDATE comments SET body = '', deleted_at = $2 WHERE id = $1 RETURNING {}", comment_columns());
-            let row = tx.row(sql, vec![id.0.into(), app.clock.now().into()]).await?.ok_or_else(|| not_found("id"))?;
+            let deleted = comment::ActiveModel {
+                body: Set(String::new()),
+                deleted_at: Set(Some(app.clock.now())),
+                ..Default::default()
+            };
+            let comment = changed_in(&tx, id, deleted).await?;
             if let Some(parent) = view.comment.parent_id {
-                let sql = "UPDATE comments SET reply_count = reply_count - 1 WHERE id = $1";
-                tx.execute(sql, vec![parent.0.into()]).await?;
+                comment::Entity::update_many()
+                    .col_expr(comment::Column::ReplyCount, Expr::col(comment::Column::ReplyCount).sub(1))
+                    .filter(comment::Column::Id.eq(parent))
+                    .exec(&tx)
+                    .await?;
                 if view.comment.visible_reply_count == 0 {
                     vanish_in(&tx, parent).await?;
                 }
             }
-            let sql = "UPDATE posts SET comment_count = comment_count - 1 WHERE id = $1";
-            tx.execute(sql, vec![view.comment.post_id.0.into()]).await?;
+            post::Entity::update_many()
+                .col_expr(post::Column::CommentCount, Expr::col(post::Column::CommentCount).sub(1))
+                .filter(post::Column::Id.eq(view.comment.post_id))
+                .exec(&tx)
+                .await?;
             notify_in(app, &tx, &Deleted { subject: id.0 }).await?;
-            read_comment(&row, &CommentParts::default(), false)
+            Ok(comment)
         })
         .await
 }
@@ -190,28 +212,22 @@ pub async fn comment_delete(app: &App, actor: &Actor, id: CommentId) -> Result<C
 async fn vanish_in(tx: &Transaction, parent: CommentId) -> Result<()> {
     let mut parent = Some(parent);
     while let Some(id) = parent {
-        let row = tx
-            .row(
-                "UPDATE comments SET visible_reply_count = visible_reply_count - 1 WHERE id = $1 \
-                 RETURNING parent_id, visible_reply_count, deleted_at IS NOT NULL",
-                vec![id.0.into()],
-            )
-            .await?
-            .ok_or_else(|| not_found("id"))?;
-        let mut columns = Columns::new(&row);
-        let (above, left, deleted): (Option<CommentId>, i64, bool) =
-            (columns.take()?, columns.take()?, columns.take()?);
-        parent = above.filter(|_| deleted && left == 0);
+        let fewer = Expr::col(comment::Column::VisibleReplyCount).sub(1);
+        let counting = comment::Entity::update_many()
+            .col_expr(comment::Column::VisibleReplyCount, fewer)
+            .filter(comment::Column::Id.eq(id));
+        let comment = counting.exec_with_returning(tx).await?.pop().ok_or_else(|| not_found("id"))?;
+        let is_hidden = comment.deleted_at.is_some() && comment.visible_reply_count == 0;
+        parent = comment.parent_id.filter(|_| is_hidden);
     }
     Ok(())
 }
 
 /// Locks a comment that has to be there, not deleted, and the actor's own; nobody is being told of it meanwhile.
 async fn own_in(tx: &Transaction, id: CommentId, user: UserId) -> Result<CommentView> {
-    let sql = format!("SELECT {} FROM comments WHERE id = $1 {}", comment_columns(), tx.for_removal());
-    let row = tx.row(sql, vec![id.0.into()]).await?;
-    let view = row.map(|row| read_comment(&row, &CommentParts::default(), false)).transpose()?;
-    let view = view.filter(|view| view.comment.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;
+    let comment = comment::Entity::find_by_id(id).lock(LockType::Update).one(tx).await?;
+    let comment = comment.filter(|comment| comment.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;
+    let view = CommentView::bare(comment);
     if view.can_change(Some(user)) { Ok(view) } else { Err(not_allowed()) }
 }
 

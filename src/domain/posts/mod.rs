@@ -6,6 +6,7 @@
 
 mod commands;
 mod comments;
+mod counters;
 mod jobs;
 mod likes;
 mod notices;
@@ -14,6 +15,7 @@ mod queries;
 mod refold;
 mod registration;
 mod rows;
+mod sql;
 
 use crate::{
     domain::accounts::Person,
@@ -104,7 +106,16 @@ pub struct CommentView {
 
 impl PostView {
     fn bare(post: PostRow) -> Self {
-        Self { post, author: None, viewer_likes: None, comments: None }
+        Self { post, author: None, viewer_likes: None, comments: None }.shown()
+    }
+
+    /// As it is shown: a tombstone without its author.
+    fn shown(mut self) -> Self {
+        if self.post.deleted_at.is_some() {
+            self.post.author_id = None;
+            self.author = self.author.map(|_| None);
+        }
+        self
     }
 
     /// Whether this person may change or delete it: its author, while it is not deleted.
@@ -116,7 +127,16 @@ impl PostView {
 
 impl CommentView {
     fn bare(comment: comment::Model) -> Self {
-        Self { comment, author: None, viewer_likes: None }
+        Self { comment, author: None, viewer_likes: None }.shown()
+    }
+
+    /// As it is shown: a tombstone without its author.
+    fn shown(mut self) -> Self {
+        if self.comment.deleted_at.is_some() {
+            self.comment.author_id = None;
+            self.author = self.author.map(|_| None);
+        }
+        self
     }
 
     /// Whether this person may change or delete it: its author, while it is not deleted.

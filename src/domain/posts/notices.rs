@@ -4,43 +4,58 @@
 
 use std::borrow::Cow;
 
-use sea_orm::QueryResult;
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, FromQueryResult, JoinType, PartialModelTrait, QueryFilter,
+    QuerySelect, QueryTrait, RelationTrait, Select,
+    sea_query::{Expr, LockType, SelectStatement},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     app::App,
     catalogue::Text,
-    domain::notifications::{self, Concerned, Notice, Subject, Telling, notify_in},
+    domain::notifications::{self, Notice, Subject, Telling, about, notify_in},
     entity::{
-        UserId,
-        notification::{NotificationKind, SubjectKind},
+        CommentId, PostId, UserId, comment, comment_like,
+        notification::{self, NotificationKind, SubjectKind},
+        post, post_like, user,
     },
     error::{Locale, Result},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// What of posts notifications tell of: what was said to a post or comment, and who passed it on, was told because of it;
 /// that it was passed on quotes it.
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject {
-        text: "SELECT body FROM posts WHERE id = $1 AND deleted_at IS NULL",
-        because: &[
-            "comments c JOIN notifications n ON n.subject_id = c.id AND n.kind = 'comment' WHERE c.post_id = $1",
-            "posts s JOIN notifications n ON n.subject_id = s.id AND n.kind = 'share' WHERE s.shared_post_id = $1",
-        ],
-        quoting: &[
-            "posts s JOIN notifications n ON n.subject_id = s.id AND n.kind = 'share' WHERE s.shared_post_id = $1",
-        ],
-    },
-    Subject {
-        text: "SELECT body FROM comments WHERE id = $1 AND deleted_at IS NULL",
-        because: &[
-            "comments c JOIN notifications n ON n.subject_id = c.id AND n.kind = 'reply' WHERE c.parent_id = $1",
-        ],
-        quoting: &[],
-    },
+    Subject { text: text_of_post, because: &[told_of_answers, told_of_shares], quoting: &[told_of_shares] },
+    Subject { text: text_of_comment, because: &[told_of_replies], quoting: &[] },
 ];
+
+fn text_of_post(id: Uuid) -> SelectStatement {
+    let post = post::Entity::find_by_id(PostId(id)).filter(post::Column::DeletedAt.is_null());
+    post.select_only().column_as(post::Column::Body, "body").into_query()
+}
+
+fn text_of_comment(id: Uuid) -> SelectStatement {
+    let comment = comment::Entity::find_by_id(CommentId(id)).filter(comment::Column::DeletedAt.is_null());
+    comment.select_only().column_as(comment::Column::Body, "body").into_query()
+}
+
+fn told_of_answers(post: Uuid) -> SelectStatement {
+    let is_told = notification::Column::Kind.eq(NotificationKind::Comment);
+    about::<comment::Entity>(comment::Column::Id, comment::Column::PostId.eq(post).and(is_told))
+}
+
+fn told_of_replies(comment: Uuid) -> SelectStatement {
+    let is_told = notification::Column::Kind.eq(NotificationKind::Reply);
+    about::<comment::Entity>(comment::Column::Id, comment::Column::ParentId.eq(comment).and(is_told))
+}
+
+fn told_of_shares(post: Uuid) -> SelectStatement {
+    let is_told = notification::Column::Kind.eq(NotificationKind::Share);
+    about::<post::Entity>(post::Column::Id, post::Column::SharedPostId.eq(post).and(is_told))
+}
 
 /// The headline in the recipient's language. A like is of a post or of a comment.
 pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, actor_name: &str) -> String {
@@ -56,22 +71,74 @@ pub(crate) fn title(locale: Locale, kind: NotificationKind, about: SubjectKind, 
     said.in_language(locale).into_owned()
 }
 
+/// Who wrote what others did something with.
+const RECIPIENT: &str = "recipient";
+/// Who did it.
+const DOER: &str = "doer";
+/// What a comment replies to.
+const PARENT: &str = "parent";
+/// The post that was passed on.
+const ORIGINAL: &str = "original";
+
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct Recipient {
+    id: UserId,
+    locale: String,
+}
+
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct Doer {
+    id: UserId,
+    display_name: String,
+}
+
+/// Whom it concerns that somebody did something, and who that is.
+#[derive(Debug, DerivePartialModel)]
+struct Between {
+    #[sea_orm(nested, alias = "recipient")]
+    recipient: Recipient,
+    #[sea_orm(nested, alias = "doer")]
+    doer: Doer,
+}
+
+/// The same, with the text that it is about.
+#[derive(Debug, FromQueryResult)]
+struct Concerned {
+    #[sea_orm(nested)]
+    between: Between,
+    body: String,
+}
+
+/// Reads whom something concerns, by rows that are joined to the text, its author as [`RECIPIENT`], and a [`DOER`]. The
+/// `tables` stay as they are until it is told.
+async fn concerned_in<E: EntityTrait>(
+    tx: &Transaction,
+    facts: Select<E>,
+    body: Expr,
+    tables: [&'static str; 2],
+) -> Result<Vec<Concerned>> {
+    let mut select = Between::select_cols(facts.select_only()).expr_as(body, "body");
+    QueryTrait::query(&mut select).lock_with_tables(LockType::KeyShare, tables);
+    tx.read(&select.into_query()).await
+}
+
 fn telling(
-    row: &QueryResult,
+    Concerned { between: Between { recipient, doer }, body }: Concerned,
     kind: NotificationKind,
     subject: (SubjectKind, Uuid),
     dedupe_key: String,
-) -> Result<Telling> {
-    let concerned = Concerned::read(row)?;
-    Ok(Telling {
-        recipient: concerned.recipient,
-        actor: concerned.actor,
+) -> Telling {
+    Telling {
+        recipient: recipient.id,
+        actor: Some(doer.id),
         kind,
         subject: Some(subject),
-        title: title(concerned.locale, kind, subject.0, &concerned.actor_name),
-        excerpt: notifications::excerpt(&concerned.text),
+        title: title(Locale::parse(&recipient.locale), kind, subject.0, &doer.display_name),
+        excerpt: notifications::excerpt(&body),
         dedupe_key,
-    })
+    }
 }
 
 fn post_like_key(post: Uuid, actor: Uuid) -> String {
@@ -96,16 +163,15 @@ impl Notice for PostLiked {
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { post, actor } = *self;
         // A like that was taken back meanwhile is not told.
-        let sql = format!(
-            "SELECT p.author_id, r.locale, a.id, a.display_name, p.body FROM post_likes l \
-             JOIN posts p ON p.id = l.post_id JOIN users r ON r.id = p.author_id JOIN users a ON a.id = l.user_id \
-             WHERE l.post_id = $1 AND l.user_id = $2 AND p.deleted_at IS NULL {}",
-            tx.while_there("l, p")
-        );
-        let rows = tx.rows(sql, vec![post.into(), actor.into()]).await?;
+        let liked = post_like::Entity::find_by_id((PostId(post), UserId(actor)))
+            .join(JoinType::InnerJoin, post_like::Relation::Post.def())
+            .join_as(JoinType::InnerJoin, post::Relation::Author.def(), RECIPIENT)
+            .join_as(JoinType::InnerJoin, post_like::Relation::User.def(), DOER)
+            .filter(post::Column::DeletedAt.is_null());
+        let concerned = concerned_in(tx, liked, post::Column::Body.into_expr(), ["post_likes", "posts"]).await?;
         let (kind, subject, key) = (NotificationKind::Like, (SubjectKind::Post, post), post_like_key(post, actor));
-        let tellings = rows.iter().map(|row| telling(row, kind, subject, key.clone())).collect::<Result<Vec<_>>>()?;
-        notifications::tell_in(app, tx, tellings).await
+        let tellings = concerned.into_iter().map(|concerned| telling(concerned, kind, subject, key.clone()));
+        notifications::tell_in(app, tx, tellings.collect()).await
     }
 }
 
@@ -122,17 +188,17 @@ impl Notice for CommentLiked {
 
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { comment, actor } = *self;
-        let sql = format!(
-            "SELECT c.author_id, r.locale, a.id, a.display_name, c.body FROM comment_likes l \
-             JOIN comments c ON c.id = l.comment_id JOIN users r ON r.id = c.author_id JOIN users a ON a.id = l.user_id \
-             WHERE l.comment_id = $1 AND l.user_id = $2 AND c.deleted_at IS NULL {}",
-            tx.while_there("l, c")
-        );
-        let rows = tx.rows(sql, vec![comment.into(), actor.into()]).await?;
+        let liked = comment_like::Entity::find_by_id((CommentId(comment), UserId(actor)))
+            .join(JoinType::InnerJoin, comment_like::Relation::Comment.def())
+            .join_as(JoinType::InnerJoin, comment::Relation::Author.def(), RECIPIENT)
+            .join_as(JoinType::InnerJoin, comment_like::Relation::User.def(), DOER)
+            .filter(comment::Column::DeletedAt.is_null());
+        let body = comment::Column::Body.into_expr();
+        let concerned = concerned_in(tx, liked, body, ["comment_likes", "comments"]).await?;
         let (kind, subject) = (NotificationKind::Like, (SubjectKind::Comment, comment));
         let key = comment_like_key(comment, actor);
-        let tellings = rows.iter().map(|row| telling(row, kind, subject, key.clone())).collect::<Result<Vec<_>>>()?;
-        notifications::tell_in(app, tx, tellings).await
+        let tellings = concerned.into_iter().map(|concerned| telling(concerned, kind, subject, key.clone()));
+        notifications::tell_in(app, tx, tellings.collect()).await
     }
 }
 
@@ -150,23 +216,26 @@ impl Notice for CommentCreated {
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let comment = self.comment;
         let subject = (SubjectKind::Comment, comment);
-        let sql = format!(
-            "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
-             JOIN comments p ON p.id = c.parent_id JOIN users r ON r.id = p.author_id \
-             WHERE c.id = $1 AND c.deleted_at IS NULL AND p.deleted_at IS NULL {}",
-            tx.while_there("c, p")
-        );
-        let rows = tx.rows(sql, vec![comment.into()]).await?;
-        let reply = |row: &QueryResult| telling(row, NotificationKind::Reply, subject, format!("reply:{comment}"));
-        let mut tellings = rows.iter().map(reply).collect::<Result<Vec<_>>>()?;
-        let sql = format!(
-            "SELECT r.id, r.locale, a.id, a.display_name, c.body FROM comments c JOIN users a ON a.id = c.author_id \
-             JOIN posts p ON p.id = c.post_id JOIN users r ON r.id = p.author_id \
-             WHERE c.id = $1 AND c.deleted_at IS NULL AND p.deleted_at IS NULL {}",
-            tx.while_there("c, p")
-        );
-        for row in &tx.rows(sql, vec![comment.into()]).await? {
-            let telling = telling(row, NotificationKind::Comment, subject, format!("comment:{comment}"))?;
+        let written = || {
+            comment::Entity::find_by_id(CommentId(comment))
+                .join_as(JoinType::InnerJoin, comment::Relation::Author.def(), DOER)
+                .filter(comment::Column::DeletedAt.is_null())
+        };
+        let body = || comment::Column::Body.into_expr();
+        let reply = written()
+            .join_as(JoinType::InnerJoin, comment::Relation::Parent.def(), PARENT)
+            .join_as(JoinType::InnerJoin, comment::Relation::Author.def().from_alias(PARENT), RECIPIENT)
+            .filter(Expr::col((PARENT, comment::Column::DeletedAt)).is_null());
+        let replied_to = concerned_in(tx, reply, body(), ["comments", PARENT]).await?.into_iter();
+        let mut tellings: Vec<Telling> = replied_to
+            .map(|concerned| telling(concerned, NotificationKind::Reply, subject, format!("reply:{comment}")))
+            .collect();
+        let answer = written()
+            .join(JoinType::InnerJoin, comment::Relation::Post.def())
+            .join_as(JoinType::InnerJoin, post::Relation::Author.def(), RECIPIENT)
+            .filter(post::Column::DeletedAt.is_null());
+        for concerned in concerned_in(tx, answer, body(), ["comments", "posts"]).await? {
+            let telling = telling(concerned, NotificationKind::Comment, subject, format!("comment:{comment}"));
             if tellings.iter().all(|other| other.recipient != telling.recipient) {
                 tellings.push(telling);
             }
@@ -187,16 +256,17 @@ impl Notice for PostShared {
 
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let share = self.share;
-        let sql = format!(
-            "SELECT o.author_id, r.locale, a.id, a.display_name, o.body FROM posts s \
-             JOIN posts o ON o.id = s.shared_post_id JOIN users r ON r.id = o.author_id \
-             JOIN users a ON a.id = s.author_id WHERE s.id = $1 AND s.deleted_at IS NULL AND o.deleted_at IS NULL {}",
-            tx.while_there("s, o")
-        );
-        let rows = tx.rows(sql, vec![share.into()]).await?;
+        let original = |column: post::Column| Expr::col((ORIGINAL, column));
+        let shared = post::Entity::find_by_id(PostId(share))
+            .join_as(JoinType::InnerJoin, post::Relation::SharedPost.def(), ORIGINAL)
+            .join_as(JoinType::InnerJoin, post::Relation::Author.def().from_alias(ORIGINAL), RECIPIENT)
+            .join_as(JoinType::InnerJoin, post::Relation::Author.def(), DOER)
+            .filter(post::Column::DeletedAt.is_null())
+            .filter(original(post::Column::DeletedAt).is_null());
+        let concerned = concerned_in(tx, shared, original(post::Column::Body), ["posts", ORIGINAL]).await?;
         let (kind, subject, key) = (NotificationKind::Share, (SubjectKind::Post, share), format!("share:{share}"));
-        let tellings = rows.iter().map(|row| telling(row, kind, subject, key.clone())).collect::<Result<Vec<_>>>()?;
-        notifications::tell_in(app, tx, tellings).await
+        let tellings = concerned.into_iter().map(|concerned| telling(concerned, kind, subject, key.clone()));
+        notifications::tell_in(app, tx, tellings.collect()).await
     }
 }
 
@@ -211,11 +281,15 @@ pub struct PostUnliked {
 impl Notice for PostUnliked {
     const EVENT: &'static str = "post_unliked";
 
+    /// A like that was given again meanwhile is told still: nobody gives it while this looks.
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { post, actor } = *self;
-        let holds = "SELECT 1 FROM post_likes WHERE post_id = $3 AND user_id = $4";
-        let is_done = unliked_in(app, tx, ("posts", post), actor, &post_like_key(post, actor), holds).await?;
-        if is_done { Ok(()) } else { notify_in(app, tx, self).await }
+        let locked = post::Entity::find_by_id(PostId(post)).lock(LockType::NoKeyUpdate).one(tx).await?;
+        let Some(author) = locked.and_then(|post| post.author_id) else { return Ok(()) };
+        let holds = post_like::Entity::find_by_id((PostId(post), UserId(actor)));
+        let holds = holds.select_only().column(post_like::Column::PostId).into_query();
+        let which = notifications::of_fact(author, &post_like_key(post, actor), holds);
+        if notifications::go_in(app, tx, which).await? { Ok(()) } else { notify_in(app, tx, self).await }
     }
 }
 
@@ -232,26 +306,11 @@ impl Notice for CommentUnliked {
 
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { comment, actor } = *self;
-        let holds = "SELECT 1 FROM comment_likes WHERE comment_id = $3 AND user_id = $4";
-        let key = comment_like_key(comment, actor);
-        let is_done = unliked_in(app, tx, ("comments", comment), actor, &key, holds).await?;
-        if is_done { Ok(()) } else { notify_in(app, tx, self).await }
+        let locked = comment::Entity::find_by_id(CommentId(comment)).lock(LockType::NoKeyUpdate).one(tx).await?;
+        let Some(author) = locked.and_then(|comment| comment.author_id) else { return Ok(()) };
+        let holds = comment_like::Entity::find_by_id((CommentId(comment), UserId(actor)));
+        let holds = holds.select_only().column(comment_like::Column::CommentId).into_query();
+        let which = notifications::of_fact(author, &comment_like_key(comment, actor), holds);
+        if notifications::go_in(app, tx, which).await? { Ok(()) } else { notify_in(app, tx, self).await }
     }
-}
-
-/// A like that was given again meanwhile is told still: nobody gives it while this looks.
-async fn unliked_in(
-    app: &App,
-    tx: &Transaction,
-    (table, id): (&str, Uuid),
-    actor: Uuid,
-    key: &str,
-    holds: &str,
-) -> Result<bool> {
-    let sql = format!("SELECT author_id FROM {table} WHERE id = $1 {}", tx.for_update());
-    let Some(row) = tx.row(sql, vec![id.into()]).await? else { return Ok(true) };
-    let author: Option<UserId> = Columns::new(&row).take()?;
-    let Some(author) = author else { return Ok(true) };
-    let which = notifications::of_fact(holds);
-    notifications::go_in(app, tx, &which, vec![author.0.into(), key.into(), id.into(), actor.into()]).await
 }

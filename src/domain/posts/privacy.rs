@@ -1,11 +1,13 @@
 //! What posts hold about a person, and how they forget it.
 
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait, sea_query::Expr};
+
 use crate::{
     domain::export::{
         Kind::{Id, Integer, Text, Time},
         Table,
     },
-    entity::UserId,
+    entity::{UserId, comment, comment_like, post, post_like},
     error::Result,
     platform::db::Transaction,
 };
@@ -64,12 +66,25 @@ pub(super) const EXPORT: &[Table] = &[
 /// Forgets a person who is about to be deleted: their likes go, and are no longer counted. Posts and comments stay, and
 /// lose their author with the person's row.
 pub(super) async fn erase_in(tx: &Transaction, user: UserId) -> Result<()> {
-    for (table, likes, key) in [("posts", "post_likes", "post_id"), ("comments", "comment_likes", "comment_id")] {
-        let counted = format!(
-            "UPDATE {table} SET like_count = like_count - 1 WHERE id IN (SELECT {key} FROM {likes} WHERE user_id = $1)"
-        );
-        tx.execute(counted, vec![user.0.into()]).await?;
-        tx.execute(format!("DELETE FROM {likes} WHERE user_id = $1"), vec![user.0.into()]).await?;
-    }
+    let posts = post_like::Entity::find()
+        .select_only()
+        .column(post_like::Column::PostId)
+        .filter(post_like::Column::UserId.eq(user));
+    post::Entity::update_many()
+        .col_expr(post::Column::LikeCount, Expr::col(post::Column::LikeCount).sub(1))
+        .filter(post::Column::Id.in_subquery(posts.into_query()))
+        .exec(tx)
+        .await?;
+    post_like::Entity::delete_many().filter(post_like::Column::UserId.eq(user)).exec(tx).await?;
+    let comments = comment_like::Entity::find()
+        .select_only()
+        .column(comment_like::Column::CommentId)
+        .filter(comment_like::Column::UserId.eq(user));
+    comment::Entity::update_many()
+        .col_expr(comment::Column::LikeCount, Expr::col(comment::Column::LikeCount).sub(1))
+        .filter(comment::Column::Id.in_subquery(comments.into_query()))
+        .exec(tx)
+        .await?;
+    comment_like::Entity::delete_many().filter(comment_like::Column::UserId.eq(user)).exec(tx).await?;
     Ok(())
 }

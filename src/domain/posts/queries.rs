@@ -1,27 +1,36 @@
 //! Reading posts, comments and likes. A page and everything that was asked for with it is one statement, and one more
 //! for the first comments of each post, whatever the size of the page.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{QueryResult, Value};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
+    RelationDef, RelationTrait, Select,
+    sea_query::{Expr, Query, SelectStatement},
+};
 use uuid::Uuid;
 
 use super::{
     CommentParts, CommentView, MAX_TAGS, PostParts, PostRow, PostView,
     rows::{read_comment, read_post, select_comments, select_posts},
+    sql,
 };
 use crate::{
     app::App,
     domain::{
-        accounts::{User, read_user, user_columns},
+        accounts::{User, UserRow},
         actor::Actor,
     },
-    entity::{CommentId, PostId, UserId},
+    entity::{CommentId, PostId, UserId, comment, comment_like, post, post_like, post_tag},
     error::{Error, Result},
     platform::{
-        db::{Columns, placeholders},
-        list::{Conditions, Source, Span, rows_of, total_of},
+        db::any_id,
+        list::Span,
+        listing::{List, Sorting},
         page::{Beginning, Cursor, Key, Page, Slice},
         text,
     },
@@ -73,26 +82,26 @@ impl PostSort {
         Cursor { sort: self.cursor_name(), key, id: post.id.0 }
     }
 
-    fn column(self) -> &'static str {
+    fn column(self) -> post::Column {
         match self {
-            Self::Newest => "p.created_at",
-            Self::MostLiked => "p.like_count",
-            Self::MostDiscussed => "p.comment_count",
+            Self::Newest => post::Column::CreatedAt,
+            Self::MostLiked => post::Column::LikeCount,
+            Self::MostDiscussed => post::Column::CommentCount,
         }
     }
 }
 
-/// What everybody may see in a list: posts that are not deleted. The start of every list's conditions.
-fn visible_to(_actor: &Actor) -> Conditions {
-    let mut conditions = Conditions::default();
-    conditions.that("p.deleted_at IS NULL");
-    conditions
+/// What everybody may see in a list: posts that are not deleted. The start of every list.
+fn visible_to(_actor: &Actor, sort: PostSort) -> List<post::Entity> {
+    let mut list = List::<post::Entity>::sorted(Sorting::descending(sort.column(), post::Column::Id));
+    list.filter(post::Column::DeletedAt.is_null());
+    list
 }
 
 /// Posts, a page at a time.
 ///
 /// In the order of time, an index holds the posts of everybody, of each author and of each tag. In another order, and where a
-/// text is searched for, the newest that a filter names are chosen first: see [`Conditions::among`].
+/// text is searched for, the newest that a filter names are chosen first: see [`List::among`].
 pub async fn posts(
     app: &App,
     actor: &Actor,
@@ -102,134 +111,148 @@ pub async fn posts(
     parts: &PostParts,
     with_total: bool,
 ) -> Result<Slice<PostView>> {
-    if let Some(slice) = by_tag(app, actor, filter, sort, page, parts, with_total).await? {
-        return Ok(slice);
+    let mut list = visible_to(actor, sort);
+    if sort == PostSort::Newest && *filter == PostFilter::default() {
+        let total = if with_total { Some(list.total(&app.db).await?) } else { None };
+        let slice = feed(app, actor, page, parts).await?;
+        return with_comments(app, actor, Slice { total, ..slice }, parts).await;
     }
-    let mut conditions = visible_to(actor);
-    let source = Source { columns: "", table: "posts p", joins: "", key: sort.column(), id: "p.id", descending: true };
-    if !filter_posts(app, filter, sort, source, &mut conditions)? {
+    if let Some(tagged) = tagged(filter, sort)? {
+        let way = Some(post_tag::Relation::Post.def());
+        return listed(app, actor, (tagged, way), page, parts, with_total).await;
+    }
+    if !filter_posts(app, filter, sort, &mut list)? {
         return Ok(Slice::nothing(page, with_total));
     }
-    list(app, actor, source, conditions, page, parts, with_total).await
+    listed(app, actor, (list, None), page, parts, with_total).await
+}
+
+/// Everybody's posts, the newest first.
+async fn feed(app: &App, actor: &Actor, page: &Page, parts: &PostParts) -> Result<Slice<PostView>> {
+    let viewer = viewer(actor, parts.viewer_likes);
+    let (sql, values) = sql::feed(page, parts, viewer);
+    let rows = app.db.rows(sql, values).await?;
+    let posts = rows.iter().map(|row| read_post(row, parts, viewer.is_some()));
+    Ok(page.slice(posts.collect::<Result<_>>()?))
 }
 
 /// The posts with a tag, newest first: their places stand beside the tag.
-async fn by_tag(
-    app: &App,
-    actor: &Actor,
-    filter: &PostFilter,
-    sort: PostSort,
-    page: &Page,
-    parts: &PostParts,
-    with_total: bool,
-) -> Result<Option<Slice<PostView>>> {
+fn tagged(filter: &PostFilter, sort: PostSort) -> Result<Option<List<post_tag::Entity>>> {
     let (Some([tag]), PostSort::Newest, None, None) = (filter.tags.as_deref(), sort, &filter.authors, &filter.text)
     else {
         return Ok(None);
     };
     // A post that is deleted has no tags.
-    let mut conditions = Conditions::default();
-    conditions.equal("t.tag", Some(text::tag_key(tag)));
-    conditions.during("t.created_at", filter.during)?;
-    let source = Source {
-        columns: "",
-        table: "post_tags t",
-        joins: "JOIN posts p ON p.id = t.post_id",
-        key: "t.created_at",
-        id: "t.post_id",
-        descending: true,
-    };
-    list(app, actor, source, conditions, page, parts, with_total).await.map(Some)
+    let mut list =
+        List::<post_tag::Entity>::sorted(Sorting::descending(post_tag::Column::CreatedAt, post_tag::Column::PostId));
+    list.equal(post_tag::Column::Tag, Some(text::tag_key(tag)));
+    list.during(post_tag::Column::CreatedAt, filter.during)?;
+    Ok(Some(list))
 }
 
-/// A list with the parts that are wanted.
-async fn list(
+/// A list of posts, or of what leads to them in a `way`, with the parts that are wanted.
+async fn listed<E: EntityTrait>(
     app: &App,
     actor: &Actor,
-    source: Source<'_>,
-    mut conditions: Conditions,
+    (list, way): (List<E>, Option<RelationDef>),
     page: &Page,
     parts: &PostParts,
     with_total: bool,
-) -> Result<Slice<PostView>> {
-    let total = if with_total { Some(total_of(&app.db, source, &conditions).await?) } else { None };
-    let viewer = viewer(actor, parts.viewer_likes).map(|viewer| conditions.value(viewer));
-    let (columns, joins) = select_posts(parts, viewer.as_deref());
-    let joins = format!("{}{joins}", source.joins);
-    let source = Source { columns: &columns, joins: &joins, ..source };
-    let read = |row: &QueryResult| read_post(row, parts, viewer.is_some());
-    let mut slice = rows_of(&app.db, source, conditions, page, read).await?;
-    if let Some((beginning, parts)) = &parts.comments {
-        attach_comments(app, actor, &mut slice.items, *beginning, parts).await?;
-    }
-    Ok(Slice { total, ..slice })
+) -> Result<Slice<PostView>>
+where
+    E::Column: Copy,
+{
+    let total = if with_total { Some(list.total(&app.db).await?) } else { None };
+    let viewer = viewer(actor, parts.viewer_likes);
+    let reading = |select: Select<E>| {
+        let select = match way {
+            Some(way) => select.join(JoinType::InnerJoin, way),
+            None => select,
+        };
+        select_posts(select, parts, viewer)
+    };
+    let slice = list.rows_read(&app.db, page, reading, |row| read_post(row, parts, viewer.is_some())).await?;
+    with_comments(app, actor, Slice { total, ..slice }, parts).await
 }
 
-/// Adds the filter's conditions; false when nothing can match.
-fn filter_posts(
-    app: &App,
-    filter: &PostFilter,
-    sort: PostSort,
-    source: Source<'_>,
-    conditions: &mut Conditions,
-) -> Result<bool> {
+/// Adds the condition that a filter makes; false when nothing can match.
+fn filter_posts(app: &App, filter: &PostFilter, sort: PostSort, list: &mut List<post::Entity>) -> Result<bool> {
     let words = filter.text.as_deref().map(text::search_words).transpose()?;
     let is_chosen = sort != PostSort::Newest || words.is_some();
-    let authors = conditions.any_of("p.author_id", filter.authors.as_deref(), |author| author.0)?;
+    let authors = list.any_of(post::Column::AuthorId, filter.authors.as_deref(), |author| author.0)?;
     if is_chosen {
         // Somebody's own posts are few, so a text is looked for among them, not they among all that have it.
-        conditions.among_newest(&app.db, source, "p.created_at", &authors);
+        list.among_newest(&app.db, post::Column::CreatedAt, authors);
     }
     if let Some(words) = words {
         if words.is_empty() {
             return Ok(false);
         }
-        let query = conditions.value(app.db.search_query(&words));
         if filter.authors.is_some() {
-            conditions.that(app.db.search_condition("posts", "p", &query));
+            list.filter(app.db.has_words::<post::Entity>(&words));
         }
-        conditions.among(app.db.search("posts", &query));
+        list.among(app.db.matching::<post::Entity>(&words));
     }
-    filter_tags(filter.tags.as_deref(), conditions)?;
-    let within = conditions.during("p.created_at", filter.during)?;
-    if is_chosen && !within.is_empty() {
-        let within = format!("p.deleted_at IS NULL AND {within}");
-        conditions.among_newest(&app.db, source, "p.created_at", &[within]);
+    filter_tags(filter.tags.as_deref(), list)?;
+    let within = list.during(post::Column::CreatedAt, filter.during)?;
+    if let Some(within) = within.filter(|_| is_chosen) {
+        let within = post::Column::DeletedAt.is_null().and(within);
+        list.among_newest(&app.db, post::Column::CreatedAt, vec![within]);
     }
     Ok(true)
 }
 
 /// Adds that a post has one of these tags.
-fn filter_tags(tags: Option<&[String]>, conditions: &mut Conditions) -> Result<()> {
+fn filter_tags(tags: Option<&[String]>, list: &mut List<post::Entity>) -> Result<()> {
     let Some(tags) = tags else { return Ok(()) };
     let tags: BTreeSet<String> = tags.iter().map(|tag| text::tag_key(tag)).collect();
     if tags.is_empty() {
-        conditions.nothing();
+        list.nothing();
         return Ok(());
     }
     if tags.len() > MAX_TAGS {
         return Err(Error::bad_request(format!("A filter names at most {MAX_TAGS} tags.")));
     }
-    let tags: Vec<String> = tags.into_iter().map(|tag| conditions.value(tag)).collect();
-    let tagged =
-        |tag: &String| format!("SELECT t.post_id AS id, t.created_at AS place FROM post_tags t WHERE t.tag = {tag}");
-    if !conditions.among_newest_of_any(&tags.iter().map(tagged).collect::<Vec<_>>()) {
+    if !list.among_newest_of_any(tags.iter().map(|tag| posts_with(tag)).collect()) {
         // A count and not EXISTS, which PostgreSQL may turn round: by the tag first, however many have it.
-        let all = tags.join(", ");
-        conditions.that(format!("(SELECT COUNT(*) FROM post_tags t WHERE t.tag IN ({all}) AND t.post_id = p.id) > 0"));
+        let of_post = Expr::col((post_tag::Entity, post_tag::Column::PostId));
+        let tagged = Query::select()
+            .expr(Expr::cust("COUNT(*)"))
+            .from(post_tag::Entity)
+            .and_where(post_tag::Column::Tag.is_in(tags))
+            .and_where(of_post.eq(Expr::col((post::Entity, post::Column::Id))))
+            .take();
+        list.filter(Expr::from(tagged).gt(0));
     }
     Ok(())
 }
 
-/// The viewer's id, when somebody is signed in and it is needed.
-fn viewer(actor: &Actor, needed: bool) -> Option<Uuid> {
-    actor.user_id().filter(|_| needed).map(|viewer| viewer.0)
+/// The ids of the posts with a tag, and as their place when they were published.
+fn posts_with(tag: &str) -> SelectStatement {
+    Query::select()
+        .expr_as(Expr::col(post_tag::Column::PostId), "id")
+        .expr_as(Expr::col(post_tag::Column::CreatedAt), "place")
+        .from(post_tag::Entity)
+        .and_where(post_tag::Column::Tag.eq(tag))
+        .take()
 }
 
-/// The placeholder of the viewer's id, when somebody is signed in and it is needed.
-fn push_viewer(actor: &Actor, needed: bool, values: &mut Vec<Value>) -> Option<String> {
-    values.push(viewer(actor, needed)?.into());
-    Some(format!("${}", values.len()))
+/// The viewer's id, when somebody is signed in and it is needed.
+fn viewer(actor: &Actor, needed: bool) -> Option<UserId> {
+    actor.user_id().filter(|_| needed)
+}
+
+/// The same posts, with their first comments where these are wanted.
+async fn with_comments(
+    app: &App,
+    actor: &Actor,
+    mut posts: Slice<PostView>,
+    parts: &PostParts,
+) -> Result<Slice<PostView>> {
+    if let Some((beginning, parts)) = &parts.comments {
+        attach_comments(app, actor, &mut posts.items, *beginning, parts).await?;
+    }
+    Ok(posts)
 }
 
 /// Fetches the first comments of each post, in one statement.
@@ -262,20 +285,9 @@ async fn first_comments_of(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let (outer, filter) = if replies {
-        ("comments p", format!("c.parent_id = p.id AND {SHOWN}"))
-    } else {
-        ("posts p", format!("c.post_id = p.id AND c.parent_id IS NULL AND {SHOWN}"))
-    };
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, ids);
-    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
-    let (columns, joins) = select_comments(parts, viewer.as_deref());
-    let direction = beginning.page().direction(false);
-    let order = format!("c.created_at {direction}, c.id {direction}");
-    let count = beginning.size + u64::from(parts.has_next);
-    let from = app.db.first_of_each(outer, "comments", "c", &filter, &order, count);
-    let rows = app.db.rows(format!("SELECT {columns} FROM {from}{joins} WHERE p.id IN ({list})"), values).await?;
+    let viewer = viewer(actor, parts.viewer_likes);
+    let (sql, values) = sql::first_comments(&app.db, replies, ids, beginning, parts, viewer);
+    let rows = app.db.rows(sql, values).await?;
     let mut lists: HashMap<Uuid, Vec<CommentView>> = HashMap::with_capacity(ids.len());
     for row in &rows {
         let view = read_comment(row, parts, viewer.is_some())?;
@@ -292,7 +304,9 @@ async fn first_comments_of(
 }
 
 /// A tombstone is shown only as long as something that is shown hangs below it.
-const SHOWN: &str = "(c.deleted_at IS NULL OR c.visible_reply_count > 0)";
+fn is_shown() -> Expr {
+    comment::Column::DeletedAt.is_null().or(comment::Column::VisibleReplyCount.gt(0))
+}
 
 /// A post by its id, as a tombstone when it is deleted, with the parts that are wanted.
 pub async fn find(app: &App, actor: &Actor, id: PostId, parts: &PostParts) -> Result<Option<PostView>> {
@@ -310,23 +324,15 @@ pub async fn posts_by_id(app: &App, actor: &Actor, ids: &[PostId]) -> Result<Has
 }
 
 async fn by_id(app: &App, actor: &Actor, ids: &[PostId], parts: &PostParts) -> Result<Vec<PostView>> {
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let viewer = push_viewer(actor, parts.viewer_likes, &mut values);
-    let (columns, joins) = select_posts(parts, viewer.as_deref());
-    let sql = format!("SELECT {columns} FROM posts p{joins} WHERE p.id IN ({list})");
+    let viewer = viewer(actor, parts.viewer_likes);
+    let (sql, values) = sql::by_id(ids, parts, viewer);
     app.db.rows(sql, values).await?.iter().map(|row| read_post(row, parts, viewer.is_some())).collect()
 }
 
 /// Comments by id, tombstones included.
 pub async fn comments_by_id(app: &App, _actor: &Actor, ids: &[CommentId]) -> Result<HashMap<CommentId, CommentView>> {
-    let parts = CommentParts::default();
-    let mut values = Vec::new();
-    let list = placeholders(&mut values, &ids.iter().map(|id| id.0).collect::<Vec<_>>());
-    let (columns, joins) = select_comments(&parts, None);
-    let sql = format!("SELECT {columns} FROM comments c{joins} WHERE c.id IN ({list})");
-    let rows = app.db.rows(sql, values).await?;
-    rows.iter().map(|row| read_comment(row, &parts, false).map(|view| (view.comment.id, view))).collect()
+    let comments = app.db.all(comment::Entity::find().filter(any_id(comment::Column::Id, ids))).await?;
+    Ok(comments.into_iter().map(|comment| (comment.id, CommentView::bare(comment))).collect())
 }
 
 /// What a list of comments hangs below.
@@ -366,23 +372,20 @@ pub async fn comments(
     parts: &CommentParts,
     with_total: bool,
 ) -> Result<Slice<CommentView>> {
-    let mut conditions = Conditions::default();
+    let mut list = List::<comment::Entity>::sorted(Sorting::ascending(comment::Column::CreatedAt, comment::Column::Id));
     match of {
         CommentsOf::Post(id) => {
-            conditions.equal("c.post_id", Some(id.0));
-            conditions.that("c.parent_id IS NULL");
+            list.equal(comment::Column::PostId, Some(id));
+            list.filter(comment::Column::ParentId.is_null());
         }
-        CommentsOf::Comment(id) => conditions.equal("c.parent_id", Some(id.0)),
+        CommentsOf::Comment(id) => list.equal(comment::Column::ParentId, Some(id)),
     }
-    conditions.that(SHOWN);
-    let source =
-        Source { columns: "", table: "comments c", joins: "", key: "c.created_at", id: "c.id", descending: false };
-    let total = if with_total { Some(total_of(&app.db, source, &conditions).await?) } else { None };
-    let viewer = viewer(actor, parts.viewer_likes).map(|viewer| conditions.value(viewer));
-    let (columns, joins) = select_comments(parts, viewer.as_deref());
-    let source = Source { columns: &columns, joins: &joins, ..source };
-    let read = |row: &QueryResult| read_comment(row, parts, viewer.is_some());
-    Ok(Slice { total, ..rows_of(&app.db, source, conditions, page, read).await? })
+    list.filter(is_shown());
+    let total = if with_total { Some(list.total(&app.db).await?) } else { None };
+    let viewer = viewer(actor, parts.viewer_likes);
+    let reading = |select| select_comments(select, parts, viewer);
+    let slice = list.rows_read(&app.db, page, reading, |row| read_comment(row, parts, viewer.is_some())).await?;
+    Ok(Slice { total, ..slice })
 }
 
 /// The beginning of a list of comments, as a loader's key: below what, how many from which end, and what of each.
@@ -437,19 +440,30 @@ pub fn like_cursor(like: &Like) -> Cursor {
     Cursor { sort: LIKES_SORT, key: Key::Time(like.created_at), id: like.user.id.0 }
 }
 
+/// A like as it is read.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "post_like::Entity")]
+struct LikeRow {
+    post_id: PostId,
+    created_at: DateTime<Utc>,
+    #[sea_orm(nested)]
+    user: UserRow,
+}
+
+impl From<LikeRow> for Like {
+    fn from(row: LikeRow) -> Self {
+        Self { user: Arc::new(row.user), created_at: row.created_at }
+    }
+}
+
 /// Who likes a post, newest first, a page at a time. The total is in the post's own counter.
 pub async fn likes(app: &App, _actor: &Actor, post: PostId, page: &Page) -> Result<Slice<Like>> {
-    let mut values: Vec<Value> = vec![post.0.into()];
-    let (mut conditions, order) = page.clauses("l.created_at", "l.user_id", true, &mut values);
-    conditions.insert(0, "l.post_id = $1".to_owned());
-    let sql = format!(
-        "SELECT l.created_at, {} FROM post_likes l JOIN users u ON u.id = l.user_id WHERE {} {order}",
-        user_columns("u"),
-        conditions.join(" AND ")
-    );
-    let rows = app.db.rows(sql, values).await?;
-    let likes = rows.iter().map(|row| read_like(&mut Columns::new(row)));
-    Ok(page.slice(likes.collect::<Result<Vec<_>>>()?))
+    let mut list =
+        List::<post_like::Entity>::sorted(Sorting::descending(post_like::Column::CreatedAt, post_like::Column::UserId));
+    list.equal(post_like::Column::PostId, Some(post));
+    let with_person =
+        |select: Select<post_like::Entity>| select.join(JoinType::InnerJoin, post_like::Relation::User.def());
+    Ok(list.rows::<LikeRow>(&app.db, page, with_person).await?.map(Like::from))
 }
 
 /// The newest likes of many posts, or the oldest: post, how many from which end; a statement for each different beginning.
@@ -464,25 +478,11 @@ pub async fn first_likes(
         groups.entry(*beginning).or_default().push(post.0);
     }
     for (beginning, ids) in groups {
-        let mut values = Vec::new();
-        let list = placeholders(&mut values, &ids);
-        let direction = beginning.page().direction(true);
-        let from = app.db.first_rows_of_each(
-            "posts p",
-            ("post_likes", "l", "post_id, user_id"),
-            "l.post_id = p.id",
-            &format!("l.created_at {direction}, l.user_id {direction}"),
-            beginning.size + 1,
-        );
-        let columns = user_columns("u");
-        let sql = format!(
-            "SELECT l.post_id, l.created_at, {columns} FROM {from} JOIN users u ON u.id = l.user_id WHERE p.id IN ({list})"
-        );
+        let (sql, values) = sql::first_likes(&app.db, &ids, beginning);
         let mut lists: HashMap<PostId, Vec<Like>> = HashMap::new();
         for row in &app.db.rows(sql, values).await? {
-            let mut columns = Columns::new(row);
-            let post = columns.take()?;
-            lists.entry(post).or_default().push(read_like(&mut columns)?);
+            let like = LikeRow::from_query_result(row, "")?;
+            lists.entry(like.post_id).or_default().push(like.into());
         }
         for id in ids {
             let mut likes = lists.remove(&PostId(id)).unwrap_or_default();
@@ -496,31 +496,36 @@ pub async fn first_likes(
     Ok(found)
 }
 
-/// Reads the time and the person of a like.
-fn read_like(columns: &mut Columns<'_>) -> Result<Like> {
-    let created_at = columns.take()?;
-    let user = read_user(columns)?.ok_or_else(|| Error::internal("a like without a person"))?;
-    Ok(Like { user, created_at })
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "post_like::Entity")]
+struct LikedPost {
+    post_id: PostId,
 }
 
 /// Which of these posts the viewer likes.
 pub async fn viewer_likes_posts(app: &App, actor: &Actor, ids: &[PostId]) -> Result<HashMap<PostId, bool>> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let liked = viewer_likes(app, actor, "post_likes", "post_id", &ids).await?;
-    Ok(ids.iter().map(|id| (PostId(*id), liked.contains(id))).collect())
+    let mut liked = HashSet::new();
+    if let Some(viewer) = actor.user_id() {
+        let theirs = post_like::Entity::find().filter(post_like::Column::UserId.eq(viewer));
+        let found: Vec<LikedPost> = app.db.read(theirs.filter(any_id(post_like::Column::PostId, ids))).await?;
+        liked.extend(found.into_iter().map(|like| like.post_id));
+    }
+    Ok(ids.iter().map(|id| (*id, liked.contains(id))).collect())
+}
+
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "comment_like::Entity")]
+struct LikedComment {
+    comment_id: CommentId,
 }
 
 /// Which of these comments the viewer likes.
 pub async fn viewer_likes_comments(app: &App, actor: &Actor, ids: &[CommentId]) -> Result<HashMap<CommentId, bool>> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let liked = viewer_likes(app, actor, "comment_likes", "comment_id", &ids).await?;
-    Ok(ids.iter().map(|id| (CommentId(*id), liked.contains(id))).collect())
-}
-
-async fn viewer_likes(app: &App, actor: &Actor, table: &str, key: &str, ids: &[Uuid]) -> Result<Vec<Uuid>> {
-    let Some(viewer) = actor.user_id() else { return Ok(Vec::new()) };
-    let mut values: Vec<Value> = vec![viewer.0.into()];
-    let list = placeholders(&mut values, ids);
-    let sql = format!("SELECT {key} FROM {table} WHERE user_id = $1 AND {key} IN ({list})");
-    app.db.rows(sql, values).await?.iter().map(|row| Columns::new(row).take()).collect()
+    let mut liked = HashSet::new();
+    if let Some(viewer) = actor.user_id() {
+        let theirs = comment_like::Entity::find().filter(comment_like::Column::UserId.eq(viewer));
+        let found: Vec<LikedComment> = app.db.read(theirs.filter(any_id(comment_like::Column::CommentId, ids))).await?;
+        liked.extend(found.into_iter().map(|like| like.comment_id));
+    }
+    Ok(ids.iter().map(|id| (*id, liked.contains(id))).collect())
 }

@@ -1,17 +1,26 @@
-//! Rows of posts and comments as hand-written SELECTs give them.
+//! Posts and comments as they are read: their own columns by a shape, and beside them whatever parts a request wants, all by
+//! name.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DerivePartialModel, QueryResult};
+use sea_orm::{
+    DerivePartialModel, EntityTrait, ExprTrait, FromQueryResult, JoinType, PartialModelTrait, QueryResult, QuerySelect,
+    RelationDef, RelationTrait, Select,
+    sea_query::{Expr, IntoCondition},
+};
 
 use super::{AuthorPart, CommentParts, CommentView, PostParts, PostView};
 use crate::{
-    domain::accounts::{Person, read_user, read_user_card, user_card_columns, user_columns},
-    entity::{PostId, UserId, comment, post},
+    domain::accounts::{Person, UserCard, UserRow},
+    entity::{PostId, UserId, comment, comment_like, post, post_like},
     error::Result,
-    platform::db::Columns,
 };
+
+/// What the names of an author's columns begin with.
+pub(super) const AUTHOR: &str = "writer_";
+/// The name of whether the viewer likes it.
+pub(super) const VIEWER_LIKES: &str = "viewer_likes";
 
 /// A post as it is read: without its search form, which is never shown.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
@@ -59,152 +68,71 @@ impl From<post::Model> for PostRow {
     }
 }
 
-const POST: &[&str] = &[
-    "id",
-    "author_id",
-    "body",
-    "shared_post_id",
-    "like_count",
-    "comment_count",
-    "share_count",
-    "event_seq",
-    "created_at",
-    "edited_at",
-    "deleted_at",
-];
-
-const COMMENT: &[&str] = &[
-    "id",
-    "post_id",
-    "parent_id",
-    "author_id",
-    "body",
-    "like_count",
-    "reply_count",
-    "visible_reply_count",
-    "created_at",
-    "edited_at",
-    "deleted_at",
-];
-
-fn columns(names: &[&str], prefix: &str) -> String {
-    names.iter().map(|name| format!("{prefix}{name}")).collect::<Vec<_>>().join(", ")
+/// Reads of posts what is wanted; `viewer` is given where it is wanted whether they like it.
+pub(super) fn select_posts<E: EntityTrait>(posts: Select<E>, parts: &PostParts, viewer: Option<UserId>) -> Select<E> {
+    let posts = with_author(PostRow::select_cols(posts), post::Relation::Author.def(), parts.author);
+    let Some(viewer) = viewer else { return posts };
+    let theirs = post::Relation::Likes
+        .def()
+        .on_condition(move |_, likes| Expr::col((likes, post_like::Column::UserId)).eq(viewer).into_condition());
+    let likes = Expr::col((post_like::Entity, post_like::Column::UserId)).is_not_null();
+    posts.join(JoinType::LeftJoin, theirs).expr_as(likes, VIEWER_LIKES)
 }
 
-/// The columns of a post, as in `RETURNING`.
-pub(super) fn post_columns() -> String {
-    columns(POST, "")
+/// The same of comments.
+pub(super) fn select_comments(
+    comments: Select<comment::Entity>,
+    parts: &CommentParts,
+    viewer: Option<UserId>,
+) -> Select<comment::Entity> {
+    let comments = comment::Model::select_cols(comments);
+    let comments = with_author(comments, comment::Relation::Author.def(), parts.author);
+    let Some(viewer) = viewer else { return comments };
+    let theirs = comment::Relation::Likes
+        .def()
+        .on_condition(move |_, likes| Expr::col((likes, comment_like::Column::UserId)).eq(viewer).into_condition());
+    let likes = Expr::col((comment_like::Entity, comment_like::Column::UserId)).is_not_null();
+    comments.join(JoinType::LeftJoin, theirs).expr_as(likes, VIEWER_LIKES)
 }
 
-/// The columns of a comment, as in `RETURNING`.
-pub(super) fn comment_columns() -> String {
-    columns(COMMENT, "")
-}
-
-/// `SELECT` list and joins for posts `p` with the parts that are wanted; `viewer` is the placeholder of the viewer's id.
-pub(super) fn select_posts(parts: &PostParts, viewer: Option<&str>) -> (String, String) {
-    let (mut list, mut joins) = (columns(POST, "p."), String::new());
-    add_parts(
-        &mut list,
-        &mut joins,
-        "p",
-        ("post_likes", "post_id"),
-        parts.author,
-        viewer.filter(|_| parts.viewer_likes),
-    );
-    (list, joins)
-}
-
-/// The same for comments `c`.
-pub(super) fn select_comments(parts: &CommentParts, viewer: Option<&str>) -> (String, String) {
-    let (mut list, mut joins) = (columns(COMMENT, "c."), String::new());
-    let viewer = viewer.filter(|_| parts.viewer_likes);
-    add_parts(&mut list, &mut joins, "c", ("comment_likes", "comment_id"), parts.author, viewer);
-    (list, joins)
-}
-
-fn add_parts(
-    list: &mut String,
-    joins: &mut String,
-    alias: &str,
-    (likes, key): (&str, &str),
-    author: AuthorPart,
-    viewer: Option<&str>,
-) {
-    let author_columns = match author {
-        AuthorPart::Absent => None,
-        AuthorPart::Card => Some(user_card_columns("u")),
-        AuthorPart::Full => Some(user_columns("u")),
-    };
-    if let Some(columns) = author_columns {
-        *list += &format!(", {columns}");
-        *joins += &format!(" LEFT JOIN users u ON u.id = {alias}.author_id");
-    }
-    if let Some(viewer) = viewer {
-        *list += ", (l.user_id IS NOT NULL)";
-        *joins += &format!(" LEFT JOIN {likes} l ON l.{key} = {alias}.id AND l.user_id = {viewer}");
+fn with_author<E: EntityTrait>(select: Select<E>, author: RelationDef, part: AuthorPart) -> Select<E> {
+    match part {
+        AuthorPart::Absent => select,
+        AuthorPart::Card => UserCard::select_cols_nested(select.join(JoinType::LeftJoin, author), Some(AUTHOR), None),
+        AuthorPart::Full => UserRow::select_cols_nested(select.join(JoinType::LeftJoin, author), Some(AUTHOR), None),
     }
 }
 
-/// Reads what [`select_posts`] selected.
+/// Reads a post with its parts; `signed_in` where there is a viewer.
 pub(super) fn read_post(row: &QueryResult, parts: &PostParts, signed_in: bool) -> Result<PostView> {
-    let mut columns = Columns::new(row);
-    let mut post = PostRow {
-        id: columns.take()?,
-        author_id: columns.take()?,
-        body: columns.take()?,
-        shared_post_id: columns.take()?,
-        like_count: columns.take()?,
-        comment_count: columns.take()?,
-        share_count: columns.take()?,
-        event_seq: columns.take()?,
-        created_at: columns.take()?,
-        edited_at: columns.take()?,
-        deleted_at: columns.take()?,
-    };
-    let (mut author, viewer_likes) = read_parts(&mut columns, parts.author, parts.viewer_likes, signed_in)?;
-    if post.deleted_at.is_some() {
-        post.author_id = None;
-        author = author.map(|_| None);
-    }
-    Ok(PostView { post, author, viewer_likes, comments: None })
+    let post = PostRow::from_query_result(row, "")?;
+    let author = read_author(row, parts.author)?;
+    let viewer_likes = read_likes(row, parts.viewer_likes && signed_in)?;
+    Ok(PostView { post, author, viewer_likes, comments: None }.shown())
 }
 
-/// Reads what [`select_comments`] selected.
+/// The same of a comment.
 pub(super) fn read_comment(row: &QueryResult, parts: &CommentParts, signed_in: bool) -> Result<CommentView> {
-    let mut columns = Columns::new(row);
-    let mut comment = comment::Model {
-        id: columns.take()?,
-        post_id: columns.take()?,
-        parent_id: columns.take()?,
-        author_id: columns.take()?,
-        body: columns.take()?,
-        like_count: columns.take()?,
-        reply_count: columns.take()?,
-        visible_reply_count: columns.take()?,
-        created_at: columns.take()?,
-        edited_at: columns.take()?,
-        deleted_at: columns.take()?,
-    };
-    let (mut author, viewer_likes) = read_parts(&mut columns, parts.author, parts.viewer_likes, signed_in)?;
-    if comment.deleted_at.is_some() {
-        comment.author_id = None;
-        author = author.map(|_| None);
-    }
-    Ok(CommentView { comment, author, viewer_likes })
+    let comment = comment::Model::from_query_result(row, "")?;
+    let author = read_author(row, parts.author)?;
+    let viewer_likes = read_likes(row, parts.viewer_likes && signed_in)?;
+    Ok(CommentView { comment, author, viewer_likes }.shown())
 }
 
-fn read_parts(
-    columns: &mut Columns<'_>,
-    author: AuthorPart,
-    likes: bool,
-    signed_in: bool,
-) -> Result<(Option<Option<Person>>, Option<bool>)> {
-    let author = match author {
+fn read_author(row: &QueryResult, part: AuthorPart) -> Result<Option<Option<Person>>> {
+    Ok(match part {
         AuthorPart::Absent => None,
-        AuthorPart::Card => Some(read_user_card(columns)?.map(|card| Person::Card(Arc::new(card)))),
-        AuthorPart::Full => Some(read_user(columns)?.map(Person::Whole)),
-    };
-    let likes = if likes && signed_in { Some(columns.take()?) } else { None };
-    Ok((author, likes))
+        AuthorPart::Card => {
+            let card = Option::<UserCard>::from_query_result(row, AUTHOR)?;
+            Some(card.map(|card| Person::Card(Arc::new(card))))
+        }
+        AuthorPart::Full => {
+            let user = Option::<UserRow>::from_query_result(row, AUTHOR)?;
+            Some(user.map(|user| Person::Whole(Arc::new(user))))
+        }
+    })
+}
+
+fn read_likes(row: &QueryResult, is_read: bool) -> Result<Option<bool>> {
+    Ok(if is_read { Some(row.try_get("", VIEWER_LIKES)?) } else { None })
 }

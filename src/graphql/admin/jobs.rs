@@ -6,9 +6,8 @@ use chrono::{DateTime, Utc};
 use crate::{
     domain::{
         admin,
-        jobs::{self, JobFilter},
+        jobs::{self, JobFilter, JobRow},
     },
-    entity::job::Model,
     graphql::{
         connection::{Connection, Listed, requested_page, wants_total},
         context::RequestExt,
@@ -30,10 +29,10 @@ pub enum JobState {
 }
 
 /// Work that was born with its cause and is done after it.
-pub struct Job(Model);
+pub struct Job(JobRow);
 
-impl From<Model> for Job {
-    fn from(row: Model) -> Self {
+impl From<JobRow> for Job {
+    fn from(row: JobRow) -> Self {
         Self(row)
     }
 }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, ExecResult, QueryResult, Statement,
-    TransactionOptions, Value,
+    ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, ExecResult, FromQueryResult, QueryResult, Statement,
+    StatementBuilder, TransactionOptions, Value,
 };
 
 use super::{
@@ -127,6 +127,12 @@ impl Transaction {
     /// Reads or writes rows by SQL text with `$1` placeholders.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>> {
         Ok(self.query_all_raw(statement(self, sql, values)).await?)
+    }
+
+    /// Runs a typed statement that gives rows, and reads each into a shape by the names of its columns.
+    pub async fn read<P: FromQueryResult>(&self, statement: &impl StatementBuilder) -> Result<Vec<P>> {
+        let rows = self.query_all(statement).await?;
+        Ok(rows.iter().map(|row| P::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 
     /// The first row, if any.
