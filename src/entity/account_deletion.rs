@@ -2,24 +2,36 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::UserId;
+use super::{UserId, related};
 
 /// A row of `account_deletions`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "account_deletions")]
 pub struct Model {
-    /// Whose.
+    /// Whose account it is.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
     /// When they asked.
     pub requested_at: DateTimeUtc,
     /// When it happens, unless they change their mind before.
     pub due_at: DateTimeUtc,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person who wants to leave; the row goes with them.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

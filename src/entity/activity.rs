@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{ActivityId, UserId, stored_enum};
+use super::{ActivityId, UserId, related, stored_enum};
 
 stored_enum! {
     /// What happened to an account.
@@ -71,14 +71,13 @@ stored_enum! {
 }
 
 /// A row of `activities`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "activities")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ActivityId,
-    /// Whose.
+    /// Whose account it happened to.
     pub user_id: UserId,
     /// What happened.
     pub kind: ActivityKind,
@@ -88,12 +87,25 @@ pub struct Model {
     pub address: Option<String>,
     /// The client's `User-Agent`, cut to 255 characters.
     pub user_agent: Option<String>,
-    /// When.
+    /// When it happened.
     pub created_at: DateTimeUtc,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person whose account it happened to.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,10 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{AuditEntryId, UserId};
+use super::{AuditEntryId, UserId, related};
 
 /// A row of `audit_entries`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_entries")]
 pub struct Model {
@@ -18,7 +17,7 @@ pub struct Model {
     pub action: String,
     /// The table of whom or what they did it to, such as `user`.
     pub subject_kind: String,
-    /// Whom or what.
+    /// The id of whom or what they did it to, in that table.
     pub subject_id: Uuid,
     /// What was there before, as JSON.
     pub before_state: Option<String>,
@@ -28,12 +27,20 @@ pub struct Model {
     pub reason: Option<String>,
     /// The client's address.
     pub address: Option<String>,
-    /// When.
+    /// When they did it.
     pub created_at: DateTimeUtc,
+}
 
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
     /// Who did it, while they are there: the log outlives accounts.
-    #[sea_orm(belongs_to, relation_enum = "Actor", from = "actor_id", to = "id", skip_fk)]
-    pub actor: BelongsTo<Option<super::user::Entity>>,
+    #[sea_orm(belongs_to = "super::user::Entity", from = "Column::ActorId", to = "super::user::Column::Id", skip_fk)]
+    Actor,
+}
+
+related! {
+    user by Actor,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

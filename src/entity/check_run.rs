@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// A row of `check_runs`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "check_runs")]
 pub struct Model {
@@ -12,10 +11,14 @@ pub struct Model {
     pub name: String,
     /// When it ran last.
     pub ran_at: DateTimeUtc,
-    /// How much differed.
+    /// How many differences it found.
     pub differences: i64,
     /// What, a line each; the first of it, where it is much.
     pub detail: String,
 }
+
+/// Nothing belongs to a row, and it to nothing.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

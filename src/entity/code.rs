@@ -25,7 +25,6 @@ stored_enum! {
 }
 
 /// A row of `codes`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "codes")]
 pub struct Model {
@@ -44,9 +43,9 @@ pub struct Model {
     pub hash: Vec<u8>,
     /// How often it was tried; counted before it is compared.
     pub attempts: i64,
-    /// Sent.
+    /// When it was sent.
     pub created_at: DateTimeUtc,
-    /// No good after this.
+    /// The code is no good after this; its link has a time of its own.
     pub expires_at: DateTimeUtc,
     /// When it was used, replaced by a newer one, or tried too often.
     pub ended_at: Option<DateTimeUtc>,
@@ -59,5 +58,9 @@ pub struct Model {
     /// When the link was used or became void; from the beginning where there is none.
     pub link_ended_at: Option<DateTimeUtc>,
 }
+
+/// Nothing belongs to a row, and it to nothing.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,17 +2,16 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{CommentId, PostId, UserId};
+use super::{CommentId, PostId, UserId, related};
 
 /// A row of `comments`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "comments")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: CommentId,
-    /// On which post.
+    /// The post that it is on.
     pub post_id: PostId,
     /// The comment it replies to; null when it answers the post.
     pub parent_id: Option<CommentId>,
@@ -26,35 +25,48 @@ pub struct Model {
     pub reply_count: i64,
     /// Replies that are listed: those not deleted, and tombstones with listed replies of their own.
     pub visible_reply_count: i64,
-    /// Written.
+    /// When it was written.
     pub created_at: DateTimeUtc,
     /// Last change by the author.
     pub edited_at: Option<DateTimeUtc>,
-    /// Deleted; the row stays as a tombstone for its replies.
+    /// When it was deleted; the row stays as a tombstone for its replies.
     pub deleted_at: Option<DateTimeUtc>,
+}
 
-    /// The post.
-    #[sea_orm(belongs_to, from = "post_id", to = "id", on_delete = "Cascade")]
-    pub post: BelongsTo<super::post::Entity>,
-    /// The comment it replies to.
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The post that it is on.
     #[sea_orm(
-        self_ref,
-        relation_enum = "Parent",
-        relation_reverse = "Replies",
-        from = "parent_id",
-        to = "id",
+        belongs_to = "super::post::Entity",
+        from = "Column::PostId",
+        to = "super::post::Column::Id",
         on_delete = "Cascade"
     )]
-    pub parent: BelongsTo<Option<Entity>>,
+    Post,
+    /// The comment it replies to.
+    #[sea_orm(belongs_to = "Entity", from = "Column::ParentId", to = "Column::Id", on_delete = "Cascade")]
+    Parent,
     /// What replies to it.
-    #[sea_orm(self_ref, relation_enum = "Replies", relation_reverse = "Parent")]
-    pub replies: HasMany<Entity>,
+    #[sea_orm(has_many = "Entity", via_rel = "Relation::Parent")]
+    Replies,
     /// Who wrote it.
-    #[sea_orm(belongs_to, relation_enum = "Author", from = "author_id", to = "id", on_delete = "SetNull")]
-    pub author: BelongsTo<Option<super::user::Entity>>,
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::AuthorId",
+        to = "super::user::Column::Id",
+        on_delete = "SetNull"
+    )]
+    Author,
     /// Who likes it.
-    #[sea_orm(has_many, relation_enum = "Likes")]
-    pub likes: HasMany<super::comment_like::Entity>,
+    #[sea_orm(has_many = "super::comment_like::Entity")]
+    Likes,
+}
+
+related! {
+    post by Post,
+    user by Author,
+    comment_like by Likes,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

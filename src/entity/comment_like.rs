@@ -2,28 +2,46 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{CommentId, UserId};
+use super::{CommentId, UserId, related};
 
 /// A row of `comment_likes`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "comment_likes")]
 pub struct Model {
-    /// What is liked.
+    /// The comment that is liked.
     #[sea_orm(primary_key, auto_increment = false)]
     pub comment_id: CommentId,
-    /// By whom.
+    /// Who likes it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
-    /// Since when.
+    /// Since when they like it.
     pub created_at: DateTimeUtc,
+}
 
-    /// The comment.
-    #[sea_orm(belongs_to, from = "comment_id", to = "id", on_delete = "Cascade")]
-    pub comment: BelongsTo<super::comment::Entity>,
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The comment that is liked.
+    #[sea_orm(
+        belongs_to = "super::comment::Entity",
+        from = "Column::CommentId",
+        to = "super::comment::Column::Id",
+        on_delete = "Cascade"
+    )]
+    Comment,
+    /// The person who likes it.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    comment by Comment,
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,14 +2,13 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::UserId;
+use super::{UserId, related};
 
 /// A row of `credentials`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "credentials")]
 pub struct Model {
-    /// Whose.
+    /// Whose they are.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
     /// As the person wrote it.
@@ -26,10 +25,23 @@ pub struct Model {
     /// When it was chosen by a code to the mailbox, until a second proof that is none: so long, a code to the same mailbox
     /// is no second proof.
     pub password_reset_at: Option<DateTimeUtc>,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person who proves by them who they are.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

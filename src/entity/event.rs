@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{UserId, stored_enum};
+use super::{UserId, related, stored_enum};
 
 stored_enum! {
     /// What a stream is about.
@@ -53,14 +53,13 @@ stored_enum! {
 }
 
 /// A row of `events`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "events")]
 pub struct Model {
     /// The kind of stream.
     #[sea_orm(primary_key, auto_increment = false)]
     pub stream_kind: StreamKind,
-    /// Whose stream.
+    /// Of whom or what the stream is, by the kind: a post's, person's, payment's or goal's id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub stream_id: Uuid,
     /// 1, 2, 3 … without a gap, in the order of commits.
@@ -68,19 +67,38 @@ pub struct Model {
     pub seq: i64,
     /// What happened.
     pub kind: EventKind,
-    /// Who did it.
+    /// Who did it; null where nobody did, and once their account is erased.
     pub actor_id: Option<UserId>,
     /// What it happened to, beside the stream's own subject: a comment, a post, a notification.
     pub subject_id: Option<Uuid>,
-    /// When.
+    /// When it happened.
     pub created_at: DateTimeUtc,
+}
 
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
     /// The stream, whose row is made with its first event.
-    #[sea_orm(belongs_to, from = "(stream_kind, stream_id)", to = "(kind, id)", skip_fk)]
-    pub stream: BelongsTo<super::stream::Entity>,
-    /// Who did it.
-    #[sea_orm(belongs_to, relation_enum = "Actor", from = "actor_id", to = "id", on_delete = "SetNull")]
-    pub actor: BelongsTo<Option<super::user::Entity>>,
+    #[sea_orm(
+        belongs_to = "super::stream::Entity",
+        from = "(Column::StreamKind, Column::StreamId)",
+        to = "(super::stream::Column::Kind, super::stream::Column::Id)",
+        skip_fk
+    )]
+    Stream,
+    /// Who did it, while they are there.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::ActorId",
+        to = "super::user::Column::Id",
+        on_delete = "SetNull"
+    )]
+    Actor,
+}
+
+related! {
+    stream by Stream,
+    user by Actor,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Currency, FeeLineId, stored_enum};
+use super::{Currency, FeeLineId, related, stored_enum};
 
 stored_enum! {
     /// What a fee is taken of.
@@ -17,39 +17,46 @@ stored_enum! {
 }
 
 /// A row of `fee_lines`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "fee_lines")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: FeeLineId,
-    /// Of what.
+    /// What it was taken of.
     pub kind: FeeKind,
-    /// The id of what it was taken of.
+    /// The id of what it was taken of, such as a withdrawal from a goal.
     pub reference: String,
     /// In which currency.
     pub currency: Currency,
     /// What it was reckoned of, in minor units; below zero in a reversal.
     pub base: i64,
-    /// In millionths.
+    /// The fee's share of the base, in millionths.
     pub rate: i64,
-    /// The fee; below zero in a reversal.
+    /// The fee, in minor units; below zero in a reversal.
     pub fee: i64,
-    /// The line that it takes back.
+    /// The line that it takes back; null in one that takes a fee.
     pub reverses_id: Option<FeeLineId>,
-    /// Written.
+    /// When the fee was taken, or taken back.
     pub created_at: DateTimeUtc,
+}
 
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
     /// The line that it takes back.
-    #[sea_orm(self_ref, relation_enum = "Reverses", relation_reverse = "Reversals", from = "reverses_id", to = "id")]
-    pub reverses: BelongsTo<Option<Entity>>,
+    #[sea_orm(belongs_to = "Entity", from = "Column::ReversesId", to = "Column::Id")]
+    Reverses,
     /// The lines that take it back.
-    #[sea_orm(self_ref, relation_enum = "Reversals", relation_reverse = "Reverses")]
-    pub reversals: HasMany<Entity>,
+    #[sea_orm(has_many = "Entity", via_rel = "Relation::Reverses")]
+    Reversals,
     /// The withdrawals that it is the fee of.
-    #[sea_orm(has_many, relation_enum = "GoalWithdrawals")]
-    pub goal_withdrawals: HasMany<super::goal_withdrawal::Entity>,
+    #[sea_orm(has_many = "super::goal_withdrawal::Entity")]
+    GoalWithdrawals,
+}
+
+related! {
+    goal_withdrawal by GoalWithdrawals,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

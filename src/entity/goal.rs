@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Currency, GoalId, PostId, UserId, stored_enum};
+use super::{Currency, GoalId, PostId, UserId, related, stored_enum};
 
 stored_enum! {
     /// What happens when the target is not reached.
@@ -29,7 +29,6 @@ stored_enum! {
 }
 
 /// A row of `goals`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "goals")]
 pub struct Model {
@@ -41,13 +40,13 @@ pub struct Model {
     pub post_id: PostId,
     /// Who raises; absent once the account is erased.
     pub owner_id: Option<UserId>,
-    /// A headline.
+    /// A headline, in the owner's words.
     pub title: String,
-    /// Why.
+    /// What it is raised for, in the owner's words.
     pub story: String,
     /// Search form of title and story.
     pub search_key: String,
-    /// In lower case.
+    /// A word of the owner's for what kind of goal it is, in lower case; at most 50 characters.
     pub category: Option<String>,
     /// In which currency.
     pub currency: Currency,
@@ -55,17 +54,17 @@ pub struct Model {
     pub target: i64,
     /// What happens when it is not reached.
     pub funding: Funding,
-    /// Until when.
+    /// Until when it takes contributions; null: as long as its owner wants.
     pub deadline: Option<DateTimeUtc>,
-    /// Minor units, as a JSON list.
+    /// What is proposed to who gives: minor units of the currency, as a JSON list.
     pub suggested_amounts: String,
-    /// A picture's address.
+    /// The address of a picture.
     pub cover_url: Option<String>,
     /// How far it has come.
     pub state: GoalState,
-    /// What came in and was not given back.
+    /// What came in and was not given back, in minor units.
     pub raised: i64,
-    /// Of it, what went to the owner, fees included.
+    /// Of what was raised, what went to the owner, fees included, in minor units.
     pub withdrawn: i64,
     /// Raised of target, in millionths.
     pub progress: i64,
@@ -75,28 +74,45 @@ pub struct Model {
     pub event_seq: i64,
     /// Why it was called off, in the words of whoever did it.
     pub end_reason: Option<String>,
-    /// Begun.
+    /// When it was begun.
     pub created_at: DateTimeUtc,
-    /// Changed by the owner.
+    /// Last change by the owner.
     pub edited_at: Option<DateTimeUtc>,
-    /// No longer open.
+    /// When it came to an end, whichever; null while it is open.
     pub ended_at: Option<DateTimeUtc>,
+}
 
-    /// The post.
-    #[sea_orm(belongs_to, from = "post_id", to = "id")]
-    pub post: BelongsTo<super::post::Entity>,
-    /// Who raises.
-    #[sea_orm(belongs_to, relation_enum = "Owner", from = "owner_id", to = "id", on_delete = "SetNull")]
-    pub owner: BelongsTo<Option<super::user::Entity>>,
-    /// What was given.
-    #[sea_orm(has_many, relation_enum = "Contributions")]
-    pub contributions: HasMany<super::goal_contribution::Entity>,
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The post that it is attached to.
+    #[sea_orm(belongs_to = "super::post::Entity", from = "Column::PostId", to = "super::post::Column::Id")]
+    Post,
+    /// Who raises, while they are there.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::OwnerId",
+        to = "super::user::Column::Id",
+        on_delete = "SetNull"
+    )]
+    Owner,
+    /// What was given to it, or is under way.
+    #[sea_orm(has_many = "super::goal_contribution::Entity")]
+    Contributions,
     /// Its news.
-    #[sea_orm(has_many, relation_enum = "News")]
-    pub news: HasMany<super::goal_news::Entity>,
+    #[sea_orm(has_many = "super::goal_news::Entity")]
+    News,
     /// What was paid out.
-    #[sea_orm(has_many, relation_enum = "Withdrawals")]
-    pub withdrawals: HasMany<super::goal_withdrawal::Entity>,
+    #[sea_orm(has_many = "super::goal_withdrawal::Entity")]
+    Withdrawals,
+}
+
+related! {
+    post by Post,
+    user by Owner,
+    goal_contribution by Contributions,
+    goal_news by News,
+    goal_withdrawal by Withdrawals,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

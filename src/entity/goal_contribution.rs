@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{ContributionId, GoalId, PaymentId, UserId, stored_enum};
+use super::{ContributionId, GoalId, PaymentId, UserId, related, stored_enum};
 
 stored_enum! {
     /// How far a contribution has come.
@@ -19,19 +19,18 @@ stored_enum! {
 }
 
 /// A row of `goal_contributions`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "goal_contributions")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ContributionId,
-    /// To which goal.
+    /// The goal that it is given to.
     pub goal_id: GoalId,
-    /// By which payment.
+    /// The payment that brings it.
     #[sea_orm(unique)]
     pub payment_id: PaymentId,
-    /// Who gives, if they are known.
+    /// Who gives; null for a guest, and once their account is erased.
     pub contributor_id: Option<UserId>,
     /// What a guest wants to be called.
     pub guest_name: Option<String>,
@@ -39,11 +38,11 @@ pub struct Model {
     pub guest_email: Option<String>,
     /// Which mailbox that is, however it is written.
     pub guest_key: Option<String>,
-    /// What was to be given.
+    /// What was to be given, in minor units of the goal's currency.
     pub amount: i64,
-    /// What came in.
+    /// What came in, in minor units.
     pub received: i64,
-    /// Of it, what was given back.
+    /// Of what came in, what was given back, in minor units.
     pub refunded: i64,
     /// How far it has come.
     pub state: ContributionState,
@@ -55,25 +54,41 @@ pub struct Model {
     pub message: String,
     /// Comments that are not deleted.
     pub comment_count: i64,
-    /// Begun.
+    /// When it was begun.
     pub created_at: DateTimeUtc,
-    /// Came in.
+    /// When the goal had it; null before.
     pub received_at: Option<DateTimeUtc>,
     /// The guest wants no more news of the goal, whatever else they gave to it: one of their rows says so for all.
     pub news_stopped_at: Option<DateTimeUtc>,
+}
 
-    /// The goal.
-    #[sea_orm(belongs_to, from = "goal_id", to = "id")]
-    pub goal: BelongsTo<super::goal::Entity>,
-    /// The payment.
-    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
-    pub payment: BelongsTo<super::payment::Entity>,
-    /// Who gives.
-    #[sea_orm(belongs_to, relation_enum = "Contributor", from = "contributor_id", to = "id", on_delete = "SetNull")]
-    pub contributor: BelongsTo<Option<super::user::Entity>>,
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The goal that it is given to.
+    #[sea_orm(belongs_to = "super::goal::Entity", from = "Column::GoalId", to = "super::goal::Column::Id")]
+    Goal,
+    /// The payment that brings it.
+    #[sea_orm(belongs_to = "super::payment::Entity", from = "Column::PaymentId", to = "super::payment::Column::Id")]
+    Payment,
+    /// Who gives, while they have an account.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::ContributorId",
+        to = "super::user::Column::Id",
+        on_delete = "SetNull"
+    )]
+    Contributor,
     /// The talk about it.
-    #[sea_orm(has_many, relation_enum = "Comments")]
-    pub comments: HasMany<super::contribution_comment::Entity>,
+    #[sea_orm(has_many = "super::contribution_comment::Entity")]
+    Comments,
+}
+
+related! {
+    goal by Goal,
+    payment by Payment,
+    user by Contributor,
+    contribution_comment by Comments,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,28 +3,35 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{GoalId, GoalNewsId};
+use super::{GoalId, GoalNewsId, related};
 
 /// A row of `goal_updates`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "goal_updates")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: GoalNewsId,
-    /// Of which goal.
+    /// The goal that it is news of.
     pub goal_id: GoalId,
-    /// A headline.
+    /// A headline, in the owner's words.
     pub title: String,
-    /// The news.
+    /// The news, in the owner's words.
     pub body: String,
-    /// Published.
+    /// When it was published.
     pub created_at: DateTimeUtc,
+}
 
-    /// The goal.
-    #[sea_orm(belongs_to, from = "goal_id", to = "id")]
-    pub goal: BelongsTo<super::goal::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The goal that it is news of.
+    #[sea_orm(belongs_to = "super::goal::Entity", from = "Column::GoalId", to = "super::goal::Column::Id")]
+    Goal,
+}
+
+related! {
+    goal by Goal,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,49 +2,65 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{FeeLineId, GoalId, GoalWithdrawalId, TransferId};
+use super::{FeeLineId, GoalId, GoalWithdrawalId, TransferId, related};
 
 /// A row of `goal_withdrawals`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "goal_withdrawals")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: GoalWithdrawalId,
-    /// Of which goal.
+    /// The goal that it is paid out of.
     pub goal_id: GoalId,
-    /// Fees included, in minor units.
+    /// What is paid out, fees included, in minor units of the goal's currency.
     pub amount: i64,
-    /// In millionths, as it was.
+    /// The platform's share as it was then, in millionths.
     pub fee_rate: i64,
-    /// Of the amount, the platform's.
+    /// Of the amount, the platform's, in minor units.
     pub fee: i64,
-    /// How the amount came into the wallet.
+    /// The transfer by which the amount came into the wallet.
     pub payout_id: TransferId,
-    /// How the fee left it.
+    /// The transfer by which the fee left it; null where there is no fee.
     pub commission_id: Option<TransferId>,
     /// The fee as it was frozen.
     pub fee_line_id: FeeLineId,
-    /// Paid out.
+    /// When it was paid out.
     pub created_at: DateTimeUtc,
-    /// Taken back.
+    /// When it was taken back; null while it stands.
     pub reversed_at: Option<DateTimeUtc>,
-    /// Of it, what its owner owes since, because it went back to who gave it.
+    /// Of the amount, what its owner owes since, because it went back to who gave it, in minor units.
     pub reclaimed: i64,
+}
 
-    /// The goal.
-    #[sea_orm(belongs_to, from = "goal_id", to = "id")]
-    pub goal: BelongsTo<super::goal::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The goal that it is paid out of.
+    #[sea_orm(belongs_to = "super::goal::Entity", from = "Column::GoalId", to = "super::goal::Column::Id")]
+    Goal,
     /// The transfer of the amount.
-    #[sea_orm(belongs_to, relation_enum = "Payout", from = "payout_id", to = "id")]
-    pub payout: BelongsTo<super::ledger_transfer::Entity>,
+    #[sea_orm(
+        belongs_to = "super::ledger_transfer::Entity",
+        from = "Column::PayoutId",
+        to = "super::ledger_transfer::Column::Id"
+    )]
+    Payout,
     /// The transfer of the fee.
-    #[sea_orm(belongs_to, relation_enum = "Commission", from = "commission_id", to = "id")]
-    pub commission: BelongsTo<Option<super::ledger_transfer::Entity>>,
+    #[sea_orm(
+        belongs_to = "super::ledger_transfer::Entity",
+        from = "Column::CommissionId",
+        to = "super::ledger_transfer::Column::Id"
+    )]
+    Commission,
     /// The line of its fee.
-    #[sea_orm(belongs_to, from = "fee_line_id", to = "id")]
-    pub fee_line: BelongsTo<super::fee_line::Entity>,
+    #[sea_orm(belongs_to = "super::fee_line::Entity", from = "Column::FeeLineId", to = "super::fee_line::Column::Id")]
+    FeeLine,
+}
+
+related! {
+    goal by Goal,
+    fee_line by FeeLine,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

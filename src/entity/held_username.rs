@@ -2,10 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::UserId;
+use super::{UserId, related};
 
 /// A row of `held_usernames`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "held_usernames")]
 pub struct Model {
@@ -14,12 +13,25 @@ pub struct Model {
     pub fingerprint: Vec<u8>,
     /// Whose it was; nobody's once they have left.
     pub user_id: Option<UserId>,
-    /// Free again after this.
+    /// Anybody may take it after this.
     pub until: DateTimeUtc,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "SetNull")]
-    pub user: BelongsTo<Option<super::user::Entity>>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person whose it was, while they are there.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "SetNull"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

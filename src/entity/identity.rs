@@ -2,17 +2,16 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{IdentityId, UserId};
+use super::{IdentityId, UserId, related};
 
 /// A row of `identities`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "identities")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: IdentityId,
-    /// Whose.
+    /// Who signs in by it.
     pub user_id: UserId,
     /// The provider's name in the configuration, such as `google`.
     pub provider: String,
@@ -20,14 +19,27 @@ pub struct Model {
     pub subject: String,
     /// The address that the provider told last.
     pub email: Option<String>,
-    /// Linked.
+    /// When it was linked.
     pub created_at: DateTimeUtc,
     /// Last sign-in by it.
     pub last_used_at: DateTimeUtc,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person who signs in by it.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -15,14 +15,13 @@ stored_enum! {
 }
 
 /// A row of `jobs`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "jobs")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: JobId,
-    /// Which handler.
+    /// Which handler does it.
     pub kind: String,
     /// In which lane, by what it waits for.
     pub lane: String,
@@ -38,8 +37,12 @@ pub struct Model {
     pub begun_at: Option<DateTimeUtc>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
-    /// Born.
+    /// When it was born.
     pub created_at: DateTimeUtc,
 }
+
+/// Nothing belongs to a row, and it to nothing.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

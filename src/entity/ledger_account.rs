@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Currency, LedgerAccountId, stored_enum};
+use super::{Currency, LedgerAccountId, related, stored_enum};
 
 stored_enum! {
     /// What an account stands for. A positive balance is owed to its owner.
@@ -23,7 +23,6 @@ stored_enum! {
 }
 
 /// A row of `ledger_accounts`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "ledger_accounts")]
 pub struct Model {
@@ -36,28 +35,38 @@ pub struct Model {
     pub owner_id: Uuid,
     /// Tells the platform's own apart; else empty.
     pub name: String,
-    /// In which currency.
+    /// In which currency its money is.
     pub currency: Currency,
-    /// In minor units; of busy accounts without the changes that wait in `ledger_deltas`.
+    /// What is owed to its owner, in minor units; of busy accounts without the changes that wait in `ledger_deltas`.
     pub balance: i64,
-    /// Of the balance, what pending transfers hold.
+    /// Of the balance, what pending transfers hold, in minor units.
     pub held: i64,
     /// How many entries were written, where they are counted.
     pub entry_seq: i64,
     /// When the last of them was written: the next is later.
     pub last_entry_at: Option<DateTimeUtc>,
-    /// Opened.
+    /// When it was opened.
     pub created_at: DateTimeUtc,
+}
 
-    /// What was done to it.
-    #[sea_orm(has_many, relation_enum = "Entries")]
-    pub entries: HasMany<super::ledger_entry::Entity>,
+/// What belongs to a row.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// What transfers did to it.
+    #[sea_orm(has_many = "super::ledger_entry::Entity")]
+    Entries,
     /// Changes that are not added up yet.
-    #[sea_orm(has_many, relation_enum = "Deltas")]
-    pub deltas: HasMany<super::ledger_delta::Entity>,
+    #[sea_orm(has_many = "super::ledger_delta::Entity")]
+    Deltas,
     /// Transfers that hold money of it, or did.
-    #[sea_orm(has_many, relation_enum = "Holds")]
-    pub holds: HasMany<super::ledger_transfer::Entity>,
+    #[sea_orm(has_many = "super::ledger_transfer::Entity")]
+    Holds,
+}
+
+related! {
+    ledger_entry by Entries,
+    ledger_delta by Deltas,
+    ledger_transfer by Holds,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,27 +2,45 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{EntryId, LedgerAccountId};
+use super::{EntryId, LedgerAccountId, related};
 
 /// A row of `ledger_deltas`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "ledger_deltas")]
 pub struct Model {
     /// The entry that it is of.
     #[sea_orm(primary_key, auto_increment = false)]
     pub entry_id: EntryId,
-    /// Of which account.
+    /// The account that it is to be added to.
     pub account_id: LedgerAccountId,
     /// What is added, in minor units.
     pub amount: i64,
+}
 
-    /// The entry.
-    #[sea_orm(belongs_to, relation_enum = "Entry", from = "entry_id", to = "id", skip_fk)]
-    pub entry: BelongsTo<super::ledger_entry::Entity>,
-    /// The account.
-    #[sea_orm(belongs_to, relation_enum = "Account", from = "account_id", to = "id", skip_fk)]
-    pub account: BelongsTo<super::ledger_account::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The entry that it is of.
+    #[sea_orm(
+        belongs_to = "super::ledger_entry::Entity",
+        from = "Column::EntryId",
+        to = "super::ledger_entry::Column::Id",
+        skip_fk
+    )]
+    Entry,
+    /// The account that it is to be added to.
+    #[sea_orm(
+        belongs_to = "super::ledger_account::Entity",
+        from = "Column::AccountId",
+        to = "super::ledger_account::Column::Id",
+        skip_fk
+    )]
+    Account,
+}
+
+related! {
+    ledger_entry by Entry,
+    ledger_account by Account,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

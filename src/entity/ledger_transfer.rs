@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Currency, LedgerAccountId, TransferId, stored_enum};
+use super::{Currency, LedgerAccountId, TransferId, related, stored_enum};
 
 stored_enum! {
     /// Why money moves.
@@ -49,14 +49,13 @@ stored_enum! {
 }
 
 /// A row of `ledger_transfers`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "ledger_transfers")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: TransferId,
-    /// Why.
+    /// Why the money moves.
     pub kind: TransferKind,
     /// How far it has come.
     pub state: TransferState,
@@ -66,40 +65,54 @@ pub struct Model {
     pub amount: i64,
     /// The id of what it is for.
     pub reference: Option<String>,
-    /// In words; may be empty.
+    /// What it is for, in words; may be empty.
     pub description: String,
     /// Who caused it; nil for the program.
     pub actor_id: Uuid,
-    /// What caused it.
+    /// What caused it: the mutation's name, or that of the program's own step.
     pub operation: String,
     /// Unique with actor and operation, for good.
     pub idempotency_key: String,
-    /// Of what was asked.
+    /// A hash of what was asked: the same key with something else is refused.
     pub input_hash: String,
-    /// The transfer that it takes back.
+    /// The transfer that it takes back; null in any other.
     #[sea_orm(unique)]
     pub reverses_id: Option<TransferId>,
     /// While pending, where its money is held.
     pub held_account_id: Option<LedgerAccountId>,
     /// When a pending one is over.
     pub expires_at: Option<DateTimeUtc>,
-    /// Written.
+    /// When it was written.
     pub created_at: DateTimeUtc,
     /// When a pending one was posted, voided or expired.
     pub ended_at: Option<DateTimeUtc>,
+}
 
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
     /// The transfer that it takes back.
-    #[sea_orm(self_ref, relation_enum = "Reverses", relation_reverse = "Reversals", from = "reverses_id", to = "id")]
-    pub reverses: BelongsTo<Option<Entity>>,
+    #[sea_orm(belongs_to = "Entity", from = "Column::ReversesId", to = "Column::Id")]
+    Reverses,
     /// The transfer that takes it back, if there is one.
-    #[sea_orm(self_ref, relation_enum = "Reversals", relation_reverse = "Reverses")]
-    pub reversals: HasMany<Entity>,
+    #[sea_orm(has_many = "Entity", via_rel = "Relation::Reverses")]
+    Reversals,
     /// The account whose money it holds.
-    #[sea_orm(belongs_to, relation_enum = "HeldAccount", from = "held_account_id", to = "id", skip_fk)]
-    pub held_account: BelongsTo<Option<super::ledger_account::Entity>>,
+    #[sea_orm(
+        belongs_to = "super::ledger_account::Entity",
+        from = "Column::HeldAccountId",
+        to = "super::ledger_account::Column::Id",
+        skip_fk
+    )]
+    HeldAccount,
     /// What it does to accounts.
-    #[sea_orm(has_many, relation_enum = "Entries")]
-    pub entries: HasMany<super::ledger_entry::Entity>,
+    #[sea_orm(has_many = "super::ledger_entry::Entity")]
+    Entries,
+}
+
+related! {
+    ledger_account by HeldAccount,
+    ledger_entry by Entries,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

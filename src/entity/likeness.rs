@@ -2,14 +2,13 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::UserId;
+use super::{UserId, related};
 
 /// A row of `likenesses`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "likenesses")]
 pub struct Model {
-    /// Whose.
+    /// Whose names they are.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
     /// What the user name looks like; nothing where an older one looked the same before there was a rule.
@@ -21,10 +20,23 @@ pub struct Model {
     pub spelling: String,
     /// The display name looks like somebody else's, which is spelled otherwise.
     pub is_lookalike: bool,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person whose names they are.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -1,14 +1,16 @@
 //! What is stored: one file per table, with its columns and its relations, and [`visit`] to look at all of them. No rules
 //! here beyond what a column may hold.
 //!
-//! A relation names its columns where the foreign key is (`belongs_to`); what is asked for from the other side leans on that
-//! (`has_one`, `has_many`). With `skip_fk` there is no foreign key: rows of the ledger outlive those they are about, and
-//! would lock those that every transfer touches. Relations from the other side have names of their own (`relation_enum`),
-//! because sea-orm otherwise makes the deletion of a row delete what belongs to it, row by row; that is the database's work
-//! here. Where a row belongs to several of one table, as a notification to a recipient and an actor, joins are made by the
-//! relation's name. A test compares all of it with the tables (`tests/it/entities.rs`).
-
-#![allow(clippy::disallowed_methods, reason = "the code that sea_orm::model makes begins transactions of its own")]
+//! Entities are in sea-orm's compact format. Its dense one (`#[sea_orm::model]`) makes for each of them a second model
+//! with all that belongs to it, and loaders for that: nothing here would use them, and with as many relations as these,
+//! a build would wait minutes for them.
+//!
+//! A relation names its columns where the foreign key is (`belongs_to`); what is asked for from the other side leans on
+//! that (`has_one`, `has_many`). With `skip_fk` there is no foreign key: rows of the ledger outlive those they are
+//! about, and would lock those that every transfer touches. `related!` says which relation is meant where only the
+//! other entity is named, as in a join, or from the other side. Where a row belongs to several of one table, as a
+//! notification to a recipient and an actor, none is: joins name the relation, and so does the other side (`via_rel`).
+//! A test compares all of it with the tables (`tests/it/entities.rs`).
 
 use sea_orm::EntityTrait;
 
@@ -189,6 +191,18 @@ macro_rules! stored_enum {
     };
 }
 pub(crate) use stored_enum;
+
+/// Which relation of an entity is meant where only the other entity is named.
+macro_rules! related {
+    ($($module:ident by $relation:ident,)+) => {
+        $(impl sea_orm::Related<super::$module::Entity> for Entity {
+            fn to() -> sea_orm::RelationDef {
+                sea_orm::RelationTrait::def(&Relation::$relation)
+            }
+        })+
+    };
+}
+pub(crate) use related;
 
 /// A stored word as programs and people are told it: some are stored in the other spelling than the graph's.
 #[must_use]

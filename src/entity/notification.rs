@@ -55,7 +55,6 @@ stored_enum! {
 }
 
 /// A row of `notifications`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "notifications")]
 pub struct Model {
@@ -70,28 +69,42 @@ pub struct Model {
     pub title: String,
     /// An excerpt or a sentence; may be empty.
     pub message: String,
-    /// Who caused it.
+    /// Who caused it; null where nobody did, and once their account is erased.
     pub actor_id: Option<UserId>,
     /// Table of the subject.
     pub subject_kind: Option<SubjectKind>,
-    /// The subject.
+    /// The id of what it is about, in that table.
     pub subject_id: Option<Uuid>,
     /// The same fact has the same key, so that nobody is told twice.
     pub dedupe_key: String,
-    /// Read by the recipient.
+    /// When the recipient read it; null before.
     pub read_at: Option<DateTimeUtc>,
     /// What it tells of is gone: nobody sees it any more. It is kept for a while, so that what comes back, such as a like,
     /// comes back as what it was and is not news again.
     pub gone_at: Option<DateTimeUtc>,
-    /// Told.
+    /// When they were told.
     pub created_at: DateTimeUtc,
+}
 
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
     /// Who is told.
-    #[sea_orm(belongs_to, relation_enum = "Recipient", from = "recipient_id", to = "id", on_delete = "Cascade")]
-    pub recipient: BelongsTo<super::user::Entity>,
-    /// Who caused it.
-    #[sea_orm(belongs_to, relation_enum = "Actor", from = "actor_id", to = "id", on_delete = "SetNull")]
-    pub actor: BelongsTo<Option<super::user::Entity>>,
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::RecipientId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    Recipient,
+    /// Who caused it, while they are there.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::ActorId",
+        to = "super::user::Column::Id",
+        on_delete = "SetNull"
+    )]
+    Actor,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,10 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{OauthFlowId, UserId};
+use super::{OauthFlowId, UserId, related};
 
 /// A row of `oauth_flows`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "oauth_flows")]
 pub struct Model {
@@ -30,16 +29,29 @@ pub struct Model {
     pub return_path: Option<String>,
     /// What the provider said, sealed; null before the callback.
     pub result: Option<Vec<u8>>,
-    /// Begun.
+    /// When it was begun.
     pub created_at: DateTimeUtc,
-    /// No good after this.
+    /// It cannot be completed after this.
     pub expires_at: DateTimeUtc,
     /// When it was completed or failed.
     pub ended_at: Option<DateTimeUtc>,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<Option<super::user::Entity>>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person who wants to link an identity.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Currency, PaymentId, PaymentMethodId, UserId, stored_enum};
+use super::{Currency, PaymentId, PaymentMethodId, UserId, related, stored_enum};
 
 stored_enum! {
     /// Who moves the money of a payment.
@@ -57,7 +57,6 @@ stored_enum! {
 }
 
 /// A row of `payments`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payments")]
 pub struct Model {
@@ -68,15 +67,15 @@ pub struct Model {
     pub provider: ProviderKind,
     /// What it is for.
     pub target_kind: TargetKind,
-    /// Which.
+    /// The id of what it is for, which the kind tells the table of.
     pub target_id: Uuid,
-    /// Who pays, if they are known.
+    /// Who pays; null for a guest, and once their account is erased.
     pub payer_id: Option<UserId>,
     /// The address of a guest.
     pub payer_email: Option<String>,
     /// The language for what is written to them.
     pub payer_locale: String,
-    /// By which saved method.
+    /// The saved method that it is paid by; null for any other, and once it is gone.
     pub method_id: Option<PaymentMethodId>,
     /// In which currency.
     pub currency: Currency,
@@ -84,17 +83,17 @@ pub struct Model {
     pub amount: i64,
     /// How far it has come.
     pub state: PaymentState,
-    /// Promised.
+    /// What is promised and can be taken, in minor units.
     pub authorised: i64,
-    /// Taken.
+    /// What was taken, in minor units.
     pub captured: i64,
-    /// Given back.
+    /// What was given back, in minor units.
     pub refunded: i64,
-    /// Granted to be given back, and not done yet.
+    /// What is granted to be given back and not done yet, in minor units.
     pub refunding: i64,
-    /// Of cash, what reached the bank.
+    /// Of cash, what reached the platform's bank, in minor units.
     pub remitted: i64,
-    /// The provider's own id.
+    /// The provider's own id of it.
     pub provider_reference: Option<String>,
     /// The provider's last answer, as JSON.
     pub provider_answer: Option<String>,
@@ -112,31 +111,54 @@ pub struct Model {
     pub checks: i64,
     /// When it is over, if nobody paid.
     pub expires_at: Option<DateTimeUtc>,
-    /// Begun.
+    /// When it was begun.
     pub created_at: DateTimeUtc,
-    /// Changed.
+    /// When it last came further.
     pub updated_at: DateTimeUtc,
-    /// The money was there.
+    /// When the money was there; null before.
     pub completed_at: Option<DateTimeUtc>,
+}
 
-    /// Who pays.
-    #[sea_orm(belongs_to, relation_enum = "Payer", from = "payer_id", to = "id", on_delete = "SetNull")]
-    pub payer: BelongsTo<Option<super::user::Entity>>,
-    /// The saved method.
-    #[sea_orm(belongs_to, relation_enum = "Method", from = "method_id", to = "id", on_delete = "SetNull")]
-    pub method: BelongsTo<Option<super::payment_method::Entity>>,
-    /// Its steps.
-    #[sea_orm(has_many, relation_enum = "Events")]
-    pub events: HasMany<super::payment_event::Entity>,
-    /// What goes back of it.
-    #[sea_orm(has_many, relation_enum = "Refunds")]
-    pub refunds: HasMany<super::refund::Entity>,
-    /// Its disputes.
-    #[sea_orm(has_many, relation_enum = "Disputes")]
-    pub disputes: HasMany<super::payment_dispute::Entity>,
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// Who pays, while they have an account.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::PayerId",
+        to = "super::user::Column::Id",
+        on_delete = "SetNull"
+    )]
+    Payer,
+    /// The saved method that it is paid by, while it is there.
+    #[sea_orm(
+        belongs_to = "super::payment_method::Entity",
+        from = "Column::MethodId",
+        to = "super::payment_method::Column::Id",
+        on_delete = "SetNull"
+    )]
+    Method,
+    /// The steps that it took.
+    #[sea_orm(has_many = "super::payment_event::Entity")]
+    Events,
+    /// What goes back of it, or is asked for.
+    #[sea_orm(has_many = "super::refund::Entity")]
+    Refunds,
+    /// What its payer takes back through their bank, or through the provider.
+    #[sea_orm(has_many = "super::payment_dispute::Entity")]
+    Disputes,
     /// The contribution that it pays, if it pays one.
-    #[sea_orm(has_one, relation_enum = "Contribution")]
-    pub contribution: HasOne<super::goal_contribution::Entity>,
+    #[sea_orm(has_one = "super::goal_contribution::Entity")]
+    Contribution,
+}
+
+related! {
+    user by Payer,
+    payment_method by Method,
+    payment_event by Events,
+    refund by Refunds,
+    payment_dispute by Disputes,
+    goal_contribution by Contribution,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

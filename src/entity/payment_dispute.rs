@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{DisputeId, PaymentId, RefundId, stored_enum};
+use super::{DisputeId, PaymentId, RefundId, related, stored_enum};
 
 stored_enum! {
     /// How a dispute stands.
@@ -17,16 +17,15 @@ stored_enum! {
 }
 
 /// A row of `payment_disputes`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payment_disputes")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: DisputeId,
-    /// Of which payment.
+    /// The payment that is disputed.
     pub payment_id: PaymentId,
-    /// The provider's own id.
+    /// The provider's own id of it.
     pub provider_reference: String,
     /// How much is disputed, in minor units of the payment's currency.
     pub amount: i64,
@@ -38,17 +37,26 @@ pub struct Model {
     pub refund_id: Option<RefundId>,
     /// Until when the provider takes evidence.
     pub respond_by: Option<DateTimeUtc>,
-    /// Became known.
+    /// When it became known here.
     pub opened_at: DateTimeUtc,
-    /// Won or lost.
+    /// When it was won or lost; null while it is open.
     pub ended_at: Option<DateTimeUtc>,
+}
 
-    /// The payment.
-    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
-    pub payment: BelongsTo<super::payment::Entity>,
-    /// The refund.
-    #[sea_orm(belongs_to, from = "refund_id", to = "id")]
-    pub refund: BelongsTo<Option<super::refund::Entity>>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The payment that is disputed.
+    #[sea_orm(belongs_to = "super::payment::Entity", from = "Column::PaymentId", to = "super::payment::Column::Id")]
+    Payment,
+    /// The refund that its money is held, or moved, by.
+    #[sea_orm(belongs_to = "super::refund::Entity", from = "Column::RefundId", to = "super::refund::Column::Id")]
+    Refund,
+}
+
+related! {
+    payment by Payment,
+    refund by Refund,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{PaymentEventId, PaymentId, stored_enum};
+use super::{PaymentEventId, PaymentId, related, stored_enum};
 
 stored_enum! {
     /// How a step became known.
@@ -23,35 +23,42 @@ stored_enum! {
 }
 
 /// A row of `payment_events`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payment_events")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: PaymentEventId,
-    /// Of which payment.
+    /// The payment that it is a step of.
     pub payment_id: PaymentId,
     /// What the state was after it, or what happened.
     pub kind: String,
     /// How it became known.
     pub source: EventSource,
-    /// Authorized after it.
+    /// What was authorized after it, in minor units of the payment's currency.
     pub authorised: i64,
-    /// Captured after it.
+    /// What was captured after it, in minor units.
     pub captured: i64,
-    /// Refunded after it.
+    /// What was refunded after it, in minor units.
     pub refunded: i64,
-    /// Pending after it.
+    /// What was pending after it, in minor units.
     pub pending: i64,
     /// The provider's words, for staff.
     pub detail: Option<String>,
-    /// Written.
+    /// When it was written.
     pub created_at: DateTimeUtc,
+}
 
-    /// The payment.
-    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
-    pub payment: BelongsTo<super::payment::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The payment that it is a step of.
+    #[sea_orm(belongs_to = "super::payment::Entity", from = "Column::PaymentId", to = "super::payment::Column::Id")]
+    Payment,
+}
+
+related! {
+    payment by Payment,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

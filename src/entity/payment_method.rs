@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{PaymentMethodId, UserId, stored_enum};
+use super::{PaymentMethodId, UserId, related, stored_enum};
 
 stored_enum! {
     /// What a way to pay is.
@@ -21,38 +21,51 @@ stored_enum! {
 }
 
 /// A row of `payment_methods`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payment_methods")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: PaymentMethodId,
-    /// Whose.
+    /// Who pays by it.
     pub user_id: UserId,
     /// What it is.
     pub kind: MethodKind,
-    /// Who knows it.
+    /// The provider that knows it.
     pub provider: super::payment::ProviderKind,
     /// The provider's own id of it.
     pub provider_reference: Option<String>,
-    /// Of a card, such as visa.
+    /// The brand of a card, such as `visa`.
     pub brand: Option<String>,
-    /// Of a card, the end of its number.
+    /// The last four digits of a card's number.
     pub last_four: Option<String>,
-    /// What is offered first.
+    /// Whether it is offered first.
     pub is_default: bool,
-    /// Saved.
+    /// When it was saved.
     pub created_at: DateTimeUtc,
-    /// Removed.
+    /// When the person removed it; null while it is theirs.
     pub removed_at: Option<DateTimeUtc>,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person who pays by it.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
     /// What was paid by it.
-    #[sea_orm(has_many, relation_enum = "Payments")]
-    pub payments: HasMany<super::payment::Entity>,
+    #[sea_orm(has_many = "super::payment::Entity")]
+    Payments,
+}
+
+related! {
+    user by User,
+    payment by Payments,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

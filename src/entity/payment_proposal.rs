@@ -2,10 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::UserId;
+use super::{UserId, related};
 
 /// A row of `payment_proposals`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payment_proposals")]
 pub struct Model {
@@ -14,18 +13,31 @@ pub struct Model {
     pub subject_id: Uuid,
     /// What is to be done.
     pub action: String,
-    /// Of how much, in minor units of the payment's currency.
+    /// How much it is about, in minor units of the payment's currency.
     pub amount: i64,
     /// The bank's own reference.
     pub reference: String,
     /// Who said it.
     pub proposed_by: UserId,
-    /// Said.
+    /// When they said it.
     pub created_at: DateTimeUtc,
+}
 
-    /// Who said it.
-    #[sea_orm(belongs_to, relation_enum = "Proposer", from = "proposed_by", to = "id", on_delete = "Cascade")]
-    pub proposer: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// Who of staff said it.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::ProposedBy",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    Proposer,
+}
+
+related! {
+    user by Proposer,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

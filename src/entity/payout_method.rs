@@ -2,39 +2,52 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Currency, PayoutMethodId, UserId};
+use super::{Currency, PayoutMethodId, UserId, related};
 
 /// A row of `payout_methods`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payout_methods")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: PayoutMethodId,
-    /// Whose.
+    /// Whose account at the bank it is.
     pub user_id: UserId,
-    /// The bank.
+    /// The bank's name.
     pub bank_name: String,
-    /// ISO 3166-1 alpha-2.
+    /// Where the bank is: ISO 3166-1 alpha-2.
     pub country: String,
     /// In which currency it takes money.
     pub currency: Currency,
-    /// The end of the account's number.
+    /// The last four digits of the account's number.
     pub last_four: String,
     /// Holder and number, as JSON, sealed.
     pub sealed_details: Vec<u8>,
-    /// Added.
+    /// When it was added.
     pub created_at: DateTimeUtc,
-    /// Removed by the person.
+    /// When the person removed it; null while it is theirs.
     pub removed_at: Option<DateTimeUtc>,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person whose account at the bank it is.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
     /// What was paid to it.
-    #[sea_orm(has_many, relation_enum = "Withdrawals")]
-    pub withdrawals: HasMany<super::withdrawal::Entity>,
+    #[sea_orm(has_many = "super::withdrawal::Entity")]
+    Withdrawals,
+}
+
+related! {
+    user by User,
+    withdrawal by Withdrawals,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,10 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{PostId, UserId};
+use super::{PostId, UserId, related};
 
 /// A row of `posts`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "posts")]
 pub struct Model {
@@ -28,41 +27,51 @@ pub struct Model {
     pub share_count: i64,
     /// Sequence of the last event on this post's stream.
     pub event_seq: i64,
-    /// Published.
+    /// When it was published.
     pub created_at: DateTimeUtc,
     /// Last change by the author.
     pub edited_at: Option<DateTimeUtc>,
-    /// Deleted; the row stays as a tombstone for its comments and shares.
+    /// When it was deleted; the row stays as a tombstone for its comments and shares.
     pub deleted_at: Option<DateTimeUtc>,
+}
 
-    /// Who wrote it.
-    #[sea_orm(belongs_to, relation_enum = "Author", from = "author_id", to = "id", on_delete = "SetNull")]
-    pub author: BelongsTo<Option<super::user::Entity>>,
-    /// The post that it passes on.
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// Who wrote it, while they are there.
     #[sea_orm(
-        self_ref,
-        relation_enum = "SharedPost",
-        relation_reverse = "Shares",
-        from = "shared_post_id",
-        to = "id",
+        belongs_to = "super::user::Entity",
+        from = "Column::AuthorId",
+        to = "super::user::Column::Id",
         on_delete = "SetNull"
     )]
-    pub shared_post: BelongsTo<Option<Entity>>,
+    Author,
+    /// The post that it passes on.
+    #[sea_orm(belongs_to = "Entity", from = "Column::SharedPostId", to = "Column::Id", on_delete = "SetNull")]
+    SharedPost,
     /// The posts that pass it on.
-    #[sea_orm(self_ref, relation_enum = "Shares", relation_reverse = "SharedPost")]
-    pub shares: HasMany<Entity>,
+    #[sea_orm(has_many = "Entity", via_rel = "Relation::SharedPost")]
+    Shares,
     /// What answers it, replies included.
-    #[sea_orm(has_many, relation_enum = "Comments")]
-    pub comments: HasMany<super::comment::Entity>,
+    #[sea_orm(has_many = "super::comment::Entity")]
+    Comments,
     /// Who likes it.
-    #[sea_orm(has_many, relation_enum = "Likes")]
-    pub likes: HasMany<super::post_like::Entity>,
-    /// Its tags.
-    #[sea_orm(has_many, relation_enum = "Tags")]
-    pub tags: HasMany<super::post_tag::Entity>,
+    #[sea_orm(has_many = "super::post_like::Entity")]
+    Likes,
+    /// The tags that its text has.
+    #[sea_orm(has_many = "super::post_tag::Entity")]
+    Tags,
     /// The goal that is attached to it.
-    #[sea_orm(has_one, relation_enum = "Goal")]
-    pub goal: HasOne<super::goal::Entity>,
+    #[sea_orm(has_one = "super::goal::Entity")]
+    Goal,
+}
+
+related! {
+    user by Author,
+    comment by Comments,
+    post_like by Likes,
+    post_tag by Tags,
+    goal by Goal,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

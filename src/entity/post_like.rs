@@ -2,28 +2,46 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{PostId, UserId};
+use super::{PostId, UserId, related};
 
 /// A row of `post_likes`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "post_likes")]
 pub struct Model {
-    /// What is liked.
+    /// The post that is liked.
     #[sea_orm(primary_key, auto_increment = false)]
     pub post_id: PostId,
-    /// By whom.
+    /// Who likes it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
-    /// Since when.
+    /// Since when they like it.
     pub created_at: DateTimeUtc,
+}
 
-    /// The post.
-    #[sea_orm(belongs_to, from = "post_id", to = "id", on_delete = "Cascade")]
-    pub post: BelongsTo<super::post::Entity>,
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The post that is liked.
+    #[sea_orm(
+        belongs_to = "super::post::Entity",
+        from = "Column::PostId",
+        to = "super::post::Column::Id",
+        on_delete = "Cascade"
+    )]
+    Post,
+    /// The person who likes it.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    post by Post,
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{UserId, stored_enum};
+use super::{UserId, related, stored_enum};
 
 stored_enum! {
     /// How far somebody has come in what they do.
@@ -35,45 +35,57 @@ stored_enum! {
 }
 
 /// A row of `profiles`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "profiles")]
 pub struct Model {
-    /// Whose.
+    /// Whose profile it is.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
     /// E.164, such as `+201001234567`.
     pub phone: Option<String>,
     /// When the number was proven theirs; of all who give a number, only one can.
     pub phone_verified_at: Option<DateTimeUtc>,
-    /// ISO 3166-1 alpha-2, in capitals.
+    /// The country of the address: ISO 3166-1 alpha-2, in capitals.
     pub country: Option<String>,
-    /// At most 50 characters.
+    /// The state or province; at most 50 characters.
     pub state: Option<String>,
-    /// At most 100 characters.
+    /// The town; at most 100 characters.
     pub city: Option<String>,
-    /// At most 500 characters, several lines.
+    /// Street and house; at most 500 characters, several lines.
     pub address: Option<String>,
-    /// `YYYY-MM-DD`.
+    /// As `YYYY-MM-DD`.
     pub date_of_birth: Option<String>,
-    /// At most 1,000 characters.
+    /// What they can do, in their words; at most 1,000 characters.
     pub skills: Option<String>,
     /// How far they have come in what they do.
     pub experience_level: ExperienceLevel,
     /// What an hour of theirs costs, in minor units of the currency.
     pub hourly_rate_minor: Option<i64>,
-    /// ISO 4217.
+    /// In which currency: ISO 4217.
     pub hourly_rate_currency: Option<String>,
     /// How much time they have.
     pub availability: Availability,
     /// When everything that the operator requires was there for the first time.
     pub completed_at: Option<DateTimeUtc>,
-    /// Last change.
+    /// When any of it last changed.
     pub updated_at: DateTimeUtc,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person whose profile it is.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

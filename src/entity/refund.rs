@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{PaymentId, RefundId, TransferId, UserId, stored_enum};
+use super::{PaymentId, RefundId, TransferId, UserId, related, stored_enum};
 
 stored_enum! {
     /// Where a refund goes.
@@ -45,16 +45,15 @@ stored_enum! {
 }
 
 /// A row of `refunds`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refunds")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: RefundId,
-    /// Of which payment.
+    /// The payment that it goes back of.
     pub payment_id: PaymentId,
-    /// In minor units of the payment's currency.
+    /// How much goes back, in minor units of the payment's currency.
     pub amount: i64,
     /// Where it goes.
     pub destination: RefundDestination,
@@ -64,13 +63,13 @@ pub struct Model {
     pub reason: String,
     /// Why it was refused.
     pub decision_reason: Option<String>,
-    /// Who asked.
+    /// Who asked for it; null where nobody here did, and once their account is erased.
     pub requested_by: Option<UserId>,
-    /// Who granted or refused.
+    /// Who granted or refused it; null before, and where nobody here did.
     pub decided_by: Option<UserId>,
     /// The pending transfer that holds the money.
     pub hold_id: Option<TransferId>,
-    /// The provider's own id.
+    /// The provider's own id of it.
     pub provider_reference: Option<String>,
     /// Why it failed.
     pub failure: Option<String>,
@@ -78,28 +77,42 @@ pub struct Model {
     pub cause_key: Option<String>,
     /// When it is gone on with.
     pub check_at: Option<DateTimeUtc>,
-    /// How often that was tried.
+    /// How often it was gone on with.
     pub checks: i64,
-    /// Asked for.
+    /// When it was asked for.
     pub created_at: DateTimeUtc,
-    /// Granted or refused.
+    /// When it was granted or refused; null before.
     pub decided_at: Option<DateTimeUtc>,
-    /// Succeeded or failed.
+    /// When it succeeded or failed; null before.
     pub ended_at: Option<DateTimeUtc>,
     /// Who decided it.
     pub origin: RefundOrigin,
     /// When its provider was first asked for it.
     pub asked_at: Option<DateTimeUtc>,
+}
 
-    /// The payment.
-    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
-    pub payment: BelongsTo<super::payment::Entity>,
+/// What a row belongs to, and what belongs to it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The payment that it goes back of.
+    #[sea_orm(belongs_to = "super::payment::Entity", from = "Column::PaymentId", to = "super::payment::Column::Id")]
+    Payment,
     /// The transfer that holds the money.
-    #[sea_orm(belongs_to, relation_enum = "Hold", from = "hold_id", to = "id")]
-    pub hold: BelongsTo<Option<super::ledger_transfer::Entity>>,
+    #[sea_orm(
+        belongs_to = "super::ledger_transfer::Entity",
+        from = "Column::HoldId",
+        to = "super::ledger_transfer::Column::Id"
+    )]
+    Hold,
     /// The dispute that it is of, if it is of one.
-    #[sea_orm(has_many, relation_enum = "Disputes")]
-    pub disputes: HasMany<super::payment_dispute::Entity>,
+    #[sea_orm(has_many = "super::payment_dispute::Entity")]
+    Disputes,
+}
+
+related! {
+    payment by Payment,
+    ledger_transfer by Hold,
+    payment_dispute by Disputes,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,8 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
+use super::related;
+
 /// A row of `sandbox_charges`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sandbox_charges")]
 pub struct Model {
@@ -18,29 +19,38 @@ pub struct Model {
     /// What the payer's page is reached by.
     #[sea_orm(unique)]
     pub secret: String,
-    /// ISO 4217.
+    /// In which currency: ISO 4217.
     pub currency: String,
-    /// In minor units.
+    /// What was to be taken, in minor units.
     pub amount: i64,
     /// The card that was tried last.
     pub card: Option<String>,
     /// How far it has come, in the sandbox's own words.
     pub state: String,
-    /// What was taken.
+    /// What was taken, in minor units.
     pub captured: i64,
     /// Why it failed.
     pub failure: Option<String>,
     /// When it goes on by itself.
     pub due_at: Option<DateTimeUtc>,
-    /// Begun.
+    /// When it was begun.
     pub created_at: DateTimeUtc,
+}
 
+/// What belongs to a row.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
     /// What goes back of it.
-    #[sea_orm(has_many, relation_enum = "Refunds")]
-    pub refunds: HasMany<super::sandbox_refund::Entity>,
-    /// Its disputes.
-    #[sea_orm(has_many, relation_enum = "Disputes")]
-    pub disputes: HasMany<super::sandbox_dispute::Entity>,
+    #[sea_orm(has_many = "super::sandbox_refund::Entity")]
+    Refunds,
+    /// What its payer takes back.
+    #[sea_orm(has_many = "super::sandbox_dispute::Entity")]
+    Disputes,
+}
+
+related! {
+    sandbox_refund by Refunds,
+    sandbox_dispute by Disputes,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

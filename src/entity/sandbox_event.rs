@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// A row of `sandbox_events`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sandbox_events")]
 pub struct Model {
@@ -14,8 +13,12 @@ pub struct Model {
     pub event_id: String,
     /// What it tells, as JSON.
     pub body: String,
-    /// Not before this.
+    /// It is not told before this.
     pub deliver_at: DateTimeUtc,
 }
+
+/// Nothing belongs to a row, and it to nothing.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{SessionId, UserId, stored_enum};
+use super::{SessionId, UserId, related, stored_enum};
 
 stored_enum! {
     /// Why a session ended.
@@ -29,14 +29,13 @@ stored_enum! {
 }
 
 /// A row of `sessions`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SessionId,
-    /// Whose.
+    /// Who signed in.
     pub user_id: UserId,
     /// Which refresh token is the current one; each use raises it.
     pub generation: i64,
@@ -44,7 +43,7 @@ pub struct Model {
     pub seen_generation: i64,
     /// When the generation was last raised.
     pub rotated_at: DateTimeUtc,
-    /// Signed in.
+    /// When they signed in.
     pub created_at: DateTimeUtc,
     /// When the person last proved who they are: by signing in, or by `reauthenticate`.
     pub authenticated_at: DateTimeUtc,
@@ -58,10 +57,23 @@ pub struct Model {
     pub address: Option<String>,
     /// The client's `User-Agent` at sign-in, cut to 255 characters.
     pub user_agent: Option<String>,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person who signed in.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

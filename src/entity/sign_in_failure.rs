@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// A row of `sign_in_failures`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sign_in_failures")]
 pub struct Model {
@@ -15,10 +14,14 @@ pub struct Model {
     pub address: String,
     /// How many since they were last forgotten.
     pub failures: i64,
-    /// The last of them.
+    /// When the last of them was.
     pub last_failed_at: DateTimeUtc,
-    /// None is tried before this.
+    /// No proof is tried before this.
     pub blocked_until: Option<DateTimeUtc>,
 }
+
+/// Nothing belongs to a row, and it to nothing.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

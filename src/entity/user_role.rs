@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{UserId, stored_enum};
+use super::{UserId, related, stored_enum};
 
 stored_enum! {
     /// A role beyond that of an ordinary user; what each may do is in `domain::permissions`.
@@ -21,21 +21,33 @@ stored_enum! {
 }
 
 /// A row of `user_roles`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_roles")]
 pub struct Model {
-    /// Whose.
+    /// Who has it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
-    /// Which; one at a time.
+    /// Which role; one at a time.
     pub role: Role,
-    /// Since when.
+    /// Since when they have it.
     pub created_at: DateTimeUtc,
+}
 
-    /// The person.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
-    pub user: BelongsTo<super::user::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person who has it.
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id",
+        on_delete = "Cascade"
+    )]
+    User,
+}
+
+related! {
+    user by User,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -5,25 +5,28 @@ use sea_orm::entity::prelude::*;
 use super::WebhookEventId;
 
 /// A row of `webhook_events`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_events")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: WebhookEventId,
-    /// Who told.
+    /// The provider that told it.
     pub provider: super::payment::ProviderKind,
-    /// The provider's own id; unique with it.
+    /// The provider's own id of it; unique with the provider.
     pub event_id: String,
-    /// As it came, verified.
+    /// What it told, as it came, verified.
     pub body: String,
     /// What came of it.
     pub outcome: Option<String>,
-    /// Came.
+    /// When it came.
     pub received_at: DateTimeUtc,
-    /// Acted on.
+    /// When it was acted on; null before.
     pub processed_at: Option<DateTimeUtc>,
 }
+
+/// Nothing belongs to a row, and it to nothing.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Currency, PayoutMethodId, TransferId, UserId, WithdrawalId, stored_enum};
+use super::{Currency, PayoutMethodId, TransferId, UserId, WithdrawalId, related, stored_enum};
 
 stored_enum! {
     /// How far a withdrawal has come.
@@ -23,26 +23,25 @@ stored_enum! {
 }
 
 /// A row of `withdrawals`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "withdrawals")]
 pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: WithdrawalId,
-    /// Whose; stays when the account is gone.
+    /// Whose money it is; stays when the account is gone.
     pub user_id: UserId,
-    /// Where to; stays when it is removed.
+    /// Where it goes to; stays when that is removed.
     pub payout_method_id: PayoutMethodId,
     /// Holder and number as they were, sealed.
     pub sealed_details: Vec<u8>,
-    /// The bank.
+    /// The bank's name as it was.
     pub bank_name: String,
-    /// The end of the number.
+    /// The last four digits of the account's number.
     pub last_four: String,
     /// In which currency.
     pub currency: Currency,
-    /// In minor units.
+    /// How much leaves, in minor units.
     pub amount: i64,
     /// How far it has come.
     pub state: WithdrawalState,
@@ -52,28 +51,47 @@ pub struct Model {
     pub approved_by: Option<UserId>,
     /// Who approved it, too, where a second person has to.
     pub seconded_by: Option<UserId>,
-    /// The bank's own reference.
+    /// The bank's own reference of the payment.
     pub reference: Option<String>,
     /// Why it failed or was refused.
     pub reason: Option<String>,
-    /// Asked for.
+    /// When it was asked for.
     pub requested_at: DateTimeUtc,
-    /// Approved by all who have to.
+    /// When all who have to had approved it; null before.
     pub approved_at: Option<DateTimeUtc>,
-    /// Paid, failed, returned or cancelled.
+    /// When it was paid, failed, returned or cancelled; null before.
     pub ended_at: Option<DateTimeUtc>,
     /// Who said first that the bank sent it back, where a second person has to.
     pub return_proposed_by: Option<UserId>,
+}
 
-    /// The person, while they are there: money records outlive accounts.
-    #[sea_orm(belongs_to, from = "user_id", to = "id", skip_fk)]
-    pub user: BelongsTo<super::user::Entity>,
-    /// Where to, while it is there.
-    #[sea_orm(belongs_to, from = "payout_method_id", to = "id", skip_fk)]
-    pub payout_method: BelongsTo<super::payout_method::Entity>,
+/// What a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The person whose money it is, while they are there: money records outlive accounts.
+    #[sea_orm(belongs_to = "super::user::Entity", from = "Column::UserId", to = "super::user::Column::Id", skip_fk)]
+    User,
+    /// Where it goes to, while that is there.
+    #[sea_orm(
+        belongs_to = "super::payout_method::Entity",
+        from = "Column::PayoutMethodId",
+        to = "super::payout_method::Column::Id",
+        skip_fk
+    )]
+    PayoutMethod,
     /// The transfer that holds the money.
-    #[sea_orm(belongs_to, relation_enum = "Hold", from = "hold_id", to = "id")]
-    pub hold: BelongsTo<super::ledger_transfer::Entity>,
+    #[sea_orm(
+        belongs_to = "super::ledger_transfer::Entity",
+        from = "Column::HoldId",
+        to = "super::ledger_transfer::Column::Id"
+    )]
+    Hold,
+}
+
+related! {
+    user by User,
+    payout_method by PayoutMethod,
+    ledger_transfer by Hold,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
