@@ -209,11 +209,11 @@ async fn the_demo_s_notifications_are_those_that_the_job_would_have_made() {
     {
         facts.push(json!({ "event": "comment_liked", "comment": comment, "actor": actor }));
     }
-    for (comment, _) in pairs::<_, uuid::Uuid>(app, "SELECT id, post_id FROM comments").await {
+    for (comment, _) in pairs::<uuid::Uuid, uuid::Uuid>(app, "SELECT id, post_id FROM comments").await {
         facts.push(json!({ "event": "comment_created", "comment": comment }));
     }
     let shares = "SELECT id, shared_post_id FROM posts WHERE shared_post_id IS NOT NULL";
-    for (share, _) in pairs::<_, uuid::Uuid>(app, shares).await {
+    for (share, _) in pairs::<uuid::Uuid, uuid::Uuid>(app, shares).await {
         facts.push(json!({ "event": "post_shared", "share": share }));
     }
     let enqueue = async |facts: &[Value]| {

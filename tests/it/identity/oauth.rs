@@ -317,8 +317,8 @@ async fn the_last_way_in_can_t_be_unlinked_even_by_two_at_once() {
     } else {
         assert_eq!(codes(&link(&server, &amina, "company").await), Vec::<String>::new());
     }
-    let there = amina.through(other.router.clone());
     let (google, company) = (identity(&amina, "google").await, identity(&amina, "company").await);
+    let there = amina.through(other.router.clone());
     assert_eq!(there.user_errors(UNLINK, json!({ "id": google })).await, last);
     assert_eq!(there.user_errors(UNLINK, json!({ "id": company })).await, []);
 }
