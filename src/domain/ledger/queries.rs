@@ -97,8 +97,12 @@ pub async fn accounts_of(app: &App, kind: AccountKind, owner: Uuid) -> Result<Ve
 pub async fn accounts_of_each(app: &App, kind: AccountKind, owners: &[Uuid]) -> Result<HashMap<Uuid, Vec<Account>>> {
     let theirs = Entity::find().filter(Column::Kind.eq(kind)).filter(any_id(Column::OwnerId, owners));
     let mut found: HashMap<Uuid, Vec<Account>> = HashMap::new();
-    for Owned { owner_id, account } in app.db.read(theirs.order_by_asc(Column::Currency)).await? {
+    for Owned { owner_id, account } in app.db.read(theirs).await? {
         found.entry(owner_id).or_default().push(account);
+    }
+    // Each has but a few: they are put in order here, not all of them together in the database.
+    for accounts in found.values_mut() {
+        accounts.sort_unstable_by_key(|account| account.currency.as_str());
     }
     Ok(found)
 }

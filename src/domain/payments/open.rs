@@ -123,7 +123,7 @@ pub fn offers(app: &App) -> Vec<Offer> {
             provider,
             public_key: gateway.and_then(|gateway| gateway.public_key().map(str::to_owned)),
             saves_methods: gateway.is_some_and(Gateway::saves_methods),
-            targets: target::all().filter(|target| target.accepts(provider)).map(|target| target.kind()).collect(),
+            targets: target::all().filter(|target| target.accepts(provider)).map(target::Target::kind).collect(),
         }
     })
     .collect()

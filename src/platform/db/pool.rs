@@ -273,7 +273,9 @@ impl Pool {
             return result;
         }
         let generation = self.current();
-        self.bounded(&generation, self.0.patience, ask(Arc::clone(&generation), statement)).await
+        let again = self.bounded(&generation, self.0.patience, ask(Arc::clone(&generation), statement));
+        // On the heap, because every statement would have room for it.
+        Box::pin(again).await
     }
 
     /// Closes every connection, within a bounded time.

@@ -152,15 +152,12 @@ impl Database {
         let (table, index) = (E::default().table_name(), search_table::<E>());
         let mut found = Query::select();
         found.from(index.clone());
-        match self.backend() {
-            DatabaseBackend::Postgres => {
-                found.expr(self.is_match::<E>(words)).and_where(Expr::col((index, "id")).eq(Expr::col((table, "id"))));
-                Expr::SubQuery(None, Box::new(found.into()))
-            }
-            _ => {
-                found.column("rowid").and_where(self.is_match::<E>(words));
-                Expr::col((table, "rowid")).in_subquery(found)
-            }
+        if self.backend() == DatabaseBackend::Postgres {
+            found.expr(self.is_match::<E>(words)).and_where(Expr::col((index, "id")).eq(Expr::col((table, "id"))));
+            Expr::SubQuery(None, Box::new(found.into()))
+        } else {
+            found.column("rowid").and_where(self.is_match::<E>(words));
+            Expr::col((table, "rowid")).in_subquery(found)
         }
     }
 

@@ -58,7 +58,10 @@ async fn every_argument_and_input_field_with_a_default_is_left_to_it() {
         ("Boolean", "me { wallet { transactions(reverse: $v) { nodes { id } } } }"),
         ("Boolean", "goals { nodes { contributions(reverse: $v) { nodes { id } } } }"),
         ("Boolean", "me { notifications(reverse: $v) { nodes { id } } }"),
-        ("Boolean", "posts { nodes { comments(reverse: $v) { nodes { replies(reverse: $v) { nodes { id } } } } } }"),
+        (
+            "Boolean",
+            "posts(first: 2) { nodes { comments(first: 2, reverse: $v) { nodes { replies(reverse: $v) { nodes { id } } } } } }",
+        ),
         ("Boolean", "posts { nodes { likes(reverse: $v) { nodes { id } } } }"),
     ] {
         let answer = amina.send(&format!("query($v: {ty}) {{ {call} }}"), json!({})).await;

@@ -95,6 +95,13 @@ async fn a_saved_card_is_charged_at_once_by_its_owner_while_it_is_saved() {
     assert_books(&server.app).await;
 }
 
+/// How many rows there are, but for whom the provider knows: it made a customer of them before it looked at what they brought,
+/// and is not to make another at the next try.
+async fn kept(server: &Server) -> Vec<(&'static str, i64)> {
+    let rows = server.rows().await;
+    rows.into_iter().filter(|(table, _)| *table != "payment_customers").collect()
+}
+
 #[tokio::test]
 async fn what_can_t_be_saved_leaves_nothing() {
     let server = Server::start().await;
@@ -108,9 +115,9 @@ async fn what_can_t_be_saved_leaves_nothing() {
         ("provider: STRIPE, kind: CARD, token: \"pm_1\"", "PROVIDER_NOT_AVAILABLE"),
         ("provider: BANK_TRANSFER, kind: BANK_TRANSFER", "PROVIDER_NOT_AVAILABLE"),
     ] {
-        let before = server.rows().await;
+        let before = kept(&server).await;
         assert_eq!(code(&add(&amina, input).await), expected, "{input}");
-        assert_eq!(server.rows().await, before, "{input}");
+        assert_eq!(kept(&server).await, before, "{input}");
     }
     // What was refused is not remembered: the key is free.
     let again =
