@@ -265,7 +265,8 @@ impl Pool {
     {
         let spare = self.0.patience.is_some().then(|| statement.clone());
         let generation = self.current();
-        let asking = ask(Arc::clone(&generation), statement);
+        // On the heap once, instead of in each of the futures that it is handed through.
+        let asking = Box::pin(ask(Arc::clone(&generation), statement));
         let result = self.bounded(&generation, self.0.patience, asking).await;
         let (Some(statement), Err(error)) = (spare, &result) else { return result };
         let is_lost = DatabaseFailure::of(error) == DatabaseFailure::ConnectionLost;
@@ -273,9 +274,7 @@ impl Pool {
             return result;
         }
         let generation = self.current();
-        let again = self.bounded(&generation, self.0.patience, ask(Arc::clone(&generation), statement));
-        // On the heap, because every statement would have room for it.
-        Box::pin(again).await
+        self.bounded(&generation, self.0.patience, Box::pin(ask(Arc::clone(&generation), statement))).await
     }
 
     /// Closes every connection, within a bounded time.
