@@ -32,8 +32,7 @@ use crate::{
     platform::{
         bus::Hint,
         db::{Transaction, any_id, is_literally},
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
         text,
     },
