@@ -21,7 +21,7 @@ pub(super) async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Val
     let app = &shared.app;
     let stopping = app.stop.is_cancelled();
     let (answers, stores) = tokio::join!(
-        tokio::time::timeout(PATIENCE, app.db.rows("SELECT 1", Vec::new())),
+        tokio::time::timeout(PATIENCE, app.db.answers()),
         tokio::time::timeout(PATIENCE, jobs::can_store(app)),
     );
     let (database, storage) = (matches!(answers, Ok(Ok(_))), stores == Ok(true));

@@ -10,7 +10,7 @@ mod behind_our_back;
 
 use aws_lc_rs::hmac;
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::QueryResult;
+use sea_orm::{FromQueryResult, QueryResult};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ use crate::{
     platform::{
         clock::Clock,
         crypto::Keys,
-        db::{Columns, Database, Transaction},
+        db::{Database, Transaction},
         ids::{Ids, random_token},
     },
 };
@@ -104,7 +104,7 @@ pub struct Sandbox {
 }
 
 /// A row of `sandbox_charges`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromQueryResult)]
 struct Row {
     id: Uuid,
     merchant_reference: String,
@@ -121,24 +121,11 @@ struct Row {
 
 const COLUMNS: &str = "c.id, c.merchant_reference, c.secret, c.currency, c.amount, c.card, c.state, c.captured, c.failure, \
      COALESCE((SELECT CAST(SUM(r.amount) AS bigint) FROM sandbox_refunds r \
-     WHERE r.charge_id = c.id AND r.state <> 'failed'), 0), \
-     EXISTS (SELECT 1 FROM sandbox_disputes d WHERE d.charge_id = c.id)";
+     WHERE r.charge_id = c.id AND r.state <> 'failed'), 0) AS refunded, \
+     EXISTS (SELECT 1 FROM sandbox_disputes d WHERE d.charge_id = c.id) AS is_disputed";
 
 fn read(row: &QueryResult) -> Result<Row> {
-    let mut columns = Columns::new(row);
-    Ok(Row {
-        id: columns.take()?,
-        merchant_reference: columns.take()?,
-        secret: columns.take()?,
-        currency: columns.take()?,
-        amount: columns.take()?,
-        card: columns.take()?,
-        state: columns.take()?,
-        captured: columns.take()?,
-        failure: columns.take()?,
-        refunded: columns.take()?,
-        is_disputed: columns.take()?,
-    })
+    Ok(Row::from_query_result(row, "")?)
 }
 
 /// What a payer's program may know of a charge.
@@ -372,9 +359,8 @@ impl Sandbox {
         );
         let due = tx.rows(sql, vec![now.into()]).await?;
         for row in &due {
-            let mut columns = Columns::new(row);
-            let (id, charge): (Uuid, Uuid) = (columns.take()?, columns.take()?);
-            let is_pending = columns.take::<String>()? == "pending";
+            let (id, charge): (Uuid, Uuid) = (row.try_get("", "id")?, row.try_get("", "charge_id")?);
+            let is_pending = row.try_get::<String>("", "state")? == "pending";
             let charge = Self::row_in(tx, charge).await?;
             let (state, comes_back) = match charge.card.as_deref().and_then(outcome) {
                 Some((Outcome::RefundsFail, _)) => ("failed", false),
@@ -398,9 +384,7 @@ impl Sandbox {
             .transact(async |tx| {
                 let mut due: Vec<(DateTime<Utc>, Uuid, String)> = Vec::new();
                 for row in tx.rows(sql, vec![now.into()]).await? {
-                    let mut columns = Columns::new(&row);
-                    let body = columns.take()?;
-                    due.push((columns.take()?, columns.take()?, body));
+                    due.push((row.try_get("", "deliver_at")?, row.try_get("", "id")?, row.try_get("", "body")?));
                 }
                 due.sort_unstable();
                 let signed = |body: String| {
@@ -489,7 +473,7 @@ impl Gateway for Sandbox {
             let row = Self::row_in(&tx, charge).await?;
             let sql = "SELECT id FROM sandbox_refunds WHERE idempotency_key = $1";
             if let Some(earlier) = tx.row(sql, vec![new.reference.into()]).await? {
-                return Ok(Some(Columns::new(&earlier).take::<Uuid>()?));
+                return Ok(Some(earlier.try_get::<Uuid>("", "id")?));
             }
             if row.refunded + new.amount.minor > row.captured {
                 return Ok(None);
@@ -518,7 +502,8 @@ impl Gateway for Sandbox {
         let id = Uuid::parse_str(reference).map_err(|_| refuse())?;
         let rows = self.db.rows("SELECT state FROM sandbox_refunds WHERE id = $1", vec![id.into()]).await;
         let rows = rows.map_err(broken)?;
-        let state: String = Columns::new(rows.first().ok_or_else(refuse)?).take().map_err(broken)?;
+        let row = rows.first().ok_or_else(refuse)?;
+        let state: String = row.try_get("", "state").map_err(|error| broken(error.into()))?;
         Ok(told(id, &state))
     }
 

@@ -8,7 +8,7 @@ use super::{COLUMNS, Row, Sandbox, Visible, broken, parse_reference, read, told,
 use crate::{
     error::Result,
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         payments::{DisputeProgress, Failure, GivenBack, ListedRefund, ToldDispute},
     },
 };
@@ -90,10 +90,10 @@ impl Sandbox {
         let sql = "SELECT id, state, idempotency_key, amount FROM sandbox_refunds WHERE charge_id = $1 ORDER BY id";
         let rows = self.db.rows(sql, vec![id.into()]).await.map_err(broken)?;
         let listed = |row: &QueryResult| -> Result<ListedRefund> {
-            let mut columns = Columns::new(row);
-            let (id, state): (Uuid, String) = (columns.take()?, columns.take()?);
-            let ours = Some(columns.take::<String>()?).filter(|key| !key.starts_with("dashboard "));
-            Ok(ListedRefund { refund: told(id, &state), ours, amount: columns.take()? })
+            let (id, state): (Uuid, String) = (row.try_get("", "id")?, row.try_get("", "state")?);
+            let key: String = row.try_get("", "idempotency_key")?;
+            let ours = Some(key).filter(|key| !key.starts_with("dashboard "));
+            Ok(ListedRefund { refund: told(id, &state), ours, amount: row.try_get("", "amount")? })
         };
         rows.iter().map(listed).collect::<Result<Vec<_>>>().map(GivenBack::Each).map_err(broken)
     }
@@ -105,9 +105,9 @@ impl Sandbox {
                    JOIN sandbox_charges c ON c.id = d.charge_id WHERE d.charge_id = $1 ORDER BY d.id";
         let rows = self.db.rows(sql, vec![id.into()]).await.map_err(broken)?;
         let told = |row: &QueryResult| -> Result<ToldDispute> {
-            let mut columns = Columns::new(row);
-            let (id, amount, state): (Uuid, i64, String) = (columns.take()?, columns.take()?, columns.take()?);
-            let opened: DateTime<Utc> = columns.take()?;
+            let id: Uuid = row.try_get("", "id")?;
+            let state: String = row.try_get("", "state")?;
+            let opened: DateTime<Utc> = row.try_get("", "created_at")?;
             let progress = match state.as_str() {
                 "won" => DisputeProgress::Won,
                 "lost" => DisputeProgress::Lost,
@@ -116,10 +116,14 @@ impl Sandbox {
             Ok(ToldDispute {
                 reference: format!("sbxdp_{}", id.simple()),
                 progress,
-                amount,
+                amount: row.try_get("", "amount")?,
                 reason: "fraudulent".to_owned(),
                 respond_by: Some(opened + TimeDelta::days(7)),
-                fee: if progress == DisputeProgress::Lost { Some((DISPUTE_FEE, columns.take()?)) } else { None },
+                fee: if progress == DisputeProgress::Lost {
+                    Some((DISPUTE_FEE, row.try_get("", "currency")?))
+                } else {
+                    None
+                },
                 is_given_back: false,
             })
         };
