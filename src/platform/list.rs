@@ -272,7 +272,7 @@ where
     }
 
     /// A page, in one statement.
-    pub async fn rows<P: PartialModelTrait>(
+    async fn rows<P: PartialModelTrait>(
         self,
         db: &Database,
         page: &Page,
