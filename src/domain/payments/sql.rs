@@ -73,6 +73,21 @@ async fn whose(tx: &Transaction, table: &str, id: Uuid) -> Result<Option<Whose>>
     Ok(row.map(|row| Whose::from_query_result(&row, "")).transpose()?)
 }
 
+/// Refunds `r`, each with its payment `p`.
+///
+/// Text, because the tables of an export are: it is part of one statement for all of them.
+pub(super) const REFUNDS_OF_PAYMENTS: &str = "refunds r JOIN payments p ON p.id = r.payment_id";
+
+/// Disputes `d`, each with its payment `p`.
+///
+/// Text, because the tables of an export are.
+pub(super) const DISPUTES_OF_PAYMENTS: &str = "payment_disputes d JOIN payments p ON p.id = d.payment_id";
+
+/// Why there was a refund `r`, as it is spelled for people.
+///
+/// Text, because the columns of an export are.
+pub(super) const REASON_OF_REFUND: &str = "CASE r.reason WHEN 'goal_cancelled' THEN 'goal_canceled' ELSE r.reason END";
+
 /// What must hold, for `ledger::check` in a snapshot: each gives a line for whatever breaks it.
 ///
 /// Text, because each is run as it stands, with a line for people made of several tables' columns; only checks of the books ask

@@ -96,6 +96,18 @@ impl Wanted {
     }
 }
 
+/// The entries `e` of debts `d`.
+///
+/// Text, because the tables of an export are: it is part of one statement for all of them.
+pub(super) const ENTRIES_OF_DEBTS: &str =
+    "ledger_accounts d JOIN ledger_entries e ON e.account_id = d.id AND d.kind = 'debt'";
+
+/// The entries `e` of wallets `a`, with their transfers `t`.
+///
+/// Text, because the tables of an export are.
+pub(super) const ENTRIES_OF_WALLETS: &str = "ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id AND a.kind = 'wallet' \
+     JOIN ledger_transfers t ON t.id = e.transfer_id";
+
 /// What holds between wallets and the ledger.
 ///
 /// Text, because each proves whole tables, apart from whatever code wrote them, and says in words what is wrong.
