@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("error", &["catalogue"]),
     ("entity", &[]),
     ("config", &["entity"]),
-    ("platform", &["catalogue", "config", "error"]),
+    ("platform", &["catalogue", "config", "entity", "error"]),
     ("app", &["catalogue", "config", "error", "entity", "platform"]),
     ("domain", &["app", "catalogue", "config", "error", "entity", "platform"]),
     ("graphql", &["app", "catalogue", "config", "error", "entity", "platform", "domain"]),
@@ -302,8 +302,6 @@ const SQL_ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("platform/bus", "LISTEN and NOTIFY, which only PostgreSQL has, on connections of their own"),
     ("platform/page", "the order of lists that are text: the feed, and the transactions of a wallet"),
-    ("platform/payments/sandbox", "the books of a provider, as if they were elsewhere: the platform knows no entity"),
-    ("platform/payments/sandbox/behind_our_back", "as the sandbox's others"),
 ];
 
 /// Statements that are text, at most: what is hot, and what the builder can't say. The rules of the books are no part of it:
