@@ -272,7 +272,7 @@ where
     }
 
     /// A page, in one statement.
-    async fn rows<P: PartialModelTrait>(
+    pub async fn rows<P: PartialModelTrait>(
         self,
         db: &Database,
         page: &Page,
