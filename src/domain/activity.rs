@@ -30,7 +30,8 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::{Transaction, any_id},
-        list::{List, Sorting, Span},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },

@@ -40,7 +40,8 @@ use crate::{
     error::{Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, any_id},
-        list::{List, Sorting, Span},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };

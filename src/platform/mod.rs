@@ -13,6 +13,7 @@ pub mod http;
 pub mod ids;
 pub mod letter;
 pub mod list;
+pub mod listing;
 pub mod mail;
 pub mod mailbox;
 pub mod memory;

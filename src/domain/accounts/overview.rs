@@ -27,7 +27,8 @@ use crate::{
     error::Result,
     platform::{
         db::any_id,
-        list::{List, Span},
+        list::Span,
+        listing::List,
         page::{Page, Slice},
     },
 };

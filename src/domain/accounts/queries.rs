@@ -16,7 +16,8 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::any_id,
-        list::{List, Sorting, Span},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },

@@ -19,7 +19,8 @@ use crate::{
     error::Result,
     platform::{
         db::{any_id, is_literally},
-        list::{List, Sorting, Span},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };

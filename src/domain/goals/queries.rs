@@ -27,7 +27,8 @@ use crate::{
     error::Result,
     platform::{
         db::{Database, any_id, is_literally},
-        list::{List, Range, Sorting, Span},
+        list::{Range, Span},
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },

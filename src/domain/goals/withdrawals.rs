@@ -35,7 +35,7 @@ use crate::{
     error::{Error, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Transaction, any_id},
-        list::{List, Sorting},
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };

@@ -26,7 +26,8 @@ use crate::{
     error::Result,
     platform::{
         db::any_id,
-        list::{List, Sorting, Span},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         payments::NextAction,
     },

@@ -17,7 +17,8 @@ use crate::{
     error::Result,
     platform::{
         db::{Transaction, any_id},
-        list::{List, Sorting, Span},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };

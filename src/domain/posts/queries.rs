@@ -29,7 +29,8 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::any_id,
-        list::{List, Sorting, Span},
+        list::Span,
+        listing::{List, Sorting},
         page::{Beginning, Cursor, Key, Page, Slice},
         text,
     },

@@ -6,7 +6,6 @@ use sea_orm::{
     sea_query::{Expr, LockType, UnionType},
 };
 
-use super::sql;
 use crate::{
     domain::{
         events,
@@ -82,7 +81,7 @@ pub(super) const EXPORT: &[Table] = &[
     },
     Table {
         file: "debts.json",
-        table: sql::ENTRIES_OF_DEBTS,
+        table: "ledger_accounts d JOIN ledger_entries e ON e.account_id = d.id AND d.kind = 'debt'",
         owner: "d.owner_id",
         key: "e.id",
         columns: &[
@@ -94,7 +93,7 @@ pub(super) const EXPORT: &[Table] = &[
     },
     Table {
         file: "transactions.json",
-        table: sql::ENTRIES_OF_WALLETS,
+        table: "ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id AND a.kind = 'wallet' JOIN ledger_transfers t ON t.id = e.transfer_id",
         owner: "a.owner_id",
         key: "e.id",
         columns: &[

@@ -34,7 +34,8 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, any_id},
-        list::{List, Sorting, Span},
+        list::Span,
+        listing::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };
