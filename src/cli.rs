@@ -628,7 +628,7 @@ async fn check(config: Config) -> ExitCode {
     let reached = tokio::time::timeout(Duration::from_secs(10), async {
         let app = App::start(config, Clock::system(), Ids::random()).await?;
         let pending = migration::standing(&app.db.connections()).await?.pending.len();
-        app.db.rows("SELECT 1", Vec::new()).await?;
+        app.db.answers().await?;
         app.db.close().await;
         Ok::<_, Error>((pending, app))
     })

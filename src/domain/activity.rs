@@ -30,8 +30,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::{Transaction, any_id},
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
         text,
     },

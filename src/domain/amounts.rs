@@ -5,10 +5,7 @@ use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, sea_query::Expr};
 use crate::{
     entity::{Currency, Money},
     error::{Parameter, Result, UserError, UserErrorCode},
-    platform::{
-        list::{Conditions, Range},
-        listing::List,
-    },
+    platform::list::{List, Range},
 };
 
 impl From<Money> for Parameter {
@@ -48,15 +45,6 @@ pub struct AmountRange {
 }
 
 impl AmountRange {
-    /// Adds that the amount of a row of the table with this alias is one of these; gives the condition, behind which an index
-    /// of currencies and amounts may stand.
-    pub fn condition(self, conditions: &mut Conditions, alias: &str) -> String {
-        let currency = format!("{alias}.currency = {}", conditions.value(self.currency.as_str()));
-        conditions.that(currency.as_str());
-        let within = conditions.within(&format!("{alias}.amount"), self.range);
-        if within.is_empty() { currency } else { format!("{currency} AND {within}") }
-    }
-
     /// Narrows a list to rows whose amount is one of these; gives the condition, behind which an index of currencies and amounts
     /// may stand.
     pub fn narrow<E: EntityTrait>(self, list: &mut List<E>, currency: E::Column, amount: E::Column) -> Expr

@@ -5,6 +5,7 @@
 
 mod fingerprint;
 
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, sea_query::OnConflict};
 use uuid::Uuid;
 
 pub use fingerprint::{Fingerprint, debug_name};
@@ -12,9 +13,9 @@ pub use fingerprint::{Fingerprint, debug_name};
 use super::registration::{Domain, Retention};
 use crate::{
     app::App,
-    entity::UserId,
+    entity::{UserId, idempotency_key, money_key},
     error::{Error, Reason, Result, UserError, UserErrorCode},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// What idempotency hands over.
@@ -55,24 +56,28 @@ pub async fn claim_in(
     let Some(key) = key else { return Ok(Claim::New) };
     check_key(key)?;
     let now = app.clock.now();
+    let claimed = idempotency_key::ActiveModel {
+        actor_id: Set(actor),
+        operation: Set(operation.to_owned()),
+        key: Set(key.to_owned()),
+        input_hash: Set(input.stored()),
+        result_id: Set(result_id),
+        created_at: Set(now),
+    };
     // A key past its time is free again; taking it over is one statement with the insert.
-    let sql = "INSERT INTO idempotency_keys (actor_id, operation, key, input_hash, result_id, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (actor_id, operation, key) DO UPDATE \
-               SET input_hash = $4, result_id = $5, created_at = $6 WHERE idempotency_keys.created_at < $7";
-    let values = vec![
-        actor.0.into(),
-        operation.into(),
-        key.into(),
-        input.stored().into(),
-        result_id.into(),
-        now.into(),
-        (now - REMEMBERED).into(),
-    ];
-    if tx.execute(sql, values).await? == 1 {
+    let known = [idempotency_key::Column::ActorId, idempotency_key::Column::Operation, idempotency_key::Column::Key];
+    let taken_over =
+        [idempotency_key::Column::InputHash, idempotency_key::Column::ResultId, idempotency_key::Column::CreatedAt];
+    let if_free = OnConflict::columns(known)
+        .update_columns(taken_over)
+        .action_and_where(idempotency_key::Column::CreatedAt.lt(now - REMEMBERED))
+        .to_owned();
+    if idempotency_key::Entity::insert(claimed).on_conflict(if_free).exec_without_returning(tx).await? == 1 {
         return Ok(Claim::New);
     }
-    let sql = "SELECT input_hash, result_id FROM idempotency_keys WHERE actor_id = $1 AND operation = $2 AND key = $3";
-    earlier_in(tx, sql, vec![actor.0.into(), operation.into(), key.into()], input).await
+    let earlier = idempotency_key::Entity::find_by_id((actor, operation.to_owned(), key.to_owned()));
+    let earlier = earlier.one(tx).await?.map(|earlier| (earlier.input_hash, earlier.result_id));
+    replay(earlier, input)
 }
 
 /// The same where money moves: the key has to be there, and is remembered for good. `claimant` is the person, or what
@@ -87,29 +92,30 @@ pub async fn claim_for_good_in(
     result_id: Uuid,
 ) -> Result<Claim> {
     check_key(key)?;
-    let sql = "INSERT INTO money_keys (claimant_id, operation, key, input_hash, result_id, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (claimant_id, operation, key) DO NOTHING";
-    let values = vec![
-        claimant.into(),
-        operation.into(),
-        key.into(),
-        input.stored().into(),
-        result_id.into(),
-        app.clock.now().into(),
-    ];
-    if tx.execute(sql, values).await? == 1 {
+    let claimed = money_key::ActiveModel {
+        claimant_id: Set(claimant),
+        operation: Set(operation.to_owned()),
+        key: Set(key.to_owned()),
+        input_hash: Set(input.stored()),
+        result_id: Set(result_id),
+        created_at: Set(app.clock.now()),
+    };
+    let known = [money_key::Column::ClaimantId, money_key::Column::Operation, money_key::Column::Key];
+    let once = OnConflict::columns(known).do_nothing().to_owned();
+    if money_key::Entity::insert(claimed).on_conflict(once).exec_without_returning(tx).await? == 1 {
         return Ok(Claim::New);
     }
-    let sql = "SELECT input_hash, result_id FROM money_keys WHERE claimant_id = $1 AND operation = $2 AND key = $3";
-    earlier_in(tx, sql, vec![claimant.into(), operation.into(), key.into()], input).await
+    let earlier = money_key::Entity::find_by_id((claimant, operation.to_owned(), key.to_owned()));
+    let earlier = earlier.one(tx).await?.map(|earlier| (earlier.input_hash, earlier.result_id));
+    replay(earlier, input)
 }
 
 /// Forgets a key whose work was refused after its transaction, by a server of somebody else's: like other refusals, that
 /// is not remembered.
 pub async fn release_in(tx: &Transaction, actor: UserId, operation: &'static str, key: Option<&str>) -> Result<()> {
     let Some(key) = key else { return Ok(()) };
-    let sql = "DELETE FROM idempotency_keys WHERE actor_id = $1 AND operation = $2 AND key = $3";
-    tx.execute(sql, vec![actor.0.into(), operation.into(), key.into()]).await.map(drop)
+    idempotency_key::Entity::delete_by_id((actor, operation.to_owned(), key.to_owned())).exec(tx).await?;
+    Ok(())
 }
 
 /// Whether a key can be one. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS.
@@ -157,13 +163,12 @@ fn check_unguessable(field: &'static str, text: &str) -> Result<()> {
 }
 
 /// What the key stands for already; refused when it was used with another input.
-async fn earlier_in(tx: &Transaction, sql: &str, values: Vec<sea_orm::Value>, input: &Fingerprint) -> Result<Claim> {
-    let row = tx.row(sql, values).await?.ok_or_else(|| Error::internal("an idempotency key vanished"))?;
-    let mut columns = Columns::new(&row);
-    if !input.is(&columns.take::<String>()?) {
+fn replay(earlier: Option<(String, Uuid)>, input: &Fingerprint) -> Result<Claim> {
+    let (input_hash, result_id) = earlier.ok_or_else(|| Error::internal("an idempotency key vanished"))?;
+    if !input.is(&input_hash) {
         return Err(UserError::input("idempotencyKey", UserErrorCode::IdempotencyKeyReused).into());
     }
-    Ok(Claim::Replay(columns.take()?))
+    Ok(Claim::Replay(result_id))
 }
 
 /// Forgets the keys that are past their time; gives how many.

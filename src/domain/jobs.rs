@@ -32,8 +32,7 @@ use crate::{
     platform::{
         bus::Hint,
         db::{Transaction, any_id, is_literally},
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
         text,
     },
@@ -205,17 +204,17 @@ pub async fn adopt(app: &App) -> Result<()> {
 /// Takes up to `limit` due jobs of any lane, each for the time of a [`LEASE`]. One that was taken too often without an
 /// end, because it takes the process down with it, is dead.
 pub async fn take(app: &App, limit: u64) -> Result<Vec<Model>> {
-    take_where(app, "", limit).await
+    take_where(app, None, limit).await
 }
 
 /// The same, of a lane.
 pub async fn take_from(app: &App, lane: Lane, limit: u64) -> Result<Vec<Model>> {
-    take_where(app, &format!("AND lane = '{}'", lane.as_str()), limit).await
+    take_where(app, Some(lane), limit).await
 }
 
-async fn take_where(app: &App, condition: &str, limit: u64) -> Result<Vec<Model>> {
+async fn take_where(app: &App, lane: Option<Lane>, limit: u64) -> Result<Vec<Model>> {
     let now = app.clock.now();
-    let sql = taking(condition, limit, app.db.skip_locked());
+    let sql = taking(lane, limit, app.db.skip_locked());
     app.db
         .transact(async |tx| {
             let rows = tx.rows(sql.as_str(), vec![now.into(), (now + LEASE).into()]).await?;

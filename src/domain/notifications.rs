@@ -40,8 +40,7 @@ use crate::{
     error::{Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, any_id},
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
     },
 };

@@ -21,10 +21,10 @@ pub(super) async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Val
     let app = &shared.app;
     let stopping = app.stop.is_cancelled();
     let (answers, stores) = tokio::join!(
-        tokio::time::timeout(PATIENCE, app.db.rows("SELECT 1", Vec::new())),
+        tokio::time::timeout(PATIENCE, app.db.answers()),
         tokio::time::timeout(PATIENCE, jobs::can_store(app)),
     );
-    let (database, storage) = (matches!(answers, Ok(Ok(_))), stores == Ok(true));
+    let (database, storage) = (matches!(answers, Ok(Ok(()))), stores == Ok(true));
     let status = if database && storage && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if status == StatusCode::OK { "ok" } else { "unavailable" };
     (status, Json(json!({ "status": word, "database": database, "storage": storage, "stopping": stopping })))

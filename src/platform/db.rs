@@ -28,7 +28,7 @@ use std::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, EntityTrait, FromQueryResult,
     PartialModelTrait, QueryResult, QuerySelect, QueryTrait, Select, SqliteTransactionMode, Statement,
-    StatementBuilder, TransactionOptions, TryGetable, Value,
+    StatementBuilder, TransactionOptions, Value,
     sea_query::{Expr, SelectStatement},
 };
 use secrecy::ExposeSecret;
@@ -368,6 +368,11 @@ impl Database {
         Ok(reader.query_all_raw(statement).await?)
     }
 
+    /// Whether the database answers.
+    pub async fn answers(&self) -> Result<()> {
+        self.rows("SELECT 1", Vec::new()).await.map(drop)
+    }
+
     /// Deletes the rows of a table whose time, a column with an index, is before another; a thousand at a time and those of
     /// the same moment, so that nobody waits long for a lock; gives how many.
     pub async fn delete_before(
@@ -477,33 +482,6 @@ pub fn any_id<C: ColumnTrait, V: Into<Value> + Clone>(column: C, ids: &[V]) -> E
 /// That a column has this value, which stands in the statement itself: so an index of such rows alone serves whatever plan.
 pub fn is_literally<C: ColumnTrait>(column: C, value: impl Into<Value>) -> Expr {
     sea_orm::ExprTrait::eq(column.into_expr(), Expr::Constant(value.into()))
-}
-
-/// Reads a row's columns from left to right.
-#[derive(Debug)]
-pub struct Columns<'a> {
-    row: &'a QueryResult,
-    next: usize,
-}
-
-impl<'a> Columns<'a> {
-    /// Starts at the first column.
-    #[must_use]
-    pub fn new(row: &'a QueryResult) -> Self {
-        Self { row, next: 0 }
-    }
-
-    /// The next column.
-    pub fn take<T: TryGetable>(&mut self) -> Result<T> {
-        let value = self.row.try_get_by_index(self.next)?;
-        self.next += 1;
-        Ok(value)
-    }
-
-    /// Passes over columns, as of a part that is absent.
-    pub fn skip(&mut self, columns: usize) {
-        self.next += columns;
-    }
 }
 
 /// The type of a column that one step of a [`Chain`] hands to the next.

@@ -13,7 +13,6 @@ pub mod http;
 pub mod ids;
 pub mod letter;
 pub mod list;
-pub mod listing;
 pub mod mail;
 pub mod mailbox;
 pub mod memory;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     panic::AssertUnwindSafe,
     path::{Path, PathBuf},
 };
@@ -18,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("error", &["catalogue"]),
     ("entity", &[]),
     ("config", &["entity"]),
-    ("platform", &["catalogue", "config", "error"]),
+    ("platform", &["catalogue", "config", "entity", "error"]),
     ("app", &["catalogue", "config", "error", "entity", "platform"]),
     ("domain", &["app", "catalogue", "config", "error", "entity", "platform"]),
     ("graphql", &["app", "catalogue", "config", "error", "entity", "platform", "domain"]),
@@ -291,6 +292,154 @@ fn the_check_itself_sees_who_writes_what() {
                   repost::ActiveModel { x: 1 }; job::Entity::insert(row)";
     let found: Vec<_> = written(source, &entities).into_iter().filter(|table| !table.is_empty()).collect();
     assert_eq!(found, ["events", "jobs"]);
+}
+
+/// Files with SQL text beside the `sql.rs` of the nouns and `platform/db…`, which tells the databases apart; and why.
+const SQL_ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "domain/export",
+        "it reads whatever tables the nouns hand over, which may be joined and have expressions for columns",
+    ),
+    ("platform/bus", "LISTEN and NOTIFY, which only PostgreSQL has, on connections of their own"),
+    ("platform/page", "the order of lists that are text: the feed, and the transactions of a wallet"),
+];
+
+/// Statements that are text, at most: what is hot, and what the builder can't say. The rules of the books are no part of it:
+/// each proves whole tables, apart from whatever code wrote them.
+const MOST_STATEMENTS: usize = 40;
+
+/// How statements begin.
+const STATEMENTS: &[&str] = &["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WITH "];
+
+/// How parts of statements begin.
+const PARTS: &[&str] = &[
+    "AND ",
+    "CASE ",
+    "COALESCE(",
+    "CROSS JOIN ",
+    "EXISTS (",
+    "FOR KEY SHARE",
+    "FOR NO KEY",
+    "FOR UPDATE",
+    "FROM ",
+    "GROUP BY ",
+    "JOIN ",
+    "LEFT JOIN ",
+    "LIMIT ",
+    "NOT EXISTS",
+    "ON CONFLICT",
+    "ORDER BY ",
+    "RETURNING ",
+    "SET ",
+    "UNION ",
+    "VALUES ",
+    "WHERE ",
+];
+
+/// What only they contain.
+const WITHIN: &[&str] = &["(SELECT ", " SELECT ", " FROM ", " JOIN ", " WHERE ", " ORDER BY ", " CASE WHEN "];
+
+/// The string literals of a source, each with where it stands, and with one space where there are more and where it is
+/// continued.
+fn literals(source: &str) -> Vec<(usize, String)> {
+    let bytes = source.as_bytes();
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        let hashes = rest.iter().skip(1).take_while(|byte| **byte == b'#').count();
+        let (begin, end) = if rest.starts_with(b"//") {
+            at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            continue;
+        } else if rest.starts_with(b"'\"'") {
+            at += 3;
+            continue;
+        } else if rest.starts_with(b"'\\") {
+            // The quote may be what is escaped.
+            at += 4 + rest[3..].iter().position(|byte| *byte == b'\'').unwrap();
+            continue;
+        } else if rest[0] == b'r' && rest.get(hashes + 1) == Some(&b'"') {
+            let begin = at + hashes + 2;
+            let end = format!("\"{}", "#".repeat(hashes));
+            (begin, begin + source[begin..].find(&end).unwrap())
+        } else if rest[0] == b'"' {
+            let mut length = 1;
+            while rest[length] != b'"' {
+                length += if rest[length] == b'\\' { 2 } else { 1 };
+            }
+            (at + 1, at + length)
+        } else {
+            at += 1;
+            continue;
+        };
+        let text = source[begin..end].replace("\\\n", " ");
+        found.push((begin, text.split_whitespace().collect::<Vec<_>>().join(" ")));
+        at = end + 1;
+    }
+    found
+}
+
+fn is_statement(text: &str) -> bool {
+    STATEMENTS.iter().any(|begin| text.starts_with(begin))
+}
+
+fn is_sql(text: &str) -> bool {
+    is_statement(text)
+        || PARTS.iter().any(|begin| text.starts_with(begin))
+        || WITHIN.iter().any(|words| text.contains(words))
+}
+
+/// Where the rules of the books stand in a source.
+fn rules(source: &str) -> Range<usize> {
+    let Some(begin) = source.find("const RULES:") else { return 0..0 };
+    begin..begin + source[begin..].find("\n];").unwrap()
+}
+
+#[test]
+fn sql_text_stands_where_it_may() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let (mut statements, mut proofs) = (Vec::new(), 0);
+    let (mut wrong, mut needed) = (Vec::new(), BTreeSet::new());
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap().to_string_lossy().replace(".rs", "");
+        let source = std::fs::read_to_string(&file).unwrap();
+        let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let texts = literals(source).into_iter().filter(|(_, text)| is_sql(text));
+        let texts = texts.map(|(at, text)| (at, is_statement(&text), format!("{relative}: {text}")));
+        if relative.starts_with("domain/") && relative.ends_with("/sql") {
+            let rules = rules(source);
+            for (at, _, text) in texts.filter(|(_, is_statement, _)| *is_statement) {
+                if rules.contains(&at) {
+                    proofs += 1;
+                } else {
+                    statements.push(text);
+                }
+            }
+        } else if !relative.starts_with("platform/db") {
+            let texts: Vec<_> = texts.map(|(_, _, text)| text).collect();
+            match SQL_ELSEWHERE.iter().find(|(file, _)| *file == relative) {
+                Some((file, _)) => needed.extend((!texts.is_empty()).then_some(*file)),
+                None => wrong.extend(texts),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "by entities, or in the noun's sql.rs with why it is text:\n{}", wrong.join("\n"));
+    let listed: BTreeSet<_> = SQL_ELSEWHERE.iter().map(|(file, _)| *file).collect();
+    assert_eq!(needed, listed, "files in the list that have no SQL text");
+    assert!(proofs > 30, "the rules of the books were not found");
+    let count = statements.len();
+    assert!(count > 20, "the statements were not found");
+    assert!(count <= MOST_STATEMENTS, "{count} statements are text:\n{}", statements.join("\n"));
+}
+
+#[test]
+fn the_check_itself_sees_sql_text() {
+    let source = "// \"SELECT 1\"\nlet quote = ['\"', '\\'', '\\\\']; let life: &'a str = \"With \\\"SELECT\\\" FROM\";\n\
+                  tx.execute(\"INSERT INTO \\\n  posts\", r#\"(SELECT \"id\")\"#, \"WHERE\", \" AND x\", \"a JOIN b\")";
+    let found: Vec<_> = literals(source).into_iter().map(|(_, text)| text).filter(|text| is_sql(text)).collect();
+    assert_eq!(found, ["INSERT INTO posts", "(SELECT \"id\")", "AND x", "a JOIN b"]);
+    assert_eq!(found.iter().filter(|text| is_statement(text)).count(), 1);
 }
 
 /// Folders of the domain whose files depend on each other in circles, and why they still do.

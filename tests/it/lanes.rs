@@ -139,7 +139,7 @@ async fn the_queue_is_read_by_its_index_beside_a_hundred_thousand_jobs() {
     let now = server.clock.now();
     app.db.transact(async |tx| tx.execute(sql.as_str(), vec![now.into()]).await).await.unwrap();
 
-    let taking = jobs::taking("AND lane = 'sms'", 16, app.db.skip_locked());
+    let taking = jobs::taking(Some(Lane::Sms), 16, app.db.skip_locked());
     let explain = if postgres { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };
     for (what, statement, values) in [
         ("looking", jobs::looking(), vec![now.into()]),

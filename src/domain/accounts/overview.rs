@@ -27,8 +27,7 @@ use crate::{
     error::Result,
     platform::{
         db::any_id,
-        list::Span,
-        listing::List,
+        list::{List, Span},
         page::{Page, Slice},
     },
 };

@@ -16,8 +16,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::any_id,
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
         text,
     },

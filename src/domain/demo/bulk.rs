@@ -8,6 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Func};
 
 use super::{
     PASSWORD,
@@ -22,7 +23,7 @@ use crate::{
     },
     error::{Error, Locale, Result},
     platform::{
-        db::{Columns, Transaction, placeholders},
+        db::{Transaction, any_id},
         ids::Ids,
         passwords::Caller,
     },
@@ -101,20 +102,40 @@ struct Member {
     arabic: bool,
 }
 
+/// Somebody who is there already.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct Known {
+    id: UserId,
+    created_at: DateTime<Utc>,
+    locale: String,
+}
+
+/// How many people there are.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct People {
+    #[sea_orm(from_expr = "user::Column::Id.count()")]
+    count: i64,
+}
+
+/// A name to sign in with.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
+struct Name {
+    username_key: String,
+}
+
 /// The people who are there already, longest first.
 async fn crowd(app: &App) -> Result<Vec<Member>> {
-    let sql = format!("SELECT id, created_at, locale FROM users ORDER BY created_at, id LIMIT {CROWD}");
-    let rows = app.db.rows(sql, Vec::new()).await?;
-    rows.iter()
-        .map(|row| {
-            let mut columns = Columns::new(row);
-            Ok(Member {
-                id: columns.take()?,
-                joined: columns.take::<DateTime<Utc>>()?.timestamp_millis(),
-                arabic: Locale::parse(&columns.take::<String>()?) == Locale::Arabic,
-            })
-        })
-        .collect()
+    let known = user::Entity::find().order_by_asc(user::Column::CreatedAt).order_by_asc(user::Column::Id).limit(CROWD);
+    let known = app.db.read::<Known, _>(known).await?;
+    let member = |Known { id, created_at, locale }| Member {
+        id,
+        joined: created_at.timestamp_millis(),
+        arabic: Locale::parse(&locale) == Locale::Arabic,
+    };
+    Ok(known.into_iter().map(member).collect())
 }
 
 /// People who are going to be added, in the order in which they joined: more of them in the beginning.
@@ -159,17 +180,15 @@ async fn write_newcomers(
 
 /// The number after which user names are free: that of all people, or of the highest name where some have gone.
 async fn numbers_taken(app: &App) -> Result<u64> {
-    let count: i64 = match app.db.rows("SELECT COUNT(*) FROM users", Vec::new()).await?.first() {
-        Some(row) => Columns::new(row).take()?,
-        None => 0,
-    };
+    let people = app.db.read_one::<People, _>(user::Entity::find()).await?;
+    let count = people.map_or(0, |people| people.count);
+    let key = user::Column::UsernameKey;
     // ':' follows '9'.
-    let sql = "SELECT username_key FROM users WHERE username_key >= 'user_0' AND username_key < 'user_:' \
-               ORDER BY length(username_key) DESC, username_key DESC LIMIT 1";
-    let highest = match app.db.rows(sql, Vec::new()).await?.first() {
-        Some(row) => Columns::new(row).take::<String>()?.trim_start_matches("user_").parse().unwrap_or(0),
-        None => 0,
-    };
+    let numbered = user::Entity::find().filter(key.gte("user_0")).filter(key.lt("user_:"));
+    let highest = numbered.order_by_desc(Func::char_length(key.into_expr())).order_by_desc(key);
+    let highest = app.db.read_one::<Name, _>(highest).await?;
+    let number = |name: Name| name.username_key.trim_start_matches("user_").parse::<u64>().ok();
+    let highest = highest.and_then(number).unwrap_or(0);
     Ok(highest.max(count.cast_unsigned()))
 }
 
@@ -535,10 +554,11 @@ async fn count_posts_in(tx: &Transaction, posts: &[post::Model]) -> Result<()> {
         let authors: Vec<_> =
             counts.iter().filter(|(_, count)| **count >> digit & 1 == 1).map(|(id, _)| id.0).collect();
         for authors in authors.chunks(256) {
-            let mut values = Vec::with_capacity(256);
-            let list = placeholders(&mut values, authors);
-            let more = 1_u64 << digit;
-            tx.execute(format!("UPDATE users SET post_count = post_count + {more} WHERE id IN ({list})"), values)
+            let more = sea_orm::ExprTrait::add(user::Column::PostCount.into_expr(), 1_i64 << digit);
+            user::Entity::update_many()
+                .col_expr(user::Column::PostCount, more)
+                .filter(any_id(user::Column::Id, authors))
+                .exec(tx)
                 .await?;
         }
     }

@@ -2,6 +2,7 @@
 //! moment. When it was given is put back afterwards; when the money moved stays as the ledger and the payment say.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
     fundraising::{End, GOALS, Gift, Goal, Hidden},
@@ -17,7 +18,7 @@ use crate::{
     entity::{
         ContributionCommentId, ContributionId, Currency, GoalId, GoalNewsId, Money, PaymentId, contribution_comment,
         goal::{self, Funding, GoalState},
-        goal_news,
+        goal_contribution, goal_news, job,
         payment::{ProviderKind, TargetKind},
     },
     error::{Error, Result},
@@ -47,7 +48,8 @@ pub(super) async fn raise_in(app: &App, tx: &Transaction, story: &Story) -> Resu
         }
     }
     // Whoever made the demo up waits for no receipts by e-mail. What people are told here is told by its jobs.
-    tx.execute("DELETE FROM jobs WHERE kind = $1", vec![payments::SendReceipt::KIND.into()]).await.map(drop)
+    job::Entity::delete_many().filter(job::Column::Kind.eq(payments::SendReceipt::KIND)).exec(tx).await?;
+    Ok(())
 }
 
 /// Some time after another, but within the story.
@@ -118,8 +120,12 @@ async fn give_in(app: &App, tx: &Transaction, story: &Story, goal: &goal::Model,
         amount,
     };
     goals::give_in(app, tx, (id, &new), &command, None, gift.message).await?;
-    let sql = "UPDATE goal_contributions SET created_at = $2, received_at = $2 WHERE id = $1";
-    tx.execute(sql, vec![id.0.into(), at.into()]).await?;
+    goal_contribution::Entity::update_many()
+        .col_expr(goal_contribution::Column::CreatedAt, Expr::value(at))
+        .col_expr(goal_contribution::Column::ReceivedAt, Expr::value(at))
+        .filter(goal_contribution::Column::Id.eq(id))
+        .exec(tx)
+        .await?;
     for (by, after, body) in gift.comments {
         let at = later(at, TimeDelta::minutes(*after));
         let comment = contribution_comment::Model {
@@ -148,8 +154,13 @@ async fn end_in(
     goals::close_in(app, tx, &view, state, why.map(str::to_owned)).await?;
     let at = later(goal.created_at, TimeDelta::hours(after));
     let deadline = goal.deadline.map(|_| at);
-    let sql = "UPDATE goals SET deadline = $2, ended_at = $3 WHERE id = $1";
-    tx.execute(sql, vec![goal.id.0.into(), deadline.into(), at.into()]).await.map(drop)
+    goal::Entity::update_many()
+        .col_expr(goal::Column::Deadline, Expr::value(deadline))
+        .col_expr(goal::Column::EndedAt, Expr::value(at))
+        .filter(goal::Column::Id.eq(goal.id))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -15,8 +15,11 @@ mod story;
 mod threads;
 mod words;
 
+use sea_orm::EntityTrait;
+
 use crate::{
     app::App,
+    entity::user,
     error::Result,
     platform::{db::is_unique_violation, passwords::Caller},
 };
@@ -29,7 +32,7 @@ pub const PASSWORD: &str = "agora-demo-2026";
 /// Loads the demo into a database that has no people yet, in one transaction; false when somebody is there already.
 pub async fn load(app: &App) -> Result<bool> {
     // Looked at twice: here to spare the hash, below to be sure.
-    if !app.db.rows("SELECT 1 FROM users LIMIT 1", Vec::new()).await?.is_empty() {
+    if app.db.one(user::Entity::find()).await?.is_some() {
         return Ok(false);
     }
     let password_hash = app.passwords.enter(Caller::Known)?.hash(PASSWORD.to_owned()).await?;
@@ -37,7 +40,7 @@ pub async fn load(app: &App) -> Result<bool> {
     let loaded = app
         .db
         .transact(async |tx| {
-            if tx.row("SELECT 1 FROM users LIMIT 1", Vec::new()).await?.is_some() {
+            if user::Entity::find().one(&tx).await?.is_some() {
                 return Ok(false);
             }
             story.write_in(&tx).await?;

@@ -1,11 +1,13 @@
 //! Some money for the people of the demo, by the ledger's own functions: the books balance from the first moment.
 
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
 use crate::{
     app::App,
     domain::ledger::{NewTransfer, Origin, Place, post_in},
-    entity::{Currency, UserId, ledger_transfer::TransferKind, payment::ProviderKind},
+    entity::{Currency, UserId, ledger_transfer::TransferKind, payment::ProviderKind, user},
     error::{Error, Result},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// Who pays in how much, in minor units.
@@ -55,8 +57,9 @@ pub(super) async fn give_in(app: &App, tx: &Transaction) -> Result<()> {
 }
 
 async fn find_in(tx: &Transaction, username: &str) -> Result<UserId> {
-    let row = tx.row("SELECT id FROM users WHERE username = $1", vec![username.into()]).await?;
-    Columns::new(&row.ok_or_else(|| Error::internal(format!("{username} is not in the demo")))?).take()
+    let named = user::Entity::find().filter(user::Column::Username.eq(username)).select_only();
+    let found = named.column(user::Column::Id).into_tuple::<UserId>().one(tx).await?;
+    found.ok_or_else(|| Error::internal(format!("{username} is not in the demo")))
 }
 
 async fn move_in(

@@ -28,7 +28,7 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, any_id},
-        listing::{List, Sorting},
+        list::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },

@@ -19,8 +19,7 @@ use crate::{
     error::Result,
     platform::{
         db::{any_id, is_literally},
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
     },
 };

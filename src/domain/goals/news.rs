@@ -26,7 +26,7 @@ use crate::{
     error::Result,
     platform::{
         db::{Transaction, any_id},
-        listing::{List, Sorting},
+        list::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
         text,
     },

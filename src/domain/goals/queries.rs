@@ -27,8 +27,7 @@ use crate::{
     error::Result,
     platform::{
         db::{Database, any_id, is_literally},
-        list::{Range, Span},
-        listing::{List, Sorting},
+        list::{List, Range, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
         text,
     },

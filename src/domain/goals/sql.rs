@@ -20,6 +20,16 @@ pub(super) const WITHDRAWALS_OF_OWNERS: &str =
 pub(super) const GIVEN_IN_CURRENCIES: &str =
     "(SELECT c.*, g.currency FROM goal_contributions c JOIN goals g ON g.id = c.goal_id) given";
 
+/// Whether somebody gave anonymously, in words.
+///
+/// Text, because the columns of an export are.
+pub(super) const IS_ANONYMOUS: &str = "CASE WHEN is_anonymous THEN 'yes' ELSE 'no' END";
+
+/// Whether somebody is hidden from the goal's owner too, in words.
+///
+/// Text, because the columns of an export are.
+pub(super) const IS_HIDDEN_FROM_OWNER: &str = "CASE WHEN is_hidden_from_owner THEN 'yes' ELSE 'no' END";
+
 /// What always holds of goals, recomputed from their contributions, payments, withdrawals and the ledger: for
 /// [`crate::domain::ledger::check`].
 ///

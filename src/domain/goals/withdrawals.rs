@@ -35,7 +35,7 @@ use crate::{
     error::{Error, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Transaction, any_id},
-        listing::{List, Sorting},
+        list::{List, Sorting},
         page::{Cursor, Key, Page, Slice},
     },
 };

@@ -17,11 +17,12 @@ pub fn looking() -> String {
     Lane::all().map(head).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
-/// Takes jobs, now (`$1`) and until (`$2`): their rows.
+/// Takes jobs, of one lane or of any, now (`$1`) and until (`$2`): their rows.
 ///
 /// Text, because every process asks it all the time.
 #[must_use]
-pub fn taking(condition: &str, limit: u64, skip_locked: &str) -> String {
+pub fn taking(lane: Option<Lane>, limit: u64, skip_locked: &str) -> String {
+    let condition = lane.map(|lane| format!("AND lane = '{}'", lane.as_str())).unwrap_or_default();
     format!(
         "UPDATE jobs SET attempts = attempts + 1, run_at = $2, begun_at = $1, \
          last_error = CASE WHEN begun_at IS NULL THEN last_error ELSE '{LOST}' END, \

@@ -15,8 +15,7 @@ use crate::{
     error::Result,
     platform::{
         db::{Transaction, any_id},
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
     },
 };

@@ -1,21 +1,21 @@
 //! What people are told of money of theirs that others took back; and what those who raise money are told of refunds, whose
 //! goals know whom that concerns.
 
-use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::sql;
 use crate::{
     app::App,
     catalogue::Text,
     domain::notifications::{self, Notice, Telling},
     entity::{
-        Currency, Money, UserId,
+        Money, UserId,
         notification::{NotificationKind, SubjectKind},
         payment_dispute::DisputeState,
     },
     error::{Locale, Result},
-    platform::db::{Columns, Transaction},
+    platform::db::Transaction,
 };
 
 /// Somebody asks for money back, maybe of a goal.
@@ -32,15 +32,6 @@ pub struct RefundDecided {
     pub refund: Uuid,
 }
 
-/// Whose money it was, of `refunds f` or `payment_disputes f`: the goal's owner, or who paid it into their wallet; what it is
-/// about, and what they owe.
-const WHOSE: &str = "r.id, r.locale, f.amount, p.currency, g.title, c.id, p.id, \
-     COALESCE((SELECT -d.balance FROM ledger_accounts d WHERE d.owner_id = r.id AND d.kind = 'debt' AND d.name = '' \
-     AND d.currency = p.currency), 0)";
-const PAID_FOR: &str = "JOIN payments p ON p.id = f.payment_id LEFT JOIN goal_contributions c ON c.payment_id = p.id \
-     LEFT JOIN goals g ON g.id = c.goal_id \
-     JOIN users r ON r.id = CASE WHEN c.id IS NULL THEN p.payer_id ELSE g.owner_id END";
-
 /// Somebody whose money it was.
 struct Whose {
     recipient: UserId,
@@ -52,15 +43,16 @@ struct Whose {
 }
 
 impl Whose {
-    fn read(row: &QueryResult) -> Result<Self> {
-        let mut columns = Columns::new(row);
-        let (recipient, locale) = (columns.take()?, Locale::parse(&columns.take::<String>()?));
-        let (amount, currency): (i64, Currency) = (columns.take()?, columns.take()?);
-        let goal = columns.take()?;
-        let (contribution, payment): (Option<Uuid>, Uuid) = (columns.take()?, columns.take()?);
-        let subject = contribution.map_or((SubjectKind::Payment, payment), |given| (SubjectKind::Contribution, given));
-        let owed = Money::new(columns.take()?, currency);
-        Ok(Self { recipient, locale, amount: Money::new(amount, currency), goal, subject, owed })
+    fn of(row: sql::Whose) -> Self {
+        let payment = (SubjectKind::Payment, row.payment);
+        Self {
+            recipient: row.recipient,
+            locale: Locale::parse(&row.locale),
+            amount: Money::new(row.amount, row.currency),
+            goal: row.goal,
+            subject: row.contribution.map_or(payment, |given| (SubjectKind::Contribution, given)),
+            owed: Money::new(row.owed, row.currency),
+        }
     }
 
     fn telling(&self, kind: NotificationKind, title: &Text<'_>, dedupe_key: String) -> Telling {
@@ -99,9 +91,8 @@ impl Notice for TakenBack {
     /// Whose money it was.
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let refund = self.refund;
-        let sql = format!("SELECT {WHOSE} FROM refunds f {PAID_FOR} WHERE f.id = $1");
-        let Some(row) = tx.row(sql, vec![refund.into()]).await? else { return Ok(()) };
-        let whose = Whose::read(&row)?;
+        let Some(row) = sql::whose_refund(tx, refund).await? else { return Ok(()) };
+        let whose = Whose::of(row);
         let title = Text::MoneyTakenBack { amount: whose.amount.to_string().into() };
         let key = format!("taken_back:{refund}");
         notifications::tell_in(app, tx, vec![whose.telling(NotificationKind::MoneyTakenBack, &title, key)]).await
@@ -121,9 +112,8 @@ impl Notice for Disputed {
     /// Whose money it is.
     async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { dispute, state } = self;
-        let sql = format!("SELECT {WHOSE} FROM payment_disputes f {PAID_FOR} WHERE f.id = $1");
-        let Some(row) = tx.row(sql, vec![(*dispute).into()]).await? else { return Ok(()) };
-        let whose = Whose::read(&row)?;
+        let Some(row) = sql::whose_dispute(tx, *dispute).await? else { return Ok(()) };
+        let whose = Whose::of(row);
         let amount = whose.amount.to_string().into();
         let title = match DisputeState::parse(state) {
             Some(DisputeState::Won) => Text::DisputeWon { amount },

@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
-use super::{cancel, methods};
+use super::{cancel, methods, sql};
 use crate::{
     app::App,
     domain::export::{
@@ -38,7 +38,7 @@ pub(super) const EXPORT: &[Table] = &[
     },
     Table {
         file: "refunds.json",
-        table: "refunds r JOIN payments p ON p.id = r.payment_id",
+        table: sql::REFUNDS_OF_PAYMENTS,
         owner: "p.payer_id",
         key: "r.id",
         columns: &[
@@ -49,7 +49,7 @@ pub(super) const EXPORT: &[Table] = &[
             ("destination", "r.destination", Text),
             ("origin", "r.origin", Text),
             ("state", "r.state", Word),
-            ("reason", "CASE r.reason WHEN 'goal_cancelled' THEN 'goal_canceled' ELSE r.reason END", Text),
+            ("reason", sql::REASON_OF_REFUND, Text),
             ("decisionReason", "r.decision_reason", Text),
             ("createdAt", "r.created_at", Time),
             ("endedAt", "r.ended_at", Time),
@@ -57,7 +57,7 @@ pub(super) const EXPORT: &[Table] = &[
     },
     Table {
         file: "disputes.json",
-        table: "payment_disputes d JOIN payments p ON p.id = d.payment_id",
+        table: sql::DISPUTES_OF_PAYMENTS,
         owner: "p.payer_id",
         key: "d.id",
         columns: &[

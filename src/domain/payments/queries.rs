@@ -26,8 +26,7 @@ use crate::{
     error::Result,
     platform::{
         db::any_id,
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
         payments::NextAction,
     },

@@ -1,8 +1,15 @@
 //! Statements about payments that stay text, each with why.
 
 use sea_orm::{DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable};
+use uuid::Uuid;
 
-use crate::{app::App, domain::ledger::Rule, entity::PaymentId, error::Result, platform::db::placeholders};
+use crate::{
+    app::App,
+    domain::ledger::Rule,
+    entity::{Currency, PaymentId, UserId},
+    error::Result,
+    platform::db::{Transaction, placeholders},
+};
 
 /// How many steps, refunds and disputes of a payment are shown, of each.
 const LISTED: u64 = 100;
@@ -26,6 +33,60 @@ pub(super) async fn newest_of_each<E: EntityTrait>(
     let rows = app.db.rows(sql, values).await?;
     Ok(rows.iter().map(|row| E::Model::from_query_result(row, "")).collect::<Result<_, DbErr>>()?)
 }
+
+/// Whose money a refund or a dispute is about: the goal's owner, or who paid it into their wallet; what it is about, and what
+/// they owe.
+#[derive(FromQueryResult)]
+pub(super) struct Whose {
+    pub recipient: UserId,
+    pub locale: String,
+    pub amount: i64,
+    pub currency: Currency,
+    /// The goal's title.
+    pub goal: Option<String>,
+    pub contribution: Option<Uuid>,
+    pub payment: Uuid,
+    /// In minor units.
+    pub owed: i64,
+}
+
+/// Whose money went back by a refund.
+pub(super) async fn whose_refund(tx: &Transaction, refund: Uuid) -> Result<Option<Whose>> {
+    whose(tx, "refunds", refund).await
+}
+
+/// Whose money a dispute is about.
+pub(super) async fn whose_dispute(tx: &Transaction, dispute: Uuid) -> Result<Option<Whose>> {
+    whose(tx, "payment_disputes", dispute).await
+}
+
+/// Text, because somebody is joined by the payment or by its goal, whichever there is.
+async fn whose(tx: &Transaction, table: &str, id: Uuid) -> Result<Option<Whose>> {
+    let sql = format!(
+        "SELECT r.id AS recipient, r.locale, f.amount, p.currency, g.title AS goal, c.id AS contribution, p.id AS payment, \
+         COALESCE((SELECT -d.balance FROM ledger_accounts d WHERE d.owner_id = r.id AND d.kind = 'debt' AND d.name = '' \
+         AND d.currency = p.currency), 0) AS owed FROM {table} f JOIN payments p ON p.id = f.payment_id \
+         LEFT JOIN goal_contributions c ON c.payment_id = p.id LEFT JOIN goals g ON g.id = c.goal_id \
+         JOIN users r ON r.id = CASE WHEN c.id IS NULL THEN p.payer_id ELSE g.owner_id END WHERE f.id = $1"
+    );
+    let row = tx.row(sql, vec![id.into()]).await?;
+    Ok(row.map(|row| Whose::from_query_result(&row, "")).transpose()?)
+}
+
+/// Refunds `r`, each with its payment `p`.
+///
+/// Text, because the tables of an export are: it is part of one statement for all of them.
+pub(super) const REFUNDS_OF_PAYMENTS: &str = "refunds r JOIN payments p ON p.id = r.payment_id";
+
+/// Disputes `d`, each with its payment `p`.
+///
+/// Text, because the tables of an export are.
+pub(super) const DISPUTES_OF_PAYMENTS: &str = "payment_disputes d JOIN payments p ON p.id = d.payment_id";
+
+/// Why there was a refund `r`, as it is spelled for people.
+///
+/// Text, because the columns of an export are.
+pub(super) const REASON_OF_REFUND: &str = "CASE r.reason WHEN 'goal_cancelled' THEN 'goal_canceled' ELSE r.reason END";
 
 /// What must hold, for `ledger::check` in a snapshot: each gives a line for whatever breaks it.
 ///

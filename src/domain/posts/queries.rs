@@ -29,8 +29,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::any_id,
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Beginning, Cursor, Key, Page, Slice},
         text,
     },

@@ -27,8 +27,7 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, any_id},
-        list::Span,
-        listing::{List, Sorting},
+        list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
         text,
     },

@@ -6,6 +6,7 @@ use sea_orm::{
     sea_query::{Expr, LockType, UnionType},
 };
 
+use super::sql;
 use crate::{
     domain::{
         events,
@@ -81,7 +82,7 @@ pub(super) const EXPORT: &[Table] = &[
     },
     Table {
         file: "debts.json",
-        table: "ledger_accounts d JOIN ledger_entries e ON e.account_id = d.id AND d.kind = 'debt'",
+        table: sql::ENTRIES_OF_DEBTS,
         owner: "d.owner_id",
         key: "e.id",
         columns: &[
@@ -93,7 +94,7 @@ pub(super) const EXPORT: &[Table] = &[
     },
     Table {
         file: "transactions.json",
-        table: "ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id AND a.kind = 'wallet' JOIN ledger_transfers t ON t.id = e.transfer_id",
+        table: sql::ENTRIES_OF_WALLETS,
         owner: "a.owner_id",
         key: "e.id",
         columns: &[

@@ -31,7 +31,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::any_id,
-        list::{Span, count},
+        list::Span,
         page::{Cursor, Key, Page, Slice},
     },
 };
@@ -226,7 +226,7 @@ pub async fn transactions(
     if is_hopeless(kinds.map(<[_]>::len)) || is_hopeless(currencies.map(<[_]>::len)) {
         return Ok(Slice::nothing(page, with_total));
     }
-    let total = if with_total { Some(count(&app.db, &wanted.all(), wanted.values.clone()).await?) } else { None };
+    let total = if with_total { Some(wanted.total(&app.db).await?) } else { None };
     let (sql, values) = wanted.page(&app.db, page);
     let mut transactions = Vec::new();
     for row in &app.db.rows(sql, values).await? {

@@ -10,8 +10,8 @@ use crate::{
     error::Result,
     platform::{
         db::{Database, placeholders},
-        list::Span,
-        page::Page,
+        list::{BOUND, Span, counted_as_far},
+        page::{Page, Total},
     },
 };
 
@@ -19,7 +19,7 @@ use crate::{
 ///
 /// Text, because the builder has no "first rows of each" that both databases know: of each account only a page is looked at.
 pub(super) struct Wanted {
-    pub values: Vec<Value>,
+    values: Vec<Value>,
     /// Of which accounts.
     accounts: String,
     /// What holds for their entries.
@@ -58,10 +58,17 @@ impl Wanted {
         Ok(Self { values, accounts, entries })
     }
 
-    /// All of them, to be counted; the statement's end, from `FROM` on.
-    pub fn all(&self) -> String {
+    /// How many they are, as far as lists are counted.
+    pub async fn total(&self, db: &Database) -> Result<Total> {
         let (accounts, on) = (&self.accounts, self.entries.join(" AND "));
-        format!("FROM ledger_accounts a JOIN ledger_entries e ON {on} WHERE {accounts}")
+        let sql = format!(
+            "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM ledger_accounts a JOIN ledger_entries e ON {on} \
+             WHERE {accounts} LIMIT {}) counted",
+            BOUND + 1
+        );
+        let rows = db.rows(sql, self.values.clone()).await?;
+        let counted = rows.first().map_or(Ok(0), |row| row.try_get::<i64>("", "counted"))?;
+        Ok(counted_as_far(counted))
     }
 
     /// A page of them, the last one first, with the names of a transaction's row.
@@ -88,6 +95,18 @@ impl Wanted {
         (sql, values)
     }
 }
+
+/// The entries `e` of debts `d`.
+///
+/// Text, because the tables of an export are: it is part of one statement for all of them.
+pub(super) const ENTRIES_OF_DEBTS: &str =
+    "ledger_accounts d JOIN ledger_entries e ON e.account_id = d.id AND d.kind = 'debt'";
+
+/// The entries `e` of wallets `a`, with their transfers `t`.
+///
+/// Text, because the tables of an export are.
+pub(super) const ENTRIES_OF_WALLETS: &str = "ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id AND a.kind = 'wallet' \
+     JOIN ledger_transfers t ON t.id = e.transfer_id";
 
 /// What holds between wallets and the ledger.
 ///

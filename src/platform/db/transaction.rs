@@ -199,25 +199,6 @@ impl Transaction {
     pub fn for_update(&self) -> &'static str {
         for_update(self.get_database_backend())
     }
-
-    /// The same, and waits for those who rely on the row as it is: see [`Self::while_there`].
-    #[must_use]
-    pub fn for_removal(&self) -> &'static str {
-        match self.get_database_backend() {
-            DatabaseBackend::Postgres => "FOR UPDATE",
-            _ => "",
-        }
-    }
-
-    /// Keeps rows, named by their aliases, from being deleted or locked [for removal](Self::for_removal) until the end of
-    /// the transaction, where several writers exist. Their counters may change meanwhile.
-    #[must_use]
-    pub fn while_there(&self, aliases: &str) -> String {
-        match self.get_database_backend() {
-            DatabaseBackend::Postgres => format!("FOR KEY SHARE OF {aliases}"),
-            _ => String::new(),
-        }
-    }
 }
 
 #[async_trait::async_trait]

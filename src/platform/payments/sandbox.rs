@@ -10,7 +10,11 @@ mod behind_our_back;
 
 use aws_lc_rs::hmac;
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::QueryResult;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, Func, LockType, OnConflict},
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,11 +23,12 @@ use super::{
     NextAction, Notice, RefundProgress, Rejected, SavedMethod, Subject, ToldDispute, signature,
 };
 use crate::{
+    entity::{sandbox_charge, sandbox_dispute, sandbox_event, sandbox_refund},
     error::{Error, Result},
     platform::{
         clock::Clock,
         crypto::Keys,
-        db::{Columns, Database, Transaction},
+        db::{Database, Transaction},
         ids::{Ids, random_token},
     },
 };
@@ -103,8 +108,9 @@ pub struct Sandbox {
     secret: Vec<u8>,
 }
 
-/// A row of `sandbox_charges`.
-#[derive(Debug, Clone)]
+/// A charge, and what became of it.
+#[derive(Debug, Clone, DerivePartialModel)]
+#[sea_orm(entity = "sandbox_charge::Entity")]
 struct Row {
     id: Uuid,
     merchant_reference: String,
@@ -115,30 +121,47 @@ struct Row {
     state: String,
     captured: i64,
     failure: Option<String>,
+    #[sea_orm(from_expr = "refunded()")]
     refunded: i64,
+    #[sea_orm(from_expr = "is_disputed()")]
     is_disputed: bool,
 }
 
-const COLUMNS: &str = "c.id, c.merchant_reference, c.secret, c.currency, c.amount, c.card, c.state, c.captured, c.failure, \
-     COALESCE((SELECT CAST(SUM(r.amount) AS bigint) FROM sandbox_refunds r \
-     WHERE r.charge_id = c.id AND r.state <> 'failed'), 0), \
-     EXISTS (SELECT 1 FROM sandbox_disputes d WHERE d.charge_id = c.id)";
+/// That a column names the charge that is read.
+fn is_of_charge(column: impl ColumnTrait) -> Expr {
+    sea_orm::ExprTrait::eq(column.into_expr(), sandbox_charge::Column::Id.into_expr())
+}
 
-fn read(row: &QueryResult) -> Result<Row> {
-    let mut columns = Columns::new(row);
-    Ok(Row {
-        id: columns.take()?,
-        merchant_reference: columns.take()?,
-        secret: columns.take()?,
-        currency: columns.take()?,
-        amount: columns.take()?,
-        card: columns.take()?,
-        state: columns.take()?,
-        captured: columns.take()?,
-        failure: columns.take()?,
-        refunded: columns.take()?,
-        is_disputed: columns.take()?,
-    })
+/// What goes back of a charge that is read.
+fn refunded() -> Expr {
+    let refunds = sandbox_refund::Entity::find()
+        .select_only()
+        .expr(Func::cast_as(sandbox_refund::Column::Amount.sum(), "bigint"))
+        .filter(is_of_charge(sandbox_refund::Column::ChargeId))
+        .filter(sandbox_refund::Column::State.ne("failed"));
+    Func::coalesce([Expr::from(refunds.into_query()), Expr::val(0_i64)]).into()
+}
+
+/// Whether a charge that is read was ever disputed.
+fn is_disputed() -> Expr {
+    let disputes = sandbox_dispute::Entity::find().select_only().column(sandbox_dispute::Column::Id);
+    Expr::exists(disputes.filter(is_of_charge(sandbox_dispute::Column::ChargeId)).into_query())
+}
+
+fn of_secret(secret: &str) -> Select<sandbox_charge::Entity> {
+    sandbox_charge::Entity::find().filter(sandbox_charge::Column::Secret.eq(secret))
+}
+
+/// A charge, locked until the end of the transaction.
+async fn lock_in(tx: &Transaction, charge: Select<sandbox_charge::Entity>) -> Result<Option<Row>> {
+    Ok(charge.lock(LockType::NoKeyUpdate).into_partial_model::<Row>().one(tx).await?)
+}
+
+/// Changes what is set of a charge.
+async fn change_in(tx: &Transaction, charge: Uuid, changed: sandbox_charge::ActiveModel) -> Result<()> {
+    let changing = sandbox_charge::Entity::update_many().set(changed);
+    changing.filter(sandbox_charge::Column::Id.eq(charge)).exec(tx).await?;
+    Ok(())
 }
 
 /// What a payer's program may know of a charge.
@@ -203,13 +226,12 @@ impl Sandbox {
     }
 
     async fn row_in(tx: &Transaction, id: Uuid) -> Result<Row> {
-        let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.id = $1 {}", tx.for_update());
-        read(&tx.row(sql, vec![id.into()]).await?.ok_or_else(|| Error::bad_request("no such charge"))?)
+        let row = lock_in(tx, sandbox_charge::Entity::find_by_id(id)).await?;
+        row.ok_or_else(|| Error::bad_request("no such charge"))
     }
 
     async fn find(&self, id: Uuid) -> Result<Option<Row>> {
-        let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.id = $1");
-        self.db.rows(sql, vec![id.into()]).await?.first().map(read).transpose()
+        self.db.read_one(sandbox_charge::Entity::find_by_id(id)).await
     }
 
     fn charge(row: &Row) -> Charge {
@@ -252,18 +274,15 @@ impl Sandbox {
     async fn move_in(&self, tx: &Transaction, row: &Row, to: &str, failure: Option<&str>, due: bool) -> Result<()> {
         let now = self.clock.now();
         let captured = if to == "completed" { row.amount } else { 0 };
-        tx.execute(
-            "UPDATE sandbox_charges SET state = $2, failure = $3, due_at = $4, captured = $5, card = $6 WHERE id = $1",
-            vec![
-                row.id.into(),
-                to.into(),
-                failure.map(str::to_owned).into(),
-                due.then_some(now + SLOW).into(),
-                captured.into(),
-                row.card.clone().into(),
-            ],
-        )
-        .await?;
+        let moved = sandbox_charge::ActiveModel {
+            state: Set(to.to_owned()),
+            failure: Set(failure.map(str::to_owned)),
+            due_at: Set(due.then_some(now + SLOW)),
+            captured: Set(captured),
+            card: Set(row.card.clone()),
+            ..Default::default()
+        };
+        change_in(tx, row.id, moved).await?;
         let on_the_way = matches!(to, "processing" | "authorised" | "challenged");
         self.tell_in(tx, row, &format!("charge.{to}"), if on_the_way { 7 } else { 1 }).await
     }
@@ -277,16 +296,13 @@ impl Sandbox {
             "data": { "id": reference(row.id), "reference": row.merchant_reference },
         });
         for delay in [after, after + 2] {
-            tx.execute(
-                "INSERT INTO sandbox_events (id, event_id, body, deliver_at) VALUES ($1, $2, $3, $4)",
-                vec![
-                    self.ids.next(now).into(),
-                    event_id.as_str().into(),
-                    body.to_string().into(),
-                    (now + TimeDelta::seconds(delay)).into(),
-                ],
-            )
-            .await?;
+            let event = sandbox_event::ActiveModel {
+                id: Set(self.ids.next(now)),
+                event_id: Set(event_id.clone()),
+                body: Set(body.to_string()),
+                deliver_at: Set(now + TimeDelta::seconds(delay)),
+            };
+            sandbox_event::Entity::insert(event).exec_without_returning(tx).await?;
         }
         Ok(())
     }
@@ -308,18 +324,15 @@ impl Sandbox {
 
     /// What a payer's program may know, by the charge's secret.
     pub async fn look(&self, secret: &str) -> Result<Option<Visible>> {
-        let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.secret = $1");
-        let rows = self.db.rows(sql, vec![secret.into()]).await?;
-        rows.first().map(|row| read(row).map(|row| visible(&row))).transpose()
+        let row = self.db.read_one::<Row, _>(of_secret(secret)).await?;
+        Ok(row.map(|row| visible(&row)))
     }
 
     /// A payer acts, by the charge's secret; what is out of place changes nothing. `None` when there is no such charge.
     pub async fn act(&self, secret: &str, act: &Act) -> Result<Option<Visible>> {
         self.db
             .transact(async |tx| {
-                let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.secret = $1 {}", tx.for_update());
-                let Some(row) = tx.row(sql, vec![secret.into()]).await? else { return Ok(None) };
-                let row = read(&row)?;
+                let Some(row) = lock_in(&tx, of_secret(secret)).await? else { return Ok(None) };
                 match (row.state.as_str(), act) {
                     ("waiting", Act::Card(card)) => self.try_card_in(&tx, &row, card).await?,
                     ("challenged", Act::Authenticate(true)) => {
@@ -340,23 +353,20 @@ impl Sandbox {
         let now = self.clock.now();
         self.db
             .transact(async |tx| {
-                let sql = format!(
-                    "SELECT {COLUMNS} FROM sandbox_charges c WHERE c.due_at <= $1 ORDER BY c.id LIMIT 100 {}",
-                    tx.for_update()
-                );
-                let charges = tx.rows(sql, vec![now.into()]).await?;
+                let due = sandbox_charge::Entity::find().filter(sandbox_charge::Column::DueAt.lte(now));
+                let due = due.order_by_asc(sandbox_charge::Column::Id).limit(100).lock(LockType::NoKeyUpdate);
+                let charges = due.into_partial_model::<Row>().all(&tx).await?;
                 for row in &charges {
-                    let row = read(row)?;
                     match row.card.as_deref().and_then(outcome) {
                         Some((Outcome::Disputed, _)) => {
-                            let sql = "UPDATE sandbox_charges SET due_at = NULL WHERE id = $1";
-                            tx.execute(sql, vec![row.id.into()]).await?;
-                            self.dispute_in(&tx, &row, None).await?;
+                            let settled = sandbox_charge::ActiveModel { due_at: Set(None), ..Default::default() };
+                            change_in(&tx, row.id, settled).await?;
+                            self.dispute_in(&tx, row, None).await?;
                         }
                         Some((Outcome::SlowFailure, _)) => {
-                            self.move_in(&tx, &row, "failed", Some("processing_error"), false).await?;
+                            self.move_in(&tx, row, "failed", Some("processing_error"), false).await?;
                         }
-                        _ => self.move_in(&tx, &row, "completed", None, false).await?,
+                        _ => self.move_in(&tx, row, "completed", None, false).await?,
                     }
                 }
                 Ok(charges.len() as u64 + self.settle_refunds_in(&tx).await?)
@@ -366,24 +376,24 @@ impl Sandbox {
 
     async fn settle_refunds_in(&self, tx: &Transaction) -> Result<u64> {
         let now = self.clock.now();
-        let sql = format!(
-            "SELECT id, charge_id, state FROM sandbox_refunds WHERE due_at <= $1 ORDER BY id LIMIT 100 {}",
-            tx.for_update()
-        );
-        let due = tx.rows(sql, vec![now.into()]).await?;
-        for row in &due {
-            let mut columns = Columns::new(row);
-            let (id, charge): (Uuid, Uuid) = (columns.take()?, columns.take()?);
-            let is_pending = columns.take::<String>()? == "pending";
-            let charge = Self::row_in(tx, charge).await?;
+        let due = sandbox_refund::Entity::find().filter(sandbox_refund::Column::DueAt.lte(now));
+        let due = due.order_by_asc(sandbox_refund::Column::Id).limit(100).lock(LockType::NoKeyUpdate).all(tx).await?;
+        for refund in &due {
+            let is_pending = refund.state == "pending";
+            let charge = Self::row_in(tx, refund.charge_id).await?;
             let (state, comes_back) = match charge.card.as_deref().and_then(outcome) {
                 Some((Outcome::RefundsFail, _)) => ("failed", false),
                 Some((Outcome::RefundsComeBack, _)) if !is_pending => ("failed", false),
                 Some((Outcome::RefundsComeBack, _)) => ("succeeded", true),
                 _ => ("succeeded", false),
             };
-            let sql = "UPDATE sandbox_refunds SET state = $2, due_at = $3 WHERE id = $1";
-            tx.execute(sql, vec![id.into(), state.into(), comes_back.then_some(now + SLOW).into()]).await?;
+            let settled = sandbox_refund::ActiveModel {
+                state: Set(state.to_owned()),
+                due_at: Set(comes_back.then_some(now + SLOW)),
+                ..Default::default()
+            };
+            let settling = sandbox_refund::Entity::update_many().set(settled);
+            settling.filter(sandbox_refund::Column::Id.eq(refund.id)).exec(tx).await?;
             self.tell_in(tx, &charge, &format!("refund.{state}"), 1).await?;
         }
         Ok(due.len() as u64)
@@ -392,16 +402,15 @@ impl Sandbox {
     /// The webhooks that are due, signed, each given out once; whoever gets them and dies has lost them, as a sender may.
     pub async fn deliveries(&self) -> Result<Vec<Delivery>> {
         let now = self.clock.now();
-        let sql = "DELETE FROM sandbox_events WHERE id IN (SELECT id FROM sandbox_events WHERE deliver_at <= $1 \
-                   ORDER BY deliver_at, id LIMIT 100) RETURNING body, deliver_at, id";
         self.db
             .transact(async |tx| {
-                let mut due: Vec<(DateTime<Utc>, Uuid, String)> = Vec::new();
-                for row in tx.rows(sql, vec![now.into()]).await? {
-                    let mut columns = Columns::new(&row);
-                    let body = columns.take()?;
-                    due.push((columns.take()?, columns.take()?, body));
-                }
+                let due = sandbox_event::Entity::find().select_only().column(sandbox_event::Column::Id);
+                let due = due.filter(sandbox_event::Column::DeliverAt.lte(now)).limit(100);
+                let due = due.order_by_asc(sandbox_event::Column::DeliverAt).order_by_asc(sandbox_event::Column::Id);
+                let given = sandbox_event::Column::Id.in_subquery(due.into_query());
+                let given = sandbox_event::Entity::delete_many().filter(given).exec_with_returning(&tx).await?;
+                let place = |event: sandbox_event::Model| (event.deliver_at, event.id, event.body);
+                let mut due: Vec<(DateTime<Utc>, Uuid, String)> = given.into_iter().map(place).collect();
                 due.sort_unstable();
                 let signed = |body: String| {
                     let signature = signature::sign(&self.secret, body.as_bytes(), now);
@@ -419,26 +428,23 @@ impl Gateway for Sandbox {
         let now = self.clock.now();
         let (id, secret) = (self.ids.next(now), random_token());
         let row = self.db.transact(async |tx| {
-            let inserted = tx
-                .execute(
-                    "INSERT INTO sandbox_charges (id, idempotency_key, merchant_reference, secret, currency, amount, state, \
-                     created_at) VALUES ($1, $2, $2, $3, $4, $5, 'waiting', $6) ON CONFLICT (idempotency_key) DO NOTHING",
-                    vec![
-                        id.into(),
-                        new.reference.into(),
-                        secret.as_str().into(),
-                        new.amount.currency.into(),
-                        new.amount.minor.into(),
-                        now.into(),
-                    ],
-                )
-                .await?;
-            let sql = format!(
-                "SELECT {COLUMNS} FROM sandbox_charges c WHERE c.idempotency_key = $1 {}",
-                tx.for_update()
-            );
-            let row = tx.row(sql, vec![new.reference.into()]).await?;
-            let row = read(&row.ok_or_else(|| Error::internal("a charge vanished"))?)?;
+            let key = sandbox_charge::Column::IdempotencyKey;
+            let charge = sandbox_charge::ActiveModel {
+                id: Set(id),
+                idempotency_key: Set(new.reference.to_owned()),
+                merchant_reference: Set(new.reference.to_owned()),
+                secret: Set(secret.clone()),
+                currency: Set(new.amount.currency.to_owned()),
+                amount: Set(new.amount.minor),
+                state: Set("waiting".to_owned()),
+                created_at: Set(now),
+                ..Default::default()
+            };
+            let once = OnConflict::column(key).do_nothing().to_owned();
+            let inserting = sandbox_charge::Entity::insert(charge).on_conflict(once);
+            let inserted = inserting.exec_without_returning(&tx).await?;
+            let row = lock_in(&tx, sandbox_charge::Entity::find().filter(key.eq(new.reference))).await?;
+            let row = row.ok_or_else(|| Error::internal("a charge vanished"))?;
             match new.method.filter(|_| inserted == 1) {
                 None => Ok(row),
                 Some(method) => {
@@ -487,26 +493,23 @@ impl Gateway for Sandbox {
         let id = self.ids.next(now);
         let work = self.db.transact(async |tx| {
             let row = Self::row_in(&tx, charge).await?;
-            let sql = "SELECT id FROM sandbox_refunds WHERE idempotency_key = $1";
-            if let Some(earlier) = tx.row(sql, vec![new.reference.into()]).await? {
-                return Ok(Some(Columns::new(&earlier).take::<Uuid>()?));
+            let known = sandbox_refund::Column::IdempotencyKey.eq(new.reference);
+            if let Some(earlier) = sandbox_refund::Entity::find().filter(known).one(&tx).await? {
+                return Ok(Some(earlier.id));
             }
             if row.refunded + new.amount.minor > row.captured {
                 return Ok(None);
             }
-            tx.execute(
-                "INSERT INTO sandbox_refunds (id, charge_id, idempotency_key, amount, state, due_at, created_at) \
-                 VALUES ($1, $2, $3, $4, 'pending', $5, $6)",
-                vec![
-                    id.into(),
-                    charge.into(),
-                    new.reference.into(),
-                    new.amount.minor.into(),
-                    (now + SLOW).into(),
-                    now.into(),
-                ],
-            )
-            .await?;
+            let refund = sandbox_refund::ActiveModel {
+                id: Set(id),
+                charge_id: Set(charge),
+                idempotency_key: Set(new.reference.to_owned()),
+                amount: Set(new.amount.minor),
+                state: Set("pending".to_owned()),
+                due_at: Set(Some(now + SLOW)),
+                created_at: Set(now),
+            };
+            sandbox_refund::Entity::insert(refund).exec_without_returning(&tx).await?;
             Ok(Some(id))
         });
         let id = work.await.map_err(broken)?.ok_or_else(|| refuse("charge_already_refunded"))?;
@@ -516,10 +519,8 @@ impl Gateway for Sandbox {
     async fn fetch_refund(&self, reference: &str, _charge: &str) -> Result<ChargeRefund, Failure> {
         let refuse = || Failure::Refused("no_such_refund".to_owned());
         let id = Uuid::parse_str(reference).map_err(|_| refuse())?;
-        let rows = self.db.rows("SELECT state FROM sandbox_refunds WHERE id = $1", vec![id.into()]).await;
-        let rows = rows.map_err(broken)?;
-        let state: String = Columns::new(rows.first().ok_or_else(refuse)?).take().map_err(broken)?;
-        Ok(told(id, &state))
+        let refund = self.db.one(sandbox_refund::Entity::find_by_id(id)).await.map_err(broken)?;
+        Ok(told(id, &refund.ok_or_else(refuse)?.state))
     }
 
     async fn given_back(&self, charge: &str) -> Result<GivenBack, Failure> {
@@ -553,10 +554,10 @@ impl Gateway for Sandbox {
         from: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Option<Vec<(String, Charge)>>, Failure> {
-        let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.created_at >= $1 AND c.created_at < $2");
-        let rows = self.db.rows(sql, vec![from.into(), until.into()]).await.map_err(broken)?;
-        let all = rows.iter().map(|row| read(row).map(|row| (row.merchant_reference.clone(), Self::charge(&row))));
-        all.collect::<Result<Vec<_>>>().map(Some).map_err(broken)
+        let created = sandbox_charge::Column::CreatedAt;
+        let charges = sandbox_charge::Entity::find().filter(created.gte(from)).filter(created.lt(until));
+        let rows = self.db.read::<Row, _>(charges).await.map_err(broken)?;
+        Ok(Some(rows.iter().map(|row| (row.merchant_reference.clone(), Self::charge(row))).collect()))
     }
 
     async fn verify_webhook(&self, envelope: &Envelope, body: &[u8], now: DateTime<Utc>) -> Result<Notice, Rejected> {

@@ -1,14 +1,15 @@
 //! What happens at the sandbox that the shop has not asked for: refunds at its pages, promises that are let go, disputes.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::QueryResult;
+use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::{COLUMNS, Row, Sandbox, Visible, broken, parse_reference, read, told, visible};
+use super::{Row, Sandbox, Visible, broken, lock_in, of_secret, parse_reference, told, visible};
 use crate::{
+    entity::{sandbox_charge, sandbox_dispute, sandbox_refund},
     error::Result,
     platform::{
-        db::{Columns, Transaction},
+        db::Transaction,
         payments::{DisputeProgress, Failure, GivenBack, ListedRefund, ToldDispute},
     },
 };
@@ -30,15 +31,25 @@ pub enum Deed {
 /// What the sandbox keeps for a dispute that is lost, in minor units of the charge's currency.
 pub const DISPUTE_FEE: i64 = 1_500;
 
+/// A dispute, with the currency of its charge.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "sandbox_dispute::Entity")]
+struct Disputed {
+    id: Uuid,
+    amount: i64,
+    state: String,
+    created_at: DateTime<Utc>,
+    #[sea_orm(from_expr = "sandbox_charge::Column::Currency")]
+    currency: String,
+}
+
 impl Sandbox {
     /// Something is done to a charge behind the shop's back, by the charge's secret; what is out of place changes nothing.
     /// `None` when there is no such charge.
     pub async fn behind_our_back(&self, secret: &str, deed: Deed) -> Result<Option<Visible>> {
         self.db
             .transact(async |tx| {
-                let sql = format!("SELECT {COLUMNS} FROM sandbox_charges c WHERE c.secret = $1 {}", tx.for_update());
-                let Some(row) = tx.row(sql, vec![secret.into()]).await? else { return Ok(None) };
-                let row = read(&row)?;
+                let Some(row) = lock_in(&tx, of_secret(secret)).await? else { return Ok(None) };
                 match (row.state.as_str(), deed) {
                     ("completed", Deed::Refund(amount)) => self.give_back_in(&tx, &row, amount).await?,
                     ("completed", Deed::Dispute(amount)) => self.dispute_in(&tx, &row, amount).await?,
@@ -59,70 +70,80 @@ impl Sandbox {
         }
         let now = self.clock.now();
         let id = self.ids.next(now);
-        tx.execute(
-            "INSERT INTO sandbox_refunds (id, charge_id, idempotency_key, amount, state, created_at) \
-             VALUES ($1, $2, $3, $4, 'succeeded', $5)",
-            vec![id.into(), row.id.into(), format!("dashboard {}", id.simple()).into(), amount.into(), now.into()],
-        )
-        .await?;
+        let refund = sandbox_refund::ActiveModel {
+            id: Set(id),
+            charge_id: Set(row.id),
+            idempotency_key: Set(format!("dashboard {}", id.simple())),
+            amount: Set(amount),
+            state: Set("succeeded".to_owned()),
+            due_at: Set(None),
+            created_at: Set(now),
+        };
+        sandbox_refund::Entity::insert(refund).exec_without_returning(tx).await?;
         self.tell_in(tx, row, "refund.succeeded", 1).await
     }
 
     pub(super) async fn dispute_in(&self, tx: &Transaction, row: &Row, amount: Option<i64>) -> Result<()> {
         let now = self.clock.now();
         let amount = amount.unwrap_or(row.captured).clamp(1, row.captured.max(1));
-        let sql =
-            "INSERT INTO sandbox_disputes (id, charge_id, amount, state, created_at) VALUES ($1, $2, $3, 'open', $4)";
-        tx.execute(sql, vec![self.ids.next(now).into(), row.id.into(), amount.into(), now.into()]).await?;
+        let dispute = sandbox_dispute::ActiveModel {
+            id: Set(self.ids.next(now)),
+            charge_id: Set(row.id),
+            amount: Set(amount),
+            state: Set("open".to_owned()),
+            created_at: Set(now),
+        };
+        sandbox_dispute::Entity::insert(dispute).exec_without_returning(tx).await?;
         self.tell_in(tx, row, "dispute.opened", 1).await
     }
 
     async fn decide_in(&self, tx: &Transaction, row: &Row, won: bool) -> Result<()> {
         let state = if won { "won" } else { "lost" };
-        let sql = "UPDATE sandbox_disputes SET state = $2 WHERE charge_id = $1 AND state = 'open'";
-        tx.execute(sql, vec![row.id.into(), state.into()]).await?;
+        let decided = sandbox_dispute::ActiveModel { state: Set(state.to_owned()), ..Default::default() };
+        sandbox_dispute::Entity::update_many()
+            .set(decided)
+            .filter(sandbox_dispute::Column::ChargeId.eq(row.id))
+            .filter(sandbox_dispute::Column::State.eq("open"))
+            .exec(tx)
+            .await?;
         self.tell_in(tx, row, "dispute.decided", 1).await
     }
 
     /// What went back of a charge.
     pub(super) async fn list_given_back(&self, charge: &str) -> Result<GivenBack, Failure> {
         let id = parse_reference(charge).ok_or_else(|| Failure::Refused("no_such_charge".to_owned()))?;
-        let sql = "SELECT id, state, idempotency_key, amount FROM sandbox_refunds WHERE charge_id = $1 ORDER BY id";
-        let rows = self.db.rows(sql, vec![id.into()]).await.map_err(broken)?;
-        let listed = |row: &QueryResult| -> Result<ListedRefund> {
-            let mut columns = Columns::new(row);
-            let (id, state): (Uuid, String) = (columns.take()?, columns.take()?);
-            let ours = Some(columns.take::<String>()?).filter(|key| !key.starts_with("dashboard "));
-            Ok(ListedRefund { refund: told(id, &state), ours, amount: columns.take()? })
+        let refunds = sandbox_refund::Entity::find().filter(sandbox_refund::Column::ChargeId.eq(id));
+        let refunds = refunds.order_by_asc(sandbox_refund::Column::Id);
+        let refunds = self.db.all(refunds).await.map_err(broken)?;
+        let listed = |refund: sandbox_refund::Model| {
+            let ours = Some(refund.idempotency_key).filter(|key| !key.starts_with("dashboard "));
+            ListedRefund { refund: told(refund.id, &refund.state), ours, amount: refund.amount }
         };
-        rows.iter().map(listed).collect::<Result<Vec<_>>>().map(GivenBack::Each).map_err(broken)
+        Ok(GivenBack::Each(refunds.into_iter().map(listed).collect()))
     }
 
     /// The disputes of a charge.
     pub(super) async fn list_disputes(&self, charge: &str) -> Result<Vec<ToldDispute>, Failure> {
         let id = parse_reference(charge).ok_or_else(|| Failure::Refused("no_such_charge".to_owned()))?;
-        let sql = "SELECT d.id, d.amount, d.state, d.created_at, c.currency FROM sandbox_disputes d \
-                   JOIN sandbox_charges c ON c.id = d.charge_id WHERE d.charge_id = $1 ORDER BY d.id";
-        let rows = self.db.rows(sql, vec![id.into()]).await.map_err(broken)?;
-        let told = |row: &QueryResult| -> Result<ToldDispute> {
-            let mut columns = Columns::new(row);
-            let (id, amount, state): (Uuid, i64, String) = (columns.take()?, columns.take()?, columns.take()?);
-            let opened: DateTime<Utc> = columns.take()?;
+        let disputes = sandbox_dispute::Entity::find().filter(sandbox_dispute::Column::ChargeId.eq(id));
+        let disputes = disputes.inner_join(sandbox_charge::Entity).order_by_asc(sandbox_dispute::Column::Id);
+        let disputes = self.db.read::<Disputed, _>(disputes).await.map_err(broken)?;
+        let told = |Disputed { id, amount, state, created_at, currency }| {
             let progress = match state.as_str() {
                 "won" => DisputeProgress::Won,
                 "lost" => DisputeProgress::Lost,
                 _ => DisputeProgress::Open,
             };
-            Ok(ToldDispute {
+            ToldDispute {
                 reference: format!("sbxdp_{}", id.simple()),
                 progress,
                 amount,
                 reason: "fraudulent".to_owned(),
-                respond_by: Some(opened + TimeDelta::days(7)),
-                fee: if progress == DisputeProgress::Lost { Some((DISPUTE_FEE, columns.take()?)) } else { None },
+                respond_by: Some(created_at + TimeDelta::days(7)),
+                fee: (progress == DisputeProgress::Lost).then_some((DISPUTE_FEE, currency)),
                 is_given_back: false,
-            })
+            }
         };
-        rows.iter().map(told).collect::<Result<Vec<_>>>().map_err(broken)
+        Ok(disputes.into_iter().map(told).collect())
     }
 }
