@@ -96,6 +96,7 @@ async fn sandbox(app: &App) -> Result<u64> {
         let headers = BTreeMap::from([(SIGNATURE.to_owned(), delivery.signature)]);
         let envelope = Envelope { headers, query: BTreeMap::new() };
         webhooks::receive(app, "sandbox", &envelope, delivery.body.as_bytes()).await?;
+        sandbox.delivered(delivery.id).await?;
         done += 1;
     }
     Ok(done)

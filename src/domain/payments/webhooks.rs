@@ -41,6 +41,7 @@ pub async fn receive(app: &App, provider: &str, envelope: &Envelope, body: &[u8]
     if notice.event_id.is_empty() || notice.event_id.chars().count() > 255 {
         return Ok(Received::Rejected(Rejected::Body));
     }
+    app.steps.reach("webhook.verified").await;
     let text = String::from_utf8_lossy(body).into_owned();
     app.db
         .transact(async |tx| {

@@ -211,6 +211,8 @@ fn outcome(card: &str) -> Option<(Outcome, &'static str)> {
 /// A webhook that is due.
 #[derive(Debug, Clone)]
 pub struct Delivery {
+    /// By which the sandbox is told that it came.
+    pub id: Uuid,
     /// The body, as JSON.
     pub body: String,
     /// Its signature, for the header [`SIGNATURE`].
@@ -399,24 +401,26 @@ impl Sandbox {
         Ok(due.len() as u64)
     }
 
-    /// The webhooks that are due, signed, each given out once; whoever gets them and dies has lost them, as a sender may.
+    /// The webhooks that are due, signed, the oldest first. Each is sent again until it is [`Self::delivered`], as providers
+    /// do until they are answered.
     pub async fn deliveries(&self) -> Result<Vec<Delivery>> {
         let now = self.clock.now();
+        let due = sandbox_event::Entity::find().filter(sandbox_event::Column::DeliverAt.lte(now)).limit(100);
+        let due = due.order_by_asc(sandbox_event::Column::DeliverAt).order_by_asc(sandbox_event::Column::Id);
+        let signed = |event: sandbox_event::Model| {
+            let signature = signature::sign(&self.secret, event.body.as_bytes(), now);
+            Delivery { id: event.id, body: event.body, signature }
+        };
+        let due: Vec<sandbox_event::Model> = self.db.select(&due.into_query()).await?;
+        Ok(due.into_iter().map(signed).collect())
+    }
+
+    /// A webhook was answered: it is not sent again.
+    pub async fn delivered(&self, id: Uuid) -> Result<()> {
         self.db
             .transact(async |tx| {
-                let due = sandbox_event::Entity::find().select_only().column(sandbox_event::Column::Id);
-                let due = due.filter(sandbox_event::Column::DeliverAt.lte(now)).limit(100);
-                let due = due.order_by_asc(sandbox_event::Column::DeliverAt).order_by_asc(sandbox_event::Column::Id);
-                let given = sandbox_event::Column::Id.in_subquery(due.into_query());
-                let given = sandbox_event::Entity::delete_many().filter(given).exec_with_returning(&tx).await?;
-                let place = |event: sandbox_event::Model| (event.deliver_at, event.id, event.body);
-                let mut due: Vec<(DateTime<Utc>, Uuid, String)> = given.into_iter().map(place).collect();
-                due.sort_unstable();
-                let signed = |body: String| {
-                    let signature = signature::sign(&self.secret, body.as_bytes(), now);
-                    Delivery { body, signature }
-                };
-                Ok(due.into_iter().map(|(_, _, body)| signed(body)).collect())
+                sandbox_event::Entity::delete_by_id(id).exec(&tx).await?;
+                Ok(())
             })
             .await
     }

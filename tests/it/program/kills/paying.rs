@@ -136,6 +136,7 @@ pub const COMPLETING: &[(&str, bool)] = &[
     ("payment.answered", false),
     ("payment.completing", false),
     ("payment.recorded", false),
+    ("webhook.verified", true),
     ("webhook.taken", true),
     ("payment.completing", true),
 ];
