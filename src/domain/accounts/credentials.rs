@@ -206,9 +206,14 @@ pub(crate) async fn replace_address_in(app: &App, tx: &Transaction, id: UserId, 
     Ok(())
 }
 
-/// Gives somebody who has not proven their address another one, as they were registered; where it is somebody else's, they
-/// have none. False where they have proven theirs, or have another password by now, or it does not hold what is asked for.
-pub(crate) async fn correct_address_in(tx: &Transaction, former: &Holder, email: &str, asked: Expr) -> Result<bool> {
+/// Gives somebody who has not proven their address another one; where that is somebody else's, they have none then. False
+/// where they have proven theirs, or have another password by now, or the condition does not hold.
+pub(crate) async fn correct_address_in(
+    tx: &Transaction,
+    former: &Holder,
+    email: &str,
+    condition: Expr,
+) -> Result<bool> {
     let (id, key) = (former.user.id, mailbox::key(email));
     let others = credential::Entity::find()
         .select_only()
@@ -223,7 +228,7 @@ pub(crate) async fn correct_address_in(tx: &Transaction, former: &Holder, email:
         .filter(credential::Column::EmailConfirmedAt.is_null())
         // Who has no password has none that could be the same: a column's own `eq` would take that for it.
         .filter(Expr::col(credential::Column::PasswordHash).eq(former.password_hash.clone()))
-        .filter(asked)
+        .filter(condition)
         .exec(tx)
         .await?;
     Ok(corrected.rows_affected == 1)
