@@ -32,7 +32,7 @@ use crate::{
     domain::{
         accounts,
         actor::{Actor, Client},
-        admin, books, demo, jobs, payments,
+        admin, auth, books, demo, jobs, payments,
     },
     entity::user_role::Role,
     error::{Error, Locale, Result},
@@ -429,7 +429,7 @@ async fn work(app: &App) -> Result<()> {
 /// What every long-running process does beside its work: sweeping, and hints from and to the others.
 async fn start_background(app: &App) -> Result<()> {
     // Before the first request: which sessions are over.
-    accounts::sweep(app).await?;
+    auth::sweep(app).await?;
     app.spawn(worker::sweep(app.clone()));
     let url = app.config.database.url.expose_secret();
     if url.starts_with("postgres") {
@@ -524,14 +524,14 @@ async fn create_administrator(app: &App, username: String, email: String) -> Res
         std::io::stdin().read_line(&mut line)?;
         line.trim_end_matches(['\r', '\n']).to_owned()
     };
-    let command = accounts::Register {
+    let command = auth::Register {
         username,
         email,
         password: password.into(),
         first_name: String::new(),
         last_name: String::new(),
     };
-    let (user, role) = accounts::create_administrator(app, command).await?;
+    let (user, role) = auth::create_administrator(app, command).await?;
     say!("{} is an {} ({})", user.username, role.as_str(), user.id);
     Ok(())
 }
@@ -546,7 +546,7 @@ async fn grant(app: &App, username: &str, Granted(role): Granted) -> Result<()> 
 }
 
 async fn confirm_email(app: &App, email: &str) -> Result<()> {
-    if accounts::confirm_email(app, email).await? {
+    if auth::confirm_email(app, email).await? {
         say!("{email} is confirmed");
         Ok(())
     } else {

@@ -17,6 +17,7 @@ use crate::{
         accounts::{self, User},
         actor::{Actor, Client},
         audit::{self, NewEntry},
+        auth,
         jobs::{self, JobRow},
     },
     entity::{JobId, UserId, job::JobState, suspension, user_role::Role},
@@ -39,14 +40,14 @@ pub async fn user_set_role(app: &App, actor: &Actor, client: &Client, id: UserId
             if before == role {
                 return Ok((user, Vec::new()));
             }
-            if before == Some(Role::Owner) && accounts::is_last_owner_in(&tx, id).await? {
+            if before == Some(Role::Owner) && auth::is_last_owner_in(&tx, id).await? {
                 return Err(UserError::input("id", UserErrorCode::LastOwner).into());
             }
             if !covers(own, role) {
                 return Err(beyond());
             }
             refuse_oneself(actor, id)?;
-            let ended = accounts::set_role_in(app, &tx, &user, before, role).await?;
+            let ended = auth::set_role_in(app, &tx, &user, before, role).await?;
             let action = if *actor == Actor::System { "admin grant" } else { "adminUserSetRole" };
             let state = |role: Option<Role>| json!({ "role": role.map_or("user", Role::as_str) });
             let entry = about_user(action, id, Some(state(before)), Some(state(role)));
@@ -55,7 +56,7 @@ pub async fn user_set_role(app: &App, actor: &Actor, client: &Client, id: UserId
         })
         .await
         .inspect_err(|error| refused(actor, "adminUserSetRole", id, error))?;
-    accounts::sessions_ended(app, &ended);
+    auth::sessions_ended(app, &ended);
     Ok(user)
 }
 
@@ -78,8 +79,8 @@ pub async fn user_suspend(app: &App, actor: &Actor, client: &Client, id: UserId,
         .transact(async |tx| {
             let Meeting { user, .. } = meet_in(app, &tx, actor, Permission::SuspendUsers, id).await?;
             refuse_oneself(actor, id)?;
-            let before = accounts::suspension_in(app, &tx, id).await?;
-            let ended = accounts::suspend_in(app, &tx, &user, &reason, until).await?;
+            let before = auth::suspension_in(app, &tx, id).await?;
+            let ended = auth::suspend_in(app, &tx, &user, &reason, until).await?;
             let after = Some(json!({ "suspended": "true", "reason": reason, "until": shown(until) }));
             let entry = about_user("adminUserSuspend", id, Some(suspension_state(before)), after);
             audit::record_in(app, &tx, actor, client, NewEntry { reason: Some(&reason), ..entry }).await?;
@@ -87,7 +88,7 @@ pub async fn user_suspend(app: &App, actor: &Actor, client: &Client, id: UserId,
         })
         .await
         .inspect_err(|error| refused(actor, "adminUserSuspend", id, error))?;
-    accounts::sessions_ended(app, &ended);
+    auth::sessions_ended(app, &ended);
     Ok(user)
 }
 
@@ -111,8 +112,8 @@ pub async fn user_reinstate(app: &App, actor: &Actor, client: &Client, id: UserI
         .transact(async |tx| {
             let Meeting { user, .. } = meet_in(app, &tx, actor, Permission::SuspendUsers, id).await?;
             refuse_oneself(actor, id)?;
-            let Some(before) = accounts::suspension_in(app, &tx, id).await? else { return Ok(user) };
-            accounts::reinstate_in(app, &tx, &user).await?;
+            let Some(before) = auth::suspension_in(app, &tx, id).await? else { return Ok(user) };
+            auth::reinstate_in(app, &tx, &user).await?;
             let (before, after) = (Some(suspension_state(Some(before))), Some(suspension_state(None)));
             audit::record_in(app, &tx, actor, client, about_user("adminUserReinstate", id, before, after)).await?;
             Ok(user)
@@ -129,7 +130,7 @@ pub async fn user_sign_out_everywhere(app: &App, actor: &Actor, client: &Client,
         .transact(async |tx| {
             let Meeting { user, .. } = meet_in(app, &tx, actor, Permission::ResetAccess, id).await?;
             refuse_oneself(actor, id)?;
-            let ended = accounts::sign_out_in(app, &tx, &user).await?;
+            let ended = auth::sign_out_in(app, &tx, &user).await?;
             let state = |sessions: usize| Some(json!({ "sessions": sessions.to_string() }));
             let entry = about_user("adminUserSignOutEverywhere", id, state(ended.len()), state(0));
             audit::record_in(app, &tx, actor, client, entry).await?;
@@ -137,7 +138,7 @@ pub async fn user_sign_out_everywhere(app: &App, actor: &Actor, client: &Client,
         })
         .await
         .inspect_err(|error| refused(actor, "adminUserSignOutEverywhere", id, error))?;
-    accounts::sessions_ended(app, &ended);
+    auth::sessions_ended(app, &ended);
     Ok(user)
 }
 
@@ -151,7 +152,7 @@ pub async fn user_reset_two_factor(app: &App, actor: &Actor, client: &Client, id
         .transact(async |tx| {
             let Meeting { user, .. } = meet_in(app, &tx, actor, Permission::ResetAccess, id).await?;
             refuse_oneself(actor, id)?;
-            let ended = accounts::reset_two_factor_in(app, &tx, &user).await?;
+            let ended = auth::reset_two_factor_in(app, &tx, &user).await?;
             let state = |enabled: &str| Some(json!({ "twoFactorEnabled": enabled }));
             let entry = about_user("adminUserResetTwoFactor", id, state("true"), state("false"));
             audit::record_in(app, &tx, actor, client, entry).await?;
@@ -159,7 +160,7 @@ pub async fn user_reset_two_factor(app: &App, actor: &Actor, client: &Client, id
         })
         .await
         .inspect_err(|error| refused(actor, "adminUserResetTwoFactor", id, error))?;
-    accounts::sessions_ended(app, &ended);
+    auth::sessions_ended(app, &ended);
     Ok(user)
 }
 
@@ -168,7 +169,7 @@ pub async fn job_retry(app: &App, actor: &Actor, client: &Client, id: JobId) -> 
     permit(actor, Permission::ManageJobs)?;
     app.db
         .transact(async |tx| {
-            accounts::authority_in(app, &tx, actor, Permission::ManageJobs).await?;
+            auth::authority_in(app, &tx, actor, Permission::ManageJobs).await?;
             let at_id = |code| Error::from(UserError::input("id", code));
             if jobs::retry_in(app, &tx, Some(id)).await?.is_empty() {
                 let found = jobs::find_in(&tx, id).await?;
@@ -202,7 +203,7 @@ fn permit(actor: &Actor, permission: Permission) -> Result<()> {
 
 /// Who signs in at the command line has proved it by being there.
 async fn require_fresh(app: &App, actor: &Actor) -> Result<()> {
-    if *actor == Actor::System { Ok(()) } else { accounts::require_fresh(app, actor).await.map(drop) }
+    if *actor == Actor::System { Ok(()) } else { auth::require_fresh(app, actor).await.map(drop) }
 }
 
 /// Who is acted on, by whom.
@@ -220,9 +221,10 @@ struct Meeting {
 async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, permission: Permission, id: UserId) -> Result<Meeting> {
     let both: Vec<UserId> = actor.user_id().into_iter().chain([id]).collect();
     accounts::lock_in(tx, &both).await?;
-    let own = accounts::authority_in(app, tx, actor, permission).await?;
-    let (user, role) =
-        accounts::find_in(tx, id).await?.ok_or_else(|| Error::from(UserError::input("id", UserErrorCode::NotFound)))?;
+    let own = auth::authority_in(app, tx, actor, permission).await?;
+    let (user, role) = auth::find_with_role_in(tx, id)
+        .await?
+        .ok_or_else(|| Error::from(UserError::input("id", UserErrorCode::NotFound)))?;
     if covers(own, role) { Ok(Meeting { user, own, role }) } else { Err(beyond()) }
 }
 

@@ -1,7 +1,7 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor, amounts, states → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
-//! profiles → notifications → posts → ledger → wallets → payments → fees → goals → books → alerts → digests, refold,
-//! recount, retention, privacy, admin → demo. The list, with what each hands over, is [`DOMAINS`].
+//! auth → profiles → notifications → posts → ledger → wallets → payments → fees → goals → books → alerts → digests,
+//! refold, recount, retention, privacy, admin → demo. The list, with what each hands over, is [`DOMAINS`].
 
 pub mod accounts;
 pub mod activity;
@@ -10,6 +10,7 @@ pub mod admin;
 pub mod alerts;
 pub mod amounts;
 pub mod audit;
+pub mod auth;
 pub mod books;
 pub mod codes;
 pub mod demo;

@@ -21,6 +21,7 @@ use crate::{
     domain::{
         accounts, activity,
         actor::{Actor, Client},
+        auth,
         jobs::{self, Handler, Job, Lane},
         messages::{Message, Template},
         registration::{DOMAINS, Domain, Retention, Schedule},
@@ -90,7 +91,7 @@ impl Job for MakeExport {
 /// Asks for an archive of everything held about the actor; a message tells when it is there. Needs a fresh
 /// authentication. Code: TOO_SOON.
 pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result<ExportRow> {
-    let user = accounts::require_fresh(app, actor).await?.id;
+    let user = auth::require_fresh(app, actor).await?.id;
     app.db
         .transact(async |tx| {
             let now = app.clock.now();
@@ -207,7 +208,7 @@ pub async fn download(app: &App, token: &str) -> Result<Option<Vec<u8>>> {
 /// The actor wants to leave: it happens after the time to change one's mind; asking again changes nothing. Needs a fresh
 /// authentication. Codes: LAST_OWNER, WALLET_NOT_EMPTY.
 pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result<DateTime<Utc>> {
-    let user = accounts::require_fresh(app, actor).await?.id;
+    let user = auth::require_fresh(app, actor).await?.id;
     app.db
         .transact(async |tx| {
             let now = app.clock.now();
@@ -215,7 +216,7 @@ pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result
             if let Some(earlier) = account_deletion::Entity::find_by_id(user).one(&tx).await? {
                 return Ok(earlier.due_at);
             }
-            if accounts::is_last_owner_in(&tx, user).await? {
+            if auth::is_last_owner_in(&tx, user).await? {
                 return Err(UserError::whole(UserErrorCode::LastOwner).into());
             }
             if has_money_in(app, &tx, user).await? {
@@ -305,7 +306,7 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
             if account_deletion::Entity::find_by_id(user).filter(due).one(&tx).await?.is_none() {
                 return Ok(None);
             }
-            if accounts::is_last_owner_in(&tx, user).await? {
+            if auth::is_last_owner_in(&tx, user).await? {
                 return Err(Error::internal("the last owner can't be erased: somebody has to follow"));
             }
             if !leave_in(app, &tx, user).await? {
@@ -316,12 +317,14 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
             for domain in DOMAINS.iter().rev() {
                 (domain.erase_in)(app, &tx, user).await?;
             }
+            let ended = auth::erase_in(app, &tx, user).await?;
             // The person's own row last: everything about them hangs on it.
-            accounts::erase_in(app, &tx, user).await.map(Some)
+            accounts::erase_in(app, &tx, user).await?;
+            Ok(Some(ended))
         })
         .await?;
     let Some(ended) = ended else { return Ok(false) };
-    accounts::sessions_ended(app, &ended);
+    auth::sessions_ended(app, &ended);
     tracing::info!(%user, "an account was erased");
     Ok(true)
 }

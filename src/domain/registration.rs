@@ -9,7 +9,7 @@ use sea_orm::sea_query::SelectStatement;
 use uuid::Uuid;
 
 use super::{
-    accounts, activity, alerts, audit, codes, digests, events, export, fees, goals, idempotency, jobs, ledger,
+    accounts, activity, alerts, audit, auth, codes, digests, events, export, fees, goals, idempotency, jobs, ledger,
     messages, notifications, payments, posts, privacy, profiles, recount, refold, retention, wallets,
 };
 use crate::{
@@ -35,6 +35,7 @@ pub static DOMAINS: &[Domain] = &[
     activity::DOMAIN,
     audit::DOMAIN,
     accounts::DOMAIN,
+    auth::DOMAIN,
     profiles::DOMAIN,
     notifications::DOMAIN,
     posts::DOMAIN,

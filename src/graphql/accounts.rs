@@ -29,6 +29,7 @@ use super::{
 use crate::{
     domain::{
         accounts::{self, Person, ProfileUpdate, UserFilter},
+        auth,
         permissions::Permission,
         privacy,
     },
@@ -222,7 +223,7 @@ impl User {
             ctx,
             Box::pin(async {
                 let request = ctx.request();
-                let found = accounts::oauth::identities(&request.app, &request.actor, self.0.id()).await?;
+                let found = auth::oauth::identities(&request.app, &request.actor, self.0.id()).await?;
                 Ok(found.map(|found| found.into_iter().map(Identity::from).collect()))
             }),
         )
@@ -257,7 +258,7 @@ impl User {
                 if request.actor.user_id() != Some(self.0.id()) {
                     return Ok(None);
                 }
-                let sessions = accounts::active_sessions(&request.app, &request.actor).await?;
+                let sessions = auth::active_sessions(&request.app, &request.actor).await?;
                 Ok(Some(sessions.into_iter().map(ActiveSession::from).collect()))
             }),
         )

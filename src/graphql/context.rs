@@ -8,8 +8,8 @@ use super::loaders::Loaders;
 use crate::{
     app::App,
     domain::{
-        accounts::{IssuedSession, Registered, SignIn, oauth::Completed},
         actor::{Actor, Client},
+        auth::{IssuedSession, Registered, SignIn, oauth::Completed},
     },
     error::Result,
 };

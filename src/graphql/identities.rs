@@ -13,7 +13,7 @@ use super::{
     scalars::{EmailAddress, Url},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
-use crate::domain::accounts::oauth::{self, Begin, Begun, Complete, Completed, LinkedIdentity};
+use crate::domain::auth::oauth::{self, Begin, Begun, Complete, Completed, LinkedIdentity};
 
 /// A provider by which people can sign in here.
 #[derive(SimpleObject)]

@@ -19,8 +19,8 @@ use tokio::sync::oneshot;
 use crate::{
     app::App,
     domain::{
-        accounts, activity, actor::Actor, audit, goals, jobs, ledger::Account, notifications, payments, posts, privacy,
-        profiles, wallets,
+        accounts, activity, actor::Actor, audit, auth, goals, jobs, ledger::Account, notifications, payments, posts,
+        privacy, profiles, wallets,
     },
     entity::{
         AccountExportId, ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId,
@@ -198,13 +198,13 @@ loaders! {
     /// People by id.
     users, FetchUsers: UserId => accounts::User = accounts::users_by_id;
     /// How the viewer's own second factor stands.
-    two_factors, FetchTwoFactors: UserId => accounts::TwoFactor = accounts::two_factors;
+    two_factors, FetchTwoFactors: UserId => auth::TwoFactor = auth::two_factors;
     /// Whose display names look like those of others.
     lookalikes, FetchLookalikes: UserId => bool = accounts::lookalikes;
     /// The viewer's own sessions that go on.
-    sessions, FetchSessions: SessionId => accounts::ActiveSession = accounts::sessions_by_id;
+    sessions, FetchSessions: SessionId => auth::ActiveSession = auth::sessions_by_id;
     /// The viewer's own identities elsewhere.
-    identities, FetchIdentities: IdentityId => accounts::oauth::LinkedIdentity = accounts::oauth::identities_by_id;
+    identities, FetchIdentities: IdentityId => auth::oauth::LinkedIdentity = auth::oauth::identities_by_id;
     /// The viewer's own archives, as long as they are kept.
     exports, FetchExports: AccountExportId => privacy::ExportRow = privacy::exports_by_id;
     /// E-mail addresses that the viewer may see.
@@ -232,7 +232,7 @@ loaders! {
     /// The viewer's notifications by id.
     notifications, FetchNotifications: NotificationId => notifications::Notification = notifications::by_id;
     /// What is behind people, for those who may see it.
-    overviews, FetchOverviews: UserId => accounts::AccountOverview = accounts::overviews;
+    overviews, FetchOverviews: UserId => auth::AccountOverview = auth::overviews;
     /// Lines of the activity log that the viewer may see.
     activities, FetchActivities: ActivityId => crate::entity::activity::Model = activity::by_id;
     /// Entries of the audit log, for those who may see it.

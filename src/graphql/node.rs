@@ -25,7 +25,7 @@ use super::{
     },
 };
 use crate::{
-    domain::{accounts::oauth, payments},
+    domain::{auth::oauth, payments},
     entity::{
         AccountExportId, ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId,
         Currency, CurrencyId, DisputeId, EntryId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId,

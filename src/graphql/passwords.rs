@@ -9,7 +9,7 @@ use super::{
     rules::Rule,
     scalars::EmailAddress,
 };
-use crate::domain::accounts::{self, ResetProof};
+use crate::domain::auth::{self, ResetProof};
 
 /// A change of one's own password.
 #[derive(InputObject)]
@@ -118,7 +118,7 @@ impl PasswordMutation {
             let request = ctx.request();
             let (old, new) = (input.old_password.into(), input.new_password.into());
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            answer(request, accounts::password_change(app, actor, client, &old, &new).await)
+            answer(request, auth::password_change(app, actor, client, &old, &new).await)
         })
         .await
     }
@@ -132,7 +132,7 @@ impl PasswordMutation {
     ) -> Nullable<PasswordResetRequestPayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, accounts::password_reset_request(&request.app, &request.client, &input.email).await)
+            answer(request, auth::password_reset_request(&request.app, &request.client, &input.email).await)
         })
         .await
     }
@@ -150,7 +150,7 @@ impl PasswordMutation {
             let (app, client) = (&request.app, &request.client);
             let (proof, place) = input.proof.proof();
             let new = input.new_password.into();
-            let result = accounts::password_reset_confirm(app, client, proof, &new).await;
+            let result = auth::password_reset_confirm(app, client, proof, &new).await;
             answer(request, result.map_err(|error| deeper(error, &["code", "token"], place)))
         })
         .await

@@ -11,7 +11,7 @@ use super::{
     scalars::Url,
 };
 use crate::domain::{
-    accounts,
+    auth,
     privacy::{self, ExportRow},
 };
 
@@ -52,7 +52,7 @@ impl AccountExport {
     async fn download_url(&self, ctx: &Context<'_>) -> Nullable<Url> {
         nullable(async {
             let request = ctx.request();
-            if self.0.completed_at.is_none() || !accounts::is_fresh(&request.app, &request.actor).await? {
+            if self.0.completed_at.is_none() || !auth::is_fresh(&request.app, &request.actor).await? {
                 return Ok(None);
             }
             Ok(Some(privacy::download_link(&request.app, self.0.id).into()))

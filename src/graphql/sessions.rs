@@ -9,7 +9,7 @@ use super::{
     error::{Nullable, Payload, UserError, also, answer, nullable},
     node::{id_input, input_id},
 };
-use crate::domain::accounts::{self, ActiveSession as ActiveSessionView};
+use crate::domain::auth::{self, ActiveSession as ActiveSessionView};
 
 /// A place where a person is signed in. Only they see it.
 #[derive(SimpleObject)]
@@ -121,7 +121,7 @@ impl SessionMutation {
         nullable(async {
             let request = ctx.request();
             let result = match input_id("id", &input.id) {
-                Ok(id) => accounts::session_revoke(&request.app, &request.actor, &request.client, id).await,
+                Ok(id) => auth::session_revoke(&request.app, &request.actor, &request.client, id).await,
                 Err(error) => Err(error),
             };
             answer(request, result)
@@ -133,7 +133,7 @@ impl SessionMutation {
     async fn sessions_revoke_others(&self, ctx: &Context<'_>) -> Nullable<SessionsRevokeOthersPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = accounts::sessions_revoke_others(&request.app, &request.actor, &request.client).await;
+            let result = auth::sessions_revoke_others(&request.app, &request.actor, &request.client).await;
             answer(request, result)
         })
         .await

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     domain::{
-        accounts::{self, IssuedSession, Login, Method, Register, Registered, SignIn},
         actor::Actor,
+        auth::{self, IssuedSession, Login, Method, Register, Registered, SignIn},
         profiles::{self, Completion},
     },
     error::Error,
@@ -290,7 +290,7 @@ impl SignInMutation {
                 first_name: input.first_name,
                 last_name: input.last_name,
             };
-            answer(request, request.keep(accounts::register(&request.app, &request.client, command).await))
+            answer(request, request.keep(auth::register(&request.app, &request.client, command).await))
         })
         .await
     }
@@ -304,7 +304,7 @@ impl SignInMutation {
         nullable(async {
             let request = ctx.request();
             let command = Login { login: input.login, password: input.password.into() };
-            answer(request, request.keep(accounts::login(&request.app, &request.client, command).await))
+            answer(request, request.keep(auth::login(&request.app, &request.client, command).await))
         })
         .await
     }
@@ -319,7 +319,7 @@ impl SignInMutation {
         nullable(async {
             let request = ctx.request();
             let token = input.refresh_token.as_deref().or(request.keeping.refresh_token()).unwrap_or_default();
-            let result = request.keep(accounts::token_refresh(&request.app, &request.client, token).await);
+            let result = request.keep(auth::token_refresh(&request.app, &request.client, token).await);
             if matches!(result, Err(Error::User(_))) {
                 request.drop_session();
             }
@@ -336,8 +336,8 @@ impl SignInMutation {
             // The cookies go in any case; of the two, the one for refreshing lives longer.
             request.drop_session();
             let result = match (request.actor.user_id(), request.keeping.refresh_token()) {
-                (None, Some(token)) => accounts::logout_by_refresh_token(&request.app, &request.client, token).await,
-                _ => accounts::logout(&request.app, &request.actor, &request.client).await,
+                (None, Some(token)) => auth::logout_by_refresh_token(&request.app, &request.client, token).await,
+                _ => auth::logout(&request.app, &request.actor, &request.client).await,
             };
             answer(request, result)
         })

@@ -11,15 +11,15 @@ use super::{
     sign_in::{Session, TwoFactorMethod},
 };
 use crate::{
-    domain::accounts::{self, Proof},
+    domain::auth::{self, Proof},
     entity::TwoFactorId,
 };
 
 /// How somebody's second factor stands.
-pub struct TwoFactor(accounts::TwoFactor);
+pub struct TwoFactor(auth::TwoFactor);
 
-impl From<accounts::TwoFactor> for TwoFactor {
-    fn from(view: accounts::TwoFactor) -> Self {
+impl From<auth::TwoFactor> for TwoFactor {
+    fn from(view: auth::TwoFactor) -> Self {
         Self(view)
     }
 }
@@ -69,8 +69,8 @@ pub struct TwoFactorSetup {
     qr_code: String,
 }
 
-impl From<accounts::TwoFactorSetup> for TwoFactorSetup {
-    fn from(setup: accounts::TwoFactorSetup) -> Self {
+impl From<auth::TwoFactorSetup> for TwoFactorSetup {
+    fn from(setup: auth::TwoFactorSetup) -> Self {
         Self { secret: setup.secret, otpauth_uri: setup.otpauth_uri, qr_code: setup.qr_code }
     }
 }
@@ -228,7 +228,7 @@ impl TwoFactorMutation {
     async fn two_factor_setup(&self, ctx: &Context<'_>) -> Nullable<TwoFactorSetupPayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, accounts::two_factor_setup(&request.app, &request.actor).await)
+            answer(request, auth::two_factor_setup(&request.app, &request.actor).await)
         })
         .await
     }
@@ -243,7 +243,7 @@ impl TwoFactorMutation {
     ) -> Nullable<TwoFactorEnablePayload> {
         nullable(async {
             let request = ctx.request();
-            let codes = accounts::two_factor_enable(&request.app, &request.actor, &request.client, &input.code).await;
+            let codes = auth::two_factor_enable(&request.app, &request.actor, &request.client, &input.code).await;
             answer(request, codes)
         })
         .await
@@ -258,7 +258,7 @@ impl TwoFactorMutation {
     ) -> Nullable<TwoFactorDisablePayload> {
         nullable(async {
             let request = ctx.request();
-            let user = accounts::two_factor_disable(&request.app, &request.actor, &request.client, &input.code).await;
+            let user = auth::two_factor_disable(&request.app, &request.actor, &request.client, &input.code).await;
             answer(request, user)
         })
         .await
@@ -269,7 +269,7 @@ impl TwoFactorMutation {
     async fn backup_codes_regenerate(&self, ctx: &Context<'_>) -> Nullable<BackupCodesRegeneratePayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, accounts::backup_codes_regenerate(&request.app, &request.actor, &request.client).await)
+            answer(request, auth::backup_codes_regenerate(&request.app, &request.actor, &request.client).await)
         })
         .await
     }
@@ -285,7 +285,7 @@ impl TwoFactorMutation {
         nullable(async {
             let request = ctx.request();
             let (token, method) = (&input.challenge_token, input.method.method());
-            let session = accounts::two_factor_verify(&request.app, &request.client, token, method, &input.code).await;
+            let session = auth::two_factor_verify(&request.app, &request.client, token, method, &input.code).await;
             answer(request, request.keep(session))
         })
         .await
@@ -301,7 +301,7 @@ impl TwoFactorMutation {
         nullable(async {
             let request = ctx.request();
             let (token, method) = (&input.challenge_token, input.method.method());
-            answer(request, accounts::two_factor_code_send(&request.app, &request.client, token, method).await)
+            answer(request, auth::two_factor_code_send(&request.app, &request.client, token, method).await)
         })
         .await
     }
@@ -316,7 +316,7 @@ impl TwoFactorMutation {
     ) -> Nullable<ReauthenticatePayload> {
         nullable(async {
             let request = ctx.request();
-            let until = accounts::reauthenticate(&request.app, &request.actor, &request.client, input.into()).await;
+            let until = auth::reauthenticate(&request.app, &request.actor, &request.client, input.into()).await;
             answer(request, until)
         })
         .await
@@ -327,7 +327,7 @@ impl TwoFactorMutation {
     async fn reauthentication_code_send(&self, ctx: &Context<'_>) -> Nullable<ReauthenticationCodeSendPayload> {
         nullable(async {
             let request = ctx.request();
-            answer(request, accounts::reauthentication_code_send(&request.app, &request.actor).await)
+            answer(request, auth::reauthentication_code_send(&request.app, &request.actor).await)
         })
         .await
     }

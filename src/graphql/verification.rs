@@ -9,7 +9,7 @@ use super::{
     rules::Rule,
     scalars::{EmailAddress, PhoneNumber},
 };
-use crate::domain::{accounts, codes::Received, profiles};
+use crate::domain::{auth, codes::Received, profiles};
 
 /// Whose address is to be proven.
 #[derive(InputObject)]
@@ -147,7 +147,7 @@ impl VerificationMutation {
             let request = ctx.request();
             let email = input.email;
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            answer(request, accounts::email_verification_send(app, actor, client, email.as_deref()).await)
+            answer(request, auth::email_verification_send(app, actor, client, email.as_deref()).await)
         })
         .await
     }
@@ -165,11 +165,11 @@ impl VerificationMutation {
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
             let result = match &input {
                 EmailVerifyInput::Token(token) => {
-                    accounts::email_verify(app, actor, client, None, Received::Link(token)).await
+                    auth::email_verify(app, actor, client, None, Received::Link(token)).await
                 }
                 EmailVerifyInput::EmailCode(EmailCodeInput { email, code }) => {
                     let code = Received::Code(code);
-                    let verified = accounts::email_verify(app, actor, client, email.as_deref(), code).await;
+                    let verified = auth::email_verify(app, actor, client, email.as_deref(), code).await;
                     verified.map_err(|error| deeper(error, &["code"], &["emailCode"]))
                 }
             };
@@ -190,7 +190,7 @@ impl VerificationMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            answer(request, accounts::email_change_request(app, actor, client, &input.email).await)
+            answer(request, auth::email_change_request(app, actor, client, &input.email).await)
         })
         .await
     }
@@ -209,7 +209,7 @@ impl VerificationMutation {
                 EmailChangeConfirmInput::Token(token) => Received::Link(token),
                 EmailChangeConfirmInput::Code(code) => Received::Code(code),
             };
-            answer(request, accounts::email_change_confirm(app, actor, client, received).await)
+            answer(request, auth::email_change_confirm(app, actor, client, received).await)
         })
         .await
     }

@@ -15,8 +15,8 @@ use super::cookies::{self, Token};
 use crate::{
     app::App,
     domain::{
-        accounts,
         actor::{Actor, Client},
+        auth,
     },
     error::{Code, Error, Locale, Refusal, Result},
     platform::rate_limit::{Remaining, address_key},
@@ -133,7 +133,7 @@ pub(super) async fn bearer(app: &App, value: &str) -> Result<Actor> {
 
 /// The owner of a token, unless it is refused. A failure to ask is none: a token may be good though the database is away.
 async fn known(app: &App, token: &str) -> Result<Actor> {
-    match accounts::authenticate(app, token).await {
+    match auth::authenticate(app, token).await {
         Err(Error::Refused(refusal)) if refusal.code == Code::Unauthenticated => Ok(Actor::Refused),
         other => other,
     }

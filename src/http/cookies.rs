@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::client;
 use crate::{
     app::App,
-    domain::accounts::IssuedSession,
+    domain::auth::IssuedSession,
     graphql::context::{SessionChange, SessionKeeping},
 };
 

@@ -14,8 +14,8 @@ use super::{
     respond::{Media, refuse},
 };
 use crate::domain::{
-    accounts::oauth::{self, ComeBack},
     actor::Actor,
+    auth::oauth::{self, ComeBack},
 };
 
 /// Takes a browser back.

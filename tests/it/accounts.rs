@@ -8,7 +8,7 @@ mod sessions;
 mod tokens;
 
 use agora::{
-    domain::accounts,
+    domain::auth,
     error::{Locale, UserError, UserErrorCode},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -110,9 +110,9 @@ async fn a_confirmed_account_signs_in() {
     let server = Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await;
     server.anonymous().ok(REGISTER, joining("amina", "amina@example.org")).await;
     server.anonymous().ok(REGISTER, joining("intruder", "amina@example.org")).await;
-    assert!(!accounts::confirm_email(&server.app, "nobody@example.org").await.unwrap());
-    assert!(accounts::confirm_email(&server.app, " Amina@Example.ORG").await.unwrap());
-    assert!(!accounts::confirm_email(&server.app, "amina@example.org").await.unwrap(), "once is enough");
+    assert!(!auth::confirm_email(&server.app, "nobody@example.org").await.unwrap());
+    assert!(auth::confirm_email(&server.app, " Amina@Example.ORG").await.unwrap());
+    assert!(!auth::confirm_email(&server.app, "amina@example.org").await.unwrap(), "once is enough");
     assert!(server.anonymous().login("amina").await.id.starts_with("user_"));
     let errors = server.anonymous().user_errors(LOGIN, json!({ "login": "intruder", "password": PASSWORD })).await;
     assert_eq!(errors, [("EMAIL_NOT_CONFIRMED".to_owned(), String::new())]);

@@ -49,7 +49,7 @@ async fn a_dead_mail_server_fails_nobody_s_sign_in_and_the_message_leaves_when_i
     let smtp = Smtp::start(Mood::Dead).await;
     let server = sending_by(&smtp).await;
     server.user("amina").await;
-    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "amina@example.org").await.unwrap());
     // From a device that was not seen before: its owner is told.
     let elsewhere = server.anonymous().header("user-agent", "Elsewhere").login("amina").await;
     assert_eq!(elsewhere.ok("{ me { username } }", Value::Null).await["me"]["username"], "amina");
@@ -275,7 +275,7 @@ async fn a_person_s_name_is_neither_a_template_nor_html() {
     ] {
         let person = server.user(username).await;
         let email = format!("{username}@example.org");
-        assert!(agora::domain::accounts::confirm_email(&server.app, &email).await.unwrap());
+        assert!(agora::domain::auth::confirm_email(&server.app, &email).await.unwrap());
         let data = person.ok(rename, serde_json::json!({ "name": name })).await;
         assert_eq!(data["profileUpdate"]["errors"], serde_json::json!([]));
         server.anonymous().header("user-agent", "Elsewhere").login(username).await;

@@ -1,7 +1,7 @@
 //! Bugs that were found by attacking the server, each by the smallest thing that shows it.
 
 use agora::{
-    domain::{accounts, admin, jobs, live::Phase, notifications},
+    domain::{admin, auth, jobs, live::Phase, notifications},
     platform::bus::Hint,
 };
 use futures_util::StreamExt;
@@ -167,10 +167,10 @@ async fn a_session_that_expires_closes_its_sockets() {
     let server = Server::start().await;
     server.user("olivia").await;
     let mut ended = server.app.db.bus().ended_sessions();
-    accounts::sweep(&server.app).await.unwrap();
+    auth::sweep(&server.app).await.unwrap();
     assert!(ended.try_recv().is_err());
     server.advance(7 * 24 * 3600 + 1);
-    accounts::sweep(&server.app).await.unwrap();
+    auth::sweep(&server.app).await.unwrap();
     assert!(ended.try_recv().is_ok());
 }
 
@@ -179,11 +179,11 @@ async fn a_sweep_makes_up_for_all_the_time_in_which_there_was_none() {
     let server = Server::start().await;
     let beside = server.beside(&[]).await;
     let olivia = server.user("olivia").await;
-    accounts::sweep(&beside.app).await.unwrap();
+    auth::sweep(&beside.app).await.unwrap();
     olivia.ok("mutation { logout { ended } }", Value::Null).await;
     server.advance(600);
     beside.advance(600);
-    accounts::sweep(&beside.app).await.unwrap();
+    auth::sweep(&beside.app).await.unwrap();
     let there = olivia.through(beside.router.clone());
     assert_eq!(there.refused("{ me { id } }", Value::Null).await, "UNAUTHENTICATED");
 }

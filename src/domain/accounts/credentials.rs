@@ -4,7 +4,11 @@
 //! has not: that one stays, without an address, until it proves another.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, Select, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, DerivePartialModel, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,
+    Select, UpdateMany,
+    sea_query::{Expr, OnConflict},
+};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{User, UserRow, policy};
@@ -20,13 +24,14 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::Transaction,
+        mailbox,
         passwords::{self, Place},
     },
 };
 
 /// A person and how they prove who they are.
 #[derive(Debug, Clone)]
-pub(super) struct Holder {
+pub(crate) struct Holder {
     pub user: User,
     /// As they wrote it.
     pub email: String,
@@ -73,8 +78,8 @@ impl Holder {
     }
 }
 
-/// Whether a password is right. To be counted as a try before: see [`guessing`](super::guessing).
-pub(super) async fn verify_password(place: &Place, password: &SecretString, hash: Option<String>) -> Result<bool> {
+/// Whether a password is right. To be counted as a try before, by `auth`.
+pub(crate) async fn verify_password(place: &Place, password: &SecretString, hash: Option<String>) -> Result<bool> {
     // A longer one can't be right, and hashing it would be a gift to whoever sends it.
     let password = password.expose_secret();
     let is_long = passwords::length(password) > policy::MAX_PASSWORD;
@@ -88,22 +93,22 @@ fn holders() -> Select<credential::Entity> {
 }
 
 /// By the person.
-pub(super) async fn by_id(app: &App, id: UserId) -> Result<Option<Holder>> {
+pub(crate) async fn by_id(app: &App, id: UserId) -> Result<Option<Holder>> {
     find(app, credential::Column::UserId.eq(id)).await
 }
 
 /// By the key of an address.
-pub(super) async fn by_email(app: &App, email_key: &str) -> Result<Option<Holder>> {
+pub(crate) async fn by_email(app: &App, email_key: &str) -> Result<Option<Holder>> {
     find(app, credential::Column::EmailKey.eq(email_key)).await
 }
 
 /// By the key of a user name.
-pub(super) async fn by_username(app: &App, username_key: &str) -> Result<Option<Holder>> {
+pub(crate) async fn by_username(app: &App, username_key: &str) -> Result<Option<Holder>> {
     find(app, user::Column::UsernameKey.eq(username_key)).await
 }
 
 /// Whom a code was for.
-pub(super) async fn by_code(app: &App, code: &CheckedCode) -> Result<Option<Holder>> {
+pub(crate) async fn by_code(app: &App, code: &CheckedCode) -> Result<Option<Holder>> {
     by_id(app, code.subject.parse().map_err(Error::internal)?).await
 }
 
@@ -118,23 +123,23 @@ async fn find_in(tx: &Transaction, condition: Expr) -> Result<Option<Holder>> {
 }
 
 /// By the person, within a transaction.
-pub(super) async fn by_id_in(tx: &Transaction, id: UserId) -> Result<Option<Holder>> {
+pub(crate) async fn by_id_in(tx: &Transaction, id: UserId) -> Result<Option<Holder>> {
     find_in(tx, credential::Column::UserId.eq(id)).await
 }
 
 /// The actor themselves, within a transaction; UNAUTHENTICATED when they are gone.
-pub(super) async fn own_in(tx: &Transaction, id: UserId) -> Result<Holder> {
+pub(crate) async fn own_in(tx: &Transaction, id: UserId) -> Result<Holder> {
     by_id_in(tx, id).await?.ok_or_else(Error::unauthenticated)
 }
 
 /// By the key of an address, within a transaction.
-pub(super) async fn by_email_in(tx: &Transaction, email_key: &str) -> Result<Option<Holder>> {
+pub(crate) async fn by_email_in(tx: &Transaction, email_key: &str) -> Result<Option<Holder>> {
     find_in(tx, credential::Column::EmailKey.eq(email_key)).await
 }
 
 /// Frees an address for the person who has proven it: whoever has it without a proof loses it. False when somebody
 /// else has proven it, too.
-pub(super) async fn release_in(app: &App, tx: &Transaction, email_key: &str, prover: Option<UserId>) -> Result<bool> {
+pub(crate) async fn release_in(app: &App, tx: &Transaction, email_key: &str, prover: Option<UserId>) -> Result<bool> {
     let Some(holder) = by_email_in(tx, email_key).await?.filter(|holder| Some(holder.user.id) != prover) else {
         return Ok(true);
     };
@@ -154,8 +159,120 @@ pub(super) async fn release_in(app: &App, tx: &Transaction, email_key: &str, pro
     Ok(true)
 }
 
+/// Writes the credentials of somebody who joins. A unique violation where the address is taken.
+pub(crate) async fn insert_in(tx: &Transaction, new: credential::Model) -> Result<()> {
+    credential::Entity::insert(new.into_active_model()).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// The same; false, and nothing is written, when the address is taken.
+pub(crate) async fn insert_unless_taken_in(tx: &Transaction, new: credential::Model) -> Result<bool> {
+    let inserted = credential::Entity::insert(new.into_active_model())
+        .on_conflict(OnConflict::column(credential::Column::EmailKey).do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// That an address is proven now, which was not before.
+fn confirming(app: &App, email_key: &str) -> UpdateMany<credential::Entity> {
+    credential::Entity::update_many()
+        .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
+        .filter(credential::Column::EmailKey.eq(email_key))
+        .filter(credential::Column::EmailConfirmedAt.is_null())
+}
+
+/// Writes down that a person has proven an address; false where it is not theirs any more, or was proven before.
+pub(crate) async fn confirm_in(app: &App, tx: &Transaction, id: UserId, email_key: &str) -> Result<bool> {
+    let confirmed = confirming(app, email_key).filter(credential::Column::UserId.eq(id)).exec(tx).await?;
+    Ok(confirmed.rows_affected == 1)
+}
+
+/// The same of whoever has the address; gives whose it is, nothing where no proof is missing.
+pub(crate) async fn confirm_holder_in(app: &App, tx: &Transaction, email_key: &str) -> Result<Option<UserId>> {
+    let confirmed = confirming(app, email_key).exec_with_returning(tx).await?;
+    Ok(confirmed.into_iter().next().map(|row| row.user_id))
+}
+
+/// Gives a person another address, which they have proven. A unique violation where it is taken.
+pub(crate) async fn replace_address_in(app: &App, tx: &Transaction, id: UserId, email: &str) -> Result<()> {
+    credential::Entity::update_many()
+        .col_expr(credential::Column::Email, Expr::val(email))
+        .col_expr(credential::Column::EmailKey, Expr::val(mailbox::key(email)))
+        .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
+        .filter(credential::Column::UserId.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Gives somebody who has not proven their address another one; where that is somebody else's, they have none then. False
+/// where they have proven theirs, or have another password by now, or the condition does not hold.
+pub(crate) async fn correct_address_in(
+    tx: &Transaction,
+    former: &Holder,
+    email: &str,
+    condition: Expr,
+) -> Result<bool> {
+    let (id, key) = (former.user.id, mailbox::key(email));
+    let others = credential::Entity::find()
+        .select_only()
+        .column(credential::Column::UserId)
+        .filter(credential::Column::EmailKey.eq(key.as_str()))
+        .filter(credential::Column::UserId.ne(id));
+    let key = Expr::case(Expr::exists(others.into_query()), policy::no_address(id)).finally(key);
+    let corrected = credential::Entity::update_many()
+        .col_expr(credential::Column::Email, Expr::val(email))
+        .col_expr(credential::Column::EmailKey, key.into())
+        .filter(credential::Column::UserId.eq(id))
+        .filter(credential::Column::EmailConfirmedAt.is_null())
+        // Who has no password has none that could be the same: a column's own `eq` would take that for it.
+        .filter(Expr::col(credential::Column::PasswordHash).eq(former.password_hash.clone()))
+        .filter(condition)
+        .exec(tx)
+        .await?;
+    Ok(corrected.rows_affected == 1)
+}
+
+/// Replaces a person's password; false where the old one is not theirs any more.
+pub(crate) async fn change_password_in(app: &App, tx: &Transaction, id: UserId, old: &str, new: &str) -> Result<bool> {
+    let changed = credential::Entity::update_many()
+        .col_expr(credential::Column::PasswordHash, Expr::val(new))
+        .col_expr(credential::Column::PasswordChangedAt, Expr::val(app.clock.now()))
+        .col_expr(credential::Column::PasswordResetAt, Expr::val(None::<DateTime<Utc>>))
+        .filter(credential::Column::UserId.eq(id))
+        .filter(credential::Column::PasswordHash.eq(old))
+        .exec(tx)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Sets the password of somebody who has proven by it that the mailbox is theirs.
+pub(crate) async fn reset_password_in(app: &App, tx: &Transaction, id: UserId, new: &str) -> Result<()> {
+    let now = app.clock.now();
+    credential::Entity::update_many()
+        .col_expr(credential::Column::PasswordHash, Expr::val(new))
+        .col_expr(credential::Column::PasswordChangedAt, Expr::val(now))
+        .col_expr(credential::Column::PasswordResetAt, Expr::val(now))
+        .col_expr(credential::Column::EmailConfirmedAt, Expr::col(credential::Column::EmailConfirmedAt).if_null(now))
+        .filter(credential::Column::UserId.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Notes that whoever chose the password by the mailbox has proven more than the mailbox.
+pub(crate) async fn end_reset_in(tx: &Transaction, id: UserId) -> Result<()> {
+    credential::Entity::update_many()
+        .col_expr(credential::Column::PasswordResetAt, Expr::val(None::<DateTime<Utc>>))
+        .filter(credential::Column::UserId.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
 /// An address by which its owner knows which is meant, and nobody else does.
-pub(super) fn partly_hidden(email: &str) -> String {
+pub(crate) fn partly_hidden(email: &str) -> String {
     match email.rsplit_once('@') {
         Some((local, domain)) => format!("{}***@{domain}", local.chars().take(1).collect::<String>()),
         None => "***".to_owned(),

@@ -120,7 +120,7 @@ pub(super) async fn prune(app: &App) -> Result<u64> {
 }
 
 /// Refuses a display name that is nothing but titles of those who run the service, to who is none of them. Code: RESERVED.
-pub(super) fn check_title(app: &App, field: &'static str, display_name: &str) -> Result<(), UserError> {
+pub(crate) fn check_title(app: &App, field: &'static str, display_name: &str) -> Result<(), UserError> {
     let service = text::likeness(&app.config.email.service_name().to_lowercase());
     let is_title = |word: &str| {
         let looks = text::likeness(&word.to_lowercase());

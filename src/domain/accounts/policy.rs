@@ -148,7 +148,7 @@ const COMMON: &[&str] = &[
 ];
 
 /// A user name: 3 to 30 letters, digits and underscores of ASCII, starting with a letter.
-pub(super) fn username(field: &'static str, value: &str) -> Result<String, UserError> {
+pub(crate) fn username(field: &'static str, value: &str) -> Result<String, UserError> {
     let name = text::required(field, text::line(field, value, 30)?)?;
     if name.chars().count() < 3 {
         return Err(UserError::input(field, UserErrorCode::TooShort).with("min", 3));
@@ -166,12 +166,12 @@ pub(super) fn username(field: &'static str, value: &str) -> Result<String, UserE
 }
 
 /// What of a user name is unique; of an e-mail address it is [`mailbox::key`].
-pub(super) fn key(value: &str) -> String {
+pub(crate) fn key(value: &str) -> String {
     value.trim().to_lowercase()
 }
 
 /// The same for a text that somebody gave to look a person up: by user name, or where it has an @, by address.
-pub(super) fn lookup_key(value: &str) -> String {
+pub(crate) fn lookup_key(value: &str) -> String {
     let value = text::comparable(value);
     if value.contains('@') { mailbox::key(&value) } else { key(&value) }
 }
@@ -195,7 +195,7 @@ pub(crate) fn email(field: &'static str, value: &str) -> Result<String, UserErro
 
 /// What stands in place of an address that an account does not have: no address looks like this, so it is never proven,
 /// and nobody signs in by it.
-pub(super) fn no_address(id: UserId) -> String {
+pub(crate) fn no_address(id: UserId) -> String {
     format!("taken {id}")
 }
 
@@ -205,7 +205,7 @@ pub(super) fn is_address(email_key: &str) -> bool {
 }
 
 /// What stands before the `@` of an address: nobody's password should be made of it.
-pub(super) fn local_part(email: &str) -> &str {
+pub(crate) fn local_part(email: &str) -> &str {
     email.trim().split('@').next().unwrap_or_default()
 }
 
@@ -216,7 +216,7 @@ fn folded(password: &str) -> String {
 
 /// A new password: long enough, counted by characters as it is hashed (NIST SP 800-63B), not one that everybody tries, not
 /// made of the user's own name or address.
-pub(super) fn password(field: &'static str, value: &str, own: &[&str]) -> Result<(), UserError> {
+pub(crate) fn password(field: &'static str, value: &str, own: &[&str]) -> Result<(), UserError> {
     let length = passwords::length(value);
     if length == 0 {
         return Err(UserError::input(field, UserErrorCode::Blank));

@@ -2,22 +2,19 @@
 
 use sea_orm::EntityTrait;
 
-use super::{likenesses, sessions};
+use super::likenesses;
 use crate::{
     app::App,
-    domain::{
-        codes,
-        export::{
-            Kind::{Id, Integer, Text, Time},
-            Table,
-        },
+    domain::export::{
+        Kind::{Id, Integer, Text, Time},
+        Table,
     },
-    entity::{SessionId, UserId, credential, session::SessionEnd, user},
+    entity::{UserId, user},
     error::Result,
     platform::db::Transaction,
 };
 
-/// What accounts hold about a person. Left out: password hash, secrets and codes, which are nobody's to take along.
+/// What accounts hold about a person. Left out: the hash of the password, which is nobody's to take along.
 pub(super) const EXPORT: &[Table] = &[
     Table {
         file: "account.json",
@@ -52,77 +49,20 @@ pub(super) const EXPORT: &[Table] = &[
         ],
     },
     Table {
-        file: "two-factor.json",
-        table: "two_factors",
-        owner: "user_id",
-        key: "user_id",
-        columns: &[("createdAt", "created_at", Time), ("enabledAt", "enabled_at", Time)],
-    },
-    Table {
-        file: "identities.json",
-        table: "identities",
-        owner: "user_id",
-        key: "id",
-        columns: &[
-            ("id", "id", Id("identity")),
-            ("provider", "provider", Text),
-            ("subject", "subject", Text),
-            ("email", "email", Text),
-            ("createdAt", "created_at", Time),
-            ("lastUsedAt", "last_used_at", Time),
-        ],
-    },
-    Table {
-        file: "sessions.json",
-        table: "sessions",
-        owner: "user_id",
-        key: "id",
-        columns: &[
-            ("id", "id", Id("session")),
-            ("device", "user_agent", Text),
-            ("address", "address", Text),
-            ("createdAt", "created_at", Time),
-            ("lastUsedAt", "rotated_at", Time),
-            ("expiresAt", "expires_at", Time),
-            ("endedAt", "ended_at", Time),
-            ("endReason", "end_reason", Text),
-        ],
-    },
-    Table {
         file: "digest.json",
         table: "digest_subscriptions",
         owner: "user_id",
         key: "user_id",
         columns: &[("digest", "digest", Text), ("sentAt", "sent_at", Time), ("createdAt", "created_at", Time)],
     },
-    Table {
-        file: "role.json",
-        table: "user_roles",
-        owner: "user_id",
-        key: "user_id",
-        columns: &[("role", "role", Text), ("createdAt", "created_at", Time)],
-    },
-    Table {
-        file: "suspension.json",
-        table: "suspensions",
-        owner: "user_id",
-        key: "user_id",
-        columns: &[("reason", "reason", Text), ("until", "until", Time), ("createdAt", "created_at", Time)],
-    },
 ];
 
-/// Forgets a person: the account with everything that hangs on it, and the codes that went to their addresses; their user
-/// name is held back for a while, under a keyed hash. Gives the sessions that ended, for `sessions_ended` after the commit. Failed sign-ins are kept under keyed hashes, and for a day only.
-pub async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<Vec<SessionId>> {
-    let ended = sessions::end_sessions_in(app, tx, user, None, SessionEnd::AccountDeleted).await?;
-    codes::erase_in(tx, &user.to_string()).await?;
-    // Not by the address itself: of one that somebody else has proven, they have none.
-    if let Some(own) = credential::Entity::find_by_id(user).one(tx).await? {
-        codes::erase_address_in(tx, &own.email_key).await?;
-    }
+/// Forgets a person: their row with everything that hangs on it; their user name is held back for a while, under a keyed
+/// hash.
+pub(crate) async fn erase_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
     if let Some(person) = user::Entity::find_by_id(user).one(tx).await? {
         likenesses::hold_in(app, tx, user, &person.username).await?;
     }
     user::Entity::delete_by_id(user).exec(tx).await?;
-    Ok(ended)
+    Ok(())
 }

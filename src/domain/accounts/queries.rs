@@ -3,16 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
+use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter};
 
-use super::{User, UserRow, policy, second_factors};
+use super::{User, UserRow, policy};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
-    entity::{
-        UserId, credential, user,
-        user_role::{self, Role},
-    },
+    entity::{UserId, credential, user},
     error::{Error, Result},
     platform::{
         db::any_id,
@@ -68,7 +65,7 @@ impl UserSort {
     }
 
     /// People in this order.
-    pub(super) fn list(self) -> List<user::Entity> {
+    pub(crate) fn list(self) -> List<user::Entity> {
         List::sorted(match self {
             Self::Username => Sorting::ascending(user::Column::UsernameKey, user::Column::Id),
             Self::Newest => Sorting::descending(user::Column::CreatedAt, user::Column::Id),
@@ -105,7 +102,7 @@ pub async fn users(
 }
 
 /// Only people who joined in a span: in another order than that, of the newest.
-pub(super) fn joined(app: &App, during: Span, sort: UserSort, list: &mut List<user::Entity>) -> Result<()> {
+pub(crate) fn joined(app: &App, during: Span, sort: UserSort, list: &mut List<user::Entity>) -> Result<()> {
     let within = list.during(user::Column::CreatedAt, during)?;
     if sort != UserSort::Newest {
         list.among_newest(&app.db, user::Column::CreatedAt, within.into_iter().collect());
@@ -114,7 +111,7 @@ pub(super) fn joined(app: &App, during: Span, sort: UserSort, list: &mut List<us
 }
 
 /// Only people whose names have the words of a text; false when there are none.
-pub(super) fn named(app: &App, text: Option<&str>, list: &mut List<user::Entity>) -> Result<bool> {
+pub(crate) fn named(app: &App, text: Option<&str>, list: &mut List<user::Entity>) -> Result<bool> {
     let Some(words) = text.map(text::search_words).transpose()? else { return Ok(true) };
     if !words.is_empty() {
         list.among(app.db.matching::<user::Entity>(&words));
@@ -155,32 +152,4 @@ pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<
         (found.user_id, Email { address, is_verified: found.email_confirmed_at.is_some() })
     };
     Ok(found.into_iter().map(email).collect())
-}
-
-/// What an access token says of a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
-    /// What they may do beyond their own affairs.
-    pub role: Option<Role>,
-    /// Their role demands a second factor that they have not set up.
-    pub needs_two_factor: bool,
-}
-
-#[derive(Debug, FromQueryResult)]
-struct Rights {
-    role: Role,
-    has_two_factor: bool,
-}
-
-/// What an access token is to say of a person.
-pub(super) async fn standing(app: &App, id: UserId) -> Result<Standing> {
-    let select = user_role::Entity::find_by_id(id)
-        .select_only()
-        .column(user_role::Column::Role)
-        .expr_as(second_factors::is_on(user_role::Column::UserId), "has_two_factor");
-    let Some(rights) = app.db.select::<Rights>(&select.into_query()).await?.pop() else {
-        return Ok(Standing { role: None, needs_two_factor: false });
-    };
-    let demanded = app.config.two_factor_required_roles.iter().any(|name| name == rights.role.as_str());
-    Ok(Standing { role: Some(rights.role), needs_two_factor: demanded && !rights.has_two_factor })
 }

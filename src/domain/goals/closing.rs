@@ -17,7 +17,7 @@ use crate::{
     domain::{
         accounts,
         actor::{Actor, Client},
-        audit, jobs,
+        audit, auth, jobs,
         notifications::notify_in,
         payments,
         permissions::Permission,
@@ -90,7 +90,7 @@ pub async fn goal_cancel(app: &App, actor: &Actor, client: &Client, id: GoalId, 
                 if !actor.may(Permission::ManageMoney) {
                     return Err(at_id(UserErrorCode::NotAllowed).into());
                 }
-                accounts::authority_in(app, &tx, actor, Permission::ManageMoney).await?;
+                auth::authority_in(app, &tx, actor, Permission::ManageMoney).await?;
             }
             if !matches!(view.goal.state, GoalState::Open | GoalState::Ended) {
                 return Err(wrong_state(at_id, view.goal.state));

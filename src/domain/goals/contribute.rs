@@ -8,6 +8,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::{Actor, Client},
+        auth,
         idempotency::{Claim, Fingerprint, check_guest, claim_for_good_in, debug_name},
         payments::{self, NewPayment, Payer, Started},
     },
@@ -152,7 +153,7 @@ fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) ->
     let guest = command.guest.as_ref().ok_or_else(|| UserError::input("guest", UserErrorCode::Blank))?;
     let email = accounts::email_address("guest", &guest.email)?;
     check_guest(&command.idempotency_key, "guest", &guest.secret)?;
-    accounts::throttle_send(app, client, None)?;
+    auth::throttle_send(app, client, None)?;
     let name = guest.name.as_deref().map(|name| text::name("guest", name, MAX_NAME)).transpose()?;
     let name = name.filter(|name| !name.is_empty());
     Ok((Payer::Guest(email.clone()), Some(Guest { email, name, secret: guest.secret.clone() })))

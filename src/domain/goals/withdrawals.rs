@@ -19,7 +19,7 @@ use crate::{
     domain::{
         Once, accounts,
         actor::{Actor, Client},
-        audit,
+        audit, auth,
         fees::{self, NewFee},
         idempotency::{Claim, Fingerprint, claim_for_good_in},
         ledger::{self, NewTransfer, Origin, Place},
@@ -87,7 +87,7 @@ impl GoalWithdraw {
 /// What is held for refunds is not available. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, CURRENCY_MISMATCH,
 /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn goal_withdraw(app: &App, actor: &Actor, command: GoalWithdraw) -> Result<Once<Withdrawal>> {
-    let owner = accounts::require_fresh(app, actor).await?.id;
+    let owner = auth::require_fresh(app, actor).await?.id;
     let input = command.input();
     let id = GoalWithdrawalId(app.ids.next(app.clock.now()));
     let once = app
@@ -204,7 +204,7 @@ pub async fn withdrawal_reverse(
     let reason = reason_of(reason)?;
     app.db
         .transact(async |tx| {
-            accounts::authorise_in(app, &tx, actor, Permission::ManageMoney).await?;
+            auth::authorise_in(app, &tx, actor, Permission::ManageMoney).await?;
             let goal = Entity::find_by_id(id).select_only().column(Column::GoalId);
             let goal = goal.into_tuple::<GoalId>().one(&tx).await?.ok_or_else(|| not_found("id"))?;
             let view = lock_goal_in(&tx, goal).await?.ok_or_else(|| not_found("id"))?;

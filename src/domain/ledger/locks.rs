@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Place, sql};
 use crate::{
     app::App,
-    domain::accounts,
+    domain::auth,
     entity::{
         Currency, GoalId, LedgerAccountId, UserId,
         ledger_account::{self, AccountKind},
@@ -109,7 +109,7 @@ pub(super) async fn locked_with_in(
     currency: Currency,
 ) -> Result<Option<Accounts>> {
     let counted = counted(places, currency);
-    let (person_sql, mut values) = accounts::lock_active_sql(app, tx, person);
+    let (person_sql, mut values) = auth::lock_active_sql(app, tx, person);
     let ids = locked_together(&counted, currency);
     let accounts_sql = sql::lock_accounts(tx, &mut values, &ids, sql::SOMEBODY_IS_THERE);
     let chain = Chain::new(values, "accounts").step(sql::PERSON, &[("id", ColumnType::Uuid)], person_sql);
@@ -118,7 +118,7 @@ pub(super) async fn locked_with_in(
         return Ok(Some(Accounts { currency, locked }));
     }
     // Either nobody is there, or an account isn't yet.
-    if !accounts::lock_active_in(app, tx, person).await? {
+    if !auth::lock_active_in(app, tx, person).await? {
         return Ok(None);
     }
     locked_in(app, tx, places, currency).await.map(Some)

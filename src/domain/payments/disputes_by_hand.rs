@@ -17,8 +17,8 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        accounts,
         actor::{Actor, Client},
+        auth,
     },
     entity::{
         DisputeId, Money, PaymentId,
@@ -86,7 +86,7 @@ pub async fn admin_dispute_record(
     said: DisputeSaid,
 ) -> Result<DisputeOfPayment> {
     let user = staff::require(actor)?;
-    accounts::require_fresh(app, actor).await?;
+    auth::require_fresh(app, actor).await?;
     let (state, amount, fee) = (said.state, said.amount, said.fee);
     let told = said.told()?;
     app.db

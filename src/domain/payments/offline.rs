@@ -16,8 +16,9 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
+        Once,
         actor::{Actor, Client},
+        auth,
         idempotency::{Claim, Fingerprint, claim_for_good_in},
         ledger::{self, NewTransfer, Origin, Place},
     },
@@ -169,7 +170,7 @@ impl Word {
 /// Who may say it: staff, fresh from proving who they are.
 async fn require(app: &App, actor: &Actor) -> Result<UserId> {
     let user = staff::require(actor)?;
-    accounts::require_fresh(app, actor).await?;
+    auth::require_fresh(app, actor).await?;
     Ok(user)
 }
 

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::{
     app::App,
     domain::{
-        accounts,
         actor::Actor,
+        auth,
         permissions::{self, Permission},
         wallets::needs_second_person,
     },
@@ -87,7 +87,7 @@ async fn same_in(tx: &Transaction, said: &Said<'_>) -> Result<Option<UserId>> {
 
 /// Whether somebody still has the rights with which they proposed.
 async fn may_still_in(tx: &Transaction, user: UserId) -> Result<bool> {
-    let role = accounts::find_in(tx, user).await?.and_then(|(_, role)| role);
+    let role = auth::role_in(tx, user).await?;
     Ok(permissions::allows(role, Permission::ManageMoney))
 }
 

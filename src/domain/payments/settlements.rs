@@ -19,8 +19,9 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
+        Once,
         actor::{Actor, Client},
+        auth,
         idempotency::{Claim, Fingerprint, claim_for_good_in, debug_name},
         ledger::{self, NewTransfer, Origin, Place, Posted},
     },
@@ -224,7 +225,7 @@ pub async fn provider_settlement_record(
     idempotency_key: &str,
 ) -> Result<Once<ProviderSettlement>> {
     let user = staff::require(actor)?;
-    accounts::require_fresh(app, actor).await?;
+    auth::require_fresh(app, actor).await?;
     let reference = text::line("reference", &settlement.reference, LONGEST_REFERENCE)?;
     let settlement = ProviderSettlement { reference: text::required("reference", reference)?, ..settlement };
     let ProviderSettlement { provider, kind, amount, reference } = &settlement;

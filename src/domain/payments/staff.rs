@@ -7,9 +7,8 @@ use super::{Payment, target};
 use crate::{
     app::App,
     domain::{
-        accounts,
         actor::{Actor, Client},
-        audit,
+        audit, auth,
         permissions::Permission,
     },
     entity::{PaymentId, RefundId, UserId},
@@ -25,7 +24,7 @@ pub(super) fn require(actor: &Actor) -> Result<UserId> {
 /// The same as it is now, and until the end of the transaction: whose role was taken away in this moment, or whose session
 /// ended, moves no money. Before anything else is locked.
 pub(super) async fn authorise_in(app: &App, tx: &Transaction, actor: &Actor) -> Result<()> {
-    accounts::authorise_in(app, tx, actor, Permission::ManageMoney).await.map(drop)
+    auth::authorise_in(app, tx, actor, Permission::ManageMoney).await.map(drop)
 }
 
 /// Nobody decides about their own money: what they paid, or what is for them. Code: SECOND_PERSON_NEEDED.

@@ -12,7 +12,7 @@ use crate::{
         accounts::{self, User},
         activity,
         actor::{Actor, Client},
-        codes,
+        auth, codes,
         messages::{self, Message, Template},
     },
     entity::{UserId, activity::ActivityKind, code::CodePurpose, profile},
@@ -26,8 +26,8 @@ use crate::{
 /// Sends a code to a number: the one that is given, or that of the profile. Codes: BLANK, INVALID, ALREADY_VERIFIED,
 /// CODE_SENT_JUST_NOW, TOO_MANY_CODES.
 pub async fn phone_verification_send(app: &App, actor: &Actor, client: &Client, phone: Option<&str>) -> Result<()> {
-    let id = accounts::require_fresh(app, actor).await?.id;
-    accounts::throttle_send(app, client, Some(id))?;
+    let id = auth::require_fresh(app, actor).await?.id;
+    auth::throttle_send(app, client, Some(id))?;
     let user = accounts::get(app, id).await?;
     let profile = super::by_users(app, actor, &[id]).await?.remove(&id).ok_or_else(Error::unauthenticated)?;
     let phone = match phone {
@@ -52,7 +52,7 @@ pub async fn phone_verification_send(app: &App, actor: &Actor, client: &Client, 
 /// Proves the number that the code was sent to; it becomes the profile's. Codes: INVALID_CODE, TAKEN.
 pub async fn phone_verify(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
     let id = actor.require_user()?.id;
-    accounts::throttle_proof(app, client, Some(id))?;
+    auth::throttle_proof(app, client, Some(id))?;
     let code = codes::check(app, CodePurpose::PhoneVerification, &id.to_string(), code).await?;
     match app.db.transact(async |tx| verify_in(app, &tx, id, client, &code).await).await {
         Err(error) if is_unique_violation(&error) => Err(taken()),

@@ -15,6 +15,7 @@ use crate::{
         Once, accounts,
         actor::{Actor, Client},
         audit::{self, NewEntry},
+        auth,
         idempotency::{Claim, Fingerprint, check_key, claim_for_good_in},
         ledger::{self, NewTransfer, Origin, Place},
         permissions::Permission,
@@ -56,7 +57,7 @@ pub struct Adjust {
 /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: Adjust) -> Result<Once<Adjustment>> {
     let me = actor.require(Permission::ManageMoney)?.id;
-    accounts::require_fresh(app, actor).await?;
+    auth::require_fresh(app, actor).await?;
     check_key(&command.idempotency_key)?;
     let why = reason(&command.reason)?;
     if command.is_credit {
@@ -72,7 +73,7 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
     app.db
         .transact(async |tx| {
             accounts::lock_in(&tx, &[me, user]).await?;
-            accounts::authority_in(app, &tx, actor, Permission::ManageMoney).await?;
+            auth::authority_in(app, &tx, actor, Permission::ManageMoney).await?;
             let key = command.idempotency_key.as_str();
             if let Claim::Replay(id) = claim_for_good_in(app, &tx, me.0, "adminWalletAdjust", key, &input, id.0).await?
             {
@@ -207,7 +208,7 @@ async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, id: AdjustmentId) -
     let owned = Entity::find_by_id(id).into_partial_model::<Owned>().one(tx).await?;
     let Owned { user_id: user } = owned.ok_or_else(|| not_found("id"))?;
     accounts::lock_in(tx, &[me, user]).await?;
-    accounts::authority_in(app, tx, actor, Permission::ManageMoney).await?;
+    auth::authority_in(app, tx, actor, Permission::ManageMoney).await?;
     let adjustment = lock_in(tx, id).await?.ok_or_else(|| not_found("id"))?;
     if user == me {
         return Err(beyond());

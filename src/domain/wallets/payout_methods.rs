@@ -14,6 +14,7 @@ use crate::{
     domain::{
         Once, accounts, activity,
         actor::{Actor, Client},
+        auth,
         idempotency::{Claim, Fingerprint, claim_in},
         messages::{Message, Template},
         profiles,
@@ -161,7 +162,7 @@ pub async fn payout_method_add(
     client: &Client,
     command: PayoutMethodAdd,
 ) -> Result<Once<PayoutMethod>> {
-    let user = accounts::require_fresh(app, actor).await?.id;
+    let user = auth::require_fresh(app, actor).await?.id;
     check_currency(app, "currency", command.currency)?;
     let Checked { details, last_four, bank_name, country } = check(&command)?;
     let now = app.clock.now();

@@ -20,6 +20,7 @@ use crate::{
         Once, accounts, activity,
         actor::{Actor, Client},
         amounts::AmountRange,
+        auth,
         idempotency::{Claim, Fingerprint, check_key, claim_for_good_in},
         ledger::{self, End, NewTransfer, Origin, Place},
         messages::{Message, Template},
@@ -69,7 +70,7 @@ pub async fn wallet_withdraw(
     client: &Client,
     command: WalletWithdraw,
 ) -> Result<Once<Withdrawal>> {
-    let user = accounts::require_fresh(app, actor).await?.id;
+    let user = auth::require_fresh(app, actor).await?.id;
     check_key(&command.idempotency_key)?;
     let id = WithdrawalId(app.ids.next(app.clock.now()));
     let input = command.input();

@@ -14,6 +14,7 @@ use crate::{
         accounts,
         actor::{Actor, Client},
         audit::{self, NewEntry},
+        auth,
         ledger::{self, NewTransfer, Origin, Place},
         messages::Template,
         permissions::Permission,
@@ -181,7 +182,7 @@ pub async fn withdrawal_mark_returned(
     why: &str,
 ) -> Result<Withdrawal> {
     actor.require(Permission::ManageMoney)?;
-    let me = accounts::require_fresh(app, actor).await?.id;
+    let me = auth::require_fresh(app, actor).await?.id;
     let why = reason(why)?;
     app.db
         .transact(async |tx| {
@@ -284,7 +285,7 @@ async fn meet_in(
     state: WithdrawalState,
 ) -> Result<Withdrawal> {
     let me = actor.require(Permission::ManageMoney)?.id;
-    accounts::authorise_in(app, tx, actor, Permission::ManageMoney).await?;
+    auth::authorise_in(app, tx, actor, Permission::ManageMoney).await?;
     let withdrawal = lock_in(tx, id).await?.ok_or_else(|| not_found("id"))?;
     if withdrawal.user_id == me {
         return Err(beyond());

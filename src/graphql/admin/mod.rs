@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::{context::RequestExt, part::Part};
 use crate::{
-    domain::{accounts, permissions},
+    domain::{auth, permissions},
     entity::{UserId, suspension, user_role},
 };
 
@@ -134,8 +134,8 @@ pub struct AccountOverview {
     session_count: i64,
 }
 
-impl From<accounts::AccountOverview> for AccountOverview {
-    fn from(overview: accounts::AccountOverview) -> Self {
+impl From<auth::AccountOverview> for AccountOverview {
+    fn from(overview: auth::AccountOverview) -> Self {
         Self {
             email_verified: overview.email_verified,
             two_factor_enabled: overview.two_factor_enabled,
@@ -147,10 +147,7 @@ impl From<accounts::AccountOverview> for AccountOverview {
 }
 
 /// What is behind a person, if the viewer may see it.
-pub(super) async fn overview(
-    ctx: &Context<'_>,
-    id: UserId,
-) -> async_graphql::Result<Option<accounts::AccountOverview>> {
+pub(super) async fn overview(ctx: &Context<'_>, id: UserId) -> async_graphql::Result<Option<auth::AccountOverview>> {
     let request = ctx.request();
     let seen = request.actor.user_id() == Some(id) || request.actor.may(permissions::Permission::SeeAccounts);
     if seen { Ok(request.loaders.overviews().load(id).await?) } else { Ok(None) }

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use super::Role;
 use crate::{
     domain::{
-        accounts::{self, AccountFilter},
-        admin,
+        accounts, admin,
+        auth::{self, AccountFilter},
     },
     graphql::{
         accounts::{User, UserSort},
@@ -74,7 +74,7 @@ impl AdminUserQuery {
             let page = requested_page(ctx, sort.cursor_name())?;
             let page = page.reversed(reverse);
             let filter = filter.unwrap_or_default().into();
-            let slice = accounts::accounts(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
+            let slice = auth::accounts(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |user| sort.cursor(user), User::from)))
         })
         .await

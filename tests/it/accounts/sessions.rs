@@ -1,6 +1,6 @@
 //! Signing in, leaving, and how often one may try.
 
-use agora::domain::accounts;
+use agora::domain::auth;
 use serde_json::{Value, json};
 
 use super::{LOGIN, REGISTER, accounts_made, is_accepted, joining, tokens::signed_in};
@@ -77,7 +77,7 @@ async fn logout_ends_the_session_on_another_instance_within_a_sweep() {
     assert!(is_accepted(&beside, &tokens.access).await);
     assert!(is_accepted(&beside, &elsewhere).await);
     amina.ok("mutation { logout { ended } }", Value::Null).await;
-    accounts::sweep(&beside.app).await.unwrap();
+    auth::sweep(&beside.app).await.unwrap();
     assert!(!is_accepted(&beside, &tokens.access).await);
     assert!(is_accepted(&beside, &elsewhere).await);
     // An instance that never saw the session needs no sweep.

@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use agora::{domain::accounts, platform::http::Http};
+use agora::{domain::auth, platform::http::Http};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -154,7 +154,7 @@ async fn google_signs_people_in_and_joins_what_both_have_verified() {
         finish(&server, &flow, &back).await
     };
     let amina = server.user("amina").await;
-    accounts::confirm_email(&server.app, "amina@example.org").await.unwrap();
+    auth::confirm_email(&server.app, "amina@example.org").await.unwrap();
     let joined = go("amina@example.org").await;
     assert_eq!(
         (&joined["isNewUser"], joined["result"]["user"]["id"].as_str()),
@@ -180,7 +180,7 @@ async fn github_signs_people_in_and_is_linked() {
     assert_eq!(payload["result"]["user"]["username"], "octo_amina");
 
     let bilal = server.user("bilal").await;
-    accounts::confirm_email(&server.app, "bilal@example.org").await.unwrap();
+    auth::confirm_email(&server.app, "bilal@example.org").await.unwrap();
     let flow = begin_link(&bilal, "github").await;
     let onward = come_back(&server, &choose(&flow).await).await;
     let payload = complete(&bilal, &flow.flow_token, &parameter(&onward, "ticket").unwrap()).await;

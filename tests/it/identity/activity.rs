@@ -172,7 +172,7 @@ async fn a_sign_in_from_a_new_device_is_told_once_a_device_and_not_the_first() {
     let server = Server::start().await;
     let with = |agent: &str| server.anonymous().header("user-agent", agent).from("198.51.100.7");
     with("Phone/1").register("amina").await;
-    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "amina@example.org").await.unwrap());
     assert_eq!(server.sent().await, []);
     sign_in(&with("Phone/1"), "amina").await;
     assert_eq!(server.sent().await, []);

@@ -2,9 +2,8 @@
 
 use agora::{
     domain::{
-        accounts,
         actor::{Actor, Client as Caller},
-        admin, audit,
+        admin, audit, auth,
     },
     entity::user_role::Role,
 };
@@ -170,8 +169,8 @@ async fn what_the_operator_does_has_nobody_s_name() {
     let (owner, amina) = (server.staff("the_owner", Role::Owner).await, server.user("amina").await);
     let (id, role) = (amina.id.parse().unwrap(), Some(Role::Moderator));
     admin::user_set_role(&server.app, &Actor::System, &Caller::default(), id, role).await.unwrap();
-    assert!(accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
-    assert!(!accounts::confirm_email(&server.app, "amina@example.org").await.unwrap(), "it is confirmed already");
+    assert!(auth::confirm_email(&server.app, "amina@example.org").await.unwrap());
+    assert!(!auth::confirm_email(&server.app, "amina@example.org").await.unwrap(), "it is confirmed already");
     let list = log(&owner, json!({})).await;
     assert_eq!(actions(&list), ["admin confirm", "admin grant"]);
     assert_eq!(list[0]["changes"], json!([{ "property": "emailVerified", "before": "false", "after": "true" }]));

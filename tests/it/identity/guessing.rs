@@ -1,6 +1,6 @@
 //! Guessing at passwords: slowed for whoever guesses, while the owner comes in, and nobody learns who exists.
 
-use agora::domain::accounts;
+use agora::domain::auth;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -286,10 +286,10 @@ async fn what_was_counted_yesterday_is_swept_away() {
     code(&server.anonymous(), "amina", "not the password").await;
     execute(&server, "UPDATE sign_in_failures SET failures = failures WHERE address <> '*'").await;
     server.advance(80_000);
-    assert_eq!(accounts::prune_failures(&server.app).await.unwrap(), 0);
+    assert_eq!(auth::prune_failures(&server.app).await.unwrap(), 0);
     code(&server.anonymous(), "basma", "not the password").await;
     server.advance(8000);
-    assert!(accounts::prune_failures(&server.app).await.unwrap() >= 3);
+    assert!(auth::prune_failures(&server.app).await.unwrap() >= 3);
     assert_eq!(server.count("SELECT COUNT(*) FROM challenges").await, 0);
     assert_eq!(server.count("SELECT COUNT(*) FROM sign_in_failures").await, 2, "basma's, here and everywhere");
 }

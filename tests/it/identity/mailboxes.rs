@@ -98,7 +98,7 @@ async fn an_address_is_proven_reset_and_kept_by_any_spelling() {
 async fn a_provider_joins_the_account_of_the_mailbox_and_of_no_other() {
     let (provider, server) = Provider::start(&[]).await;
     zoe(&server).await;
-    assert!(agora::domain::accounts::confirm_email(&server.app, OTHERS[1]).await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, OTHERS[1]).await.unwrap());
     for (subject, email) in OTHERS.iter().enumerate() {
         provider.person(&subject.to_string(), email, true);
         let joined = by_provider(&server, "google").await;

@@ -6,7 +6,7 @@ pub mod browser;
 mod joining;
 pub mod provider;
 
-use agora::domain::accounts;
+use agora::domain::auth;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -219,7 +219,7 @@ async fn who_says_no_at_the_provider_comes_back_with_a_coded_word() {
 async fn an_identity_is_linked_and_unlinked_by_its_owner_who_is_told() {
     let (provider, server) = Provider::start(&[]).await;
     let amina = server.user("amina").await;
-    accounts::confirm_email(&server.app, "amina@example.org").await.unwrap();
+    auth::confirm_email(&server.app, "amina@example.org").await.unwrap();
     provider.person("1", "another@example.com", true);
     let linked = link(&server, &amina, "google").await;
     assert_eq!(linked["isNewUser"], false);
@@ -238,7 +238,7 @@ async fn an_identity_is_linked_and_unlinked_by_its_owner_who_is_told() {
     provider.person("2", "a-second@example.com", true);
     assert_eq!(codes(&link(&server, &amina, "google").await), one("ALREADY_LINKED"));
     let bilal = server.user("bilal").await;
-    accounts::confirm_email(&server.app, "bilal@example.org").await.unwrap();
+    auth::confirm_email(&server.app, "bilal@example.org").await.unwrap();
     provider.person("1", "another@example.com", true);
     assert_eq!(codes(&link(&server, &bilal, "google").await), one("ALREADY_LINKED"));
 
@@ -361,9 +361,9 @@ async fn a_provider_that_does_not_answer_fails_the_sign_in_and_nothing_else() {
 async fn flows_that_are_over_are_swept_away() {
     let (_, server) = Provider::start(&[]).await;
     begin(&server.anonymous(), "github").await;
-    assert_eq!(accounts::oauth::prune(&server.app).await.unwrap(), 0);
+    assert_eq!(auth::oauth::prune(&server.app).await.unwrap(), 0);
     server.advance(3600 + 301);
-    assert_eq!(accounts::oauth::prune(&server.app).await.unwrap(), 1);
+    assert_eq!(auth::oauth::prune(&server.app).await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use agora::domain::accounts;
+use agora::domain::auth;
 use futures_util::{StreamExt, future::join_all, stream};
 use sea_orm::DatabaseBackend;
 use serde_json::{Value, json};
@@ -357,7 +357,7 @@ async fn an_account_without_a_password_gets_its_first_one_by_a_reset() {
 async fn the_second_factor_holds_after_a_reset_and_open_sign_ins_end() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    accounts::confirm_email(&server.app, "amina@example.org").await.unwrap();
+    auth::confirm_email(&server.app, "amina@example.org").await.unwrap();
     let (app, _) = enable(&server, &amina).await;
     let open = "SELECT COUNT(*) FROM challenges WHERE ended_at IS NULL";
     let methods = async |password: &str| {

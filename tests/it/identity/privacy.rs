@@ -323,7 +323,7 @@ async fn an_address_that_nobody_has_proven_is_not_flooded() {
     }
     assert_eq!(server.sent().await.len(), 3);
     // One's own, proven, is told everything.
-    agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap();
+    agora::domain::auth::confirm_email(&server.app, "amina@example.org").await.unwrap();
     amina.ok(DELETE, Value::Null).await;
     assert_eq!(server.sent().await.len(), 4);
 }

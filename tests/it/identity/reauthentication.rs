@@ -1,7 +1,7 @@
 //! Fresh authentication: what asks for it, and how it is given.
 
 use agora::{
-    domain::accounts,
+    domain::auth,
     graphql::{self, rules},
 };
 use async_graphql::parser::{
@@ -348,5 +348,5 @@ async fn a_session_that_ended_can_t_be_made_fresh() {
     assert_eq!(elsewhere.refused(REAUTHENTICATE, proof).await, "UNAUTHENTICATED");
     let sql = "SELECT COUNT(*) FROM activities WHERE kind = 'reauthenticated'";
     assert_eq!(server.count(sql).await, 0);
-    assert_eq!(accounts::FRESH, TimeDelta::minutes(5));
+    assert_eq!(auth::FRESH, TimeDelta::minutes(5));
 }

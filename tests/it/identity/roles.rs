@@ -1,6 +1,6 @@
 //! Roles: who gives them to whom, what is lost with one at once, and what those with rights see of accounts.
 
-use agora::{domain::accounts, entity::user_role::Role};
+use agora::{domain::auth, entity::user_role::Role};
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
@@ -135,7 +135,7 @@ async fn who_loses_a_permission_loses_every_session_at_once() {
     let variables = json!({ "id": amina.id, "role": "MODERATOR" });
     assert_eq!(elsewhere.refused(SET_ROLE, variables).await, "UNAUTHENTICATED");
     assert_eq!(server.rows().await, before);
-    accounts::sweep(&beside.app).await.unwrap();
+    auth::sweep(&beside.app).await.unwrap();
     assert_eq!(elsewhere.refused(SEEN, Value::Null).await, "UNAUTHENTICATED");
     // The new role is what the next sign-in gives.
     let moderator = server.anonymous().login("keeper").await;

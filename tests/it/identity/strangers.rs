@@ -1,7 +1,7 @@
 //! What strangers can't use up for others: neither the turns at which passwords are hashed, nor a limit, nor a secret.
 
 use agora::{
-    domain::accounts,
+    domain::auth,
     platform::passwords::{Caller, Place},
 };
 use futures_util::future::join_all;
@@ -335,7 +335,7 @@ async fn nothing_that_anybody_can_type_is_a_limit_of_somebody_else_s() {
 async fn who_has_stolen_a_password_uses_up_no_code_of_the_owner_s_second_factor() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    accounts::confirm_email(&server.app, AMINA).await.unwrap();
+    auth::confirm_email(&server.app, AMINA).await.unwrap();
     authenticator::enable(&server, &amina).await;
     let send = async |from: &str| {
         let client = server.anonymous().from(from);

@@ -51,7 +51,7 @@ async fn a_suspended_person_is_out_at_once_everywhere() {
         sockets.push(Socket::open(address, client.access_token.as_deref()).await);
     }
     let mut other = Socket::open(address, moderator.access_token.as_deref()).await;
-    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "amina@example.org").await.unwrap());
     let account = suspend(&moderator, &amina, "  Spam, again. ", None).await;
     let since = "2026-01-01T12:00:00+00:00";
     let suspension = json!({ "reason": "Spam, again.", "until": null, "since": since });

@@ -1,6 +1,6 @@
 //! Roles that must have a second factor: without it they can set it up, and nothing else.
 
-use agora::domain::accounts::{Register, create_administrator};
+use agora::domain::auth::{Register, create_administrator};
 use serde_json::{Value, json};
 
 use super::authenticator::{

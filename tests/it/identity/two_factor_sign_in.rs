@@ -1,6 +1,6 @@
 //! Signing in by two proofs, and what is tried against the second.
 
-use agora::domain::accounts;
+use agora::domain::auth;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -191,7 +191,7 @@ async fn a_code_by_e_mail_or_text_message_does_as_well() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     enable(&server, &amina).await;
-    accounts::confirm_email(&server.app, "amina@example.org").await.unwrap();
+    auth::confirm_email(&server.app, "amina@example.org").await.unwrap();
     let sql = "INSERT INTO profiles (user_id, phone, phone_verified_at, updated_at) \
                SELECT id, '+201001234567', created_at, created_at FROM users WHERE username = 'amina'";
     execute(&server, sql).await;

@@ -462,7 +462,7 @@ async fn an_address_that_nobody_has_proven_gets_no_words_of_a_stranger() {
     let sent = server.last_sent("victim@example.org").await;
     assert!(sent.text.starts_with("Hello,") && !sent.text.contains("won"), "{}", sent.text);
     // Once it is proven, people are greeted by their names.
-    assert!(agora::domain::accounts::confirm_email(&server.app, "victim@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "victim@example.org").await.unwrap());
     server.advance(3600);
     server.anonymous().ok(reset, Value::Null).await;
     let sent = server.last_sent("victim@example.org").await;
@@ -536,7 +536,7 @@ async fn nobody_corrects_what_is_another_s_or_has_been_used() {
     let nobody = server.anonymous();
     register(&server, "amina", "amina@example.org").await;
     register(&server, "badr", "badr@example.org").await;
-    assert!(agora::domain::accounts::confirm_email(&server.app, "badr@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "badr@example.org").await.unwrap());
     // Without the password, who waits and who does not are the same, in the work, too.
     let mut costs = Vec::new();
     for username in ["amina", "badr"] {
@@ -577,7 +577,7 @@ async fn a_password_is_guessed_by_registering_no_faster_than_by_signing_in_and_w
     }
     assert_eq!(nobody.refused(REGISTER, joining("amina", "guess@example.org")).await, "RATE_LIMITED");
     // Whoever's name it is signs in as ever, from the same address, too.
-    assert!(agora::domain::accounts::confirm_email(&server.app, "badr@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "badr@example.org").await.unwrap());
     guess["input"]["username"] = "badr".into();
     for _ in 0..5 {
         assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, error("TAKEN", "input.username"));

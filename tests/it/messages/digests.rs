@@ -25,7 +25,7 @@ async fn reader(server: &Server, username: &str) -> Client {
 
 async fn confirm(server: &Server, username: &str) {
     let email = format!("{username}@example.org");
-    assert!(agora::domain::accounts::confirm_email(&server.app, &email).await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, &email).await.unwrap());
 }
 
 /// Digests that left so far, by receiver.

@@ -249,7 +249,7 @@ async fn what_is_edited_is_quoted_as_it_is_now() {
 async fn a_digest_names_nothing_that_is_gone_by_the_time_it_leaves() {
     let server = Server::start().await;
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
-    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "amina@example.org").await.unwrap());
     amina.ok(LOCALE, json!({ "input": { "digest": "DAILY" } })).await;
     let post = amina.publish("a post").await;
     let comment = basma.comment(&post, "regretted").await;

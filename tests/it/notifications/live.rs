@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use agora::{
     domain::{
-        accounts, events,
+        auth, events,
         live::Phase,
         notifications::{self, News},
     },
@@ -180,7 +180,7 @@ fn message(news: &News) -> String {
 
 /// Reads a stream until it is up to date; gives the messages and the last sequence.
 async fn catch_up(server: &Server, client: &Client, after: i64) -> (Vec<String>, i64) {
-    let actor = accounts::authenticate(&server.app, client.access_token.as_deref().unwrap()).await.unwrap();
+    let actor = auth::authenticate(&server.app, client.access_token.as_deref().unwrap()).await.unwrap();
     let mut stream = std::pin::pin!(
         notifications::follow(&server.app, &actor, &agora::domain::actor::Client::default(), Some(after))
             .await
@@ -333,7 +333,7 @@ async fn what_is_told_through_one_instance_reaches_who_watches_at_another() {
 async fn where_every_hint_is_lost_a_sweep_makes_up_for_it() {
     let (server, amina, basma, post) = with_told(0).await;
     let beside = server.beside(&[]).await;
-    let actor = accounts::authenticate(&beside.app, amina.access_token.as_deref().unwrap()).await.unwrap();
+    let actor = auth::authenticate(&beside.app, amina.access_token.as_deref().unwrap()).await.unwrap();
     let mut stream = std::pin::pin!(
         notifications::follow(&beside.app, &actor, &agora::domain::actor::Client::default(), None).await.unwrap()
     );

@@ -22,7 +22,7 @@ async fn told(client: &Client) -> Vec<(String, String)> {
 async fn staff_with_the_permission_is_told_of_disputes_and_failed_refunds_once_and_nobody_else() {
     let server = Server::start().await;
     let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
-    assert!(agora::domain::accounts::confirm_email(&server.app, "treasurer@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "treasurer@example.org").await.unwrap());
     let warden = server.staff("warden", Role::Moderator).await;
     let payment = paid_by(&server, &amina, "10.00", "4000000000007726", "k").await;
     ask(&staff, "paymentRefund", &payment, Some("1.00"), "", "r").await;

@@ -85,7 +85,7 @@ async fn several_workers_share_the_work_and_the_schedules_of_one_postgresql() {
     let author = server.user("author").await;
     let wish = "mutation { profileUpdate(input: { digest: DAILY }) { errors { code } } }";
     author.ok(wish, Value::Null).await;
-    agora::domain::accounts::confirm_email(&server.app, "author@example.org").await.unwrap();
+    agora::domain::auth::confirm_email(&server.app, "author@example.org").await.unwrap();
     let post = author.publish("x").await;
     server.user("first_fan").await.like(&post).await;
     // Written by the machine's clock, as the programs have it.

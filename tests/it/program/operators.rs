@@ -81,7 +81,7 @@ async fn an_operator_gives_and_takes_roles_but_never_the_last_owner_s() {
     let basma = server.anonymous().login(&basma.username).await;
     basma.ok("{ adminAudit { totalCount } }", Value::Null).await;
     assert_eq!(grant("basma", "user").out, format!("basma has the role user ({})\n", basma.id));
-    agora::domain::accounts::sweep(&server.app).await.unwrap();
+    agora::domain::auth::sweep(&server.app).await.unwrap();
     assert_eq!(basma.refused("{ me { id } }", Value::Null).await, "UNAUTHENTICATED");
     let sql = "SELECT COUNT(*) FROM audit_entries WHERE action = 'admin grant' AND actor_id IS NULL";
     assert_eq!(server.count(sql).await, 3);

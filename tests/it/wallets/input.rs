@@ -117,7 +117,7 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
         let input = with(json!({ "account": account }));
         assert_eq!(amina.refused(ADD_METHOD, input).await, "BAD_REQUEST", "{account}");
     }
-    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "amina@example.org").await.unwrap());
     let data = amina.ok(ADD_METHOD, with(iban("gb82 west 1234 5698 7654 32"))).await;
     let method = &data["payoutMethodAdd"]["payoutMethod"];
     assert_eq!((&method["lastFour"], &method["currency"]), (&json!("5432"), &json!("EGP")));
@@ -149,7 +149,7 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
 async fn a_bank_account_is_added_once_however_often_its_key_comes() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "amina@example.org").await.unwrap());
     let with = |key: &str, number: &str| {
         let mut input = method_input("EGP");
         (input["idempotencyKey"], input["account"]["accountNumber"]) = (json!(key), json!(number));

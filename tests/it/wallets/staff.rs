@@ -29,7 +29,7 @@ async fn scene() -> Scene {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     // Only a proven address is told of reasons.
-    assert!(agora::domain::accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
+    assert!(agora::domain::auth::confirm_email(&server.app, "amina@example.org").await.unwrap());
     fund(&server, &amina, 1_000_000, "USD").await;
     let method = add_method(&amina, "USD").await;
     let ada = server.staff("ada", Role::Administrator).await;

@@ -1,6 +1,6 @@
 //! What somebody might try: tampered, swapped and replayed parts of a flow, and id_tokens that do not hold.
 
-use agora::domain::accounts;
+use agora::domain::auth;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -202,7 +202,7 @@ async fn a_link_is_finished_by_whoever_began_it_and_by_nobody_else() {
     let amina = server.user("amina").await;
     let mallory = server.user("mallory").await;
     for name in ["amina", "mallory"] {
-        accounts::confirm_email(&server.app, &format!("{name}@example.org")).await.unwrap();
+        auth::confirm_email(&server.app, &format!("{name}@example.org")).await.unwrap();
     }
     provider.person("mallory", "mallory@example.com", true);
     // Mallory's identity for amina's account: even with both tokens it wants mallory's session.

@@ -1,7 +1,7 @@
 //! Whose account it is: joined, linked, made anew; suspended people, second factors, and accounts that wait for others.
 
 use agora::{
-    domain::accounts,
+    domain::auth,
     entity::{UserId, suspension, two_factor},
 };
 use sea_orm::{ActiveModelTrait, DatabaseBackend, IntoActiveModel};
@@ -23,7 +23,7 @@ fn id(client: &Client) -> UserId {
 
 async fn confirmed(server: &Server, username: &str) -> Client {
     let client = server.user(username).await;
-    assert!(accounts::confirm_email(&server.app, &format!("{username}@example.org")).await.unwrap());
+    assert!(auth::confirm_email(&server.app, &format!("{username}@example.org")).await.unwrap());
     client
 }
 
@@ -180,7 +180,7 @@ async fn an_account_that_waits_with_somebody_s_unverified_address_does_not_get_i
             None => assert_eq!(data["login"]["errors"][0]["code"], "EMAIL_NOT_CONFIRMED", "{data}"),
         }
         // What a late confirmation finds is the owner's, which is confirmed.
-        assert!(!accounts::confirm_email(&server.app, "amina@example.org").await.unwrap());
+        assert!(!auth::confirm_email(&server.app, "amina@example.org").await.unwrap());
         let taken = "SELECT COUNT(*) FROM credentials WHERE email_key LIKE 'taken %' AND email_confirmed_at IS NULL";
         assert_eq!(server.count(taken).await, 1);
         // The stranger learns that it is gone, and nothing of who has it.

@@ -4,24 +4,23 @@
 //! nobody in, so the second factor still holds; the owner is told. Whether an address is known here shows in nothing:
 //! asking is one job, and a wrong code costs the same for an unknown address, no hash in either case.
 
-use chrono::{DateTime, Utc};
-use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, ExprTrait, LockType},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::LockType};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Method, User,
-    credentials::{self, Holder},
-    guessing,
+    Method, guessing,
     jobs::SendReset,
-    mail, oversight, policy, second_factors, sessions,
+    second_factors, sessions,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
     app::App,
     domain::{
+        accounts::{
+            self, User,
+            credentials::{self, Holder},
+            policy,
+        },
         activity,
         actor::{Actor, Client},
         codes::{self, Asker, CheckedCode},
@@ -64,17 +63,9 @@ pub async fn password_change(
         .db
         .transact(async |tx| {
             // A sign-in by the old password comes before this, and is ended by it, or finds it changed.
-            oversight::lock_in(&tx, &[user.id]).await?;
+            accounts::lock_in(&tx, &[user.id]).await?;
             // The password that was verified is still the one: of two changes at once, one counts.
-            let changed = credential::Entity::update_many()
-                .col_expr(credential::Column::PasswordHash, Expr::val(new_hash.as_str()))
-                .col_expr(credential::Column::PasswordChangedAt, Expr::val(app.clock.now()))
-                .col_expr(credential::Column::PasswordResetAt, Expr::val(None::<DateTime<Utc>>))
-                .filter(credential::Column::UserId.eq(user.id))
-                .filter(credential::Column::PasswordHash.eq(hash.as_str()))
-                .exec(&tx)
-                .await?;
-            if changed.rows_affected == 0 {
+            if !credentials::change_password_in(app, &tx, user.id, &hash, &new_hash).await? {
                 return Err(wrong());
             }
             guessing::succeeded_in(&tx, &attempt).await?;
@@ -207,21 +198,13 @@ async fn reset_in(
 ) -> Result<Vec<SessionId>> {
     let id = holder.user.id;
     // A sign-in by the old password comes before this, and is ended by it, or finds it changed.
-    oversight::lock_in(tx, &[id]).await?;
+    accounts::lock_in(tx, &[id]).await?;
     // As it is now: it may have been proven, or replaced, while the password was hashed.
     let current = credential::Entity::find_by_id(id)
         .filter(credential::Column::EmailKey.eq(mailbox::key(&code.address)))
         .lock(LockType::NoKeyUpdate);
     let was_confirmed = current.one(tx).await?.ok_or_else(|| code.refused())?.email_confirmed_at.is_some();
-    let now = app.clock.now();
-    credential::Entity::update_many()
-        .col_expr(credential::Column::PasswordHash, Expr::val(hash))
-        .col_expr(credential::Column::PasswordChangedAt, Expr::val(now))
-        .col_expr(credential::Column::PasswordResetAt, Expr::val(now))
-        .col_expr(credential::Column::EmailConfirmedAt, Expr::col(credential::Column::EmailConfirmedAt).if_null(now))
-        .filter(credential::Column::UserId.eq(id))
-        .exec(tx)
-        .await?;
+    credentials::reset_password_in(app, tx, id, hash).await?;
     let ended = lock_out_in(app, tx, id, None).await?;
     codes::void_in(app, tx, &holder.subject(), &[CodePurpose::EmailVerification]).await?;
     activity::record_in(app, tx, id, ActivityKind::PasswordReset, client, None).await?;
@@ -255,7 +238,7 @@ async fn unlink_all_in(app: &App, tx: &Transaction, client: &Client, user: &User
     for identity::Model { provider, .. } in unlinked.exec_with_returning(tx).await? {
         activity::record_in(app, tx, user.id, ActivityKind::IdentityUnlinked, client, Some(&provider)).await?;
         let message = Message::email("", &user.locale, Template::IdentityUnlinked).with("provider", provider);
-        mail::tell_in(app, tx, user.id, message).await?;
+        accounts::tell_in(app, tx, user.id, message).await?;
     }
     Ok(())
 }
@@ -264,5 +247,5 @@ async fn tell_in(app: &App, tx: &Transaction, user: &User, client: &Client) -> R
     let message = Message::email("", &user.locale, Template::PasswordChanged)
         .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"))
         .with("address", client.address.map_or_else(|| "?".to_owned(), |address| address.to_string()));
-    mail::tell_in(app, tx, user.id, message).await
+    accounts::tell_in(app, tx, user.id, message).await
 }

@@ -1,4 +1,4 @@
-//! The jobs of accounts: what is stored of each. Whose work it is says how it is done.
+//! The jobs of auth: what is stored of each. Whose work it is says how it is done.
 
 use std::net::IpAddr;
 

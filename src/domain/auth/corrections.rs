@@ -6,21 +6,22 @@
 //! though apart: registering by somebody's name does not hold up their sign-in. And a user name of somebody who has confirmed
 //! their address costs the same work, and the same answer, as a wrong password.
 
-use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, sea_query::Expr};
 use secrecy::SecretString;
 
-use super::{
-    addresses,
-    credentials::{self, Holder},
-    guessing, policy,
-};
+use super::{addresses, guessing};
 use crate::{
     app::App,
-    domain::{activity, actor::Client, codes},
-    entity::{activity::ActivityKind, code::CodePurpose, credential, session},
+    domain::{
+        accounts::{
+            credentials::{self, Holder},
+            policy,
+        },
+        activity,
+        actor::Client,
+        codes,
+    },
+    entity::{activity::ActivityKind, code::CodePurpose, session},
     error::Result,
     platform::{
         db::{Transaction, is_unique_violation},
@@ -64,27 +65,12 @@ async fn replace(app: &App, client: &Client, former: &Holder, email: &str) -> Re
 
 /// Whether the address is somebody else's does not show: as with any registration, it only waits in vain then.
 async fn replace_in(app: &App, tx: &Transaction, client: &Client, former: &Holder, email: &str) -> Result<bool> {
-    let (id, key) = (former.user.id, mailbox::key(email));
-    if mailbox::key(&former.email) != key {
-        let others = credential::Entity::find()
-            .select_only()
-            .column(credential::Column::UserId)
-            .filter(credential::Column::EmailKey.eq(key.as_str()))
-            .filter(credential::Column::UserId.ne(id));
-        let key = Expr::case(Expr::exists(others.into_query()), policy::no_address(id)).finally(key);
+    let id = former.user.id;
+    if mailbox::key(&former.email) != mailbox::key(email) {
         let sessions =
             session::Entity::find().select_only().column(session::Column::Id).filter(session::Column::UserId.eq(id));
-        let replaced = credential::Entity::update_many()
-            .col_expr(credential::Column::Email, Expr::val(email))
-            .col_expr(credential::Column::EmailKey, key.into())
-            .filter(credential::Column::UserId.eq(id))
-            .filter(credential::Column::EmailConfirmedAt.is_null())
-            // Who has no password has none that could be the same: a column's own `eq` would take that for it.
-            .filter(Expr::col(credential::Column::PasswordHash).eq(former.password_hash.clone()))
-            .filter(Expr::not_exists(sessions.into_query()))
-            .exec(tx)
-            .await?;
-        if replaced.rows_affected == 0 {
+        let has_none = Expr::not_exists(sessions.into_query());
+        if !credentials::correct_address_in(tx, former, email, has_none).await? {
             return Ok(false);
         }
         let purposes = [CodePurpose::EmailVerification, CodePurpose::PasswordReset];

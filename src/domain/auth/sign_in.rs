@@ -7,10 +7,11 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait},
 };
 
-use super::{IssuedSession, User, mail, sessions, tokens};
+use super::{IssuedSession, sessions, tokens};
 use crate::{
     app::App,
     domain::{
+        accounts::{self, User},
         activity,
         actor::Client,
         messages::{Message, Template},
@@ -165,7 +166,7 @@ pub(super) async fn begin_in(
             .with("device", client.user_agent.as_deref().unwrap_or("?"))
             .with("address", client.address.map_or_else(|| "?".to_owned(), |address| address.to_string()))
             .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"));
-        mail::tell_in(app, tx, user.id, message).await?;
+        accounts::tell_in(app, tx, user.id, message).await?;
     }
     Ok(session)
 }

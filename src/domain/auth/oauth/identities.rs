@@ -9,13 +9,14 @@ use sea_orm::{
     sea_query::{Expr, LockType},
 };
 
-use super::{find, mail, queries, title};
+use super::{find, title};
 use crate::{
     app::App,
     domain::{
-        accounts::require_fresh,
+        accounts::{self, User},
         activity,
         actor::{Actor, Client},
+        auth::require_fresh,
         messages::{Message, Template},
     },
     entity::{
@@ -73,10 +74,10 @@ fn linked(app: &App, row: Model) -> LinkedIdentity {
 }
 
 /// Unlinks one of the actor's own identities. Codes: NOT_FOUND, LAST_WAY_IN.
-pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity: IdentityId) -> Result<super::User> {
+pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity: IdentityId) -> Result<User> {
     let id = actor.require_user()?.id;
     require_fresh(app, actor).await?;
-    let user = queries::get(app, id).await?;
+    let user = accounts::get(app, id).await?;
     app.db
         .transact(async |tx| {
             // Locked, so that the last two can't go at the same time.
@@ -93,7 +94,7 @@ pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity
             Entity::delete_by_id(identity).exec(&tx).await?;
             activity::record_in(app, &tx, id, ActivityKind::IdentityUnlinked, client, Some(provider)).await?;
             let message = Message::email("", &user.locale, Template::IdentityUnlinked);
-            mail::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
+            accounts::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
         })
         .await?;
     Ok(user)

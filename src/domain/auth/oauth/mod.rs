@@ -44,7 +44,6 @@ mod join;
 mod naming;
 mod person;
 
-use super::{User, credentials, mail, policy, queries, sessions, sign_in};
 use crate::{
     app::App,
     config::OauthProvider,

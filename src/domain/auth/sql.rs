@@ -1,4 +1,4 @@
-//! Statements of accounts that stay text, each for the reason that it says.
+//! Statements of auth that stay text, each for the reason that it says.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{FromQueryResult, Value, raw_sql};

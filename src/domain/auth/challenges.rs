@@ -11,15 +11,16 @@ use sea_orm::{
 };
 
 use super::{
-    IssuedSession, Method, User,
+    IssuedSession, Method,
     guessing::{self, Attempt, Target},
-    queries, second_factors, sessions, sign_in,
+    second_factors, sessions, sign_in,
     throttle::throttle_login,
     tokens,
 };
 use crate::{
     app::App,
     domain::{
+        accounts::{self, User, credentials},
         actor::Client,
         codes::{self, Asker, CheckedCode},
         messages::{self, Message, Template},
@@ -42,7 +43,7 @@ pub async fn two_factor_verify(
 ) -> Result<IssuedSession> {
     let id = open(app, client, challenge_token)?;
     let (open, attempt) = count_try(app, client, id, method).await?;
-    let user = queries::get(app, open.user_id).await?;
+    let user = accounts::get(app, open.user_id).await?;
     let begun = begin(app, client, &open, &attempt, &user, method, code).await;
     if guessing::was_wrong(&begun) {
         guessing::failed(app, client, Some(user.id), method.as_str()).await?;
@@ -124,11 +125,7 @@ async fn begin(
             guessing::succeeded_in(&tx, attempt).await?;
             if method != Method::Email {
                 // Whoever chose the password by the mailbox has more than the mailbox.
-                credential::Entity::update_many()
-                    .col_expr(credential::Column::PasswordResetAt, Expr::val(None::<DateTime<Utc>>))
-                    .filter(credential::Column::UserId.eq(user.id))
-                    .exec(&tx)
-                    .await?;
+                credentials::end_reset_in(&tx, user.id).await?;
             }
             sign_in::begin_in(app, &tx, client, user, &open.proven_by).await
         })

@@ -5,10 +5,10 @@ use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
-use super::policy;
 use crate::{
     app::App,
     config::{OauthProtocol, OauthProvider},
+    domain::accounts::policy,
     platform::{
         oauth::{self, Answered, Exchange, Failure},
         oidc::{self, Claims, Expected},

@@ -4,8 +4,6 @@
 //! Always holds: a suspended person has no live session and begins none; who loses a permission loses every session
 //! that was begun with it; there is an owner, once there was one.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
@@ -13,10 +11,11 @@ use sea_orm::{
     sea_query::{LockType, OnConflict},
 };
 
-use super::{User, UserRow, mail, second_factors, sessions, sql};
+use super::{second_factors, sessions, sql};
 use crate::{
     app::App,
     domain::{
+        accounts::{self, User},
         activity,
         actor::{Actor, Client},
         messages::{Message, Template},
@@ -26,34 +25,20 @@ use crate::{
         SessionId, UserId,
         activity::ActivityKind,
         session::{self, SessionEnd},
-        suspension, two_factor, user,
+        suspension, two_factor,
         user_role::{self, Role},
     },
     error::{Error, Parameter, Result, UserError, UserErrorCode},
-    platform::db::{Transaction, any_id},
+    platform::db::Transaction,
 };
 
 /// What a line of the activity log says of an act of the service's staff.
 const BY_STAFF: &str = "administrator";
 
-/// Locks people until the end of the transaction, in the order of their ids, so that of two acts that concern the same
-/// people the second sees what the first has done.
-pub(crate) async fn lock_in(tx: &Transaction, ids: &[UserId]) -> Result<()> {
-    let people = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(any_id(user::Column::Id, ids))
-        .order_by_asc(user::Column::Id)
-        .lock(LockType::NoKeyUpdate);
-    people.into_tuple::<UserId>().all(tx).await?;
-    Ok(())
-}
-
 /// A person and their role, as they are now.
-pub(crate) async fn find_in(tx: &Transaction, id: UserId) -> Result<Option<(User, Option<Role>)>> {
-    let person = user::Entity::find_by_id(id).into_partial_model::<UserRow>();
-    let Some(user) = person.one(tx).await? else { return Ok(None) };
-    Ok(Some((Arc::new(user), role_in(tx, id).await?)))
+pub(crate) async fn find_with_role_in(tx: &Transaction, id: UserId) -> Result<Option<(User, Option<Role>)>> {
+    let Some(user) = accounts::find_in(tx, id).await? else { return Ok(None) };
+    Ok(Some((user, role_in(tx, id).await?)))
 }
 
 /// A person's role, as it is now.
@@ -94,7 +79,7 @@ pub(crate) async fn authorise_in(
     permission: Permission,
 ) -> Result<Option<Role>> {
     if let Some(me) = actor.user_id() {
-        lock_in(tx, &[me]).await?;
+        accounts::lock_in(tx, &[me]).await?;
     }
     authority_in(app, tx, actor, permission).await
 }
@@ -179,7 +164,7 @@ pub(crate) async fn suspend_in(
     let end = until.map_or_else(String::new, |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
     let message =
         Message::email("", &user.locale, Template::AccountSuspended).with("reason", reason).with("until", end);
-    mail::tell_in(app, tx, user.id, message).await?;
+    accounts::tell_in(app, tx, user.id, message).await?;
     end_access_in(app, tx, user.id, SessionEnd::Suspended).await
 }
 
@@ -187,7 +172,7 @@ pub(crate) async fn suspend_in(
 pub(crate) async fn reinstate_in(app: &App, tx: &Transaction, user: &User) -> Result<()> {
     suspension::Entity::delete_by_id(user.id).exec(tx).await?;
     activity::record_in(app, tx, user.id, ActivityKind::Reinstated, &Client::default(), None).await?;
-    mail::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::AccountReinstated)).await
+    accounts::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::AccountReinstated)).await
 }
 
 /// Ends every session of a person; gives them.
@@ -206,7 +191,7 @@ pub(crate) async fn reset_two_factor_in(app: &App, tx: &Transaction, user: &User
     second_factors::end_challenges_in(app, tx, user.id).await?;
     second_factors::remove_in(tx, user.id).await?;
     activity::record_in(app, tx, user.id, ActivityKind::TwoFactorDisabled, &Client::default(), Some(BY_STAFF)).await?;
-    mail::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::TwoFactorDisabled)).await?;
+    accounts::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::TwoFactorDisabled)).await?;
     end_access_in(app, tx, user.id, SessionEnd::TwoFactorChanged).await
 }
 
@@ -219,7 +204,7 @@ async fn end_access_in(app: &App, tx: &Transaction, user: UserId, reason: Sessio
 /// ACCOUNT_SUSPENDED, when the person may not sign in at present. Locks the person: whoever is suspended, or loses a
 /// role, at this very moment, loses the session that is about to begin, too.
 pub(super) async fn refuse_suspended_in(app: &App, tx: &Transaction, user: UserId) -> Result<()> {
-    lock_in(tx, &[user]).await?;
+    accounts::lock_in(tx, &[user]).await?;
     let Some(found) = suspension_in(app, tx, user).await? else { return Ok(()) };
     let error = UserError::whole(UserErrorCode::AccountSuspended).with("until", Parameter::Until(found.until));
     Err(Error::from(error.with("reason", found.reason)))

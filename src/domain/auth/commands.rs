@@ -3,30 +3,28 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::{Expr, OnConflict},
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
-    IssuedSession, User, UserRow, addresses, corrections,
-    credentials::{self, Holder},
-    guessing, likenesses, oversight, policy, sessions,
+    IssuedSession, addresses, corrections, guessing, oversight, sessions,
     sign_in::{self, FirstProof, PASSWORD, SignIn},
     throttle::{throttle_login, throttle_register},
 };
 use crate::{
     app::App,
     domain::{
+        accounts::{
+            self, NewPerson, User, UserRow,
+            credentials::{self, Holder},
+            policy,
+        },
         activity,
         actor::{Actor, Client},
         audit::{self, NewEntry},
     },
-    entity::{UserId, activity::ActivityKind, credential, user, user::UserKind, user_role, user_role::Role},
+    entity::{UserId, activity::ActivityKind, credential, user, user_role, user_role::Role},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::Transaction,
@@ -130,7 +128,7 @@ fn validate(app: &App, command: Register) -> Result<Register> {
     if let Err(error) = policy::password("password", password, &[&command.username, local]) {
         errors.push(error);
     }
-    if let Err(error) = likenesses::check_title(app, "firstName", &display_name(&first_name, &last_name)) {
+    if let Err(error) = accounts::check_title(app, "firstName", &display_name(&first_name, &last_name)) {
         errors.push(error);
     }
     if !errors.is_empty() {
@@ -148,27 +146,10 @@ fn display_name(first_name: &str, last_name: &str) -> String {
 async fn prepare(app: &App, client: &Client, valid: Register, place: Place) -> Result<NewUser> {
     let Register { username, email, password, first_name, last_name } = valid;
     let password_hash = place.hash(password.expose_secret().to_owned()).await?;
-    let now = app.clock.now();
     let display_name = Some(display_name(&first_name, &last_name)).filter(|name| !name.is_empty());
     let display_name = display_name.unwrap_or_else(|| username.clone());
-    let user = user::Model {
-        id: UserId(app.ids.next(now)),
-        username_key: policy::key(&username),
-        search_key: likenesses::search_key([&username, &first_name, &last_name, &display_name]),
-        username,
-        first_name,
-        last_name,
-        display_name,
-        avatar_url: None,
-        bio: String::new(),
-        kind: UserKind::Customer,
-        locale: client.locale.as_str().to_owned(),
-        post_count: 0,
-        username_changed_at: None,
-        created_at: now,
-        updated_at: now,
-    };
-    Ok(NewUser { user, email_key: mailbox::key(&email), email, password_hash })
+    let person = NewPerson { username, first_name, last_name, display_name, avatar_url: None, locale: client.locale };
+    Ok(NewUser { user: person.row(app), email_key: mailbox::key(&email), email, password_hash })
 }
 
 /// What becomes of a registration whose e-mail address has an account already.
@@ -194,11 +175,7 @@ async fn insert_in(
     if email_taken && when_taken == WhenTaken::Refuse {
         return Err(taken("email"));
     }
-    let inserted = user::Entity::insert(new.user.clone().into_active_model())
-        .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
-        .exec_without_returning(tx)
-        .await?;
-    if inserted == 0 || !likenesses::set_in(app, tx, new.user.id, &new.user.username, &new.user.display_name).await? {
+    if !accounts::insert_in(app, tx, &new.user).await? {
         return Err(taken("username"));
     }
     let email_key = if email_taken { policy::no_address(new.user.id) } else { new.email_key.clone() };
@@ -219,20 +196,16 @@ async fn insert_credential_in(
     email_key: String,
     confirmed: Option<DateTime<Utc>>,
 ) -> Result<bool> {
-    let row = credential::ActiveModel {
-        user_id: Set(new.user.id),
-        email: Set(new.email.clone()),
-        email_key: Set(email_key),
-        email_confirmed_at: Set(confirmed),
-        password_hash: Set(Some(new.password_hash.clone())),
-        password_changed_at: Set(new.user.created_at),
-        password_reset_at: Set(None),
+    let credential = credential::Model {
+        user_id: new.user.id,
+        email: new.email.clone(),
+        email_key,
+        email_confirmed_at: confirmed,
+        password_hash: Some(new.password_hash.clone()),
+        password_changed_at: new.user.created_at,
+        password_reset_at: None,
     };
-    let inserted = credential::Entity::insert(row)
-        .on_conflict(OnConflict::column(credential::Column::EmailKey).do_nothing().to_owned())
-        .exec_without_returning(tx)
-        .await?;
-    Ok(inserted == 1)
+    credentials::insert_unless_taken_in(tx, credential).await
 }
 
 /// Confirms an e-mail address on an operator's word, from the command line; false when nothing waits for it.
@@ -240,13 +213,7 @@ pub async fn confirm_email(app: &App, email: &str) -> Result<bool> {
     let key = mailbox::key(email);
     app.db
         .transact(async |tx| {
-            let confirmed = credential::Entity::update_many()
-                .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
-                .filter(credential::Column::EmailKey.eq(key.as_str()))
-                .filter(credential::Column::EmailConfirmedAt.is_null())
-                .exec_with_returning(&tx)
-                .await?;
-            let Some(credential::Model { user_id: user, .. }) = confirmed.into_iter().next() else { return Ok(false) };
+            let Some(user) = credentials::confirm_holder_in(app, &tx, &key).await? else { return Ok(false) };
             let client = Client::default();
             activity::record_in(app, &tx, user, ActivityKind::EmailVerified, &client, Some(OPERATOR)).await?;
             let entry = NewEntry {

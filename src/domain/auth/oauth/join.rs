@@ -3,31 +3,28 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    sea_query::{Expr, LockType, OnConflict},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::LockType};
 
 use super::{
-    User, credentials,
     identities::{self, LinkedIdentity},
-    mail,
     naming::{self, Names},
     person::Person,
-    policy, refused, sessions, sign_in as way_in,
+    refused,
 };
 use crate::{
     app::App,
     config::OauthProvider,
     domain::{
-        accounts::{SignIn, UserRow, likenesses, sign_in::FirstProof},
+        accounts::{self, NewPerson, User, UserRow, credentials},
         activity,
         actor::Client,
+        auth::{
+            SignIn, sessions,
+            sign_in::{self as way_in, FirstProof},
+        },
         messages::{Message, Template},
     },
-    entity::{IdentityId, UserId, activity::ActivityKind, credential, session, user, user::UserKind},
+    entity::{IdentityId, UserId, activity::ActivityKind, credential, session, user},
     error::{Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
@@ -141,8 +138,7 @@ async fn account_of_in(tx: &Transaction, key: &str) -> Result<Option<(UserId, Op
 }
 
 async fn user_in(tx: &Transaction, id: UserId) -> Result<User> {
-    let person = user::Entity::find_by_id(id).into_partial_model::<UserRow>();
-    person.one(tx).await?.map(Arc::new).ok_or_else(refused)
+    accounts::find_in(tx, id).await?.ok_or_else(refused)
 }
 
 /// Both sides have seen proof of the address: the identity joins the account, unless a second proof is still to come.
@@ -173,7 +169,7 @@ async fn insert_and_tell_in(
     let id = identities::insert_in(app, tx, user.id, &provider.name, person).await?;
     activity::record_in(app, tx, user.id, ActivityKind::IdentityLinked, client, Some(&provider.name)).await?;
     let message = Message::email("", &user.locale, Template::IdentityLinked).with("provider", &provider.title);
-    mail::tell_in(app, tx, user.id, message).await?;
+    accounts::tell_in(app, tx, user.id, message).await?;
     Ok(id)
 }
 
@@ -188,17 +184,16 @@ async fn create_in(
     email: &str,
 ) -> Result<Found> {
     let user = Arc::new(UserRow::from(insert_user_in(app, tx, client, names).await?));
-    credential::ActiveModel {
-        user_id: Set(user.id),
-        email: Set(email.to_owned()),
-        email_key: Set(mailbox::key(email)),
-        email_confirmed_at: Set(Some(user.created_at)),
-        password_hash: Set(None),
-        password_changed_at: Set(user.created_at),
-        password_reset_at: Set(None),
-    }
-    .insert(tx)
-    .await?;
+    let credential = credential::Model {
+        user_id: user.id,
+        email: email.to_owned(),
+        email_key: mailbox::key(email),
+        email_confirmed_at: Some(user.created_at),
+        password_hash: None,
+        password_changed_at: user.created_at,
+        password_reset_at: None,
+    };
+    credentials::insert_in(tx, credential).await?;
     identities::insert_in(app, tx, user.id, &provider.name, person).await?;
     activity::record_in(app, tx, user.id, ActivityKind::Registered, client, Some(&provider.name)).await?;
     let session = way_in::begin_in(app, tx, client, &user, &provider.name).await?;
@@ -207,40 +202,21 @@ async fn create_in(
 
 /// Writes a person by the first of the user names that is free. Code: PROVIDER_FAILED, in the unheard-of case of none.
 async fn insert_user_in(app: &App, tx: &Transaction, client: &Client, names: &Names) -> Result<user::Model> {
-    let now = app.clock.now();
     for username in &names.usernames {
         let own = Some(&names.display_name).filter(|name| !name.is_empty());
-        let own = own.filter(|name| likenesses::check_title(app, "", name).is_ok());
-        let display_name = own.unwrap_or(username);
-        let new = user::Model {
-            id: UserId(app.ids.next(now)),
+        let own = own.filter(|name| accounts::check_title(app, "", name).is_ok());
+        let new = NewPerson {
             username: username.clone(),
-            username_key: policy::key(username),
-            search_key: likenesses::search_key([username, &names.first_name, &names.last_name, display_name]),
             first_name: names.first_name.clone(),
             last_name: names.last_name.clone(),
-            display_name: display_name.clone(),
+            display_name: own.unwrap_or(username).clone(),
             avatar_url: names.avatar_url.clone(),
-            bio: String::new(),
-            kind: UserKind::Customer,
-            locale: client.locale.as_str().to_owned(),
-            post_count: 0,
-            username_changed_at: None,
-            created_at: now,
-            updated_at: now,
+            locale: client.locale,
         };
-        let inserted = user::Entity::insert(new.clone().into_active_model())
-            .on_conflict(OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned())
-            .exec_without_returning(tx)
-            .await?;
-        if inserted == 0 {
-            continue;
-        }
-        if likenesses::set_in(app, tx, new.id, username, display_name).await? {
+        let new = new.row(app);
+        if accounts::insert_in(app, tx, &new).await? {
             return Ok(new);
         }
-        // It looks like somebody else's.
-        user::Entity::delete_by_id(new.id).exec(tx).await?;
     }
     Err(refused())
 }
@@ -266,11 +242,7 @@ pub(super) async fn link(
                 if !proves_it {
                     return Err(UserError::whole(UserErrorCode::EmailNotConfirmed).into());
                 }
-                credential::Entity::update_many()
-                    .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
-                    .filter(credential::Column::UserId.eq(id))
-                    .exec(&tx)
-                    .await?;
+                credentials::confirm_in(app, &tx, id, &standing.email_key).await?;
                 activity::record_in(app, &tx, id, ActivityKind::EmailVerified, client, Some(&provider.name)).await?;
             }
             let user = user_in(&tx, id).await?;

@@ -2,8 +2,11 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{person::Person, policy};
-use crate::platform::{ids::random_digits, text, web_address};
+use super::person::Person;
+use crate::{
+    domain::accounts::policy,
+    platform::{ids::random_digits, text, web_address},
+};
 
 /// How many user names are tried for a new account.
 const TRIES: u32 = 8;

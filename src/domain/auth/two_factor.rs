@@ -14,13 +14,11 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
 
-use super::{
-    Method, User, fresh, guessing, mail, oversight, queries, second_factors, sessions, sign_in,
-    throttle::throttle_proof,
-};
+use super::{Method, fresh, guessing, second_factors, sessions, sign_in, throttle::throttle_proof};
 use crate::{
     app::App,
     domain::{
+        accounts::{self, User},
         activity,
         actor::{Actor, Client},
         messages::{Message, Template},
@@ -74,7 +72,7 @@ pub struct TwoFactor {
 pub async fn two_factor_setup(app: &App, actor: &Actor) -> Result<TwoFactorSetup> {
     let user = fresh::require_fresh_session(app, actor).await?;
     let id = user.id;
-    let person = queries::get(app, id).await?;
+    let person = accounts::get(app, id).await?;
     let secret = second_factors::new_secret();
     let sealed = second_factors::seal(app, id, &secret)?;
     app.db
@@ -119,14 +117,14 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
     throttle_proof(app, client, Some(id))?;
     let attempt = guessing::attempt(app, client, id, Method::Totp).await?;
     let step = second_factors::check(app, id, &found.secret, code)?;
-    let person = queries::get(app, id).await?;
+    let person = accounts::get(app, id).await?;
     let session = actor.require_session()?.session_id;
     let backup_codes = second_factors::new_backup_codes();
     let ended = app
         .db
         .transact(async |tx| {
             // What the password alone has opened ends, also what it is opening at this moment.
-            oversight::lock_in(&tx, &[id]).await?;
+            accounts::lock_in(&tx, &[id]).await?;
             second_factors::end_challenges_in(app, &tx, id).await?;
             // The code proved this secret: one that came meanwhile is still to be proven.
             let enabled = two_factor::Entity::update_many()
@@ -164,7 +162,7 @@ pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code:
     let kind = if second_factors::is_backup_code(code) { Method::BackupCode } else { Method::Totp };
     throttle_proof(app, client, Some(id))?;
     let attempt = guessing::attempt(app, client, id, kind).await?;
-    let person = queries::get(app, id).await?;
+    let person = accounts::get(app, id).await?;
     let disabled = app
         .db
         .transact(async |tx| {
@@ -255,7 +253,7 @@ async fn tell_in(
     template: Template,
 ) -> Result<()> {
     activity::record_in(app, tx, person.id, kind, client, None).await?;
-    mail::tell_in(app, tx, person.id, Message::email("", &person.locale, template)).await
+    accounts::tell_in(app, tx, person.id, Message::email("", &person.locale, template)).await
 }
 
 fn enabled_already() -> Error {

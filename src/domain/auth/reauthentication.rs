@@ -8,7 +8,7 @@ use sea_orm::{
 use secrecy::SecretString;
 
 use super::{
-    Method, credentials,
+    Method,
     fresh::{self, FRESH},
     guessing::{self, Attempt},
     second_factors,
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
+        accounts::credentials,
         activity,
         actor::{Actor, Client, SignedIn},
         codes,

@@ -20,11 +20,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Method, policy, sessions};
+use super::{Method, sessions};
 use crate::{
     app::App,
     catalogue::Text,
-    domain::{activity, actor::Client},
+    domain::{accounts::policy, activity, actor::Client},
     entity::{
         UserId,
         activity::ActivityKind,

@@ -14,8 +14,8 @@ use crate::{
     app::App,
     config::{OauthProtocol, OauthProvider},
     domain::{
-        accounts::{require_fresh, throttle::throttle_login},
         actor::{Actor, Client},
+        auth::{require_fresh, throttle::throttle_login},
     },
     entity::{
         OauthFlowId, UserId,

@@ -12,14 +12,14 @@ use sea_orm::{
     sea_query::{Expr, Order, Query, SelectStatement},
 };
 
-use super::{
-    User, UserRow, UserSort, policy,
-    queries::{joined, named},
-    second_factors, sessions,
-};
+use super::{second_factors, sessions};
 use crate::{
     app::App,
-    domain::{actor::Actor, permissions::Permission},
+    domain::{
+        accounts::{User, UserRow, UserSort, joined, named, policy},
+        actor::Actor,
+        permissions::Permission,
+    },
     entity::{
         UserId, credential, session, suspension, user,
         user_role::{self, Role},

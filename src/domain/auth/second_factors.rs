@@ -12,11 +12,10 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretSlice};
 use totp_rs::{Builder, Totp};
 
-use super::mail;
 use crate::{
     app::App,
     domain::{
-        activity,
+        accounts, activity,
         actor::Client,
         codes,
         messages::{Message, Template},
@@ -143,7 +142,7 @@ pub(super) async fn use_backup_code_in(
 ) -> Result<()> {
     let left = accept_backup_code_in(app, tx, user, code).await?;
     activity::record_in(app, tx, user, ActivityKind::BackupCodeUsed, client, Some(&left.to_string())).await?;
-    mail::tell_in(app, tx, user, Message::email("", "", Template::BackupCodeUsed).with("left", left)).await
+    accounts::tell_in(app, tx, user, Message::email("", "", Template::BackupCodeUsed).with("left", left)).await
 }
 
 /// New backup codes, to be shown once.

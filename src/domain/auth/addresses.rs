@@ -5,32 +5,33 @@
 //! it, and nothing else within the request.
 //!
 //! Nobody can wait for the owner of an address in an account that they made with it before (pre-hijacking):
-//! - an address that was not proven does not keep it from its owner: who proves it takes it ([`super::credentials`]),
-//!   and identities from elsewhere join only an account that has proven it;
+//! - an address that was not proven does not keep it from its owner: who proves it takes it ([`credentials`]), and
+//!   identities from elsewhere join only an account that has proven it;
 //! - while registrations are to be confirmed, nobody signs in before the mailbox's owner has agreed by its code;
 //! - a reset of the password by the owner ends all sessions and open sign-ins, and where the address was not proven
 //!   before, takes away the identities that were linked until then, and says so ([`super::passwords`]).
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
-
 use super::{
-    User,
-    credentials::{self, Holder},
     fresh,
     jobs::SendVerification,
-    policy, queries, second_factors,
+    second_factors,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
     app::App,
     domain::{
+        accounts::{
+            self, User,
+            credentials::{self, Holder},
+            policy,
+        },
         activity,
         actor::{Actor, Client},
         codes::{self, Asker, Received},
         jobs,
         messages::{self, Message, Template},
     },
-    entity::{UserId, activity::ActivityKind, code::CodePurpose, credential, job},
+    entity::{UserId, activity::ActivityKind, code::CodePurpose, job},
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
@@ -164,14 +165,7 @@ pub async fn email_verify(
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
             // Of the address that the code was sent to, and of no other that has taken its place since.
-            let confirmed = credential::Entity::update_many()
-                .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
-                .filter(credential::Column::UserId.eq(user.id))
-                .filter(credential::Column::EmailKey.eq(mailbox::key(&code.address)))
-                .filter(credential::Column::EmailConfirmedAt.is_null())
-                .exec(&tx)
-                .await?;
-            if confirmed.rows_affected == 0 {
+            if !credentials::confirm_in(app, &tx, user.id, &mailbox::key(&code.address)).await? {
                 return Err(code.refused());
             }
             activity::record_in(app, &tx, user.id, ActivityKind::EmailVerified, client, None).await
@@ -249,17 +243,10 @@ pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, rec
         .transact(async |tx| {
             codes::consume_in(app, &tx, &code).await?;
             let old = credentials::own_in(&tx, id).await?;
-            let key = mailbox::key(&code.address);
-            if !credentials::release_in(app, &tx, &key, Some(id)).await? {
+            if !credentials::release_in(app, &tx, &mailbox::key(&code.address), Some(id)).await? {
                 return Err(taken());
             }
-            credential::Entity::update_many()
-                .col_expr(credential::Column::Email, Expr::val(code.address.as_str()))
-                .col_expr(credential::Column::EmailKey, Expr::val(key))
-                .col_expr(credential::Column::EmailConfirmedAt, Expr::val(app.clock.now()))
-                .filter(credential::Column::UserId.eq(id))
-                .exec(&tx)
-                .await?;
+            credentials::replace_address_in(app, &tx, id, &code.address).await?;
             codes::void_address_in(app, &tx, &old.email).await?;
             second_factors::end_challenges_in(app, &tx, id).await?;
             let new = credentials::partly_hidden(&code.address);
@@ -274,6 +261,6 @@ pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, rec
     match result {
         Err(error) if is_unique_violation(&error) => Err(taken()),
         Err(error) => Err(error),
-        Ok(()) => queries::get(app, id).await,
+        Ok(()) => accounts::get(app, id).await,
     }
 }

@@ -8,14 +8,18 @@ use std::sync::LazyLock;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use sea_orm::{EntityTrait, FromQueryResult, QuerySelect, QueryTrait};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::queries::Standing;
+use super::second_factors;
 use crate::{
     app::App,
     domain::actor::SignedIn,
-    entity::{ChallengeId, SessionId, session, user_role::Role},
+    entity::{
+        ChallengeId, SessionId, UserId, session,
+        user_role::{self, Role},
+    },
     error::{Error, Result},
     platform::crypto::Keys,
 };
@@ -49,6 +53,34 @@ struct Claims {
     needs_two_factor: bool,
     iat: i64,
     exp: i64,
+}
+
+/// What an access token says of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// What they may do beyond their own affairs.
+    pub role: Option<Role>,
+    /// Their role demands a second factor that they have not set up.
+    pub needs_two_factor: bool,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Rights {
+    role: Role,
+    has_two_factor: bool,
+}
+
+/// What an access token is to say of a person.
+pub(super) async fn standing(app: &App, id: UserId) -> Result<Standing> {
+    let select = user_role::Entity::find_by_id(id)
+        .select_only()
+        .column(user_role::Column::Role)
+        .expr_as(second_factors::is_on(user_role::Column::UserId), "has_two_factor");
+    let Some(rights) = app.db.select::<Rights>(&select.into_query()).await?.pop() else {
+        return Ok(Standing { role: None, needs_two_factor: false });
+    };
+    let demanded = app.config.two_factor_required_roles.iter().any(|name| name == rights.role.as_str());
+    Ok(Standing { role: Some(rights.role), needs_two_factor: demanded && !rights.has_two_factor })
 }
 
 /// A signed access token for the session's current generation, and when it ends.

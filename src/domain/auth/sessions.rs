@@ -16,10 +16,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{User, queries, sql, tokens};
+use super::{sql, tokens};
 use crate::{
     app::App,
     domain::{
+        accounts::{self, User},
         activity,
         actor::{Actor, Client, SignedIn},
     },
@@ -111,7 +112,7 @@ fn is_among(places: &[Place], client: &Client) -> bool {
 
 /// Makes the tokens of a session's current generation.
 pub(super) async fn issue(app: &App, session: &session::Model, user: User) -> Result<IssuedSession> {
-    let standing = queries::standing(app, session.user_id).await?;
+    let standing = tokens::standing(app, session.user_id).await?;
     let (access_token, access_token_expires_at) = tokens::access_token(app, session, standing)?;
     Ok(IssuedSession {
         user,
@@ -157,7 +158,7 @@ pub async fn token_refresh(app: &App, client: &Client, token: &str) -> Result<Is
         .await?;
     match refreshed {
         Refreshed::Current(session) => {
-            let user = queries::get(app, session.user_id).await?;
+            let user = accounts::get(app, session.user_id).await?;
             issue(app, &session, user).await
         }
         Refreshed::Reused => {

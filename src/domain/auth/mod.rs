@@ -1,0 +1,54 @@
+//! Auth: how people prove who they are, the sessions that they get by it, and what keeps others out.
+//!
+//! Owns `sessions`, `challenges`, `two_factors`, `backup_codes`, `identities`, `oauth_flows`, `sign_in_failures`,
+//! `suspensions` and `user_roles`. Always holds: a try is counted before it is compared; whoever is suspended has no session
+//! and begins none; a token is derived, never stored.
+
+mod addresses;
+mod challenges;
+mod commands;
+mod corrections;
+mod fresh;
+mod guessing;
+mod jobs;
+pub mod oauth;
+mod oversight;
+mod overview;
+mod passwords;
+mod privacy;
+mod reauthentication;
+mod registration;
+mod second_factors;
+mod sessions;
+mod sign_in;
+mod sql;
+mod throttle;
+mod tokens;
+mod two_factor;
+
+pub use addresses::{email_change_confirm, email_change_request, email_verification_send, email_verify};
+pub use challenges::{two_factor_code_send, two_factor_verify};
+pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
+pub use fresh::{FRESH, is_fresh, require_fresh};
+pub use guessing::prune as prune_failures;
+pub(crate) use oversight::{
+    authorise_in, authority_in, find_with_role_in, is_last_owner_in, lock_active_in, reinstate_in, reset_two_factor_in,
+    role_in, set_role_in, sign_out_in, suspend_in, suspension_in,
+};
+pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
+pub use passwords::{ResetProof, password_change, password_reset_confirm, password_reset_request};
+pub(crate) use privacy::erase_in;
+pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
+pub(crate) use registration::DOMAIN;
+pub(crate) use sessions::ended as sessions_ended;
+pub use sessions::{
+    ActiveSession, IssuedSession, active_sessions, authenticate, logout, logout_by_refresh_token, session_revoke,
+    sessions_by_id, sessions_revoke_others, sweep, token_refresh,
+};
+pub use sign_in::{IssuedChallenge, Method, SignIn};
+pub(crate) use sql::lock_active as lock_active_sql;
+pub(crate) use throttle::{throttle_proof, throttle_send};
+pub use two_factor::{
+    TwoFactor, TwoFactorSetup, backup_codes_regenerate, two_factor_disable, two_factor_enable, two_factor_setup,
+    two_factors,
+};
