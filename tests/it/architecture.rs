@@ -48,26 +48,43 @@ pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// Every `crate::…` path of a source, nested `use` lists unfolded: `app`, `domain::accounts` …
 fn mentions(source: &str) -> Vec<String> {
-    paths(source, "crate::")
+    paths(source, "crate::", 2)
 }
 
-/// Every path of a source that begins with this.
-fn paths(source: &str, beginning: &str) -> Vec<String> {
-    let code: String = source
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join(" ")
-        .split_whitespace()
-        .collect();
+/// A source without the lines that are comments.
+fn uncommented(source: &str) -> String {
+    source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The same without spaces, and with things under the names that they have elsewhere.
+fn code(source: &str) -> String {
+    let (mut code, mut is_name) = (String::new(), false);
+    for word in uncommented(source).split_whitespace() {
+        if word == "as" {
+            is_name = true;
+            continue;
+        }
+        let is_of_name = |c: char| is_name && (c.is_alphanumeric() || c == '_');
+        code.push_str(word.trim_start_matches(is_of_name));
+        is_name = false;
+    }
+    code
+}
+
+/// Every path of a source that begins with this, and goes on: at most so many names of it.
+fn paths(source: &str, beginning: &str, most: usize) -> Vec<String> {
+    let code = code(source);
     let mut found = Vec::new();
     for (start, _) in code.match_indices(beginning) {
-        unfold(&code[start + beginning.len()..], "", &mut found);
+        // `super::super::` is one beginning.
+        if !code[..start].ends_with("super::") {
+            unfold(&code[start + beginning.len()..], "", most, &mut found);
+        }
     }
     found
 }
 
-fn unfold(text: &str, prefix: &str, found: &mut Vec<String>) {
+fn unfold(text: &str, prefix: &str, most: usize, found: &mut Vec<String>) {
     if let Some(list) = text.strip_prefix('{') {
         let mut depth = 0;
         let mut start = 0;
@@ -75,12 +92,12 @@ fn unfold(text: &str, prefix: &str, found: &mut Vec<String>) {
             match character {
                 '{' => depth += 1,
                 '}' if depth == 0 => {
-                    unfold(&list[start..index], prefix, found);
+                    unfold(&list[start..index], prefix, most, found);
                     return;
                 }
                 '}' => depth -= 1,
                 ',' if depth == 0 => {
-                    unfold(&list[start..index], prefix, found);
+                    unfold(&list[start..index], prefix, most, found);
                     start = index + 1;
                 }
                 _ => {}
@@ -92,7 +109,7 @@ fn unfold(text: &str, prefix: &str, found: &mut Vec<String>) {
     let (word, rest) = text.split_at(end);
     let path = if prefix.is_empty() { word.to_owned() } else { format!("{prefix}::{word}") };
     match rest.strip_prefix("::") {
-        Some(rest) if prefix.is_empty() => unfold(rest, &path, found),
+        Some(rest) if most > 1 => unfold(rest, &path, most - 1, found),
         _ => found.push(path),
     }
 }
@@ -114,7 +131,8 @@ fn arrows_point_one_way() {
         let domain = parts.next().filter(|_| room == "domain");
         let allowed = ROOMS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("a new room: {room}")).1;
         let mut source = std::fs::read_to_string(&file).unwrap();
-        if room == "domain" && (relative.matches('/').count() == 1 || relative.ends_with("/mod")) {
+        // Of a noun's head, which is a file or in a folder.
+        if room == "domain" && relative.trim_end_matches("/mod").matches('/').count() == 1 {
             source = source.replace("super::", "crate::domain::");
         }
         for mention in mentions(&source) {
@@ -442,51 +460,139 @@ fn the_check_itself_sees_sql_text() {
     assert_eq!(found.iter().filter(|text| is_statement(text)).count(), 1);
 }
 
-/// Folders of the domain whose files depend on each other in circles, and why they still do.
-const KNOTS: &[(&str, &str)] =
-    &[("payments", "a payment goes on by what its provider says, which may give it back, which may go on …")];
+/// A module of the domain, by the names on the way to it: `payments`, `refunds`, `rows`.
+type Module = Vec<String>;
+
+/// What is in a folder, and what beside it each needs.
+type Uses = BTreeMap<String, BTreeSet<String>>;
+
+/// The modules of a folder, each with its source, without its tests. The head of a folder is its `mod.rs`, or the file beside it.
+fn modules(root: &Path) -> BTreeMap<Module, String> {
+    let mut files = Vec::new();
+    sources(root, &mut files);
+    let module = |file: &PathBuf| {
+        let path = file.strip_prefix(root).unwrap().with_extension("");
+        let mut module: Module = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        if path.ends_with("mod") {
+            module.pop();
+        }
+        let source = std::fs::read_to_string(file).unwrap();
+        (module, source.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned())
+    };
+    files.iter().map(module).collect()
+}
+
+/// The names of a path, without those that name nothing.
+fn words(path: &str) -> Module {
+    path.split("::").filter(|word| !word.is_empty() && *word != "self").map(str::to_owned).collect()
+}
+
+/// What heads of folders hand on, by its path there, and where it is: `payments::start` is `payments::processing::drive::start`.
+fn handed_on(modules: &BTreeMap<Module, String>) -> BTreeMap<Module, Module> {
+    let mut found = BTreeMap::new();
+    for (head, source) in modules {
+        for statement in uncommented(source).split(';') {
+            let statement = statement.trim();
+            let seen = ["pub ", "pub(crate) ", "pub(super) "].into_iter().find_map(|seen| statement.strip_prefix(seen));
+            let Some(list) = seen.unwrap_or(statement).strip_prefix("use ") else { continue };
+            let mut paths = Vec::new();
+            unfold(&code(list), "", usize::MAX, &mut paths);
+            for path in paths {
+                let path = [head.as_slice(), &words(&path)].concat();
+                let is_below = path.len() > head.len() && modules.contains_key(&path[..=head.len()]);
+                if let Some(name) = path.last().filter(|_| is_below) {
+                    found.insert([head.as_slice(), std::slice::from_ref(name)].concat(), path);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The paths in the domain that a module names.
+fn named(module: &[String], source: &str) -> Vec<Module> {
+    let from_root = paths(source, "crate::", usize::MAX).into_iter();
+    let from_root = from_root.filter_map(|path| path.strip_prefix("domain::").map(words));
+    let from_here = paths(source, "super::", usize::MAX).into_iter().map(|path| {
+        let path = words(&path);
+        let up = path.iter().take_while(|word| *word == "super").count();
+        [&module[..module.len().saturating_sub(up + 1)], &path[up..]].concat()
+    });
+    from_root.chain(from_here).collect()
+}
+
+/// The module to which a path leads, whoever hands on what is in it.
+fn leads_to(mut path: Module, modules: &BTreeMap<Module, String>, handed_on: &BTreeMap<Module, Module>) -> Module {
+    loop {
+        let known = (1..=path.len()).rev().find(|length| modules.contains_key(&path[..*length])).unwrap_or(0);
+        let Some(place) = path.get(..=known).and_then(|name| handed_on.get(name)) else {
+            path.truncate(known);
+            return path;
+        };
+        path = [place.as_slice(), &path[known + 1..]].concat();
+    }
+}
+
+/// The files and folders of the nouns that depend on others in their folder that depend on them. A head is in no circle: it hands
+/// on what is below it, and has what all of them share.
+fn circles(modules: &BTreeMap<Module, String>) -> Vec<String> {
+    let handed_on = handed_on(modules);
+    let mut uses: BTreeMap<&[String], Uses> = BTreeMap::new();
+    for (from, source) in modules {
+        for path in named(from, source) {
+            let to = leads_to(path, modules, &handed_on);
+            let shared = from.iter().zip(&to).take_while(|(from, to)| from == to).count();
+            // What one noun needs of another is in the order of the list.
+            if shared > 0 && shared < from.len() && shared < to.len() {
+                let beside = uses.entry(&from[..shared]).or_default();
+                beside.entry(from[shared].clone()).or_default().insert(to[shared].clone());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (folder, uses) in &uses {
+        found.extend(in_circles(uses).into_iter().map(|name| format!("{}/{name}", folder.join("/"))));
+    }
+    found
+}
+
+/// Who needs nobody that is left, or whom nobody needs that is left, is in no circle.
+fn in_circles(uses: &Uses) -> BTreeSet<&str> {
+    let mut left: BTreeSet<&str> = uses.keys().map(String::as_str).collect();
+    loop {
+        let needs = |name: &str| uses[name].iter().any(|other| left.contains(other.as_str()));
+        let is_needed = |name: &str| left.iter().any(|other| uses[*other].contains(name));
+        let free: Vec<&str> = left.iter().copied().filter(|&name| !needs(name) || !is_needed(name)).collect();
+        if free.is_empty() {
+            return left;
+        }
+        left.retain(|name| !free.contains(name));
+    }
+}
 
 #[test]
 fn the_files_of_a_noun_depend_on_each_other_one_way() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain");
-    let mut files = Vec::new();
-    sources(&root, &mut files);
-    // Of each file, by its folder and name, the files beside it that it names.
-    let mut uses: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for file in &files {
-        let folder = file.parent().unwrap().strip_prefix(&root).unwrap().to_string_lossy().into_owned();
-        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if folder.is_empty() || name == "mod" {
-            continue;
-        }
-        let source = std::fs::read_to_string(file).unwrap();
-        let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
-        let named = paths(source, "super::").into_iter();
-        let named = named.filter_map(|path| path.split("::").next().map(str::to_owned)).collect();
-        uses.insert((folder, name), named);
-    }
-    // Who needs nobody that is left, or whom nobody needs that is left, is in no circle.
-    loop {
-        let left: BTreeSet<_> = uses.keys().cloned().collect();
-        let needs = |(folder, name): &(String, String)| {
-            let mut needed = uses[&(folder.clone(), name.clone())].iter();
-            needed.any(|other| other != name && left.contains(&(folder.clone(), other.clone())))
-        };
-        let is_needed = |(folder, name): &(String, String)| {
-            let mut others = uses.iter().filter(|((of, other), _)| of == folder && other != name);
-            others.any(|(_, named)| named.contains(name))
-        };
-        let free: Vec<_> = left.iter().filter(|file| !needs(file) || !is_needed(file)).cloned().collect();
-        if free.is_empty() {
-            break;
-        }
-        uses.retain(|file, _| !free.contains(file));
-    }
-    let circles: Vec<_> = uses.keys().filter(|(folder, _)| KNOTS.iter().all(|(knot, _)| folder != knot)).collect();
-    assert!(circles.is_empty(), "files that depend on each other in circles: {circles:?}");
-    for (knot, _) in KNOTS {
-        assert!(uses.keys().any(|(folder, _)| folder == knot), "{knot} has no circle any more");
-    }
+    let modules = modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain"));
+    assert!(modules.len() > 100, "the modules were not found");
+    let circles = circles(&modules);
+    assert!(circles.is_empty(), "files and folders that depend on each other in circles:\n{}", circles.join("\n"));
+}
+
+#[test]
+fn the_check_itself_sees_circles() {
+    let circles = |sources: &[(&str, &str)]| {
+        let module = |path: &str| path.split('/').map(str::to_owned).collect::<Module>();
+        circles(&sources.iter().map(|(path, source)| (module(path), (*source).to_owned())).collect())
+    };
+    let one_way = [("a", "mod x;\npub use y::f;"), ("a/x", "super::y::f(super::g)"), ("a/y", "use super::g as x;")];
+    assert!(circles(&one_way).is_empty());
+    let by_files = [("a/x", "use super::{y::f as g};"), ("a/y", "use crate::{domain::{a::x as z, b}};")];
+    assert_eq!(circles(&by_files), ["a/x", "a/y"]);
+    let by_head = [("a", "mod x;\npub use x::{f};"), ("a/x", "use super::y;"), ("a/y", "super::f()")];
+    assert_eq!(circles(&by_head), ["a/x", "a/y"]);
+    // None of their files is in a circle of its own.
+    let by_folders = [("a/b/x", "super::super::c::y::f()"), ("a/c/y", ""), ("a/c/z", "use crate::domain::a::b::x;")];
+    assert_eq!(circles(&by_folders), ["a/b", "a/c"]);
 }
 
 #[test]

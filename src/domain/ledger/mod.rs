@@ -47,8 +47,11 @@ pub use locks::{available_in, lock_in, owed_in};
 pub use post::{fold, post_in, post_keeping_in, post_to_active_in, reverse_in, reverse_to_in};
 pub use queries::{Account, account, accounts_by_id, accounts_of, accounts_of_each};
 pub(crate) use registration::DOMAIN;
-pub use verify::{Difference, Rule, check, verify};
+pub use verify::{Difference, check, verify};
 pub use write::earlier_in;
+
+/// A rule, and a query that gives a line of text for everything that breaks it; `ID(column)` is an id as text.
+pub type Rule = (&'static str, &'static str);
 
 /// Where money can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

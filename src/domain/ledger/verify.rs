@@ -4,7 +4,10 @@ use std::fmt;
 
 use sea_orm::FromQueryResult;
 
-use super::sql::{self, RULES};
+use super::{
+    Rule,
+    sql::{self, RULES},
+};
 use crate::{error::Result, platform::db::Transaction};
 
 /// Something that is not as it must be.
@@ -21,9 +24,6 @@ impl fmt::Display for Difference {
         write!(formatter, "{}: {}", self.rule, self.found)
     }
 }
-
-/// A rule, and a query that gives a line of text for everything that breaks it; `ID(column)` is an id as text.
-pub type Rule = (&'static str, &'static str);
 
 /// Everything that is not as it must be, at most 1,000 for each rule. Run it in a snapshot.
 pub async fn verify(tx: &Transaction) -> Result<Vec<Difference>> {

@@ -12,7 +12,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{drive, jobs::ForgetMethod, open, short};
+use super::{gateways, jobs::ForgetMethod, short};
 use crate::{
     app::App,
     catalogue::Text,
@@ -105,7 +105,7 @@ pub async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) ->
         ProviderKind::Paypal => command.kind == MethodKind::Paypal && gateway.is_some_and(Gateway::saves_methods),
         _ => command.kind == MethodKind::Card && gateway.is_some_and(Gateway::saves_methods),
     };
-    if !fits || !open::is_offered(app, command.provider) {
+    if !fits || !gateways::is_offered(app, command.provider) {
         return Err(unavailable().into());
     }
     let token = text::line("token", command.token.as_deref().unwrap_or_default(), LONGEST_TOKEN)?;
@@ -210,7 +210,7 @@ async fn save(
     user: UserId,
     token: &str,
 ) -> Result<SavedMethod, Failure> {
-    let customer = drive::customer(app, gateway, provider, user).await?;
+    let customer = gateways::customer(app, gateway, provider, user).await?;
     gateway.save_method(&customer, token).await
 }
 

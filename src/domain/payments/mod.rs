@@ -12,29 +12,22 @@
 //! payment that is not at its end.
 //!
 //! What a payment is for is none of this module's business: see [`target`], the port.
+//!
+//! Files and folders use those that stand before them: rows, names in the ledger, sums and providers; reading; saved ways to
+//! pay; `refunds`, which hold and move what goes back; `disputes`; `processing`, which goes on with a payment by what its
+//! provider says; `offline`, where people say it; `settlements`, which compare all of it with what providers say.
 
-mod cancel;
-pub mod complete;
-mod deposits;
-mod dispute_rows;
 mod disputes;
-mod disputes_by_hand;
-mod drive;
-mod given_back;
-mod holdings;
+mod gateways;
 mod jobs;
 mod methods;
 mod notices;
 mod offline;
-mod open;
+mod payers;
 mod privacy;
-mod proposals;
+mod processing;
 mod queries;
 mod receipts;
-mod reconcile;
-mod refund_failures;
-mod refund_requests;
-mod refund_rows;
 mod refunds;
 mod registration;
 mod rows;
@@ -43,23 +36,20 @@ mod settlements;
 mod sql;
 mod staff;
 mod sums;
-mod sweep;
 pub mod target;
-mod webhooks;
 
 use crate::{
     entity::{PaymentId, payment},
-    error::{Error, UserError, UserErrorCode},
+    error::{Error, State, UserError, UserErrorCode},
 };
 
-pub use cancel::{admin_payment_cancel, payment_cancel};
-pub use deposits::{Deposits, WalletDeposit, wallet_deposit};
-pub use dispute_rows::{
-    DISPUTE_SORT, DisputeFilter, DisputeOfPayment, dispute_cursor, disputes, disputes_by_id, disputes_by_payment,
+pub use disputes::{
+    by_hand::{DisputeSaid, admin_dispute_record},
+    rows::{
+        DISPUTE_SORT, DisputeFilter, DisputeOfPayment, dispute_cursor, disputes, disputes_by_id, disputes_by_payment,
+    },
 };
-pub use disputes_by_hand::{DisputeSaid, admin_dispute_record};
-pub use drive::{confirm, refresh, start};
-pub use holdings::Disagreement;
+pub use gateways::{Offer, offers};
 pub(crate) use jobs::SendReceipt;
 pub use methods::{
     MethodAdd, payment_method_add, payment_method_remove, payment_method_set_default, payment_methods,
@@ -67,32 +57,47 @@ pub use methods::{
 };
 pub use notices::{RefundDecided, RefundRequested};
 pub use offline::{
-    MoneyReceived, admin_payment_collect, admin_payment_confirm, admin_payment_remit, admin_refund_complete,
-    admin_refund_fail, payment_proof_add,
+    payments::{MoneyReceived, admin_payment_collect, admin_payment_confirm, admin_payment_remit, payment_proof_add},
+    proposals::awaited,
+    refunds::{admin_refund_complete, admin_refund_fail},
 };
-pub use open::{NewPayment, Offer, Payer, Started, claimant, guest_token, offers, open_in, pay_at_once_in, started};
-pub use proposals::awaited;
+pub use payers::{Payer, claimant, guest_token};
+pub use processing::{
+    cancel::{admin_payment_cancel, payment_cancel},
+    complete,
+    deposits::{Deposits, WalletDeposit, wallet_deposit},
+    drive::{Started, confirm, refresh, start, started},
+    next_actions::next_action,
+    open::{NewPayment, open_in, pay_at_once_in},
+    sweep::{tend, tend_to},
+    webhooks::{Received, receive},
+};
 pub use queries::{
-    Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, next_action, payments, payments_by_id,
-    stream_head,
+    Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, payments, payments_by_id, stream_head,
 };
-pub use reconcile::{Comparison, reconcile};
-pub use refund_requests::{RefundAsk, payment_refund, refund_decide, refund_request};
-pub use refund_rows::{
-    REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment,
+pub use refunds::{
+    execution::REMEMBERED,
+    granting::grant_in,
+    requests::{RefundAsk, payment_refund, refund_decide, refund_request},
+    rows::{REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment},
 };
-pub use refunds::{REMEMBERED, grant_in};
 pub(crate) use registration::DOMAIN;
-pub use settlements::{ProviderSettlement, provider_settlement_record, settle};
-pub use sweep::{tend, tend_to};
+pub use settlements::{
+    holdings::Disagreement,
+    movements::{ProviderSettlement, provider_settlement_record, settle},
+    reconcile::{Comparison, reconcile},
+};
 pub use target::{Settlement, Target};
-pub use webhooks::{Received, receive};
 
 /// A payment: a row of `payments`.
 pub type Payment = payment::Model;
 
 fn not_found() -> Error {
     UserError::input("id", UserErrorCode::NotFound).into()
+}
+
+fn wrong_state(state: impl Into<State>) -> Error {
+    UserError::input("id", UserErrorCode::WrongState).with("state", state.into()).into()
 }
 
 /// The provider's own words, cut to what a column takes.

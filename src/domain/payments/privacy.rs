@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
-use super::{cancel, methods, sql};
+use super::{methods, processing::cancel, sql};
 use crate::{
     app::App,
     domain::export::{

@@ -7,7 +7,7 @@ use futures_util::Stream;
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr};
 use uuid::Uuid;
 
-use super::{Payment, open, sql};
+use super::{Payment, sql};
 use crate::{
     app::App,
     domain::{
@@ -28,7 +28,6 @@ use crate::{
         db::any_id,
         list::{List, Sorting, Span},
         page::{Cursor, Key, Page, Slice},
-        payments::NextAction,
     },
 };
 
@@ -137,20 +136,6 @@ pub async fn payments(
         list.among(ids.order_by_desc(order).order_by_desc(Column::Id).into_query());
     }
     list.page(&app.db, page, with_total, |payments| payments).await
-}
-
-/// What the payer has to do for the payment to go on.
-pub fn next_action(app: &App, payment: &Payment) -> Result<NextAction> {
-    let next = open::open_next(app, payment)?;
-    // The sandbox's pages are ours, wherever clients reach us.
-    let ours = |url: String| if url.starts_with('/') { format!("{}{url}", app.public_url()) } else { url };
-    Ok(match next {
-        NextAction::Redirect { url } => NextAction::Redirect { url: ours(url) },
-        NextAction::ClientSecret { secret, public_key, url } => {
-            NextAction::ClientSecret { secret, public_key, url: url.map(ours) }
-        }
-        other => other,
-    })
 }
 
 /// The steps of payments, by payment, oldest first, the newest 100 of each: whoever sees a payment sees them.

@@ -1,13 +1,13 @@
-//! What payers are told by e-mail: that their money came in, that it went back.
+//! What people are told by e-mail: that their money came in, that it went back, that they came to owe some.
 
 use super::{Payment, jobs::SendReceipt, queries, target};
 use crate::{
     app::App,
     domain::{
-        accounts, jobs,
+        accounts, jobs, ledger,
         messages::{self, Message, Template},
     },
-    entity::{Money, PaymentId, job, refund},
+    entity::{Money, PaymentId, UserId, job, refund},
     error::Result,
     platform::db::Transaction,
 };
@@ -61,6 +61,18 @@ pub(super) async fn refund_came_back_in(
         .with("amount", Money::new(refund.amount, payment.currency))
         .with("reference", payment.id);
     tell_in(app, tx, payment, message).await
+}
+
+/// Tells somebody who came to owe something, as far as what they have here has not paid it.
+pub(super) async fn tell_debtor_in(app: &App, tx: &Transaction, payment: &Payment, debtor: UserId) -> Result<()> {
+    let owed = ledger::owed_in(app, tx, debtor, payment.currency).await?;
+    if owed == 0 {
+        return Ok(());
+    }
+    let message = Message::email("", "", Template::DebtArose)
+        .with("amount", Money::new(owed, payment.currency))
+        .with("reference", payment.id);
+    accounts::tell_in(app, tx, debtor, message).await
 }
 
 async fn tell_in(app: &App, tx: &Transaction, payment: &Payment, message: Message) -> Result<()> {

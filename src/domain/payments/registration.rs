@@ -1,10 +1,11 @@
 //! What payments hand over.
 
 use super::{
-    Deposits,
     jobs::{ActOnWebhook, CallOff, ForgetMethod, GiveBack, SendReceipt},
     notices::{Disputed, TakenBack},
-    privacy, rules, sweep,
+    privacy,
+    processing::{deposits::Deposits, sweep},
+    rules,
 };
 use crate::{
     domain::{

@@ -1,9 +1,14 @@
-//! By which names the ledger knows the steps of payments; and what always holds between payments, refunds and the ledger.
+//! By which names the ledger knows the steps of payments, and where their money comes from; and what always holds between
+//! payments, refunds and the ledger.
 //!
 //! A transfer that belongs to a payment says so by the key of its origin, which starts with the payment's UUID as 32
 //! hexadecimal digits: databases can compare that, unlike the ids that people read.
 
-use crate::entity::PaymentId;
+use super::Payment;
+use crate::{
+    domain::ledger::Place,
+    entity::{PaymentId, payment::ProviderKind},
+};
 
 pub use super::sql::RULES;
 
@@ -36,4 +41,14 @@ pub(super) fn prefix(id: PaymentId) -> String {
 /// The key of the step that brought a payment's total to so much.
 pub(super) fn step_key(id: PaymentId, total: i64) -> String {
     format!("{}:{total}", id.0.simple())
+}
+
+/// Where the money of a payment comes from, and goes back to.
+pub(super) fn source(payment: &Payment) -> Place {
+    match (payment.provider, payment.payer_id) {
+        (ProviderKind::Wallet, Some(payer)) => Place::Wallet(payer),
+        // Their wallet went with their account.
+        (ProviderKind::Wallet, None) => Place::Unclaimed,
+        (provider, _) => Place::Clearing(provider),
+    }
 }

@@ -21,8 +21,15 @@ pub(super) fn require(actor: &Actor) -> Result<UserId> {
     Ok(actor.require(Permission::ManageMoney)?.id)
 }
 
-/// The same as it is now, and until the end of the transaction: whose role was taken away in this moment, or whose session
-/// ended, moves no money. Before anything else is locked.
+/// The same, who has proven only just now who they are.
+pub(super) async fn require_fresh(app: &App, actor: &Actor) -> Result<UserId> {
+    let user = require(actor)?;
+    auth::require_fresh(app, actor).await?;
+    Ok(user)
+}
+
+/// Who acts, with the permission as it is now, and until the end of the transaction: whose role was taken away in this moment,
+/// or whose session ended, moves no money. Before anything else is locked.
 pub(super) async fn authorise_in(app: &App, tx: &Transaction, actor: &Actor) -> Result<()> {
     auth::authorise_in(app, tx, actor, Permission::ManageMoney).await.map(drop)
 }

@@ -1,52 +1,37 @@
-//! Payments and refunds that no provider speaks of: people say what banks and couriers did.
+//! Payments that no provider speaks of: people say what came to the bank, and what couriers collected and brought there.
 
 use sea_orm::{ActiveValue::Set, EntityTrait};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
-use super::{
-    Access, Payment, complete,
-    drive::gateway,
-    proposals::{self, Outcome, Said},
-    queries,
-    refund_requests::{MAX_REASON, is_payer},
-    refund_rows::{self, RefundOfPayment},
-    refunds, rows, rules,
-    staff::{self, Act, somebody_else_s_in},
-};
+use super::proposals::{self, AWAITED, LONGEST_REFERENCE, Outcome, Said};
 use crate::{
     app::App,
     domain::{
         Once,
         actor::{Actor, Client},
-        auth,
         idempotency::{Claim, Fingerprint, claim_for_good_in},
         ledger::{self, NewTransfer, Origin, Place},
+        payments::{
+            self, Access, Payment,
+            payers::is_payer,
+            processing::complete,
+            queries, rows, rules,
+            staff::{self, Act, somebody_else_s_in},
+            wrong_state,
+        },
     },
     entity::{
-        Money, PaymentId, RefundId, UserId,
+        Money, PaymentId, UserId,
         ledger_transfer::TransferKind,
         payment::{self, PaymentState, ProviderKind},
         payment_event::EventSource,
-        refund::{Model as Refund, RefundDestination, RefundState},
     },
-    error::{Error, Result, State, UserError, UserErrorCode},
-    platform::{
-        db::Transaction,
-        payments::{ChargeRefund, RefundProgress},
-        text,
-    },
+    error::{Result, State, UserError, UserErrorCode},
+    platform::{db::Transaction, text},
 };
 
 /// Most characters of a payer's note about a bank transfer.
 const LONGEST_NOTE: usize = 500;
-/// Most characters of a bank's or courier's own reference.
-const LONGEST_REFERENCE: usize = 100;
-/// The step of a payment of which one person said something that a second one has to say, too.
-const AWAITED: &str = "awaits_second_person";
-
-pub(super) fn wrong_state(state: impl Into<State>) -> Error {
-    UserError::input("id", UserErrorCode::WrongState).with("state", state.into()).into()
-}
 
 /// The payer of a bank transfer says how to find it: the bank's reference, a link to a slip. Codes: NOT_FOUND, WRONG_STATE,
 /// BLANK, TOO_LONG, INVALID_CHARACTERS.
@@ -58,7 +43,7 @@ pub async fn payment_proof_add(
     note: &str,
 ) -> Result<Payment> {
     let payment = queries::find(app, actor, id, access).await?.filter(|payment| is_payer(actor, payment));
-    payment.ok_or_else(super::not_found)?;
+    payment.ok_or_else(payments::not_found)?;
     let note = text::required("note", text::block("note", note, LONGEST_NOTE)?)?;
     app.db
         .transact(async |tx| {
@@ -78,7 +63,7 @@ pub async fn payment_proof_add(
                 ..Default::default()
             };
             payment::Entity::update(change).exec_without_returning(&tx).await?;
-            complete::note_in(app, &tx, &payment, "proof_added", EventSource::Confirm, None).await
+            rows::note_in(app, &tx, &payment, "proof_added", EventSource::Confirm, None).await
         })
         .await?;
     queries::get(app, id).await
@@ -167,13 +152,6 @@ impl Word {
     }
 }
 
-/// Who may say it: staff, fresh from proving who they are.
-async fn require(app: &App, actor: &Actor) -> Result<UserId> {
-    let user = staff::require(actor)?;
-    auth::require_fresh(app, actor).await?;
-    Ok(user)
-}
-
 /// Staff found a bank transfer at the bank: so much of the payment is there, and it is completed by it, though it be less
 /// than was to be paid, or late. What comes afterwards is confirmed alike. Above SECOND_PERSON_ABOVE, with what came before,
 /// it is only proposed to a second person, who says the same. Needs a fresh authentication. Codes: NOT_FOUND, WRONG_STATE,
@@ -207,7 +185,7 @@ async fn receive(
     id: PaymentId,
     (word, received): (Word, MoneyReceived),
 ) -> Result<Once<Payment>> {
-    let user = require(app, actor).await?;
+    let user = staff::require_fresh(app, actor).await?;
     let reference = received.reference()?;
     let replayed = app
         .db
@@ -233,7 +211,7 @@ async fn receive(
 /// NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
 pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id: PaymentId) -> Result<Payment> {
     let word = Word::Collected;
-    let user = require(app, actor).await?;
+    let user = staff::require_fresh(app, actor).await?;
     app.db
         .transact(async |tx| {
             staff::authorise_in(app, &tx, actor).await?;
@@ -268,7 +246,7 @@ async fn say_in(
     let outcome = proposals::agree_in(app, tx, user, said).await?;
     match (outcome, word) {
         (Outcome::Proposed, _) => {
-            complete::note_in(app, tx, payment, AWAITED, EventSource::Staff, Some(reference)).await?;
+            rows::note_in(app, tx, payment, AWAITED, EventSource::Staff, Some(reference)).await?;
         }
         (Outcome::Agreed(_), Word::Confirmed | Word::Collected) => {
             let mut charge = complete::by_hand(payment, payment.captured + amount);
@@ -277,28 +255,14 @@ async fn say_in(
         }
         (Outcome::Agreed(_), Word::Remitted) => remit_in(app, tx, payment, amount, reference).await?,
     }
-    let act = Act { after: Some(after(said, outcome)), ..Act::on_payment(word.action(), payment.id) };
+    let act = Act { after: Some(said.after(outcome)), ..Act::on_payment(word.action(), payment.id) };
     staff::record_in(app, tx, actor, client, act).await
-}
-
-/// What the audit log says of it.
-fn after(said: Said<'_>, outcome: Outcome) -> Json {
-    let first = match outcome {
-        Outcome::Agreed(first) => first.map(|first| first.to_string()),
-        Outcome::Proposed => None,
-    };
-    json!({
-        "amount": said.amount.to_string(),
-        "reference": said.reference,
-        "awaitsSecondPerson": (outcome == Outcome::Proposed).then_some("true"),
-        "proposedBy": first,
-    })
 }
 
 async fn remit_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64, said: &str) -> Result<()> {
     let remitted = payment.remitted + amount;
     rows::add_in(app, tx, payment.id, &[(payment::Column::Remitted, amount)]).await?;
-    let (reference, key) = (super::reference(payment.id), rules::step_key(payment.id, remitted));
+    let (reference, key) = (payments::reference(payment.id), rules::step_key(payment.id, remitted));
     // What somebody has for us is a negative balance: the couriers' goes up, the bank's goes down.
     let new = NewTransfer {
         kind: TransferKind::Settlement,
@@ -312,100 +276,7 @@ async fn remit_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64, s
     };
     ledger::post_in(app, tx, new).await?;
     let payment = rows::lock_in(tx, payment.id).await?;
-    complete::note_in(app, tx, &payment, "remitted", EventSource::Staff, Some(said)).await
-}
-
-// ---------------------------------------------------------------------------------------------------------- refunds
-
-/// Staff gave the money of a refund back by hand. Two people and a fresh authentication as with [`admin_payment_confirm`].
-/// Codes: NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn admin_refund_complete(
-    app: &App,
-    actor: &Actor,
-    client: &Client,
-    id: RefundId,
-    reference: &str,
-) -> Result<RefundOfPayment> {
-    let action = "adminRefundComplete";
-    let user = require(app, actor).await?;
-    let reference = text::line("reference", reference, LONGEST_REFERENCE)?;
-    if reference.is_empty() {
-        return Err(UserError::input("reference", UserErrorCode::Blank).into());
-    }
-    let payment = refund_rows::get(app, id).await?.payment_id;
-    app.db
-        .transact(async |tx| {
-            let (payment, refund) = meet_in(app, &tx, (actor, user), payment, id).await?;
-            let money = |minor| Money::new(minor, payment.currency);
-            let said = Said {
-                action,
-                subject: id.0,
-                amount: money(refund.amount),
-                total: money(payment.refunded + refund.amount),
-                reference: &reference,
-            };
-            let outcome = proposals::agree_in(app, &tx, user, said).await?;
-            if outcome == Outcome::Proposed {
-                complete::note_in(app, &tx, &payment, AWAITED, EventSource::Staff, Some(&reference)).await?;
-            } else {
-                let (reference, progress) = (reference.clone(), RefundProgress::Succeeded);
-                let answer = ChargeRefund { reference, progress, failure: None };
-                refunds::answered_in(app, &tx, &refund, &answer).await?;
-            }
-            let act = Act { after: Some(after(said, outcome)), ..Act::on_refund(action, id, None) };
-            staff::record_in(app, &tx, actor, client, act).await
-        })
-        .await?;
-    refund_rows::get_with_currency(app, id).await
-}
-
-/// Staff could not give the money of a refund back by hand: it stays where it is. Codes: NOT_FOUND, WRONG_STATE,
-/// SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn admin_refund_fail(
-    app: &App,
-    actor: &Actor,
-    client: &Client,
-    id: RefundId,
-    reason: &str,
-) -> Result<RefundOfPayment> {
-    let user = staff::require(actor)?;
-    let reason = text::block("reason", reason, MAX_REASON)?;
-    if reason.is_empty() {
-        return Err(UserError::input("reason", UserErrorCode::Blank).into());
-    }
-    let payment = refund_rows::get(app, id).await?.payment_id;
-    let failure = Some(reason.clone());
-    let answer = ChargeRefund { reference: String::new(), progress: RefundProgress::Failed, failure };
-    app.db
-        .transact(async |tx| {
-            let (_, refund) = meet_in(app, &tx, (actor, user), payment, id).await?;
-            proposals::forget_in(&tx, id.0).await?;
-            refunds::answered_in(app, &tx, &refund, &answer).await?;
-            staff::record_in(app, &tx, actor, client, Act::on_refund("adminRefundFail", id, Some(&reason))).await
-        })
-        .await?;
-    refund_rows::get_with_currency(app, id).await
-}
-
-/// Looks at the actor's rights anew, and locks a refund of somebody else's that is staff's to end, with its payment: beside
-/// what no provider does, what one could not be asked for in time. Codes: SECOND_PERSON_NEEDED, WRONG_STATE.
-async fn meet_in(
-    app: &App,
-    tx: &Transaction,
-    (actor, user): (&Actor, UserId),
-    payment: PaymentId,
-    id: RefundId,
-) -> Result<(Payment, Refund)> {
-    staff::authorise_in(app, tx, actor).await?;
-    let payment = somebody_else_s_in(tx, user, rows::lock_in(tx, payment).await?).await?;
-    let refund = refund_rows::lock_in(tx, id).await?;
-    let by_hand = refund.destination == RefundDestination::Source
-        && payment.provider != ProviderKind::Wallet
-        && (gateway(app, &payment).is_none() || refunds::is_asked_too_late(app, &refund));
-    if !by_hand || !matches!(refund.state, RefundState::Granted | RefundState::Pending) {
-        return Err(wrong_state(refund.state));
-    }
-    Ok((payment, refund))
+    rows::note_in(app, tx, &payment, "remitted", EventSource::Staff, Some(said)).await
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, sea_query::OnConflict};
 
-use super::{drive, jobs::ActOnWebhook};
+use super::drive;
 use crate::{
     app::App,
-    domain::jobs::{self, Lane},
+    domain::{
+        jobs::{self, Lane},
+        payments::jobs::ActOnWebhook,
+    },
     entity::{
         PaymentId, WebhookEventId, job,
         payment::{self, ProviderKind},

@@ -14,9 +14,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{rules, sums::Sum};
 use crate::{
     app::App,
+    domain::payments::{rules, sums::Sum},
     entity::{
         Currency, Money,
         ledger_account::{self, AccountKind},

@@ -1,6 +1,9 @@
 //! Paying into one's own wallet.
 
-use super::{NewPayment, Payer, Started, Target, open_in, pay_at_once_in, started, target::Settlement};
+use super::{
+    drive::{Started, started},
+    open::{NewPayment, open_in, pay_at_once_in},
+};
 use crate::{
     app::App,
     catalogue::Text,
@@ -9,6 +12,11 @@ use crate::{
         actor::{Actor, Client},
         idempotency::{Claim, Fingerprint, claim_for_good_in},
         ledger::{self, Origin, Place},
+        payments::{
+            self,
+            payers::Payer,
+            target::{Settlement, Target},
+        },
         wallets,
     },
     entity::{
@@ -134,7 +142,7 @@ impl Target for Deposits {
         if missing <= 0 {
             return Ok(None);
         }
-        let (key, reference) = (refund.to_string(), super::reference(payment.id));
+        let (key, reference) = (refund.to_string(), payments::reference(payment.id));
         let origin = (reference.as_str(), Origin::step("refund_lent", &key));
         ledger::lend_in(app, tx, payment.payer_id, place, Money::new(missing, currency), origin).await?;
         Ok(payment.payer_id)

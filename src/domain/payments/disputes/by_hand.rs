@@ -5,20 +5,21 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
 use super::{
-    Payment,
-    dispute_rows::{self, DisputeOfPayment},
-    disputes,
-    drive::gateway,
-    offline::wrong_state,
-    rows,
-    staff::{self, Act, somebody_else_s_in},
-    sums::Sum,
+    booking,
+    rows::{self as dispute_rows, DisputeOfPayment},
 };
 use crate::{
     app::App,
     domain::{
         actor::{Actor, Client},
-        auth,
+        payments::{
+            Payment,
+            gateways::gateway,
+            rows,
+            staff::{self, Act, somebody_else_s_in},
+            sums::Sum,
+            wrong_state,
+        },
     },
     entity::{
         DisputeId, Money, PaymentId,
@@ -85,8 +86,7 @@ pub async fn admin_dispute_record(
     id: PaymentId,
     said: DisputeSaid,
 ) -> Result<DisputeOfPayment> {
-    let user = staff::require(actor)?;
-    auth::require_fresh(app, actor).await?;
+    let user = staff::require_fresh(app, actor).await?;
     let (state, amount, fee) = (said.state, said.amount, said.fee);
     let told = said.told()?;
     app.db
@@ -99,7 +99,7 @@ pub async fn admin_dispute_record(
                 Some(before) => check_same(before, state, amount)?,
                 None => check_room_in(&tx, &payment, amount).await?,
             }
-            disputes::stand_in(app, &tx, &payment, &told).await?;
+            booking::stand_in(app, &tx, &payment, &told).await?;
             let missing = || Error::internal("a dispute that was written down is not there");
             let dispute = dispute_rows::find_in(&tx, id, &told.reference).await?.ok_or_else(missing)?;
             if before.is_none_or(|before| before.state != dispute.state) {

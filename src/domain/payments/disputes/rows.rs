@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{queries, sql};
 use crate::{
     app::App,
-    domain::{actor::Actor, permissions::Permission},
+    domain::{
+        actor::Actor,
+        payments::{queries, sql},
+        permissions::Permission,
+    },
     entity::{
         Currency, DisputeId, PaymentId, payment,
         payment_dispute::{Column, DisputeState, Entity, Model as Dispute},

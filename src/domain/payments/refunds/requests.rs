@@ -1,17 +1,10 @@
-//! Refunds as people ask for them, grant them and refuse them. What follows is done by [`super::refunds`].
+//! Refunds as people ask for them, grant them and refuse them. What follows is done by [`super::execution`].
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SelectExt};
 
 use super::{
-    Access, Payment, claimant, complete,
-    notices::{RefundDecided, RefundRequested},
-    open::Payer,
-    queries,
-    refund_rows::{get, lock_in},
-    refunds::{NewRow, insert_in, reserve_in},
-    rows,
-    staff::{self, Act, somebody_else_s_in},
-    target,
+    granting::{NewRow, insert_in, reserve_in},
+    rows::{get, lock_in},
 };
 use crate::{
     app::App,
@@ -20,6 +13,14 @@ use crate::{
         actor::{Actor, Client},
         idempotency::{Claim, Fingerprint, claim_for_good_in},
         notifications::notify_in,
+        payments::{
+            self, Access, Payment,
+            notices::{RefundDecided, RefundRequested},
+            payers::{Payer, claimant, is_payer},
+            queries, rows,
+            staff::{self, Act, somebody_else_s_in},
+            target,
+        },
         permissions::Permission,
     },
     entity::{
@@ -91,11 +92,11 @@ pub async fn refund_request(
     ask: RefundAsk,
 ) -> Result<Once<Refund>> {
     let payment = queries::find(app, actor, id, access).await?.filter(|payment| is_payer(actor, payment));
-    let payment = payment.ok_or_else(super::not_found)?;
+    let payment = payment.ok_or_else(payments::not_found)?;
     let payer = match (payment.payer_id, &payment.payer_email) {
         (Some(user), _) => Payer::User(user),
         (None, Some(email)) => Payer::Guest(email.clone()),
-        (None, None) => return Err(super::not_found()),
+        (None, None) => return Err(payments::not_found()),
     };
     let reason = text::required("reason", text::block("reason", &ask.reason, MAX_REASON)?)?;
     let refund = RefundId(app.ids.next(app.clock.now()));
@@ -119,19 +120,11 @@ pub async fn refund_request(
             let new = NewRow { id: refund, amount, destination: ask.destination, reason: &reason, by: actor, origin };
             insert_in(app, &tx, &payment, &new, RefundState::Requested, None).await?;
             notify_in(app, &tx, &RefundRequested { refund: refund.0 }).await?;
-            complete::note_in(app, &tx, &payment, "refund_requested", EventSource::System, None).await?;
+            rows::note_in(app, &tx, &payment, "refund_requested", EventSource::System, None).await?;
             Ok(Once { value: refund, replayed: false })
         })
         .await?;
     Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
-}
-
-/// Whether the actor paid it: a guest has shown their token.
-pub(super) fn is_payer(actor: &Actor, payment: &Payment) -> bool {
-    match payment.payer_id {
-        Some(payer) => actor.user_id() == Some(payer),
-        None => actor.user_id().is_none(),
-    }
 }
 
 /// Whether a refund can go there: a guest has no wallet, and what was paid into one lies there. Code: PROVIDER_NOT_AVAILABLE.
@@ -166,7 +159,7 @@ pub async fn refund_decide(
             let is_owner = owner == Some(user);
             // Nobody grants themselves money that others watch over.
             if !is_owner && (!actor.may(Permission::ManageMoney) || payment.payer_id == Some(user)) {
-                return Err(super::not_found());
+                return Err(payments::not_found());
             }
             let reason = reason.map(|reason| text::block("reason", reason, MAX_REASON)).transpose()?;
             if !is_owner {
@@ -194,7 +187,7 @@ pub async fn refund_decide(
             if granted {
                 reserve_in(app, &tx, &payment, (id, refund.amount), None).await?;
             } else {
-                complete::note_in(app, &tx, &payment, "refund_refused", EventSource::Staff, None).await?;
+                rows::note_in(app, &tx, &payment, "refund_refused", EventSource::Staff, None).await?;
             }
             let action = if granted { "paymentRefundGrant" } else { "paymentRefundRefuse" };
             staff::record_in(app, &tx, actor, client, Act::on_refund(action, id, reason.as_deref())).await

@@ -3,20 +3,25 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, sea_query::Expr};
 
-use super::{
-    Payment, complete, dispute_rows,
-    drive::gateway,
-    given_back::{Taken, beyond_back_in, beyond_in, take_in},
-    notices::Disputed,
-    refund_failures::come_back_in,
-    refund_rows::{self, refunds_in},
-    refunds, rows, rules, short,
-};
+use super::rows as dispute_rows;
 use crate::{
     app::App,
     domain::{
         ledger::{self, NewTransfer, Origin, Place},
         notifications::notify_in,
+        payments::{
+            self, Payment,
+            gateways::gateway,
+            notices::Disputed,
+            refunds::{
+                beyond::{beyond_back_in, beyond_in},
+                execution::answered_in,
+                failures::come_back_in,
+                rows as refund_rows,
+                taken_back::{Taken, take_in},
+            },
+            rows, rules, short,
+        },
     },
     entity::{
         Currency, DisputeId, Money, PaymentId,
@@ -42,7 +47,7 @@ const PAUSE: chrono::TimeDelta = chrono::TimeDelta::hours(1);
 
 /// Looks for disputes of a payment, where its provider says that there are any, can't tell and has something to say, or has
 /// told of one that is open. The failure is the provider's: try again later.
-pub(super) async fn book(
+pub(crate) async fn book(
     app: &App,
     payment: &Payment,
     charge: &Charge,
@@ -128,7 +133,7 @@ async fn hold_in(
     told: &ToldDispute,
     key: &str,
 ) -> Result<Option<Refund>> {
-    let refunds = refunds_in(tx, payment.id).await?;
+    let refunds = refund_rows::refunds_in(tx, payment.id).await?;
     let taken = Taken {
         key: format!("{BY_DISPUTE}{key}"),
         reference: None,
@@ -185,9 +190,9 @@ async fn end_in(app: &App, tx: &Transaction, dispute: &Dispute, state: DisputeSt
         match refund.state {
             RefundState::Succeeded if keeps => come_back_in(app, tx, refund, Some(word)).await?,
             _ if keeps => {
-                refunds::answered_in(app, tx, refund, &answer(RefundProgress::Failed, Some(word))).await?;
+                answered_in(app, tx, refund, &answer(RefundProgress::Failed, Some(word))).await?;
             }
-            _ => refunds::answered_in(app, tx, refund, &answer(RefundProgress::Succeeded, None)).await?,
+            _ => answered_in(app, tx, refund, &answer(RefundProgress::Succeeded, None)).await?,
         }
     }
     let payment = rows::lock_in(tx, id).await?;
@@ -227,7 +232,7 @@ async fn fee_in(
 ) -> Result<()> {
     let Some(currency) = Currency::parse(currency).filter(|_| fee > 0) else { return Ok(()) };
     let key = format!("{}{}", rules::prefix(payment.id), short(&dispute.provider_reference));
-    let reference = super::reference(payment.id);
+    let reference = payments::reference(payment.id);
     let new = NewTransfer {
         kind: TransferKind::ProviderFee,
         from: Place::ProviderFees,
@@ -245,12 +250,12 @@ async fn fee_in(
 async fn tell_in(app: &App, tx: &Transaction, dispute: &Dispute) -> Result<()> {
     let payment = rows::lock_in(tx, dispute.payment_id).await?;
     let kind = format!("dispute_{}", dispute.state.as_str());
-    complete::note_in(app, tx, &payment, &kind, EventSource::System, Some(&dispute.reason)).await?;
+    rows::note_in(app, tx, &payment, &kind, EventSource::System, Some(&dispute.reason)).await?;
     notify_in(app, tx, &Disputed { dispute: dispute.id.0, state: dispute.state.as_str().into() }).await
 }
 
 /// On what we and the provider do not agree about the disputes of a payment.
-pub(super) async fn differences(app: &App, payment: &Payment, charge: &Charge) -> Result<Vec<String>> {
+pub(crate) async fn differences(app: &App, payment: &Payment, charge: &Charge) -> Result<Vec<String>> {
     let Some(gateway) = gateway(app, payment).filter(|_| payment.captured > 0) else { return Ok(Vec::new()) };
     if !charge.is_disputed.unwrap_or(true) && !dispute_rows::has_open(app, payment.id).await? {
         return Ok(Vec::new());

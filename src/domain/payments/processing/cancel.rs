@@ -3,28 +3,31 @@
 
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter};
 
-use super::{
-    Access, Payment, complete,
-    drive::{self, gateway},
-    jobs::CallOff,
-    queries,
-    refund_requests::{MAX_REASON, is_payer},
-    rows,
-    staff::{self, Act},
-};
+use super::{complete, drive};
 use crate::{
     app::App,
     catalogue::Text,
     domain::{
         actor::{Actor, Client},
         jobs::{self, Lane},
+        payments::{
+            self, Access, Payment,
+            gateways::gateway,
+            jobs::CallOff,
+            payers::is_payer,
+            queries,
+            refunds::requests::MAX_REASON,
+            rows,
+            staff::{self, Act},
+            wrong_state,
+        },
     },
     entity::{
         PaymentId, UserId, job,
         payment::{Column, Entity, PaymentState, ProviderKind},
         payment_event::EventSource,
     },
-    error::{Code, Error, Refusal, Result, State, UserError, UserErrorCode},
+    error::{Code, Refusal, Result, UserError, UserErrorCode},
     platform::{
         db::Transaction,
         payments::{Charge, ChargeState, Failure, NO_SUCH_CHARGE},
@@ -61,13 +64,13 @@ pub(super) fn over(payment: &Payment) -> Charge {
 /// provider can't be reached.
 pub async fn payment_cancel(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Payment> {
     let payment = queries::find(app, actor, id, access).await?.filter(|payment| is_payer(actor, payment));
-    let payment = payment.ok_or_else(super::not_found)?;
+    let payment = payment.ok_or_else(payments::not_found)?;
     if payment.state == PaymentState::Cancelled {
         return Ok(payment);
     }
     let charge = charge_of(app, &payment).await?;
     let payment = complete::complete(app, id, EventSource::Confirm, &charge).await?;
-    if is_over(&payment) { Ok(payment) } else { Err(wrong_state(&payment)) }
+    if is_over(&payment) { Ok(payment) } else { Err(wrong_state(payment.state)) }
 }
 
 /// Staff calls a payment of somebody else's off. Codes: NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
@@ -104,27 +107,23 @@ pub async fn admin_payment_cancel(
             Ok(payment)
         })
         .await?;
-    if is_over(&payment) { Ok(payment) } else { Err(wrong_state(&payment)) }
+    if is_over(&payment) { Ok(payment) } else { Err(wrong_state(payment.state)) }
 }
 
 fn is_over(payment: &Payment) -> bool {
     matches!(payment.state, PaymentState::Cancelled | PaymentState::Expired)
 }
 
-fn wrong_state(payment: &Payment) -> Error {
-    UserError::input("id", UserErrorCode::WrongState).with("state", State::from(payment.state)).into()
-}
-
 /// Has a payment called off that can be. Code: WRONG_STATE.
 async fn charge_of(app: &App, payment: &Payment) -> Result<Charge> {
     if payment.captured > 0 || payment.state.is_final() {
-        return Err(wrong_state(payment));
+        return Err(wrong_state(payment.state));
     }
     match call_off(app, payment).await? {
         Ok(charge) => Ok(charge),
         Err(Failure::Refused(cause)) => {
             tracing::warn!(payment = %payment.id, cause, "the provider would not call a charge off");
-            Err(wrong_state(payment))
+            Err(wrong_state(payment.state))
         }
         Err(Failure::Unavailable(cause)) => {
             tracing::warn!(payment = %payment.id, cause, "the provider could not be told to call a charge off");
@@ -134,7 +133,7 @@ async fn charge_of(app: &App, payment: &Payment) -> Result<Charge> {
 }
 
 /// The payments of a person that wait for something are called off, by jobs.
-pub(super) async fn cancel_all_in(app: &App, tx: &Transaction, payer: UserId) -> Result<()> {
+pub(crate) async fn cancel_all_in(app: &App, tx: &Transaction, payer: UserId) -> Result<()> {
     let waiting = [PaymentState::Created, PaymentState::Pending, PaymentState::Processing, PaymentState::Authorized];
     let open = Entity::find()
         .filter(Column::PayerId.eq(payer))

@@ -1,29 +1,43 @@
-//! Talking to providers, outside of every transaction.
+//! Going on with a payment by what its provider says, outside of every transaction.
 
-use super::{Payment, complete, disputes, given_back, queries, queries::Access, refund_failures, refunds, target};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::complete;
 use crate::{
     app::App,
-    domain::actor::Actor,
-    entity::{
-        PaymentId, UserId,
-        payment::{PaymentState, ProviderKind},
-        payment_customer,
-        payment_event::EventSource,
-        payment_method,
+    domain::{
+        Once,
+        actor::Actor,
+        payments::{
+            self, Access, Payment, disputes,
+            gateways::{amount, customer, gateway},
+            payers::guest_token,
+            queries,
+            refunds::{execution, failures, given_back},
+            target,
+        },
     },
+    entity::{PaymentId, payment::PaymentState, payment_event::EventSource, payment_method},
     error::{Error, Result},
-    platform::payments::{Amount, Charge, ChargeState, Failure, Gateway, NewCharge, NewCustomer, NextAction},
+    platform::payments::{Charge, ChargeState, Failure, Gateway, NewCharge, NextAction},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
 
-/// An amount as providers are told it.
-pub(super) fn amount(payment: &Payment, minor: i64) -> Amount {
-    Amount { minor, currency: payment.currency.as_str(), digits: payment.currency.digits() }
+/// A payment that was begun, with the token by which a guest comes back to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The row of `payments`, as it is now.
+    pub payment: Payment,
+    /// For somebody without an account.
+    pub guest_token: Option<String>,
 }
 
-/// The provider of a payment, where one has to be asked.
-pub(super) fn gateway<'a>(app: &'a App, payment: &Payment) -> Option<&'a dyn Gateway> {
-    app.payments.gateway(payment.provider.as_str())
+/// Goes on with a payment that was opened just now, or by an earlier call with the same key: tells its provider.
+pub async fn started(app: &App, actor: &Actor, once: Once<PaymentId>) -> Result<Once<Started>> {
+    app.steps.reach("payment.reserved").await;
+    let payment = start(app, once.value).await?;
+    let is_guest = payment.payer_id.is_none() && payment.payer_email.is_some() && actor.user_id().is_none();
+    let guest_token = is_guest.then(|| guest_token(app, payment.id));
+    Ok(Once { value: Started { payment, guest_token }, replayed: once.replayed })
 }
 
 /// Tells the provider of a payment that it does not know of yet, and records its answer. Again, or for a payment that has
@@ -87,32 +101,6 @@ async fn method(app: &App, payment: &Payment) -> Result<Option<String>> {
     Ok(found.and_then(|method| method.provider_reference))
 }
 
-/// The payer as the provider knows them; made known when they are not yet.
-pub(super) async fn customer(
-    app: &App,
-    gateway: &dyn Gateway,
-    provider: ProviderKind,
-    user: UserId,
-) -> Result<String, Failure> {
-    let broken = |error: Error| Failure::Unavailable(error.to_string());
-    let find = async || app.db.one(payment_customer::Entity::find_by_id((user, provider))).await;
-    if let Some(known) = find().await.map_err(broken)? {
-        return Ok(known.reference);
-    }
-    let reference = user.to_string();
-    let known = gateway.create_customer(&NewCustomer { reference: &reference, email: None }).await?;
-    let row = payment_customer::ActiveModel { user_id: Set(user), provider: Set(provider), reference: Set(known) };
-    let inserted = app.db.transact(async |tx| {
-        let known = [payment_customer::Column::UserId, payment_customer::Column::Provider];
-        let once = OnConflict::columns(known).do_nothing().to_owned();
-        Ok(payment_customer::Entity::insert(row.clone()).on_conflict(once).exec_without_returning(&tx).await?)
-    });
-    inserted.await.map_err(broken)?;
-    // Whoever came first at the same moment has the say.
-    let known = find().await.map_err(broken)?;
-    known.map(|known| known.reference).ok_or_else(|| Failure::Unavailable("a customer vanished".to_owned()))
-}
-
 /// The charge that a provider would not begin.
 fn refused(payment: &Payment, cause: String) -> Charge {
     Charge {
@@ -139,13 +127,13 @@ pub async fn refresh(app: &App, id: PaymentId, source: EventSource) -> Result<Re
         Err(failure) => return Ok(Err(failure)),
     };
     let payment = complete::complete(app, id, source, &charge).await?;
-    refunds::refresh_pending(app, &payment).await?;
-    if let Err(failure) = refund_failures::recheck(app, &payment, source, charge.refunded).await? {
+    execution::refresh_pending(app, &payment).await?;
+    if let Err(failure) = failures::recheck(app, &payment, source, charge.refunded).await? {
         return Ok(Err(failure));
     }
     // Both are rare, and large: not part of every future that asks. A dispute that is lost, and told of as given back, too,
     // makes room for that.
-    if let Err(failure) = Box::pin(disputes::book(app, &payment, &charge, source)).await? {
+    if let Err(failure) = Box::pin(disputes::booking::book(app, &payment, &charge, source)).await? {
         return Ok(Err(failure));
     }
     if let Err(failure) = Box::pin(given_back::book(app, &payment, charge.refunded)).await? {
@@ -156,7 +144,7 @@ pub async fn refresh(app: &App, id: PaymentId, source: EventSource) -> Result<Re
 
 /// The payer says that they did their part: the provider is asked at once. Code: NOT_FOUND.
 pub async fn confirm(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Payment> {
-    queries::find(app, actor, id, access).await?.ok_or_else(super::not_found)?;
+    queries::find(app, actor, id, access).await?.ok_or_else(payments::not_found)?;
     match refresh(app, id, EventSource::Confirm).await? {
         Ok(payment) => Ok(payment),
         Err(failure) => {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, sea_query::OnConflict};
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::{
@@ -22,6 +23,11 @@ use crate::{
     platform::db::{Transaction, any_id},
 };
 
+/// Most characters of a bank's or courier's own reference.
+pub(super) const LONGEST_REFERENCE: usize = 100;
+/// The step of a payment of which one person said something that a second one has to say, too.
+pub(super) const AWAITED: &str = "awaits_second_person";
+
 /// What somebody says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said<'a> {
@@ -35,6 +41,22 @@ pub(super) struct Said<'a> {
     pub total: Money,
     /// What the bank or courier calls it.
     pub reference: &'a str,
+}
+
+impl Said<'_> {
+    /// What the audit log says of it.
+    pub(super) fn after(self, outcome: Outcome) -> Json {
+        let first = match outcome {
+            Outcome::Agreed(first) => first.map(|first| first.to_string()),
+            Outcome::Proposed => None,
+        };
+        json!({
+            "amount": self.amount.to_string(),
+            "reference": self.reference,
+            "awaitsSecondPerson": (outcome == Outcome::Proposed).then_some("true"),
+            "proposedBy": first,
+        })
+    }
 }
 
 /// What comes of it.

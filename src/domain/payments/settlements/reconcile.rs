@@ -6,14 +6,19 @@ use sea_orm::{ColumnTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, Query
 use uuid::Uuid;
 
 use super::{
-    Payment, complete, disputes,
-    drive::gateway,
-    given_back,
     holdings::{self, Disagreement},
-    queries, refund_failures, refund_rows, refunds, settlements,
+    movements,
 };
 use crate::{
     app::App,
+    domain::payments::{
+        Payment,
+        disputes::booking,
+        gateways::gateway,
+        processing::complete,
+        queries,
+        refunds::{beyond::beyond, execution, failures, given_back, rows as refund_rows},
+    },
     entity::{
         Money, PaymentId,
         payment::{Column, Entity, PaymentState, ProviderKind},
@@ -110,7 +115,7 @@ async fn ours(app: &App, payment: Payment, mend: bool) -> Result<Option<Disagree
         }
     };
     if mend {
-        settlements::record(app, payment.provider, &charge.fees).await?;
+        movements::record(app, payment.provider, &charge.fees).await?;
     }
     let Some(found) = differs(app, payment.id, &charge).await? else { return Ok(None) };
     let mended = if mend { mend_by(app, payment.id, &charge).await? } else { None };
@@ -121,11 +126,11 @@ async fn ours(app: &App, payment: Payment, mend: bool) -> Result<Option<Disagree
 async fn mend_by(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<bool>> {
     match complete::complete(app, id, EventSource::Poll, charge).await {
         Ok(payment) => {
-            refunds::refresh_pending(app, &payment).await?;
-            if let Err(failure) = refund_failures::recheck(app, &payment, EventSource::Poll, charge.refunded).await? {
+            execution::refresh_pending(app, &payment).await?;
+            if let Err(failure) = failures::recheck(app, &payment, EventSource::Poll, charge.refunded).await? {
                 tracing::warn!(payment = %id, %failure, "the provider could not be asked about refunds that were done");
             }
-            if let Err(failure) = disputes::book(app, &payment, charge, EventSource::Poll).await? {
+            if let Err(failure) = booking::book(app, &payment, charge, EventSource::Poll).await? {
                 tracing::warn!(payment = %id, %failure, "the provider could not be asked about disputes");
             }
             if let Err(failure) = given_back::book(app, &payment, charge.refunded).await? {
@@ -155,7 +160,7 @@ async fn differs(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<Str
     if charge.captured != payment.captured {
         found.push(format!("{} were taken, by the provider {}", money(payment.captured), money(charge.captured)));
     }
-    let (mut done, mut open) = (given_back::beyond(app, id).await?, 0);
+    let (mut done, mut open) = (beyond(app, id).await?, 0);
     for refund in refund_rows::refunds_of(app, &[id]).await? {
         match (refund.destination, refund.origin, refund.state) {
             // Their provider does not count them.
@@ -168,7 +173,7 @@ async fn differs(app: &App, id: PaymentId, charge: &Charge) -> Result<Option<Str
     if charge.refunded < done || charge.refunded > done + open {
         found.push(format!("{} were given back, by the provider {}", money(done), money(charge.refunded)));
     }
-    found.extend(disputes::differences(app, &payment, charge).await?);
+    found.extend(booking::differences(app, &payment, charge).await?);
     Ok((!found.is_empty()).then(|| found.join("; ")))
 }
 

@@ -6,13 +6,16 @@ use sea_orm::{
     ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::LockType,
 };
 
-use super::{queries, sql};
 use crate::{
     app::App,
-    domain::{actor::Actor, permissions::Permission},
+    domain::{
+        actor::Actor,
+        payments::{self, queries, sql},
+        permissions::Permission,
+    },
     entity::{
         Currency, PaymentId, RefundId, payment,
-        refund::{Column, Entity, Model as Refund, RefundState},
+        refund::{Column, Entity, Model as Refund, RefundDestination, RefundOrigin, RefundState},
     },
     error::Result,
     platform::{
@@ -23,17 +26,17 @@ use crate::{
 };
 
 /// A refund by its id. No rights are asked here.
-pub(super) async fn get(app: &App, id: RefundId) -> Result<Refund> {
-    app.db.one(Entity::find_by_id(id)).await?.ok_or_else(super::not_found)
+pub(crate) async fn get(app: &App, id: RefundId) -> Result<Refund> {
+    app.db.one(Entity::find_by_id(id)).await?.ok_or_else(payments::not_found)
 }
 
-pub(super) async fn lock_in(tx: &Transaction, id: RefundId) -> Result<Refund> {
+pub(crate) async fn lock_in(tx: &Transaction, id: RefundId) -> Result<Refund> {
     let row = Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?;
-    row.ok_or_else(super::not_found)
+    row.ok_or_else(payments::not_found)
 }
 
 /// All refunds of a payment, oldest first. The payment is locked by the caller, and so are they.
-pub(super) async fn refunds_in(tx: &Transaction, payment: PaymentId) -> Result<Vec<Refund>> {
+pub(crate) async fn refunds_in(tx: &Transaction, payment: PaymentId) -> Result<Vec<Refund>> {
     let refunds = Entity::find().filter(Column::PaymentId.eq(payment));
     Ok(refunds.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(tx).await?)
 }
@@ -43,6 +46,19 @@ pub(super) async fn requests_in(tx: &Transaction, payment: PaymentId) -> Result<
     let requests =
         Entity::find().filter(Column::PaymentId.eq(payment)).filter(Column::State.eq(RefundState::Requested));
     Ok(requests.order_by_asc(Column::Id).lock(LockType::NoKeyUpdate).all(tx).await?)
+}
+
+/// Whether a refund is under way: its money is held.
+pub(super) fn is_open(refund: &Refund) -> bool {
+    matches!(refund.state, RefundState::Granted | RefundState::Pending)
+}
+
+/// Whether the provider has told us that it gives, or gave, a refund back, and it stands.
+pub(super) fn is_told(refund: &Refund) -> bool {
+    refund.destination == RefundDestination::Source
+        && refund.origin != RefundOrigin::Dispute
+        && refund.provider_reference.is_some()
+        && matches!(refund.state, RefundState::Granted | RefundState::Pending | RefundState::Succeeded)
 }
 
 /// The refunds of payments, by payment, oldest first, the newest 100 of each: whoever sees a payment sees them.
@@ -59,7 +75,7 @@ pub async fn refunds_by_payment(
 }
 
 /// All refunds of payments, oldest first. No rights are asked here.
-pub(super) async fn refunds_of(app: &App, ids: &[PaymentId]) -> Result<Vec<Refund>> {
+pub(crate) async fn refunds_of(app: &App, ids: &[PaymentId]) -> Result<Vec<Refund>> {
     let refunds = Entity::find().filter(any_id(Column::PaymentId, ids));
     app.db.all(refunds.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id)).await
 }
@@ -77,9 +93,9 @@ pub struct RefundOfPayment {
 }
 
 /// A refund by its id, with its currency. No rights are asked here.
-pub(super) async fn get_with_currency(app: &App, id: RefundId) -> Result<RefundOfPayment> {
+pub(crate) async fn get_with_currency(app: &App, id: RefundId) -> Result<RefundOfPayment> {
     let refund = Entity::find_by_id(id).left_join(payment::Entity);
-    app.db.read_one(refund).await?.ok_or_else(super::not_found)
+    app.db.read_one(refund).await?.ok_or_else(payments::not_found)
 }
 
 /// Refunds by id, of payments that the actor may see.

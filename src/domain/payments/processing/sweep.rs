@@ -1,7 +1,7 @@
 //! The sweeper: whatever a payment waits for, somebody asks in time. Also drives the sandbox, which has no process of its
 //! own.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, future::join_all, stream};
 use sea_orm::{
@@ -11,9 +11,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Payment, cancel, complete, drive, refunds, webhooks};
+use super::{cancel, complete, drive, webhooks};
 use crate::{
     app::App,
+    domain::payments::{Payment, gateways::wait, queries, refunds::execution},
     entity::{
         PaymentId, RefundId,
         payment::{self, PaymentState, ProviderKind},
@@ -28,13 +29,6 @@ use crate::{
 const BATCH: u64 = 50;
 /// About how many of them it is asked at the same time.
 const AT_ONCE: usize = 4;
-/// The longest wait before a provider is asked again.
-const LONGEST: Duration = Duration::from_secs(3600);
-
-/// How long after so many questions the next one comes.
-pub(super) fn wait(app: &App, checks: i64) -> Duration {
-    (app.config.payments.check_time * (1 << checks.clamp(0, 10))).min(LONGEST)
-}
 
 /// Where something waits for its time: the columns of its table, and what its rows' provider is.
 struct Queue<E: EntityTrait> {
@@ -85,7 +79,7 @@ pub async fn tend_to(app: &App, provider: ProviderKind) -> Result<u64> {
     .await;
     let refunds = due(app, refund_queue(), provider).await?;
     done += refunds.len() as u64;
-    stream::iter(refunds).map(RefundId).for_each_concurrent(AT_ONCE, async |id| refunds::go_on(app, id).await).await;
+    stream::iter(refunds).map(RefundId).for_each_concurrent(AT_ONCE, async |id| execution::go_on(app, id).await).await;
     Ok(done)
 }
 
@@ -133,7 +127,7 @@ async fn due<E: EntityTrait>(app: &App, queue: Queue<E>, provider: ProviderKind)
 }
 
 async fn look_after(app: &App, id: PaymentId) -> Result<()> {
-    let payment = super::get(app, id).await?;
+    let payment = queries::get(app, id).await?;
     let may_expire = !payment.state.is_final() && payment.state != PaymentState::Processing;
     if may_expire && payment.expires_at.is_some_and(|at| at <= app.clock.now()) {
         return expire(app, &payment).await;

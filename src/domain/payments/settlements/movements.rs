@@ -12,18 +12,17 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{
-    rules,
-    staff::{self, Act},
-};
 use crate::{
     app::App,
     domain::{
         Once,
         actor::{Actor, Client},
-        auth,
         idempotency::{Claim, Fingerprint, claim_for_good_in, debug_name},
         ledger::{self, NewTransfer, Origin, Place, Posted},
+        payments::{
+            rules,
+            staff::{self, Act},
+        },
     },
     entity::{
         Currency, Money, TransferId,
@@ -224,8 +223,7 @@ pub async fn provider_settlement_record(
     settlement: ProviderSettlement,
     idempotency_key: &str,
 ) -> Result<Once<ProviderSettlement>> {
-    let user = staff::require(actor)?;
-    auth::require_fresh(app, actor).await?;
+    let user = staff::require_fresh(app, actor).await?;
     let reference = text::line("reference", &settlement.reference, LONGEST_REFERENCE)?;
     let settlement = ProviderSettlement { reference: text::required("reference", reference)?, ..settlement };
     let ProviderSettlement { provider, kind, amount, reference } = &settlement;

@@ -3,18 +3,17 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 
-use super::{Payment, open, receipts, reference, refunds, rows, rules, short, target};
+use super::next_actions::{open_next, seal_next};
 use crate::{
     app::App,
     domain::{
-        events::{self, NewEvent},
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, NewTransfer, Origin},
+        payments::{Payment, receipts, reference, refunds::granting, rows, rules, short, target},
     },
     entity::{
-        PaymentEventId, PaymentId,
-        event::{EventKind, StreamKind},
-        payment::{self, PaymentState, ProviderKind},
-        payment_event::{self, EventSource},
+        PaymentId,
+        payment::{self, PaymentState},
+        payment_event::EventSource,
     },
     error::{Error, Result},
     platform::{
@@ -41,7 +40,7 @@ pub async fn complete(app: &App, id: PaymentId, source: EventSource, charge: &Ch
 }
 
 /// The same within a transaction.
-pub(super) async fn complete_in(
+pub(in crate::domain::payments) async fn complete_in(
     app: &App,
     tx: &Transaction,
     id: PaymentId,
@@ -72,12 +71,12 @@ pub(super) async fn complete_in(
         && (captured, authorised) == (before.captured, before.authorised)
         && failure == before.failure
         && before.provider_reference.is_some()
-        && next == open::open_next(app, &before)?;
+        && next == open_next(app, &before)?;
     if unchanged {
         return Ok(before);
     }
     let now = app.clock.now();
-    let sealed = (next != NextAction::None).then(|| open::seal_next(app, id, &next)).transpose()?;
+    let sealed = (next != NextAction::None).then(|| seal_next(app, id, &next)).transpose()?;
     let check_at = if state.is_final() { None } else { before.check_at };
     // What a provider says of somebody whose account is gone is no longer kept.
     let is_known = before.payer_id.is_some() || before.payer_email.is_some();
@@ -109,7 +108,7 @@ pub(super) async fn complete_in(
     if state != before.state && state == PaymentState::Completed {
         receipts::paid_in(app, tx, &payment).await?;
     }
-    note_in(app, tx, &payment, state.as_str(), source, charge.failure.as_deref()).await?;
+    rows::note_in(app, tx, &payment, state.as_str(), source, charge.failure.as_deref()).await?;
     app.steps.reach("payment.completing").await;
     rows::lock_in(tx, id).await
 }
@@ -132,22 +131,12 @@ fn next_state(before: &Payment, told: ChargeState, captured: i64, now: DateTime<
     }
 }
 
-/// Where the money of a payment comes from, and goes back to.
-pub(super) fn source(payment: &Payment) -> Place {
-    match (payment.provider, payment.payer_id) {
-        (ProviderKind::Wallet, Some(payer)) => Place::Wallet(payer),
-        // Their wallet went with their account.
-        (ProviderKind::Wallet, None) => Place::Unclaimed,
-        (provider, _) => Place::Clearing(provider),
-    }
-}
-
 async fn settle_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64) -> Result<()> {
     let settlement = target::of(payment.target_kind)?.settle_in(app, tx, payment, amount).await?;
     let (id, key) = (reference(payment.id), rules::step_key(payment.id, payment.captured));
     let new = NewTransfer {
         kind: settlement.kind,
-        from: source(payment),
+        from: rules::source(payment),
         to: settlement.place,
         amount,
         currency: payment.currency,
@@ -160,42 +149,14 @@ async fn settle_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64) 
         Some(cause) => {
             // Of every part that comes in too late.
             let key = format!("{cause}:{}", payment.captured);
-            refunds::give_back_in(app, tx, payment, amount, (cause, &key)).await
+            granting::give_back_in(app, tx, payment, amount, (cause, &key)).await
         }
         None => Ok(()),
     }
 }
 
-/// Writes a step down, and tells those who follow the payment. Its row is locked.
-pub(super) async fn note_in(
-    app: &App,
-    tx: &Transaction,
-    payment: &Payment,
-    kind: &str,
-    source: EventSource,
-    detail: Option<&str>,
-) -> Result<()> {
-    let now = app.clock.now();
-    let step = payment_event::ActiveModel {
-        id: Set(PaymentEventId(app.ids.next(now))),
-        payment_id: Set(payment.id),
-        kind: Set(kind.to_owned()),
-        source: Set(source),
-        authorised: Set(payment.authorised),
-        captured: Set(payment.captured),
-        refunded: Set(payment.refunded),
-        pending: Set(payment.amount - payment.captured + payment.refunding),
-        detail: Set(detail.map(short)),
-        created_at: Set(now),
-    };
-    payment_event::Entity::insert(step).exec_without_returning(tx).await?;
-    let seq = rows::next_event_in(tx, payment.id).await?;
-    let event = NewEvent { kind: EventKind::PaymentChanged, actor_id: None, subject_id: None };
-    events::write_in(app, tx, StreamKind::Payment, payment.id.0, seq, event).await
-}
-
 /// The charge of a payment that no provider speaks of: so much of it is there.
-pub(super) fn by_hand(payment: &Payment, captured: i64) -> Charge {
+pub(in crate::domain::payments) fn by_hand(payment: &Payment, captured: i64) -> Charge {
     Charge {
         reference: payment.provider_reference.clone().unwrap_or_else(|| payment.id.to_string()),
         state: ChargeState::Completed,

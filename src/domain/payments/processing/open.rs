@@ -1,40 +1,24 @@
 //! Opening a payment: the part that is one transaction, before any provider knows of it.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, Iterable, QueryFilter, SelectExt};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SelectExt};
 use uuid::Uuid;
 
-use super::{Payment, complete, drive, rows, target};
+use super::{complete, next_actions::seal_next};
 use crate::{
     app::App,
-    domain::{Once, actor::Actor},
+    domain::payments::{Payment, gateways, payers::Payer, rows, target},
     entity::{
-        Money, PaymentId, PaymentMethodId, PaymentProviderId, UserId,
+        Money, PaymentId, PaymentMethodId,
         payment::{self, PaymentState, ProviderKind, TargetKind},
         payment_event::EventSource,
         payment_method,
     },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{
-        crypto::sha256,
-        db::Transaction,
-        ids::{named, random_of},
-        mailbox,
-        payments::{Gateway, NextAction},
-    },
+    platform::{db::Transaction, ids::random_of, payments::NextAction},
 };
 
 /// Letters and digits of references that people copy: without those that look alike.
 const REFERENCE: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-
-/// Who pays, with an account or without.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Payer {
-    /// Somebody who has an account.
-    User(UserId),
-    /// Somebody without an account, by their e-mail address.
-    Guest(String),
-}
 
 /// A payment that is to be opened.
 #[derive(Debug, Clone)]
@@ -57,83 +41,11 @@ pub struct NewPayment {
     pub amount: Money,
 }
 
-/// A payment that was begun, with the token by which a guest comes back to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Started {
-    /// The row of `payments`, as it is now.
-    pub payment: Payment,
-    /// For somebody without an account.
-    pub guest_token: Option<String>,
-}
-
-/// What stands for who pays, where keys are kept.
-#[must_use]
-pub fn claimant(payer: &Payer) -> Uuid {
-    match payer {
-        Payer::User(user) => user.0,
-        Payer::Guest(email) => {
-            let mut bytes = [0; 16];
-            bytes.copy_from_slice(&sha256(format!("guest\n{}", mailbox::key(email)).as_bytes())[..16]);
-            uuid::Builder::from_custom_bytes(bytes).into_uuid()
-        }
-    }
-}
-
-/// By which a guest comes back to a payment.
-#[must_use]
-pub fn guest_token(app: &App, id: PaymentId) -> String {
-    URL_SAFE_NO_PAD.encode(app.keys.fingerprint("payment guest", &[&id.to_string()]))
-}
-
-/// Whether a provider is offered here at all.
-#[must_use]
-pub(super) fn is_offered(app: &App, provider: ProviderKind) -> bool {
-    let config = &app.config.payments;
-    match provider {
-        ProviderKind::Wallet => true,
-        ProviderKind::CashOnDelivery => config.cash_on_delivery,
-        ProviderKind::BankTransfer => config.bank_account.is_some(),
-        gateway => app.payments.gateway(gateway.as_str()).is_some(),
-    }
-}
-
-/// A way to pay that is offered here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
-    /// Made of the provider's name.
-    pub id: PaymentProviderId,
-    /// Who moves the money.
-    pub provider: ProviderKind,
-    /// What the provider's own program in the browser wants.
-    pub public_key: Option<String>,
-    /// Whether ways to pay can be saved with it.
-    pub saves_methods: bool,
-    /// What can be paid by it.
-    pub targets: Vec<TargetKind>,
-}
-
-/// The ways to pay that are offered here.
-#[must_use]
-pub fn offers(app: &App) -> Vec<Offer> {
-    let all = ProviderKind::iter().filter(|provider| is_offered(app, *provider));
-    all.map(|provider| {
-        let gateway = app.payments.gateway(provider.as_str());
-        Offer {
-            id: PaymentProviderId(named(provider.as_str())),
-            provider,
-            public_key: gateway.and_then(|gateway| gateway.public_key().map(str::to_owned)),
-            saves_methods: gateway.is_some_and(Gateway::saves_methods),
-            targets: target::all().filter(|target| target.accepts(provider)).map(target::Target::kind).collect(),
-        }
-    })
-    .collect()
-}
-
 /// Opens a payment, within the caller's transaction. The caller writes what it is for, then calls [`pay_at_once_in`]; after
-/// the commit it calls [`started`]. Codes: PROVIDER_NOT_AVAILABLE, NOT_FOUND (of the saved way to pay).
+/// the commit it calls [`super::drive::started`]. Codes: PROVIDER_NOT_AVAILABLE, NOT_FOUND (of the saved way to pay).
 pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Payment> {
     let unavailable = || Error::from(UserError::input("provider", UserErrorCode::ProviderNotAvailable));
-    if !is_offered(app, new.provider) || !target::of(new.target)?.accepts(new.provider) {
+    if !gateways::is_offered(app, new.provider) || !target::of(new.target)?.accepts(new.provider) {
         return Err(unavailable());
     }
     let (payer_id, payer_email) = match &new.payer {
@@ -197,7 +109,7 @@ pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Pa
     };
     payment::Entity::insert(row).exec_without_returning(tx).await?;
     let payment = rows::lock_in(tx, new.id).await?;
-    complete::note_in(app, tx, &payment, payment.state.as_str(), EventSource::Create, None).await?;
+    rows::note_in(app, tx, &payment, payment.state.as_str(), EventSource::Create, None).await?;
     Ok(payment)
 }
 
@@ -209,28 +121,4 @@ pub async fn pay_at_once_in(app: &App, tx: &Transaction, payment: Payment) -> Re
     }
     let charge = complete::by_hand(&payment, payment.amount);
     complete::complete_in(app, tx, payment.id, EventSource::System, &charge).await
-}
-
-/// Goes on with a payment that was opened just now, or by an earlier call with the same key: tells its provider.
-pub async fn started(app: &App, actor: &Actor, once: Once<PaymentId>) -> Result<Once<Started>> {
-    app.steps.reach("payment.reserved").await;
-    let payment = drive::start(app, once.value).await?;
-    let is_guest = payment.payer_id.is_none() && payment.payer_email.is_some() && actor.user_id().is_none();
-    let guest_token = is_guest.then(|| guest_token(app, payment.id));
-    Ok(Once { value: Started { payment, guest_token }, replayed: once.replayed })
-}
-
-fn purpose(id: PaymentId) -> String {
-    format!("next action {id}")
-}
-
-pub(super) fn seal_next(app: &App, id: PaymentId, next: &NextAction) -> Result<Vec<u8>> {
-    app.keys.seal(&purpose(id), &serde_json::to_vec(next)?)
-}
-
-pub(super) fn open_next(app: &App, payment: &Payment) -> Result<NextAction> {
-    match &payment.sealed_next_action {
-        None => Ok(NextAction::None),
-        Some(sealed) => Ok(serde_json::from_slice(&app.keys.open(&purpose(payment.id), sealed)?)?),
-    }
 }
