@@ -6,12 +6,14 @@ use futures_util::Stream;
 use uuid::Uuid;
 
 use super::{
-    accounts::{User, viewer},
+    accounts::{User, UsersById, viewer},
     connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
     filters::{self, DateTimeRange},
+    loaders::loaders,
     node::{self, Node, id_input, input_id},
+    registration::{ById, Noun},
     stream::{self, StreamEvent, StreamPhase},
 };
 use crate::{
@@ -20,10 +22,25 @@ use crate::{
         notifications::{self, News, NotificationFilter},
     },
     entity::{
-        CommentId, ContributionCommentId, ContributionId, GoalId, PaymentId, PostId, event::StreamKind,
-        notification::SubjectKind,
+        CommentId, ContributionCommentId, ContributionId, GoalId, NotificationId, PaymentId, PostId, UserId,
+        event::StreamKind, notification::SubjectKind,
     },
 };
+
+/// What notifications hand over.
+pub(super) const GRAPH: Noun = Noun {
+    ids: &[ById::loaded::<NotificationsById, Notification>(NotificationId::PREFIX)],
+    texts: &[("Notification", "message", 500)],
+    short_texts: &["Notification.title", "NotificationConnection.streamCursor"],
+    ..Noun::EMPTY
+};
+
+loaders! {
+    /// How many of the viewer's own notifications are unread.
+    UnreadCounts: UserId => i64 = notifications::unread_counts;
+    /// The viewer's notifications by id.
+    NotificationsById: NotificationId => notifications::Notification = notifications::by_id;
+}
 
 /// What a notification is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -103,7 +120,7 @@ impl Notification {
     async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.actor_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
         })
         .await
     }
@@ -266,7 +283,7 @@ payload! {
 /// How many of the viewer's own notifications are unread.
 pub(super) async fn unread_count(ctx: &Context<'_>) -> async_graphql::Result<Option<i64>> {
     let request = ctx.request();
-    Ok(request.loaders.unread_counts().load(request.actor.require_user()?.id).await?)
+    Ok(request.loaders.load::<UnreadCounts>(request.actor.require_user()?.id).await?)
 }
 
 /// What came of `notificationMarkAllRead`.
