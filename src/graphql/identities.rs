@@ -46,6 +46,7 @@ pub(super) const GRAPH: Noun = Noun {
         "SignInProvider.title",
     ],
     lists: &[("Query", "signInProviders", 5), ("User", "identities", 5)],
+    ..Noun::EMPTY
 };
 
 loaders! {

@@ -22,13 +22,15 @@ pub struct Noun {
     /// Its texts of 255 characters at most, each as `Object.field`. They are named so that a test finds a text that nobody
     /// thought of.
     pub short_texts: &'static [&'static str],
+    /// The interfaces beside `Node` that it has, each with its objects. The first object of all gives the interface its fields.
+    pub interfaces: &'static [(&'static str, &'static [&'static str])],
     /// How many objects its lists without a page size have, about: more than most, though not as many as there can be.
     pub lists: &'static [Length],
 }
 
 impl Noun {
     /// One that hands nothing over.
-    pub const EMPTY: Self = Self { rules: &[], ids: &[], texts: &[], short_texts: &[], lists: &[] };
+    pub const EMPTY: Self = Self { rules: &[], ids: &[], texts: &[], short_texts: &[], interfaces: &[], lists: &[] };
 }
 
 /// How long something is that a field has: of which object, which field, how long.

@@ -28,4 +28,5 @@ pub(in crate::graphql) const GRAPH: Noun = Noun {
     ],
     short_texts: &["AuditChange.property", "AuditEntry.action", "AuditEntry.address", "Job.kind", "LedgerLine.name"],
     lists: &[("AuditEntry", "changes", 5), ("LedgerAccounts", "lines", 50)],
+    ..Noun::EMPTY
 };

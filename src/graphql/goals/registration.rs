@@ -38,5 +38,11 @@ pub(in crate::graphql) const GRAPH: Noun = Noun {
         "GoalContribution.name",
         "GoalNews.title",
     ],
+    interfaces: &[
+        ("Commentable", &["GoalContribution"]),
+        ("Discussion", &["ContributionCommentConnection"]),
+        ("DiscussionEdge", &["ContributionCommentEdge"]),
+        ("DiscussionComment", &["ContributionComment"]),
+    ],
     lists: &[("Goal", "suggestedAmounts", 6)],
 };

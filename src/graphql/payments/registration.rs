@@ -66,4 +66,5 @@ pub(in crate::graphql) const GRAPH: Noun = Noun {
         ("Query", "paymentProviders", 7),
         ("User", "paymentMethods", 20),
     ],
+    ..Noun::EMPTY
 };

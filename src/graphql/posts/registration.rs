@@ -16,5 +16,12 @@ pub(in crate::graphql) const GRAPH: Noun = Noun {
     rules: &[mutations::RULES],
     ids: &[ById::loaded::<PostsById, Post>(PostId::PREFIX), ById::loaded::<CommentsById, Comment>(CommentId::PREFIX)],
     texts: &[("Comment", "body", posts::MAX_COMMENT as u64), ("Post", "body", posts::MAX_POST as u64)],
+    interfaces: &[
+        ("Likeable", &["Post", "Comment"]),
+        ("Commentable", &["Post"]),
+        ("Discussion", &["CommentConnection"]),
+        ("DiscussionEdge", &["CommentEdge"]),
+        ("DiscussionComment", &["Comment"]),
+    ],
     ..Noun::EMPTY
 };

@@ -60,4 +60,5 @@ pub(in crate::graphql) const GRAPH: Noun = Noun {
         ("Wallet", "balances", 10),
         ("WalletActivity", "balances", 10),
     ],
+    ..Noun::EMPTY
 };
