@@ -197,10 +197,9 @@ impl Loaders {
 
     /// The value of a key; `None` when it is not there or not visible.
     pub fn load<L: Loader>(&self, key: L::Key) -> BoxFuture<'_, Result<Option<L::Value>>> {
-        let batched = self.made.find_or_add(
-            |made| made.downcast_ref::<Batched<L>>(),
-            || Box::new(Link::<Anything, _>::new(Batched::new(L::new(self.app.clone(), self.actor.clone())))),
-        );
+        let batched = self.made.find_or_add(Anything::downcast_ref::<Batched<L>>, || {
+            Box::new(Link::<Anything, _>::new(Batched::new(L::new(self.app.clone(), self.actor.clone()))))
+        });
         batched.load(key)
     }
 }

@@ -21,10 +21,7 @@ use crate::{
         live::Step,
         notifications::{self, News, NotificationFilter},
     },
-    entity::{
-        CommentId, ContributionCommentId, ContributionId, GoalId, NotificationId, PaymentId, PostId, UserId,
-        event::StreamKind, notification::SubjectKind,
-    },
+    entity::{NotificationId, UserId, event::StreamKind},
 };
 
 /// What notifications hand over.
@@ -129,15 +126,7 @@ impl Notification {
     async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
         nullable(async {
             let (Some(kind), Some(id)) = (self.0.subject_kind, self.0.subject_id) else { return Ok(None) };
-            let prefix = match kind {
-                SubjectKind::Post => PostId::PREFIX,
-                SubjectKind::Comment => CommentId::PREFIX,
-                SubjectKind::Goal => GoalId::PREFIX,
-                SubjectKind::Contribution => ContributionId::PREFIX,
-                SubjectKind::Payment => PaymentId::PREFIX,
-                SubjectKind::ContributionComment => ContributionCommentId::PREFIX,
-            };
-            node::find_typed(ctx, prefix, id).await
+            node::find_typed(ctx, kind.as_str(), id).await
         })
         .await
     }

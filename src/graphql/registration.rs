@@ -86,7 +86,18 @@ pub(super) fn index<K: Hash + Eq, V>(entries: impl Fn(&'static Noun) -> Vec<(K, 
 mod tests {
     use std::collections::HashSet;
 
+    use sea_orm::Iterable;
+
     use super::*;
+    use crate::entity::notification::SubjectKind;
+
+    #[test]
+    fn what_a_notification_is_about_is_fetched_by_its_id() {
+        let prefixes: HashSet<_> = NOUNS.iter().flat_map(|noun| noun.ids).map(|by_id| by_id.prefix).collect();
+        for kind in SubjectKind::iter() {
+            assert!(prefixes.contains(kind.as_str()), "no noun fetches a {}", kind.as_str());
+        }
+    }
 
     #[test]
     fn nothing_is_handed_over_twice() {

@@ -73,7 +73,7 @@ mod tests {
     type Anything = dyn Any + Send + Sync;
 
     fn of_type<T: Default + Send + Sync + 'static>(list: &OnceList<Anything>) -> &T {
-        list.find_or_add(|thing| thing.downcast_ref::<T>(), || Box::new(Link::<Anything, _>::new(T::default())))
+        list.find_or_add(Anything::downcast_ref::<T>, || Box::new(Link::<Anything, _>::new(T::default())))
     }
 
     #[test]
