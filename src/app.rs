@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 use crate::{
-    config::{Config, Rates},
+    config::Config,
     entity::{SessionId, UserId},
     error::{Error, Result},
     platform::{
@@ -33,7 +33,7 @@ use crate::{
         outbox::Outbox,
         passwords::Passwords,
         payments::Providers,
-        rate_limit::{Failures, Limiter},
+        rate_limit::Limiters,
         shares::Shares,
         sms::Sms,
         steps::Steps,
@@ -76,7 +76,7 @@ pub struct Parts {
     pub listening_at: OnceLock<String>,
     /// Hashes passwords, a few at a time; the others wait in line.
     pub passwords: Passwords,
-    /// How often each client may do what, counted in this process.
+    /// How often each client did what, counted in this process. The policies are declared by those who count by them.
     pub limiters: Limiters,
     /// Sessions that ended lately: their access tokens are refused before they expire.
     pub ended_sessions: Recent<SessionId>,
@@ -112,71 +112,6 @@ pub enum Caller {
     Address(Option<IpAddr>),
 }
 
-/// The named rate limits. A key is an address, or somebody who is signed in, and its type says which: nothing is counted by
-/// what anybody can type, or strangers would use it up for others (`docs/operating.md` says who can use up what).
-#[derive(Debug)]
-pub struct Limiters {
-    /// GraphQL operations of an address without a sign-in.
-    pub anonymous: Limiter<IpAddr>,
-    /// GraphQL operations of a person.
-    pub user: Limiter<UserId>,
-    /// What a person writes for others to see.
-    pub content: Limiter<UserId>,
-    /// What the events of somebody's subscriptions may cost.
-    pub live: Limiter<Caller>,
-    /// Sign-ins from an address.
-    pub login_address: Limiter<IpAddr>,
-    /// Registrations from an address.
-    pub register_address: Limiter<IpAddr>,
-    /// Messages about an account to an address that nobody has proven: by the address, which is one account's only.
-    pub unproven_address: Limiter<String>,
-    /// Codes asked for from an address without a sign-in.
-    pub send_address: Limiter<IpAddr>,
-    /// Codes asked for by a person.
-    pub send_account: Limiter<UserId>,
-    /// Codes tried from an address without a sign-in.
-    pub proof_address: Limiter<IpAddr>,
-    /// Codes and old passwords tried by a person.
-    pub proof_account: Limiter<UserId>,
-    /// Webhooks from an address that were not their provider's own.
-    pub webhook_address: Failures<IpAddr>,
-}
-
-impl Limiters {
-    fn new(rates: &Rates) -> Self {
-        Self {
-            anonymous: Limiter::new("anonymous", rates.anonymous),
-            user: Limiter::new("user", rates.user),
-            content: Limiter::new("content", rates.content),
-            live: Limiter::new("live", rates.live),
-            login_address: Limiter::new("login-address", rates.login_address),
-            register_address: Limiter::new("register-address", rates.register_address),
-            unproven_address: Limiter::new("unproven-address", rates.unproven_address),
-            send_address: Limiter::new("send-address", rates.send_address),
-            send_account: Limiter::new("send-account", rates.send_account),
-            proof_address: Limiter::new("proof-address", rates.proof_address),
-            proof_account: Limiter::new("proof-account", rates.proof_account),
-            webhook_address: Failures::new("webhook-address", rates.webhook_address),
-        }
-    }
-
-    /// Forgets idle callers.
-    pub fn forget_idle(&self) {
-        self.anonymous.forget_idle();
-        self.user.forget_idle();
-        self.content.forget_idle();
-        self.live.forget_idle();
-        self.login_address.forget_idle();
-        self.register_address.forget_idle();
-        self.unproven_address.forget_idle();
-        self.send_address.forget_idle();
-        self.send_account.forget_idle();
-        self.proof_address.forget_idle();
-        self.proof_account.forget_idle();
-        self.webhook_address.forget_idle();
-    }
-}
-
 impl App {
     /// Connects to the database and derives the keys. Does not migrate.
     pub async fn start(config: Config, clock: Clock, ids: Ids) -> Result<Self> {
@@ -193,7 +128,7 @@ impl App {
         };
         let keys = Keys::derive(&secret, &config.old_secret_keys)?;
         let passwords = Passwords::new(&config.password_hashing)?;
-        let limiters = Limiters::new(&config.rates);
+        let limiters = Limiters::new(config.rates.clone());
         let database = &config.database;
         // One connection at least is left for others, where there are two.
         let share = database.connections_per_client.min(database.max_connections.saturating_sub(1)).max(1);

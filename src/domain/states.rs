@@ -1,30 +1,21 @@
-//! How things stand, as errors tell it: what is stored has the spelling of its time, and no language.
+//! How things stand, as errors tell it: what is stored has the spelling of its time, and no language. Each noun says it of its
+//! own by `told!`; those of payments stand here.
 
-use crate::{
-    entity::{
-        goal::GoalState, payment::PaymentState, payment_dispute::DisputeState, refund::RefundState,
-        wallet_adjustment::AdjustmentState, withdrawal::WithdrawalState,
-    },
-    error::State,
-};
+use crate::entity::{payment::PaymentState, payment_dispute::DisputeState, refund::RefundState};
 
+/// Defines how a stored state is told.
 macro_rules! told {
     ($($entity:ident { $($variant:ident => $state:ident,)+ })+) => {$(
-        impl From<$entity> for State {
+        impl From<$entity> for $crate::error::State {
             fn from(state: $entity) -> Self {
                 match state { $($entity::$variant => Self::$state,)+ }
             }
         }
     )+};
 }
+pub(super) use told;
 
 told! {
-    GoalState {
-        Open => Open,
-        Ended => Ended,
-        Failed => Failed,
-        Cancelled => Canceled,
-    }
     PaymentState {
         Created => Created,
         Pending => Pending,
@@ -42,19 +33,6 @@ told! {
         Pending => Pending,
         Succeeded => Succeeded,
         Failed => Failed,
-    }
-    WithdrawalState {
-        Requested => Requested,
-        Approved => Approved,
-        Paid => Paid,
-        Failed => Failed,
-        Returned => Returned,
-        Cancelled => Canceled,
-    }
-    AdjustmentState {
-        Proposed => Proposed,
-        Applied => Applied,
-        Refused => Refused,
     }
     DisputeState {
         Open => Open,

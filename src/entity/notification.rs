@@ -37,7 +37,7 @@ stored_enum! {
 }
 
 stored_enum! {
-    /// The table of a notification's subject.
+    /// The table of a notification's subject, by what its ids start with.
     SubjectKind {
         /// `posts`.
         Post = "post",

@@ -16,14 +16,16 @@ use super::{
     filters::{self, DateTimeRange},
     goals::{self, GoalContribution, OwnContributionWhere},
     identities::Identity,
+    loaders::loaders,
     notifications::{self, NotificationConnection, NotificationWhere},
     payments::{self, Payment, PaymentMethod, PaymentWhere},
     posts::{self, Post},
     privacy::AccountExport,
-    profiles::Profile,
+    profiles::{Completions, Profile, ProfilesByUser},
+    registration::{ById, Noun},
     scalars::{EmailAddress, LanguageCode, Url},
     sessions::ActiveSession,
-    two_factor::TwoFactor,
+    two_factor::{TwoFactor, TwoFactors},
     wallets::{self, PayoutMethod, Wallet},
 };
 use crate::{
@@ -33,8 +35,28 @@ use crate::{
         permissions::Permission,
         privacy,
     },
+    entity::{UserId, digest_subscription},
     error::{Error, Locale},
 };
+
+/// What accounts hand over.
+pub(super) const GRAPH: Noun = Noun {
+    ids: &[ById::loaded::<UsersById, User>(UserId::PREFIX)],
+    texts: &[("User", "avatarUrl", 512), ("User", "bio", 500)],
+    short_texts: &["User.displayName", "User.email", "User.firstName", "User.lastName", "User.username"],
+    ..Noun::EMPTY
+};
+
+loaders! {
+    /// People by id.
+    UsersById: UserId => accounts::User = accounts::users_by_id;
+    /// Whose display names look like those of others.
+    Lookalikes: UserId => bool = accounts::lookalikes;
+    /// E-mail addresses that the viewer may see.
+    Emails: UserId => accounts::Email = accounts::emails;
+    /// The viewer's own wish for a digest.
+    Digests: UserId => digest_subscription::Digest = accounts::digests;
+}
 
 /// What a person mainly does here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -83,7 +105,7 @@ impl User {
         match &self.0 {
             Person::Whole(user) => Ok(Arc::clone(user)),
             Person::Card(card) => {
-                let user = ctx.request().loaders.users().load(card.id).await?;
+                let user = ctx.request().loaders.load::<UsersById>(card.id).await?;
                 Ok(user.ok_or_else(|| Error::internal("a person who was on a card is gone"))?)
             }
         }
@@ -140,7 +162,8 @@ impl User {
     /// pass for them: show the user name beside it.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn is_lookalike(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        nullable(async { Ok(Some(ctx.request().loaders.lookalikes().load(self.0.id()).await?.unwrap_or(false))) }).await
+        nullable(async { Ok(Some(ctx.request().loaders.load::<Lookalikes>(self.0.id()).await?.unwrap_or(false))) })
+            .await
     }
 
     /// Address of a picture; null when there is none.
@@ -172,7 +195,7 @@ impl User {
     /// they have none that is theirs.
     async fn email(&self, ctx: &Context<'_>) -> Nullable<EmailAddress> {
         private(ctx, async {
-            let email = ctx.request().loaders.emails().load(self.0.id()).await?;
+            let email = ctx.request().loaders.load::<Emails>(self.0.id()).await?;
             Ok(email.and_then(|email| email.address).map(EmailAddress::from))
         })
         .await
@@ -181,7 +204,7 @@ impl User {
     /// Whether the address is proven theirs, by `emailVerify`; null for who may not see it.
     async fn email_verified(&self, ctx: &Context<'_>) -> Nullable<bool> {
         private(ctx, async {
-            Ok(ctx.request().loaders.emails().load(self.0.id()).await?.map(|email| email.is_verified))
+            Ok(ctx.request().loaders.load::<Emails>(self.0.id()).await?.map(|email| email.is_verified))
         })
         .await
     }
@@ -191,7 +214,7 @@ impl User {
     async fn profile(&self, ctx: &Context<'_>) -> Nullable<Box<Profile>> {
         private(ctx, async {
             // What is large is on the heap: the executor makes room for it in each field's future, of each person in a list.
-            Ok(ctx.request().loaders.profiles().load(self.0.id()).await?.map(|row| Box::new(Profile::from(row))))
+            Ok(ctx.request().loaders.load::<ProfilesByUser>(self.0.id()).await?.map(|row| Box::new(Profile::from(row))))
         })
         .await
     }
@@ -200,7 +223,7 @@ impl User {
     /// profile.
     async fn profile_completed(&self, ctx: &Context<'_>) -> Nullable<bool> {
         private(ctx, async {
-            Ok(ctx.request().loaders.completions().load(self.0.id()).await?.map(|found| found.is_complete))
+            Ok(ctx.request().loaders.load::<Completions>(self.0.id()).await?.map(|found| found.is_complete))
         })
         .await
     }
@@ -212,7 +235,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id()) && !request.actor.may(Permission::SeeContacts) {
                 return Ok(None);
             }
-            Ok(request.loaders.two_factors().load(self.0.id()).await?.map(TwoFactor::from))
+            Ok(request.loaders.load::<TwoFactors>(self.0.id()).await?.map(TwoFactor::from))
         })
         .await
     }
@@ -238,7 +261,7 @@ impl User {
             if request.actor.user_id() != Some(self.0.id()) {
                 return Ok(None);
             }
-            let wanted = request.loaders.digests().load(self.0.id()).await?;
+            let wanted = request.loaders.load::<Digests>(self.0.id()).await?;
             Ok(Some(wanted.map_or(Digest::Off, Digest::from)))
         })
         .await
@@ -401,7 +424,7 @@ impl User {
 pub(super) async fn viewer<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<User>> {
     let request = ctx.request();
     let Some(id) = request.actor.user_id() else { return Ok(None) };
-    Ok(request.loaders.users().load(id).await?.map(User::from))
+    Ok(request.loaders.load::<UsersById>(id).await?.map(User::from))
 }
 
 /// A change of one's own profile. Absent leaves a field as it is; null clears it, where it can be empty.

@@ -4,17 +4,31 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::User,
+    accounts::{User, UsersById},
     connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, nullable},
     filters::{self, DateTimeRange},
+    loaders::loaders,
+    registration::{ById, Noun},
 };
 use crate::{
     domain::activity::{self, ActivityFilter},
-    entity::{UserId, activity::Model},
+    entity::{ActivityId, UserId, activity::Model},
 };
+
+/// What the activity log hands over.
+pub(super) const GRAPH: Noun = Noun {
+    ids: &[ById::loaded::<ActivitiesById, Activity>(ActivityId::PREFIX)],
+    short_texts: &["Activity.address", "Activity.detail", "Activity.userAgent"],
+    ..Noun::EMPTY
+};
+
+loaders! {
+    /// Lines of the activity log that the viewer may see.
+    ActivitiesById: ActivityId => Model = activity::by_id;
+}
 
 /// What happened to an account. More kinds come with later versions: show those you don't know by their name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -107,7 +121,7 @@ impl Activity {
     /// Whose account it happened to.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn user(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { Ok(ctx.request().loaders.users().load(self.0.user_id).await?.map(User::from)) }).await
+        nullable(async { Ok(ctx.request().loaders.load::<UsersById>(self.0.user_id).await?.map(User::from)) }).await
     }
 
     /// What kind of thing happened.

@@ -11,6 +11,7 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, HashMap},
+    sync::LazyLock,
 };
 
 use async_graphql::{
@@ -20,12 +21,10 @@ use async_graphql::{
 
 use super::{
     model::{Model, root_of},
+    registration::{Length, Noun, index},
     rules, scalars,
 };
-use crate::{
-    domain::{goals, posts},
-    platform::page::{DEFAULT_PAGE, MAX_PAGE},
-};
+use crate::platform::page::{DEFAULT_PAGE, MAX_PAGE};
 
 const TOTAL_COUNT: u64 = 10;
 const SEARCH: u64 = 100;
@@ -116,57 +115,16 @@ impl Cost {
 
 /// Most bytes of a character: more than JSON takes to escape one of those that a text may have.
 const CHARACTER: u64 = 4;
-/// Most characters of a text that is not in [`TEXTS`].
+/// Most characters of a text of which no noun says that it may be longer.
 const SHORT: u64 = 255;
-
-/// Texts that may be longer than [`SHORT`], and lists of texts: their characters at most, of those that come from outside
-/// about.
-const TEXTS: &[(&str, &str, u64)] = &[
-    ("AuditChange", "after", 1_000),
-    ("AuditChange", "before", 1_000),
-    ("AuditEntry", "reason", 500),
-    ("BackupCodesRegeneratePayload", "backupCodes", 200),
-    ("Comment", "body", posts::MAX_COMMENT as u64),
-    ("ContributionComment", "body", goals::MAX_COMMENT as u64),
-    ("Goal", "coverUrl", 512),
-    ("Goal", "endReason", goals::MAX_REASON as u64),
-    ("Goal", "story", goals::MAX_STORY as u64),
-    ("GoalContribution", "message", goals::MAX_MESSAGE as u64),
-    ("GoalNews", "body", goals::MAX_STORY as u64),
-    ("Job", "lastError", 1_000),
-    ("LedgerAccounts", "csv", 20_000),
-    ("MoneyCheck", "detail", 2_000),
-    ("Notification", "message", 500),
-    ("OauthFlow", "authorizationUrl", 2_000),
-    ("Payment", "providerAnswer", 8_000),
-    ("PaymentNextAction", "clientSecret", 1_000),
-    ("PaymentNextAction", "instructions", 1_000),
-    ("PaymentNextAction", "url", 2_000),
-    ("Post", "body", posts::MAX_POST as u64),
-    ("Profile", "skills", 1_000),
-    ("Refund", "decisionReason", 500),
-    ("Refund", "reason", 500),
-    ("Session", "accessToken", 1_000),
-    ("Suspension", "reason", 500),
-    ("TwoFactorEnablePayload", "backupCodes", 200),
-    ("TwoFactorSetup", "otpauthUri", 500),
-    ("TwoFactorSetup", "qrCode", 10_000),
-    ("User", "avatarUrl", 512),
-    ("User", "bio", 500),
-    ("UserError", "message", 500),
-    ("UserError", "path", 200),
-    ("UserErrorParameters", "reason", 500),
-    ("WalletAdjustment", "reason", 500),
-    ("Withdrawal", "reason", 500),
-];
 
 /// Most bytes of a leaf. The name of a type is as long as that of an enum's value.
 fn longest(parent: &str, name: &str, ty: &str) -> u64 {
     if !is_text(ty) || name == "__typename" {
         return SCALAR;
     }
-    let known = TEXTS.iter().find(|(of, text, _)| (*of, *text) == (parent, name));
-    known.map_or(SHORT, |(.., characters)| *characters) * CHARACTER
+    static TEXTS: LazyLock<Lengths> = LazyLock::new(|| lengths(|noun| noun.texts));
+    TEXTS.get(&(parent, name)).copied().unwrap_or(SHORT) * CHARACTER
 }
 
 /// Whether a leaf of this type is as long as somebody made it.
@@ -181,28 +139,17 @@ const PUNCTUATION: u64 = 8;
 /// How long descriptions and names of introspection are, about.
 const DESCRIPTION: u64 = 30;
 
-/// How many objects a list has, about, that has no page size: more than most, though not as many as there can be.
-const ASSUMED: &[(&str, &str, u64)] = &[
-    ("AuditEntry", "changes", 5),
-    ("Goal", "suggestedAmounts", 6),
-    ("LedgerAccounts", "lines", 50),
-    ("Payment", "disputes", 2),
-    ("Payment", "events", 10),
-    ("Payment", "refunds", 5),
-    ("Query", "currencies", 180),
-    ("Query", "paymentProviders", 7),
-    ("Query", "signInProviders", 5),
-    ("User", "identities", 5),
-    ("User", "paymentMethods", 20),
-    ("User", "payoutMethods", 20),
-    ("User", "sessions", 20),
-    ("Wallet", "balances", 10),
-    ("WalletActivity", "balances", 10),
-];
-
-/// A list that is not in [`ASSUMED`] has one item: a payload's errors.
+/// A list without a page size of which no noun says how long it is has one item: a payload's errors.
 fn assumed_length(parent: &str, name: &str) -> u64 {
-    ASSUMED.iter().find(|(of, list, _)| (*of, *list) == (parent, name)).map_or(1, |(.., length)| *length)
+    static LISTS: LazyLock<Lengths> = LazyLock::new(|| lengths(|noun| noun.lists));
+    LISTS.get(&(parent, name)).copied().unwrap_or(1)
+}
+
+/// Lengths by the object and its field.
+type Lengths = HashMap<(&'static str, &'static str), u64>;
+
+fn lengths(of: fn(&'static Noun) -> &'static [Length]) -> Lengths {
+    index(|noun| of(noun).iter().map(|(object, field, length)| ((*object, *field), *length)).collect())
 }
 
 /// What a field of an object may have at most; of an interface, the most that one of its objects may have.
@@ -379,7 +326,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::graphql::model::{Field as Known, Kind};
+    use crate::{
+        domain::posts,
+        graphql::{
+            NOUNS,
+            model::{Field as Known, Kind},
+        },
+    };
 
     /// Without the bytes.
     fn cost(query: &str, variables: serde_json::Value) -> Cost {
@@ -470,8 +423,9 @@ mod tests {
             .map(|(parent, name, _)| (parent, name))
             .collect();
         lists.sort_unstable();
-        let assumed: Vec<_> = ASSUMED.iter().map(|(of, list, _)| (*of, *list)).collect();
-        assert_eq!(lists, assumed);
+        let mut known: Vec<_> = NOUNS.iter().flat_map(|noun| noun.lists).map(|(of, list, _)| (*of, *list)).collect();
+        known.sort_unstable();
+        assert_eq!(lists, known);
     }
 
     #[test]
@@ -580,40 +534,22 @@ mod tests {
         assert!(whole(&long, json!({})).bytes > 1_000_000);
     }
 
-    /// What has [`SHORT`] characters at most.
-    const SHORTS: &str = "\
-        AccountExport.downloadUrl ActiveSession.address ActiveSession.device Activity.address Activity.detail \
-        Activity.userAgent AdminProviderSettlement.reference AuditChange.property AuditEntry.action AuditEntry.address BankDetails.accountNumber \
-        BankDetails.holder BankDetails.iban Dispute.providerReference Dispute.reason EmailConfirmationPending.email Goal.category Goal.streamCursor \
-        Goal.title GoalContributePayload.guestToken GoalContribution.guestEmail GoalContribution.name \
-        GoalNews.title Identity.email Identity.provider Identity.title Job.kind LedgerLine.name Notification.title \
-        NotificationConnection.streamCursor OauthFlow.flowToken PageInfo.endCursor PageInfo.startCursor \
-        Payment.failure Payment.proof Payment.providerReference Payment.streamCursor \
-        PaymentCreatePayload.guestToken PaymentMethod.brand PaymentMethod.lastFour PaymentNextAction.publicKey \
-        PaymentNextAction.reference PaymentProviderInfo.publicKey PaymentStep.detail PaymentStep.kind \
-        PayoutMethod.bankName PayoutMethod.country PayoutMethod.lastFour Profile.address Profile.city \
-        Profile.country Profile.phone Profile.state Refund.failure Session.refreshToken SignInProvider.name \
-        SignInProvider.title TwoFactorChallenge.challengeToken TwoFactorSetup.secret User.displayName \
-        User.email User.firstName User.lastName User.username Wallet.streamCursor \
-        WalletStatement.url WalletTransaction.description \
-        Withdrawal.bankName Withdrawal.lastFour Withdrawal.reference";
-
     /// A text that nobody thought of would count as a short one.
     #[test]
     fn every_text_is_known_to_be_long_or_short() {
+        let mut long: HashSet<_> = NOUNS.iter().flat_map(|noun| noun.texts).map(|(of, text, _)| (*of, *text)).collect();
         let mut short = Vec::new();
-        let mut known = HashSet::new();
         for (parent, name, field) in fields_of_objects().filter(|(.., field)| is_text(field.of())) {
-            if TEXTS.iter().any(|(of, text, _)| (*of, *text) == (parent, name)) {
-                known.insert((parent, name));
-            } else if name != "cursor" {
+            if !long.remove(&(parent, name)) && name != "cursor" {
                 assert!(!is_list(field), "{parent}.{name} is a list");
                 short.push(format!("{parent}.{name}"));
             }
         }
-        assert_eq!(known.len(), TEXTS.len(), "TEXTS has a text that is not in the graph");
-        short.sort();
-        assert_eq!(short, SHORTS.split_whitespace().collect::<Vec<_>>());
+        assert!(long.is_empty(), "these are not in the graph: {long:?}");
+        short.sort_unstable();
+        let mut known: Vec<_> = NOUNS.iter().flat_map(|noun| noun.short_texts).copied().collect();
+        known.sort_unstable();
+        assert_eq!(short, known);
     }
 
     #[test]

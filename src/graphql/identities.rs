@@ -8,12 +8,51 @@ use super::{
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
-    node::{id_input, input_id},
+    loaders::loaders,
+    node::{Node, id_input, input_id},
+    registration::{ById, Noun},
     rules::Rule,
     scalars::{EmailAddress, Url},
     sign_in::{LoginResult, Session, TwoFactorChallenge},
 };
-use crate::domain::auth::oauth::{self, Begin, Begun, Complete, Completed, LinkedIdentity};
+use crate::{
+    domain::auth::oauth::{self, Begin, Begun, Complete, Completed, LinkedIdentity},
+    entity::{IdentityId, SignInProviderId},
+};
+
+/// What identities elsewhere hand over.
+pub(super) const GRAPH: Noun = Noun {
+    rules: &[RULES],
+    ids: &[
+        ById::loaded::<IdentitiesById, Identity>(IdentityId::PREFIX),
+        ById {
+            prefix: SignInProviderId::PREFIX,
+            find: |ctx, uuid| {
+                Box::pin(async move {
+                    let found =
+                        oauth::sign_in_providers(&ctx.request().app).into_iter().find(|provider| provider.id.0 == uuid);
+                    Ok(found.map(|provider| Node::SignInProvider(provider.into())))
+                })
+            },
+        },
+    ],
+    texts: &[("OauthFlow", "authorizationUrl", 2_000)],
+    short_texts: &[
+        "Identity.email",
+        "Identity.provider",
+        "Identity.title",
+        "OauthFlow.flowToken",
+        "SignInProvider.name",
+        "SignInProvider.title",
+    ],
+    lists: &[("Query", "signInProviders", 5), ("User", "identities", 5)],
+    ..Noun::EMPTY
+};
+
+loaders! {
+    /// The viewer's own identities elsewhere.
+    IdentitiesById: IdentityId => LinkedIdentity = oauth::identities_by_id;
+}
 
 /// A provider by which people can sign in here.
 #[derive(SimpleObject)]
@@ -221,7 +260,7 @@ impl IdentityQuery {
 pub struct IdentityMutation;
 
 /// The rules of the mutations below.
-pub(super) const RULES: &[Rule] = &[
+const RULES: &[Rule] = &[
     Rule::of("oauthBegin").alone(),
     Rule::of("oauthComplete").alone(),
     Rule::of("identityLink").recent_authentication("a stranger's identity would be a door of their own"),

@@ -3,7 +3,7 @@
 //!
 //! Only the contract has them: no field gives one, and what an operation asks of one is written out for its objects before it
 //! runs (`normal`). So they are declared here, of the fields that their objects have, and not by the library's derive, which
-//! wants resolvers that nothing would call.
+//! wants resolvers that nothing would call. Which objects have one, each noun says.
 
 use std::borrow::Cow;
 
@@ -14,15 +14,14 @@ use async_graphql::{
     registry::{MetaType, Registry},
 };
 
-use super::connection::PageArgs;
+use super::{NOUNS, connection::PageArgs};
 
 /// What several objects have in common.
 struct Common {
     name: &'static str,
     description: &'static str,
-    /// Fields that all of the objects have; with a type where theirs differ, and are of an interface in common.
+    /// Fields that all of its objects have; with a type where theirs differ, and are of an interface in common.
     fields: &'static [(&'static str, &'static str, Option<&'static str>)],
-    objects: &'static [&'static str],
 }
 
 const COMMON: &[Common] = &[
@@ -38,7 +37,6 @@ const COMMON: &[Common] = &[
                 None,
             ),
         ],
-        objects: &["Post", "Comment"],
     },
     Common {
         name: "Commentable",
@@ -48,7 +46,6 @@ const COMMON: &[Common] = &[
             ("commentCount", "How many comments it has.", None),
             ("comments", "What people say to it, in time order.", Some("Discussion")),
         ],
-        objects: &["Post", "GoalContribution"],
     },
     Common {
         name: "Discussion",
@@ -64,7 +61,6 @@ const COMMON: &[Common] = &[
             ),
             ("totalCountIsExact", "Whether the whole list has as many comments as `totalCount` says.", None),
         ],
-        objects: &["CommentConnection", "ContributionCommentConnection"],
     },
     Common {
         name: "DiscussionEdge",
@@ -73,7 +69,6 @@ const COMMON: &[Common] = &[
             ("node", "The comment.", Some("DiscussionComment!")),
             ("cursor", "Its place: pass it as `after` or `before`.", None),
         ],
-        objects: &["CommentEdge", "ContributionCommentEdge"],
     },
     Common {
         name: "DiscussionComment",
@@ -92,14 +87,19 @@ const COMMON: &[Common] = &[
             ("editedAt", "Last change by the author; null when never changed.", None),
             ("deletedAt", "When it was deleted; null unless it was.", None),
         ],
-        objects: &["Comment", "ContributionComment"],
     },
 ];
 
 impl Common {
+    /// The objects that have it.
+    fn objects(&self) -> impl Iterator<Item = &'static str> {
+        let all = NOUNS.iter().flat_map(|noun| noun.interfaces);
+        all.filter(|(interface, _)| *interface == self.name).flat_map(|(_, objects)| objects.iter().copied())
+    }
+
     /// Adds the interface, and says of its objects that they have it. A test sees to it that each has all fields.
     fn declare(&self, registry: &mut Registry) {
-        let first = self.objects.first().and_then(|object| registry.types.get(*object));
+        let first = self.objects().next().and_then(|object| registry.types.get(object));
         let Some(MetaType::Object { fields: known, .. }) = first else { return };
         let mut fields = IndexMap::new();
         for (name, description, ty) in self.fields {
@@ -114,7 +114,7 @@ impl Common {
             name: self.name.to_owned(),
             description: Some(self.description.to_owned()),
             fields,
-            possible_types: self.objects.iter().map(|object| (*object).to_owned()).collect(),
+            possible_types: self.objects().map(str::to_owned).collect(),
             extends: false,
             keys: None,
             visible: None,
@@ -125,7 +125,7 @@ impl Common {
             requires_scopes: Vec::new(),
         };
         registry.types.insert(self.name.to_owned(), interface);
-        for object in self.objects {
+        for object in self.objects() {
             registry.add_implements(object, self.name);
         }
     }
@@ -165,11 +165,14 @@ mod tests {
     fn every_field_that_is_declared_is_there() {
         let model = Model::of_graph(false).unwrap();
         for common in COMMON {
-            let objects: BTreeSet<String> = common.objects.iter().map(|object| (*object).to_owned()).collect();
+            let objects: BTreeSet<String> = common.objects().map(str::to_owned).collect();
             assert_eq!(model.possible(common.name), Some(&objects), "{}", common.name);
             for (field, ..) in common.fields {
                 assert!(model.field(common.name, field).is_some(), "{}.{field}", common.name);
             }
+        }
+        for (name, _) in NOUNS.iter().flat_map(|noun| noun.interfaces) {
+            assert!(COMMON.iter().any(|common| common.name == *name), "there is no interface {name}");
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Batch loading: many `load` calls of one moment become one statement. The fallback for what a list did not bring
-//! along; hot lists fetch their relations themselves.
+//! along; hot lists fetch their relations themselves. Which loaders there are, each noun says beside its resolvers.
 //!
 //! The first caller of a batch drives it: it lets its siblings run until none of them adds a key any more, fetches,
 //! and answers all of them at once, so that what they ask for next comes together again. Nothing is cached: a cache
 //! goes stale on a socket and between the fields of a mutation.
 
 use std::{
+    any::Any,
     collections::{HashMap, HashSet},
     fmt,
     hash::Hash,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     task::Poll,
 };
 
@@ -18,45 +19,36 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    domain::{
-        accounts, activity, actor::Actor, audit, auth, goals, jobs, ledger::Account, notifications, payments, posts,
-        privacy, profiles, wallets,
-    },
-    entity::{
-        AccountExportId, ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId,
-        DisputeId, EntryId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId, LedgerAccountId, NotificationId,
-        PaymentId, PaymentMethodId, PayoutMethodId, PostId, RefundId, SessionId, UserId, WithdrawalId,
-        digest_subscription::Digest, profile,
-    },
+    domain::actor::Actor,
     error::{Error, Result},
-    platform::page::{Beginning, Slice},
+    platform::once_list::{Link, OnceList},
 };
 
 /// What a batch gives for one key; errors are shared by the whole batch.
 type Loaded<V> = std::result::Result<Option<V>, Arc<Error>>;
 
 /// Who waits for which key.
-type Waiting<K, V> = Vec<(K, oneshot::Sender<Loaded<V>>)>;
+type Waiting<F> = Vec<(<F as Fetch>::Key, oneshot::Sender<Loaded<<F as Fetch>::Value>>)>;
 
 /// Loads values by key, in batches.
-pub struct Batched<K, V, F> {
+pub struct Batched<F: Fetch> {
     fetch: F,
-    waiting: Mutex<Waiting<K, V>>,
+    waiting: Mutex<Waiting<F>>,
 }
 
 /// Fetches the values of many keys with a constant number of statements. Absent keys are those that are not there or
 /// that the actor may not see.
-pub trait Fetch<K, V>: Send + Sync {
+pub trait Fetch: Send + Sync {
+    /// What is asked by.
+    type Key: Eq + Hash + Clone + Send + Sync;
+    /// What is found.
+    type Value: Clone + Send;
+
     /// The values of those keys that have one.
-    fn fetch(&self, keys: &[K]) -> impl Future<Output = Result<HashMap<K, V>>> + Send;
+    fn fetch(&self, keys: &[Self::Key]) -> impl Future<Output = Result<HashMap<Self::Key, Self::Value>>> + Send;
 }
 
-impl<K, V, F> Batched<K, V, F>
-where
-    K: Eq + Hash + Clone + Send + Sync,
-    V: Clone + Send,
-    F: Fetch<K, V>,
-{
+impl<F: Fetch> Batched<F> {
     fn new(fetch: F) -> Self {
         Self { fetch, waiting: Mutex::default() }
     }
@@ -65,11 +57,11 @@ where
     ///
     /// Boxed, because the executor copies the future of every field, and makes room in it for the largest that any
     /// field of its type could have: what seldom runs must not make the others large.
-    pub fn load(&self, key: K) -> BoxFuture<'_, Result<Option<V>>> {
+    pub fn load(&self, key: F::Key) -> BoxFuture<'_, Result<Option<F::Value>>> {
         Box::pin(self.load_unboxed(key))
     }
 
-    async fn load_unboxed(&self, key: K) -> Result<Option<V>> {
+    async fn load_unboxed(&self, key: F::Key) -> Result<Option<F::Value>> {
         loop {
             let (answer, answered) = oneshot::channel();
             let first = self.waiting(|waiting| {
@@ -108,25 +100,23 @@ where
         }
         let batch = self.waiting(std::mem::take);
         std::mem::forget(abandoned);
-        let keys: Vec<K> = batch.iter().map(|(key, _)| key.clone()).collect::<HashSet<K>>().into_iter().collect();
+        let keys: Vec<F::Key> = batch.iter().map(|(key, _)| key.clone()).collect::<HashSet<_>>().into_iter().collect();
         let found = self.fetch.fetch(&keys).await.map_err(Arc::new);
         for (key, answer) in batch {
             // Who no longer waits was dropped.
             let _ = answer.send(found.as_ref().map(|found| found.get(&key).cloned()).map_err(Arc::clone));
         }
     }
-}
 
-impl<K, V, F> Batched<K, V, F> {
-    fn waiting<T>(&self, work: impl FnOnce(&mut Waiting<K, V>) -> T) -> T {
+    fn waiting<T>(&self, work: impl FnOnce(&mut Waiting<F>) -> T) -> T {
         work(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// Lets go of everybody who waits.
-struct Abandon<'a, K, V, F>(&'a Batched<K, V, F>);
+struct Abandon<'a, F: Fetch>(&'a Batched<F>);
 
-impl<K, V, F> Drop for Abandon<'_, K, V, F> {
+impl<F: Fetch> Drop for Abandon<'_, F> {
     fn drop(&mut self) {
         drop(self.0.waiting(std::mem::take));
     }
@@ -145,143 +135,73 @@ async fn siblings_first() {
     .await;
 }
 
-impl<K, V, F> fmt::Debug for Batched<K, V, F> {
+impl<F: Fetch> fmt::Debug for Batched<F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Batched")
     }
 }
 
-/// Defines the loaders: field, key, value, and the domain's function that fetches a batch.
-macro_rules! loaders {
-    ($($(#[$doc:meta])+ $field:ident, $fetch:ident: $key:ty => $value:ty = $function:path;)+) => {
-        $(
-            #[doc = concat!("Fetches for `", stringify!($field), "`.")]
-            #[derive(Debug)]
-            pub struct $fetch { app: App, actor: Actor }
-
-            impl Fetch<$key, $value> for $fetch {
-                async fn fetch(&self, keys: &[$key]) -> Result<HashMap<$key, $value>> {
-                    $function(&self.app, &self.actor, keys).await
-                }
-            }
-        )+
-
-        /// The loaders of one request. Each is made when it is first asked: most requests need none of them.
-        #[derive(Debug)]
-        pub struct Loaders {
-            app: App,
-            actor: Actor,
-            $($field: OnceLock<Box<Batched<$key, $value, $fetch>>>,)+
-        }
-
-        impl Loaders {
-            /// Loaders that see what the actor may see.
-            #[must_use]
-            pub fn new(app: App, actor: Actor) -> Self {
-                Self { app, actor, $($field: OnceLock::new(),)+ }
-            }
-
-            $(
-                $(#[$doc])+
-                #[must_use]
-                pub fn $field(&self) -> &Batched<$key, $value, $fetch> {
-                    self.$field.get_or_init(|| {
-                        Box::new(Batched::new($fetch { app: self.app.clone(), actor: self.actor.clone() }))
-                    })
-                }
-            )+
-        }
-    };
+/// What a noun has loaded in batches; `loaders!` defines it.
+pub trait Loader: Fetch + Sized + 'static {
+    /// One that sees what the actor may see.
+    fn new(app: App, actor: Actor) -> Self;
 }
 
-loaders! {
-    /// People by id.
-    users, FetchUsers: UserId => accounts::User = accounts::users_by_id;
-    /// How the viewer's own second factor stands.
-    two_factors, FetchTwoFactors: UserId => auth::TwoFactor = auth::two_factors;
-    /// Whose display names look like those of others.
-    lookalikes, FetchLookalikes: UserId => bool = accounts::lookalikes;
-    /// The viewer's own sessions that go on.
-    sessions, FetchSessions: SessionId => auth::ActiveSession = auth::sessions_by_id;
-    /// The viewer's own identities elsewhere.
-    identities, FetchIdentities: IdentityId => auth::oauth::LinkedIdentity = auth::oauth::identities_by_id;
-    /// The viewer's own archives, as long as they are kept.
-    exports, FetchExports: AccountExportId => privacy::ExportRow = privacy::exports_by_id;
-    /// E-mail addresses that the viewer may see.
-    emails, FetchEmails: UserId => accounts::Email = accounts::emails;
-    /// Profiles that the viewer may see.
-    profiles, FetchProfiles: UserId => profile::Model = profiles::by_users;
-    /// How far profiles that the viewer may see have come.
-    completions, FetchCompletions: UserId => profiles::Completion = profiles::completions;
-    /// The viewer's own wish for a digest.
-    digests, FetchDigests: UserId => Digest = accounts::digests;
-    /// How many of the viewer's own notifications are unread.
-    unread_counts, FetchUnreadCounts: UserId => i64 = notifications::unread_counts;
-    /// Posts by id, tombstones included.
-    posts, FetchPosts: PostId => posts::PostView = posts::posts_by_id;
-    /// Comments by id, tombstones included.
-    comments, FetchComments: CommentId => posts::CommentView = posts::comments_by_id;
-    /// The beginnings of lists of comments.
-    first_comments, FetchFirstComments: posts::FirstComments => Slice<posts::CommentView> = posts::first_comments;
-    /// The beginnings of lists of likes.
-    first_likes, FetchFirstLikes: (PostId, Beginning) => Slice<posts::Like> = posts::first_likes;
-    /// Whether the viewer likes a post.
-    post_likes, FetchPostLikes: PostId => bool = posts::viewer_likes_posts;
-    /// Whether the viewer likes a comment.
-    comment_likes, FetchCommentLikes: CommentId => bool = posts::viewer_likes_comments;
-    /// The viewer's notifications by id.
-    notifications, FetchNotifications: NotificationId => notifications::Notification = notifications::by_id;
-    /// What is behind people, for those who may see it.
-    overviews, FetchOverviews: UserId => auth::AccountOverview = auth::overviews;
-    /// Lines of the activity log that the viewer may see.
-    activities, FetchActivities: ActivityId => crate::entity::activity::Model = activity::by_id;
-    /// Entries of the audit log, for those who may see it.
-    audit_entries, FetchAuditEntries: AuditEntryId => crate::entity::audit_entry::Model = audit::by_id;
-    /// Payments that the viewer may see.
-    payments, FetchPayments: PaymentId => payments::Payment = payments::payments_by_id;
-    /// The refunds of payments.
-    refunds, FetchRefunds: PaymentId => Vec<crate::entity::refund::Model> = payments::refunds_by_payment;
-    /// Goals that the viewer sees.
-    goals, FetchGoals: GoalId => goals::GoalView = goals::goals_by_id;
-    /// The goals that hang on posts.
-    post_goals, FetchPostGoals: PostId => goals::GoalView = goals::goals_by_post;
-    /// Contributions that the viewer sees.
-    contributions, FetchContributions: ContributionId => goals::ContributionView = goals::contributions_by_id;
-    /// Comments on contributions that the viewer sees.
-    contribution_comments, FetchContributionComments: ContributionCommentId => goals::ContributionComment =
-        goals::comments_by_id;
-    /// News of goals that the viewer sees.
-    goal_news, FetchGoalNews: GoalNewsId => goals::News = goals::news_by_id;
-    /// Withdrawals of goals that the viewer may see.
-    goal_withdrawals, FetchGoalWithdrawals: GoalWithdrawalId => goals::Withdrawal = goals::withdrawals_by_id;
-    /// The disputes of payments.
-    disputes, FetchDisputes: PaymentId => Vec<crate::entity::payment_dispute::Model> = payments::disputes_by_payment;
-    /// Disputes that the viewer may see.
-    disputes_by_id, FetchDisputesById: DisputeId => payments::DisputeOfPayment = payments::disputes_by_id;
-    /// Refunds that the viewer may see.
-    refunds_by_id, FetchRefundsById: RefundId => payments::RefundOfPayment = payments::refunds_by_id;
-    /// The payments and refunds that wait for a second person, for those who may see that.
-    proposals, FetchProposals: uuid::Uuid => bool = payments::awaited;
-    /// The steps of payments.
-    payment_events, FetchPaymentEvents: PaymentId => Vec<crate::entity::payment_event::Model> = payments::events_by_payment;
-    /// The viewer's own ways to pay.
-    payment_methods, FetchPaymentMethods: PaymentMethodId => crate::entity::payment_method::Model = payments::payment_methods_by_id;
-    /// Background jobs, for those who may see them.
-    jobs, FetchJobs: JobId => jobs::JobRow = jobs::by_id;
-    /// Wallets that the viewer may see.
-    wallets, FetchWallets: UserId => Vec<Account> = wallets::wallets_by_owner;
-    /// What wallets that the viewer may see hold of a currency.
-    balances, FetchBalances: LedgerAccountId => Account = wallets::balances_by_id;
-    /// Where the stream of the viewer's own wallet stands.
-    wallet_heads, FetchWalletHeads: UserId => i64 = wallets::stream_heads;
-    /// Transactions of wallets that the viewer may see.
-    transactions, FetchTransactions: EntryId => wallets::Transaction = wallets::transactions_by_id;
-    /// The viewer's own bank accounts.
-    payout_methods, FetchPayoutMethods: PayoutMethodId => wallets::PayoutMethod = wallets::payout_methods_by_id;
-    /// Withdrawals that the viewer may see.
-    withdrawals, FetchWithdrawals: WithdrawalId => wallets::Withdrawal = wallets::withdrawals_by_id;
-    /// Corrections of wallets, for those who may see them.
-    adjustments, FetchAdjustments: AdjustmentId => wallets::Adjustment = wallets::adjustments_by_id;
+/// Defines loaders: key, value, and the domain's function that fetches a batch.
+macro_rules! loaders {
+    ($($(#[$doc:meta])+ $name:ident: $key:ty => $value:ty = $function:path;)+) => {$(
+        $(#[$doc])+
+        pub(in crate::graphql) struct $name {
+            app: $crate::app::App,
+            actor: $crate::domain::actor::Actor,
+        }
+
+        impl $crate::graphql::loaders::Fetch for $name {
+            type Key = $key;
+            type Value = $value;
+
+            async fn fetch(
+                &self,
+                keys: &[$key],
+            ) -> $crate::error::Result<std::collections::HashMap<$key, $value>> {
+                $function(&self.app, &self.actor, keys).await
+            }
+        }
+
+        impl $crate::graphql::loaders::Loader for $name {
+            fn new(app: $crate::app::App, actor: $crate::domain::actor::Actor) -> Self {
+                Self { app, actor }
+            }
+        }
+    )+};
+}
+pub(crate) use loaders;
+
+/// A loader of some kind.
+type Anything = dyn Any + Send + Sync;
+
+/// The loaders of one request. Each is made when it is first asked: most requests need none of them.
+#[derive(Debug)]
+pub struct Loaders {
+    app: App,
+    actor: Actor,
+    made: OnceList<Anything>,
+}
+
+impl Loaders {
+    /// Loaders that see what the actor may see.
+    #[must_use]
+    pub fn new(app: App, actor: Actor) -> Self {
+        Self { app, actor, made: OnceList::default() }
+    }
+
+    /// The value of a key; `None` when it is not there or not visible.
+    pub fn load<L: Loader>(&self, key: L::Key) -> BoxFuture<'_, Result<Option<L::Value>>> {
+        let batched = self.made.find_or_add(Anything::downcast_ref::<Batched<L>>, || {
+            Box::new(Link::<Anything, _>::new(Batched::new(L::new(self.app.clone(), self.actor.clone()))))
+        });
+        batched.load(key)
+    }
 }
 
 #[cfg(test)]
@@ -296,7 +216,10 @@ mod tests {
     #[derive(Default)]
     struct Doubles(AtomicUsize);
 
-    impl Fetch<u32, u32> for Doubles {
+    impl Fetch for Doubles {
+        type Key = u32;
+        type Value = u32;
+
         async fn fetch(&self, keys: &[u32]) -> Result<HashMap<u32, u32>> {
             self.0.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;

@@ -31,6 +31,7 @@ pub mod pipeline;
 pub mod posts;
 pub mod privacy;
 pub mod profiles;
+pub mod registration;
 pub mod rules;
 pub mod scalars;
 pub mod sessions;
@@ -50,7 +51,28 @@ use std::sync::{LazyLock, OnceLock};
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, ValidationMode};
 use chrono::{DateTime, Utc};
 
-use self::part::Part;
+use self::{part::Part, registration::Noun};
+
+/// What each noun hands over to what works for all of them.
+pub static NOUNS: &[Noun] = &[
+    registration::COMMON,
+    sign_in::GRAPH,
+    accounts::GRAPH,
+    sessions::GRAPH,
+    verification::GRAPH,
+    passwords::GRAPH,
+    profiles::GRAPH,
+    two_factor::GRAPH,
+    identities::GRAPH,
+    privacy::GRAPH,
+    activity::GRAPH,
+    posts::GRAPH,
+    notifications::GRAPH,
+    payments::GRAPH,
+    wallets::GRAPH,
+    goals::GRAPH,
+    admin::GRAPH,
+];
 
 /// What can be read.
 #[derive(MergedObject, Default)]

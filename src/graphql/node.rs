@@ -1,4 +1,6 @@
-//! `Node`: everything with an id can be fetched by it.
+//! `Node`: everything with an id can be fetched by it. How, each noun says for what it has.
+
+use std::{collections::HashMap, sync::LazyLock};
 
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::join_all;
@@ -18,21 +20,13 @@ use super::{
     posts::{Comment, Post},
     privacy::AccountExport,
     profiles::Profile,
+    registration::{Find, index},
     sessions::ActiveSession,
     two_factor::TwoFactor,
-    wallets::{
-        CurrencyInfo, PayoutMethod, Wallet, WalletAdjustment, WalletBalance, WalletTransaction, Withdrawal, wallet_of,
-    },
+    wallets::{CurrencyInfo, PayoutMethod, Wallet, WalletAdjustment, WalletBalance, WalletTransaction, Withdrawal},
 };
 use crate::{
-    domain::{auth::oauth, payments},
-    entity::{
-        AccountExportId, ActivityId, AdjustmentId, AuditEntryId, CommentId, ContributionCommentId, ContributionId,
-        Currency, CurrencyId, DisputeId, EntryId, GoalId, GoalNewsId, GoalWithdrawalId, IdentityId, JobId,
-        LedgerAccountId, NotificationId, PaymentId, PaymentMethodId, PaymentProviderId, PayoutMethodId, PostId,
-        ProfileId, RefundId, SessionId, SignInProviderId, TwoFactorId, UserId, WalletId, WithdrawalId,
-        ids::{self, WrongId},
-    },
+    entity::ids::{self, WrongId},
     error::{Error, Result, UserError, UserErrorCode},
 };
 
@@ -152,81 +146,12 @@ async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>>
 /// Something by the prefix of its type and its UUID, as far as the field shows it that leads to it otherwise; null for what
 /// can't be fetched by its id, too, such as a transfer of the ledger, which the log of what staff did names.
 pub async fn find_typed(ctx: &Context<'_>, prefix: &str, uuid: Uuid) -> async_graphql::Result<Option<Node>> {
-    let request = ctx.request();
-    let loaders = &request.loaders;
-    Ok(match prefix {
-        UserId::PREFIX => loaders.users().load(UserId(uuid)).await?.map(|user| Node::User(user.into())),
-        ProfileId::PREFIX => loaders.profiles().load(UserId(uuid)).await?.map(|row| Node::Profile(row.into())),
-        TwoFactorId::PREFIX => loaders.two_factors().load(UserId(uuid)).await?.map(|view| Node::TwoFactor(view.into())),
-        SessionId::PREFIX => {
-            loaders.sessions().load(SessionId(uuid)).await?.map(|view| Node::ActiveSession(view.into()))
-        }
-        IdentityId::PREFIX => {
-            loaders.identities().load(IdentityId(uuid)).await?.map(|identity| Node::Identity(identity.into()))
-        }
-        AccountExportId::PREFIX => {
-            loaders.exports().load(AccountExportId(uuid)).await?.map(|row| Node::AccountExport(row.into()))
-        }
-        PostId::PREFIX => loaders.posts().load(PostId(uuid)).await?.map(|view| Node::Post(view.into())),
-        CommentId::PREFIX => loaders.comments().load(CommentId(uuid)).await?.map(|view| Node::Comment(view.into())),
-        NotificationId::PREFIX => {
-            loaders.notifications().load(NotificationId(uuid)).await?.map(|row| Node::Notification(row.into()))
-        }
-        ActivityId::PREFIX => loaders.activities().load(ActivityId(uuid)).await?.map(|row| Node::Activity(row.into())),
-        AuditEntryId::PREFIX => {
-            loaders.audit_entries().load(AuditEntryId(uuid)).await?.map(|row| Node::AuditEntry(row.into()))
-        }
-        PaymentId::PREFIX => loaders.payments().load(PaymentId(uuid)).await?.map(|row| Node::Payment(row.into())),
-        WalletId::PREFIX => wallet_of(ctx, UserId(uuid)).await?.map(Node::Wallet),
-        LedgerAccountId::PREFIX => {
-            let found = loaders.balances().load(LedgerAccountId(uuid)).await?;
-            found.map(|account| Node::WalletBalance((&account).into()))
-        }
-        CurrencyId::PREFIX => {
-            let found = Currency::of_id(CurrencyId(uuid));
-            found.map(|currency| Node::CurrencyInfo(CurrencyInfo::new(request, currency)))
-        }
-        EntryId::PREFIX => {
-            loaders.transactions().load(EntryId(uuid)).await?.map(|found| Node::WalletTransaction(found.into()))
-        }
-        PayoutMethodId::PREFIX => {
-            loaders.payout_methods().load(PayoutMethodId(uuid)).await?.map(|row| Node::PayoutMethod(row.into()))
-        }
-        WithdrawalId::PREFIX => {
-            loaders.withdrawals().load(WithdrawalId(uuid)).await?.map(|row| Node::Withdrawal(row.into()))
-        }
-        AdjustmentId::PREFIX => {
-            loaders.adjustments().load(AdjustmentId(uuid)).await?.map(|row| Node::WalletAdjustment(row.into()))
-        }
-        GoalId::PREFIX => loaders.goals().load(GoalId(uuid)).await?.map(|view| Node::Goal(view.into())),
-        ContributionId::PREFIX => {
-            loaders.contributions().load(ContributionId(uuid)).await?.map(|view| Node::GoalContribution(view.into()))
-        }
-        ContributionCommentId::PREFIX => {
-            let found = loaders.contribution_comments().load(ContributionCommentId(uuid)).await?;
-            found.map(|found| Node::ContributionComment(found.into()))
-        }
-        GoalNewsId::PREFIX => loaders.goal_news().load(GoalNewsId(uuid)).await?.map(|news| Node::GoalNews(news.into())),
-        GoalWithdrawalId::PREFIX => {
-            let found = loaders.goal_withdrawals().load(GoalWithdrawalId(uuid)).await?;
-            found.map(|found| Node::GoalWithdrawal(found.into()))
-        }
-        PaymentMethodId::PREFIX => {
-            loaders.payment_methods().load(PaymentMethodId(uuid)).await?.map(|row| Node::PaymentMethod(row.into()))
-        }
-        PaymentProviderId::PREFIX => {
-            let found = payments::offers(&request.app).into_iter().find(|offer| offer.id.0 == uuid);
-            found.map(|offer| Node::PaymentProviderInfo(offer.into()))
-        }
-        SignInProviderId::PREFIX => {
-            let found = oauth::sign_in_providers(&request.app).into_iter().find(|provider| provider.id.0 == uuid);
-            found.map(|provider| Node::SignInProvider(provider.into()))
-        }
-        RefundId::PREFIX => loaders.refunds_by_id().load(RefundId(uuid)).await?.map(|row| Node::Refund(row.into())),
-        DisputeId::PREFIX => loaders.disputes_by_id().load(DisputeId(uuid)).await?.map(|row| Node::Dispute(row.into())),
-        JobId::PREFIX => loaders.jobs().load(JobId(uuid)).await?.map(|row| Node::Job(row.into())),
-        _ => None,
-    })
+    static FINDS: LazyLock<HashMap<&str, Find>> =
+        LazyLock::new(|| index(|noun| noun.ids.iter().map(|by_id| (by_id.prefix, by_id.find)).collect()));
+    match FINDS.get(prefix) {
+        Some(find) => find(ctx, uuid).await,
+        None => Ok(None),
+    }
 }
 
 /// Parses the id in a query: a wrong one is BAD_REQUEST.

@@ -6,12 +6,14 @@ use futures_util::Stream;
 use uuid::Uuid;
 
 use super::{
-    accounts::{User, viewer},
+    accounts::{User, UsersById, viewer},
     connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
     filters::{self, DateTimeRange},
+    loaders::loaders,
     node::{self, Node, id_input, input_id},
+    registration::{ById, Noun},
     stream::{self, StreamEvent, StreamPhase},
 };
 use crate::{
@@ -19,11 +21,23 @@ use crate::{
         live::Step,
         notifications::{self, News, NotificationFilter},
     },
-    entity::{
-        CommentId, ContributionCommentId, ContributionId, GoalId, PaymentId, PostId, event::StreamKind,
-        notification::SubjectKind,
-    },
+    entity::{NotificationId, UserId, event::StreamKind},
 };
+
+/// What notifications hand over.
+pub(super) const GRAPH: Noun = Noun {
+    ids: &[ById::loaded::<NotificationsById, Notification>(NotificationId::PREFIX)],
+    texts: &[("Notification", "message", 500)],
+    short_texts: &["Notification.title", "NotificationConnection.streamCursor"],
+    ..Noun::EMPTY
+};
+
+loaders! {
+    /// How many of the viewer's own notifications are unread.
+    UnreadCounts: UserId => i64 = notifications::unread_counts;
+    /// The viewer's notifications by id.
+    NotificationsById: NotificationId => notifications::Notification = notifications::by_id;
+}
 
 /// What a notification is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -103,7 +117,7 @@ impl Notification {
     async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.actor_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
         })
         .await
     }
@@ -112,15 +126,7 @@ impl Notification {
     async fn subject(&self, ctx: &Context<'_>) -> Nullable<Node> {
         nullable(async {
             let (Some(kind), Some(id)) = (self.0.subject_kind, self.0.subject_id) else { return Ok(None) };
-            let prefix = match kind {
-                SubjectKind::Post => PostId::PREFIX,
-                SubjectKind::Comment => CommentId::PREFIX,
-                SubjectKind::Goal => GoalId::PREFIX,
-                SubjectKind::Contribution => ContributionId::PREFIX,
-                SubjectKind::Payment => PaymentId::PREFIX,
-                SubjectKind::ContributionComment => ContributionCommentId::PREFIX,
-            };
-            node::find_typed(ctx, prefix, id).await
+            node::find_typed(ctx, kind.as_str(), id).await
         })
         .await
     }
@@ -266,7 +272,7 @@ payload! {
 /// How many of the viewer's own notifications are unread.
 pub(super) async fn unread_count(ctx: &Context<'_>) -> async_graphql::Result<Option<i64>> {
     let request = ctx.request();
-    Ok(request.loaders.unread_counts().load(request.actor.require_user()?.id).await?)
+    Ok(request.loaders.load::<UnreadCounts>(request.actor.require_user()?.id).await?)
 }
 
 /// What came of `notificationMarkAllRead`.

@@ -6,10 +6,14 @@ use super::{
     accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, answer, deeper, flag_payload, nullable},
+    registration::Noun,
     rules::Rule,
     scalars::EmailAddress,
 };
 use crate::domain::auth::{self, ResetProof};
+
+/// What passwords hand over.
+pub(super) const GRAPH: Noun = Noun { rules: &[RULES], ..Noun::EMPTY };
 
 /// A change of one's own password.
 #[derive(InputObject)]
@@ -99,7 +103,7 @@ flag_payload! {
 pub struct PasswordMutation;
 
 /// The rules of the mutations below.
-pub(super) const RULES: &[Rule] = &[
+const RULES: &[Rule] = &[
     Rule::of("passwordChange").alone(),
     Rule::of("passwordResetRequest").alone(),
     Rule::of("passwordResetConfirm").alone(),

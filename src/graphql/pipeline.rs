@@ -36,9 +36,16 @@ use crate::{
     catalogue::Text,
     config::Limits,
     domain::actor::Actor,
+    entity::UserId,
     error::{Code, Error, Locale, Refusal, Result},
-    platform::crypto::sha256,
+    platform::{
+        crypto::sha256,
+        rate_limit::{Limiter, Policy},
+    },
 };
+
+/// What a person writes for others to see.
+const CONTENT: Policy<Limiter<UserId>> = Policy::of_calls("content", |rates| rates.content);
 
 /// An operation as a client sends it (GraphQL over HTTP, and the payload of `subscribe`).
 #[derive(Debug, Default, Deserialize)]
@@ -215,7 +222,7 @@ impl Pipeline {
         }
         match (actor, u32::try_from(count).ok().and_then(NonZeroU32::new)) {
             (Actor::User(user), Some(count)) => {
-                let checked = self.app.limiters.content.check_many(&user.id, count);
+                let checked = self.app.limiters.of(&CONTENT).check_many(&user.id, count);
                 checked.map(drop).map_err(|left| left.refusal())
             }
             _ => Ok(()),

@@ -7,13 +7,31 @@ use super::{
     accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+    loaders::loaders,
+    registration::{ById, Noun},
     rules::Rule,
     scalars::Url,
 };
-use crate::domain::{
-    auth,
-    privacy::{self, ExportRow},
+use crate::{
+    domain::{
+        auth,
+        privacy::{self, ExportRow},
+    },
+    entity::AccountExportId,
 };
+
+/// What exports and deletions of accounts hand over.
+pub(super) const GRAPH: Noun = Noun {
+    rules: &[RULES],
+    ids: &[ById::loaded::<ExportsById, AccountExport>(AccountExportId::PREFIX)],
+    short_texts: &["AccountExport.downloadUrl"],
+    ..Noun::EMPTY
+};
+
+loaders! {
+    /// The viewer's own archives, as long as they are kept.
+    ExportsById: AccountExportId => ExportRow = privacy::exports_by_id;
+}
 
 /// Everything held about you, to take along.
 pub struct AccountExport(ExportRow);
@@ -115,7 +133,7 @@ impl Payload<bool> for AccountDeleteCancelPayload {
 pub struct PrivacyMutation;
 
 /// The rules of the mutations below.
-pub(super) const RULES: &[Rule] = &[
+const RULES: &[Rule] = &[
     Rule::of("accountExport").recent_authentication("it hands everything over"),
     Rule::of("accountDelete").recent_authentication("it takes everything away"),
 ];

@@ -7,12 +7,29 @@ use super::{
     accounts::User,
     context::RequestExt,
     error::{Nullable, answer, nullable, payload},
+    loaders::loaders,
+    registration::{ById, Noun},
     scalars::{CountryCode, CurrencyCode, Date, Money, MoneyInput, PhoneNumber},
 };
 use crate::{
     domain::profiles::{self, HourlyRate, ProfileComplete},
-    entity::{ProfileId, profile},
+    entity::{ProfileId, UserId, profile},
 };
+
+/// What profiles hand over.
+pub(super) const GRAPH: Noun = Noun {
+    ids: &[ById::loaded::<ProfilesByUser, Profile>(ProfileId::PREFIX)],
+    texts: &[("Profile", "skills", 1_000)],
+    short_texts: &["Profile.address", "Profile.city", "Profile.country", "Profile.phone", "Profile.state"],
+    ..Noun::EMPTY
+};
+
+loaders! {
+    /// Profiles that the viewer may see.
+    ProfilesByUser: UserId => profile::Model = profiles::by_users;
+    /// How far profiles that the viewer may see have come.
+    Completions: UserId => profiles::Completion = profiles::completions;
+}
 
 /// How far somebody has come in what they do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

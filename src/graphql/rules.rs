@@ -1,33 +1,12 @@
-//! What holds of a mutation beside what its resolver does. It is declared beside the resolver, in its module's `RULES`, and
-//! looked up here by its name; a mutation without a rule of its own is an ordinary one.
+//! What holds of a mutation beside what its resolver does. It is declared beside the resolver, in its module's `RULES`, which
+//! its noun hands over, and looked up here by its name; a mutation without a rule of its own is an ordinary one.
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use super::{
-    admin, goals, identities, passwords, payments, posts, privacy, sign_in, two_factor, verification, wallets,
-};
+use super::NOUNS;
 
 /// What an ordinary mutation costs beyond its payload, in points.
 const WEIGHT: u64 = 10;
-
-/// The rules of each module that has some.
-const MODULES: &[&[Rule]] = &[
-    sign_in::RULES,
-    verification::RULES,
-    passwords::RULES,
-    two_factor::RULES,
-    identities::RULES,
-    privacy::RULES,
-    posts::RULES,
-    payments::PAYER_RULES,
-    payments::METHOD_RULES,
-    payments::STAFF_RULES,
-    wallets::OWN_RULES,
-    wallets::STAFF_RULES,
-    goals::GIVING_RULES,
-    goals::OWNER_RULES,
-    admin::USER_RULES,
-];
 
 /// What holds of a mutation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +65,7 @@ pub fn of(name: &str) -> Rule {
 
 /// Every rule that is declared.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    MODULES.iter().copied().flatten()
+    NOUNS.iter().flat_map(|noun| noun.rules.iter().copied().flatten())
 }
 
 #[cfg(test)]

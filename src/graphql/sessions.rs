@@ -7,9 +7,27 @@ use super::{
     accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable},
+    loaders::loaders,
     node::{id_input, input_id},
+    registration::{ById, Noun},
 };
-use crate::domain::auth::{self, ActiveSession as ActiveSessionView};
+use crate::{
+    domain::auth::{self, ActiveSession as ActiveSessionView},
+    entity::SessionId,
+};
+
+/// What sessions hand over.
+pub(super) const GRAPH: Noun = Noun {
+    ids: &[ById::loaded::<SessionsById, ActiveSession>(SessionId::PREFIX)],
+    short_texts: &["ActiveSession.address", "ActiveSession.device"],
+    lists: &[("User", "sessions", 20)],
+    ..Noun::EMPTY
+};
+
+loaders! {
+    /// The viewer's own sessions that go on.
+    SessionsById: SessionId => ActiveSessionView = auth::sessions_by_id;
+}
 
 /// A place where a person is signed in. Only they see it.
 #[derive(SimpleObject)]

@@ -9,6 +9,7 @@ use super::{
     contract::SemanticNonNull,
     error::{Nullable, Payload, UserError, answer, nullable, payload},
     profiles::ProfileField,
+    registration::Noun,
     rules::Rule,
     scalars::EmailAddress,
 };
@@ -19,6 +20,14 @@ use crate::{
         profiles::{self, Completion},
     },
     error::Error,
+};
+
+/// What signing in hands over.
+pub(super) const GRAPH: Noun = Noun {
+    rules: &[RULES],
+    texts: &[("Session", "accessToken", 1_000)],
+    short_texts: &["EmailConfirmationPending.email", "Session.refreshToken", "TwoFactorChallenge.challengeToken"],
+    ..Noun::EMPTY
 };
 
 /// Signed in: the tokens, shown once.
@@ -266,8 +275,7 @@ impl Payload<bool> for LogoutPayload {
 pub struct SignInMutation;
 
 /// The rules of the mutations below.
-pub(super) const RULES: &[Rule] =
-    &[Rule::of("register").alone(), Rule::of("login").alone(), Rule::of("tokenRefresh").alone()];
+const RULES: &[Rule] = &[Rule::of("register").alone(), Rule::of("login").alone(), Rule::of("tokenRefresh").alone()];
 
 #[Object]
 impl SignInMutation {

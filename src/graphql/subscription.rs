@@ -35,8 +35,15 @@ use crate::{
     catalogue::Text,
     domain::actor::{Actor, Client},
     error::{Code, Error, Locale, Refusal, Result},
-    platform::{crypto::sha256, turns::Turn},
+    platform::{
+        crypto::sha256,
+        rate_limit::{Limiter, Policy},
+        turns::Turn,
+    },
 };
+
+/// What the events of somebody's subscriptions may cost.
+const LIVE: Policy<Limiter<Caller>> = Policy::of_calls("live", |rates| rates.live);
 
 /// How many events an audience holds for those who are behind, how many bytes of them, and for how long.
 const HELD: (usize, usize, Duration) = (64, 256 << 10, Duration::from_secs(5));
@@ -307,7 +314,7 @@ impl Following {
                 drop(turn);
                 return Ok(execution.await);
             }
-            match self.app.limiters.live.check_many(&caller, self.points(&event)) {
+            match self.app.limiters.of(&LIVE).check_many(&caller, self.points(&event)) {
                 Ok(_) => return Ok(self.begin(event, turn).await),
                 Err(left) => {
                     drop(turn);

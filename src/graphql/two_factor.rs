@@ -7,13 +7,34 @@ use super::{
     accounts::{User, viewer},
     context::RequestExt,
     error::{Nullable, answer, nullable, payload},
+    loaders::loaders,
+    registration::{ById, Noun},
     rules::Rule,
     sign_in::{Session, TwoFactorMethod},
 };
 use crate::{
     domain::auth::{self, Proof},
-    entity::TwoFactorId,
+    entity::{TwoFactorId, UserId},
 };
+
+/// What the second factor hands over.
+pub(super) const GRAPH: Noun = Noun {
+    rules: &[RULES],
+    ids: &[ById::loaded::<TwoFactors, TwoFactor>(TwoFactorId::PREFIX)],
+    texts: &[
+        ("BackupCodesRegeneratePayload", "backupCodes", 200),
+        ("TwoFactorEnablePayload", "backupCodes", 200),
+        ("TwoFactorSetup", "otpauthUri", 500),
+        ("TwoFactorSetup", "qrCode", 10_000),
+    ],
+    short_texts: &["TwoFactorSetup.secret"],
+    ..Noun::EMPTY
+};
+
+loaders! {
+    /// How the viewer's own second factor stands.
+    TwoFactors: UserId => auth::TwoFactor = auth::two_factors;
+}
 
 /// How somebody's second factor stands.
 pub struct TwoFactor(auth::TwoFactor);
@@ -209,7 +230,7 @@ payload! {
 pub struct TwoFactorMutation;
 
 /// The rules of the mutations below.
-pub(super) const RULES: &[Rule] = &[
+const RULES: &[Rule] = &[
     Rule::of("twoFactorSetup").recent_authentication("a second factor of a stranger's would lock the owner out"),
     Rule::of("twoFactorEnable").alone(),
     Rule::of("twoFactorDisable").alone().recent_authentication("it takes the protection away"),

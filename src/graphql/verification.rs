@@ -6,10 +6,14 @@ use super::{
     accounts::User,
     context::RequestExt,
     error::{Nullable, answer, deeper, flag_payload, nullable, payload},
+    registration::Noun,
     rules::Rule,
     scalars::{EmailAddress, PhoneNumber},
 };
 use crate::domain::{auth, codes::Received, profiles};
+
+/// What the proofs of addresses and numbers hand over.
+pub(super) const GRAPH: Noun = Noun { rules: &[RULES], ..Noun::EMPTY };
 
 /// Whose address is to be proven.
 #[derive(InputObject)]
@@ -121,7 +125,7 @@ payload! {
 pub struct VerificationMutation;
 
 /// The rules of the mutations below.
-pub(super) const RULES: &[Rule] = &[
+const RULES: &[Rule] = &[
     Rule::of("emailVerificationSend").alone(),
     Rule::of("emailVerify").alone(),
     Rule::of("emailChangeRequest").alone().recent_authentication("whoever has the address can reset the password"),

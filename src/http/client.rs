@@ -18,8 +18,9 @@ use crate::{
         actor::{Actor, Client},
         auth,
     },
+    entity::UserId,
     error::{Code, Error, Locale, Refusal, Result},
-    platform::rate_limit::{Remaining, address_key},
+    platform::rate_limit::{Limiter, Policy, Remaining, address_key},
 };
 
 /// The request's id, as a trusted proxy gives it and as every answer carries it.
@@ -165,11 +166,16 @@ pub(super) async fn admit(
     }
 }
 
+/// Operations of a person.
+const USER: Policy<Limiter<UserId>> = Policy::of_calls("user", |rates| rates.user);
+/// Operations of an address without a sign-in.
+const ANONYMOUS: Policy<Limiter<IpAddr>> = Policy::of_calls("anonymous", |rates| rates.anonymous);
+
 /// Takes one operation from the actor's allowance, or the address's when nobody is signed in.
 pub(super) fn take_allowance(app: &App, actor: &Actor, client: &Client) -> Result<Option<Remaining>, Remaining> {
     match (actor, client.address) {
-        (Actor::User(user), _) => app.limiters.user.check(&user.id).map(Some),
-        (_, Some(address)) => app.limiters.anonymous.check(&address_key(address)).map(Some),
+        (Actor::User(user), _) => app.limiters.of(&USER).check(&user.id).map(Some),
+        (_, Some(address)) => app.limiters.of(&ANONYMOUS).check(&address_key(address)).map(Some),
         (_, None) => Ok(None),
     }
 }

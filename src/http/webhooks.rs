@@ -2,6 +2,8 @@
 //! it, kept, and answered; the work is done from the queue. Nothing is read for a provider that is not there. Verifying costs
 //! something, with some a question to the provider: whoever sends too many that are not genuine is not heard for a while.
 
+use std::net::IpAddr;
+
 use axum::{
     body::Body,
     extract::{Extension, Path, RawQuery, State},
@@ -19,9 +21,12 @@ use crate::{
     domain::payments::{self, Received},
     platform::{
         payments::{Envelope, Rejected},
-        rate_limit::address_key,
+        rate_limit::{Failures, Policy, address_key},
     },
 };
+
+/// Webhooks from an address that were not their provider's own.
+const WEBHOOK_ADDRESS: Policy<Failures<IpAddr>> = Policy::of_failures("webhook-address", |rates| rates.webhook_address);
 
 /// Most bytes of a webhook's body: providers send a few thousand.
 const LONGEST: usize = 256 * 1024;
@@ -35,7 +40,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     sent: Body,
 ) -> Response {
-    let failures = &shared.app.limiters.webhook_address;
+    let failures = shared.app.limiters.of(&WEBHOOK_ADDRESS);
     let address = identity.client.address.map(address_key);
     if let Some(Err(left)) = address.map(|address| failures.check(&address)) {
         let mut response = refuse(&left.refusal(), Media::Json, &identity);

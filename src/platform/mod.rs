@@ -18,6 +18,7 @@ pub mod mailbox;
 pub mod memory;
 pub mod oauth;
 pub mod oidc;
+pub mod once_list;
 pub mod outbox;
 pub mod page;
 pub mod passwords;

@@ -1,7 +1,10 @@
-//! Rate limits by named policy (GCRA, by `governor`), per process.
+//! Rate limits by named policy (GCRA, by `governor`), per process. A policy is a `const` of whoever counts by it; what it has
+//! counted is made when it is first used.
 
 use std::{
+    any::Any,
     collections::HashMap,
+    fmt,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
@@ -18,9 +21,77 @@ use governor::{
 
 use crate::{
     catalogue::Text,
-    config::Rate,
+    config::{Rate, Rates},
     error::{Code, Refusal},
+    platform::once_list::{Link, OnceList},
 };
+
+/// A policy: what it is called, how often it allows what it counts, and whether it counts calls or failures. `L` says by which
+/// key: an address, or somebody who is signed in. Nothing is counted by what anybody can type, or strangers would use it up for
+/// others (`docs/operating.md` says who can use up what).
+pub struct Policy<L> {
+    name: &'static str,
+    rate: fn(&Rates) -> Rate,
+    make: fn(&'static str, Rate) -> L,
+}
+
+impl<K: Hash + Eq + Clone> Policy<Limiter<K>> {
+    /// Counts every call.
+    #[must_use]
+    pub const fn of_calls(name: &'static str, rate: fn(&Rates) -> Rate) -> Self {
+        Self { name, rate, make: Limiter::new }
+    }
+}
+
+impl<K: Hash + Eq + Clone> Policy<Failures<K>> {
+    /// Counts what failed.
+    #[must_use]
+    pub const fn of_failures(name: &'static str, rate: fn(&Rates) -> Rate) -> Self {
+        Self { name, rate, make: Failures::new }
+    }
+}
+
+/// What a policy has counted.
+pub trait Counted: fmt::Debug + Any + Send + Sync {
+    /// The policy's name.
+    fn name(&self) -> &'static str;
+
+    /// Forgets keys that are back at their full allowance, so that memory stays bounded by the recent ones.
+    fn forget_idle(&self);
+}
+
+/// What all policies of a program have counted.
+#[derive(Debug)]
+pub struct Limiters {
+    rates: Rates,
+    made: OnceList<dyn Counted>,
+}
+
+impl Limiters {
+    /// Nothing was counted yet.
+    #[must_use]
+    pub fn new(rates: Rates) -> Self {
+        Self { rates, made: OnceList::default() }
+    }
+
+    /// What a policy has counted.
+    pub fn of<L: Counted>(&self, policy: &Policy<L>) -> &L {
+        self.made.find_or_add(
+            |made| {
+                let counted: &dyn Any = made;
+                counted.downcast_ref::<L>().filter(|_| made.name() == policy.name)
+            },
+            || Box::new(Link::<dyn Counted, _>::new((policy.make)(policy.name, (policy.rate)(&self.rates)))),
+        )
+    }
+
+    /// Forgets idle callers.
+    pub fn forget_idle(&self) {
+        for counted in self.made.things() {
+            counted.forget_idle();
+        }
+    }
+}
 
 /// One policy with a state per key.
 pub struct Limiter<K: Hash + Eq + Clone> {
@@ -29,8 +100,8 @@ pub struct Limiter<K: Hash + Eq + Clone> {
     state: RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>,
 }
 
-impl<K: Hash + Eq + Clone> std::fmt::Debug for Limiter<K> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<K: Hash + Eq + Clone> fmt::Debug for Limiter<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Limiter").field("name", &self.name).field("rate", &self.rate).finish_non_exhaustive()
     }
 }
@@ -42,8 +113,8 @@ pub struct Failures<K: Hash + Eq + Clone> {
     refused: Mutex<HashMap<K, (Instant, Remaining)>>,
 }
 
-impl<K: Hash + Eq + Clone> std::fmt::Debug for Failures<K> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<K: Hash + Eq + Clone> fmt::Debug for Failures<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.limiter.fmt(formatter)
     }
 }
@@ -75,9 +146,14 @@ impl<K: Hash + Eq + Clone> Failures<K> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.insert(key.clone(), (Instant::now() + wait, left));
     }
+}
 
-    /// Forgets who may be heard again, so that memory stays bounded by the recent ones.
-    pub fn forget_idle(&self) {
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Counted for Failures<K> {
+    fn name(&self) -> &'static str {
+        self.limiter.name
+    }
+
+    fn forget_idle(&self) {
         let now = Instant::now();
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (until, _)| *until > now);
         self.limiter.forget_idle();
@@ -131,9 +207,14 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             Err(not_until) => Err(answer(0, not_until.wait_time_from(DefaultClock::default().now()))),
         }
     }
+}
 
-    /// Forgets keys that are back at their full allowance, so that memory stays bounded by the recent ones.
-    pub fn forget_idle(&self) {
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Counted for Limiter<K> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn forget_idle(&self) {
         self.state.retain_recent();
         self.state.shrink_to_fit();
     }
@@ -167,6 +248,7 @@ pub fn address_key(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn a_burst_is_allowed_and_the_next_is_refused_with_a_time() {
@@ -204,6 +286,21 @@ mod tests {
         assert_eq!(failures.check(&2), Ok(()));
         failures.forget_idle();
         assert!(failures.check(&1).is_err());
+    }
+
+    #[test]
+    fn a_policy_counts_once_for_a_program_and_apart_for_the_next() {
+        const ADDRESS: Policy<Limiter<u32>> = Policy::of_calls("address", |rates| rates.login_address);
+        const FAILED: Policy<Failures<u32>> = Policy::of_failures("failed", |rates| rates.webhook_address);
+        let values = [("RATE_LIMIT_LOGIN_ADDRESS".to_owned(), "2/hour".to_owned())];
+        let rates = Config::from_values(values.into()).unwrap().rates;
+        let [limiters, others] = [(); 2].map(|()| Limiters::new(rates.clone()));
+        assert!(limiters.of(&ADDRESS).check(&1).is_ok());
+        limiters.of(&FAILED).count(&1);
+        assert!(limiters.of(&ADDRESS).check(&1).is_ok());
+        limiters.forget_idle();
+        assert_eq!(limiters.of(&ADDRESS).check(&1).unwrap_err().policy, "address");
+        assert!(others.of(&ADDRESS).check(&1).is_ok());
     }
 
     #[test]

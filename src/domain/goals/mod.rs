@@ -39,6 +39,7 @@ use crate::{
         actor::Actor,
         ledger::{self, Place},
         permissions::Permission,
+        states::told,
     },
     entity::{
         Money, UserId,
@@ -71,6 +72,15 @@ pub use withdrawals::{
     GoalWithdraw, WITHDRAWALS_SORT, Withdrawal, goal_withdraw, withdrawal_cursor, withdrawal_reverse, withdrawals,
     withdrawals_by_id,
 };
+
+told! {
+    GoalState {
+        Open => Open,
+        Ended => Ended,
+        Failed => Failed,
+        Cancelled => Canceled,
+    }
+}
 
 /// Most characters of a goal's title, and of that of its news.
 pub const MAX_TITLE: usize = 255;

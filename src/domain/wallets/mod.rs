@@ -22,7 +22,8 @@ mod withdrawals_staff;
 
 use crate::{
     app::App,
-    entity::{Currency, Money},
+    domain::states::told,
+    entity::{Currency, Money, wallet_adjustment::AdjustmentState, withdrawal::WithdrawalState},
     error::{Error, Parameter, Result, State, UserError, UserErrorCode},
     platform::text,
 };
@@ -50,6 +51,22 @@ pub use withdrawals::{
 pub use withdrawals_staff::{
     withdrawal_approve, withdrawal_mark_failed, withdrawal_mark_paid, withdrawal_mark_returned, withdrawal_refuse,
 };
+
+told! {
+    WithdrawalState {
+        Requested => Requested,
+        Approved => Approved,
+        Paid => Paid,
+        Failed => Failed,
+        Returned => Returned,
+        Cancelled => Canceled,
+    }
+    AdjustmentState {
+        Proposed => Proposed,
+        Applied => Applied,
+        Refused => Refused,
+    }
+}
 
 /// The longest reason that staff gives.
 const MAX_REASON: usize = 500;

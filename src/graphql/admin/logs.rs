@@ -13,7 +13,7 @@ use crate::{
     entity::{AdjustmentId, JobId, UserId, WithdrawalId, audit_entry::Model, ids, told},
     error::{Error, Result},
     graphql::{
-        accounts::User,
+        accounts::{User, UsersById},
         activity::{Activity, ActivityKind},
         connection::{Connection, Listed, requested_page, wants_total},
         context::RequestExt,
@@ -60,7 +60,7 @@ impl AuditEntry {
     async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.actor_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
         })
         .await
     }

@@ -2,8 +2,10 @@
 //! a person's type shows of their rights.
 
 mod jobs;
+mod loaders;
 mod logs;
 mod money;
+mod registration;
 mod users;
 
 use async_graphql::{Context, Enum, MergedObject, SimpleObject};
@@ -16,8 +18,9 @@ use crate::{
 };
 
 pub use jobs::Job;
+use loaders::Overviews;
 pub use logs::AuditEntry;
-pub(super) use users::RULES as USER_RULES;
+pub(super) use registration::GRAPH;
 
 /// Reading what only those with rights may see.
 #[derive(MergedObject, Default)]
@@ -150,7 +153,7 @@ impl From<auth::AccountOverview> for AccountOverview {
 pub(super) async fn overview(ctx: &Context<'_>, id: UserId) -> async_graphql::Result<Option<auth::AccountOverview>> {
     let request = ctx.request();
     let seen = request.actor.user_id() == Some(id) || request.actor.may(permissions::Permission::SeeAccounts);
-    if seen { Ok(request.loaders.overviews().load(id).await?) } else { Ok(None) }
+    if seen { Ok(request.loaders.load::<Overviews>(id).await?) } else { Ok(None) }
 }
 
 /// What a role allows.

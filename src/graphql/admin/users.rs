@@ -161,7 +161,7 @@ payload! {
 pub struct AdminUserMutation;
 
 /// The rules of the mutations below.
-pub(in crate::graphql) const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule::of("adminUserSetRole").recent_authentication("it gives rights"),
     Rule::of("adminUserResetTwoFactor").recent_authentication("it takes another's protection away"),
 ];

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
 
-use super::Goal;
+use super::{Goal, loaders::ContributionsById};
 use crate::{
     domain::{
         goals::{self, ContributionView, ReceivedFilter},
@@ -11,13 +11,13 @@ use crate::{
     },
     entity::refund,
     graphql::{
-        accounts::User,
+        accounts::{User, UsersById},
         connection::{Connection, Listed, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, nullable, private},
         filters::{self, DateTimeRange},
-        payments::{Payment, Refund},
+        payments::{Payment, PaymentsById, Refund, RefundsByPayment},
         scalars::{EmailAddress, Money},
     },
 };
@@ -102,7 +102,7 @@ impl GoalContribution {
             let request = ctx.request();
             let id = self.0.contribution.contributor_id.filter(|_| self.0.shows_giver_to(&request.actor));
             let Some(id) = id else { return Ok(None) };
-            Ok(request.loaders.users().load(id).await?.map(User::from))
+            Ok(request.loaders.load::<UsersById>(id).await?.map(User::from))
         })
         .await
     }
@@ -116,7 +116,7 @@ impl GoalContribution {
                 return Ok(None);
             }
             match given.contributor_id {
-                Some(id) => Ok(request.loaders.users().load(id).await?.map(|user| user.display_name.clone())),
+                Some(id) => Ok(request.loaders.load::<UsersById>(id).await?.map(|user| user.display_name.clone())),
                 None => Ok(given.guest_name.clone()),
             }
         })
@@ -167,7 +167,7 @@ impl GoalContribution {
     /// token.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
         private(ctx, async {
-            Ok(ctx.request().loaders.payments().load(self.0.contribution.payment_id).await?.map(Payment::from))
+            Ok(ctx.request().loaders.load::<PaymentsById>(self.0.contribution.payment_id).await?.map(Payment::from))
         })
         .await
     }
@@ -180,7 +180,8 @@ impl GoalContribution {
             if !self.0.shows_refunds_to(&request.actor) {
                 return Ok(None);
             }
-            let found = request.loaders.refunds().load(self.0.contribution.payment_id).await?.unwrap_or_default();
+            let found =
+                request.loaders.load::<RefundsByPayment>(self.0.contribution.payment_id).await?.unwrap_or_default();
             let asked = found.into_iter().find(|refund| refund.state == refund::RefundState::Requested);
             Ok(asked.map(|refund| Refund::new(refund, self.0.currency)))
         })
@@ -248,7 +249,7 @@ impl ContributionComment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn contribution(&self, ctx: &Context<'_>) -> Nullable<GoalContribution> {
         nullable(async {
-            let found = ctx.request().loaders.contributions().load(self.0.comment.contribution_id).await?;
+            let found = ctx.request().loaders.load::<ContributionsById>(self.0.comment.contribution_id).await?;
             Ok(found.map(GoalContribution))
         })
         .await
@@ -259,7 +260,7 @@ impl ContributionComment {
         nullable(async {
             let request = ctx.request();
             let Some(id) = self.0.author_for(&request.actor) else { return Ok(None) };
-            Ok(request.loaders.users().load(id).await?.map(User::from))
+            Ok(request.loaders.load::<UsersById>(id).await?.map(User::from))
         })
         .await
     }

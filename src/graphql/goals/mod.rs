@@ -2,21 +2,23 @@
 //! givers and staff do.
 
 mod contributions;
+mod loaders;
 mod mutations;
 mod owners;
 mod queries;
+mod registration;
 
 use async_graphql::{Context, Enum, ID, MergedObject, Object};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::User,
+    accounts::{User, UsersById},
     connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, nullable, private},
     part::Part,
-    posts::Post,
+    posts::{Post, PostsById},
     scalars::{Money, Url},
     stream::{self, stream_event},
 };
@@ -30,11 +32,12 @@ use crate::{
 
 pub use contributions::{ContributionComment, GoalContribution};
 use contributions::{ContributionState, GoalContributionSort, GoalContributionWhere};
-pub(super) use mutations::RULES as GIVING_RULES;
+use loaders::GoalsById;
+pub(super) use loaders::{ContributionsById, GoalsByPost};
 pub use mutations::{GoalContributeInput, GuestInput};
-pub(super) use owners::RULES as OWNER_RULES;
 pub(super) use queries::own_contributions;
 pub use queries::{GoalQuery, GoalSubscription, OwnContributionWhere};
+pub(super) use registration::GRAPH;
 
 /// Raising, giving and what follows.
 #[derive(MergedObject, Default)]
@@ -110,14 +113,15 @@ impl Goal {
     /// The post that it is attached to; a tombstone once that is deleted.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn post(&self, ctx: &Context<'_>) -> Nullable<Post> {
-        nullable(async { Ok(ctx.request().loaders.posts().load(self.0.goal.post_id).await?.map(Post::from)) }).await
+        nullable(async { Ok(ctx.request().loaders.load::<PostsById>(self.0.goal.post_id).await?.map(Post::from)) })
+            .await
     }
 
     /// Who raises; null once the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.goal.owner_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
         })
         .await
     }
@@ -307,7 +311,7 @@ impl Goal {
 
 /// A goal by its id; null for who does not see it.
 async fn goal(ctx: &Context<'_>, id: GoalId) -> async_graphql::Result<Option<Goal>> {
-    Ok(ctx.request().loaders.goals().load(id).await?.map(Goal))
+    Ok(ctx.request().loaders.load::<GoalsById>(id).await?.map(Goal))
 }
 
 /// News of a goal.

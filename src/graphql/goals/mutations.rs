@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
-use super::{ContributionComment, Goal, GoalContribution};
+use super::{ContributionComment, Goal, GoalContribution, loaders::ContributionsById};
 use crate::{
     domain::{
         Once,
@@ -112,7 +112,7 @@ async fn contribution_of(
     ctx: &Context<'_>,
     comment: &ContributionComment,
 ) -> async_graphql::Result<Option<GoalContribution>> {
-    let found = ctx.request().loaders.contributions().load(comment.0.comment.contribution_id).await?;
+    let found = ctx.request().loaders.load::<ContributionsById>(comment.0.comment.contribution_id).await?;
     Ok(found.map(GoalContribution::from))
 }
 
@@ -194,7 +194,7 @@ payload! {
 pub struct GivingMutation;
 
 /// The rules of the mutations below.
-pub(in crate::graphql) const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule::of("goalContribute").alone(),
     Rule::of("contributionCommentCreate").content(),
     Rule::of("contributionCommentUpdate").content(),

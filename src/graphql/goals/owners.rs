@@ -12,7 +12,7 @@ use crate::{
         context::RequestExt,
         error::{Nullable, answer, nullable, payload},
         node::{id_input, input_id},
-        posts::Post,
+        posts::{Post, PostsById},
         rules::Rule,
         scalars::{MoneyInput, Url},
         wallets::{Wallet, viewer_s_wallet, wallet_of},
@@ -249,7 +249,7 @@ payload! {
 }
 
 async fn post_of(ctx: &Context<'_>, goal: &Goal) -> async_graphql::Result<Option<Post>> {
-    Ok(ctx.request().loaders.posts().load(goal.0.goal.post_id).await?.map(Post::from))
+    Ok(ctx.request().loaders.load::<PostsById>(goal.0.goal.post_id).await?.map(Post::from))
 }
 
 async fn goal_with_news(ctx: &Context<'_>, news: &GoalNews) -> async_graphql::Result<Option<Goal>> {
@@ -272,7 +272,7 @@ async fn wallet_of_owner(ctx: &Context<'_>, withdrawal: &GoalWithdrawal) -> asyn
 pub struct OwnerMutation;
 
 /// The rules of the mutations below.
-pub(in crate::graphql) const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule::of("goalCreate").content(),
     Rule::of("goalUpdate").content(),
     Rule::of("goalNewsPublish").content(),

@@ -3,7 +3,11 @@
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
-use super::{Payment, Refund, contribution_of, wallet_of_payer};
+use super::{
+    Payment, Refund, contribution_of,
+    loaders::{PaymentsById, RefundsById},
+    wallet_of_payer,
+};
 use crate::{
     domain::{payments::DisputeOfPayment, permissions::Permission},
     entity::{Currency, payment_dispute},
@@ -49,7 +53,7 @@ impl Listed for Dispute {
 impl Dispute {
     /// What it is about, as it is now; null for who may not see it.
     pub(super) async fn disputed(ctx: &Context<'_>, dispute: &Self) -> async_graphql::Result<Option<Payment>> {
-        Ok(ctx.request().loaders.payments().load(dispute.dispute.payment_id).await?.map(Payment::from))
+        Ok(ctx.request().loaders.load::<PaymentsById>(dispute.dispute.payment_id).await?.map(Payment::from))
     }
 
     /// What was given to a goal by it; null when it was for something else, and for who may not see it.
@@ -119,7 +123,7 @@ impl Dispute {
     async fn refund(&self, ctx: &Context<'_>) -> Nullable<Refund> {
         nullable(async {
             let Some(id) = self.dispute.refund_id else { return Ok(None) };
-            Ok(ctx.request().loaders.refunds_by_id().load(id).await?.map(Refund::from))
+            Ok(ctx.request().loaders.load::<RefundsById>(id).await?.map(Refund::from))
         })
         .await
     }

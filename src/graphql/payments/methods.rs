@@ -161,7 +161,7 @@ pub(in crate::graphql) async fn own_payment_methods(
 pub struct PaymentMethodMutation;
 
 /// The rules of the mutations below.
-pub(in crate::graphql) const RULES: &[Rule] = &[Rule::of("paymentMethodAdd").alone()];
+pub(super) const RULES: &[Rule] = &[Rule::of("paymentMethodAdd").alone()];
 
 #[Object]
 impl PaymentMethodMutation {

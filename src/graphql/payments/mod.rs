@@ -1,9 +1,11 @@
 //! Payments as clients see them: what was to be paid, how it goes, what the payer has to do, and what went back.
 
 mod disputes;
+mod loaders;
 mod methods;
 mod mutations;
 mod refunds;
+mod registration;
 mod staff;
 mod steps;
 
@@ -12,21 +14,22 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
 pub use disputes::{Dispute, DisputeState};
+use loaders::{DisputesByPayment, PaymentMethodsById, Proposals, StepsByPayment};
+pub(super) use loaders::{PaymentsById, RefundsByPayment};
 pub use methods::PaymentMethod;
-pub(super) use methods::{RULES as METHOD_RULES, own_payment_methods};
-pub(super) use mutations::RULES as PAYER_RULES;
+pub(super) use methods::own_payment_methods;
 pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
-pub(super) use staff::RULES as STAFF_RULES;
+pub(super) use registration::GRAPH;
 pub use steps::PaymentStep;
 
 use super::{
-    accounts::User,
+    accounts::{User, UsersById},
     connection::{Connection, Listed, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable},
     filters::{self, DateTimeRange, MoneyRange},
-    goals::GoalContribution,
+    goals::{ContributionsById, GoalContribution},
     node::query_id,
     part::Part,
     scalars::{Money, Url},
@@ -210,7 +213,7 @@ impl Payment {
     async fn payer(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.payer_id else { return Ok(None) };
-            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
         })
         .await
     }
@@ -285,7 +288,7 @@ impl Payment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn refunds(&self, ctx: &Context<'_>) -> Nullable<Vec<Refund>> {
         nullable(async {
-            let found = ctx.request().loaders.refunds().load(self.0.id).await?.unwrap_or_default();
+            let found = ctx.request().loaders.load::<RefundsByPayment>(self.0.id).await?.unwrap_or_default();
             Ok(Some(found.into_iter().map(|refund| Refund::new(refund, self.0.currency)).collect()))
         })
         .await
@@ -295,7 +298,7 @@ impl Payment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn disputes(&self, ctx: &Context<'_>) -> Nullable<Vec<Dispute>> {
         nullable(async {
-            let found = ctx.request().loaders.disputes().load(self.0.id).await?.unwrap_or_default();
+            let found = ctx.request().loaders.load::<DisputesByPayment>(self.0.id).await?.unwrap_or_default();
             Ok(Some(found.into_iter().map(|dispute| Dispute::new(dispute, self.0.currency)).collect()))
         })
         .await
@@ -305,7 +308,7 @@ impl Payment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn events(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentStep>> {
         nullable(async {
-            let found = ctx.request().loaders.payment_events().load(self.0.id).await?.unwrap_or_default();
+            let found = ctx.request().loaders.load::<StepsByPayment>(self.0.id).await?.unwrap_or_default();
             let step = |step| PaymentStep::new(step, self.0.currency);
             Ok(Some(found.into_iter().map(step).collect()))
         })
@@ -316,7 +319,7 @@ impl Payment {
     async fn method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
         nullable(async {
             let Some(id) = self.0.method_id else { return Ok(None) };
-            Ok(ctx.request().loaders.payment_methods().load(id).await?.map(PaymentMethod::from))
+            Ok(ctx.request().loaders.load::<PaymentMethodsById>(id).await?.map(PaymentMethod::from))
         })
         .await
     }
@@ -340,7 +343,7 @@ impl Payment {
             if !request.actor.may(Permission::SeeMoney) {
                 return Ok(None);
             }
-            Ok(Some(request.loaders.proposals().load(self.0.id.0).await?.unwrap_or(false)))
+            Ok(Some(request.loaders.load::<Proposals>(self.0.id.0).await?.unwrap_or(false)))
         })
         .await
     }
@@ -462,7 +465,7 @@ async fn contribution_of(ctx: &Context<'_>, payment: &Payment) -> async_graphql:
         return Ok(None);
     }
     let id = ContributionId(payment.0.target_id);
-    Ok(ctx.request().loaders.contributions().load(id).await?.map(GoalContribution::from))
+    Ok(ctx.request().loaders.load::<ContributionsById>(id).await?.map(GoalContribution::from))
 }
 
 /// The payer's wallet; null when they have none, and for who may not see it.

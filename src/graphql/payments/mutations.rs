@@ -399,7 +399,7 @@ async fn decide(request: &RequestContext, id: &ID, granted: bool, reason: Option
 pub struct PayerMutation;
 
 /// The rules of the mutations below.
-pub(in crate::graphql) const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule::of("paymentCreate").alone(),
     Rule::of("walletDeposit").alone(),
     Rule::of("paymentConfirm").alone(),

@@ -3,7 +3,11 @@
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
-use super::{Payment, contribution_of, wallet_of_payer};
+use super::{
+    Payment, contribution_of,
+    loaders::{PaymentsById, Proposals},
+    wallet_of_payer,
+};
 use crate::{
     domain::{payments::RefundOfPayment, permissions::Permission},
     entity::{Currency, refund},
@@ -78,7 +82,7 @@ impl Listed for Refund {
 impl Refund {
     /// What it is of, as it is now; null for who may not see it.
     pub(super) async fn paid(ctx: &Context<'_>, refund: &Self) -> async_graphql::Result<Option<Payment>> {
-        Ok(ctx.request().loaders.payments().load(refund.refund.payment_id).await?.map(Payment::from))
+        Ok(ctx.request().loaders.load::<PaymentsById>(refund.refund.payment_id).await?.map(Payment::from))
     }
 
     /// What was given to a goal by it; null when it was for something else, and for who may not see it.
@@ -161,7 +165,7 @@ impl Refund {
             if !request.actor.may(Permission::SeeMoney) {
                 return Ok(None);
             }
-            Ok(Some(request.loaders.proposals().load(self.refund.id.0).await?.unwrap_or(false)))
+            Ok(Some(request.loaders.load::<Proposals>(self.refund.id.0).await?.unwrap_or(false)))
         })
         .await
     }

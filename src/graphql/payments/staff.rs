@@ -408,7 +408,7 @@ payload! {
 pub struct PaymentStaffMutation;
 
 /// The rules of the mutations below.
-pub(in crate::graphql) const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule::of("adminPaymentConfirm").alone().recent_authentication("it says that money came, which is spent then"),
     Rule::of("adminPaymentCollect").alone().recent_authentication("it says that money came"),
     Rule::of("adminPaymentRemit").alone().recent_authentication("it says that the bank has money"),

@@ -1,19 +1,21 @@
 //! Posts, comments and likes as clients see them.
 
 mod likes;
+mod loaders;
 mod mutations;
+mod registration;
 
 use async_graphql::{Context, Enum, ID, InputObject, Lookahead, Object, SelectionField};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::User,
+    accounts::{User, UsersById},
     connection::{Connection, Listed, PageArgs, asks_for_total, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
     error::{Nullable, nullable, private},
     filters::{self, DateTimeRange, query_ids},
-    goals::Goal,
+    goals::{Goal, GoalsByPost},
     node::query_id,
 };
 use crate::{
@@ -27,8 +29,10 @@ use crate::{
 };
 
 use likes::LikeConnection;
+pub(super) use loaders::PostsById;
+use loaders::{CommentBeginnings, CommentsById, LikeBeginnings, LikedComments, LikedPosts};
 pub use mutations::PostMutation;
-pub(super) use mutations::RULES;
+pub(super) use registration::GRAPH;
 
 /// A text that a person published.
 pub struct Post(PostView);
@@ -91,7 +95,7 @@ impl Post {
             if request.actor.user_id().is_none() {
                 return Ok(None);
             }
-            Ok(request.loaders.post_likes().load(self.0.post.id).await?)
+            Ok(request.loaders.load::<LikedPosts>(self.0.post.id).await?)
         })
         .await
     }
@@ -110,7 +114,7 @@ impl Post {
     async fn shared_post(&self, ctx: &Context<'_>) -> Nullable<Box<Post>> {
         nullable(async {
             let Some(id) = self.0.post.shared_post_id else { return Ok(None) };
-            Ok(ctx.request().loaders.posts().load(id).await?.map(|view| Box::new(Post(view))))
+            Ok(ctx.request().loaders.load::<PostsById>(id).await?.map(|view| Box::new(Post(view))))
         })
         .await
     }
@@ -118,7 +122,7 @@ impl Post {
     /// What money is raised for by it; null when nothing is.
     async fn goal(&self, ctx: &Context<'_>) -> Nullable<Box<Goal>> {
         nullable(async {
-            Ok(ctx.request().loaders.post_goals().load(self.0.post.id).await?.map(|view| Box::new(Goal::from(view))))
+            Ok(ctx.request().loaders.load::<GoalsByPost>(self.0.post.id).await?.map(|view| Box::new(Goal::from(view))))
         })
         .await
     }
@@ -222,7 +226,7 @@ impl Comment {
             if request.actor.user_id().is_none() {
                 return Ok(None);
             }
-            Ok(request.loaders.comment_likes().load(self.0.comment.id).await?)
+            Ok(request.loaders.load::<LikedComments>(self.0.comment.id).await?)
         })
         .await
     }
@@ -241,7 +245,7 @@ impl Comment {
     #[graphql(directive = SemanticNonNull::apply())]
     async fn post(&self, ctx: &Context<'_>) -> Nullable<Box<Post>> {
         nullable(async {
-            Ok(ctx.request().loaders.posts().load(self.0.comment.post_id).await?.map(|view| Box::new(Post(view))))
+            Ok(ctx.request().loaders.load::<PostsById>(self.0.comment.post_id).await?.map(|view| Box::new(Post(view))))
         })
         .await
     }
@@ -250,7 +254,7 @@ impl Comment {
     async fn parent(&self, ctx: &Context<'_>) -> Nullable<Box<Comment>> {
         nullable(async {
             let Some(id) = self.0.comment.parent_id else { return Ok(None) };
-            Ok(ctx.request().loaders.comments().load(id).await?.map(|view| Box::new(Comment(view))))
+            Ok(ctx.request().loaders.load::<CommentsById>(id).await?.map(|view| Box::new(Comment(view))))
         })
         .await
     }
@@ -285,7 +289,7 @@ impl Comment {
 /// The author, where the list has not brought them along.
 async fn author(request: &RequestContext, id: Option<UserId>) -> async_graphql::Result<Option<User>> {
     let Some(id) = id else { return Ok(None) };
-    Ok(request.loaders.users().load(id).await?.map(User::from))
+    Ok(request.loaders.load::<UsersById>(id).await?.map(User::from))
 }
 
 /// What the selections of a post are going to ask for, of what can be brought along with it.
@@ -357,7 +361,7 @@ async fn comments_of(
     let slice = match page.beginning().filter(|_| !total) {
         Some(beginning) => {
             let key = FirstComments { of, beginning, parts };
-            request.loaders.first_comments().load(key).await?.unwrap_or_default()
+            request.loaders.load::<CommentBeginnings>(key).await?.unwrap_or_default()
         }
         None => posts::comments(&request.app, &request.actor, of, &page, &parts, total).await?,
     };
@@ -369,7 +373,7 @@ async fn likes_of(ctx: &Context<'_>, post: &PostRow, reverse: bool) -> async_gra
     let page = requested_page(ctx, posts::LIKES_SORT)?;
     let page = page.reversed(reverse);
     let mut slice = match page.beginning() {
-        Some(beginning) => request.loaders.first_likes().load((post.id, beginning)).await?.unwrap_or_default(),
+        Some(beginning) => request.loaders.load::<LikeBeginnings>((post.id, beginning)).await?.unwrap_or_default(),
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
     };
     slice.total = Some(Total::exactly(post.like_count));

@@ -2,7 +2,10 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
 
-use super::{Comment, Post};
+use super::{
+    Comment, Post,
+    loaders::{CommentsById, PostsById},
+};
 use crate::{
     domain::posts::{self, CommentCreate, CommentTarget, PostCreate, PostShare},
     error::Result,
@@ -233,16 +236,16 @@ payload! {
 
 async fn shared_by(ctx: &Context<'_>, post: &Post) -> async_graphql::Result<Option<Post>> {
     let Some(id) = post.0.post.shared_post_id else { return Ok(None) };
-    Ok(ctx.request().loaders.posts().load(id).await?.map(Post::from))
+    Ok(ctx.request().loaders.load::<PostsById>(id).await?.map(Post::from))
 }
 
 async fn post_of(ctx: &Context<'_>, comment: &Comment) -> async_graphql::Result<Option<Post>> {
-    Ok(ctx.request().loaders.posts().load(comment.0.comment.post_id).await?.map(Post::from))
+    Ok(ctx.request().loaders.load::<PostsById>(comment.0.comment.post_id).await?.map(Post::from))
 }
 
 async fn parent_of(ctx: &Context<'_>, comment: &Comment) -> async_graphql::Result<Option<Comment>> {
     let Some(id) = comment.0.comment.parent_id else { return Ok(None) };
-    Ok(ctx.request().loaders.comments().load(id).await?.map(Comment::from))
+    Ok(ctx.request().loaders.load::<CommentsById>(id).await?.map(Comment::from))
 }
 
 /// What an update does to a text: absent leaves it, null clears it.
@@ -271,7 +274,7 @@ macro_rules! by_id {
 pub struct PostMutation;
 
 /// The rules of the mutations below.
-pub(in crate::graphql) const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule::of("postCreate").content(),
     Rule::of("postUpdate").content(),
     Rule::of("postDelete").content(),

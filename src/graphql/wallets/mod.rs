@@ -2,8 +2,10 @@
 //! done with them; here the wallet itself, currencies, and the stream of changes.
 
 mod adjustments;
+mod loaders;
 mod mutations;
 mod payout_methods;
+mod registration;
 mod staff;
 mod transactions;
 mod withdrawals;
@@ -13,7 +15,7 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
 use super::{
-    accounts::User,
+    accounts::{User, UsersById},
     connection::{Connection, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
@@ -34,9 +36,9 @@ use crate::{
 };
 
 pub use adjustments::WalletAdjustment;
-pub(super) use mutations::RULES as OWN_RULES;
+use loaders::{WalletHeads, WalletsByOwner};
 pub use payout_methods::PayoutMethod;
-pub(super) use staff::RULES as STAFF_RULES;
+pub(super) use registration::GRAPH;
 pub use transactions::WalletTransaction;
 use transactions::WalletTransactionWhere;
 pub use withdrawals::Withdrawal;
@@ -67,6 +69,12 @@ pub struct WalletBalance {
     /// What its owner owes in this currency, because money that they had was taken back, as by a payer's bank: what comes into
     /// the wallet pays it first.
     owed: Money,
+}
+
+impl From<Account> for WalletBalance {
+    fn from(account: Account) -> Self {
+        (&account).into()
+    }
 }
 
 impl From<&Account> for WalletBalance {
@@ -111,7 +119,7 @@ impl Wallet {
 
     /// Whose it is; null when the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { Ok(ctx.request().loaders.users().load(self.owner).await?.map(User::from)) }).await
+        nullable(async { Ok(ctx.request().loaders.load::<UsersById>(self.owner).await?.map(User::from)) }).await
     }
 
     /// What it holds: an entry for each currency that it ever held, by currency code.
@@ -237,7 +245,7 @@ impl CurrencyQuery {
 async fn person(ctx: &Context<'_>, id: Option<UserId>) -> Nullable<User> {
     nullable(async {
         let Some(id) = id else { return Ok(None) };
-        Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
+        Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
     })
     .await
 }
@@ -254,8 +262,8 @@ pub(super) async fn wallet_of(ctx: &Context<'_>, owner: UserId) -> async_graphql
     let loaders = &ctx.request().loaders;
     // Before anything is read: so nothing lies between the two.
     let stream_head =
-        if ctx.look_ahead().field("streamCursor").exists() { loaders.wallet_heads().load(owner).await? } else { None };
-    Ok(loaders.wallets().load(owner).await?.map(|accounts| Wallet { owner, accounts, stream_head }))
+        if ctx.look_ahead().field("streamCursor").exists() { loaders.load::<WalletHeads>(owner).await? } else { None };
+    Ok(loaders.load::<WalletsByOwner>(owner).await?.map(|accounts| Wallet { owner, accounts, stream_head }))
 }
 
 /// The viewer's own wallet as it is now; null when nobody is signed in.

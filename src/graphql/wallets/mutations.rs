@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 
-use super::{PayoutMethod, Wallet, WalletBalance, WalletTransaction, Withdrawal, viewer_s_wallet};
+use super::{
+    PayoutMethod, Wallet, WalletBalance, WalletTransaction, Withdrawal, loaders::WalletsByOwner, viewer_s_wallet,
+};
 use crate::{
     domain::wallets::{self, BankAccount, WalletTransfer, WalletWithdraw},
     entity::UserId,
@@ -114,7 +116,7 @@ async fn balance_after(
     ctx: &Context<'_>,
     transaction: &WalletTransaction,
 ) -> async_graphql::Result<Option<WalletBalance>> {
-    let accounts = ctx.request().loaders.wallets().load(UserId(transaction.0.owner)).await?.unwrap_or_default();
+    let accounts = ctx.request().loaders.load::<WalletsByOwner>(UserId(transaction.0.owner)).await?.unwrap_or_default();
     let currency = transaction.0.amount.currency;
     Ok(accounts.iter().find(|account| account.currency == currency).map(WalletBalance::from))
 }
@@ -178,7 +180,7 @@ payload! {
 pub struct OwnWalletMutation;
 
 /// The rules of the mutations below.
-pub(in crate::graphql) const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule::of("walletTransfer").alone(),
     Rule::of("payoutMethodAdd").recent_authentication("it is where money goes when it leaves"),
     Rule::of("walletWithdraw").alone().recent_authentication("money leaves"),

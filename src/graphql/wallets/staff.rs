@@ -243,7 +243,7 @@ payload! {
 pub struct WalletStaffMutation;
 
 /// The rules of the mutations below.
-pub(in crate::graphql) const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule::of("adminWithdrawalMarkReturned").recent_authentication("it says that money came back, which is spent then"),
     Rule::of("adminWalletAdjust").alone().recent_authentication("it makes money, or takes it"),
 ];

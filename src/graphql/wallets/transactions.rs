@@ -7,7 +7,7 @@ use crate::{
     domain::wallets::{Transaction, TransactionFilter},
     entity::{ids, ledger_transfer::TransferKind},
     graphql::{
-        accounts::User,
+        accounts::{User, UsersById},
         connection::Listed,
         context::RequestExt,
         error::{Nullable, nullable},
@@ -160,7 +160,7 @@ impl WalletTransaction {
     async fn counterparty(&self, ctx: &Context<'_>) -> Nullable<User> {
         nullable(async {
             let Some(id) = self.0.counterparty else { return Ok(None) };
-            Ok(ctx.request().loaders.users().load(id).await?.map(User::from))
+            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
         })
         .await
     }
