@@ -14,7 +14,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteLockingMode},
 };
 
-use super::{Database, statement};
+use super::{Database, dialect::statement};
 use crate::error::{Error, Result};
 
 /// What is said where the database is not SQLite.

@@ -14,10 +14,11 @@ use sea_orm::{
 };
 
 use super::{
-    Chain, Failed, for_update,
+    Chain,
+    dialect::{for_update, statement},
     lending::Place,
     pool::{Generation, Pool},
-    statement,
+    transact::Failed,
 };
 use crate::{
     error::{DatabaseFailure, Error, Result},
