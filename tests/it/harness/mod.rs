@@ -300,7 +300,7 @@ pub const SEVERAL_CONNECTIONS: (&str, &str) = ("DATABASE_MAX_CONNECTIONS", "6");
 /// How many connections other servers have: with one, whoever asked for a second one in the midst of a transaction
 /// would not get it.
 fn connections() -> String {
-    #[allow(clippy::disallowed_methods, reason = "a switch of the test suite")]
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test suite")]
     std::env::var("TEST_MAX_CONNECTIONS").unwrap_or_else(|_| SEVERAL_CONNECTIONS.1.to_owned())
 }
 

@@ -34,7 +34,7 @@ impl Scene {
     /// `check` is PAYMENT_CHECK_SECONDS of everybody.
     async fn new(check: &'static str) -> Self {
         let server = Server::with(&[("PAYMENT_CHECK_SECONDS", check), ("FEE_GOAL", "0")]).await;
-        #[allow(clippy::disallowed_methods, reason = "the programs have no other")]
+        #[expect(clippy::disallowed_methods, reason = "the programs have no other")]
         let now = chrono::Utc::now();
         server.advance((now - server.clock.now()).num_seconds());
         let (amina, staff) = (server.user("amina").await, server.staff("badr", Role::Administrator).await);

@@ -12,7 +12,7 @@ use crate::harness::{Answer, PATIENCE, Server, hold_writer};
 /// Takes every connection that reads; whoever reads waits until the sender goes.
 async fn hold_readers(app: &App) -> oneshot::Sender<()> {
     let (release, released) = oneshot::channel::<()>();
-    #[allow(clippy::disallowed_methods, reason = "nothing is written")]
+    #[expect(clippy::disallowed_methods, reason = "nothing is written")]
     let transaction = app.db.connections().begin().await.unwrap();
     app.spawn(async move {
         let _ = released.await;
