@@ -179,11 +179,11 @@ impl AdminUserMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_set_role(app, actor, client, id, input.role.stored()).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_set_role(app, actor, client, id, input.role.stored()).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -200,11 +200,11 @@ impl AdminUserMutation {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
             let command = admin::Suspend { reason: input.reason, until: input.until };
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_suspend(app, actor, client, id, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_suspend(app, actor, client, id, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -219,11 +219,11 @@ impl AdminUserMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_reinstate(app, actor, client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_reinstate(app, actor, client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -238,11 +238,11 @@ impl AdminUserMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_sign_out_everywhere(app, actor, client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_sign_out_everywhere(app, actor, client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -258,11 +258,11 @@ impl AdminUserMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_reset_two_factor(app, actor, client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_reset_two_factor(app, actor, client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

@@ -437,13 +437,12 @@ impl PaymentStaffMutation {
     ) -> Nullable<AdminPaymentConfirmPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (input_id("id", &input.id), input.received()) {
-                (Ok(id), Ok(received)) => {
-                    payments::admin_payment_confirm(&request.app, &request.actor, &request.client, id, received).await
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                let received = input.received()?;
+                payments::admin_payment_confirm(&request.app, &request.actor, &request.client, id, received).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -457,11 +456,11 @@ impl PaymentStaffMutation {
     ) -> Nullable<AdminPaymentCollectPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::admin_payment_collect(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::admin_payment_collect(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -477,13 +476,12 @@ impl PaymentStaffMutation {
     ) -> Nullable<AdminPaymentRemitPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (input_id("id", &input.id), input.received()) {
-                (Ok(id), Ok(received)) => {
-                    payments::admin_payment_remit(&request.app, &request.actor, &request.client, id, received).await
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                let received = input.received()?;
+                payments::admin_payment_remit(&request.app, &request.actor, &request.client, id, received).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -498,14 +496,11 @@ impl PaymentStaffMutation {
     ) -> Nullable<AdminPaymentCancelPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    payments::admin_payment_cancel(&request.app, &request.actor, &request.client, id, &input.reason)
-                        .await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::admin_payment_cancel(&request.app, &request.actor, &request.client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -522,11 +517,11 @@ impl PaymentStaffMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::admin_refund_complete(app, actor, client, id, &input.reference).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::admin_refund_complete(app, actor, client, id, &input.reference).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -542,11 +537,11 @@ impl PaymentStaffMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::admin_refund_fail(app, actor, client, id, &input.reason).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::admin_refund_fail(app, actor, client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -565,11 +560,12 @@ impl PaymentStaffMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match (input_id("id", &input.id), input.said()) {
-                (Ok(id), Ok(said)) => payments::admin_dispute_record(app, actor, client, id, said).await,
-                (Err(error), _) | (_, Err(error)) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                let said = input.said()?;
+                payments::admin_dispute_record(app, actor, client, id, said).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -589,15 +585,13 @@ impl PaymentStaffMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input.amount.positive("amount") {
-                Ok(amount) => {
-                    let (provider, kind) = (input.provider.into(), input.kind.into());
-                    let settlement = ProviderSettlement { provider, kind, amount, reference: input.reference };
-                    payments::provider_settlement_record(app, actor, client, settlement, &input.idempotency_key).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let amount = input.amount.positive("amount")?;
+                let (provider, kind) = (input.provider.into(), input.kind.into());
+                let settlement = ProviderSettlement { provider, kind, amount, reference: input.reference };
+                payments::provider_settlement_record(app, actor, client, settlement, &input.idempotency_key).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

@@ -260,11 +260,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalApprovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => wallets::withdrawal_approve(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_approve(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -278,13 +278,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalRefusePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::withdrawal_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -298,14 +296,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalMarkPaidPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::withdrawal_mark_paid(&request.app, &request.actor, &request.client, id, &input.reference)
-                        .await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_mark_paid(&request.app, &request.actor, &request.client, id, &input.reference).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -320,14 +315,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalMarkFailedPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::withdrawal_mark_failed(&request.app, &request.actor, &request.client, id, &input.reason)
-                        .await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_mark_failed(&request.app, &request.actor, &request.client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -344,14 +336,12 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalMarkReturnedPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::withdrawal_mark_returned(&request.app, &request.actor, &request.client, id, &input.reason)
-                        .await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_mark_returned(&request.app, &request.actor, &request.client, id, &input.reason)
+                    .await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -367,11 +357,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWalletAdjustPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input.command() {
-                Ok(command) => wallets::wallet_adjust(&request.app, &request.actor, &request.client, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let command = input.command()?;
+                wallets::wallet_adjust(&request.app, &request.actor, &request.client, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -386,11 +376,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWalletAdjustmentApprovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => wallets::adjustment_approve(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::adjustment_approve(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -404,13 +394,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWalletAdjustmentRefusePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::adjustment_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::adjustment_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
