@@ -82,7 +82,7 @@ pub async fn verify(client: &Client, challenge: &Value, method: &str, code: &str
 
 /// Runs a statement that no call of the graph makes (yet).
 pub async fn execute(server: &Server, sql: &str) {
-    let changed = server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    let changed = server.write(sql, Vec::new()).await;
     assert_eq!(changed, 1, "{sql}");
 }
 

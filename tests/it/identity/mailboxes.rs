@@ -125,7 +125,7 @@ async fn accounts_of_one_mailbox_from_before_are_told_apart_once() {
              WHERE user_id = (SELECT id FROM users WHERE username = '{username}')"
         );
         let values = vec![email.into(), email.to_lowercase().into()];
-        server.app.db.transact(async |tx| tx.execute(sql.clone(), values.clone()).await).await.unwrap();
+        server.write(&sql, values).await;
     };
     set("first", "ü@xn--bcher-kva.example", None).await;
     set("second", "ü@bücher.example", Some("2025-06-02 00:00:00+00:00")).await;

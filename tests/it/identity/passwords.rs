@@ -33,10 +33,6 @@ async fn login(server: &Server, password: &str) -> Vec<(String, String)> {
     server.anonymous().user_errors(LOGIN, json!({ "login": "amina", "password": password })).await
 }
 
-async fn execute(server: &Server, sql: &str, values: Vec<sea_orm::Value>) {
-    server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
-}
-
 async fn activities(server: &Server, kind: &str) -> i64 {
     server.count(&format!("SELECT COUNT(*) FROM activities WHERE kind = '{kind}'")).await
 }
@@ -50,16 +46,6 @@ async fn reset_code(server: &Server) -> String {
 
 fn choosing(code: &str, new: &str) -> Value {
     json!({ "email": "amina@example.org", "code": code, "new": new })
-}
-
-/// Hashes, statements and jobs of a call.
-async fn work(server: &Server, call: impl Future<Output = Value>) -> (Value, [u64; 3]) {
-    let jobs = server.count("SELECT COUNT(*) FROM jobs").await;
-    let (hashed, statements) = (server.app.passwords.hashed(), server.app.db.statements());
-    let data = call.await;
-    let spent = [server.app.passwords.hashed() - hashed, server.app.db.statements() - statements];
-    let queued = (server.count("SELECT COUNT(*) FROM jobs").await - jobs) as u64;
-    (data, [spent[0], spent[1], queued])
 }
 
 #[tokio::test]
@@ -229,12 +215,12 @@ async fn asking_for_a_reset_gives_nothing_away() {
     let server = Server::start().await;
     server.user("amina").await;
     let nobody = server.anonymous();
-    let unknown = work(&server, nobody.ok(REQUEST, json!({ "email": "nobody@example.org" }))).await;
+    let unknown = server.cost_of(nobody.ok(REQUEST, json!({ "email": "nobody@example.org" }))).await;
     assert_eq!(unknown.0["passwordResetRequest"], json!({ "accepted": true, "errors": [] }));
     assert_eq!(unknown.1[0], 0);
     for _ in 0..7 {
         // Also when there are too many.
-        assert_eq!(work(&server, nobody.ok(REQUEST, json!({ "email": "Amina@example.org" }))).await, unknown);
+        assert_eq!(server.cost_of(nobody.ok(REQUEST, json!({ "email": "Amina@example.org" }))).await, unknown);
         server.run_jobs().await;
         server.advance(60);
     }
@@ -256,7 +242,7 @@ async fn a_wrong_code_costs_the_same_whether_or_not_there_is_an_account() {
     // With a code on its way, without one, unknown, nonsense.
     for email in ["amina@example.org", "badr@example.org", "nobody@example.org", "nonsense"] {
         let variables = json!({ "email": email, "code": wrong, "new": NEW });
-        answers.push(work(&server, nobody.ok(CONFIRM, variables)).await);
+        answers.push(server.cost_of(nobody.ok(CONFIRM, variables)).await);
     }
     let refused = json!({ "changed": false, "errors": [{ "code": "INVALID_CODE", "path": ["input", "proof", "emailCode", "code"] }] });
     for (data, cost) in &answers {
@@ -270,8 +256,7 @@ async fn a_wrong_code_costs_the_same_whether_or_not_there_is_an_account() {
 async fn the_user_name_behind_an_address_is_not_given_away_by_the_rules_for_passwords() {
     let server = Server::start().await;
     server.user("secretive").await;
-    execute(&server, "UPDATE credentials SET email = 'amina@example.org', email_key = 'amina@example.org'", vec![])
-        .await;
+    server.write("UPDATE credentials SET email = 'amina@example.org', email_key = 'amina@example.org'", vec![]).await;
     let code = reset_code(&server).await;
     let wrong = if code == "00000000" { "11111111" } else { "00000000" };
     let errors = server.anonymous().user_errors(CONFIRM, choosing(wrong, "secretive123")).await;
@@ -344,7 +329,7 @@ async fn a_changed_password_voids_the_code_of_a_reset() {
 async fn an_account_without_a_password_gets_its_first_one_by_a_reset() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    execute(&server, "UPDATE credentials SET password_hash = NULL", Vec::new()).await;
+    server.write("UPDATE credentials SET password_hash = NULL", Vec::new()).await;
     let before = server.rows().await;
     assert_eq!(amina.user_errors(CHANGE, json!({ "old": "", "new": NEW })).await, error("NO_PASSWORD", ""));
     assert_eq!(server.rows().await, before);
@@ -406,10 +391,10 @@ async fn who_waited_in_an_account_with_another_s_address_is_out_after_the_owner_
     for proven in [false, true] {
         let server = Server::start().await;
         let stranger = server.user("amina").await;
-        execute(&server, link, vec![server.app.ids.next(server.clock.now()).into()]).await;
+        server.write(link, vec![server.app.ids.next(server.clock.now()).into()]).await;
         if proven {
             let at = server.clock.now();
-            execute(&server, "UPDATE credentials SET email_confirmed_at = $1", vec![at.into()]).await;
+            server.write("UPDATE credentials SET email_confirmed_at = $1", vec![at.into()]).await;
         }
         let code = reset_code(&server).await;
         server.anonymous().ok(CONFIRM, choosing(&code, NEW)).await;

@@ -44,16 +44,6 @@ fn query_of(link: &str) -> (String, HashMap<String, String>) {
     (url.path().to_owned(), pairs)
 }
 
-/// What a call costs: hashes, statements, and jobs that are queued by it.
-async fn work(server: &Server, call: impl Future<Output = Value>) -> (Value, [u64; 3]) {
-    let jobs = server.count("SELECT COUNT(*) FROM jobs").await;
-    let (hashed, statements) = (server.app.passwords.hashed(), server.app.db.statements());
-    let data = call.await;
-    let spent = [server.app.passwords.hashed() - hashed, server.app.db.statements() - statements];
-    let queued = (server.count("SELECT COUNT(*) FROM jobs").await - jobs) as u64;
-    (data, [spent[0], spent[1], queued])
-}
-
 /// Proves the address of somebody who is signed in.
 async fn prove(server: &Server, client: &Client) {
     client.ok(SEND, json!({})).await;
@@ -106,12 +96,12 @@ async fn a_link_leads_to_the_frontend_whatever_is_in_the_address() {
 async fn who_registers_with_a_known_address_is_answered_alike_and_its_owner_is_told() {
     let server = confirming().await;
     let nobody = server.anonymous();
-    let (first, cost) = work(&server, nobody.ok(REGISTER, joining("amina", "amina@example.org"))).await;
+    let (first, cost) = server.cost_of(nobody.ok(REGISTER, joining("amina", "amina@example.org"))).await;
     let code = server.last_sent("amina@example.org").await.code();
     nobody.ok(VERIFY, json!({ "email": "amina@example.org", "code": code })).await;
     server.advance(60);
 
-    let (second, same) = work(&server, nobody.ok(REGISTER, joining("intruder", "AMINA@example.org"))).await;
+    let (second, same) = server.cost_of(nobody.ok(REGISTER, joining("intruder", "AMINA@example.org"))).await;
     assert_eq!((second, same), (first, cost));
     let sent = server.sent().await;
     assert_eq!(sent.len(), 2, "{sent:?}");
@@ -122,7 +112,7 @@ async fn who_registers_with_a_known_address_is_answered_alike_and_its_owner_is_t
     assert_eq!(server.sent().await.len(), 2);
     // The intruder's account is not to be woken by any code.
     server.advance(60);
-    let (asked, _) = work(&server, nobody.ok(SEND, json!({ "email": "amina@example.org" }))).await;
+    let (asked, _) = server.cost_of(nobody.ok(SEND, json!({ "email": "amina@example.org" }))).await;
     assert_eq!(asked["emailVerificationSend"]["accepted"], true);
     assert_eq!(server.sent().await.len(), 2);
     assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "intruder" })).await, error("EMAIL_NOT_CONFIRMED", ""));
@@ -150,11 +140,11 @@ async fn asking_by_address_gives_nothing_away() {
     prove(&server, &amina).await;
     let before = server.sent().await.len();
     let nobody = server.anonymous();
-    let (expected, cost) = work(&server, nobody.ok(SEND, json!({ "email": "nobody@example.org" }))).await;
+    let (expected, cost) = server.cost_of(nobody.ok(SEND, json!({ "email": "nobody@example.org" }))).await;
     assert_eq!(expected["emailVerificationSend"], json!({ "accepted": true, "errors": [] }));
     // Proven, waiting, waiting but asked just now.
     for email in ["amina@example.org", "Badr@example.org", "badr@example.org"] {
-        let found = work(&server, nobody.ok(SEND, json!({ "email": email }))).await;
+        let found = server.cost_of(nobody.ok(SEND, json!({ "email": email }))).await;
         assert_eq!(found, (expected.clone(), cost), "{email}");
         server.run_jobs().await;
     }
@@ -172,7 +162,7 @@ async fn a_wrong_code_costs_the_same_whether_or_not_the_address_is_known() {
     let wrong = if code == "000000" { "111111" } else { "000000" };
     let mut answers = Vec::new();
     for email in ["nobody@example.org", "amina@example.org", "not an address", ""] {
-        answers.push(work(&server, nobody.ok(VERIFY, json!({ "email": email, "code": wrong }))).await);
+        answers.push(server.cost_of(nobody.ok(VERIFY, json!({ "email": email, "code": wrong }))).await);
     }
     let refused =
         json!({ "user": null, "errors": [{ "code": "INVALID_CODE", "path": ["input", "emailCode", "code"] }] });
@@ -323,8 +313,8 @@ async fn asking_for_an_address_that_is_another_s_looks_like_any_other() {
     let chris = server.user("chris").await;
     prove(&server, &amina).await;
     let before = server.sent().await.len();
-    let free = work(&server, badr.ok(CHANGE, json!({ "email": "free@example.net" }))).await;
-    let taken = work(&server, chris.ok(CHANGE, json!({ "email": "Amina@example.org" }))).await;
+    let free = server.cost_of(badr.ok(CHANGE, json!({ "email": "free@example.net" }))).await;
+    let taken = server.cost_of(chris.ok(CHANGE, json!({ "email": "Amina@example.org" }))).await;
     assert_eq!(free, taken);
     let sent = server.sent().await;
     assert_eq!(sent.len(), before + 2);
@@ -542,7 +532,7 @@ async fn nobody_corrects_what_is_another_s_or_has_been_used() {
     for username in ["amina", "badr"] {
         let mut guess = joining(username, "guess@example.org");
         guess["input"]["password"] = "not the password".into();
-        let (data, cost) = work(&server, nobody.ok(REGISTER, guess)).await;
+        let (data, cost) = server.cost_of(nobody.ok(REGISTER, guess)).await;
         assert_eq!(data["register"]["errors"][0], json!({ "code": "TAKEN", "path": ["input", "username"] }));
         costs.push(cost);
     }

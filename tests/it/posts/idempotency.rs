@@ -58,7 +58,7 @@ async fn a_key_of_before_there_were_versions_stands_for_the_same_comment() {
     let first = amina.ok(COMMENT, input("hello")).await["commentCreate"].clone();
     let (sql, before) =
         ("UPDATE idempotency_keys SET input_hash = $1", hex(&sha256(format!("Post({id}) hello").as_bytes())));
-    server.app.db.transact(async |tx| tx.execute(sql, vec![before.clone().into()]).await).await.unwrap();
+    server.write(sql, vec![before.into()]).await;
     let again = amina.ok(COMMENT, input("hello")).await["commentCreate"].clone();
     assert_eq!(again, json!({ "replayed": true, "errors": [], "comment": first["comment"] }));
     let expected = one("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
@@ -202,7 +202,7 @@ async fn keys_that_are_past_their_time_are_forgotten_however_many_there_are() {
     // More than go at once, many of a moment; and those of the last day.
     for (operation, hours) in [("a", 1), ("b", 1), ("c", 2), ("d", 3), ("e", 1)] {
         let values = vec![id.0.into(), operation.into(), server.clock.now().into()];
-        server.app.db.transact(async |tx| tx.execute(fill, values.clone()).await).await.unwrap();
+        server.write(fill, values).await;
         server.advance(hours * 3600);
     }
     server.advance(19 * 3600);

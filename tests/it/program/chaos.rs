@@ -468,7 +468,7 @@ async fn through_kills_and_outages_nothing_is_lost_and_nothing_is_done_twice() {
             programs.kill(number);
         }
         let sql = "UPDATE jobs SET run_at = created_at";
-        storm.server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+        storm.server.write(sql, Vec::new()).await;
         for number in 0..programs.running.len() {
             let address = programs.start(number).await;
             *storm.addresses[number].lock().unwrap() = address;

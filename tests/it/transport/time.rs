@@ -133,7 +133,7 @@ async fn without_its_database_the_server_is_not_ready() {
 #[tokio::test]
 async fn what_fails_inside_is_told_without_its_cause() {
     let server = Server::start().await;
-    server.app.db.transact(async |tx| tx.execute("DROP TABLE comment_likes", Vec::new()).await).await.unwrap();
+    server.write("DROP TABLE comment_likes", Vec::new()).await;
     let amina = server.user("amina").await;
     let post = amina.publish("hello").await;
     let comment = amina.comment(&post, "hello").await;

@@ -222,7 +222,7 @@ async fn nobody_decides_about_their_own_money_and_nobody_any_more_whose_role_was
     }
     let id = json!({ "id": withdraw(&amina, &method, "1.00", "1").await });
     let sql = "DELETE FROM user_roles WHERE user_id IN (SELECT id FROM users WHERE username = 'ada')";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     assert_eq!(ada.refused(&act("adminWithdrawalApprove", ""), id).await, "FORBIDDEN");
     assert_eq!(server.count(audited).await, before);
     assert_books_balance(&server).await;
