@@ -24,10 +24,6 @@ const DELETE: &str = "mutation($id: ID!) { postDelete(input: { id: $id }) { erro
 const COMMENT_DELETE: &str = "mutation($id: ID!) { commentDelete(input: { id: $id }) { errors { code } } }";
 const LOCALE: &str = "mutation($input: ProfileUpdateInput!) { profileUpdate(input: $input) { errors { code } } }";
 
-fn one(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
-}
-
 fn time(text: &Value) -> DateTime<Utc> {
     text.as_str().unwrap_or_else(|| panic!("no time: {text}")).parse().unwrap()
 }

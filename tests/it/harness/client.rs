@@ -89,6 +89,11 @@ pub fn check_error(error: &Value) {
     }
 }
 
+/// What [`Client::user_errors`] gives where there is one.
+pub fn user_error(code: &str, path: &str) -> Vec<(String, String)> {
+    vec![(code.to_owned(), path.to_owned())]
+}
+
 impl Client {
     pub fn new(router: Router) -> Self {
         Self {

@@ -29,7 +29,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseBackend, FromQueryResult};
 use tower::ServiceExt;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, user_error};
 pub use races::hold_writer;
 pub use socket::{PATIENCE, Socket};
 

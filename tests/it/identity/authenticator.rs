@@ -95,8 +95,3 @@ pub async fn activity(server: &Server, username: &str) -> Vec<String> {
     let rows = server.app.db.rows(sql, Vec::new()).await.unwrap();
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }
-
-/// The one code of an answer that has to be refused.
-pub fn refused(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
-}

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::authenticator::{self, enable, verify};
-use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD, user_error};
 
 const NEW: &str = "an entirely new one";
 const CHANGE: &str = "mutation($old: String!, $new: String!) { passwordChange(input: { oldPassword: $old, \
@@ -24,10 +24,6 @@ const REFRESH: &str =
     "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code path } } }";
 /// What only somebody sees; a token that is no longer good is refused.
 const WHO: &str = "{ me { username emailVerified notificationUnreadCount } }";
-
-fn error(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
-}
 
 async fn login(server: &Server, password: &str) -> Vec<(String, String)> {
     server.anonymous().user_errors(LOGIN, json!({ "login": "amina", "password": password })).await
@@ -64,7 +60,7 @@ async fn a_changed_password_ends_every_other_session_at_once() {
     assert_eq!(here.ok(WHO, Value::Null).await["me"]["username"], "amina");
     assert_eq!(server.anonymous().user_errors(REFRESH, json!({ "token": here.refresh_token })).await, []);
     assert_eq!(badr.ok(WHO, Value::Null).await["me"]["username"], "badr");
-    assert_eq!(login(&server, PASSWORD).await, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(login(&server, PASSWORD).await, user_error("INVALID_CREDENTIALS", ""));
     assert_eq!(login(&server, NEW).await, []);
     assert_eq!(activities(&server, "password_changed").await, 1);
     assert!(server.last_sent("amina@example.org").await.text.contains("192.0.2.1"));
@@ -108,7 +104,7 @@ async fn a_sign_in_that_began_before_the_password_changed_gets_no_session_after(
     };
     let (changed, errors) = tokio::join!(change, sign_in);
     changed.unwrap();
-    assert_eq!(errors, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(errors, user_error("INVALID_CREDENTIALS", ""));
     assert_eq!(server.count("SELECT COUNT(*) FROM sessions").await, before);
 }
 
@@ -136,7 +132,7 @@ async fn a_password_is_changed_only_by_who_knows_the_old_one() {
         (PASSWORD, "aminaamina", "PASSWORD_TOO_WEAK", "newPassword"),
     ] {
         let errors = amina.user_errors(CHANGE, json!({ "old": old, "new": new })).await;
-        assert_eq!(errors, error(code, &format!("input.{path}")), "{new}");
+        assert_eq!(errors, user_error(code, &format!("input.{path}")), "{new}");
     }
     assert_eq!(but_the_log().await, before);
     assert_eq!(activities(&server, "sign_in_failed").await, 3);
@@ -180,7 +176,7 @@ async fn a_new_password_is_chosen_by_the_code_and_signs_nobody_in() {
     assert_eq!(data["passwordResetConfirm"], json!({ "changed": true, "errors": [] }));
     assert_eq!(amina.refused(WHO, Value::Null).await, "UNAUTHENTICATED");
     assert_eq!(server.count("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await, 0);
-    assert_eq!(login(&server, PASSWORD).await, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(login(&server, PASSWORD).await, user_error("INVALID_CREDENTIALS", ""));
     let data = server.anonymous().ok(LOGIN, json!({ "login": "amina", "password": NEW })).await;
     assert_eq!(data["login"]["result"]["__typename"], "Session");
     assert!(server.last_sent("amina@example.org").await.text.contains("192.0.2.1"), "the owner is told");
@@ -190,7 +186,7 @@ async fn a_new_password_is_chosen_by_the_code_and_signs_nobody_in() {
     }
     // Once.
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "yet another one")).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"));
 }
 
 #[tokio::test]
@@ -207,7 +203,7 @@ async fn a_reset_completes_a_registration_that_waits() {
     let verify = "mutation($code: String!) { emailVerify(input: { emailCode: { email: \"amina@example.org\", code: $code } }) { \
                   errors { code path } } }";
     let errors = server.anonymous().user_errors(verify, json!({ "code": waiting })).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.emailCode.code"));
 }
 
 #[tokio::test]
@@ -260,10 +256,10 @@ async fn the_user_name_behind_an_address_is_not_given_away_by_the_rules_for_pass
     let code = reset_code(&server).await;
     let wrong = if code == "00000000" { "11111111" } else { "00000000" };
     let errors = server.anonymous().user_errors(CONFIRM, choosing(wrong, "secretive123")).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"));
     // Who has the code is told, and may choose again.
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "secretive123")).await;
-    assert_eq!(errors, error("PASSWORD_TOO_WEAK", "input.newPassword"));
+    assert_eq!(errors, user_error("PASSWORD_TOO_WEAK", "input.newPassword"));
     for (new, why) in [
         ("short", "TOO_SHORT"),
         ("", "BLANK"),
@@ -272,7 +268,7 @@ async fn the_user_name_behind_an_address_is_not_given_away_by_the_rules_for_pass
     ] {
         // What anybody can know costs no try.
         let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, new)).await;
-        assert_eq!(errors, error(why, "input.newPassword"), "{new}");
+        assert_eq!(errors, user_error(why, "input.newPassword"), "{new}");
     }
     assert_eq!(server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await, []);
 }
@@ -289,11 +285,11 @@ async fn a_thousand_guesses_at_once_spend_five_tries() {
         async move { client.user_errors(CONFIRM, choosing(wrong, NEW)).await }
     });
     let refused = guesses.buffer_unordered(32).collect::<Vec<_>>().await;
-    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.proof.emailCode.code")));
+    assert!(refused.iter().all(|errors| *errors == user_error("INVALID_CODE", "input.proof.emailCode.code")));
     assert_eq!(server.count("SELECT attempts FROM codes").await, 5);
     assert_eq!(server.app.passwords.hashed(), hashed);
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"));
     assert_eq!(login(&server, PASSWORD).await, []);
 }
 
@@ -321,7 +317,7 @@ async fn a_changed_password_voids_the_code_of_a_reset() {
     let code = reset_code(&server).await;
     amina.ok(CHANGE, json!({ "old": PASSWORD, "new": NEW })).await;
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "a thief's password")).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"));
     assert_eq!(login(&server, NEW).await, []);
 }
 
@@ -331,7 +327,7 @@ async fn an_account_without_a_password_gets_its_first_one_by_a_reset() {
     let amina = server.user("amina").await;
     server.write("UPDATE credentials SET password_hash = NULL", Vec::new()).await;
     let before = server.rows().await;
-    assert_eq!(amina.user_errors(CHANGE, json!({ "old": "", "new": NEW })).await, error("NO_PASSWORD", ""));
+    assert_eq!(amina.user_errors(CHANGE, json!({ "old": "", "new": NEW })).await, user_error("NO_PASSWORD", ""));
     assert_eq!(server.rows().await, before);
     let code = reset_code(&server).await;
     assert_eq!(server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await, []);
@@ -363,7 +359,7 @@ async fn the_second_factor_holds_after_a_reset_and_open_sign_ins_end() {
     let send = "mutation($token: String!) { twoFactorCodeSend(input: { challengeToken: $token, method: EMAIL }) { \
                 errors { code path } } }";
     let refused = server.anonymous().user_errors(send, json!({ "token": challenge["challengeToken"] })).await;
-    assert_eq!(refused, error("METHOD_NOT_AVAILABLE", "input.method"));
+    assert_eq!(refused, user_error("METHOD_NOT_AVAILABLE", "input.method"));
     assert!(verify(&server.anonymous(), &challenge, "EMAIL", "000000").await.is_null());
     // Whoever has the app has more than the mailbox, and everything is as before.
     server.advance(60);

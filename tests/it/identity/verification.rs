@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, SEVERAL_CONNECTIONS, Sent, Server, client::PASSWORD};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Sent, Server, client::PASSWORD, user_error};
 
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path } \
     result { __typename } } }";
@@ -28,10 +28,6 @@ fn joining(username: &str, email: &str) -> Value {
 
 async fn confirming() -> Server {
     Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await
-}
-
-fn error(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
 }
 
 fn has_code(sent: &Sent) -> bool {
@@ -66,7 +62,7 @@ async fn a_registration_is_completed_by_the_code_signed_out() {
     assert_eq!(path, "/verify-email");
     assert_eq!(query, HashMap::from([("token".to_owned(), sent.token())]));
 
-    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "amina" })).await, error("EMAIL_NOT_CONFIRMED", ""));
+    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "amina" })).await, user_error("EMAIL_NOT_CONFIRMED", ""));
     let right = json!({ "email": "amina@example.org", "code": sent.code() });
     let data = nobody.ok(VERIFY, right.clone()).await;
     // Signed out, even who has the code is shown only what everybody sees.
@@ -76,7 +72,7 @@ async fn a_registration_is_completed_by_the_code_signed_out() {
     let amina = server.anonymous().login("amina").await;
     let me = amina.ok(ME, Value::Null).await;
     assert_eq!(me["me"], json!({ "email": "Amina@Example.org", "emailVerified": true }));
-    assert_eq!(nobody.user_errors(VERIFY, right).await, error("INVALID_CODE", "input.emailCode.code"));
+    assert_eq!(nobody.user_errors(VERIFY, right).await, user_error("INVALID_CODE", "input.emailCode.code"));
 }
 
 #[tokio::test]
@@ -115,7 +111,7 @@ async fn who_registers_with_a_known_address_is_answered_alike_and_its_owner_is_t
     let (asked, _) = server.cost_of(nobody.ok(SEND, json!({ "email": "amina@example.org" }))).await;
     assert_eq!(asked["emailVerificationSend"]["accepted"], true);
     assert_eq!(server.sent().await.len(), 2);
-    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "intruder" })).await, error("EMAIL_NOT_CONFIRMED", ""));
+    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "intruder" })).await, user_error("EMAIL_NOT_CONFIRMED", ""));
 }
 
 #[tokio::test]
@@ -182,11 +178,11 @@ async fn a_thousand_guesses_at_once_spend_five_tries() {
         async move { client.user_errors(VERIFY, json!({ "email": "amina@example.org", "code": wrong })).await }
     });
     let refused = guesses.buffer_unordered(32).collect::<Vec<_>>().await;
-    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.emailCode.code")));
+    assert!(refused.iter().all(|errors| *errors == user_error("INVALID_CODE", "input.emailCode.code")));
     assert_eq!(server.count("SELECT attempts FROM codes").await, 5);
     let right = json!({ "email": "amina@example.org", "code": code });
     let errors = server.anonymous().user_errors(VERIFY, right.clone()).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.emailCode.code"));
     // The owner asks for another one.
     server.advance(60);
     server.anonymous().ok(SEND, json!({ "email": "amina@example.org" })).await;
@@ -202,17 +198,20 @@ async fn one_s_own_address_is_proven_any_time_and_once() {
     assert_eq!(server.sent().await, [], "nobody has to prove anything");
     assert_eq!(amina.ok(ME, Value::Null).await["me"]["emailVerified"], false);
     assert_eq!(amina.user_errors(SEND, json!({})).await, []);
-    assert_eq!(amina.user_errors(SEND, json!({})).await, error("CODE_SENT_JUST_NOW", ""));
+    assert_eq!(amina.user_errors(SEND, json!({})).await, user_error("CODE_SENT_JUST_NOW", ""));
     let code = server.last_sent("amina@example.org").await.code();
     // Of somebody else it is no good, even signed in.
     let badr = server.user("badr").await;
-    assert_eq!(badr.user_errors(VERIFY, json!({ "code": code })).await, error("INVALID_CODE", "input.emailCode.code"));
+    assert_eq!(
+        badr.user_errors(VERIFY, json!({ "code": code })).await,
+        user_error("INVALID_CODE", "input.emailCode.code")
+    );
     let spaced = format!("{} {}", &code[..3], &code[3..]);
     let data = amina.ok(VERIFY, json!({ "code": spaced })).await;
     let user = json!({ "username": "amina", "email": "amina@example.org", "emailVerified": true });
     assert_eq!(data["emailVerify"], json!({ "user": user, "errors": [] }));
-    assert_eq!(amina.user_errors(VERIFY, json!({ "code": code })).await, error("ALREADY_VERIFIED", ""));
-    assert_eq!(amina.user_errors(SEND, json!({})).await, error("ALREADY_VERIFIED", ""));
+    assert_eq!(amina.user_errors(VERIFY, json!({ "code": code })).await, user_error("ALREADY_VERIFIED", ""));
+    assert_eq!(amina.user_errors(SEND, json!({})).await, user_error("ALREADY_VERIFIED", ""));
     assert_eq!(activities(&server, "email_verified").await, 1);
     assert_eq!(server.anonymous().refused(SEND, json!({})).await, "UNAUTHENTICATED");
     assert_eq!(server.anonymous().refused(VERIFY, json!({ "code": "1" })).await, "UNAUTHENTICATED");
@@ -227,7 +226,7 @@ async fn a_day_has_its_number_of_codes() {
         server.advance(60);
     }
     let before = server.rows().await;
-    assert_eq!(amina.user_errors(SEND, json!({})).await, error("TOO_MANY_CODES", ""));
+    assert_eq!(amina.user_errors(SEND, json!({})).await, user_error("TOO_MANY_CODES", ""));
     assert_eq!(server.rows().await, before);
 }
 
@@ -252,10 +251,10 @@ async fn line_breaks_and_other_nonsense_are_no_address() {
             ("\r\n", "BLANK"),
         ] {
             let errors = amina.user_errors(query, json!({ "email": email })).await;
-            assert_eq!(errors, error(code, "input.email"), "{email:?}");
+            assert_eq!(errors, user_error(code, "input.email"), "{email:?}");
         }
         let long = format!("{}@example.org", "a".repeat(300));
-        assert_eq!(amina.user_errors(query, json!({ "email": long })).await, error("TOO_LONG", "input.email"));
+        assert_eq!(amina.user_errors(query, json!({ "email": long })).await, user_error("TOO_LONG", "input.email"));
     }
     assert_eq!(server.rows().await, before);
 }
@@ -282,10 +281,10 @@ async fn an_address_is_replaced_when_the_new_one_is_proven() {
     assert_eq!(activities(&server, "email_changed").await, 1);
     assert_eq!(server.anonymous().user_errors(LOGIN, json!({ "login": "new.amina@example.net" })).await, []);
     let errors = server.anonymous().user_errors(LOGIN, json!({ "login": "amina@example.org" })).await;
-    assert_eq!(errors, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(errors, user_error("INVALID_CREDENTIALS", ""));
     assert_eq!(
         amina.user_errors(CONFIRM, json!({ "code": sent.code() })).await,
-        error("INVALID_CODE", "input.code"),
+        user_error("INVALID_CODE", "input.code"),
         "once"
     );
     // The former address is free.
@@ -321,7 +320,7 @@ async fn asking_for_an_address_that_is_another_s_looks_like_any_other() {
     assert_eq!(sent[before + 1].to, "amina@example.org");
     assert!(!has_code(&sent[before + 1]), "the owner is told, and gets no code to hand on");
     let own = amina.user_errors(CHANGE, json!({ "email": "AMINA@example.org" })).await;
-    assert_eq!(own, error("ALREADY_VERIFIED", "input.email"));
+    assert_eq!(own, user_error("ALREADY_VERIFIED", "input.email"));
 }
 
 #[tokio::test]
@@ -369,7 +368,7 @@ async fn of_two_who_prove_one_address_at_once_one_has_it() {
     let confirmed = both.iter().zip(&codes).map(|(client, code)| client.user_errors(CONFIRM, json!({ "code": code })));
     let mut results = join_all(confirmed).await;
     results.sort();
-    assert_eq!(results, [vec![], error("TAKEN", "input.code")]);
+    assert_eq!(results, [vec![], user_error("TAKEN", "input.code")]);
     assert_eq!(server.count("SELECT COUNT(*) FROM credentials WHERE email_key = 'shared@example.net'").await, 1);
 }
 
@@ -388,7 +387,7 @@ async fn what_was_sent_to_the_former_address_is_void() {
                    newPassword: \"a thief's password\" }) { changed errors { code path } } }";
     for email in ["amina@example.org", "new@example.net"] {
         let errors = nobody.user_errors(confirm, json!({ "email": email, "code": code })).await;
-        assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"), "{email}");
+        assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"), "{email}");
     }
     assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "amina" })).await, []);
 }
@@ -468,7 +467,7 @@ async fn a_mistyped_new_address_is_corrected_at_once() {
     assert_eq!(amina.user_errors(CHANGE, json!({ "email": "amina@example.net" })).await, []);
     let wrong = server.last_sent("amnia@example.net").await.code();
     let right = server.last_sent("amina@example.net").await.code();
-    assert_eq!(amina.user_errors(CONFIRM, json!({ "code": wrong })).await, error("INVALID_CODE", "input.code"));
+    assert_eq!(amina.user_errors(CONFIRM, json!({ "code": wrong })).await, user_error("INVALID_CODE", "input.code"));
     assert_eq!(amina.user_errors(CONFIRM, json!({ "code": right })).await, []);
     // The same again has to wait, and nobody asks for many.
     amina.ok(CHANGE, json!({ "email": "third@example.net" })).await;
@@ -500,11 +499,11 @@ async fn an_address_that_was_mistyped_at_registration_is_corrected_by_registerin
     // The wrong address is free, and what went there proves nothing.
     for email in ["amnia@example.org", "amina@example.org"] {
         let code = json!({ "email": email, "code": wrong.code() });
-        assert_eq!(nobody.user_errors(VERIFY, code).await, error("INVALID_CODE", "input.emailCode.code"));
+        assert_eq!(nobody.user_errors(VERIFY, code).await, user_error("INVALID_CODE", "input.emailCode.code"));
     }
     let by_link = "mutation($token: String!) { emailVerify(input: { token: $token }) { errors { code path } } }";
     let errors = nobody.user_errors(by_link, json!({ "token": wrong.token() })).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.token"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.token"));
     register(&server, "badr", "amnia@example.org").await;
     // Again the same is harmless: the letter that is there is good.
     register(&server, "amina", "AMINA@example.org").await;
@@ -516,7 +515,7 @@ async fn an_address_that_was_mistyped_at_registration_is_corrected_by_registerin
     assert_eq!(amina.ok(ME, Value::Null).await["me"]["emailVerified"], true);
     // From now on the name is taken, also for who knows the password.
     let again = joining("amina", "other@example.org");
-    assert_eq!(nobody.user_errors(REGISTER, again).await, error("TAKEN", "input.username"));
+    assert_eq!(nobody.user_errors(REGISTER, again).await, user_error("TAKEN", "input.username"));
     assert_eq!(amina.ok(ME, Value::Null).await["me"]["email"], "amina@example.org");
 }
 
@@ -545,13 +544,13 @@ async fn nobody_corrects_what_is_another_s_or_has_been_used() {
     // After a day it is over.
     server.advance(24 * 3600);
     let late = joining("amina", "late@example.org");
-    assert_eq!(nobody.user_errors(REGISTER, late).await, error("TAKEN", "input.username"));
+    assert_eq!(nobody.user_errors(REGISTER, late).await, user_error("TAKEN", "input.username"));
     // Nor by who registered and was signed in at once, before addresses were confirmed here.
     let server = Server::start().await;
     server.user("dina").await;
     let confirming = server.beside(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await;
     let used = joining("dina", "dina@example.net");
-    assert_eq!(confirming.anonymous().user_errors(REGISTER, used).await, error("TAKEN", "input.username"));
+    assert_eq!(confirming.anonymous().user_errors(REGISTER, used).await, user_error("TAKEN", "input.username"));
 }
 
 #[tokio::test]
@@ -563,14 +562,14 @@ async fn a_password_is_guessed_by_registering_no_faster_than_by_signing_in_and_w
     let mut guess = joining("amina", "guess@example.org");
     guess["input"]["password"] = "not the password".into();
     for _ in 0..5 {
-        assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, error("TAKEN", "input.username"));
+        assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, user_error("TAKEN", "input.username"));
     }
     assert_eq!(nobody.refused(REGISTER, joining("amina", "guess@example.org")).await, "RATE_LIMITED");
     // Whoever's name it is signs in as ever, from the same address, too.
     assert!(agora::domain::accounts::confirm_email(&server.app, "badr@example.org").await.unwrap());
     guess["input"]["username"] = "badr".into();
     for _ in 0..5 {
-        assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, error("TAKEN", "input.username"));
+        assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, user_error("TAKEN", "input.username"));
     }
     assert_eq!(nobody.refused(REGISTER, guess).await, "RATE_LIMITED");
     server.anonymous().login("badr").await;
