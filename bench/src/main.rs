@@ -66,7 +66,7 @@ enum Command {
         /// Agora's program.
         #[arg(long)]
         agora: PathBuf,
-        /// Less data.
+        /// Little data: to see that it works, not to measure on it.
         #[arg(long)]
         quick: bool,
     },

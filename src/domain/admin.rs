@@ -24,7 +24,7 @@ use crate::{
     platform::{db::Transaction, text},
 };
 
-/// The longest reason.
+/// Most characters of a reason.
 const MAX_REASON: usize = 500;
 
 /// Gives a person another role; `None`: that of an ordinary user. The same again changes nothing.

@@ -80,11 +80,11 @@ pub struct Notification {
     pub actor_id: Option<UserId>,
     /// Table of the subject.
     pub subject_kind: Option<SubjectKind>,
-    /// The subject.
+    /// The id of what it is about, in that table.
     pub subject_id: Option<Uuid>,
-    /// Read by the recipient.
+    /// When the recipient read it; absent before.
     pub read_at: Option<DateTime<Utc>>,
-    /// Told.
+    /// When they were told.
     pub created_at: DateTime<Utc>,
 }
 

@@ -235,7 +235,7 @@ impl IdentityMutation {
     async fn oauth_begin(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Where to.")] input: OauthBeginInput,
+        #[graphql(desc = "By which provider, and where to go on afterwards.")] input: OauthBeginInput,
     ) -> Nullable<OauthBeginPayload> {
         nullable(async {
             let request = ctx.request();
@@ -267,7 +267,7 @@ impl IdentityMutation {
     async fn identity_link(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Where to.")] input: IdentityLinkInput,
+        #[graphql(desc = "At which provider, and where to go on afterwards.")] input: IdentityLinkInput,
     ) -> Nullable<IdentityLinkPayload> {
         nullable(async {
             let request = ctx.request();

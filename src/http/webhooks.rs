@@ -26,7 +26,7 @@ use crate::{
 /// Most bytes of a webhook's body: providers send a few thousand.
 const LONGEST: usize = 256 * 1024;
 
-/// Takes one in.
+/// Takes a webhook in: checked as it came, and kept, before it is answered.
 pub(super) async fn post(
     State(shared): State<Shared>,
     Extension(identity): Extension<Identity>,

@@ -63,7 +63,7 @@ fn check_it_is_the_only_one() {
     );
 }
 
-/// The pools.
+/// The database: its pools of connections, and every way in which others use it.
 #[derive(Debug, Clone)]
 pub struct Database {
     reader: Pool,

@@ -93,7 +93,7 @@ pub const MAX_COMMENT: usize = 2_000;
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "goal::Entity")]
 pub struct GoalView {
-    /// The row.
+    /// What is stored of it.
     #[sea_orm(nested)]
     pub goal: GoalRow,
     /// Of what is in its escrow, what is held for refunds that are granted.

@@ -37,7 +37,7 @@ pub struct GoalRow {
     pub post_id: PostId,
     /// Who raises; absent once the account is erased.
     pub owner_id: Option<UserId>,
-    /// A headline.
+    /// A headline, at most [`super::MAX_TITLE`] characters.
     pub title: String,
     /// Why money is raised; may be empty.
     pub story: String,
@@ -71,9 +71,9 @@ pub struct GoalRow {
     pub end_reason: Option<String>,
     /// When it was begun.
     pub created_at: DateTime<Utc>,
-    /// Changed by the owner.
+    /// When its owner changed it last; absent before.
     pub edited_at: Option<DateTime<Utc>>,
-    /// No longer open.
+    /// Since when it is no longer open; absent while it is.
     pub ended_at: Option<DateTime<Utc>>,
 }
 

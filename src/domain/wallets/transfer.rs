@@ -14,7 +14,7 @@ use crate::{
     platform::text,
 };
 
-/// The longest note.
+/// Most characters of a note.
 const MAX_NOTE: usize = 255;
 
 /// Money for somebody else.

@@ -214,7 +214,7 @@ impl AdminUserMutation {
     async fn admin_user_reinstate(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who.")] input: AdminUserReinstateInput,
+        #[graphql(desc = "Who is let in again.")] input: AdminUserReinstateInput,
     ) -> Nullable<AdminUserReinstatePayload> {
         nullable(async {
             let request = ctx.request();
@@ -233,7 +233,7 @@ impl AdminUserMutation {
     async fn admin_user_sign_out_everywhere(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who.")] input: AdminUserSignOutEverywhereInput,
+        #[graphql(desc = "Who is signed out.")] input: AdminUserSignOutEverywhereInput,
     ) -> Nullable<AdminUserSignOutEverywherePayload> {
         nullable(async {
             let request = ctx.request();
@@ -253,7 +253,7 @@ impl AdminUserMutation {
     async fn admin_user_reset_two_factor(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who.")] input: AdminUserResetTwoFactorInput,
+        #[graphql(desc = "Whose second factor is taken away.")] input: AdminUserResetTwoFactorInput,
     ) -> Nullable<AdminUserResetTwoFactorPayload> {
         nullable(async {
             let request = ctx.request();

@@ -103,7 +103,7 @@ pub enum PaymentState {
 /// How much of a payment went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum PaymentRefundState {
-    /// Nothing.
+    /// Nothing of it.
     None,
     /// Part of it.
     Partial,
@@ -114,7 +114,7 @@ pub enum PaymentRefundState {
 /// What the payer has to do for a payment to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum PaymentNextActionKind {
-    /// Nothing.
+    /// Nothing: it is over, or goes on by itself.
     None,
     /// Go to `url`.
     Redirect,

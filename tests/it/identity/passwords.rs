@@ -184,7 +184,7 @@ async fn a_new_password_is_chosen_by_the_code_and_signs_nobody_in() {
     for kind in ["password_reset_requested", "password_reset", "email_verified"] {
         assert_eq!(activities(&server, kind).await, 1, "{kind}");
     }
-    // Once.
+    // A code is good once.
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "yet another one")).await;
     assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"));
 }

@@ -1,4 +1,4 @@
-//! Idempotency keys.
+//! Idempotency keys: what is called again is done once.
 
 use std::collections::BTreeSet;
 
