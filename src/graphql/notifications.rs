@@ -234,8 +234,7 @@ pub(super) async fn own_notifications(
 ) -> async_graphql::Result<Option<NotificationConnection>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
-    let page = requested_page(ctx, notifications::SORT)?;
-    let page = page.reversed(reverse);
+    let page = requested_page(ctx, notifications::SORT, reverse)?;
     let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
         Some(notifications::stream_head(app, actor).await?)
     } else {

@@ -153,9 +153,8 @@ impl AdminJobQuery {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let page = requested_page(ctx, jobs::SORT)?;
+            let page = requested_page(ctx, jobs::SORT, reverse)?;
             let filter = filter.unwrap_or_default().into();
-            let page = page.reversed(reverse);
             let slice = jobs::jobs(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(JobConnection { list: Connection::new(slice, jobs::cursor, Job) }))
         })

@@ -71,8 +71,7 @@ impl AdminUserQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort: accounts::UserSort = sort_by.into();
-            let page = requested_page(ctx, sort.cursor_name())?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort.cursor_name(), reverse)?;
             let filter = filter.unwrap_or_default().into();
             let slice = accounts::accounts(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |user| sort.cursor(user), User::from)))

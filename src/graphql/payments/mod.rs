@@ -441,8 +441,7 @@ async fn list(
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
-    let page = requested_page(ctx, payments::SORT)?;
-    let page = page.reversed(reverse);
+    let page = requested_page(ctx, payments::SORT, reverse)?;
     let slice = payments::payments(app, actor, &filter?, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, payments::cursor, Payment)))
 }

@@ -115,8 +115,7 @@ impl PaymentStaffQuery {
             let filter =
                 RefundFilter { states: filters::values(filter.states), during: filters::span(filter.created_at) };
             let sort = payments::REFUND_SORT;
-            let page = requested_page(ctx, sort)?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort, reverse)?;
             let slice = payments::refunds(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::refund_cursor, Refund::from)))
         })
@@ -139,8 +138,7 @@ impl PaymentStaffQuery {
             let filter =
                 DisputeFilter { states: filters::values(filter.states), during: filters::span(filter.opened_at) };
             let sort = payments::DISPUTE_SORT;
-            let page = requested_page(ctx, sort)?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort, reverse)?;
             let slice = payments::disputes(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::dispute_cursor, Dispute::from)))
         })

@@ -50,9 +50,8 @@ impl WalletStaffQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::WITHDRAWAL_SORT;
-            let page = requested_page(ctx, sort)?;
+            let page = requested_page(ctx, sort, reverse)?;
             let filter = filter.unwrap_or_default().filter()?;
-            let page = page.reversed(reverse);
             let slice = wallets::all_withdrawals(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::withdrawal_cursor, Withdrawal::from)))
         })
@@ -71,9 +70,8 @@ impl WalletStaffQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::ADJUSTMENT_SORT;
-            let page = requested_page(ctx, sort)?;
+            let page = requested_page(ctx, sort, reverse)?;
             let filter = filter.unwrap_or_default().filter()?;
-            let page = page.reversed(reverse);
             let slice = wallets::adjustments(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::adjustment_cursor, WalletAdjustment::from)))
         })
