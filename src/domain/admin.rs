@@ -221,8 +221,7 @@ async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, permission: Permiss
     let both: Vec<UserId> = actor.user_id().into_iter().chain([id]).collect();
     accounts::lock_in(tx, &both).await?;
     let own = accounts::authority_in(app, tx, actor, permission).await?;
-    let (user, role) =
-        accounts::find_in(tx, id).await?.ok_or_else(|| Error::from(UserError::input("id", UserErrorCode::NotFound)))?;
+    let (user, role) = accounts::find_in(tx, id).await?.ok_or_else(|| Error::not_found("id"))?;
     if covers(own, role) { Ok(Meeting { user, own, role }) } else { Err(beyond()) }
 }
 

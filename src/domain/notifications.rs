@@ -37,7 +37,7 @@ use crate::{
         notification::{Column, Entity, NotificationKind, SubjectKind},
         user,
     },
-    error::{Result, UserError, UserErrorCode},
+    error::{Error, Result},
     platform::{
         db::{Transaction, any_id},
         list::{List, Sorting, Span},
@@ -236,7 +236,7 @@ pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<N
                 .exec(&tx)
                 .await?;
             let found = of(user).filter(Column::Id.eq(id)).into_partial_model::<Notification>().one(&tx).await?;
-            Ok(found.ok_or_else(|| UserError::input("id", UserErrorCode::NotFound))?)
+            Ok(found.ok_or_else(|| Error::not_found("id"))?)
         })
         .await
 }

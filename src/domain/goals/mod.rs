@@ -249,10 +249,6 @@ fn progress(raised: i64, target: i64) -> i64 {
     i64::try_from(millionths).unwrap_or(i64::MAX)
 }
 
-fn not_found(field: &'static str) -> Error {
-    UserError::input(field, UserErrorCode::NotFound).into()
-}
-
 /// Where in a call a goal's id stands.
 type At = fn(UserErrorCode) -> UserError;
 
