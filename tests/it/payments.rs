@@ -119,6 +119,13 @@ async fn wait(server: &Server) {
     }
 }
 
+/// The same several times: of what takes it several steps.
+async fn wait_often(server: &Server, times: usize) {
+    for _ in 0..times {
+        wait(server).await;
+    }
+}
+
 /// Begins a deposit by a provider.
 pub async fn deposit_by(client: &Client, provider: &str, amount: &str, key: &str) -> Value {
     let query = format!(
