@@ -12,10 +12,9 @@ mod shares;
 mod texts;
 
 use agora::entity::PostId;
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, user_error};
+use crate::harness::{Client, Server, time, user_error};
 
 const CREATE: &str = "mutation($input: PostCreateInput!) { postCreate(input: $input) { replayed errors { code path } \
     post { id body } } }";
@@ -39,10 +38,6 @@ const COMMENT_LIKE: &str = "mutation($id: ID!) { commentLike(input: { id: $id })
     viewerHasLiked } } }";
 const COMMENT_UNLIKE: &str = "mutation($id: ID!) { commentUnlike(input: { id: $id }) { errors { code path } comment { likeCount \
     viewerHasLiked } } }";
-
-fn time(text: &Value) -> DateTime<Utc> {
-    text.as_str().unwrap_or_else(|| panic!("no time: {text}")).parse().unwrap()
-}
 
 fn ids(list: &Value) -> Vec<String> {
     list["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect()

@@ -48,6 +48,11 @@ fn tables() -> impl Iterator<Item = &'static str> {
     all.filter(|table| LEFT_OUT.iter().all(|(left_out, _)| left_out != table))
 }
 
+/// A time in an answer.
+pub fn time(text: &serde_json::Value) -> DateTime<Utc> {
+    text.as_str().unwrap_or_else(|| panic!("no time: {text}")).parse().unwrap()
+}
+
 /// A server with a database of its own.
 pub struct Server {
     pub app: App,

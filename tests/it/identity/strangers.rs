@@ -8,7 +8,11 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::authenticator::{self, LOGIN};
-use crate::harness::{Client, Sent, Server, client::PASSWORD, user_error};
+use crate::harness::{
+    Client, Sent, Server,
+    client::{PASSWORD, joining},
+    user_error,
+};
 
 const BEGIN: &str = "mutation { oauthBegin(input: { provider: \"nope\" }) { errors { code path } } }";
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path } \
@@ -29,10 +33,6 @@ const MOVED: &str = "mutation($input: EmailChangeConfirmInput!) { emailChangeCon
     errors { code path } } }";
 const AMINA: &str = "amina@example.org";
 const NEW: &str = "an entirely new one";
-
-fn joining(username: &str, email: &str) -> Value {
-    json!({ "input": { "username": username, "email": email, "password": PASSWORD } })
-}
 
 /// What a sign-in comes to.
 async fn sign_in(client: &Client, login: &str, password: &str) -> String {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, SEVERAL_CONNECTIONS, Sent, Server, client::PASSWORD, user_error};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Sent, Server, client::joining, user_error};
 
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path } \
     result { __typename } } }";
@@ -21,10 +21,6 @@ const CHANGE: &str = "mutation($email: EmailAddress!) { emailChangeRequest(input
 const CONFIRM: &str = "mutation($code: String!) { emailChangeConfirm(input: { code: $code }) { \
     user { email emailVerified } errors { code path } } }";
 const ME: &str = "{ me { email emailVerified } }";
-
-fn joining(username: &str, email: &str) -> Value {
-    json!({ "input": { "username": username, "email": email, "password": PASSWORD } })
-}
 
 async fn confirming() -> Server {
     Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await
