@@ -1,6 +1,6 @@
 //! The program's subcommands. The only place that prints.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+#![expect(clippy::print_stderr, reason = "this is the command line")]
 
 /// Prints a line.
 macro_rules! say {
@@ -455,7 +455,7 @@ fn stop_on_signal(app: &App) {
             end("agora: it could not stop in time, and ends as it is");
         });
     });
-    #[allow(clippy::disallowed_methods, reason = "a shutdown must not wait for what watches over it")]
+    #[expect(clippy::disallowed_methods, reason = "a shutdown must not wait for what watches over it")]
     drop(tokio::spawn(on_signal));
 }
 

@@ -59,6 +59,12 @@ impl Error {
     pub fn forbidden() -> Self {
         Self::Refused(Refusal::of(Code::Forbidden, Text::Forbidden))
     }
+
+    /// `NOT_FOUND` at `input.<field>`: there is nothing with this id that the actor may see.
+    #[must_use]
+    pub fn not_found(field: &'static str) -> Self {
+        UserError::input(field, UserErrorCode::NotFound).into()
+    }
 }
 
 impl From<serde_json::Error> for Error {

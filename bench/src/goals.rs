@@ -42,7 +42,7 @@ const GOALS: &[Goal] = &[
 ];
 
 /// The goals, as `bench/README.md` shows them.
-#[cfg_attr(not(test), allow(dead_code, reason = "the README is compared with it"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "the README is compared with it"))]
 pub(crate) fn table() -> String {
     let mut text =
         String::from("| | at most | with a writer of our own in place of the general executor |\n|---|--:|--:|\n");

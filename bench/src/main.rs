@@ -11,7 +11,7 @@
 //! - `goals`: what all that is to reach.
 //! - `processes`, `database`: what is measured: starting it, and what it costs.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
 
 mod database;
 mod floor;
@@ -66,7 +66,7 @@ enum Command {
         /// Agora's program.
         #[arg(long)]
         agora: PathBuf,
-        /// Less data.
+        /// Little data: to see that it works, not to measure on it.
         #[arg(long)]
         quick: bool,
     },

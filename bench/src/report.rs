@@ -1,4 +1,4 @@
-//! The table.
+//! The table of what was measured, as it is printed.
 
 use crate::{
     goals::{Aim, Reached},

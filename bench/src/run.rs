@@ -275,7 +275,7 @@ impl Bench<'_> {
     }
 
     /// Agora, floor, Agora, floor …, after a tenth of the requests as a warm-up of each.
-    #[allow(clippy::too_many_arguments, reason = "a measurement has many parameters")]
+    #[expect(clippy::too_many_arguments, reason = "a measurement has many parameters")]
     async fn compare(
         &self,
         operation: Operation,

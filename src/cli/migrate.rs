@@ -85,7 +85,7 @@ struct Loss {
 
 /// What the steps would take away: they are undone for a moment, and looked at, in a transaction that is rolled back.
 async fn losses(connection: &DatabaseConnection, steps: u32) -> Result<Vec<Loss>> {
-    #[allow(
+    #[expect(
         clippy::disallowed_methods,
         reason = "on the connection of migrations, which nobody shares, and rolled back"
     )]

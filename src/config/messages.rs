@@ -186,7 +186,7 @@ fn is_loopback(host: &str) -> bool {
 
 // Only reached when DEFAULT_FROM_EMAIL is already reported as a problem; the value is never used.
 fn fallback_mailbox() -> Mailbox {
-    #[allow(clippy::expect_used, reason = "a constant")]
+    #[expect(clippy::expect_used, reason = "a constant")]
     "no-reply@localhost".parse().expect("a constant address parses")
 }
 

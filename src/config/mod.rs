@@ -126,7 +126,7 @@ impl Config {
             Err(error) if error.not_found() => {}
             Err(error) => return Err(Problems(vec![format!(".env: cannot be read: {error}")])),
         }
-        #[allow(clippy::disallowed_methods, reason = "this module is the one reader")]
+        #[expect(clippy::disallowed_methods, reason = "this module is the one reader")]
         let values = VARIABLES.iter().filter_map(|v| Some((v.name.to_owned(), std::env::var(v.name).ok()?))).collect();
         Self::from_values(values)
     }
@@ -248,7 +248,7 @@ fn logging(r: &mut Reader, production: bool) -> (String, LogFormat) {
 
 // Only reached when FRONTEND_URL is already reported as a problem; the value is never used.
 fn fallback_url() -> Url {
-    #[allow(clippy::expect_used, reason = "a constant")]
+    #[expect(clippy::expect_used, reason = "a constant")]
     Url::parse("http://localhost").expect("a constant address parses")
 }
 
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn the_example_file_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example");
-        #[allow(clippy::disallowed_methods, reason = "a switch of the test itself")]
+        #[expect(clippy::disallowed_methods, reason = "a switch of the test itself")]
         if std::env::var("UPDATE_SCHEMA").is_ok() {
             std::fs::write(path, example()).unwrap();
         }

@@ -25,7 +25,7 @@ use crate::{
     platform::{db::Transaction, text},
 };
 
-/// The longest reason.
+/// Most characters of a reason.
 const MAX_REASON: usize = 500;
 
 /// Gives a person another role; `None`: that of an ordinary user. The same again changes nothing.
@@ -222,9 +222,7 @@ async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, permission: Permiss
     let both: Vec<UserId> = actor.user_id().into_iter().chain([id]).collect();
     accounts::lock_in(tx, &both).await?;
     let own = auth::authority_in(app, tx, actor, permission).await?;
-    let (user, role) = auth::find_with_role_in(tx, id)
-        .await?
-        .ok_or_else(|| Error::from(UserError::input("id", UserErrorCode::NotFound)))?;
+    let (user, role) = auth::find_with_role_in(tx, id).await?.ok_or_else(|| Error::not_found("id"))?;
     if covers(own, role) { Ok(Meeting { user, own, role }) } else { Err(beyond()) }
 }
 

@@ -38,7 +38,7 @@ pub enum Kind {
 pub struct Table {
     /// The file in the archive, such as `posts.json`.
     pub file: &'static str,
-    /// Where they are.
+    /// The table that they are in, or several, as they stand after `FROM`.
     pub table: &'static str,
     /// The column that says whose they are.
     pub owner: &'static str,

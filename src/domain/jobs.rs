@@ -56,9 +56,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// Who does the jobs of a kind.
 #[derive(Debug)]
 pub struct Handler {
-    /// The kind.
+    /// Of which kind: [`Job::KIND`].
     pub kind: &'static str,
-    /// Does a job.
+    /// Reads what a job has to do, and does it.
     pub run: for<'a> fn(&'a App, &'a Model) -> BoxFuture<'a, Result<()>>,
 }
 
@@ -300,17 +300,17 @@ fn back_off(attempts: i64) -> TimeDelta {
 pub struct JobRow {
     /// Primary key.
     pub id: JobId,
-    /// Which handler.
+    /// What is to be done: [`Job::KIND`].
     pub kind: String,
     /// Where it stands.
     pub state: JobState,
     /// How often it was begun.
     pub attempts: i64,
-    /// Not before this.
+    /// When it is due; it may begin later, but not before.
     pub run_at: DateTime<Utc>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
-    /// Born.
+    /// When it was queued.
     pub created_at: DateTime<Utc>,
 }
 

@@ -37,7 +37,7 @@ use crate::{
         notification::{Column, Entity, NotificationKind, SubjectKind},
         user,
     },
-    error::{Result, UserError, UserErrorCode},
+    error::{Error, Result},
     platform::{
         db::{Transaction, any_id},
         list::{List, Sorting, Span},
@@ -80,11 +80,11 @@ pub struct Notification {
     pub actor_id: Option<UserId>,
     /// Table of the subject.
     pub subject_kind: Option<SubjectKind>,
-    /// The subject.
+    /// The id of what it is about, in that table.
     pub subject_id: Option<Uuid>,
-    /// Read by the recipient.
+    /// When the recipient read it; absent before.
     pub read_at: Option<DateTime<Utc>>,
-    /// Told.
+    /// When they were told.
     pub created_at: DateTime<Utc>,
 }
 
@@ -236,7 +236,7 @@ pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<N
                 .exec(&tx)
                 .await?;
             let found = of(user).filter(Column::Id.eq(id)).into_partial_model::<Notification>().one(&tx).await?;
-            Ok(found.ok_or_else(|| UserError::input("id", UserErrorCode::NotFound))?)
+            Ok(found.ok_or_else(|| Error::not_found("id"))?)
         })
         .await
 }

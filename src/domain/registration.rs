@@ -72,7 +72,7 @@ pub type OfPerson<T> = for<'a> fn(&'a App, &'a Transaction, UserId) -> BoxFuture
 /// What a domain hands over. Of what it has none, it says nothing: see [`Domain::named`].
 #[derive(Debug)]
 pub struct Domain {
-    /// Its module.
+    /// What it is called: as its module in `domain`.
     pub name: &'static str,
     /// The tables that it owns: nobody else writes them.
     pub tables: &'static [&'static str],
@@ -149,7 +149,7 @@ impl Domain {
 pub struct Schedule {
     /// By which the next time is stored.
     pub name: &'static str,
-    /// How often.
+    /// How long after one run the next one is due.
     pub every: TimeDelta,
     /// What is done.
     pub run: Run<()>,

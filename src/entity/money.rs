@@ -124,7 +124,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// An amount.
+    /// So many minor units of a currency.
     #[must_use]
     pub fn new(minor: i64, currency: Currency) -> Self {
         Self { minor, currency }

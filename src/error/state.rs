@@ -79,7 +79,7 @@ macro_rules! define_states {
             /// Every state.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// In words.
+            /// What people read of it, in their language.
             #[must_use]
             pub fn text(self, locale: Locale) -> Cow<'static, str> {
                 catalogue::message(locale, self.id(), &FluentArgs::new())

@@ -543,8 +543,7 @@ impl AccountQuery {
         nullable(async {
             let request = ctx.request();
             let sort: accounts::UserSort = sort_by.into();
-            let page = requested_page(ctx, sort.cursor_name())?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort.cursor_name(), reverse)?;
             let filter = filter.unwrap_or_default();
             let filter = UserFilter { text: filter.text, during: filters::span(filter.created_at) };
             let slice = accounts::users(&request.app, &request.actor, &filter, sort, &page, wants_total(ctx)).await?;

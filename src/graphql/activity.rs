@@ -180,8 +180,7 @@ pub(super) async fn own_activity(
         return Ok(None);
     }
     let (app, actor) = (&request.app, &request.actor);
-    let page = requested_page(ctx, activity::SORT)?;
-    let page = page.reversed(reverse);
+    let page = requested_page(ctx, activity::SORT, reverse)?;
     let filter = filter.unwrap_or_default().into();
     let slice = activity::own_activities(app, actor, filter, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, activity::cursor, Activity)))

@@ -76,11 +76,12 @@ fn argument<T: InputType>(ctx: &Context<'_>, name: &str) -> Result<Option<T>> {
     found.map(|(_, value)| value).map_err(|error| Error::bad_request(error.message))
 }
 
-/// The part of a list that the field asks for which is being resolved; `sort` is what the list's cursors are tied to. Wrong
-/// arguments are BAD_REQUEST.
-pub fn requested_page(ctx: &Context<'_>, sort: &'static str) -> Result<Page> {
+/// The part of a list that the field asks for which is being resolved, of the list from its end where `reverse` is wanted; `sort`
+/// is what the list's cursors are tied to. Wrong arguments are BAD_REQUEST.
+pub fn requested_page(ctx: &Context<'_>, sort: &'static str, reverse: bool) -> Result<Page> {
     let PageArgs { first, after, last, before } = PageArgs::of(ctx)?;
-    Page::parse(&ctx.request().app.keys, sort, first, after.as_deref(), last, before.as_deref())
+    let page = Page::parse(&ctx.request().app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
+    Ok(page.reversed(reverse))
 }
 
 /// Part of a list, with what is needed to go on.

@@ -274,7 +274,7 @@ impl IdentityMutation {
     async fn oauth_begin(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Where to.")] input: OauthBeginInput,
+        #[graphql(desc = "By which provider, and where to go on afterwards.")] input: OauthBeginInput,
     ) -> Nullable<OauthBeginPayload> {
         nullable(async {
             let request = ctx.request();
@@ -306,7 +306,7 @@ impl IdentityMutation {
     async fn identity_link(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Where to.")] input: IdentityLinkInput,
+        #[graphql(desc = "At which provider, and where to go on afterwards.")] input: IdentityLinkInput,
     ) -> Nullable<IdentityLinkPayload> {
         nullable(async {
             let request = ctx.request();
@@ -325,11 +325,11 @@ impl IdentityMutation {
     ) -> Nullable<IdentityUnlinkPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => oauth::identity_unlink(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                oauth::identity_unlink(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

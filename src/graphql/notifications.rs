@@ -240,8 +240,7 @@ pub(super) async fn own_notifications(
 ) -> async_graphql::Result<Option<NotificationConnection>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
-    let page = requested_page(ctx, notifications::SORT)?;
-    let page = page.reversed(reverse);
+    let page = requested_page(ctx, notifications::SORT, reverse)?;
     let stream_head = if ctx.look_ahead().field("streamCursor").exists() {
         Some(notifications::stream_head(app, actor).await?)
     } else {
@@ -316,11 +315,11 @@ impl NotificationMutation {
     ) -> Nullable<NotificationMarkReadPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => notifications::mark_read(&request.app, &request.actor, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                notifications::mark_read(&request.app, &request.actor, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

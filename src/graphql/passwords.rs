@@ -132,7 +132,7 @@ impl PasswordMutation {
     async fn password_reset_request(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose.")] input: PasswordResetRequestInput,
+        #[graphql(desc = "Whose password is to be replaced.")] input: PasswordResetRequestInput,
     ) -> Nullable<PasswordResetRequestPayload> {
         nullable(async {
             let request = ctx.request();

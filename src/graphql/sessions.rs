@@ -138,11 +138,11 @@ impl SessionMutation {
     ) -> Nullable<SessionRevokePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => auth::session_revoke(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                auth::session_revoke(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

@@ -18,7 +18,7 @@ use futures_util::task::AtomicWaker;
 #[derive(Debug)]
 pub(super) struct Bell {
     ring: Arc<Ring>,
-    /// It rings.
+    /// Handed to the thing, which rings by it.
     waker: Waker,
 }
 

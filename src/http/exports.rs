@@ -7,24 +7,18 @@ use axum::{
 
 use super::{
     Shared,
-    client::{Identity, as_refusal, take_allowance},
+    client::as_refusal,
     respond::{self, Media, refuse},
+    stranger::Stranger,
 };
-use crate::{
-    domain::{actor::Actor, privacy},
-    error::Error,
-};
+use crate::domain::{actor::Actor, privacy};
 
 /// The archive, to be saved; not found when the link is none or over.
 pub(super) async fn get(
     State(shared): State<Shared>,
-    Extension(identity): Extension<Identity>,
+    Stranger(identity): Stranger,
     Path(token): Path<String>,
 ) -> Response {
-    let refused = |error: Error| refuse(&as_refusal(error, &identity), Media::Json, &identity);
-    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refused(left.refusal().into());
-    }
     let share = shared.app.shares.of(Actor::Anonymous.caller(&identity.client));
     match share.pays_for(privacy::download(&shared.app, &token)).await {
         Ok(Some(archive)) => match shared.answers.room(archive.len(), identity.client.address) {
@@ -32,6 +26,6 @@ pub(super) async fn get(
             None => respond::crowded(&identity),
         },
         Ok(None) => respond::not_found(Extension(identity)).await,
-        Err(error) => refused(error),
+        Err(error) => refuse(&as_refusal(error, &identity), Media::Json, &identity),
     }
 }

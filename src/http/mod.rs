@@ -24,6 +24,7 @@ mod respond;
 mod sandbox;
 mod serve;
 mod statements;
+mod stranger;
 mod unsubscribe;
 mod webhooks;
 mod websocket;

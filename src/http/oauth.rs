@@ -2,7 +2,7 @@
 //! to the frontend, whatever happened.
 
 use axum::{
-    extract::{Extension, Path, RawQuery, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -10,28 +10,23 @@ use url::form_urlencoded;
 
 use super::{
     Shared,
-    client::{self, Identity},
+    client::as_refusal,
     respond::{Media, refuse},
+    stranger::Stranger,
 };
-use crate::domain::{
-    actor::Actor,
-    auth::oauth::{self, ComeBack},
-};
+use crate::domain::auth::oauth::{self, ComeBack};
 
 /// Takes a browser back.
 pub(super) async fn callback(
     State(shared): State<Shared>,
-    Extension(identity): Extension<Identity>,
+    Stranger(identity): Stranger,
     Path(provider): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    if let Err(left) = client::take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity);
-    }
     let back = read(provider, query.as_deref().unwrap_or_default());
     let onward = match oauth::come_back(&shared.app, back).await {
         Ok(url) => url,
-        Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity),
+        Err(error) => return refuse(&as_refusal(error, &identity), Media::Json, &identity),
     };
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();

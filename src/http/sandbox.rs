@@ -13,11 +13,11 @@ use serde_json::json;
 
 use super::{
     Shared, body,
-    client::{Identity, as_refusal, take_allowance},
+    client::as_refusal,
     respond::{self, Media, escaped, refuse, refuse_with},
+    stranger::Stranger,
 };
 use crate::{
-    domain::actor::Actor,
     entity::{Currency, Money, told},
     error::Result,
     platform::payments::sandbox::{Act, CARDS, Deed, Outcome, Visible},
@@ -74,12 +74,9 @@ impl Given {
 /// The page: what is to be paid, and the cards that there are.
 pub(super) async fn page(
     State(shared): State<Shared>,
-    Extension(identity): Extension<Identity>,
+    Stranger(identity): Stranger,
     Query(secret): Query<Secret>,
 ) -> Response {
-    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity);
-    }
     let found = match shared.app.payments.sandbox() {
         Some(sandbox) => sandbox.look(&secret.secret).await,
         None => Ok(None),
@@ -94,13 +91,10 @@ pub(super) async fn page(
 /// A payer's card or answer, from the page's form.
 pub(super) async fn pay(
     State(shared): State<Shared>,
-    Extension(identity): Extension<Identity>,
+    Stranger(identity): Stranger,
     headers: HeaderMap,
     sent: Body,
 ) -> Response {
-    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity);
-    }
     let given = match body::read(&shared.app, &headers, sent, LONGEST).await {
         Ok(form) => Given::read(&form),
         Err((status, refusal)) => return refuse_with(status, &refusal, Media::Json, &identity),

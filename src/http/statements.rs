@@ -9,29 +9,23 @@ use futures_util::TryStreamExt;
 
 use super::{
     Shared,
-    client::{Identity, as_refusal, take_allowance},
+    client::as_refusal,
     respond::{self, Media, refuse},
+    stranger::Stranger,
 };
-use crate::{
-    domain::{actor::Actor, wallets},
-    error::Error,
-};
+use crate::domain::{actor::Actor, wallets};
 
 /// The statement, to be saved; not found when the link is none or over.
 pub(super) async fn get(
     State(shared): State<Shared>,
-    Extension(identity): Extension<Identity>,
+    Stranger(identity): Stranger,
     Path(token): Path<String>,
 ) -> Response {
-    let refused = |error: Error| refuse(&as_refusal(error, &identity), Media::Json, &identity);
-    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refused(left.refusal().into());
-    }
     let share = shared.app.shares.of(Actor::Anonymous.caller(&identity.client));
     let statement = match wallets::download(&shared.app, share, &token).await {
         Ok(Some(statement)) => statement,
         Ok(None) => return respond::not_found(Extension(identity)).await,
-        Err(error) => return refused(error),
+        Err(error) => return refuse(&as_refusal(error, &identity), Media::Json, &identity),
     };
     // Once it has begun, a failure can only end it early, without its closing line.
     let request_id = identity.request_id.clone();

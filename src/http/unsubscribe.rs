@@ -8,27 +8,22 @@ use axum::{
 
 use super::{
     Shared,
-    client::{Identity, as_refusal, take_allowance},
+    client::{Identity, as_refusal},
     respond::{self, Media, refuse},
+    stranger::Stranger,
 };
 use crate::{
     catalogue::Text,
-    domain::{
-        actor::Actor,
-        goals::{self, NewsSubscription},
-    },
+    domain::goals::{self, NewsSubscription},
     error::{Error, Locale, Result},
 };
 
 /// The page; not found when the link is none.
 pub(super) async fn page(
     State(shared): State<Shared>,
-    Extension(identity): Extension<Identity>,
+    Stranger(identity): Stranger,
     Path(token): Path<String>,
 ) -> Response {
-    if let Err(left) = take_allowance(&shared.app, &Actor::Anonymous, &identity.client) {
-        return refuse(&left.refusal(), Media::Json, &identity);
-    }
     answer(identity, goals::news_subscription(&shared.app, &token).await).await
 }
 

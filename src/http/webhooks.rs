@@ -31,7 +31,7 @@ const WEBHOOK_ADDRESS: Policy<Failures<IpAddr>> = Policy::of_failures("webhook-a
 /// Most bytes of a webhook's body: providers send a few thousand.
 const LONGEST: usize = 256 * 1024;
 
-/// Takes one in.
+/// Takes a webhook in: checked as it came, and kept, before it is answered.
 pub(super) async fn post(
     State(shared): State<Shared>,
     Extension(identity): Extension<Identity>,

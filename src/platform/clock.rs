@@ -32,7 +32,7 @@ impl Clock {
         if let Some(micros) = &self.fixed {
             return DateTime::from_timestamp_micros(micros.load(Ordering::SeqCst)).unwrap_or_default();
         }
-        #[allow(clippy::disallowed_methods, reason = "this is the clock")]
+        #[expect(clippy::disallowed_methods, reason = "this is the clock")]
         let now = Utc::now();
         now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)
     }

@@ -48,7 +48,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// The pools.
+/// The database: its pools of connections, and every way in which others use it.
 #[derive(Debug, Clone)]
 pub struct Database {
     reader: Pool,

@@ -9,12 +9,12 @@ use crate::error::Result;
 /// Tables by name.
 pub type Tables = BTreeMap<String, Table>;
 
-/// A table.
+/// What is known of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     /// How many rows it has.
     pub rows: i64,
-    /// Its columns.
+    /// What its columns are called.
     pub columns: BTreeSet<String>,
 }
 

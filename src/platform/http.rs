@@ -35,7 +35,7 @@ impl Http {
             .map_err(Error::internal)?
             .with_root_certificates(Arc::clone(roots))
             .with_no_client_auth();
-        #[allow(clippy::disallowed_methods, reason = "this is the one")]
+        #[expect(clippy::disallowed_methods, reason = "this is the one")]
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .timeout(TIMEOUT)

@@ -87,6 +87,6 @@ pub fn random_token() -> String {
 ///
 /// When the operating system has no randomness: nothing may go on then.
 pub fn fill_random(bytes: &mut [u8]) {
-    #[allow(clippy::expect_used, reason = "no key or id may be made without randomness")]
+    #[expect(clippy::expect_used, reason = "no key or id may be made without randomness")]
     aws_lc_rs::rand::fill(bytes).expect("the operating system gives random bytes");
 }

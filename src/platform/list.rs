@@ -79,17 +79,17 @@ pub struct Sorting<C> {
     pub key: C,
     /// Different in each row.
     pub id: C,
-    /// Greatest first.
+    /// Whether the greatest come first, and not the least.
     pub descending: bool,
 }
 
 impl<C> Sorting<C> {
-    /// Greatest first.
+    /// By a column and the id, greatest first.
     pub fn descending(key: C, id: C) -> Self {
         Self { key, id, descending: true }
     }
 
-    /// Least first.
+    /// By a column and the id, least first.
     pub fn ascending(key: C, id: C) -> Self {
         Self { key, id, descending: false }
     }

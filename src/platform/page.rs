@@ -246,7 +246,7 @@ pub struct Total {
 }
 
 impl Total {
-    /// All of them.
+    /// So many, and no more: they were counted to their end.
     #[must_use]
     pub fn exactly(count: i64) -> Self {
         Self { count, is_exact: true }

@@ -11,10 +11,14 @@ use agora::{
     domain::auth,
     error::{Locale, UserError, UserErrorCode},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::harness::{Server, client::PASSWORD};
+use crate::harness::{
+    Server,
+    client::{PASSWORD, joining},
+    time,
+};
 
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code message path } \
     result { __typename ... on EmailConfirmationPending { email } ... on Session { accessToken accessTokenExpiresAt \
@@ -28,14 +32,6 @@ const REFRESH: &str = "mutation($token: String!) { tokenRefresh(input: { refresh
 
 const PROFILE: &str = "mutation($input: ProfileUpdateInput!) { profileUpdate(input: $input) { errors { code message path } \
     user { username firstName lastName displayName avatarUrl bio locale } } }";
-
-fn joining(username: &str, email: &str) -> Value {
-    json!({ "input": { "username": username, "email": email, "password": PASSWORD } })
-}
-
-fn time(text: &Value) -> DateTime<Utc> {
-    text.as_str().unwrap().parse().unwrap()
-}
 
 /// Rows that a registration makes.
 async fn accounts_made(server: &Server) -> [i64; 3] {

@@ -194,7 +194,7 @@ async fn the_demo_s_notifications_are_those_that_the_job_would_have_made() {
     // What is told of goals is told by the job anyway: it waits for its worker.
     let wait = "SELECT COUNT(*) FROM jobs WHERE kind NOT IN ('notify', 'goal_refund_all')";
     assert_eq!(server.count(wait).await, 0, "no letters, above all");
-    app.db.transact(async |tx| tx.execute("DELETE FROM jobs", Vec::new()).await).await.unwrap();
+    server.write("DELETE FROM jobs", Vec::new()).await;
     let before: BTreeSet<(uuid::Uuid, String)> = pairs(app, &sql).await.into_iter().collect();
     assert!(before.len() > 40, "{}", before.len());
 
@@ -233,7 +233,7 @@ async fn the_demo_s_notifications_are_those_that_the_job_would_have_made() {
     enqueue(&facts).await;
     assert_eq!(server.count(own).await, count, "what was told already is not told again");
 
-    let clear = async |sql: &'static str| app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    let clear = async |sql: &'static str| server.write(sql, Vec::new()).await;
     clear("DELETE FROM notifications").await;
     enqueue(&facts).await;
     let after: BTreeSet<(uuid::Uuid, String)> = pairs(app, &sql).await.into_iter().collect();

@@ -118,7 +118,7 @@ async fn a_job_of_a_lane_that_nobody_knows_is_not_forgotten() {
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
     basma.like(&amina.publish("hello").await).await;
     let sql = "UPDATE jobs SET lane = 'of another version'";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     assert_eq!(server.run_jobs().await, 0);
     jobs::adopt(&server.app).await.unwrap();
     assert_eq!(server.run_jobs().await, 1);
@@ -137,7 +137,7 @@ async fn the_queue_is_read_by_its_index_beside_a_hundred_thousand_jobs() {
          SELECT {id}, 'message', CASE WHEN i % 100 = 0 THEN 'sms' ELSE 'email' END, '', 'queued', 0, $1, $1 FROM n"
     );
     let now = server.clock.now();
-    app.db.transact(async |tx| tx.execute(sql.as_str(), vec![now.into()]).await).await.unwrap();
+    server.write(&sql, vec![now.into()]).await;
 
     let taking = jobs::taking(Some(Lane::Sms), 16, app.db.skip_locked());
     let explain = if postgres { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };

@@ -2,7 +2,7 @@
 //! PostgreSQL with `TEST_DATABASE_URL`.
 
 #![recursion_limit = "256"]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 mod harness;
 

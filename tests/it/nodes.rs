@@ -36,7 +36,7 @@ async fn with_everything(server: &Server, username: &str) -> Client {
     let values = vec![server.app.ids.next(now).into(), id.0.into(), username.into(), now.into()];
     let sql = "INSERT INTO identities (id, user_id, provider, subject, created_at, last_used_at) \
                VALUES ($1, $2, 'github', $3, $4, $4)";
-    server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
+    server.write(sql, values).await;
     let asked = person.ok("mutation { accountExport { export { id } errors { code } } }", Value::Null).await;
     assert_eq!(asked["accountExport"]["errors"], json!([]));
     server.run_jobs().await;

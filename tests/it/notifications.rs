@@ -6,10 +6,9 @@ mod jobs;
 mod list;
 mod live;
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, SEVERAL_CONNECTIONS, Server};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, time};
 
 const LIST: &str = "query($unread: Boolean) { me { notifications(where: { unread: $unread }, first: 100) { nodes { id \
     kind title message readAt createdAt actor { username } subject { __typename id } } totalCount streamCursor } \
@@ -23,14 +22,6 @@ const SHARE: &str = "mutation($id: ID!) { postShare(input: { id: $id }) { errors
 const DELETE: &str = "mutation($id: ID!) { postDelete(input: { id: $id }) { errors { code } } }";
 const COMMENT_DELETE: &str = "mutation($id: ID!) { commentDelete(input: { id: $id }) { errors { code } } }";
 const LOCALE: &str = "mutation($input: ProfileUpdateInput!) { profileUpdate(input: $input) { errors { code } } }";
-
-fn one(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
-}
-
-fn time(text: &Value) -> DateTime<Utc> {
-    text.as_str().unwrap_or_else(|| panic!("no time: {text}")).parse().unwrap()
-}
 
 /// Runs the jobs, then gives what a person was told, newest first.
 async fn told(server: &Server, client: &Client) -> Vec<Value> {

@@ -90,7 +90,7 @@ async fn hand_over(server: &Server, from: &Client, to: &Client, amount: i64, key
 
 /// Changes the database behind everybody's back.
 async fn tamper(server: &Server, sql: &str) {
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
 }
 
 /// Calls a mutation about something by its id; gives the payload.
@@ -116,6 +116,13 @@ async fn wait(server: &Server) {
     for _ in 0..3 {
         server.advance(6);
         server.run_jobs().await;
+    }
+}
+
+/// The same several times: of what takes it several steps.
+async fn wait_often(server: &Server, times: usize) {
+    for _ in 0..times {
+        wait(server).await;
     }
 }
 

@@ -12,10 +12,9 @@ mod shares;
 mod texts;
 
 use agora::entity::PostId;
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, time, user_error};
 
 const CREATE: &str = "mutation($input: PostCreateInput!) { postCreate(input: $input) { replayed errors { code path } \
     post { id body } } }";
@@ -39,14 +38,6 @@ const COMMENT_LIKE: &str = "mutation($id: ID!) { commentLike(input: { id: $id })
     viewerHasLiked } } }";
 const COMMENT_UNLIKE: &str = "mutation($id: ID!) { commentUnlike(input: { id: $id }) { errors { code path } comment { likeCount \
     viewerHasLiked } } }";
-
-fn one(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
-}
-
-fn time(text: &Value) -> DateTime<Utc> {
-    text.as_str().unwrap_or_else(|| panic!("no time: {text}")).parse().unwrap()
-}
 
 fn ids(list: &Value) -> Vec<String> {
     list["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect()
@@ -170,7 +161,7 @@ async fn texts_that_are_blank_too_long_or_hold_control_characters_are_refused() 
         ("\u{fffd}", "INVALID_CHARACTERS"),
     ] {
         let short = format!("{:.20}", text.escape_debug().to_string());
-        let expected = one(code, "input.body");
+        let expected = user_error(code, "input.body");
         assert_eq!(amina.user_errors(CREATE, json!({ "input": { "body": text } })).await, expected, "{short}");
         assert_eq!(amina.user_errors(UPDATE, json!({ "id": id, "body": text })).await, expected, "{short}");
         if code != "BLANK" {
@@ -184,9 +175,9 @@ async fn texts_that_are_blank_too_long_or_hold_control_characters_are_refused() 
         let variables = json!({ "id": answer, "body": text });
         assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, expected, "{short}");
     }
-    assert_eq!(amina.user_errors(UPDATE, json!({ "id": id, "body": null })).await, one("BLANK", "input.body"));
+    assert_eq!(amina.user_errors(UPDATE, json!({ "id": id, "body": null })).await, user_error("BLANK", "input.body"));
     let variables = json!({ "id": answer, "body": null });
-    assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, one("BLANK", "input.body"));
+    assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, user_error("BLANK", "input.body"));
     assert_eq!(everything(&server).await, before);
 
     // The longest that is allowed, white space around it aside.
@@ -240,11 +231,11 @@ async fn only_the_author_changes_or_deletes() {
     let answer = basma.comment(&id, "basma's").await;
     let before = everything(&server).await;
     let changed = |id: &str| json!({ "id": id, "body": "changed" });
-    assert_eq!(basma.user_errors(UPDATE, changed(&id)).await, one("NOT_ALLOWED", "input.id"));
-    assert_eq!(basma.user_errors(DELETE, json!({ "id": id })).await, one("NOT_ALLOWED", "input.id"));
+    assert_eq!(basma.user_errors(UPDATE, changed(&id)).await, user_error("NOT_ALLOWED", "input.id"));
+    assert_eq!(basma.user_errors(DELETE, json!({ "id": id })).await, user_error("NOT_ALLOWED", "input.id"));
     // Whose post it is does not matter to what others wrote below it.
-    assert_eq!(amina.user_errors(COMMENT_UPDATE, changed(&answer)).await, one("NOT_ALLOWED", "input.id"));
-    assert_eq!(amina.user_errors(COMMENT_DELETE, json!({ "id": answer })).await, one("NOT_ALLOWED", "input.id"));
+    assert_eq!(amina.user_errors(COMMENT_UPDATE, changed(&answer)).await, user_error("NOT_ALLOWED", "input.id"));
+    assert_eq!(amina.user_errors(COMMENT_DELETE, json!({ "id": answer })).await, user_error("NOT_ALLOWED", "input.id"));
     let nobody = server.anonymous();
     for (query, id) in [(UPDATE, &id), (COMMENT_UPDATE, &answer)] {
         assert_eq!(nobody.refused(query, changed(id)).await, "UNAUTHENTICATED");
@@ -329,35 +320,35 @@ async fn nothing_is_done_to_what_is_deleted_or_was_never_there() {
     let changed = |id: &str| json!({ "id": id, "body": "changed" });
     for post in [&id, &never] {
         for client in [&amina, &basma] {
-            assert_eq!(client.user_errors(UPDATE, changed(post)).await, one("NOT_FOUND", "input.id"));
+            assert_eq!(client.user_errors(UPDATE, changed(post)).await, user_error("NOT_FOUND", "input.id"));
             for query in [DELETE, LIKE, UNLIKE, SHARE] {
                 assert_eq!(
                     client.user_errors(query, json!({ "id": post })).await,
-                    one("NOT_FOUND", "input.id"),
+                    user_error("NOT_FOUND", "input.id"),
                     "{query}"
                 );
             }
             let answer = json!({ "input": { "target": { "postId": post }, "body": "late" } });
-            assert_eq!(client.user_errors(COMMENT, answer).await, one("NOT_FOUND", "input.target.postId"));
+            assert_eq!(client.user_errors(COMMENT, answer).await, user_error("NOT_FOUND", "input.target.postId"));
         }
     }
     for comment in [&gone_answer, &never_comment] {
         for client in [&amina, &basma] {
-            assert_eq!(client.user_errors(COMMENT_UPDATE, changed(comment)).await, one("NOT_FOUND", "input.id"));
+            assert_eq!(client.user_errors(COMMENT_UPDATE, changed(comment)).await, user_error("NOT_FOUND", "input.id"));
             for query in [COMMENT_DELETE, COMMENT_LIKE, COMMENT_UNLIKE] {
                 assert_eq!(
                     client.user_errors(query, json!({ "id": comment })).await,
-                    one("NOT_FOUND", "input.id"),
+                    user_error("NOT_FOUND", "input.id"),
                     "{query}"
                 );
             }
             let reply = json!({ "input": { "target": { "commentId": comment }, "body": "late" } });
-            assert_eq!(client.user_errors(COMMENT, reply).await, one("NOT_FOUND", "input.target.commentId"));
+            assert_eq!(client.user_errors(COMMENT, reply).await, user_error("NOT_FOUND", "input.target.commentId"));
         }
     }
     // A living comment below a deleted post takes no replies either.
     let reply = json!({ "input": { "target": { "commentId": answer }, "body": "late" } });
-    assert_eq!(amina.user_errors(COMMENT, reply).await, one("NOT_FOUND", "input.target.commentId"));
+    assert_eq!(amina.user_errors(COMMENT, reply).await, user_error("NOT_FOUND", "input.target.commentId"));
     assert_eq!(everything(&server).await, before);
 
     assert_eq!(post(&amina, &never, "id").await, Value::Null);
@@ -379,16 +370,20 @@ async fn an_id_of_another_type_is_a_bad_request_in_a_query_and_a_coded_error_in_
         [answer.as_str(), amina.id.as_str(), "post_", "", "1", "nonsense", shortened, shouted.as_str(), "post_é"]
     {
         let changed = json!({ "id": wrong, "body": "changed" });
-        assert_eq!(amina.user_errors(UPDATE, changed).await, one("INVALID_ID", "input.id"));
+        assert_eq!(amina.user_errors(UPDATE, changed).await, user_error("INVALID_ID", "input.id"));
         for query in [DELETE, LIKE, UNLIKE, SHARE] {
             assert_eq!(
                 amina.user_errors(query, json!({ "id": wrong })).await,
-                one("INVALID_ID", "input.id"),
+                user_error("INVALID_ID", "input.id"),
                 "{wrong}"
             );
         }
         let variables = json!({ "input": { "target": { "postId": wrong }, "body": "x" } });
-        assert_eq!(amina.user_errors(COMMENT, variables).await, one("INVALID_ID", "input.target.postId"), "{wrong}");
+        assert_eq!(
+            amina.user_errors(COMMENT, variables).await,
+            user_error("INVALID_ID", "input.target.postId"),
+            "{wrong}"
+        );
         let query = "query($id: ID!) { post(id: $id) { id } }";
         assert_eq!(amina.refused(query, json!({ "id": wrong })).await, "BAD_REQUEST", "{wrong}");
         if wrong != amina.id {
@@ -398,16 +393,20 @@ async fn an_id_of_another_type_is_a_bad_request_in_a_query_and_a_coded_error_in_
     }
     for wrong in [id.as_str(), amina.id.as_str(), "nonsense"] {
         let variables = json!({ "id": wrong, "body": "changed" });
-        assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, one("INVALID_ID", "input.id"), "{wrong}");
+        assert_eq!(amina.user_errors(COMMENT_UPDATE, variables).await, user_error("INVALID_ID", "input.id"), "{wrong}");
         for query in [COMMENT_DELETE, COMMENT_LIKE, COMMENT_UNLIKE] {
             assert_eq!(
                 amina.user_errors(query, json!({ "id": wrong })).await,
-                one("INVALID_ID", "input.id"),
+                user_error("INVALID_ID", "input.id"),
                 "{wrong}"
             );
         }
         let variables = json!({ "input": { "target": { "commentId": wrong }, "body": "x" } });
-        assert_eq!(amina.user_errors(COMMENT, variables).await, one("INVALID_ID", "input.target.commentId"), "{wrong}");
+        assert_eq!(
+            amina.user_errors(COMMENT, variables).await,
+            user_error("INVALID_ID", "input.target.commentId"),
+            "{wrong}"
+        );
     }
     for target in [
         json!({}),

@@ -238,7 +238,7 @@ impl Starting {
         while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
             printed.push(line);
         }
-        #[allow(clippy::disallowed_methods, reason = "from outside")]
+        #[expect(clippy::disallowed_methods, reason = "from outside")]
         let http = reqwest::Client::new();
         Serving { child: self.child, base, lines: printed, http, _folder: self.folder }
     }

@@ -17,7 +17,7 @@ use crate::harness::contract;
 #[test]
 fn the_schema_file_is_what_the_code_serves() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
-    #[allow(clippy::disallowed_methods, reason = "a switch of the test itself")]
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test itself")]
     if std::env::var("UPDATE_SCHEMA").is_ok() {
         std::fs::write(path, graphql::sdl()).unwrap();
     }
@@ -186,7 +186,7 @@ const NEVER_GIVEN: &[(&str, &[&str], &str)] = &[
 #[test]
 #[ignore = "reads in USER_ERRORS_SEEN what a run of the whole suite has been given"]
 fn every_code_that_a_mutation_lists_was_given() {
-    #[allow(clippy::disallowed_methods, reason = "a switch of the test itself")]
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test itself")]
     let path = std::env::var("USER_ERRORS_SEEN").unwrap();
     let seen = std::fs::read_to_string(path).unwrap();
     let seen: BTreeSet<&str> = seen.lines().collect();

@@ -254,7 +254,7 @@ async fn one_field_s_failure_leaves_its_neighbours() {
     let rest = json!({ "body": "hello", "comments": null, "author": { "username": "amina" } });
     assert_eq!(answer.body["data"], json!({ "post": rest }));
     // What a mutation has done is told, and those behind a failing one are done as well.
-    server.app.db.transact(async |tx| tx.execute("DROP TABLE comment_likes", Vec::new()).await).await.unwrap();
+    server.write("DROP TABLE comment_likes", Vec::new()).await;
     let comment = amina.comment(&post, "hello").await;
     let create = |body: &str| format!("postCreate(input: {{ body: \"{body}\" }}) {{ post {{ body }} }}");
     let mutation = format!(

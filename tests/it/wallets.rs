@@ -83,7 +83,7 @@ pub async fn with_withdrawal(server: &Server, person: &Client) -> (String, Strin
 pub async fn approve_by_hand(server: &Server, withdrawal: &str) {
     let id: WithdrawalId = withdrawal.parse().unwrap();
     let sql = "UPDATE withdrawals SET state = 'approved' WHERE id = $1";
-    server.app.db.transact(async |tx| tx.execute(sql, vec![id.0.into()]).await).await.unwrap();
+    server.write(sql, vec![id.0.into()]).await;
 }
 
 /// As if somebody had proposed to give a person a US dollar.
@@ -94,7 +94,7 @@ pub async fn propose_by_hand(server: &Server, person: &str) -> String {
     let sql = "INSERT INTO wallet_adjustments (id, user_id, currency, amount, reason, state, proposed_by, created_at) \
                VALUES ($1, $2, 'USD', 100, 'why', 'proposed', $1, $3)";
     let values = vec![id.0.into(), user.0.into(), now.into()];
-    server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
+    server.write(sql, values).await;
     id.to_string()
 }
 

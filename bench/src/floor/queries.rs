@@ -206,7 +206,7 @@ fn author(json: &mut Json, row: &Row, first: usize) {
 }
 
 fn now() -> SystemTime {
-    #[allow(clippy::disallowed_methods, reason = "the floor is no part of Agora and has no clock to ask")]
+    #[expect(clippy::disallowed_methods, reason = "the floor is no part of Agora and has no clock to ask")]
     SystemTime::now()
 }
 

@@ -75,7 +75,7 @@ impl Loop {
     }
 
     async fn transfer(&mut self, from: &Wallet, to: &Wallet, key: i64) -> Result<()> {
-        #[allow(clippy::disallowed_methods, reason = "the floor is no part of Agora and has no clock to ask")]
+        #[expect(clippy::disallowed_methods, reason = "the floor is no part of Agora and has no clock to ask")]
         let now = Utc::now();
         let mut tx = self.0.begin_with("BEGIN IMMEDIATE").await?;
         let mut after = [(0_i64, 0_i64); 2];

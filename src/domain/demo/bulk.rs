@@ -44,7 +44,7 @@ const DISCUSSED: usize = 2;
 /// So many comments on a post are answers to it, before others answer them.
 const ANSWERS: usize = 3;
 /// Most likes and comments come within these milliseconds after a post.
-const ATTENTION: i64 = 30 * 86_400_000;
+const ATTENTION: i64 = TimeDelta::days(30).num_milliseconds();
 
 /// How many rows to add.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     GoalView, MAX_REASON, at_id, is_open,
     jobs::RefundAll,
-    kept_in, not_found,
+    kept_in,
     notices::GoalEnded,
     queries,
     rows::{lock_goal_in, lock_own_in, lock_visible_in, save_in, with_goal},
@@ -28,7 +28,7 @@ use crate::{
         goal::{self, Funding, GoalState},
         goal_contribution, job,
     },
-    error::{Result, State, UserErrorCode},
+    error::{Error, Result, State, UserErrorCode},
     platform::{
         db::{Transaction, is_literally},
         text,
@@ -237,7 +237,7 @@ async fn refund_all(app: &App, job: &job::Model, RefundAll { goal, after }: Refu
     let (count, mut last, mut failed) = (next.len(), after, None);
     for Kept { id, payment_id: payment, state } in next {
         last = id.0;
-        let cause = must_go_back(state).ok_or_else(|| not_found("id"))?;
+        let cause = must_go_back(state).ok_or_else(|| Error::not_found("id"))?;
         let granted = app.db.transact(async |tx| payments::grant_in(app, &tx, payment, cause).await).await;
         if let Err(error) = granted {
             tracing::error!(%payment, %error, "what was given to a goal could not be given back");

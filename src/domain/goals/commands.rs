@@ -27,7 +27,7 @@ use crate::{
         goal::{self, Column, Entity, Funding, GoalState},
         goal_contribution::{self, ContributionState},
     },
-    error::{Reason, Result, State, UserError, UserErrorCode},
+    error::{Error, Reason, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
         text, web_address,
@@ -328,7 +328,7 @@ async fn tries_in(tx: &Transaction, goal: GoalId) -> Result<Tries> {
         .expr_as(Expr::exists(tried.into_query()), "was_tried")
         .expr_as(Expr::exists(given.into_query()), "is_given")
         .take();
-    let row = tx.query_one(&both).await?.ok_or_else(|| super::not_found("id"))?;
+    let row = tx.query_one(&both).await?.ok_or_else(|| Error::not_found("id"))?;
     Ok(Tries::from_query_result(&row, "")?)
 }
 

@@ -9,7 +9,7 @@ use sea_orm::{
     sea_query::{Expr, LockType},
 };
 
-use super::{MAX_COMMENT, contributions::contributions_by_id, not_found, notices::ContributionCommented};
+use super::{MAX_COMMENT, contributions::contributions_by_id, notices::ContributionCommented};
 use crate::{
     app::App,
     domain::{
@@ -25,7 +25,7 @@ use crate::{
         goal,
         goal_contribution::{self, ContributionState},
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Result, UserErrorCode},
     platform::{
         db::{Transaction, any_id},
         list::{List, Sorting},
@@ -130,7 +130,7 @@ pub async fn comment_create(
 ) -> Result<Once<ContributionComment>> {
     let author = actor.require_user()?.id;
     let body = text::required("body", text::block("body", body, MAX_COMMENT)?)?;
-    let missing = || Error::from(UserError::input("contributionId", UserErrorCode::NotFound));
+    let missing = || Error::not_found("contributionId");
     if contributions_by_id(app, actor, &[contribution]).await?.is_empty() {
         return Err(missing());
     }
@@ -230,7 +230,7 @@ pub async fn comment_delete(app: &App, actor: &Actor, id: ContributionCommentId)
 /// Refuses what the actor does not see. Code: NOT_FOUND.
 async fn visible(app: &App, actor: &Actor, id: ContributionCommentId) -> Result<()> {
     let found = comments_by_id(app, actor, &[id]).await?;
-    if found.is_empty() { Err(not_found("id")) } else { Ok(()) }
+    if found.is_empty() { Err(Error::not_found("id")) } else { Ok(()) }
 }
 
 /// Locks a comment that is not deleted, after what it is about, as whoever writes one does. Code: NOT_FOUND.
@@ -241,15 +241,15 @@ async fn lock_in(tx: &Transaction, id: ContributionCommentId) -> Result<Contribu
         .column(goal_contribution::Column::Id)
         .filter(goal_contribution::Column::Id.into_expr().eq(contribution))
         .lock(LockType::NoKeyUpdate);
-    about.into_tuple::<ContributionId>().one(tx).await?.ok_or_else(|| not_found("id"))?;
+    about.into_tuple::<ContributionId>().one(tx).await?.ok_or_else(|| Error::not_found("id"))?;
     let found = joined(Entity::find_by_id(id)).into_partial_model::<Row>().one(tx).await?;
     let found = found.map(ContributionComment::from).filter(|found| found.comment.deleted_at.is_none());
-    found.ok_or_else(|| not_found("id"))
+    found.ok_or_else(|| Error::not_found("id"))
 }
 
 async fn get(app: &App, id: ContributionCommentId) -> Result<ContributionComment> {
     let found: Option<Row> = app.db.read_one(joined(Entity::find_by_id(id))).await?;
-    found.map(ContributionComment::from).ok_or_else(|| not_found("id"))
+    found.map(ContributionComment::from).ok_or_else(|| Error::not_found("id"))
 }
 
 /// Comments by id that are not deleted, on contributions that the actor sees.

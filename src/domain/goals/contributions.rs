@@ -7,7 +7,7 @@ use sea_orm::{
     sea_query::{Expr, SelectStatement},
 };
 
-use super::{ContributionView, GoalView, not_found, queries::goals_by_id, rows::with_goal};
+use super::{ContributionView, GoalView, queries::goals_by_id, rows::with_goal};
 use crate::{
     app::App,
     domain::{actor::Actor, permissions::Permission},
@@ -16,7 +16,7 @@ use crate::{
         goal_contribution::{Column, ContributionState, Entity},
         refund::{self, RefundState},
     },
-    error::Result,
+    error::{Error, Result},
     platform::{
         db::{any_id, is_literally},
         list::{List, Sorting, Span},
@@ -204,5 +204,5 @@ pub async fn contributions_by_id(
 /// What a payment is given for. No rights are asked here.
 pub(super) async fn of_payment(app: &App, payment: PaymentId) -> Result<ContributionView> {
     let given = Entity::find().filter(Column::PaymentId.eq(payment));
-    app.db.read_one(with_goal(given)).await?.ok_or_else(|| not_found("id"))
+    app.db.read_one(with_goal(given)).await?.ok_or_else(|| Error::not_found("id"))
 }

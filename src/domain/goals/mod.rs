@@ -103,7 +103,7 @@ pub const MAX_COMMENT: usize = 2_000;
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "goal::Entity")]
 pub struct GoalView {
-    /// The row.
+    /// What is stored of it.
     #[sea_orm(nested)]
     pub goal: GoalRow,
     /// Of what is in its escrow, what is held for refunds that are granted.
@@ -257,10 +257,6 @@ fn is_open(goal: &GoalRow, now: DateTime<Utc>) -> bool {
 fn progress(raised: i64, target: i64) -> i64 {
     let millionths = i128::from(raised) * 1_000_000 / i128::from(target.max(1));
     i64::try_from(millionths).unwrap_or(i64::MAX)
-}
-
-fn not_found(field: &'static str) -> Error {
-    UserError::input(field, UserErrorCode::NotFound).into()
 }
 
 /// Where in a call a goal's id stands.

@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 use super::{
-    MAX_STORY, MAX_TITLE, at_goal_id, newsletter, not_found,
+    MAX_STORY, MAX_TITLE, at_goal_id, newsletter,
     notices::NewsPublished,
     queries::goals_by_id,
     rows::{lock_own_in, tell_in},
@@ -23,7 +23,7 @@ use crate::{
         GoalId, GoalNewsId,
         goal_news::{Column, Entity, Model},
     },
-    error::Result,
+    error::{Error, Result},
     platform::{
         db::{Transaction, any_id},
         list::{List, Sorting},
@@ -39,7 +39,7 @@ pub type News = Model;
 const OPERATION: &str = "goalUpdatePublish";
 
 async fn get(app: &App, id: GoalNewsId) -> Result<News> {
-    app.db.one(Entity::find_by_id(id)).await?.ok_or_else(|| not_found("id"))
+    app.db.one(Entity::find_by_id(id)).await?.ok_or_else(|| Error::not_found("id"))
 }
 
 /// News that is to be told.

@@ -12,7 +12,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{jobs::SendNews, not_found};
+use super::jobs::SendNews;
 use crate::{
     app::App,
     domain::{
@@ -25,7 +25,7 @@ use crate::{
         goal_news::{self, Model as News},
         job, payment,
     },
-    error::Result,
+    error::{Error, Result},
     platform::{db::Transaction, mailbox},
 };
 
@@ -94,7 +94,7 @@ async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNe
     app.db
         .transact(async |tx| {
             let about = goal_news::Entity::find_by_id(news).select_only().column(goal_news::Column::GoalId);
-            let goal = about.into_tuple::<GoalId>().one(&tx).await?.ok_or_else(|| not_found("id"))?;
+            let goal = about.into_tuple::<GoalId>().one(&tx).await?.ok_or_else(|| Error::not_found("id"))?;
             let next = readers(goal).filter(Column::GuestKey.gt(after.as_str())).limit(BATCH as u64);
             let next = next.into_partial_model::<Reader>().all(&tx).await?;
             let (count, mut letters, mut last) = (next.len(), Vec::new(), String::new());

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{GoalView, folded, not_found};
+use super::{GoalView, folded};
 use crate::{
     app::App,
     domain::{
@@ -24,7 +24,7 @@ use crate::{
         goal::{Column, Entity, GoalState},
         post,
     },
-    error::Result,
+    error::{Error, Result},
     platform::{
         db::{Database, any_id, is_literally},
         list::{List, Range, Sorting, Span},
@@ -228,7 +228,7 @@ pub async fn find(app: &App, actor: &Actor, id: GoalId) -> Result<Option<GoalVie
 
 /// A goal. No rights are asked here.
 pub(super) async fn get(app: &App, id: GoalId) -> Result<GoalView> {
-    app.db.read_one(Entity::find_by_id(id)).await?.ok_or_else(|| not_found("id"))
+    app.db.read_one(Entity::find_by_id(id)).await?.ok_or_else(|| Error::not_found("id"))
 }
 
 /// Goals by id that the actor sees.
@@ -276,7 +276,7 @@ pub async fn follow(
     id: GoalId,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = Result<Step<GoalView>>> + Send + use<>> {
-    find(app, actor, id).await?.ok_or_else(|| not_found("goalId"))?;
+    find(app, actor, id).await?.ok_or_else(|| Error::not_found("goalId"))?;
     let steps = live::follow::<Steps>(app, actor, client, id.0, after).await?;
     let actor = actor.clone();
     // Its post may be deleted meanwhile.

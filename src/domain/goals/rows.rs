@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Expr, Func, LockType},
 };
 
-use super::{At, ContributionView, GoalView, not_found, progress};
+use super::{At, ContributionView, GoalView, progress};
 use crate::{
     app::App,
     domain::{
@@ -37,7 +37,7 @@ pub struct GoalRow {
     pub post_id: PostId,
     /// Who raises; absent once the account is erased.
     pub owner_id: Option<UserId>,
-    /// A headline.
+    /// A headline, at most [`super::MAX_TITLE`] characters.
     pub title: String,
     /// Why money is raised; may be empty.
     pub story: String,
@@ -71,9 +71,9 @@ pub struct GoalRow {
     pub end_reason: Option<String>,
     /// When it was begun.
     pub created_at: DateTime<Utc>,
-    /// Changed by the owner.
+    /// When its owner changed it last; absent before.
     pub edited_at: Option<DateTime<Utc>>,
-    /// No longer open.
+    /// Since when it is no longer open; absent while it is.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
@@ -138,7 +138,7 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, id: GoalId) -> Result<(
     let mut counted =
         goal::Entity::update_many().col_expr(goal::Column::EventSeq, next).filter(goal::Column::Id.eq(id)).into_query();
     counted.returning_col(goal::Column::EventSeq);
-    let row = tx.query_one(&counted).await?.ok_or_else(|| not_found("id"))?;
+    let row = tx.query_one(&counted).await?.ok_or_else(|| Error::not_found("id"))?;
     // Without who caused it: they may want to be anonymous.
     let event = NewEvent { kind: EventKind::GoalChanged, actor_id: None, subject_id: None };
     events::write_in(app, tx, StreamKind::Goal, id.0, row.try_get("", "event_seq")?, event).await

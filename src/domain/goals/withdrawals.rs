@@ -10,7 +10,7 @@ use sea_orm::{
 use super::{
     at_goal_id,
     closing::reason_of,
-    kept_in, not_found,
+    kept_in,
     rows::{lock_goal_in, lock_own_in, save_in},
     wrong_state,
 };
@@ -61,7 +61,7 @@ fn with_goal(withdrawals: Select<Entity>) -> Select<Entity> {
 }
 
 async fn get(app: &App, id: GoalWithdrawalId) -> Result<Withdrawal> {
-    app.db.read_one(with_goal(Entity::find_by_id(id))).await?.ok_or_else(|| not_found("id"))
+    app.db.read_one(with_goal(Entity::find_by_id(id))).await?.ok_or_else(|| Error::not_found("id"))
 }
 
 /// Money of a goal that its owner takes out.
@@ -206,10 +206,10 @@ pub async fn withdrawal_reverse(
         .transact(async |tx| {
             auth::authorise_in(app, &tx, actor, Permission::ManageMoney).await?;
             let goal = Entity::find_by_id(id).select_only().column(Column::GoalId);
-            let goal = goal.into_tuple::<GoalId>().one(&tx).await?.ok_or_else(|| not_found("id"))?;
-            let view = lock_goal_in(&tx, goal).await?.ok_or_else(|| not_found("id"))?;
+            let goal = goal.into_tuple::<GoalId>().one(&tx).await?.ok_or_else(|| Error::not_found("id"))?;
+            let view = lock_goal_in(&tx, goal).await?.ok_or_else(|| Error::not_found("id"))?;
             let found = with_goal(Entity::find_by_id(id)).into_partial_model::<Withdrawal>().one(&tx).await?;
-            let found = found.ok_or_else(|| not_found("id"))?;
+            let found = found.ok_or_else(|| Error::not_found("id"))?;
             if found.owner_id == Some(staff) {
                 return Err(UserError::input("id", UserErrorCode::SecondPersonNeeded).into());
             }

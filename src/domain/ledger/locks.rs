@@ -203,7 +203,7 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// The place.
+    /// The place that the account is.
     pub fn place(&self) -> Result<Place> {
         let (owner, name) = (self.owner_id, self.name.as_str());
         Ok(match self.kind {

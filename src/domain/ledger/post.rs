@@ -1,4 +1,4 @@
-//! Moving money.
+//! Moving money: transfers, their reversal, and the sums of what they add to accounts that everybody touches.
 
 use std::collections::BTreeMap;
 

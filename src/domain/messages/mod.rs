@@ -31,7 +31,7 @@ pub const PATIENCE: TimeDelta = TimeDelta::days(3);
 /// How long one sending may take, however many steps it has: less than a job may run.
 const LONGEST: Duration = Duration::from_secs(25);
 
-/// By which way.
+/// A way by which messages go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {

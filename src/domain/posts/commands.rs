@@ -9,8 +9,7 @@ use sea_orm::{
 };
 
 use super::{
-    MAX_POST, MAX_TAGS, PostRow, PostView, jobs::PostDeleted, not_allowed, not_found, notices::PostShared,
-    queries::posts_by_id,
+    MAX_POST, MAX_TAGS, PostRow, PostView, jobs::PostDeleted, not_allowed, notices::PostShared, queries::posts_by_id,
 };
 use crate::{
     app::App,
@@ -27,7 +26,7 @@ use crate::{
         event::{EventKind, StreamKind},
         post, post_tag,
     },
-    error::Result,
+    error::{Error, Result},
     platform::{db::Transaction, text},
 };
 
@@ -81,7 +80,7 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
     let author = actor.require_user()?.id;
     let body = text::block("body", &command.body, MAX_POST)?;
     let shared = posts_by_id(app, actor, &[command.post]).await?.remove(&command.post);
-    let shared = shared.ok_or_else(|| not_found("id"))?.post;
+    let shared = shared.ok_or_else(|| Error::not_found("id"))?.post;
     let original = match shared.shared_post_id {
         Some(original) if shared.body.is_empty() => original,
         _ => shared.id,
@@ -97,11 +96,11 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
                 return Ok(Some(PostId(id)));
             }
             if shared.deleted_at.is_some() {
-                return Err(not_found("id"));
+                return Err(Error::not_found("id"));
             }
             insert_in(&tx, &new).await?;
             let counted = share_counted_in(&tx, original).await?;
-            let Shared { event_seq: seq, author_id: owner } = counted.ok_or_else(|| not_found("id"))?;
+            let Shared { event_seq: seq, author_id: owner } = counted.ok_or_else(|| Error::not_found("id"))?;
             // People after posts, as everywhere, so that two transactions can't wait for each other.
             accounts::count_post_in(&tx, author, 1).await?;
             if owner != Some(author) {
@@ -180,7 +179,7 @@ async fn once(app: &App, actor: &Actor, new: post::Model, earlier: Option<PostId
     match earlier {
         None => Ok(Once { value: PostView::bare(new.into()), replayed: false }),
         Some(id) => {
-            let value = posts_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| not_found("id"))?;
+            let value = posts_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| Error::not_found("id"))?;
             Ok(Once { value, replayed: true })
         }
     }
@@ -215,7 +214,7 @@ pub async fn post_update(app: &App, actor: &Actor, id: PostId, body: Option<Stri
 /// Changes a post that is there.
 async fn changed_in(tx: &Transaction, id: PostId, change: post::ActiveModel) -> Result<PostView> {
     let changing = post::Entity::update_many().set(change).filter(post::Column::Id.eq(id));
-    let post = changing.exec_with_returning(tx).await?.pop().ok_or_else(|| not_found("id"))?;
+    let post = changing.exec_with_returning(tx).await?.pop().ok_or_else(|| Error::not_found("id"))?;
     Ok(PostView::bare(post.into()))
 }
 
@@ -264,7 +263,7 @@ pub(crate) async fn lock_in(tx: &Transaction, id: PostId) -> Result<Option<Optio
 /// Locks a post that has to be there, not deleted, and the actor's own; nobody is being told of it meanwhile.
 async fn own_in(tx: &Transaction, id: PostId, user: UserId) -> Result<PostView> {
     let post = post::Entity::find_by_id(id).lock(LockType::Update).into_partial_model::<PostRow>().one(tx).await?;
-    let post = post.filter(|post| post.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;
+    let post = post.filter(|post| post.deleted_at.is_none()).ok_or_else(|| Error::not_found("id"))?;
     let view = PostView::bare(post);
     if view.can_change(Some(user)) { Ok(view) } else { Err(not_allowed()) }
 }

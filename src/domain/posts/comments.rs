@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::{Expr, LockType, Query},
 };
 
-use super::{CommentView, MAX_COMMENT, not_allowed, not_found, notices::CommentCreated, queries::comments_by_id};
+use super::{CommentView, MAX_COMMENT, not_allowed, notices::CommentCreated, queries::comments_by_id};
 use crate::{
     app::App,
     domain::{
@@ -21,7 +21,7 @@ use crate::{
         event::{EventKind, StreamKind},
         post,
     },
-    error::{Error, Result, UserError, UserErrorCode},
+    error::{Error, Result},
     platform::{db::Transaction, text},
 };
 
@@ -80,7 +80,7 @@ pub async fn comment_create(app: &App, actor: &Actor, command: CommentCreate) ->
     match result {
         Ok(comment) => Ok(Once { value: CommentView::bare(comment), replayed: false }),
         Err(id) => {
-            let value = comments_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| not_found("id"))?;
+            let value = comments_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| Error::not_found("id"))?;
             Ok(Once { value, replayed: true })
         }
     }
@@ -109,7 +109,6 @@ struct Answered {
 
 /// The post, and the parent whose replies are counted up; both have to be there and not deleted.
 async fn target_in(tx: &Transaction, target: CommentTarget) -> Result<(PostId, Option<CommentId>)> {
-    let missing = |field| Error::from(UserError::input(field, UserErrorCode::NotFound));
     match target {
         CommentTarget::Post(id) => Ok((id, None)),
         CommentTarget::Comment(id) => {
@@ -121,7 +120,7 @@ async fn target_in(tx: &Transaction, target: CommentTarget) -> Result<(PostId, O
                 .filter(comment::Column::DeletedAt.is_null());
             let counting =
                 QueryTrait::query(&mut counting).returning(Query::returning().column(comment::Column::PostId));
-            let Parent { post_id } = tx.read(counting).await?.pop().ok_or_else(|| missing("commentId"))?;
+            let Parent { post_id } = tx.read(counting).await?.pop().ok_or_else(|| Error::not_found("commentId"))?;
             Ok((post_id, Some(id)))
         }
     }
@@ -135,10 +134,9 @@ async fn insert_in(app: &App, tx: &Transaction, comment: &comment::Model) -> Res
         .filter(post::Column::Id.eq(comment.post_id))
         .filter(post::Column::DeletedAt.is_null());
     let counting = QueryTrait::query(&mut counting).returning(Query::returning().column(post::Column::EventSeq));
-    let Answered { event_seq: seq } = tx.read(counting).await?.pop().ok_or_else(|| {
-        let field = if comment.parent_id.is_some() { "commentId" } else { "postId" };
-        Error::from(UserError::input(field, UserErrorCode::NotFound))
-    })?;
+    let answered = if comment.parent_id.is_some() { "commentId" } else { "postId" };
+    let counted = tx.read(counting).await?.pop();
+    let Answered { event_seq: seq } = counted.ok_or_else(|| Error::not_found(answered))?;
     comment::Entity::insert(comment.clone().into_active_model()).exec_without_returning(tx).await?;
     notify_in(app, tx, &CommentCreated { comment: comment.id.0 }).await?;
     let event =
@@ -171,7 +169,7 @@ pub async fn comment_update(app: &App, actor: &Actor, id: CommentId, body: Optio
 /// Changes a comment that is there.
 async fn changed_in(tx: &Transaction, id: CommentId, change: comment::ActiveModel) -> Result<CommentView> {
     let changing = comment::Entity::update_many().set(change).filter(comment::Column::Id.eq(id));
-    let comment = changing.exec_with_returning(tx).await?.pop().ok_or_else(|| not_found("id"))?;
+    let comment = changing.exec_with_returning(tx).await?.pop().ok_or_else(|| Error::not_found("id"))?;
     Ok(CommentView::bare(comment))
 }
 
@@ -216,7 +214,7 @@ async fn vanish_in(tx: &Transaction, parent: CommentId) -> Result<()> {
         let counting = comment::Entity::update_many()
             .col_expr(comment::Column::VisibleReplyCount, fewer)
             .filter(comment::Column::Id.eq(id));
-        let comment = counting.exec_with_returning(tx).await?.pop().ok_or_else(|| not_found("id"))?;
+        let comment = counting.exec_with_returning(tx).await?.pop().ok_or_else(|| Error::not_found("id"))?;
         let is_hidden = comment.deleted_at.is_some() && comment.visible_reply_count == 0;
         parent = comment.parent_id.filter(|_| is_hidden);
     }
@@ -226,7 +224,7 @@ async fn vanish_in(tx: &Transaction, parent: CommentId) -> Result<()> {
 /// Locks a comment that has to be there, not deleted, and the actor's own; nobody is being told of it meanwhile.
 async fn own_in(tx: &Transaction, id: CommentId, user: UserId) -> Result<CommentView> {
     let comment = comment::Entity::find_by_id(id).lock(LockType::Update).one(tx).await?;
-    let comment = comment.filter(|comment| comment.deleted_at.is_none()).ok_or_else(|| not_found("id"))?;
+    let comment = comment.filter(|comment| comment.deleted_at.is_none()).ok_or_else(|| Error::not_found("id"))?;
     let view = CommentView::bare(comment);
     if view.can_change(Some(user)) { Ok(view) } else { Err(not_allowed()) }
 }

@@ -3,7 +3,7 @@
 use sea_orm::QueryResult;
 
 use super::{
-    CommentParts, CommentView, PostParts, PostView, not_found,
+    CommentParts, CommentView, PostParts, PostView,
     notices::{CommentLiked, CommentUnliked, PostLiked, PostUnliked},
     queries::{comments_by_id, posts_by_id},
     rows::{read_comment, read_post},
@@ -17,7 +17,7 @@ use crate::{
         notifications::{self, Notice},
     },
     entity::{CommentId, PostId, UserId, event::StreamKind},
-    error::Result,
+    error::{Error, Result},
     platform::{bus::Hint, db::is_unique_violation},
 };
 
@@ -61,10 +61,10 @@ async fn changed_post(app: &App, actor: &Actor, id: PostId, rows: Vec<QueryResul
             app.db.bus().send(Hint::Jobs);
             view
         }
-        None => posts_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| not_found("id"))?,
+        None => posts_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| Error::not_found("id"))?,
     };
     if view.post.deleted_at.is_some() {
-        return Err(not_found("id"));
+        return Err(Error::not_found("id"));
     }
     view.viewer_likes = Some(likes);
     Ok(view)
@@ -98,10 +98,10 @@ async fn changed_comment(
             app.db.bus().send(Hint::Jobs);
             view
         }
-        None => comments_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| not_found("id"))?,
+        None => comments_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| Error::not_found("id"))?,
     };
     if view.comment.deleted_at.is_some() {
-        return Err(not_found("id"));
+        return Err(Error::not_found("id"));
     }
     view.viewer_likes = Some(likes);
     Ok(view)

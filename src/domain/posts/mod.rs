@@ -146,11 +146,6 @@ impl CommentView {
     }
 }
 
-/// There is nothing with this id that the actor may see.
-fn not_found(field: &'static str) -> Error {
-    UserError::input(field, UserErrorCode::NotFound).into()
-}
-
 /// The actor sees it, but it is somebody else's.
 fn not_allowed() -> Error {
     UserError::input("id", UserErrorCode::NotAllowed).into()

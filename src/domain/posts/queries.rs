@@ -390,11 +390,11 @@ pub async fn comments(
 /// The beginning of a list of comments, as a loader's key: below what, how many from which end, and what of each.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FirstComments {
-    /// Below what.
+    /// What they hang below.
     pub of: CommentsOf,
     /// How many, from which end.
     pub beginning: Beginning,
-    /// What of each.
+    /// What is read of each.
     pub parts: CommentParts,
 }
 
@@ -424,9 +424,9 @@ pub async fn first_comments(
 /// Somebody likes something.
 #[derive(Debug, Clone)]
 pub struct Like {
-    /// Who.
+    /// Who likes it.
     pub user: User,
-    /// Since when.
+    /// Since when they like it.
     pub created_at: DateTime<Utc>,
 }
 

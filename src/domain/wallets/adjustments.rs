@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{beyond, check_currency, needs_second_person, not_found, reason, wrong_state};
+use super::{beyond, check_currency, needs_second_person, reason, wrong_state};
 use crate::{
     app::App,
     domain::{
@@ -82,7 +82,7 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
                 return Ok(Once { value, replayed: true });
             }
             if accounts::find_in(&tx, user).await?.is_none() {
-                return Err(UserError::input("userId", UserErrorCode::NotFound).into());
+                return Err(Error::not_found("userId"));
             }
             let proposed = Adjustment {
                 id,
@@ -156,7 +156,7 @@ pub async fn adjustment_approve(app: &App, actor: &Actor, client: &Client, id: A
             }
             // Whose account is gone has no wallet any more: what is proposed for it can only be refused.
             if accounts::find_in(&tx, before.user_id).await?.is_none() {
-                return Err(not_found("id"));
+                return Err(Error::not_found("id"));
             }
             let after = apply_in(app, &tx, before.clone(), Some(me)).await?;
             record_in(app, &tx, actor, client, "adminWalletAdjustmentApprove", Some(&before), &after).await?;
@@ -206,10 +206,10 @@ async fn meet_in(app: &App, tx: &Transaction, actor: &Actor, id: AdjustmentId) -
     let me = actor.require(Permission::ManageMoney)?.id;
     // Whose it is never changes: it can be read before it is locked, as people are locked first.
     let owned = Entity::find_by_id(id).into_partial_model::<Owned>().one(tx).await?;
-    let Owned { user_id: user } = owned.ok_or_else(|| not_found("id"))?;
+    let Owned { user_id: user } = owned.ok_or_else(|| Error::not_found("id"))?;
     accounts::lock_in(tx, &[me, user]).await?;
     auth::authority_in(app, tx, actor, Permission::ManageMoney).await?;
-    let adjustment = lock_in(tx, id).await?.ok_or_else(|| not_found("id"))?;
+    let adjustment = lock_in(tx, id).await?.ok_or_else(|| Error::not_found("id"))?;
     if user == me {
         return Err(beyond());
     }

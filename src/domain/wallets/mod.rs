@@ -71,10 +71,6 @@ told! {
 /// The longest reason that staff gives.
 const MAX_REASON: usize = 500;
 
-fn not_found(field: &'static str) -> Error {
-    UserError::input(field, UserErrorCode::NotFound).into()
-}
-
 fn wrong_state(state: impl Into<State>) -> Error {
     UserError::input("id", UserErrorCode::WrongState).with("state", state.into()).into()
 }

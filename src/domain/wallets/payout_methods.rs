@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{check_currency, iban, not_found};
+use super::{check_currency, iban};
 use crate::{
     app::App,
     domain::{
@@ -184,7 +184,7 @@ pub async fn payout_method_add(
         .transact(async |tx| {
             if let Claim::Replay(id) = claim_in(app, &tx, user, "payoutMethodAdd", key, &input, id.0).await? {
                 let found = Entity::find_by_id(PayoutMethodId(id)).one(&tx).await?;
-                return Ok(Once { value: found.ok_or_else(|| not_found("id"))?, replayed: true });
+                return Ok(Once { value: found.ok_or_else(|| Error::not_found("id"))?, replayed: true });
             }
             accounts::lock_in(&tx, &[user]).await?;
             insert_in(&tx, &method).await?;
@@ -228,7 +228,7 @@ pub async fn payout_method_remove(
     app.db
         .transact(async |tx| {
             let found = own(user).filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(&tx).await?;
-            let method = found.ok_or_else(|| not_found("id"))?;
+            let method = found.ok_or_else(|| Error::not_found("id"))?;
             let now = app.clock.now();
             let removed = payout_method::ActiveModel {
                 removed_at: Set(Some(now)),

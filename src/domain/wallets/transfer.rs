@@ -14,7 +14,7 @@ use crate::{
     platform::text,
 };
 
-/// The longest note.
+/// Most characters of a note.
 const MAX_NOTE: usize = 255;
 
 /// Money for somebody else.
@@ -62,7 +62,7 @@ pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) 
             }
             // A repeated call gets its answer, though the person is gone since.
             let earlier = ledger::earlier_in(&tx, &origin).await?;
-            earlier.ok_or_else(|| Error::from(UserError::input("recipientId", UserErrorCode::NotFound)))
+            earlier.ok_or_else(|| Error::not_found("recipientId"))
         })
         .await?;
     // What was written just now is known; only what an earlier call did has to be looked up.

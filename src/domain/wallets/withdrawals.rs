@@ -10,7 +10,6 @@ use sea_orm::{
 };
 
 use super::{
-    not_found,
     payout_methods::{self, BankDetails},
     wrong_state,
 };
@@ -105,7 +104,7 @@ async fn request_in(
 ) -> Result<Withdrawal> {
     let amount = command.amount;
     let method = payout_methods::find_in(tx, user, command.payout_method).await?;
-    let method = method.ok_or_else(|| UserError::input("payoutMethodId", UserErrorCode::NotFound))?;
+    let method = method.ok_or_else(|| Error::not_found("payoutMethodId"))?;
     if method.currency != amount.currency {
         let error = UserError::input("amount", UserErrorCode::CurrencyMismatch);
         return Err(error.with("currency", method.currency).into());
@@ -195,7 +194,7 @@ pub async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Re
     app.db
         .transact(async |tx| {
             let found = lock_in(&tx, id).await?.filter(|found| found.user_id == user);
-            let withdrawal = found.ok_or_else(|| not_found("id"))?;
+            let withdrawal = found.ok_or_else(|| Error::not_found("id"))?;
             if withdrawal.state != WithdrawalState::Requested {
                 return Err(wrong_state(withdrawal.state));
             }

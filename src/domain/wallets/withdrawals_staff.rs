@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::{
-    Withdrawal, beyond, needs_second_person, not_found, reason,
+    Withdrawal, beyond, needs_second_person, reason,
     withdrawals::{let_go_in, lock_in, tell_in, update_in},
     wrong_state,
 };
@@ -286,7 +286,7 @@ async fn meet_in(
 ) -> Result<Withdrawal> {
     let me = actor.require(Permission::ManageMoney)?.id;
     auth::authorise_in(app, tx, actor, Permission::ManageMoney).await?;
-    let withdrawal = lock_in(tx, id).await?.ok_or_else(|| not_found("id"))?;
+    let withdrawal = lock_in(tx, id).await?.ok_or_else(|| Error::not_found("id"))?;
     if withdrawal.user_id == me {
         return Err(beyond());
     }

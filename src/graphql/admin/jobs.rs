@@ -153,9 +153,8 @@ impl AdminJobQuery {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let page = requested_page(ctx, jobs::SORT)?;
+            let page = requested_page(ctx, jobs::SORT, reverse)?;
             let filter = filter.unwrap_or_default().into();
-            let page = page.reversed(reverse);
             let slice = jobs::jobs(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(JobConnection { list: Connection::new(slice, jobs::cursor, Job) }))
         })
@@ -191,11 +190,11 @@ impl AdminJobMutation {
     ) -> Nullable<AdminJobRetryPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::job_retry(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::job_retry(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

@@ -199,9 +199,8 @@ impl AdminLogQuery {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let page = requested_page(ctx, audit::SORT)?;
+            let page = requested_page(ctx, audit::SORT, reverse)?;
             let filter = filter.unwrap_or_default().filter()?;
-            let page = page.reversed(reverse);
             let slice = audit::entries(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, audit::cursor, AuditEntry)))
         })
@@ -219,9 +218,8 @@ impl AdminLogQuery {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let page = requested_page(ctx, activity::SORT)?;
+            let page = requested_page(ctx, activity::SORT, reverse)?;
             let filter = filter.unwrap_or_default().filter()?;
-            let page = page.reversed(reverse);
             let slice = activity::activities(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, activity::cursor, Activity::from)))
         })

@@ -71,8 +71,7 @@ impl AdminUserQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort: accounts::UserSort = sort_by.into();
-            let page = requested_page(ctx, sort.cursor_name())?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort.cursor_name(), reverse)?;
             let filter = filter.unwrap_or_default().into();
             let slice = auth::accounts(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |user| sort.cursor(user), User::from)))
@@ -179,11 +178,11 @@ impl AdminUserMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_set_role(app, actor, client, id, input.role.stored()).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_set_role(app, actor, client, id, input.role.stored()).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -200,11 +199,11 @@ impl AdminUserMutation {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
             let command = admin::Suspend { reason: input.reason, until: input.until };
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_suspend(app, actor, client, id, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_suspend(app, actor, client, id, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -214,16 +213,16 @@ impl AdminUserMutation {
     async fn admin_user_reinstate(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who.")] input: AdminUserReinstateInput,
+        #[graphql(desc = "Who is let in again.")] input: AdminUserReinstateInput,
     ) -> Nullable<AdminUserReinstatePayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_reinstate(app, actor, client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_reinstate(app, actor, client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -233,16 +232,16 @@ impl AdminUserMutation {
     async fn admin_user_sign_out_everywhere(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who.")] input: AdminUserSignOutEverywhereInput,
+        #[graphql(desc = "Who is signed out.")] input: AdminUserSignOutEverywhereInput,
     ) -> Nullable<AdminUserSignOutEverywherePayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_sign_out_everywhere(app, actor, client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_sign_out_everywhere(app, actor, client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -253,16 +252,16 @@ impl AdminUserMutation {
     async fn admin_user_reset_two_factor(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who.")] input: AdminUserResetTwoFactorInput,
+        #[graphql(desc = "Whose second factor is taken away.")] input: AdminUserResetTwoFactorInput,
     ) -> Nullable<AdminUserResetTwoFactorPayload> {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => admin::user_reset_two_factor(app, actor, client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                admin::user_reset_two_factor(app, actor, client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

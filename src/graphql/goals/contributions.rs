@@ -204,8 +204,7 @@ impl GoalContribution {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::COMMENTS_SORT;
-            let page = requested_page(ctx, sort)?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort, reverse)?;
             let slice = goals::comments(app, actor, self.0.contribution.id, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::comment_cursor, ContributionComment::from)))
         })

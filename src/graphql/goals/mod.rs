@@ -224,8 +224,7 @@ impl Goal {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort: goals::ContributionSort = sort_by.into();
-            let page = requested_page(ctx, sort.cursor_name())?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort.cursor_name(), reverse)?;
             let filter = filter.unwrap_or_default().into();
             let slice = goals::contributions(app, actor, &self.0, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |view| sort.cursor(view), GoalContribution::from)))
@@ -244,8 +243,7 @@ impl Goal {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::NEWS_SORT;
-            let page = requested_page(ctx, sort)?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort, reverse)?;
             let slice = goals::news(app, actor, self.0.goal.id, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, goals::news_cursor, GoalNews::from)))
         })
@@ -262,8 +260,7 @@ impl Goal {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = goals::WITHDRAWALS_SORT;
-            let page = requested_page(ctx, sort)?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort, reverse)?;
             let slice = goals::withdrawals(app, actor, &self.0, &page, wants_total(ctx)).await?;
             Ok(slice.map(|slice| Connection::new(slice, goals::withdrawal_cursor, GoalWithdrawal::from)))
         })

@@ -215,11 +215,11 @@ impl GivingMutation {
     ) -> Nullable<GoalContributePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input.command() {
-                Ok(command) => goals::goal_contribute(&request.app, &request.actor, &request.client, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let command = input.command()?;
+                goals::goal_contribute(&request.app, &request.actor, &request.client, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -234,11 +234,11 @@ impl GivingMutation {
         nullable(async {
             let request = ctx.request();
             let key = input.idempotency_key.as_deref();
-            let result = match input_id("contributionId", &input.contribution_id) {
-                Ok(id) => goals::comment_create(&request.app, &request.actor, id, &input.body, key).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("contributionId", &input.contribution_id)?;
+                goals::comment_create(&request.app, &request.actor, id, &input.body, key).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -256,11 +256,11 @@ impl GivingMutation {
                 MaybeUndefined::Null => Some(String::new()),
                 MaybeUndefined::Value(body) => Some(body),
             };
-            let result = match input_id("id", &input.id) {
-                Ok(id) => goals::comment_update(&request.app, &request.actor, id, body).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                goals::comment_update(&request.app, &request.actor, id, body).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -273,11 +273,11 @@ impl GivingMutation {
     ) -> Nullable<ContributionCommentDeletePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => goals::comment_delete(&request.app, &request.actor, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                goals::comment_delete(&request.app, &request.actor, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

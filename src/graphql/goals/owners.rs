@@ -290,11 +290,11 @@ impl OwnerMutation {
     ) -> Nullable<GoalCreatePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input.command() {
-                Ok(command) => goals::goal_create(&request.app, &request.actor, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let command = input.command()?;
+                goals::goal_create(&request.app, &request.actor, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -309,11 +309,12 @@ impl OwnerMutation {
     ) -> Nullable<GoalUpdatePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (input_id("id", &input.id), input.change()) {
-                (Ok(id), Ok(change)) => goals::goal_update(&request.app, &request.actor, id, change).await,
-                (Err(error), _) | (_, Err(error)) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                let change = input.change()?;
+                goals::goal_update(&request.app, &request.actor, id, change).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -327,11 +328,11 @@ impl OwnerMutation {
     ) -> Nullable<GoalEndPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => goals::goal_end(&request.app, &request.actor, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                goals::goal_end(&request.app, &request.actor, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -346,11 +347,11 @@ impl OwnerMutation {
     ) -> Nullable<GoalCancelPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => goals::goal_cancel(&request.app, &request.actor, &request.client, id, &input.reason).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                goals::goal_cancel(&request.app, &request.actor, &request.client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -366,14 +367,12 @@ impl OwnerMutation {
         nullable(async {
             let request = ctx.request();
             let GoalNewsPublishInput { goal_id, title, body, idempotency_key } = input;
-            let result = match input_id("goalId", &goal_id) {
-                Ok(goal) => {
-                    let command = NewsPublish { goal, title, body, idempotency_key };
-                    goals::news_publish(&request.app, &request.actor, command).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let goal = input_id("goalId", &goal_id)?;
+                let command = NewsPublish { goal, title, body, idempotency_key };
+                goals::news_publish(&request.app, &request.actor, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -389,11 +388,11 @@ impl OwnerMutation {
     ) -> Nullable<GoalWithdrawPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input.command() {
-                Ok(command) => goals::goal_withdraw(&request.app, &request.actor, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let command = input.command()?;
+                goals::goal_withdraw(&request.app, &request.actor, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -410,11 +409,11 @@ impl OwnerMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => goals::withdrawal_reverse(app, actor, client, id, &input.reason).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                goals::withdrawal_reverse(app, actor, client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

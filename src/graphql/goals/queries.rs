@@ -135,8 +135,7 @@ impl GoalQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort: goals::GoalSort = sort_by.into();
-            let page = requested_page(ctx, sort.cursor_name())?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort.cursor_name(), reverse)?;
             let filter = filter.unwrap_or_default().filter()?;
             let slice = goals::goals(app, actor, &filter, sort, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, |view| sort.cursor(view), Goal)))
@@ -153,8 +152,7 @@ pub(in crate::graphql) async fn own_contributions(
 ) -> async_graphql::Result<Option<Connection<GoalContribution>>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
-    let page = requested_page(ctx, goals::OWN_SORT)?;
-    let page = page.reversed(reverse);
+    let page = requested_page(ctx, goals::OWN_SORT, reverse)?;
     let filter = filter.unwrap_or_default().filter()?;
     let slice = goals::own_contributions(app, actor, &filter, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, goals::own_cursor, GoalContribution::from)))

@@ -195,11 +195,11 @@ impl PaymentMethodMutation {
     ) -> Nullable<PaymentMethodRemovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::payment_method_remove(&request.app, &request.actor, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::payment_method_remove(&request.app, &request.actor, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -212,11 +212,11 @@ impl PaymentMethodMutation {
     ) -> Nullable<PaymentMethodSetDefaultPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::payment_method_set_default(&request.app, &request.actor, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::payment_method_set_default(&request.app, &request.actor, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

@@ -106,7 +106,7 @@ pub enum PaymentState {
 /// How much of a payment went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum PaymentRefundState {
-    /// Nothing.
+    /// Nothing of it.
     None,
     /// Part of it.
     Partial,
@@ -117,7 +117,7 @@ pub enum PaymentRefundState {
 /// What the payer has to do for a payment to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum PaymentNextActionKind {
-    /// Nothing.
+    /// Nothing: it is over, or goes on by itself.
     None,
     /// Go to `url`.
     Redirect,
@@ -444,8 +444,7 @@ async fn list(
 ) -> async_graphql::Result<Option<Connection<Payment>>> {
     let request = ctx.request();
     let (app, actor) = (&request.app, &request.actor);
-    let page = requested_page(ctx, payments::SORT)?;
-    let page = page.reversed(reverse);
+    let page = requested_page(ctx, payments::SORT, reverse)?;
     let slice = payments::payments(app, actor, &filter?, &page, wants_total(ctx)).await?;
     Ok(Some(Connection::new(slice, payments::cursor, Payment)))
 }

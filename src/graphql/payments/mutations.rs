@@ -428,10 +428,7 @@ impl PayerMutation {
             let place = target.place();
             let result = match target {
                 PaymentTargetInput::WalletDeposit(amount) => {
-                    match (WalletDepositInput { amount, provider, method_id, idempotency_key }).command() {
-                        Ok(command) => deposit(request, command).await,
-                        Err(error) => Err(error),
-                    }
+                    deposit(request, WalletDepositInput { amount, provider, method_id, idempotency_key }).await
                 }
                 PaymentTargetInput::GoalContribution(target) => {
                     let given = GoalContributeInput {
@@ -463,11 +460,7 @@ impl PayerMutation {
     ) -> Nullable<WalletDepositPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input.command() {
-                Ok(command) => deposit(request, command).await,
-                Err(error) => Err(error),
-            };
-            answer(request, result)
+            answer(request, deposit(request, input).await)
         })
         .await
     }
@@ -482,11 +475,11 @@ impl PayerMutation {
         nullable(async {
             let request = ctx.request();
             let access = Access { guest_token: input.guest_token };
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::confirm(&request.app, &request.actor, id, &access).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::confirm(&request.app, &request.actor, id, &access).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -501,11 +494,11 @@ impl PayerMutation {
         nullable(async {
             let request = ctx.request();
             let access = Access { guest_token: input.guest_token };
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::payment_cancel(&request.app, &request.actor, id, &access).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::payment_cancel(&request.app, &request.actor, id, &access).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -520,11 +513,11 @@ impl PayerMutation {
         nullable(async {
             let request = ctx.request();
             let access = Access { guest_token: input.guest_token };
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::payment_proof_add(&request.app, &request.actor, &access, id, &input.note).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::payment_proof_add(&request.app, &request.actor, &access, id, &input.note).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -540,11 +533,12 @@ impl PayerMutation {
         nullable(async {
             let request = ctx.request();
             let access = Access { guest_token: input.guest_token.clone() };
-            let result = match (input_id("id", &input.id), input.ask()) {
-                (Ok(id), Ok(ask)) => payments::refund_request(&request.app, &request.actor, &access, id, ask).await,
-                (Err(error), _) | (_, Err(error)) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                let ask = input.ask()?;
+                payments::refund_request(&request.app, &request.actor, &access, id, ask).await
             };
-            answer(request, with_payment(request, &access, result).await)
+            answer(request, with_payment(request, &access, result.await).await)
         })
         .await
     }
@@ -589,13 +583,12 @@ impl PayerMutation {
     ) -> Nullable<PaymentRefundPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (input_id("id", &input.id), input.ask()) {
-                (Ok(id), Ok(ask)) => {
-                    payments::payment_refund(&request.app, &request.actor, &request.client, id, ask).await
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                let ask = input.ask()?;
+                payments::payment_refund(&request.app, &request.actor, &request.client, id, ask).await
             };
-            answer(request, with_payment(request, &Access::default(), result).await)
+            answer(request, with_payment(request, &Access::default(), result.await).await)
         })
         .await
     }
@@ -606,6 +599,6 @@ async fn give(request: &RequestContext, given: GoalContributeInput) -> Result<On
     Ok(Once { value: once.value.1, replayed: once.replayed })
 }
 
-async fn deposit(request: &RequestContext, command: WalletDeposit) -> Result<Once<Started>> {
-    payments::wallet_deposit(&request.app, &request.actor, &request.client, command).await
+async fn deposit(request: &RequestContext, given: WalletDepositInput) -> Result<Once<Started>> {
+    payments::wallet_deposit(&request.app, &request.actor, &request.client, given.command()?).await
 }

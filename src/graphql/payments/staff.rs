@@ -115,8 +115,7 @@ impl PaymentStaffQuery {
             let filter =
                 RefundFilter { states: filters::values(filter.states), during: filters::span(filter.created_at) };
             let sort = payments::REFUND_SORT;
-            let page = requested_page(ctx, sort)?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort, reverse)?;
             let slice = payments::refunds(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::refund_cursor, Refund::from)))
         })
@@ -139,8 +138,7 @@ impl PaymentStaffQuery {
             let filter =
                 DisputeFilter { states: filters::values(filter.states), during: filters::span(filter.opened_at) };
             let sort = payments::DISPUTE_SORT;
-            let page = requested_page(ctx, sort)?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort, reverse)?;
             let slice = payments::disputes(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, payments::dispute_cursor, Dispute::from)))
         })
@@ -437,13 +435,12 @@ impl PaymentStaffMutation {
     ) -> Nullable<AdminPaymentConfirmPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (input_id("id", &input.id), input.received()) {
-                (Ok(id), Ok(received)) => {
-                    payments::admin_payment_confirm(&request.app, &request.actor, &request.client, id, received).await
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                let received = input.received()?;
+                payments::admin_payment_confirm(&request.app, &request.actor, &request.client, id, received).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -457,11 +454,11 @@ impl PaymentStaffMutation {
     ) -> Nullable<AdminPaymentCollectPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::admin_payment_collect(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::admin_payment_collect(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -477,13 +474,12 @@ impl PaymentStaffMutation {
     ) -> Nullable<AdminPaymentRemitPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match (input_id("id", &input.id), input.received()) {
-                (Ok(id), Ok(received)) => {
-                    payments::admin_payment_remit(&request.app, &request.actor, &request.client, id, received).await
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                let received = input.received()?;
+                payments::admin_payment_remit(&request.app, &request.actor, &request.client, id, received).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -498,14 +494,11 @@ impl PaymentStaffMutation {
     ) -> Nullable<AdminPaymentCancelPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    payments::admin_payment_cancel(&request.app, &request.actor, &request.client, id, &input.reason)
-                        .await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::admin_payment_cancel(&request.app, &request.actor, &request.client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -522,11 +515,11 @@ impl PaymentStaffMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::admin_refund_complete(app, actor, client, id, &input.reference).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::admin_refund_complete(app, actor, client, id, &input.reference).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -542,11 +535,11 @@ impl PaymentStaffMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input_id("id", &input.id) {
-                Ok(id) => payments::admin_refund_fail(app, actor, client, id, &input.reason).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                payments::admin_refund_fail(app, actor, client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -565,11 +558,12 @@ impl PaymentStaffMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match (input_id("id", &input.id), input.said()) {
-                (Ok(id), Ok(said)) => payments::admin_dispute_record(app, actor, client, id, said).await,
-                (Err(error), _) | (_, Err(error)) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                let said = input.said()?;
+                payments::admin_dispute_record(app, actor, client, id, said).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -589,15 +583,13 @@ impl PaymentStaffMutation {
         nullable(async {
             let request = ctx.request();
             let (app, actor, client) = (&request.app, &request.actor, &request.client);
-            let result = match input.amount.positive("amount") {
-                Ok(amount) => {
-                    let (provider, kind) = (input.provider.into(), input.kind.into());
-                    let settlement = ProviderSettlement { provider, kind, amount, reference: input.reference };
-                    payments::provider_settlement_record(app, actor, client, settlement, &input.idempotency_key).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let amount = input.amount.positive("amount")?;
+                let (provider, kind) = (input.provider.into(), input.kind.into());
+                let settlement = ProviderSettlement { provider, kind, amount, reference: input.reference };
+                payments::provider_settlement_record(app, actor, client, settlement, &input.idempotency_key).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

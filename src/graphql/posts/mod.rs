@@ -354,8 +354,7 @@ async fn comments_of(
     reverse: bool,
 ) -> async_graphql::Result<Option<Connection<Comment>>> {
     let request = ctx.request();
-    let page = requested_page(ctx, posts::COMMENTS_SORT)?;
-    let page = page.reversed(reverse);
+    let page = requested_page(ctx, posts::COMMENTS_SORT, reverse)?;
     let parts = comment_parts(&ctx.field());
     let total = wants_total(ctx);
     let slice = match page.beginning().filter(|_| !total) {
@@ -370,8 +369,7 @@ async fn comments_of(
 
 async fn likes_of(ctx: &Context<'_>, post: &PostRow, reverse: bool) -> async_graphql::Result<Option<LikeConnection>> {
     let request = ctx.request();
-    let page = requested_page(ctx, posts::LIKES_SORT)?;
-    let page = page.reversed(reverse);
+    let page = requested_page(ctx, posts::LIKES_SORT, reverse)?;
     let mut slice = match page.beginning() {
         Some(beginning) => request.loaders.load::<LikeBeginnings>((post.id, beginning)).await?.unwrap_or_default(),
         None => posts::likes(&request.app, &request.actor, post.id, &page).await?,
@@ -397,8 +395,7 @@ async fn list(
     reverse: bool,
 ) -> async_graphql::Result<Option<Connection<Post>>> {
     let request = ctx.request();
-    let page = requested_page(ctx, sort.cursor_name())?;
-    let page = page.reversed(reverse);
+    let page = requested_page(ctx, sort.cursor_name(), reverse)?;
     let (parts, total) = (post_parts(&nodes_of(ctx.look_ahead())), wants_total(ctx));
     let slice = posts::posts(&request.app, &request.actor, filter, sort, &page, &parts, total).await?;
     Ok(Some(Connection::new(slice, |view| sort.cursor(&view.post), Post)))

@@ -261,11 +261,11 @@ fn cleared(value: MaybeUndefined<String>) -> Option<String> {
 macro_rules! by_id {
     ($ctx:expr, $input:expr, $command:path $(, $argument:expr)*) => {{
         let request = $ctx.request();
-        let result = match input_id("id", &$input.id) {
-            Ok(id) => $command(&request.app, &request.actor, id $(, $argument)*).await,
-            Err(error) => Err(error),
+        let result = async {
+            let id = input_id("id", &$input.id)?;
+            $command(&request.app, &request.actor, id $(, $argument)*).await
         };
-        answer(request, result)
+        answer(request, result.await)
     }};
 }
 
@@ -349,14 +349,12 @@ impl PostMutation {
     ) -> Nullable<PostSharePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(post) => {
-                    let command = PostShare { post, body: input.body, idempotency_key: input.idempotency_key };
-                    posts::post_share(&request.app, &request.actor, command).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let post = input_id("id", &input.id)?;
+                let command = PostShare { post, body: input.body, idempotency_key: input.idempotency_key };
+                posts::post_share(&request.app, &request.actor, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -370,11 +368,11 @@ impl PostMutation {
     ) -> Nullable<CommentCreatePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input.command() {
-                Ok(command) => posts::comment_create(&request.app, &request.actor, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let command = input.command()?;
+                posts::comment_create(&request.app, &request.actor, command).await
             };
-            answer(request, result.map_err(|error| deeper(error, &["postId", "commentId"], &["target"])))
+            answer(request, result.await.map_err(|error| deeper(error, &["postId", "commentId"], &["target"])))
         })
         .await
     }

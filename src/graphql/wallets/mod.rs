@@ -143,8 +143,7 @@ impl Wallet {
         nullable(async {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
-            let page = requested_page(ctx, wallets::SORT)?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, wallets::SORT, reverse)?;
             let filter = TransactionFilter::from(filter.unwrap_or_default());
             let slice = wallets::transactions(app, actor, self.owner, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::cursor, WalletTransaction::from)))
@@ -164,8 +163,7 @@ impl Wallet {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::WITHDRAWAL_SORT;
-            let page = requested_page(ctx, sort)?;
-            let page = page.reversed(reverse);
+            let page = requested_page(ctx, sort, reverse)?;
             let filter = filter.unwrap_or_default().filter()?;
             let slice = wallets::withdrawals(app, actor, self.owner, filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::withdrawal_cursor, Withdrawal::from)))

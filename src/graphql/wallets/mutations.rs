@@ -198,11 +198,11 @@ impl OwnWalletMutation {
     ) -> Nullable<WalletTransferPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input.command() {
-                Ok(command) => wallets::wallet_transfer(&request.app, &request.actor, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let command = input.command()?;
+                wallets::wallet_transfer(&request.app, &request.actor, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -239,11 +239,11 @@ impl OwnWalletMutation {
     ) -> Nullable<PayoutMethodRemovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => wallets::payout_method_remove(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::payout_method_remove(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -259,11 +259,11 @@ impl OwnWalletMutation {
     ) -> Nullable<WalletWithdrawPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input.command() {
-                Ok(command) => wallets::wallet_withdraw(&request.app, &request.actor, &request.client, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let command = input.command()?;
+                wallets::wallet_withdraw(&request.app, &request.actor, &request.client, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -277,11 +277,11 @@ impl OwnWalletMutation {
     ) -> Nullable<WithdrawalCancelPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => wallets::withdrawal_cancel(&request.app, &request.actor, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_cancel(&request.app, &request.actor, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

@@ -50,9 +50,8 @@ impl WalletStaffQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::WITHDRAWAL_SORT;
-            let page = requested_page(ctx, sort)?;
+            let page = requested_page(ctx, sort, reverse)?;
             let filter = filter.unwrap_or_default().filter()?;
-            let page = page.reversed(reverse);
             let slice = wallets::all_withdrawals(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::withdrawal_cursor, Withdrawal::from)))
         })
@@ -71,9 +70,8 @@ impl WalletStaffQuery {
             let request = ctx.request();
             let (app, actor) = (&request.app, &request.actor);
             let sort = wallets::ADJUSTMENT_SORT;
-            let page = requested_page(ctx, sort)?;
+            let page = requested_page(ctx, sort, reverse)?;
             let filter = filter.unwrap_or_default().filter()?;
-            let page = page.reversed(reverse);
             let slice = wallets::adjustments(app, actor, &filter, &page, wants_total(ctx)).await?;
             Ok(Some(Connection::new(slice, wallets::adjustment_cursor, WalletAdjustment::from)))
         })
@@ -260,11 +258,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalApprovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => wallets::withdrawal_approve(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_approve(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -278,13 +276,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalRefusePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::withdrawal_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -298,14 +294,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalMarkPaidPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::withdrawal_mark_paid(&request.app, &request.actor, &request.client, id, &input.reference)
-                        .await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_mark_paid(&request.app, &request.actor, &request.client, id, &input.reference).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -320,14 +313,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalMarkFailedPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::withdrawal_mark_failed(&request.app, &request.actor, &request.client, id, &input.reason)
-                        .await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_mark_failed(&request.app, &request.actor, &request.client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -344,14 +334,12 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWithdrawalMarkReturnedPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::withdrawal_mark_returned(&request.app, &request.actor, &request.client, id, &input.reason)
-                        .await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::withdrawal_mark_returned(&request.app, &request.actor, &request.client, id, &input.reason)
+                    .await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -367,11 +355,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWalletAdjustPayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input.command() {
-                Ok(command) => wallets::wallet_adjust(&request.app, &request.actor, &request.client, command).await,
-                Err(error) => Err(error),
+            let result = async {
+                let command = input.command()?;
+                wallets::wallet_adjust(&request.app, &request.actor, &request.client, command).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -386,11 +374,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWalletAdjustmentApprovePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => wallets::adjustment_approve(&request.app, &request.actor, &request.client, id).await,
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::adjustment_approve(&request.app, &request.actor, &request.client, id).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }
@@ -404,13 +392,11 @@ impl WalletStaffMutation {
     ) -> Nullable<AdminWalletAdjustmentRefusePayload> {
         nullable(async {
             let request = ctx.request();
-            let result = match input_id("id", &input.id) {
-                Ok(id) => {
-                    wallets::adjustment_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
-                }
-                Err(error) => Err(error),
+            let result = async {
+                let id = input_id("id", &input.id)?;
+                wallets::adjustment_refuse(&request.app, &request.actor, &request.client, id, &input.reason).await
             };
-            answer(request, result)
+            answer(request, result.await)
         })
         .await
     }

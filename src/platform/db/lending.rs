@@ -200,7 +200,7 @@ impl Inner {
     /// While there are any at hand, looks for those that have been here too long.
     fn watch(self: &Arc<Self>) {
         let lending = Arc::downgrade(self);
-        #[allow(clippy::disallowed_methods, reason = "a shutdown closes what it looks at")]
+        #[expect(clippy::disallowed_methods, reason = "a shutdown closes what it looks at")]
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(TENANCY).await;

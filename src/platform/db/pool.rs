@@ -338,7 +338,7 @@ impl Generation {
             Ok::<_, DbErr>((begun, Some(place)))
         };
         // In a task of its own, to its end, whoever is dropped meanwhile: what nobody waits for any more is rolled back.
-        #[allow(
+        #[expect(
             clippy::disallowed_methods,
             reason = "whoever waits for it is waited for; closing the pool has a limit"
         )]

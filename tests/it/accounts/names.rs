@@ -4,11 +4,7 @@ use agora::entity::user_role::Role;
 use serde_json::{Value, json};
 
 use super::{PROFILE, REGISTER, joining};
-use crate::harness::{Client, Server};
-
-fn one(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
-}
+use crate::harness::{Client, Server, user_error};
 
 async fn is_lookalike(client: &Client) -> Value {
     client.ok("{ me { isLookalike } }", Value::Null).await["me"]["isLookalike"].clone()
@@ -22,13 +18,13 @@ async fn a_user_name_that_can_be_taken_for_another_is_taken() {
     let before = server.rows().await;
     for lookalike in ["aIice_10", "a1ice_10", "alice_1O", "Alice_l0"] {
         let errors = server.anonymous().user_errors(REGISTER, joining(lookalike, "eve@example.org")).await;
-        assert_eq!(errors, one("TAKEN", "input.username"), "{lookalike}");
+        assert_eq!(errors, user_error("TAKEN", "input.username"), "{lookalike}");
         let errors = bob.user_errors(PROFILE, json!({ "input": { "username": lookalike } })).await;
-        assert_eq!(errors, one("TAKEN", "input.username"), "{lookalike}");
+        assert_eq!(errors, user_error("TAKEN", "input.username"), "{lookalike}");
     }
     for reserved in ["Adrnin", "Officia1", "SuppOrt"] {
         let errors = server.anonymous().user_errors(REGISTER, joining(reserved, "eve@example.org")).await;
-        assert_eq!(errors, one("RESERVED", "input.username"), "{reserved}");
+        assert_eq!(errors, user_error("RESERVED", "input.username"), "{reserved}");
     }
     assert_eq!(server.rows().await, before);
     // Two who are as different as they look.
@@ -49,7 +45,10 @@ async fn of_names_that_look_alike_only_one_is_taken_at_once() {
     });
     let answers = futures_util::future::join_all(storm).await;
     assert_eq!(answers.iter().filter(|errors| errors.is_empty()).count(), 1, "{answers:?}");
-    assert!(answers.iter().all(|errors| errors.is_empty() || *errors == one("TAKEN", "input.username")), "{answers:?}");
+    assert!(
+        answers.iter().all(|errors| errors.is_empty() || *errors == user_error("TAKEN", "input.username")),
+        "{answers:?}"
+    );
 }
 
 #[tokio::test]
@@ -64,12 +63,12 @@ async fn words_of_mixed_letters_are_no_names_and_titles_are_for_those_who_have_t
         (json!({ "displayName": "Admin\u{200B}" }), "RESERVED", "input.displayName"),
         (json!({ "displayName": "the\u{202E}nimda" }), "INVALID_CHARACTERS", "input.displayName"),
     ] {
-        assert_eq!(amina.user_errors(PROFILE, json!({ "input": input })).await, one(code, path), "{input}");
+        assert_eq!(amina.user_errors(PROFILE, json!({ "input": input })).await, user_error(code, path), "{input}");
     }
     let mut joining = joining("eve", "eve@example.org");
     joining["input"]["firstName"] = "Support".into();
     joining["input"]["lastName"] = "Team".into();
-    assert_eq!(server.anonymous().user_errors(REGISTER, joining).await, one("RESERVED", "input.firstName"));
+    assert_eq!(server.anonymous().user_errors(REGISTER, joining).await, user_error("RESERVED", "input.firstName"));
     for fine in ["Amina أمينة", "東京タワー", "Support Artist Amina", "O’Brien-Łaska"] {
         assert_eq!(amina.user_errors(PROFILE, json!({ "input": { "displayName": fine } })).await, [], "{fine}");
     }
@@ -112,7 +111,7 @@ async fn pictures_are_on_public_hosts_and_encrypted() {
         "https://user:secret@example.org/a.png",
     ] {
         let errors = amina.user_errors(PROFILE, json!({ "input": { "avatarUrl": bad } })).await;
-        assert_eq!(errors, one("INVALID", "input.avatarUrl"), "{bad}");
+        assert_eq!(errors, user_error("INVALID", "input.avatarUrl"), "{bad}");
     }
     let good = json!({ "input": { "avatarUrl": "https://cdn.example.org/a.png" } });
     assert_eq!(amina.user_errors(PROFILE, good).await, []);

@@ -203,7 +203,7 @@ impl Person {
     async fn store(&self, server: &Server, sql: &str, values: Vec<Stored>) -> String {
         let id: UserId = self.client.id.parse().unwrap();
         let values: Vec<Stored> = std::iter::once(id.0.into()).chain(values).collect();
-        server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
+        server.write(sql, values).await;
         self.client.id.clone()
     }
 
@@ -273,7 +273,7 @@ impl Person {
                 let rows = server.app.db.rows("SELECT id FROM jobs WHERE state = 'queued'", Vec::new()).await.unwrap();
                 let job = JobId(rows[0].try_get_by_index(0).unwrap());
                 let sql = "UPDATE jobs SET state = 'dead', attempts = 10 WHERE state = 'queued'";
-                server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+                server.write(sql, Vec::new()).await;
                 job.to_string()
             }
         }

@@ -8,7 +8,7 @@ mod payments;
 pub fn needs<const N: usize>(names: [&str; N]) -> Option<[String; N]> {
     let mut values = names.map(|_| String::new());
     for (value, name) in values.iter_mut().zip(names) {
-        #[allow(clippy::disallowed_methods, reason = "how the runner tells")]
+        #[expect(clippy::disallowed_methods, reason = "how the runner tells")]
         match std::env::var(name) {
             Ok(given) if !given.is_empty() => *value = given,
             _ => {

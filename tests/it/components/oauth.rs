@@ -24,7 +24,7 @@ async fn server(settings: &[(&str, &str)]) -> Server {
     let mut all = vec![("PUBLIC_URL", PUBLIC)];
     all.extend_from_slice(settings);
     let server = Server::with(&all).await;
-    #[allow(clippy::disallowed_methods, reason = "the services have no other clock")]
+    #[expect(clippy::disallowed_methods, reason = "the services have no other clock")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     server.advance(now as i64 - server.clock.now().timestamp());
     server

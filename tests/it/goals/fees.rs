@@ -49,7 +49,7 @@ async fn a_line_can_t_be_changed_and_a_wrong_one_is_named() {
     let sql = "INSERT INTO fee_lines (id, kind, reference, currency, base, rate, fee, created_at) \
                SELECT $1, kind, reference, currency, base, rate, fee + 1, created_at FROM fee_lines";
     let id = app.ids.next(server.clock.now());
-    app.db.transact(async |tx| tx.execute(sql, vec![id.into()]).await).await.unwrap();
+    server.write(sql, vec![id.into()]).await;
     let found = app.db.snapshot(async |tx| agora::domain::ledger::check(&tx, agora::domain::goals::RULES).await);
     assert!(found.await.unwrap()[0].to_string().contains("rounded half up"));
 }

@@ -59,7 +59,7 @@ async fn staff_whose_role_was_taken_neither_cancels_goals_nor_takes_withdrawals_
     give(&server, &badr, &taken, "30.00").await;
     let withdrawal = withdraw(&olivia, &taken, None, "w").await["withdrawal"].clone();
     let sql = "DELETE FROM user_roles WHERE user_id IN (SELECT id FROM users WHERE username = 'warden')";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     let before = server.rows().await;
     let reverse =
         "mutation($id: ID!) { adminGoalWithdrawalReverse(input: { id: $id, reason: \"no\" }) { errors { code } } }";
@@ -114,7 +114,7 @@ async fn what_goes_back_to_a_wallet_that_went_with_its_account_is_not_stuck() {
     let given = contribute(&badr, &gift(&goal, "30.00", "k", &json!({ "provider": "WALLET" }))).await;
     assert_eq!(given["payment"]["state"], "COMPLETED", "{given}");
     let sql = "UPDATE payments SET payer_id = NULL WHERE provider = 'wallet'";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     assert_eq!(code(&cancel(&olivia, &goal).await), "");
     settle(&server).await;
     assert_eq!(server.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'").await, 1);

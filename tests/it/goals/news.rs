@@ -171,7 +171,7 @@ async fn a_guest_who_was_forgotten_by_hand_finds_nothing_of_theirs() {
     publish(&server, &olivia, &goal, "One").await;
     let link = path(&letters(&server, "guest@example.org").await[0]);
     let forget = "UPDATE goal_contributions SET guest_name = NULL, guest_email = NULL, guest_key = NULL";
-    server.app.db.transact(async |tx| tx.execute(forget, Vec::new()).await).await.unwrap();
+    server.write(forget, Vec::new()).await;
     let (status, page) = press(&server, &link).await;
     assert!(status == StatusCode::OK && page.contains("no e-mails"), "{status} {page}");
     assert_eq!(server.count("SELECT COUNT(*) FROM goal_contributions WHERE news_stopped_at IS NOT NULL").await, 0);

@@ -183,7 +183,7 @@ async fn what_was_begun_before_there_were_versions_comes_again() {
          name: Some(\"A friend\"), secret: \"{SECRET}\" }}), idempotency_key: \"\" }}"
     );
     let (sql, before) = ("UPDATE money_keys SET input_hash = $1", hex(&sha256(text.as_bytes())));
-    server.app.db.transact(async |tx| tx.execute(sql, vec![before.clone().into()]).await).await.unwrap();
+    server.write(sql, vec![before.into()]).await;
     let again = contribute(&server.anonymous(), &own).await;
     assert_eq!((&again["payment"]["id"], &again["replayed"]), (&begun["payment"]["id"], &json!(true)));
     let mut other = own.clone();

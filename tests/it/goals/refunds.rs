@@ -219,7 +219,7 @@ async fn a_guest_s_money_is_tried_again_some_times_then_it_is_for_staff() {
     assert_eq!((&listed["totalCount"], &listed["nodes"][0]["payment"]["id"]), (&json!(4), &payment["id"]));
     // The card is mended; staff grants it anew.
     let sql = "UPDATE sandbox_charges SET card = '4242424242424242'";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     let query = "mutation($id: ID!) { paymentRefund(input: { id: $id, reason: \"goal cancelled\", idempotencyKey: \"a\" }) { \
                  refund { state } errors { code } } }";
     let granted = warden.ok(query, json!({ "id": payment["id"] })).await["paymentRefund"].clone();

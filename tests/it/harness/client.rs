@@ -89,6 +89,16 @@ pub fn check_error(error: &Value) {
     }
 }
 
+/// The variables of a registration, whose `input` is `$input`.
+pub fn joining(username: &str, email: &str) -> Value {
+    json!({ "input": { "username": username, "email": email, "password": PASSWORD } })
+}
+
+/// What [`Client::user_errors`] gives where there is one.
+pub fn user_error(code: &str, path: &str) -> Vec<(String, String)> {
+    vec![(code.to_owned(), path.to_owned())]
+}
+
 impl Client {
     pub fn new(router: Router) -> Self {
         Self {

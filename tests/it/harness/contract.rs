@@ -91,7 +91,7 @@ fn root_fields(set: &SelectionSet, document: &ExecutableDocument, found: &mut Ve
 
 fn note(mutation: &str, code: &str) {
     static NOTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    #[allow(clippy::disallowed_methods, reason = "a switch of the test suite")]
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test suite")]
     let Ok(path) = std::env::var("USER_ERRORS_SEEN") else { return };
     let line = format!("{mutation} {code}\n");
     if NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {

@@ -26,7 +26,7 @@ enum Inner {
 
 /// The server that tests run on, when it is PostgreSQL: `postgres://user@host:port/postgres`.
 fn postgres_server() -> Option<String> {
-    #[allow(clippy::disallowed_methods, reason = "the switch of the test suite")]
+    #[expect(clippy::disallowed_methods, reason = "the switch of the test suite")]
     std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
 }
 

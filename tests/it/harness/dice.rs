@@ -21,6 +21,6 @@ impl Dice {
 
 /// Whether storms go on for minutes (`AGORA_LONG_TESTS=1`), and not only as long as one waits for a suite.
 pub fn is_long() -> bool {
-    #[allow(clippy::disallowed_methods, reason = "a switch of the test suite")]
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test suite")]
     std::env::var("AGORA_LONG_TESTS").is_ok_and(|text| text == "1")
 }

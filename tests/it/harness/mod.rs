@@ -29,7 +29,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseBackend, FromQueryResult};
 use tower::ServiceExt;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, user_error};
 pub use races::hold_writer;
 pub use socket::{PATIENCE, Socket};
 
@@ -46,6 +46,11 @@ const LEFT_OUT: &[(&str, &str)] = &[
 fn tables() -> impl Iterator<Item = &'static str> {
     let all = DOMAINS.iter().flat_map(|domain| domain.tables).copied();
     all.filter(|table| LEFT_OUT.iter().all(|(left_out, _)| left_out != table))
+}
+
+/// A time in an answer.
+pub fn time(text: &serde_json::Value) -> DateTime<Utc> {
+    text.as_str().unwrap_or_else(|| panic!("no time: {text}")).parse().unwrap()
 }
 
 /// A server with a database of its own.
@@ -178,7 +183,7 @@ impl Server {
         let id: UserId = person.id.parse().unwrap();
         let values = vec![id.0.into(), role.as_str().into(), self.clock.now().into()];
         let sql = "INSERT INTO user_roles (user_id, role, created_at) VALUES ($1, $2, $3)";
-        self.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
+        self.write(sql, values).await;
     }
 
     /// Runs the jobs that are due, as the worker does; gives how many ran.
@@ -224,6 +229,21 @@ impl Server {
     pub async fn count(&self, sql: &str) -> i64 {
         let rows = self.app.db.rows(sql, Vec::new()).await.unwrap();
         rows[0].try_get_by_index(0).unwrap()
+    }
+
+    /// Changes the database by hand, as no call does; gives how many rows.
+    pub async fn write(&self, sql: &str, values: Vec<sea_orm::Value>) -> u64 {
+        self.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap()
+    }
+
+    /// What a call gives and costs: hashes of passwords, statements, and the jobs that it queues.
+    pub async fn cost_of<T>(&self, call: impl Future<Output = T>) -> (T, [u64; 3]) {
+        let jobs = self.count("SELECT COUNT(*) FROM jobs").await;
+        let (hashed, statements) = (self.app.passwords.hashed(), self.app.db.statements());
+        let given = call.await;
+        let spent = [self.app.passwords.hashed() - hashed, self.app.db.statements() - statements];
+        let queued = (self.count("SELECT COUNT(*) FROM jobs").await - jobs) as u64;
+        (given, [spent[0], spent[1], queued])
     }
 
     /// Where in the database a text can be read, in whatever letters: `table.column`, with how many rows.
@@ -300,7 +320,7 @@ pub const SEVERAL_CONNECTIONS: (&str, &str) = ("DATABASE_MAX_CONNECTIONS", "6");
 /// How many connections other servers have: with one, whoever asked for a second one in the midst of a transaction
 /// would not get it.
 fn connections() -> String {
-    #[allow(clippy::disallowed_methods, reason = "a switch of the test suite")]
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test suite")]
     std::env::var("TEST_MAX_CONNECTIONS").unwrap_or_else(|_| SEVERAL_CONNECTIONS.1.to_owned())
 }
 

@@ -82,7 +82,7 @@ pub async fn verify(client: &Client, challenge: &Value, method: &str, code: &str
 
 /// Runs a statement that no call of the graph makes (yet).
 pub async fn execute(server: &Server, sql: &str) {
-    let changed = server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    let changed = server.write(sql, Vec::new()).await;
     assert_eq!(changed, 1, "{sql}");
 }
 
@@ -94,9 +94,4 @@ pub async fn activity(server: &Server, username: &str) -> Vec<String> {
     );
     let rows = server.app.db.rows(sql, Vec::new()).await.unwrap();
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
-}
-
-/// The one code of an answer that has to be refused.
-pub fn refused(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
 }

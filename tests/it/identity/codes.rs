@@ -76,9 +76,8 @@ async fn a_code_is_no_good_for_another_purpose_subject_or_key() {
         assert_eq!(why(check(&server, EmailVerification, "user_2", &issued.code).await), UserErrorCode::InvalidCode);
     }
     // Somebody who can write to the database, but has not the key, can't move a code to another address.
-    let app = &server.app;
     let sql = "UPDATE codes SET address = 'thief@example.org' WHERE subject = 'user_1'";
-    app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     assert_eq!(why(check(&server, EmailVerification, "user_1", &issued.code).await), UserErrorCode::InvalidCode);
 }
 

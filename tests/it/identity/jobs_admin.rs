@@ -27,7 +27,7 @@ async fn with_jobs() -> (Server, Client, String) {
     }
     let sql = "UPDATE jobs SET state = 'dead', attempts = 10, last_error = 'it is broken' \
                WHERE id IN (SELECT id FROM jobs ORDER BY created_at, id LIMIT 1)";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     let dead = jobs(&admin, json!({ "states": "DEAD" })).await["nodes"][0]["id"].as_str().unwrap().to_owned();
     (server, admin, dead)
 }

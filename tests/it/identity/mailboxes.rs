@@ -4,7 +4,7 @@ use migration::{Migrator, MigratorTrait};
 use serde_json::{Value, json};
 
 use super::oauth::{browser::sign_in as by_provider, provider::Provider};
-use crate::harness::{Client, Server, client::PASSWORD};
+use crate::harness::{Client, Server, client::PASSWORD, user_error};
 
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path } result { \
     ... on Session { accessToken user { id } } } } }";
@@ -30,10 +30,6 @@ const OTHERS: &[&str] = &[
     "zoe\u{308}@XN--BCHER-KVA.example",
 ];
 
-fn error(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
-}
-
 fn joining(username: &str, email: &str, password: &str) -> Value {
     json!({ "input": { "username": username, "email": email, "password": password } })
 }
@@ -51,7 +47,7 @@ async fn one_mailbox_has_one_account_however_its_address_is_written() {
     let nobody = server.anonymous();
     for (number, other) in OTHERS.iter().enumerate() {
         let errors = nobody.user_errors(REGISTER, joining(&format!("zoe_{number}"), other, PASSWORD)).await;
-        assert_eq!(errors, error("TAKEN", "input.email"), "{other}");
+        assert_eq!(errors, user_error("TAKEN", "input.email"), "{other}");
         let errors = nobody.user_errors(LOGIN, json!({ "login": other, "password": PASSWORD })).await;
         assert_eq!(errors, [], "{other}");
     }
@@ -65,7 +61,7 @@ async fn one_mailbox_has_one_account_however_its_address_is_written() {
     assert_eq!(server.count("SELECT COUNT(*) FROM users").await, 1);
     assert_eq!(
         nobody.user_errors(REGISTER, joining("fake", "a@xn--a.example", PASSWORD)).await,
-        error("INVALID", "input.email")
+        user_error("INVALID", "input.email")
     );
 }
 
@@ -84,7 +80,10 @@ async fn an_address_is_proven_reset_and_kept_by_any_spelling() {
     let code = server.last_sent(OWN).await.code();
     assert_eq!(nobody.user_errors(VERIFY, json!({ "email": OTHERS[4], "code": code })).await, []);
     for other in OTHERS {
-        assert_eq!(zoe.user_errors(CHANGE, json!({ "email": other })).await, error("ALREADY_VERIFIED", "input.email"));
+        assert_eq!(
+            zoe.user_errors(CHANGE, json!({ "email": other })).await,
+            user_error("ALREADY_VERIFIED", "input.email")
+        );
     }
     // To somebody else's mailbox no code leaves.
     let badr = server.user("badr").await;
@@ -125,7 +124,7 @@ async fn accounts_of_one_mailbox_from_before_are_told_apart_once() {
              WHERE user_id = (SELECT id FROM users WHERE username = '{username}')"
         );
         let values = vec![email.into(), email.to_lowercase().into()];
-        server.app.db.transact(async |tx| tx.execute(sql.clone(), values.clone()).await).await.unwrap();
+        server.write(&sql, values).await;
     };
     set("first", "ü@xn--bcher-kva.example", None).await;
     set("second", "ü@bücher.example", Some("2025-06-02 00:00:00+00:00")).await;
@@ -171,13 +170,13 @@ async fn a_password_is_the_same_however_a_keyboard_composes_it() {
         assert_eq!(errors, [], "{password}");
     }
     let errors = server.anonymous().user_errors(LOGIN, json!({ "login": "zoe", "password": "creme brulee 12" })).await;
-    assert_eq!(errors, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(errors, user_error("INVALID_CREDENTIALS", ""));
     for (password, code) in [
         ("١٢٣٤٥٦٧٨٩٠", "PASSWORD_TOO_WEAK"),
         ("१२३४५६७८९०", "PASSWORD_TOO_WEAK"),
         ("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}", "TOO_SHORT"),
     ] {
         let errors = server.anonymous().user_errors(REGISTER, joining("badr", "badr@example.org", password)).await;
-        assert_eq!(errors, error(code, "input.password"), "{password}");
+        assert_eq!(errors, user_error(code, "input.password"), "{password}");
     }
 }

@@ -7,13 +7,13 @@ mod joining;
 pub mod provider;
 
 use agora::domain::auth;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use browser::{begin, codes, come_back, complete, link, parameter, sign_in, signed_in, ticket};
 use provider::{Lie, Provider};
 
-use crate::harness::Client;
+use crate::harness::{Client, time};
 
 const UNLINK: &str = "mutation($id: ID!) { identityUnlink(input: { id: $id }) { errors { code path } \
     user { identities { id provider } } } }";
@@ -24,10 +24,6 @@ async fn identity(person: &Client, provider: &str) -> Value {
     let identities = data["me"]["identities"].as_array().unwrap();
     let found = identities.iter().find(|identity| identity["provider"] == provider);
     found.unwrap_or_else(|| panic!("none of {provider}: {data}"))["id"].clone()
-}
-
-fn time(text: &Value) -> DateTime<Utc> {
-    text.as_str().unwrap().parse().unwrap()
 }
 
 fn one(code: &str) -> Vec<String> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::authenticator::{self, enable, verify};
-use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD, user_error};
 
 const NEW: &str = "an entirely new one";
 const CHANGE: &str = "mutation($old: String!, $new: String!) { passwordChange(input: { oldPassword: $old, \
@@ -25,16 +25,8 @@ const REFRESH: &str =
 /// What only somebody sees; a token that is no longer good is refused.
 const WHO: &str = "{ me { username emailVerified notificationUnreadCount } }";
 
-fn error(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
-}
-
 async fn login(server: &Server, password: &str) -> Vec<(String, String)> {
     server.anonymous().user_errors(LOGIN, json!({ "login": "amina", "password": password })).await
-}
-
-async fn execute(server: &Server, sql: &str, values: Vec<sea_orm::Value>) {
-    server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
 }
 
 async fn activities(server: &Server, kind: &str) -> i64 {
@@ -50,16 +42,6 @@ async fn reset_code(server: &Server) -> String {
 
 fn choosing(code: &str, new: &str) -> Value {
     json!({ "email": "amina@example.org", "code": code, "new": new })
-}
-
-/// Hashes, statements and jobs of a call.
-async fn work(server: &Server, call: impl Future<Output = Value>) -> (Value, [u64; 3]) {
-    let jobs = server.count("SELECT COUNT(*) FROM jobs").await;
-    let (hashed, statements) = (server.app.passwords.hashed(), server.app.db.statements());
-    let data = call.await;
-    let spent = [server.app.passwords.hashed() - hashed, server.app.db.statements() - statements];
-    let queued = (server.count("SELECT COUNT(*) FROM jobs").await - jobs) as u64;
-    (data, [spent[0], spent[1], queued])
 }
 
 #[tokio::test]
@@ -78,7 +60,7 @@ async fn a_changed_password_ends_every_other_session_at_once() {
     assert_eq!(here.ok(WHO, Value::Null).await["me"]["username"], "amina");
     assert_eq!(server.anonymous().user_errors(REFRESH, json!({ "token": here.refresh_token })).await, []);
     assert_eq!(badr.ok(WHO, Value::Null).await["me"]["username"], "badr");
-    assert_eq!(login(&server, PASSWORD).await, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(login(&server, PASSWORD).await, user_error("INVALID_CREDENTIALS", ""));
     assert_eq!(login(&server, NEW).await, []);
     assert_eq!(activities(&server, "password_changed").await, 1);
     assert!(server.last_sent("amina@example.org").await.text.contains("192.0.2.1"));
@@ -122,7 +104,7 @@ async fn a_sign_in_that_began_before_the_password_changed_gets_no_session_after(
     };
     let (changed, errors) = tokio::join!(change, sign_in);
     changed.unwrap();
-    assert_eq!(errors, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(errors, user_error("INVALID_CREDENTIALS", ""));
     assert_eq!(server.count("SELECT COUNT(*) FROM sessions").await, before);
 }
 
@@ -150,7 +132,7 @@ async fn a_password_is_changed_only_by_who_knows_the_old_one() {
         (PASSWORD, "aminaamina", "PASSWORD_TOO_WEAK", "newPassword"),
     ] {
         let errors = amina.user_errors(CHANGE, json!({ "old": old, "new": new })).await;
-        assert_eq!(errors, error(code, &format!("input.{path}")), "{new}");
+        assert_eq!(errors, user_error(code, &format!("input.{path}")), "{new}");
     }
     assert_eq!(but_the_log().await, before);
     assert_eq!(activities(&server, "sign_in_failed").await, 3);
@@ -194,7 +176,7 @@ async fn a_new_password_is_chosen_by_the_code_and_signs_nobody_in() {
     assert_eq!(data["passwordResetConfirm"], json!({ "changed": true, "errors": [] }));
     assert_eq!(amina.refused(WHO, Value::Null).await, "UNAUTHENTICATED");
     assert_eq!(server.count("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await, 0);
-    assert_eq!(login(&server, PASSWORD).await, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(login(&server, PASSWORD).await, user_error("INVALID_CREDENTIALS", ""));
     let data = server.anonymous().ok(LOGIN, json!({ "login": "amina", "password": NEW })).await;
     assert_eq!(data["login"]["result"]["__typename"], "Session");
     assert!(server.last_sent("amina@example.org").await.text.contains("192.0.2.1"), "the owner is told");
@@ -202,9 +184,9 @@ async fn a_new_password_is_chosen_by_the_code_and_signs_nobody_in() {
     for kind in ["password_reset_requested", "password_reset", "email_verified"] {
         assert_eq!(activities(&server, kind).await, 1, "{kind}");
     }
-    // Once.
+    // A code is good once.
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "yet another one")).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"));
 }
 
 #[tokio::test]
@@ -221,7 +203,7 @@ async fn a_reset_completes_a_registration_that_waits() {
     let verify = "mutation($code: String!) { emailVerify(input: { emailCode: { email: \"amina@example.org\", code: $code } }) { \
                   errors { code path } } }";
     let errors = server.anonymous().user_errors(verify, json!({ "code": waiting })).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.emailCode.code"));
 }
 
 #[tokio::test]
@@ -229,12 +211,12 @@ async fn asking_for_a_reset_gives_nothing_away() {
     let server = Server::start().await;
     server.user("amina").await;
     let nobody = server.anonymous();
-    let unknown = work(&server, nobody.ok(REQUEST, json!({ "email": "nobody@example.org" }))).await;
+    let unknown = server.cost_of(nobody.ok(REQUEST, json!({ "email": "nobody@example.org" }))).await;
     assert_eq!(unknown.0["passwordResetRequest"], json!({ "accepted": true, "errors": [] }));
     assert_eq!(unknown.1[0], 0);
     for _ in 0..7 {
         // Also when there are too many.
-        assert_eq!(work(&server, nobody.ok(REQUEST, json!({ "email": "Amina@example.org" }))).await, unknown);
+        assert_eq!(server.cost_of(nobody.ok(REQUEST, json!({ "email": "Amina@example.org" }))).await, unknown);
         server.run_jobs().await;
         server.advance(60);
     }
@@ -256,7 +238,7 @@ async fn a_wrong_code_costs_the_same_whether_or_not_there_is_an_account() {
     // With a code on its way, without one, unknown, nonsense.
     for email in ["amina@example.org", "badr@example.org", "nobody@example.org", "nonsense"] {
         let variables = json!({ "email": email, "code": wrong, "new": NEW });
-        answers.push(work(&server, nobody.ok(CONFIRM, variables)).await);
+        answers.push(server.cost_of(nobody.ok(CONFIRM, variables)).await);
     }
     let refused = json!({ "changed": false, "errors": [{ "code": "INVALID_CODE", "path": ["input", "proof", "emailCode", "code"] }] });
     for (data, cost) in &answers {
@@ -270,15 +252,14 @@ async fn a_wrong_code_costs_the_same_whether_or_not_there_is_an_account() {
 async fn the_user_name_behind_an_address_is_not_given_away_by_the_rules_for_passwords() {
     let server = Server::start().await;
     server.user("secretive").await;
-    execute(&server, "UPDATE credentials SET email = 'amina@example.org', email_key = 'amina@example.org'", vec![])
-        .await;
+    server.write("UPDATE credentials SET email = 'amina@example.org', email_key = 'amina@example.org'", vec![]).await;
     let code = reset_code(&server).await;
     let wrong = if code == "00000000" { "11111111" } else { "00000000" };
     let errors = server.anonymous().user_errors(CONFIRM, choosing(wrong, "secretive123")).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"));
     // Who has the code is told, and may choose again.
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "secretive123")).await;
-    assert_eq!(errors, error("PASSWORD_TOO_WEAK", "input.newPassword"));
+    assert_eq!(errors, user_error("PASSWORD_TOO_WEAK", "input.newPassword"));
     for (new, why) in [
         ("short", "TOO_SHORT"),
         ("", "BLANK"),
@@ -287,7 +268,7 @@ async fn the_user_name_behind_an_address_is_not_given_away_by_the_rules_for_pass
     ] {
         // What anybody can know costs no try.
         let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, new)).await;
-        assert_eq!(errors, error(why, "input.newPassword"), "{new}");
+        assert_eq!(errors, user_error(why, "input.newPassword"), "{new}");
     }
     assert_eq!(server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await, []);
 }
@@ -304,11 +285,11 @@ async fn a_thousand_guesses_at_once_spend_five_tries() {
         async move { client.user_errors(CONFIRM, choosing(wrong, NEW)).await }
     });
     let refused = guesses.buffer_unordered(32).collect::<Vec<_>>().await;
-    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.proof.emailCode.code")));
+    assert!(refused.iter().all(|errors| *errors == user_error("INVALID_CODE", "input.proof.emailCode.code")));
     assert_eq!(server.count("SELECT attempts FROM codes").await, 5);
     assert_eq!(server.app.passwords.hashed(), hashed);
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"));
     assert_eq!(login(&server, PASSWORD).await, []);
 }
 
@@ -336,7 +317,7 @@ async fn a_changed_password_voids_the_code_of_a_reset() {
     let code = reset_code(&server).await;
     amina.ok(CHANGE, json!({ "old": PASSWORD, "new": NEW })).await;
     let errors = server.anonymous().user_errors(CONFIRM, choosing(&code, "a thief's password")).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"));
     assert_eq!(login(&server, NEW).await, []);
 }
 
@@ -344,9 +325,9 @@ async fn a_changed_password_voids_the_code_of_a_reset() {
 async fn an_account_without_a_password_gets_its_first_one_by_a_reset() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    execute(&server, "UPDATE credentials SET password_hash = NULL", Vec::new()).await;
+    server.write("UPDATE credentials SET password_hash = NULL", Vec::new()).await;
     let before = server.rows().await;
-    assert_eq!(amina.user_errors(CHANGE, json!({ "old": "", "new": NEW })).await, error("NO_PASSWORD", ""));
+    assert_eq!(amina.user_errors(CHANGE, json!({ "old": "", "new": NEW })).await, user_error("NO_PASSWORD", ""));
     assert_eq!(server.rows().await, before);
     let code = reset_code(&server).await;
     assert_eq!(server.anonymous().user_errors(CONFIRM, choosing(&code, NEW)).await, []);
@@ -378,7 +359,7 @@ async fn the_second_factor_holds_after_a_reset_and_open_sign_ins_end() {
     let send = "mutation($token: String!) { twoFactorCodeSend(input: { challengeToken: $token, method: EMAIL }) { \
                 errors { code path } } }";
     let refused = server.anonymous().user_errors(send, json!({ "token": challenge["challengeToken"] })).await;
-    assert_eq!(refused, error("METHOD_NOT_AVAILABLE", "input.method"));
+    assert_eq!(refused, user_error("METHOD_NOT_AVAILABLE", "input.method"));
     assert!(verify(&server.anonymous(), &challenge, "EMAIL", "000000").await.is_null());
     // Whoever has the app has more than the mailbox, and everything is as before.
     server.advance(60);
@@ -406,10 +387,10 @@ async fn who_waited_in_an_account_with_another_s_address_is_out_after_the_owner_
     for proven in [false, true] {
         let server = Server::start().await;
         let stranger = server.user("amina").await;
-        execute(&server, link, vec![server.app.ids.next(server.clock.now()).into()]).await;
+        server.write(link, vec![server.app.ids.next(server.clock.now()).into()]).await;
         if proven {
             let at = server.clock.now();
-            execute(&server, "UPDATE credentials SET email_confirmed_at = $1", vec![at.into()]).await;
+            server.write("UPDATE credentials SET email_confirmed_at = $1", vec![at.into()]).await;
         }
         let code = reset_code(&server).await;
         server.anonymous().ok(CONFIRM, choosing(&code, NEW)).await;

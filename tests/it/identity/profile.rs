@@ -343,8 +343,7 @@ async fn contacts_are_seen_by_their_owner_and_by_who_may_see_contacts() {
         server.user(name).await;
         let sql = "INSERT INTO user_roles (user_id, role, created_at) SELECT id, $2, created_at FROM users \
                    WHERE username_key = $1";
-        let app = &server.app;
-        app.db.transact(async |tx| tx.execute(sql, vec![name.into(), role.into()]).await).await.unwrap();
+        server.write(sql, vec![name.into(), role.into()]).await;
     }
     let query = "{ user(username: \"amina\") { email emailVerified profileCompleted profile { phone city } } }";
     let shown = json!({
@@ -371,8 +370,7 @@ async fn contacts_of_a_list_load_with_a_constant_number_of_statements() {
     server.user("agent").await;
     let sql = "INSERT INTO user_roles (user_id, role, created_at) SELECT id, 'support_agent', created_at FROM users \
                WHERE username_key = 'agent'";
-    let app = &server.app;
-    app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     let agent = server.anonymous().login("agent").await;
     agent.ok("{ me { id } }", Value::Null).await;
     let cost = async |first: usize| {

@@ -12,8 +12,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::authenticator::{REAUTHENTICATE, SETUP, activity, enable, execute, refused};
-use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD};
+use super::authenticator::{REAUTHENTICATE, SETUP, activity, enable, execute};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD, user_error};
 
 /// The operations that need a fresh authentication and that there are: each with a call of it, and whether it takes an
 /// administrator. Whoever adds one to the graph adds it here.
@@ -227,7 +227,10 @@ async fn wrong_proofs_change_nothing_and_are_not_to_be_guessed() {
     let hashed = server.app.passwords.hashed();
     let wrong = json!({ "input": { "password": "not the password" } });
     for _ in 0..5 {
-        assert_eq!(amina.user_errors(REAUTHENTICATE, wrong.clone()).await, refused("WRONG_PASSWORD", "input.password"));
+        assert_eq!(
+            amina.user_errors(REAUTHENTICATE, wrong.clone()).await,
+            user_error("WRONG_PASSWORD", "input.password")
+        );
         assert_eq!(activity(&server, "amina").await.last().unwrap(), "sign_in_failed");
     }
     assert!(!is_fresh(&amina).await);
@@ -274,7 +277,7 @@ async fn the_methods_are_those_that_the_account_has() {
     };
     assert_eq!(available(&amina).await, ["password"]);
     let send = "mutation { reauthenticationCodeSend { errors { code path } expiresAt } }";
-    assert_eq!(amina.user_errors(send, Value::Null).await, refused("METHOD_NOT_AVAILABLE", ""));
+    assert_eq!(amina.user_errors(send, Value::Null).await, user_error("METHOD_NOT_AVAILABLE", ""));
     // With a second factor the password is none: a thief who has it and an old session could take the factor off.
     let (app, backup_codes) = enable(&server, &amina).await;
     assert_eq!(available(&amina).await, ["totp", "backupCode"]);
@@ -283,7 +286,7 @@ async fn the_methods_are_those_that_the_account_has() {
     assert_eq!(methods.refusal()["methods"], json!(["TOTP", "BACKUP_CODE"]));
     let proof = json!({ "input": { "backupCode": backup_codes[0] } });
     assert_eq!(amina.user_errors(REAUTHENTICATE, proof.clone()).await, []);
-    assert_eq!(amina.user_errors(REAUTHENTICATE, proof).await, refused("INVALID_CODE", "input.backupCode"));
+    assert_eq!(amina.user_errors(REAUTHENTICATE, proof).await, user_error("INVALID_CODE", "input.backupCode"));
     let proof = json!({ "input": { "totp": app.code(&server) } });
     assert_eq!(amina.user_errors(REAUTHENTICATE, proof).await, []);
     // Exactly one proof.
@@ -304,20 +307,20 @@ async fn without_password_and_app_a_code_by_e_mail_does() {
     assert_eq!(answer.refusal()["methods"], json!(["EMAIL"]));
     let send = "mutation { reauthenticationCodeSend { errors { code path } expiresAt } }";
     assert_eq!(amina.user_errors(send, Value::Null).await, []);
-    assert_eq!(amina.user_errors(send, Value::Null).await, refused("CODE_SENT_JUST_NOW", ""));
+    assert_eq!(amina.user_errors(send, Value::Null).await, user_error("CODE_SENT_JUST_NOW", ""));
     let message = server.last_sent("amina@example.org").await;
     assert_eq!(message.subject, "Your confirmation code");
     let code = json!({ "input": { "emailCode": message.code() } });
     // In another session it is no good.
     let errors = elsewhere.user_errors(REAUTHENTICATE, code.clone()).await;
-    assert_eq!(errors, refused("INVALID_CODE", "input.emailCode"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.emailCode"));
     assert_eq!(amina.user_errors(REAUTHENTICATE, code.clone()).await, []);
     assert!(is_fresh(&amina).await);
     assert!(!is_fresh(&elsewhere).await);
     let errors = amina.user_errors(REAUTHENTICATE, code).await;
-    assert_eq!(errors, refused("INVALID_CODE", "input.emailCode"), "once");
+    assert_eq!(errors, user_error("INVALID_CODE", "input.emailCode"), "once");
     let errors = amina.user_errors(REAUTHENTICATE, json!({ "input": { "password": PASSWORD } })).await;
-    assert_eq!(errors, refused("METHOD_NOT_AVAILABLE", "input.password"));
+    assert_eq!(errors, user_error("METHOD_NOT_AVAILABLE", "input.password"));
 }
 
 #[tokio::test]
@@ -331,7 +334,7 @@ async fn a_day_has_its_number_of_codes() {
         server.advance(60);
     }
     let before = server.rows().await;
-    assert_eq!(amina.user_errors(send, Value::Null).await, refused("TOO_MANY_CODES", ""));
+    assert_eq!(amina.user_errors(send, Value::Null).await, user_error("TOO_MANY_CODES", ""));
     assert_eq!(server.rows().await, before);
 }
 

@@ -99,7 +99,7 @@ async fn of_two_owners_who_demote_each_other_at_once_one_stays() {
         let two = server.staff(&format!("two_{round}"), Role::Owner).await.through(beside.router.clone());
         let sql = "DELETE FROM user_roles WHERE role = 'owner' AND created_at < $1";
         let now = server.clock.now();
-        server.app.db.transact(async |tx| tx.execute(sql, vec![now.into()]).await).await.unwrap();
+        server.write(sql, vec![now.into()]).await;
         let call = async |by: &Client, whom: &Client| {
             by.send(SET_ROLE, json!({ "id": whom.id, "role": "MODERATOR" })).await.body
         };

@@ -8,7 +8,11 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::authenticator::{self, LOGIN};
-use crate::harness::{Client, Sent, Server, client::PASSWORD};
+use crate::harness::{
+    Client, Sent, Server,
+    client::{PASSWORD, joining},
+    user_error,
+};
 
 const BEGIN: &str = "mutation { oauthBegin(input: { provider: \"nope\" }) { errors { code path } } }";
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path } \
@@ -30,14 +34,6 @@ const MOVED: &str = "mutation($input: EmailChangeConfirmInput!) { emailChangeCon
 const AMINA: &str = "amina@example.org";
 const NEW: &str = "an entirely new one";
 
-fn joining(username: &str, email: &str) -> Value {
-    json!({ "input": { "username": username, "email": email, "password": PASSWORD } })
-}
-
-fn error(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
-}
-
 /// What a sign-in comes to.
 async fn sign_in(client: &Client, login: &str, password: &str) -> String {
     let body = client.send(LOGIN, json!({ "login": login, "password": password })).await.body;
@@ -57,7 +53,7 @@ async fn forty_addresses_keep_nobody_from_signing_in() {
     for number in 1..=40 {
         let attacker = server.anonymous().from(&format!("198.51.100.{number}"));
         for round in 0..20 {
-            assert_eq!(attacker.user_errors(BEGIN, Value::Null).await, error("INVALID", "input.provider"));
+            assert_eq!(attacker.user_errors(BEGIN, Value::Null).await, user_error("INVALID", "input.provider"));
             let nobody = format!("nobody_{number}_{round}");
             assert_eq!(sign_in(&attacker, &nobody, "not the password").await, "INVALID_CREDENTIALS");
         }
@@ -112,7 +108,7 @@ async fn what_can_t_be_right_is_charged_to_nobody() {
     let here = server.anonymous();
     let long = "x1y2".repeat(40);
     for _ in 0..3 {
-        assert_eq!(here.user_errors(BEGIN, Value::Null).await, error("INVALID", "input.provider"));
+        assert_eq!(here.user_errors(BEGIN, Value::Null).await, user_error("INVALID", "input.provider"));
         let hashed = server.app.passwords.hashed();
         assert_eq!(sign_in(&here, "amina", &long).await, "INVALID_CREDENTIALS");
         assert_eq!(server.app.passwords.hashed(), hashed, "a gift to whoever sends it");
@@ -127,7 +123,10 @@ async fn what_can_t_be_right_is_charged_to_nobody() {
             let query = format!("mutation {{ {rubbish} {{ errors {{ code path }} }} }}");
             assert_ne!(here.user_errors(&query, Value::Null).await, [], "{rubbish}");
         }
-        assert_eq!(here.user_errors(REGISTER, joining("amina", "nonsense")).await, error("INVALID", "input.email"));
+        assert_eq!(
+            here.user_errors(REGISTER, joining("amina", "nonsense")).await,
+            user_error("INVALID", "input.email")
+        );
     }
     // Each limit is whole.
     here.clone().register("amina").await;
@@ -166,7 +165,7 @@ async fn use_up(server: &Server, query: &str, code: &str, (input, path): (fn(Val
     for code in [wrong.as_str(); 5].into_iter().chain([code]) {
         let input = json!({ "input": input(proof(code)) });
         let refused = server.anonymous().from("198.51.100.1").user_errors(query, input).await;
-        assert_eq!(refused, error("INVALID_CODE", path));
+        assert_eq!(refused, user_error("INVALID_CODE", path));
     }
 }
 
@@ -183,7 +182,7 @@ async fn five_wrong_codes_don_t_keep_the_owner_from_a_reset() {
     let mut tampered = token.clone();
     tampered.replace_range(40..41, if &token[40..41] == "A" { "B" } else { "A" });
     for wrong in ["", "x", &token[..63], &tampered] {
-        assert_eq!(by_link(&server, wrong).await, error("INVALID_CODE", "input.proof.token"), "{wrong}");
+        assert_eq!(by_link(&server, wrong).await, user_error("INVALID_CODE", "input.proof.token"), "{wrong}");
     }
     let code = json!({ "email": AMINA, "code": "12345678" });
     for proof in [
@@ -196,14 +195,17 @@ async fn five_wrong_codes_don_t_keep_the_owner_from_a_reset() {
         assert_eq!(server.anonymous().refused(CONFIRM, json!({ "input": input })).await, "BAD_REQUEST", "{proof}");
     }
     let weak = json!({ "input": { "proof": { "token": token }, "newPassword": "amina_amina" } });
-    assert_eq!(server.anonymous().user_errors(CONFIRM, weak).await, error("PASSWORD_TOO_WEAK", "input.newPassword"));
+    assert_eq!(
+        server.anonymous().user_errors(CONFIRM, weak).await,
+        user_error("PASSWORD_TOO_WEAK", "input.newPassword")
+    );
     // It is no other proof.
     let other = json!({ "input": { "token": token } });
-    assert_eq!(server.anonymous().user_errors(VERIFY, other).await, error("INVALID_CODE", "input.token"));
+    assert_eq!(server.anonymous().user_errors(VERIFY, other).await, user_error("INVALID_CODE", "input.token"));
 
     assert_eq!(by_link(&server, &token).await, []);
     assert_eq!(sign_in(&server.anonymous(), "amina", NEW).await, "OK");
-    assert_eq!(by_link(&server, &token).await, error("INVALID_CODE", "input.proof.token"), "once");
+    assert_eq!(by_link(&server, &token).await, user_error("INVALID_CODE", "input.proof.token"), "once");
 }
 
 #[tokio::test]
@@ -212,7 +214,7 @@ async fn a_link_has_its_time() {
     server.user("amina").await;
     let letter = ask(&server, "192.0.2.1").await.remove(0);
     server.advance(24 * 3600);
-    assert_eq!(by_link(&server, &letter.token()).await, error("INVALID_CODE", "input.proof.token"));
+    assert_eq!(by_link(&server, &letter.token()).await, user_error("INVALID_CODE", "input.proof.token"));
 }
 
 #[tokio::test]
@@ -247,7 +249,7 @@ async fn the_letters_that_strangers_ask_for_use_up_none_of_the_owner_s() {
     // Whichever letter the owner opens.
     assert_eq!(by_link(&server, &letters[2].token()).await, []);
     for letter in &letters {
-        assert_eq!(by_link(&server, &letter.token()).await, error("INVALID_CODE", "input.proof.token"));
+        assert_eq!(by_link(&server, &letter.token()).await, user_error("INVALID_CODE", "input.proof.token"));
     }
 }
 
@@ -263,7 +265,7 @@ async fn a_registration_and_a_new_address_are_confirmed_by_link_whatever_strange
     }
     assert_eq!(nobody.user_errors(VERIFY, json!({ "input": { "token": letter.token() } })).await, []);
     let again = nobody.user_errors(VERIFY, json!({ "input": { "token": letter.token() } })).await;
-    assert_eq!(again, error("INVALID_CODE", "input.token"));
+    assert_eq!(again, user_error("INVALID_CODE", "input.token"));
 
     let amina = nobody.clone().login("amina").await;
     let thief = {
@@ -280,7 +282,7 @@ async fn a_registration_and_a_new_address_are_confirmed_by_link_whatever_strange
     let before = server.contents().await;
     for (client, token) in [(&amina, &mistyped), (&thief, &new)] {
         let refused = client.user_errors(MOVED, json!({ "input": { "token": token } })).await;
-        assert_eq!(refused, error("INVALID_CODE", "input.token"));
+        assert_eq!(refused, user_error("INVALID_CODE", "input.token"));
     }
     assert_eq!(nobody.refused(MOVED, json!({ "input": { "token": new } })).await, "UNAUTHENTICATED");
     assert_eq!(server.changes_since(&before).await, [""; 0]);
@@ -297,12 +299,12 @@ async fn what_went_to_a_former_address_is_void_links_included() {
     amina.ok(MOVE, json!({ "email": "new@example.net" })).await;
     let new = server.last_sent("new@example.net").await.token();
     assert_eq!(amina.user_errors(MOVED, json!({ "input": { "token": new } })).await, []);
-    assert_eq!(by_link(&server, &letter.token()).await, error("INVALID_CODE", "input.proof.token"));
+    assert_eq!(by_link(&server, &letter.token()).await, user_error("INVALID_CODE", "input.proof.token"));
     // Nor does a link outlive a changed password.
     server.anonymous().ok(RESET, json!({ "email": "new@example.net" })).await;
     let token = server.last_sent("new@example.net").await.token();
     amina.ok(CHANGE, json!({ "new": "another one of mine" })).await;
-    assert_eq!(by_link(&server, &token).await, error("INVALID_CODE", "input.proof.token"));
+    assert_eq!(by_link(&server, &token).await, user_error("INVALID_CODE", "input.proof.token"));
 }
 
 #[tokio::test]
@@ -313,7 +315,10 @@ async fn nothing_that_anybody_can_type_is_a_limit_of_somebody_else_s() {
     for typed in [amina.id.as_str(), AMINA, "amina"] {
         for _ in 0..10 {
             let variables = json!({ "input": { "emailCode": { "email": typed, "code": "000000" } } });
-            assert_eq!(stranger.user_errors(VERIFY, variables).await, error("INVALID_CODE", "input.emailCode.code"));
+            assert_eq!(
+                stranger.user_errors(VERIFY, variables).await,
+                user_error("INVALID_CODE", "input.emailCode.code")
+            );
             let proof = json!({ "emailCode": { "email": typed, "code": "00000000" } });
             let input = json!({ "proof": proof, "newPassword": NEW });
             assert_ne!(stranger.user_errors(CONFIRM, json!({ "input": input })).await, []);

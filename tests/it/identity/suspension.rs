@@ -194,7 +194,7 @@ async fn whose_registration_was_hidden_is_told_nothing_at_the_address_of_somebod
     }
     let sql = "UPDATE credentials SET email_confirmed_at = $1";
     let now = server.clock.now();
-    server.app.db.transact(async |tx| tx.execute(sql, vec![now.into()]).await).await.unwrap();
+    server.write(sql, vec![now.into()]).await;
     let data = server.anonymous().ok("{ users { nodes { id username } } }", Value::Null).await;
     let pretender = data["users"]["nodes"][1].clone();
     assert_eq!(pretender["username"], "pretender");
@@ -229,14 +229,11 @@ async fn signing_somebody_out_everywhere_ends_every_session_and_no_more() {
 async fn enable_two_factor(server: &Server, whom: &Client) {
     let id: UserId = whom.id.parse().unwrap();
     let now = server.clock.now();
-    let run = async |sql: &str, values: Vec<sea_orm::Value>| {
-        server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
-    };
     let sql = "INSERT INTO two_factors (user_id, secret, last_step, created_at, enabled_at) VALUES ($1, $2, 0, $3, $3)";
-    run(sql, vec![id.0.into(), vec![1_u8; 20].into(), now.into()]).await;
+    server.write(sql, vec![id.0.into(), vec![1_u8; 20].into(), now.into()]).await;
     for byte in [1_u8, 2] {
         let sql = "INSERT INTO backup_codes (user_id, hash, created_at) VALUES ($1, $2, $3)";
-        run(sql, vec![id.0.into(), vec![byte; 32].into(), now.into()]).await;
+        server.write(sql, vec![id.0.into(), vec![byte; 32].into(), now.into()]).await;
     }
 }
 

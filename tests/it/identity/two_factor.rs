@@ -6,10 +6,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::authenticator::{
-    Authenticator, DISABLE, ENABLE, LOGIN, REGENERATE, SETUP, STATUS, activity, answer, challenge, enable, refused,
-    verify,
+    Authenticator, DISABLE, ENABLE, LOGIN, REGENERATE, SETUP, STATUS, activity, answer, challenge, enable, verify,
 };
-use crate::harness::{Server, client::PASSWORD};
+use crate::harness::{Server, client::PASSWORD, user_error};
 
 async fn bytes(server: &Server, sql: &str) -> Vec<Vec<u8>> {
     let rows = server.app.db.rows(sql, Vec::new()).await.unwrap();
@@ -97,22 +96,22 @@ async fn it_can_be_set_up_again_until_it_is_on_and_the_newest_secret_counts() {
     let amina = server.user("amina").await;
     assert_eq!(
         amina.user_errors(ENABLE, json!({ "code": "123456" })).await,
-        refused("TWO_FACTOR_NOT_ENABLED", ""),
+        user_error("TWO_FACTOR_NOT_ENABLED", ""),
         "there is nothing to switch on"
     );
     let first = Authenticator::set_up(&amina).await;
     let second = Authenticator::set_up(&amina).await;
     let before = server.rows().await;
     let errors = amina.user_errors(ENABLE, json!({ "code": first.code(&server) })).await;
-    assert_eq!(errors, refused("INVALID_CODE", "input.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.code"));
     assert_eq!(server.rows().await, before);
     assert_eq!(amina.user_errors(ENABLE, json!({ "code": second.code(&server) })).await, []);
 
     let secret = bytes(&server, "SELECT secret FROM two_factors").await;
     let before = server.rows().await;
-    assert_eq!(amina.user_errors(SETUP, Value::Null).await, refused("TWO_FACTOR_ENABLED", ""));
+    assert_eq!(amina.user_errors(SETUP, Value::Null).await, user_error("TWO_FACTOR_ENABLED", ""));
     let errors = amina.user_errors(ENABLE, json!({ "code": second.code_in(&server, 30) })).await;
-    assert_eq!(errors, refused("TWO_FACTOR_ENABLED", ""));
+    assert_eq!(errors, user_error("TWO_FACTOR_ENABLED", ""));
     assert_eq!(bytes(&server, "SELECT secret FROM two_factors").await, secret);
     assert_eq!(server.rows().await, before);
 }
@@ -138,7 +137,7 @@ async fn codes_for_switching_it_on_are_not_to_be_guessed() {
     let app = Authenticator::set_up(&amina).await;
     let wrong = json!({ "code": app.wrong(&server) });
     for _ in 0..5 {
-        assert_eq!(amina.user_errors(ENABLE, wrong.clone()).await, refused("INVALID_CODE", "input.code"));
+        assert_eq!(amina.user_errors(ENABLE, wrong.clone()).await, user_error("INVALID_CODE", "input.code"));
     }
     let right = json!({ "code": app.code(&server) });
     assert_eq!(amina.refused(ENABLE, right.clone()).await, "RATE_LIMITED");
@@ -156,7 +155,7 @@ async fn it_is_switched_off_by_a_code_of_the_app_or_a_backup_code() {
         let open = challenge(&server.anonymous(), "amina").await;
         let before = server.rows().await;
         let errors = amina.user_errors(DISABLE, json!({ "code": app.wrong(&server) })).await;
-        assert_eq!(errors, refused("INVALID_CODE", "input.code"));
+        assert_eq!(errors, user_error("INVALID_CODE", "input.code"));
         let after: Vec<_> = server.rows().await.into_iter().filter(|(table, _)| *table != "activities").collect();
         let before: Vec<_> = before.into_iter().filter(|(table, _)| *table != "activities").collect();
         assert_eq!(after, before, "but for the line that says so");
@@ -173,7 +172,7 @@ async fn it_is_switched_off_by_a_code_of_the_app_or_a_backup_code() {
         assert_eq!(verify(&server.anonymous(), &open, "TOTP", &app.code_in(&server, 30)).await, Value::Null);
         server.anonymous().login("amina").await;
         let errors = amina.user_errors(DISABLE, json!({ "code": app.code(&server) })).await;
-        assert_eq!(errors, refused("TWO_FACTOR_NOT_ENABLED", ""));
+        assert_eq!(errors, user_error("TWO_FACTOR_NOT_ENABLED", ""));
     }
 }
 
@@ -181,9 +180,9 @@ async fn it_is_switched_off_by_a_code_of_the_app_or_a_backup_code() {
 async fn new_backup_codes_void_the_old_ones() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    assert_eq!(amina.user_errors(REGENERATE, Value::Null).await, refused("TWO_FACTOR_NOT_ENABLED", ""));
+    assert_eq!(amina.user_errors(REGENERATE, Value::Null).await, user_error("TWO_FACTOR_NOT_ENABLED", ""));
     Authenticator::set_up(&amina).await;
-    assert_eq!(amina.user_errors(REGENERATE, Value::Null).await, refused("TWO_FACTOR_NOT_ENABLED", ""));
+    assert_eq!(amina.user_errors(REGENERATE, Value::Null).await, user_error("TWO_FACTOR_NOT_ENABLED", ""));
     assert_eq!(server.count("SELECT COUNT(*) FROM backup_codes").await, 0);
 
     let (_, old) = enable(&server, &amina).await;

@@ -4,10 +4,9 @@ use agora::domain::auth::{Register, create_administrator};
 use serde_json::{Value, json};
 
 use super::authenticator::{
-    Authenticator, DISABLE, ENABLE, LOGIN, REAUTHENTICATE, REGENERATE, STATUS, challenge, enable, execute, refused,
-    verify,
+    Authenticator, DISABLE, ENABLE, LOGIN, REAUTHENTICATE, REGENERATE, STATUS, challenge, enable, execute, verify,
 };
-use crate::harness::{Client, Server, Socket, client::PASSWORD};
+use crate::harness::{Client, Server, Socket, client::PASSWORD, user_error};
 
 const REFRESH: &str = "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code } \
     session { accessToken refreshToken requiresTwoFactorSetup } } }";
@@ -86,7 +85,7 @@ async fn once_it_is_set_up_a_refreshed_session_may_do_everything() {
     server.advance(30);
     let before = server.rows().await;
     let errors = administrator.user_errors(DISABLE, json!({ "code": app.code(&server) })).await;
-    assert_eq!(errors, refused("TWO_FACTOR_REQUIRED", ""));
+    assert_eq!(errors, user_error("TWO_FACTOR_REQUIRED", ""));
     assert_eq!(server.rows().await, before);
     assert_eq!(administrator.user_errors(REGENERATE, Value::Null).await, []);
     // And the next sign-in asks for it.
@@ -124,5 +123,5 @@ async fn whoever_loses_it_by_a_role_s_demand_is_held_to_it_at_the_next_refresh()
     execute(&server, sql).await;
     // The session is older than the role; the demand holds all the same.
     let errors = olivia.user_errors(DISABLE, json!({ "code": app.code(&server) })).await;
-    assert_eq!(errors, refused("TWO_FACTOR_REQUIRED", ""));
+    assert_eq!(errors, user_error("TWO_FACTOR_REQUIRED", ""));
 }

@@ -5,9 +5,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::authenticator::{
-    DISABLE, LOGIN, REAUTHENTICATE, SEND, STATUS, VERIFY, activity, answer, challenge, enable, execute, refused, verify,
+    DISABLE, LOGIN, REAUTHENTICATE, SEND, STATUS, VERIFY, activity, answer, challenge, enable, execute, verify,
 };
-use crate::harness::{SEVERAL_CONNECTIONS, Server, client::PASSWORD};
+use crate::harness::{SEVERAL_CONNECTIONS, Server, client::PASSWORD, user_error};
 
 const SESSIONS: &str = "SELECT COUNT(*) FROM sessions";
 
@@ -56,11 +56,11 @@ async fn a_code_of_the_app_is_accepted_once_wherever_it_is_used() {
     for used in [code.clone(), app.code_in(&server, -30)] {
         let open = challenge(&server.anonymous(), "amina").await;
         let errors = server.anonymous().user_errors(VERIFY, answer(&open, "TOTP", &used)).await;
-        assert_eq!(errors, refused("INVALID_CODE", "input.code"));
+        assert_eq!(errors, user_error("INVALID_CODE", "input.code"));
         let proof = json!({ "input": { "totp": used } });
-        assert_eq!(amina.user_errors(REAUTHENTICATE, proof).await, refused("INVALID_CODE", "input.totp"));
+        assert_eq!(amina.user_errors(REAUTHENTICATE, proof).await, user_error("INVALID_CODE", "input.totp"));
         let errors = amina.user_errors(DISABLE, json!({ "code": used })).await;
-        assert_eq!(errors, refused("INVALID_CODE", "input.code"));
+        assert_eq!(errors, user_error("INVALID_CODE", "input.code"));
     }
     assert_eq!(server.count(SESSIONS).await, 2);
     assert_eq!(amina.ok(STATUS, Value::Null).await["me"]["twoFactor"]["isEnabled"], true);
@@ -111,7 +111,7 @@ async fn a_challenge_becomes_a_session_once() {
     let left = amina.ok(STATUS, Value::Null).await["me"]["twoFactor"]["backupCodesLeft"].as_i64().unwrap();
     assert_eq!(left, if second.is_object() { 9 } else { 10 });
     let errors = here.user_errors(VERIFY, answer(&open, "TOTP", &app.code(&server))).await;
-    assert_eq!(errors, refused("INVALID_CHALLENGE", "input.challengeToken"));
+    assert_eq!(errors, user_error("INVALID_CHALLENGE", "input.challengeToken"));
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_backup_code_is_used_up_alone_and_its_owner_is_told() {
     let open = challenge(&server.anonymous(), "amina").await;
     assert_eq!(verify(&server.anonymous(), &open, "BACKUP_CODE", &codes[4]).await, Value::Null);
     let errors = amina.user_errors(DISABLE, json!({ "code": codes[4] })).await;
-    assert_eq!(errors, refused("INVALID_CODE", "input.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.code"));
     assert!(verify(&server.anonymous(), &open, "BACKUP_CODE", &codes[5]).await.is_object());
     assert_eq!(amina.ok(STATUS, Value::Null).await["me"]["twoFactor"]["backupCodesLeft"], 8);
 }
@@ -148,7 +148,7 @@ async fn when_the_last_backup_code_is_gone_the_method_is_too() {
     let open = challenge(&server.anonymous(), "amina").await;
     assert_eq!(open["methods"], json!(["TOTP"]));
     let errors = server.anonymous().user_errors(VERIFY, answer(&open, "BACKUP_CODE", &codes[0])).await;
-    assert_eq!(errors, refused("METHOD_NOT_AVAILABLE", "input.method"));
+    assert_eq!(errors, user_error("METHOD_NOT_AVAILABLE", "input.method"));
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn a_code_by_e_mail_or_text_message_does_as_well() {
         assert_eq!(data["twoFactorCodeSend"]["errors"], json!([]), "{data}");
         assert!(data["twoFactorCodeSend"]["expiresAt"].is_string());
         let first = server.last_sent(to).await.code();
-        assert_eq!(nobody.user_errors(SEND, send.clone()).await, refused("CODE_SENT_JUST_NOW", ""));
+        assert_eq!(nobody.user_errors(SEND, send.clone()).await, user_error("CODE_SENT_JUST_NOW", ""));
         server.advance(60);
         assert_eq!(nobody.user_errors(SEND, send).await, []);
         let second = server.last_sent(to).await.code();
@@ -234,11 +234,11 @@ async fn nothing_is_sent_by_a_way_that_the_challenge_does_not_list() {
     for method in ["EMAIL", "SMS", "TOTP", "BACKUP_CODE"] {
         let send = json!({ "token": open["challengeToken"], "method": method });
         let errors = server.anonymous().user_errors(SEND, send).await;
-        assert_eq!(errors, refused("METHOD_NOT_AVAILABLE", "input.method"), "{method}");
+        assert_eq!(errors, user_error("METHOD_NOT_AVAILABLE", "input.method"), "{method}");
     }
     for method in ["EMAIL", "SMS"] {
         let errors = server.anonymous().user_errors(VERIFY, answer(&open, method, "123456")).await;
-        assert_eq!(errors, refused("METHOD_NOT_AVAILABLE", "input.method"), "{method}");
+        assert_eq!(errors, user_error("METHOD_NOT_AVAILABLE", "input.method"), "{method}");
     }
     assert_eq!(server.rows().await, before);
     assert_eq!(server.count("SELECT attempts FROM challenges").await, 0, "it was no guess");
@@ -267,7 +267,7 @@ async fn a_thousand_guesses_at_once_spend_five() {
     assert_eq!(server.count(sql).await, 5);
     // The right one comes too late.
     let errors = server.anonymous().user_errors(VERIFY, answer(&open, "TOTP", &app.code(&server))).await;
-    assert_eq!(errors, refused("INVALID_CHALLENGE", "input.challengeToken"));
+    assert_eq!(errors, user_error("INVALID_CHALLENGE", "input.challengeToken"));
     assert_eq!(server.count(SESSIONS).await, 1);
 }
 
@@ -304,7 +304,7 @@ async fn a_challenge_token_is_good_for_nothing_else_and_nothing_else_for_it() {
     let refresh =
         "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code path } } }";
     let errors = server.anonymous().user_errors(refresh, json!({ "token": token })).await;
-    assert_eq!(errors, refused("INVALID_REFRESH_TOKEN", "input.refreshToken"));
+    assert_eq!(errors, user_error("INVALID_REFRESH_TOKEN", "input.refreshToken"));
 
     let tampered = |at: usize| {
         let mut bytes = token.clone().into_bytes();
@@ -325,10 +325,10 @@ async fn a_challenge_token_is_good_for_nothing_else_and_nothing_else_for_it() {
     ] {
         let open = json!({ "challengeToken": other });
         let errors = server.anonymous().user_errors(VERIFY, answer(&open, "TOTP", &code)).await;
-        assert_eq!(errors, refused("INVALID_CHALLENGE", "input.challengeToken"), "{other}");
+        assert_eq!(errors, user_error("INVALID_CHALLENGE", "input.challengeToken"), "{other}");
         let send = json!({ "token": other, "method": "EMAIL" });
         let errors = server.anonymous().user_errors(SEND, send).await;
-        assert_eq!(errors, refused("INVALID_CHALLENGE", "input.challengeToken"), "{other}");
+        assert_eq!(errors, user_error("INVALID_CHALLENGE", "input.challengeToken"), "{other}");
     }
     assert_eq!(server.rows().await, before);
     assert!(verify(&server.anonymous(), &open, "TOTP", &code).await.is_object());
@@ -342,7 +342,7 @@ async fn a_challenge_ends_after_ten_minutes() {
     let open = challenge(&server.anonymous(), "amina").await;
     server.advance(600);
     let errors = server.anonymous().user_errors(VERIFY, answer(&open, "TOTP", &app.code(&server))).await;
-    assert_eq!(errors, refused("INVALID_CHALLENGE", "input.challengeToken"));
+    assert_eq!(errors, user_error("INVALID_CHALLENGE", "input.challengeToken"));
     assert_eq!(server.count(SESSIONS).await, 1);
 }
 
@@ -357,7 +357,7 @@ async fn who_was_suspended_between_the_proofs_does_not_come_in() {
     execute(&server, sql).await;
     let code = app.code(&server);
     let errors = server.anonymous().user_errors(VERIFY, answer(&open, "TOTP", &code)).await;
-    assert_eq!(errors, refused("ACCOUNT_SUSPENDED", ""));
+    assert_eq!(errors, user_error("ACCOUNT_SUSPENDED", ""));
     assert_eq!(server.count(SESSIONS).await, 1);
     // Nothing was used up: reinstated, the person comes in.
     execute(&server, "DELETE FROM suspensions").await;
@@ -408,6 +408,6 @@ async fn a_replayed_refresh_token_of_a_verified_session_ends_it() {
     owner.ok("{ me { id } }", Value::Null).await;
     server.advance(11);
     let errors = server.anonymous().user_errors(refresh, stolen).await;
-    assert_eq!(errors, refused("INVALID_REFRESH_TOKEN", "input.refreshToken"));
+    assert_eq!(errors, user_error("INVALID_REFRESH_TOKEN", "input.refreshToken"));
     assert_eq!(owner.refused("{ me { id } }", Value::Null).await, "UNAUTHENTICATED");
 }

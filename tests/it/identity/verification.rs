@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, SEVERAL_CONNECTIONS, Sent, Server, client::PASSWORD};
+use crate::harness::{Client, SEVERAL_CONNECTIONS, Sent, Server, client::joining, user_error};
 
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code path } \
     result { __typename } } }";
@@ -22,16 +22,8 @@ const CONFIRM: &str = "mutation($code: String!) { emailChangeConfirm(input: { co
     user { email emailVerified } errors { code path } } }";
 const ME: &str = "{ me { email emailVerified } }";
 
-fn joining(username: &str, email: &str) -> Value {
-    json!({ "input": { "username": username, "email": email, "password": PASSWORD } })
-}
-
 async fn confirming() -> Server {
     Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await
-}
-
-fn error(code: &str, path: &str) -> Vec<(String, String)> {
-    vec![(code.to_owned(), path.to_owned())]
 }
 
 fn has_code(sent: &Sent) -> bool {
@@ -42,16 +34,6 @@ fn query_of(link: &str) -> (String, HashMap<String, String>) {
     let url = url::Url::parse(link).unwrap();
     let pairs = url.query_pairs().into_owned().collect();
     (url.path().to_owned(), pairs)
-}
-
-/// What a call costs: hashes, statements, and jobs that are queued by it.
-async fn work(server: &Server, call: impl Future<Output = Value>) -> (Value, [u64; 3]) {
-    let jobs = server.count("SELECT COUNT(*) FROM jobs").await;
-    let (hashed, statements) = (server.app.passwords.hashed(), server.app.db.statements());
-    let data = call.await;
-    let spent = [server.app.passwords.hashed() - hashed, server.app.db.statements() - statements];
-    let queued = (server.count("SELECT COUNT(*) FROM jobs").await - jobs) as u64;
-    (data, [spent[0], spent[1], queued])
 }
 
 /// Proves the address of somebody who is signed in.
@@ -76,7 +58,7 @@ async fn a_registration_is_completed_by_the_code_signed_out() {
     assert_eq!(path, "/verify-email");
     assert_eq!(query, HashMap::from([("token".to_owned(), sent.token())]));
 
-    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "amina" })).await, error("EMAIL_NOT_CONFIRMED", ""));
+    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "amina" })).await, user_error("EMAIL_NOT_CONFIRMED", ""));
     let right = json!({ "email": "amina@example.org", "code": sent.code() });
     let data = nobody.ok(VERIFY, right.clone()).await;
     // Signed out, even who has the code is shown only what everybody sees.
@@ -86,7 +68,7 @@ async fn a_registration_is_completed_by_the_code_signed_out() {
     let amina = server.anonymous().login("amina").await;
     let me = amina.ok(ME, Value::Null).await;
     assert_eq!(me["me"], json!({ "email": "Amina@Example.org", "emailVerified": true }));
-    assert_eq!(nobody.user_errors(VERIFY, right).await, error("INVALID_CODE", "input.emailCode.code"));
+    assert_eq!(nobody.user_errors(VERIFY, right).await, user_error("INVALID_CODE", "input.emailCode.code"));
 }
 
 #[tokio::test]
@@ -106,12 +88,12 @@ async fn a_link_leads_to_the_frontend_whatever_is_in_the_address() {
 async fn who_registers_with_a_known_address_is_answered_alike_and_its_owner_is_told() {
     let server = confirming().await;
     let nobody = server.anonymous();
-    let (first, cost) = work(&server, nobody.ok(REGISTER, joining("amina", "amina@example.org"))).await;
+    let (first, cost) = server.cost_of(nobody.ok(REGISTER, joining("amina", "amina@example.org"))).await;
     let code = server.last_sent("amina@example.org").await.code();
     nobody.ok(VERIFY, json!({ "email": "amina@example.org", "code": code })).await;
     server.advance(60);
 
-    let (second, same) = work(&server, nobody.ok(REGISTER, joining("intruder", "AMINA@example.org"))).await;
+    let (second, same) = server.cost_of(nobody.ok(REGISTER, joining("intruder", "AMINA@example.org"))).await;
     assert_eq!((second, same), (first, cost));
     let sent = server.sent().await;
     assert_eq!(sent.len(), 2, "{sent:?}");
@@ -122,10 +104,10 @@ async fn who_registers_with_a_known_address_is_answered_alike_and_its_owner_is_t
     assert_eq!(server.sent().await.len(), 2);
     // The intruder's account is not to be woken by any code.
     server.advance(60);
-    let (asked, _) = work(&server, nobody.ok(SEND, json!({ "email": "amina@example.org" }))).await;
+    let (asked, _) = server.cost_of(nobody.ok(SEND, json!({ "email": "amina@example.org" }))).await;
     assert_eq!(asked["emailVerificationSend"]["accepted"], true);
     assert_eq!(server.sent().await.len(), 2);
-    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "intruder" })).await, error("EMAIL_NOT_CONFIRMED", ""));
+    assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "intruder" })).await, user_error("EMAIL_NOT_CONFIRMED", ""));
 }
 
 #[tokio::test]
@@ -150,11 +132,11 @@ async fn asking_by_address_gives_nothing_away() {
     prove(&server, &amina).await;
     let before = server.sent().await.len();
     let nobody = server.anonymous();
-    let (expected, cost) = work(&server, nobody.ok(SEND, json!({ "email": "nobody@example.org" }))).await;
+    let (expected, cost) = server.cost_of(nobody.ok(SEND, json!({ "email": "nobody@example.org" }))).await;
     assert_eq!(expected["emailVerificationSend"], json!({ "accepted": true, "errors": [] }));
     // Proven, waiting, waiting but asked just now.
     for email in ["amina@example.org", "Badr@example.org", "badr@example.org"] {
-        let found = work(&server, nobody.ok(SEND, json!({ "email": email }))).await;
+        let found = server.cost_of(nobody.ok(SEND, json!({ "email": email }))).await;
         assert_eq!(found, (expected.clone(), cost), "{email}");
         server.run_jobs().await;
     }
@@ -172,7 +154,7 @@ async fn a_wrong_code_costs_the_same_whether_or_not_the_address_is_known() {
     let wrong = if code == "000000" { "111111" } else { "000000" };
     let mut answers = Vec::new();
     for email in ["nobody@example.org", "amina@example.org", "not an address", ""] {
-        answers.push(work(&server, nobody.ok(VERIFY, json!({ "email": email, "code": wrong }))).await);
+        answers.push(server.cost_of(nobody.ok(VERIFY, json!({ "email": email, "code": wrong }))).await);
     }
     let refused =
         json!({ "user": null, "errors": [{ "code": "INVALID_CODE", "path": ["input", "emailCode", "code"] }] });
@@ -192,11 +174,11 @@ async fn a_thousand_guesses_at_once_spend_five_tries() {
         async move { client.user_errors(VERIFY, json!({ "email": "amina@example.org", "code": wrong })).await }
     });
     let refused = guesses.buffer_unordered(32).collect::<Vec<_>>().await;
-    assert!(refused.iter().all(|errors| *errors == error("INVALID_CODE", "input.emailCode.code")));
+    assert!(refused.iter().all(|errors| *errors == user_error("INVALID_CODE", "input.emailCode.code")));
     assert_eq!(server.count("SELECT attempts FROM codes").await, 5);
     let right = json!({ "email": "amina@example.org", "code": code });
     let errors = server.anonymous().user_errors(VERIFY, right.clone()).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.emailCode.code"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.emailCode.code"));
     // The owner asks for another one.
     server.advance(60);
     server.anonymous().ok(SEND, json!({ "email": "amina@example.org" })).await;
@@ -212,17 +194,20 @@ async fn one_s_own_address_is_proven_any_time_and_once() {
     assert_eq!(server.sent().await, [], "nobody has to prove anything");
     assert_eq!(amina.ok(ME, Value::Null).await["me"]["emailVerified"], false);
     assert_eq!(amina.user_errors(SEND, json!({})).await, []);
-    assert_eq!(amina.user_errors(SEND, json!({})).await, error("CODE_SENT_JUST_NOW", ""));
+    assert_eq!(amina.user_errors(SEND, json!({})).await, user_error("CODE_SENT_JUST_NOW", ""));
     let code = server.last_sent("amina@example.org").await.code();
     // Of somebody else it is no good, even signed in.
     let badr = server.user("badr").await;
-    assert_eq!(badr.user_errors(VERIFY, json!({ "code": code })).await, error("INVALID_CODE", "input.emailCode.code"));
+    assert_eq!(
+        badr.user_errors(VERIFY, json!({ "code": code })).await,
+        user_error("INVALID_CODE", "input.emailCode.code")
+    );
     let spaced = format!("{} {}", &code[..3], &code[3..]);
     let data = amina.ok(VERIFY, json!({ "code": spaced })).await;
     let user = json!({ "username": "amina", "email": "amina@example.org", "emailVerified": true });
     assert_eq!(data["emailVerify"], json!({ "user": user, "errors": [] }));
-    assert_eq!(amina.user_errors(VERIFY, json!({ "code": code })).await, error("ALREADY_VERIFIED", ""));
-    assert_eq!(amina.user_errors(SEND, json!({})).await, error("ALREADY_VERIFIED", ""));
+    assert_eq!(amina.user_errors(VERIFY, json!({ "code": code })).await, user_error("ALREADY_VERIFIED", ""));
+    assert_eq!(amina.user_errors(SEND, json!({})).await, user_error("ALREADY_VERIFIED", ""));
     assert_eq!(activities(&server, "email_verified").await, 1);
     assert_eq!(server.anonymous().refused(SEND, json!({})).await, "UNAUTHENTICATED");
     assert_eq!(server.anonymous().refused(VERIFY, json!({ "code": "1" })).await, "UNAUTHENTICATED");
@@ -237,7 +222,7 @@ async fn a_day_has_its_number_of_codes() {
         server.advance(60);
     }
     let before = server.rows().await;
-    assert_eq!(amina.user_errors(SEND, json!({})).await, error("TOO_MANY_CODES", ""));
+    assert_eq!(amina.user_errors(SEND, json!({})).await, user_error("TOO_MANY_CODES", ""));
     assert_eq!(server.rows().await, before);
 }
 
@@ -262,10 +247,10 @@ async fn line_breaks_and_other_nonsense_are_no_address() {
             ("\r\n", "BLANK"),
         ] {
             let errors = amina.user_errors(query, json!({ "email": email })).await;
-            assert_eq!(errors, error(code, "input.email"), "{email:?}");
+            assert_eq!(errors, user_error(code, "input.email"), "{email:?}");
         }
         let long = format!("{}@example.org", "a".repeat(300));
-        assert_eq!(amina.user_errors(query, json!({ "email": long })).await, error("TOO_LONG", "input.email"));
+        assert_eq!(amina.user_errors(query, json!({ "email": long })).await, user_error("TOO_LONG", "input.email"));
     }
     assert_eq!(server.rows().await, before);
 }
@@ -292,10 +277,10 @@ async fn an_address_is_replaced_when_the_new_one_is_proven() {
     assert_eq!(activities(&server, "email_changed").await, 1);
     assert_eq!(server.anonymous().user_errors(LOGIN, json!({ "login": "new.amina@example.net" })).await, []);
     let errors = server.anonymous().user_errors(LOGIN, json!({ "login": "amina@example.org" })).await;
-    assert_eq!(errors, error("INVALID_CREDENTIALS", ""));
+    assert_eq!(errors, user_error("INVALID_CREDENTIALS", ""));
     assert_eq!(
         amina.user_errors(CONFIRM, json!({ "code": sent.code() })).await,
-        error("INVALID_CODE", "input.code"),
+        user_error("INVALID_CODE", "input.code"),
         "once"
     );
     // The former address is free.
@@ -323,15 +308,15 @@ async fn asking_for_an_address_that_is_another_s_looks_like_any_other() {
     let chris = server.user("chris").await;
     prove(&server, &amina).await;
     let before = server.sent().await.len();
-    let free = work(&server, badr.ok(CHANGE, json!({ "email": "free@example.net" }))).await;
-    let taken = work(&server, chris.ok(CHANGE, json!({ "email": "Amina@example.org" }))).await;
+    let free = server.cost_of(badr.ok(CHANGE, json!({ "email": "free@example.net" }))).await;
+    let taken = server.cost_of(chris.ok(CHANGE, json!({ "email": "Amina@example.org" }))).await;
     assert_eq!(free, taken);
     let sent = server.sent().await;
     assert_eq!(sent.len(), before + 2);
     assert_eq!(sent[before + 1].to, "amina@example.org");
     assert!(!has_code(&sent[before + 1]), "the owner is told, and gets no code to hand on");
     let own = amina.user_errors(CHANGE, json!({ "email": "AMINA@example.org" })).await;
-    assert_eq!(own, error("ALREADY_VERIFIED", "input.email"));
+    assert_eq!(own, user_error("ALREADY_VERIFIED", "input.email"));
 }
 
 #[tokio::test]
@@ -379,7 +364,7 @@ async fn of_two_who_prove_one_address_at_once_one_has_it() {
     let confirmed = both.iter().zip(&codes).map(|(client, code)| client.user_errors(CONFIRM, json!({ "code": code })));
     let mut results = join_all(confirmed).await;
     results.sort();
-    assert_eq!(results, [vec![], error("TAKEN", "input.code")]);
+    assert_eq!(results, [vec![], user_error("TAKEN", "input.code")]);
     assert_eq!(server.count("SELECT COUNT(*) FROM credentials WHERE email_key = 'shared@example.net'").await, 1);
 }
 
@@ -398,7 +383,7 @@ async fn what_was_sent_to_the_former_address_is_void() {
                    newPassword: \"a thief's password\" }) { changed errors { code path } } }";
     for email in ["amina@example.org", "new@example.net"] {
         let errors = nobody.user_errors(confirm, json!({ "email": email, "code": code })).await;
-        assert_eq!(errors, error("INVALID_CODE", "input.proof.emailCode.code"), "{email}");
+        assert_eq!(errors, user_error("INVALID_CODE", "input.proof.emailCode.code"), "{email}");
     }
     assert_eq!(nobody.user_errors(LOGIN, json!({ "login": "amina" })).await, []);
 }
@@ -478,7 +463,7 @@ async fn a_mistyped_new_address_is_corrected_at_once() {
     assert_eq!(amina.user_errors(CHANGE, json!({ "email": "amina@example.net" })).await, []);
     let wrong = server.last_sent("amnia@example.net").await.code();
     let right = server.last_sent("amina@example.net").await.code();
-    assert_eq!(amina.user_errors(CONFIRM, json!({ "code": wrong })).await, error("INVALID_CODE", "input.code"));
+    assert_eq!(amina.user_errors(CONFIRM, json!({ "code": wrong })).await, user_error("INVALID_CODE", "input.code"));
     assert_eq!(amina.user_errors(CONFIRM, json!({ "code": right })).await, []);
     // The same again has to wait, and nobody asks for many.
     amina.ok(CHANGE, json!({ "email": "third@example.net" })).await;
@@ -510,11 +495,11 @@ async fn an_address_that_was_mistyped_at_registration_is_corrected_by_registerin
     // The wrong address is free, and what went there proves nothing.
     for email in ["amnia@example.org", "amina@example.org"] {
         let code = json!({ "email": email, "code": wrong.code() });
-        assert_eq!(nobody.user_errors(VERIFY, code).await, error("INVALID_CODE", "input.emailCode.code"));
+        assert_eq!(nobody.user_errors(VERIFY, code).await, user_error("INVALID_CODE", "input.emailCode.code"));
     }
     let by_link = "mutation($token: String!) { emailVerify(input: { token: $token }) { errors { code path } } }";
     let errors = nobody.user_errors(by_link, json!({ "token": wrong.token() })).await;
-    assert_eq!(errors, error("INVALID_CODE", "input.token"));
+    assert_eq!(errors, user_error("INVALID_CODE", "input.token"));
     register(&server, "badr", "amnia@example.org").await;
     // Again the same is harmless: the letter that is there is good.
     register(&server, "amina", "AMINA@example.org").await;
@@ -526,7 +511,7 @@ async fn an_address_that_was_mistyped_at_registration_is_corrected_by_registerin
     assert_eq!(amina.ok(ME, Value::Null).await["me"]["emailVerified"], true);
     // From now on the name is taken, also for who knows the password.
     let again = joining("amina", "other@example.org");
-    assert_eq!(nobody.user_errors(REGISTER, again).await, error("TAKEN", "input.username"));
+    assert_eq!(nobody.user_errors(REGISTER, again).await, user_error("TAKEN", "input.username"));
     assert_eq!(amina.ok(ME, Value::Null).await["me"]["email"], "amina@example.org");
 }
 
@@ -542,7 +527,7 @@ async fn nobody_corrects_what_is_another_s_or_has_been_used() {
     for username in ["amina", "badr"] {
         let mut guess = joining(username, "guess@example.org");
         guess["input"]["password"] = "not the password".into();
-        let (data, cost) = work(&server, nobody.ok(REGISTER, guess)).await;
+        let (data, cost) = server.cost_of(nobody.ok(REGISTER, guess)).await;
         assert_eq!(data["register"]["errors"][0], json!({ "code": "TAKEN", "path": ["input", "username"] }));
         costs.push(cost);
     }
@@ -555,13 +540,13 @@ async fn nobody_corrects_what_is_another_s_or_has_been_used() {
     // After a day it is over.
     server.advance(24 * 3600);
     let late = joining("amina", "late@example.org");
-    assert_eq!(nobody.user_errors(REGISTER, late).await, error("TAKEN", "input.username"));
+    assert_eq!(nobody.user_errors(REGISTER, late).await, user_error("TAKEN", "input.username"));
     // Nor by who registered and was signed in at once, before addresses were confirmed here.
     let server = Server::start().await;
     server.user("dina").await;
     let confirming = server.beside(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await;
     let used = joining("dina", "dina@example.net");
-    assert_eq!(confirming.anonymous().user_errors(REGISTER, used).await, error("TAKEN", "input.username"));
+    assert_eq!(confirming.anonymous().user_errors(REGISTER, used).await, user_error("TAKEN", "input.username"));
 }
 
 #[tokio::test]
@@ -573,14 +558,14 @@ async fn a_password_is_guessed_by_registering_no_faster_than_by_signing_in_and_w
     let mut guess = joining("amina", "guess@example.org");
     guess["input"]["password"] = "not the password".into();
     for _ in 0..5 {
-        assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, error("TAKEN", "input.username"));
+        assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, user_error("TAKEN", "input.username"));
     }
     assert_eq!(nobody.refused(REGISTER, joining("amina", "guess@example.org")).await, "RATE_LIMITED");
     // Whoever's name it is signs in as ever, from the same address, too.
     assert!(agora::domain::auth::confirm_email(&server.app, "badr@example.org").await.unwrap());
     guess["input"]["username"] = "badr".into();
     for _ in 0..5 {
-        assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, error("TAKEN", "input.username"));
+        assert_eq!(nobody.user_errors(REGISTER, guess.clone()).await, user_error("TAKEN", "input.username"));
     }
     assert_eq!(nobody.refused(REGISTER, guess).await, "RATE_LIMITED");
     server.anonymous().login("badr").await;

@@ -131,7 +131,7 @@ pub async fn fill(server: &Server, viewer: &Client, statements: &[(i64, &str)]) 
         })
         .await
         .unwrap();
-    server.app.db.transact(async |tx| tx.execute("ANALYZE", Vec::new()).await).await.unwrap();
+    server.write("ANALYZE", Vec::new()).await;
     let first = |table: u32| format!("{table:08}000000000000000000000001").parse::<Uuid>().unwrap();
     Hot {
         person: UserId(first(1)).to_string(),

@@ -104,7 +104,7 @@ async fn a_digest_goes_to_nobody_who_should_not_get_it() {
     wish(&switched_off, json!("OFF")).await;
     let sql = "INSERT INTO suspensions (user_id, reason, created_at) SELECT id, 'spam', created_at FROM users \
                WHERE username = 'suspended'";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     assert_eq!(digests::send(&server.app).await.unwrap(), 0);
     assert_eq!(digests(&server).await, Vec::<String>::new());
 }

@@ -100,7 +100,7 @@ impl Smtp {
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State { mood: Mutex::new(mood), tries: AtomicU64::new(0), taken: Mutex::new(Vec::new()) });
         let serving = Arc::clone(&state);
-        #[allow(clippy::disallowed_methods, reason = "it is no task of the application")]
+        #[expect(clippy::disallowed_methods, reason = "it is no task of the application")]
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let state = Arc::clone(&serving);

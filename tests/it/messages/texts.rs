@@ -26,7 +26,7 @@ async fn provider(status: u16, body: &'static str) -> (String, Asked) {
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    #[allow(clippy::disallowed_methods, reason = "it is no task of the application")]
+    #[expect(clippy::disallowed_methods, reason = "it is no task of the application")]
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
     (url, asked)
 }

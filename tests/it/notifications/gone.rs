@@ -4,10 +4,9 @@ use agora::domain::digests;
 use serde_json::{Value, json};
 
 use super::{
-    COMMENT_DELETE, COMMENT_LIKE, DELETE, LIST, LOCALE, MARK_READ, SHARE, UNLIKE, gist, gists, ids, one, told,
-    with_told,
+    COMMENT_DELETE, COMMENT_LIKE, DELETE, LIST, LOCALE, MARK_READ, SHARE, UNLIKE, gist, gists, ids, told, with_told,
 };
-use crate::harness::{Client, Server, Socket, races::one_in_the_midst_of_another};
+use crate::harness::{Client, Server, Socket, races::one_in_the_midst_of_another, user_error};
 
 const COMMENT_UNLIKE: &str = "mutation($id: ID!) { commentUnlike(input: { id: $id }) { errors { code } } }";
 const UPDATE: &str =
@@ -92,7 +91,10 @@ async fn a_like_that_comes_and_goes_is_news_once() {
     for _ in 0..2 {
         basma.ok(UNLIKE, json!({ "id": post })).await;
         assert_eq!(gist(&server, &amina).await, gists(&[]));
-        assert_eq!(amina.user_errors(MARK_READ, json!({ "id": first[0]["id"] })).await, one("NOT_FOUND", "input.id"));
+        assert_eq!(
+            amina.user_errors(MARK_READ, json!({ "id": first[0]["id"] })).await,
+            user_error("NOT_FOUND", "input.id")
+        );
         assert_eq!(
             amina.ok("query($id: ID!) { node(id: $id) { id } }", json!({ "id": first[0]["id"] })).await["node"],
             Value::Null

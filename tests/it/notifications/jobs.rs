@@ -182,8 +182,7 @@ async fn a_dead_job_is_revived_and_does_its_work() {
     basma.comment(&post, "hello").await;
     basma.comment(&post, "hello again").await;
     enqueue_nonsense(&server).await;
-    let change =
-        async |sql: &'static str| server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    let change = async |sql: &'static str| server.write(sql, Vec::new()).await;
     assert_eq!(change("UPDATE jobs SET payload = '!' || payload WHERE kind = 'notify'").await, 2);
     for _ in 0..jobs::ATTEMPTS {
         assert_eq!(server.run_jobs().await, 3);

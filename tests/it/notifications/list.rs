@@ -3,7 +3,8 @@
 use agora::entity::PostId;
 use serde_json::{Value, json};
 
-use super::{LIST, MARK_ALL, MARK_READ, one, time, told, with_told};
+use super::{LIST, MARK_ALL, MARK_READ, time, told, with_told};
+use crate::harness::user_error;
 
 #[tokio::test]
 async fn notifications_are_listed_page_by_page_and_those_unread_alone() {
@@ -92,15 +93,15 @@ async fn marking_as_read_keeps_the_first_time_and_touches_nobody_else_s() {
     assert_eq!(amina.ok("{ me { notificationUnreadCount } }", Value::Null).await["me"]["notificationUnreadCount"], 1);
 
     let other = &list[1]["id"];
-    assert_eq!(basma.user_errors(MARK_READ, json!({ "id": other })).await, one("NOT_FOUND", "input.id"));
+    assert_eq!(basma.user_errors(MARK_READ, json!({ "id": other })).await, user_error("NOT_FOUND", "input.id"));
     assert_eq!(server.anonymous().refused(MARK_READ, json!({ "id": other })).await, "UNAUTHENTICATED");
     let never = PostId(server.app.ids.next(server.clock.now())).to_string();
     let never_told = never.replace("post_", "notification_");
-    assert_eq!(amina.user_errors(MARK_READ, json!({ "id": never_told })).await, one("NOT_FOUND", "input.id"));
+    assert_eq!(amina.user_errors(MARK_READ, json!({ "id": never_told })).await, user_error("NOT_FOUND", "input.id"));
     for wrong in [never.as_str(), amina.id.as_str(), "", "nonsense"] {
         assert_eq!(
             amina.user_errors(MARK_READ, json!({ "id": wrong })).await,
-            one("INVALID_ID", "input.id"),
+            user_error("INVALID_ID", "input.id"),
             "{wrong}"
         );
     }

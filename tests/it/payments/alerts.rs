@@ -3,7 +3,9 @@
 use agora::{domain::alerts, entity::user_role::Role, platform::payments::sandbox::Deed, worker};
 use serde_json::{Value, json};
 
-use super::{GOOD, act, deposit, paid, paid_by, refunds::ask, taken_back::behind_our_back, tamper, treasurer, wait};
+use super::{
+    GOOD, act, deposit, paid, paid_by, refunds::ask, taken_back::behind_our_back, tamper, treasurer, wait_often,
+};
 use crate::{
     harness::{Client, Server},
     wallets::{add_method, withdraw},
@@ -27,9 +29,7 @@ async fn staff_with_the_permission_is_told_of_disputes_and_failed_refunds_once_a
     let payment = paid_by(&server, &amina, "10.00", "4000000000007726", "k").await;
     ask(&staff, "paymentRefund", &payment, Some("1.00"), "", "r").await;
     behind_our_back(&server, Deed::Dispute(Some(400))).await;
-    for _ in 0..2 {
-        wait(&server).await;
-    }
+    wait_often(&server, 2).await;
     for _ in 0..2 {
         alerts::watch(&server.app).await.unwrap();
     }

@@ -128,7 +128,7 @@ async fn a_key_of_before_there_were_versions_stands_for_the_same_payment() {
     assert_eq!(server.count("SELECT COUNT(*) FROM money_keys WHERE input_hash LIKE '1:%'").await, 1);
     let before = hex(&sha256(b"1.00 USD sandbox None"));
     let sql = "UPDATE money_keys SET input_hash = $1";
-    server.app.db.transact(async |tx| tx.execute(sql, vec![before.clone().into()]).await).await.unwrap();
+    server.write(sql, vec![before.into()]).await;
     let again = deposit(&amina, "1.00", "k").await;
     assert_eq!((&again["payment"]["id"], &again["replayed"]), (&first["payment"]["id"], &true.into()));
     assert_eq!(deposit(&amina, "2.00", "k").await["errors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");

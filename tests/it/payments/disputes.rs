@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     GOOD, act, assert_books, at, code, hand_over, look, paid, paid_by, refunds::ask, taken_back::behind_our_back,
-    tamper, treasurer, wait, wallet,
+    tamper, treasurer, wait, wait_often, wallet,
 };
 use crate::{
     goals,
@@ -56,9 +56,7 @@ async fn while_a_dispute_is_open_its_money_is_held_and_when_it_is_won_it_is_let_
     assert_eq!(now[0]["refund"], json!({ "origin": "DISPUTE", "state": "PENDING" }));
     assert_books(&server.app).await;
     behind_our_back(&server, Deed::Decide(true)).await;
-    for _ in 0..3 {
-        wait(&server).await;
-    }
+    wait_often(&server, 3).await;
     assert_eq!(wallet(&server, &amina).await, (1000, 0));
     assert_eq!(disputes(&amina, &payment).await[0]["state"], "WON");
     assert_eq!(look(&amina, &payment).await["refundState"], "NONE");
@@ -87,9 +85,7 @@ async fn a_dispute_that_is_lost_takes_the_money_and_the_platform_bears_its_fee()
     assert_eq!(olivia.ok(node, id).await["node"], Value::Null);
     assert_eq!(code(&goals::withdraw(&olivia, &goal, Some("4.01"), "w1").await), "INSUFFICIENT_FUNDS");
     behind_our_back(&server, Deed::Decide(false)).await;
-    for _ in 0..3 {
-        wait(&server).await;
-    }
+    wait_often(&server, 3).await;
     assert_eq!(look(&badr, &payment).await["refunded"]["amount"], "6.00");
     assert_eq!(disputes(&badr, &payment).await[0]["state"], "LOST");
     let raised = olivia.ok("query($id: ID!) { goal(id: $id) { raised { amount } } }", json!({ "id": goal })).await;
@@ -117,9 +113,7 @@ async fn what_was_withdrawn_before_a_dispute_is_owed_and_paid_when_the_goal_has_
     assert_eq!(at(&server, debt).await.0, -900);
     assert_books(&server.app).await;
     behind_our_back(&server, Deed::Decide(true)).await;
-    for _ in 0..2 {
-        wait(&server).await;
-    }
+    wait_often(&server, 2).await;
     // It is the goal's again: what its owner withdraws pays what they owe.
     assert_eq!(at(&server, debt).await.0, -900);
     assert_eq!(code(&goals::withdraw(&olivia, &goal, None, "w2").await), "");
@@ -154,18 +148,14 @@ async fn a_dispute_of_what_was_refunded_already_is_owed_by_the_payer_when_it_is_
     let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
     let payment = paid(&server, &amina, "10.00", "k").await;
     ask(&staff, "paymentRefund", &payment, Some("7.00"), "", "r").await;
-    for _ in 0..3 {
-        wait(&server).await;
-    }
+    wait_often(&server, 3).await;
     assert_eq!(wallet(&server, &amina).await, (300, 0));
     behind_our_back(&server, Deed::Dispute(None)).await;
     wait(&server).await;
     let debt = Place::Debt(amina.id.parse().unwrap());
     assert_eq!((wallet(&server, &amina).await, at(&server, debt).await.0), ((300, 300), 0));
     behind_our_back(&server, Deed::Decide(false)).await;
-    for _ in 0..2 {
-        wait(&server).await;
-    }
+    wait_often(&server, 2).await;
     assert_eq!((wallet(&server, &amina).await, at(&server, debt).await.0), ((0, 0), -700));
     assert_eq!(clearing(&server).await, 700 + DISPUTE_FEE);
     assert_books(&server.app).await;
@@ -186,14 +176,10 @@ async fn a_dispute_that_is_won_after_all_undoes_what_its_payer_owed_beyond_the_p
     let (amina, staff) = (server.user("amina").await, treasurer(&server).await);
     let payment = paid(&server, &amina, "10.00", "k").await;
     ask(&staff, "paymentRefund", &payment, Some("7.00"), "", "r").await;
-    for _ in 0..3 {
-        wait(&server).await;
-    }
+    wait_often(&server, 3).await;
     for deed in [Deed::Dispute(None), Deed::Decide(false)] {
         behind_our_back(&server, deed).await;
-        for _ in 0..2 {
-            wait(&server).await;
-        }
+        wait_often(&server, 2).await;
     }
     let debt = Place::Debt(amina.id.parse().unwrap());
     assert_eq!((wallet(&server, &amina).await, at(&server, debt).await.0), ((0, 0), -700));
@@ -224,14 +210,10 @@ async fn what_the_platform_bore_of_a_guest_s_dispute_it_has_again_when_that_is_w
     act(&server, &payment, &Act::card(GOOD)).await;
     wait(&server).await;
     assert_eq!(code(&ask(&staff, "paymentRefund", &payment, Some("7.00"), "", "r").await), "");
-    for _ in 0..3 {
-        wait(&server).await;
-    }
+    wait_often(&server, 3).await;
     for deed in [Deed::Dispute(None), Deed::Decide(false)] {
         behind_our_back(&server, deed).await;
-        for _ in 0..2 {
-            wait(&server).await;
-        }
+        wait_often(&server, 2).await;
     }
     assert_eq!(at(&server, Place::Losses).await.0, -700);
     for (state, borne) in [("won", 0), ("lost", -700), ("won", 0)] {

@@ -67,7 +67,7 @@ async fn what_the_provider_said_is_for_staff_only_and_stays_as_it_was_said() {
                created_at) SELECT $1, payment_id, kind, source, authorised, captured, refunded, pending, 'risk 7', created_at \
                FROM payment_events WHERE kind = 'completed'";
     let id = server.app.ids.next(server.clock.now());
-    server.app.db.transact(async |tx| tx.execute(sql, vec![id.into()]).await).await.unwrap();
+    server.write(sql, vec![id.into()]).await;
     let query = "query($id: ID!) { payment(id: $id) { providerAnswer providerReference nextAction { kind } events { kind detail \
                  captured { amount } } } }";
     let seen = amina.ok(query, json!({ "id": payment["id"] })).await["payment"].clone();
@@ -122,7 +122,7 @@ async fn a_payment_shows_its_newest_hundred_steps_and_refunds() {
         for _ in 0..103 {
             server.advance(1);
             let values = vec![server.app.ids.next(server.clock.now()).into(), server.clock.now().into()];
-            server.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap();
+            server.write(sql, values).await;
         }
     }
     let query = "query($id: ID!) { payment(id: $id) { events { createdAt } refunds { createdAt } } }";

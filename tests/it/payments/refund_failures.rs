@@ -10,7 +10,7 @@ use agora::{
 };
 use serde_json::{Value, json};
 
-use super::{assert_books, at, look, paid_by, refunds::ask, tamper, treasurer, wait, wallet};
+use super::{assert_books, at, look, paid_by, refunds::ask, tamper, treasurer, wait, wait_often, wallet};
 use crate::harness::{Client, Server};
 
 /// A card of which refunds are done, and come back.
@@ -40,9 +40,7 @@ async fn differences(server: &Server, mend: bool) -> Vec<Disagreement> {
 async fn what_comes_back_is_in_the_wallet_again_once_and_everybody_is_told() {
     let server = Server::start().await;
     let (amina, staff, payment) = refunded(&server).await;
-    for _ in 0..3 {
-        wait(&server).await;
-    }
+    wait_often(&server, 3).await;
     let now = look(&amina, &payment).await;
     assert_eq!((&now["refunded"]["amount"], &now["refundState"]), (&json!("0.00"), &json!("NONE")));
     assert_eq!(wallet(&server, &amina).await, (1000, 0));
@@ -105,9 +103,7 @@ async fn what_comes_back_for_somebody_who_is_gone_is_unclaimed() {
     let server = Server::start().await;
     let (_, _, payment) = refunded(&server).await;
     tamper(&server, "UPDATE payments SET payer_id = NULL").await;
-    for _ in 0..2 {
-        wait(&server).await;
-    }
+    wait_often(&server, 2).await;
     assert_eq!(at(&server, Place::Unclaimed).await.0, 400, "{payment}");
     assert_books(&server.app).await;
 }

@@ -3,7 +3,7 @@
 use agora::{domain::ledger::Place, entity::payment::ProviderKind, entity::user_role::Role};
 use serde_json::{Value, json};
 
-use super::{assert_books, at, call, code, funded, hand_over, look, paid, tamper, treasurer, wait, wallet};
+use super::{assert_books, at, call, code, funded, hand_over, look, paid, tamper, treasurer, wait, wait_often, wallet};
 use crate::harness::{Client, Server};
 
 const REFUND: &str = "refund { id state destination amount { amount } decisionReason failure } payment { refundState }";
@@ -247,9 +247,7 @@ async fn what_its_provider_was_never_asked_for_is_done_however_late() {
     ask(&staff, "paymentRefund", &payment, None, "", "r").await;
     // As if nobody could do it for a day.
     server.advance(21 * 3600);
-    for _ in 0..2 {
-        wait(&server).await;
-    }
+    wait_often(&server, 2).await;
     let amina = server.anonymous().login("amina").await;
     assert_eq!(look(&amina, &payment).await["refundState"], "FULL");
     assert_eq!(server.count("SELECT COUNT(*) FROM sandbox_refunds").await, 1);

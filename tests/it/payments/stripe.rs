@@ -27,7 +27,7 @@ impl Stripe {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        #[allow(clippy::disallowed_methods, reason = "it is no task of the application")]
+        #[expect(clippy::disallowed_methods, reason = "it is no task of the application")]
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
         Self { url, balance }
     }

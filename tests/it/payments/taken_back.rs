@@ -12,7 +12,9 @@ use agora::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{assert_books, at, code, deposit, hand_over, look, paid, refunds::ask, tamper, treasurer, wait, wallet};
+use super::{
+    assert_books, at, code, deposit, hand_over, look, paid, refunds::ask, tamper, treasurer, wait, wait_often, wallet,
+};
 use crate::{
     goals,
     harness::{Client, Server},
@@ -54,9 +56,7 @@ async fn a_refund_at_the_provider_s_pages_leaves_the_wallet_once_however_often_i
     let payment = paid(&server, &amina, "10.00", "k").await;
     behind_our_back(&server, Deed::Refund(Some(400))).await;
     behind_our_back(&server, Deed::Refund(Some(100))).await;
-    for _ in 0..3 {
-        wait(&server).await;
-    }
+    wait_often(&server, 3).await;
     let now = look(&amina, &payment).await;
     assert_eq!((&now["refunded"]["amount"], &now["refundState"]), (&json!("5.00"), &json!("PARTIAL")));
     assert_eq!(wallet(&server, &amina).await, (500, 0));
@@ -241,9 +241,7 @@ async fn beside_a_refund_of_ours_never_more_goes_back_than_was_paid() {
     ask(&staff, "paymentRefund", &payment, Some("7.00"), "", "r").await;
     assert_eq!(wallet(&server, &amina).await, (1000, 700));
     behind_our_back(&server, Deed::Refund(Some(600))).await;
-    for _ in 0..3 {
-        wait(&server).await;
-    }
+    wait_often(&server, 3).await;
     let query = "{ adminRefunds { nodes { origin state failure } } }";
     let staff = server.anonymous().login("treasurer").await;
     let refunds = staff.ok(query, Value::Null).await["adminRefunds"]["nodes"].clone();
@@ -266,9 +264,7 @@ async fn what_goes_back_beyond_a_payment_is_owed_by_who_has_it_twice() {
     server.run_jobs().await;
     assert_eq!(wallet(&server, &badr).await, (1000, 0));
     behind_our_back(&server, Deed::Refund(Some(1000))).await;
-    for _ in 0..2 {
-        wait(&server).await;
-    }
+    wait_often(&server, 2).await;
     assert_eq!((wallet(&server, &badr).await, owed(&server, &badr).await), ((0, 0), 0));
     assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, 0);
     assert_eq!(differences(&server, false).await, []);

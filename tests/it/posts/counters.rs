@@ -167,12 +167,7 @@ async fn a_wrong_counter_is_found_and_mended() {
     let amina = server.user("amina").await;
     let id = amina.publish("a post").await;
     amina.comment(&id, "a comment").await;
-    server
-        .app
-        .db
-        .transact(async |tx| tx.execute("UPDATE posts SET comment_count = 7, like_count = 3", Vec::new()).await)
-        .await
-        .unwrap();
+    server.write("UPDATE posts SET comment_count = 7, like_count = 3", Vec::new()).await;
     assert_eq!(recount::recount(&server.app).await.unwrap(), 2);
     let seen = post(&amina, &id, "commentCount likeCount").await;
     assert_eq!(seen, json!({ "commentCount": 1, "likeCount": 0 }));

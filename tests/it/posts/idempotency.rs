@@ -1,4 +1,4 @@
-//! Idempotency keys.
+//! Idempotency keys: what is called again is done once.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use agora::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{COMMENT, COMMENT_DELETE, CREATE, DELETE, SHARE, UPDATE, everything, one, post, share, told};
-use crate::harness::Server;
+use super::{COMMENT, COMMENT_DELETE, CREATE, DELETE, SHARE, UPDATE, everything, post, share, told};
+use crate::harness::{Server, user_error};
 
 #[tokio::test]
 async fn the_same_key_and_input_give_the_same_post_again() {
@@ -27,7 +27,7 @@ async fn the_same_key_and_input_give_the_same_post_again() {
     assert_eq!(amina.ok(CREATE, same).await["postCreate"]["replayed"], true);
 
     let other = json!({ "input": { "body": "twice", "idempotencyKey": "key 1" } });
-    let expected = one("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
+    let expected = user_error("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
     assert_eq!(amina.user_errors(CREATE, other).await, expected);
     assert_eq!(everything(&server).await, before);
 
@@ -58,10 +58,10 @@ async fn a_key_of_before_there_were_versions_stands_for_the_same_comment() {
     let first = amina.ok(COMMENT, input("hello")).await["commentCreate"].clone();
     let (sql, before) =
         ("UPDATE idempotency_keys SET input_hash = $1", hex(&sha256(format!("Post({id}) hello").as_bytes())));
-    server.app.db.transact(async |tx| tx.execute(sql, vec![before.clone().into()]).await).await.unwrap();
+    server.write(sql, vec![before.into()]).await;
     let again = amina.ok(COMMENT, input("hello")).await["commentCreate"].clone();
     assert_eq!(again, json!({ "replayed": true, "errors": [], "comment": first["comment"] }));
-    let expected = one("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
+    let expected = user_error("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
     assert_eq!(amina.user_errors(COMMENT, input("goodbye")).await, expected);
 }
 
@@ -84,7 +84,7 @@ async fn a_comment_and_a_share_are_made_once_for_a_key() {
     let again = amina.ok(SHARE, share.clone()).await["postShare"].clone();
     assert_eq!(again, json!({ "replayed": true, "errors": [], "post": shared["post"] }));
 
-    let reused = one("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
+    let reused = user_error("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
     for other in [
         comment(json!({ "postId": id }), "other words"),
         comment(json!({ "postId": other }), "hello"),
@@ -171,14 +171,14 @@ async fn a_refused_call_uses_no_key_up_and_bad_keys_are_refused() {
     let id = amina.publish("a post").await;
     let create = |body: &str, key: &str| json!({ "input": { "body": body, "idempotencyKey": key } });
     let before = everything(&server).await;
-    assert_eq!(amina.user_errors(CREATE, create("", "key")).await, one("BLANK", "input.body"));
+    assert_eq!(amina.user_errors(CREATE, create("", "key")).await, user_error("BLANK", "input.body"));
     let target = json!({ "commentId": id.replace("post_", "comment_") });
     let missing = json!({ "input": { "target": target, "body": "x", "idempotencyKey": "key" } });
-    assert_eq!(amina.user_errors(COMMENT, missing).await, one("NOT_FOUND", "input.target.commentId"));
+    assert_eq!(amina.user_errors(COMMENT, missing).await, user_error("NOT_FOUND", "input.target.commentId"));
     let long = "k".repeat(256);
     for (key, code) in [("", "BLANK"), ("  ", "BLANK"), (long.as_str(), "TOO_LONG"), ("a\u{0}b", "INVALID_CHARACTERS")]
     {
-        let expected = one(code, "input.idempotencyKey");
+        let expected = user_error(code, "input.idempotencyKey");
         assert_eq!(amina.user_errors(CREATE, create("x", key)).await, expected, "{key:?}");
         let input = json!({ "target": { "postId": id }, "body": "x", "idempotencyKey": key });
         assert_eq!(amina.user_errors(COMMENT, json!({ "input": input })).await, expected, "{key:?}");
@@ -202,7 +202,7 @@ async fn keys_that_are_past_their_time_are_forgotten_however_many_there_are() {
     // More than go at once, many of a moment; and those of the last day.
     for (operation, hours) in [("a", 1), ("b", 1), ("c", 2), ("d", 3), ("e", 1)] {
         let values = vec![id.0.into(), operation.into(), server.clock.now().into()];
-        server.app.db.transact(async |tx| tx.execute(fill, values.clone()).await).await.unwrap();
+        server.write(fill, values).await;
         server.advance(hours * 3600);
     }
     server.advance(19 * 3600);

@@ -3,8 +3,8 @@
 use agora::domain::recount;
 use serde_json::{Value, json};
 
-use super::{DELETE, SHARE, UPDATE, everything, listed, one, post, share, told};
-use crate::harness::Server;
+use super::{DELETE, SHARE, UPDATE, everything, listed, post, share, told};
+use crate::harness::{Server, user_error};
 
 #[tokio::test]
 async fn a_share_is_a_post_of_its_own_that_is_counted_on_the_original() {
@@ -74,13 +74,13 @@ async fn what_is_deleted_is_not_passed_on() {
     }
     let before = everything(&server).await;
     for share in [&deleted_share, &deleted_quote] {
-        assert_eq!(amina.user_errors(SHARE, json!({ "id": share })).await, one("NOT_FOUND", "input.id"));
+        assert_eq!(amina.user_errors(SHARE, json!({ "id": share })).await, user_error("NOT_FOUND", "input.id"));
     }
     assert_eq!(everything(&server).await, before);
     amina.ok(DELETE, json!({ "id": id })).await;
     let before = everything(&server).await;
     for id in [&id, &living_share] {
-        assert_eq!(amina.user_errors(SHARE, json!({ "id": id })).await, one("NOT_FOUND", "input.id"));
+        assert_eq!(amina.user_errors(SHARE, json!({ "id": id })).await, user_error("NOT_FOUND", "input.id"));
     }
     assert_eq!(everything(&server).await, before);
 }

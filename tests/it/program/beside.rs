@@ -90,10 +90,10 @@ async fn several_workers_share_the_work_and_the_schedules_of_one_postgresql() {
     server.user("first_fan").await.like(&post).await;
     // Written by the machine's clock, as the programs have it.
     server.run_jobs().await;
-    #[allow(clippy::disallowed_methods, reason = "the programs have no other")]
+    #[expect(clippy::disallowed_methods, reason = "the programs have no other")]
     let now = chrono::Utc::now();
     let sql = "UPDATE notifications SET created_at = $1";
-    server.app.db.transact(async |tx| tx.execute(sql, vec![now.into()]).await).await.unwrap();
+    server.write(sql, vec![now.into()]).await;
 
     let serving = Serving::start(&[("DATABASE_URL", &url), ("WORKER", "false")]);
     let workers = [Working::start(&url), Working::start(&url), Working::start(&url)];

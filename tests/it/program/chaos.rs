@@ -106,7 +106,7 @@ struct Storm {
 impl Storm {
     async fn gather() -> Self {
         let server = Server::start().await;
-        #[allow(clippy::disallowed_methods, reason = "the programs have no other")]
+        #[expect(clippy::disallowed_methods, reason = "the programs have no other")]
         let now = chrono::Utc::now();
         server.advance((now - server.clock.now()).num_seconds());
         let (mut people, mut posts) = (Vec::new(), Vec::new());
@@ -116,7 +116,7 @@ impl Storm {
             posts.push((number, person.publish(&format!("the first of {number}")).await));
             people.push(person);
         }
-        #[allow(clippy::disallowed_methods, reason = "from outside")]
+        #[expect(clippy::disallowed_methods, reason = "from outside")]
         let http = reqwest::Client::new();
         Self {
             server,
@@ -468,7 +468,7 @@ async fn through_kills_and_outages_nothing_is_lost_and_nothing_is_done_twice() {
             programs.kill(number);
         }
         let sql = "UPDATE jobs SET run_at = created_at";
-        storm.server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+        storm.server.write(sql, Vec::new()).await;
         for number in 0..programs.running.len() {
             let address = programs.start(number).await;
             *storm.addresses[number].lock().unwrap() = address;

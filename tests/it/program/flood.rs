@@ -73,7 +73,7 @@ struct Flood {
 
 impl Flood {
     fn new(to: SocketAddr) -> Self {
-        #[allow(clippy::disallowed_methods, reason = "from outside")]
+        #[expect(clippy::disallowed_methods, reason = "from outside")]
         let http = reqwest::Client::builder().local_address(ATTACKER).timeout(PATIENCE).build().unwrap();
         let zero = || AtomicUsize::new(0);
         Self { to, http, held: zero(), asked: zero(), guessed: zero(), over: AtomicBool::new(false) }
@@ -208,7 +208,7 @@ async fn go_about(serving: &Serving, token: &str, rounds: usize) -> Duration {
 async fn a_flood_from_one_address_keeps_nobody_else_from_anything() {
     let size = if is_long() { LONG } else { SHORT };
     let server = Server::start().await;
-    #[allow(clippy::disallowed_methods, reason = "the program has no other")]
+    #[expect(clippy::disallowed_methods, reason = "the program has no other")]
     let now = chrono::Utc::now();
     server.advance((now - server.clock.now()).num_seconds());
     let author = server.user("author").await;

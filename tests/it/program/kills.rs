@@ -34,7 +34,7 @@ impl Scene {
     /// `check` is PAYMENT_CHECK_SECONDS of everybody.
     async fn new(check: &'static str) -> Self {
         let server = Server::with(&[("PAYMENT_CHECK_SECONDS", check), ("FEE_GOAL", "0")]).await;
-        #[allow(clippy::disallowed_methods, reason = "the programs have no other")]
+        #[expect(clippy::disallowed_methods, reason = "the programs have no other")]
         let now = chrono::Utc::now();
         server.advance((now - server.clock.now()).num_seconds());
         let (amina, staff) = (server.user("amina").await, server.staff("badr", Role::Administrator).await);
@@ -88,7 +88,7 @@ impl Scene {
         serving.kill();
         // Jobs that were being done are taken again when their lease is over; here it is over at once.
         let sql = "UPDATE jobs SET run_at = created_at";
-        self.server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+        self.server.write(sql, Vec::new()).await;
     }
 
     /// A program that nobody stops.
@@ -103,7 +103,7 @@ impl Scene {
     /// The webhooks get lost: only those who ask are left.
     async fn lose_webhooks(&self) {
         let sql = "DELETE FROM sandbox_events";
-        self.server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+        self.server.write(sql, Vec::new()).await;
     }
 
     /// Amina has paid 5.00 USD into her wallet.

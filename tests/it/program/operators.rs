@@ -106,7 +106,7 @@ async fn an_operator_sees_the_queue_and_queues_dead_jobs_again() {
     }
     let sql = "UPDATE jobs SET state = 'dead', attempts = 10, last_error = 'it is broken' \
                WHERE id IN (SELECT id FROM jobs ORDER BY created_at, id LIMIT 2)";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
 
     let all = jobs(&["list"]);
     assert_eq!((all.code, all.out.lines().count()), (Some(0), 3), "{all:?}");
@@ -143,7 +143,7 @@ async fn the_books_are_verified_and_each_difference_is_a_line() {
     let ended = verify();
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), "The books balance: 1 transfers.\n"), "{ended:?}");
     let sql = "UPDATE ledger_accounts SET balance = balance + 1 WHERE kind = 'wallet'";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     let ended = verify();
     assert_eq!((ended.code, ended.out.lines().count()), (Some(1), 1), "{ended:?}");
     assert!(ended.out.contains("has 1001 instead of 1000"), "{ended:?}");

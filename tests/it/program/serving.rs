@@ -173,7 +173,7 @@ async fn a_sudden_end_loses_no_like_and_tells_of_each_exactly_once() {
 
     // Jobs that were being done are taken again when their lease is over; here it is over at once.
     let sql = "UPDATE jobs SET run_at = created_at";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     let serving = Serving::start(&settings);
     eventually("the last job", async || server.count("SELECT COUNT(*) FROM jobs").await == 0).await;
     assert_eq!(server.count("SELECT COUNT(*) FROM post_likes").await, likes);

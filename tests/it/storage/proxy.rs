@@ -37,7 +37,7 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let state = Arc::<State>::default();
         let serving = Arc::clone(&state);
-        #[allow(clippy::disallowed_methods, reason = "it is no task of the application")]
+        #[expect(clippy::disallowed_methods, reason = "it is no task of the application")]
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 // Before it is asked whether they may: whoever comes in the moment of the cut is cut off, too.

@@ -25,7 +25,7 @@ async fn connect(address: SocketAddr) -> (SendRequest<Body>, JoinHandle<()>) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(16 << 10).initial_connection_window_size(1 << 20);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
-    #[allow(clippy::disallowed_methods, reason = "a client, which no server waits for")]
+    #[expect(clippy::disallowed_methods, reason = "a client, which no server waits for")]
     let ended = tokio::spawn(async move { drop(connection.await) });
     (sender, ended)
 }
@@ -75,7 +75,7 @@ async fn one_connection_counts_with_all_its_requests() {
     let token = amina.access_token.as_deref();
     let release = hold_writer(&server.app, "posts").await;
     let tasks = server.app.tasks.len();
-    #[allow(clippy::disallowed_methods, reason = "a client, which no server waits for")]
+    #[expect(clippy::disallowed_methods, reason = "a client, which no server waits for")]
     let waiting = tokio::spawn({
         let (sender, token) = (sender.clone(), amina.access_token.clone());
         async move { join_all((0..3).map(|_| send(&sender, token.as_deref(), PUBLISH))).await }

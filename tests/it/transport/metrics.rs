@@ -75,7 +75,7 @@ async fn what_somebody_has_to_look_into_shows_up() {
         "INSERT INTO jobs (id, kind, lane, payload, state, attempts, run_at, created_at) \
          SELECT id, 'webhook', 'sandbox', '{}', 'dead', 10, created_at, created_at FROM users",
     ] {
-        server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+        server.write(sql, Vec::new()).await;
     }
     server.advance(24 * 3600);
     worker::run_schedules(&server.app).await.unwrap();

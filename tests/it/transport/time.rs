@@ -12,7 +12,7 @@ use crate::harness::{Answer, PATIENCE, Server, hold_writer};
 /// Takes every connection that reads; whoever reads waits until the sender goes.
 async fn hold_readers(app: &App) -> oneshot::Sender<()> {
     let (release, released) = oneshot::channel::<()>();
-    #[allow(clippy::disallowed_methods, reason = "nothing is written")]
+    #[expect(clippy::disallowed_methods, reason = "nothing is written")]
     let transaction = app.db.connections().begin().await.unwrap();
     app.spawn(async move {
         let _ = released.await;
@@ -133,7 +133,7 @@ async fn without_its_database_the_server_is_not_ready() {
 #[tokio::test]
 async fn what_fails_inside_is_told_without_its_cause() {
     let server = Server::start().await;
-    server.app.db.transact(async |tx| tx.execute("DROP TABLE comment_likes", Vec::new()).await).await.unwrap();
+    server.write("DROP TABLE comment_likes", Vec::new()).await;
     let amina = server.user("amina").await;
     let post = amina.publish("hello").await;
     let comment = amina.comment(&post, "hello").await;

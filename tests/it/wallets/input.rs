@@ -7,14 +7,10 @@ use super::{
     ADD_METHOD, TRANSFER, WITHDRAW, add_method, adjustments::ADJUST, assert_books_balance, fund, method_input,
     transfer_input, withdraw_input,
 };
-use crate::harness::Server;
+use crate::harness::{Server, user_error};
 
 const DEPOSIT: &str =
     "mutation($input: WalletDepositInput!) { walletDeposit(input: $input) { payment { id } errors { code path } } }";
-
-fn refused(code: &str, path: &str) -> [(String, String); 1] {
-    [(code.to_owned(), path.to_owned())]
-}
 
 #[tokio::test]
 async fn an_amount_is_above_zero_and_has_its_currency_s_decimals() {
@@ -38,10 +34,10 @@ async fn an_amount_is_above_zero_and_has_its_currency_s_decimals() {
         let before = server.rows().await;
         let path = if code == "INSUFFICIENT_FUNDS" { "" } else { "input.amount" };
         let errors = amina.user_errors(TRANSFER, transfer_input(&basma.id, amount, currency, "1")).await;
-        assert_eq!(errors, refused(code, path), "{amount} {currency}");
+        assert_eq!(errors, user_error(code, path), "{amount} {currency}");
         if currency == "USD" {
             let errors = amina.user_errors(WITHDRAW, withdraw_input(&method, amount, currency, "1")).await;
-            assert_eq!(errors, refused(code, path), "{amount} {currency}");
+            assert_eq!(errors, user_error(code, path), "{amount} {currency}");
         }
         assert_eq!(server.rows().await, before, "{amount} {currency}");
     }
@@ -55,7 +51,7 @@ async fn an_amount_is_above_zero_and_has_its_currency_s_decimals() {
     ] {
         let before = server.rows().await;
         let errors = amina.user_errors(TRANSFER, transfer_input(&basma.id, amount, currency, "1")).await;
-        assert_eq!(errors, refused("INVALID", &format!("input.amount.{member}")), "{amount} {currency}");
+        assert_eq!(errors, user_error("INVALID", &format!("input.amount.{member}")), "{amount} {currency}");
         assert_eq!(server.rows().await, before, "{amount} {currency}");
     }
     let number = json!({ "input": { "recipientId": basma.id, "amount": { "amount": 1.5, "currency": "USD" }, "idempotencyKey": "1" } });
@@ -75,15 +71,15 @@ async fn a_key_has_to_be_there() {
         [("", "BLANK"), ("  ", "BLANK"), (&*"k".repeat(256), "TOO_LONG"), ("a\u{0}", "INVALID_CHARACTERS")]
     {
         let errors = amina.user_errors(TRANSFER, transfer_input(&basma.id, "1", "USD", key)).await;
-        assert_eq!(errors, refused(code, "input.idempotencyKey"));
+        assert_eq!(errors, user_error(code, "input.idempotencyKey"));
         let errors = amina.user_errors(WITHDRAW, withdraw_input(&method, "1", "USD", key)).await;
-        assert_eq!(errors, refused(code, "input.idempotencyKey"));
+        assert_eq!(errors, user_error(code, "input.idempotencyKey"));
     }
     let without = json!({ "input": { "recipientId": basma.id, "amount": { "amount": "1", "currency": "USD" } } });
     assert_eq!(amina.refused(TRANSFER, without).await, "BAD_REQUEST");
     let mut long = transfer_input(&basma.id, "1", "USD", "1");
     long["input"]["note"] = json!("n".repeat(256));
-    assert_eq!(amina.user_errors(TRANSFER, long).await, refused("TOO_LONG", "input.note"));
+    assert_eq!(amina.user_errors(TRANSFER, long).await, user_error("TOO_LONG", "input.note"));
 }
 
 #[tokio::test]
@@ -110,7 +106,7 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
         (number("GB82 WEST 1234 5698 7654 33"), "INVALID", "input.account.accountNumber"),
         (iban("GB82 WEST 1234 5698 7654 33"), "INVALID", "input.account.iban"),
     ] {
-        assert_eq!(amina.user_errors(ADD_METHOD, with(changes.clone())).await, refused(code, path), "{changes}");
+        assert_eq!(amina.user_errors(ADD_METHOD, with(changes.clone())).await, user_error(code, path), "{changes}");
     }
     let both = json!({ "iban": "GB82 WEST 1234 5698 7654 32", "accountNumber": "12345678" });
     for account in [json!({}), json!({ "iban": null }), both] {
@@ -136,11 +132,11 @@ async fn a_bank_account_is_checked_and_its_number_is_never_shown_again() {
     for _ in 0..19 {
         add_method(&amina, "EGP").await;
     }
-    assert_eq!(amina.user_errors(ADD_METHOD, with(json!({}))).await, refused("TOO_MANY", ""));
+    assert_eq!(amina.user_errors(ADD_METHOD, with(json!({}))).await, user_error("TOO_MANY", ""));
     let remove = "mutation($id: ID!) { payoutMethodRemove(input: { id: $id }) { payoutMethod { removedAt } errors { code path } } }";
     let id = json!({ "id": method["id"] });
     assert!(amina.ok(remove, id.clone()).await["payoutMethodRemove"]["payoutMethod"]["removedAt"].is_string());
-    assert_eq!(amina.user_errors(remove, id).await, refused("NOT_FOUND", "input.id"));
+    assert_eq!(amina.user_errors(remove, id).await, user_error("NOT_FOUND", "input.id"));
     let list = amina.ok("{ me { payoutMethods { lastFour } } }", Value::Null).await;
     assert_eq!(list["me"]["payoutMethods"].as_array().unwrap().len(), 19);
 }
@@ -159,9 +155,9 @@ async fn a_bank_account_is_added_once_however_often_its_key_comes() {
     assert_eq!(first["replayed"], false, "{first}");
     let again = amina.ok(ADD_METHOD, with("k", "12345678")).await["payoutMethodAdd"].clone();
     assert_eq!((&again["replayed"], &again["payoutMethod"]), (&json!(true), &first["payoutMethod"]), "{again}");
-    let reused = refused("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
+    let reused = user_error("IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
     assert_eq!(amina.user_errors(ADD_METHOD, with("k", "12345679")).await, reused);
-    assert_eq!(amina.user_errors(ADD_METHOD, with(" ", "12345678")).await, refused("BLANK", "input.idempotencyKey"));
+    assert_eq!(amina.user_errors(ADD_METHOD, with(" ", "12345678")).await, user_error("BLANK", "input.idempotencyKey"));
     assert_eq!(server.count("SELECT COUNT(*) FROM payout_methods").await, 1);
     let messages = server.sent().await.into_iter().filter(|sent| sent.text.contains("5678")).count();
     assert_eq!(messages, 1);
@@ -169,7 +165,10 @@ async fn a_bank_account_is_added_once_however_often_its_key_comes() {
     let basma = server.user("basma").await;
     assert_eq!(basma.ok(ADD_METHOD, with("k", "12345678")).await["payoutMethodAdd"]["replayed"], false);
     // A refusal is not remembered, and a day later the key is free.
-    assert_eq!(amina.user_errors(ADD_METHOD, with("l", "1")).await, refused("INVALID", "input.account.accountNumber"));
+    assert_eq!(
+        amina.user_errors(ADD_METHOD, with("l", "1")).await,
+        user_error("INVALID", "input.account.accountNumber")
+    );
     assert_eq!(amina.ok(ADD_METHOD, with("l", "12345670")).await["payoutMethodAdd"]["replayed"], false);
     server.advance(86_401);
     let amina = server.anonymous().login("amina").await;
@@ -202,7 +201,7 @@ async fn currencies_are_those_that_the_operator_wants() {
         (&ada, ADJUST, credit, "input.amount"),
     ] {
         let errors = client.user_errors(query, json!({ "input": input })).await;
-        assert_eq!(errors, refused("CURRENCY_MISMATCH", path), "{query}");
+        assert_eq!(errors, user_error("CURRENCY_MISMATCH", path), "{query}");
     }
     assert!(server.changes_since(&before).await.is_empty());
 }

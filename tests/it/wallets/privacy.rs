@@ -8,10 +8,6 @@ use crate::harness::Server;
 
 const DELETE: &str = "mutation { accountDelete { dueAt errors { code path } } }";
 
-async fn execute(server: &Server, sql: &str) {
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
-}
-
 #[tokio::test]
 async fn nobody_leaves_with_money_in_the_wallet_or_on_its_way() {
     let server = Server::with(&[("ACCOUNT_DELETION_DAYS", "0")]).await;
@@ -69,13 +65,13 @@ async fn the_books_name_a_withdrawal_and_an_adjustment_that_disagree_with_the_le
             "an adjustment that was applied",
         ),
     ] {
-        execute(&server, wrong).await;
+        server.write(wrong, Vec::new()).await;
         let found = books::verify(&server.app).await.unwrap().differences;
         assert!(found.iter().any(|difference| difference.rule.starts_with(rule)), "{wrong}: {found:?}");
-        execute(&server, back).await;
+        server.write(back, Vec::new()).await;
         assert_books_balance(&server).await;
     }
-    execute(&server, "DELETE FROM withdrawals").await;
+    server.write("DELETE FROM withdrawals", Vec::new()).await;
     let found = books::verify(&server.app).await.unwrap().differences;
     assert!(found.iter().any(|difference| difference.rule.starts_with("money that is held")), "{found:?}");
 }

@@ -4,11 +4,7 @@ use agora::entity::user_role::Role;
 use serde_json::{Value, json};
 
 use super::{add_method, assert_books_balance, dollars, fund, withdraw};
-use crate::harness::{Client, Server};
-
-fn refused(code: &str, path: &str) -> [(String, String); 1] {
-    [(code.to_owned(), path.to_owned())]
-}
+use crate::harness::{Client, Server, user_error};
 
 pub(super) fn act(name: &str, argument: &str) -> String {
     let argument = if argument.is_empty() { String::new() } else { format!(", {argument}: \"because\"") };
@@ -42,14 +38,14 @@ async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
     let Scene { server, amina, ada, method, .. } = scene().await;
     let id = json!({ "id": withdraw(&amina, &method, "1000.00", "1").await });
     let paid = act("adminWithdrawalMarkPaid", "reference");
-    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(ada.user_errors(&paid, id.clone()).await, user_error("WRONG_STATE", "input.id"));
     let data = ada.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
     assert_eq!(
         data["adminWithdrawalApprove"]["withdrawal"],
         json!({ "state": "APPROVED", "awaitsSecondPerson": false })
     );
     assert_eq!(server.last_sent("amina@example.org").await.subject, "Your withdrawal was approved");
-    assert_eq!(amina.user_errors(super::CANCEL, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(amina.user_errors(super::CANCEL, id.clone()).await, user_error("WRONG_STATE", "input.id"));
     let query = "{ adminWithdrawals(where: { states: APPROVED }) { nodes { user { username } approvedBy { username } \
                  bankDetails { holder iban accountNumber } } } }";
     let node = &ada.ok(query, Value::Null).await["adminWithdrawals"]["nodes"][0];
@@ -57,7 +53,7 @@ async fn a_withdrawal_is_agreed_to_then_paid_and_its_owner_is_told() {
     assert_eq!((&node["user"]["username"], &node["approvedBy"]["username"]), (&json!("amina"), &json!("ada")));
     assert_books_balance(&server).await;
     assert_eq!(ada.ok(&paid, id.clone()).await["adminWithdrawalMarkPaid"]["withdrawal"]["state"], "PAID");
-    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(ada.user_errors(&paid, id.clone()).await, user_error("WRONG_STATE", "input.id"));
     let message = server.last_sent("amina@example.org").await;
     assert_eq!(message.subject, "Your withdrawal was paid");
     assert!(message.text.contains("1000.00 USD") && message.text.contains("because"), "{}", message.text);
@@ -86,14 +82,14 @@ async fn what_is_refused_or_fails_is_back_and_the_owner_is_told_why() {
     let refuse = act("adminWithdrawalRefuse", "reason");
     let blank =
         "mutation($id: ID!) { adminWithdrawalRefuse(input: { id: $id, reason: \" \" }) { errors { code path } } }";
-    assert_eq!(ada.user_errors(blank, id.clone()).await, refused("BLANK", "input.reason"));
+    assert_eq!(ada.user_errors(blank, id.clone()).await, user_error("BLANK", "input.reason"));
     assert_eq!(ada.ok(&refuse, id.clone()).await["adminWithdrawalRefuse"]["withdrawal"]["state"], "CANCELED");
-    assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(ada.user_errors(&refuse, id.clone()).await, user_error("WRONG_STATE", "input.id"));
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("refused") && message.text.contains("because"), "{message:?}");
     let id = json!({ "id": withdraw(&amina, &method, "10.00", "2").await });
     ada.ok(&act("adminWithdrawalApprove", ""), id.clone()).await;
-    assert_eq!(ada.user_errors(&refuse, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(ada.user_errors(&refuse, id.clone()).await, user_error("WRONG_STATE", "input.id"));
     let data = ada.ok(&act("adminWithdrawalMarkFailed", "reason"), id).await;
     assert_eq!(data["adminWithdrawalMarkFailed"]["withdrawal"]["state"], "FAILED");
     let message = server.last_sent("amina@example.org").await;
@@ -111,13 +107,13 @@ async fn what_the_bank_sends_back_after_it_was_paid_is_back_once_and_the_owner_i
     assert_eq!(dollars(&amina).await, ["9990.00", "0.00", "9990.00"]);
     // The money is not back because somebody calls it failed.
     let failed = act("adminWithdrawalMarkFailed", "reason");
-    assert_eq!(ada.user_errors(&failed, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(ada.user_errors(&failed, id.clone()).await, user_error("WRONG_STATE", "input.id"));
     assert_eq!(dollars(&amina).await, ["9990.00", "0.00", "9990.00"]);
     let returned = act("adminWithdrawalMarkReturned", "reason");
     let data = ada.ok(&returned, id.clone()).await;
     assert_eq!(data["adminWithdrawalMarkReturned"]["withdrawal"]["state"], "RETURNED");
-    assert_eq!(ada.user_errors(&returned, id.clone()).await, refused("WRONG_STATE", "input.id"));
-    assert_eq!(ada.user_errors(&failed, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(ada.user_errors(&returned, id.clone()).await, user_error("WRONG_STATE", "input.id"));
+    assert_eq!(ada.user_errors(&failed, id.clone()).await, user_error("WRONG_STATE", "input.id"));
     let message = server.last_sent("amina@example.org").await;
     assert!(message.subject.contains("came back from the bank") && message.text.contains("because"), "{message:?}");
     assert_eq!(dollars(&amina).await, ["10000.00", "0.00", "10000.00"]);
@@ -136,14 +132,14 @@ async fn it_takes_two_people_to_say_that_a_large_one_came_back() {
     }
     let returned = act("adminWithdrawalMarkReturned", "reason");
     // What is not paid can't come back.
-    assert_eq!(ada.user_errors(&returned, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(ada.user_errors(&returned, id.clone()).await, user_error("WRONG_STATE", "input.id"));
     ada.ok(&act("adminWithdrawalMarkPaid", "reference"), id.clone()).await;
     let data = ada.ok(&returned, id.clone()).await;
     assert_eq!(
         data["adminWithdrawalMarkReturned"]["withdrawal"],
         json!({ "state": "PAID", "awaitsSecondPerson": true })
     );
-    assert_eq!(ada.user_errors(&returned, id.clone()).await, refused("SECOND_PERSON_NEEDED", "input.id"));
+    assert_eq!(ada.user_errors(&returned, id.clone()).await, user_error("SECOND_PERSON_NEEDED", "input.id"));
     assert_eq!(dollars(&amina).await, ["8999.99", "0.00", "8999.99"]);
     assert_books_balance(&server).await;
     let data = alan.ok(&returned, id).await;
@@ -188,9 +184,9 @@ async fn a_large_one_takes_two_people() {
         data["adminWithdrawalApprove"]["withdrawal"],
         json!({ "state": "REQUESTED", "awaitsSecondPerson": true })
     );
-    assert_eq!(ada.user_errors(&approve, id.clone()).await, refused("SECOND_PERSON_NEEDED", "input.id"));
+    assert_eq!(ada.user_errors(&approve, id.clone()).await, user_error("SECOND_PERSON_NEEDED", "input.id"));
     let paid = act("adminWithdrawalMarkPaid", "reference");
-    assert_eq!(ada.user_errors(&paid, id.clone()).await, refused("WRONG_STATE", "input.id"));
+    assert_eq!(ada.user_errors(&paid, id.clone()).await, user_error("WRONG_STATE", "input.id"));
     let data = alan.ok(&approve, id).await;
     assert_eq!(data["adminWithdrawalApprove"]["withdrawal"]["state"], "APPROVED");
     // Of a currency for which no amount is set, every one does.
@@ -218,11 +214,14 @@ async fn nobody_decides_about_their_own_money_and_nobody_any_more_whose_role_was
         ("adminWithdrawalMarkFailed", "reason"),
         ("adminWithdrawalMarkReturned", "reason"),
     ] {
-        assert_eq!(ada.user_errors(&act(name, argument), own.clone()).await, refused("BEYOND_YOUR_RIGHTS", "input.id"));
+        assert_eq!(
+            ada.user_errors(&act(name, argument), own.clone()).await,
+            user_error("BEYOND_YOUR_RIGHTS", "input.id")
+        );
     }
     let id = json!({ "id": withdraw(&amina, &method, "1.00", "1").await });
     let sql = "DELETE FROM user_roles WHERE user_id IN (SELECT id FROM users WHERE username = 'ada')";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     assert_eq!(ada.refused(&act("adminWithdrawalApprove", ""), id).await, "FORBIDDEN");
     assert_eq!(server.count(audited).await, before);
     assert_books_balance(&server).await;

@@ -91,7 +91,7 @@ async fn a_long_one_is_whole_though_it_is_read_in_batches() {
              SELECT $1, e.transfer_id, e.account_id, e.kind, 1, $2, $2, $3 FROM {after} AND e.seq = 1"
         );
         let values = vec![id.into(), number.into(), now.into()];
-        server.app.db.transact(async |tx| tx.execute(sql.as_str(), values.clone()).await).await.unwrap();
+        server.write(&sql, values).await;
     }
     server.advance(7200);
     let amina = server.anonymous().login("amina").await;

@@ -92,7 +92,7 @@ async fn nobody_pays_themselves_nobody_or_somebody_who_is_suspended() {
     amina.ok(TRANSFER, done.clone()).await;
     let sql = "INSERT INTO suspensions (user_id, reason, created_at) \
                SELECT id, 'spam', created_at FROM users WHERE username = 'basma'";
-    server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+    server.write(sql, Vec::new()).await;
     let before = server.rows().await;
     for (to, code) in [
         (amina.id.as_str(), "NOT_ALLOWED"),

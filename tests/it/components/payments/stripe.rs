@@ -80,7 +80,7 @@ impl Account {
 }
 
 /// What time it is: localstripe has no other.
-#[allow(clippy::disallowed_methods, reason = "the service beside us goes by it")]
+#[expect(clippy::disallowed_methods, reason = "the service beside us goes by it")]
 fn now() -> DateTime<Utc> {
     Utc::now()
 }

@@ -296,7 +296,7 @@ async fn a_person_whose_account_is_made_in_between_is_signed_in_to_it() {
         return;
     }
     let change = async |sql: &'static str| {
-        server.app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.unwrap();
+        server.write(sql, Vec::new()).await;
     };
     let first = sign_in(&server, "google").await;
     change("UPDATE identities SET subject = subject || '!'").await;
