@@ -422,9 +422,13 @@ impl User {
 
 /// Whoever asks; null when nobody is signed in.
 pub(super) async fn viewer<T: Sync>(ctx: &Context<'_>, _: &T) -> async_graphql::Result<Option<User>> {
-    let request = ctx.request();
-    let Some(id) = request.actor.user_id() else { return Ok(None) };
-    Ok(request.loaders.load::<UsersById>(id).await?.map(User::from))
+    user_by_id(ctx, ctx.request().actor.user_id()).await
+}
+
+/// A person that something names; null where it names none, and once their account is erased.
+pub(super) async fn user_by_id(ctx: &Context<'_>, id: Option<UserId>) -> async_graphql::Result<Option<User>> {
+    let Some(id) = id else { return Ok(None) };
+    Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
 }
 
 /// A change of one's own profile. Absent leaves a field as it is; null clears it, where it can be empty.

@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::{User, UsersById},
+    accounts::{User, user_by_id},
     connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
@@ -121,7 +121,7 @@ impl Activity {
     /// Whose account it happened to.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn user(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { Ok(ctx.request().loaders.load::<UsersById>(self.0.user_id).await?.map(User::from)) }).await
+        nullable(user_by_id(ctx, Some(self.0.user_id))).await
     }
 
     /// What kind of thing happened.

@@ -6,7 +6,7 @@ use futures_util::Stream;
 use uuid::Uuid;
 
 use super::{
-    accounts::{User, UsersById, viewer},
+    accounts::{User, user_by_id, viewer},
     connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     error::{Nullable, Payload, UserError, also, answer, nullable, payload},
@@ -115,11 +115,7 @@ impl Notification {
 
     /// Who caused it; null when nobody did, when they are a guest or hidden from you, and when the account is erased.
     async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async {
-            let Some(id) = self.0.actor_id else { return Ok(None) };
-            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
-        })
-        .await
+        nullable(user_by_id(ctx, self.0.actor_id)).await
     }
 
     /// What it is about; null when that is gone or hidden from you.

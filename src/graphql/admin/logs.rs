@@ -13,7 +13,7 @@ use crate::{
     entity::{AdjustmentId, JobId, UserId, WithdrawalId, audit_entry::Model, ids, told},
     error::{Error, Result},
     graphql::{
-        accounts::{User, UsersById},
+        accounts::{User, user_by_id},
         activity::{Activity, ActivityKind},
         connection::{Connection, Listed, requested_page, wants_total},
         context::RequestExt,
@@ -58,11 +58,7 @@ impl AuditEntry {
 
     /// Who; null when it was the operator at the command line, or the account is erased.
     async fn actor(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async {
-            let Some(id) = self.0.actor_id else { return Ok(None) };
-            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
-        })
-        .await
+        nullable(user_by_id(ctx, self.0.actor_id)).await
     }
 
     /// Whether it was the operator at the command line.

@@ -11,7 +11,7 @@ use crate::{
     },
     entity::refund,
     graphql::{
-        accounts::{User, UsersById},
+        accounts::{User, UsersById, user_by_id},
         connection::{Connection, Listed, requested_page, wants_total},
         context::RequestExt,
         contract::SemanticNonNull,
@@ -98,13 +98,8 @@ impl GoalContribution {
 
     /// Who gave; null for a guest, for who is anonymous to you, and once the account is erased.
     async fn contributor(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async {
-            let request = ctx.request();
-            let id = self.0.contribution.contributor_id.filter(|_| self.0.shows_giver_to(&request.actor));
-            let Some(id) = id else { return Ok(None) };
-            Ok(request.loaders.load::<UsersById>(id).await?.map(User::from))
-        })
-        .await
+        let id = self.0.contribution.contributor_id.filter(|_| self.0.shows_giver_to(&ctx.request().actor));
+        nullable(user_by_id(ctx, id)).await
     }
 
     /// What the giver is called: a person's display name, or what a guest wrote; null for who is anonymous to you, and when
@@ -256,12 +251,7 @@ impl ContributionComment {
 
     /// Who wrote it; null when it is the giver, who is anonymous to you, when it was deleted, or the account erased.
     async fn author(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async {
-            let request = ctx.request();
-            let Some(id) = self.0.author_for(&request.actor) else { return Ok(None) };
-            Ok(request.loaders.load::<UsersById>(id).await?.map(User::from))
-        })
-        .await
+        nullable(user_by_id(ctx, self.0.author_for(&ctx.request().actor))).await
     }
 
     /// Plain text, at most 2,000 characters; empty when it was deleted.

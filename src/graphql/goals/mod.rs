@@ -12,7 +12,7 @@ use async_graphql::{Context, Enum, ID, MergedObject, Object};
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::{User, UsersById},
+    accounts::{User, user_by_id},
     connection::{Connection, Listed, requested_page, wants_total},
     context::RequestExt,
     contract::SemanticNonNull,
@@ -119,11 +119,7 @@ impl Goal {
 
     /// Who raises; null once the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async {
-            let Some(id) = self.0.goal.owner_id else { return Ok(None) };
-            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
-        })
-        .await
+        nullable(user_by_id(ctx, self.0.goal.owner_id)).await
     }
 
     /// A headline of plain text, at most 255 characters.

@@ -3,21 +3,15 @@
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
-use super::{
-    Payment, Refund, contribution_of,
-    loaders::{PaymentsById, RefundsById},
-    wallet_of_payer,
-};
+use super::{OfPayment, Payment, Refund, loaders::RefundsById, payment_of};
 use crate::{
     domain::{payments::DisputeOfPayment, permissions::Permission},
-    entity::{Currency, payment_dispute},
+    entity::{Currency, PaymentId, payment_dispute},
     graphql::{
         connection::Listed,
         context::RequestExt,
         error::{Nullable, nullable},
-        goals::GoalContribution,
         scalars::Money,
-        wallets::Wallet,
     },
 };
 
@@ -50,28 +44,13 @@ impl Listed for Dispute {
     const LIST_NAME: &'static str = "Dispute";
 }
 
+impl OfPayment for Dispute {
+    fn payment_id(&self) -> PaymentId {
+        self.dispute.payment_id
+    }
+}
+
 impl Dispute {
-    /// What it is about, as it is now; null for who may not see it.
-    pub(super) async fn disputed(ctx: &Context<'_>, dispute: &Self) -> async_graphql::Result<Option<Payment>> {
-        Ok(ctx.request().loaders.load::<PaymentsById>(dispute.dispute.payment_id).await?.map(Payment::from))
-    }
-
-    /// What was given to a goal by it; null when it was for something else, and for who may not see it.
-    pub(super) async fn given(ctx: &Context<'_>, dispute: &Self) -> async_graphql::Result<Option<GoalContribution>> {
-        match Self::disputed(ctx, dispute).await? {
-            Some(payment) => contribution_of(ctx, &payment).await,
-            None => Ok(None),
-        }
-    }
-
-    /// The wallet of who paid; null when they have none, and for who may not see it.
-    pub(super) async fn payer_s_wallet(ctx: &Context<'_>, dispute: &Self) -> async_graphql::Result<Option<Wallet>> {
-        match Self::disputed(ctx, dispute).await? {
-            Some(payment) => wallet_of_payer(ctx, &payment).await,
-            None => Ok(None),
-        }
-    }
-
     /// A dispute of a payment of this currency.
     pub(in crate::graphql) fn new(dispute: payment_dispute::Model, currency: Currency) -> Self {
         Self { dispute, currency }
@@ -89,7 +68,7 @@ impl Dispute {
 
     /// What it is about; null to a guest, who came by it.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
-        nullable(Self::disputed(ctx, self)).await
+        nullable(payment_of(ctx, self)).await
     }
 
     /// How much of it.

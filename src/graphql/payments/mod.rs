@@ -23,7 +23,7 @@ pub(super) use registration::GRAPH;
 pub use steps::PaymentStep;
 
 use super::{
-    accounts::{User, UsersById},
+    accounts::{User, user_by_id},
     connection::{Connection, Listed, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
@@ -211,11 +211,7 @@ impl Payment {
 
     /// Who pays; null for a guest, and once the account is erased.
     async fn payer(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async {
-            let Some(id) = self.0.payer_id else { return Ok(None) };
-            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
-        })
-        .await
+        nullable(user_by_id(ctx, self.0.payer_id)).await
     }
 
     /// What is to be paid.
@@ -471,6 +467,36 @@ async fn contribution_of(ctx: &Context<'_>, payment: &Payment) -> async_graphql:
 async fn wallet_of_payer(ctx: &Context<'_>, payment: &Payment) -> async_graphql::Result<Option<Wallet>> {
     match payment.0.payer_id {
         Some(payer) => wallet_of(ctx, payer).await,
+        None => Ok(None),
+    }
+}
+
+/// Something that belongs to a payment, and by whose change the payment changes, too.
+trait OfPayment: Sync {
+    /// Of which one.
+    fn payment_id(&self) -> PaymentId;
+}
+
+/// The payment, as it is now; null for who may not see it.
+async fn payment_of(ctx: &Context<'_>, part: &impl OfPayment) -> async_graphql::Result<Option<Payment>> {
+    Ok(ctx.request().loaders.load::<PaymentsById>(part.payment_id()).await?.map(Payment::from))
+}
+
+/// What was given to a goal by the payment; null when it was for something else, and for who may not see it.
+async fn contribution_behind(
+    ctx: &Context<'_>,
+    part: &impl OfPayment,
+) -> async_graphql::Result<Option<GoalContribution>> {
+    match payment_of(ctx, part).await? {
+        Some(payment) => contribution_of(ctx, &payment).await,
+        None => Ok(None),
+    }
+}
+
+/// The wallet of who paid; null when they have none, and for who may not see it.
+async fn wallet_behind(ctx: &Context<'_>, part: &impl OfPayment) -> async_graphql::Result<Option<Wallet>> {
+    match payment_of(ctx, part).await? {
+        Some(payment) => wallet_of_payer(ctx, &payment).await,
         None => Ok(None),
     }
 }

@@ -3,21 +3,15 @@
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
-use super::{
-    Payment, contribution_of,
-    loaders::{PaymentsById, Proposals},
-    wallet_of_payer,
-};
+use super::{OfPayment, Payment, loaders::Proposals, payment_of};
 use crate::{
     domain::{payments::RefundOfPayment, permissions::Permission},
-    entity::{Currency, refund},
+    entity::{Currency, PaymentId, refund},
     graphql::{
         connection::Listed,
         context::RequestExt,
         error::{Nullable, nullable},
-        goals::GoalContribution,
         scalars::Money,
-        wallets::Wallet,
     },
 };
 
@@ -79,28 +73,13 @@ impl Listed for Refund {
     const LIST_NAME: &'static str = "Refund";
 }
 
+impl OfPayment for Refund {
+    fn payment_id(&self) -> PaymentId {
+        self.refund.payment_id
+    }
+}
+
 impl Refund {
-    /// What it is of, as it is now; null for who may not see it.
-    pub(super) async fn paid(ctx: &Context<'_>, refund: &Self) -> async_graphql::Result<Option<Payment>> {
-        Ok(ctx.request().loaders.load::<PaymentsById>(refund.refund.payment_id).await?.map(Payment::from))
-    }
-
-    /// What was given to a goal by it; null when it was for something else, and for who may not see it.
-    pub(super) async fn given(ctx: &Context<'_>, refund: &Self) -> async_graphql::Result<Option<GoalContribution>> {
-        match Self::paid(ctx, refund).await? {
-            Some(payment) => contribution_of(ctx, &payment).await,
-            None => Ok(None),
-        }
-    }
-
-    /// The wallet of who paid; null when they have none, and for who may not see it.
-    pub(super) async fn payer_s_wallet(ctx: &Context<'_>, refund: &Self) -> async_graphql::Result<Option<Wallet>> {
-        match Self::paid(ctx, refund).await? {
-            Some(payment) => wallet_of_payer(ctx, &payment).await,
-            None => Ok(None),
-        }
-    }
-
     /// A refund of a payment of this currency.
     pub(in crate::graphql) fn new(refund: refund::Model, currency: Currency) -> Self {
         Self { refund, currency }
@@ -117,7 +96,7 @@ impl Refund {
 
     /// What it is of; null to who sees the refund but not the payment: a goal's owner, and a guest, who came by it.
     async fn payment(&self, ctx: &Context<'_>) -> Nullable<Payment> {
-        nullable(Self::paid(ctx, self)).await
+        nullable(payment_of(ctx, self)).await
     }
 
     /// What goes back of the payment.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Dispute, DisputeState, Payment, PaymentProvider, PaymentState, PaymentTargetKind, Refund, RefundState,
-    contribution_of, list, wallet_of_payer,
+    contribution_behind, contribution_of, list, payment_of, wallet_behind, wallet_of_payer,
 };
 use crate::{
     domain::payments::{
@@ -226,13 +226,13 @@ payload! {
         dispute: Dispute
     } also {
         /// The payment that it is about, as it is now; null when `errors` is not empty.
-        payment: Payment = Dispute::disputed,
+        payment: Payment = payment_of,
         /// What is given to a goal by the payment, as it is now; null when `errors` is not empty, and when it is for something
         /// else, or not yours to see.
-        contribution: GoalContribution = Dispute::given,
+        contribution: GoalContribution = contribution_behind,
         /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
         /// see.
-        wallet: Wallet = Dispute::payer_s_wallet,
+        wallet: Wallet = wallet_behind,
     }
 }
 
@@ -369,13 +369,13 @@ payload! {
         refund: Refund
     } also {
         /// The payment that it is of, as it is now; null when `errors` is not empty.
-        payment: Payment = Refund::paid,
+        payment: Payment = payment_of,
         /// What is given to a goal by the payment, as it is now; null when `errors` is not empty, and when it is for something
         /// else, or not yours to see.
-        contribution: GoalContribution = Refund::given,
+        contribution: GoalContribution = contribution_behind,
         /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
         /// see.
-        wallet: Wallet = Refund::payer_s_wallet,
+        wallet: Wallet = wallet_behind,
     }
 }
 
@@ -391,13 +391,13 @@ payload! {
         refund: Refund
     } also {
         /// The payment that it is of, as it is now; null when `errors` is not empty.
-        payment: Payment = Refund::paid,
+        payment: Payment = payment_of,
         /// What is given to a goal by the payment, as it is now; null when `errors` is not empty, and when it is for something
         /// else, or not yours to see.
-        contribution: GoalContribution = Refund::given,
+        contribution: GoalContribution = contribution_behind,
         /// The payer's wallet, as it is now; null when `errors` is not empty, for guests, and when it is not yours to
         /// see.
-        wallet: Wallet = Refund::payer_s_wallet,
+        wallet: Wallet = wallet_behind,
     }
 }
 

@@ -9,9 +9,9 @@ use async_graphql::{Context, Enum, ID, InputObject, Lookahead, Object, Selection
 use chrono::{DateTime, Utc};
 
 use super::{
-    accounts::{User, UsersById},
+    accounts::{User, user_by_id},
     connection::{Connection, Listed, PageArgs, asks_for_total, requested_page, wants_total},
-    context::{RequestContext, RequestExt},
+    context::RequestExt,
     contract::SemanticNonNull,
     error::{Nullable, nullable, private},
     filters::{self, DateTimeRange, query_ids},
@@ -61,7 +61,7 @@ impl Post {
         if let Some(author) = &self.0.author {
             return author.clone().map(User::from).map(Ok);
         }
-        nullable(async { author(ctx.request(), self.0.post.author_id).await }).await
+        nullable(user_by_id(ctx, self.0.post.author_id)).await
     }
 
     /// Plain text with mentions and #tags, at most 10,000 characters. Empty when it was deleted, or is a share without
@@ -198,7 +198,7 @@ impl Comment {
         if let Some(author) = &self.0.author {
             return author.clone().map(User::from).map(Ok);
         }
-        nullable(async { author(ctx.request(), self.0.comment.author_id).await }).await
+        nullable(user_by_id(ctx, self.0.comment.author_id)).await
     }
 
     /// Plain text, at most 2,000 characters; empty when it was deleted.
@@ -284,12 +284,6 @@ impl Comment {
     async fn deleted_at(&self) -> Option<DateTime<Utc>> {
         self.0.comment.deleted_at
     }
-}
-
-/// The author, where the list has not brought them along.
-async fn author(request: &RequestContext, id: Option<UserId>) -> async_graphql::Result<Option<User>> {
-    let Some(id) = id else { return Ok(None) };
-    Ok(request.loaders.load::<UsersById>(id).await?.map(User::from))
 }
 
 /// What the selections of a post are going to ask for, of what can be brought along with it.

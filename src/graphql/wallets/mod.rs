@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
 use super::{
-    accounts::{User, UsersById},
+    accounts::{User, user_by_id},
     connection::{Connection, requested_page, wants_total},
     context::{RequestContext, RequestExt},
     contract::SemanticNonNull,
@@ -119,7 +119,7 @@ impl Wallet {
 
     /// Whose it is; null when the account is erased.
     async fn owner(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async { Ok(ctx.request().loaders.load::<UsersById>(self.owner).await?.map(User::from)) }).await
+        nullable(user_by_id(ctx, Some(self.owner))).await
     }
 
     /// What it holds: an entry for each currency that it ever held, by currency code.
@@ -241,11 +241,7 @@ impl CurrencyQuery {
 
 /// A person of a record that outlives them.
 async fn person(ctx: &Context<'_>, id: Option<UserId>) -> Nullable<User> {
-    nullable(async {
-        let Some(id) = id else { return Ok(None) };
-        Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
-    })
-    .await
+    nullable(user_by_id(ctx, id)).await
 }
 
 /// The bank accounts that the viewer's money can be paid out to.

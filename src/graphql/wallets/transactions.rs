@@ -7,9 +7,8 @@ use crate::{
     domain::wallets::{Transaction, TransactionFilter},
     entity::{ids, ledger_transfer::TransferKind},
     graphql::{
-        accounts::{User, UsersById},
+        accounts::{User, user_by_id},
         connection::Listed,
-        context::RequestExt,
         error::{Nullable, nullable},
         filters::{self, DateTimeRange},
         node::{self, Node},
@@ -158,11 +157,7 @@ impl WalletTransaction {
 
     /// Whose wallet it came from, or went to; null where it was none, or the account is erased.
     async fn counterparty(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async {
-            let Some(id) = self.0.counterparty else { return Ok(None) };
-            Ok(ctx.request().loaders.load::<UsersById>(id).await?.map(User::from))
-        })
-        .await
+        nullable(user_by_id(ctx, self.0.counterparty)).await
     }
 
     /// When it happened.
