@@ -23,21 +23,21 @@ use crate::{
     platform::{
         bus::{Bus, StreamKey},
         clock::Clock,
+        concurrency_limits::ConcurrencyLimits,
         crypto::{self, Keys},
         db::Database,
+        fail_points::FailPoints,
+        fair_semaphore::FairSemaphore,
         http::Http,
         ids::Ids,
         mail::Mail,
-        memory::{Highest, Recent, Shared},
+        memory::{ExpiringSet, HighWaterMarks, WeakCache},
         oidc::Issuers,
         outbox::Outbox,
         passwords::Passwords,
         payments::Providers,
         rate_limit::Limiters,
-        shares::Shares,
         sms::Sms,
-        steps::Steps,
-        turns::Turns,
     },
 };
 
@@ -66,33 +66,33 @@ pub struct Parts {
     pub sms: Sms,
     /// The providers of payments that are configured.
     pub payments: Providers,
-    /// How much of the database each client may use at once.
-    pub shares: Shares<Caller>,
-    /// Named places in the middle of things, for tests.
-    pub steps: Steps,
+    /// How many connections of the database each client may use at once.
+    pub concurrency_limits: ConcurrencyLimits<Caller>,
+    /// Fail points, for tests.
+    pub fail_points: FailPoints,
     /// What is known of the issuers of OpenID Connect.
     pub issuers: Issuers,
     /// Where clients reach this server when no PUBLIC_URL is set; known once it listens.
     pub listening_at: OnceLock<String>,
-    /// Hashes passwords, a few at a time; the others wait in line.
+    /// Hashes passwords, a few at a time; the others wait in a queue.
     pub passwords: Passwords,
     /// How often each client did what, counted in this process. The policies are declared by those who count by them.
     pub limiters: Limiters,
     /// Sessions that ended lately: their access tokens are refused before they expire.
-    pub ended_sessions: Recent<SessionId>,
+    pub ended_sessions: ExpiringSet<SessionId>,
     /// When the last sweep for ended sessions went well, in microseconds since 1970; 0 before the first.
     pub sessions_swept_at: AtomicI64,
     /// The newest generation of each session that was seen in use here: only its first use costs a statement.
-    pub seen_generations: Highest<SessionId>,
+    pub seen_generations: HighWaterMarks<SessionId>,
     /// The ends of the streams that are followed here.
-    pub tails: Shared<StreamKey>,
+    pub tails: WeakCache<StreamKey>,
     /// Those who follow one stream by equal operations and see the same, by what is equal.
-    pub audiences: Shared<[u8; 32]>,
-    /// Turns at executing what happens on streams.
-    pub happening: Turns<Caller>,
-    /// Turns at what was missed: reading it, and executing it. Apart, so that nobody who only wants to know what happens
+    pub audiences: WeakCache<[u8; 32]>,
+    /// Permits to execute what happens on streams.
+    pub happening: FairSemaphore<Caller>,
+    /// Permits for what was missed: reading it, and executing it. Apart, so that nobody who only wants to know what happens
     /// waits for those who want to know everything.
-    pub catching_up: Turns<Caller>,
+    pub catching_up: FairSemaphore<Caller>,
     /// How many events were executed so far, for one follower or for many: for tests and metrics.
     pub executions: AtomicU64,
     /// How many of these told somebody what they had missed.
@@ -131,15 +131,15 @@ impl App {
         let limiters = Limiters::new(config.rates.clone());
         let database = &config.database;
         // One connection at least is left for others, where there are two.
-        let share = database.connections_per_client.min(database.max_connections.saturating_sub(1)).max(1);
-        let shares = Shares::new(share as usize, database.acquire_timeout);
+        let concurrency_limit = database.connections_per_client.min(database.max_connections.saturating_sub(1)).max(1);
+        let concurrency_limits = ConcurrencyLimits::new(concurrency_limit as usize, database.acquire_timeout);
         let http = Http::new()?;
         let outbox = Outbox::new(config.outbox.clone());
         let mail = Mail::new(&config.email, outbox.clone())?;
         let sms = Sms::new(&config.sms, http.clone(), outbox);
         let payments = Providers::new(&config.payments, config.public_url.as_ref(), &http, &db, &clock, &ids, &keys)?;
         let connections = config.database.max_connections as usize;
-        let steps = Steps::new(config.payments.stop_at_step.clone());
+        let fail_points = FailPoints::new(config.payments.stop_at_step.clone());
         Ok(Self(Arc::new(Parts {
             config,
             db,
@@ -150,19 +150,19 @@ impl App {
             mail,
             sms,
             payments,
-            steps,
+            fail_points,
             issuers: Issuers::default(),
             listening_at: OnceLock::new(),
             passwords,
             limiters,
-            shares,
-            ended_sessions: Recent::default(),
+            concurrency_limits,
+            ended_sessions: ExpiringSet::default(),
             sessions_swept_at: AtomicI64::new(0),
-            seen_generations: Highest::new(100_000),
-            tails: Shared::default(),
-            audiences: Shared::default(),
-            happening: turns(connections / 2),
-            catching_up: turns(connections / 4),
+            seen_generations: HighWaterMarks::new(100_000),
+            tails: WeakCache::default(),
+            audiences: WeakCache::default(),
+            happening: fair_semaphore(connections / 2),
+            catching_up: fair_semaphore(connections / 4),
             executions: AtomicU64::new(0),
             replays: AtomicU64::new(0),
             tasks: TaskTracker::new(),
@@ -170,7 +170,8 @@ impl App {
         })))
     }
 
-    /// Brings the database up to date. Several processes may do it at once: on PostgreSQL they take turns.
+    /// Brings the database up to date. Several processes may do it at once: on PostgreSQL one waits for the other by an
+    /// advisory lock.
     pub async fn migrate(&self) -> Result<()> {
         let connection = self.db.migration_connection().await?;
         let result = self.migrate_on(&connection).await;
@@ -242,7 +243,7 @@ impl App {
     }
 
     /// Runs work in a task of its own, to its end. Whoever waits for it can be stopped or dropped at any moment, and keeps
-    /// nothing from others by that: no lock, no turn, no connection.
+    /// nothing from others by that: no lock, no permit, no connection.
     pub async fn apart<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         self.tasks.spawn(work.in_current_span()).await.map_err(Error::internal)?
     }
@@ -284,8 +285,8 @@ fn out_of_reach(config: &Config, error: &Error) -> Error {
 }
 
 /// So many at once, so that streams leave connections to queries; half of these for one caller.
-fn turns(all: usize) -> Turns<Caller> {
-    Turns::new(all, all / 2)
+fn fair_semaphore(all: usize) -> FairSemaphore<Caller> {
+    FairSemaphore::new(all, all / 2)
 }
 
 /// Beside the SQLite file, or in the working directory.

@@ -67,7 +67,7 @@ enum Command {
     Serve,
     /// Run background jobs only; several may share one PostgreSQL.
     Worker,
-    /// Bring the database up to date, back, or tell where it stands.
+    /// Migrations of the database: apply, undo, show their status.
     Migrate {
         #[command(subcommand)]
         direction: Direction,
@@ -93,34 +93,34 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Nullability::Semantic)]
         nullability: Nullability,
     },
-    /// Accounts with rights.
+    /// Staff accounts and their roles.
     Admin {
         #[command(subcommand)]
         action: AdminAction,
     },
-    /// Look at the queue of background jobs.
+    /// The queue of background jobs: list, retry.
     Jobs {
         #[command(subcommand)]
         action: JobsAction,
     },
-    /// Look into the ledger, and recompute it.
+    /// Inspect the ledger, and verify it.
     Ledger {
         #[command(subcommand)]
         action: LedgerAction,
     },
-    /// Payments, and what their providers say of them.
+    /// Reconcile payments with their providers.
     Payments {
         #[command(subcommand)]
         action: PaymentsAction,
     },
-    /// Copy everything into a new file, while it is in use (SQLite).
+    /// Back up the database into a new file, while it is in use (SQLite).
     Backup {
         /// Where to; nothing may be there.
         file: PathBuf,
     },
-    /// Put a copy into the place of the database (SQLite), which nobody may use meanwhile.
+    /// Restore the database from a backup (SQLite); nobody may use it meanwhile.
     Restore {
-        /// The copy, as `backup` wrote it.
+        /// The backup, as `backup` wrote it.
         file: PathBuf,
         /// Put aside the database that is there: its name gets the ending `replaced`.
         #[arg(long)]
@@ -132,11 +132,11 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Direction {
-    /// Apply every step that is not applied yet.
+    /// Apply every migration that is not applied yet.
     Up,
-    /// Undo the last steps. What would be lost is listed, and asked about.
+    /// Undo the last migrations. What would be lost is listed, and asked about.
     Down {
-        /// How many steps to undo, newest first.
+        /// How many migrations to undo, newest first.
         #[arg(long, default_value_t = 1)]
         steps: u32,
         /// Undo without asking first.
@@ -146,7 +146,7 @@ enum Direction {
         #[arg(long)]
         destroy_data: bool,
     },
-    /// List the steps and whether they are applied.
+    /// List the migrations and whether they are applied.
     Status,
 }
 
@@ -448,10 +448,10 @@ fn stop_on_signal(app: &App) {
         }
         tracing::info!("stopping");
         app.stop.cancel();
-        let patience = app.config.shutdown_grace + CLOSING;
+        let timeout = app.config.shutdown_grace + CLOSING;
         // A thread of its own, which runs whatever all the others wait for.
         std::thread::spawn(move || {
-            std::thread::sleep(patience);
+            std::thread::sleep(timeout);
             end("agora: it could not stop in time, and ends as it is");
         });
     });

@@ -100,7 +100,7 @@ pub enum Code {
     Unauthenticated,
     /// Signed in, but without the permission.
     Forbidden,
-    /// Needs a fresh authentication; `methods` says how.
+    /// Needs a recent authentication; `methods` says how.
     ReauthenticationRequired,
     /// The account's role demands a second factor that is not set up yet.
     TwoFactorSetupRequired,
@@ -279,7 +279,7 @@ pub enum Parameter {
     /// Until when; without an end, if `None`.
     Until(Option<DateTime<Utc>>),
     /// What somebody wrote, or what is for people only.
-    Words(String),
+    Written(String),
 }
 
 impl Parameter {
@@ -288,7 +288,7 @@ impl Parameter {
     pub fn text(&self, locale: Locale) -> String {
         match self {
             Self::Count(count) => count.to_string(),
-            Self::Amount { text, .. } | Self::Words(text) => text.clone(),
+            Self::Amount { text, .. } | Self::Written(text) => text.clone(),
             Self::Currencies(codes) => codes.join(", "),
             Self::State(state) => state.text(locale).into_owned(),
             Self::Until(Some(until)) => until.format("%Y-%m-%d %H:%M UTC").to_string(),
@@ -333,13 +333,13 @@ impl From<usize> for Parameter {
 
 impl From<&str> for Parameter {
     fn from(words: &str) -> Self {
-        Self::Words(words.to_owned())
+        Self::Written(words.to_owned())
     }
 }
 
 impl From<String> for Parameter {
     fn from(words: String) -> Self {
-        Self::Words(words)
+        Self::Written(words)
     }
 }
 

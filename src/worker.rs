@@ -132,11 +132,11 @@ async fn run_lane(app: &App, lane: Lane) -> Result<u64> {
 /// Takes jobs until the program stops.
 pub async fn run(app: App) {
     for schedule in schedules() {
-        app.spawn(mind_schedule(app.clone(), schedule));
+        app.spawn(run_schedule(app.clone(), schedule));
     }
     for poll in DOMAINS.iter().flat_map(|domain| domain.polls) {
         for provider in ProviderKind::iter() {
-            app.spawn(mind_poll(app.clone(), *poll, provider));
+            app.spawn(run_poll(app.clone(), *poll, provider));
         }
     }
     if let Err(error) = jobs::adopt(&app).await {
@@ -205,8 +205,8 @@ impl Work {
     async fn end(mut self) {
         let grace = self.app.config.shutdown_grace;
         let finishing = async { while self.tasks.join_next().await.is_some() {} };
-        let patience = grace.saturating_sub(Duration::from_secs(3).min(grace / 2));
-        if tokio::time::timeout(patience, finishing).await.is_err() {
+        let timeout = grace.saturating_sub(Duration::from_secs(3).min(grace / 2));
+        if tokio::time::timeout(timeout, finishing).await.is_err() {
             self.tasks.shutdown().await;
         }
         let left: Vec<_> = self.held().drain().map(|(id, (_, attempts))| (id, attempts)).collect();
@@ -248,8 +248,9 @@ async fn run_in_turn(app: App, jobs: Vec<job::Model>, held: Held) {
     held.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| !late.iter().any(|(late, _)| late == id));
 }
 
-/// Goes on with what is under way at a provider, until the program stops: one that is slow holds up no other.
-async fn mind_poll(app: App, poll: Poll, provider: ProviderKind) {
+/// The run loop of a poll: goes on with what is under way at a provider, until the program stops: one that is slow holds up
+/// no other.
+async fn run_poll(app: App, poll: Poll, provider: ProviderKind) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -258,13 +259,13 @@ async fn mind_poll(app: App, poll: Poll, provider: ProviderKind) {
             () = app.stop.cancelled() => return,
         }
         if let Err(error) = poll(&app, provider).await {
-            tracing::error!(provider = provider.as_str(), %error, "payments could not be looked after");
+            tracing::error!(provider = provider.as_str(), %error, "the poll of a provider failed");
         }
     }
 }
 
-/// Runs one schedule whenever it is due, until the program stops: one that takes long holds up no other.
-async fn mind_schedule(app: App, schedule: &'static Schedule) {
+/// The run loop of a schedule: runs it whenever it is due, until the program stops: one that takes long holds up no other.
+async fn run_schedule(app: App, schedule: &'static Schedule) {
     let mut ticks = tokio::time::interval(Duration::from_secs(30));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -308,7 +309,7 @@ pub async fn sweep(app: App) {
         if count.is_multiple_of(60) {
             app.limiters.forget_idle();
             app.tails.forget_unused();
-            app.shares.forget_unused();
+            app.concurrency_limits.forget_unused();
             app.audiences.forget_unused();
             app.happening.forget_idle();
             app.catching_up.forget_idle();

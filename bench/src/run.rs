@@ -64,7 +64,7 @@ struct Scale {
     sockets: usize,
     /// How long events are written.
     seconds: u64,
-    patience: Duration,
+    timeout: Duration,
 }
 
 const FULL: Scale = Scale {
@@ -79,7 +79,7 @@ const FULL: Scale = Scale {
     wallets: 10_000,
     sockets: 1_000,
     seconds: 10,
-    patience: Duration::from_secs(30),
+    timeout: Duration::from_secs(30),
 };
 
 const QUICK: Scale = Scale {
@@ -94,7 +94,7 @@ const QUICK: Scale = Scale {
     wallets: 500,
     sockets: 100,
     seconds: 2,
-    patience: Duration::from_secs(8),
+    timeout: Duration::from_secs(8),
 };
 
 /// Agora and the floor in turn, so often each.
@@ -387,7 +387,7 @@ impl Bench<'_> {
         let agora = self.start_agora(false)?;
         sockets::prepare(&self.session).await?;
         let people = self.people(&agora).await?;
-        let (seconds, patience, count) = (self.scale.seconds, self.scale.patience, people.len());
+        let (seconds, timeout, count) = (self.scale.seconds, self.scale.timeout, people.len());
         let mut lines = Vec::new();
 
         eprintln!("{count} people with a socket each …");
@@ -401,7 +401,7 @@ impl Bench<'_> {
         let cpu = Cpu::now(agora.pid(), self.postgres);
         tokio::time::sleep(Duration::from_secs(5)).await;
         let idle_cpu = Cpu::now(agora.pid(), self.postgres).since(cpu);
-        let delivery = sockets.deliver(&self.session, agora.pid(), self.postgres, 100, seconds, patience).await?;
+        let delivery = sockets.deliver(&self.session, agora.pid(), self.postgres, 100, seconds, timeout).await?;
         lines.push((format!("{count} people, a socket each"), delivery));
         drop(sockets);
         sockets::forget(&self.session).await?;
@@ -410,7 +410,7 @@ impl Bench<'_> {
         let all_of_one: Vec<&Person> = people.iter().take(1).cycle().take(count).collect();
         let mut sockets = Sockets::open(agora.address, &all_of_one, 110 * seconds as usize).await?;
         for rate in [10, 100] {
-            let delivery = sockets.deliver(&self.session, agora.pid(), self.postgres, rate, seconds, patience).await?;
+            let delivery = sockets.deliver(&self.session, agora.pid(), self.postgres, rate, seconds, timeout).await?;
             let complete = delivery.delivered == delivery.expected;
             lines.push((format!("one person, {count} sockets"), delivery));
             if !complete {

@@ -134,7 +134,7 @@ impl Sockets {
     }
 
     /// Writes events at this rate for this long, to each person in turn, and waits until they have arrived, at most
-    /// for `patience`.
+    /// for `timeout`.
     pub(crate) async fn deliver(
         &mut self,
         session: &Session,
@@ -142,7 +142,7 @@ impl Sockets {
         postgres: Postgres,
         per_second: u64,
         seconds: u64,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Delivery> {
         for latencies in &self.board.latencies {
             latencies.lock().unwrap_or_else(PoisonError::into_inner).micros.clear();
@@ -153,7 +153,7 @@ impl Sockets {
         self.write(session, per_second, events).await?;
         let created = self.board.now() - start;
         let expected = events * self.each;
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         while self.board.received.load(Ordering::Relaxed) < before + expected && Instant::now() < deadline {
             if let Some(ended) = self.tasks.try_join_next() {
                 ended??;

@@ -13,7 +13,7 @@ use agora::{
     config::Config,
     domain::{
         idempotency::Fingerprint,
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
     },
     entity::{Currency, LedgerAccountId, Money, UserId, ledger_transfer::TransferKind, payment::ProviderKind},
     platform::{clock::Clock, ids::Ids},
@@ -169,7 +169,7 @@ impl Bench<'_> {
         for row in self.app.db.rows(sql, Vec::new()).await? {
             let (owner, name): (Uuid, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             names.push(name);
-            let LedgerAccountId(account) = Place::Wallet(UserId(owner)).account(currency);
+            let LedgerAccountId(account) = AccountRef::Wallet(UserId(owner)).account(currency);
             self.wallets.push(Wallet { owner, account });
         }
         if self.wallets.len() < people {
@@ -181,7 +181,8 @@ impl Bench<'_> {
                 for wallet in some {
                     let key = wallet.owner.to_string();
                     let origin = Origin::step("bench", &key);
-                    let (from, to) = (Place::Clearing(ProviderKind::Sandbox), Place::Wallet(UserId(wallet.owner)));
+                    let (from, to) =
+                        (AccountRef::Clearing(ProviderKind::Sandbox), AccountRef::Wallet(UserId(wallet.owner)));
                     ledger::post_in(app, &tx, new(TransferKind::Deposit, from, to, FUNDS, currency, origin)).await?;
                 }
                 Ok(())
@@ -315,11 +316,11 @@ impl Bench<'_> {
                 }
                 let (from, to) = pair(next_key + number, wallets);
                 let (from, to) = (UserId(self.wallets[from].owner), UserId(self.wallets[to].owner));
-                let to = if kind == Kind::Wallets { Place::Wallet(to) } else { Place::Fees };
+                let to = if kind == Kind::Wallets { AccountRef::Wallet(to) } else { AccountRef::Fees };
                 let key = (next_key + number).to_string();
                 let input = Fingerprint::v1().field("amount", Money::new(1, currency));
                 let origin = Origin { actor: from.0, operation: "walletTransfer", key: &key, input: Some(&input) };
-                let new = new(TransferKind::Transfer, Place::Wallet(from), to, 1, currency, origin);
+                let new = new(TransferKind::Transfer, AccountRef::Wallet(from), to, 1, currency, origin);
                 self.app.db.transact(async |tx| ledger::post_in(&self.app, &tx, new).await).await?;
             }
         }))
@@ -332,8 +333,8 @@ impl Bench<'_> {
 
 fn new(
     kind: TransferKind,
-    from: Place,
-    to: Place,
+    from: AccountRef,
+    to: AccountRef,
     amount: i64,
     currency: Currency,
     origin: Origin<'_>,

@@ -1,4 +1,4 @@
-## The page behind the link under news, and on that link in letters. The title of the goal comes escaped.
+## The page behind the link under news, and on that link in e-mails. The title of the goal comes escaped.
 
 news-by-email = الأخبار بالبريد الإلكتروني
 unsubscribe = إلغاء الاشتراك

@@ -1,5 +1,5 @@
-//! The link of a letter has a secret of its own, beside the code that people type; and what strangers ask for in somebody's
-//! name is counted apart.
+//! The link of an e-mail has a secret of its own, beside the code that people type; and what strangers ask for in
+//! somebody's name is counted apart.
 
 use sea_orm_migration::prelude::*;
 

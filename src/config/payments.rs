@@ -63,7 +63,7 @@ pub struct Payments {
     pub fee_marketplace: i64,
     pub fee_digital: i64,
     pub fee_goal: i64,
-    /// Where whoever reaches it stands still; development only.
+    /// The fail point at which whoever reaches it stands still; development only.
     pub stop_at_step: Option<String>,
 }
 

@@ -422,7 +422,7 @@ pub const VARIABLES: &[Variable] = &[
         PAYMENTS,
         "STOP_AT_STEP",
         "",
-        "For the project's own tests: whoever reaches this step of a payment stands still. Production refuses it.",
+        "For the project's own tests: whoever reaches this fail point stands still. Production refuses it.",
     ),
     variable(
         WALLETS,

@@ -32,7 +32,7 @@ const MAX_REASON: usize = 500;
 /// Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS, LAST_OWNER.
 pub async fn user_set_role(app: &App, actor: &Actor, client: &Client, id: UserId, role: Option<Role>) -> Result<User> {
     permit(actor, Permission::GrantRoles)?;
-    require_fresh(app, actor).await?;
+    require_recent_authentication(app, actor).await?;
     let (user, ended) = app
         .db
         .transact(async |tx| {
@@ -146,7 +146,7 @@ pub async fn user_sign_out_everywhere(app: &App, actor: &Actor, client: &Client,
 /// Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS, TWO_FACTOR_NOT_ENABLED.
 pub async fn user_reset_two_factor(app: &App, actor: &Actor, client: &Client, id: UserId) -> Result<User> {
     permit(actor, Permission::ResetAccess)?;
-    require_fresh(app, actor).await?;
+    require_recent_authentication(app, actor).await?;
     let (user, ended) = app
         .db
         .transact(async |tx| {
@@ -202,8 +202,8 @@ fn permit(actor: &Actor, permission: Permission) -> Result<()> {
 }
 
 /// Who signs in at the command line has proved it by being there.
-async fn require_fresh(app: &App, actor: &Actor) -> Result<()> {
-    if *actor == Actor::System { Ok(()) } else { auth::require_fresh(app, actor).await.map(drop) }
+async fn require_recent_authentication(app: &App, actor: &Actor) -> Result<()> {
+    if *actor == Actor::System { Ok(()) } else { auth::require_recent_authentication(app, actor).await.map(drop) }
 }
 
 /// Who is acted on, by whom.

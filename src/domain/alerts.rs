@@ -21,7 +21,7 @@ use crate::{
         actor::Actor,
         books,
         messages::{Message, Template},
-        notifications::{self, Telling},
+        notifications::{self, NewNotification},
         payments,
         permissions::{self, Permission},
         registration::{Domain, Schedule},
@@ -64,9 +64,9 @@ async fn tell(app: &App) -> Result<()> {
 }
 
 /// How long after it happened somebody is still told of something: longer than any worker is away.
-const FRESH: TimeDelta = TimeDelta::days(7);
+const RECENT: TimeDelta = TimeDelta::days(7);
 /// How long a withdrawal waits before staff is reminded of it.
-const PATIENCE: TimeDelta = TimeDelta::days(3);
+const OVERDUE_AFTER: TimeDelta = TimeDelta::days(3);
 /// How much of what differs is kept.
 const LONGEST: usize = 2000;
 
@@ -221,7 +221,7 @@ pub async fn watch(app: &App) -> Result<u64> {
     .into_iter()
     .flatten()
     {
-        told += app.db.transact(async |tx| tell_in(app, &tx, &alert).await).await?;
+        told += app.db.transact(async |tx| notify_staff_in(app, &tx, &alert).await).await?;
     }
     Ok(told)
 }
@@ -246,7 +246,7 @@ struct Dispute {
 }
 
 async fn disputes(app: &App) -> Result<Vec<Alert>> {
-    let since = app.clock.now() - FRESH;
+    let since = app.clock.now() - RECENT;
     let is_lost = payment_dispute::Column::State.eq(DisputeState::Lost).and(payment_dispute::Column::EndedAt.gt(since));
     let disputes = payment_dispute::Entity::find()
         .inner_join(payment::Entity)
@@ -286,7 +286,7 @@ async fn refunds(app: &App, kind: Kind, some: Select<refund::Entity>) -> Result<
 async fn failed_refunds(app: &App) -> Result<Vec<Alert>> {
     let failed = refund::Entity::find()
         .filter(is_literally(refund::Column::State, RefundState::Failed))
-        .filter(refund::Column::EndedAt.gt(app.clock.now() - FRESH))
+        .filter(refund::Column::EndedAt.gt(app.clock.now() - RECENT))
         .filter(refund::Column::Failure.is_null().or(refund::Column::Failure.ne("given_back_elsewhere")));
     refunds(app, Kind::RefundFailed, failed).await
 }
@@ -319,7 +319,7 @@ async fn beyond(app: &App) -> Result<Vec<Alert>> {
     let beyond = ledger_transfer::Entity::find()
         .filter(ledger_transfer::Column::ActorId.eq(Uuid::nil()))
         .filter(ledger_transfer::Column::Operation.eq("refund_beyond"))
-        .filter(ledger_transfer::Column::CreatedAt.gt(app.clock.now() - FRESH))
+        .filter(ledger_transfer::Column::CreatedAt.gt(app.clock.now() - RECENT))
         .filter(Expr::not_exists(taken_back))
         .limit(1000);
     let beyond: Vec<Beyond> = app.db.read(beyond).await?;
@@ -376,7 +376,7 @@ struct Counted {
 async fn waiting_withdrawals(app: &App) -> Result<Vec<Alert>> {
     let waiting = withdrawal::Entity::find()
         .filter(withdrawal::Column::State.eq(WithdrawalState::Requested))
-        .filter(withdrawal::Column::RequestedAt.lte(app.clock.now() - PATIENCE));
+        .filter(withdrawal::Column::RequestedAt.lte(app.clock.now() - OVERDUE_AFTER));
     let counted: Vec<Counted> = app.db.select(&count_of(waiting)).await?;
     let count = counted.first().map_or(0, |counted| counted.count);
     Ok(if count == 0 { Vec::new() } else { daily(app, Kind::WithdrawalsWait, &count.to_string()) })
@@ -390,7 +390,7 @@ fn daily(app: &App, kind: Kind, detail: &str) -> Vec<Alert> {
     vec![Alert { kind, key, detail: detail.to_owned(), subject: None }]
 }
 
-// ----------------------------------------------------------------------------------------------------------- telling
+// ----------------------------------------------------------------------------------------------------------- notifying
 
 /// Somebody of the staff.
 #[derive(DerivePartialModel)]
@@ -401,7 +401,7 @@ struct Recipient {
 }
 
 /// Tells everybody who may do something about it and was not told yet; gives how many that were.
-async fn tell_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u64> {
+async fn notify_staff_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u64> {
     let roles = Role::ALL.iter().filter(|role| permissions::allows(Some(**role), alert.kind.permission()));
     let recipients = user_role::Entity::find()
         .inner_join(user::Entity)
@@ -412,7 +412,7 @@ async fn tell_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u64> {
         let locale = Locale::parse(&locale);
         let title = alert.kind.title().in_language(locale);
         let key = format!("alert:{}:{}", alert.kind.as_str(), alert.key);
-        let telling = Telling {
+        let one = NewNotification {
             recipient,
             actor: None,
             kind: NotificationKind::StaffAlert,
@@ -421,10 +421,10 @@ async fn tell_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u64> {
             excerpt: notifications::excerpt(&alert.detail),
             dedupe_key: key,
         };
-        if notifications::tell_one_in(app, tx, &telling).await? {
+        if notifications::deliver_one_in(app, tx, &one).await? {
             let detail = text::excerpt(&alert.detail, 500);
             let message = Message::email("", "", Template::StaffAlert).with("what", &title).with("items", detail);
-            accounts::tell_in(app, tx, recipient, message).await?;
+            accounts::email_in(app, tx, recipient, message).await?;
             told += 1;
         }
     }
@@ -483,7 +483,7 @@ pub async fn figures(app: &App) -> Result<Overview> {
     let requested = refund::Entity::find().filter(refund::Column::State.eq(RefundState::Requested));
     let failed = refund::Entity::find()
         .filter(is_literally(refund::Column::State, RefundState::Failed))
-        .filter(refund::Column::EndedAt.gt(app.clock.now() - FRESH));
+        .filter(refund::Column::EndedAt.gt(app.clock.now() - RECENT));
     let figures = Query::select()
         .expr_as(count_of(disputes(DisputeState::Open)), "open_disputes")
         .expr_as(count_of(requested), "requested_refunds")

@@ -1,5 +1,5 @@
 //! Codes: short secrets that are sent to somebody, who proves by them that the address is theirs; and the long one in the
-//! link of the same letter.
+//! link of the same e-mail.
 //!
 //! Owns `codes`. Always holds: only a keyed hash is stored, tied to purpose, subject and address; a try at a code is
 //! counted, and its count committed, before it is compared; five tries end a code, a newer one ends it, and using it is a
@@ -8,8 +8,8 @@
 //!
 //! What strangers can use up: the tries of a code, which anybody can type beside an address, and the codes of a day that
 //! they ask for in somebody's name. Neither keeps the owner out. The secret of a link is too long to be guessed, so
-//! it has no tries; neither wrong codes nor newer letters end it, and it is good for as long as a day's letters count, so
-//! that whoever can't get another letter has one that works. And what is asked for by the owner, or from where they have
+//! it has no tries; neither wrong codes nor newer e-mails end it, and it is good for as long as a day's e-mails count, so
+//! that whoever can't get another e-mail has one that works. And what is asked for by the owner, or from where they have
 //! been before, is counted apart from what strangers ask for. (What stays: who has an account can ask for codes to an
 //! address that is not theirs, and so put off for a day that its owner adds it to another account.)
 
@@ -62,7 +62,7 @@ pub struct Rules {
     pub cool_down: TimeDelta,
     /// How many a subject, or an address, gets in 24 hours.
     pub daily: i64,
-    /// Whether the letter has a link, too.
+    /// Whether the e-mail has a link, too.
     pub link: bool,
 }
 
@@ -111,7 +111,7 @@ impl Asker {
     }
 }
 
-/// What somebody has of a letter.
+/// What somebody has of an e-mail.
 #[derive(Debug, Clone, Copy)]
 pub enum Received<'a> {
     /// The code, as it was typed.
@@ -125,7 +125,7 @@ pub enum Received<'a> {
 pub struct IssuedCode {
     /// The secret: for the message, and for nothing else.
     pub code: String,
-    /// The secret of the link, where the letter has one.
+    /// The secret of the link, where the e-mail has one.
     pub token: Option<String>,
     /// No good after this.
     pub expires_at: DateTime<Utc>,
@@ -212,7 +212,7 @@ async fn make_in(
     let address_key = mailbox::key(address);
     let (name, by_stranger) = (purpose.as_str(), asker == Asker::Stranger);
     // Else of many who ask at the same moment, for one address, each would count the others' codes as not there yet.
-    tx.take_turns(&[&format!("code {name} of {subject}"), &format!("code {name} to {address_key}")]).await?;
+    tx.advisory_lock(&[&format!("code {name} of {subject}"), &format!("code {name} to {address_key}")]).await?;
     let sent = sent_in(tx, purpose, subject, &address_key, now - DAY, by_stranger).await?;
     if let Some(error) = waits(rules, now, sent.of_subject, sent.first_of_subject, sent.last_of_subject) {
         return Ok(Issue::SubjectWaits(error));
@@ -431,8 +431,8 @@ pub async fn check_link(app: &App, purpose: CodePurpose, token: &str) -> Result<
 /// Uses a code or a link up, once, and with it all that its subject has for the purpose. Code: INVALID_CODE.
 pub async fn consume_in(app: &App, tx: &Transaction, code: &CheckedCode) -> Result<()> {
     let CheckedCode { id, purpose, by_link, subject, .. } = code;
-    // Else of two letters at once, each would wait for the other's to end.
-    tx.take_turns(&[&format!("code {} of {subject}", purpose.as_str())]).await?;
+    // Else of two e-mails at once, each would wait for the other's to end.
+    tx.advisory_lock(&[&format!("code {} of {subject}", purpose.as_str())]).await?;
     let open = if *by_link { Column::LinkEndedAt } else { Column::EndedAt };
     let used = end(app).filter(Column::Id.eq(*id)).filter(open.is_null()).exec(tx).await?;
     if used.rows_affected != 1 {

@@ -29,7 +29,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         bus::{Hint, StreamKey},
-        db::{Chain, Database, Transaction},
+        db::{CteChain, Database, Transaction},
     },
 };
 
@@ -117,7 +117,7 @@ pub async fn append_all_in(app: &App, tx: &Transaction, kind: StreamKind, events
     if events.is_empty() {
         return Ok(());
     }
-    let chain = append_steps(app, Chain::new(Vec::new(), APPENDED), kind, events, "1 = 1");
+    let chain = append_steps(app, CteChain::new(Vec::new(), APPENDED), kind, events, "1 = 1");
     hint_of(tx, kind, &tx.chain(&chain).await?)
 }
 

@@ -262,9 +262,9 @@ pub async fn fail(app: &App, job: &Model, cause: &str) -> Result<()> {
 }
 
 /// A job can't be done yet, because somebody else's server is down: it comes again later, more and more seldom, and is
-/// dead only when it is older than `patience`, however often that was.
-pub async fn put_off(app: &App, job: &Model, cause: &str, patience: TimeDelta) -> Result<()> {
-    let state = if app.clock.now() - job.created_at >= patience { JobState::Dead } else { JobState::Queued };
+/// dead only when it is older than `give_up_after`, however often that was.
+pub async fn put_off(app: &App, job: &Model, cause: &str, give_up_after: TimeDelta) -> Result<()> {
+    let state = if app.clock.now() - job.created_at >= give_up_after { JobState::Dead } else { JobState::Queued };
     // Taken at its last attempt it would be dead.
     again(app, job, cause, state, std::cmp::min(job.attempts, ATTEMPTS - 1)).await
 }

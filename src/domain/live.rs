@@ -76,12 +76,12 @@ pub trait Content: Send + Sync + 'static {
 }
 
 /// An event and what it tells.
-struct Told<T> {
+struct LoadedEvent<T> {
     seq: i64,
     content: Option<Arc<T>>,
 }
 
-impl<T> Clone for Told<T> {
+impl<T> Clone for LoadedEvent<T> {
     fn clone(&self) -> Self {
         Self { seq: self.seq, content: self.content.clone() }
     }
@@ -95,7 +95,7 @@ struct Tail<T> {
 }
 
 struct Ring<T> {
-    steps: VecDeque<Told<T>>,
+    steps: VecDeque<LoadedEvent<T>>,
     /// The last sequence that was read, whether a step of it is still held or none ever was.
     reached: i64,
     /// The reading that began last, and how far it is to come.
@@ -112,7 +112,7 @@ impl<T> Tail<T> {
 }
 
 impl<T> Ring<T> {
-    fn push(&mut self, told: Told<T>) {
+    fn push(&mut self, told: LoadedEvent<T>) {
         self.reached = told.seq;
         self.steps.push_back(told);
         if self.steps.len() > TAIL {
@@ -121,7 +121,7 @@ impl<T> Ring<T> {
     }
 
     /// What comes after a sequence; `None` when some of it is no longer held.
-    fn after(&self, seq: i64) -> Option<Vec<Told<T>>> {
+    fn after(&self, seq: i64) -> Option<Vec<LoadedEvent<T>>> {
         let oldest = self.steps.front().map_or(self.reached + 1, |told| told.seq);
         (seq + 1 >= oldest).then(|| {
             let skip = usize::try_from(seq + 1 - oldest).unwrap_or(0);
@@ -241,7 +241,7 @@ impl<C: Content> Follower<C> {
     }
 
     /// What the tail holds after our place, read on as far as the hints go; `None` when our place is before it.
-    async fn shared_tail(&self, hinted: i64) -> Result<Option<Vec<Told<C::Item>>>> {
+    async fn shared_tail(&self, hinted: i64) -> Result<Option<Vec<LoadedEvent<C::Item>>>> {
         {
             let ring = self.tail.ring();
             if ring.reached >= hinted {
@@ -254,15 +254,15 @@ impl<C: Content> Follower<C> {
     }
 
     /// What comes after our place, by a reading of our own.
-    async fn read_alone(&self) -> Result<Vec<Told<C::Item>>> {
+    async fn read_alone(&self) -> Result<Vec<LoadedEvent<C::Item>>> {
         let busy = |_| Refusal::of(Code::Unavailable, Text::CatchingUpBusy);
-        let turn = tokio::time::timeout(self.app.config.limits.query_time, self.app.catching_up.take(self.caller));
-        let turn = turn.await.map_err(busy)?;
+        let permit = tokio::time::timeout(self.app.config.limits.query_time, self.app.catching_up.acquire(self.caller));
+        let permit = permit.await.map_err(busy)?;
         let (app, id, seq) = (self.app.clone(), self.id, self.seq);
         self.app
             .apart(async move {
                 let told = load_after::<C>(&app, id, seq).await;
-                drop(turn);
+                drop(permit);
                 told
             })
             .await
@@ -353,11 +353,11 @@ async fn read_tail<C: Content>(app: &App, id: Uuid, tail: &Tail<C::Item>, hinted
     Ok(())
 }
 
-async fn load_after<C: Content>(app: &App, id: Uuid, after: i64) -> Result<Vec<Told<C::Item>>> {
+async fn load_after<C: Content>(app: &App, id: Uuid, after: i64) -> Result<Vec<LoadedEvent<C::Item>>> {
     let events = events::after(app, C::KIND, id, after, BATCH).await?;
     if events.is_empty() {
         return Ok(Vec::new());
     }
     let contents = C::load(app, id, &events).await?;
-    Ok(events.iter().zip(contents).map(|(event, content)| Told { seq: event.seq, content }).collect())
+    Ok(events.iter().zip(contents).map(|(event, content)| LoadedEvent { seq: event.seq, content }).collect())
 }

@@ -39,9 +39,9 @@ pub mod wallets;
 
 pub use registration::{DOMAINS, Domain};
 
-/// The outcome of something that an idempotency key makes happen once.
+/// The idempotent outcome of something that an idempotency key makes happen once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Once<T> {
+pub struct Idempotent<T> {
     /// The result, in its present state.
     pub value: T,
     /// Whether an earlier call did the work.

@@ -48,14 +48,14 @@ use crate::{
 use gone::Gone;
 pub use gone::{Deleted, Edited, Subject};
 pub(crate) use gone::{about, go_in, of_fact};
-pub use notices::{Notice, Teller, notify_all_in, notify_in};
-pub(crate) use notices::{Telling, excerpt, notify_step, payload, short, tell_in, tell_one_in};
+pub(crate) use notices::{NewNotification, deliver_in, deliver_one_in, excerpt, notify_step, payload, short};
+pub use notices::{Notice, NoticeHandler, notify_all_in, notify_in};
 
 /// What notifications hand over.
 pub(crate) const DOMAIN: Domain = Domain {
     tables: &["notifications"],
     jobs: &[Handler { kind: notices::KIND, run: |app, job| Box::pin(notices::run(app, job)) }],
-    notices: &[Teller::of::<Deleted>(), Teller::of::<Edited>()],
+    notices: &[NoticeHandler::of::<Deleted>(), NoticeHandler::of::<Edited>()],
     retentions: &[Retention { what: "notifications of what is gone", prune: |app| Box::pin(prune(app)) }],
     exports: EXPORT,
     erase_in: |app, tx, user| Box::pin(erase_in(app, tx, user)),
@@ -272,7 +272,7 @@ pub async fn stream_head(app: &App, actor: &Actor) -> Result<i64> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// They are told of something.
-    Told(Box<Notification>),
+    Delivered(Box<Notification>),
     /// What they were told of is gone, and so is the notification.
     Gone(NotificationId),
 }
@@ -292,7 +292,7 @@ impl Content for Stream {
             let id = NotificationId(event.subject_id?);
             let news = match event.kind {
                 EventKind::NotificationGone => Some(News::Gone(id)),
-                _ => found.get(&id).cloned().map(|told| News::Told(Box::new(told))),
+                _ => found.get(&id).cloned().map(|told| News::Delivered(Box::new(told))),
             };
             news.map(Arc::new)
         };

@@ -88,10 +88,10 @@ impl Job for MakeExport {
     }
 }
 
-/// Asks for an archive of everything held about the actor; a message tells when it is there. Needs a fresh
+/// Asks for an archive of everything held about the actor; a message tells when it is there. Needs a recent
 /// authentication. Code: TOO_SOON.
 pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result<ExportRow> {
-    let user = auth::require_fresh(app, actor).await?.id;
+    let user = auth::require_recent_authentication(app, actor).await?.id;
     app.db
         .transact(async |tx| {
             let now = app.clock.now();
@@ -151,7 +151,7 @@ async fn make_export(app: &App, job: &job::Model, id: AccountExportId) -> Result
                 let message = Message::email("", "", Template::ExportReady)
                     .with("link", download_link(app, id))
                     .with("at", (now + KEPT).format("%Y-%m-%d %H:%M UTC"));
-                accounts::tell_in(app, &tx, export.user_id, message).await?;
+                accounts::email_in(app, &tx, export.user_id, message).await?;
             }
             jobs::finish_in(&tx, job.id).await
         })
@@ -205,10 +205,10 @@ pub async fn download(app: &App, token: &str) -> Result<Option<Vec<u8>>> {
 
 // ------------------------------------------------------------------------------------------------------------ leaving
 
-/// The actor wants to leave: it happens after the time to change one's mind; asking again changes nothing. Needs a fresh
+/// The actor wants to leave: it happens after the time to change one's mind; asking again changes nothing. Needs a recent
 /// authentication. Codes: LAST_OWNER, WALLET_NOT_EMPTY.
 pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result<DateTime<Utc>> {
-    let user = auth::require_fresh(app, actor).await?.id;
+    let user = auth::require_recent_authentication(app, actor).await?.id;
     app.db
         .transact(async |tx| {
             let now = app.clock.now();
@@ -227,7 +227,7 @@ pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result
             row.insert(&tx).await?;
             activity::record_in(app, &tx, user, ActivityKind::DeletionRequested, client, None).await?;
             let at = due_at.format("%Y-%m-%d %H:%M UTC");
-            accounts::tell_in(app, &tx, user, Message::email("", "", Template::DeletionScheduled).with("at", at))
+            accounts::email_in(app, &tx, user, Message::email("", "", Template::DeletionScheduled).with("at", at))
                 .await?;
             Ok(due_at)
         })
@@ -245,7 +245,7 @@ pub async fn account_delete_cancel(app: &App, actor: &Actor, client: &Client) ->
                 return Ok(false);
             }
             activity::record_in(app, &tx, user, ActivityKind::DeletionCancelled, client, None).await?;
-            accounts::tell_in(app, &tx, user, Message::email("", "", Template::DeletionCancelled)).await?;
+            accounts::email_in(app, &tx, user, Message::email("", "", Template::DeletionCancelled)).await?;
             Ok(true)
         })
         .await
@@ -313,7 +313,7 @@ async fn erase(app: &App, user: UserId) -> Result<bool> {
                 tracing::warn!(%user, "an account that is to be erased has money: it stays until that is out");
                 return Ok(None);
             }
-            accounts::tell_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
+            accounts::email_in(app, &tx, user, Message::email("", "", Template::AccountDeleted)).await?;
             for domain in DOMAINS.iter().rev() {
                 (domain.erase_in)(app, &tx, user).await?;
             }

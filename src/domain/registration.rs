@@ -81,8 +81,8 @@ pub struct Domain {
     pub streams: &'static [(StreamKind, &'static str)],
     /// The jobs that it does.
     pub jobs: &'static [jobs::Handler],
-    /// What it has people told of.
-    pub notices: &'static [notifications::Teller],
+    /// What it has people notified of.
+    pub notices: &'static [notifications::NoticeHandler],
     /// What of it notifications tell of and quote.
     pub subjects: &'static [notifications::Subject],
     /// What runs now and then, once however many processes there are.
@@ -90,7 +90,7 @@ pub struct Domain {
     /// What every process that serves does all the time, some times a second, so that nothing is missed that other processes
     /// did.
     pub sweeps: &'static [Run<()>],
-    /// What is gone on with about once a second for each provider of payments.
+    /// What is polled about once a second for each provider of payments.
     pub polls: &'static [Poll],
     /// What it keeps for a time only.
     pub retentions: &'static [Retention],

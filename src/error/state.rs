@@ -24,7 +24,7 @@ macro_rules! for_each_state {
             Completed = "state-completed";
             #[doc = "It did not work."]
             Failed = "state-failed";
-            #[doc = "It was called off."]
+            #[doc = "It was canceled."]
             Canceled = "state-canceled";
             #[doc = "Its time was over."]
             Expired = "state-expired";

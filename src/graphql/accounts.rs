@@ -404,7 +404,7 @@ impl User {
         self.own(ctx, goals::own_contributions(ctx, filter, reverse)).await
     }
 
-    /// What they are told of, newest first. For themselves only, null for everybody else.
+    /// Their notifications, newest first. For themselves only, null for everybody else.
     async fn notifications(
         &self,
         ctx: &Context<'_>,

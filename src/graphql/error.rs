@@ -92,7 +92,7 @@ impl UserErrorParameters {
                 }
                 (_, Parameter::State(state)) => found.state = Some((*state).into()),
                 (_, Parameter::Until(until)) => found.until = *until,
-                ("reason", Parameter::Words(reason)) => found.reason = Some(reason.clone()),
+                ("reason", Parameter::Written(reason)) => found.reason = Some(reason.clone()),
                 _ => continue,
             }
             speaks = true;
@@ -214,9 +214,9 @@ macro_rules! payload {
             replayed: bool,
         }
 
-        impl<T: Into<$type>> $crate::graphql::error::Payload<$crate::domain::Once<T>> for $name {
-            fn done(once: $crate::domain::Once<T>) -> Self {
-                Self { $field: Some(once.value.into()), errors: Vec::new(), replayed: once.replayed }
+        impl<T: Into<$type>> $crate::graphql::error::Payload<$crate::domain::Idempotent<T>> for $name {
+            fn done(outcome: $crate::domain::Idempotent<T>) -> Self {
+                Self { $field: Some(outcome.value.into()), errors: Vec::new(), replayed: outcome.replayed }
             }
 
             fn refused(errors: Vec<$crate::graphql::error::UserError>) -> Self {

@@ -302,7 +302,7 @@ impl IdentityMutation {
 
     /// Begins to link an identity to one's own account: like `oauthBegin`, and `oauthComplete` ends it, signed in as
     /// the same person. The account's e-mail address has to be confirmed, or to be the one that the provider has verified.
-    /// Needs a fresh authentication. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
+    /// Needs a recent authentication. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
     async fn identity_link(
         &self,
         ctx: &Context<'_>,
@@ -316,7 +316,7 @@ impl IdentityMutation {
         .await
     }
 
-    /// Unlinks an identity from one's own account. The last way to sign in stays. Needs a fresh authentication.
+    /// Unlinks an identity from one's own account. The last way to sign in stays. Needs a recent authentication.
     /// Codes: INVALID_ID, NOT_FOUND, LAST_WAY_IN.
     async fn identity_unlink(
         &self,

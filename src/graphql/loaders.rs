@@ -1,7 +1,7 @@
 //! Batch loading: many `load` calls of one moment become one statement. The fallback for what a list did not bring
 //! along; hot lists fetch their relations themselves. Which loaders there are, each noun says beside its resolvers.
 //!
-//! The first caller of a batch drives it: it lets its siblings run until none of them adds a key any more, fetches,
+//! The first caller of a batch dispatches it: it lets its siblings run until none of them adds a key any more, fetches,
 //! and answers all of them at once, so that what they ask for next comes together again. Nothing is cached: a cache
 //! goes stale on a socket and between the fields of a mutation.
 
@@ -69,7 +69,7 @@ impl<F: Fetch> Batched<F> {
                 waiting.len() == 1
             });
             if first {
-                self.drive().await;
+                self.dispatch().await;
             }
             // Without tokio's budget, which would let only so many of a long list go on at once.
             match tokio::task::unconstrained(answered).await {
@@ -86,7 +86,7 @@ impl<F: Fetch> Batched<F> {
         }
     }
 
-    async fn drive(&self) {
+    async fn dispatch(&self) {
         // Dropped before it has taken the batch, it lets go of those who wait, who ask again.
         let abandoned = Abandon(self);
         let mut known = 0;

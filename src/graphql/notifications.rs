@@ -90,7 +90,7 @@ impl Listed for Notification {
     const CONNECTION: &'static str = "List";
 }
 
-/// What a person was told. Only they see it.
+/// A notification: what a person was told. Only they see it.
 #[Object]
 impl Notification {
     /// Opaque and typed: `notification_01jc…`.
@@ -132,7 +132,7 @@ impl Notification {
         self.0.read_at
     }
 
-    /// When you were told.
+    /// When you were notified.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
@@ -171,7 +171,7 @@ pub struct NotificationWhere {
     unread: Option<bool>,
     /// What they are about. Your 10,000 newest notifications are looked at.
     kinds: Option<Vec<NotificationKind>>,
-    /// When you were told.
+    /// When you were notified.
     created_at: Option<DateTimeRange>,
 }
 
@@ -181,7 +181,7 @@ impl From<NotificationWhere> for NotificationFilter {
     }
 }
 
-/// One step of your notification stream.
+/// One event of your notification stream.
 pub struct NotificationEvent {
     step: Step<News>,
     viewer: Uuid,
@@ -196,7 +196,7 @@ impl StreamEvent for NotificationEvent {
     }
 }
 
-/// One step of your notification stream.
+/// One event of your notification stream.
 #[Object]
 impl NotificationEvent {
     /// Pass the last one you saw as `after`, and nothing is missed or seen twice.
@@ -209,17 +209,17 @@ impl NotificationEvent {
         self.step.phase.into()
     }
 
-    /// What you are told; null in a step that only tells where you stand, or that something is gone, and when it is gone
+    /// The notification; null in an event that only tells where you stand, or that something is gone, and when it is gone
     /// meanwhile.
     async fn notification(&self) -> Option<Notification> {
         match self.step.content.as_deref() {
-            Some(News::Told(told)) => Some(Notification(told.as_ref().clone())),
+            Some(News::Delivered(told)) => Some(Notification(told.as_ref().clone())),
             _ => None,
         }
     }
 
     /// The id of a notification that is gone, because what it told of was deleted or taken back: take it out of the list. One
-    /// that comes back is told again, with its id. Null in a step that tells something else.
+    /// that comes back is told again, with its id. Null in an event that tells something else.
     async fn gone_id(&self) -> Option<ID> {
         match self.step.content.as_deref() {
             Some(News::Gone(id)) => Some(id.to_string().into()),
@@ -336,8 +336,8 @@ pub struct NotificationSubscription;
 
 #[Subscription]
 impl NotificationSubscription {
-    /// What you are told, as it happens, and what is gone of it. With `after`, first everything since then (phase REPLAY); without, the first
-    /// event is a LIVE marker with a cursor and no content. UNAUTHENTICATED when nobody is signed in.
+    /// Your notifications, as they happen, and which are gone. With `after`, first everything since then (phase REPLAY);
+    /// without, the first event is a LIVE marker with a cursor and no content. UNAUTHENTICATED when nobody is signed in.
     async fn notification_received(
         &self,
         ctx: &Context<'_>,

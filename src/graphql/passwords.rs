@@ -111,7 +111,7 @@ const RULES: &[Rule] = &[
 
 #[Object]
 impl PasswordMutation {
-    /// Changes one's own password. Every other session ends, this one stays; the owner is told by e-mail.
+    /// Changes one's own password. Every other session ends, this one stays; the owner is notified by e-mail.
     /// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, WRONG_PASSWORD, NO_PASSWORD. Stands alone in its operation.
     async fn password_change(
         &self,

@@ -302,9 +302,9 @@ impl Pipeline {
             (context.request_id.clone(), prepared.cost, prepared.kind == OperationType::Mutation);
         let (graph, locale, mistaken) = (self.graph.clone(), context.client.locale, prepared.mistaken.clone());
         let nothing_is_left = is_empty(&prepared.document);
-        let share = self.app.shares.of(context.actor.caller(&context.client));
+        let concurrency_limit = self.app.concurrency_limits.of(context.actor.caller(&context.client));
         let request = request(prepared, context);
-        let operation = share.pays_for(async move {
+        let operation = concurrency_limit.apply_to(async move {
             if nothing_is_left {
                 return Response::new(Value::Object(IndexMap::new()));
             }

@@ -66,11 +66,11 @@ impl AccountExport {
     }
 
     /// Where to fetch it: a ZIP of JSON files. Whoever has this link has the archive, until it goes. Null until it is
-    /// ready, and for a session that is not fresh: `reauthenticate`, or take the link of the message.
+    /// ready, and for a session without a recent authentication: `reauthenticate`, or take the link of the message.
     async fn download_url(&self, ctx: &Context<'_>) -> Nullable<Url> {
         nullable(async {
             let request = ctx.request();
-            if self.0.completed_at.is_none() || !auth::is_fresh(&request.app, &request.actor).await? {
+            if self.0.completed_at.is_none() || !auth::is_recently_authenticated(&request.app, &request.actor).await? {
                 return Ok(None);
             }
             Ok(Some(privacy::download_link(&request.app, self.0.id).into()))
@@ -105,7 +105,7 @@ payload! {
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct AccountDeleteCancelPayload {
-    /// Whether a deletion was called off; false when there was none.
+    /// Whether a deletion was canceled; false when there was none.
     canceled: bool,
     /// Why it was refused; empty when it was done.
     errors: Vec<UserError>,
@@ -141,7 +141,7 @@ const RULES: &[Rule] = &[
 #[Object]
 impl PrivacyMutation {
     /// Asks for an archive of everything held about you; a message tells when it can be fetched. Once in 24 hours. Needs a
-    /// fresh authentication. Code: TOO_SOON.
+    /// recent authentication. Code: TOO_SOON.
     async fn account_export(&self, ctx: &Context<'_>) -> Nullable<AccountExportPayload> {
         nullable(async {
             let request = ctx.request();
@@ -151,7 +151,7 @@ impl PrivacyMutation {
     }
 
     /// Deletes your account, after 14 days (or what the operator set) in which `accountDeleteCancel` calls it off. Then
-    /// what is only yours is gone; your posts and comments stay without an author. Needs a fresh authentication.
+    /// what is only yours is gone; your posts and comments stay without an author. Needs a recent authentication.
     /// Codes: LAST_OWNER, WALLET_NOT_EMPTY.
     async fn account_delete(&self, ctx: &Context<'_>) -> Nullable<AccountDeletePayload> {
         nullable(async {

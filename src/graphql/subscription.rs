@@ -37,8 +37,8 @@ use crate::{
     error::{Code, Error, Locale, Refusal, Result},
     platform::{
         crypto::sha256,
+        fair_semaphore::FairPermit,
         rate_limit::{Limiter, Policy},
-        turns::Turn,
     },
 };
 
@@ -179,9 +179,9 @@ impl Pipeline {
     async fn open(&self, prepared: Prepared, context: RequestContext) -> Result<Source, Answer> {
         let (request_id, locale) = (context.request_id.clone(), context.client.locale);
         let opening = Opening::default();
-        let share = self.app.shares.of(context.actor.caller(&context.client));
+        let concurrency_limit = self.app.concurrency_limits.of(context.actor.caller(&context.client));
         let request = request(prepared, context).data(opening.clone());
-        match share.pays_for(self.first_response(request, &request_id, locale)).await {
+        match concurrency_limit.apply_to(self.first_response(request, &request_id, locale)).await {
             Some(refusal) => Err(refusal),
             None => opening.take().ok_or_else(|| Answer::new(&refused(&Refusal::internal(), &request_id, locale))),
         }
@@ -194,9 +194,9 @@ impl Pipeline {
             self.app.replays.fetch_add(1, Ordering::Relaxed);
         }
         let (request_id, locale) = (context.request_id.clone(), context.client.locale);
-        let share = self.app.shares.of(context.actor.caller(&context.client));
+        let concurrency_limit = self.app.concurrency_limits.of(context.actor.caller(&context.client));
         let request = request(prepared, context).data(Happened::new(event));
-        let answer = share.pays_for(self.first_response(request, &request_id, locale)).await;
+        let answer = concurrency_limit.apply_to(self.first_response(request, &request_id, locale)).await;
         answer.unwrap_or_else(|| Answer::new(&refused(&Refusal::internal(), &request_id, locale)))
     }
 
@@ -308,16 +308,16 @@ impl Following {
             if let Some(execution) = self.shared(&event) {
                 return Ok(execution.await);
             }
-            let turn = turn(&self.app, caller, &event).await?;
+            let permit = permit(&self.app, caller, &event).await?;
             // While we waited, somebody else may have begun.
             if let Some(execution) = self.shared(&event) {
-                drop(turn);
+                drop(permit);
                 return Ok(execution.await);
             }
             match self.app.limiters.of(&LIVE).check_many(&caller, self.points(&event)) {
-                Ok(_) => return Ok(self.begin(event, turn).await),
+                Ok(_) => return Ok(self.begin(event, permit).await),
                 Err(left) => {
-                    drop(turn);
+                    drop(permit);
                     tokio::time::sleep(left.retry_after).await;
                     event = self.newest(event);
                 }
@@ -337,13 +337,13 @@ impl Following {
         NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN)
     }
 
-    fn begin(&self, event: Event, turn: Turn) -> Execution {
+    fn begin(&self, event: Event, permit: FairPermit) -> Execution {
         let begin = || {
             let (pipeline, prepared, context) = (Arc::clone(&self.pipeline), self.prepared.clone(), self.context());
             let (app, event, locale) = (self.app.clone(), event.clone(), self.client.locale);
             let work = async move {
                 let answer = pipeline.execute_event(prepared, context, Ok(event)).await;
-                drop(turn);
+                drop(permit);
                 Ok(answer)
             };
             async move {
@@ -392,8 +392,8 @@ impl Following {
     }
 }
 
-async fn turn(app: &App, caller: Caller, event: &Event) -> Result<Turn> {
-    let turns = if event.is_missed() { &app.catching_up } else { &app.happening };
-    let turn = timeout(app.config.limits.query_time, turns.take(caller)).await;
-    turn.map_err(|_| Refusal::of(Code::Unavailable, Text::EventsBusy).into())
+async fn permit(app: &App, caller: Caller, event: &Event) -> Result<FairPermit> {
+    let semaphore = if event.is_missed() { &app.catching_up } else { &app.happening };
+    let permit = timeout(app.config.limits.query_time, semaphore.acquire(caller)).await;
+    permit.map_err(|_| Refusal::of(Code::Unavailable, Text::EventsBusy).into())
 }

@@ -212,7 +212,7 @@ impl From<ReauthenticateInput> for Proof {
 payload! {
     /// What came of `reauthenticate`.
     ReauthenticatePayload {
-        /// Until when this session may do what asks for a fresh authentication; null when `errors` is not empty.
+        /// Until when this session may do what asks for a recent authentication; null when `errors` is not empty.
         fresh_until: DateTime<Utc>
     }
 }
@@ -244,7 +244,7 @@ const RULES: &[Rule] = &[
 #[Object]
 impl TwoFactorMutation {
     /// Makes a secret for an authenticator app; show it, then prove by `twoFactorEnable` that the app has it. Can be
-    /// called again until then: the newest counts. Needs a fresh authentication (`reauthenticate`). Possible, with
+    /// called again until then: the newest counts. Needs a recent authentication (`reauthenticate`). Possible, with
     /// `twoFactorEnable`, while everything else gives TWO_FACTOR_SETUP_REQUIRED. Code: TWO_FACTOR_ENABLED.
     async fn two_factor_setup(&self, ctx: &Context<'_>) -> Nullable<TwoFactorSetupPayload> {
         nullable(async {
@@ -270,7 +270,7 @@ impl TwoFactorMutation {
         .await
     }
 
-    /// Switches the second factor off; the backup codes are void. Needs a fresh authentication (`reauthenticate`).
+    /// Switches the second factor off; the backup codes are void. Needs a recent authentication (`reauthenticate`).
     /// Codes: TWO_FACTOR_NOT_ENABLED, TWO_FACTOR_REQUIRED, INVALID_CODE. Stands alone in its operation.
     async fn two_factor_disable(
         &self,
@@ -285,7 +285,7 @@ impl TwoFactorMutation {
         .await
     }
 
-    /// Makes ten new backup codes; the former ones are void. Needs a fresh authentication (`reauthenticate`).
+    /// Makes ten new backup codes; the former ones are void. Needs a recent authentication (`reauthenticate`).
     /// Code: TWO_FACTOR_NOT_ENABLED.
     async fn backup_codes_regenerate(&self, ctx: &Context<'_>) -> Nullable<BackupCodesRegeneratePayload> {
         nullable(async {

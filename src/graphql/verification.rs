@@ -183,7 +183,7 @@ impl VerificationMutation {
     }
 
     /// Asks for another e-mail address: a code goes to the new one, the old one stays until `emailChangeConfirm`.
-    /// Needs a fresh authentication: REAUTHENTICATION_REQUIRED.
+    /// Needs a recent authentication: REAUTHENTICATION_REQUIRED.
     /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
     /// Stands alone in its operation.
     async fn email_change_request(
@@ -218,7 +218,7 @@ impl VerificationMutation {
         .await
     }
 
-    /// Sends a code by text message to a telephone number, to prove that it is yours. Needs a fresh authentication:
+    /// Sends a code by text message to a telephone number, to prove that it is yours. Needs a recent authentication:
     /// REAUTHENTICATION_REQUIRED.
     /// Codes: BLANK, INVALID, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES. Stands alone in its operation.
     async fn phone_verification_send(

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::places::{Place, Places};
+use super::permits::{Permit, Permits};
 use crate::config::Limits;
 
 /// Up to this many bytes an answer is small.
@@ -17,19 +17,19 @@ const SHARES: usize = 4;
 /// The room for answers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Answers {
-    places: Places,
+    permits: Permits,
     share: usize,
 }
 
 /// Room for an answer, until it is taken.
 #[derive(Debug)]
-pub(super) struct Room(Option<Place>);
+pub(super) struct Room(Option<Permit>);
 
 impl Answers {
     pub(super) fn new(limits: &Limits) -> Self {
         // Whatever the share, one answer of any size has to be possible.
         let share = (limits.answers_in_flight / SHARES).max(limits.answer_bytes);
-        Self { places: Places::new(limits.answers_in_flight.max(share), share), share }
+        Self { permits: Permits::new(limits.answers_in_flight.max(share), share), share }
     }
 
     /// Room for an answer of so many bytes, if there is any.
@@ -37,7 +37,7 @@ impl Answers {
         if bytes <= SMALL {
             return Some(Room(None));
         }
-        self.places.take_several(bytes.min(self.share), address).map(|place| Room(Some(place)))
+        self.permits.take_many(bytes.min(self.share), address).map(|permit| Room(Some(permit)))
     }
 }
 
@@ -45,7 +45,7 @@ impl Room {
     /// The answer, which holds its room until the last of it is written, or its client is gone.
     pub(super) fn hold(mut self, answer: Vec<u8>) -> Bytes {
         match &mut self.0 {
-            Some(place) => place.shrink(answer.len()),
+            Some(permit) => permit.shrink(answer.len()),
             None => return answer.into(),
         }
         Bytes::from_owner(Held { answer, _room: self })

@@ -52,12 +52,12 @@ pub(super) fn whole(json: &[u8]) -> Vec<u8> {
 
 /// Begins to run a subscription, if there is room for one more that is live.
 pub(super) fn open(shared: &Shared, identity: &Identity, prepared: Prepared, context: RequestContext) -> Response {
-    let Some(place) = shared.live.take(identity.client.address) else { return respond::crowded(identity) };
+    let Some(permit) = shared.live.take(identity.client.address) else { return respond::crowded(identity) };
     let (queue, mut queued) = mpsc::channel(QUEUE);
     let stream = EventStream { shared: shared.clone(), identity: identity.clone(), queue };
     let running = async move {
         stream.run(prepared, context).await;
-        drop(place);
+        drop(permit);
     };
     shared.app.spawn(running.in_current_span());
     let events = stream::poll_fn(move |cx| queued.poll_recv(cx).map(|event| event.map(Ok::<_, Infallible>)));

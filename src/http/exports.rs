@@ -19,8 +19,8 @@ pub(super) async fn get(
     Stranger(identity): Stranger,
     Path(token): Path<String>,
 ) -> Response {
-    let share = shared.app.shares.of(Actor::Anonymous.caller(&identity.client));
-    match share.pays_for(privacy::download(&shared.app, &token)).await {
+    let concurrency_limit = shared.app.concurrency_limits.of(Actor::Anonymous.caller(&identity.client));
+    match concurrency_limit.apply_to(privacy::download(&shared.app, &token)).await {
         Ok(Some(archive)) => match shared.answers.room(archive.len(), identity.client.address) {
             Some(room) => respond::attachment("application/zip", "agora-export.zip", room.hold(archive)),
             None => respond::crowded(&identity),

@@ -9,7 +9,7 @@ use super::Shared;
 use crate::domain::jobs;
 
 /// How long the database may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The process answers.
 pub(super) async fn live() -> Json<Value> {
@@ -21,8 +21,8 @@ pub(super) async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Val
     let app = &shared.app;
     let stopping = app.stop.is_cancelled();
     let (answers, stores) = tokio::join!(
-        tokio::time::timeout(PATIENCE, app.db.answers()),
-        tokio::time::timeout(PATIENCE, jobs::can_store(app)),
+        tokio::time::timeout(TIMEOUT, app.db.answers()),
+        tokio::time::timeout(TIMEOUT, jobs::can_store(app)),
     );
     let (database, storage) = (matches!(answers, Ok(Ok(()))), stores == Ok(true));
     let status = if database && storage && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

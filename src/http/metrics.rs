@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long the database may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// The media type of the text.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -57,7 +57,7 @@ pub(super) async fn get(
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return response;
     }
-    match tokio::time::timeout(PATIENCE, figures(&shared)).await {
+    match tokio::time::timeout(TIMEOUT, figures(&shared)).await {
         Ok(Ok(text)) => ([(header::CONTENT_TYPE, TEXT)], text).into_response(),
         Ok(Err(error)) => refused(&as_refusal(error, &identity)),
         Err(_) => refused(&Refusal::new(Code::Unavailable, "The database does not answer in time.")),

@@ -1,14 +1,12 @@
 //! axum: routes, the way in of a request, and the way out of a response.
 //!
-//! Outermost first: places and patience (`serve`, `patience`), request id, headers and log line (`edge`), CORS,
-//! compression, the route.
+//! Outermost first: connection permits and timeouts (`serve`, `permits`, `timeouts`), request id, headers and log line
+//! (`middleware`), CORS, compression, the route.
 
 mod answers;
-mod bell;
 mod body;
 mod client;
 mod cookies;
-mod edge;
 mod event_stream;
 mod exports;
 mod graphiql;
@@ -17,14 +15,16 @@ mod headers;
 mod health;
 mod live;
 mod metrics;
+mod middleware;
 mod oauth;
-mod patience;
-mod places;
+mod permits;
+mod readiness;
 mod respond;
 mod sandbox;
 mod serve;
 mod statements;
 mod stranger;
+mod timeouts;
 mod unsubscribe;
 mod webhooks;
 mod websocket;
@@ -34,7 +34,7 @@ use std::{ops::Deref, sync::Arc};
 use axum::{
     Router,
     http::{Extensions, HeaderMap, StatusCode, Version},
-    middleware,
+    middleware::from_fn_with_state,
     routing::{get, post},
 };
 use tower_http::{
@@ -47,7 +47,7 @@ use tower_http::{
 
 use answers::Answers;
 use metrics::Answered;
-use places::Places;
+use permits::Permits;
 pub use serve::serve;
 
 use crate::{
@@ -67,9 +67,9 @@ struct Common {
     pipeline: Arc<Pipeline>,
     texts: &'static graphiql::Texts,
     /// Of requests that are under way.
-    requests: Places,
+    requests: Permits,
     /// Of WebSockets and event streams.
-    live: Places,
+    live: Permits,
     answers: Answers,
     answered: Answered,
 }
@@ -86,8 +86,8 @@ impl Deref for Shared {
 pub fn router(app: App, graph: Graph) -> Result<Router> {
     let (connections, websocket) = (&app.config.connections, &app.config.websocket);
     let requests = connections.max.unwrap_or_else(descriptors::connections);
-    let requests = Places::new(requests, connections.max_per_address);
-    let live = Places::new(websocket.max_connections, websocket.max_per_address);
+    let requests = Permits::new(requests, connections.max_per_address);
+    let live = Permits::new(websocket.max_connections, websocket.max_per_address);
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
     let texts = graphiql::Texts::of_graph()?;
@@ -125,6 +125,6 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
         .method_not_allowed_fallback(respond::method_not_allowed)
         .layer(compression)
         .layer(headers::cors(config))
-        .layer(middleware::from_fn_with_state(shared.clone(), edge::pass))
+        .layer(from_fn_with_state(shared.clone(), middleware::pass))
         .with_state(shared))
 }

@@ -1,8 +1,8 @@
-//! Connections: let in while there is room, bounded in their patience, and brought to an end when the program stops.
+//! Connections: let in while there are permits, with timeouts, and brought to an end when the program stops.
 //!
 //! Room is counted in all and by address. Beyond it a few more connections are let in for a moment: they hear that there
 //! are too many, and probes of the platform's health, and its monitoring, hear how the process is. Of these the oldest
-//! makes way for the newest, so that nobody can take their places, and a descriptor is left for everything else that the
+//! makes way for the newest, so that nobody can use them up, and a descriptor is left for everything else that the
 //! process does.
 
 use std::{
@@ -32,14 +32,14 @@ use tower::Service;
 
 use super::{
     client::is_trusted,
-    patience::{Answering, Patient, Pulse},
-    places::{Place, Places},
+    permits::{Permit, Permits},
+    timeouts::{Answering, Pulse, TimedStream},
 };
 use crate::{app::App, config::ConnectionLimits, error::Result, graphql, platform::descriptors};
 
 /// Connections beyond the room, and how long each may last.
 const BEYOND: usize = 32;
-const BEYOND_PATIENCE: Duration = Duration::from_secs(5);
+const BEYOND_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest head of a request, and what is read of a body at once.
 const READ_BUFFER: usize = 64 << 10;
 /// Requests at once on one connection of HTTP/2.
@@ -68,7 +68,7 @@ fn room(limits: &ConnectionLimits) -> usize {
 pub async fn serve(app: App, mut listener: TcpListener) -> Result<()> {
     let router = super::router(app.clone(), graphql::build(app.config.introspection))?;
     let limits = &app.config.connections;
-    let places = Places::new(room(limits), limits.max_per_address);
+    let permits = Permits::new(room(limits), limits.max_per_address);
     let mut beyond = VecDeque::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -77,11 +77,11 @@ pub async fn serve(app: App, mut listener: TcpListener) -> Result<()> {
             // Axum's way to accept waits and goes on when there are no file descriptors left.
             accepted = Listener::accept(&mut listener) => accepted,
         };
-        let place = places.take(counted(&app, peer));
-        let is_beyond = place.is_none();
-        let connection = connection(app.clone(), router.clone(), stream, peer, place);
+        let permit = permits.take(counted(&app, peer));
+        let is_beyond = permit.is_none();
+        let connection = connection(app.clone(), router.clone(), stream, peer, permit);
         if is_beyond {
-            let connection = tokio::time::timeout(BEYOND_PATIENCE, connection);
+            let connection = tokio::time::timeout(BEYOND_TIMEOUT, connection);
             enqueue(&mut beyond, app.tasks.spawn(async move { drop(connection.await) }).abort_handle());
         } else {
             app.spawn(connection);
@@ -130,14 +130,14 @@ fn protocols() -> Builder<TokioExecutor> {
     builder
 }
 
-/// Serves one connection to its end; without a place it only hears that there is no room.
-async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAddr, place: Option<Place>) {
-    let is_beyond = place.is_none();
+/// Serves one connection to its end; without a permit it only hears that there is no room.
+async fn connection(app: App, router: Router, stream: TcpStream, peer: SocketAddr, permit: Option<Permit>) {
+    let is_beyond = permit.is_none();
     // Answers are written whole: waiting to fill a packet would only cost time.
     let _ = stream.set_nodelay(true);
     let limits = &app.config.connections;
     let pulse = Pulse::new(limits);
-    let stream = Patient::new(stream, Arc::clone(&pulse), limits.stall, place);
+    let stream = TimedStream::new(stream, Arc::clone(&pulse), limits.stall, permit);
     let stopping = Arc::clone(&pulse);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let version = request.version();

@@ -21,8 +21,8 @@ pub(super) async fn get(
     Stranger(identity): Stranger,
     Path(token): Path<String>,
 ) -> Response {
-    let share = shared.app.shares.of(Actor::Anonymous.caller(&identity.client));
-    let statement = match wallets::download(&shared.app, share, &token).await {
+    let concurrency_limit = shared.app.concurrency_limits.of(Actor::Anonymous.caller(&identity.client));
+    let statement = match wallets::download(&shared.app, concurrency_limit, &token).await {
         Ok(Some(statement)) => statement,
         Ok(None) => return respond::not_found(Extension(identity)).await,
         Err(error) => return refuse(&as_refusal(error, &identity), Media::Json, &identity),

@@ -32,11 +32,11 @@ use tokio::time::{Instant, Sleep};
 use super::{
     Shared,
     answers::Room,
-    bell::{Bell, when_called},
     client::{self, Identity},
     graphql::foreign_page,
     headers::origin_allowed,
     live::SessionEnd,
+    readiness::{Readiness, when_woken},
     respond::{self, Media, refuse},
 };
 use crate::{
@@ -52,7 +52,7 @@ use crate::{
 
 const PROTOCOL: &str = "graphql-transport-ws";
 /// How long the closing handshake may take, with what was to be written before it.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many messages wait to be written before no further answer is begun, and how many bytes of them.
 const QUEUE: (usize, usize) = (32, 256 << 10);
 /// How often the queue is filled and emptied before other sockets get their turn.
@@ -198,7 +198,7 @@ pub(super) async fn open(
         Ok(actor) => actor,
         Err(error) => return refuse(&client::as_refusal(error, &identity), Media::Json, &identity),
     };
-    let Some(place) = shared.live.take(identity.client.address) else {
+    let Some(permit) = shared.live.take(identity.client.address) else {
         return respond::crowded(&identity);
     };
     let limit = app.config.websocket.max_message_bytes;
@@ -218,7 +218,7 @@ pub(super) async fn open(
             // On the heap, as all that is seldom: otherwise each socket would have room for it.
             Box::pin(connection.close(close)).await;
         }
-        drop((connection, tracked, place));
+        drop((connection, tracked, permit));
     })
 }
 
@@ -227,7 +227,7 @@ struct Connection {
     identity: Identity,
     socket: WebSocket,
     /// Rings when the client has sent something.
-    client_bell: Bell,
+    client_readiness: Readiness,
     /// Who it is, if the first message does not say.
     from_header: Actor,
     /// Who it is, once acknowledged.
@@ -255,7 +255,7 @@ impl Connection {
             shared,
             identity,
             socket,
-            client_bell: Bell::new(),
+            client_readiness: Readiness::new(),
             from_header,
             actor: None,
             operations: FuturesUnordered::new(),
@@ -282,7 +282,7 @@ impl Connection {
         tokio::pin!(stopped, alarm);
         loop {
             let session = self.actor.as_ref().and_then(Actor::session_id);
-            let seldom = when_called(async {
+            let seldom = when_woken(async {
                 tokio::select! {
                     biased;
                     () = &mut stopped => Seldom::Stop,
@@ -324,7 +324,7 @@ impl Connection {
             self.poll_operations(cx)?;
             let written = self.poll_write(cx)?.is_ready();
             if self.has_room()
-                && let Poll::Ready(frame) = self.client_bell.ask(cx, |cx| self.socket.poll_next_unpin(cx))
+                && let Poll::Ready(frame) = self.client_readiness.poll(cx, |cx| self.socket.poll_next_unpin(cx))
             {
                 return Poll::Ready(frame.map_or(Err(End::Gone), |frame| frame.map_err(|error| unreadable(&error))));
             }
@@ -395,8 +395,8 @@ impl Connection {
 
     /// Pending, until the client has not taken a message for too long: then nobody is told why, who does not read.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
-        let patience = self.shared.app.config.websocket.write_timeout;
-        let alarm = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        let write_timeout = self.shared.app.config.websocket.write_timeout;
+        let alarm = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(write_timeout)));
         if alarm.as_mut().poll(cx).is_ready() { Err(End::Gone) } else { Ok(Poll::Pending) }
     }
 
@@ -583,7 +583,7 @@ impl Connection {
             let written = poll_fn(|cx| Poll::Ready(ready!(self.poll_all_written(cx)))).await;
             while written.is_ok() && matches!(self.socket.next().await, Some(Ok(_))) {}
         };
-        let _ = tokio::time::timeout(CLOSE_PATIENCE, farewell).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
     }
 
     fn poll_all_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {

@@ -3,17 +3,17 @@
 //! - [`Database::rows`], [`Database::one`] and [`Database::all`] are for queries; [`Database::transact`] for everything
 //!   that writes: it takes SQLite's write lock at the start (BEGIN IMMEDIATE on the one writer connection), retries what
 //!   may be retried, and sends the transaction's hints to the bus after the commit. What is acknowledged is stored: a
-//!   transaction in which a statement failed is never committed, whatever its work makes of the failure. Each takes a turn
-//!   of the share of whoever it is done for.
+//!   transaction in which a statement failed is never committed, whatever its work makes of the failure. Each takes a
+//!   permit of whoever it is done for.
 //! - One transaction has one connection: whoever asked for a second one in the midst of it would wait, with what it has
 //!   locked, for others who wait for that. In debug builds, and so in tests, asking is an error in itself.
 //! - SQL is written once, with `$1` placeholders, and runs on both.
-//! - [`Chain`] runs several dependent writes in one round trip where the database can.
+//! - [`CteChain`] runs several dependent writes in one round trip where the database can.
 
 pub mod backup;
 mod chain;
+mod connection_reuse;
 mod dialect;
-mod lending;
 mod migration_lock;
 mod pool;
 mod recording;
@@ -33,7 +33,7 @@ use sea_orm::{
 use secrecy::ExposeSecret;
 
 pub use self::{
-    chain::{Chain, ColumnType},
+    chain::{ColumnType, CteChain},
     dialect::{any_id, is_literally, is_unique_violation, placeholders},
     pool::Pool,
     transaction::Transaction,
@@ -42,7 +42,7 @@ use self::{
     pool::Purpose,
     transact::{Stored, check_it_is_the_only_one},
 };
-use super::{bus::Bus, shares};
+use super::{bus::Bus, concurrency_limits};
 use crate::{
     config::DatabaseConfig,
     error::{Error, Result},
@@ -53,8 +53,8 @@ use crate::{
 pub struct Database {
     reader: Pool,
     writer: Pool,
-    /// Readers that may take their time.
-    patient: Pool,
+    /// For long reads, which have no time limit.
+    long_reads: Pool,
     bus: Bus,
     config: DatabaseConfig,
     statements: Arc<AtomicU64>,
@@ -70,7 +70,7 @@ impl Database {
             // The operator who starts it wants to know why it can't.
             Pool::open(config, connections, purpose, &statements).await.map_err(Error::internal)
         };
-        let (reader, writer, patient) = if config.url.expose_secret().starts_with("sqlite:") {
+        let (reader, writer, long_reads) = if config.url.expose_secret().starts_with("sqlite:") {
             // WAL has to be on before readers open, or the first of them fails with SQLITE_BUSY.
             let writer = open(config, 1, Purpose::Transactions).await?;
             let reader = open(config, all, Purpose::Reading).await?;
@@ -80,10 +80,10 @@ impl Database {
             let pool = open(config, all, Purpose::Transactions).await?;
             (pool.clone(), pool.clone(), pool)
         };
-        Ok(Self { reader, writer, patient, bus, config: config.clone(), statements, stored: Arc::default() })
+        Ok(Self { reader, writer, long_reads, bus, config: config.clone(), statements, stored: Arc::default() })
     }
 
-    /// For queries here: a read by it alone would take no turn of anybody's share.
+    /// For queries here: a read by it alone would take nobody's permit.
     fn reader(&self) -> &Pool {
         check_it_is_the_only_one();
         &self.reader
@@ -115,20 +115,20 @@ impl Database {
 
     /// Closes every connection; those that don't, within a bounded time, end with the program.
     pub async fn close(&self) {
-        tokio::join!(self.reader.close(), self.writer.close(), self.patient.close());
+        tokio::join!(self.reader.close(), self.writer.close(), self.long_reads.close());
     }
 
     /// Reads one of an entity's rows.
     pub async fn one<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>> {
         let reader = self.reader();
-        let _turn = shares::turn().await?;
+        let _permit = concurrency_limits::permit().await?;
         Ok(select.one(reader).await?)
     }
 
     /// Reads an entity's rows.
     pub async fn all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>> {
         let reader = self.reader();
-        let _turn = shares::turn().await?;
+        let _permit = concurrency_limits::permit().await?;
         Ok(select.all(reader).await?)
     }
 
@@ -159,7 +159,7 @@ impl Database {
         let reader = self.reader();
         let statement = Statement { db_backend: reader.get_database_backend(), ..statement };
         recording::note(&statement);
-        let _turn = shares::turn().await?;
+        let _permit = concurrency_limits::permit().await?;
         Ok(reader.query_all_raw(statement).await?)
     }
 

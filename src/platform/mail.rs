@@ -20,9 +20,9 @@ use lettre::{
 use secrecy::ExposeSecret;
 
 use super::{
-    letter::{Letter, Undelivered},
     mailbox,
     outbox::Outbox,
+    outgoing_message::{OutgoingMessage, Undelivered},
 };
 use crate::{
     config::{Email, EmailTls, MailServer},
@@ -57,11 +57,11 @@ impl Mail {
     }
 
     /// Sends a message. `id` is the same whenever it is sent again, and part of its Message-ID.
-    pub async fn send(&self, id: &str, at: DateTime<Utc>, letter: &Letter) -> Result<(), Undelivered> {
+    pub async fn send(&self, id: &str, at: DateTime<Utc>, outgoing: &OutgoingMessage) -> Result<(), Undelivered> {
         // Also where it is only written down: an address that can't be written to is refused everywhere.
-        let message = self.compose(id, at, letter)?;
+        let message = self.compose(id, at, outgoing)?;
         match &self.carrier {
-            Carrier::Outbox(outbox) => outbox.put(at, id, letter).await.map_err(|error| {
+            Carrier::Outbox(outbox) => outbox.put(at, id, outgoing).await.map_err(|error| {
                 tracing::warn!(%error, "the outbox can't be written to");
                 Undelivered::Unavailable("the outbox can't be written to".to_owned())
             }),
@@ -82,22 +82,22 @@ impl Mail {
         })
     }
 
-    fn compose(&self, id: &str, at: DateTime<Utc>, letter: &Letter) -> Result<Message, Undelivered> {
+    fn compose(&self, id: &str, at: DateTime<Utc>, outgoing: &OutgoingMessage) -> Result<Message, Undelivered> {
         let refused = |what: &str| Undelivered::Refused(what.to_owned());
         // By the domain's name in the DNS, which servers without SMTPUTF8 take, too.
         let to: Address =
-            mailbox::deliverable(&letter.to).parse().map_err(|_| refused("the receiver's address is none"))?;
+            mailbox::deliverable(&outgoing.to).parse().map_err(|_| refused("the receiver's address is none"))?;
         let mut builder = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
-            .subject(letter.subject.replace(char::is_control, " "))
+            .subject(outgoing.subject.replace(char::is_control, " "))
             .date(at.into())
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())));
         // RFC 3834: no answers of absence, please.
         let mut headers = vec![("Auto-Submitted", "auto-generated".to_owned())];
         // RFC 2369, and RFC 8058: mail programs have a button for it, which calls the address by POST.
         if let Some(link) =
-            letter.unsubscribe.as_deref().filter(|link| link.bytes().all(|byte| byte.is_ascii_graphic()))
+            outgoing.unsubscribe.as_deref().filter(|link| link.bytes().all(|byte| byte.is_ascii_graphic()))
         {
             headers.push(("List-Unsubscribe", format!("<{link}>")));
             headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
@@ -107,9 +107,9 @@ impl Mail {
                 builder = builder.raw_header(HeaderValue::new(name, value));
             }
         }
-        let composed = match &letter.html {
-            Some(html) => builder.multipart(MultiPart::alternative_plain_html(letter.text.clone(), html.clone())),
-            None => builder.body(letter.text.clone()),
+        let composed = match &outgoing.html {
+            Some(html) => builder.multipart(MultiPart::alternative_plain_html(outgoing.text.clone(), html.clone())),
+            None => builder.body(outgoing.text.clone()),
         };
         composed.map_err(|_| refused("the message could not be composed"))
     }

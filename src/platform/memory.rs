@@ -1,4 +1,4 @@
-//! What a process remembers, within bounds.
+//! What a process remembers, within bounds: an expiring set, high-water marks, and a cache of weak references.
 
 use std::{
     any::Any,
@@ -13,17 +13,17 @@ use lru::LruCache;
 
 /// Things that happened lately, each with its time.
 #[derive(Debug)]
-pub struct Recent<K> {
+pub struct ExpiringSet<K> {
     times: RwLock<HashMap<K, DateTime<Utc>>>,
 }
 
-impl<K> Default for Recent<K> {
+impl<K> Default for ExpiringSet<K> {
     fn default() -> Self {
         Self { times: RwLock::default() }
     }
 }
 
-impl<K: Eq + Hash> Recent<K> {
+impl<K: Eq + Hash> ExpiringSet<K> {
     /// Whether it is remembered.
     #[must_use]
     pub fn contains(&self, key: K) -> bool {
@@ -43,9 +43,9 @@ impl<K: Eq + Hash> Recent<K> {
 
 /// The highest number seen of each thing, for as many things as there is room.
 #[derive(Debug)]
-pub struct Highest<K: Hash + Eq>(Mutex<LruCache<K, i64>>);
+pub struct HighWaterMarks<K: Hash + Eq>(Mutex<LruCache<K, i64>>);
 
-impl<K: Hash + Eq> Highest<K> {
+impl<K: Hash + Eq> HighWaterMarks<K> {
     /// With room for so many; those not asked for longest go first.
     #[must_use]
     pub fn new(room: usize) -> Self {
@@ -68,17 +68,17 @@ impl<K: Hash + Eq> Highest<K> {
 
 /// Things that live as long as somebody uses them, one for each key.
 #[derive(Debug)]
-pub struct Shared<K> {
+pub struct WeakCache<K> {
     things: Mutex<HashMap<K, Weak<dyn Any + Send + Sync>>>,
 }
 
-impl<K> Default for Shared<K> {
+impl<K> Default for WeakCache<K> {
     fn default() -> Self {
         Self { things: Mutex::default() }
     }
 }
 
-impl<K: Eq + Hash> Shared<K> {
+impl<K: Eq + Hash> WeakCache<K> {
     /// The thing of a key: the one in use, or a new one.
     pub fn get_or_insert<T: Send + Sync + 'static>(&self, key: K, make: impl FnOnce() -> T) -> Arc<T> {
         let mut things = self.things.lock().unwrap_or_else(PoisonError::into_inner);

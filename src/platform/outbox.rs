@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use super::letter::Letter;
+use super::outgoing_message::OutgoingMessage;
 use crate::error::Result;
 
 /// A folder where messages are written as files instead of being sent.
@@ -21,24 +21,24 @@ impl Outbox {
     }
 
     /// Writes a message, under a name that sorts by time; the same `id` again replaces it.
-    pub async fn put(&self, at: DateTime<Utc>, id: &str, letter: &Letter) -> Result<()> {
+    pub async fn put(&self, at: DateTime<Utc>, id: &str, outgoing: &OutgoingMessage) -> Result<()> {
         let mut builder = tokio::fs::DirBuilder::new();
         // Codes are readable in it: by its owner only.
         #[cfg(unix)]
         builder.mode(0o700);
         builder.recursive(true).create(&self.folder).await?;
         let to: String =
-            letter.to.chars().map(|c| if c.is_alphanumeric() || "@.+-_".contains(c) { c } else { '_' }).collect();
+            outgoing.to.chars().map(|c| if c.is_alphanumeric() || "@.+-_".contains(c) { c } else { '_' }).collect();
         let name = format!("{} {to} {id}", at.format("%Y%m%d-%H%M%S"));
         let file = self.folder.join(&name).with_added_extension("txt");
         // A line each, whatever the address holds.
-        let to_line = letter.to.replace(char::is_control, " ");
-        let text = format!("To: {to_line}\nSubject: {}\n\n{}\n", letter.subject, letter.text.trim_end());
+        let to_line = outgoing.to.replace(char::is_control, " ");
+        let text = format!("To: {to_line}\nSubject: {}\n\n{}\n", outgoing.subject, outgoing.text.trim_end());
         tokio::fs::write(&file, text).await?;
-        if let Some(html) = &letter.html {
+        if let Some(html) = &outgoing.html {
             tokio::fs::write(self.folder.join(name).with_added_extension("html"), html).await?;
         }
-        tracing::info!(to = to_line, subject = letter.subject, file = %file.display(), "a message is in the outbox");
+        tracing::info!(to = to_line, subject = outgoing.subject, file = %file.display(), "a message is in the outbox");
         Ok(())
     }
 }

@@ -54,8 +54,8 @@ pub struct Passwords {
     argon2: Argon2<'static>,
     /// One for each hash at work.
     permits: Arc<Semaphore>,
-    known: Line,
-    strangers: Line,
+    known: Queue,
+    strangers: Queue,
     /// Verified against when there is no account, so that both cases do the same work.
     decoy: Arc<str>,
     hashed: Arc<AtomicU64>,
@@ -63,23 +63,24 @@ pub struct Passwords {
 
 /// Those who wait, and those of them whose turn it is to wait for a permit.
 #[derive(Debug, Clone)]
-struct Line {
-    places: Arc<Semaphore>,
+struct Queue {
+    slots: Arc<Semaphore>,
     turns: Arc<Semaphore>,
 }
 
-impl Line {
-    fn new(places: usize, turns: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), turns: Arc::new(Semaphore::new(turns)) }
+impl Queue {
+    fn new(slots: usize, turns: usize) -> Self {
+        Self { slots: Arc::new(Semaphore::new(slots)), turns: Arc::new(Semaphore::new(turns)) }
     }
 }
 
-/// A place in line, from before a try is counted: who can't be served is told so before it costs them anything.
+/// A slot in the queue before the hasher, from before a try is counted: who can't be served is told so before it costs them
+/// anything.
 #[derive(Debug)]
-pub struct Place {
+pub struct QueueSlot {
     passwords: Passwords,
     turns: Arc<Semaphore>,
-    _place: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
 }
 
 impl Passwords {
@@ -88,28 +89,28 @@ impl Passwords {
         let params = Params::new(config.memory_kib, config.iterations, 1, None).map_err(Error::internal)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = hash_now(&argon2, "nobody has this password")?.into();
-        let places = config.parallel + config.waiting;
+        let slots = config.parallel + config.waiting;
         Ok(Self {
             argon2,
             permits: Arc::new(Semaphore::new(config.parallel)),
-            known: Line::new(places, places),
-            strangers: Line::new(places, config.parallel),
+            known: Queue::new(slots, slots),
+            strangers: Queue::new(slots, config.parallel),
             decoy,
             hashed: Arc::default(),
         })
     }
 
-    /// Takes a place in line; UNAVAILABLE when it is full.
-    pub fn enter(&self, caller: Caller) -> Result<Place> {
-        let line = match caller {
+    /// Takes a slot in the queue; UNAVAILABLE when it is full.
+    pub fn enter(&self, caller: Caller) -> Result<QueueSlot> {
+        let queue = match caller {
             Caller::Known => &self.known,
             Caller::Stranger => &self.strangers,
         };
-        let place = Arc::clone(&line.places).try_acquire_owned().map_err(|_| {
+        let slot = Arc::clone(&queue.slots).try_acquire_owned().map_err(|_| {
             tracing::warn!(?caller, "too many wait for a password to be hashed");
             Refusal::of(Code::Unavailable, Text::SignInBusy)
         })?;
-        Ok(Place { passwords: self.clone(), turns: Arc::clone(&line.turns), _place: place })
+        Ok(QueueSlot { passwords: self.clone(), turns: Arc::clone(&queue.turns), _slot: slot })
     }
 
     /// How many hashes were computed: tests compare the work of two cases by it.
@@ -119,7 +120,7 @@ impl Passwords {
     }
 }
 
-impl Place {
+impl QueueSlot {
     /// A PHC string (`$argon2id$v=19$…`) of the password.
     pub async fn hash(&self, password: String) -> Result<String> {
         let argon2 = self.passwords.argon2.clone();
@@ -141,7 +142,7 @@ impl Place {
         .await
     }
 
-    /// Does the work on a thread of its own when it is its turn. Whoever goes away meanwhile leaves the line; a hash that
+    /// Does the work on a thread of its own when it is its turn. Whoever goes away meanwhile leaves the queue; a hash that
     /// has begun keeps its permit to its end.
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(Error::internal)?;
@@ -174,14 +175,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_line_is_told_at_once_and_the_known_have_one_of_their_own() {
+    async fn a_full_queue_refuses_at_once_and_the_known_have_one_of_their_own() {
         let passwords = passwords(1, 2);
-        let places: Vec<Place> = (0..3).map(|_| passwords.enter(Caller::Stranger).unwrap()).collect();
+        let slots: Vec<QueueSlot> = (0..3).map(|_| passwords.enter(Caller::Stranger).unwrap()).collect();
         let refused = passwords.enter(Caller::Stranger).unwrap_err();
         assert!(matches!(refused, Error::Refused(refusal) if refusal.code == Code::Unavailable));
         assert!(passwords.enter(Caller::Known).unwrap().hash("a".to_owned()).await.is_ok());
-        drop(places);
-        assert!(passwords.enter(Caller::Stranger).is_ok(), "who goes away leaves the line");
+        drop(slots);
+        assert!(passwords.enter(Caller::Stranger).is_ok(), "who goes away leaves the queue");
     }
 
     #[tokio::test]
@@ -212,9 +213,9 @@ mod tests {
         let busy = Arc::clone(&passwords.permits).acquire_owned().await.unwrap();
         let done = Arc::new(AtomicU64::new(0));
         let hash = |caller: Caller| {
-            let (place, done) = (passwords.enter(caller).unwrap(), Arc::clone(&done));
+            let (slot, done) = (passwords.enter(caller).unwrap(), Arc::clone(&done));
             async move {
-                place.hash("a".to_owned()).await.unwrap();
+                slot.hash("a".to_owned()).await.unwrap();
                 done.fetch_add(1, Ordering::SeqCst)
             }
         };

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::{
     http::{self, Http},
-    letter::{Letter, Undelivered},
     outbox::Outbox,
+    outgoing_message::{OutgoingMessage, Undelivered},
     sigv4,
 };
 use crate::config::{self, SnsAccount, TwilioAccount};
@@ -80,18 +80,18 @@ impl Sms {
     }
 
     /// Sends a message. A provider has no way to recognise a repeat: after an answer that was lost it arrives twice.
-    pub async fn send(&self, id: &str, at: DateTime<Utc>, letter: &Letter) -> Result<(), Undelivered> {
-        if !is_number(&letter.to) {
+    pub async fn send(&self, id: &str, at: DateTime<Utc>, outgoing: &OutgoingMessage) -> Result<(), Undelivered> {
+        if !is_number(&outgoing.to) {
             return Err(Undelivered::Refused("the receiver's number is none".to_owned()));
         }
         match &self.carrier {
             Carrier::Nobody => Err(Undelivered::Refused("SMS_PROVIDER is not set: nobody carries texts".to_owned())),
-            Carrier::Outbox(outbox) => outbox.put(at, id, letter).await.map_err(|error| {
+            Carrier::Outbox(outbox) => outbox.put(at, id, outgoing).await.map_err(|error| {
                 tracing::warn!(%error, "the outbox can't be written to");
                 Undelivered::Unavailable("the outbox can't be written to".to_owned())
             }),
-            Carrier::Twilio(account) => self.send_by_twilio(account, letter).await,
-            Carrier::Sns(account) => self.send_by_sns(account, at, letter).await,
+            Carrier::Twilio(account) => self.send_by_twilio(account, outgoing).await,
+            Carrier::Sns(account) => self.send_by_sns(account, at, outgoing).await,
         }
     }
 
@@ -115,9 +115,9 @@ impl Sms {
         })
     }
 
-    async fn send_by_twilio(&self, account: &TwilioAccount, letter: &Letter) -> Result<(), Undelivered> {
+    async fn send_by_twilio(&self, account: &TwilioAccount, outgoing: &OutgoingMessage) -> Result<(), Undelivered> {
         let url = format!("{}2010-04-01/Accounts/{}/Messages.json", account.url, account.sid);
-        let form = [("From", account.from.as_str()), ("To", &letter.to), ("Body", &letter.text)];
+        let form = [("From", account.from.as_str()), ("To", &outgoing.to), ("Body", &outgoing.text)];
         let request = self.http.post(url).basic_auth(&account.sid, Some(account.token.expose_secret())).form(&form);
         let answer = twilio_answer(request).await.map_err(Undelivered::Unavailable)?;
         if answer.status < 300 {
@@ -134,11 +134,16 @@ impl Sms {
         if number_is_bad { Err(Undelivered::Refused(cause)) } else { Err(Undelivered::Unavailable(cause)) }
     }
 
-    async fn send_by_sns(&self, account: &SnsAccount, at: DateTime<Utc>, letter: &Letter) -> Result<(), Undelivered> {
+    async fn send_by_sns(
+        &self,
+        account: &SnsAccount,
+        at: DateTime<Utc>,
+        outgoing: &OutgoingMessage,
+    ) -> Result<(), Undelivered> {
         let form = [
             ("Action", "Publish"),
-            ("PhoneNumber", letter.to.as_str()),
-            ("Message", &letter.text),
+            ("PhoneNumber", outgoing.to.as_str()),
+            ("Message", &outgoing.text),
             // Codes are not advertisements: they are sent with the higher reliability.
             ("MessageAttributes.entry.1.Name", "AWS.SNS.SMS.SMSType"),
             ("MessageAttributes.entry.1.Value.DataType", "String"),

@@ -193,7 +193,7 @@ async fn the_demo_s_notifications_are_those_that_the_job_would_have_made() {
     let sql = told("n.dedupe_key");
     // What is told of goals is told by the job anyway: it waits for its worker.
     let wait = "SELECT COUNT(*) FROM jobs WHERE kind NOT IN ('notify', 'goal_refund_all')";
-    assert_eq!(server.count(wait).await, 0, "no letters, above all");
+    assert_eq!(server.count(wait).await, 0, "no e-mails, above all");
     server.write("DELETE FROM jobs", Vec::new()).await;
     let before: BTreeSet<(uuid::Uuid, String)> = pairs(app, &sql).await.into_iter().collect();
     assert!(before.len() > 40, "{}", before.len());

@@ -8,13 +8,13 @@ mod lists;
 mod live;
 mod misuse;
 mod news;
+mod notices;
 mod people;
 mod races;
 mod refunds;
-mod told;
 
 use agora::{
-    domain::ledger::{Place, account},
+    domain::ledger::{AccountRef, account},
     entity::Currency,
     platform::payments::sandbox::Act,
 };
@@ -136,8 +136,8 @@ async fn end(client: &Client, goal: &str) -> Value {
 
 /// What is in somebody's wallet, in cents.
 async fn balance(server: &Server, client: &Client) -> i64 {
-    let place = Place::Wallet(client.id.parse().unwrap());
-    let found = account(&server.app, place, Currency::parse("USD").unwrap()).await.unwrap();
+    let account_ref = AccountRef::Wallet(client.id.parse().unwrap());
+    let found = account(&server.app, account_ref, Currency::parse("USD").unwrap()).await.unwrap();
     found.map_or(0, |account| account.balance)
 }
 

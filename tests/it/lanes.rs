@@ -37,7 +37,7 @@ async fn a_mail_server_that_hangs_holds_up_nothing_but_mail() {
     let (amina, basma) = (server.user("amina").await, server.user("basma").await);
     queue_messages(&server, 40).await;
     server.app.spawn(worker::run(server.app.clone()));
-    eventually("the first letters", async || smtp.tries() >= 5).await;
+    eventually("the first e-mails", async || smtp.tries() >= 5).await;
 
     basma.like(&amina.publish("hello").await).await;
     let app = &server.app;
@@ -56,7 +56,7 @@ async fn as_one_ends_the_next_is_taken_though_another_hangs() {
     let server = sending_by(&smtp).await;
     queue_messages(&server, 1).await;
     server.app.spawn(worker::run(server.app.clone()));
-    eventually("the letter that hangs", async || smtp.tries() == 1).await;
+    eventually("the e-mail that hangs", async || smtp.tries() == 1).await;
     smtp.set(Mood::Well);
     queue_messages(&server, 40).await;
     eventually("the others", async || smtp.messages().len() == 40).await;
@@ -79,7 +79,7 @@ async fn whoever_stops_gives_back_what_is_not_done() {
     let stopping = server.beside(&settings).await;
     let working = worker::run(stopping.app.clone());
     let stop = async {
-        eventually("the first letters", async || smtp.tries() >= 5).await;
+        eventually("the first e-mails", async || smtp.tries() >= 5).await;
         assert!(server.count("SELECT COUNT(*) FROM jobs WHERE attempts = 1").await > 0);
         stopping.app.stop.cancel();
     };

@@ -5,7 +5,7 @@ use agora::{
     domain::{
         idempotency::Fingerprint,
         ledger::{
-            self, End, NewTransfer, Origin, Place, account, end_hold_in, fold, hold_in, post_hold_in, post_in,
+            self, AccountRef, End, NewTransfer, Origin, account, end_hold_in, fold, hold_in, post_hold_in, post_in,
             reverse_in,
         },
     },
@@ -16,17 +16,17 @@ use uuid::Uuid;
 
 use crate::harness::{Server, refused_by_the_database};
 
-const CLEARING: Place = Place::Clearing(ProviderKind::Sandbox);
+const CLEARING: AccountRef = AccountRef::Clearing(ProviderKind::Sandbox);
 
 fn usd() -> Currency {
     Currency::parse("USD").unwrap()
 }
 
-fn wallet(number: u128) -> Place {
-    Place::Wallet(UserId(Uuid::from_u128(number)))
+fn wallet(number: u128) -> AccountRef {
+    AccountRef::Wallet(UserId(Uuid::from_u128(number)))
 }
 
-fn new(from: Place, to: Place, amount: i64, key: &str) -> NewTransfer<'_> {
+fn new(from: AccountRef, to: AccountRef, amount: i64, key: &str) -> NewTransfer<'_> {
     NewTransfer {
         kind: TransferKind::Transfer,
         from,
@@ -39,12 +39,18 @@ fn new(from: Place, to: Place, amount: i64, key: &str) -> NewTransfer<'_> {
     }
 }
 
-async fn post(app: &App, from: Place, to: Place, amount: i64, key: &str) -> agora::error::Result<ledger::Posted> {
+async fn post(
+    app: &App,
+    from: AccountRef,
+    to: AccountRef,
+    amount: i64,
+    key: &str,
+) -> agora::error::Result<ledger::Posted> {
     app.db.transact(async |tx| post_in(app, &tx, new(from, to, amount, key)).await).await
 }
 
-async fn balance(app: &App, place: Place) -> (i64, i64) {
-    account(app, place, usd()).await.unwrap().map_or((0, 0), |account| (account.balance, account.held))
+async fn balance(app: &App, account_ref: AccountRef) -> (i64, i64) {
+    account(app, account_ref, usd()).await.unwrap().map_or((0, 0), |account| (account.balance, account.held))
 }
 
 async fn differences(app: &App) -> Vec<String> {
@@ -113,20 +119,22 @@ async fn what_is_held_can_t_be_spent_and_ends_once() {
     let app = &server.app;
     post(app, CLEARING, wallet(1), 1000, "a").await.unwrap();
     let hold = async |amount, key: &'static str| {
-        app.db.transact(async |tx| hold_in(app, &tx, new(wallet(1), Place::Payouts, amount, key), None).await).await
+        app.db
+            .transact(async |tx| hold_in(app, &tx, new(wallet(1), AccountRef::Payouts, amount, key), None).await)
+            .await
     };
     let (one, two) = (hold(600, "h1").await.unwrap().id, hold(300, "h2").await.unwrap().id);
     assert_eq!(hold(300, "h2").await.unwrap().id, two);
     assert_eq!(code(hold(101, "h3").await), UserErrorCode::InsufficientFunds);
     assert_eq!(code(post(app, wallet(1), wallet(2), 101, "b").await), UserErrorCode::InsufficientFunds);
     assert_eq!(balance(app, wallet(1)).await, (1000, 900));
-    assert!(app.db.transact(async |tx| post_hold_in(app, &tx, one, Place::Payouts).await).await.unwrap());
+    assert!(app.db.transact(async |tx| post_hold_in(app, &tx, one, AccountRef::Payouts).await).await.unwrap());
     assert!(app.db.transact(async |tx| end_hold_in(app, &tx, two, End::Voided).await).await.unwrap());
     for id in [one, two] {
-        assert!(!app.db.transact(async |tx| post_hold_in(app, &tx, id, Place::Payouts).await).await.unwrap());
+        assert!(!app.db.transact(async |tx| post_hold_in(app, &tx, id, AccountRef::Payouts).await).await.unwrap());
         assert!(!app.db.transact(async |tx| end_hold_in(app, &tx, id, End::Expired).await).await.unwrap());
     }
-    assert_eq!((balance(app, wallet(1)).await, balance(app, Place::Payouts).await), ((400, 0), (600, 0)));
+    assert_eq!((balance(app, wallet(1)).await, balance(app, AccountRef::Payouts).await), ((400, 0), (600, 0)));
     assert_eq!(differences(app).await, Vec::<String>::new());
 }
 

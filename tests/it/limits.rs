@@ -2,9 +2,9 @@
 //! who asks too often.
 
 mod answers;
+mod concurrency_limits;
 mod input;
 mod rates;
-mod shares;
 
 use std::sync::{
     Arc,
@@ -19,7 +19,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Answer, Client, PATIENCE, Server, client::PASSWORD};
+use crate::harness::{Answer, Client, Server, TIMEOUT, client::PASSWORD};
 
 /// A mutation that would leave a row, were it executed.
 const PUBLISH: &str = "mutation { postCreate(input: { body: \\\"x\\\" }) { post { id } errors { code } } }";
@@ -93,7 +93,7 @@ async fn a_client_on_the_wire_hears_413_without_having_sent_its_body() {
     );
     connection.write_all(head.as_bytes()).await.unwrap();
     let mut answer = [0; 12];
-    tokio::time::timeout(PATIENCE, connection.read_exact(&mut answer)).await.unwrap().unwrap();
+    tokio::time::timeout(TIMEOUT, connection.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
 }
 

@@ -11,7 +11,7 @@ use agora::{
         messages::{self, Message, Template},
     },
     entity::job,
-    platform::letter::{Letter, Undelivered},
+    platform::outgoing_message::{OutgoingMessage, Undelivered},
     worker,
 };
 use sea_orm::EntityTrait;
@@ -37,8 +37,14 @@ fn code_for(to: &str) -> Message {
     message.with("name", "Amina").with("code", "123456").with("minutes", 30)
 }
 
-fn letter_to(to: &str) -> Letter {
-    Letter { to: to.to_owned(), subject: "Hello".to_owned(), text: "Hello".to_owned(), html: None, unsubscribe: None }
+fn outgoing_to(to: &str) -> OutgoingMessage {
+    OutgoingMessage {
+        to: to.to_owned(),
+        subject: "Hello".to_owned(),
+        text: "Hello".to_owned(),
+        html: None,
+        unsubscribe: None,
+    }
 }
 
 const DEAD: &str = "SELECT COUNT(*) FROM jobs WHERE state = 'dead'";
@@ -141,8 +147,8 @@ async fn what_is_noted_of_a_failure_holds_neither_the_message_nor_its_receiver()
     for answer in ["451 4.3.0 amina@example.org: 123456 is your code", "550 5.1.1 amina@example.org: 123456"] {
         let smtp = Smtp::start(Mood::Answers(answer)).await;
         let server = sending_by(&smtp).await;
-        let letter = Letter { text: "123456".to_owned(), ..letter_to("amina@example.org") };
-        let failed = server.app.mail.send("job", server.app.clock.now(), &letter).await.unwrap_err();
+        let outgoing = OutgoingMessage { text: "123456".to_owned(), ..outgoing_to("amina@example.org") };
+        let failed = server.app.mail.send("job", server.app.clock.now(), &outgoing).await.unwrap_err();
         assert!(failed.cause().contains(&answer[..3]) && failed.cause().contains(&answer[4..9]), "{failed:?}");
         queue(&server, &code_for("amina@example.org")).await;
         server.run_jobs().await;
@@ -150,7 +156,7 @@ async fn what_is_noted_of_a_failure_holds_neither_the_message_nor_its_receiver()
         for text in noted.iter().flat_map(|job| [job.last_error.clone().unwrap(), job.payload.clone()]) {
             assert!(!text.contains("123456") && !text.contains("amina"), "{text}");
         }
-        assert!(!format!("{failed:?} {letter:?}").contains("123456"));
+        assert!(!format!("{failed:?} {outgoing:?}").contains("123456"));
     }
 }
 
@@ -203,14 +209,14 @@ async fn nobody_puts_a_header_or_a_receiver_into_an_e_mail() {
         "amina",
         "",
     ] {
-        let refused = server.app.mail.send("job", now, &letter_to(to)).await;
+        let refused = server.app.mail.send("job", now, &outgoing_to(to)).await;
         assert!(matches!(refused, Err(Undelivered::Refused(_))), "{to:?}: {refused:?}");
         queue(&server, &code_for(to)).await;
         server.run_jobs().await;
         assert_eq!((smtp.messages().len(), server.count("SELECT COUNT(*) FROM jobs").await), (0, 0), "{to:?}");
     }
     let subject = "Hello\r\nBcc: victim@example.org\r\n\r\nbody".to_owned();
-    server.app.mail.send("job", now, &Letter { subject, ..letter_to("amina@example.org") }).await.unwrap();
+    server.app.mail.send("job", now, &OutgoingMessage { subject, ..outgoing_to("amina@example.org") }).await.unwrap();
     for name in ["Amina\r\nBcc: victim@example.org", "Amina\r\n.\r\nMAIL FROM:<x@example.org>\r\n", ".\r\n"] {
         queue(&server, &code_for("amina@example.org").with("name", name)).await;
     }
@@ -237,7 +243,7 @@ async fn nobody_puts_a_header_or_a_receiver_into_an_e_mail() {
 }
 
 #[tokio::test]
-async fn a_letter_that_can_be_done_without_says_how_in_its_headers() {
+async fn an_e_mail_that_can_be_done_without_says_how_in_its_headers() {
     let smtp = Smtp::start(Mood::Well).await;
     let server = sending_by(&smtp).await;
     let now = server.app.clock.now();
@@ -245,8 +251,8 @@ async fn a_letter_that_can_be_done_without_says_how_in_its_headers() {
     let link = format!("https://example.org/unsubscribe/{}", "Ab-_9".repeat(120));
     for unsubscribe in [link.clone(), format!("{link}\r\nBcc: victim@example.org"), "https://example.org/ü".to_owned()]
     {
-        let letter = Letter { unsubscribe: Some(unsubscribe), ..letter_to("amina@example.org") };
-        server.app.mail.send("job", now, &letter).await.unwrap();
+        let outgoing = OutgoingMessage { unsubscribe: Some(unsubscribe), ..outgoing_to("amina@example.org") };
+        server.app.mail.send("job", now, &outgoing).await.unwrap();
     }
     let said: Vec<_> = smtp
         .messages()

@@ -27,7 +27,7 @@ use agora::{
     app::App,
     domain::{
         books,
-        ledger::{self, Difference, NewTransfer, Origin, Place, account},
+        ledger::{self, AccountRef, Difference, NewTransfer, Origin, account},
     },
     entity::{Currency, ledger_transfer::TransferKind, user_role::Role},
     platform::payments::sandbox::Act,
@@ -54,24 +54,24 @@ pub async fn assert_books(app: &App) {
     assert!(found.is_empty(), "{found:?}");
 }
 
-/// What is at a place, in cents, with what is held there.
-async fn at(server: &Server, place: Place) -> (i64, i64) {
+/// What is on an account, in cents, with what is held there.
+async fn at(server: &Server, account_ref: AccountRef) -> (i64, i64) {
     ledger::fold(&server.app).await.unwrap();
-    let found = account(&server.app, place, Currency::parse("USD").unwrap()).await.unwrap();
+    let found = account(&server.app, account_ref, Currency::parse("USD").unwrap()).await.unwrap();
     found.map_or((0, 0), |account| (account.balance, account.held))
 }
 
 /// What is in somebody's wallet, in cents, with what is held there.
 async fn wallet(server: &Server, client: &Client) -> (i64, i64) {
-    at(server, Place::Wallet(client.id.parse().unwrap())).await
+    at(server, AccountRef::Wallet(client.id.parse().unwrap())).await
 }
 
 /// Moves money from one wallet to another, as `walletTransfer` does; whether it was there.
 async fn hand_over(server: &Server, from: &Client, to: &Client, amount: i64, key: &str) -> bool {
     let new = NewTransfer {
         kind: TransferKind::Transfer,
-        from: Place::Wallet(from.id.parse().unwrap()),
-        to: Place::Wallet(to.id.parse().unwrap()),
+        from: AccountRef::Wallet(from.id.parse().unwrap()),
+        to: AccountRef::Wallet(to.id.parse().unwrap()),
         amount,
         currency: Currency::parse("USD").unwrap(),
         reference: None,

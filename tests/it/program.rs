@@ -25,7 +25,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, client::PASSWORD};
+use crate::harness::{TIMEOUT, client::PASSWORD};
 
 const KEY: &str = "only for tests: 0123456789 abcdefghijkl";
 
@@ -93,7 +93,7 @@ fn wait(child: &mut Child) -> Option<i32> {
         if let Some(status) = child.try_wait().unwrap() {
             return status.code();
         }
-        if since.elapsed() > PATIENCE {
+        if since.elapsed() > TIMEOUT {
             child.kill().unwrap();
             panic!("the program did not end");
         }
@@ -223,7 +223,7 @@ impl Starting {
     pub fn ready(mut self) -> Serving {
         let mut printed = Vec::new();
         let base = loop {
-            match self.lines.recv_timeout(PATIENCE) {
+            match self.lines.recv_timeout(TIMEOUT) {
                 Ok(line) => {
                     let base = line.strip_prefix("Agora serves ").and_then(|rest| rest.split("/graphql").next());
                     let base = base.map(str::to_owned);

@@ -14,7 +14,7 @@ mod withdrawals;
 use agora::{
     domain::{
         books,
-        ledger::{NewTransfer, Origin, Place, fold, post_in},
+        ledger::{AccountRef, NewTransfer, Origin, fold, post_in},
     },
     entity::{AdjustmentId, Currency, UserId, WithdrawalId, ledger_transfer::TransferKind, payment::ProviderKind},
 };
@@ -28,8 +28,8 @@ pub async fn fund(server: &Server, person: &Client, minor: i64, currency: &str) 
     let key = server.app.ids.next(server.clock.now()).to_string();
     let new = NewTransfer {
         kind: TransferKind::Deposit,
-        from: Place::Clearing(ProviderKind::Sandbox),
-        to: Place::Wallet(id),
+        from: AccountRef::Clearing(ProviderKind::Sandbox),
+        to: AccountRef::Wallet(id),
         amount: minor,
         currency: Currency::parse(currency).unwrap(),
         reference: None,

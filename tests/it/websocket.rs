@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::harness::{Client, PATIENCE, Server, Socket, client::check_error, eventually};
+use crate::harness::{Client, Server, Socket, TIMEOUT, client::check_error, eventually};
 
 const RECEIVED: &str = "subscription { notificationReceived { phase cursor notification { kind message } } }";
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
@@ -221,7 +221,7 @@ async fn a_client_says_who_it_is_in_one_of_several_ways_or_not_at_all() {
 
 #[tokio::test]
 async fn the_end_of_a_session_closes_its_sockets_and_no_others() {
-    // The sweep does not come to help within the test's patience.
+    // The sweep does not come to help within the test's time limit.
     let (server, address, amina) = listening(&[("SWEEP_MILLISECONDS", "60000")]).await;
     let again = server.anonymous().login("amina").await;
     let badr = server.user("badr").await;
@@ -346,7 +346,7 @@ async fn a_server_that_stops_says_so_with_1001_and_waits_for_nobody() {
     assert_eq!(idle.closed().await, (1001, "Going away".to_owned()));
     assert_eq!(busy.closed().await, (1001, "Going away".to_owned()));
     server.app.tasks.close();
-    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("a task did not end");
+    tokio::time::timeout(TIMEOUT, server.app.tasks.wait()).await.expect("a task did not end");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use crate::{
     platform::{
         db::Transaction,
         mailbox,
-        passwords::{self, Place},
+        passwords::{self, QueueSlot},
     },
 };
 
@@ -79,13 +79,13 @@ impl Holder {
 }
 
 /// Whether a password is right. To be counted as a try before, by `auth`.
-pub(crate) async fn verify_password(place: &Place, password: &SecretString, hash: Option<String>) -> Result<bool> {
+pub(crate) async fn verify_password(slot: &QueueSlot, password: &SecretString, hash: Option<String>) -> Result<bool> {
     // A longer one can't be right, and hashing it would be a gift to whoever sends it.
     let password = password.expose_secret();
     let is_long = passwords::length(password) > policy::MAX_PASSWORD;
     let password =
         if is_long { password.chars().take(policy::MAX_PASSWORD + 1).collect() } else { password.to_owned() };
-    place.verify(password, hash).await
+    slot.verify(password, hash).await
 }
 
 fn holders() -> Select<credential::Entity> {

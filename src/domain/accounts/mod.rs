@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub use digest::{digest_sent_in, digests};
 pub(crate) use likenesses::check_title;
 pub use likenesses::lookalikes;
-pub use mail::tell_in;
+pub use mail::email_in;
 pub use people::count_post_in;
 pub(crate) use people::{NewPerson, find_in, insert_in, lock_in};
 pub(crate) use policy::email as email_address;

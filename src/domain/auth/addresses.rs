@@ -12,9 +12,8 @@
 //!   before, takes away the identities that were linked until then, and says so ([`super::passwords`]).
 
 use super::{
-    fresh,
     jobs::SendVerification,
-    second_factors,
+    recent_authentication, second_factors,
     throttle::{throttle_proof, throttle_send},
 };
 use crate::{
@@ -138,7 +137,7 @@ pub async fn email_verification_send(app: &App, actor: &Actor, client: &Client, 
         .await
 }
 
-/// Proves an address: by the link of its letter, or by the code, of the signed-in person's own or of one that is named.
+/// Proves an address: by the link of its e-mail, or by the code, of the signed-in person's own or of one that is named.
 /// Codes: INVALID_CODE, ALREADY_VERIFIED.
 pub async fn email_verify(
     app: &App,
@@ -191,11 +190,11 @@ async fn holder_to_verify(app: &App, actor: &Actor, client: &Client, email: Opti
     Ok(holder)
 }
 
-/// Asks for another address, to which a code is sent; whether it is taken does not show. Needs a fresh authentication.
+/// Asks for another address, to which a code is sent; whether it is taken does not show. Needs a recent authentication.
 /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
 pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, email: &str) -> Result<()> {
     actor.require_user()?;
-    let id = fresh::require_fresh(app, actor).await?.id;
+    let id = recent_authentication::require_recent_authentication(app, actor).await?.id;
     let email = policy::email("email", email)?;
     throttle_send(app, client, Some(id))?;
     let key = mailbox::key(&email);
@@ -223,7 +222,7 @@ pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, ema
         .await
 }
 
-/// Replaces the address by the one that the letter was sent to, which is proven by it. Codes: INVALID_CODE, TAKEN.
+/// Replaces the address by the one that the e-mail was sent to, which is proven by it. Codes: INVALID_CODE, TAKEN.
 pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, received: Received<'_>) -> Result<User> {
     let id = actor.require_user()?.id;
     let (purpose, subject) = (CodePurpose::EmailChange, id.to_string());

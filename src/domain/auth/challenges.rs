@@ -12,7 +12,7 @@ use sea_orm::{
 
 use super::{
     IssuedSession, Method,
-    guessing::{self, Attempt, Target},
+    brute_force::{self, Attempt, Target},
     second_factors, sessions, sign_in,
     throttle::throttle_login,
     tokens,
@@ -45,8 +45,8 @@ pub async fn two_factor_verify(
     let (open, attempt) = count_try(app, client, id, method).await?;
     let user = accounts::get(app, open.user_id).await?;
     let begun = begin(app, client, &open, &attempt, &user, method, code).await;
-    if guessing::was_wrong(&begun) {
-        guessing::failed(app, client, Some(user.id), method.as_str()).await?;
+    if brute_force::was_wrong(&begun) {
+        brute_force::failed(app, client, Some(user.id), method.as_str()).await?;
     }
     sessions::issue(app, &begun?, user).await
 }
@@ -79,7 +79,7 @@ async fn count_try(app: &App, client: &Client, id: ChallengeId, method: Method) 
             require_method_in(&tx, open.user_id, &open.proven_by, method).await?;
             let is_familiar = sessions::has_been_at_in(&tx, open.user_id, client).await?;
             let target = Target::SecondFactor(open.user_id);
-            let attempt = guessing::attempt_in(app, &tx, client, target, is_familiar).await?;
+            let attempt = brute_force::attempt_in(app, &tx, client, target, is_familiar).await?;
             Ok((open, attempt))
         })
         .await
@@ -122,7 +122,7 @@ async fn begin(
                 return Err(invalid());
             }
             accept_in(app, &tx, client, user, sent.as_ref(), method, code).await?;
-            guessing::succeeded_in(&tx, attempt).await?;
+            brute_force::succeeded_in(&tx, attempt).await?;
             if method != Method::Email {
                 // Whoever chose the password by the mailbox has more than the mailbox.
                 credentials::end_reset_in(&tx, user.id).await?;

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{
-    IssuedSession, addresses, corrections, guessing, oversight, sessions,
+    IssuedSession, addresses, brute_force, corrections, oversight, sessions,
     sign_in::{self, FirstProof, PASSWORD, SignIn},
     throttle::{throttle_login, throttle_register},
 };
@@ -29,7 +29,7 @@ use crate::{
     platform::{
         db::Transaction,
         mailbox,
-        passwords::{self, Caller, Place},
+        passwords::{self, Caller, QueueSlot},
         text,
     },
 };
@@ -75,17 +75,17 @@ struct NewUser {
 /// TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
 pub async fn register(app: &App, client: &Client, command: Register) -> Result<Registered> {
     let valid = validate(app, command)?;
-    let place = app.passwords.enter(Caller::Stranger)?;
+    let slot = app.passwords.enter(Caller::Stranger)?;
     throttle_register(app, client)?;
     let confirm = app.config.registration_confirm_email;
     if confirm && let Some(former) = corrections::former(app, &valid.username).await? {
         let given = (valid.username.as_str(), &valid.password, valid.email.as_str());
-        if corrections::correct(app, client, given, &former, &place).await? {
+        if corrections::correct(app, client, given, &former, &slot).await? {
             return Ok(Registered::ConfirmationPending { email: valid.email });
         }
         return Err(taken("username"));
     }
-    let new = prepare(app, client, valid, place).await?;
+    let new = prepare(app, client, valid, slot).await?;
     let when_taken = if confirm { WhenTaken::Hide } else { WhenTaken::Refuse };
     let session = app
         .db
@@ -143,9 +143,9 @@ fn display_name(first_name: &str, last_name: &str) -> String {
 }
 
 /// What is written down of a valid wish; hashes the password.
-async fn prepare(app: &App, client: &Client, valid: Register, place: Place) -> Result<NewUser> {
+async fn prepare(app: &App, client: &Client, valid: Register, slot: QueueSlot) -> Result<NewUser> {
     let Register { username, email, password, first_name, last_name } = valid;
-    let password_hash = place.hash(password.expose_secret().to_owned()).await?;
+    let password_hash = slot.hash(password.expose_secret().to_owned()).await?;
     let display_name = Some(display_name(&first_name, &last_name)).filter(|name| !name.is_empty());
     let display_name = display_name.unwrap_or_else(|| username.clone());
     let person = NewPerson { username, first_name, last_name, display_name, avatar_url: None, locale: client.locale };
@@ -256,15 +256,16 @@ pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn>
         if by_address { credentials::by_email(app, &key).await? } else { credentials::by_username(app, &key).await? };
     let id = found.as_ref().map(|holder| holder.user.id);
     let is_familiar = sessions::has_been_at(app, id, client).await?;
-    let place = app.passwords.enter(if is_familiar { Caller::Known } else { Caller::Stranger })?;
-    let target = guessing::Target::Password(&command.login);
-    let attempt = app.db.transact(async |tx| guessing::attempt_in(app, &tx, client, target, is_familiar).await).await?;
+    let slot = app.passwords.enter(if is_familiar { Caller::Known } else { Caller::Stranger })?;
+    let target = brute_force::Target::Password(&command.login);
+    let attempt =
+        app.db.transact(async |tx| brute_force::attempt_in(app, &tx, client, target, is_familiar).await).await?;
     let hash = found.as_ref().and_then(|holder| holder.password_hash.clone());
-    if !credentials::verify_password(&place, &command.password, hash.clone()).await? {
-        guessing::failed(app, client, id, PASSWORD).await?;
+    if !credentials::verify_password(&slot, &command.password, hash.clone()).await? {
+        brute_force::failed(app, client, id, PASSWORD).await?;
         return Err(refuse());
     }
-    guessing::succeeded(app, &attempt).await?;
+    brute_force::succeeded(app, &attempt).await?;
     let Some(Holder { user, confirmed_at, .. }) = found else { return Err(refuse()) };
     if app.config.registration_confirm_email && confirmed_at.is_none() {
         // By the address it would tell whether somebody else has it: of two who gave the same one, only the first waits

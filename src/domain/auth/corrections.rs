@@ -1,15 +1,15 @@
 //! A registration with a mistyped address is corrected by registering again: by the same user name and password, while its
 //! address waits to be confirmed.
 //!
-//! Always holds: what is corrected is nothing but the address, within the day in which its letters count, of an account that
-//! nobody has ever signed in to. The password is guessed at no faster than at sign-in, for it is counted by the same rules,
-//! though apart: registering by somebody's name does not hold up their sign-in. And a user name of somebody who has confirmed
-//! their address costs the same work, and the same answer, as a wrong password.
+//! Always holds: what is corrected is nothing but the address, within the day in which its e-mails count, of an account
+//! that nobody has ever signed in to. The password is guessed at no faster than at sign-in, for it is counted by the same
+//! rules, though apart: registering by somebody's name does not hold up their sign-in. And a user name of somebody who has
+//! confirmed their address costs the same work, and the same answer, as a wrong password.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, sea_query::Expr};
 use secrecy::SecretString;
 
-use super::{addresses, guessing};
+use super::{addresses, brute_force};
 use crate::{
     app::App,
     domain::{
@@ -26,7 +26,7 @@ use crate::{
     platform::{
         db::{Transaction, is_unique_violation},
         mailbox,
-        passwords::Place,
+        passwords::QueueSlot,
     },
 };
 
@@ -35,23 +35,23 @@ pub(super) async fn former(app: &App, username: &str) -> Result<Option<Holder>> 
     credentials::by_username(app, &policy::key(username)).await
 }
 
-/// Gives a registration that waits its new address, and sends the letter there. False where nothing waits, or for another
+/// Gives a registration that waits its new address, and sends the e-mail there. False where nothing waits, or for another
 /// password. RATE_LIMITED.
 pub(super) async fn correct(
     app: &App,
     client: &Client,
     (username, password, email): (&str, &SecretString, &str),
     former: &Holder,
-    place: &Place,
+    slot: &QueueSlot,
 ) -> Result<bool> {
-    let target = guessing::Target::Registration(username);
-    let attempt = app.db.transact(async |tx| guessing::attempt_in(app, &tx, client, target, false).await).await?;
+    let target = brute_force::Target::Registration(username);
+    let attempt = app.db.transact(async |tx| brute_force::attempt_in(app, &tx, client, target, false).await).await?;
     let waits = former.confirmed_at.is_none() && former.user.created_at > app.clock.now() - codes::LINK;
     let hash = former.password_hash.clone().filter(|_| waits);
-    if !credentials::verify_password(place, password, hash).await? {
+    if !credentials::verify_password(slot, password, hash).await? {
         return Ok(false);
     }
-    guessing::succeeded(app, &attempt).await?;
+    brute_force::succeeded(app, &attempt).await?;
     match replace(app, client, former, email).await {
         // Somebody else took the address since we looked.
         Err(error) if is_unique_violation(&error) => replace(app, client, former, email).await,

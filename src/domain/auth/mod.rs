@@ -5,11 +5,10 @@
 //! and begins none; a token is derived, never stored.
 
 mod addresses;
+mod brute_force;
 mod challenges;
 mod commands;
 mod corrections;
-mod fresh;
-mod guessing;
 mod jobs;
 pub mod oauth;
 mod oversight;
@@ -17,6 +16,7 @@ mod overview;
 mod passwords;
 mod privacy;
 mod reauthentication;
+mod recent_authentication;
 mod registration;
 mod second_factors;
 mod sessions;
@@ -27,10 +27,9 @@ mod tokens;
 mod two_factor;
 
 pub use addresses::{email_change_confirm, email_change_request, email_verification_send, email_verify};
+pub use brute_force::prune as prune_failures;
 pub use challenges::{two_factor_code_send, two_factor_verify};
 pub use commands::{Login, Register, Registered, confirm_email, create_administrator, login, register};
-pub use fresh::{FRESH, is_fresh, require_fresh};
-pub use guessing::prune as prune_failures;
 pub(crate) use oversight::{
     authorise_in, authority_in, find_with_role_in, is_last_owner_in, lock_active_in, reinstate_in, reset_two_factor_in,
     role_in, set_role_in, sign_out_in, suspend_in, suspension_in,
@@ -39,6 +38,7 @@ pub use overview::{AccountFilter, AccountOverview, accounts, overviews};
 pub use passwords::{ResetProof, password_change, password_reset_confirm, password_reset_request};
 pub(crate) use privacy::erase_in;
 pub use reauthentication::{Proof, reauthenticate, reauthentication_code_send};
+pub use recent_authentication::{RECENT_AUTHENTICATION, is_recently_authenticated, require_recent_authentication};
 pub(crate) use registration::DOMAIN;
 pub(crate) use sessions::ended as sessions_ended;
 pub use sessions::{

@@ -164,7 +164,7 @@ pub(crate) async fn suspend_in(
     let end = until.map_or_else(String::new, |until| until.format("%Y-%m-%d %H:%M UTC").to_string());
     let message =
         Message::email("", &user.locale, Template::AccountSuspended).with("reason", reason).with("until", end);
-    accounts::tell_in(app, tx, user.id, message).await?;
+    accounts::email_in(app, tx, user.id, message).await?;
     end_access_in(app, tx, user.id, SessionEnd::Suspended).await
 }
 
@@ -172,7 +172,7 @@ pub(crate) async fn suspend_in(
 pub(crate) async fn reinstate_in(app: &App, tx: &Transaction, user: &User) -> Result<()> {
     suspension::Entity::delete_by_id(user.id).exec(tx).await?;
     activity::record_in(app, tx, user.id, ActivityKind::Reinstated, &Client::default(), None).await?;
-    accounts::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::AccountReinstated)).await
+    accounts::email_in(app, tx, user.id, Message::email("", &user.locale, Template::AccountReinstated)).await
 }
 
 /// Ends every session of a person; gives them.
@@ -191,7 +191,7 @@ pub(crate) async fn reset_two_factor_in(app: &App, tx: &Transaction, user: &User
     second_factors::end_challenges_in(app, tx, user.id).await?;
     second_factors::remove_in(tx, user.id).await?;
     activity::record_in(app, tx, user.id, ActivityKind::TwoFactorDisabled, &Client::default(), Some(BY_STAFF)).await?;
-    accounts::tell_in(app, tx, user.id, Message::email("", &user.locale, Template::TwoFactorDisabled)).await?;
+    accounts::email_in(app, tx, user.id, Message::email("", &user.locale, Template::TwoFactorDisabled)).await?;
     end_access_in(app, tx, user.id, SessionEnd::TwoFactorChanged).await
 }
 

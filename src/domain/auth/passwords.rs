@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Loc
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Method, guessing,
+    Method, brute_force,
     jobs::SendReset,
     second_factors, sessions,
     throttle::{throttle_proof, throttle_send},
@@ -52,13 +52,13 @@ pub async fn password_change(
     policy::password("newPassword", new.expose_secret(), &[&own.user.username, policy::local_part(&own.email)])?;
     let wrong = || Error::from(UserError::input("oldPassword", UserErrorCode::WrongPassword));
     throttle_proof(app, client, Some(user.id))?;
-    let place = app.passwords.enter(Caller::Known)?;
-    let attempt = guessing::attempt(app, client, user.id, Method::Password).await?;
-    if !credentials::verify_password(&place, old, Some(hash.clone())).await? {
-        guessing::failed(app, client, Some(user.id), "passwordChange").await?;
+    let slot = app.passwords.enter(Caller::Known)?;
+    let attempt = brute_force::attempt(app, client, user.id, Method::Password).await?;
+    if !credentials::verify_password(&slot, old, Some(hash.clone())).await? {
+        brute_force::failed(app, client, Some(user.id), "passwordChange").await?;
         return Err(wrong());
     }
-    let new_hash = place.hash(new.expose_secret().to_owned()).await?;
+    let new_hash = slot.hash(new.expose_secret().to_owned()).await?;
     let ended = app
         .db
         .transact(async |tx| {
@@ -68,10 +68,10 @@ pub async fn password_change(
             if !credentials::change_password_in(app, &tx, user.id, &hash, &new_hash).await? {
                 return Err(wrong());
             }
-            guessing::succeeded_in(&tx, &attempt).await?;
+            brute_force::succeeded_in(&tx, &attempt).await?;
             let ended = lock_out_in(app, &tx, user.id, Some(user.session_id)).await?;
             activity::record_in(app, &tx, user.id, ActivityKind::PasswordChanged, client, None).await?;
-            tell_in(app, &tx, &own.user, client).await?;
+            notify_owner_in(app, &tx, &own.user, client).await?;
             Ok(ended)
         })
         .await?;
@@ -132,9 +132,9 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder, client: &Cli
 /// What proves whose an account is to which nobody can sign in.
 #[derive(Debug, Clone, Copy)]
 pub enum ResetProof<'a> {
-    /// The token of the letter's link.
+    /// The token of the e-mail's link.
     Link(&'a str),
-    /// The letter's code.
+    /// The e-mail's code.
     Code {
         /// The address that it was sent to.
         email: &'a str,
@@ -143,7 +143,7 @@ pub enum ResetProof<'a> {
     },
 }
 
-/// Chooses a new password by the link of a letter, or by its code and the address; the first one where there was none.
+/// Chooses a new password by the link of an e-mail, or by its code and the address; the first one where there was none.
 /// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE.
 pub async fn password_reset_confirm(
     app: &App,
@@ -174,8 +174,8 @@ pub async fn password_reset_confirm(
     // Only now, or a refusal would tell anybody the user name behind an address.
     policy::password("newPassword", new, &[&holder.user.username, policy::local_part(&holder.email)])?;
     // Hashed only after a right code: a wrong one is cheap, and costs the same whether or not the address is known.
-    let place = app.passwords.enter(Caller::Known)?;
-    let hash = place.hash(new.to_owned()).await?;
+    let slot = app.passwords.enter(Caller::Known)?;
+    let hash = slot.hash(new.to_owned()).await?;
     let ended = app
         .db
         .transact(async |tx| {
@@ -217,12 +217,12 @@ async fn reset_in(
             (domain.reclaim_in)(app, tx, id).await?;
         }
     }
-    tell_in(app, tx, &holder.user, client).await?;
+    notify_owner_in(app, tx, &holder.user, client).await?;
     Ok(ended)
 }
 
 /// Ends what the old password opened: sessions (but one), sign-ins that wait for their second proof, and codes by which
-/// yet another password could be chosen, or an authentication be made fresh.
+/// yet another password could be chosen, or the session be authenticated anew.
 async fn lock_out_in(app: &App, tx: &Transaction, user: UserId, but: Option<SessionId>) -> Result<Vec<SessionId>> {
     let ended = sessions::end_sessions_in(app, tx, user, but, SessionEnd::PasswordChanged).await?;
     second_factors::end_challenges_in(app, tx, user).await?;
@@ -238,14 +238,14 @@ async fn unlink_all_in(app: &App, tx: &Transaction, client: &Client, user: &User
     for identity::Model { provider, .. } in unlinked.exec_with_returning(tx).await? {
         activity::record_in(app, tx, user.id, ActivityKind::IdentityUnlinked, client, Some(&provider)).await?;
         let message = Message::email("", &user.locale, Template::IdentityUnlinked).with("provider", provider);
-        accounts::tell_in(app, tx, user.id, message).await?;
+        accounts::email_in(app, tx, user.id, message).await?;
     }
     Ok(())
 }
 
-async fn tell_in(app: &App, tx: &Transaction, user: &User, client: &Client) -> Result<()> {
+async fn notify_owner_in(app: &App, tx: &Transaction, user: &User, client: &Client) -> Result<()> {
     let message = Message::email("", &user.locale, Template::PasswordChanged)
         .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"))
         .with("address", client.address.map_or_else(|| "?".to_owned(), |address| address.to_string()));
-    accounts::tell_in(app, tx, user.id, message).await
+    accounts::email_in(app, tx, user.id, message).await
 }

@@ -1,4 +1,4 @@
-//! Proving anew who is signed in: one proof makes the session fresh for what is declared so.
+//! Proving anew who is signed in: one proof counts as a recent authentication, for what is declared to need one.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -9,8 +9,8 @@ use secrecy::SecretString;
 
 use super::{
     Method,
-    fresh::{self, FRESH},
-    guessing::{self, Attempt},
+    brute_force::{self, Attempt},
+    recent_authentication::{self, RECENT_AUTHENTICATION},
     second_factors,
     sign_in::PASSWORD,
     throttle::throttle_proof,
@@ -28,7 +28,7 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::Transaction,
-        passwords::{Caller, Place},
+        passwords::{Caller, QueueSlot},
     },
 };
 
@@ -86,7 +86,8 @@ struct MeansRow {
     has_two_factor: bool,
 }
 
-/// Makes the session fresh; gives until when. Codes: METHOD_NOT_AVAILABLE, WRONG_PASSWORD, INVALID_CODE.
+/// Authenticates the session anew; gives until when that is recent. Codes: METHOD_NOT_AVAILABLE, WRONG_PASSWORD,
+/// INVALID_CODE.
 pub async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Proof) -> Result<DateTime<Utc>> {
     let user = actor.require_session()?;
     let means = means(app, user).await?;
@@ -94,14 +95,14 @@ pub async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Pr
         return Err(UserError::input(proof.field(), UserErrorCode::MethodNotAvailable).into());
     }
     throttle_proof(app, client, Some(user.id))?;
-    let place = match &proof {
+    let slot = match &proof {
         Proof::Password(_) => Some(app.passwords.enter(Caller::Known)?),
         _ => None,
     };
-    let attempt = guessing::attempt(app, client, user.id, proof.method()).await?;
-    let proven = prove(app, user, client, means, (&attempt, place), &proof).await;
-    if guessing::was_wrong(&proven) {
-        guessing::failed(app, client, Some(user.id), "reauthenticate").await?;
+    let attempt = brute_force::attempt(app, client, user.id, proof.method()).await?;
+    let proven = prove(app, user, client, means, (&attempt, slot), &proof).await;
+    if brute_force::was_wrong(&proven) {
+        brute_force::failed(app, client, Some(user.id), "reauthenticate").await?;
     }
     proven.map_err(|error| at(error, proof.field()))
 }
@@ -110,7 +111,7 @@ async fn means(app: &App, user: &SignedIn) -> Result<Means> {
     let found: Option<MeansRow> =
         app.db.read_one(credential::Entity::find_by_id(user.id).inner_join(user::Entity)).await?;
     let MeansRow { password_hash, email, locale, has_two_factor } = found.ok_or_else(Error::unauthenticated)?;
-    let methods = fresh::methods(password_hash.is_some(), has_two_factor);
+    let methods = recent_authentication::methods(password_hash.is_some(), has_two_factor);
     Ok(Means { password_hash, email, locale, methods })
 }
 
@@ -120,13 +121,13 @@ async fn prove(
     user: &SignedIn,
     client: &Client,
     means: Means,
-    (attempt, place): (&Attempt, Option<Place>),
+    (attempt, slot): (&Attempt, Option<QueueSlot>),
     proof: &Proof,
 ) -> Result<DateTime<Utc>> {
     let sent = match proof {
         Proof::Password(password) => {
-            let place = place.ok_or_else(|| Error::internal("a password without a place in line"))?;
-            if !credentials::verify_password(&place, password, means.password_hash.clone()).await? {
+            let slot = slot.ok_or_else(|| Error::internal("a password without a slot in the queue"))?;
+            if !credentials::verify_password(&slot, password, means.password_hash.clone()).await? {
                 return Err(UserError::input("password", UserErrorCode::WrongPassword).into());
             }
             None
@@ -157,10 +158,10 @@ async fn prove(
             if raised.rows_affected != 1 {
                 return Err(Error::unauthenticated());
             }
-            guessing::succeeded_in(&tx, attempt).await?;
+            brute_force::succeeded_in(&tx, attempt).await?;
             let by = if matches!(proof, Proof::Password(_)) { PASSWORD } else { proof.field() };
             activity::record_in(app, &tx, user.id, ActivityKind::Reauthenticated, client, Some(by)).await?;
-            Ok(now + FRESH)
+            Ok(now + RECENT_AUTHENTICATION)
         })
         .await
 }

@@ -1,7 +1,7 @@
 //! What auth hands over.
 
 use super::{
-    guessing,
+    brute_force,
     jobs::{SendReset, SendVerification},
     oauth, privacy, sessions,
 };
@@ -26,7 +26,7 @@ pub(crate) const DOMAIN: Domain = Domain {
     sweeps: &[|app| Box::pin(sessions::sweep(app))],
     retentions: &[
         Retention { what: "sessions", prune: |app| Box::pin(sessions::prune(app)) },
-        Retention { what: "failed sign-ins and challenges", prune: |app| Box::pin(guessing::prune(app)) },
+        Retention { what: "failed sign-ins and challenges", prune: |app| Box::pin(brute_force::prune(app)) },
         Retention { what: "sign-ins at providers", prune: |app| Box::pin(oauth::prune(app)) },
     ],
     exports: privacy::EXPORT,

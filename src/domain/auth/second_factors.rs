@@ -2,7 +2,7 @@
 //!
 //! Always holds: a secret is sealed for its owner and for nothing else; of a backup code only a keyed hash is kept; a
 //! time step and a backup code are each accepted once, by a conditional update, however many ask at once. Whoever calls
-//! has counted the try before: see [`guessing`](super::guessing).
+//! has counted the try before: see [`brute_force`](super::brute_force).
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -142,7 +142,7 @@ pub(super) async fn use_backup_code_in(
 ) -> Result<()> {
     let left = accept_backup_code_in(app, tx, user, code).await?;
     activity::record_in(app, tx, user, ActivityKind::BackupCodeUsed, client, Some(&left.to_string())).await?;
-    accounts::tell_in(app, tx, user, Message::email("", "", Template::BackupCodeUsed).with("left", left)).await
+    accounts::email_in(app, tx, user, Message::email("", "", Template::BackupCodeUsed).with("left", left)).await
 }
 
 /// New backup codes, to be shown once.

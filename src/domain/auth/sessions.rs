@@ -78,12 +78,12 @@ pub(super) async fn begin_in(app: &App, tx: &Transaction, user: UserId, client: 
 
 /// Where somebody has had a session.
 #[derive(Debug, FromQueryResult)]
-struct Place {
+struct SeenAddress {
     address: String,
 }
 
 /// Where a person has had sessions. As they are written, addresses of one network have no common beginning.
-fn places(user: UserId) -> Select<session::Entity> {
+fn seen_addresses(user: UserId) -> Select<session::Entity> {
     session::Entity::find()
         .select_only()
         .column(session::Column::Address)
@@ -97,17 +97,18 @@ fn places(user: UserId) -> Select<session::Entity> {
 /// such person.
 pub(super) async fn has_been_at(app: &App, user: Option<UserId>, client: &Client) -> Result<bool> {
     let user = user.unwrap_or(UserId(Uuid::nil()));
-    Ok(is_among(&app.db.select::<Place>(&places(user).into_query()).await?, client))
+    Ok(is_among(&app.db.select::<SeenAddress>(&seen_addresses(user).into_query()).await?, client))
 }
 
 /// The same within a transaction.
 pub(super) async fn has_been_at_in(tx: &Transaction, user: UserId, client: &Client) -> Result<bool> {
-    Ok(is_among(&places(user).into_model::<Place>().all(tx).await?, client))
+    Ok(is_among(&seen_addresses(user).into_model::<SeenAddress>().all(tx).await?, client))
 }
 
-fn is_among(places: &[Place], client: &Client) -> bool {
+fn is_among(seen_addresses: &[SeenAddress], client: &Client) -> bool {
     let here = client.address.map(address_key);
-    here.is_some() && places.iter().any(|place| place.address.parse().ok().map(address_key) == here)
+    here.is_some()
+        && seen_addresses.iter().any(|known_address| known_address.address.parse().ok().map(address_key) == here)
 }
 
 /// Makes the tokens of a session's current generation.

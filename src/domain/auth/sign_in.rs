@@ -166,7 +166,7 @@ pub(super) async fn begin_in(
             .with("device", client.user_agent.as_deref().unwrap_or("?"))
             .with("address", client.address.map_or_else(|| "?".to_owned(), |address| address.to_string()))
             .with("at", app.clock.now().format("%Y-%m-%d %H:%M UTC"));
-        accounts::tell_in(app, tx, user.id, message).await?;
+        accounts::email_in(app, tx, user.id, message).await?;
     }
     Ok(session)
 }

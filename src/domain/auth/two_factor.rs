@@ -14,7 +14,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
 
-use super::{Method, fresh, guessing, second_factors, sessions, sign_in, throttle::throttle_proof};
+use super::{Method, brute_force, recent_authentication, second_factors, sessions, sign_in, throttle::throttle_proof};
 use crate::{
     app::App,
     domain::{
@@ -70,7 +70,7 @@ pub struct TwoFactor {
 /// Makes a secret for an authenticator app; as often as one likes until it is switched on. Fresh. Code:
 /// TWO_FACTOR_ENABLED.
 pub async fn two_factor_setup(app: &App, actor: &Actor) -> Result<TwoFactorSetup> {
-    let user = fresh::require_fresh_session(app, actor).await?;
+    let user = recent_authentication::require_recently_authenticated_session(app, actor).await?;
     let id = user.id;
     let person = accounts::get(app, id).await?;
     let secret = second_factors::new_secret();
@@ -115,7 +115,7 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
         return Err(enabled_already());
     }
     throttle_proof(app, client, Some(id))?;
-    let attempt = guessing::attempt(app, client, id, Method::Totp).await?;
+    let attempt = brute_force::attempt(app, client, id, Method::Totp).await?;
     let step = second_factors::check(app, id, &found.secret, code)?;
     let person = accounts::get(app, id).await?;
     let session = actor.require_session()?.session_id;
@@ -139,8 +139,9 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
                 return Err(enabled_already());
             }
             second_factors::replace_backup_codes_in(app, &tx, id, &backup_codes).await?;
-            guessing::succeeded_in(&tx, &attempt).await?;
-            tell_in(app, &tx, client, &person, ActivityKind::TwoFactorEnabled, Template::TwoFactorEnabled).await?;
+            brute_force::succeeded_in(&tx, &attempt).await?;
+            notify_owner_in(app, &tx, client, &person, ActivityKind::TwoFactorEnabled, Template::TwoFactorEnabled)
+                .await?;
             sessions::end_sessions_in(app, &tx, id, Some(session), SessionEnd::TwoFactorChanged).await
         })
         .await?;
@@ -151,7 +152,7 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
 /// Switches the second factor off, by a code of the app or a backup code. Fresh. Codes: TWO_FACTOR_NOT_ENABLED,
 /// TWO_FACTOR_REQUIRED, INVALID_CODE.
 pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
-    let id = fresh::require_fresh(app, actor).await?.id;
+    let id = recent_authentication::require_recent_authentication(app, actor).await?.id;
     let standing = two_factor_of(app, id).await?;
     if standing.enabled_at.is_none() {
         return Err(not_enabled());
@@ -161,7 +162,7 @@ pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code:
     }
     let kind = if second_factors::is_backup_code(code) { Method::BackupCode } else { Method::Totp };
     throttle_proof(app, client, Some(id))?;
-    let attempt = guessing::attempt(app, client, id, kind).await?;
+    let attempt = brute_force::attempt(app, client, id, kind).await?;
     let person = accounts::get(app, id).await?;
     let disabled = app
         .db
@@ -174,19 +175,20 @@ pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code:
                 second_factors::accept_totp_in(app, &tx, id, code).await?;
             }
             second_factors::remove_in(&tx, id).await?;
-            guessing::succeeded_in(&tx, &attempt).await?;
-            tell_in(app, &tx, client, &person, ActivityKind::TwoFactorDisabled, Template::TwoFactorDisabled).await
+            brute_force::succeeded_in(&tx, &attempt).await?;
+            notify_owner_in(app, &tx, client, &person, ActivityKind::TwoFactorDisabled, Template::TwoFactorDisabled)
+                .await
         })
         .await;
-    if guessing::was_wrong(&disabled) {
-        guessing::failed(app, client, Some(id), "twoFactorDisable").await?;
+    if brute_force::was_wrong(&disabled) {
+        brute_force::failed(app, client, Some(id), "twoFactorDisable").await?;
     }
     disabled.map(|()| person)
 }
 
 /// Makes new backup codes, given once; the former ones are void. Fresh. Code: TWO_FACTOR_NOT_ENABLED.
 pub async fn backup_codes_regenerate(app: &App, actor: &Actor, client: &Client) -> Result<Vec<String>> {
-    let id = fresh::require_fresh(app, actor).await?.id;
+    let id = recent_authentication::require_recent_authentication(app, actor).await?.id;
     let backup_codes = second_factors::new_backup_codes();
     app.db
         .transact(async |tx| {
@@ -244,7 +246,7 @@ async fn two_factor_of(app: &App, id: UserId) -> Result<TwoFactor> {
     })
 }
 
-async fn tell_in(
+async fn notify_owner_in(
     app: &App,
     tx: &Transaction,
     client: &Client,
@@ -253,7 +255,7 @@ async fn tell_in(
     template: Template,
 ) -> Result<()> {
     activity::record_in(app, tx, person.id, kind, client, None).await?;
-    accounts::tell_in(app, tx, person.id, Message::email("", &person.locale, template)).await
+    accounts::email_in(app, tx, person.id, Message::email("", &person.locale, template)).await
 }
 
 fn enabled_already() -> Error {

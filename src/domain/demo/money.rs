@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::{
     app::App,
-    domain::ledger::{NewTransfer, Origin, Place, post_in},
+    domain::ledger::{AccountRef, NewTransfer, Origin, post_in},
     entity::{Currency, UserId, ledger_transfer::TransferKind, payment::ProviderKind, user},
     error::{Error, Result},
     platform::db::Transaction,
@@ -43,15 +43,16 @@ const TRANSFERS: &[(&str, &str, i64, &str, &str)] = &[
 /// Gives the people of the demo, who are there already, their money.
 pub(super) async fn give_in(app: &App, tx: &Transaction) -> Result<()> {
     for (number, (username, amount, currency)) in DEPOSITS.iter().enumerate() {
-        let to = Place::Wallet(find_in(tx, username).await?);
-        let from = Place::Clearing(ProviderKind::Sandbox);
+        let to = AccountRef::Wallet(find_in(tx, username).await?);
+        let from = AccountRef::Clearing(ProviderKind::Sandbox);
         move_in(app, tx, TransferKind::Deposit, (from, to), (*amount, currency), ("", &format!("deposit {number}")))
             .await?;
     }
     for (number, (payer, payee, amount, currency, note)) in TRANSFERS.iter().enumerate() {
-        let places = (Place::Wallet(find_in(tx, payer).await?), Place::Wallet(find_in(tx, payee).await?));
+        let account_refs =
+            (AccountRef::Wallet(find_in(tx, payer).await?), AccountRef::Wallet(find_in(tx, payee).await?));
         let words = (*note, &*format!("transfer {number}"));
-        move_in(app, tx, TransferKind::Transfer, places, (*amount, currency), words).await?;
+        move_in(app, tx, TransferKind::Transfer, account_refs, (*amount, currency), words).await?;
     }
     Ok(())
 }
@@ -66,7 +67,7 @@ async fn move_in(
     app: &App,
     tx: &Transaction,
     kind: TransferKind,
-    (from, to): (Place, Place),
+    (from, to): (AccountRef, AccountRef),
     (amount, currency): (i64, &str),
     (description, key): (&str, &str),
 ) -> Result<()> {

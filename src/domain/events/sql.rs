@@ -8,7 +8,7 @@ use crate::{
     app::App,
     domain::registration::DOMAINS,
     entity::event::{EventKind, StreamKind},
-    platform::db::{Chain, ColumnType, placeholders},
+    platform::db::{ColumnType, CteChain, placeholders},
 };
 
 /// How far a stream has come.
@@ -42,11 +42,11 @@ pub const APPENDED: &str = "seqs";
 #[must_use]
 pub fn append_steps(
     app: &App,
-    mut chain: Chain,
+    mut chain: CteChain,
     kind: StreamKind,
     events: &[(Uuid, NewEvent)],
     condition: &str,
-) -> Chain {
+) -> CteChain {
     let (kind, now) = (chain.value(kind.as_str()), chain.value(app.clock.now()));
     let (mut streams, mut facts) = (Vec::new(), Vec::new());
     for (id, event) in events {

@@ -243,7 +243,7 @@ async fn refund_all(app: &App, job: &job::Model, RefundAll { goal, after }: Refu
             tracing::error!(%payment, %error, "what was given to a goal could not be given back");
             failed = Some(error);
         }
-        app.steps.reach("goal.refunding").await;
+        app.fail_points.reach("goal.refunding").await;
     }
     // One that fails keeps nobody else from getting theirs: the others go on, and the job comes again for it.
     let is_first_try = job.attempts <= 1;

@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use super::{
     GoalRow, GoalView, MAX_CATEGORY, MAX_STORY, MAX_SUGGESTED, MAX_TITLE, at_id, folded, progress, queries,
-    rows::{lock_own_in, tell_in},
+    rows::{lock_own_in, publish_progress_in},
     wrong_state,
 };
 use crate::{
     app::App,
     domain::{
-        Once,
+        Idempotent,
         actor::Actor,
         idempotency::{Claim, Fingerprint, claim_in, debug_name},
         posts,
@@ -94,7 +94,7 @@ impl GoalCreate {
 
 /// Begins a goal. Codes: NOT_FOUND, NOT_ALLOWED, ALREADY_EXISTS, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID,
 /// CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED.
-pub async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Result<Once<GoalView>> {
+pub async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Result<Idempotent<GoalView>> {
     let owner = actor.require_user()?.id;
     let input = command.input();
     let goal = new_goal(app, owner, &command)?;
@@ -103,7 +103,7 @@ pub async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Resul
         .db
         .transact(async |tx| {
             if let Claim::Replay(id) = claim_in(app, &tx, owner, "goalCreate", key, &input, goal.id.0).await? {
-                return Ok(Once { value: GoalId(id), replayed: true });
+                return Ok(Idempotent { value: GoalId(id), replayed: true });
             }
             let at = |code| UserError::input("postId", code);
             match posts::lock_in(&tx, command.post).await? {
@@ -116,7 +116,7 @@ pub async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Resul
                 return Err(at(UserErrorCode::AlreadyExists).into());
             }
             insert_in(&tx, &goal).await?;
-            Ok(Once { value: goal.id, replayed: false })
+            Ok(Idempotent { value: goal.id, replayed: false })
         })
         .await;
     let created = created.map_err(|error| match error {
@@ -125,7 +125,7 @@ pub async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Resul
         error => error,
     })?;
     let value = queries::get(app, created.value).await?;
-    Ok(Once { value, replayed: created.replayed })
+    Ok(Idempotent { value, replayed: created.replayed })
 }
 
 fn new_goal(app: &App, owner: UserId, command: &GoalCreate) -> Result<goal::Model> {
@@ -255,7 +255,7 @@ pub async fn goal_update(app: &App, actor: &Actor, id: GoalId, change: GoalUpdat
             }
             after.edited_at = Some(now);
             update_in(&tx, &after).await?;
-            tell_in(app, &tx, id).await
+            publish_progress_in(app, &tx, id).await
         })
         .await?;
     queries::get(app, id).await

@@ -13,7 +13,7 @@ use super::{MAX_COMMENT, contributions::contributions_by_id, notices::Contributi
 use crate::{
     app::App,
     domain::{
-        Once,
+        Idempotent,
         actor::Actor,
         idempotency::{Claim, Fingerprint, claim_in},
         notifications::{Deleted, Edited, notify_in},
@@ -127,7 +127,7 @@ pub async fn comment_create(
     contribution: ContributionId,
     body: &str,
     key: Option<&str>,
-) -> Result<Once<ContributionComment>> {
+) -> Result<Idempotent<ContributionComment>> {
     let author = actor.require_user()?.id;
     let body = text::required("body", text::block("body", body, MAX_COMMENT)?)?;
     let missing = || Error::not_found("contributionId");
@@ -146,20 +146,20 @@ pub async fn comment_create(
         edited_at: None,
         deleted_at: None,
     };
-    let once = app
+    let outcome = app
         .db
         .transact(async |tx| {
             let operation = "contributionCommentCreate";
             if let Claim::Replay(id) = claim_in(app, &tx, author, operation, key, &input, id.0).await? {
-                return Ok(Once { value: ContributionCommentId(id), replayed: true });
+                return Ok(Idempotent { value: ContributionCommentId(id), replayed: true });
             }
             if !say_in(app, &tx, &comment).await? {
                 return Err(missing());
             }
-            Ok(Once { value: id, replayed: false })
+            Ok(Idempotent { value: id, replayed: false })
         })
         .await?;
-    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+    Ok(Idempotent { value: get(app, outcome.value).await?, replayed: outcome.replayed })
 }
 
 fn input(contribution: ContributionId, body: &str) -> Fingerprint {

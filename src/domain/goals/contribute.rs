@@ -6,7 +6,7 @@ use super::{ContributionView, MAX_MESSAGE, MAX_NAME, at_goal_id, contributions::
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
+        Idempotent, accounts,
         actor::{Actor, Client},
         auth,
         idempotency::{Claim, Fingerprint, check_guest, claim_for_good_in, debug_name},
@@ -101,7 +101,7 @@ pub async fn goal_contribute(
     actor: &Actor,
     client: &Client,
     command: GoalContribute,
-) -> Result<Once<(ContributionView, Started)>> {
+) -> Result<Idempotent<(ContributionView, Started)>> {
     let (payer, guest) = payer(app, actor, client, &command)?;
     let message = text::block("message", &command.message, MAX_MESSAGE)?;
     let now = app.clock.now();
@@ -117,13 +117,13 @@ pub async fn goal_contribute(
         method: command.method,
         amount: command.amount,
     };
-    let once = app
+    let outcome = app
         .db
         .transact(async |tx| {
             let (claimant, key) = (payments::claimant(&payer), command.idempotency_key.as_str());
             let claim = claim_for_good_in(app, &tx, claimant, "goalContribute", key, &input, payment.0).await?;
             if let Claim::Replay(id) = claim {
-                return Ok(Once { value: PaymentId(id), replayed: true });
+                return Ok(Idempotent { value: PaymentId(id), replayed: true });
             }
             let goal = lock_visible_in(&tx, actor, command.goal, at_goal_id).await?;
             if !goal.is_open(now) {
@@ -135,12 +135,12 @@ pub async fn goal_contribute(
                 return Err(mismatch.with("currency", currency).into());
             }
             give_in(app, &tx, (id, &new), &command, guest.as_ref(), &message).await?;
-            Ok(Once { value: payment, replayed: false })
+            Ok(Idempotent { value: payment, replayed: false })
         })
         .await?;
-    let Once { value: started, replayed } = payments::started(app, actor, once).await?;
+    let Idempotent { value: started, replayed } = payments::started(app, actor, outcome).await?;
     let given = of_payment(app, started.payment.id).await?;
-    Ok(Once { value: (given, started), replayed })
+    Ok(Idempotent { value: (given, started), replayed })
 }
 
 /// Who pays; of a guest, address and name as they are kept.

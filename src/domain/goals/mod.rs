@@ -37,7 +37,7 @@ use crate::{
     app::App,
     domain::{
         actor::Actor,
-        ledger::{self, Place},
+        ledger::{self, AccountRef},
         permissions::Permission,
         states::told,
     },
@@ -283,5 +283,5 @@ fn folded(category: &str) -> String {
 /// What a goal has that is not on its way back, withdrawn or not. The goal is locked by the caller, its escrow here: what
 /// was read with the goal may be older than the lock.
 async fn kept_in(app: &App, tx: &Transaction, goal: &GoalRow) -> Result<i64> {
-    Ok(ledger::available_in(app, tx, Place::Escrow(goal.id), goal.currency).await? + goal.withdrawn)
+    Ok(ledger::available_in(app, tx, AccountRef::Escrow(goal.id), goal.currency).await? + goal.withdrawn)
 }

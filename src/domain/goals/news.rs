@@ -9,12 +9,12 @@ use super::{
     MAX_STORY, MAX_TITLE, at_goal_id, newsletter,
     notices::NewsPublished,
     queries::goals_by_id,
-    rows::{lock_own_in, tell_in},
+    rows::{lock_own_in, publish_progress_in},
 };
 use crate::{
     app::App,
     domain::{
-        Once,
+        Idempotent,
         actor::Actor,
         idempotency::{Claim, Fingerprint, claim_in},
         notifications::notify_in,
@@ -57,7 +57,7 @@ pub struct NewsPublish {
 
 /// Tells those who gave to one's own goal its news. Codes: NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS,
 /// IDEMPOTENCY_KEY_REUSED.
-pub async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Result<Once<News>> {
+pub async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Result<Idempotent<News>> {
     let owner = actor.require_user()?.id;
     let title = text::required("title", text::line("title", &command.title, MAX_TITLE)?)?;
     let body = text::required("body", text::block("body", &command.body, MAX_STORY)?)?;
@@ -65,19 +65,19 @@ pub async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Res
     let id = GoalNewsId(app.ids.next(now));
     let (key, input) = (command.idempotency_key.as_deref(), input(command.goal, &title, &body));
     let news = Model { id, goal_id: command.goal, title, body, created_at: now };
-    let once = app
+    let outcome = app
         .db
         .transact(async |tx| {
             if let Claim::Replay(id) = claim_in(app, &tx, owner, OPERATION, key, &input, id.0).await? {
-                return Ok(Once { value: GoalNewsId(id), replayed: true });
+                return Ok(Idempotent { value: GoalNewsId(id), replayed: true });
             }
             lock_own_in(&tx, actor, command.goal, at_goal_id).await?;
             newsletter::write_in(app, &tx, &news).await?;
             publish_in(app, &tx, &news).await?;
-            Ok(Once { value: id, replayed: false })
+            Ok(Idempotent { value: id, replayed: false })
         })
         .await?;
-    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+    Ok(Idempotent { value: get(app, outcome.value).await?, replayed: outcome.replayed })
 }
 
 fn input(goal: GoalId, title: &str, body: &str) -> Fingerprint {
@@ -88,7 +88,7 @@ fn input(goal: GoalId, title: &str, body: &str) -> Fingerprint {
 /// Writes news of a goal, which is locked, and tells those who gave and have an account, and those who follow it.
 pub async fn publish_in(app: &App, tx: &Transaction, news: &News) -> Result<()> {
     Entity::insert(news.clone().into_active_model()).exec_without_returning(tx).await?;
-    tell_in(app, tx, news.goal_id).await?;
+    publish_progress_in(app, tx, news.goal_id).await?;
     notify_in(app, tx, &NewsPublished { news: news.id.0, after: Uuid::nil() }).await
 }
 

@@ -1,4 +1,4 @@
-//! News by e-mail, for guests: once a day at most however much is published, until they want no more. A letter says that
+//! News by e-mail, for guests: once a day at most however much is published, until they want no more. An e-mail says that
 //! there is some and where: nobody has proven a guest's address, so that an owner who gave in a stranger's name could write
 //! to them otherwise.
 
@@ -36,7 +36,7 @@ const APART: TimeDelta = TimeDelta::hours(24);
 /// What tokens are sealed for.
 const PURPOSE: &str = "goal_news";
 
-/// Queues the letters about news that are not written yet, unless guests got others lately.
+/// Queues the e-mails about news that are not written yet, unless guests got others lately.
 pub(super) async fn write_in(app: &App, tx: &Transaction, news: &News) -> Result<()> {
     let lately = goal_news::Entity::find()
         .select_only()
@@ -97,16 +97,16 @@ async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNe
             let goal = about.into_tuple::<GoalId>().one(&tx).await?.ok_or_else(|| Error::not_found("id"))?;
             let next = readers(goal).filter(Column::GuestKey.gt(after.as_str())).limit(BATCH as u64);
             let next = next.into_partial_model::<Reader>().all(&tx).await?;
-            let (count, mut letters, mut last) = (next.len(), Vec::new(), String::new());
+            let (count, mut emails, mut last) = (next.len(), Vec::new(), String::new());
             for Reader { guest_key, email, locale } in next {
-                letters.push(
+                emails.push(
                     Message::email(&email, &locale, Template::GoalNews)
                         .with("link", app.frontend_link("goal", &[("id", &goal.to_string())]))
                         .with("unsubscribe", unsubscribe_link(app, goal, &email)?),
                 );
                 last = guest_key;
             }
-            messages::send_all_in(app, &tx, &letters).await?;
+            messages::send_all_in(app, &tx, &emails).await?;
             if count == BATCH {
                 jobs::enqueue_in(app, &tx, &SendNews { news, after: last }).await?;
             }
@@ -117,7 +117,8 @@ async fn send_news(app: &App, job: &job::Model, SendNews { news, after }: SendNe
 
 // ------------------------------------------------------------------------------------------------------- unsubscribing
 
-/// What a letter's link stands for: sealed, so that nobody reads or changes it. It is good as long as letters are kept.
+/// What the link of an e-mail stands for: sealed, so that nobody reads or changes it. It is good as long as e-mails are
+/// kept.
 #[derive(Serialize, Deserialize)]
 struct Token {
     goal: Uuid,
@@ -139,7 +140,7 @@ pub struct NewsSubscription {
     pub is_on: bool,
 }
 
-/// What a letter's token stands for; `None` where it is none.
+/// What the token of an e-mail stands for; `None` where it is none.
 pub async fn news_subscription(app: &App, token: &str) -> Result<Option<NewsSubscription>> {
     match read(app, token)? {
         Some(token) => subscription(app, &token).await,
@@ -147,7 +148,7 @@ pub async fn news_subscription(app: &App, token: &str) -> Result<Option<NewsSubs
     }
 }
 
-/// Sends no more news to the address of a letter's token. Harmless when repeated.
+/// Sends no more news to the address of an e-mail's token. Harmless when repeated.
 pub async fn news_unsubscribe(app: &App, token: &str) -> Result<Option<NewsSubscription>> {
     let Some(token) = read(app, token)? else { return Ok(None) };
     app.db

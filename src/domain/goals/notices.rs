@@ -16,7 +16,7 @@ use crate::{
     app::App,
     catalogue::Text,
     domain::{
-        notifications::{self, Notice, Subject, Telling, notify_in},
+        notifications::{self, NewNotification, Notice, Subject, notify_in},
         payments::{RefundDecided, RefundRequested},
     },
     entity::{
@@ -124,12 +124,18 @@ struct Given {
 
 impl Given {
     /// Whose name is hidden from the goal's owner is not named.
-    fn telling(self, kind: NotificationKind, subject: (SubjectKind, Uuid), amount: i64, dedupe_key: String) -> Telling {
+    fn new_notification(
+        self,
+        kind: NotificationKind,
+        subject: (SubjectKind, Uuid),
+        amount: i64,
+        dedupe_key: String,
+    ) -> NewNotification {
         let is_hidden = self.is_anonymous && self.is_hidden_from_owner;
         let locale = Locale::parse(&self.recipient.locale);
         let name = self.giver_name.or(self.guest_name).filter(|_| !is_hidden).unwrap_or_else(|| somebody(locale));
         let what = format!("{}: {}", Money::new(amount, self.goal.currency), self.goal.title);
-        Telling {
+        NewNotification {
             recipient: self.recipient.id,
             actor: self.contributor_id.filter(|_| !is_hidden),
             kind,
@@ -170,23 +176,23 @@ impl Notice for Contributed {
     const EVENT: &'static str = "contribution";
 
     /// The owner of the goal. Without the name, where that is hidden from them.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
-        let tellings = contribution_in(tx, self.contribution).await?;
-        notifications::tell_in(app, tx, tellings).await
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+        let new = contribution_in(tx, self.contribution).await?;
+        notifications::deliver_in(app, tx, new).await
     }
 }
 
-async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Result<Vec<Telling>> {
+async fn contribution_in(tx: &Transaction, contribution: Uuid) -> Result<Vec<NewNotification>> {
     lock_in(tx, goal_contribution::Entity::find_by_id(contribution)).await?;
     let given = given_by_others()
         .filter(goal_contribution::Column::Id.eq(contribution))
         .filter(goal_contribution::Column::State.eq(ContributionState::Received));
     let given = given.into_partial_model::<Given>().one(tx).await?;
-    let telling = |given: Given| {
+    let new_notification = |given: Given| {
         let (subject, amount) = ((SubjectKind::Goal, given.goal.id), given.amount);
-        given.telling(NotificationKind::Contribution, subject, amount, contribution_key(contribution))
+        given.new_notification(NotificationKind::Contribution, subject, amount, contribution_key(contribution))
     };
-    Ok(given.into_iter().map(telling).collect())
+    Ok(given.into_iter().map(new_notification).collect())
 }
 
 fn contribution_key(contribution: Uuid) -> String {
@@ -202,7 +208,7 @@ pub(super) struct ContributionReturned {
 impl Notice for ContributionReturned {
     const EVENT: &'static str = "contribution_returned";
 
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         if returned_in(app, tx, self.contribution).await? { Ok(()) } else { notify_in(app, tx, self).await }
     }
 }
@@ -242,9 +248,9 @@ impl Notice for ContributionCommented {
     const EVENT: &'static str = "contribution_comment";
 
     /// The owner of the goal, and who gave: somebody else wrote.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
-        let tellings = comment_in(tx, self.comment).await?;
-        notifications::tell_in(app, tx, tellings).await
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+        let new = comment_in(tx, self.comment).await?;
+        notifications::deliver_in(app, tx, new).await
     }
 }
 
@@ -291,17 +297,17 @@ fn commented(comment: Uuid) -> Select<contribution_comment::Entity> {
         .filter(goal_contribution::Column::State.eq(ContributionState::Received).or(is_contributor()))
 }
 
-async fn comment_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telling>> {
+async fn comment_in(tx: &Transaction, comment: Uuid) -> Result<Vec<NewNotification>> {
     let about = contribution_comment::Entity::find_by_id(comment).select_only();
     let about = about.column(contribution_comment::Column::ContributionId).into_tuple::<Uuid>().one(tx).await?;
     let Some(about) = about else { return Ok(Vec::new()) };
     lock_in(tx, goal_contribution::Entity::find_by_id(about)).await?;
     let kind = NotificationKind::ContributionComment;
-    let telling = |Commented { body, contribution, author, recipient }| {
+    let new_notification = |Commented { body, contribution, author, recipient }| {
         let locale = Locale::parse(&recipient.locale);
         let is_giver = contribution.contributor_id == Some(author.id);
         let is_hidden = contribution.is_anonymous && contribution.is_hidden_from_owner && is_giver;
-        Telling {
+        NewNotification {
             recipient: recipient.id,
             actor: (!is_hidden).then_some(author.id),
             kind,
@@ -312,7 +318,7 @@ async fn comment_in(tx: &Transaction, comment: Uuid) -> Result<Vec<Telling>> {
         }
     };
     let told = commented(comment).into_partial_model::<Commented>().all(tx).await?;
-    Ok(told.into_iter().map(telling).collect())
+    Ok(told.into_iter().map(new_notification).collect())
 }
 
 // ---------------------------------------------------------------------------------------------------------- refunds
@@ -321,9 +327,9 @@ impl Notice for RefundRequested {
     const EVENT: &'static str = "refund_requested";
 
     /// The owner of the goal, where it is one's, who can grant or refuse it.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
-        let tellings = refund_requested_in(tx, self.refund).await?;
-        notifications::tell_in(app, tx, tellings).await
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+        let new = refund_requested_in(tx, self.refund).await?;
+        notifications::deliver_in(app, tx, new).await
     }
 }
 
@@ -336,15 +342,15 @@ struct Asked {
     given: Given,
 }
 
-async fn refund_requested_in(tx: &Transaction, refund: Uuid) -> Result<Vec<Telling>> {
+async fn refund_requested_in(tx: &Transaction, refund: Uuid) -> Result<Vec<NewNotification>> {
     lock_in(tx, refund::Entity::find_by_id(refund)).await?;
     let asked = of_refund(given_by_others(), refund).filter(refund::Column::State.eq(RefundState::Requested));
     let asked = asked.into_partial_model::<Asked>().one(tx).await?;
-    let telling = |Asked { amount, given }| {
+    let new_notification = |Asked { amount, given }| {
         let subject = (SubjectKind::Contribution, given.id);
-        given.telling(NotificationKind::RefundRequest, subject, amount, request_key(refund))
+        given.new_notification(NotificationKind::RefundRequest, subject, amount, request_key(refund))
     };
-    Ok(asked.into_iter().map(telling).collect())
+    Ok(asked.into_iter().map(new_notification).collect())
 }
 
 fn request_key(refund: Uuid) -> String {
@@ -354,7 +360,7 @@ fn request_key(refund: Uuid) -> String {
 impl Notice for RefundDecided {
     const EVENT: &'static str = "refund_decided";
 
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         if decided_in(app, tx, self.refund).await? { Ok(()) } else { notify_in(app, tx, self).await }
     }
 }
@@ -395,14 +401,14 @@ impl Notice for NewsPublished {
     const ALIASES: &'static [&'static str] = &["goal_news"];
 
     /// Those who gave to the goal. A batch, and a job for the next.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { news, after } = *self;
         let headline = goal_news::Entity::find_by_id(news).join(JoinType::InnerJoin, goal_news::Relation::Goal.def());
         let headline = headline.into_partial_model::<Headline>().one(tx).await?;
         let Some(Headline { title: headline, goal }) = headline else { return Ok(()) };
         let (givers, next) = givers_in(tx, goal.id, after).await?;
         let kind = NotificationKind::GoalNews;
-        let telling = |(recipient, locale)| Telling {
+        let new_notification = |(recipient, locale)| NewNotification {
             recipient,
             actor: goal.owner_id,
             kind,
@@ -412,7 +418,7 @@ impl Notice for NewsPublished {
             // The word that was stored at first: a batch of before and one of now don't tell somebody twice.
             dedupe_key: format!("goal_update:{news}"),
         };
-        notifications::tell_in(app, tx, givers.into_iter().map(telling).collect()).await?;
+        notifications::deliver_in(app, tx, givers.into_iter().map(new_notification).collect()).await?;
         match next {
             Some(after) => notify_in(app, tx, &Self { news, after }).await,
             None => Ok(()),
@@ -442,7 +448,7 @@ impl Notice for GoalEnded {
     const EVENT: &'static str = "goal_ended";
 
     /// The owner of the goal and those who gave to it: what becomes of the money. A batch, and a job for the next.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { goal, after } = *self;
         let ended = goal::Entity::find_by_id(goal).join_as(JoinType::LeftJoin, goal::Relation::Owner.def(), RECIPIENT);
         let ended = ended.into_partial_model::<Ended>().one(tx).await?;
@@ -453,7 +459,7 @@ impl Notice for GoalEnded {
             told.push((owner.id, Locale::parse(&owner.locale)));
         }
         let kind = NotificationKind::GoalEnded;
-        let telling = |(recipient, locale)| Telling {
+        let new_notification = |(recipient, locale)| NewNotification {
             recipient,
             actor: None,
             kind,
@@ -466,7 +472,7 @@ impl Notice for GoalEnded {
             .to_owned(),
             dedupe_key: format!("goal_ended:{goal}"),
         };
-        notifications::tell_in(app, tx, told.into_iter().map(telling).collect()).await?;
+        notifications::deliver_in(app, tx, told.into_iter().map(new_notification).collect()).await?;
         match next {
             Some(after) => notify_in(app, tx, &Self { goal, after }).await,
             None => Ok(()),

@@ -12,7 +12,7 @@ use crate::{
     app::App,
     domain::{
         fees,
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
     },
     entity::{
         Money, RefundId, TransferId, UserId,
@@ -32,9 +32,9 @@ pub(super) async fn reclaim_in(
     amount: i64,
     refund: RefundId,
 ) -> Result<Option<UserId>> {
-    let escrow = Place::Escrow(goal.id);
-    let places: Vec<Place> = [escrow].into_iter().chain(goal.owner_id.map(Place::Wallet)).collect();
-    ledger::lock_in(app, tx, &places, goal.currency).await?;
+    let escrow = AccountRef::Escrow(goal.id);
+    let account_refs: Vec<AccountRef> = [escrow].into_iter().chain(goal.owner_id.map(AccountRef::Wallet)).collect();
+    ledger::lock_in(app, tx, &account_refs, goal.currency).await?;
     let mut missing = amount - ledger::available_in(app, tx, escrow, goal.currency).await?;
     if missing <= 0 {
         return Ok(None);
@@ -74,12 +74,12 @@ async fn reclaim_of_in(
         .exec(tx)
         .await?;
     let fee = -fees::reverse_in(app, tx, withdrawal.row.fee_line_id, Some(part)).await?.fee;
-    let (escrow, reference) = (Place::Escrow(goal.id), withdrawal.row.id.to_string());
+    let (escrow, reference) = (AccountRef::Escrow(goal.id), withdrawal.row.id.to_string());
     let key = format!("{}:{refund}", withdrawal.row.id.0.simple());
     if fee > 0 {
         let new = NewTransfer {
             kind: TransferKind::Commission,
-            from: Place::Fees,
+            from: AccountRef::Fees,
             to: escrow,
             amount: fee,
             currency: goal.currency,

@@ -129,11 +129,11 @@ pub(super) async fn save_in(app: &App, tx: &Transaction, goal: &GoalRow) -> Resu
         ..Default::default()
     };
     goal::Entity::update_many().set(saved).filter(goal::Column::Id.eq(goal.id)).exec(tx).await?;
-    tell_in(app, tx, goal.id).await
+    publish_progress_in(app, tx, goal.id).await
 }
 
 /// Tells those who follow a goal, which is locked, that something about it changed.
-pub(super) async fn tell_in(app: &App, tx: &Transaction, id: GoalId) -> Result<()> {
+pub(super) async fn publish_progress_in(app: &App, tx: &Transaction, id: GoalId) -> Result<()> {
     let next = goal::Column::EventSeq.into_expr().add(1_i64);
     let mut counted =
         goal::Entity::update_many().col_expr(goal::Column::EventSeq, next).filter(goal::Column::Id.eq(id)).into_query();

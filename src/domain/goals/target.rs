@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        ledger::Place,
+        ledger::AccountRef,
         notifications::{notify_all_in, notify_in},
         payments::{Settlement, Target},
     },
@@ -104,12 +104,12 @@ impl Target for Contributions {
         if give_back.is_none() && is_first {
             notify_in(app, tx, &Contributed { contribution: given.id.0 }).await?;
         }
-        Ok(Settlement { place: Place::Escrow(goal.id), kind: TransferKind::Contribution, give_back })
+        Ok(Settlement { account_ref: AccountRef::Escrow(goal.id), kind: TransferKind::Contribution, give_back })
     }
 
-    async fn place_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Place> {
+    async fn account_ref_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<AccountRef> {
         let goal = goal_of(payment.id).select_only().column(goal::Column::Id).into_tuple::<GoalId>().one(tx).await?;
-        goal.map(Place::Escrow).ok_or_else(|| missing(payment))
+        goal.map(AccountRef::Escrow).ok_or_else(|| missing(payment))
     }
 
     async fn check_refund_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()> {
@@ -151,7 +151,13 @@ impl Target for Contributions {
         save_in(app, tx, &goal).await
     }
 
-    async fn restore_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<Place> {
+    async fn restore_in(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        payment: &payment::Model,
+        amount: i64,
+    ) -> Result<AccountRef> {
         let (view, given) = lock_given_in(tx, payment.id).await?;
         let (mut goal, mut given) = (view.goal, given.contribution);
         goal.raised = goal.raised.checked_add(amount).ok_or_else(|| Error::internal("what was raised does not fit"))?;
@@ -163,7 +169,7 @@ impl Target for Contributions {
         given.state = ContributionState::Received;
         save_given_in(tx, &given).await?;
         save_in(app, tx, &goal).await?;
-        Ok(Place::Escrow(goal.id))
+        Ok(AccountRef::Escrow(goal.id))
     }
 
     async fn must_go_back_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<&'static str>> {

@@ -17,12 +17,12 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
+        Idempotent, accounts,
         actor::{Actor, Client},
         audit, auth,
         fees::{self, NewFee},
         idempotency::{Claim, Fingerprint, claim_for_good_in},
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
         permissions::Permission,
     },
     entity::{
@@ -83,25 +83,25 @@ impl GoalWithdraw {
     }
 }
 
-/// Takes what was raised into the owner's wallet, and the fee out of it, in one transaction. Needs a fresh authentication.
+/// Takes what was raised into the owner's wallet, and the fee out of it, in one transaction. Needs a recent authentication.
 /// What is held for refunds is not available. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, CURRENCY_MISMATCH,
 /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn goal_withdraw(app: &App, actor: &Actor, command: GoalWithdraw) -> Result<Once<Withdrawal>> {
-    let owner = auth::require_fresh(app, actor).await?.id;
+pub async fn goal_withdraw(app: &App, actor: &Actor, command: GoalWithdraw) -> Result<Idempotent<Withdrawal>> {
+    let owner = auth::require_recent_authentication(app, actor).await?.id;
     let input = command.input();
     let id = GoalWithdrawalId(app.ids.next(app.clock.now()));
-    let once = app
+    let outcome = app
         .db
         .transact(async |tx| {
             let key = command.idempotency_key.as_str();
             if let Claim::Replay(id) = claim_for_good_in(app, &tx, owner.0, "goalWithdraw", key, &input, id.0).await? {
-                return Ok(Once { value: GoalWithdrawalId(id), replayed: true });
+                return Ok(Idempotent { value: GoalWithdrawalId(id), replayed: true });
             }
             withdraw_in(app, &tx, actor, owner, id, &command).await?;
-            Ok(Once { value: id, replayed: false })
+            Ok(Idempotent { value: id, replayed: false })
         })
         .await?;
-    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+    Ok(Idempotent { value: get(app, outcome.value).await?, replayed: outcome.replayed })
 }
 
 async fn withdraw_in(
@@ -125,7 +125,7 @@ async fn withdraw_in(
     if command.amount.is_some_and(|amount| amount.currency != currency) {
         return Err(UserError::input("amount", UserErrorCode::CurrencyMismatch).with("currency", currency).into());
     }
-    let (escrow, wallet) = (Place::Escrow(command.goal), Place::Wallet(owner));
+    let (escrow, wallet) = (AccountRef::Escrow(command.goal), AccountRef::Wallet(owner));
     ledger::lock_in(app, tx, &[escrow, wallet], currency).await?;
     let available = ledger::available_in(app, tx, escrow, currency).await?;
     let amount = command.amount.map_or(available, |amount| amount.minor);
@@ -136,7 +136,7 @@ async fn withdraw_in(
     let mut goal = view.goal;
     goal.withdrawn += amount;
     save_in(app, tx, &goal).await?;
-    app.steps.reach("goal.withdrawing").await;
+    app.fail_points.reach("goal.withdrawing").await;
     Ok(())
 }
 
@@ -160,7 +160,7 @@ async fn pay_out_in(
         description: "",
         origin: Origin::step(operation, &reference),
     };
-    let (escrow, wallet) = (Place::Escrow(goal), Place::Wallet(owner));
+    let (escrow, wallet) = (AccountRef::Escrow(goal), AccountRef::Wallet(owner));
     let payout = transfer(TransferKind::Payout, escrow, wallet, amount.minor, "goal_payout");
     // The fee is taken of it whatever its owner owes.
     let kept = fees::fee(amount.minor, fees::rate(app, FeeKind::Goal));
@@ -168,7 +168,7 @@ async fn pay_out_in(
     let new = NewFee { kind: FeeKind::Goal, reference: &reference, base: amount, rate: fees::rate(app, FeeKind::Goal) };
     let line = fees::charge_in(app, tx, new).await?;
     let commission = if line.fee > 0 {
-        let commission = transfer(TransferKind::Commission, wallet, Place::Fees, line.fee, "goal_commission");
+        let commission = transfer(TransferKind::Commission, wallet, AccountRef::Fees, line.fee, "goal_commission");
         Some(ledger::post_in(app, tx, commission).await?.id)
     } else {
         None
@@ -259,7 +259,7 @@ async fn reverse_in(app: &App, tx: &Transaction, found: &Withdrawal, reason: &st
         return Err(UserError::input("id", UserErrorCode::AlreadyDone).into());
     }
     let owner = found.owner_id.ok_or_else(|| Error::from(UserError::whole(UserErrorCode::InsufficientFunds)))?;
-    ledger::lock_in(app, tx, &[Place::Escrow(row.goal_id), Place::Wallet(owner)], found.currency).await?;
+    ledger::lock_in(app, tx, &[AccountRef::Escrow(row.goal_id), AccountRef::Wallet(owner)], found.currency).await?;
     let key = row.id.to_string();
     let description: String = reason.chars().take(255).collect();
     if row.reclaimed > 0 {
@@ -281,14 +281,14 @@ async fn rest_back_in(app: &App, tx: &Transaction, found: &Withdrawal, owner: Us
     let (reference, key) = (row.id.to_string(), row.id.0.simple().to_string());
     let rest = row.amount - row.reclaimed - fee;
     for (kind, from, amount, operation) in [
-        (TransferKind::Payout, Place::Wallet(owner), rest, "goal_rest_back"),
-        (TransferKind::Commission, Place::Fees, fee, "goal_rest_fee_back"),
+        (TransferKind::Payout, AccountRef::Wallet(owner), rest, "goal_rest_back"),
+        (TransferKind::Commission, AccountRef::Fees, fee, "goal_rest_fee_back"),
     ] {
         if amount > 0 {
             let new = NewTransfer {
                 kind,
                 from,
-                to: Place::Escrow(row.goal_id),
+                to: AccountRef::Escrow(row.goal_id),
                 amount,
                 currency: found.currency,
                 reference: Some(&reference),

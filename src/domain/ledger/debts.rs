@@ -1,7 +1,7 @@
 //! What people owe: money that has to go back, such as by a refund that a provider makes on its own, and is no longer there.
 
 use super::{
-    NewTransfer, Origin, Place, Posted,
+    AccountRef, NewTransfer, Origin, Posted,
     locks::{Locked, locked_in},
     write::write_in,
 };
@@ -19,13 +19,13 @@ pub async fn lend_in(
     app: &App,
     tx: &Transaction,
     debtor: Option<UserId>,
-    to: Place,
+    to: AccountRef,
     amount: Money,
     (reference, origin): (&str, Origin<'_>),
 ) -> Result<Posted> {
     let new = NewTransfer {
         kind: TransferKind::Debt,
-        from: debtor.map_or(Place::Losses, Place::Debt),
+        from: debtor.map_or(AccountRef::Losses, AccountRef::Debt),
         to,
         amount: amount.minor,
         currency: amount.currency,
@@ -46,7 +46,7 @@ pub async fn repay_in(
     currency: Currency,
     (because, kept): (TransferId, i64),
 ) -> Result<()> {
-    let (wallet, debt) = (Place::Wallet(debtor), Place::Debt(debtor));
+    let (wallet, debt) = (AccountRef::Wallet(debtor), AccountRef::Debt(debtor));
     let accounts = locked_in(app, tx, &[wallet, debt], currency).await?;
     let available = accounts.at(wallet).map_or(0, Locked::available) - kept;
     let amount = available.min(accounts.owed_by(debtor));

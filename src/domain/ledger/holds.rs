@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use super::{
-    NewTransfer, Origin, Place, Posted,
+    AccountRef, NewTransfer, Origin, Posted,
     debts::repay_in,
     locks::{Accounts, Named, locked_in},
     movement::{Entry, Movement},
@@ -73,7 +73,7 @@ struct Pending {
     kind: TransferKind,
     currency: Currency,
     amount: i64,
-    place: Place,
+    account_ref: AccountRef,
 }
 
 impl Pending {
@@ -83,7 +83,7 @@ impl Pending {
         let missing = || Error::internal("there is no such hold");
         let Hold { kind, currency, amount, account } =
             found.into_partial_model::<Hold>().one(tx).await?.ok_or_else(missing)?;
-        Ok(Self { kind, currency, amount, place: account.place()? })
+        Ok(Self { kind, currency, amount, account_ref: account.account_ref()? })
     }
 
     /// Ends it, if it is still pending. Its accounts are locked already.
@@ -96,19 +96,19 @@ impl Pending {
         entries: &[Entry],
         at: DateTime<Utc>,
     ) -> Result<bool> {
-        let held = Some((self.place, -self.amount));
+        let held = Some((self.account_ref, -self.amount));
         let movement = Movement { transfer: id, kind: self.kind, currency: self.currency, at, entries, held };
         carry_out_in(app, tx, sql::end_pending(id, state, app.clock.now()), &movement).await
     }
 }
 
 /// The held money moves to where it was held for. False when the hold had ended before; then nothing happens.
-pub async fn post_hold_in(app: &App, tx: &Transaction, id: TransferId, to: Place) -> Result<bool> {
+pub async fn post_hold_in(app: &App, tx: &Transaction, id: TransferId, to: AccountRef) -> Result<bool> {
     let pending = Pending::find_in(tx, id).await?;
-    let accounts = locked_in(app, tx, &[pending.place, to], pending.currency).await?;
+    let accounts = locked_in(app, tx, &[pending.account_ref, to], pending.currency).await?;
     let new = NewTransfer {
         kind: pending.kind,
-        from: pending.place,
+        from: pending.account_ref,
         to,
         amount: pending.amount,
         currency: pending.currency,
@@ -125,9 +125,9 @@ pub async fn post_hold_in(app: &App, tx: &Transaction, id: TransferId, to: Place
 }
 
 /// What came into a wallet, or is no longer held there, pays what its owner owes.
-async fn pay_debts_in(app: &App, tx: &Transaction, id: TransferId, at: Place, accounts: &Accounts) -> Result<()> {
+async fn pay_debts_in(app: &App, tx: &Transaction, id: TransferId, at: AccountRef, accounts: &Accounts) -> Result<()> {
     match at {
-        Place::Wallet(user) if accounts.owed_by(user) > 0 => {
+        AccountRef::Wallet(user) if accounts.owed_by(user) > 0 => {
             repay_in(app, tx, user, accounts.currency(), (id, 0)).await
         }
         _ => Ok(()),
@@ -137,14 +137,14 @@ async fn pay_debts_in(app: &App, tx: &Transaction, id: TransferId, at: Place, ac
 /// The held money stays where it is. False when the hold had ended before; then nothing happens.
 pub async fn end_hold_in(app: &App, tx: &Transaction, id: TransferId, end: End) -> Result<bool> {
     let pending = Pending::find_in(tx, id).await?;
-    let accounts = locked_in(app, tx, &[pending.place], pending.currency).await?;
+    let accounts = locked_in(app, tx, &[pending.account_ref], pending.currency).await?;
     let state = match end {
         End::Voided => TransferState::Voided,
         End::Expired => TransferState::Expired,
     };
     let ended = pending.end_in(app, tx, id, state, &[], app.clock.now()).await?;
     if ended {
-        pay_debts_in(app, tx, id, pending.place, &accounts).await?;
+        pay_debts_in(app, tx, id, pending.account_ref, &accounts).await?;
     }
     Ok(ended)
 }

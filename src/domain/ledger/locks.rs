@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveValue::Set, DerivePartialModel, EntityTrait, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
 
-use super::{Place, sql};
+use super::{AccountRef, sql};
 use crate::{
     app::App,
     domain::auth,
@@ -16,7 +16,7 @@ use crate::{
         payment::ProviderKind,
     },
     error::{Error, Result},
-    platform::db::{Chain, ColumnType, Transaction},
+    platform::db::{ColumnType, CteChain, Transaction},
 };
 
 /// A counted account as it is, locked.
@@ -49,14 +49,14 @@ impl Accounts {
         self.currency
     }
 
-    /// What is at this place; `None` where nothing is counted.
-    pub fn at(&self, place: Place) -> Option<Locked> {
-        self.locked.get(&place.account(self.currency)).copied()
+    /// What is on this account; `None` where nothing is counted.
+    pub fn at(&self, account_ref: AccountRef) -> Option<Locked> {
+        self.locked.get(&account_ref.account(self.currency)).copied()
     }
 
     /// What somebody owes, as far as it is known here: where their wallet is locked, so are their debts.
     pub fn owed_by(&self, user: UserId) -> i64 {
-        self.at(Place::Debt(user)).map_or(0, |account| account.balance.saturating_neg())
+        self.at(AccountRef::Debt(user)).map_or(0, |account| account.balance.saturating_neg())
     }
 
     /// The time of an entry of these accounts: now, but later than their last one, whatever the clocks of several
@@ -68,31 +68,36 @@ impl Accounts {
     }
 }
 
-/// Locks the accounts of places that are counted until the end of the transaction, in the order of their ids; opens those
+/// Locks the accounts that are counted until the end of the transaction, in the order of their ids; opens those
 /// that are not there yet.
-pub async fn lock_in(app: &App, tx: &Transaction, places: &[Place], currency: Currency) -> Result<()> {
-    locked_in(app, tx, places, currency).await.map(drop)
+pub async fn lock_in(app: &App, tx: &Transaction, account_refs: &[AccountRef], currency: Currency) -> Result<()> {
+    locked_in(app, tx, account_refs, currency).await.map(drop)
 }
 
-/// What may be taken from a place that is counted; its account is locked until the end of the transaction.
-pub async fn available_in(app: &App, tx: &Transaction, place: Place, currency: Currency) -> Result<i64> {
-    let accounts = locked_in(app, tx, &[place], currency).await?;
-    Ok(accounts.at(place).map_or(0, Locked::available))
+/// What may be taken from an account that is counted; it is locked until the end of the transaction.
+pub async fn available_in(app: &App, tx: &Transaction, account_ref: AccountRef, currency: Currency) -> Result<i64> {
+    let accounts = locked_in(app, tx, &[account_ref], currency).await?;
+    Ok(accounts.at(account_ref).map_or(0, Locked::available))
 }
 
 /// What somebody owes; their wallet is locked until the end of the transaction, and so is that.
 pub async fn owed_in(app: &App, tx: &Transaction, debtor: UserId, currency: Currency) -> Result<i64> {
-    let accounts = locked_in(app, tx, &[Place::Wallet(debtor)], currency).await?;
+    let accounts = locked_in(app, tx, &[AccountRef::Wallet(debtor)], currency).await?;
     Ok(accounts.owed_by(debtor))
 }
 
 /// The same, with all that is known of them.
-pub(super) async fn locked_in(app: &App, tx: &Transaction, places: &[Place], currency: Currency) -> Result<Accounts> {
-    let counted = counted(places, currency);
+pub(super) async fn locked_in(
+    app: &App,
+    tx: &Transaction,
+    account_refs: &[AccountRef],
+    currency: Currency,
+) -> Result<Accounts> {
+    let counted = counted(account_refs, currency);
     let mut locked = if counted.is_empty() { HashMap::new() } else { select_in(tx, &counted, currency).await? };
     if !are_all(&counted, &locked) {
-        for (_, place) in counted.iter().filter(|(id, _)| !locked.contains_key(id)) {
-            open_in(app, tx, *place, currency).await?;
+        for (_, account_ref) in counted.iter().filter(|(id, _)| !locked.contains_key(id)) {
+            open_in(app, tx, *account_ref, currency).await?;
         }
         locked = select_in(tx, &counted, currency).await?;
     }
@@ -105,14 +110,14 @@ pub(super) async fn locked_with_in(
     app: &App,
     tx: &Transaction,
     person: UserId,
-    places: &[Place],
+    account_refs: &[AccountRef],
     currency: Currency,
 ) -> Result<Option<Accounts>> {
-    let counted = counted(places, currency);
+    let counted = counted(account_refs, currency);
     let (person_sql, mut values) = auth::lock_active_sql(app, tx, person);
     let ids = locked_together(&counted, currency);
     let accounts_sql = sql::lock_accounts(tx, &mut values, &ids, sql::SOMEBODY_IS_THERE);
-    let chain = Chain::new(values, "accounts").step(sql::PERSON, &[("id", ColumnType::Uuid)], person_sql);
+    let chain = CteChain::new(values, "accounts").step(sql::PERSON, &[("id", ColumnType::Uuid)], person_sql);
     let locked = read_all(&tx.chain(&chain.step("accounts", &[], accounts_sql)).await?)?;
     if are_all(&counted, &locked) {
         return Ok(Some(Accounts { currency, locked }));
@@ -121,30 +126,33 @@ pub(super) async fn locked_with_in(
     if !auth::lock_active_in(app, tx, person).await? {
         return Ok(None);
     }
-    locked_in(app, tx, places, currency).await.map(Some)
+    locked_in(app, tx, account_refs, currency).await.map(Some)
 }
 
-/// The places that have a row to lock, in the order in which it is locked.
-fn counted(places: &[Place], currency: Currency) -> Vec<(LedgerAccountId, Place)> {
-    let mut counted: Vec<(LedgerAccountId, Place)> =
-        places.iter().filter(|place| place.is_counted()).map(|place| (place.account(currency), *place)).collect();
+/// The accounts that have a row to lock, in the order in which it is locked.
+fn counted(account_refs: &[AccountRef], currency: Currency) -> Vec<(LedgerAccountId, AccountRef)> {
+    let mut counted: Vec<(LedgerAccountId, AccountRef)> = account_refs
+        .iter()
+        .filter(|account_ref| account_ref.is_counted())
+        .map(|account_ref| (account_ref.account(currency), *account_ref))
+        .collect();
     counted.sort_unstable_by_key(|(id, _)| *id);
     counted.dedup();
     counted
 }
 
 /// Whether every account is there.
-fn are_all(counted: &[(LedgerAccountId, Place)], locked: &HashMap<LedgerAccountId, Locked>) -> bool {
+fn are_all(counted: &[(LedgerAccountId, AccountRef)], locked: &HashMap<LedgerAccountId, Locked>) -> bool {
     counted.iter().all(|(id, _)| locked.contains_key(id))
 }
 
 /// Opens an account, unless it is there.
-async fn open_in(app: &App, tx: &Transaction, place: Place, currency: Currency) -> Result<()> {
+async fn open_in(app: &App, tx: &Transaction, account_ref: AccountRef, currency: Currency) -> Result<()> {
     let account = ledger_account::ActiveModel {
-        id: Set(place.account(currency)),
-        kind: Set(place.kind()),
-        owner_id: Set(place.owner()),
-        name: Set(place.name().to_owned()),
+        id: Set(account_ref.account(currency)),
+        kind: Set(account_ref.kind()),
+        owner_id: Set(account_ref.owner()),
+        name: Set(account_ref.name().to_owned()),
         currency: Set(currency),
         created_at: Set(app.clock.now()),
         ..Default::default()
@@ -156,9 +164,9 @@ async fn open_in(app: &App, tx: &Transaction, place: Place, currency: Currency) 
 
 /// What is locked with these accounts, in order: with a wallet the debts of its owner, where there ever were any, for what
 /// comes in pays them.
-fn locked_together(counted: &[(LedgerAccountId, Place)], currency: Currency) -> Vec<Uuid> {
-    let debts = counted.iter().filter_map(|(_, place)| match place {
-        Place::Wallet(user) => Some(Place::Debt(*user).account(currency)),
+fn locked_together(counted: &[(LedgerAccountId, AccountRef)], currency: Currency) -> Vec<Uuid> {
+    let debts = counted.iter().filter_map(|(_, account_ref)| match account_ref {
+        AccountRef::Wallet(user) => Some(AccountRef::Debt(*user).account(currency)),
         _ => None,
     });
     let mut ids: Vec<Uuid> = counted.iter().map(|(id, _)| *id).chain(debts).map(|id| id.0).collect();
@@ -169,7 +177,7 @@ fn locked_together(counted: &[(LedgerAccountId, Place)], currency: Currency) -> 
 
 async fn select_in(
     tx: &Transaction,
-    counted: &[(LedgerAccountId, Place)],
+    counted: &[(LedgerAccountId, AccountRef)],
     currency: Currency,
 ) -> Result<HashMap<LedgerAccountId, Locked>> {
     let mut values: Vec<Value> = Vec::new();
@@ -193,7 +201,7 @@ fn read_all(rows: &[QueryResult]) -> Result<HashMap<LedgerAccountId, Locked>> {
     rows.iter().map(read).collect()
 }
 
-/// What tells which place an account is.
+/// What tells which account it is.
 #[derive(Debug, DerivePartialModel)]
 #[sea_orm(entity = "ledger_account::Entity")]
 pub(super) struct Named {
@@ -204,19 +212,19 @@ pub(super) struct Named {
 
 impl Named {
     /// The place that the account is.
-    pub fn place(&self) -> Result<Place> {
+    pub fn account_ref(&self) -> Result<AccountRef> {
         let (owner, name) = (self.owner_id, self.name.as_str());
         Ok(match self.kind {
-            AccountKind::Wallet => Place::Wallet(UserId(owner)),
-            AccountKind::Escrow => Place::Escrow(GoalId(owner)),
-            AccountKind::Payout => Place::Payouts,
-            AccountKind::Debt => Place::Debt(UserId(owner)),
-            AccountKind::Revenue if name == "fees" => Place::Fees,
-            AccountKind::Revenue if name == "unclaimed" => Place::Unclaimed,
-            AccountKind::Revenue if name == "losses" => Place::Losses,
-            AccountKind::Revenue if name == "provider_fees" => Place::ProviderFees,
-            AccountKind::Revenue => Place::Adjustments,
-            AccountKind::Clearing => Place::Clearing(
+            AccountKind::Wallet => AccountRef::Wallet(UserId(owner)),
+            AccountKind::Escrow => AccountRef::Escrow(GoalId(owner)),
+            AccountKind::Payout => AccountRef::Payouts,
+            AccountKind::Debt => AccountRef::Debt(UserId(owner)),
+            AccountKind::Revenue if name == "fees" => AccountRef::Fees,
+            AccountKind::Revenue if name == "unclaimed" => AccountRef::Unclaimed,
+            AccountKind::Revenue if name == "losses" => AccountRef::Losses,
+            AccountKind::Revenue if name == "provider_fees" => AccountRef::ProviderFees,
+            AccountKind::Revenue => AccountRef::Adjustments,
+            AccountKind::Clearing => AccountRef::Clearing(
                 ProviderKind::parse(name)
                     .ok_or_else(|| Error::internal("a clearing account of an unknown provider"))?,
             ),

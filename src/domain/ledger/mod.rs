@@ -53,9 +53,9 @@ pub use write::earlier_in;
 /// A rule, and a query that gives a line of text for everything that breaks it; `ID(column)` is an id as text.
 pub type Rule = (&'static str, &'static str);
 
-/// Where money can be.
+/// A reference to an account, before it is looked up: where money can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum AccountRef {
     /// A person's wallet.
     Wallet(UserId),
     /// What was given to a goal and is not paid out.
@@ -78,7 +78,7 @@ pub enum Place {
     Payouts,
 }
 
-impl Place {
+impl AccountRef {
     /// What the account stands for.
     #[must_use]
     pub fn kind(self) -> AccountKind {
@@ -161,9 +161,9 @@ pub struct NewTransfer<'a> {
     /// What it is for; the same on both entries.
     pub kind: TransferKind,
     /// The account that gets less.
-    pub from: Place,
+    pub from: AccountRef,
     /// The account that gets more.
-    pub to: Place,
+    pub to: AccountRef,
     /// How much, in minor units; more than 0.
     pub amount: i64,
     /// In which currency.
@@ -183,7 +183,7 @@ pub struct Posted {
     pub id: TransferId,
     /// Whether an earlier call with this key did it.
     pub replayed: bool,
-    /// The entry where the money came from, if that place is counted; not of a hold, nor of a repeated call.
+    /// The entry where the money came from, if that account is counted; not of a hold, nor of a repeated call.
     pub written: Option<Written>,
 }
 

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Place;
+use super::AccountRef;
 use crate::entity::{Currency, EntryId, LedgerAccountId, TransferId, ledger_transfer::TransferKind};
 
 /// An entry that is to be written.
 pub(super) struct Entry {
     pub id: EntryId,
-    pub place: Place,
+    pub account_ref: AccountRef,
     pub account: LedgerAccountId,
     pub amount: i64,
     /// Balance and sequence after it, where entries are counted.
@@ -24,5 +24,5 @@ pub(super) struct Movement<'a> {
     /// None, when no money moves.
     pub entries: &'a [Entry],
     /// By how much more is held, and where.
-    pub held: Option<(Place, i64)>,
+    pub held: Option<(AccountRef, i64)>,
 }

@@ -9,7 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    NewTransfer, Origin, Place, Posted,
+    AccountRef, NewTransfer, Origin, Posted,
     debts::repay_in,
     locks::{Accounts, Named, locked_in, locked_with_in},
     sql::{self, Delta},
@@ -28,7 +28,7 @@ use crate::{
 /// How many deltas are added up at once.
 const BATCH: u64 = 5000;
 
-/// Moves money from one place to another, once. Codes: INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE, IDEMPOTENCY_KEY_REUSED.
+/// Moves money from one account to another, once. Codes: INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE, IDEMPOTENCY_KEY_REUSED.
 pub async fn post_in(app: &App, tx: &Transaction, new: NewTransfer<'_>) -> Result<Posted> {
     post_keeping_in(app, tx, new, 0).await
 }
@@ -52,7 +52,9 @@ async fn settle_debts_in(
     kept: i64,
 ) -> Result<()> {
     match new.to {
-        Place::Wallet(user) if accounts.owed_by(user) > 0 && !posted.replayed && new.from != Place::Debt(user) => {
+        AccountRef::Wallet(user)
+            if accounts.owed_by(user) > 0 && !posted.replayed && new.from != AccountRef::Debt(user) =>
+        {
             repay_in(app, tx, user, new.currency, (posted.id, kept)).await
         }
         _ => Ok(()),
@@ -62,7 +64,7 @@ async fn settle_debts_in(
 /// The same into a person's wallet, if they are there and not suspended, and stay so until the end of the transaction;
 /// `None`, and nothing happens, where there is nobody like that. Codes: as [`post_in`].
 pub async fn post_to_active_in(app: &App, tx: &Transaction, new: NewTransfer<'_>) -> Result<Option<Posted>> {
-    let Place::Wallet(payee) = new.to else { return Err(Error::internal("only a wallet is somebody's")) };
+    let AccountRef::Wallet(payee) = new.to else { return Err(Error::internal("only a wallet is somebody's")) };
     match locked_with_in(app, tx, payee, &[new.from, new.to], new.currency).await? {
         Some(accounts) => {
             let posted = write_in(app, tx, new, &accounts, None).await?;
@@ -102,7 +104,7 @@ pub async fn reverse_in(
     origin: Origin<'_>,
     description: &str,
 ) -> Result<Posted> {
-    reverse_to_in(app, tx, id, |place| place, origin, description).await
+    reverse_to_in(app, tx, id, |account_ref| account_ref, origin, description).await
 }
 
 /// The same, where the money may go elsewhere than where it came from: `to` says where. What somebody owed may be paid by then,
@@ -111,7 +113,7 @@ pub async fn reverse_to_in(
     app: &App,
     tx: &Transaction,
     id: TransferId,
-    to: impl FnOnce(Place) -> Place + Send,
+    to: impl FnOnce(AccountRef) -> AccountRef + Send,
     origin: Origin<'_>,
     description: &str,
 ) -> Result<Posted> {
@@ -128,8 +130,8 @@ pub async fn reverse_to_in(
     }
     let new = NewTransfer {
         kind: gained.transfer.kind,
-        from: gained.account.place()?,
-        to: to(lost.account.place()?),
+        from: gained.account.account_ref()?,
+        to: to(lost.account.account_ref()?),
         amount: gained.amount,
         currency: gained.transfer.currency,
         reference: gained.transfer.reference.as_deref(),

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::Place;
+use super::AccountRef;
 use crate::{
     app::App,
     entity::{
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct Account {
-    /// Follows from what the account is: [`super::Place::account`].
+    /// Follows from what the account is: [`super::AccountRef::account`].
     pub id: LedgerAccountId,
     /// In which currency.
     pub currency: Currency,
@@ -115,6 +115,6 @@ pub async fn accounts_by_id(app: &App, kind: AccountKind, ids: &[LedgerAccountId
 }
 
 /// One account, if it was ever used. No rights are asked here.
-pub async fn account(app: &App, place: Place, currency: Currency) -> Result<Option<Account>> {
-    app.db.read_one(Entity::find_by_id(place.account(currency))).await
+pub async fn account(app: &App, account_ref: AccountRef, currency: Currency) -> Result<Option<Account>> {
+    app.db.read_one(Entity::find_by_id(account_ref.account(currency))).await
 }

@@ -1,20 +1,20 @@
 //! The ledger's statements that are SQL text, each with the reason why.
 //!
 //! Posting a transfer is the write that everything about money waits for: on PostgreSQL it is one statement of several writes
-//! ([`Chain`]), each of which happens only if the first one did. No builder says that, nor `INSERT … SELECT … FROM (VALUES …)`.
+//! ([`CteChain`]), each of which happens only if the first one did. No builder says that, nor `INSERT … SELECT … FROM (VALUES …)`.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{FromQueryResult, Statement, Value, raw_sql};
 use uuid::Uuid;
 
 use super::{
-    NewTransfer, Origin, Place, Rule,
+    AccountRef, NewTransfer, Origin, Rule,
     movement::{Entry, Movement},
 };
 use crate::{
     app::App,
     entity::{Currency, LedgerAccountId, TransferId, ledger_transfer::TransferState},
-    platform::db::{Chain, Transaction, placeholders},
+    platform::db::{CteChain, Transaction, placeholders},
 };
 
 /// The step that writes the row of a transfer: the first one.
@@ -49,7 +49,7 @@ pub(super) fn write_transfer(
     input_hash: &str,
 ) -> Statement {
     let (id, created_at) = (movement.transfer.0, movement.at);
-    let held = movement.held.map(|(place, _)| place.account(new.currency).0);
+    let held = movement.held.map(|(account_ref, _)| account_ref.account(new.currency).0);
     let state = if held.is_some() { TransferState::Pending } else { TransferState::Posted }.as_str();
     let (kind, currency, amount) = (new.kind.as_str(), new.currency.as_str(), new.amount);
     let (reference, description) = (new.reference.map(str::to_owned), new.description);
@@ -100,12 +100,12 @@ pub(super) fn find_earlier(origin: &Origin<'_>) -> Statement {
 /// Writes the entries of a transfer; for accounts that are not counted, deltas, and the account where it is not there yet.
 ///
 /// Text, because they are steps of the chain of every transfer.
-pub(super) fn write_entries(app: &App, mut chain: Chain, movement: &Movement<'_>) -> Chain {
+pub(super) fn write_entries(app: &App, mut chain: CteChain, movement: &Movement<'_>) -> CteChain {
     let (transfer, kind) = (chain.value(movement.transfer.0), chain.value(movement.kind.as_str()));
     let at = chain.value(movement.at);
     let (mut rows, mut openings, mut deltas) = (Vec::new(), Vec::new(), Vec::new());
     for entry in movement.entries {
-        let Entry { id, place, account, amount, after } = entry;
+        let Entry { id, account_ref, account, amount, after } = entry;
         let (id, account, amount) = (chain.value(id.0), chain.value(account.0), chain.value(*amount));
         let balance = chain.value(after.map(|(balance, _)| balance));
         let seq = chain.value(after.map(|(_, seq)| seq));
@@ -113,7 +113,7 @@ pub(super) fn write_entries(app: &App, mut chain: Chain, movement: &Movement<'_>
         if after.is_none() {
             deltas.push(format!("({id}, {account}, {amount})"));
             let values: Vec<String> =
-                opening(app, *place, movement.currency).into_iter().map(|value| chain.value(value)).collect();
+                opening(app, *account_ref, movement.currency).into_iter().map(|value| chain.value(value)).collect();
             openings.push(format!("({})", values.join(", ")));
         }
     }
@@ -152,12 +152,12 @@ pub(super) fn write_entries(app: &App, mut chain: Chain, movement: &Movement<'_>
 }
 
 /// The values of a new account's row.
-fn opening(app: &App, place: Place, currency: Currency) -> [Value; 6] {
+fn opening(app: &App, account_ref: AccountRef, currency: Currency) -> [Value; 6] {
     [
-        place.account(currency).0.into(),
-        place.kind().as_str().into(),
-        place.owner().into(),
-        place.name().into(),
+        account_ref.account(currency).0.into(),
+        account_ref.kind().as_str().into(),
+        account_ref.owner().into(),
+        account_ref.name().into(),
         currency.as_str().into(),
         app.clock.now().into(),
     ]
@@ -166,14 +166,14 @@ fn opening(app: &App, place: Place, currency: Currency) -> [Value; 6] {
 /// Changes the counted accounts: by entries, and by what is held.
 ///
 /// Text, because it is a step of the chain of every transfer.
-pub(super) fn change_accounts(mut chain: Chain, movement: &Movement<'_>) -> Chain {
+pub(super) fn change_accounts(mut chain: CteChain, movement: &Movement<'_>) -> CteChain {
     // Account, amount, what is held more, entries.
     let mut changes: Vec<(LedgerAccountId, i64, i64, i64)> = Vec::new();
     for entry in movement.entries.iter().filter(|entry| entry.after.is_some()) {
         changes.push((entry.account, entry.amount, 0, 1));
     }
-    if let Some((place, held)) = movement.held {
-        let account = place.account(movement.currency);
+    if let Some((account_ref, held)) = movement.held {
+        let account = account_ref.account(movement.currency);
         match changes.iter_mut().find(|change| change.0 == account) {
             Some(change) => change.2 = held,
             None => changes.push((account, 0, held, 0)),

@@ -6,7 +6,7 @@ use sea_orm::{FromQueryResult, Statement, Values};
 use uuid::Uuid;
 
 use super::{
-    NewTransfer, Origin, Place, Posted, Written,
+    AccountRef, NewTransfer, Origin, Posted, Written,
     locks::Accounts,
     movement::{Entry, Movement},
     sql::{self, Earlier},
@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         crypto::{hex, sha256},
-        db::{Chain, ColumnType, Transaction},
+        db::{ColumnType, CteChain, Transaction},
     },
 };
 
@@ -40,7 +40,7 @@ pub(super) async fn write_in(
     if new.amount <= 0 || new.from.account(new.currency) == new.to.account(new.currency) {
         return Err(Error::internal(format!("a transfer of {} from {:?} to {:?}", new.amount, new.from, new.to)));
     }
-    let is_lent = matches!(new.from, Place::Debt(_));
+    let is_lent = matches!(new.from, AccountRef::Debt(_));
     if !is_lent && accounts.at(new.from).is_some_and(|source| source.available() < new.amount) {
         // A repeated call gets its answer, though the money is gone since.
         return match earlier_in(tx, &new.origin).await? {
@@ -98,13 +98,13 @@ pub(super) fn entries(app: &App, new: &NewTransfer<'_>, accounts: &Accounts, at:
         let max = Money::new(i64::MAX, new.currency);
         Error::from(UserError::whole(UserErrorCode::AmountTooLarge).with("max", max))
     };
-    let entry = |place: Place, amount: i64| {
-        let after = match accounts.at(place) {
+    let entry = |account_ref: AccountRef, amount: i64| {
+        let after = match accounts.at(account_ref) {
             None => None,
             Some(before) => Some((before.balance.checked_add(amount).ok_or_else(too_large)?, before.seq + 1)),
         };
-        let account = place.account(new.currency);
-        Ok::<_, Error>(Entry { id: EntryId(app.ids.next(at)), place, account, amount, after })
+        let account = account_ref.account(new.currency);
+        Ok::<_, Error>(Entry { id: EntryId(app.ids.next(at)), account_ref, account, amount, after })
     };
     Ok([entry(new.from, -new.amount)?, entry(new.to, new.amount)?])
 }
@@ -119,7 +119,7 @@ pub(super) async fn carry_out_in(
 ) -> Result<bool> {
     let told = told(movement);
     let values = first.values.map(|Values(values)| values).unwrap_or_default();
-    let mut chain = Chain::new(values, if told.is_empty() { sql::TRANSFER } else { events::APPENDED });
+    let mut chain = CteChain::new(values, if told.is_empty() { sql::TRANSFER } else { events::APPENDED });
     chain = chain.step(sql::TRANSFER, &[("id", ColumnType::Uuid)], first.sql);
     if !movement.entries.is_empty() {
         chain = sql::write_entries(app, chain, movement);
@@ -137,12 +137,12 @@ pub(super) async fn carry_out_in(
 
 /// What those who follow a wallet are told: that something changed in it. In the order of streams.
 fn told(movement: &Movement<'_>) -> Vec<(Uuid, NewEvent)> {
-    let entries = movement.entries.iter().map(|entry| (entry.place, Some(entry.id.0)));
-    let held = movement.held.filter(|_| movement.entries.is_empty()).map(|(place, _)| (place, None));
+    let entries = movement.entries.iter().map(|entry| (entry.account_ref, Some(entry.id.0)));
+    let held = movement.held.filter(|_| movement.entries.is_empty()).map(|(account_ref, _)| (account_ref, None));
     let mut told: Vec<(Uuid, NewEvent)> = entries
         .chain(held)
-        .filter_map(|(place, subject_id)| match place {
-            Place::Wallet(user) => {
+        .filter_map(|(account_ref, subject_id)| match account_ref {
+            AccountRef::Wallet(user) => {
                 Some((user.0, NewEvent { kind: EventKind::WalletChanged, actor_id: None, subject_id }))
             }
             _ => None,

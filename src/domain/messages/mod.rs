@@ -2,13 +2,13 @@
 //!
 //! Owns no table: a message is a job, born in the transaction of its cause, its content sealed because it may hold a
 //! code. So nobody's request fails because of a mail server that is down, and the message leaves when it is back.
-//! What they say stands in `locales/<language>/mail` and is read by `words`; `letters` puts it together.
+//! What they say stands in `locales/<language>/mail` and is read by `template_text`; `rendering` renders it.
 //!
 //! Always holds: where nobody has proven that an address is theirs, no message says anything that somebody chose, be it a
 //! name, a title or a reason. Whoever wrote the address down could have words of theirs sent to strangers otherwise.
 
-mod letters;
-mod words;
+mod rendering;
+mod template_text;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,13 +21,13 @@ use crate::{
     app::App,
     entity::job,
     error::{Error, Result},
-    platform::{db::Transaction, letter::Undelivered},
+    platform::{db::Transaction, outgoing_message::Undelivered},
 };
 
 /// The kind of the job that sends a message.
 pub const MESSAGE: &str = "message";
 /// How long a message waits for a server that is down, as mail servers do among themselves.
-pub const PATIENCE: TimeDelta = TimeDelta::days(3);
+pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::days(3);
 /// How long one sending may take, however many steps it has: less than a job may run.
 const LONGEST: Duration = Duration::from_secs(25);
 
@@ -293,12 +293,12 @@ pub async fn dispatch(app: &App, job: &job::Model, message: &Message) -> Result<
         tracing::warn!(job = %job.id, ?template, "a message came too late to be of use");
         return finish(app, job).await;
     }
-    let letter = letters::compose(message, app.config.email.service_name())?;
+    let outgoing = rendering::compose(message, app.config.email.service_name())?;
     let id = job.id.to_string();
     let sending = async {
         match message.channel {
-            Channel::Email => app.mail.send(&id, now, &letter).await,
-            Channel::Sms => app.sms.send(&id, now, &letter).await,
+            Channel::Email => app.mail.send(&id, now, &outgoing).await,
+            Channel::Sms => app.sms.send(&id, now, &outgoing).await,
         }
     };
     let slow = |_| Err(Undelivered::Unavailable("sending took too long".to_owned()));
@@ -309,7 +309,7 @@ pub async fn dispatch(app: &App, job: &job::Model, message: &Message) -> Result<
         }
         Err(Undelivered::Unavailable(cause)) => {
             tracing::warn!(job = %job.id, ?template, attempt = job.attempts, cause, "a message has to wait");
-            return jobs::put_off(app, job, &cause, PATIENCE).await;
+            return jobs::put_off(app, job, &cause, GIVE_UP_AFTER).await;
         }
     }
     finish(app, job).await

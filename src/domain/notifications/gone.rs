@@ -79,7 +79,7 @@ pub struct Deleted {
 impl Notice for Deleted {
     const EVENT: &'static str = "deleted";
 
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let because = subjects().flat_map(|subject| subject.because).map(|because| because(self.subject));
         let which = union(told_where(Column::SubjectId.eq(self.subject)), because);
         if go_in(app, tx, which).await? { Ok(()) } else { notify_in(app, tx, self).await }
@@ -102,7 +102,7 @@ impl Notice for Edited {
     const EVENT: &'static str = "edited";
 
     /// Whatever was deleted meanwhile is left to the job of that.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let mut texts = subjects().map(|subject| (subject.text)(self.subject));
         let Some(text) = texts.next() else { return Ok(()) };
         let Some(Quoted { body }) = tx.read(&union(text, texts)).await?.into_iter().next() else { return Ok(()) };

@@ -1,5 +1,5 @@
-//! How people come to be told: a fact is queued as a [`Notice`], by the domain where it happened; the job finds out whom it
-//! concerns, which that domain says, too, and tells each once.
+//! How notifications come to be: a fact is queued as a [`Notice`], by the domain where it happened; the job finds out whom
+//! it concerns, which that domain says, too, and delivers a notification to each, once.
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -35,34 +35,34 @@ const EXCERPT: usize = 140;
 /// Most characters of a name in a notification's title.
 const NAME: usize = 100;
 
-/// Something that people are told of, or not any more. Its type may stand below the domain that knows whom it concerns, so
-/// that those below can queue it.
+/// Something that people are notified of, or not any more. Its type may stand below the domain that knows whom it concerns,
+/// so that those below can queue it.
 pub trait Notice: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// By which word it is stored, for good.
     const EVENT: &'static str;
     /// Other words by which it may be stored.
     const ALIASES: &'static [&'static str] = &[];
 
-    /// Tells of it. Bears being run twice.
-    fn tell_in(&self, app: &App, tx: &Transaction) -> impl Future<Output = Result<()>> + Send;
+    /// Writes the notifications, or takes them away. Bears being run twice.
+    fn deliver_in(&self, app: &App, tx: &Transaction) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// Who tells of a kind of notices.
+/// Delivers a kind of notices: writes the notifications.
 #[derive(Debug)]
-pub struct Teller {
+pub struct NoticeHandler {
     /// By which word they are stored.
     event: &'static str,
     /// By which else.
     aliases: &'static [&'static str],
-    /// Tells of one, as it is stored.
-    tell_in: for<'a> fn(&'a App, &'a Transaction, &'a str) -> BoxFuture<'a, Result<()>>,
+    /// Delivers one, as it is stored.
+    deliver_in: for<'a> fn(&'a App, &'a Transaction, &'a str) -> BoxFuture<'a, Result<()>>,
 }
 
-impl Teller {
+impl NoticeHandler {
     /// That of a type of notices.
     #[must_use]
     pub const fn of<N: Notice>() -> Self {
-        Self { event: N::EVENT, aliases: N::ALIASES, tell_in: tell_stored_in::<N> }
+        Self { event: N::EVENT, aliases: N::ALIASES, deliver_in: deliver_stored_in::<N> }
     }
 
     fn knows(&self, event: &str) -> bool {
@@ -70,10 +70,10 @@ impl Teller {
     }
 }
 
-fn tell_stored_in<'a, N: Notice>(app: &'a App, tx: &'a Transaction, stored: &'a str) -> BoxFuture<'a, Result<()>> {
+fn deliver_stored_in<'a, N: Notice>(app: &'a App, tx: &'a Transaction, stored: &'a str) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let notice: N = serde_json::from_str(stored)?;
-        notice.tell_in(app, tx).await
+        notice.deliver_in(app, tx).await
     })
 }
 
@@ -85,7 +85,7 @@ struct Stored<'a, N> {
     notice: &'a N,
 }
 
-/// What is read of a stored notice to find out who tells of it.
+/// What is read of a stored notice to find out who delivers it.
 #[derive(Deserialize)]
 struct Word {
     event: String,
@@ -96,7 +96,7 @@ pub(crate) fn payload<N: Notice>(notice: &N) -> Result<String> {
     Ok(serde_json::to_string(&Stored { event: N::EVENT, notice })?)
 }
 
-/// Has people told of something, within the transaction of the fact.
+/// Has people notified of something, within the transaction of the fact.
 pub async fn notify_in<N: Notice>(app: &App, tx: &Transaction, notice: &N) -> Result<()> {
     jobs::enqueue_on(app, tx, Lane::Database, KIND, &Stored { event: N::EVENT, notice }).await
 }
@@ -116,11 +116,11 @@ pub async fn notify_all_in<N: Notice>(app: &App, tx: &Transaction, notices: &[N]
 /// Does the job that a notice is stored as.
 pub(super) async fn run(app: &App, job: &job::Model) -> Result<()> {
     let Word { event } = serde_json::from_str(&job.payload)?;
-    let teller = DOMAINS.iter().flat_map(|domain| domain.notices).find(|teller| teller.knows(&event));
-    let teller = teller.ok_or_else(|| Error::internal(format!("nobody tells of {event}")))?;
+    let handler = DOMAINS.iter().flat_map(|domain| domain.notices).find(|handler| handler.knows(&event));
+    let handler = handler.ok_or_else(|| Error::internal(format!("nobody delivers {event}")))?;
     app.db
         .transact(async |tx| {
-            (teller.tell_in)(app, &tx, &job.payload).await?;
+            (handler.deliver_in)(app, &tx, &job.payload).await?;
             jobs::finish_in(&tx, job.id).await
         })
         .await
@@ -136,8 +136,8 @@ pub(crate) fn short(name: &str) -> String {
     text::excerpt(name, NAME)
 }
 
-/// Someone to be told, and of what.
-pub(crate) struct Telling {
+/// A notification to be delivered: to whom, and of what.
+pub(crate) struct NewNotification {
     pub(crate) recipient: UserId,
     /// Nobody, or somebody who is not to be named.
     pub(crate) actor: Option<UserId>,
@@ -150,37 +150,37 @@ pub(crate) struct Telling {
     pub(crate) dedupe_key: String,
 }
 
-/// Writes notifications and their events, streams in the order of their ids.
-pub(crate) async fn tell_in(app: &App, tx: &Transaction, mut tellings: Vec<Telling>) -> Result<()> {
-    app.steps.reach("notification.telling").await;
-    tellings.retain(|telling| Some(telling.recipient) != telling.actor);
-    tellings.sort_unstable_by_key(|telling| telling.recipient);
-    for telling in tellings {
-        tell_one_in(app, tx, &telling).await?;
+/// Delivers notifications: writes them and their events, streams in the order of their ids.
+pub(crate) async fn deliver_in(app: &App, tx: &Transaction, mut new: Vec<NewNotification>) -> Result<()> {
+    app.fail_points.reach("notification.delivering").await;
+    new.retain(|one| Some(one.recipient) != one.actor);
+    new.sort_unstable_by_key(|one| one.recipient);
+    for one in new {
+        deliver_one_in(app, tx, &one).await?;
     }
     Ok(())
 }
 
 /// A notification that is there again, or for the first time.
 #[derive(Debug, FromQueryResult)]
-struct Told {
+struct Delivered {
     id: NotificationId,
 }
 
-/// Writes a notification and its event; false when they were told of the same before. What was told and is gone meanwhile
-/// comes back where it was, and stays read if it was.
-pub(crate) async fn tell_one_in(app: &App, tx: &Transaction, telling: &Telling) -> Result<bool> {
+/// Writes a notification and its event; false when they were notified of the same before. What was delivered and is gone
+/// meanwhile comes back where it was, and stays read if it was.
+pub(crate) async fn deliver_one_in(app: &App, tx: &Transaction, one: &NewNotification) -> Result<bool> {
     let now = app.clock.now();
     let new = notification::ActiveModel {
         id: Set(NotificationId(app.ids.next(now))),
-        recipient_id: Set(telling.recipient),
-        kind: Set(telling.kind),
-        title: Set(telling.title.clone()),
-        message: Set(telling.excerpt.clone()),
-        actor_id: Set(telling.actor),
-        subject_kind: Set(telling.subject.map(|(kind, _)| kind)),
-        subject_id: Set(telling.subject.map(|(_, id)| id)),
-        dedupe_key: Set(telling.dedupe_key.clone()),
+        recipient_id: Set(one.recipient),
+        kind: Set(one.kind),
+        title: Set(one.title.clone()),
+        message: Set(one.excerpt.clone()),
+        actor_id: Set(one.actor),
+        subject_kind: Set(one.subject.map(|(kind, _)| kind)),
+        subject_id: Set(one.subject.map(|(_, id)| id)),
+        dedupe_key: Set(one.dedupe_key.clone()),
         created_at: Set(now),
         ..Default::default()
     };
@@ -189,10 +189,10 @@ pub(crate) async fn tell_one_in(app: &App, tx: &Transaction, telling: &Telling) 
         .value(notification::Column::GoneAt, Option::<DateTime<Utc>>::None)
         .action_and_where(notification::Column::GoneAt.is_not_null())
         .to_owned();
-    let mut telling_them = notification::Entity::insert(new).on_conflict(again);
-    let statement = QueryTrait::query(&mut telling_them).returning(Query::returning().column(notification::Column::Id));
-    let Some(Told { id }) = tx.read(statement).await?.pop() else { return Ok(false) };
-    let event = NewEvent { kind: EventKind::Notified, actor_id: telling.actor, subject_id: Some(id.0) };
-    events::append_in(app, tx, StreamKind::Notifications, telling.recipient.0, event).await?;
+    let mut delivering = notification::Entity::insert(new).on_conflict(again);
+    let statement = QueryTrait::query(&mut delivering).returning(Query::returning().column(notification::Column::Id));
+    let Some(Delivered { id }) = tx.read(statement).await?.pop() else { return Ok(false) };
+    let event = NewEvent { kind: EventKind::Notified, actor_id: one.actor, subject_id: Some(id.0) };
+    events::append_in(app, tx, StreamKind::Notifications, one.recipient.0, event).await?;
     Ok(true)
 }

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     catalogue::Text,
     domain::{
-        Once, accounts,
+        Idempotent, accounts,
         actor::Actor,
         idempotency::{self, Claim, Fingerprint, claim_in},
         jobs::{self, Lane},
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// How long a provider that is down is asked to forget.
-const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
+const GIVE_UP_AFTER: chrono::TimeDelta = chrono::TimeDelta::days(14);
 /// How many ways to pay somebody may have saved.
 const MOST: i64 = 20;
 /// Most characters of a token.
@@ -94,7 +94,7 @@ pub async fn payment_methods_by_id(
 
 /// Saves a way to pay of the actor's. Codes: PROVIDER_NOT_AVAILABLE, PAYMENT_REFUSED, ALREADY_EXISTS, TOO_MANY, BLANK,
 /// TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED. UNAVAILABLE when the provider can't be reached.
-pub async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) -> Result<Once<Method>> {
+pub async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) -> Result<Idempotent<Method>> {
     let user = actor.require_user()?.id;
     let unavailable = || UserError::input("provider", UserErrorCode::ProviderNotAvailable);
     let gateway = app.payments.gateway(command.provider.as_str());
@@ -113,12 +113,12 @@ pub async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) ->
         text::required("token", token.clone())?;
     }
     let reserved = reserve(app, user, &command, &token, gateway.is_none()).await?;
-    app.steps.reach("method.reserved").await;
+    app.fail_points.reach("method.reserved").await;
     let method = find(app, reserved.value).await?.filter(|method| method.user_id == user);
     let method = method.ok_or_else(super::not_found)?;
     let is_reserved = method.provider_reference.is_none() && method.removed_at.is_some();
     let Some(gateway) = gateway.filter(|_| is_reserved) else {
-        return Ok(Once { value: method, replayed: reserved.replayed });
+        return Ok(Idempotent { value: method, replayed: reserved.replayed });
     };
     let saved = match save(app, gateway, command.provider, user, &token).await {
         Ok(saved) => saved,
@@ -132,13 +132,13 @@ pub async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) ->
             return Err(UserError::input("token", UserErrorCode::PaymentRefused).with("reason", short(&cause)).into());
         }
     };
-    app.steps.reach("method.answered").await;
+    app.fail_points.reach("method.answered").await;
     let recorded = app.db.transact(async |tx| record_in(app, &tx, &command, &method, &saved).await).await?;
     if !recorded {
         return Err(too_many());
     }
     let method = find(app, method.id).await?.ok_or_else(super::not_found)?;
-    Ok(Once { value: method, replayed: reserved.replayed })
+    Ok(Idempotent { value: method, replayed: reserved.replayed })
 }
 
 fn too_many() -> Error {
@@ -156,7 +156,7 @@ async fn reserve(
     command: &MethodAdd,
     token: &str,
     at_once: bool,
-) -> Result<Once<PaymentMethodId>> {
+) -> Result<Idempotent<PaymentMethodId>> {
     let id = PaymentMethodId(app.ids.next(app.clock.now()));
     let input = input(command, token);
     app.db
@@ -164,7 +164,7 @@ async fn reserve(
             accounts::lock_in(&tx, &[user]).await?;
             let claim = claim_in(app, &tx, user, ADD, command.idempotency_key.as_deref(), &input, id.0).await?;
             if let Claim::Replay(earlier) = claim {
-                return Ok(Once { value: PaymentMethodId(earlier), replayed: true });
+                return Ok(Idempotent { value: PaymentMethodId(earlier), replayed: true });
             }
             if count_in(&tx, user).await? >= MOST {
                 return Err(too_many());
@@ -187,7 +187,7 @@ async fn reserve(
             if at_once {
                 choose_in(&tx, user, id, command.is_default).await?;
             }
-            Ok(Once { value: id, replayed: false })
+            Ok(Idempotent { value: id, replayed: false })
         })
         .await
 }
@@ -372,7 +372,7 @@ async fn forget(app: &App, job: &job::Model, told: ForgetMethod) -> Result<()> {
             Err(Failure::Refused(cause)) => {
                 tracing::warn!(provider, cause, "the provider would not forget a way to pay");
             }
-            Err(Failure::Unavailable(cause)) => return jobs::put_off(app, job, &cause, PATIENCE).await,
+            Err(Failure::Unavailable(cause)) => return jobs::put_off(app, job, &cause, GIVE_UP_AFTER).await,
         }
     }
     app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await

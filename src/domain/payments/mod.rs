@@ -7,8 +7,8 @@
 //!
 //! The way of a payment: it is **opened** in a transaction (reserve, commit); **started** by telling the provider, whose
 //! idempotency key is the payment's id; and every answer, whether of the start, of a confirmation, of a webhook or of the
-//! sweeper's question, goes through **one** function, [`complete::complete`], which locks, compares and records. No provider
-//! is called inside a transaction. Whoever dies between two steps is followed by the sweeper, which asks about every
+//! poll, goes through **one** function, [`complete::complete`], which locks, compares and records. No provider
+//! is called inside a transaction. Whoever dies between two steps is followed by the poll, which asks about every
 //! payment that is not at its end.
 //!
 //! What a payment is for is none of this module's business: see [`target`], the port.
@@ -64,12 +64,12 @@ pub use offline::{
 pub use payers::{Payer, claimant, guest_token};
 pub use processing::{
     cancel::{admin_payment_cancel, payment_cancel},
+    charges::{Started, confirm, refresh, start, started},
     complete,
     deposits::{Deposits, WalletDeposit, wallet_deposit},
-    drive::{Started, confirm, refresh, start, started},
     next_actions::next_action,
     open::{NewPayment, open_in, pay_at_once_in},
-    sweep::{tend, tend_to},
+    poll::{poll_all, poll_provider},
     webhooks::{Received, receive},
 };
 pub use queries::{

@@ -8,7 +8,7 @@ use super::sql;
 use crate::{
     app::App,
     catalogue::Text,
-    domain::notifications::{self, Notice, Telling},
+    domain::notifications::{self, NewNotification, Notice},
     entity::{
         Money, UserId,
         notification::{NotificationKind, SubjectKind},
@@ -55,8 +55,8 @@ impl Whose {
         }
     }
 
-    fn telling(&self, kind: NotificationKind, title: &Text<'_>, dedupe_key: String) -> Telling {
-        Telling {
+    fn new_notification(&self, kind: NotificationKind, title: &Text<'_>, dedupe_key: String) -> NewNotification {
+        NewNotification {
             recipient: self.recipient,
             actor: None,
             kind,
@@ -89,13 +89,14 @@ impl Notice for TakenBack {
     const EVENT: &'static str = "taken_back";
 
     /// Whose money it was.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let refund = self.refund;
         let Some(row) = sql::whose_refund(tx, refund).await? else { return Ok(()) };
         let whose = Whose::of(row);
         let title = Text::MoneyTakenBack { amount: whose.amount.to_string().into() };
         let key = format!("taken_back:{refund}");
-        notifications::tell_in(app, tx, vec![whose.telling(NotificationKind::MoneyTakenBack, &title, key)]).await
+        notifications::deliver_in(app, tx, vec![whose.new_notification(NotificationKind::MoneyTakenBack, &title, key)])
+            .await
     }
 }
 
@@ -110,7 +111,7 @@ impl Notice for Disputed {
     const EVENT: &'static str = "dispute";
 
     /// Whose money it is.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { dispute, state } = self;
         let Some(row) = sql::whose_dispute(tx, *dispute).await? else { return Ok(()) };
         let whose = Whose::of(row);
@@ -121,6 +122,6 @@ impl Notice for Disputed {
             _ => Text::DisputeOpened { amount },
         };
         let key = format!("dispute:{dispute}:{state}");
-        notifications::tell_in(app, tx, vec![whose.telling(NotificationKind::Dispute, &title, key)]).await
+        notifications::deliver_in(app, tx, vec![whose.new_notification(NotificationKind::Dispute, &title, key)]).await
     }
 }

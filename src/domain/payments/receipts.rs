@@ -36,7 +36,7 @@ async fn send(app: &App, job: &job::Model, payment: PaymentId) -> Result<()> {
                 .with("what", &what)
                 .with("reference", payment.id)
                 .with("at", payment.completed_at.unwrap_or(payment.updated_at).format("%Y-%m-%d %H:%M UTC"));
-            tell_in(app, &tx, &payment, message).await?;
+            email_in(app, &tx, &payment, message).await?;
             jobs::finish_in(&tx, job.id).await
         })
         .await
@@ -47,7 +47,7 @@ pub(super) async fn refunded_in(app: &App, tx: &Transaction, payment: &Payment, 
     let message = Message::email("", "", Template::RefundReceipt)
         .with("amount", Money::new(refund.amount, payment.currency))
         .with("reference", payment.id);
-    tell_in(app, tx, payment, message).await
+    email_in(app, tx, payment, message).await
 }
 
 /// Money that was said to have gone back did not arrive.
@@ -60,7 +60,7 @@ pub(super) async fn refund_came_back_in(
     let message = Message::email("", "", Template::RefundCameBack)
         .with("amount", Money::new(refund.amount, payment.currency))
         .with("reference", payment.id);
-    tell_in(app, tx, payment, message).await
+    email_in(app, tx, payment, message).await
 }
 
 /// Tells somebody who came to owe something, as far as what they have here has not paid it.
@@ -72,12 +72,12 @@ pub(super) async fn tell_debtor_in(app: &App, tx: &Transaction, payment: &Paymen
     let message = Message::email("", "", Template::DebtArose)
         .with("amount", Money::new(owed, payment.currency))
         .with("reference", payment.id);
-    accounts::tell_in(app, tx, debtor, message).await
+    accounts::email_in(app, tx, debtor, message).await
 }
 
-async fn tell_in(app: &App, tx: &Transaction, payment: &Payment, message: Message) -> Result<()> {
+async fn email_in(app: &App, tx: &Transaction, payment: &Payment, message: Message) -> Result<()> {
     match (payment.payer_id, &payment.payer_email) {
-        (Some(payer), _) => accounts::tell_in(app, tx, payer, message).await,
+        (Some(payer), _) => accounts::email_in(app, tx, payer, message).await,
         (None, Some(email)) => {
             // A guest's address is never proven.
             let message = Message { to: email.clone(), locale: payment.payer_locale.clone(), ..message };

@@ -4,13 +4,13 @@ use super::{
     jobs::{ActOnWebhook, CallOff, ForgetMethod, GiveBack, SendReceipt},
     notices::{Disputed, TakenBack},
     privacy,
-    processing::{deposits::Deposits, sweep},
+    processing::{deposits::Deposits, poll},
     rules,
 };
 use crate::{
     domain::{
         jobs::Handler,
-        notifications::Teller,
+        notifications::NoticeHandler,
         registration::{Domain, Retention},
     },
     entity::event::StreamKind,
@@ -35,8 +35,8 @@ pub(crate) const DOMAIN: Domain = Domain {
         Handler::of::<ForgetMethod>(),
         Handler::of::<ActOnWebhook>(),
     ],
-    notices: &[Teller::of::<TakenBack>(), Teller::of::<Disputed>()],
-    polls: &[|app, provider| Box::pin(sweep::tend_to(app, provider))],
+    notices: &[NoticeHandler::of::<TakenBack>(), NoticeHandler::of::<Disputed>()],
+    polls: &[|app, provider| Box::pin(poll::poll_provider(app, provider))],
     retentions: &[Retention { what: "what providers of payments told", prune: |app| Box::pin(privacy::prune(app)) }],
     exports: privacy::EXPORT,
     erase_in: |app, tx, user| Box::pin(privacy::erase_in(app, tx, user)),

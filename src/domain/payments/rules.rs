@@ -6,7 +6,7 @@
 
 use super::Payment;
 use crate::{
-    domain::ledger::Place,
+    domain::ledger::AccountRef,
     entity::{PaymentId, payment::ProviderKind},
 };
 
@@ -44,11 +44,11 @@ pub(super) fn step_key(id: PaymentId, total: i64) -> String {
 }
 
 /// Where the money of a payment comes from, and goes back to.
-pub(super) fn source(payment: &Payment) -> Place {
+pub(super) fn source(payment: &Payment) -> AccountRef {
     match (payment.provider, payment.payer_id) {
-        (ProviderKind::Wallet, Some(payer)) => Place::Wallet(payer),
+        (ProviderKind::Wallet, Some(payer)) => AccountRef::Wallet(payer),
         // Their wallet went with their account.
-        (ProviderKind::Wallet, None) => Place::Unclaimed,
-        (provider, _) => Place::Clearing(provider),
+        (ProviderKind::Wallet, None) => AccountRef::Unclaimed,
+        (provider, _) => AccountRef::Clearing(provider),
     }
 }

@@ -22,9 +22,9 @@ pub(super) fn require(actor: &Actor) -> Result<UserId> {
 }
 
 /// The same, who has proven only just now who they are.
-pub(super) async fn require_fresh(app: &App, actor: &Actor) -> Result<UserId> {
+pub(super) async fn require_recent_authentication(app: &App, actor: &Actor) -> Result<UserId> {
     let user = require(actor)?;
-    auth::require_fresh(app, actor).await?;
+    auth::require_recent_authentication(app, actor).await?;
     Ok(user)
 }
 

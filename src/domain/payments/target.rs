@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    domain::ledger::Place,
+    domain::ledger::AccountRef,
     entity::{
         RefundId, UserId,
         ledger_transfer::TransferKind,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settlement {
     /// Which account gets it.
-    pub place: Place,
+    pub account_ref: AccountRef,
     /// What the ledger calls it.
     pub kind: TransferKind,
     /// The money is taken and can't be kept, as when a goal was closed meanwhile: it is given back at once. The word tells
@@ -44,7 +44,7 @@ pub trait Target: Send + Sync + std::fmt::Debug {
     -> Result<Settlement>;
 
     /// Where the payment's money is, when some of it is to go back.
-    async fn place_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Place>;
+    async fn account_ref_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<AccountRef>;
 
     /// Whether so much may be promised to go back. Codes: those of the target's own rules.
     async fn check_refund_in(
@@ -72,7 +72,13 @@ pub trait Target: Send + Sync + std::fmt::Debug {
     async fn unsettle_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<()>;
 
     /// So much that had gone back has come again: changes the totals, and says where it is to be.
-    async fn restore_in(&self, app: &App, tx: &Transaction, payment: &payment::Model, amount: i64) -> Result<Place>;
+    async fn restore_in(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        payment: &payment::Model,
+        amount: i64,
+    ) -> Result<AccountRef>;
 
     /// The word for why nothing of the payment may stay where it is, as when a goal was called off; `None` where it may.
     async fn must_go_back_in(&self, tx: &Transaction, payment: &payment::Model) -> Result<Option<&'static str>>;

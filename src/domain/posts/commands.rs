@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
+        Idempotent, accounts,
         actor::Actor,
         events::{self, NewEvent},
         idempotency::{Claim, Fingerprint, claim_in},
@@ -40,7 +40,7 @@ pub struct PostCreate {
 }
 
 /// Publishes a post. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
-pub async fn post_create(app: &App, actor: &Actor, command: PostCreate) -> Result<Once<PostView>> {
+pub async fn post_create(app: &App, actor: &Actor, command: PostCreate) -> Result<Idempotent<PostView>> {
     let author = actor.require_user()?.id;
     let body = text::required("body", text::block("body", &command.body, MAX_POST)?)?;
     let new = new_post(app, author, body, None);
@@ -56,7 +56,7 @@ pub async fn post_create(app: &App, actor: &Actor, command: PostCreate) -> Resul
             }
         })
         .await?;
-    once(app, actor, new, id).await
+    idempotent(app, actor, new, id).await
 }
 
 fn create_input(body: &str) -> Fingerprint {
@@ -76,7 +76,7 @@ pub struct PostShare {
 
 /// Passes a post on, as a post of one's own; counted on the original. A share without a text of its own stands for
 /// what it shares. Codes: NOT_FOUND, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
-pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<Once<PostView>> {
+pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<Idempotent<PostView>> {
     let author = actor.require_user()?.id;
     let body = text::block("body", &command.body, MAX_POST)?;
     let shared = posts_by_id(app, actor, &[command.post]).await?.remove(&command.post);
@@ -111,7 +111,7 @@ pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<
             Ok(None)
         })
         .await?;
-    once(app, actor, new, id).await
+    idempotent(app, actor, new, id).await
 }
 
 fn share_input(post: PostId, body: &str) -> Fingerprint {
@@ -175,12 +175,17 @@ pub(super) async fn untag_in(tx: &Transaction, id: PostId) -> Result<()> {
 }
 
 /// The new post, or the one that the key made earlier, as it is now.
-async fn once(app: &App, actor: &Actor, new: post::Model, earlier: Option<PostId>) -> Result<Once<PostView>> {
+async fn idempotent(
+    app: &App,
+    actor: &Actor,
+    new: post::Model,
+    earlier: Option<PostId>,
+) -> Result<Idempotent<PostView>> {
     match earlier {
-        None => Ok(Once { value: PostView::bare(new.into()), replayed: false }),
+        None => Ok(Idempotent { value: PostView::bare(new.into()), replayed: false }),
         Some(id) => {
             let value = posts_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| Error::not_found("id"))?;
-            Ok(Once { value, replayed: true })
+            Ok(Idempotent { value, replayed: true })
         }
     }
 }

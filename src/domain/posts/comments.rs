@@ -10,7 +10,7 @@ use super::{CommentView, MAX_COMMENT, not_allowed, notices::CommentCreated, quer
 use crate::{
     app::App,
     domain::{
-        Once,
+        Idempotent,
         actor::Actor,
         events::{self, NewEvent},
         idempotency::{Claim, Fingerprint, claim_in},
@@ -46,7 +46,7 @@ pub struct CommentCreate {
 }
 
 /// Answers a post or replies to a comment. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
-pub async fn comment_create(app: &App, actor: &Actor, command: CommentCreate) -> Result<Once<CommentView>> {
+pub async fn comment_create(app: &App, actor: &Actor, command: CommentCreate) -> Result<Idempotent<CommentView>> {
     let author = actor.require_user()?.id;
     let body = text::required("body", text::block("body", &command.body, MAX_COMMENT)?)?;
     let input = input(command.target, &body);
@@ -78,10 +78,10 @@ pub async fn comment_create(app: &App, actor: &Actor, command: CommentCreate) ->
         })
         .await?;
     match result {
-        Ok(comment) => Ok(Once { value: CommentView::bare(comment), replayed: false }),
+        Ok(comment) => Ok(Idempotent { value: CommentView::bare(comment), replayed: false }),
         Err(id) => {
             let value = comments_by_id(app, actor, &[id]).await?.remove(&id).ok_or_else(|| Error::not_found("id"))?;
-            Ok(Once { value, replayed: true })
+            Ok(Idempotent { value, replayed: true })
         }
     }
 }

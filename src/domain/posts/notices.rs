@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     catalogue::Text,
-    domain::notifications::{self, Notice, Subject, Telling, about, notify_in},
+    domain::notifications::{self, NewNotification, Notice, Subject, about, notify_in},
     entity::{
         CommentId, PostId, UserId, comment, comment_like,
         notification::{self, NotificationKind, SubjectKind},
@@ -124,13 +124,13 @@ async fn concerned_in<E: EntityTrait>(
     tx.read(&select.into_query()).await
 }
 
-fn telling(
+fn new_notification(
     Concerned { between: Between { recipient, doer }, body }: Concerned,
     kind: NotificationKind,
     subject: (SubjectKind, Uuid),
     dedupe_key: String,
-) -> Telling {
-    Telling {
+) -> NewNotification {
+    NewNotification {
         recipient: recipient.id,
         actor: Some(doer.id),
         kind,
@@ -160,7 +160,7 @@ pub struct PostLiked {
 impl Notice for PostLiked {
     const EVENT: &'static str = "post_liked";
 
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { post, actor } = *self;
         // A like that was taken back meanwhile is not told.
         let liked = post_like::Entity::find_by_id((PostId(post), UserId(actor)))
@@ -170,8 +170,8 @@ impl Notice for PostLiked {
             .filter(post::Column::DeletedAt.is_null());
         let concerned = concerned_in(tx, liked, post::Column::Body.into_expr(), ["post_likes", "posts"]).await?;
         let (kind, subject, key) = (NotificationKind::Like, (SubjectKind::Post, post), post_like_key(post, actor));
-        let tellings = concerned.into_iter().map(|concerned| telling(concerned, kind, subject, key.clone()));
-        notifications::tell_in(app, tx, tellings.collect()).await
+        let new = concerned.into_iter().map(|concerned| new_notification(concerned, kind, subject, key.clone()));
+        notifications::deliver_in(app, tx, new.collect()).await
     }
 }
 
@@ -186,7 +186,7 @@ pub struct CommentLiked {
 impl Notice for CommentLiked {
     const EVENT: &'static str = "comment_liked";
 
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { comment, actor } = *self;
         let liked = comment_like::Entity::find_by_id((CommentId(comment), UserId(actor)))
             .join(JoinType::InnerJoin, comment_like::Relation::Comment.def())
@@ -197,8 +197,8 @@ impl Notice for CommentLiked {
         let concerned = concerned_in(tx, liked, body, ["comment_likes", "comments"]).await?;
         let (kind, subject) = (NotificationKind::Like, (SubjectKind::Comment, comment));
         let key = comment_like_key(comment, actor);
-        let tellings = concerned.into_iter().map(|concerned| telling(concerned, kind, subject, key.clone()));
-        notifications::tell_in(app, tx, tellings.collect()).await
+        let new = concerned.into_iter().map(|concerned| new_notification(concerned, kind, subject, key.clone()));
+        notifications::deliver_in(app, tx, new.collect()).await
     }
 }
 
@@ -213,7 +213,7 @@ impl Notice for CommentCreated {
     const EVENT: &'static str = "comment_created";
 
     /// The author of the comment that was replied to, and the author of the post; who is both is told of the reply only.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let comment = self.comment;
         let subject = (SubjectKind::Comment, comment);
         let written = || {
@@ -227,20 +227,20 @@ impl Notice for CommentCreated {
             .join_as(JoinType::InnerJoin, comment::Relation::Author.def().from_alias(PARENT), RECIPIENT)
             .filter(Expr::col((PARENT, comment::Column::DeletedAt)).is_null());
         let replied_to = concerned_in(tx, reply, body(), ["comments", PARENT]).await?.into_iter();
-        let mut tellings: Vec<Telling> = replied_to
-            .map(|concerned| telling(concerned, NotificationKind::Reply, subject, format!("reply:{comment}")))
+        let mut new: Vec<NewNotification> = replied_to
+            .map(|concerned| new_notification(concerned, NotificationKind::Reply, subject, format!("reply:{comment}")))
             .collect();
         let answer = written()
             .join(JoinType::InnerJoin, comment::Relation::Post.def())
             .join_as(JoinType::InnerJoin, post::Relation::Author.def(), RECIPIENT)
             .filter(post::Column::DeletedAt.is_null());
         for concerned in concerned_in(tx, answer, body(), ["comments", "posts"]).await? {
-            let telling = telling(concerned, NotificationKind::Comment, subject, format!("comment:{comment}"));
-            if tellings.iter().all(|other| other.recipient != telling.recipient) {
-                tellings.push(telling);
+            let one = new_notification(concerned, NotificationKind::Comment, subject, format!("comment:{comment}"));
+            if new.iter().all(|other| other.recipient != one.recipient) {
+                new.push(one);
             }
         }
-        notifications::tell_in(app, tx, tellings).await
+        notifications::deliver_in(app, tx, new).await
     }
 }
 
@@ -254,7 +254,7 @@ pub struct PostShared {
 impl Notice for PostShared {
     const EVENT: &'static str = "post_shared";
 
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let share = self.share;
         let original = |column: post::Column| Expr::col((ORIGINAL, column));
         let shared = post::Entity::find_by_id(PostId(share))
@@ -265,8 +265,8 @@ impl Notice for PostShared {
             .filter(original(post::Column::DeletedAt).is_null());
         let concerned = concerned_in(tx, shared, original(post::Column::Body), ["posts", ORIGINAL]).await?;
         let (kind, subject, key) = (NotificationKind::Share, (SubjectKind::Post, share), format!("share:{share}"));
-        let tellings = concerned.into_iter().map(|concerned| telling(concerned, kind, subject, key.clone()));
-        notifications::tell_in(app, tx, tellings.collect()).await
+        let new = concerned.into_iter().map(|concerned| new_notification(concerned, kind, subject, key.clone()));
+        notifications::deliver_in(app, tx, new.collect()).await
     }
 }
 
@@ -282,7 +282,7 @@ impl Notice for PostUnliked {
     const EVENT: &'static str = "post_unliked";
 
     /// A like that was given again meanwhile is told still: nobody gives it while this looks.
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { post, actor } = *self;
         let locked = post::Entity::find_by_id(PostId(post)).lock(LockType::NoKeyUpdate).one(tx).await?;
         let Some(author) = locked.and_then(|post| post.author_id) else { return Ok(()) };
@@ -304,7 +304,7 @@ pub struct CommentUnliked {
 impl Notice for CommentUnliked {
     const EVENT: &'static str = "comment_unliked";
 
-    async fn tell_in(&self, app: &App, tx: &Transaction) -> Result<()> {
+    async fn deliver_in(&self, app: &App, tx: &Transaction) -> Result<()> {
         let Self { comment, actor } = *self;
         let locked = comment::Entity::find_by_id(CommentId(comment)).lock(LockType::NoKeyUpdate).one(tx).await?;
         let Some(author) = locked.and_then(|comment| comment.author_id) else { return Ok(()) };

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::{
-        notifications::Teller,
+        notifications::NoticeHandler,
         registration::{Derived, Domain},
     },
     entity::event::StreamKind,
@@ -17,12 +17,12 @@ pub(crate) const DOMAIN: Domain = Domain {
     tables: &["posts", "post_tags", "post_likes", "comments", "comment_likes"],
     streams: &[(StreamKind::Post, "posts")],
     notices: &[
-        Teller::of::<PostLiked>(),
-        Teller::of::<PostUnliked>(),
-        Teller::of::<PostShared>(),
-        Teller::of::<CommentCreated>(),
-        Teller::of::<CommentLiked>(),
-        Teller::of::<CommentUnliked>(),
+        NoticeHandler::of::<PostLiked>(),
+        NoticeHandler::of::<PostUnliked>(),
+        NoticeHandler::of::<PostShared>(),
+        NoticeHandler::of::<CommentCreated>(),
+        NoticeHandler::of::<CommentLiked>(),
+        NoticeHandler::of::<CommentUnliked>(),
     ],
     subjects: SUBJECTS,
     counters: counters::COUNTERS,

@@ -18,7 +18,7 @@ use crate::{
         event::{EventKind, StreamKind},
     },
     platform::{
-        db::{Chain, ColumnType, Database, placeholders},
+        db::{ColumnType, CteChain, Database, placeholders},
         page::{Beginning, Cursor, Key, Page},
     },
 };
@@ -206,16 +206,16 @@ pub(super) struct Liking {
 
 impl Liking {
     /// What is liked is `$1`, by whom `$2`, when `$3`, and `$4` and `$5` are the job's id and payload.
-    fn chain(self, target: Uuid, result: &'static str) -> Chain {
+    fn chain(self, target: Uuid, result: &'static str) -> CteChain {
         let Self { user, now, job, payload } = self;
-        Chain::new(vec![target.into(), user.0.into(), now.into(), job.into(), payload.into()], result)
+        CteChain::new(vec![target.into(), user.0.into(), now.into(), job.into(), payload.into()], result)
     }
 }
 
 /// Likes a post; gives its row, where that changes something.
 ///
 /// Text, as a chain of writes in one round trip, of which each depends on the one before.
-pub(super) fn like_post(id: PostId, liking: Liking) -> Chain {
+pub(super) fn like_post(id: PostId, liking: Liking) -> CteChain {
     let (not_liked_yet, post) = (not_liked_yet("posts", "post_likes", "post_id"), columns(POST, ""));
     liking
         .chain(id.0, "post")
@@ -240,7 +240,7 @@ pub(super) fn like_post(id: PostId, liking: Liking) -> Chain {
 /// Takes a like of a post back; gives its row, where that changes something.
 ///
 /// Text, as a chain of writes in one round trip.
-pub(super) fn unlike_post(db: &Database, id: PostId, liking: Liking) -> Chain {
+pub(super) fn unlike_post(db: &Database, id: PostId, liking: Liking) -> CteChain {
     let post = columns(POST, "");
     liking
         .chain(id.0, "post")
@@ -263,7 +263,7 @@ pub(super) fn unlike_post(db: &Database, id: PostId, liking: Liking) -> Chain {
 /// Likes a comment; gives its row, where that changes something.
 ///
 /// Text, as a chain of writes in one round trip.
-pub(super) fn like_comment(id: CommentId, liking: Liking) -> Chain {
+pub(super) fn like_comment(id: CommentId, liking: Liking) -> CteChain {
     let (not_liked_yet, comment) = (not_liked_yet("comments", "comment_likes", "comment_id"), columns(COMMENT, ""));
     liking
         .chain(id.0, "comment")
@@ -291,7 +291,7 @@ pub(super) fn like_comment(id: CommentId, liking: Liking) -> Chain {
 /// Takes a like of a comment back; gives its row, where that changes something.
 ///
 /// Text, as a chain of writes in one round trip.
-pub(super) fn unlike_comment(db: &Database, id: CommentId, liking: Liking) -> Chain {
+pub(super) fn unlike_comment(db: &Database, id: CommentId, liking: Liking) -> CteChain {
     let comment = columns(COMMENT, "");
     liking
         .chain(id.0, "comment")

@@ -26,7 +26,7 @@ use crate::{
 /// Sends a code to a number: the one that is given, or that of the profile. Codes: BLANK, INVALID, ALREADY_VERIFIED,
 /// CODE_SENT_JUST_NOW, TOO_MANY_CODES.
 pub async fn phone_verification_send(app: &App, actor: &Actor, client: &Client, phone: Option<&str>) -> Result<()> {
-    let id = auth::require_fresh(app, actor).await?.id;
+    let id = auth::require_recent_authentication(app, actor).await?.id;
     auth::throttle_send(app, client, Some(id))?;
     let user = accounts::get(app, id).await?;
     let profile = super::by_users(app, actor, &[id]).await?.remove(&id).ok_or_else(Error::unauthenticated)?;

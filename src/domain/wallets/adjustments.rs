@@ -12,12 +12,12 @@ use super::{beyond, check_currency, needs_second_person, reason, wrong_state};
 use crate::{
     app::App,
     domain::{
-        Once, accounts,
+        Idempotent, accounts,
         actor::{Actor, Client},
         audit::{self, NewEntry},
         auth,
         idempotency::{Claim, Fingerprint, check_key, claim_for_good_in},
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
         permissions::Permission,
     },
     entity::{
@@ -52,12 +52,17 @@ pub struct Adjust {
     pub idempotency_key: String,
 }
 
-/// Corrects a wallet, or, above SECOND_PERSON_ABOVE, proposes it to a second person. Needs a fresh authentication. Codes:
+/// Corrects a wallet, or, above SECOND_PERSON_ABOVE, proposes it to a second person. Needs a recent authentication. Codes:
 /// NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own), INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
 /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: Adjust) -> Result<Once<Adjustment>> {
+pub async fn wallet_adjust(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    command: Adjust,
+) -> Result<Idempotent<Adjustment>> {
     let me = actor.require(Permission::ManageMoney)?.id;
-    auth::require_fresh(app, actor).await?;
+    auth::require_recent_authentication(app, actor).await?;
     check_key(&command.idempotency_key)?;
     let why = reason(&command.reason)?;
     if command.is_credit {
@@ -79,7 +84,7 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
             {
                 let found = lock_in(&tx, AdjustmentId(id)).await?;
                 let value = found.ok_or_else(|| Error::internal("a key without its adjustment"))?;
-                return Ok(Once { value, replayed: true });
+                return Ok(Idempotent { value, replayed: true });
             }
             if accounts::find_in(&tx, user).await?.is_none() {
                 return Err(Error::not_found("userId"));
@@ -101,7 +106,7 @@ pub async fn wallet_adjust(app: &App, actor: &Actor, client: &Client, command: A
             let value =
                 if needs_second_person(app, amount) { proposed } else { apply_in(app, &tx, proposed, None).await? };
             record_in(app, &tx, actor, client, "adminWalletAdjust", None, &value).await?;
-            Ok(Once { value, replayed: false })
+            Ok(Idempotent { value, replayed: false })
         })
         .await
 }
@@ -119,7 +124,7 @@ fn input(command: &Adjust, why: &str) -> Fingerprint {
 
 /// Moves the money of an adjustment, and writes that down.
 async fn apply_in(app: &App, tx: &Transaction, proposed: Adjustment, decided_by: Option<UserId>) -> Result<Adjustment> {
-    let (wallet, other) = (Place::Wallet(proposed.user_id), Place::Adjustments);
+    let (wallet, other) = (AccountRef::Wallet(proposed.user_id), AccountRef::Adjustments);
     let (from, to) = if proposed.amount > 0 { (other, wallet) } else { (wallet, other) };
     let (key, description) = (proposed.id.to_string(), text::excerpt(&proposed.reason, 255));
     let new = NewTransfer {

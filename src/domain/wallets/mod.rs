@@ -38,8 +38,8 @@ pub use payout_methods::{
 };
 pub use privacy::is_empty_in;
 pub use queries::{
-    Activity, SORT, Transaction, TransactionFilter, balances_by_id, cursor, find, follow, stream_heads, transactions,
-    transactions_by_id, wallets_by_owner,
+    Activity, SORT, TransactionFilter, WalletTransaction, balances_by_id, cursor, find, follow, stream_heads,
+    transactions, transactions_by_id, wallets_by_owner,
 };
 pub(crate) use registration::DOMAIN;
 pub use statement::{Download, StatementLink, download, statement_link};

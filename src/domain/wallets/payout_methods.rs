@@ -12,7 +12,7 @@ use super::{check_currency, iban};
 use crate::{
     app::App,
     domain::{
-        Once, accounts, activity,
+        Idempotent, accounts, activity,
         actor::{Actor, Client},
         auth,
         idempotency::{Claim, Fingerprint, claim_in},
@@ -154,15 +154,15 @@ fn check(command: &PayoutMethodAdd) -> Result<Checked> {
     Ok(Checked { details: BankDetails { holder, iban, account_number }, last_four, bank_name, country })
 }
 
-/// Adds a bank account of the actor's; they are told. Needs a fresh authentication. Codes: BLANK, TOO_LONG,
+/// Adds a bank account of the actor's; they are told. Needs a recent authentication. Codes: BLANK, TOO_LONG,
 /// INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH, TOO_MANY, IDEMPOTENCY_KEY_REUSED.
 pub async fn payout_method_add(
     app: &App,
     actor: &Actor,
     client: &Client,
     command: PayoutMethodAdd,
-) -> Result<Once<PayoutMethod>> {
-    let user = auth::require_fresh(app, actor).await?.id;
+) -> Result<Idempotent<PayoutMethod>> {
+    let user = auth::require_recent_authentication(app, actor).await?.id;
     check_currency(app, "currency", command.currency)?;
     let Checked { details, last_four, bank_name, country } = check(&command)?;
     let now = app.clock.now();
@@ -184,15 +184,15 @@ pub async fn payout_method_add(
         .transact(async |tx| {
             if let Claim::Replay(id) = claim_in(app, &tx, user, "payoutMethodAdd", key, &input, id.0).await? {
                 let found = Entity::find_by_id(PayoutMethodId(id)).one(&tx).await?;
-                return Ok(Once { value: found.ok_or_else(|| Error::not_found("id"))?, replayed: true });
+                return Ok(Idempotent { value: found.ok_or_else(|| Error::not_found("id"))?, replayed: true });
             }
             accounts::lock_in(&tx, &[user]).await?;
             insert_in(&tx, &method).await?;
             let what = format!("{} …{}", method.bank_name, method.last_four);
             activity::record_in(app, &tx, user, ActivityKind::PayoutMethodAdded, client, Some(&what)).await?;
             let message = Message::email("", "", Template::PayoutMethodAdded).with("what", what);
-            accounts::tell_in(app, &tx, user, message).await?;
-            Ok(Once { value: method.clone(), replayed: false })
+            accounts::email_in(app, &tx, user, message).await?;
+            Ok(Idempotent { value: method.clone(), replayed: false })
         })
         .await
 }

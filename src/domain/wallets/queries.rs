@@ -38,7 +38,7 @@ use crate::{
 
 /// What happened to a wallet: an entry of the ledger, with what its transfer tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transaction {
+pub struct WalletTransaction {
     /// The entry's id.
     pub id: EntryId,
     /// Whose wallet; the account may be gone.
@@ -90,7 +90,7 @@ struct RowTransfer {
     reference: Option<String>,
 }
 
-impl From<Row> for Transaction {
+impl From<Row> for WalletTransaction {
     fn from(row: Row) -> Self {
         Self {
             id: row.id,
@@ -206,7 +206,7 @@ pub const SORT: &str = "transactions.time";
 /// A transaction's place in the list. Of one account no two have the same time, and time runs as their numbers do: the
 /// ledger sees to it. So this is their order in each currency, whatever the clocks said.
 #[must_use]
-pub fn cursor(transaction: &Transaction) -> Cursor {
+pub fn cursor(transaction: &WalletTransaction) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(transaction.created_at), id: transaction.id.0 }
 }
 
@@ -218,7 +218,7 @@ pub async fn transactions(
     filter: &TransactionFilter,
     page: &Page,
     with_total: bool,
-) -> Result<Slice<Transaction>> {
+) -> Result<Slice<WalletTransaction>> {
     require_sight(actor, owner)?;
     let (currencies, kinds) = (filter.currencies.as_deref(), filter.kinds.as_deref());
     let wanted = Wanted::of(owner, currencies, kinds, filter.during)?;
@@ -236,7 +236,11 @@ pub async fn transactions(
 }
 
 /// Transactions by id, of wallets that the actor may see.
-pub async fn transactions_by_id(app: &App, actor: &Actor, ids: &[EntryId]) -> Result<HashMap<EntryId, Transaction>> {
+pub async fn transactions_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[EntryId],
+) -> Result<HashMap<EntryId, WalletTransaction>> {
     if actor.require_user().is_err() {
         return Ok(HashMap::new());
     }
@@ -245,7 +249,7 @@ pub async fn transactions_by_id(app: &App, actor: &Actor, ids: &[EntryId]) -> Re
     Ok(found)
 }
 
-async fn by_id(app: &App, ids: &[EntryId]) -> Result<HashMap<EntryId, Transaction>> {
+async fn by_id(app: &App, ids: &[EntryId]) -> Result<HashMap<EntryId, WalletTransaction>> {
     let entries = ledger_entry::Entity::find()
         .filter(any_id(ledger_entry::Column::Id, ids))
         .filter(ledger_account::Column::Kind.eq(AccountKind::Wallet));
@@ -254,12 +258,12 @@ async fn by_id(app: &App, ids: &[EntryId]) -> Result<HashMap<EntryId, Transactio
 }
 
 /// What a transfer did to an account.
-pub(super) async fn of_transfer(app: &App, id: TransferId, account: LedgerAccountId) -> Result<Transaction> {
+pub(super) async fn of_transfer(app: &App, id: TransferId, account: LedgerAccountId) -> Result<WalletTransaction> {
     let entries = ledger_entry::Entity::find()
         .filter(ledger_entry::Column::TransferId.eq(id))
         .filter(ledger_entry::Column::AccountId.eq(account));
     let row: Option<Row> = app.db.read_one(joined(entries)).await?;
-    row.map(Transaction::from).ok_or_else(|| Error::internal("a transfer without its entry"))
+    row.map(WalletTransaction::from).ok_or_else(|| Error::internal("a transfer without its entry"))
 }
 
 // ---------------------------------------------------------------------------------------------------------- following
@@ -268,7 +272,7 @@ pub(super) async fn of_transfer(app: &App, id: TransferId, account: LedgerAccoun
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
     /// What happened; `None` when only what is held changed.
-    pub transaction: Option<Transaction>,
+    pub transaction: Option<WalletTransaction>,
     /// How the wallet stands now: at once when it was told, or later.
     pub accounts: Vec<Account>,
 }

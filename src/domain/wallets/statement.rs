@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use super::queries::require_sight;
 use crate::{
     app::App,
-    domain::{actor::Actor, ledger::Place},
+    domain::{actor::Actor, ledger::AccountRef},
     entity::{
         Currency, EntryId, LedgerAccountId, UserId, ids,
         ledger_entry::{Column, Entity, Relation},
         ledger_transfer::{self, TransferKind},
     },
     error::{Error, Result},
-    platform::{list::Span, shares::Share},
+    platform::{concurrency_limits::ConcurrencyLimit, list::Span},
 };
 
 /// How long a link is good.
@@ -82,7 +82,7 @@ pub struct Download<S> {
 /// The statement of a link's token, as long as it is good. The share is that of whoever fetches it.
 pub async fn download(
     app: &App,
-    share: Share,
+    concurrency_limit: ConcurrencyLimit,
     token: &str,
 ) -> Result<Option<Download<impl Stream<Item = Result<Vec<u8>>> + Send + use<>>>> {
     let sealed = if token.len() <= 1024 { URL_SAFE_NO_PAD.decode(token).ok() } else { None };
@@ -95,12 +95,12 @@ pub async fn download(
     };
     let until = closing(app, &token);
     let file_name = format!("statement-{currency}-{}-{}.csv", token.from.format("%Y-%m-%d"), until.format("%Y-%m-%d"));
-    let statement = share.clone().pays_for(Statement::begin(app, &token, currency)).await?;
+    let statement = concurrency_limit.clone().apply_to(Statement::begin(app, &token, currency)).await?;
     // The client's network decides when a piece is asked for: each is read apart from that.
     let app = app.clone();
     let pieces = stream::try_unfold(statement, move |statement| {
-        let (app, share) = (app.clone(), share.clone());
-        async move { app.apart(share.pays_for(statement.next())).await }
+        let (app, concurrency_limit) = (app.clone(), concurrency_limit.clone());
+        async move { app.apart(concurrency_limit.apply_to(statement.next())).await }
     });
     Ok(Some(Download { file_name, pieces }))
 }
@@ -136,7 +136,7 @@ enum Part {
 
 impl Statement {
     async fn begin(app: &App, token: &Token, currency: Currency) -> Result<Self> {
-        let account = Place::Wallet(UserId(token.owner)).account(currency);
+        let account = AccountRef::Wallet(UserId(token.owner)).account(currency);
         // Numbers run as times do: what comes after the last entry before the span is in it, or after it.
         let (seq, balance) = last_before(app, account, Some(token.from)).await?;
         let (last, _) = last_before(app, account, token.until).await?;

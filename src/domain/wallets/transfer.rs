@@ -1,13 +1,13 @@
 //! From one person's wallet into another's.
 
-use super::queries::{self, Transaction};
+use super::queries::{self, WalletTransaction};
 use crate::{
     app::App,
     domain::{
-        Once,
+        Idempotent,
         actor::Actor,
         idempotency::{Fingerprint, check_key},
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
     },
     entity::{Money, UserId, ledger_transfer::TransferKind},
     error::{Error, Result, UserError, UserErrorCode},
@@ -33,7 +33,11 @@ pub struct WalletTransfer {
 /// Moves money from the actor's wallet into another person's; gives the actor's transaction. Codes: NOT_FOUND (nobody is
 /// there, or nobody who can take money), NOT_ALLOWED (oneself), INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE,
 /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) -> Result<Once<Transaction>> {
+pub async fn wallet_transfer(
+    app: &App,
+    actor: &Actor,
+    command: WalletTransfer,
+) -> Result<Idempotent<WalletTransaction>> {
     let payer = actor.require_user()?.id;
     check_key(&command.idempotency_key)?;
     let note = text::line("note", &command.note, MAX_NOTE)?;
@@ -46,8 +50,8 @@ pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) 
     let origin = Origin { actor: payer.0, operation: "walletTransfer", key, input: Some(&input) };
     let new = NewTransfer {
         kind: TransferKind::Transfer,
-        from: Place::Wallet(payer),
-        to: Place::Wallet(to),
+        from: AccountRef::Wallet(payer),
+        to: AccountRef::Wallet(to),
         amount: amount.minor,
         currency: amount.currency,
         reference: None,
@@ -67,7 +71,7 @@ pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) 
         .await?;
     // What was written just now is known; only what an earlier call did has to be looked up.
     let value = match posted.written {
-        Some(written) => Transaction {
+        Some(written) => WalletTransaction {
             id: written.id,
             owner: payer.0,
             kind: new.kind,
@@ -80,7 +84,7 @@ pub async fn wallet_transfer(app: &App, actor: &Actor, command: WalletTransfer) 
         },
         None => queries::of_transfer(app, posted.id, new.from.account(amount.currency)).await?,
     };
-    Ok(Once { value, replayed: posted.replayed })
+    Ok(Idempotent { value, replayed: posted.replayed })
 }
 
 fn input(to: UserId, amount: Money, note: &str) -> Fingerprint {

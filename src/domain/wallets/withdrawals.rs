@@ -16,12 +16,12 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once, accounts, activity,
+        Idempotent, accounts, activity,
         actor::{Actor, Client},
         amounts::AmountRange,
         auth,
         idempotency::{Claim, Fingerprint, check_key, claim_for_good_in},
-        ledger::{self, End, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, End, NewTransfer, Origin},
         messages::{Message, Template},
         permissions::Permission,
     },
@@ -60,7 +60,7 @@ impl WalletWithdraw {
     }
 }
 
-/// Asks for money of the actor's wallet to be paid out; it is held meanwhile. Needs a fresh authentication. Codes:
+/// Asks for money of the actor's wallet to be paid out; it is held meanwhile. Needs a recent authentication. Codes:
 /// NOT_FOUND, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE (above what is left of the day's limit),
 /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
 pub async fn wallet_withdraw(
@@ -68,8 +68,8 @@ pub async fn wallet_withdraw(
     actor: &Actor,
     client: &Client,
     command: WalletWithdraw,
-) -> Result<Once<Withdrawal>> {
-    let user = auth::require_fresh(app, actor).await?.id;
+) -> Result<Idempotent<Withdrawal>> {
+    let user = auth::require_recent_authentication(app, actor).await?.id;
     check_key(&command.idempotency_key)?;
     let id = WithdrawalId(app.ids.next(app.clock.now()));
     let input = command.input();
@@ -81,14 +81,14 @@ pub async fn wallet_withdraw(
                 Claim::Replay(id) => {
                     let found = find_in(&tx, WithdrawalId(id)).await?;
                     let value = found.ok_or_else(|| Error::internal("a key without its withdrawal"))?;
-                    Ok(Once { value, replayed: true })
+                    Ok(Idempotent { value, replayed: true })
                 }
                 Claim::New => {
                     let value = request_in(app, &tx, user, id, &command).await?;
                     let what = format!("{} …{}", value.bank_name, value.last_four);
                     let kind = ActivityKind::WithdrawalRequested;
                     activity::record_in(app, &tx, user, kind, client, Some(&what)).await?;
-                    Ok(Once { value, replayed: false })
+                    Ok(Idempotent { value, replayed: false })
                 }
             }
         })
@@ -113,8 +113,8 @@ async fn request_in(
     let key = id.to_string();
     let hold = NewTransfer {
         kind: TransferKind::Withdrawal,
-        from: Place::Wallet(user),
-        to: Place::Payouts,
+        from: AccountRef::Wallet(user),
+        to: AccountRef::Payouts,
         amount: amount.minor,
         currency: amount.currency,
         reference: Some(&key),
@@ -143,7 +143,7 @@ async fn request_in(
         return_proposed_by: None,
     };
     insert_in(tx, &withdrawal).await?;
-    app.steps.reach("withdrawal.holding").await;
+    app.fail_points.reach("withdrawal.holding").await;
     Ok(withdrawal)
 }
 
@@ -231,12 +231,12 @@ async fn expire_in(app: &App, tx: &Transaction, id: WithdrawalId) -> Result<bool
     let Some(withdrawal) = found else { return Ok(false) };
     let ended = Withdrawal { state: WithdrawalState::Cancelled, ended_at: Some(app.clock.now()), ..withdrawal };
     let ended = let_go_in(app, tx, ended).await?;
-    tell_in(app, tx, Template::WithdrawalExpired, &ended).await?;
+    email_in(app, tx, Template::WithdrawalExpired, &ended).await?;
     Ok(true)
 }
 
 /// Tells the owner of a withdrawal what became of it.
-pub(super) async fn tell_in(app: &App, tx: &Transaction, template: Template, withdrawal: &Withdrawal) -> Result<()> {
+pub(super) async fn email_in(app: &App, tx: &Transaction, template: Template, withdrawal: &Withdrawal) -> Result<()> {
     let mut message = Message::email("", "", template)
         .with("amount", Money::new(withdrawal.amount, withdrawal.currency))
         .with("what", format!("{} …{}", withdrawal.bank_name, withdrawal.last_four))
@@ -244,7 +244,7 @@ pub(super) async fn tell_in(app: &App, tx: &Transaction, template: Template, wit
     if let Some(reason) = &withdrawal.reason {
         message = message.with("reason", reason);
     }
-    accounts::tell_in(app, tx, withdrawal.user_id, message).await
+    accounts::email_in(app, tx, withdrawal.user_id, message).await
 }
 
 /// Writes down that a withdrawal ended without being paid, and gives its money back.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     Withdrawal, beyond, needs_second_person, reason,
-    withdrawals::{let_go_in, lock_in, tell_in, update_in},
+    withdrawals::{email_in, let_go_in, lock_in, update_in},
     wrong_state,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         actor::{Actor, Client},
         audit::{self, NewEntry},
         auth,
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
         messages::Template,
         permissions::Permission,
     },
@@ -61,7 +61,7 @@ pub async fn withdrawal_approve(app: &App, actor: &Actor, client: &Client, id: W
             update_in(&tx, &after).await?;
             record_in(app, &tx, actor, client, "adminWithdrawalApprove", &before, &after).await?;
             if is_final {
-                tell_in(app, &tx, Template::WithdrawalApproved, &after).await?;
+                email_in(app, &tx, Template::WithdrawalApproved, &after).await?;
             }
             Ok(after)
         })
@@ -102,12 +102,12 @@ pub async fn withdrawal_mark_paid(
                 ..before.clone()
             };
             update_in(&tx, &after).await?;
-            if !ledger::post_hold_in(app, &tx, after.hold_id, Place::Payouts).await? {
+            if !ledger::post_hold_in(app, &tx, after.hold_id, AccountRef::Payouts).await? {
                 return Err(Error::internal(format!("the money of {id} was not held any more")));
             }
             at_bank_in(app, &tx, &after, BankMove::Out).await?;
             record_in(app, &tx, actor, client, "adminWithdrawalMarkPaid", &before, &after).await?;
-            tell_in(app, &tx, Template::WithdrawalPaid, &after).await?;
+            email_in(app, &tx, Template::WithdrawalPaid, &after).await?;
             Ok(after)
         })
         .await
@@ -164,14 +164,14 @@ async fn give_back(
                 Withdrawal { state: to, reason: Some(why.clone()), ended_at: Some(app.clock.now()), ..before.clone() };
             let after = let_go_in(app, &tx, after).await?;
             record_in(app, &tx, actor, client, action, &before, &after).await?;
-            tell_in(app, &tx, template, &after).await?;
+            email_in(app, &tx, template, &after).await?;
             Ok(after)
         })
         .await
 }
 
 /// Writes down that the bank has sent back what it had paid: the money is in the wallet again. It makes money there, so it needs
-/// a fresh authentication, and above SECOND_PERSON_ABOVE two people: then it stays PAID until the second one says so, too. The
+/// a recent authentication, and above SECOND_PERSON_ABOVE two people: then it stays PAID until the second one says so, too. The
 /// owner is told why. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own), WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
 /// INVALID_CHARACTERS.
 pub async fn withdrawal_mark_returned(
@@ -182,7 +182,7 @@ pub async fn withdrawal_mark_returned(
     why: &str,
 ) -> Result<Withdrawal> {
     actor.require(Permission::ManageMoney)?;
-    let me = auth::require_fresh(app, actor).await?.id;
+    let me = auth::require_recent_authentication(app, actor).await?.id;
     let why = reason(why)?;
     app.db
         .transact(async |tx| {
@@ -205,7 +205,7 @@ pub async fn withdrawal_mark_returned(
             after.ended_at = Some(app.clock.now());
             let after = return_in(app, &tx, after).await?;
             record_in(app, &tx, actor, client, MARK_RETURNED, &before, &after).await?;
-            tell_in(app, &tx, Template::WithdrawalReturned, &after).await?;
+            email_in(app, &tx, Template::WithdrawalReturned, &after).await?;
             Ok(after)
         })
         .await
@@ -221,10 +221,10 @@ enum BankMove {
 /// What was paid out has left the platform's bank account, or is there again: so what we think it holds is what it holds.
 async fn at_bank_in(app: &App, tx: &Transaction, withdrawal: &Withdrawal, way: BankMove) -> Result<()> {
     let (key, reference) = (withdrawal.id.0.simple().to_string(), withdrawal.id.to_string());
-    let bank = Place::Clearing(ProviderKind::BankTransfer);
+    let bank = AccountRef::Clearing(ProviderKind::BankTransfer);
     let (from, to, operation) = match way {
-        BankMove::Out => (Place::Payouts, bank, BANK_PAYOUT),
-        BankMove::Back => (bank, Place::Payouts, BANK_PAYOUT_BACK),
+        BankMove::Out => (AccountRef::Payouts, bank, BANK_PAYOUT),
+        BankMove::Back => (bank, AccountRef::Payouts, BANK_PAYOUT_BACK),
     };
     let new = NewTransfer {
         kind: TransferKind::Settlement,
@@ -263,8 +263,8 @@ async fn return_in(app: &App, tx: &Transaction, after: Withdrawal) -> Result<Wit
     let reference = after.id.to_string();
     let new = NewTransfer {
         kind: TransferKind::Withdrawal,
-        from: Place::Payouts,
-        to: Place::Unclaimed,
+        from: AccountRef::Payouts,
+        to: AccountRef::Unclaimed,
         amount: after.amount,
         currency: after.currency,
         reference: Some(&reference),

@@ -108,7 +108,7 @@ pub enum Permission {
 /// Why somebody may not sign in at present.
 #[derive(SimpleObject)]
 pub struct Suspension {
-    /// Why; the person was told.
+    /// Why; the person was notified with it.
     reason: String,
     /// When it ends by itself; null: not before they are reinstated.
     until: Option<DateTime<Utc>>,

@@ -152,7 +152,7 @@ pub struct AdminMoneyQuery;
 
 #[Object]
 impl AdminMoneyQuery {
-    /// What there is to look into about money, now. Whoever may see it is told of each by a notification and by e-mail, too.
+    /// What there is to look into about money, now. Whoever may see it gets a notification and an e-mail of each, too.
     /// Needs the permission SEE_MONEY.
     #[graphql(directive = SemanticNonNull::apply())]
     async fn admin_money_overview(&self, ctx: &Context<'_>) -> Nullable<MoneyOverview> {

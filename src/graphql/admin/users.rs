@@ -85,7 +85,7 @@ impl AdminUserQuery {
 pub struct AdminUserSuspendInput {
     /// The person's id.
     id: ID,
-    /// Why, 1 to 500 characters; the person is told, so write it to them.
+    /// Why, 1 to 500 characters; the person is notified with it, so write it to them.
     reason: String,
     /// When it ends by itself, in the future; null: not before they are reinstated.
     until: Option<DateTime<Utc>>,
@@ -169,7 +169,7 @@ pub(super) const RULES: &[Rule] = &[
 impl AdminUserMutation {
     /// Gives a person another role, as far as one's own permissions reach. Who loses a permission by it is signed out
     /// everywhere at once; who only gains, has the new ones from the next `tokenRefresh` on. Needs the permission
-    /// GRANT_ROLES and a fresh authentication. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, LAST_OWNER.
+    /// GRANT_ROLES and a recent authentication. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, LAST_OWNER.
     async fn admin_user_set_role(
         &self,
         ctx: &Context<'_>,
@@ -208,7 +208,7 @@ impl AdminUserMutation {
         .await
     }
 
-    /// Lets a person in again, who is told; who is not suspended stays as they are. Needs the permission SUSPEND_USERS.
+    /// Lets a person in again, who is notified; who is not suspended stays as they are. Needs the permission SUSPEND_USERS.
     /// Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS.
     async fn admin_user_reinstate(
         &self,
@@ -247,7 +247,7 @@ impl AdminUserMutation {
     }
 
     /// Takes away a second factor that its owner has lost, with the backup codes: be sure of who asks. They are signed
-    /// out everywhere and told. Needs the permission RESET_ACCESS and a fresh authentication.
+    /// out everywhere and notified. Needs the permission RESET_ACCESS and a recent authentication.
     /// Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, TWO_FACTOR_NOT_ENABLED.
     async fn admin_user_reset_two_factor(
         &self,

@@ -56,7 +56,7 @@ pub enum ContributionState {
     Pending,
     /// The goal has it.
     Received,
-    /// All of it was given back.
+    /// All of it was refunded.
     Refunded,
     /// Its payment came to nothing.
     Dropped,
@@ -143,7 +143,7 @@ impl GoalContribution {
         self.money(self.0.contribution.amount)
     }
 
-    /// Of it, what was given back.
+    /// Of it, what was refunded.
     async fn refunded(&self) -> Money {
         self.money(self.0.contribution.refunded)
     }

@@ -64,7 +64,7 @@ pub enum GoalState {
     Ended,
     /// It missed its target; everybody gets their money back.
     Failed,
-    /// It was called off; everybody gets their money back.
+    /// It was canceled; everybody gets their money back.
     #[graphql(name = "CANCELED")]
     Cancelled,
 }
@@ -201,7 +201,7 @@ impl Goal {
         minor.into_iter().map(|minor| self.0.money(minor).into()).collect()
     }
 
-    /// How many contributions came in and were not wholly given back.
+    /// How many contributions came in and were not wholly refunded.
     async fn contribution_count(&self) -> i64 {
         self.0.goal.contribution_count
     }
@@ -269,7 +269,7 @@ impl Goal {
         self.0.actions(&request.actor, request.app.clock.now()).into_iter().map(Into::into).collect()
     }
 
-    /// Why it was called off, in the words of whoever did it; null otherwise.
+    /// Why it was canceled, in the words of whoever did it; null otherwise.
     async fn end_reason(&self) -> Option<&str> {
         self.0.goal.end_reason.as_deref()
     }
@@ -284,7 +284,7 @@ impl Goal {
         self.0.goal.edited_at
     }
 
-    /// When it ended, failed or was called off; null while it is open.
+    /// When it ended, failed or was canceled; null while it is open.
     async fn ended_at(&self) -> Option<DateTime<Utc>> {
         self.0.goal.ended_at
     }
@@ -411,9 +411,9 @@ impl GoalWithdrawal {
 }
 
 stream_event! {
-    /// One step of a goal's stream.
+    /// One event of a goal's stream.
     GoalEvent of StreamKind::Goal => {
-        /// The goal as it is now; null in a step that only tells where you stand, and when you don't see it any more.
+        /// The goal as it is now; null in an event that only tells where you stand, and when you don't see it any more.
         goal: Goal, from GoalView
     }
 }

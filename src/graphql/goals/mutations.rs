@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObje
 use super::{ContributionComment, Goal, GoalContribution, loaders::ContributionsById};
 use crate::{
     domain::{
-        Once,
+        Idempotent,
         goals::{self, ContributionView, GoalContribute, Guest},
         payments::Started,
     },
@@ -116,11 +116,11 @@ async fn contribution_of(
     Ok(found.map(GoalContribution::from))
 }
 
-impl Payload<Once<(ContributionView, Started)>> for GoalContributePayload {
-    fn done(once: Once<(ContributionView, Started)>) -> Self {
-        let (view, Started { payment, guest_token }) = once.value;
+impl Payload<Idempotent<(ContributionView, Started)>> for GoalContributePayload {
+    fn done(outcome: Idempotent<(ContributionView, Started)>) -> Self {
+        let (view, Started { payment, guest_token }) = outcome.value;
         let (contribution, payment) = (Some(view.into()), Some(payment.into()));
-        Self { contribution, payment, guest_token, errors: Vec::new(), replayed: once.replayed }
+        Self { contribution, payment, guest_token, errors: Vec::new(), replayed: outcome.replayed }
     }
 
     fn refused(errors: Vec<UserError>) -> Self {
@@ -224,8 +224,8 @@ impl GivingMutation {
         .await
     }
 
-    /// Comments on what somebody gave; they and the goal's owner are told. Codes: INVALID_ID, NOT_FOUND, BLANK, TOO_LONG,
-    /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
+    /// Comments on what somebody gave; they and the goal's owner are notified. Codes: INVALID_ID, NOT_FOUND, BLANK,
+    /// TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn contribution_comment_create(
         &self,
         ctx: &Context<'_>,

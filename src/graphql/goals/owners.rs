@@ -159,8 +159,8 @@ payload! {
 }
 
 id_input! {
-    /// Which goal is called off, and why.
-    GoalCancelInput, "The goal's id.", reason: "Why, 1 to 500 characters; those who gave are told."
+    /// Which goal is canceled, and why.
+    GoalCancelInput, "The goal's id.", reason: "Why, 1 to 500 characters; those who gave are notified."
 }
 
 payload! {
@@ -337,7 +337,7 @@ impl OwnerMutation {
         .await
     }
 
-    /// Calls a goal off: everybody gets their money back, and is told. For its owner, and for staff with the permission
+    /// Cancels a goal: everybody gets their money back, and is notified. For its owner, and for staff with the permission
     /// MANAGE_MONEY. WRONG_STATE once something was withdrawn: staff takes that back first. Codes: INVALID_ID, NOT_FOUND,
     /// NOT_ALLOWED, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn goal_cancel(
@@ -378,7 +378,7 @@ impl OwnerMutation {
     }
 
     /// Takes what was raised by one's own goal into one's wallet, less the fee: of a flexible goal at any time, of a fixed
-    /// one once it is reached. What is held for refunds is not available. Needs a fresh authentication. Codes: INVALID,
+    /// one once it is reached. What is held for refunds is not available. Needs a recent authentication. Codes: INVALID,
     /// INVALID_ID, NOT_FOUND, NOT_ALLOWED, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
     /// INSUFFICIENT_FUNDS, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn goal_withdraw(

@@ -166,7 +166,7 @@ pub struct GoalSubscription;
 impl GoalSubscription {
     /// A goal as it changes: what comes in and goes back, its news, its end. With `after`, first everything since then (phase
     /// REPLAY); without, the first event is a LIVE marker with a cursor and no content. Changes that come faster than they are
-    /// executed for you are told as one, the newest. For everybody who sees the goal.
+    /// executed for you are merged into one, the newest. For everybody who sees the goal.
     async fn goal_progress(
         &self,
         ctx: &Context<'_>,

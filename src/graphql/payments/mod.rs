@@ -96,7 +96,7 @@ pub enum PaymentState {
     Completed,
     /// It did not work: see `failure`.
     Failed,
-    /// It was called off.
+    /// It was canceled.
     #[graphql(name = "CANCELED")]
     Cancelled,
     /// Nobody paid in time.
@@ -243,12 +243,12 @@ impl Payment {
         self.money(self.0.captured)
     }
 
-    /// Given back so far.
+    /// Refunded so far.
     async fn refunded(&self) -> Money {
         self.money(self.0.refunded)
     }
 
-    /// Granted to be given back, and on its way.
+    /// Granted to be refunded, and on its way.
     async fn refunding(&self) -> Money {
         self.money(self.0.refunding)
     }
@@ -366,9 +366,9 @@ impl Payment {
 }
 
 stream_event! {
-    /// One step of a payment's stream.
+    /// One event of a payment's stream.
     PaymentEvent of StreamKind::Payment => {
-        /// The payment as it is now; null in a step that only tells where you stand.
+        /// The payment as it is now; null in an event that only tells where you stand.
         payment: Payment, from payments::Payment
     }
 }
@@ -550,8 +550,8 @@ pub struct PaymentSubscription;
 #[Subscription]
 impl PaymentSubscription {
     /// A payment as it comes further. With `after`, first everything since then (phase REPLAY); without, the first event is
-    /// a LIVE marker with a cursor and no content. Steps that come faster than they are executed for you are told as one, the
-    /// newest. A payment that you may not see is BAD_REQUEST.
+    /// a LIVE marker with a cursor and no content. Events that come faster than they are executed for you are merged into
+    /// one, the newest. A payment that you may not see is BAD_REQUEST.
     async fn payment_updated(
         &self,
         ctx: &Context<'_>,

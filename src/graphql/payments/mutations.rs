@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject}
 use super::{Payment, PaymentProvider, Refund, RefundDestination, contribution_of, wallet_of_payer};
 use crate::{
     domain::{
-        Once, goals,
+        Idempotent, goals,
         payments::{self, Access, RefundAsk, Started, WalletDeposit},
     },
     entity::{Currency, refund},
@@ -145,14 +145,14 @@ macro_rules! started_payload {
             replayed: bool,
         }
 
-        impl Payload<Once<Started>> for $name {
-            fn done(once: Once<Started>) -> Self {
-                let started = once.value;
+        impl Payload<Idempotent<Started>> for $name {
+            fn done(outcome: Idempotent<Started>) -> Self {
+                let started = outcome.value;
                 Self {
                     payment: Some(started.payment.into()),
                     $($guest_token: started.$guest_token,)?
                     errors: Vec::new(),
-                    replayed: once.replayed,
+                    replayed: outcome.replayed,
                 }
             }
 
@@ -209,7 +209,7 @@ payload! {
     }
 }
 
-/// Which payment is to be called off.
+/// Which payment is to be canceled.
 #[derive(InputObject)]
 pub struct PaymentCancelInput {
     /// The payment's id.
@@ -322,11 +322,11 @@ macro_rules! refund_payload {
             )?
         }
 
-        impl Payload<Once<Refunded>> for $name {
-            fn done(once: Once<Refunded>) -> Self {
-                let Refunded { refund, currency, payment } = once.value;
+        impl Payload<Idempotent<Refunded>> for $name {
+            fn done(outcome: Idempotent<Refunded>) -> Self {
+                let Refunded { refund, currency, payment } = outcome.value;
                 let (refund, payment) = (Some(Refund::new(refund, currency)), payment.map(Payment::from));
-                Self { refund, payment, errors: Vec::new() $(, $replayed: once.replayed)? }
+                Self { refund, payment, errors: Vec::new() $(, $replayed: outcome.replayed)? }
             }
 
             fn refused(errors: Vec<UserError>) -> Self {
@@ -380,18 +380,23 @@ refund_payload! {
 async fn with_payment(
     request: &RequestContext,
     access: &Access,
-    result: Result<Once<refund::Model>>,
-) -> Result<Once<Refunded>> {
-    let Once { value: refund, replayed } = result?;
+    result: Result<Idempotent<refund::Model>>,
+) -> Result<Idempotent<Refunded>> {
+    let Idempotent { value: refund, replayed } = result?;
     let currency = payments::get(&request.app, refund.payment_id).await?.currency;
     let payment = payments::find(&request.app, &request.actor, refund.payment_id, access).await?;
-    Ok(Once { value: Refunded { refund, currency, payment }, replayed })
+    Ok(Idempotent { value: Refunded { refund, currency, payment }, replayed })
 }
 
-async fn decide(request: &RequestContext, id: &ID, granted: bool, reason: Option<&str>) -> Result<Once<Refunded>> {
+async fn decide(
+    request: &RequestContext,
+    id: &ID,
+    granted: bool,
+    reason: Option<&str>,
+) -> Result<Idempotent<Refunded>> {
     let id = input_id("id", id)?;
     let refund = payments::refund_decide(&request.app, &request.actor, &request.client, id, granted, reason).await;
-    with_payment(request, &Access::default(), refund.map(|value| Once { value, replayed: false })).await
+    with_payment(request, &Access::default(), refund.map(|value| Idempotent { value, replayed: false })).await
 }
 
 /// Paying, and giving back.
@@ -484,7 +489,7 @@ impl PayerMutation {
         .await
     }
 
-    /// Calls a payment of yours off, as long as nothing was taken; the provider is told first. UNAVAILABLE when it can't be
+    /// Cancels a payment of yours, as long as nothing was taken; the provider is told first. UNAVAILABLE when it can't be
     /// reached. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE.
     async fn payment_cancel(
         &self,
@@ -522,7 +527,7 @@ impl PayerMutation {
         .await
     }
 
-    /// Asks for your money back. Staff grants or refuses it, or whom it was for (a goal's owner, who is told).
+    /// Asks for your money back. Staff grants or refuses it, or whom it was for (a goal's owner, who is notified).
     /// Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
     /// ALREADY_EXISTS, PROVIDER_NOT_AVAILABLE, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn payment_refund_request(
@@ -594,11 +599,11 @@ impl PayerMutation {
     }
 }
 
-async fn give(request: &RequestContext, given: GoalContributeInput) -> Result<Once<Started>> {
-    let once = goals::goal_contribute(&request.app, &request.actor, &request.client, given.command()?).await?;
-    Ok(Once { value: once.value.1, replayed: once.replayed })
+async fn give(request: &RequestContext, given: GoalContributeInput) -> Result<Idempotent<Started>> {
+    let outcome = goals::goal_contribute(&request.app, &request.actor, &request.client, given.command()?).await?;
+    Ok(Idempotent { value: outcome.value.1, replayed: outcome.replayed })
 }
 
-async fn deposit(request: &RequestContext, given: WalletDepositInput) -> Result<Once<Started>> {
+async fn deposit(request: &RequestContext, given: WalletDepositInput) -> Result<Idempotent<Started>> {
     payments::wallet_deposit(&request.app, &request.actor, &request.client, given.command()?).await
 }

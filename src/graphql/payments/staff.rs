@@ -341,7 +341,7 @@ payload! {
 }
 
 id_input! {
-    /// Which payment is to be called off, and why.
+    /// Which payment is to be canceled, and why.
     AdminPaymentCancelInput, "The payment's id.", reason: "Why, for the audit log; 1 to 500 characters."
 }
 
@@ -424,7 +424,7 @@ impl PaymentStaffMutation {
     /// A bank transfer has come in: so much of the payment is there, and the payment is completed by it, though it be less
     /// than was to be paid, or late; what comes afterwards is confirmed alike. Above the amount that is set for two people,
     /// with what came of the payment before, it is only proposed, and `awaitsSecondPerson` is true: it counts when a second
-    /// person says the same amount and reference; anything else replaces it. Needs a fresh authentication
+    /// person says the same amount and reference; anything else replaces it. Needs a recent authentication
     /// (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID,
     /// INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
     /// BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
@@ -446,7 +446,7 @@ impl PaymentStaffMutation {
     }
 
     /// The courier has the cash of a payment: it is completed. Takes two people above the amount that is set for that, and a
-    /// fresh authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
+    /// recent authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
     async fn admin_payment_collect(
         &self,
         ctx: &Context<'_>,
@@ -464,7 +464,7 @@ impl PaymentStaffMutation {
     }
 
     /// The courier brought the cash of a payment to the bank, all or part of it. Takes two people above the amount that is set
-    /// for that, and a fresh authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's own
+    /// for that, and a recent authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's own
     /// payments. Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT,
     /// AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn admin_payment_remit(
@@ -484,7 +484,7 @@ impl PaymentStaffMutation {
         .await
     }
 
-    /// Calls a payment off of which nothing was taken; its provider is told first. Needs the permission MANAGE_MONEY; not
+    /// Cancels a payment of which nothing was taken; its provider is told first. Needs the permission MANAGE_MONEY; not
     /// for one's own payments. UNAVAILABLE when the provider can't be reached. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE,
     /// SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_payment_cancel(
@@ -504,7 +504,7 @@ impl PaymentStaffMutation {
     }
 
     /// The money of a refund was given back by hand, as with bank transfers and cash. Takes two people above the amount that
-    /// is set for that, and a fresh authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's
+    /// is set for that, and a recent authentication, as `adminPaymentConfirm`. Needs the permission MANAGE_MONEY; not for one's
     /// own payments. Codes: INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
     /// INVALID_CHARACTERS.
     async fn admin_refund_complete(
@@ -546,7 +546,7 @@ impl PaymentStaffMutation {
     /// Writes down that a payer takes a payment back through their bank, and what became of it, where the provider does not tell
     /// (Paymob): while it is OPEN its money is held, when it is WON that is let go, when it is LOST it has gone back, and what is no
     /// longer there is owed by who had it. Said again, it changes nothing. WRONG_STATE: nothing was taken, the provider tells by
-    /// itself, or it was decided otherwise; ALREADY_EXISTS: it is of another amount. Needs a fresh authentication
+    /// itself, or it was decided otherwise; ALREADY_EXISTS: it is of another amount. Needs a recent authentication
     /// (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY; not for one's own payments. Stands alone in its operation.
     /// Codes: INVALID, INVALID_ID, NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, INVALID_AMOUNT, AMOUNT_TOO_LARGE,
     /// CURRENCY_MISMATCH, ALREADY_EXISTS, BLANK, TOO_LONG, INVALID_CHARACTERS.
@@ -572,7 +572,7 @@ impl PaymentStaffMutation {
     /// without the permission to search transactions): so that its account in the books is what it holds. PROVIDER_NOT_AVAILABLE: it
     /// is not used here, holds no money for us, tells by itself, or can't be asked now whether it does. The same reference of a
     /// provider is booked once, whoever tells it: then `replayed` is true; with something else it is ALREADY_EXISTS. Needs a
-    /// fresh authentication (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY. Stands alone in its operation. Codes:
+    /// recent authentication (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY. Stands alone in its operation. Codes:
     /// INVALID, INVALID_AMOUNT, AMOUNT_TOO_LARGE, PROVIDER_NOT_AVAILABLE, ALREADY_EXISTS, BLANK, TOO_LONG,
     /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
     async fn admin_provider_settlement_record(

@@ -66,7 +66,7 @@ impl PaymentStep {
         Money::from_minor(self.step.captured, self.currency)
     }
 
-    /// Given back, after it.
+    /// Refunded, after it.
     async fn refunded(&self) -> Money {
         Money::from_minor(self.step.refunded, self.currency)
     }

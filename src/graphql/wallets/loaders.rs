@@ -14,7 +14,7 @@ loaders! {
     /// Where the stream of the viewer's own wallet stands.
     WalletHeads: UserId => i64 = wallets::stream_heads;
     /// Transactions of wallets that the viewer may see.
-    TransactionsById: EntryId => wallets::Transaction = wallets::transactions_by_id;
+    TransactionsById: EntryId => wallets::WalletTransaction = wallets::transactions_by_id;
     /// The viewer's own bank accounts.
     PayoutMethodsById: PayoutMethodId => wallets::PayoutMethod = wallets::payout_methods_by_id;
     /// Withdrawals that the viewer may see.

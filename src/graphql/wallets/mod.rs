@@ -304,9 +304,9 @@ impl WalletActivity {
 }
 
 stream_event! {
-    /// One step of your wallet's stream.
+    /// One event of your wallet's stream.
     WalletEvent of StreamKind::Wallet => {
-        /// What changed; null in a step that only tells where you stand.
+        /// What changed; null in an event that only tells where you stand.
         activity: WalletActivity, from wallets::Activity
     }
 }

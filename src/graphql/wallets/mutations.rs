@@ -207,7 +207,7 @@ impl OwnWalletMutation {
         .await
     }
 
-    /// Adds a bank account that your money can be paid out to; you are told by e-mail. Needs a fresh authentication.
+    /// Adds a bank account that your money can be paid out to; you are notified by e-mail. Needs a recent authentication.
     /// TOO_MANY: there are 20 already. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH, TOO_MANY,
     /// IDEMPOTENCY_KEY_REUSED.
     async fn payout_method_add(
@@ -248,9 +248,9 @@ impl OwnWalletMutation {
         .await
     }
 
-    /// Asks for money of your wallet to be paid out. It is held until staff has decided; you are told by e-mail. Needs a fresh
-    /// authentication. AMOUNT_TOO_LARGE: more than one day allows; `parameters.maxAmount` is what is left of it. Codes: INVALID,
-    /// INVALID_ID, NOT_FOUND, INVALID_AMOUNT, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE,
+    /// Asks for money of your wallet to be paid out. It is held until staff has decided; you are notified by e-mail. Needs
+    /// a recent authentication. AMOUNT_TOO_LARGE: more than one day allows; `parameters.maxAmount` is what is left of it.
+    /// Codes: INVALID, INVALID_ID, NOT_FOUND, INVALID_AMOUNT, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE,
     /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn wallet_withdraw(
         &self,

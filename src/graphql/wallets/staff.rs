@@ -248,9 +248,9 @@ pub(super) const RULES: &[Rule] = &[
 
 #[Object]
 impl WalletStaffMutation {
-    /// Agrees to a withdrawal; its owner is told once all who have to have agreed. Above the amount that the operator set it takes
-    /// two people. BEYOND_YOUR_RIGHTS: it is your own; SECOND_PERSON_NEEDED: you have agreed already. Needs the permission
-    /// MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, SECOND_PERSON_NEEDED.
+    /// Agrees to a withdrawal; its owner is notified once all who have to have agreed. Above the amount that the operator
+    /// set it takes two people. BEYOND_YOUR_RIGHTS: it is your own; SECOND_PERSON_NEEDED: you have agreed already. Needs
+    /// the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, SECOND_PERSON_NEEDED.
     async fn admin_withdrawal_approve(
         &self,
         ctx: &Context<'_>,
@@ -267,8 +267,9 @@ impl WalletStaffMutation {
         .await
     }
 
-    /// Refuses a withdrawal that is REQUESTED: its money is back in the wallet, and its owner is told why. Needs the permission
-    /// MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    /// Refuses a withdrawal that is REQUESTED: its money is back in the wallet, and its owner is notified of the reason.
+    /// Needs the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS.
     async fn admin_withdrawal_refuse(
         &self,
         ctx: &Context<'_>,
@@ -285,8 +286,9 @@ impl WalletStaffMutation {
         .await
     }
 
-    /// Writes down that the bank has the money of a withdrawal that is APPROVED; its owner is told. Needs the permission
-    /// MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    /// Writes down that the bank has the money of a withdrawal that is APPROVED; its owner is notified. Needs the
+    /// permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG,
+    /// INVALID_CHARACTERS.
     async fn admin_withdrawal_mark_paid(
         &self,
         ctx: &Context<'_>,
@@ -303,9 +305,9 @@ impl WalletStaffMutation {
         .await
     }
 
-    /// Writes down that a withdrawal that is APPROVED could not be paid: its money is back in the wallet, and its owner is told
-    /// why. For one that is PAID already there is `adminWithdrawalMarkReturned`. Needs the permission MANAGE_MONEY. Codes:
-    /// INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
+    /// Writes down that a withdrawal that is APPROVED could not be paid: its money is back in the wallet, and its owner is
+    /// notified of the reason. For one that is PAID already there is `adminWithdrawalMarkReturned`. Needs the permission
+    /// MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_withdrawal_mark_failed(
         &self,
         ctx: &Context<'_>,
@@ -322,11 +324,11 @@ impl WalletStaffMutation {
         .await
     }
 
-    /// Writes down that the bank sent back a withdrawal that was PAID: its money is back in the wallet, and its owner is told why.
-    /// Above the amount that is set for two people it stays PAID, `awaitsSecondPerson` is true, and it counts when a second person
-    /// says so, too; SECOND_PERSON_NEEDED: you have said so already. Needs a fresh authentication (REAUTHENTICATION_REQUIRED)
-    /// and the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, WRONG_STATE, SECOND_PERSON_NEEDED,
-    /// BLANK, TOO_LONG, INVALID_CHARACTERS.
+    /// Writes down that the bank sent back a withdrawal that was PAID: its money is back in the wallet, and its owner is
+    /// notified of the reason. Above the amount that is set for two people it stays PAID, `awaitsSecondPerson` is true, and
+    /// it counts when a second person says so, too; SECOND_PERSON_NEEDED: you have said so already. Needs a recent
+    /// authentication (REAUTHENTICATION_REQUIRED) and the permission MANAGE_MONEY. Codes: INVALID_ID, NOT_FOUND,
+    /// BEYOND_YOUR_RIGHTS, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_withdrawal_mark_returned(
         &self,
         ctx: &Context<'_>,
@@ -345,7 +347,7 @@ impl WalletStaffMutation {
     }
 
     /// Corrects somebody's wallet; above the amount that the operator set it is only proposed, and another person has to
-    /// agree. BEYOND_YOUR_RIGHTS: it is your own. Needs the permission MANAGE_MONEY, and a fresh authentication.
+    /// agree. BEYOND_YOUR_RIGHTS: it is your own. Needs the permission MANAGE_MONEY, and a recent authentication.
     /// Codes: INVALID, INVALID_ID, NOT_FOUND, BEYOND_YOUR_RIGHTS, INVALID_AMOUNT, AMOUNT_TOO_LARGE, INSUFFICIENT_FUNDS,
     /// CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
     async fn admin_wallet_adjust(

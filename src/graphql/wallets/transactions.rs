@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    domain::wallets::{Transaction, TransactionFilter},
+    domain::wallets::{self, TransactionFilter},
     entity::{ids, ledger_transfer::TransferKind},
     graphql::{
         accounts::{User, user_by_id},
@@ -100,10 +100,10 @@ impl From<WalletTransactionWhere> for TransactionFilter {
 }
 
 /// Something that happened to a wallet.
-pub struct WalletTransaction(pub(super) Transaction);
+pub struct WalletTransaction(pub(super) wallets::WalletTransaction);
 
-impl From<Transaction> for WalletTransaction {
-    fn from(transaction: Transaction) -> Self {
+impl From<wallets::WalletTransaction> for WalletTransaction {
+    fn from(transaction: wallets::WalletTransaction) -> Self {
         Self(transaction)
     }
 }

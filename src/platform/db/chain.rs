@@ -5,7 +5,7 @@ use sea_orm::{DatabaseBackend, QueryResult, Statement, Value};
 use super::Transaction;
 use crate::error::Result;
 
-/// The type of a column that one step of a [`Chain`] hands to the next.
+/// The type of a column that one step of a [`CteChain`] hands to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
     /// A UUID.
@@ -20,20 +20,20 @@ pub enum ColumnType {
 /// write inside `WITH`; there the steps run one after the other in a transaction, in process, and the rows of
 /// earlier steps stand before a step as constants.
 #[derive(Debug)]
-pub struct Chain {
-    steps: Vec<Step>,
+pub struct CteChain {
+    steps: Vec<CteStep>,
     values: Vec<Value>,
     result: &'static str,
 }
 
 #[derive(Debug)]
-struct Step {
+struct CteStep {
     name: &'static str,
     columns: &'static [(&'static str, ColumnType)],
     sql: String,
 }
 
-impl Chain {
+impl CteChain {
     /// A chain whose steps share these values as `$1`, `$2` …, and that gives the rows of the step named `result`.
     #[must_use]
     pub fn new(values: Vec<Value>, result: &'static str) -> Self {
@@ -55,7 +55,7 @@ impl Chain {
         columns: &'static [(&'static str, ColumnType)],
         sql: impl Into<String>,
     ) -> Self {
-        self.steps.push(Step { name, columns, sql: sql.into() });
+        self.steps.push(CteStep { name, columns, sql: sql.into() });
         self
     }
 
@@ -66,7 +66,7 @@ impl Chain {
     }
 
     pub(super) async fn run_in_steps(&self, tx: &Transaction) -> Result<Vec<QueryResult>> {
-        let mut before: Vec<(&Step, Vec<Vec<Value>>)> = Vec::new();
+        let mut before: Vec<(&CteStep, Vec<Vec<Value>>)> = Vec::new();
         let mut result = Vec::new();
         for step in &self.steps {
             let (mut values, mut tables) = (self.values.clone(), Vec::new());

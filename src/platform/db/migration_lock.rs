@@ -32,13 +32,13 @@ impl Database {
 }
 
 /// Asks for it again and again, and not once for however long it takes: a server that fell silent would never be noticed.
-async fn take_migration_lock(connection: &DatabaseConnection, patience: Duration) -> Result<()> {
+async fn take_migration_lock(connection: &DatabaseConnection, timeout: Duration) -> Result<()> {
     let sql = format!("SELECT pg_try_advisory_lock({MIGRATION_LOCK})");
     let mut told = false;
     loop {
         let asking = connection.query_one_raw(Statement::from_string(DatabaseBackend::Postgres, sql.as_str()));
         let silent = |_| Error::internal("the database does not answer");
-        let row = tokio::time::timeout(patience, asking).await.map_err(silent)??;
+        let row = tokio::time::timeout(timeout, asking).await.map_err(silent)??;
         if row.map(|row| row.try_get_by_index(0)).transpose()? == Some(true) {
             return Ok(());
         }

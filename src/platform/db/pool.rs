@@ -8,7 +8,7 @@
 //! - A server, or a network, that falls silent without closing anything is waited for without an end: by statements, and
 //!   by the pool itself, which asks each connection that comes back whether it lives (sqlx's issues 3540 and 4146). Here
 //!   statements have a limit, and when it is reached the whole pool is left behind for a new one, because what hangs inside
-//!   of it can't be reached. And a connection comes back to it only now and then (see [`lending`](super::lending)).
+//!   of it can't be reached. And a connection comes back to it only now and then (see [`connection_reuse`](super::connection_reuse)).
 //! - When a transaction's beginning is dropped in the midst, on PostgreSQL, the driver does not count what has begun
 //!   (sqlx's issues 4385 and 4393): the connection would go on to others, who would write into a transaction that nobody
 //!   commits. Here each beginning comes to its end, whoever waits for it.
@@ -33,7 +33,7 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::lending::{Lending, Place};
+use super::connection_reuse::{ConnectionReuse, Slot};
 use crate::{
     config::{DatabaseConfig, Synchronous},
     error::DatabaseFailure,
@@ -59,7 +59,7 @@ struct Inner {
     doubt: Doubt,
     statements: Arc<AtomicU64>,
     /// How long one statement may take, waiting for a connection included; none on SQLite, which is not on a network.
-    patience: Option<Duration>,
+    time_limit: Option<Duration>,
     current: RwLock<Arc<Generation>>,
 }
 
@@ -67,7 +67,7 @@ struct Inner {
 pub(super) struct Generation {
     pub connection: DatabaseConnection,
     /// Its connections between two statements, on PostgreSQL.
-    lending: Option<Lending>,
+    reuse: Option<ConnectionReuse>,
     statements: Arc<AtomicU64>,
     /// Cancelled when it is left behind for a newer one.
     left: CancellationToken,
@@ -119,17 +119,17 @@ impl Pool {
         let mut options = options(config, max_connections, purpose);
         let remote = !config.url.expose_secret().starts_with("sqlite:");
         if remote {
-            mind_postgres(&mut options, &doubt);
+            configure_postgres(&mut options, &doubt);
         } else {
             let limit = (purpose == Purpose::Reading).then_some(config.statement_timeout);
-            mind_sqlite(&mut options, &doubt, limit);
+            configure_sqlite(&mut options, &doubt, limit);
         }
-        let patience = (remote && !config.statement_timeout.is_zero())
+        let time_limit = (remote && !config.statement_timeout.is_zero())
             .then(|| config.acquire_timeout + config.statement_timeout + GRACE);
         let first = Generation::open(options.clone(), &doubt, statements).await?;
         options.connect_lazy(true);
         let current = RwLock::new(Arc::new(first));
-        Ok(Self(Arc::new(Inner { options, doubt, statements: Arc::clone(statements), patience, current })))
+        Ok(Self(Arc::new(Inner { options, doubt, statements: Arc::clone(statements), time_limit, current })))
     }
 
     pub(super) fn current(&self) -> Arc<Generation> {
@@ -137,19 +137,19 @@ impl Pool {
     }
 
     /// How long one statement may take.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        self.0.patience
+    pub(super) fn time_limit(&self) -> Option<Duration> {
+        self.0.time_limit
     }
 
-    /// Begins a transaction. The place is its connection's, as long as it has one.
+    /// Begins a transaction. The slot is its connection's, as long as it has one.
     pub(super) async fn begin(
         &self,
         options: TransactionOptions,
-    ) -> Result<(DatabaseTransaction, Option<Place>, Arc<Generation>), DbErr> {
+    ) -> Result<(DatabaseTransaction, Option<Slot>, Arc<Generation>), DbErr> {
         loop {
             let generation = self.current();
             let beginning = generation.begin(options);
-            match self.bounded(&generation, self.0.patience, beginning).await {
+            match self.bounded(&generation, self.0.time_limit, beginning).await {
                 Err(error) if generation.was_left_before(&error) => {}
                 Err(error) => {
                     if DatabaseFailure::of(&error) == DatabaseFailure::Statement {
@@ -158,25 +158,25 @@ impl Pool {
                     }
                     return Err(error);
                 }
-                Ok((transaction, place)) => return Ok((transaction, place, generation)),
+                Ok((transaction, slot)) => return Ok((transaction, slot, generation)),
             }
         }
     }
 
-    /// Waits for an answer as long as it may take, `patience`; without one, as long as the pool is not left behind.
+    /// Waits for an answer as long as it may take, `time_limit`; without one, as long as the pool is not left behind.
     pub(super) async fn bounded<T>(
         &self,
         generation: &Arc<Generation>,
-        patience: Option<Duration>,
+        time_limit: Option<Duration>,
         work: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, DbErr> {
-        if self.0.patience.is_none() {
+        if self.0.time_limit.is_none() {
             return work.await.inspect_err(|error| self.judge(error));
         }
         tokio::pin!(work);
         let silence = async {
-            match patience {
-                Some(patience) => tokio::time::sleep(patience).await,
+            match time_limit {
+                Some(time_limit) => tokio::time::sleep(time_limit).await,
                 None => generation.left.cancelled().await,
             }
         };
@@ -197,7 +197,7 @@ impl Pool {
         let is_useless = match &result {
             Ok(_) => false,
             Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => {
-                self.0.patience.is_some_and(|patience| generation.is_unheard_for(patience))
+                self.0.time_limit.is_some_and(|time_limit| generation.is_unheard_for(time_limit))
             }
             Err(error) => {
                 DatabaseFailure::of(error) == DatabaseFailure::Standby && generation.opened.elapsed() > STANDBY
@@ -241,8 +241,8 @@ impl Pool {
         }
         tracing::warn!("the database is silent, or may no longer write; its connections are left behind for new ones");
         generation.left.cancel();
-        if let Some(lending) = &generation.lending {
-            lending.abandon();
+        if let Some(reuse) = &generation.reuse {
+            reuse.abandon();
         }
         let pool = generation.connection.get_postgres_connection_pool();
         while let Some(idle) = pool.try_acquire() {
@@ -263,25 +263,25 @@ impl Pool {
     where
         W: Future<Output = Result<T, DbErr>>,
     {
-        let spare = self.0.patience.is_some().then(|| statement.clone());
+        let spare = self.0.time_limit.is_some().then(|| statement.clone());
         let generation = self.current();
         // On the heap once, instead of in each of the futures that it is handed through.
         let asking = Box::pin(ask(Arc::clone(&generation), statement));
-        let result = self.bounded(&generation, self.0.patience, asking).await;
+        let result = self.bounded(&generation, self.0.time_limit, asking).await;
         let (Some(statement), Err(error)) = (spare, &result) else { return result };
         let is_lost = DatabaseFailure::of(error) == DatabaseFailure::ConnectionLost;
         if !(generation.was_left_before(error) || (reads && is_lost)) {
             return result;
         }
         let generation = self.current();
-        self.bounded(&generation, self.0.patience, Box::pin(ask(Arc::clone(&generation), statement))).await
+        self.bounded(&generation, self.0.time_limit, Box::pin(ask(Arc::clone(&generation), statement))).await
     }
 
     /// Closes every connection, within a bounded time.
     pub(super) async fn close(&self) {
         let generation = self.current();
-        if let Some(lending) = &generation.lending {
-            lending.close();
+        if let Some(reuse) = &generation.reuse {
+            reuse.close();
         }
         match tokio::time::timeout(CLOSING, generation.connection.close_by_ref()).await {
             Ok(Ok(())) => {}
@@ -294,7 +294,7 @@ impl Pool {
 impl fmt::Debug for Pool {
     /// Without the address, which has a password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Pool").field("patience", &self.0.patience).finish_non_exhaustive()
+        formatter.debug_struct("Pool").field("time_limit", &self.0.time_limit).finish_non_exhaustive()
     }
 }
 
@@ -314,28 +314,21 @@ impl Generation {
             tracing::trace!(sql = info.statement.sql, elapsed = ?info.elapsed, "statement");
         });
         let is_postgres = connection.get_database_backend() == DatabaseBackend::Postgres;
-        let lending = is_postgres.then(|| Lending::new(connection.get_postgres_connection_pool(), doubt));
+        let reuse = is_postgres.then(|| ConnectionReuse::new(connection.get_postgres_connection_pool(), doubt));
         let now = Instant::now();
-        Ok(Self {
-            connection,
-            lending,
-            statements,
-            left: CancellationToken::new(),
-            opened: now,
-            heard: Mutex::new(now),
-        })
+        Ok(Self { connection, reuse, statements, left: CancellationToken::new(), opened: now, heard: Mutex::new(now) })
     }
 
-    async fn begin(&self, options: TransactionOptions) -> Result<(DatabaseTransaction, Option<Place>), DbErr> {
-        let Some(lending) = &self.lending else {
+    async fn begin(&self, options: TransactionOptions) -> Result<(DatabaseTransaction, Option<Slot>), DbErr> {
+        let Some(reuse) = &self.reuse else {
             return Ok((self.connection.begin_with_options(options).await?, None));
         };
-        let place = lending.place().await?;
+        let slot = reuse.slot().await?;
         let (connection, left) = (self.connection.clone(), self.left.clone());
         let beginning = async move {
             let begun = left.run_until_cancelled(connection.begin_with_options(options)).await;
             let begun = begun.ok_or(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))??;
-            Ok::<_, DbErr>((begun, Some(place)))
+            Ok::<_, DbErr>((begun, Some(slot)))
         };
         // In a task of its own, to its end, whoever is dropped meanwhile: what nobody waits for any more is rolled back.
         #[expect(
@@ -347,22 +340,22 @@ impl Generation {
     }
 
     async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let Some(lending) = &self.lending else { return self.connection.execute_raw(statement).await };
+        let Some(reuse) = &self.reuse else { return self.connection.execute_raw(statement).await };
         self.note(&statement);
-        lending.execute(statement).await
+        reuse.execute(statement).await
     }
 
     async fn one(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        if self.lending.is_none() {
+        if self.reuse.is_none() {
             return self.connection.query_one_raw(statement).await;
         }
         Ok(self.all(statement).await?.into_iter().next())
     }
 
     pub(super) async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let Some(lending) = &self.lending else { return self.connection.query_all_raw(statement).await };
+        let Some(reuse) = &self.reuse else { return self.connection.query_all_raw(statement).await };
         self.note(&statement);
-        lending.all(statement).await
+        reuse.all(statement).await
     }
 
     /// What the library would tell of a statement, where it does not run it.
@@ -397,7 +390,7 @@ impl ConnectionTrait for Pool {
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let generation = self.current();
-        self.bounded(&generation, self.0.patience, generation.connection.execute_unprepared(sql)).await
+        self.bounded(&generation, self.0.time_limit, generation.connection.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -455,7 +448,7 @@ pub(super) fn options(config: &DatabaseConfig, max_connections: u32, purpose: Pu
 }
 
 /// Tries connections that were idle for long, or not used since one broke, before they are used.
-fn mind_postgres(options: &mut ConnectOptions, doubt: &Doubt) {
+fn configure_postgres(options: &mut ConnectOptions, doubt: &Doubt) {
     async fn is_alive(connection: &mut sqlx::PgConnection, idle: Duration, doubt: Doubt) -> Result<bool, sqlx::Error> {
         if idle < IDLE && !doubt.arose_within(idle) {
             return Ok(true);
@@ -478,7 +471,7 @@ fn mind_postgres(options: &mut ConnectOptions, doubt: &Doubt) {
 ///
 /// SQLite has no time limit for statements either: its progress handler, asked every so many steps, ends those that are
 /// over theirs. Each statement that reads takes a connection anew, which sets the deadline.
-fn mind_sqlite(options: &mut ConnectOptions, doubt: &Doubt, limit: Option<Duration>) {
+fn configure_sqlite(options: &mut ConnectOptions, doubt: &Doubt, limit: Option<Duration>) {
     async fn set_deadline(connection: &mut sqlx::SqliteConnection, limit: Option<Duration>) -> Result<(), sqlx::Error> {
         if let Some(limit) = limit {
             let deadline = Instant::now() + limit;

@@ -7,10 +7,10 @@ use std::{
 
 use sea_orm::{DatabaseBackend, DbErr, QueryResult, SqliteTransactionMode, TransactionOptions, Value};
 
-use super::{Chain, Database, Transaction};
+use super::{CteChain, Database, Transaction};
 use crate::{
     error::{DatabaseFailure, Error, Result},
-    platform::shares,
+    platform::concurrency_limits,
 };
 
 /// How often a transaction that lost a race is tried in all.
@@ -69,7 +69,7 @@ impl Database {
         W: Future<Output = Result<T>>,
     {
         check_it_is_the_only_one();
-        let _turn = shares::turn().await?;
+        let _permit = concurrency_limits::permit().await?;
         let mut attempt = 1;
         loop {
             // On the heap, because the executor makes room in every field's future for the largest of them.
@@ -186,21 +186,21 @@ impl Database {
             access_mode: postgres.then_some(sea_orm::AccessMode::ReadOnly),
             sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
         };
-        let _turn = shares::turn().await?;
-        let transaction = Transaction::begin(&self.patient, options).await?;
+        let _permit = concurrency_limits::permit().await?;
+        let transaction = Transaction::begin(&self.long_reads, options).await?;
         transaction.without_time_limit().await?;
         let result = IN_TRANSACTION.scope((), Box::pin(work(transaction.clone()))).await;
         transaction.roll_back().await;
         result
     }
 
-    /// Runs a [`Chain`] in a transaction of its own, in one round trip where the database can.
-    pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
+    /// Runs a [`CteChain`] in a transaction of its own, in one round trip where the database can.
+    pub async fn chain(&self, chain: &CteChain) -> Result<Vec<QueryResult>> {
         check_it_is_the_only_one();
         if self.backend() != DatabaseBackend::Postgres {
             return self.transact(async |tx| chain.run_in_steps(&tx).await).await;
         }
-        let _turn = shares::turn().await?;
+        let _permit = concurrency_limits::permit().await?;
         let mut attempt = 1;
         loop {
             let asked = self.writer.ask(chain.single_statement(), false, |generation, statement| async move {

@@ -14,9 +14,9 @@ use sea_orm::{
 };
 
 use super::{
-    Chain,
+    CteChain,
+    connection_reuse::Slot,
     dialect::{for_update, statement},
-    lending::Place,
     pool::{Generation, Pool},
     transact::Failed,
 };
@@ -41,26 +41,26 @@ pub struct Transaction {
 struct Inner {
     transaction: DatabaseTransaction,
     /// Its connection's: it goes after it.
-    place: Option<Place>,
+    slot: Option<Slot>,
     pool: Pool,
     generation: Arc<Generation>,
     hints: Mutex<Vec<Hint>>,
     failure: Mutex<Option<DatabaseFailure>>,
     /// Whether its statements may take as long as they like.
-    is_patient: AtomicBool,
+    has_no_timeout: AtomicBool,
 }
 
 impl Transaction {
     pub(super) async fn begin(pool: &Pool, options: TransactionOptions) -> Result<Self, DbErr> {
-        let (transaction, place, generation) = pool.begin(options).await?;
+        let (transaction, slot, generation) = pool.begin(options).await?;
         let inner = Inner {
             transaction,
-            place,
+            slot,
             pool: pool.clone(),
             generation,
             hints: Mutex::default(),
             failure: Mutex::default(),
-            is_patient: AtomicBool::new(false),
+            has_no_timeout: AtomicBool::new(false),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -68,11 +68,11 @@ impl Transaction {
     /// Commits; gives what is to be told of it.
     pub(super) async fn commit(self) -> Result<Vec<Hint>, Failed> {
         let outlived = || Failed { error: Error::internal("a transaction outlived its work"), why: None };
-        let Inner { transaction, place, pool, generation, hints, is_patient, .. } =
+        let Inner { transaction, slot, pool, generation, hints, has_no_timeout, .. } =
             Arc::into_inner(self.inner).ok_or_else(outlived)?;
-        let patience = pool.patience().filter(|_| !is_patient.into_inner());
-        let committed = pool.bounded(&generation, patience, transaction.commit()).await;
-        drop(place);
+        let time_limit = pool.time_limit().filter(|_| !has_no_timeout.into_inner());
+        let committed = pool.bounded(&generation, time_limit, transaction.commit()).await;
+        drop(slot);
         let Err(error) = committed else {
             return Ok(hints.into_inner().unwrap_or_else(PoisonError::into_inner));
         };
@@ -89,13 +89,13 @@ impl Transaction {
         if self.failure().is_some_and(DatabaseFailure::spoils_connection) {
             return;
         }
-        let Some(Inner { transaction, place, pool, generation, .. }) = Arc::into_inner(self.inner) else {
+        let Some(Inner { transaction, slot, pool, generation, .. }) = Arc::into_inner(self.inner) else {
             tracing::error!("a transaction outlived its work");
             return;
         };
-        let patience = pool.patience().map(|_| ROLLBACK);
-        let rolled_back = pool.bounded(&generation, patience, transaction.rollback()).await;
-        drop(place);
+        let time_limit = pool.time_limit().map(|_| ROLLBACK);
+        let rolled_back = pool.bounded(&generation, time_limit, transaction.rollback()).await;
+        drop(slot);
         if let Err(rollback) = rolled_back {
             tracing::warn!(%rollback, "a rollback failed; the connection's end will do it");
             pool.doubt();
@@ -111,9 +111,9 @@ impl Transaction {
         if self.failure().is_some() {
             return Err(DbErr::Custom("a statement before it failed, and the transaction with it".to_owned()));
         }
-        let is_patient = self.inner.is_patient.load(Ordering::Relaxed);
-        let patience = self.inner.pool.patience().filter(|_| !is_patient);
-        let result = self.inner.pool.bounded(&self.inner.generation, patience, work).await;
+        let has_no_timeout = self.inner.has_no_timeout.load(Ordering::Relaxed);
+        let time_limit = self.inner.pool.time_limit().filter(|_| !has_no_timeout);
+        let result = self.inner.pool.bounded(&self.inner.generation, time_limit, work).await;
         if let Err(error) = &result {
             *self.inner.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(DatabaseFailure::of(error));
         }
@@ -146,8 +146,8 @@ impl Transaction {
         Ok(self.execute_raw(statement(self, sql, values)).await?.rows_affected())
     }
 
-    /// Runs a [`Chain`] as part of this transaction, in one round trip where the database can.
-    pub async fn chain(&self, chain: &Chain) -> Result<Vec<QueryResult>> {
+    /// Runs a [`CteChain`] as part of this transaction, in one round trip where the database can.
+    pub async fn chain(&self, chain: &CteChain) -> Result<Vec<QueryResult>> {
         match self.get_database_backend() {
             DatabaseBackend::Postgres => Ok(self.query_all_raw(chain.single_statement()).await?),
             _ => chain.run_in_steps(self).await,
@@ -158,7 +158,7 @@ impl Transaction {
     pub async fn without_time_limit(&self) -> Result<()> {
         if self.get_database_backend() == DatabaseBackend::Postgres {
             self.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
-            self.inner.is_patient.store(true, Ordering::Relaxed);
+            self.inner.has_no_timeout.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -172,9 +172,9 @@ impl Transaction {
         }
     }
 
-    /// Makes transactions that name the same thing run one after the other, where several writers exist. For rules about
-    /// rows that may not be there yet, which nobody can lock.
-    pub async fn take_turns(&self, names: &[&str]) -> Result<()> {
+    /// Takes an advisory lock until the end of the transaction: those that name the same thing run one after the other,
+    /// where several writers exist. For rules about rows that may not be there yet, which nobody can lock.
+    pub async fn advisory_lock(&self, names: &[&str]) -> Result<()> {
         if self.get_database_backend() != DatabaseBackend::Postgres {
             return Ok(());
         }

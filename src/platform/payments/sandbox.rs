@@ -286,10 +286,10 @@ impl Sandbox {
         };
         change_in(tx, row.id, moved).await?;
         let on_the_way = matches!(to, "processing" | "authorised" | "challenged");
-        self.tell_in(tx, row, &format!("charge.{to}"), if on_the_way { 7 } else { 1 }).await
+        self.queue_webhook_in(tx, row, &format!("charge.{to}"), if on_the_way { 7 } else { 1 }).await
     }
 
-    async fn tell_in(&self, tx: &Transaction, row: &Row, kind: &str, after: i64) -> Result<()> {
+    async fn queue_webhook_in(&self, tx: &Transaction, row: &Row, kind: &str, after: i64) -> Result<()> {
         let now = self.clock.now();
         let event_id = format!("sbxevt_{}", self.ids.next(now).simple());
         let body = json!({
@@ -396,7 +396,7 @@ impl Sandbox {
             };
             let settling = sandbox_refund::Entity::update_many().set(settled);
             settling.filter(sandbox_refund::Column::Id.eq(refund.id)).exec(tx).await?;
-            self.tell_in(tx, &charge, &format!("refund.{state}"), 1).await?;
+            self.queue_webhook_in(tx, &charge, &format!("refund.{state}"), 1).await?;
         }
         Ok(due.len() as u64)
     }

@@ -4,7 +4,7 @@ use agora::domain::auth;
 use serde_json::{Value, json};
 
 use super::{LOGIN, REGISTER, accounts_made, is_accepted, joining, tokens::signed_in};
-use crate::harness::{Client, Server, client::PASSWORD, socket::PATIENCE};
+use crate::harness::{Client, Server, client::PASSWORD, socket::TIMEOUT};
 
 #[tokio::test]
 async fn one_signs_in_by_name_or_address_whatever_the_case() {
@@ -97,7 +97,7 @@ async fn a_serving_instance_learns_of_a_logout_by_itself() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, ended).await.expect("the other instance never learned of it");
+    tokio::time::timeout(TIMEOUT, ended).await.expect("the other instance never learned of it");
 }
 
 // --------------------------------------------------------------------------------------------------- rate limits

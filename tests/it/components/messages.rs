@@ -2,7 +2,7 @@
 
 use agora::{
     domain::messages::{self, Message, Template},
-    platform::letter::{Letter, Undelivered},
+    platform::outgoing_message::{OutgoingMessage, Undelivered},
 };
 use serde_json::Value;
 
@@ -136,14 +136,14 @@ async fn a_wrong_password_waits_and_an_unknown_receiver_does_not() {
         server.run_jobs().await;
         assert_eq!(server.count(JOBS).await, waiting, "{to}");
     }
-    let letter = Letter {
+    let outgoing = OutgoingMessage {
         to: "a@nosy.example.org".to_owned(),
         subject: "Code".to_owned(),
         text: "123456".to_owned(),
         html: None,
         unsubscribe: None,
     };
-    let refused = server.app.mail.send("job", server.app.clock.now(), &letter).await;
+    let refused = server.app.mail.send("job", server.app.clock.now(), &outgoing).await;
     assert_eq!(refused, Err(Undelivered::Refused("the mail server answered 550 5.2.0".to_owned())));
 
     settings.retain(|(name, _)| *name != "EMAIL_HOST_PASSWORD");

@@ -33,14 +33,14 @@ async fn publish(server: &Server, owner: &Client, goal: &str, title: &str) {
 }
 
 /// The news that somebody got, as texts.
-async fn letters(server: &Server, to: &str) -> Vec<String> {
+async fn emails(server: &Server, to: &str) -> Vec<String> {
     let sent = server.sent().await;
     sent.into_iter().filter(|sent| sent.to == to && sent.subject.contains("News")).map(|sent| sent.text).collect()
 }
 
-/// Where a letter says that one unsubscribes: the path.
-fn path(letter: &str) -> String {
-    let line = letter.lines().find(|line| line.contains("/unsubscribe/")).unwrap_or_else(|| panic!("{letter}"));
+/// Where an e-mail says that one unsubscribes: the path.
+fn path(message: &str) -> String {
+    let line = message.lines().find(|line| line.contains("/unsubscribe/")).unwrap_or_else(|| panic!("{message}"));
     line[line.find("/unsubscribe/").unwrap()..].to_owned()
 }
 
@@ -80,7 +80,7 @@ async fn a_guest_unsubscribes_by_the_button_and_not_by_a_look() {
     give(&server, &goal, "friend@example.org", "2").await;
     give(&server, &other, "guest@example.org", "3").await;
     publish(&server, &olivia, &goal, "One").await;
-    let link = path(&letters(&server, "guest@example.org").await[0]);
+    let link = path(&emails(&server, "guest@example.org").await[0]);
 
     // Whoever only looks, as programs that test links do, changes nothing.
     for _ in 0..2 {
@@ -91,9 +91,9 @@ async fn a_guest_unsubscribes_by_the_button_and_not_by_a_look() {
     let (_, page) = look(&server, &link, "ar").await;
     assert!(page.contains("dir=\"rtl\"") && page.contains("إلغاء الاشتراك"), "{page}");
     publish(&server, &olivia, &goal, "Two").await;
-    assert_eq!(letters(&server, "guest@example.org").await.len(), 2);
+    assert_eq!(emails(&server, "guest@example.org").await.len(), 2);
 
-    // Again is harmless, and the first letter's link is as good as the last one's.
+    // Again is harmless, and the first e-mail's link is as good as the last one's.
     for _ in 0..2 {
         let (status, page) = press(&server, &link).await;
         assert_eq!(status, StatusCode::OK);
@@ -104,10 +104,10 @@ async fn a_guest_unsubscribes_by_the_button_and_not_by_a_look() {
     // Of this goal, and whatever is given to it later; others and others' are as before.
     give(&server, &goal, "guest@example.org", "4").await;
     publish(&server, &olivia, &goal, "Three").await;
-    assert_eq!(letters(&server, "guest@example.org").await.len(), 2);
-    assert_eq!(letters(&server, "friend@example.org").await.len(), 3);
+    assert_eq!(emails(&server, "guest@example.org").await.len(), 2);
+    assert_eq!(emails(&server, "friend@example.org").await.len(), 3);
     publish(&server, &olivia, &other, "Four").await;
-    assert_eq!(letters(&server, "guest@example.org").await.len(), 3);
+    assert_eq!(emails(&server, "guest@example.org").await.len(), 3);
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn nobody_is_unsubscribed_by_a_link_that_is_none() {
     let goal = begin(&olivia, &json!({})).await;
     give(&server, &goal, "guest@example.org", "1").await;
     publish(&server, &olivia, &goal, "One").await;
-    let link = path(&letters(&server, "guest@example.org").await[0]);
+    let link = path(&emails(&server, "guest@example.org").await[0]);
     let mut changed = link.clone().into_bytes();
     let last = changed.len() - 3;
     changed[last] = if changed[last] == b'A' { b'B' } else { b'A' };
@@ -159,7 +159,7 @@ async fn nobody_is_unsubscribed_by_a_link_that_is_none() {
     }
     assert_eq!(server.count("SELECT COUNT(*) FROM goal_contributions WHERE news_stopped_at IS NOT NULL").await, 0);
     publish(&server, &olivia, &goal, "Two").await;
-    assert_eq!(letters(&server, "guest@example.org").await.len(), 2);
+    assert_eq!(emails(&server, "guest@example.org").await.len(), 2);
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_guest_who_was_forgotten_by_hand_finds_nothing_of_theirs() {
     let goal = begin(&olivia, &json!({})).await;
     give(&server, &goal, "guest@example.org", "1").await;
     publish(&server, &olivia, &goal, "One").await;
-    let link = path(&letters(&server, "guest@example.org").await[0]);
+    let link = path(&emails(&server, "guest@example.org").await[0]);
     let forget = "UPDATE goal_contributions SET guest_name = NULL, guest_email = NULL, guest_key = NULL";
     server.write(forget, Vec::new()).await;
     let (status, page) = press(&server, &link).await;

@@ -290,15 +290,15 @@ async fn news_reach_those_who_gave_once_and_guests_once_a_day() {
     assert_eq!(news.len(), 2, "{told:?}");
     assert_eq!((&news[1]["title"], &news[1]["message"]), (&json!("News of “A new roof”"), &json!("The roof is on")));
     assert_eq!(news[1]["subject"]["id"], json!(goal));
-    let letters = server.sent().await;
-    let letters: Vec<_> =
-        letters.iter().filter(|sent| sent.to == "guest@example.org" && sent.subject.contains("News")).collect();
-    assert_eq!(letters.len(), 1, "{letters:?}");
+    let emails = server.sent().await;
+    let emails: Vec<_> =
+        emails.iter().filter(|sent| sent.to == "guest@example.org" && sent.subject.contains("News")).collect();
+    assert_eq!(emails.len(), 1, "{emails:?}");
     // Whose address it is nobody has proven: what the owner wrote stands on the page.
-    let letter = &letters[0].text;
-    assert!(letter.contains(&goal) && letter.contains("unsubscribe"), "{letter}");
+    let message = &emails[0].text;
+    assert!(message.contains(&goal) && message.contains("unsubscribe"), "{message}");
     for chosen in ["The roof is on", "A new roof", "Thank you all."] {
-        assert!(!letter.contains(chosen), "{letter}");
+        assert!(!message.contains(chosen), "{message}");
     }
     let list =
         nobody.ok("query($id: ID!) { goal(id: $id) { news { nodes { title body } } } }", json!({ "id": goal })).await;

@@ -31,7 +31,7 @@ use tower::ServiceExt;
 
 pub use client::{Answer, Client, user_error};
 pub use races::hold_writer;
-pub use socket::{PATIENCE, Socket};
+pub use socket::{Socket, TIMEOUT};
 
 /// When every test begins.
 pub const START: &str = "2026-01-01T12:00:00Z";
@@ -299,7 +299,7 @@ impl Server {
         self.contents().await.symmetric_difference(before).cloned().collect()
     }
 
-    /// Listens on a real port, sweeping and minding sockets as `serve` does, until the test ends.
+    /// Listens on a real port, with the sweep, as `serve` does, until the test ends.
     pub async fn listen(&self) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -343,7 +343,7 @@ pub async fn eventually(what: &str, mut is_there: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("{what}: it did not come"));
+    tokio::time::timeout(TIMEOUT, looking).await.unwrap_or_else(|_| panic!("{what}: it did not come"));
 }
 
 /// The database itself refuses a statement, whoever asks.

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{Server, eventually};
 
-/// Whoever comes first to a step stands there until the gate opens; whoever comes later passes.
+/// Whoever comes first to a fail point stands there until the gate opens; whoever comes later passes.
 pub struct Gate {
     reached: Arc<Notify>,
     open: Arc<Notify>,
@@ -30,7 +30,7 @@ impl Gate {
         let gate = Self { reached: Arc::default(), open: Arc::default() };
         let (reached, open) = (Arc::clone(&gate.reached), Arc::clone(&gate.open));
         let is_closed = Arc::new(AtomicBool::new(true));
-        server.app.steps.watch(move |name| {
+        server.app.fail_points.watch(move |name| {
             let (reached, open, is_closed) = (Arc::clone(&reached), Arc::clone(&open), Arc::clone(&is_closed));
             async move {
                 if name == step && is_closed.swap(false, Ordering::SeqCst) {
@@ -54,7 +54,7 @@ impl Gate {
     }
 }
 
-/// One call stands at a step in its transaction; the other begins meanwhile and has to wait; then the first goes on.
+/// One call stands at a fail point in its transaction; the other begins meanwhile and has to wait; then the first goes on.
 pub async fn one_in_the_midst_of_another<A, B>(
     server: &Server,
     step: &'static str,

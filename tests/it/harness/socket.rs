@@ -14,7 +14,7 @@ use tokio_tungstenite::{
 };
 
 /// How long a test waits for something that has to come.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An open socket.
 pub struct Socket {
@@ -98,7 +98,7 @@ impl Socket {
         let reading = async move {
             let mut answers = Vec::new();
             while answers.len() < expected {
-                match tokio::time::timeout(PATIENCE, frames.next()).await.expect("nothing came in time") {
+                match tokio::time::timeout(TIMEOUT, frames.next()).await.expect("nothing came in time") {
                     Some(Ok(Message::Text(text))) => answers.push(serde_json::from_str(&text).unwrap()),
                     Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => {
                         return Err((code.into(), reason.to_string()));
@@ -163,7 +163,7 @@ impl Socket {
     }
 
     async fn frame(&mut self) -> Option<Message> {
-        let next = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("nothing came in time");
+        let next = tokio::time::timeout(TIMEOUT, self.stream.next()).await.expect("nothing came in time");
         next.map(|frame| frame.expect("the connection broke"))
     }
 }

@@ -1,4 +1,4 @@
-//! The queue of background jobs, as those see it who mind it.
+//! The queue of background jobs, as those see it who manage it.
 
 use agora::entity::user_role::Role;
 use serde_json::{Value, json};

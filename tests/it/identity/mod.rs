@@ -3,9 +3,9 @@
 mod activity;
 mod audit;
 pub mod authenticator;
+mod brute_force;
 mod codes;
 mod cookies;
-mod guessing;
 mod jobs_admin;
 mod mailboxes;
 mod money;

@@ -264,7 +264,7 @@ async fn an_identity_is_linked_and_unlinked_by_its_owner_who_is_told() {
 }
 
 #[tokio::test]
-async fn linking_and_unlinking_want_a_fresh_authentication() {
+async fn linking_and_unlinking_want_a_recent_authentication() {
     let (_, server) = Provider::start(&[]).await;
     let amina = server.user("amina").await;
     server.advance(301);

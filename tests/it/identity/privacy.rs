@@ -179,7 +179,7 @@ async fn an_archive_is_made_once_a_day_at_most_however_often_it_is_asked_for_and
 }
 
 #[tokio::test]
-async fn leaving_and_taking_along_need_a_fresh_authentication() {
+async fn leaving_and_taking_along_need_a_recent_authentication() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     server.advance(300);
@@ -302,7 +302,7 @@ async fn the_last_owner_stays() {
 }
 
 #[tokio::test]
-async fn the_link_to_an_archive_is_shown_to_a_fresh_session_only() {
+async fn the_link_to_an_archive_is_shown_to_a_recently_authenticated_session_only() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     amina.ok(EXPORT, Value::Null).await;

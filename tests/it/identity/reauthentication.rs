@@ -1,4 +1,4 @@
-//! Fresh authentication: what asks for it, and how it is given.
+//! Recent authentication: what asks for it, and how it is given.
 
 use agora::{
     domain::auth,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::authenticator::{REAUTHENTICATE, SETUP, activity, enable, execute};
 use crate::harness::{Client, SEVERAL_CONNECTIONS, Server, client::PASSWORD, user_error};
 
-/// The operations that need a fresh authentication and that there are: each with a call of it, and whether it takes an
+/// The operations that need a recent authentication and that there are: each with a call of it, and whether it takes an
 /// administrator. Whoever adds one to the graph adds it here.
 const CALLS: &[(&str, &str, bool)] = &[
     ("twoFactorSetup", "mutation { twoFactorSetup { errors { code } } }", false),
@@ -135,7 +135,7 @@ fn mutations() -> Vec<(String, String)> {
 fn the_operator_s_guide_shows_the_list() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md");
     let text = std::fs::read_to_string(path).unwrap();
-    let section = text.split("## Fresh authentication").nth(1).unwrap().split("\n## ").next().unwrap();
+    let section = text.split("## Recent authentication").nth(1).unwrap().split("\n## ").next().unwrap();
     let mut rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
     rows.sort_unstable();
     let mut expected: Vec<String> = declared().iter().map(|(name, why)| format!("| `{name}` | {why} |")).collect();
@@ -155,12 +155,12 @@ fn every_declared_operation_is_called_here() {
 fn the_graph_says_of_each_of_them_that_it_is_one() {
     for (name, description) in mutations() {
         let is_declared = rules::of(&name).recent_authentication.is_some();
-        assert_eq!(description.contains("fresh authentication"), is_declared, "{name}: {description}");
+        assert_eq!(description.contains("recent authentication"), is_declared, "{name}: {description}");
     }
 }
 
 #[tokio::test]
-async fn each_of_them_refuses_a_session_that_is_not_fresh() {
+async fn each_of_them_refuses_a_session_that_is_not_recently_authenticated() {
     let server = Server::with(&[("TWO_FACTOR_REQUIRED_ROLES", "none")]).await;
     server.user("amina").await;
     server.user("olivia").await;
@@ -179,7 +179,7 @@ async fn each_of_them_refuses_a_session_that_is_not_fresh() {
     }
 }
 
-async fn is_fresh(client: &Client) -> bool {
+async fn is_recently_authenticated(client: &Client) -> bool {
     let body = client.send(SETUP, Value::Null).await.body;
     if body["errors"].is_null() {
         return true;
@@ -189,22 +189,22 @@ async fn is_fresh(client: &Client) -> bool {
 }
 
 #[tokio::test]
-async fn the_password_makes_this_session_fresh_for_five_minutes() {
+async fn the_password_counts_as_a_recent_authentication_of_this_session_for_five_minutes() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     let elsewhere = server.anonymous().login("amina").await;
     server.advance(299);
-    assert!(is_fresh(&amina).await, "a sign-in is fresh by itself");
+    assert!(is_recently_authenticated(&amina).await, "a sign-in is a recent authentication by itself");
     server.advance(1);
-    assert!(!is_fresh(&amina).await);
+    assert!(!is_recently_authenticated(&amina).await);
     let data = amina.ok(REAUTHENTICATE, json!({ "input": { "password": PASSWORD } })).await;
     let until: DateTime<Utc> = data["reauthenticate"]["freshUntil"].as_str().unwrap().parse().unwrap();
     assert_eq!(until, server.clock.now() + TimeDelta::minutes(5));
-    assert!(is_fresh(&amina).await);
-    assert!(!is_fresh(&elsewhere).await, "another session is another matter");
+    assert!(is_recently_authenticated(&amina).await);
+    assert!(!is_recently_authenticated(&elsewhere).await, "another session is another matter");
     assert_eq!(activity(&server, "amina").await.last().unwrap(), "reauthenticated");
     server.advance(300);
-    assert!(!is_fresh(&amina).await);
+    assert!(!is_recently_authenticated(&amina).await);
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn a_refresh_of_the_tokens_proves_nothing() {
         "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { session { accessToken } } }";
     let data = amina.ok(refresh, json!({ "token": amina.refresh_token })).await;
     let amina = amina.token(data["tokenRefresh"]["session"]["accessToken"].as_str().unwrap());
-    assert!(!is_fresh(&amina).await);
+    assert!(!is_recently_authenticated(&amina).await);
 }
 
 #[tokio::test]
@@ -233,11 +233,11 @@ async fn wrong_proofs_change_nothing_and_are_not_to_be_guessed() {
         );
         assert_eq!(activity(&server, "amina").await.last().unwrap(), "sign_in_failed");
     }
-    assert!(!is_fresh(&amina).await);
+    assert!(!is_recently_authenticated(&amina).await);
     let right = json!({ "input": { "password": PASSWORD } });
     assert_eq!(amina.refused(REAUTHENTICATE, right.clone()).await, "RATE_LIMITED");
     assert_eq!(server.app.passwords.hashed() - hashed, 5);
-    assert!(!is_fresh(&amina).await);
+    assert!(!is_recently_authenticated(&amina).await);
     // A thief of a session elsewhere does not slow the owner, nor does it the sign-in.
     assert_eq!(amina.clone().from("198.51.100.1").user_errors(REAUTHENTICATE, right.clone()).await, []);
     server.anonymous().login("amina").await;
@@ -315,8 +315,8 @@ async fn without_password_and_app_a_code_by_e_mail_does() {
     let errors = elsewhere.user_errors(REAUTHENTICATE, code.clone()).await;
     assert_eq!(errors, user_error("INVALID_CODE", "input.emailCode"));
     assert_eq!(amina.user_errors(REAUTHENTICATE, code.clone()).await, []);
-    assert!(is_fresh(&amina).await);
-    assert!(!is_fresh(&elsewhere).await);
+    assert!(is_recently_authenticated(&amina).await);
+    assert!(!is_recently_authenticated(&elsewhere).await);
     let errors = amina.user_errors(REAUTHENTICATE, code).await;
     assert_eq!(errors, user_error("INVALID_CODE", "input.emailCode"), "once");
     let errors = amina.user_errors(REAUTHENTICATE, json!({ "input": { "password": PASSWORD } })).await;
@@ -339,7 +339,7 @@ async fn a_day_has_its_number_of_codes() {
 }
 
 #[tokio::test]
-async fn a_session_that_ended_can_t_be_made_fresh() {
+async fn a_session_that_ended_can_t_be_reauthenticated() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     let beside = server.beside(&[]).await;
@@ -351,5 +351,5 @@ async fn a_session_that_ended_can_t_be_made_fresh() {
     assert_eq!(elsewhere.refused(REAUTHENTICATE, proof).await, "UNAUTHENTICATED");
     let sql = "SELECT COUNT(*) FROM activities WHERE kind = 'reauthenticated'";
     assert_eq!(server.count(sql).await, 0);
-    assert_eq!(auth::FRESH, TimeDelta::minutes(5));
+    assert_eq!(auth::RECENT_AUTHENTICATION, TimeDelta::minutes(5));
 }

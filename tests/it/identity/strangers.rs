@@ -2,7 +2,7 @@
 
 use agora::{
     domain::auth,
-    platform::passwords::{Caller, Place},
+    platform::passwords::{Caller, QueueSlot},
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ async fn sign_in(client: &Client, login: &str, password: &str) -> String {
 }
 
 /// Takes every place in the strangers' line.
-fn crowd(server: &Server) -> Vec<Place> {
+fn crowd(server: &Server) -> Vec<QueueSlot> {
     std::iter::from_fn(|| server.app.passwords.enter(Caller::Stranger).ok()).take(10_000).collect()
 }
 
@@ -140,13 +140,13 @@ async fn what_can_t_be_right_is_charged_to_nobody() {
     assert_eq!(sign_in(&here, "amina", PASSWORD).await, "RATE_LIMITED");
 }
 
-/// Asks for a reset in amina's name; gives the letters of it that have left so far.
+/// Asks for a reset in amina's name; gives the e-mails of it that have left so far.
 async fn ask(server: &Server, from: &str) -> Vec<Sent> {
     server.anonymous().from(from).ok(RESET, json!({ "email": AMINA })).await;
     server.sent().await.into_iter().filter(|sent| sent.subject == "Choose a new password").collect()
 }
 
-/// Chooses a new password by the link of a letter.
+/// Chooses a new password by the link of an e-mail.
 async fn by_link(server: &Server, token: &str) -> Vec<(String, String)> {
     server
         .anonymous()
@@ -173,12 +173,12 @@ async fn use_up(server: &Server, query: &str, code: &str, (input, path): (fn(Val
 async fn five_wrong_codes_don_t_keep_the_owner_from_a_reset() {
     let server = Server::start().await;
     server.user("amina").await;
-    let letter = ask(&server, "192.0.2.1").await.remove(0);
+    let message = ask(&server, "192.0.2.1").await.remove(0);
     let input = |proof: Value| json!({ "proof": proof, "newPassword": NEW });
-    use_up(&server, CONFIRM, &letter.code(), (input, "input.proof.emailCode.code")).await;
+    use_up(&server, CONFIRM, &message.code(), (input, "input.proof.emailCode.code")).await;
     // Long after the code is over.
     server.advance(24 * 3600 - 1);
-    let token = letter.token();
+    let token = message.token();
     let mut tampered = token.clone();
     tampered.replace_range(40..41, if &token[40..41] == "A" { "B" } else { "A" });
     for wrong in ["", "x", &token[..63], &tampered] {
@@ -212,9 +212,9 @@ async fn five_wrong_codes_don_t_keep_the_owner_from_a_reset() {
 async fn a_link_has_its_time() {
     let server = Server::start().await;
     server.user("amina").await;
-    let letter = ask(&server, "192.0.2.1").await.remove(0);
+    let message = ask(&server, "192.0.2.1").await.remove(0);
     server.advance(24 * 3600);
-    assert_eq!(by_link(&server, &letter.token()).await, user_error("INVALID_CODE", "input.proof.token"));
+    assert_eq!(by_link(&server, &message.token()).await, user_error("INVALID_CODE", "input.proof.token"));
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn of_many_uses_of_links_at_once_one_succeeds() {
 }
 
 #[tokio::test]
-async fn the_letters_that_strangers_ask_for_use_up_none_of_the_owner_s() {
+async fn the_e_mails_that_strangers_ask_for_use_up_none_of_the_owner_s() {
     let server = Server::start().await;
     let home = "2001:db8:77:1::5";
     server.anonymous().from(home).register("amina").await;
@@ -244,12 +244,12 @@ async fn the_letters_that_strangers_ask_for_use_up_none_of_the_owner_s() {
         assert_eq!(ask(&server, "2001:db8:77:1:aaaa::9").await.len(), number.min(10));
         server.advance(60);
     }
-    let letters = ask(&server, "203.0.113.1").await;
-    assert_eq!(letters.len(), 10);
-    // Whichever letter the owner opens.
-    assert_eq!(by_link(&server, &letters[2].token()).await, []);
-    for letter in &letters {
-        assert_eq!(by_link(&server, &letter.token()).await, user_error("INVALID_CODE", "input.proof.token"));
+    let emails = ask(&server, "203.0.113.1").await;
+    assert_eq!(emails.len(), 10);
+    // Whichever e-mail the owner opens.
+    assert_eq!(by_link(&server, &emails[2].token()).await, []);
+    for message in &emails {
+        assert_eq!(by_link(&server, &message.token()).await, user_error("INVALID_CODE", "input.proof.token"));
     }
 }
 
@@ -258,13 +258,13 @@ async fn a_registration_and_a_new_address_are_confirmed_by_link_whatever_strange
     let server = Server::with(&[("REGISTRATION_CONFIRM_EMAIL", "true")]).await;
     let nobody = server.anonymous();
     nobody.ok(REGISTER, joining("amina", AMINA)).await;
-    let letter = server.last_sent(AMINA).await;
-    use_up(&server, VERIFY, &letter.code(), (|proof| proof, "input.emailCode.code")).await;
-    for both_or_none in [json!({}), json!({ "token": letter.token(), "emailCode": { "code": letter.code() } })] {
+    let message = server.last_sent(AMINA).await;
+    use_up(&server, VERIFY, &message.code(), (|proof| proof, "input.emailCode.code")).await;
+    for both_or_none in [json!({}), json!({ "token": message.token(), "emailCode": { "code": message.code() } })] {
         assert_eq!(nobody.refused(VERIFY, json!({ "input": both_or_none })).await, "BAD_REQUEST");
     }
-    assert_eq!(nobody.user_errors(VERIFY, json!({ "input": { "token": letter.token() } })).await, []);
-    let again = nobody.user_errors(VERIFY, json!({ "input": { "token": letter.token() } })).await;
+    assert_eq!(nobody.user_errors(VERIFY, json!({ "input": { "token": message.token() } })).await, []);
+    let again = nobody.user_errors(VERIFY, json!({ "input": { "token": message.token() } })).await;
     assert_eq!(again, user_error("INVALID_CODE", "input.token"));
 
     let amina = nobody.clone().login("amina").await;
@@ -295,11 +295,11 @@ async fn a_registration_and_a_new_address_are_confirmed_by_link_whatever_strange
 async fn what_went_to_a_former_address_is_void_links_included() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
-    let letter = ask(&server, "192.0.2.1").await.remove(0);
+    let message = ask(&server, "192.0.2.1").await.remove(0);
     amina.ok(MOVE, json!({ "email": "new@example.net" })).await;
     let new = server.last_sent("new@example.net").await.token();
     assert_eq!(amina.user_errors(MOVED, json!({ "input": { "token": new } })).await, []);
-    assert_eq!(by_link(&server, &letter.token()).await, user_error("INVALID_CODE", "input.proof.token"));
+    assert_eq!(by_link(&server, &message.token()).await, user_error("INVALID_CODE", "input.proof.token"));
     // Nor does a link outlive a changed password.
     server.anonymous().ok(RESET, json!({ "email": "new@example.net" })).await;
     let token = server.last_sent("new@example.net").await.token();

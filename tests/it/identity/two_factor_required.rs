@@ -64,7 +64,7 @@ async fn once_it_is_set_up_a_refreshed_session_may_do_everything() {
     let login = json!({ "login": "root_user", "password": PASSWORD });
     let data = server.anonymous().ok(LOGIN, login).await;
     assert_eq!(data["login"]["result"]["requiresTwoFactorSetup"], true);
-    // Also when the sign-in is no longer fresh.
+    // Also when the sign-in is no longer recent.
     server.advance(301);
     assert_eq!(administrator.refused(super::authenticator::SETUP, Value::Null).await, "REAUTHENTICATION_REQUIRED");
     let proof = json!({ "input": { "password": PASSWORD } });

@@ -289,7 +289,7 @@ async fn an_address_is_replaced_when_the_new_one_is_proven() {
 }
 
 #[tokio::test]
-async fn another_address_needs_a_fresh_authentication() {
+async fn another_address_needs_a_recent_authentication() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     server.advance(300);
@@ -501,7 +501,7 @@ async fn an_address_that_was_mistyped_at_registration_is_corrected_by_registerin
     let errors = nobody.user_errors(by_link, json!({ "token": wrong.token() })).await;
     assert_eq!(errors, user_error("INVALID_CODE", "input.token"));
     register(&server, "badr", "amnia@example.org").await;
-    // Again the same is harmless: the letter that is there is good.
+    // Again the same is harmless: the e-mail that is there is good.
     register(&server, "amina", "AMINA@example.org").await;
     let sent = server.sent().await;
     assert_eq!(sent.iter().filter(|sent| sent.to.eq_ignore_ascii_case("amina@example.org")).count(), 1, "{sent:?}");

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use agora::{
     domain::messages::{Message, Template},
-    platform::letter::Undelivered,
+    platform::outgoing_message::Undelivered,
 };
 use axum::{Router, http::HeaderMap, http::StatusCode};
 
-use super::{letter_to, queue};
+use super::{outgoing_to, queue};
 use crate::harness::Server;
 
 /// What a provider was asked: path, authorization and form.
@@ -139,7 +139,7 @@ async fn what_is_no_number_goes_to_nobody() {
     let server = by_twilio(&url).await;
     for to in ["", "201001234567", "+20 100", "+1", "+1234567890123456", "whatsapp:+201001234567", "+2010012345\r\n67"]
     {
-        let refused = server.app.sms.send("job", server.app.clock.now(), &letter_to(to)).await;
+        let refused = server.app.sms.send("job", server.app.clock.now(), &outgoing_to(to)).await;
         assert!(matches!(refused, Err(Undelivered::Refused(_))), "{to}: {refused:?}");
     }
     assert!(asked.lock().unwrap().is_empty());

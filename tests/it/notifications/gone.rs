@@ -223,7 +223,7 @@ async fn what_is_deleted_while_it_is_told_goes_all_the_same() {
             post
         };
         let ending = basma.ok(end, json!({ "id": id }));
-        let both = one_in_the_midst_of_another(&server, "notification.telling", server.run_jobs(), ending);
+        let both = one_in_the_midst_of_another(&server, "notification.delivering", server.run_jobs(), ending);
         Box::pin(both).await;
         assert_eq!(told(&server, &amina).await, Vec::<Value>::new(), "{act}");
         assert_eq!(unread(&amina).await, 0);

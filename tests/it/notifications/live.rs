@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{LIST, ids, with_told};
-use crate::harness::{Client, Server, Socket, socket::PATIENCE};
+use crate::harness::{Client, Server, Socket, socket::TIMEOUT};
 
 const WATCH: &str = "subscription($after: String) { notificationReceived(after: $after) { cursor phase notification { \
     id message } } }";
@@ -173,7 +173,7 @@ async fn a_stream_that_is_cut_anywhere_goes_on_without_gap_or_duplicate() {
 /// What somebody is told.
 fn message(news: &News) -> String {
     match news {
-        News::Told(told) => told.message.clone(),
+        News::Delivered(told) => told.message.clone(),
         News::Gone(id) => panic!("{id} is gone"),
     }
 }
@@ -188,7 +188,7 @@ async fn catch_up(server: &Server, client: &Client, after: i64) -> (Vec<String>,
     );
     let (mut messages, mut seq) = (Vec::new(), after);
     loop {
-        let step = timeout(PATIENCE, stream.next()).await.expect("nothing came in time").unwrap().unwrap();
+        let step = timeout(TIMEOUT, stream.next()).await.expect("nothing came in time").unwrap().unwrap();
         assert!(step.seq >= seq, "backwards from {seq} to {}", step.seq);
         seq = step.seq;
         match (step.phase, step.content) {
@@ -219,7 +219,7 @@ async fn a_stream_that_is_cut_and_resumed_while_much_happens_loses_nothing() {
         all
     };
     let both = Box::pin(async { tokio::join!(writer, reader).1 });
-    let reading = timeout(PATIENCE * 3, both).await.expect("something was lost");
+    let reading = timeout(TIMEOUT * 3, both).await.expect("something was lost");
     assert_eq!(reading, (0..COUNT).map(|number| format!("number {number}")).collect::<Vec<_>>());
 }
 
@@ -346,7 +346,7 @@ async fn where_every_hint_is_lost_a_sweep_makes_up_for_it() {
     assert!(stream.next().now_or_never().is_none());
     events::sweep(&beside.app.db).await.unwrap();
     for number in 0..3 {
-        let step = timeout(PATIENCE, stream.next()).await.expect("nothing came in time").unwrap().unwrap();
+        let step = timeout(TIMEOUT, stream.next()).await.expect("nothing came in time").unwrap().unwrap();
         assert_eq!((step.phase, message(&step.content.unwrap())), (Phase::Live, format!("number {number}")));
     }
     assert!(stream.next().now_or_never().is_none());
@@ -411,7 +411,7 @@ async fn a_watcher_that_does_not_read_holds_nobody_up() {
             assert_eq!(quick.steps(1).await, [format!("LIVE {}", text(number))]);
         }
     };
-    timeout(PATIENCE * 3, Box::pin(async { tokio::join!(writing, reading) })).await.expect("somebody was held up");
+    timeout(TIMEOUT * 3, Box::pin(async { tokio::join!(writing, reading) })).await.expect("somebody was held up");
     // And when it reads at last, everything is there.
     for number in 0..COUNT {
         let event = slow.event().await;

@@ -2,7 +2,7 @@
 //! is won, and gone when it is lost.
 
 use agora::{
-    domain::{ledger::Place, payments::reconcile},
+    domain::{ledger::AccountRef, payments::reconcile},
     entity::payment::ProviderKind,
     platform::{
         list::Span,
@@ -31,7 +31,7 @@ async fn disputes(client: &Client, payment: &Value) -> Value {
 }
 
 async fn clearing(server: &Server) -> i64 {
-    at(server, Place::Clearing(ProviderKind::Sandbox)).await.0
+    at(server, AccountRef::Clearing(ProviderKind::Sandbox)).await.0
 }
 
 /// What somebody is told of disputes, the newest first.
@@ -90,7 +90,7 @@ async fn a_dispute_that_is_lost_takes_the_money_and_the_platform_bears_its_fee()
     assert_eq!(disputes(&badr, &payment).await[0]["state"], "LOST");
     let raised = olivia.ok("query($id: ID!) { goal(id: $id) { raised { amount } } }", json!({ "id": goal })).await;
     assert_eq!(raised["goal"]["raised"]["amount"], "4.00");
-    assert_eq!(at(&server, Place::ProviderFees).await.0, -DISPUTE_FEE);
+    assert_eq!(at(&server, AccountRef::ProviderFees).await.0, -DISPUTE_FEE);
     assert_eq!(clearing(&server).await, -400 + DISPUTE_FEE);
     assert_eq!(told(&olivia).await.len(), 2);
     // No receipt of a refund: nobody gave it back.
@@ -109,7 +109,7 @@ async fn what_was_withdrawn_before_a_dispute_is_owed_and_paid_when_the_goal_has_
     assert!(hand_over(&server, &olivia, &dina, 900, "spent").await);
     behind_our_back(&server, Deed::Dispute(None)).await;
     wait(&server).await;
-    let debt = Place::Debt(olivia.id.parse().unwrap());
+    let debt = AccountRef::Debt(olivia.id.parse().unwrap());
     assert_eq!(at(&server, debt).await.0, -900);
     assert_books(&server.app).await;
     behind_our_back(&server, Deed::Decide(true)).await;
@@ -118,7 +118,7 @@ async fn what_was_withdrawn_before_a_dispute_is_owed_and_paid_when_the_goal_has_
     assert_eq!(at(&server, debt).await.0, -900);
     assert_eq!(code(&goals::withdraw(&olivia, &goal, None, "w2").await), "");
     assert_eq!((at(&server, debt).await.0, wallet(&server, &olivia).await), (0, (0, 0)));
-    assert_eq!(at(&server, Place::Fees).await.0, 100);
+    assert_eq!(at(&server, AccountRef::Fees).await.0, 100);
     assert_books(&server.app).await;
 }
 
@@ -152,7 +152,7 @@ async fn a_dispute_of_what_was_refunded_already_is_owed_by_the_payer_when_it_is_
     assert_eq!(wallet(&server, &amina).await, (300, 0));
     behind_our_back(&server, Deed::Dispute(None)).await;
     wait(&server).await;
-    let debt = Place::Debt(amina.id.parse().unwrap());
+    let debt = AccountRef::Debt(amina.id.parse().unwrap());
     assert_eq!((wallet(&server, &amina).await, at(&server, debt).await.0), ((300, 300), 0));
     behind_our_back(&server, Deed::Decide(false)).await;
     wait_often(&server, 2).await;
@@ -181,7 +181,7 @@ async fn a_dispute_that_is_won_after_all_undoes_what_its_payer_owed_beyond_the_p
         behind_our_back(&server, deed).await;
         wait_often(&server, 2).await;
     }
-    let debt = Place::Debt(amina.id.parse().unwrap());
+    let debt = AccountRef::Debt(amina.id.parse().unwrap());
     assert_eq!((wallet(&server, &amina).await, at(&server, debt).await.0), ((0, 0), -700));
     let dina = server.user("dina").await;
     paid(&server, &dina, "20.00", "d").await;
@@ -215,10 +215,10 @@ async fn what_the_platform_bore_of_a_guest_s_dispute_it_has_again_when_that_is_w
         behind_our_back(&server, deed).await;
         wait_often(&server, 2).await;
     }
-    assert_eq!(at(&server, Place::Losses).await.0, -700);
+    assert_eq!(at(&server, AccountRef::Losses).await.0, -700);
     for (state, borne) in [("won", 0), ("lost", -700), ("won", 0)] {
         decided_otherwise(&server, state).await;
-        assert_eq!(at(&server, Place::Losses).await.0, borne, "{state}");
+        assert_eq!(at(&server, AccountRef::Losses).await.0, borne, "{state}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use agora::{
     domain::{
-        ledger::Place,
+        ledger::AccountRef,
         payments::{self, NewPayment, Payer},
     },
     entity::{
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{assert_books, at, code, paid, treasurer, wallet};
 use crate::harness::{Client, Server};
 
-const PAYMOB: Place = Place::Clearing(ProviderKind::Paymob);
+const PAYMOB: AccountRef = AccountRef::Clearing(ProviderKind::Paymob);
 
 /// A server that takes payments by Paymob.
 pub(super) async fn start() -> Server {
@@ -100,7 +100,7 @@ async fn what_is_open_is_held_and_what_is_lost_is_gone_with_its_fee_once() {
         assert_eq!((code(&lost), &lost["dispute"]["state"]), ("", &json!("LOST")), "{lost}");
     }
     assert_eq!(wallet(&server, &amina).await, (600, 0));
-    assert_eq!(at(&server, Place::ProviderFees).await, (-150, 0));
+    assert_eq!(at(&server, AccountRef::ProviderFees).await, (-150, 0));
     assert_eq!(at(&server, PAYMOB).await, (-1000 + 400 + 150, 0));
     assert_books(&server.app).await;
     // Nobody opens again what was decided, or decides it otherwise: that would bring the money back.

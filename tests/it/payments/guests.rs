@@ -2,7 +2,7 @@
 
 use agora::{
     domain::{
-        Once,
+        Idempotent,
         actor::Actor,
         payments::{self, NewPayment, Payer},
     },
@@ -31,8 +31,8 @@ async fn begun(server: &Server, target: &Client) -> (Value, Value) {
         amount: Money::new(500, Currency::parse("USD").unwrap()),
     };
     app.db.transact(async |tx| payments::open_in(app, &tx, &new).await).await.unwrap();
-    let once = Once { value: new.id, replayed: false };
-    let started = payments::started(app, &Actor::Anonymous, once).await.unwrap().value;
+    let outcome = Idempotent { value: new.id, replayed: false };
+    let started = payments::started(app, &Actor::Anonymous, outcome).await.unwrap().value;
     (new.id.to_string().into(), started.guest_token.unwrap().into())
 }
 

@@ -1,7 +1,7 @@
 //! What no provider speaks of: bank transfers, cash, refunds by hand, and payments that are called off.
 
 use agora::{
-    domain::ledger::Place,
+    domain::ledger::AccountRef,
     entity::{payment::ProviderKind, user_role::Role},
     platform::payments::sandbox::Act,
 };
@@ -55,7 +55,7 @@ async fn a_bank_transfer_is_there_when_staff_finds_it() {
     let twice = call(&staff, "adminPaymentConfirm", &payment["id"], &came(None, "d"), PAYMENT).await;
     assert_eq!(code(&twice), "WRONG_STATE");
     assert_eq!(wallet(&server, &amina).await, (2000, 0));
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::BankTransfer)).await.0, -2000);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::BankTransfer)).await.0, -2000);
     assert_eq!(server.count("SELECT COUNT(*) FROM audit_entries WHERE action = 'adminPaymentConfirm'").await, 1);
     assert!(server.last_sent("amina@example.org").await.text.contains("20.00 USD"));
     assert_books(&server.app).await;
@@ -207,13 +207,13 @@ async fn cash_is_collected_then_brought_to_the_bank() {
     let collected = call(&staff, "adminPaymentCollect", &payment["id"], "", PAYMENT).await;
     assert_eq!(collected["payment"]["state"], "COMPLETED");
     assert_eq!(code(&call(&staff, "adminPaymentCollect", &payment["id"], "", PAYMENT).await), "WRONG_STATE");
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::CashOnDelivery)).await.0, -2000);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::CashOnDelivery)).await.0, -2000);
     assert_eq!(remit(Some("5.00"), "a").await["payment"]["remitted"]["amount"], "5.00");
     assert_eq!(remit(Some("5.00"), "a").await["payment"]["remitted"]["amount"], "5.00");
     assert_eq!(code(&remit(Some("15.01"), "b").await), "AMOUNT_TOO_LARGE");
     assert_eq!(remit(None, "c").await["payment"]["remitted"]["amount"], "20.00");
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::CashOnDelivery)).await.0, 0);
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::BankTransfer)).await.0, -2000);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::CashOnDelivery)).await.0, 0);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::BankTransfer)).await.0, -2000);
     assert_books(&server.app).await;
 }
 
@@ -248,7 +248,7 @@ async fn a_refund_by_hand_waits_for_staff() {
         assert_eq!(code(&again), "WRONG_STATE");
     }
     assert_eq!(wallet(&server, &amina).await, (1500, 0));
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::BankTransfer)).await.0, -1500);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::BankTransfer)).await.0, -1500);
     assert_eq!(server.count("SELECT COUNT(*) FROM refunds WHERE provider_reference = 'BANK 8'").await, 1);
     assert_books(&server.app).await;
 }

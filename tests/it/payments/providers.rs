@@ -114,7 +114,7 @@ async fn a_provider_that_does_not_answer_holds_up_no_other() {
     tokio::select! {
         biased;
         () = completed => {}
-        done = payments::tend(&server.app) => panic!("it has answered: {done:?}"),
+        done = payments::poll_all(&server.app) => panic!("it has answered: {done:?}"),
     }
     drop(silent);
 }

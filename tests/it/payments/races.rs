@@ -19,10 +19,10 @@ use crate::{
     wallets::{WITHDRAW, add_method, transfer_input, withdraw_input},
 };
 
-/// Whoever reaches a step waits there until so many are.
+/// Whoever reaches a fail point waits there until so many are.
 fn gather(server: &Server, step: &'static str, count: usize) {
     let barrier = Arc::new(Barrier::new(count));
-    server.app.steps.watch(move |name| {
+    server.app.fail_points.watch(move |name| {
         let barrier = Arc::clone(&barrier);
         async move {
             if name == step {

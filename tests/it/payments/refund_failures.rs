@@ -2,7 +2,7 @@
 
 use agora::{
     domain::{
-        ledger::Place,
+        ledger::AccountRef,
         payments::{Disagreement, reconcile},
     },
     entity::payment::ProviderKind,
@@ -44,7 +44,7 @@ async fn what_comes_back_is_in_the_wallet_again_once_and_everybody_is_told() {
     let now = look(&amina, &payment).await;
     assert_eq!((&now["refunded"]["amount"], &now["refundState"]), (&json!("0.00"), &json!("NONE")));
     assert_eq!(wallet(&server, &amina).await, (1000, 0));
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, -1000);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::Sandbox)).await.0, -1000);
     assert_eq!(server.count("SELECT COUNT(*) FROM ledger_transfers WHERE reverses_id IS NOT NULL").await, 1);
     assert_eq!(server.count("SELECT COUNT(*) FROM payment_events WHERE kind = 'refund_failed'").await, 1);
     let message = server.last_sent("amina@example.org").await;
@@ -104,7 +104,7 @@ async fn what_comes_back_for_somebody_who_is_gone_is_unclaimed() {
     let (_, _, payment) = refunded(&server).await;
     tamper(&server, "UPDATE payments SET payer_id = NULL").await;
     wait_often(&server, 2).await;
-    assert_eq!(at(&server, Place::Unclaimed).await.0, 400, "{payment}");
+    assert_eq!(at(&server, AccountRef::Unclaimed).await.0, 400, "{payment}");
     assert_books(&server.app).await;
 }
 

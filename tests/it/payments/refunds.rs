@@ -1,6 +1,6 @@
 //! Refunds: asked for, granted, refused, done; in parts, to the source and to the wallet; and whom it is not for.
 
-use agora::{domain::ledger::Place, entity::payment::ProviderKind, entity::user_role::Role};
+use agora::{domain::ledger::AccountRef, entity::payment::ProviderKind, entity::user_role::Role};
 use serde_json::{Value, json};
 
 use super::{assert_books, at, call, code, funded, hand_over, look, paid, tamper, treasurer, wait, wait_often, wallet};
@@ -52,7 +52,7 @@ async fn the_payer_asks_staff_grants_and_the_provider_gives_back() {
     let now = state(&amina, &payment).await;
     assert_eq!((&now["refunds"][0]["state"], &now["refundState"]), (&"SUCCEEDED".into(), &"PARTIAL".into()));
     assert_eq!(wallet(&server, &amina).await, (600, 0));
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, -600);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::Sandbox)).await.0, -600);
     assert!(server.last_sent("amina@example.org").await.text.contains("4.00 USD"));
     assert_eq!(server.count("SELECT COUNT(*) FROM sandbox_refunds").await, 1);
     assert_books(&server.app).await;
@@ -96,7 +96,7 @@ async fn parts_go_back_until_nothing_is_left_and_never_more() {
     wait(&server).await;
     assert_eq!(state(&amina, &payment).await["refundState"], "FULL");
     assert_eq!(wallet(&server, &amina).await, (0, 0));
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, 0);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::Sandbox)).await.0, 0);
     assert_books(&server.app).await;
 }
 

@@ -2,7 +2,7 @@
 
 use agora::{
     domain::{
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
         payments::{reconcile, settle},
     },
     entity::{Currency, ledger_transfer::TransferKind, payment::ProviderKind},
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::harness::{Client, Server};
 
-const PAYPAL: Place = Place::Clearing(ProviderKind::Paypal);
-const STRIPE: Place = Place::Clearing(ProviderKind::Stripe);
-const PAYMOB: Place = Place::Clearing(ProviderKind::Paymob);
-const BANK: Place = Place::Clearing(ProviderKind::BankTransfer);
+const PAYPAL: AccountRef = AccountRef::Clearing(ProviderKind::Paypal);
+const STRIPE: AccountRef = AccountRef::Clearing(ProviderKind::Stripe);
+const PAYMOB: AccountRef = AccountRef::Clearing(ProviderKind::Paymob);
+const BANK: AccountRef = AccountRef::Clearing(ProviderKind::BankTransfer);
 
 async fn record(staff: &Client, provider: &str, kind: &str, amount: &str, reference: &str, key: &str) -> Value {
     let query = format!(
@@ -54,7 +54,7 @@ async fn what_paypal_keeps_and_pays_out_is_booked_once() {
     for written in [5, 0] {
         assert_eq!(settle(&server.app, Span::default()).await.unwrap(), written);
     }
-    assert_eq!(at(&server, Place::ProviderFees).await, (-59 - 25 - 100, 0));
+    assert_eq!(at(&server, AccountRef::ProviderFees).await, (-59 - 25 - 100, 0));
     assert_eq!(at(&server, BANK).await, (-500 + 200, 0));
     assert_eq!(at(&server, PAYPAL).await, (-1000 + 59 + 25 + 100 + 500 - 200, 0));
     assert_books(&server.app).await;
@@ -68,7 +68,7 @@ async fn what_paypal_keeps_of_a_charge_is_booked_by_the_comparison_and_not_again
     for (mend, fees) in [(false, 0), (true, -59), (true, -59)] {
         server.advance(1);
         assert_eq!(reconcile(&server.app, Span::default(), mend).await.unwrap().disagreements, []);
-        assert_eq!(at(&server, Place::ProviderFees).await, (fees, 0), "{mend}");
+        assert_eq!(at(&server, AccountRef::ProviderFees).await, (fees, 0), "{mend}");
     }
     paypal.book("CAPTURE-ORDER0", "T0006", "10.00", Some("-0.59"));
     assert_eq!(settle(&server.app, Span::default()).await.unwrap(), 0);
@@ -108,7 +108,7 @@ async fn what_a_provider_does_not_tell_staff_books_and_one_reference_once() {
     record(&staff, "PAYMOB", "PAYOUT_BACK", "10.00", "P-2", "e").await;
     record(&staff, "PAYMOB", "FEE_BACK", "0.50", "INV-3", "f").await;
     assert_eq!(at(&server, PAYMOB).await, (250 + 4000 - 1000 - 50, 0));
-    assert_eq!((at(&server, BANK).await, at(&server, Place::ProviderFees).await), ((-3000, 0), (-200, 0)));
+    assert_eq!((at(&server, BANK).await, at(&server, AccountRef::ProviderFees).await), ((-3000, 0), (-200, 0)));
     let audit = "{ adminAudit { nodes { action subject { id } } } }";
     let entries = staff.ok(audit, Value::Null).await["adminAudit"]["nodes"].clone();
     let entry = json!({ "action": "adminProviderSettlementRecord", "subject": null });
@@ -198,7 +198,7 @@ async fn while_a_dispute_is_open_its_money_and_a_fee_may_be_gone_and_no_more() {
     // What it kept for another one is known: so much it may keep for this one, too.
     let fee = NewTransfer {
         kind: TransferKind::ProviderFee,
-        from: Place::ProviderFees,
+        from: AccountRef::ProviderFees,
         to: PAYPAL,
         amount: 100,
         currency: Currency::parse("USD").unwrap(),

@@ -3,7 +3,7 @@
 
 use agora::{
     domain::{
-        ledger::Place,
+        ledger::AccountRef,
         payments::{Disagreement, reconcile},
     },
     entity::payment::ProviderKind,
@@ -39,7 +39,7 @@ async fn differences(server: &Server, mend: bool) -> Vec<Disagreement> {
 
 /// What somebody owes, in cents.
 async fn owed(server: &Server, client: &Client) -> i64 {
-    -at(server, Place::Debt(client.id.parse().unwrap())).await.0
+    -at(server, AccountRef::Debt(client.id.parse().unwrap())).await.0
 }
 
 /// What somebody is told of by notifications of a kind, the newest first.
@@ -60,7 +60,7 @@ async fn a_refund_at_the_provider_s_pages_leaves_the_wallet_once_however_often_i
     let now = look(&amina, &payment).await;
     assert_eq!((&now["refunded"]["amount"], &now["refundState"]), (&json!("5.00"), &json!("PARTIAL")));
     assert_eq!(wallet(&server, &amina).await, (500, 0));
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, -500);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::Sandbox)).await.0, -500);
     let query = "query($id: ID!) { payment(id: $id) { refunds { origin state reason amount { amount } } } }";
     let refunds = amina.ok(query, json!({ "id": payment["id"] })).await["payment"]["refunds"].clone();
     let refund = |amount: &str| {
@@ -111,8 +111,8 @@ async fn what_a_goal_s_owner_has_withdrawn_and_spent_they_owe_and_later_money_pa
     wait(&server).await;
     // Nine dollars were theirs, of which two were still there.
     assert_eq!((wallet(&server, &olivia).await, owed(&server, &olivia).await), ((0, 0), 700));
-    assert_eq!(at(&server, Place::Fees).await.0, 0);
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, 0);
+    assert_eq!(at(&server, AccountRef::Fees).await.0, 0);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::Sandbox)).await.0, 0);
     assert_books(&server.app).await;
     let told = told(&olivia, "MONEY_TAKEN_BACK").await;
     assert!(told[0]["message"].as_str().unwrap().contains("You owe 7.00 USD"), "{told:?}");
@@ -132,7 +132,7 @@ async fn what_a_goal_s_owner_has_withdrawn_and_spent_they_owe_and_later_money_pa
     // The fee of what is withdrawn is taken of it all the same.
     assert_eq!(code(&goals::withdraw(&olivia, &other, None, "w2").await), "");
     assert_eq!((wallet(&server, &olivia).await, owed(&server, &olivia).await), ((0, 0), 40));
-    assert_eq!(at(&server, Place::Fees).await.0, 40);
+    assert_eq!(at(&server, AccountRef::Fees).await.0, 40);
     assert_books(&server.app).await;
 }
 
@@ -149,7 +149,7 @@ async fn the_rest_of_a_withdrawal_is_taken_back_as_long_as_its_owner_has_it() {
     wait(&server).await;
     // Of 4.05 the fee is .41, rounded up, which was the platform's.
     assert_eq!(wallet(&server, &olivia).await, (900 - 405 + 41, 0));
-    assert_eq!(at(&server, Place::Fees).await.0, 100 - 41);
+    assert_eq!(at(&server, AccountRef::Fees).await.0, 100 - 41);
     let reverse = "mutation($id: ID!) { adminGoalWithdrawalReverse(input: { id: $id, reason: \"fraud\" }) { \
                    withdrawal { reversedAt } errors { code } } }";
     let variables = json!({ "id": withdrawal });
@@ -157,7 +157,7 @@ async fn the_rest_of_a_withdrawal_is_taken_back_as_long_as_its_owner_has_it() {
     assert!(hand_over(&server, &olivia, &dina, 1, "spent").await);
     let refused = staff.ok(reverse, variables.clone()).await["adminGoalWithdrawalReverse"].clone();
     assert_eq!(code(&refused), "INSUFFICIENT_FUNDS");
-    assert_eq!((wallet(&server, &olivia).await, at(&server, Place::Fees).await.0), ((535, 0), 59));
+    assert_eq!((wallet(&server, &olivia).await, at(&server, AccountRef::Fees).await.0), ((535, 0), 59));
     assert_books(&server.app).await;
     assert!(hand_over(&server, &dina, &olivia, 1, "back").await);
     let back = staff.ok(reverse, variables.clone()).await["adminGoalWithdrawalReverse"].clone();
@@ -165,7 +165,7 @@ async fn the_rest_of_a_withdrawal_is_taken_back_as_long_as_its_owner_has_it() {
     let again = staff.ok(reverse, variables).await["adminGoalWithdrawalReverse"].clone();
     assert_eq!(code(&again), "ALREADY_DONE");
     assert_eq!((wallet(&server, &olivia).await, owed(&server, &olivia).await), ((0, 0), 0));
-    assert_eq!(at(&server, Place::Fees).await.0, 0);
+    assert_eq!(at(&server, AccountRef::Fees).await.0, 0);
     let query = "query($id: ID!) { goal(id: $id) { raised { amount } available { amount } } }";
     let now = olivia.ok(query, json!({ "id": goal })).await["goal"].clone();
     assert_eq!(now, json!({ "raised": { "amount": "5.95" }, "available": { "amount": "5.95" } }));
@@ -177,7 +177,7 @@ async fn the_rest_of_a_withdrawal_is_taken_back_as_long_as_its_owner_has_it() {
     assert_eq!(code(&goals::cancel(&staff, &goal).await), "");
     wait(&server).await;
     assert_eq!(look(&badr, &payment).await["refundState"], "FULL");
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, 0);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::Sandbox)).await.0, 0);
     assert_books(&server.app).await;
 }
 
@@ -228,7 +228,7 @@ async fn where_nobody_can_be_asked_any_more_the_platform_bears_it() {
     tamper(&server, "UPDATE goals SET owner_id = NULL").await;
     behind_our_back(&server, Deed::Refund(None)).await;
     wait(&server).await;
-    assert_eq!(at(&server, Place::Losses).await.0, -1000);
+    assert_eq!(at(&server, AccountRef::Losses).await.0, -1000);
     assert_books(&server.app).await;
 }
 
@@ -248,7 +248,7 @@ async fn beside_a_refund_of_ours_never_more_goes_back_than_was_paid() {
     assert_eq!(refunds[0], json!({ "origin": "PROVIDER", "state": "SUCCEEDED", "failure": null }), "{refunds}");
     assert_eq!((&refunds[1]["origin"], &refunds[1]["state"]), (&json!("PLATFORM"), &json!("FAILED")));
     assert_eq!(wallet(&server, &amina).await, (400, 0));
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, -400);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::Sandbox)).await.0, -400);
     assert_eq!(differences(&server, false).await, []);
     assert_books(&server.app).await;
 }
@@ -266,7 +266,7 @@ async fn what_goes_back_beyond_a_payment_is_owed_by_who_has_it_twice() {
     behind_our_back(&server, Deed::Refund(Some(1000))).await;
     wait_often(&server, 2).await;
     assert_eq!((wallet(&server, &badr).await, owed(&server, &badr).await), ((0, 0), 0));
-    assert_eq!(at(&server, Place::Clearing(ProviderKind::Sandbox)).await.0, 0);
+    assert_eq!(at(&server, AccountRef::Clearing(ProviderKind::Sandbox)).await.0, 0);
     assert_eq!(differences(&server, false).await, []);
     assert_books(&server.app).await;
 }

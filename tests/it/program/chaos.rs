@@ -15,7 +15,7 @@ use std::{
 use agora::{
     domain::{
         events,
-        ledger::{Place, account},
+        ledger::{AccountRef, account},
     },
     entity::{Currency, UserId, event::StreamKind},
 };
@@ -31,7 +31,7 @@ use tokio_tungstenite::{
 use super::{Folder, KEY, Serving};
 use crate::{
     harness::{
-        Client, PATIENCE, Server,
+        Client, Server, TIMEOUT,
         dice::{Dice, is_long},
     },
     storage::{
@@ -154,7 +154,7 @@ impl Storm {
 
     /// What came of it; `None` when nobody answered, or the server has an excuse.
     async fn attempt(&self, me: &Client, address: &str, query: &str, variables: &Value) -> Option<Value> {
-        let request = self.http.post(format!("http://{address}/graphql")).timeout(PATIENCE);
+        let request = self.http.post(format!("http://{address}/graphql")).timeout(TIMEOUT);
         let request = request.bearer_auth(me.access_token.as_deref().unwrap());
         let request = request.json(&json!({ "query": query, "variables": variables }));
         let answer: Value = request.send().await.ok()?.json().await.ok()?;
@@ -284,7 +284,7 @@ impl Storm {
             assert_eq!(self.count(sql).await, expected, "{sql}");
         }
         for (person, moved) in self.people.iter().zip(done.moved) {
-            let wallet = Place::Wallet(person.id.parse().unwrap());
+            let wallet = AccountRef::Wallet(person.id.parse().unwrap());
             let wallet = account(&self.server.app, wallet, Currency::parse("USD").unwrap()).await.unwrap().unwrap();
             assert_eq!((wallet.balance, wallet.held), (FUNDS + moved, 0), "{}", person.username);
         }

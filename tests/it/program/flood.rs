@@ -20,7 +20,7 @@ use tokio::{
 
 use super::Serving;
 use crate::{
-    harness::{PATIENCE, Server, Socket, client::PASSWORD, dice::is_long, eventually},
+    harness::{Server, Socket, TIMEOUT, client::PASSWORD, dice::is_long, eventually},
     websocket::unread::{beginning, changed, unread},
 };
 
@@ -74,7 +74,7 @@ struct Flood {
 impl Flood {
     fn new(to: SocketAddr) -> Self {
         #[expect(clippy::disallowed_methods, reason = "from outside")]
-        let http = reqwest::Client::builder().local_address(ATTACKER).timeout(PATIENCE).build().unwrap();
+        let http = reqwest::Client::builder().local_address(ATTACKER).timeout(TIMEOUT).build().unwrap();
         let zero = || AtomicUsize::new(0);
         Self { to, http, held: zero(), asked: zero(), guessed: zero(), over: AtomicBool::new(false) }
     }

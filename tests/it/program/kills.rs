@@ -1,5 +1,5 @@
-//! Sudden ends in the midst of what moves money: a program is killed at a named step, and the next one brings everything to
-//! its end, once, with books that balance. Every step that has a name has somebody killed there.
+//! Sudden ends in the midst of what moves money: a program is killed at a fail point, and the next one brings everything to
+//! its end, once, with books that balance. At every fail point somebody is killed.
 
 mod giving;
 mod paying;
@@ -8,7 +8,7 @@ mod uncommitted;
 use std::{collections::BTreeSet, path::Path};
 
 use agora::{
-    domain::ledger::{Place, account},
+    domain::ledger::{AccountRef, account},
     entity::{Currency, user_role::Role},
     platform::payments::sandbox::Act,
 };
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::{BufRead, BufReader, Serving, Stdio};
 use crate::{
     architecture::sources,
-    harness::{Client, PATIENCE, Server, eventually},
+    harness::{Client, Server, TIMEOUT, eventually},
     payments::{GOOD, act, assert_books, confirm, deposit},
 };
 
@@ -67,7 +67,7 @@ impl Scene {
         (tokio::task::spawn_blocking(move || starting.ready()).await.unwrap(), standing)
     }
 
-    /// Kills a program while somebody stands still at a step, to which a call may have to lead.
+    /// Kills a program while somebody stands still at a fail point, to which a call may have to lead.
     async fn kill_at(&self, step: &str, worker: &str, call: Option<(&Client, &str, Value)>) {
         let (serving, standing) = self.serve(&[("STOP_AT_STEP", step), ("WORKER", worker)]).await;
         let calling = async {
@@ -78,7 +78,7 @@ impl Scene {
             std::future::pending::<()>().await;
         };
         let stands = async {
-            let stands = tokio::time::timeout(PATIENCE, standing).await;
+            let stands = tokio::time::timeout(TIMEOUT, standing).await;
             stands.unwrap_or_else(|_| panic!("nobody came to {step}")).unwrap();
         };
         tokio::select! {
@@ -120,7 +120,7 @@ impl Scene {
         for (sql, count) in counts {
             assert_eq!(self.server.count(sql).await, *count, "{step}: {sql}");
         }
-        let wallet = Place::Wallet(self.amina.id.parse().unwrap());
+        let wallet = AccountRef::Wallet(self.amina.id.parse().unwrap());
         let wallet = account(&self.server.app, wallet, Currency::parse("USD").unwrap()).await.unwrap();
         assert_eq!(wallet.map_or((0, 0), |wallet| (wallet.balance, wallet.held)), cents, "{step}");
         assert_books(&self.server.app).await;
@@ -128,7 +128,7 @@ impl Scene {
 }
 
 #[test]
-fn every_step_that_has_a_name_has_somebody_killed_there() {
+fn every_fail_point_has_somebody_killed_there() {
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
@@ -139,7 +139,11 @@ fn every_step_that_has_a_name_has_somebody_killed_there() {
     killed.extend(others.iter().map(|(step, _)| *step));
     killed.insert(giving::REFUNDING_ALL);
     // One transaction from its beginning to its end; somebody stands still there in a race.
-    killed.insert("notification.telling");
+    killed.insert("notification.delivering");
     assert_eq!(named.collect::<BTreeSet<_>>(), killed);
-    assert_eq!(text.matches(".reach(").count(), text.matches(".reach(\"").count(), "a step without a name of its own");
+    assert_eq!(
+        text.matches(".reach(").count(),
+        text.matches(".reach(\"").count(),
+        "a fail point without a name of its own"
+    );
 }

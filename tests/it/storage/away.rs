@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{POSTS, is_ready, proxy::Proxy, publish};
 use crate::{
-    harness::{Client, PATIENCE, Server, eventually},
+    harness::{Client, Server, TIMEOUT, eventually},
     program::Serving,
 };
 
@@ -57,8 +57,8 @@ async fn a_database_that_falls_silent_is_waited_for_no_longer_than_it_may_take_a
         // The last: one client does not get all connections.
         assert!(["UNAVAILABLE", "TIMEOUT", "RATE_LIMITED"].contains(&answer.code()), "{}", answer.body);
     });
-    timeout(PATIENCE, futures_util::future::join_all(asking)).await.expect("somebody waits without an end");
-    assert!(!timeout(PATIENCE, publish(&amina, "into the silence")).await.expect("it waits without an end"));
+    timeout(TIMEOUT, futures_util::future::join_all(asking)).await.expect("somebody waits without an end");
+    assert!(!timeout(TIMEOUT, publish(&amina, "into the silence")).await.expect("it waits without an end"));
     assert_eq!(is_ready(&server).await.0, StatusCode::SERVICE_UNAVAILABLE);
 
     proxy.speak();
@@ -70,7 +70,7 @@ async fn a_database_that_falls_silent_is_waited_for_no_longer_than_it_may_take_a
     for _ in 0..20 {
         assert!(publish(&amina, "afterwards").await);
     }
-    assert!(since.elapsed() < PATIENCE, "somebody waited for a connection that is lost");
+    assert!(since.elapsed() < TIMEOUT, "somebody waited for a connection that is lost");
     assert_eq!(is_ready(&server).await.0, StatusCode::OK);
     assert_eq!(direct.count(POSTS).await, 21);
     // What others say is heard again, over a new connection.

@@ -1,4 +1,4 @@
-//! What connections may take: places, in all and by address, and the server's patience with heads, bodies and answers
+//! What connections may take: permits, in all and by address, and the server's timeouts for heads, bodies and answers
 //! that are not read.
 
 use std::{
@@ -12,9 +12,9 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-use crate::harness::{PATIENCE, Server, Socket, eventually, hold_writer};
+use crate::harness::{Server, Socket, TIMEOUT, eventually, hold_writer};
 
-/// Short times, and few places for one address.
+/// Short timeouts, and few permits for one address.
 const STRICT: &[(&str, &str)] = &[
     ("MAX_CONNECTIONS_PER_ADDRESS", "6"),
     ("CONNECTION_IDLE_SECONDS", "1"),
@@ -61,7 +61,7 @@ impl Raw {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, going_on).await.expect("it was not closed");
+        tokio::time::timeout(TIMEOUT, going_on).await.expect("it was not closed");
         String::from_utf8_lossy(&said).into_owned()
     }
 
@@ -76,7 +76,7 @@ impl Raw {
                 said.extend_from_slice(&buffer[..count]);
             }
         };
-        tokio::time::timeout(PATIENCE, reading).await.expect("it was not closed");
+        tokio::time::timeout(TIMEOUT, reading).await.expect("it was not closed");
         String::from_utf8_lossy(&said).into_owned()
     }
 }
@@ -107,20 +107,20 @@ async fn ask(to: SocketAddr, from: &str, path: &str) -> u16 {
 
 const TYPENAME: &str = "/graphql?query=%7B__typename%7D";
 
-/// The server's patience with connections that were there before is over: that with newer ones is, which say nothing.
-async fn patience_ends(with: SocketAddr) {
+/// The timeouts of connections that were there before are over: those of newer ones are, which say nothing.
+async fn timeouts_end(with: SocketAddr) {
     for _ in 0..2 {
         Raw::connect(with, ATTACKER).await.unwrap().rest().await;
     }
 }
 
-/// The attacker's places are free again.
+/// The attacker's permits are free again.
 async fn free_again(to: SocketAddr) {
-    eventually("the attacker's places", async || ask(to, ATTACKER, TYPENAME).await == 200).await;
+    eventually("the attacker's permits", async || ask(to, ATTACKER, TYPENAME).await == 200).await;
 }
 
 #[tokio::test]
-async fn one_address_can_t_take_every_place_and_what_is_slow_is_closed() {
+async fn one_address_can_t_take_every_permit_and_what_is_slow_is_closed() {
     let server = Server::with(STRICT).await;
     let address = server.listen().await;
     let token = "/unsubscribe/unknown";
@@ -205,7 +205,7 @@ async fn a_connection_is_kept_between_requests_and_not_for_ever() {
     let mut buffer = [0; 4096];
     for _ in 0..3 {
         raw.0.write_all(query("{ __typename }").as_bytes()).await.unwrap();
-        let count = tokio::time::timeout(PATIENCE, raw.0.read(&mut buffer)).await.unwrap().unwrap();
+        let count = tokio::time::timeout(TIMEOUT, raw.0.read(&mut buffer)).await.unwrap().unwrap();
         assert_eq!(status(&String::from_utf8_lossy(&buffer[..count])), 200);
     }
     assert_eq!(raw.rest().await, "");
@@ -222,7 +222,7 @@ async fn a_request_that_takes_its_time_is_not_taken_for_silence() {
     let request = post("/graphql", body.len(), &body).replace("content-type", &authorization);
     let raw = Raw::sending(address, OTHER, &request).await;
     let released = async {
-        patience_ends(address).await;
+        timeouts_end(address).await;
         release.send(()).unwrap();
     };
     let (said, ()) = tokio::join!(raw.rest(), released);
@@ -230,11 +230,11 @@ async fn a_request_that_takes_its_time_is_not_taken_for_silence() {
 }
 
 #[tokio::test]
-async fn a_socket_outlives_the_patience_with_connections() {
+async fn a_socket_outlives_the_timeouts_of_connections() {
     let server = Server::with(STRICT).await;
     let address = server.listen().await;
     let mut socket = Socket::open(address, None).await;
-    patience_ends(address).await;
+    timeouts_end(address).await;
     socket.subscribe("1", "{ __typename }", Value::Null).await;
     assert_eq!(socket.event().await["__typename"], "Query");
     // It is a connection of its address as long as it is open.
@@ -248,7 +248,7 @@ async fn a_socket_outlives_the_patience_with_connections() {
 }
 
 #[tokio::test]
-async fn an_event_stream_outlives_the_patience_with_connections() {
+async fn an_event_stream_outlives_the_timeouts_of_connections() {
     let server = Server::with(&[STRICT, &[("WEBSOCKET_PING_SECONDS", "1")]].concat()).await;
     let address = server.listen().await;
     let amina = server.user("amina").await;
@@ -262,14 +262,14 @@ async fn an_event_stream_outlives_the_patience_with_connections() {
     let (mut said, mut buffer) = (String::new(), [0; 4096]);
     // A comment a second, after the first answer.
     while said.matches("\r\n:\n\n\r\n").count() < 4 {
-        let count = tokio::time::timeout(PATIENCE, raw.0.read(&mut buffer)).await.expect("nothing came").unwrap();
+        let count = tokio::time::timeout(TIMEOUT, raw.0.read(&mut buffer)).await.expect("nothing came").unwrap();
         assert!(count > 0, "it was closed: {said}");
         said.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
     }
     assert!(status(&said) == 200 && said.contains("\"phase\":\"LIVE\""), "{said}");
     server.app.stop.cancel();
     assert!(raw.rest().await.ends_with("0\r\n\r\n"), "it was cut off");
-    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("it did not stop");
+    tokio::time::timeout(TIMEOUT, server.app.tasks.wait()).await.expect("it did not stop");
 }
 
 #[tokio::test]
@@ -298,7 +298,7 @@ async fn when_there_is_no_room_probes_and_monitoring_are_answered_and_others_are
     }
     // However many come, the process can be stopped.
     server.app.stop.cancel();
-    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("it did not stop");
+    tokio::time::timeout(TIMEOUT, server.app.tasks.wait()).await.expect("it did not stop");
     drop(held);
 }
 

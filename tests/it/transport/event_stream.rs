@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{PUBLISH, by_url, empty, signed};
 use crate::{
     goals,
-    harness::{Client, PATIENCE, Server, client::check_error, eventually},
+    harness::{Client, Server, TIMEOUT, client::check_error, eventually},
     websocket::{
         notify,
         unread::{LONG, beginning, changed},
@@ -78,7 +78,7 @@ impl Events {
                 self.read = rest;
                 return event;
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("nothing came in time");
+            let chunk = tokio::time::timeout(TIMEOUT, self.body.next()).await.expect("nothing came in time");
             let Some(chunk) = chunk else {
                 assert_eq!(self.read, "");
                 return Event::End;
@@ -285,7 +285,7 @@ async fn there_is_room_for_so_many_streams_and_it_is_given_back() {
     let answer = amina.request(empty(wanted(signed(by_url(&[("query", RECEIVED)]), &amina)))).await;
     assert_eq!((answer.status, answer.code()), (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"));
     assert!(!answer.header("retry-after").is_empty());
-    // What is over in a moment needs no place.
+    // What is over in a moment needs no permit.
     let mut query = Events::open(&server, &amina, "{ __typename }", Value::Null).await;
     assert_eq!(query.next().await["__typename"], "Query");
     drop(first);
@@ -335,5 +335,5 @@ async fn a_server_that_stops_ends_its_streams_and_waits_for_nobody() {
     // Not complete: whoever reads it comes again, to another server.
     assert_eq!(events.told().await, Event::End);
     server.app.tasks.close();
-    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("a task did not end");
+    tokio::time::timeout(TIMEOUT, server.app.tasks.wait()).await.expect("a task did not end");
 }

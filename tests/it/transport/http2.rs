@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::harness::{PATIENCE, Server, eventually, hold_writer};
+use crate::harness::{Server, TIMEOUT, eventually, hold_writer};
 
 const PUBLISH: &str = "mutation { postCreate(input: { body: \"x\" }) { post { body } } }";
 
@@ -37,7 +37,7 @@ async fn send(sender: &SendRequest<Body>, token: Option<&str>, query: &str) -> R
     }
     let request = request.body(Body::from(json!({ "query": query }).to_string())).unwrap();
     let sending = sender.clone().send_request(request);
-    tokio::time::timeout(PATIENCE, sending).await.expect("nothing came in time").unwrap()
+    tokio::time::timeout(TIMEOUT, sending).await.expect("nothing came in time").unwrap()
 }
 
 async fn ask(sender: &SendRequest<Body>, token: Option<&str>, query: &str) -> Value {
@@ -116,7 +116,7 @@ async fn a_connection_that_asks_for_nothing_is_closed() {
     let (sender, ended) = connect(address).await;
     ask(&sender, None, "{ __typename }").await;
     for ended in [silent_ended, ended] {
-        tokio::time::timeout(PATIENCE, ended).await.expect("it was not closed").unwrap();
+        tokio::time::timeout(TIMEOUT, ended).await.expect("it was not closed").unwrap();
     }
 }
 
@@ -126,6 +126,6 @@ async fn it_stops_with_the_server() {
     let (sender, ended) = connect(server.listen().await).await;
     ask(&sender, None, "{ __typename }").await;
     server.app.stop.cancel();
-    tokio::time::timeout(PATIENCE, ended).await.expect("it was not closed").unwrap();
-    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("a task did not end");
+    tokio::time::timeout(TIMEOUT, ended).await.expect("it was not closed").unwrap();
+    tokio::time::timeout(TIMEOUT, server.app.tasks.wait()).await.expect("a task did not end");
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{PUBLISH, empty};
-use crate::harness::{Answer, PATIENCE, Server, hold_writer};
+use crate::harness::{Answer, Server, TIMEOUT, hold_writer};
 
 /// Takes every connection that reads; whoever reads waits until the sender goes.
 async fn hold_readers(app: &App) -> oneshot::Sender<()> {
@@ -71,7 +71,7 @@ async fn a_mutation_that_takes_too_long_is_told_so_and_still_completes() {
 /// Waits for every task that a shutdown waits for.
 async fn everything_done(app: &App) {
     app.tasks.close();
-    tokio::time::timeout(PATIENCE, app.tasks.wait()).await.expect("a task did not end");
+    tokio::time::timeout(TIMEOUT, app.tasks.wait()).await.expect("a task did not end");
 }
 
 /// Polls a request until the server works on it, then lets it go, as when a client hangs up.
@@ -85,7 +85,7 @@ async fn hang_up(app: &App, request: impl Future<Output = Answer>) {
     };
     tokio::select! {
         answer = &mut request => panic!("answered: {}", answer.body),
-        begun = tokio::time::timeout(PATIENCE, begun) => begun.expect("it did not begin"),
+        begun = tokio::time::timeout(TIMEOUT, begun) => begun.expect("it did not begin"),
     }
 }
 

@@ -101,7 +101,7 @@ async fn there_is_a_least_amount_and_a_most_of_a_day() {
 }
 
 #[tokio::test]
-async fn it_takes_a_fresh_authentication_and_is_written_down() {
+async fn it_takes_a_recent_authentication_and_is_written_down() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     fund(&server, &amina, 1000, "USD").await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{PROTOCOL, RECEIVED, follow, is_usable, listening, me, notify, open, refusal, turned_away};
 use crate::{
     goals,
-    harness::{Client, PATIENCE, Socket, client::check_error, eventually},
+    harness::{Client, Socket, TIMEOUT, client::check_error, eventually},
 };
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_client_that_never_reads_makes_nobody_else_wait() {
         assert_eq!(event["notificationReceived"]["notification"]["kind"], "LIKE", "{event}");
         assert_eq!(me(&mut reader, "q").await, "amina");
     }
-    // It holds its place, until its session ends.
+    // It holds its permit, until its session ends.
     assert_eq!(turned_away(address, &[PROTOCOL]).await.0, 503);
     stalled_person.ok("mutation { logout { ended } }", Value::Null).await;
     eventually("its place", async || Socket::connect_with(address, &[PROTOCOL]).await.is_ok()).await;
@@ -82,7 +82,7 @@ async fn a_server_stops_though_a_client_never_reads() {
     stall(&mut stalled).await;
     server.app.stop.cancel();
     server.app.tasks.close();
-    tokio::time::timeout(PATIENCE, server.app.tasks.wait()).await.expect("a task did not end");
+    tokio::time::timeout(TIMEOUT, server.app.tasks.wait()).await.expect("a task did not end");
     drop(stalled);
 }
 

@@ -15,7 +15,7 @@ use crate::{
     config::{OauthProtocol, OauthProvider},
     domain::{
         actor::{Actor, Client},
-        auth::{require_fresh, throttle::throttle_login},
+        auth::{require_recent_authentication, throttle::throttle_login},
     },
     entity::{
         OauthFlowId, UserId,
@@ -66,7 +66,7 @@ pub async fn begin(app: &App, client: &Client, command: Begin) -> Result<Begun> 
 /// Begins to link an identity to the account of whoever is signed in. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
 pub async fn identity_link(app: &App, actor: &Actor, client: &Client, command: Begin) -> Result<Begun> {
     let user = actor.require_user()?;
-    require_fresh(app, actor).await?;
+    require_recent_authentication(app, actor).await?;
     begin_flow(app, client, Some(user.id), command).await
 }
 

@@ -16,7 +16,7 @@ use crate::{
         accounts::{self, User},
         activity,
         actor::{Actor, Client},
-        auth::require_fresh,
+        auth::require_recent_authentication,
         messages::{Message, Template},
     },
     entity::{
@@ -76,7 +76,7 @@ fn linked(app: &App, row: Model) -> LinkedIdentity {
 /// Unlinks one of the actor's own identities. Codes: NOT_FOUND, LAST_WAY_IN.
 pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity: IdentityId) -> Result<User> {
     let id = actor.require_user()?.id;
-    require_fresh(app, actor).await?;
+    require_recent_authentication(app, actor).await?;
     let user = accounts::get(app, id).await?;
     app.db
         .transact(async |tx| {
@@ -94,7 +94,7 @@ pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity
             Entity::delete_by_id(identity).exec(&tx).await?;
             activity::record_in(app, &tx, id, ActivityKind::IdentityUnlinked, client, Some(provider)).await?;
             let message = Message::email("", &user.locale, Template::IdentityUnlinked);
-            accounts::tell_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
+            accounts::email_in(app, &tx, user.id, message.with("provider", title(app, provider))).await
         })
         .await?;
     Ok(user)

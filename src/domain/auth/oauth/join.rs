@@ -153,12 +153,12 @@ async fn join_in(
     way_in::refuse_suspended_in(app, tx, id).await?;
     let user = user_in(tx, id).await?;
     if way_in::second_factors_in(tx, id).await?.is_empty() {
-        insert_and_tell_in(app, tx, client, provider, person, &user).await?;
+        insert_and_email_in(app, tx, client, provider, person, &user).await?;
     }
     Ok(user)
 }
 
-async fn insert_and_tell_in(
+async fn insert_and_email_in(
     app: &App,
     tx: &Transaction,
     client: &Client,
@@ -169,7 +169,7 @@ async fn insert_and_tell_in(
     let id = identities::insert_in(app, tx, user.id, &provider.name, person).await?;
     activity::record_in(app, tx, user.id, ActivityKind::IdentityLinked, client, Some(&provider.name)).await?;
     let message = Message::email("", &user.locale, Template::IdentityLinked).with("provider", &provider.title);
-    accounts::tell_in(app, tx, user.id, message).await?;
+    accounts::email_in(app, tx, user.id, message).await?;
     Ok(id)
 }
 
@@ -246,7 +246,7 @@ pub(super) async fn link(
                 activity::record_in(app, &tx, id, ActivityKind::EmailVerified, client, Some(&provider.name)).await?;
             }
             let user = user_in(&tx, id).await?;
-            insert_and_tell_in(app, &tx, client, provider, person, &user).await
+            insert_and_email_in(app, &tx, client, provider, person, &user).await
         })
         .await;
     match linked {

@@ -7,7 +7,7 @@ use super::rows as dispute_rows;
 use crate::{
     app::App,
     domain::{
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
         notifications::notify_in,
         payments::{
             self, Payment,
@@ -62,7 +62,7 @@ pub(crate) async fn book(
         Ok(told) => told,
         Err(failure) => return Ok(Err(failure)),
     };
-    app.steps.reach("dispute.listed").await;
+    app.fail_points.reach("dispute.listed").await;
     for one in &told {
         app.db.transact(async |tx| book_in(app, &tx, payment.id, one).await).await?;
     }
@@ -121,7 +121,7 @@ async fn open_in(app: &App, tx: &Transaction, payment: &Payment, told: &ToldDisp
     };
     Entity::insert(ActiveModel::from(dispute.clone())).exec_without_returning(tx).await?;
     tracing::warn!(payment = %payment.id, dispute = %dispute.id, amount = told.amount, "a payment is disputed");
-    tell_in(app, tx, &dispute).await?;
+    notify_concerned_in(app, tx, &dispute).await?;
     Ok(dispute)
 }
 
@@ -217,8 +217,8 @@ async fn end_in(app: &App, tx: &Transaction, dispute: &Dispute, state: DisputeSt
         .filter(Expr::not_exists(open.select_only().column(Column::Id).into_query()))
         .exec(tx)
         .await?;
-    tell_in(app, tx, &Dispute { state, ..dispute.clone() }).await?;
-    app.steps.reach("dispute.ending").await;
+    notify_concerned_in(app, tx, &Dispute { state, ..dispute.clone() }).await?;
+    app.fail_points.reach("dispute.ending").await;
     Ok(())
 }
 
@@ -235,8 +235,8 @@ async fn fee_in(
     let reference = payments::reference(payment.id);
     let new = NewTransfer {
         kind: TransferKind::ProviderFee,
-        from: Place::ProviderFees,
-        to: Place::Clearing(payment.provider),
+        from: AccountRef::ProviderFees,
+        to: AccountRef::Clearing(payment.provider),
         amount: fee,
         currency,
         reference: Some(&reference),
@@ -247,7 +247,7 @@ async fn fee_in(
 }
 
 /// Writes the step down, and has those told whom it concerns.
-async fn tell_in(app: &App, tx: &Transaction, dispute: &Dispute) -> Result<()> {
+async fn notify_concerned_in(app: &App, tx: &Transaction, dispute: &Dispute) -> Result<()> {
     let payment = rows::lock_in(tx, dispute.payment_id).await?;
     let kind = format!("dispute_{}", dispute.state.as_str());
     rows::note_in(app, tx, &payment, &kind, EventSource::System, Some(&dispute.reason)).await?;

@@ -75,7 +75,7 @@ impl DisputeSaid {
     }
 }
 
-/// Writes down how a dispute of a payment stands whose provider tells of none. Again, it changes nothing. Needs a fresh
+/// Writes down how a dispute of a payment stands whose provider tells of none. Again, it changes nothing. Needs a recent
 /// authentication. Codes: NOT_FOUND, WRONG_STATE (nothing was taken, the provider tells by itself, or the dispute was decided
 /// otherwise), SECOND_PERSON_NEEDED (one's own), CURRENCY_MISMATCH, AMOUNT_TOO_LARGE (together with what is disputed, or went
 /// back, already; or the fee is more than the dispute), ALREADY_EXISTS (of another amount), BLANK, TOO_LONG, INVALID_CHARACTERS.
@@ -86,7 +86,7 @@ pub async fn admin_dispute_record(
     id: PaymentId,
     said: DisputeSaid,
 ) -> Result<DisputeOfPayment> {
-    let user = staff::require_fresh(app, actor).await?;
+    let user = staff::require_recent_authentication(app, actor).await?;
     let (state, amount, fee) = (said.state, said.amount, said.fee);
     let told = said.told()?;
     app.db

@@ -7,10 +7,10 @@ use super::proposals::{self, AWAITED, LONGEST_REFERENCE, Outcome, Said};
 use crate::{
     app::App,
     domain::{
-        Once,
+        Idempotent,
         actor::{Actor, Client},
         idempotency::{Claim, Fingerprint, claim_for_good_in},
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
         payments::{
             self, Access, Payment,
             payers::is_payer,
@@ -154,7 +154,7 @@ impl Word {
 
 /// Staff found a bank transfer at the bank: so much of the payment is there, and it is completed by it, though it be less
 /// than was to be paid, or late. What comes afterwards is confirmed alike. Above SECOND_PERSON_ABOVE, with what came before,
-/// it is only proposed to a second person, who says the same. Needs a fresh authentication. Codes: NOT_FOUND, WRONG_STATE,
+/// it is only proposed to a second person, who says the same. Needs a recent authentication. Codes: NOT_FOUND, WRONG_STATE,
 /// SECOND_PERSON_NEEDED, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
 pub async fn admin_payment_confirm(
     app: &App,
@@ -162,11 +162,11 @@ pub async fn admin_payment_confirm(
     client: &Client,
     id: PaymentId,
     received: MoneyReceived,
-) -> Result<Once<Payment>> {
+) -> Result<Idempotent<Payment>> {
     receive(app, actor, client, id, (Word::Confirmed, received)).await
 }
 
-/// The courier brought the cash of a payment to the bank, all or part of it. Two people and a fresh authentication as with
+/// The courier brought the cash of a payment to the bank, all or part of it. Two people and a recent authentication as with
 /// [`admin_payment_confirm`]. Codes: the same.
 pub async fn admin_payment_remit(
     app: &App,
@@ -174,7 +174,7 @@ pub async fn admin_payment_remit(
     client: &Client,
     id: PaymentId,
     received: MoneyReceived,
-) -> Result<Once<Payment>> {
+) -> Result<Idempotent<Payment>> {
     receive(app, actor, client, id, (Word::Remitted, received)).await
 }
 
@@ -184,8 +184,8 @@ async fn receive(
     client: &Client,
     id: PaymentId,
     (word, received): (Word, MoneyReceived),
-) -> Result<Once<Payment>> {
-    let user = staff::require_fresh(app, actor).await?;
+) -> Result<Idempotent<Payment>> {
+    let user = staff::require_recent_authentication(app, actor).await?;
     let reference = received.reference()?;
     let replayed = app
         .db
@@ -204,14 +204,14 @@ async fn receive(
             Ok(false)
         })
         .await?;
-    Ok(Once { value: queries::get(app, id).await?, replayed })
+    Ok(Idempotent { value: queries::get(app, id).await?, replayed })
 }
 
-/// The courier has the cash of a payment. Two people and a fresh authentication as with [`admin_payment_confirm`]. Codes:
+/// The courier has the cash of a payment. Two people and a recent authentication as with [`admin_payment_confirm`]. Codes:
 /// NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
 pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id: PaymentId) -> Result<Payment> {
     let word = Word::Collected;
-    let user = staff::require_fresh(app, actor).await?;
+    let user = staff::require_recent_authentication(app, actor).await?;
     app.db
         .transact(async |tx| {
             staff::authorise_in(app, &tx, actor).await?;
@@ -266,8 +266,8 @@ async fn remit_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64, s
     // What somebody has for us is a negative balance: the couriers' goes up, the bank's goes down.
     let new = NewTransfer {
         kind: TransferKind::Settlement,
-        from: Place::Clearing(ProviderKind::BankTransfer),
-        to: Place::Clearing(ProviderKind::CashOnDelivery),
+        from: AccountRef::Clearing(ProviderKind::BankTransfer),
+        to: AccountRef::Clearing(ProviderKind::CashOnDelivery),
         amount,
         currency: payment.currency,
         reference: Some(&reference),

@@ -32,7 +32,7 @@ use crate::{
     },
 };
 
-/// Staff gave the money of a refund back by hand. Two people and a fresh authentication as with
+/// Staff gave the money of a refund back by hand. Two people and a recent authentication as with
 /// [`super::payments::admin_payment_confirm`]. Codes: NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
 /// INVALID_CHARACTERS.
 pub async fn admin_refund_complete(
@@ -43,7 +43,7 @@ pub async fn admin_refund_complete(
     reference: &str,
 ) -> Result<RefundOfPayment> {
     let action = "adminRefundComplete";
-    let user = staff::require_fresh(app, actor).await?;
+    let user = staff::require_recent_authentication(app, actor).await?;
     let reference = text::line("reference", reference, LONGEST_REFERENCE)?;
     if reference.is_empty() {
         return Err(UserError::input("reference", UserErrorCode::Blank).into());

@@ -3,7 +3,7 @@
 
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter};
 
-use super::{complete, drive};
+use super::{charges, complete};
 use crate::{
     app::App,
     catalogue::Text,
@@ -36,12 +36,12 @@ use crate::{
 };
 
 /// How long a provider that is down is told again.
-const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(3);
+const GIVE_UP_AFTER: chrono::TimeDelta = chrono::TimeDelta::days(3);
 
 /// Has the provider call a charge off; gives how it stands then.
 pub(super) async fn call_off(app: &App, payment: &Payment) -> Result<Result<Charge, Failure>> {
     // The provider may know of it though its answer was lost: asked again, it gives the same charge.
-    let payment = drive::start_unpaid(app, payment.id).await?;
+    let payment = charges::start_unpaid(app, payment.id).await?;
     Ok(match (gateway(app, &payment), &payment.provider_reference) {
         (Some(gateway), Some(reference)) => match gateway.cancel_charge(reference).await {
             // Forgotten there: nobody can pay it any more.
@@ -167,11 +167,11 @@ async fn cancel(app: &App, job: &job::Model, payment: PaymentId) -> Result<()> {
     if payment.captured == 0 && !payment.state.is_final() {
         match call_off(app, &payment).await? {
             Ok(charge) => complete::complete(app, payment.id, EventSource::System, &charge).await.map(drop)?,
-            // The sweeper goes on with it.
+            // The poll goes on with it.
             Err(Failure::Refused(cause)) => {
                 tracing::warn!(payment = %payment.id, cause, "the provider would not call a charge off");
             }
-            Err(Failure::Unavailable(cause)) => return jobs::put_off(app, job, &cause, PATIENCE).await,
+            Err(Failure::Unavailable(cause)) => return jobs::put_off(app, job, &cause, GIVE_UP_AFTER).await,
         }
     }
     app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await

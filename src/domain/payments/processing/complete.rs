@@ -33,9 +33,9 @@ impl PaymentState {
 /// Records how a charge stands, and settles what it brought. Again with the same, or with what is older, it changes
 /// nothing.
 pub async fn complete(app: &App, id: PaymentId, source: EventSource, charge: &Charge) -> Result<Payment> {
-    app.steps.reach("payment.answered").await;
+    app.fail_points.reach("payment.answered").await;
     let payment = app.db.transact(async |tx| complete_in(app, &tx, id, source, charge).await).await?;
-    app.steps.reach("payment.recorded").await;
+    app.fail_points.reach("payment.recorded").await;
     Ok(payment)
 }
 
@@ -109,7 +109,7 @@ pub(in crate::domain::payments) async fn complete_in(
         receipts::paid_in(app, tx, &payment).await?;
     }
     rows::note_in(app, tx, &payment, state.as_str(), source, charge.failure.as_deref()).await?;
-    app.steps.reach("payment.completing").await;
+    app.fail_points.reach("payment.completing").await;
     rows::lock_in(tx, id).await
 }
 
@@ -137,7 +137,7 @@ async fn settle_in(app: &App, tx: &Transaction, payment: &Payment, amount: i64) 
     let new = NewTransfer {
         kind: settlement.kind,
         from: rules::source(payment),
-        to: settlement.place,
+        to: settlement.account_ref,
         amount,
         currency: payment.currency,
         reference: Some(&id),

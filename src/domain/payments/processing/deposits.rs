@@ -1,17 +1,17 @@
 //! Paying into one's own wallet.
 
 use super::{
-    drive::{Started, started},
+    charges::{Started, started},
     open::{NewPayment, open_in, pay_at_once_in},
 };
 use crate::{
     app::App,
     catalogue::Text,
     domain::{
-        Once, accounts,
+        Idempotent, accounts,
         actor::{Actor, Client},
         idempotency::{Claim, Fingerprint, claim_for_good_in},
-        ledger::{self, Origin, Place},
+        ledger::{self, AccountRef, Origin},
         payments::{
             self,
             payers::Payer,
@@ -60,7 +60,7 @@ pub async fn wallet_deposit(
     actor: &Actor,
     client: &Client,
     command: WalletDeposit,
-) -> Result<Once<Started>> {
+) -> Result<Idempotent<Started>> {
     let user = actor.require_user()?.id;
     wallets::check_currency(app, "amount", command.amount.currency)?;
     let id = PaymentId(app.ids.next(app.clock.now()));
@@ -75,29 +75,29 @@ pub async fn wallet_deposit(
         method: command.method,
         amount: command.amount,
     };
-    let once = app
+    let outcome = app
         .db
         .transact(async |tx| {
             let key = command.idempotency_key.as_str();
             match claim_for_good_in(app, &tx, user.0, "walletDeposit", key, &input, id.0).await? {
-                Claim::Replay(id) => Ok(Once { value: PaymentId(id), replayed: true }),
+                Claim::Replay(id) => Ok(Idempotent { value: PaymentId(id), replayed: true }),
                 Claim::New => {
                     let payment = open_in(app, &tx, &new).await?;
                     pay_at_once_in(app, &tx, payment).await?;
-                    Ok(Once { value: id, replayed: false })
+                    Ok(Idempotent { value: id, replayed: false })
                 }
             }
         })
         .await?;
-    started(app, actor, once).await
+    started(app, actor, outcome).await
 }
 
 /// The target of deposits: the payer's wallet.
 #[derive(Debug)]
 pub struct Deposits;
 
-fn wallet(payment: &payment::Model) -> Place {
-    Place::Wallet(UserId(payment.target_id))
+fn wallet(payment: &payment::Model) -> AccountRef {
+    AccountRef::Wallet(UserId(payment.target_id))
 }
 
 #[async_trait::async_trait]
@@ -122,10 +122,10 @@ impl Target for Deposits {
         }
         // Somebody whose account is gone has no use for it: it goes back.
         let give_back = payment.payer_id.is_none().then_some("account_closed");
-        Ok(Settlement { place: wallet(payment), kind: TransferKind::Deposit, give_back })
+        Ok(Settlement { account_ref: wallet(payment), kind: TransferKind::Deposit, give_back })
     }
 
-    async fn place_in(&self, _: &Transaction, payment: &payment::Model) -> Result<Place> {
+    async fn account_ref_in(&self, _: &Transaction, payment: &payment::Model) -> Result<AccountRef> {
         Ok(wallet(payment))
     }
 
@@ -137,14 +137,14 @@ impl Target for Deposits {
         amount: i64,
         refund: RefundId,
     ) -> Result<Option<UserId>> {
-        let (place, currency) = (wallet(payment), payment.currency);
-        let missing = amount - ledger::available_in(app, tx, place, currency).await?;
+        let (account_ref, currency) = (wallet(payment), payment.currency);
+        let missing = amount - ledger::available_in(app, tx, account_ref, currency).await?;
         if missing <= 0 {
             return Ok(None);
         }
         let (key, reference) = (refund.to_string(), payments::reference(payment.id));
         let origin = (reference.as_str(), Origin::step("refund_lent", &key));
-        ledger::lend_in(app, tx, payment.payer_id, place, Money::new(missing, currency), origin).await?;
+        ledger::lend_in(app, tx, payment.payer_id, account_ref, Money::new(missing, currency), origin).await?;
         Ok(payment.payer_id)
     }
 
@@ -152,9 +152,9 @@ impl Target for Deposits {
         Ok(())
     }
 
-    async fn restore_in(&self, _: &App, _: &Transaction, payment: &payment::Model, _: i64) -> Result<Place> {
+    async fn restore_in(&self, _: &App, _: &Transaction, payment: &payment::Model, _: i64) -> Result<AccountRef> {
         // Their wallet went with their account.
-        Ok(if payment.payer_id.is_some() { wallet(payment) } else { Place::Unclaimed })
+        Ok(if payment.payer_id.is_some() { wallet(payment) } else { AccountRef::Unclaimed })
     }
 
     async fn must_go_back_in(&self, _: &Transaction, _: &payment::Model) -> Result<Option<&'static str>> {

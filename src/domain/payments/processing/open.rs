@@ -42,7 +42,7 @@ pub struct NewPayment {
 }
 
 /// Opens a payment, within the caller's transaction. The caller writes what it is for, then calls [`pay_at_once_in`]; after
-/// the commit it calls [`super::drive::started`]. Codes: PROVIDER_NOT_AVAILABLE, NOT_FOUND (of the saved way to pay).
+/// the commit it calls [`super::charges::started`]. Codes: PROVIDER_NOT_AVAILABLE, NOT_FOUND (of the saved way to pay).
 pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Payment> {
     let unavailable = || Error::from(UserError::input("provider", UserErrorCode::ProviderNotAvailable));
     if !gateways::is_offered(app, new.provider) || !target::of(new.target)?.accepts(new.provider) {

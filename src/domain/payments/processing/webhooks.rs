@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, sea_query::OnConflict};
 
-use super::drive;
+use super::charges;
 use crate::{
     app::App,
     domain::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a provider that is down is asked again.
-const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(3);
+const GIVE_UP_AFTER: chrono::TimeDelta = chrono::TimeDelta::days(3);
 
 /// What came of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub async fn receive(app: &App, provider: &str, envelope: &Envelope, body: &[u8]
     if notice.event_id.is_empty() || notice.event_id.chars().count() > 255 {
         return Ok(Received::Rejected(Rejected::Body));
     }
-    app.steps.reach("webhook.verified").await;
+    app.fail_points.reach("webhook.verified").await;
     let text = String::from_utf8_lossy(body).into_owned();
     app.db
         .transact(async |tx| {
@@ -83,16 +83,16 @@ impl jobs::Job for ActOnWebhook {
 
 /// Asks the provider how the payment stands that it told of. Harmless when repeated.
 async fn process(app: &App, job: &job::Model, told: ActOnWebhook) -> Result<()> {
-    app.steps.reach("webhook.taken").await;
+    app.fail_points.reach("webhook.taken").await;
     let outcome = match payment(app, &told).await? {
         None => "no payment of ours",
-        Some(id) => match drive::refresh(app, id, EventSource::Webhook).await? {
+        Some(id) => match charges::refresh(app, id, EventSource::Webhook).await? {
             Ok(_) => "asked",
             Err(Failure::Refused(cause)) => {
                 tracing::error!(payment = %id, cause, "the provider does not know a charge that it told of");
                 "refused"
             }
-            Err(Failure::Unavailable(cause)) => return jobs::put_off(app, job, &cause, PATIENCE).await,
+            Err(Failure::Unavailable(cause)) => return jobs::put_off(app, job, &cause, GIVE_UP_AFTER).await,
         },
     };
     app.db

@@ -10,7 +10,7 @@ use crate::{
     app::App,
     domain::{
         accounts,
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
         payments::{self, Payment, receipts, rows, rules, short, sums::Sum},
     },
     entity::{
@@ -60,8 +60,8 @@ pub(crate) async fn beyond_in(app: &App, tx: &Transaction, payment: &Payment, ke
     let (reference, origin) = (payments::reference(payment.id), Origin::step(rules::REFUND_BEYOND, &key));
     let new = NewTransfer {
         kind: TransferKind::Refund,
-        from: payment.payer_id.map_or(Place::Losses, Place::Debt),
-        to: Place::Clearing(payment.provider),
+        from: payment.payer_id.map_or(AccountRef::Losses, AccountRef::Debt),
+        to: AccountRef::Clearing(payment.provider),
         amount,
         currency: payment.currency,
         reference: Some(&reference),
@@ -69,7 +69,7 @@ pub(crate) async fn beyond_in(app: &App, tx: &Transaction, payment: &Payment, ke
         origin,
     };
     if let Some(payer) = payment.payer_id {
-        ledger::lock_in(app, tx, &[Place::Wallet(payer)], payment.currency).await?;
+        ledger::lock_in(app, tx, &[AccountRef::Wallet(payer)], payment.currency).await?;
     }
     let posted = ledger::post_in(app, tx, new).await?;
     if posted.replayed {
@@ -95,10 +95,10 @@ pub(crate) async fn beyond_back_in(app: &App, tx: &Transaction, payment: &Paymen
     if let Some(payer) = payer {
         accounts::lock_in(tx, &[payer]).await?;
     }
-    let to = move |place: Place| match place {
+    let to = move |account_ref: AccountRef| match account_ref {
         // Whoever is gone owed nothing any more, and their wallet went with them.
-        Place::Debt(_) => payer.map_or(Place::Unclaimed, Place::Wallet),
-        place => place,
+        AccountRef::Debt(_) => payer.map_or(AccountRef::Unclaimed, AccountRef::Wallet),
+        account_ref => account_ref,
     };
     let key = standing.0.simple().to_string();
     ledger::reverse_to_in(app, tx, standing, to, Origin::step(rules::REFUND_BEYOND_BACK, &key), "").await?;

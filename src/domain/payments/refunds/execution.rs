@@ -11,7 +11,7 @@ use crate::{
     app::App,
     domain::{
         accounts, jobs,
-        ledger::{self, End, Place},
+        ledger::{self, AccountRef, End},
         payments::{
             Payment,
             gateways::{amount, gateway, wait},
@@ -35,7 +35,7 @@ use crate::{
 /// How long providers remember what was asked under a key, and a little less (Stripe: 24 hours).
 pub const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
 /// How long a provider that is down is tried.
-const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::days(14);
+const GIVE_UP_AFTER: chrono::TimeDelta = chrono::TimeDelta::days(14);
 
 impl jobs::Job for GiveBack {
     const KIND: &'static str = "refund";
@@ -49,13 +49,13 @@ impl jobs::Job for GiveBack {
 async fn give_back(app: &App, job: &job::Model, refund: RefundId) -> Result<()> {
     match execute(app, refund).await? {
         Ok(()) => app.db.transact(async |tx| jobs::finish_in(&tx, job.id).await).await,
-        Err(cause) => jobs::put_off(app, job, &cause, PATIENCE).await,
+        Err(cause) => jobs::put_off(app, job, &cause, GIVE_UP_AFTER).await,
     }
 }
 
 /// Goes on with a refund as far as it goes now. The failure is the provider's: try again later.
 async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
-    app.steps.reach("refund.reserved").await;
+    app.fail_points.reach("refund.reserved").await;
     let refund = get(app, id).await?;
     // What becomes of a dispute decides about its refund.
     if refund.origin == RefundOrigin::Dispute || !is_open(&refund) {
@@ -94,9 +94,9 @@ async fn execute(app: &App, id: RefundId) -> Result<Result<(), String>> {
             }
         }
     };
-    app.steps.reach("refund.answered").await;
+    app.fail_points.reach("refund.answered").await;
     app.db.transact(async |tx| answered_in(app, &tx, &refund, &answer).await).await?;
-    app.steps.reach("refund.recorded").await;
+    app.fail_points.reach("refund.recorded").await;
     Ok(Ok(()))
 }
 
@@ -108,7 +108,7 @@ async fn asking(app: &App, refund: &Refund) -> Result<()> {
     let asked = ActiveModel { asked_at: Set(Some(app.clock.now())), ..Default::default() };
     let first = Entity::update_many().set(asked).filter(Column::Id.eq(refund.id)).filter(Column::AskedAt.is_null());
     app.db.transact(async |tx| Ok(first.clone().exec(&tx).await?)).await?;
-    app.steps.reach("refund.asking").await;
+    app.fail_points.reach("refund.asking").await;
     Ok(())
 }
 
@@ -177,13 +177,13 @@ async fn succeed_in(app: &App, tx: &Transaction, payment: &Payment, refund: &Ref
     let payment = rows::lock_in(tx, payment.id).await?;
     target::of(payment.target_kind)?.unsettle_in(app, tx, &payment, refund.amount).await?;
     let to = match (refund.destination, payment.payer_id) {
-        (RefundDestination::Wallet, Some(payer)) => Place::Wallet(payer),
+        (RefundDestination::Wallet, Some(payer)) => AccountRef::Wallet(payer),
         // Their wallet went with their account.
-        (RefundDestination::Wallet, None) => Place::Unclaimed,
+        (RefundDestination::Wallet, None) => AccountRef::Unclaimed,
         (RefundDestination::Source, _) => rules::source(&payment),
     };
     // Into the very wallet that it is held at: nothing moves.
-    let at = target::of(payment.target_kind)?.place_in(tx, &payment).await?;
+    let at = target::of(payment.target_kind)?.account_ref_in(tx, &payment).await?;
     let ended = if at == to {
         ledger::end_hold_in(app, tx, hold, End::Voided).await?
     } else {
@@ -226,6 +226,6 @@ pub(crate) async fn go_on(app: &App, id: RefundId) {
     match execute(app, id).await {
         Ok(Ok(())) => {}
         Ok(Err(cause)) => tracing::warn!(refund = %id, cause, "the provider could not be asked about a refund"),
-        Err(error) => tracing::error!(refund = %id, %error, "a refund could not be gone on with"),
+        Err(error) => tracing::error!(refund = %id, %error, "the poll of a refund failed"),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     app::App,
     domain::{
         accounts,
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
         payments::{self, Payment, gateways::gateway, receipts, rows, rules, short, target},
     },
     entity::{
@@ -105,14 +105,14 @@ async fn take_back_in(app: &App, tx: &Transaction, payment: &Payment, refund: &R
     let to = target.restore_in(app, tx, payment, refund.amount).await?;
     let key = refund.id.0.simple().to_string();
     let origin = Origin::step(rules::REFUND_BACK, &key);
-    if to == target.place_in(tx, payment).await? {
+    if to == target.account_ref_in(tx, payment).await? {
         let transfer = refund.hold_id.ok_or_else(|| Error::internal("a refund without its transfer"))?;
         return ledger::reverse_in(app, tx, transfer, origin, "").await.map(|_| true);
     }
     let reference = payments::reference(payment.id);
     let new = NewTransfer {
         kind: TransferKind::Refund,
-        from: Place::Clearing(payment.provider),
+        from: AccountRef::Clearing(payment.provider),
         to,
         amount: refund.amount,
         currency: payment.currency,

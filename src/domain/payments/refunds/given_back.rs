@@ -36,7 +36,7 @@ pub(crate) async fn book(app: &App, payment: &Payment, told: i64) -> Result<Resu
         Ok(listed) => listed,
         Err(failure) => return Ok(Err(failure)),
     };
-    app.steps.reach("refund.listed").await;
+    app.fail_points.reach("refund.listed").await;
     match listed {
         GivenBack::Each(listed) => {
             for one in &listed {
@@ -45,7 +45,7 @@ pub(crate) async fn book(app: &App, payment: &Payment, told: i64) -> Result<Resu
         }
         GivenBack::Total(total) => app.db.transact(async |tx| book_total_in(app, &tx, payment.id, total).await).await?,
     }
-    app.steps.reach("refund.booked").await;
+    app.fail_points.reach("refund.booked").await;
     Ok(Ok(()))
 }
 

@@ -9,7 +9,7 @@ use crate::{
     domain::{
         actor::Actor,
         jobs::{self, Lane},
-        ledger::{self, NewTransfer, Origin, Place},
+        ledger::{self, AccountRef, NewTransfer, Origin},
         notifications::notify_in,
         payments::{self, Payment, jobs::GiveBack, notices::RefundDecided, rows, rules, target},
     },
@@ -65,7 +65,7 @@ pub(super) async fn insert_in(
     Ok(Entity::insert(row).on_conflict(once).exec_without_returning(tx).await? == 1)
 }
 
-/// Holds the money of a granted refund, and has it done: at once, or by the sweeper after a pause. Codes:
+/// Holds the money of a granted refund, and has it done: at once, or by the poll after a pause. Codes:
 /// INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE.
 pub(super) async fn reserve_in(
     app: &App,
@@ -88,7 +88,7 @@ pub(super) async fn reserve_in(
     }
     let payment = rows::lock_in(tx, payment.id).await?;
     rows::note_in(app, tx, &payment, "refund_granted", EventSource::System, None).await?;
-    app.steps.reach("refund.granting").await;
+    app.fail_points.reach("refund.granting").await;
     Ok(())
 }
 
@@ -101,11 +101,11 @@ pub(super) async fn hold_in(
     check_at: Option<DateTime<Utc>>,
 ) -> Result<()> {
     let (key, reference) = (id.to_string(), payments::reference(payment.id));
-    let from = target::of(payment.target_kind)?.place_in(tx, payment).await?;
+    let from = target::of(payment.target_kind)?.account_ref_in(tx, payment).await?;
     let hold = NewTransfer {
         kind: TransferKind::Refund,
         from,
-        to: Place::Clearing(payment.provider),
+        to: AccountRef::Clearing(payment.provider),
         amount,
         currency: payment.currency,
         reference: Some(&reference),

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        Once,
+        Idempotent,
         actor::{Actor, Client},
         idempotency::{Claim, Fingerprint, claim_for_good_in},
         notifications::notify_in,
@@ -90,7 +90,7 @@ pub async fn refund_request(
     access: &Access,
     id: PaymentId,
     ask: RefundAsk,
-) -> Result<Once<Refund>> {
+) -> Result<Idempotent<Refund>> {
     let payment = queries::find(app, actor, id, access).await?.filter(|payment| is_payer(actor, payment));
     let payment = payment.ok_or_else(payments::not_found)?;
     let payer = match (payment.payer_id, &payment.payer_email) {
@@ -100,14 +100,14 @@ pub async fn refund_request(
     };
     let reason = text::required("reason", text::block("reason", &ask.reason, MAX_REASON)?)?;
     let refund = RefundId(app.ids.next(app.clock.now()));
-    let once = app
+    let outcome = app
         .db
         .transact(async |tx| {
             let (key, input) = (ask.idempotency_key.as_str(), ask.input(id));
             let claim =
                 claim_for_good_in(app, &tx, claimant(&payer), "paymentRefundRequest", key, &input, refund.0).await?;
             if let Claim::Replay(id) = claim {
-                return Ok(Once { value: RefundId(id), replayed: true });
+                return Ok(Idempotent { value: RefundId(id), replayed: true });
             }
             let payment = rows::lock_in(&tx, id).await?;
             let amount = ask.amount_of(&payment)?;
@@ -121,10 +121,10 @@ pub async fn refund_request(
             insert_in(app, &tx, &payment, &new, RefundState::Requested, None).await?;
             notify_in(app, &tx, &RefundRequested { refund: refund.0 }).await?;
             rows::note_in(app, &tx, &payment, "refund_requested", EventSource::System, None).await?;
-            Ok(Once { value: refund, replayed: false })
+            Ok(Idempotent { value: refund, replayed: false })
         })
         .await?;
-    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+    Ok(Idempotent { value: get(app, outcome.value).await?, replayed: outcome.replayed })
 }
 
 /// Whether a refund can go there: a guest has no wallet, and what was paid into one lies there. Code: PROVIDER_NOT_AVAILABLE.
@@ -204,11 +204,11 @@ pub async fn payment_refund(
     client: &Client,
     id: PaymentId,
     ask: RefundAsk,
-) -> Result<Once<Refund>> {
+) -> Result<Idempotent<Refund>> {
     let user = staff::require(actor)?;
     let reason = text::required("reason", text::block("reason", &ask.reason, MAX_REASON)?)?;
     let refund = RefundId(app.ids.next(app.clock.now()));
-    let once = app
+    let outcome = app
         .db
         .transact(async |tx| {
             staff::authorise_in(app, &tx, actor).await?;
@@ -216,7 +216,7 @@ pub async fn payment_refund(
             if let Claim::Replay(id) =
                 claim_for_good_in(app, &tx, user.0, "paymentRefund", key, &input, refund.0).await?
             {
-                return Ok(Once { value: RefundId(id), replayed: true });
+                return Ok(Idempotent { value: RefundId(id), replayed: true });
             }
             let payment = somebody_else_s_in(&tx, user, rows::lock_in(&tx, id).await?).await?;
             let amount = ask.amount_of(&payment)?;
@@ -226,10 +226,10 @@ pub async fn payment_refund(
             insert_in(app, &tx, &payment, &new, RefundState::Granted, None).await?;
             reserve_in(app, &tx, &payment, (refund, amount), None).await?;
             staff::record_in(app, &tx, actor, client, Act::on_refund("paymentRefund", refund, Some(&reason))).await?;
-            Ok(Once { value: refund, replayed: false })
+            Ok(Idempotent { value: refund, replayed: false })
         })
         .await?;
-    Ok(Once { value: get(app, once.value).await?, replayed: once.replayed })
+    Ok(Idempotent { value: get(app, outcome.value).await?, replayed: outcome.replayed })
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ async fn hold_in(app: &App, tx: &Transaction, payment: &Payment, taken: &Taken<'
     if let Some(debtor) = debtor {
         receipts::tell_debtor_in(app, tx, payment, debtor).await?;
     }
-    app.steps.reach("refund.taking").await;
+    app.fail_points.reach("refund.taking").await;
     lock_in(tx, id).await
 }
 

@@ -15,10 +15,10 @@ use uuid::Uuid;
 use crate::{
     app::App,
     domain::{
-        Once,
+        Idempotent,
         actor::{Actor, Client},
         idempotency::{Claim, Fingerprint, claim_for_good_in, debug_name},
-        ledger::{self, NewTransfer, Origin, Place, Posted},
+        ledger::{self, AccountRef, NewTransfer, Origin, Posted},
         payments::{
             rules,
             staff::{self, Act},
@@ -156,11 +156,11 @@ async fn book_in(
     amount: Money,
     reference: &str,
 ) -> Result<Posted> {
-    let (clearing, bank) = (Place::Clearing(provider), Place::Clearing(ProviderKind::BankTransfer));
+    let (clearing, bank) = (AccountRef::Clearing(provider), AccountRef::Clearing(ProviderKind::BankTransfer));
     // What somebody has for us is a negative balance: so money goes to whom it leaves.
     let (kind, from, to) = match kind {
-        MovementKind::Fee => (TransferKind::ProviderFee, Place::ProviderFees, clearing),
-        MovementKind::FeeBack => (TransferKind::ProviderFee, clearing, Place::ProviderFees),
+        MovementKind::Fee => (TransferKind::ProviderFee, AccountRef::ProviderFees, clearing),
+        MovementKind::FeeBack => (TransferKind::ProviderFee, clearing, AccountRef::ProviderFees),
         MovementKind::Payout => (TransferKind::Settlement, bank, clearing),
         MovementKind::PayoutBack => (TransferKind::Settlement, clearing, bank),
     };
@@ -213,7 +213,7 @@ impl ProviderSettlement {
 }
 
 /// Books what a provider kept for its work, or paid out to our bank, where it does not tell by itself. The same reference of a
-/// provider is booked once, whoever tells it. Needs a fresh authentication. Codes: PROVIDER_NOT_AVAILABLE (it is not used here,
+/// provider is booked once, whoever tells it. Needs a recent authentication. Codes: PROVIDER_NOT_AVAILABLE (it is not used here,
 /// holds no money for us, or tells by itself), ALREADY_EXISTS (the reference, with something else), BLANK, TOO_LONG,
 /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
 pub async fn provider_settlement_record(
@@ -222,8 +222,8 @@ pub async fn provider_settlement_record(
     client: &Client,
     settlement: ProviderSettlement,
     idempotency_key: &str,
-) -> Result<Once<ProviderSettlement>> {
-    let user = staff::require_fresh(app, actor).await?;
+) -> Result<Idempotent<ProviderSettlement>> {
+    let user = staff::require_recent_authentication(app, actor).await?;
     let reference = text::line("reference", &settlement.reference, LONGEST_REFERENCE)?;
     let settlement = ProviderSettlement { reference: text::required("reference", reference)?, ..settlement };
     let ProviderSettlement { provider, kind, amount, reference } = &settlement;
@@ -254,7 +254,7 @@ pub async fn provider_settlement_record(
             Ok(false)
         })
         .await?;
-    Ok(Once { value: settlement, replayed })
+    Ok(Idempotent { value: settlement, replayed })
 }
 
 /// Staff says only what a provider that is used here does not tell: else somebody could have the books say what it does not, or
@@ -282,7 +282,7 @@ async fn check_same_in(
     amount: Money,
 ) -> Result<()> {
     let (kind, at_provider) = entry(kind, amount.minor);
-    let account = Place::Clearing(provider).account(amount.currency);
+    let account = AccountRef::Clearing(provider).account(amount.currency);
     let same = ledger_entry::Entity::find()
         .join(JoinType::InnerJoin, ledger_entry::Relation::Transfer.def())
         .filter(ledger_entry::Column::TransferId.eq(id))

@@ -80,7 +80,7 @@ impl Sandbox {
             created_at: Set(now),
         };
         sandbox_refund::Entity::insert(refund).exec_without_returning(tx).await?;
-        self.tell_in(tx, row, "refund.succeeded", 1).await
+        self.queue_webhook_in(tx, row, "refund.succeeded", 1).await
     }
 
     pub(super) async fn dispute_in(&self, tx: &Transaction, row: &Row, amount: Option<i64>) -> Result<()> {
@@ -94,7 +94,7 @@ impl Sandbox {
             created_at: Set(now),
         };
         sandbox_dispute::Entity::insert(dispute).exec_without_returning(tx).await?;
-        self.tell_in(tx, row, "dispute.opened", 1).await
+        self.queue_webhook_in(tx, row, "dispute.opened", 1).await
     }
 
     async fn decide_in(&self, tx: &Transaction, row: &Row, won: bool) -> Result<()> {
@@ -106,7 +106,7 @@ impl Sandbox {
             .filter(sandbox_dispute::Column::State.eq("open"))
             .exec(tx)
             .await?;
-        self.tell_in(tx, row, "dispute.decided", 1).await
+        self.queue_webhook_in(tx, row, "dispute.decided", 1).await
     }
 
     /// What went back of a charge.

@@ -8,7 +8,7 @@ use agora::platform::payments::{
 };
 use agora::{
     domain::{
-        ledger::{Place, account as account_at},
+        ledger::{AccountRef, account as account_at},
         payments::{reconcile, settle},
     },
     entity::{Currency, payment::ProviderKind},
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     components::needs,
-    harness::{PATIENCE, Server},
+    harness::{Server, TIMEOUT},
     payments::{assert_books, confirm, deposit_by, look},
 };
 
@@ -264,7 +264,7 @@ async fn notices_of_stripe_are_believed_when_they_are_signed_and_new() {
     let begun = gateway.create_charge(&charge(&ours, amount(900, "USD"))).await.unwrap();
     account.pay(&begun, "4242424242424242").await;
     let (header, body, event) = loop {
-        let (headers, body) = tokio::time::timeout(PATIENCE, receiver.recv()).await.unwrap().unwrap();
+        let (headers, body) = tokio::time::timeout(TIMEOUT, receiver.recv()).await.unwrap().unwrap();
         let event: Value = serde_json::from_slice(&body).unwrap();
         if event["data"]["object"]["id"] == begun.reference.as_str() {
             break (headers["stripe-signature"].to_str().unwrap().to_owned(), body, event);
@@ -402,13 +402,13 @@ async fn what_stripe_keeps_and_pays_out_is_written_down_once() {
     for written in [4, 0] {
         assert_eq!(settle(&server.app, Span::default()).await.unwrap(), written);
     }
-    let amount = async |place: Place| {
-        let found = account_at(&server.app, place, Currency::parse("EUR").unwrap()).await.unwrap();
+    let amount = async |account_ref: AccountRef| {
+        let found = account_at(&server.app, account_ref, Currency::parse("EUR").unwrap()).await.unwrap();
         found.map_or(0, |account| account.balance)
     };
-    assert_eq!(amount(Place::ProviderFees).await, -259);
-    assert_eq!(amount(Place::Clearing(ProviderKind::BankTransfer)).await, -400);
-    assert_eq!(amount(Place::Clearing(ProviderKind::Stripe)).await, 659);
+    assert_eq!(amount(AccountRef::ProviderFees).await, -259);
+    assert_eq!(amount(AccountRef::Clearing(ProviderKind::BankTransfer)).await, -400);
+    assert_eq!(amount(AccountRef::Clearing(ProviderKind::Stripe)).await, 659);
     assert_books(&server.app).await;
 }
 

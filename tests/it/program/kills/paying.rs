@@ -59,7 +59,7 @@ async fn killed_while_opening(step: &str) {
     let scene = Scene::new("1").await;
     scene.kill_at(step, "false", Some((&scene.amina, DEPOSIT, Value::Null))).await;
     let serving = scene.serve_on().await;
-    // Whoever called did not come back yet: the sweeper goes on.
+    // Whoever called did not come back yet: the poll goes on.
     scene.until(step, "SELECT COUNT(*) FROM payments WHERE state = 'pending'", 1).await;
     let payment = again(&serving, &scene.amina).await;
     pay(&serving, &payment).await;

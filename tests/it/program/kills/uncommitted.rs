@@ -29,7 +29,7 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A call that leads to a step.
+    /// A call that leads to a fail point.
     async fn to(scene: &'a Scene, step: &str) -> Self {
         let (amina, staff) = (&scene.amina, &scene.staff);
         let payment = scene.paid().await;

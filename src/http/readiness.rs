@@ -1,6 +1,6 @@
-//! Asking only what has called. A task that waits for several things is woken by any of them, and would ask all of them
-//! each time: a socket that is given a message would look whether the program stops, the session ends, an alarm rings, its
-//! client says something. Behind a bell of its own each is asked when it woke the task itself.
+//! Polling only what has woken the task. A task that waits for several things is woken by any of them, and would ask all of
+//! them each time: a socket that is given a message would look whether the program stops, the session ends, an alarm rings,
+//! its client says something. With a readiness flag and a waker of its own each is polled when it woke the task itself.
 
 use std::{
     future::poll_fn,
@@ -14,59 +14,59 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// What one thing wakes its task by.
+/// The waker of one thing, and whether it has woken its task.
 #[derive(Debug)]
-pub(super) struct Bell {
-    ring: Arc<Ring>,
-    /// Handed to the thing, which rings by it.
+pub(super) struct Readiness {
+    flag: Arc<ReadyFlag>,
+    /// Handed to the thing, which sets the flag and wakes the task by it.
     waker: Waker,
 }
 
 #[derive(Debug)]
-struct Ring {
-    /// Whether it was heard since the thing was asked.
-    is_heard: AtomicBool,
+struct ReadyFlag {
+    /// Whether the thing has woken the task since it was polled.
+    is_set: AtomicBool,
     task: AtomicWaker,
 }
 
-impl Wake for Ring {
+impl Wake for ReadyFlag {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.is_heard.store(true, Ordering::Release);
+        self.is_set.store(true, Ordering::Release);
         self.task.wake();
     }
 }
 
-impl Bell {
-    /// It has rung: what was never asked has to be.
+impl Readiness {
+    /// It is ready: what was never polled has to be.
     pub(super) fn new() -> Self {
-        let ring = Arc::new(Ring { is_heard: AtomicBool::new(true), task: AtomicWaker::new() });
-        Self { waker: Waker::from(Arc::clone(&ring)), ring }
+        let flag = Arc::new(ReadyFlag { is_set: AtomicBool::new(true), task: AtomicWaker::new() });
+        Self { waker: Waker::from(Arc::clone(&flag)), flag }
     }
 
-    /// Asks the thing, if it has rung. What had something is asked again.
-    pub(super) fn ask<T>(&self, cx: &Context<'_>, thing: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        // Before looking: whoever rings in between then wakes the task.
-        self.ring.task.register(cx.waker());
-        if !self.ring.is_heard.swap(false, Ordering::AcqRel) {
+    /// Polls the thing, if it is ready. What had something is polled again.
+    pub(super) fn poll<T>(&self, cx: &Context<'_>, thing: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        // Before looking: whoever wakes it in between then wakes the task.
+        self.flag.task.register(cx.waker());
+        if !self.flag.is_set.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }
         let answer = thing(&mut Context::from_waker(&self.waker));
         if answer.is_ready() {
-            self.ring.is_heard.store(true, Ordering::Release);
+            self.flag.is_set.store(true, Ordering::Release);
         }
         answer
     }
 }
 
-/// A future behind a bell.
-pub(super) async fn when_called<T>(future: impl Future<Output = T>) -> T {
-    let bell = Bell::new();
+/// A future with a readiness flag of its own.
+pub(super) async fn when_woken<T>(future: impl Future<Output = T>) -> T {
+    let readiness = Readiness::new();
     let mut future = pin!(future);
-    poll_fn(|cx| bell.ask(cx, |cx| future.as_mut().poll(cx))).await
+    poll_fn(|cx| readiness.poll(cx, |cx| future.as_mut().poll(cx))).await
 }
 
 #[cfg(test)]
@@ -78,11 +78,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_has_not_called_is_not_asked() {
+    async fn what_was_not_woken_is_not_polled() {
         let (sender, mut receiver) = mpsc::channel(4);
         let (quiet, asked) = (mpsc::channel::<()>(1), Cell::new(0));
         let (_kept, mut silent) = quiet;
-        let silent = when_called(poll_fn(|cx| {
+        let silent = when_woken(poll_fn(|cx| {
             asked.set(asked.get() + 1);
             silent.poll_recv(cx)
         }));
@@ -103,12 +103,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_calls_is_asked_as_often_as_it_has_something() {
+    async fn what_is_woken_is_polled_as_often_as_it_has_something() {
         let (sender, mut receiver) = mpsc::channel(4);
-        let bell = Bell::new();
+        let readiness = Readiness::new();
         let listen = async {
             let mut heard = Vec::new();
-            while let Some(number) = poll_fn(|cx| bell.ask(cx, |cx| receiver.poll_recv(cx))).await {
+            while let Some(number) = poll_fn(|cx| readiness.poll(cx, |cx| receiver.poll_recv(cx))).await {
                 heard.push(number);
             }
             heard

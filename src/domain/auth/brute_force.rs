@@ -1,4 +1,5 @@
-//! Guessing at what proves who somebody is: slowed for whoever guesses, without letting them lock the owner out.
+//! Protection against brute force: guessing at what proves who somebody is is slowed for whoever guesses, without letting
+//! them lock the owner out.
 //!
 //! Owns `sign_in_failures`, which all instances share. Always holds: a try is counted, and its count committed, before
 //! anything is compared; a try that has to wait is not compared, and changes nothing.

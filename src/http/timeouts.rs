@@ -1,6 +1,6 @@
-//! How long a connection may keep the server waiting: for the head of a request, between requests, and for its client to
-//! take an answer. hyper knows one time for the first two and none for the third, and looks at none before it has seen
-//! which version of HTTP is spoken; so the times are kept here, by the stream itself.
+//! Timeouts: how long a connection may keep the server waiting: for the head of a request, between requests, and for its
+//! client to take an answer. hyper knows one time for the first two and none for the third, and looks at none before it has
+//! seen which version of HTTP is spoken; so the times are kept here, by the stream itself.
 
 use std::{
     collections::HashMap,
@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::places::Place;
+use super::permits::Permit;
 use crate::config::ConnectionLimits;
 
 /// What a client that keeps an answer waiting has to take of it in each `ANSWER_STALL_SECONDS`.
@@ -51,7 +51,7 @@ struct State {
     head_since: Option<Instant>,
     /// The program is about to end.
     stopping: bool,
-    /// It is a WebSocket now, which minds itself.
+    /// It is a WebSocket now, which has timeouts of its own.
     upgraded: bool,
     /// It speaks HTTP/2: many requests at once, and bytes that are of none.
     multiplexed: bool,
@@ -181,9 +181,9 @@ impl Alarm {
     }
 }
 
-/// The stream of a connection. It holds its place as long as it is open, as a WebSocket too.
+/// The stream of a connection. It holds its permit as long as it is open, as a WebSocket too.
 #[derive(Debug)]
-pub(super) struct Patient {
+pub(super) struct TimedStream {
     stream: TcpStream,
     pulse: Arc<Pulse>,
     stall: Duration,
@@ -191,13 +191,13 @@ pub(super) struct Patient {
     writing: Alarm,
     /// Since when the client keeps us waiting to write, and what it has taken since.
     waiting: Option<(Instant, usize)>,
-    _place: Option<Place>,
+    _permit: Option<Permit>,
 }
 
-impl Patient {
-    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>, stall: Duration, place: Option<Place>) -> Self {
+impl TimedStream {
+    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>, stall: Duration, permit: Option<Permit>) -> Self {
         let (reading, writing) = (Alarm::default(), Alarm::default());
-        Self { stream, pulse, stall, reading, writing, waiting: None, _place: place }
+        Self { stream, pulse, stall, reading, writing, waiting: None, _permit: permit }
     }
 
     fn written(&mut self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -236,7 +236,7 @@ fn late(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for TimedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let this = &mut *self;
@@ -253,7 +253,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for TimedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(written, cx)

@@ -1,4 +1,4 @@
-//! Guessing at passwords: slowed for whoever guesses, while the owner comes in, and nobody learns who exists.
+//! Brute force against passwords: slowed for whoever guesses, while the owner comes in, and nobody learns who exists.
 
 use agora::domain::auth;
 use futures_util::future::join_all;

@@ -1,4 +1,4 @@
-//! Makes a letter of a message: its words filled in, in one layout for text and one for HTML.
+//! Renders a message: its template filled in, in one layout for text and one for HTML.
 //!
 //! Always holds: only the program's own words are templates. What a person chose, such as their name, is a value in
 //! them: it is never read as a template, and in HTML every character of it is escaped. At an address that is not proven
@@ -10,12 +10,12 @@ use minijinja::{AutoEscape, Environment, Value};
 
 use super::{
     Channel, Message,
-    words::{self, Words},
+    template_text::{self, TemplateText},
 };
 use crate::{
     catalogue::Text,
     error::{Error, Locale, Result},
-    platform::{letter::Letter, text},
+    platform::{outgoing_message::OutgoingMessage, text},
 };
 
 const HTML: &str = "mail.html";
@@ -30,10 +30,10 @@ fn templates(locale: Locale) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|name| if name == HTML { AutoEscape::Html } else { AutoEscape::None });
     let layout = (HTML, include_str!("../../../locales/mail.html"));
-    for (name, template) in words::parts(locale).into_iter().chain([layout]) {
+    for (name, template) in template_text::parts(locale).into_iter().chain([layout]) {
         // The test of every template would see it; what does not need it still leaves.
         if let Err(error) = environment.add_template(name, template) {
-            tracing::error!(%error, name, "a template of letters is broken");
+            tracing::error!(%error, name, "a template of e-mails is broken");
         }
     }
     environment
@@ -46,24 +46,28 @@ fn templates_of(locale: Locale) -> &'static Environment<'static> {
     }
 }
 
-/// The letter of a message, in its receiver's language.
-pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
+/// A message rendered in its receiver's language.
+pub(super) fn compose(message: &Message, service: &str) -> Result<OutgoingMessage> {
     let locale = Locale::parse(&message.locale);
-    let words = Words::of(message.template, locale);
+    let template_text = TemplateText::of(message.template, locale);
     let told = message.values();
     let values = Values::of(&told, locale, service);
-    let subject = one_line(&values.fill(words.subject)?);
+    let subject = one_line(&values.fill(template_text.subject)?);
     let code = told.get("code").map(|code| one_line(code)).filter(|code| !code.is_empty());
     let link = told.get("link").copied().filter(|link| is_address(link));
     if message.channel == Channel::Sms {
-        let said = if words.sms.is_empty() { format!("{service}: {subject}") } else { values.fill(words.sms)? };
-        let lines = [Some(said), code, link.map(str::to_owned), Some(words.sms_ending.to_owned())];
+        let said = if template_text.sms.is_empty() {
+            format!("{service}: {subject}")
+        } else {
+            values.fill(template_text.sms)?
+        };
+        let lines = [Some(said), code, link.map(str::to_owned), Some(template_text.sms_ending.to_owned())];
         let text = lines.into_iter().flatten().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
-        return Ok(Letter { to: message.to.clone(), subject, text, html: None, unsubscribe: None });
+        return Ok(OutgoingMessage { to: message.to.clone(), subject, text, html: None, unsubscribe: None });
     }
     let unsubscribe = told.get("unsubscribe").copied().filter(|link| is_address(link));
     let mut paragraphs = Vec::new();
-    for &paragraph in &words.paragraphs {
+    for &paragraph in &template_text.paragraphs {
         paragraphs.push(values.fill(paragraph)?);
     }
     paragraphs.retain(|paragraph| !paragraph.is_empty());
@@ -97,14 +101,14 @@ pub(super) fn compose(message: &Message, service: &str) -> Result<Letter> {
             ("items", Value::from_iter(items)),
             ("code", Value::from(code)),
             ("link", Value::from(link)),
-            ("action", Value::from(words.action)),
+            ("action", Value::from(template_text.action)),
             ("paragraphs", Value::from_iter(paragraphs)),
             ("footer", Value::from(footer)),
             ("unsubscribe", Value::from(unsubscribe)),
             ("unsubscribe_action", Value::from(&*unsubscribe_action)),
         ]))
     });
-    Ok(Letter {
+    Ok(OutgoingMessage {
         to: message.to.clone(),
         subject,
         text: blocks.join("\n\n"),
@@ -134,12 +138,12 @@ impl Values {
     }
 
     /// Fills in words of ours; what is missing is left out.
-    fn fill(&self, words: &'static str) -> Result<String> {
-        let filled = self.templates.render_named_str("words.txt", words, self.values.clone());
+    fn fill(&self, template_text: &'static str) -> Result<String> {
+        let filled = self.templates.render_named_str("words.txt", template_text, self.values.clone());
         Ok(filled.map_err(Error::internal)?.trim().to_owned())
     }
 
-    /// Fills in what stands in every letter.
+    /// Fills in what stands in every message.
     fn part(&self, name: &str) -> Result<String> {
         let filled = self.templates.get_template(name).and_then(|part| part.render(self.values.clone()));
         Ok(filled.map_err(Error::internal)?.trim().to_owned())
@@ -164,7 +168,7 @@ fn isolated(value: String, locale: Locale) -> String {
     }
 }
 
-/// Whether a program that shows the letter might make a link of it. Whoever registers somebody else's address would
+/// Whether a program that shows the message might make a link of it. Whoever registers somebody else's address would
 /// have us send them to a place of their choice otherwise; such a name is left out.
 fn looks_like_an_address(name: &str) -> bool {
     let characters: Vec<char> = name.chars().collect();

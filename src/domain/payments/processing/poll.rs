@@ -1,5 +1,5 @@
-//! The sweeper: whatever a payment waits for, somebody asks in time. Also drives the sandbox, which has no process of its
-//! own.
+//! The poll of providers: whatever a payment waits for, somebody asks in time. Also runs the sandbox, which has no process
+//! of its own.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{cancel, complete, drive, webhooks};
+use super::{cancel, charges, complete, webhooks};
 use crate::{
     app::App,
     domain::payments::{Payment, gateways::wait, queries, refunds::execution},
@@ -58,22 +58,22 @@ struct Due {
     checks: i64,
 }
 
-/// Goes on with everything whose time has come; gives how much that was. No provider waits for another. Several processes may
+/// Polls everything whose time has come; gives how much that was. No provider waits for another. Several processes may
 /// do it at once.
-pub async fn tend(app: &App) -> Result<u64> {
-    join_all(ProviderKind::iter().map(|provider| tend_to(app, provider))).await.into_iter().sum()
+pub async fn poll_all(app: &App) -> Result<u64> {
+    join_all(ProviderKind::iter().map(|provider| poll_provider(app, provider))).await.into_iter().sum()
 }
 
 /// The same, of one provider.
-pub async fn tend_to(app: &App, provider: ProviderKind) -> Result<u64> {
+pub async fn poll_provider(app: &App, provider: ProviderKind) -> Result<u64> {
     let mut done = if provider == ProviderKind::Sandbox { sandbox(app).await? } else { 0 };
     let payments = due(app, payment_queue(), provider).await?;
     done += payments.len() as u64;
     let each = stream::iter(payments).map(PaymentId);
     each.for_each_concurrent(AT_ONCE, async |id| {
         // One that fails keeps nobody else's from being asked about.
-        if let Err(error) = look_after(app, id).await {
-            tracing::error!(payment = %id, %error, "a payment could not be gone on with");
+        if let Err(error) = poll_payment(app, id).await {
+            tracing::error!(payment = %id, %error, "the poll of a payment failed");
         }
     })
     .await;
@@ -126,13 +126,13 @@ async fn due<E: EntityTrait>(app: &App, queue: Queue<E>, provider: ProviderKind)
         .await
 }
 
-async fn look_after(app: &App, id: PaymentId) -> Result<()> {
+async fn poll_payment(app: &App, id: PaymentId) -> Result<()> {
     let payment = queries::get(app, id).await?;
     let may_expire = !payment.state.is_final() && payment.state != PaymentState::Processing;
     if may_expire && payment.expires_at.is_some_and(|at| at <= app.clock.now()) {
         return expire(app, &payment).await;
     }
-    if let Err(failure) = drive::refresh(app, id, EventSource::Poll).await? {
+    if let Err(failure) = charges::refresh(app, id, EventSource::Poll).await? {
         tracing::warn!(payment = %id, %failure, "the provider could not be asked about a payment");
     }
     Ok(())
@@ -146,7 +146,7 @@ async fn expire(app: &App, payment: &Payment) -> Result<()> {
         Err(Failure::Refused(cause)) if cause == NO_SUCH_CHARGE => cancel::over(payment),
         Err(Failure::Refused(cause)) => {
             tracing::warn!(payment = %payment.id, cause, "the provider would not call a charge off");
-            return drive::refresh(app, payment.id, EventSource::Poll).await.map(drop);
+            return charges::refresh(app, payment.id, EventSource::Poll).await.map(drop);
         }
         // One that was never told of it, for so long: nobody can pay what nobody was shown.
         Err(Failure::Unavailable(_)) if payment.provider_reference.is_none() && payment.checks >= 20 => {

@@ -1,8 +1,8 @@
-//! A message in its final words, and what can become of it on its way.
+//! An outgoing e-mail or text message, rendered, and what can become of it on its way.
 
-/// A message in its final words.
+/// An outgoing e-mail or text message, rendered.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct OutgoingMessage {
     /// Address or number.
     pub to: String,
     /// Its title; text messages have none to show.
@@ -11,14 +11,14 @@ pub struct Letter {
     pub text: String,
     /// The same with marks; text messages have none.
     pub html: Option<String>,
-    /// The address by which the receiver wants no more of its kind; of letters that are not of a necessity.
+    /// The address by which the receiver wants no more of its kind; of messages that are not of a necessity.
     pub unsubscribe: Option<String>,
 }
 
 // Never its content: it may hold a code.
-impl std::fmt::Debug for Letter {
+impl std::fmt::Debug for OutgoingMessage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Letter").field("subject", &self.subject).finish_non_exhaustive()
+        formatter.debug_struct("OutgoingMessage").field("subject", &self.subject).finish_non_exhaustive()
     }
 }
 

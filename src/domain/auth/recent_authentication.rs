@@ -1,7 +1,7 @@
-//! Fresh authentication: what would hurt most in the wrong hands asks again who is there.
+//! Recent authentication: what would hurt most in the wrong hands asks again who is there.
 //!
-//! Signing in and `reauthenticate` make a session fresh for five minutes. What asks for it is declared beside each mutation
-//! of the graph, with its reason; `docs/operating.md` shows the list, and a test compares.
+//! Signing in and `reauthenticate` count as a recent authentication of the session for five minutes. What asks for it is
+//! declared beside each mutation of the graph, with its reason; `docs/operating.md` shows the list, and a test compares.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
@@ -15,23 +15,23 @@ use crate::{
     error::{Code, Error, Refusal, Result},
 };
 
-/// How long an authentication is fresh.
-pub const FRESH: TimeDelta = TimeDelta::minutes(5);
+/// How long an authentication is recent.
+pub const RECENT_AUTHENTICATION: TimeDelta = TimeDelta::minutes(5);
 
 /// Refuses unless the session was authenticated within the last five minutes. REAUTHENTICATION_REQUIRED with `methods`;
 /// UNAUTHENTICATED and TWO_FACTOR_SETUP_REQUIRED as [`Actor::require_user`] gives them.
-pub async fn require_fresh<'a>(app: &App, actor: &'a Actor) -> Result<&'a SignedIn> {
+pub async fn require_recent_authentication<'a>(app: &App, actor: &'a Actor) -> Result<&'a SignedIn> {
     check(app, actor.require_user()?).await
 }
 
 /// The same where the second factor that the person's role demands is about to be set up.
-pub(super) async fn require_fresh_session<'a>(app: &App, actor: &'a Actor) -> Result<&'a SignedIn> {
+pub(super) async fn require_recently_authenticated_session<'a>(app: &App, actor: &'a Actor) -> Result<&'a SignedIn> {
     check(app, actor.require_session()?).await
 }
 
 async fn check<'a>(app: &App, user: &'a SignedIn) -> Result<&'a SignedIn> {
     let (at, methods) = authenticated(app, user).await?;
-    if app.clock.now() < at + FRESH {
+    if app.clock.now() < at + RECENT_AUTHENTICATION {
         return Ok(user);
     }
     let methods = methods.into_iter().map(|method| method.as_str().into());
@@ -41,9 +41,9 @@ async fn check<'a>(app: &App, user: &'a SignedIn) -> Result<&'a SignedIn> {
 }
 
 /// Whether the session was authenticated within the last five minutes.
-pub async fn is_fresh(app: &App, actor: &Actor) -> Result<bool> {
+pub async fn is_recently_authenticated(app: &App, actor: &Actor) -> Result<bool> {
     let (at, _) = authenticated(app, actor.require_user()?).await?;
-    Ok(app.clock.now() < at + FRESH)
+    Ok(app.clock.now() < at + RECENT_AUTHENTICATION)
 }
 
 /// A session, and what its owner can prove themselves by.

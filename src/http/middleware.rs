@@ -1,4 +1,4 @@
-//! Where every request comes in and every answer goes out: its identity, its place, the time for its body, the hosts that
+//! The middleware around every request: its identity, its permit, the time for its body, the hosts that
 //! are served, panics, the headers that every answer carries, and the log line.
 
 use std::{panic::AssertUnwindSafe, time::Instant};
@@ -17,10 +17,10 @@ use super::{
     Shared, body,
     client::{Identity, REQUEST_ID},
     headers, metrics,
-    patience::Holding,
-    places::Place,
+    permits::Permit,
     respond::{self, Media, refuse},
     serve::Beyond,
+    timeouts::Holding,
 };
 use crate::{
     error::{Code, Refusal},
@@ -35,7 +35,7 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
     let began = Instant::now();
     let mut response = if !headers::host_allowed(&shared.app.config, &request) {
         refuse(&Refusal::new(Code::BadRequest, "This host is not served here."), Media::Json, &identity)
-    } else if let Some(place) = place(&shared, &request, &identity) {
+    } else if let Some(permit) = permit(&shared, &request, &identity) {
         request.extensions_mut().insert(identity.clone());
         let request = request.map(|sent| body::timed(sent, shared.app.config.connections.body));
         let answered = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind().await;
@@ -43,7 +43,7 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
             span.in_scope(|| tracing::error!(panic = panic_text(&*panic), "a handler panicked"));
             refuse(&Refusal::internal(), Media::Json, &identity)
         });
-        response.map(|body| Body::new(Holding::new(body, place)))
+        response.map(|body| Body::new(Holding::new(body, permit)))
     } else {
         body::discard(request.into_body()).await;
         respond::crowded(&identity)
@@ -58,9 +58,9 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
     response
 }
 
-/// The place of a request until its answer is written; none when there is no room. Probes of health need none, nor does
+/// The permit of a request until its answer is written; none when there is no room. Probes of health need none, nor does
 /// monitoring, which is to see a flood.
-fn place(shared: &Shared, request: &Request, identity: &Identity) -> Option<Option<Place>> {
+fn permit(shared: &Shared, request: &Request, identity: &Identity) -> Option<Option<Permit>> {
     let path = request.uri().path();
     if path.starts_with("/health/") || (path == "/metrics" && metrics::is_admitted(&shared.app, request.headers())) {
         return Some(None);

@@ -1,4 +1,4 @@
-//! Going on with a payment by what its provider says, outside of every transaction.
+//! Charges at providers: they are started, asked about and confirmed, outside of every transaction.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -6,7 +6,7 @@ use super::complete;
 use crate::{
     app::App,
     domain::{
-        Once,
+        Idempotent,
         actor::Actor,
         payments::{
             self, Access, Payment, disputes,
@@ -32,16 +32,16 @@ pub struct Started {
 }
 
 /// Goes on with a payment that was opened just now, or by an earlier call with the same key: tells its provider.
-pub async fn started(app: &App, actor: &Actor, once: Once<PaymentId>) -> Result<Once<Started>> {
-    app.steps.reach("payment.reserved").await;
-    let payment = start(app, once.value).await?;
+pub async fn started(app: &App, actor: &Actor, outcome: Idempotent<PaymentId>) -> Result<Idempotent<Started>> {
+    app.fail_points.reach("payment.reserved").await;
+    let payment = start(app, outcome.value).await?;
     let is_guest = payment.payer_id.is_none() && payment.payer_email.is_some() && actor.user_id().is_none();
     let guest_token = is_guest.then(|| guest_token(app, payment.id));
-    Ok(Once { value: Started { payment, guest_token }, replayed: once.replayed })
+    Ok(Idempotent { value: Started { payment, guest_token }, replayed: outcome.replayed })
 }
 
 /// Tells the provider of a payment that it does not know of yet, and records its answer. Again, or for a payment that has
-/// begun, it changes nothing. Where the provider can't be reached, the payment stays as it is, and the sweeper goes on.
+/// begun, it changes nothing. Where the provider can't be reached, the payment stays as it is, and the poll goes on.
 pub async fn start(app: &App, id: PaymentId) -> Result<Payment> {
     start_by(app, id, true).await
 }

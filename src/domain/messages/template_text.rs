@@ -8,9 +8,9 @@
 use super::Template;
 use crate::catalogue::Locale;
 
-/// The words of one message.
+/// The template of one message.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(super) struct TemplateText {
     pub subject: &'static str,
     /// On the button that the link is made; may be empty.
     pub action: &'static str,
@@ -21,8 +21,8 @@ pub(super) struct Words {
     pub paragraphs: Vec<&'static str>,
 }
 
-impl Words {
-    /// The words of a message in a language.
+impl TemplateText {
+    /// The template of a message in a language.
     pub(super) fn of(template: Template, locale: Locale) -> Self {
         Self::read(file(template, locale))
     }

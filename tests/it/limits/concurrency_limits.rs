@@ -1,4 +1,4 @@
-//! Everybody has a share of the database, and nobody all of it.
+//! Concurrency limits: everybody may use some of the database, and nobody all of it.
 
 use agora::{
     domain::actor::{Actor, Client},
@@ -56,7 +56,7 @@ async fn one_client_does_not_hold_all_connections() {
 }
 
 #[tokio::test]
-async fn who_asks_for_more_than_their_share_for_too_long_is_told_so() {
+async fn who_asks_for_more_than_their_limit_for_too_long_is_told_so() {
     let settings = [
         ("DATABASE_MAX_CONNECTIONS", "5"),
         ("DATABASE_CONNECTIONS_PER_CLIENT", "1"),
@@ -89,7 +89,7 @@ async fn who_asks_for_more_than_their_share_for_too_long_is_told_so() {
 }
 
 #[tokio::test]
-async fn whoever_reads_takes_a_turn_however_they_read() {
+async fn whoever_reads_takes_a_permit_however_they_read() {
     let settings = [
         ("DATABASE_MAX_CONNECTIONS", "5"),
         ("DATABASE_CONNECTIONS_PER_CLIENT", "1"),
@@ -97,10 +97,10 @@ async fn whoever_reads_takes_a_turn_however_they_read() {
     ];
     let server = Server::with(&settings).await;
     let db = &server.app.db;
-    let share = || server.app.shares.of(Actor::Anonymous.caller(&Client::default()));
+    let concurrency_limit = || server.app.concurrency_limits.of(Actor::Anonymous.caller(&Client::default()));
     let find = account_deletion::Entity::find;
     let (begun, asked) = (Notify::new(), Notify::new());
-    let holding = share().pays_for(db.transact(async |_| {
+    let holding = concurrency_limit().apply_to(db.transact(async |_| {
         begun.notify_one();
         asked.notified().await;
         Ok(())
@@ -113,11 +113,11 @@ async fn whoever_reads_takes_a_turn_however_they_read() {
             async { db.all(find()).await.map(drop) }.boxed_local(),
             db.snapshot(async |_| Ok(())).boxed_local(),
         ];
-        for read in join_all(readings.map(|reading| share().pays_for(reading))).await {
+        for read in join_all(readings.map(|reading| concurrency_limit().apply_to(reading))).await {
             let refused = read.unwrap_err().to_string();
             assert!(refused.starts_with("RATE_LIMITED"), "{refused}");
         }
-        // What is done for nobody waits for no turn.
+        // What is done for nobody waits for no permit.
         assert!(db.all(find()).await.unwrap().is_empty());
         asked.notify_one();
     };

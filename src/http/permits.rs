@@ -1,5 +1,5 @@
-//! Places: for connections, requests, what is live, and the bytes of answers. So many at once, and so many of them for one
-//! address, so that no one can take them all.
+//! Permits, by semaphores with a limit per address: for connections, requests, what is live (sockets and event streams),
+//! and the bytes of answers. So many at once, and so many of them for one address, so that no one can take them all.
 
 use std::{
     collections::HashMap,
@@ -9,9 +9,9 @@ use std::{
 
 use crate::platform::rate_limit::address_key;
 
-/// The places of this process for one kind of thing. Cheap to clone.
+/// The permits of this process for one kind of thing. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Places(Arc<Inner>);
+pub(super) struct Permits(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -26,27 +26,27 @@ struct Taken {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// A taken place, or several together; free again when dropped.
+/// A permit, or several together; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    places: Places,
+pub(super) struct Permit {
+    permits: Permits,
     address: Option<IpAddr>,
     count: usize,
 }
 
-impl Places {
+impl Permits {
     pub(super) fn new(limit: usize, limit_per_address: usize) -> Self {
         Self(Arc::new(Inner { limit, limit_per_address, taken: Mutex::default() }))
     }
 
-    /// A place for a client of this address (IPv6: of this /64), if there still is one. Without an address it only
+    /// A permit for a client of this address (IPv6: of this /64), if there still is one. Without an address it only
     /// counts among all.
-    pub(super) fn take(&self, address: Option<IpAddr>) -> Option<Place> {
-        self.take_several(1, address)
+    pub(super) fn take(&self, address: Option<IpAddr>) -> Option<Permit> {
+        self.take_many(1, address)
     }
 
-    /// Several places at once, or none of them.
-    pub(super) fn take_several(&self, count: usize, address: Option<IpAddr>) -> Option<Place> {
+    /// Several permits at once, or none of them.
+    pub(super) fn take_many(&self, count: usize, address: Option<IpAddr>) -> Option<Permit> {
         let address = address.map(address_key);
         let mut taken = self.taken();
         if taken.all.saturating_add(count) > self.0.limit {
@@ -60,7 +60,7 @@ impl Places {
             taken.by_address.insert(address, here);
         }
         taken.all += count;
-        Some(Place { places: self.clone(), address, count })
+        Some(Permit { permits: self.clone(), address, count })
     }
 
     /// How many are taken now.
@@ -73,7 +73,7 @@ impl Places {
     }
 }
 
-impl Place {
+impl Permit {
     /// Gives all but so many back.
     pub(super) fn shrink(&mut self, count: usize) {
         self.give_back(self.count.saturating_sub(count));
@@ -81,7 +81,7 @@ impl Place {
 
     fn give_back(&mut self, count: usize) {
         self.count -= count;
-        let mut taken = self.places.taken();
+        let mut taken = self.permits.taken();
         taken.all -= count;
         if let Some(address) = self.address
             && let Some(here) = taken.by_address.get_mut(&address)
@@ -94,7 +94,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.give_back(self.count);
     }
@@ -106,37 +106,37 @@ mod tests {
 
     #[test]
     fn one_address_gets_its_share_and_all_together_theirs() {
-        let places = Places::new(3, 2);
+        let permits = Permits::new(3, 2);
         let at = |text: &str| Some(text.parse().unwrap());
-        let first = places.take(at("192.0.2.1")).unwrap();
-        let _second = places.take(at("192.0.2.1")).unwrap();
-        assert!(places.take(at("192.0.2.1")).is_none());
-        let _third = places.take(at("2001:db8::1")).unwrap();
-        assert!(places.take(at("192.0.2.2")).is_none());
+        let first = permits.take(at("192.0.2.1")).unwrap();
+        let _second = permits.take(at("192.0.2.1")).unwrap();
+        assert!(permits.take(at("192.0.2.1")).is_none());
+        let _third = permits.take(at("2001:db8::1")).unwrap();
+        assert!(permits.take(at("192.0.2.2")).is_none());
         drop(first);
-        assert!(places.take(at("192.0.2.1")).is_some());
-        assert!(places.take(at("192.0.2.2")).is_some());
+        assert!(permits.take(at("192.0.2.1")).is_some());
+        assert!(permits.take(at("192.0.2.2")).is_some());
     }
 
     #[test]
     fn several_are_taken_together_or_not_at_all() {
-        let places = Places::new(10, 6);
+        let permits = Permits::new(10, 6);
         let at = |text: &str| Some(text.parse().unwrap());
-        let mut first = places.take_several(5, at("192.0.2.1")).unwrap();
-        assert!(places.take_several(2, at("192.0.2.1")).is_none());
+        let mut first = permits.take_many(5, at("192.0.2.1")).unwrap();
+        assert!(permits.take_many(2, at("192.0.2.1")).is_none());
         first.shrink(4);
-        let _second = places.take_several(2, at("192.0.2.1")).unwrap();
-        assert!(places.take_several(5, at("192.0.2.2")).is_none());
+        let _second = permits.take_many(2, at("192.0.2.1")).unwrap();
+        assert!(permits.take_many(5, at("192.0.2.2")).is_none());
         drop(first);
-        assert!(places.take_several(5, at("192.0.2.2")).is_some());
+        assert!(permits.take_many(5, at("192.0.2.2")).is_some());
     }
 
     #[test]
     fn neighbours_in_one_ipv6_network_share_theirs() {
-        let places = Places::new(10, 1);
+        let permits = Permits::new(10, 1);
         let at = |text: &str| Some(text.parse().unwrap());
-        let _first = places.take(at("2001:db8:1:2::1")).unwrap();
-        assert!(places.take(at("2001:db8:1:2:ffff::1")).is_none());
-        assert!(places.take(at("2001:db8:1:3::1")).is_some());
+        let _first = permits.take(at("2001:db8:1:2::1")).unwrap();
+        assert!(permits.take(at("2001:db8:1:2:ffff::1")).is_none());
+        assert!(permits.take(at("2001:db8:1:3::1")).is_some());
     }
 }
