@@ -28,16 +28,11 @@ use crate::{
         db::Database,
         fail_points::FailPoints,
         fair_semaphore::FairSemaphore,
-        http::Http,
         ids::Ids,
-        mail::Mail,
         memory::{ExpiringSet, HighWaterMarks, WeakCache},
-        oidc::Issuers,
-        outbox::Outbox,
         passwords::Passwords,
-        payments::Providers,
+        providers::{http::Http, mail::Mail, oidc::Issuers, outbox::Outbox, payments::Providers, sms::Sms},
         rate_limit::Limiters,
-        sms::Sms,
     },
 };
 

@@ -29,17 +29,23 @@ use tokio::net::TcpSocket;
 use crate::{
     app::App,
     config::{self, Config, Problems},
+    demo,
     domain::{
         accounts,
         actor::{Actor, Client},
-        admin, auth, books, demo, jobs, payments,
+        admin, auth, books, jobs, payments,
     },
     entity::user_role::Role,
     error::{Error, Locale, Result},
-    graphql::{self, trusted::TrustedDocuments},
+    graphql::{self, engine::trusted::TrustedDocuments},
     http,
     platform::{
-        clock::Clock, db::backup, descriptors, http::Http, ids::Ids, list::Span, mail::Mail, outbox::Outbox, sms::Sms,
+        clock::Clock,
+        db::backup,
+        descriptors,
+        ids::Ids,
+        list::Span,
+        providers::{http::Http, mail::Mail, outbox::Outbox, sms::Sms},
         telemetry,
     },
     worker,
@@ -259,7 +265,7 @@ pub fn run() -> ExitCode {
     if let Command::Schema { nullability } = command {
         match nullability {
             Nullability::Semantic => write(format_args!("{}", graphql::sdl())),
-            Nullability::Strict => write(format_args!("{}", graphql::contract::strict(graphql::sdl()))),
+            Nullability::Strict => write(format_args!("{}", graphql::engine::contract::strict(graphql::sdl()))),
         }
         return ExitCode::SUCCESS;
     }

@@ -1,7 +1,7 @@
 //! Agora: one GraphQL API server for community commerce.
 //!
 //! Each module below is a room, from the ground up: [`catalogue`], [`error`], [`entity`], [`config`], [`platform`], [`app`],
-//! [`domain`], [`graphql`], [`http`], [`worker`], [`cli`]. Arrows point one way only. `ARCHITECTURE.md` says what is in each room, which
+//! [`domain`], [`demo`], [`graphql`], [`http`], [`worker`], [`cli`]. Arrows point one way only. `ARCHITECTURE.md` says what is in each room, which
 //! way a request goes, and what the words mean; `tests/it/architecture.rs` checks the arrows; `CONTRIBUTING.md` says how to add an
 //! operation and a noun. What a domain hands over to the others is one value, in [`domain::registration`]; what a noun of the
 //! graph does, in [`graphql::registration`].
@@ -12,6 +12,7 @@ pub mod app;
 pub mod catalogue;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod entity;
 pub mod error;

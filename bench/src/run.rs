@@ -100,7 +100,7 @@ const QUICK: Scale = Scale {
 /// Agora and the floor in turn, so often each.
 pub(crate) const ROUNDS: usize = 3;
 pub(crate) const MANY: usize = 32;
-/// Of `agora::domain::demo`.
+/// Of `agora::demo`.
 const PASSWORD: &str = "agora-demo-2026";
 
 /// Measures, and takes away what it made, whatever happens.

@@ -10,7 +10,7 @@ use super::Direction;
 use crate::{
     app::App,
     error::{Error, Result},
-    platform::db_tables::{self, Tables},
+    platform::db::tables::{self, Tables},
 };
 
 /// Beginnings of the names of tables that money is in.
@@ -90,10 +90,10 @@ async fn losses(connection: &DatabaseConnection, steps: u32) -> Result<Vec<Loss>
         reason = "on the connection of migrations, which nobody shares, and rolled back"
     )]
     let transaction = connection.begin().await?;
-    let before = db_tables::read(&transaction).await?;
+    let before = tables::read(&transaction).await?;
     let undone = migration::Migrator::down(&transaction, Some(steps)).await;
     let after = match undone {
-        Ok(()) => db_tables::read(&transaction).await,
+        Ok(()) => tables::read(&transaction).await,
         Err(error) => Err(error.into()),
     };
     transaction.rollback().await?;

@@ -32,9 +32,8 @@ use crate::{
     platform::{
         crypto::hex,
         db::Transaction,
-        digits,
         ids::{fill_random, random_digits},
-        mailbox,
+        text::{digits, mailbox},
     },
 };
 

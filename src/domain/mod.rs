@@ -1,7 +1,7 @@
 //! What the rules are. Lower modules know nothing of higher ones:
 //! permissions, actor, amounts, states → events, live, jobs, idempotency → messages, codes, export, activity, audit → accounts →
 //! auth → profiles → notifications → posts → ledger → wallets → payments → fees → goals → books → alerts → digests,
-//! refold, recount, retention, privacy, admin → demo. The list, with what each hands over, is [`DOMAINS`].
+//! refold, recount, retention, privacy, admin. The list, with what each hands over, is [`DOMAINS`].
 
 pub mod accounts;
 pub mod activity;
@@ -13,7 +13,6 @@ pub mod audit;
 pub mod auth;
 pub mod books;
 pub mod codes;
-pub mod demo;
 pub mod digests;
 pub mod events;
 pub mod export;

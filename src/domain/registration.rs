@@ -52,7 +52,6 @@ pub static DOMAINS: &[Domain] = &[
     retention::DOMAIN,
     privacy::DOMAIN,
     Domain::named("admin"),
-    Domain::named("demo"),
 ];
 
 const MESSAGES: Domain = Domain {

@@ -5,12 +5,14 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::{User, user_by_id},
-    connection::{Connection, Listed, requested_page, wants_total},
-    context::RequestExt,
-    contract::SemanticNonNull,
-    error::{Nullable, nullable},
-    filters::{self, DateTimeRange},
-    loaders::loaders,
+    engine::{
+        connection::{Connection, Listed, requested_page, wants_total},
+        context::RequestExt,
+        contract::SemanticNonNull,
+        error::{Nullable, nullable},
+        filters::{self, DateTimeRange},
+        loaders::loaders,
+    },
     registration::{ById, Noun},
 };
 use crate::{

@@ -14,7 +14,7 @@ use async_graphql::{
     registry::{MetaType, Registry},
 };
 
-use super::{NOUNS, connection::PageArgs};
+use super::{NOUNS, engine::connection::PageArgs};
 
 /// What several objects have in common.
 struct Common {
@@ -159,7 +159,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::graphql::model::Model;
+    use crate::graphql::engine::model::Model;
 
     #[test]
     fn every_field_that_is_declared_is_there() {

@@ -6,44 +6,17 @@
 pub mod accounts;
 pub mod activity;
 pub mod admin;
-pub mod coercion;
-pub mod connection;
-pub mod context;
-pub mod contract;
-pub mod cost;
-pub mod document;
-pub mod error;
-pub mod filters;
+pub mod auth;
+pub mod engine;
 pub mod goals;
-pub mod identities;
 pub mod interfaces;
-pub mod leaf;
-pub mod loaders;
-pub mod mistakes;
-pub mod model;
 pub mod node;
-pub mod normal;
 pub mod notifications;
-pub mod part;
-pub mod passwords;
 pub mod payments;
-pub mod pipeline;
 pub mod posts;
 pub mod privacy;
 pub mod profiles;
 pub mod registration;
-pub mod rules;
-pub mod scalars;
-pub mod sessions;
-pub mod sign_in;
-pub mod stream;
-pub mod subscription;
-mod suggestions;
-pub mod syntax;
-pub mod trusted;
-pub mod two_factor;
-pub mod validation;
-pub mod verification;
 pub mod wallets;
 
 use std::sync::{LazyLock, OnceLock};
@@ -51,19 +24,19 @@ use std::sync::{LazyLock, OnceLock};
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, ValidationMode};
 use chrono::{DateTime, Utc};
 
-use self::{part::Part, registration::Noun};
+use self::{engine::part::Part, registration::Noun};
 
 /// What each noun hands over to what works for all of them.
 pub static NOUNS: &[Noun] = &[
     registration::COMMON,
-    sign_in::GRAPH,
+    auth::sign_in::GRAPH,
     accounts::GRAPH,
-    sessions::GRAPH,
-    verification::GRAPH,
-    passwords::GRAPH,
+    auth::sessions::GRAPH,
+    auth::verification::GRAPH,
+    auth::passwords::GRAPH,
     profiles::GRAPH,
-    two_factor::GRAPH,
-    identities::GRAPH,
+    auth::two_factor::GRAPH,
+    auth::identities::GRAPH,
     privacy::GRAPH,
     activity::GRAPH,
     posts::GRAPH,
@@ -79,7 +52,7 @@ pub static NOUNS: &[Noun] = &[
 pub struct Query(
     node::NodeQuery,
     accounts::AccountQuery,
-    identities::IdentityQuery,
+    auth::identities::IdentityQuery,
     posts::PostQuery,
     payments::PaymentQuery,
     wallets::WalletQuery,
@@ -90,14 +63,14 @@ pub struct Query(
 /// What can be done. The fields of one operation run one after the other.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
-    Part<sign_in::SignInMutation>,
+    Part<auth::sign_in::SignInMutation>,
     Part<accounts::AccountMutation>,
-    Part<sessions::SessionMutation>,
-    Part<verification::VerificationMutation>,
-    Part<passwords::PasswordMutation>,
+    Part<auth::sessions::SessionMutation>,
+    Part<auth::verification::VerificationMutation>,
+    Part<auth::passwords::PasswordMutation>,
     Part<profiles::ProfileMutation>,
-    Part<two_factor::TwoFactorMutation>,
-    Part<identities::IdentityMutation>,
+    Part<auth::two_factor::TwoFactorMutation>,
+    Part<auth::identities::IdentityMutation>,
     Part<privacy::PrivacyMutation>,
     Part<posts::PostMutation>,
     Part<notifications::NotificationMutation>,
@@ -128,7 +101,7 @@ pub fn build(introspection: bool) -> Graph {
     let make = || {
         let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
             .register_output_type::<interfaces::Interfaces>()
-            .override_output_type_description::<DateTime<Utc>>(scalars::DATE_TIME)
+            .override_output_type_description::<DateTime<Utc>>(engine::scalars::DATE_TIME)
             .validation_mode(ValidationMode::Fast)
             .disable_suggestions();
         if !introspection {

@@ -7,14 +7,16 @@ use uuid::Uuid;
 
 use super::{
     accounts::{User, user_by_id, viewer},
-    connection::{Connection, Listed, requested_page, wants_total},
-    context::RequestExt,
-    error::{Nullable, Payload, UserError, also, answer, nullable, payload},
-    filters::{self, DateTimeRange},
-    loaders::loaders,
+    engine::{
+        connection::{Connection, Listed, requested_page, wants_total},
+        context::RequestExt,
+        error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+        filters::{self, DateTimeRange},
+        loaders::loaders,
+        stream::{self, StreamEvent, StreamPhase},
+    },
     node::{self, Node, id_input, input_id},
     registration::{ById, Noun},
-    stream::{self, StreamEvent, StreamPhase},
 };
 use crate::{
     domain::{

@@ -5,12 +5,14 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::{User, viewer},
-    context::RequestExt,
-    error::{Nullable, Payload, UserError, also, answer, nullable, payload},
-    loaders::loaders,
+    engine::{
+        context::RequestExt,
+        error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+        loaders::loaders,
+        rules::Rule,
+        scalars::Url,
+    },
     registration::{ById, Noun},
-    rules::Rule,
-    scalars::Url,
 };
 use crate::{
     domain::{

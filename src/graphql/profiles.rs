@@ -5,11 +5,13 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::User,
-    context::RequestExt,
-    error::{Nullable, answer, nullable, payload},
-    loaders::loaders,
+    engine::{
+        context::RequestExt,
+        error::{Nullable, answer, nullable, payload},
+        loaders::loaders,
+        scalars::{CountryCode, CurrencyCode, Date, Money, MoneyInput, PhoneNumber},
+    },
     registration::{ById, Noun},
-    scalars::{CountryCode, CurrencyCode, Date, Money, MoneyInput, PhoneNumber},
 };
 use crate::{
     domain::profiles::{self, HourlyRate, ProfileComplete},

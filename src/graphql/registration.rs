@@ -7,7 +7,11 @@ use async_graphql::Context;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{NOUNS, context::RequestExt, loaders::Loader, node::Node, rules::Rule};
+use super::{
+    NOUNS,
+    engine::{context::RequestExt, loaders::Loader, rules::Rule},
+    node::Node,
+};
 
 /// What a noun of the graph hands over. Of what it has none, it says nothing: see [`Noun::EMPTY`].
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::client;
 use crate::{
     app::App,
     domain::auth::IssuedSession,
-    graphql::context::{SessionChange, SessionKeeping},
+    graphql::engine::context::{SessionChange, SessionKeeping},
 };
 
 /// Says how the client wants its session kept.

@@ -25,7 +25,7 @@ use super::{Shared, client::Identity, live::SessionEnd, respond};
 use crate::{
     catalogue::Text,
     error::{Code, Refusal},
-    graphql::{
+    graphql::engine::{
         context::RequestContext,
         error::refused,
         pipeline::{Prepared, Stage},

@@ -21,7 +21,7 @@ use crate::{
     catalogue::Text,
     domain::actor::Actor,
     error::{Code, Refusal},
-    graphql::{
+    graphql::engine::{
         context::{RequestContext, SessionKeeping},
         error::{refused, too_large},
         pipeline::{GraphqlRequest, Stage, Transport},

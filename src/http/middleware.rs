@@ -16,15 +16,16 @@ use tracing::Instrument;
 use super::{
     Shared, body,
     client::{Identity, REQUEST_ID},
-    headers, metrics,
+    headers,
     permits::Permit,
     respond::{self, Media, refuse},
+    routes::metrics,
     serve::Beyond,
     timeouts::Holding,
 };
 use crate::{
     error::{Code, Refusal},
-    graphql::pipeline::panic_text,
+    graphql::engine::pipeline::panic_text,
 };
 
 /// Takes a request in, and gives its answer out.

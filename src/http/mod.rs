@@ -8,25 +8,17 @@ mod body;
 mod client;
 mod cookies;
 mod event_stream;
-mod exports;
-mod graphiql;
 mod graphql;
 mod headers;
-mod health;
 mod live;
-mod metrics;
 mod middleware;
-mod oauth;
 mod permits;
 mod readiness;
 mod respond;
-mod sandbox;
+pub mod routes;
 mod serve;
-mod statements;
 mod stranger;
 mod timeouts;
-mod unsubscribe;
-mod webhooks;
 mod websocket;
 
 use std::{ops::Deref, sync::Arc};
@@ -45,15 +37,15 @@ use tower_http::{
     },
 };
 
+use self::routes::metrics::Answered;
 use answers::Answers;
-use metrics::Answered;
 use permits::Permits;
 pub use serve::serve;
 
 use crate::{
     app::App,
     error::Result,
-    graphql::{Graph, pipeline::Pipeline},
+    graphql::{Graph, engine::pipeline::Pipeline},
     platform::descriptors,
 };
 
@@ -65,7 +57,7 @@ struct Shared(Arc<Common>);
 struct Common {
     app: App,
     pipeline: Arc<Pipeline>,
-    texts: &'static graphiql::Texts,
+    texts: &'static routes::graphiql::Texts,
     /// Of requests that are under way.
     requests: Permits,
     /// Of WebSockets and event streams.
@@ -90,32 +82,32 @@ pub fn router(app: App, graph: Graph) -> Result<Router> {
     let live = Permits::new(websocket.max_connections, websocket.max_per_address);
     let answers = Answers::new(&app.config.limits);
     let pipeline = Arc::new(Pipeline::new(app.clone(), graph)?);
-    let texts = graphiql::Texts::of_graph()?;
+    let texts = routes::graphiql::Texts::of_graph()?;
     let answered = Answered::default();
     let shared = Shared(Arc::new(Common { app, pipeline, texts, requests, live, answers, answered }));
     let config = &shared.app.config;
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
-        .route("/schema.graphql", get(graphiql::schema))
-        .route("/exports/{token}", get(exports::get))
-        .route("/statements/{token}", get(statements::get))
-        .route("/unsubscribe/{token}", get(unsubscribe::page).post(unsubscribe::unsubscribe))
-        .route("/oauth/callback/{provider}", get(oauth::callback))
-        .route("/webhooks/{provider}", post(webhooks::post))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/", get(graphiql::page));
+        .route("/schema.graphql", get(routes::graphiql::schema))
+        .route("/exports/{token}", get(routes::exports::get))
+        .route("/statements/{token}", get(routes::statements::get))
+        .route("/unsubscribe/{token}", get(routes::unsubscribe::page).post(routes::unsubscribe::unsubscribe))
+        .route("/oauth/callback/{provider}", get(routes::oauth::callback))
+        .route("/webhooks/{provider}", post(routes::webhooks::post))
+        .route("/health/live", get(routes::health::live))
+        .route("/health/ready", get(routes::health::ready))
+        .route("/", get(routes::graphiql::page));
     if config.payments.sandbox {
-        router = router.route("/sandbox/pay", get(sandbox::page).post(sandbox::pay));
+        router = router.route("/sandbox/pay", get(routes::sandbox::page).post(routes::sandbox::pay));
     }
     if config.metrics_token.is_some() {
-        router = router.route("/metrics", get(metrics::get));
+        router = router.route("/metrics", get(routes::metrics::get));
     }
     if config.graphiql {
-        router = router.route("/graphiql/{file}", get(graphiql::file));
+        router = router.route("/graphiql/{file}", get(routes::graphiql::file));
     }
     let is_content = |status: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
-        status != StatusCode::SWITCHING_PROTOCOLS && extensions.get::<graphiql::AsItIs>().is_none()
+        status != StatusCode::SWITCHING_PROTOCOLS && extensions.get::<routes::graphiql::AsItIs>().is_none()
     };
     // Events are not kept until there are enough of them to be packed.
     let worth_it = SizeAbove::new(config.compression_min_bytes).and(is_content).and(NotForContentType::SSE);

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     catalogue::Text,
     error::{Code, Refusal},
-    graphql::{error::refused, pipeline::Stage},
+    graphql::engine::{error::refused, pipeline::Stage},
     platform::rate_limit::Remaining,
 };
 

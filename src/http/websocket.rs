@@ -42,7 +42,7 @@ use super::{
 use crate::{
     domain::actor::Actor,
     error::{Code, Error},
-    graphql::{
+    graphql::engine::{
         context::{RequestContext, SessionKeeping},
         error::refused,
         pipeline::{GraphqlRequest, Transport},

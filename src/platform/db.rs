@@ -18,6 +18,7 @@ mod migration_lock;
 mod pool;
 mod recording;
 mod search;
+pub mod tables;
 mod transact;
 mod transaction;
 

@@ -1,9 +1,13 @@
 //! Text as people write it: the one door that every text comes in by ([`line`], [`block`], [`name`]), and forms of it that
 //! compare and search alike on every database.
 
+pub mod digits;
 mod invisible;
 mod likeness;
+pub mod mailbox;
+pub mod phone;
 mod search;
+pub mod web_address;
 
 use unicode_normalization::UnicodeNormalization;
 

@@ -11,7 +11,7 @@ use agora::{
     entity::user_role::Role,
     graphql::{
         self,
-        model::{Kind, Model, named},
+        engine::model::{Kind, Model, named},
     },
 };
 use async_graphql::parser::{

@@ -24,7 +24,7 @@ const LEFT_OUT: &[(Locale, &str, &[&str])] = &[
 ];
 
 /// Where letters of Arabic are not texts: demo data, the rules of texts, and names that nobody may have.
-const NOT_TEXTS: &[&str] = &["domain/demo/", "platform/text", "domain/accounts/policy.rs"];
+const NOT_TEXTS: &[&str] = &["demo/", "platform/text", "domain/accounts/policy.rs"];
 
 const NONE: &[&str] = &[];
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use agora::{
     app::App,
+    demo::{self, Bulk},
     domain::{
         books,
-        demo::{self, Bulk},
         jobs::{self, Lane},
     },
     entity::post,

@@ -16,7 +16,7 @@ mod refunds;
 use agora::{
     domain::ledger::{AccountRef, account},
     entity::Currency,
-    platform::payments::sandbox::Act,
+    platform::providers::payments::sandbox::Act,
 };
 use serde_json::{Value, json};
 

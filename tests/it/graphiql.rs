@@ -6,7 +6,7 @@ use agora::{
     domain::actor::Actor,
     graphql::{
         self,
-        pipeline::{GraphqlRequest, Pipeline, Transport},
+        engine::pipeline::{GraphqlRequest, Pipeline, Transport},
     },
 };
 use async_graphql::parser::{parse_query, types::OperationType};

@@ -11,7 +11,7 @@ use agora::{
         messages::{self, Message, Template},
     },
     entity::job,
-    platform::outgoing_message::{OutgoingMessage, Undelivered},
+    platform::providers::outgoing_message::{OutgoingMessage, Undelivered},
     worker,
 };
 use sea_orm::EntityTrait;

@@ -30,7 +30,7 @@ use agora::{
         ledger::{self, AccountRef, Difference, NewTransfer, Origin, account},
     },
     entity::{Currency, ledger_transfer::TransferKind, user_role::Role},
-    platform::payments::sandbox::Act,
+    platform::providers::payments::sandbox::Act,
 };
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use agora::graphql::{
     self,
-    model::{Field, Kind, Model, named},
+    engine::model::{Field, Kind, Model, named},
 };
 use async_graphql::parser::{
     parse_schema,
@@ -243,7 +243,7 @@ fn null_says_one_thing_that_it_failed_or_what_the_description_tells() {
 
 #[test]
 fn for_those_who_throw_what_is_null_only_because_it_failed_is_not() {
-    let (served, strict) = (graphql::sdl(), graphql::contract::strict(graphql::sdl()));
+    let (served, strict) = (graphql::sdl(), graphql::engine::contract::strict(graphql::sdl()));
     assert_eq!(served.lines().count(), strict.lines().count());
     for ((field, nullable, marked, _), (_, in_strict, still, _)) in
         output_fields(served).iter().zip(output_fields(&strict))

@@ -24,8 +24,8 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::Transaction,
-        mailbox,
         passwords::{self, QueueSlot},
+        text::mailbox,
     },
 };
 

@@ -5,7 +5,10 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use crate::{
     entity::UserId,
     error::{Reason, UserError, UserErrorCode},
-    platform::{digits, mailbox, passwords, text},
+    platform::{
+        passwords,
+        text::{self, digits, mailbox},
+    },
 };
 
 /// Fewest characters of a password.

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Locale, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
-        text, web_address,
+        text::{self, web_address},
     },
 };
 

@@ -34,7 +34,7 @@ use crate::{
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
-        mailbox,
+        text::mailbox,
     },
 };
 

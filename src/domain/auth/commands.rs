@@ -24,13 +24,17 @@ use crate::{
         actor::{Actor, Client},
         audit::{self, NewEntry},
     },
-    entity::{UserId, activity::ActivityKind, credential, user, user_role, user_role::Role},
+    entity::{
+        UserId,
+        activity::ActivityKind,
+        credential, user,
+        user_role::{self, Role},
+    },
     error::{Error, Result, UserError, UserErrorCode},
     platform::{
         db::Transaction,
-        mailbox,
         passwords::{self, Caller, QueueSlot},
-        text,
+        text::{self, mailbox},
     },
 };
 

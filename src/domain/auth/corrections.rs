@@ -25,8 +25,8 @@ use crate::{
     error::Result,
     platform::{
         db::{Transaction, is_unique_violation},
-        mailbox,
         passwords::QueueSlot,
+        text::mailbox,
     },
 };
 

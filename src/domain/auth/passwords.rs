@@ -32,7 +32,7 @@ use crate::{
         SessionId, UserId, activity::ActivityKind, code::CodePurpose, credential, identity, job, session::SessionEnd,
     },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{db::Transaction, mailbox, passwords::Caller},
+    platform::{db::Transaction, passwords::Caller, text::mailbox},
 };
 
 /// Changes the actor's password; the old one is asked for. Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK,

@@ -30,7 +30,7 @@ use crate::{
     error::{Error, Reason, Result, State, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
-        text, web_address,
+        text::{self, web_address},
     },
 };
 

@@ -18,7 +18,10 @@ use crate::{
         payment::{ProviderKind, TargetKind},
     },
     error::{Result, UserError, UserErrorCode},
-    platform::{db::Transaction, mailbox, text},
+    platform::{
+        db::Transaction,
+        text::{self, mailbox},
+    },
 };
 
 /// Somebody who gives without an account.

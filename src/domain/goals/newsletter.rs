@@ -26,7 +26,7 @@ use crate::{
         job, payment,
     },
     error::{Error, Result},
-    platform::{db::Transaction, mailbox},
+    platform::{db::Transaction, text::mailbox},
 };
 
 /// How many guests one job writes to.

@@ -21,7 +21,7 @@ use crate::{
     app::App,
     entity::job,
     error::{Error, Result},
-    platform::{db::Transaction, outgoing_message::Undelivered},
+    platform::{db::Transaction, providers::outgoing_message::Undelivered},
 };
 
 /// The kind of the job that sends a message.

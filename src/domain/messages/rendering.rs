@@ -15,7 +15,7 @@ use super::{
 use crate::{
     catalogue::Text,
     error::{Error, Locale, Result},
-    platform::{outgoing_message::OutgoingMessage, text},
+    platform::{providers::outgoing_message::OutgoingMessage, text},
 };
 
 const HTML: &str = "mail.html";

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         ids::named,
-        payments::{Amount, Failure, Gateway, NewCustomer},
+        providers::payments::{Amount, Failure, Gateway, NewCustomer},
     },
 };
 

@@ -30,7 +30,7 @@ use crate::{
     error::{Code, Error, Refusal, Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, any_id},
-        payments::{Failure, Gateway, SavedMethod},
+        providers::payments::{Failure, Gateway, SavedMethod},
         text,
     },
 };

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     domain::actor::Actor,
     entity::{PaymentId, UserId},
-    platform::{crypto::sha256, mailbox},
+    platform::{crypto::sha256, text::mailbox},
 };
 
 /// Who pays, with an account or without.

@@ -16,7 +16,10 @@ use crate::{
         profile::{Availability, ExperienceLevel, Model},
     },
     error::{Error, Reason, Result, UserError, UserErrorCode},
-    platform::{db::Transaction, phone, text},
+    platform::{
+        db::Transaction,
+        text::{self, phone},
+    },
 };
 
 /// The highest hourly rate, in minor units.

@@ -36,7 +36,7 @@ use crate::{
     error::Result,
     platform::{
         db::{Transaction, any_id},
-        mailbox,
+        text::mailbox,
     },
 };
 

@@ -9,11 +9,13 @@ use crate::{
         jobs::{self, JobFilter, JobRow},
     },
     graphql::{
-        connection::{Connection, Listed, requested_page, wants_total},
-        context::RequestExt,
-        contract::SemanticNonNull,
-        error::{Nullable, answer, nullable, payload},
-        filters::{self, DateTimeRange},
+        engine::{
+            connection::{Connection, Listed, requested_page, wants_total},
+            context::RequestExt,
+            contract::SemanticNonNull,
+            error::{Nullable, answer, nullable, payload},
+            filters::{self, DateTimeRange},
+        },
         node::{id_input, input_id},
     },
 };

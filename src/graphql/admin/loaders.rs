@@ -3,7 +3,7 @@
 use crate::{
     domain::{audit, auth, jobs},
     entity::{AuditEntryId, JobId, UserId, audit_entry},
-    graphql::loaders::loaders,
+    graphql::engine::loaders::loaders,
 };
 
 loaders! {

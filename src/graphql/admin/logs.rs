@@ -15,11 +15,13 @@ use crate::{
     graphql::{
         accounts::{User, user_by_id},
         activity::{Activity, ActivityKind},
-        connection::{Connection, Listed, requested_page, wants_total},
-        context::RequestExt,
-        contract::SemanticNonNull,
-        error::{Nullable, nullable},
-        filters::{self, DateTimeRange, query_ids},
+        engine::{
+            connection::{Connection, Listed, requested_page, wants_total},
+            context::RequestExt,
+            contract::SemanticNonNull,
+            error::{Nullable, nullable},
+            filters::{self, DateTimeRange, query_ids},
+        },
         node::{self, Node},
     },
 };

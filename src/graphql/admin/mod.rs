@@ -11,7 +11,7 @@ mod users;
 use async_graphql::{Context, Enum, MergedObject, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use super::{context::RequestExt, part::Part};
+use super::engine::{context::RequestExt, part::Part};
 use crate::{
     domain::{auth, permissions},
     entity::{UserId, suspension, user_role},

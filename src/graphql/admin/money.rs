@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::{alerts, books},
-    graphql::{
+    graphql::engine::{
         context::RequestExt,
         contract::SemanticNonNull,
         error::{Nullable, nullable},

@@ -11,13 +11,15 @@ use crate::{
     },
     graphql::{
         accounts::{User, UserSort},
-        connection::{Connection, requested_page, wants_total},
-        context::RequestExt,
-        contract::SemanticNonNull,
-        error::{Nullable, answer, nullable, payload},
-        filters::{self, DateTimeRange},
+        engine::{
+            connection::{Connection, requested_page, wants_total},
+            context::RequestExt,
+            contract::SemanticNonNull,
+            error::{Nullable, answer, nullable, payload},
+            filters::{self, DateTimeRange},
+            rules::Rule,
+        },
         node::{id_input, input_id},
-        rules::Rule,
     },
 };
 

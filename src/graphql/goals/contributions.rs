@@ -12,13 +12,15 @@ use crate::{
     entity::refund,
     graphql::{
         accounts::{User, UsersById, user_by_id},
-        connection::{Connection, Listed, requested_page, wants_total},
-        context::RequestExt,
-        contract::SemanticNonNull,
-        error::{Nullable, nullable, private},
-        filters::{self, DateTimeRange},
+        engine::{
+            connection::{Connection, Listed, requested_page, wants_total},
+            context::RequestExt,
+            contract::SemanticNonNull,
+            error::{Nullable, nullable, private},
+            filters::{self, DateTimeRange},
+            scalars::{EmailAddress, Money},
+        },
         payments::{Payment, PaymentsById, Refund, RefundsByPayment},
-        scalars::{EmailAddress, Money},
     },
 };
 

@@ -3,7 +3,7 @@
 use crate::{
     domain::goals,
     entity::{ContributionCommentId, ContributionId, GoalId, GoalNewsId, GoalWithdrawalId, PostId},
-    graphql::loaders::loaders,
+    graphql::engine::loaders::loaders,
 };
 
 loaders! {

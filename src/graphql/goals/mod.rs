@@ -13,14 +13,16 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::{User, user_by_id},
-    connection::{Connection, Listed, requested_page, wants_total},
-    context::RequestExt,
-    contract::SemanticNonNull,
-    error::{Nullable, nullable, private},
-    part::Part,
+    engine::{
+        connection::{Connection, Listed, requested_page, wants_total},
+        context::RequestExt,
+        contract::SemanticNonNull,
+        error::{Nullable, nullable, private},
+        part::Part,
+        scalars::{Money, Url},
+        stream::{self, stream_event},
+    },
     posts::{Post, PostsById},
-    scalars::{Money, Url},
-    stream::{self, stream_event},
 };
 use crate::{
     domain::{

@@ -11,12 +11,14 @@ use crate::{
     },
     error::Result,
     graphql::{
-        context::RequestExt,
-        error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+        engine::{
+            context::RequestExt,
+            error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+            rules::Rule,
+            scalars::{EmailAddress, MoneyInput},
+        },
         node::{id_input, input_id},
         payments::{Payment, PaymentProvider},
-        rules::Rule,
-        scalars::{EmailAddress, MoneyInput},
         wallets::{Wallet, viewer_s_wallet},
     },
 };

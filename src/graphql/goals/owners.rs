@@ -9,12 +9,14 @@ use crate::{
     entity::Money,
     error::{Result, UserError, UserErrorCode},
     graphql::{
-        context::RequestExt,
-        error::{Nullable, answer, nullable, payload},
+        engine::{
+            context::RequestExt,
+            error::{Nullable, answer, nullable, payload},
+            rules::Rule,
+            scalars::{MoneyInput, Url},
+        },
         node::{id_input, input_id},
         posts::{Post, PostsById},
-        rules::Rule,
-        scalars::{MoneyInput, Url},
         wallets::{Wallet, viewer_s_wallet, wallet_of},
     },
 };

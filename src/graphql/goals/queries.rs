@@ -9,14 +9,16 @@ use crate::{
     entity::{GoalId, event::StreamKind},
     error::Result,
     graphql::{
-        connection::{Connection, requested_page, wants_total},
-        context::RequestExt,
-        contract::SemanticNonNull,
-        error::{Nullable, nullable},
-        filters::{self, DateTimeRange, IntRange, query_ids},
+        engine::{
+            connection::{Connection, requested_page, wants_total},
+            context::RequestExt,
+            contract::SemanticNonNull,
+            error::{Nullable, nullable},
+            filters::{self, DateTimeRange, IntRange, query_ids},
+            scalars::CurrencyCode,
+            stream,
+        },
         node::query_id,
-        scalars::CurrencyCode,
-        stream,
     },
 };
 

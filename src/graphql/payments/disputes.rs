@@ -7,7 +7,7 @@ use super::{OfPayment, Payment, Refund, loaders::RefundsById, payment_of};
 use crate::{
     domain::{payments::DisputeOfPayment, permissions::Permission},
     entity::{Currency, PaymentId, payment_dispute},
-    graphql::{
+    graphql::engine::{
         connection::Listed,
         context::RequestExt,
         error::{Nullable, nullable},

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{
     domain::payments,
     entity::{DisputeId, PaymentId, PaymentMethodId, RefundId, payment_dispute, payment_event, payment_method, refund},
-    graphql::loaders::loaders,
+    graphql::engine::loaders::loaders,
 };
 
 loaders! {

@@ -9,10 +9,12 @@ use crate::{
     entity::payment_method::Model,
     graphql::{
         accounts::{User, viewer},
-        context::RequestExt,
-        error::{Nullable, answer, nullable, payload},
+        engine::{
+            context::RequestExt,
+            error::{Nullable, answer, nullable, payload},
+            rules::Rule,
+        },
         node::{id_input, input_id},
-        rules::Rule,
     },
 };
 

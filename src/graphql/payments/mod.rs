@@ -24,16 +24,18 @@ pub use steps::PaymentStep;
 
 use super::{
     accounts::{User, user_by_id},
-    connection::{Connection, Listed, requested_page, wants_total},
-    context::{RequestContext, RequestExt},
-    contract::SemanticNonNull,
-    error::{Nullable, nullable},
-    filters::{self, DateTimeRange, MoneyRange},
+    engine::{
+        connection::{Connection, Listed, requested_page, wants_total},
+        context::{RequestContext, RequestExt},
+        contract::SemanticNonNull,
+        error::{Nullable, nullable},
+        filters::{self, DateTimeRange, MoneyRange},
+        part::Part,
+        scalars::{Money, Url},
+        stream::{self, stream_event},
+    },
     goals::{ContributionsById, GoalContribution},
     node::query_id,
-    part::Part,
-    scalars::{Money, Url},
-    stream::{self, stream_event},
     wallets::{Wallet, wallet_of},
 };
 use crate::{
@@ -47,7 +49,7 @@ use crate::{
         payment::{ProviderKind, TargetKind},
     },
     error::Result,
-    platform::payments::NextAction,
+    platform::providers::payments::NextAction,
 };
 
 /// Who moves the money of a payment. `paymentProviders` tells which of them are offered here.

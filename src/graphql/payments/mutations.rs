@@ -11,12 +11,14 @@ use crate::{
     entity::{Currency, refund},
     error::{Error, Result},
     graphql::{
-        context::{RequestContext, RequestExt},
-        error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+        engine::{
+            context::{RequestContext, RequestExt},
+            error::{Nullable, Payload, UserError, also, answer, nullable, payload},
+            rules::Rule,
+            scalars::MoneyInput,
+        },
         goals::{GoalContributeInput, GoalContribution, GuestInput},
         node::{id_input, input_id},
-        rules::Rule,
-        scalars::MoneyInput,
         wallets::Wallet,
     },
 };

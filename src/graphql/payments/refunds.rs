@@ -7,7 +7,7 @@ use super::{OfPayment, Payment, loaders::Proposals, payment_of};
 use crate::{
     domain::{payments::RefundOfPayment, permissions::Permission},
     entity::{Currency, PaymentId, refund},
-    graphql::{
+    graphql::engine::{
         connection::Listed,
         context::RequestExt,
         error::{Nullable, nullable},

@@ -9,7 +9,7 @@ use crate::{
     domain::payments,
     entity::{DisputeId, PaymentId, PaymentMethodId, PaymentProviderId, RefundId},
     graphql::{
-        context::RequestExt,
+        engine::context::RequestExt,
         node::Node,
         registration::{ById, Noun},
     },

@@ -13,15 +13,17 @@ use crate::{
     },
     error::Result,
     graphql::{
-        connection::{Connection, requested_page, wants_total},
-        context::RequestExt,
-        contract::SemanticNonNull,
-        error::{Nullable, answer, nullable, payload},
-        filters::{self, DateTimeRange, MoneyRange, query_ids},
+        engine::{
+            connection::{Connection, requested_page, wants_total},
+            context::RequestExt,
+            contract::SemanticNonNull,
+            error::{Nullable, answer, nullable, payload},
+            filters::{self, DateTimeRange, MoneyRange, query_ids},
+            rules::Rule,
+            scalars::{Money, MoneyInput},
+        },
         goals::GoalContribution,
         node::{id_input, input_id},
-        rules::Rule,
-        scalars::{Money, MoneyInput},
         wallets::Wallet,
     },
 };
@@ -238,7 +240,7 @@ payload! {
 
 /// What became of the platform's money with a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::platform::payments::MovementKind")]
+#[graphql(remote = "crate::platform::providers::payments::MovementKind")]
 pub enum AdminProviderSettlementKind {
     /// The provider kept it for its work.
     Fee,

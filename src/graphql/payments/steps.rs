@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     domain::permissions::Permission,
     entity::{self, Currency, payment_event},
-    graphql::{context::RequestExt, scalars::Money},
+    graphql::engine::{context::RequestExt, scalars::Money},
 };
 
 /// How a step of a payment became known.

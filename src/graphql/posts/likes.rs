@@ -7,9 +7,11 @@ use crate::{
     domain::posts::{self, Like},
     graphql::{
         accounts::User,
-        connection::{Connection, PageInfo},
-        context::RequestExt,
-        contract::SemanticNonNull,
+        engine::{
+            connection::{Connection, PageInfo},
+            context::RequestExt,
+            contract::SemanticNonNull,
+        },
     },
 };
 

@@ -3,7 +3,7 @@
 use crate::{
     domain::posts,
     entity::{CommentId, PostId},
-    graphql::loaders::loaders,
+    graphql::engine::loaders::loaders,
     platform::page::{Beginning, Slice},
 };
 

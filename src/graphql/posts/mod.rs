@@ -10,11 +10,13 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::{User, user_by_id},
-    connection::{Connection, Listed, PageArgs, asks_for_total, requested_page, wants_total},
-    context::RequestExt,
-    contract::SemanticNonNull,
-    error::{Nullable, nullable, private},
-    filters::{self, DateTimeRange, query_ids},
+    engine::{
+        connection::{Connection, Listed, PageArgs, asks_for_total, requested_page, wants_total},
+        context::RequestExt,
+        contract::SemanticNonNull,
+        error::{Nullable, nullable, private},
+        filters::{self, DateTimeRange, query_ids},
+    },
     goals::{Goal, GoalsByPost},
     node::query_id,
 };

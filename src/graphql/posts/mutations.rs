@@ -11,10 +11,12 @@ use crate::{
     error::Result,
     graphql::{
         accounts::{User, viewer},
-        context::RequestExt,
-        error::{Nullable, answer, deeper, nullable, payload},
+        engine::{
+            context::RequestExt,
+            error::{Nullable, answer, deeper, nullable, payload},
+            rules::Rule,
+        },
         node::{id_input, input_id},
-        rules::Rule,
     },
 };
 

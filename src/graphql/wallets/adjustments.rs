@@ -9,10 +9,12 @@ use crate::{
     error::Result,
     graphql::{
         accounts::User,
-        connection::Listed,
-        error::Nullable,
-        filters::{self, DateTimeRange, query_ids},
-        scalars::Money,
+        engine::{
+            connection::Listed,
+            error::Nullable,
+            filters::{self, DateTimeRange, query_ids},
+            scalars::Money,
+        },
     },
 };
 

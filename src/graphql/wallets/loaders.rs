@@ -3,7 +3,7 @@
 use crate::{
     domain::{ledger::Account, wallets},
     entity::{AdjustmentId, EntryId, LedgerAccountId, PayoutMethodId, UserId, WithdrawalId},
-    graphql::loaders::loaders,
+    graphql::engine::loaders::loaders,
 };
 
 loaders! {

@@ -16,15 +16,17 @@ use futures_util::Stream;
 
 use super::{
     accounts::{User, user_by_id},
-    connection::{Connection, requested_page, wants_total},
-    context::{RequestContext, RequestExt},
-    contract::SemanticNonNull,
-    error::{Nullable, nullable},
-    filters::DateTimeRange,
+    engine::{
+        connection::{Connection, requested_page, wants_total},
+        context::{RequestContext, RequestExt},
+        contract::SemanticNonNull,
+        error::{Nullable, nullable},
+        filters::DateTimeRange,
+        part::Part,
+        scalars::{CurrencyCode, Money, Url},
+        stream::{self, stream_event},
+    },
     node::query_id,
-    part::Part,
-    scalars::{CurrencyCode, Money, Url},
-    stream::{self, stream_event},
 };
 use crate::{
     domain::{

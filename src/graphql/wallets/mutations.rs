@@ -11,11 +11,13 @@ use crate::{
     error::Result,
     graphql::{
         accounts::{User, viewer},
-        context::RequestExt,
-        error::{Nullable, answer, deeper, nullable, payload},
+        engine::{
+            context::RequestExt,
+            error::{Nullable, answer, deeper, nullable, payload},
+            rules::Rule,
+            scalars::{CountryCode, CurrencyCode, MoneyInput},
+        },
         node::{id_input, input_id},
-        rules::Rule,
-        scalars::{CountryCode, CurrencyCode, MoneyInput},
     },
 };
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::wallets,
-    graphql::scalars::{CountryCode, CurrencyCode},
+    graphql::engine::scalars::{CountryCode, CurrencyCode},
 };
 
 /// A bank account that your money can be paid out to.

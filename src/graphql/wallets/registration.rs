@@ -10,7 +10,7 @@ use crate::{
         AdjustmentId, Currency, CurrencyId, EntryId, LedgerAccountId, PayoutMethodId, UserId, WalletId, WithdrawalId,
     },
     graphql::{
-        context::RequestExt,
+        engine::context::RequestExt,
         node::Node,
         registration::{ById, Noun},
     },

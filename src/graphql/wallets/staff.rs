@@ -12,13 +12,15 @@ use crate::{
     domain::wallets::{self, Adjust},
     error::Result,
     graphql::{
-        connection::{Connection, requested_page, wants_total},
-        context::RequestExt,
-        contract::SemanticNonNull,
-        error::{Nullable, answer, nullable, payload},
+        engine::{
+            connection::{Connection, requested_page, wants_total},
+            context::RequestExt,
+            contract::SemanticNonNull,
+            error::{Nullable, answer, nullable, payload},
+            rules::Rule,
+            scalars::MoneyInput,
+        },
         node::{id_input, input_id},
-        rules::Rule,
-        scalars::MoneyInput,
     },
 };
 

@@ -8,11 +8,13 @@ use crate::{
     entity::{ids, ledger_transfer::TransferKind},
     graphql::{
         accounts::{User, user_by_id},
-        connection::Listed,
-        error::{Nullable, nullable},
-        filters::{self, DateTimeRange},
+        engine::{
+            connection::Listed,
+            error::{Nullable, nullable},
+            filters::{self, DateTimeRange},
+            scalars::{CurrencyCode, Money},
+        },
         node::{self, Node},
-        scalars::{CurrencyCode, Money},
     },
 };
 

@@ -13,11 +13,13 @@ use crate::{
     error::Result,
     graphql::{
         accounts::User,
-        connection::Listed,
-        context::RequestExt,
-        error::{Nullable, nullable},
-        filters::{self, DateTimeRange, MoneyRange, query_ids},
-        scalars::Money,
+        engine::{
+            connection::Listed,
+            context::RequestExt,
+            error::{Nullable, nullable},
+            filters::{self, DateTimeRange, MoneyRange, query_ids},
+            scalars::Money,
+        },
     },
 };
 

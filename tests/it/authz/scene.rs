@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use agora::{
     entity::{IdentityId, JobId, PaymentId, UserId, user_role::Role},
-    platform::payments::sandbox::Act,
+    platform::providers::payments::sandbox::Act,
 };
 use sea_orm::Value as Stored;
 use serde_json::{Value, json};

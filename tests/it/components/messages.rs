@@ -2,7 +2,7 @@
 
 use agora::{
     domain::messages::{self, Message, Template},
-    platform::outgoing_message::{OutgoingMessage, Undelivered},
+    platform::providers::outgoing_message::{OutgoingMessage, Undelivered},
 };
 use serde_json::Value;
 

@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use agora::{domain::auth, platform::http::Http};
+use agora::{domain::auth, platform::providers::http::Http};
 use serde_json::{Value, json};
 use url::Url;
 

@@ -1,6 +1,6 @@
 //! Goals that are called off or left: everybody gets their money back, by jobs that go on where they stopped.
 
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 use serde_json::{Value, json};
 
 use super::{assert_sound, balance, begin, cancel, code, contribute, gift, give, later, look, settle, withdraw};

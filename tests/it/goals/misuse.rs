@@ -1,6 +1,6 @@
 //! What somebody might try with goals and the money in them.
 
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 use serde_json::{Value, json};
 
 use super::{

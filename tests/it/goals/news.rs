@@ -11,7 +11,7 @@ use crate::{
     harness::{Client, Server},
     payments::{self, GOOD},
 };
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 
 const PUBLISH: &str = "mutation($input: GoalNewsPublishInput!) { goalNewsPublish(input: $input) { errors { code } } }";
 

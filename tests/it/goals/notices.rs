@@ -7,7 +7,7 @@ use crate::{
     harness::{Client, Server},
     payments::{self, GOOD},
 };
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 
 const TOLD: &str = "{ me { notifications { nodes { kind title message actor { username } subject { __typename ... on GoalContribution { \
      refundRequest { id amount { amount } } } ... on ContributionComment { body author { username } } } } } } }";

@@ -3,7 +3,7 @@
 use agora::entity::user_role::Role;
 use agora::platform::{
     crypto::{hex, sha256},
-    payments::sandbox::Act,
+    providers::payments::sandbox::Act,
 };
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! At the same moment: forced interleavings, and many at once.
 
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use crate::{
     harness::{Client, Server},
     payments,
 };
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 
 pub(super) async fn ask(client: &Client, payment: &Value, amount: Option<&str>) -> Value {
     let query = "mutation($input: PaymentRefundRequestInput!) { paymentRefundRequest(input: $input) { \

@@ -7,7 +7,7 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-use agora::graphql::{self, rules};
+use agora::graphql::{self, engine::rules};
 use async_graphql::{
     Value as GraphqlValue,
     parser::{

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use agora::{
     domain::DOMAINS,
     entity::user_role::Role,
-    platform::payments::sandbox::{Act, Deed},
+    platform::providers::payments::sandbox::{Act, Deed},
 };
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Telephone numbers of the whole world, against the data of libphonenumber itself: as they are written where they are
 //! from, and abroad.
 
-use agora::platform::phone::e164;
+use agora::platform::text::phone::e164;
 use serde_json::{Value, json};
 
 use crate::harness::Server;

@@ -2,7 +2,7 @@
 
 use agora::{
     domain::auth,
-    graphql::{self, rules},
+    graphql::{self, engine::rules},
 };
 use async_graphql::parser::{
     parse_schema,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use agora::{
     domain::messages::{Message, Template},
-    platform::outgoing_message::Undelivered,
+    platform::providers::outgoing_message::Undelivered,
 };
 use axum::{Router, http::HeaderMap, http::StatusCode};
 

@@ -1,6 +1,6 @@
 //! Staff is told of what somebody has to look into, each once; the books are checked, and compared, by themselves.
 
-use agora::{domain::alerts, entity::user_role::Role, platform::payments::sandbox::Deed, worker};
+use agora::{domain::alerts, entity::user_role::Role, platform::providers::payments::sandbox::Deed, worker};
 use serde_json::{Value, json};
 
 use super::{
@@ -59,7 +59,7 @@ async fn books_that_differ_and_providers_that_tell_otherwise_are_found_by_themse
     assert_eq!(told(&staff).await, []);
     // What was paid and never told is mended by the comparison; what can't be is told.
     let late = deposit(&amina, "5.00", "late").await["payment"].clone();
-    act(&server, &late, &agora::platform::payments::sandbox::Act::card(GOOD)).await;
+    act(&server, &late, &agora::platform::providers::payments::sandbox::Act::card(GOOD)).await;
     tamper(&server, "DELETE FROM sandbox_events").await;
     tamper(&server, "UPDATE payments SET check_at = NULL").await;
     tamper(&server, "UPDATE sandbox_charges SET captured = 400 WHERE amount = 1000").await;

@@ -2,7 +2,7 @@
 
 use agora::platform::{
     crypto::{hex, sha256},
-    payments::sandbox::Act,
+    providers::payments::sandbox::Act,
 };
 
 use super::{GOOD, act, assert_books, code, confirm, deposit, deposit_by, funded, look, wallet};

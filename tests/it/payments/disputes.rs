@@ -6,7 +6,7 @@ use agora::{
     entity::payment::ProviderKind,
     platform::{
         list::Span,
-        payments::sandbox::{Act, DISPUTE_FEE, Deed},
+        providers::payments::sandbox::{Act, DISPUTE_FEE, Deed},
     },
 };
 use serde_json::{Value, json};

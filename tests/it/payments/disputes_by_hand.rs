@@ -10,7 +10,7 @@ use agora::{
         payment::{ProviderKind, TargetKind},
         payment_event::EventSource,
     },
-    platform::payments::{Charge, ChargeState, NextAction},
+    platform::providers::payments::{Charge, ChargeState, NextAction},
 };
 use serde_json::{Value, json};
 

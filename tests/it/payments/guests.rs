@@ -10,7 +10,7 @@ use agora::{
         Currency, Money, PaymentId, UserId,
         payment::{ProviderKind, TargetKind},
     },
-    platform::payments::sandbox::Act,
+    platform::providers::payments::sandbox::Act,
 };
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Following a payment: from now, from before, and not somebody else's.
 
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 use serde_json::{Value, json};
 
 use super::{GOOD, act, confirm, deposit};

@@ -3,7 +3,7 @@
 use agora::{
     domain::ledger::AccountRef,
     entity::{payment::ProviderKind, user_role::Role},
-    platform::payments::sandbox::Act,
+    platform::providers::payments::sandbox::Act,
 };
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! People who leave: what waits is called off, what was saved is forgotten, the books stay.
 
-use agora::{domain::privacy, platform::payments::sandbox::Act, worker};
+use agora::{domain::privacy, platform::providers::payments::sandbox::Act, worker};
 use serde_json::Value;
 
 use super::{GOOD, act, assert_books, deposit, paid, tamper, wallet};

@@ -1,6 +1,6 @@
 //! Providers that are down, and providers that lie.
 
-use agora::{domain::payments, platform::payments::sandbox::Act, worker};
+use agora::{domain::payments, platform::providers::payments::sandbox::Act, worker};
 use serde_json::json;
 
 use super::{

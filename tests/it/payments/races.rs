@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 use futures_util::{FutureExt, future::join_all};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;

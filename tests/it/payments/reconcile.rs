@@ -3,7 +3,7 @@
 use agora::{
     domain::payments::{Disagreement, reconcile},
     entity::payment::ProviderKind,
-    platform::{list::Span, payments::sandbox::Act},
+    platform::{list::Span, providers::payments::sandbox::Act},
 };
 
 use super::{

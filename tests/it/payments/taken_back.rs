@@ -7,7 +7,7 @@ use agora::{
         payments::{Disagreement, reconcile},
     },
     entity::payment::ProviderKind,
-    platform::{list::Span, payments::sandbox::Deed},
+    platform::{list::Span, providers::payments::sandbox::Deed},
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -311,7 +311,7 @@ async fn what_a_provider_no_longer_promises_is_called_off() {
     let server = Server::start().await;
     let amina = server.user("amina").await;
     let payment = deposit(&amina, "10.00", "k").await["payment"].clone();
-    super::act(&server, &payment, &agora::platform::payments::sandbox::Act::card("4000000000000044")).await;
+    super::act(&server, &payment, &agora::platform::providers::payments::sandbox::Act::card("4000000000000044")).await;
     let promised = super::confirm(&amina, &payment).await;
     assert_eq!(promised["state"], "AUTHORIZED");
     behind_our_back(&server, Deed::Release).await;

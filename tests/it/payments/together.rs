@@ -4,7 +4,7 @@
 //! Short by default; `AGORA_LONG_TESTS=1 cargo test --test it everything_at_once` runs many rounds. A failure names its
 //! seed.
 
-use agora::platform::payments::sandbox::{Act, CARDS, DISPUTE_FEE, Deed};
+use agora::platform::providers::payments::sandbox::{Act, CARDS, DISPUTE_FEE, Deed};
 use futures_util::future::join_all;
 use serde_json::json;
 

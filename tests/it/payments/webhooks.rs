@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use agora::platform::payments::sandbox::{Act, Delivery, SIGNATURE};
+use agora::platform::providers::payments::sandbox::{Act, Delivery, SIGNATURE};
 use axum::{
     body::Body,
     http::{Request, StatusCode},

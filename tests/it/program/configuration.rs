@@ -84,7 +84,7 @@ fn the_schema_is_printed_whatever_the_configuration() {
     assert!(ended.out == written, "agora schema and schema.graphql differ");
     let strict = Folder::new().run(&["schema", "--nullability", "strict"], &[("PORT", "nonsense")]);
     assert_eq!((strict.code, strict.err.as_str()), (Some(0), ""));
-    assert!(strict.out == agora::graphql::contract::strict(&written), "{}", strict.out);
+    assert!(strict.out == agora::graphql::engine::contract::strict(&written), "{}", strict.out);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, path::Path};
 use agora::{
     domain::ledger::{AccountRef, account},
     entity::{Currency, user_role::Role},
-    platform::payments::sandbox::Act,
+    platform::providers::payments::sandbox::Act,
 };
 use serde_json::Value;
 use tokio::sync::oneshot;

@@ -1,6 +1,6 @@
 //! What operators do by hand: accounts and roles, the queue, the books, payments and their providers.
 
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 use serde_json::Value;
 
 use super::{Folder, KEY};

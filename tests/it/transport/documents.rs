@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use agora::{config::Problems, graphql::trusted::TrustedDocuments, platform::crypto};
+use agora::{config::Problems, graphql::engine::trusted::TrustedDocuments, platform::crypto};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use agora::domain::demo;
+use agora::demo;
 use axum::{
     body::{Body, to_bytes},
     http::{Request, Response, StatusCode},

@@ -22,7 +22,7 @@ use crate::{
         oauth_flow::{ActiveModel, Column, Entity, Model},
     },
     error::{Error, Reason, Result, UserError, UserErrorCode},
-    platform::{crypto::sha256, ids::random_token, oauth::Failure},
+    platform::{crypto::sha256, ids::random_token, providers::oauth::Failure},
 };
 
 /// How long each step may take.

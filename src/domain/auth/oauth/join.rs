@@ -28,7 +28,7 @@ use crate::{
     error::{Result, UserError, UserErrorCode},
     platform::{
         db::{Transaction, is_unique_violation},
-        mailbox,
+        text::mailbox,
     },
 };
 

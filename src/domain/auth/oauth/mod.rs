@@ -49,7 +49,7 @@ use crate::{
     config::OauthProvider,
     entity::SignInProviderId,
     error::{Error, Reason, Result, UserError, UserErrorCode},
-    platform::{ids, oauth::Failure},
+    platform::{ids, providers::oauth::Failure},
 };
 
 pub use flow::{Begin, Begun, ComeBack, Complete, begin, come_back, complete, identity_link, prune};

@@ -5,7 +5,10 @@ use unicode_normalization::UnicodeNormalization;
 use super::person::Person;
 use crate::{
     domain::accounts::policy,
-    platform::{ids::random_digits, text, web_address},
+    platform::{
+        ids::random_digits,
+        text::{self, web_address},
+    },
 };
 
 /// How many user names are tried for a new account.

@@ -9,7 +9,7 @@ use crate::{
     app::App,
     config::{OauthProtocol, OauthProvider},
     domain::accounts::policy,
-    platform::{
+    platform::providers::{
         oauth::{self, Answered, Exchange, Failure},
         oidc::{self, Claims, Expected},
     },

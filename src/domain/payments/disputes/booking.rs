@@ -34,7 +34,7 @@ use crate::{
     error::Result,
     platform::{
         db::Transaction,
-        payments::{Charge, ChargeRefund, DisputeProgress, Failure, RefundProgress, ToldDispute},
+        providers::payments::{Charge, ChargeRefund, DisputeProgress, Failure, RefundProgress, ToldDispute},
     },
 };
 

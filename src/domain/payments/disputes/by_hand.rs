@@ -29,7 +29,7 @@ use crate::{
     error::{Error, Result, State, UserError, UserErrorCode},
     platform::{
         db::Transaction,
-        payments::{DisputeProgress, Gateway, ToldDispute},
+        providers::payments::{DisputeProgress, Gateway, ToldDispute},
         text,
     },
 };

@@ -27,7 +27,7 @@ use crate::{
     error::{Result, UserError, UserErrorCode},
     platform::{
         db::Transaction,
-        payments::{ChargeRefund, RefundProgress},
+        providers::payments::{ChargeRefund, RefundProgress},
         text,
     },
 };

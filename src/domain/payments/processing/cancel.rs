@@ -30,7 +30,7 @@ use crate::{
     error::{Code, Refusal, Result, UserError, UserErrorCode},
     platform::{
         db::Transaction,
-        payments::{Charge, ChargeState, Failure, NO_SUCH_CHARGE},
+        providers::payments::{Charge, ChargeState, Failure, NO_SUCH_CHARGE},
         text,
     },
 };

@@ -19,7 +19,7 @@ use crate::{
     },
     entity::{PaymentId, payment::PaymentState, payment_event::EventSource, payment_method},
     error::{Error, Result},
-    platform::payments::{Charge, ChargeState, Failure, Gateway, NewCharge, NextAction},
+    platform::providers::payments::{Charge, ChargeState, Failure, Gateway, NewCharge, NextAction},
 };
 
 /// A payment that was begun, with the token by which a guest comes back to it.

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::Transaction,
-        payments::{Charge, ChargeState, NextAction},
+        providers::payments::{Charge, ChargeState, NextAction},
     },
 };
 

@@ -1,6 +1,8 @@
 //! What the payer has to do next for a payment to go on: sealed in its row, because it may let others pay.
 
-use crate::{app::App, domain::payments::Payment, entity::PaymentId, error::Result, platform::payments::NextAction};
+use crate::{
+    app::App, domain::payments::Payment, entity::PaymentId, error::Result, platform::providers::payments::NextAction,
+};
 
 /// What the payer has to do for the payment to go on.
 pub fn next_action(app: &App, payment: &Payment) -> Result<NextAction> {

@@ -14,7 +14,7 @@ use crate::{
         payment_method,
     },
     error::{Error, Result, UserError, UserErrorCode},
-    platform::{db::Transaction, ids::random_of, payments::NextAction},
+    platform::{db::Transaction, ids::random_of, providers::payments::NextAction},
 };
 
 /// Letters and digits of references that people copy: without those that look alike.

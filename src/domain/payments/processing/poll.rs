@@ -22,7 +22,7 @@ use crate::{
         refund,
     },
     error::Result,
-    platform::payments::{Envelope, Failure, NO_SUCH_CHARGE, sandbox::SIGNATURE},
+    platform::providers::payments::{Envelope, Failure, NO_SUCH_CHARGE, sandbox::SIGNATURE},
 };
 
 /// How many of a provider's are taken at once.

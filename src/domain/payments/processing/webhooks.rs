@@ -16,7 +16,7 @@ use crate::{
         webhook_event::{ActiveModel, Column, Entity},
     },
     error::Result,
-    platform::payments::{Envelope, Failure, Rejected, Subject},
+    platform::providers::payments::{Envelope, Failure, Rejected, Subject},
 };
 
 /// How long a provider that is down is asked again.

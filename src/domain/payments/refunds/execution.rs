@@ -28,7 +28,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::Transaction,
-        payments::{ChargeRefund, Failure, NewRefund, RefundProgress},
+        providers::payments::{ChargeRefund, Failure, NewRefund, RefundProgress},
     },
 };
 

@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         db::Transaction,
-        payments::{ChargeRefund, Failure, RefundProgress},
+        providers::payments::{ChargeRefund, Failure, RefundProgress},
     },
 };
 

@@ -20,7 +20,7 @@ use crate::{
     error::Result,
     platform::{
         db::Transaction,
-        payments::{ChargeRefund, Failure, GivenBack, ListedRefund, RefundProgress},
+        providers::payments::{ChargeRefund, Failure, GivenBack, ListedRefund, RefundProgress},
     },
 };
 

@@ -28,7 +28,7 @@ use crate::{
         refund::{self, RefundDestination, RefundOrigin, RefundState},
     },
     error::Result,
-    platform::payments::{Failure, Gateway},
+    platform::providers::payments::{Failure, Gateway},
 };
 
 /// Something on which the two sides do not agree.

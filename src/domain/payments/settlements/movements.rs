@@ -35,7 +35,7 @@ use crate::{
     platform::{
         db::{Transaction, any_id},
         list::Span,
-        payments::{Failure, Movement, MovementKind},
+        providers::payments::{Failure, Movement, MovementKind},
         text,
     },
 };

@@ -28,7 +28,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         list::Span,
-        payments::{Charge, ChargeState, Failure, Gateway},
+        providers::payments::{Charge, ChargeState, Failure, Gateway},
     },
 };
 

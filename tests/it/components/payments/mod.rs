@@ -7,7 +7,9 @@ mod whole;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use agora::platform::payments::{Amount, Charge, ChargeState, Failure, Gateway, NewCharge, NewRefund, NextAction};
+use agora::platform::providers::payments::{
+    Amount, Charge, ChargeState, Failure, Gateway, NewCharge, NewRefund, NextAction,
+};
 use serde_json::Value;
 
 use crate::harness::Server;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agora::platform::payments::{
+use agora::platform::providers::payments::{
     Charge, ChargeState, Envelope, Failure, Gateway, GivenBack, NO_SUCH_CHARGE, NOT_SUPPORTED, NewCustomer, NextAction,
     RefundProgress, Rejected, Subject,
 };

@@ -1,6 +1,6 @@
 //! PayPal, by a stub of its published interface.
 
-use agora::platform::payments::{
+use agora::platform::providers::payments::{
     ChargeState, DisputeProgress, Envelope, Failure, Gateway, GivenBack, NO_SUCH_CHARGE, NOT_SUPPORTED, NewCustomer,
     NextAction, Notice, RefundProgress, Rejected, Subject,
 };

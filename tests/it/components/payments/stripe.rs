@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use agora::platform::payments::{
+use agora::platform::providers::payments::{
     Charge, ChargeState, Envelope, Failure, Gateway, NO_SUCH_CHARGE, NewCharge, NewCustomer, NextAction, Notice,
     RefundProgress, Rejected, Subject, signature,
 };

@@ -1,6 +1,6 @@
 //! A browser that goes to a provider and comes back.
 
-use agora::platform::http::Http;
+use agora::platform::providers::http::Http;
 use axum::{
     body::Body,
     http::{Request, StatusCode},

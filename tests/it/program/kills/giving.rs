@@ -1,6 +1,6 @@
 //! What is given to goals, and given back.
 
-use agora::platform::payments::sandbox::Act;
+use agora::platform::providers::payments::sandbox::Act;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Payments, their refunds, and cards that are saved.
 
-use agora::platform::payments::sandbox::{Act, Deed};
+use agora::platform::providers::payments::sandbox::{Act, Deed};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
