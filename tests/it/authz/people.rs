@@ -223,6 +223,6 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
         "mutation { profileComplete(input: { phone: \"+201001234567\", country: \"EG\", city: \"Cairo\" }) { errors { code } } }",
         [Unauthenticated, Allowed, Allowed],
     ),
-    // Over a socket; tests/it/notifications.rs shows the owner's side.
+    // Over a socket; tests/it/notifications/mod.rs shows the owner's side.
     ("Subscription.notificationReceived", "", [Unauthenticated, Allowed, Allowed]),
 ];

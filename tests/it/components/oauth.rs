@@ -1,5 +1,5 @@
 //! Signing in at a strict issuer (npm `oidc-provider`), and at Google and GitHub as npm `emulate` plays them. Discord has
-//! no such component: tests/it/identity/oauth.rs plays it, after its documentation.
+//! no such component: tests/it/identity/oauth/mod.rs plays it, after its documentation.
 
 use std::{
     collections::BTreeMap,

@@ -29,7 +29,7 @@ static ARABIC: LazyLock<Environment<'static>> = LazyLock::new(|| templates(Local
 fn templates(locale: Locale) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|name| if name == HTML { AutoEscape::Html } else { AutoEscape::None });
-    let layout = (HTML, include_str!("../../../locales/mail.html"));
+    let layout = (HTML, include_str!("../../../../locales/mail.html"));
     for (name, template) in template_text::parts(locale).into_iter().chain([layout]) {
         // The test of every template would see it; what does not need it still leaves.
         if let Err(error) = environment.add_template(name, template) {
