@@ -1,4 +1,4 @@
-"""Writes telephone_numbers.tsv, which tests/it/identity/phones.rs reads: the example numbers of libphonenumber's own data (Apache-2.0).
+"""Writes telephone_numbers.tsv, which tests/it/profiles/phones.rs reads: the example numbers of libphonenumber's own data (Apache-2.0).
 
     pip install phonenumbers==9.0.42
     python tests/data/telephone_numbers.py > tests/data/telephone_numbers.tsv

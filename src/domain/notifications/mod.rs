@@ -236,7 +236,7 @@ pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<N
                 .exec(&tx)
                 .await?;
             let found = of(user).filter(Column::Id.eq(id)).into_partial_model::<Notification>().one(&tx).await?;
-            Ok(found.ok_or_else(|| Error::not_found("id"))?)
+            found.ok_or_else(|| Error::not_found("id"))
         })
         .await
 }

@@ -122,10 +122,10 @@ const SHORT: u64 = 255;
 
 /// Most bytes of a leaf. The name of a type is as long as that of an enum's value.
 fn longest(parent: &str, name: &str, ty: &str) -> u64 {
+    static TEXTS: LazyLock<Lengths> = LazyLock::new(|| lengths(|noun| noun.texts));
     if !is_text(ty) || name == "__typename" {
         return SCALAR;
     }
-    static TEXTS: LazyLock<Lengths> = LazyLock::new(|| lengths(|noun| noun.texts));
     TEXTS.get(&(parent, name)).copied().unwrap_or(SHORT) * CHARACTER
 }
 

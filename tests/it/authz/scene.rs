@@ -10,9 +10,9 @@ use sea_orm::Value as Stored;
 use serde_json::{Value, json};
 
 use crate::{
+    auth::authenticator::{Authenticator, challenge, enable},
     goals,
     harness::{Client, Server},
-    identity::authenticator::{Authenticator, challenge, enable},
     payments, wallets,
 };
 

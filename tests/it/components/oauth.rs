@@ -1,5 +1,5 @@
 //! Signing in at a strict issuer (npm `oidc-provider`), and at Google and GitHub as npm `emulate` plays them. Discord has
-//! no such component: tests/it/identity/oauth/mod.rs plays it, after its documentation.
+//! no such component: tests/it/auth/oauth/mod.rs plays it, after its documentation.
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +12,8 @@ use url::Url;
 
 use super::needs;
 use crate::{
+    auth::oauth::browser::{Flow, begin, begin_link, codes, come_back, complete, parameter, signed_in},
     harness::Server,
-    identity::oauth::browser::{Flow, begin, begin_link, codes, come_back, complete, parameter, signed_in},
 };
 
 const PUBLIC: &str = "https://agora.example";

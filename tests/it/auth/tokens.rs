@@ -6,8 +6,11 @@ use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
-use super::{REFRESH, is_accepted, time};
 use crate::harness::{Client, Server};
+use crate::{
+    accounts::{REFRESH, is_accepted},
+    harness::time,
+};
 
 #[tokio::test]
 async fn an_access_token_ends_after_a_quarter_of_an_hour() {

@@ -1,24 +1,19 @@
-//! Identity: how people prove who they are, and what watches over their accounts.
+//! How people prove who they are, and what watches over their accounts.
 
-mod activity;
-mod audit;
 pub mod authenticator;
 mod brute_force;
 mod codes;
 mod cookies;
-mod jobs_admin;
 mod mailboxes;
-mod money;
 pub mod oauth;
 mod passwords;
-mod phones;
-mod privacy;
-mod profile;
 mod reauthentication;
 mod roles;
 mod sessions;
+pub mod sign_in;
 mod strangers;
 mod suspension;
+pub mod tokens;
 mod two_factor;
 mod two_factor_required;
 mod two_factor_sign_in;

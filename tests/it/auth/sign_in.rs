@@ -3,8 +3,13 @@
 use agora::domain::auth;
 use serde_json::{Value, json};
 
-use super::{LOGIN, REGISTER, accounts_made, is_accepted, joining, tokens::signed_in};
-use crate::harness::{Client, Server, client::PASSWORD, socket::TIMEOUT};
+use super::tokens::signed_in;
+use crate::accounts::{LOGIN, REGISTER, accounts_made, is_accepted};
+use crate::harness::{
+    Client, Server,
+    client::{PASSWORD, joining},
+    socket::TIMEOUT,
+};
 
 #[tokio::test]
 async fn one_signs_in_by_name_or_address_whatever_the_case() {

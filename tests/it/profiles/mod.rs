@@ -1,5 +1,7 @@
 //! The second step of joining, telephone numbers, and who sees them.
 
+mod phones;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -374,13 +376,13 @@ async fn contacts_of_a_list_load_with_a_constant_number_of_statements() {
     let agent = server.anonymous().login("agent").await;
     agent.ok("{ me { id } }", Value::Null).await;
     let cost = async |first: usize| {
-        let before = app.db.statements();
+        let before = server.app.db.statements();
         let query = format!(
             "{{ users(first: {first}) {{ nodes {{ email emailVerified profileCompleted profile {{ phone }} }} }} }}"
         );
         let data = agent.ok(&query, Value::Null).await;
         assert_eq!(data["users"]["nodes"].as_array().unwrap().len(), first);
-        app.db.statements() - before
+        server.app.db.statements() - before
     };
     assert_eq!(cost(2).await, cost(6).await);
 }

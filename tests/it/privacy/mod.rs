@@ -1,5 +1,7 @@
 //! Taking one's data along, and leaving.
 
+mod money;
+
 use std::io::{Cursor, Read};
 
 use axum::{

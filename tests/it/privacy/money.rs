@@ -9,7 +9,7 @@ use agora::{
 };
 use serde_json::{Value, json};
 
-use super::privacy::{DELETE, erase_due, take_along};
+use super::{DELETE, erase_due, take_along};
 use crate::{
     goals::{begin, contribute, gift, withdraw},
     harness::{Client, Server},

@@ -1,0 +1,4 @@
+//! The queue of background jobs.
+
+mod administration;
+mod lanes;
