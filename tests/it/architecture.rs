@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("domain", &["app", "catalogue", "config", "error", "entity", "platform"]),
     ("demo", &["app", "catalogue", "config", "error", "entity", "platform", "domain"]),
     ("graphql", &["app", "catalogue", "config", "error", "entity", "platform", "domain"]),
-    ("http", &["app", "catalogue", "config", "error", "entity", "platform", "domain", "graphql"]),
+    ("http", &["app", "catalogue", "config", "error", "entity", "platform", "domain", "demo", "graphql"]),
     ("worker", &["app", "catalogue", "config", "error", "entity", "platform", "domain"]),
     (
         "cli",

@@ -17,7 +17,7 @@ pub enum ColumnType {
 /// Dependent writes: each step may read the rows that an earlier one returned, by the earlier step's name.
 ///
 /// On PostgreSQL the whole chain is one `WITH` statement: one round trip, one implicit transaction. SQLite cannot
-/// write inside `WITH`; there the steps run one after the other in a transaction, in process, and the rows of
+/// write inside `WITH`; there a chain that writes runs step by step in a transaction, in process, and the rows of
 /// earlier steps stand before a step as constants.
 #[derive(Debug)]
 pub struct CteChain {
@@ -59,10 +59,18 @@ impl CteChain {
         self
     }
 
-    pub(super) fn single_statement(&self) -> Statement {
+    /// All steps as one statement, where the database takes it.
+    pub(super) fn single_statement(&self, backend: DatabaseBackend) -> Option<Statement> {
+        // SQLite reads within `WITH`, and only writes outside of it.
+        let is_taken =
+            backend == DatabaseBackend::Postgres || self.steps.iter().all(|step| step.sql.starts_with("SELECT "));
+        is_taken.then(|| self.as_one(backend))
+    }
+
+    pub(super) fn as_one(&self, backend: DatabaseBackend) -> Statement {
         let steps: Vec<_> = self.steps.iter().map(|step| format!("{} AS ({})", step.name, step.sql)).collect();
         let sql = format!("WITH {} SELECT * FROM {}", steps.join(", "), self.result);
-        Statement::from_sql_and_values(DatabaseBackend::Postgres, sql, self.values.clone())
+        Statement::from_sql_and_values(backend, sql, self.values.clone())
     }
 
     pub(super) async fn run_in_steps(&self, tx: &Transaction) -> Result<Vec<QueryResult>> {

@@ -198,12 +198,12 @@ impl Database {
     pub async fn chain(&self, chain: &CteChain) -> Result<Vec<QueryResult>> {
         check_it_is_the_only_one();
         if self.backend() != DatabaseBackend::Postgres {
-            return self.transact(async |tx| chain.run_in_steps(&tx).await).await;
+            return self.transact(async |tx| tx.chain(chain).await).await;
         }
         let _permit = concurrency_limits::permit().await?;
         let mut attempt = 1;
         loop {
-            let asked = self.writer.ask(chain.single_statement(), false, |generation, statement| async move {
+            let asked = self.writer.ask(chain.as_one(self.backend()), false, |generation, statement| async move {
                 generation.all(statement).await
             });
             let error = match Box::pin(asked).await {

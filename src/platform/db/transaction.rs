@@ -148,9 +148,9 @@ impl Transaction {
 
     /// Runs a [`CteChain`] as part of this transaction, in one round trip where the database can.
     pub async fn chain(&self, chain: &CteChain) -> Result<Vec<QueryResult>> {
-        match self.get_database_backend() {
-            DatabaseBackend::Postgres => Ok(self.query_all_raw(chain.single_statement()).await?),
-            _ => chain.run_in_steps(self).await,
+        match chain.single_statement(self.get_database_backend()) {
+            Some(statement) => Ok(self.query_all_raw(statement).await?),
+            None => chain.run_in_steps(self).await,
         }
     }
 
