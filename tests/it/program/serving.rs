@@ -41,7 +41,7 @@ async fn a_newcomer_starts_it_signs_in_with_what_it_prints_and_stops_it() {
 
 #[tokio::test]
 async fn a_process_with_few_descriptors_keeps_some_for_its_work() {
-    let database = database::create_empty().await;
+    let database = database::create().await;
     let serving = Serving::start_with_descriptors(256, &[("DATABASE_URL", &database.url())]);
     let address: SocketAddr = serving.base.trim_start_matches("http://").parse().unwrap();
     let mut held = Vec::new();
