@@ -1,20 +1,18 @@
 //! A database for each test: a copy of one that was migrated once.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
-use tokio::sync::OnceCell;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbErr};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
-/// Copies of one template have to be made one after the other.
-static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// A database that goes with its last user.
 pub struct TestDatabase(Arc<Inner>);
@@ -32,21 +30,27 @@ fn postgres_server() -> Option<String> {
 
 /// A fresh, migrated database.
 pub async fn create() -> TestDatabase {
-    let number = NEXT.fetch_add(1, Ordering::SeqCst);
     match postgres_server() {
-        None => {
-            let file = folder().join(format!("test-{number}.db"));
-            std::fs::copy(sqlite_template().await, &file).unwrap();
-            TestDatabase(Arc::new(Inner::Sqlite(file)))
-        }
+        None => copy_file(&sqlite_template().await),
         Some(server) => {
             let template = postgres_template(&server).await;
-            let name = format!("{template}_{number}");
-            let _turn = ONE_AT_A_TIME.lock().await;
-            run(&server, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
-            TestDatabase(Arc::new(Inner::Postgres { server, name }))
+            copy_database(&server, &template).await
         }
     }
+}
+
+fn copy_file(template: &Path) -> TestDatabase {
+    let log = std::fs::metadata(template.with_extension("db-wal"));
+    assert!(!log.is_ok_and(|log| log.len() > 0), "not all of it is in {}", template.display());
+    let file = folder().join(format!("test-{}.db", NEXT.fetch_add(1, Ordering::SeqCst)));
+    std::fs::copy(template, &file).unwrap();
+    TestDatabase(Arc::new(Inner::Sqlite(file)))
+}
+
+async fn copy_database(server: &str, template: &str) -> TestDatabase {
+    let name = format!("agora_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+    run(server, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
+    TestDatabase(Arc::new(Inner::Postgres { server: server.to_owned(), name }))
 }
 
 /// A fresh database without a schema.
@@ -74,6 +78,24 @@ impl TestDatabase {
     /// The same, when it is PostgreSQL.
     pub fn postgres_url(&self) -> Option<String> {
         matches!(&*self.0, Inner::Postgres { .. }).then(|| self.url())
+    }
+
+    /// Makes it ready to be copied, once nobody is connected any more: of SQLite's connections that close at the same moment
+    /// none may bring the log into the file.
+    pub async fn settle(&self) {
+        if matches!(&*self.0, Inner::Sqlite(_)) {
+            let database = Database::connect(self.url()).await.unwrap();
+            database.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+            database.close().await.unwrap();
+        }
+    }
+
+    /// Another one with the same in it. Nobody may be connected to this one.
+    pub async fn copy(&self) -> Self {
+        match &*self.0 {
+            Inner::Sqlite(file) => copy_file(file),
+            Inner::Postgres { server, name } => copy_database(server, name).await,
+        }
     }
 
     /// For another server on the same database.
@@ -120,6 +142,8 @@ async fn sqlite_template() -> PathBuf {
         .get_or_init(async || {
             let file = folder().join("template.db");
             let database = Database::connect(format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
+            // As servers have it: else the first connection to each copy changes it, and waits for the disk several times.
+            database.execute_unprepared("PRAGMA journal_mode = WAL").await.unwrap();
             Migrator::up(&database, None).await.unwrap();
             database.close().await.unwrap();
             file
@@ -166,10 +190,33 @@ async fn connect(server: &str) -> DatabaseConnection {
     Database::connect(options).await.unwrap()
 }
 
+/// What is to run on the server, and who waits for it.
+type Order = (String, oneshot::Sender<Result<(), DbErr>>);
+
+/// Runs a statement on the server, one after the other: copies of one template can't be made at once. All of them by one
+/// connection, which has a thread of its own, because each test has a runtime of its own.
 async fn run(server: &str, sql: &str) {
+    static ORDERS: OnceLock<mpsc::UnboundedSender<Order>> = OnceLock::new();
+    let orders = ORDERS.get_or_init(|| {
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let server = server.to_owned();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(carry_out(&server, ordered));
+        });
+        orders
+    });
+    let (done, is_done) = oneshot::channel();
+    orders.send((sql.to_owned(), done)).unwrap();
+    is_done.await.unwrap().unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+async fn carry_out(server: &str, mut orders: mpsc::UnboundedReceiver<Order>) {
     let admin = connect(server).await;
-    admin.execute_unprepared(sql).await.unwrap();
-    admin.close().await.unwrap();
+    while let Some((sql, done)) = orders.recv().await {
+        // Whoever ordered it may be gone.
+        let _ = done.send(admin.execute_unprepared(&sql).await.map(drop));
+    }
 }
 
 fn database_url(server: &str, name: &str) -> String {
