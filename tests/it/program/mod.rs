@@ -54,6 +54,17 @@ impl Folder {
         self.run_with_input(arguments, environment, "")
     }
 
+    /// Runs it several times at once; gives what came of each, in their order.
+    fn run_all(&self, runs: &[(&[&str], &[(&str, &str)])]) -> Vec<Ended> {
+        std::thread::scope(|scope| {
+            let running: Vec<_> = runs
+                .iter()
+                .map(|(arguments, environment)| scope.spawn(move || self.run(arguments, environment)))
+                .collect();
+            running.into_iter().map(|run| run.join().unwrap()).collect()
+        })
+    }
+
     fn run_with_input(&self, arguments: &[&str], environment: &[(&str, &str)], input: &str) -> Ended {
         let mut child = self.program(arguments, environment).stdin(Stdio::piped()).spawn().unwrap();
         // A program that does not want its input is free to be gone.
@@ -106,8 +117,6 @@ pub struct Serving {
     child: Child,
     /// `http://address:port`.
     base: String,
-    /// What it printed.
-    lines: Vec<String>,
     http: reqwest::Client,
     _folder: Folder,
 }
@@ -154,7 +163,12 @@ impl Serving {
         let mut child = by(folder.program(&["serve"], &environment)).stderr(log).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let out = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        // To the end: a program to whose words nobody listens any more would be gone.
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
         Starting { child, lines, folder }
     }
 
@@ -219,27 +233,26 @@ pub struct Starting {
 }
 
 impl Starting {
-    /// Waits for the line with its address, and for those that follow it at once.
-    pub fn ready(mut self) -> Serving {
-        let mut printed = Vec::new();
-        let base = loop {
+    /// Waits for the line with its address.
+    pub fn ready(self) -> Serving {
+        self.told("Agora serves ").0
+    }
+
+    /// Waits for the line with its address, and for one that begins with `last`; gives all that it printed, too.
+    fn told(mut self, last: &str) -> (Serving, Vec<String>) {
+        let (mut base, mut printed) = (None, Vec::<String>::new());
+        while base.is_none() || !printed.iter().any(|line| line.starts_with(last)) {
             match self.lines.recv_timeout(TIMEOUT) {
                 Ok(line) => {
-                    let base = line.strip_prefix("Agora serves ").and_then(|rest| rest.split("/graphql").next());
-                    let base = base.map(str::to_owned);
+                    let address = line.strip_prefix("Agora serves ").and_then(|rest| rest.split("/graphql").next());
+                    base = base.or_else(|| address.map(str::to_owned));
                     printed.push(line);
-                    if let Some(base) = base {
-                        break base;
-                    }
                 }
                 Err(error) => panic!("it does not serve ({error}): {printed:?}, {:?}", self.child.try_wait()),
             }
-        };
-        while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
-            printed.push(line);
         }
         #[expect(clippy::disallowed_methods, reason = "from outside")]
         let http = reqwest::Client::new();
-        Serving { child: self.child, base, lines: printed, http, _folder: self.folder }
+        (Serving { child: self.child, base: base.unwrap(), http, _folder: self.folder }, printed)
     }
 }

@@ -16,10 +16,11 @@ use crate::harness::{Server, Socket, database, eventually};
 async fn a_newcomer_starts_it_signs_in_with_what_it_prints_and_stops_it() {
     let database = database::create_empty().await;
     let url = database.url();
-    let serving = Serving::start(&[("DATABASE_URL", &url), ("DEMO_DATA", ""), ("SECRET_KEY", "")]);
+    let newcomers = [("DATABASE_URL", url.as_str()), ("DEMO_DATA", ""), ("SECRET_KEY", "")];
+    let (serving, lines) = Serving::spawn(&newcomers).told("Demo: ");
     assert!(serving.base.starts_with("http://127.0.0.1:") && !serving.base.ends_with(":0"), "{}", serving.base);
-    assert!(serving.lines.contains(&format!("GraphiQL:    {}/", serving.base)), "{:?}", serving.lines);
-    let demo = serving.lines.iter().find_map(|line| line.strip_prefix("Demo:        sign in as ")).unwrap();
+    assert!(lines.contains(&format!("GraphiQL:    {}/", serving.base)), "{lines:?}");
+    let demo = lines.iter().find_map(|line| line.strip_prefix("Demo:        sign in as ")).unwrap();
     let (username, password) = demo.split_once(" with the password ").unwrap();
     let query = "mutation($l: String!, $p: String!) { login(input: { login: $l, password: $p }) { errors { code } result { ... on Session { accessToken } } } }";
     let data = serving.ok(None, query, json!({ "l": username, "p": password })).await;
