@@ -20,6 +20,7 @@ use async_graphql::parser::{
 };
 use serde_json::Value;
 
+use crate::harness::Client;
 use scene::{Caller, Scene};
 
 /// What a call comes to.
@@ -39,8 +40,11 @@ enum Outcome {
 
 use Outcome::{Allowed, Forbidden, Invisible, NotAllowed, Unauthenticated};
 
+/// Root field, operation, and what comes of it for nobody, for a stranger and for the owner.
+type Case = (&'static str, &'static str, [Outcome; 3]);
+
 /// All that is not for staff only.
-fn matrix() -> impl Iterator<Item = (&'static str, &'static str, [Outcome; 3])> {
+fn matrix() -> impl Iterator<Item = Case> {
     people::PEOPLE.iter().chain(money::MONEY).copied()
 }
 
@@ -140,18 +144,22 @@ fn outcome(body: &Value) -> Outcome {
     }
 }
 
-#[tokio::test]
-async fn what_is_denied_or_only_reads_changes_nothing() {
+/// Those that may not, and those that only read.
+async fn what_is_denied_or_only_reads_changes_nothing(cases: &[Case]) {
     let mut scene = Scene::new().await;
-    for (field, operation, outcomes) in matrix().filter(|(_, operation, _)| !operation.is_empty()) {
-        let mut calls = Vec::new();
-        for (caller, expected) in Caller::ALL.into_iter().zip(outcomes) {
+    let mut calls = Vec::new();
+    for (field, operation, outcomes) in cases.iter().filter(|(_, operation, _)| !operation.is_empty()) {
+        let mut of_field = Vec::new();
+        for (caller, expected) in Caller::ALL.into_iter().zip(*outcomes) {
             if expected != Allowed || field.starts_with("Query.") {
-                calls.push((caller, scene.operation(field, operation, caller).await, expected));
+                of_field.push((caller, scene.operation(field, operation, caller).await, expected));
             }
         }
-        let before = scene.server.contents().await;
-        for (caller, operation, expected) in calls {
+        calls.push((field, of_field));
+    }
+    let before = scene.server.contents().await;
+    for (field, of_field) in calls {
+        for (caller, operation, expected) in of_field {
             let answer = scene.client(caller).send(&operation, Value::Null).await;
             assert_eq!(outcome(&answer.body), expected, "{field} as {caller:?}");
         }
@@ -160,10 +168,10 @@ async fn what_is_denied_or_only_reads_changes_nothing() {
     }
 }
 
-#[tokio::test]
-async fn what_is_allowed_is_done() {
-    for (field, operation, outcomes) in matrix().filter(|(field, ..)| field.starts_with("Mutation.")) {
-        for (caller, expected) in Caller::ALL.into_iter().zip(outcomes) {
+/// Each mutation that somebody may call, in a scene of its own.
+async fn what_is_allowed_is_done(cases: &[Case]) {
+    for (field, operation, outcomes) in cases.iter().filter(|(field, ..)| field.starts_with("Mutation.")) {
+        for (caller, expected) in Caller::ALL.into_iter().zip(*outcomes) {
             if expected == Allowed {
                 let mut scene = Scene::new().await;
                 let operation = scene.operation(field, operation, caller).await;
@@ -182,27 +190,41 @@ async fn what_is_allowed_is_done() {
 /// What goes otherwise with nobody than with somebody, though both may do it.
 const OTHERWISE: &[&str] = &["Mutation.goalContribute"];
 
-#[tokio::test]
-async fn a_token_that_is_refused_allows_no_more_than_none_and_is_told_where_it_matters() {
+/// What comes of each call for nobody.
+fn as_nobody(cases: &'static [Case]) -> impl Iterator<Item = (&'static str, &'static str, Outcome)> {
+    cases.iter().map(|(field, operation, [nobody, ..])| (*field, *operation, *nobody))
+}
+
+/// A token that is refused is told where a call needs one; where it does not, the call goes as nobody's.
+async fn a_token_that_is_refused_allows_no_more_than_none(
+    cases: impl Iterator<Item = (&'static str, &'static str, Outcome)>,
+) {
     let mut denied = Scene::new().await;
-    let staff = staff::STAFF.iter().map(|(field, operation, ..)| (*field, *operation, Unauthenticated));
-    let others = matrix().map(|(field, operation, [nobody, ..])| (field, operation, nobody));
-    for (field, operation, nobody) in others.chain(staff).filter(|(_, operation, _)| !operation.is_empty()) {
+    let mut calls = Vec::new();
+    for (field, operation, nobody) in cases.filter(|(_, operation, _)| !operation.is_empty()) {
         let needs_nobody = nobody == Allowed && !OTHERWISE.contains(&field);
-        let mut own = None;
-        // What changes something has a scene of its own.
-        let scene =
-            if needs_nobody && field.starts_with("Mutation.") { own.insert(Scene::new().await) } else { &mut denied };
-        let operation = scene.operation(field, operation, Caller::Nobody).await;
-        let owner = scene.client(Caller::Owner);
-        let refused = scene.server.anonymous().token(&format!("{}x", owner.access_token.as_deref().unwrap()));
-        let before = scene.server.contents().await;
-        let answer = refused.send(&operation, Value::Null).await;
-        let expected = if needs_nobody { Allowed } else { Unauthenticated };
-        assert_eq!(outcome(&answer.body), expected, "{field}: {}", answer.body);
-        if own.is_none() {
-            let changes = denied.server.changes_since(&before).await;
-            assert!(changes.is_empty(), "{field}: {changes:#?}");
+        if needs_nobody && field.starts_with("Mutation.") {
+            // What changes something has a scene of its own.
+            let mut scene = Scene::new().await;
+            let operation = scene.operation(field, operation, Caller::Nobody).await;
+            let answer = refused(&scene).send(&operation, Value::Null).await;
+            assert_eq!(outcome(&answer.body), Allowed, "{field}: {}", answer.body);
+        } else {
+            let expected = if needs_nobody { Allowed } else { Unauthenticated };
+            calls.push((field, denied.operation(field, operation, Caller::Nobody).await, expected));
         }
     }
+    let before = denied.server.contents().await;
+    for (field, operation, expected) in calls {
+        let answer = refused(&denied).send(&operation, Value::Null).await;
+        assert_eq!(outcome(&answer.body), expected, "{field}: {}", answer.body);
+        let changes = denied.server.changes_since(&before).await;
+        assert!(changes.is_empty(), "{field}: {changes:#?}");
+    }
+}
+
+/// Whoever comes with the owner's token and a letter too many.
+fn refused(scene: &Scene) -> Client {
+    let owner = scene.client(Caller::Owner);
+    scene.server.anonymous().token(&format!("{}x", owner.access_token.as_deref().unwrap()))
 }

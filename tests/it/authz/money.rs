@@ -1,10 +1,14 @@
 //! What people may do with payments, wallets and goals.
 
-use super::Outcome::{self, Allowed, Invisible, NotAllowed, Unauthenticated};
+use super::{
+    Case,
+    Outcome::{Allowed, Invisible, NotAllowed, Unauthenticated},
+    as_nobody,
+};
 
 /// Root field, operation, and what comes of it for nobody, for a stranger and for the owner. What an operation names is
 /// the owner's, or the caller's own where the name begins with MY: see scene.rs.
-pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
+pub const MONEY: &[Case] = &[
     ("Query.paymentProviders", "{ paymentProviders { provider } }", [Allowed, Allowed, Allowed]),
     ("Query.payment", "{ payment(id: \"$PAYMENT\") { state } }", [Invisible, Invisible, Allowed]),
     (
@@ -149,3 +153,18 @@ pub const MONEY: &[(&str, &str, [Outcome; 3])] = &[
     // tests/it/goals/live.rs.
     ("Subscription.goalProgress", "", [Allowed, Allowed, Allowed]),
 ];
+
+#[tokio::test]
+async fn what_is_denied_or_only_reads_changes_nothing() {
+    Box::pin(super::what_is_denied_or_only_reads_changes_nothing(MONEY)).await;
+}
+
+#[tokio::test]
+async fn what_is_allowed_is_done() {
+    Box::pin(super::what_is_allowed_is_done(MONEY)).await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_allows_no_more_than_none_and_is_told_where_it_matters() {
+    Box::pin(super::a_token_that_is_refused_allows_no_more_than_none(as_nobody(MONEY))).await;
+}

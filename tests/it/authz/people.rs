@@ -1,10 +1,14 @@
 //! What people may do with accounts, posts and notifications.
 
-use super::Outcome::{self, Allowed, Invisible, NotAllowed, Unauthenticated};
+use super::{
+    Case,
+    Outcome::{Allowed, Invisible, NotAllowed, Unauthenticated},
+    as_nobody,
+};
 
 /// Root field, operation, and what comes of it for nobody, for a stranger and for the owner. What an operation names is
 /// the owner's, or the caller's own where the name begins with MY: see scene.rs.
-pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
+pub const PEOPLE: &[Case] = &[
     ("Query.node", "{ node(id: \"$NOTIFICATION\") { id } }", [Invisible, Invisible, Allowed]),
     ("Query.nodes", "{ nodes(ids: [\"$POST\"]) { id } }", [Allowed, Allowed, Allowed]),
     ("Query.me", "{ me { email } }", [Invisible, Allowed, Allowed]),
@@ -226,3 +230,18 @@ pub const PEOPLE: &[(&str, &str, [Outcome; 3])] = &[
     // Over a socket; tests/it/notifications/mod.rs shows the owner's side.
     ("Subscription.notificationReceived", "", [Unauthenticated, Allowed, Allowed]),
 ];
+
+#[tokio::test]
+async fn what_is_denied_or_only_reads_changes_nothing() {
+    Box::pin(super::what_is_denied_or_only_reads_changes_nothing(PEOPLE)).await;
+}
+
+#[tokio::test]
+async fn what_is_allowed_is_done() {
+    Box::pin(super::what_is_allowed_is_done(PEOPLE)).await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_allows_no_more_than_none_and_is_told_where_it_matters() {
+    Box::pin(super::a_token_that_is_refused_allows_no_more_than_none(as_nobody(PEOPLE))).await;
+}

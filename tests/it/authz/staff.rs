@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     Outcome::{Allowed, Forbidden, Unauthenticated},
-    matrix, outcome,
+    a_token_that_is_refused_allows_no_more_than_none, matrix, outcome,
     scene::{Caller, Person, Scene, be_seen},
 };
 use crate::harness::Client;
@@ -167,10 +167,10 @@ fn may_though_strangers_may_not(field: &str, role: Role) -> bool {
     BY_PERMISSION.iter().any(|(name, permission)| *name == field && permissions::allows(Some(role), *permission))
 }
 
-/// Somebody of each role, signed in.
-async fn everybody(scene: &Scene) -> Vec<(Role, Client)> {
+/// Somebody of each of these roles, signed in.
+async fn people_with(roles: &[Role], scene: &Scene) -> Vec<(Role, Client)> {
     let mut staff = Vec::new();
-    for role in Role::ALL {
+    for role in roles {
         let client = scene.server.staff(&format!("the_{}", role.as_str()), *role).await;
         be_seen(&client).await;
         staff.push((*role, client));
@@ -189,7 +189,7 @@ async fn no_role_may_more_with_what_is_somebody_else_s_than_a_stranger() {
         }
     }
     assert!(refused.len() >= 6);
-    let everybody = everybody(&scene).await;
+    let everybody = people_with(Role::ALL, &scene).await;
     let before = scene.server.contents().await;
     for (role, staff) in everybody {
         for (field, operation, expected) in &refused {
@@ -210,7 +210,7 @@ async fn what_needs_a_permission_is_refused_to_all_who_do_not_have_it() {
     for (field, operation, allowed) in STAFF {
         calls.push((*field, scene.operation(field, operation, Caller::Nobody).await, *allowed));
     }
-    let everybody = everybody(&scene).await;
+    let everybody = people_with(Role::ALL, &scene).await;
     let before = scene.server.contents().await;
     for (field, operation, allowed) in calls {
         let others = [
@@ -229,7 +229,23 @@ async fn what_needs_a_permission_is_refused_to_all_who_do_not_have_it() {
 }
 
 #[tokio::test]
-async fn what_needs_a_permission_is_done_for_those_who_have_it() {
+async fn a_token_that_is_refused_allows_no_more_than_none_and_is_told_where_it_matters() {
+    let cases = STAFF.iter().map(|(field, operation, ..)| (*field, *operation, Unauthenticated));
+    Box::pin(a_token_that_is_refused_allows_no_more_than_none(cases)).await;
+}
+
+#[tokio::test]
+async fn what_needs_a_permission_is_done_for_administrators() {
+    Box::pin(what_needs_a_permission_is_done_for(&[Role::Administrator])).await;
+}
+
+#[tokio::test]
+async fn what_needs_a_permission_is_done_for_all_others_who_have_it() {
+    let others: Vec<Role> = Role::ALL.iter().copied().filter(|role| *role != Role::Administrator).collect();
+    Box::pin(what_needs_a_permission_is_done_for(&others)).await;
+}
+
+async fn what_needs_a_permission_is_done_for(roles: &[Role]) {
     let scene = Scene::new().await;
     let server = &scene.server;
     let mut calls: Vec<(&str, &str, Vec<Role>)> =
@@ -238,9 +254,9 @@ async fn what_needs_a_permission_is_done_for_those_who_have_it() {
         let roles = Role::ALL.iter().copied().filter(|role| may_though_strangers_may_not(field, *role));
         calls.push((field, operation, roles.collect()));
     }
-    let everybody = everybody(&scene).await;
+    let staff = people_with(roles, &scene).await;
     for (number, (field, operation, allowed)) in calls.into_iter().enumerate() {
-        for (role, client) in everybody.iter().filter(|(role, _)| allowed.contains(role)) {
+        for (role, client) in staff.iter().filter(|(role, _)| allowed.contains(role)) {
             let target = server.user(&format!("target_{number}_{}", &role.as_str()[..3])).await;
             let mut target = Person::new(&target, &scene.stranger.client);
             let operation = target.operation(server, field, operation).await;

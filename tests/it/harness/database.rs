@@ -1,7 +1,7 @@
 //! A database for each test: a copy of one that was migrated once.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -32,21 +32,27 @@ fn postgres_server() -> Option<String> {
 
 /// A fresh, migrated database.
 pub async fn create() -> TestDatabase {
-    let number = NEXT.fetch_add(1, Ordering::SeqCst);
     match postgres_server() {
-        None => {
-            let file = folder().join(format!("test-{number}.db"));
-            std::fs::copy(sqlite_template().await, &file).unwrap();
-            TestDatabase(Arc::new(Inner::Sqlite(file)))
-        }
+        None => copy_file(&sqlite_template().await),
         Some(server) => {
             let template = postgres_template(&server).await;
-            let name = format!("{template}_{number}");
-            let _turn = ONE_AT_A_TIME.lock().await;
-            run(&server, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
-            TestDatabase(Arc::new(Inner::Postgres { server, name }))
+            copy_database(&server, &template).await
         }
     }
+}
+
+fn copy_file(template: &Path) -> TestDatabase {
+    assert!(!template.with_extension("db-wal").exists(), "somebody still uses {}", template.display());
+    let file = folder().join(format!("test-{}.db", NEXT.fetch_add(1, Ordering::SeqCst)));
+    std::fs::copy(template, &file).unwrap();
+    TestDatabase(Arc::new(Inner::Sqlite(file)))
+}
+
+async fn copy_database(server: &str, template: &str) -> TestDatabase {
+    let name = format!("agora_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+    let _turn = ONE_AT_A_TIME.lock().await;
+    run(server, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
+    TestDatabase(Arc::new(Inner::Postgres { server: server.to_owned(), name }))
 }
 
 /// A fresh database without a schema.
@@ -74,6 +80,14 @@ impl TestDatabase {
     /// The same, when it is PostgreSQL.
     pub fn postgres_url(&self) -> Option<String> {
         matches!(&*self.0, Inner::Postgres { .. }).then(|| self.url())
+    }
+
+    /// Another one with the same in it. Nobody may be connected to this one.
+    pub async fn copy(&self) -> Self {
+        match &*self.0 {
+            Inner::Sqlite(file) => copy_file(file),
+            Inner::Postgres { server, name } => copy_database(server, name).await,
+        }
     }
 
     /// For another server on the same database.
@@ -120,6 +134,8 @@ async fn sqlite_template() -> PathBuf {
         .get_or_init(async || {
             let file = folder().join("template.db");
             let database = Database::connect(format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
+            // As servers have it: else the first connection to each copy changes it, and waits for the disk several times.
+            database.execute_unprepared("PRAGMA journal_mode = WAL").await.unwrap();
             Migrator::up(&database, None).await.unwrap();
             database.close().await.unwrap();
             file

@@ -62,6 +62,34 @@ pub struct Server {
     outbox: PathBuf,
 }
 
+/// What a server had made when it stopped: others start where it stood.
+pub struct Template {
+    database: database::TestDatabase,
+    now: DateTime<Utc>,
+    ids: Ids,
+    settings: Settings,
+}
+
+/// Some settings that are other ones than those of most tests.
+type Settings = &'static [(&'static str, &'static str)];
+
+impl Template {
+    /// Of a server with these settings, which stops.
+    pub async fn of(server: Server, settings: Settings) -> Self {
+        server.app.stop.cancel();
+        // Nobody may be connected to what is copied.
+        server.app.db.close().await;
+        Self { database: server.database.share(), now: server.clock.now(), ids: server.app.ids.clone(), settings }
+    }
+
+    /// A server on a copy. Its time and ids go on from there, and its keys are the same, so that tokens stay good. What was
+    /// in memory or in the outbox is not there.
+    pub async fn start(&self) -> Server {
+        let clock = Clock::fixed(self.now);
+        Server::on(self.database.copy().await, clock, self.ids.clone(), self.settings).await
+    }
+}
+
 /// A message that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
