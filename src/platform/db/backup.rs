@@ -33,7 +33,8 @@ impl Database {
         let partial = beside(to, "partial");
         remove(&partial)?;
         let place = partial.to_str().ok_or_else(|| Error::bad_request("the file's name is no text"))?;
-        self.long_reads.execute_raw(statement(&self.long_reads, "VACUUM INTO $1", vec![place.into()])).await?;
+        let pool = self.long_reads().await?;
+        pool.execute_raw(statement(pool, "VACUUM INTO $1", vec![place.into()])).await?;
         tokio::fs::File::open(&partial).await?.sync_all().await?;
         put(&partial, to)
     }

@@ -32,6 +32,7 @@ use sea_orm::{
     QuerySelect, QueryTrait, Select, Statement, StatementBuilder, Value, sea_query::SelectStatement,
 };
 use secrecy::ExposeSecret;
+use tokio::sync::OnceCell;
 
 pub use self::{
     chain::{ColumnType, CteChain},
@@ -54,8 +55,9 @@ use crate::{
 pub struct Database {
     reader: Pool,
     writer: Pool,
-    /// For long reads, which have no time limit.
-    long_reads: Pool,
+    /// For long reads, which have no time limit. SQLite has a pool of their own for them, opened when the first one comes:
+    /// a connection costs a thread, and reads the whole schema.
+    long_reads: Arc<OnceCell<Pool>>,
     bus: Bus,
     config: DatabaseConfig,
     statements: Arc<AtomicU64>,
@@ -67,21 +69,31 @@ impl Database {
     pub async fn connect(config: &DatabaseConfig, bus: Bus) -> Result<Self> {
         let statements = Arc::new(AtomicU64::new(0));
         let all = config.max_connections;
-        let open = async |config: &DatabaseConfig, connections, purpose| {
+        let open = async |connections, purpose| {
             // The operator who starts it wants to know why it can't.
             Pool::open(config, connections, purpose, &statements).await.map_err(Error::internal)
         };
         let (reader, writer, long_reads) = if config.url.expose_secret().starts_with("sqlite:") {
             // WAL has to be on before readers open, or the first of them fails with SQLITE_BUSY.
-            let writer = open(config, 1, Purpose::Transactions).await?;
-            let reader = open(config, all, Purpose::Reading).await?;
-            let seldom = DatabaseConfig { min_connections: 0, ..config.clone() };
-            (reader, writer, open(&seldom, all, Purpose::Transactions).await?)
+            let writer = open(1, Purpose::Transactions).await?;
+            (open(all, Purpose::Reading).await?, writer, OnceCell::new())
         } else {
-            let pool = open(config, all, Purpose::Transactions).await?;
-            (pool.clone(), pool.clone(), pool)
+            let pool = open(all, Purpose::Transactions).await?;
+            (pool.clone(), pool.clone(), OnceCell::from(pool))
         };
-        Ok(Self { reader, writer, long_reads, bus, config: config.clone(), statements, stored: Arc::default() })
+        let (long_reads, config, stored) = (Arc::new(long_reads), config.clone(), Arc::default());
+        Ok(Self { reader, writer, long_reads, bus, config, statements, stored })
+    }
+
+    /// Connections for long reads.
+    async fn long_reads(&self) -> Result<&Pool> {
+        let open = || {
+            Box::pin(async {
+                let seldom = DatabaseConfig { min_connections: 0, ..self.config.clone() };
+                Pool::open(&seldom, seldom.max_connections, Purpose::Transactions, &self.statements).await
+            })
+        };
+        Ok(self.long_reads.get_or_try_init(open).await?)
     }
 
     /// For queries here: a read by it alone would take nobody's permit.
@@ -116,7 +128,12 @@ impl Database {
 
     /// Closes every connection; those that don't, within a bounded time, end with the program.
     pub async fn close(&self) {
-        tokio::join!(self.reader.close(), self.writer.close(), self.long_reads.close());
+        let long_reads = async {
+            if let Some(pool) = self.long_reads.get() {
+                pool.close().await;
+            }
+        };
+        tokio::join!(self.reader.close(), self.writer.close(), long_reads);
     }
 
     /// Reads one of an entity's rows.

@@ -187,7 +187,7 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
         };
         let _permit = concurrency_limits::permit().await?;
-        let transaction = Transaction::begin(&self.long_reads, options).await?;
+        let transaction = Transaction::begin(self.long_reads().await?, options).await?;
         transaction.without_time_limit().await?;
         let result = IN_TRANSACTION.scope((), Box::pin(work(transaction.clone()))).await;
         transaction.roll_back().await;

@@ -3,18 +3,16 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
-use tokio::sync::OnceCell;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbErr};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
-/// Copies of one template have to be made one after the other.
-static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// A database that goes with its last user.
 pub struct TestDatabase(Arc<Inner>);
@@ -50,7 +48,6 @@ fn copy_file(template: &Path) -> TestDatabase {
 
 async fn copy_database(server: &str, template: &str) -> TestDatabase {
     let name = format!("agora_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
-    let _turn = ONE_AT_A_TIME.lock().await;
     run(server, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
     TestDatabase(Arc::new(Inner::Postgres { server: server.to_owned(), name }))
 }
@@ -182,10 +179,33 @@ async fn connect(server: &str) -> DatabaseConnection {
     Database::connect(options).await.unwrap()
 }
 
+/// What is to run on the server, and who waits for it.
+type Order = (String, oneshot::Sender<Result<(), DbErr>>);
+
+/// Runs a statement on the server, one after the other: copies of one template can't be made at once. All of them by one
+/// connection, which has a thread of its own, because each test has a runtime of its own.
 async fn run(server: &str, sql: &str) {
+    static ORDERS: OnceLock<mpsc::UnboundedSender<Order>> = OnceLock::new();
+    let orders = ORDERS.get_or_init(|| {
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let server = server.to_owned();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(carry_out(&server, ordered));
+        });
+        orders
+    });
+    let (done, is_done) = oneshot::channel();
+    orders.send((sql.to_owned(), done)).unwrap();
+    is_done.await.unwrap().unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+async fn carry_out(server: &str, mut orders: mpsc::UnboundedReceiver<Order>) {
     let admin = connect(server).await;
-    admin.execute_unprepared(sql).await.unwrap();
-    admin.close().await.unwrap();
+    while let Some((sql, done)) = orders.recv().await {
+        // Whoever ordered it may be gone.
+        let _ = done.send(admin.execute_unprepared(&sql).await.map(drop));
+    }
 }
 
 fn database_url(server: &str, name: &str) -> String {

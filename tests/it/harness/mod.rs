@@ -26,7 +26,8 @@ use agora::{
 };
 use axum::{Router, body::Body, extract::ConnectInfo};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DatabaseBackend, FromQueryResult};
+use sea_orm::{DatabaseBackend, QueryResult};
+use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
 pub use client::{Answer, Client, user_error};
@@ -314,18 +315,27 @@ impl Server {
 
     /// Every row of every table that a call can write to, as text.
     pub async fn contents(&self) -> BTreeSet<String> {
+        // All servers have the same tables.
+        static EVERY_ROW: OnceCell<String> = OnceCell::const_new();
+        let sql = EVERY_ROW.get_or_init(|| self.every_row()).await;
+        let rows = self.app.db.rows(sql, Vec::new()).await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    }
+
+    /// The statement that reads them, one for all of them: it is asked for some hundred times.
+    async fn every_row(&self) -> String {
+        let select = |table: &str, row: &str| format!("SELECT '{table} ' || {row} FROM {table} t");
         if self.app.db.backend() == DatabaseBackend::Postgres {
-            let rows = tables().map(|table| format!("SELECT '{table} ' || CAST(t AS text) FROM {table} t"));
-            let rows = self.app.db.rows(rows.collect::<Vec<_>>().join(" UNION ALL "), Vec::new()).await.unwrap();
-            return rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+            return tables().map(|table| select(table, "CAST(t AS text)")).collect::<Vec<_>>().join(" UNION ALL ");
         }
-        let mut contents = BTreeSet::new();
+        let mut selects = Vec::new();
         for table in tables() {
-            let rows = self.app.db.rows(format!("SELECT * FROM {table}"), Vec::new()).await.unwrap();
-            let text = |row| format!("{table} {}", serde_json::Value::from_query_result(row, "").unwrap());
-            contents.extend(rows.iter().map(text));
+            let sql = format!("SELECT name FROM pragma_table_info('{table}')");
+            let columns = self.app.db.rows(sql, Vec::new()).await.unwrap();
+            let quoted = |row: &QueryResult| format!("QUOTE(\"{}\")", row.try_get_by_index::<String>(0).unwrap());
+            selects.push(select(table, &columns.iter().map(quoted).collect::<Vec<_>>().join(" || ' ' || ")));
         }
-        contents
+        selects.join(" UNION ALL ")
     }
 
     /// The rows that are other ones than they were: none after a call that changed nothing at all.
