@@ -158,7 +158,7 @@ async fn a_stream_that_is_cut_anywhere_goes_on_without_gap_or_duplicate() {
     for (cursor, after) in cuts {
         let mut resumed = Watcher::begin(address, &amina, Some(&cursor)).await;
         // All that follows after every tenth, across readings, and near the end; after each of the others what comes next.
-        let is_whole = after % 10 == 0 || after > 110;
+        let is_whole = after.is_multiple_of(10) || after > 110;
         let count = if is_whole { whole.len() } else { 3 };
         for expected in whole[after..].iter().filter(|step| !step.is_marker()).take(count) {
             let step = resumed.next().await;

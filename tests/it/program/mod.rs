@@ -29,6 +29,9 @@ use crate::harness::{TIMEOUT, client::PASSWORD};
 
 const KEY: &str = "only for tests: 0123456789 abcdefghijkl";
 
+/// The arguments of a run, and all that is in its environment.
+type Run<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
 /// A folder of the test's own, where the program runs.
 struct Folder(PathBuf);
 
@@ -55,7 +58,7 @@ impl Folder {
     }
 
     /// Runs it several times at once; gives what came of each, in their order.
-    fn run_all(&self, runs: &[(&[&str], &[(&str, &str)])]) -> Vec<Ended> {
+    fn run_all(&self, runs: &[Run<'_>]) -> Vec<Ended> {
         std::thread::scope(|scope| {
             let running: Vec<_> = runs
                 .iter()
