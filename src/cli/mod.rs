@@ -471,27 +471,32 @@ fn end(why: &str) -> ! {
     std::process::exit(1)
 }
 
-/// Calls `each` whenever somebody asks the program to end.
-async fn at_each_signal(mut each: impl FnMut()) {
+/// Calls `each` whenever somebody asks the program to end: from now on, and not only when a task comes to look.
+fn at_each_signal(mut each: impl FnMut()) -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
-            tracing::error!("signals can't be heard; the program has to be killed");
-            return;
-        };
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+        signal(SignalKind::terminate()).and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        {
+            let Ok((mut terminate, mut interrupt)) = signals else {
+                tracing::error!("signals can't be heard; the program has to be killed");
+                return;
+            };
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                each();
             }
+        }
+        #[cfg(not(unix))]
+        while tokio::signal::ctrl_c().await.is_ok() {
             each();
         }
-    }
-    #[cfg(not(unix))]
-    while tokio::signal::ctrl_c().await.is_ok() {
-        each();
     }
 }
 

@@ -104,46 +104,62 @@ pub(in crate::http) struct Texts {
 }
 
 impl Texts {
-    /// Those of our own graph; packed once for all servers of a process.
+    /// Those of our own graph, once for all servers of a process.
     pub(in crate::http) fn of_graph() -> Result<&'static Self> {
         static TEXTS: OnceLock<Texts> = OnceLock::new();
         if let Some(texts) = TEXTS.get() {
             return Ok(texts);
         }
         let [script, style, licences] =
-            FILES.map(|(name, kind, gzip)| Packed::read(kind, gzip).map(|packed| (name, packed)));
-        let texts = Self { sdl: Packed::pack(TEXT, crate::graphql::sdl())?, files: [script?, style?, licences?] };
+            FILES.map(|(name, kind, gzip)| Packed::of_gzip(kind, gzip).map(|packed| (name, packed)));
+        let texts = Self { sdl: Packed::of_text(TEXT, crate::graphql::sdl())?, files: [script?, style?, licences?] };
         Ok(TEXTS.get_or_init(|| texts))
     }
 }
 
-/// A text as it is sent: compressed beforehand, and known by its tag.
+/// A text as it is sent, in two forms: the one that is not there from the start is made when the first client asks for it.
+/// It is known by its tag.
 #[derive(Debug)]
 struct Packed {
     kind: HeaderValue,
-    compressed: Bytes,
-    /// For clients that can't read gzip: unpacked when the first of them comes.
+    compressed: OnceLock<Bytes>,
+    /// For clients that can't read gzip.
     text: OnceLock<Bytes>,
     /// A weak one: it stands for both forms.
     tag: HeaderValue,
 }
 
 impl Packed {
-    fn pack(kind: &'static str, text: &'static str) -> Result<Self> {
-        let mut compressed = GzEncoder::new(Vec::new(), Compression::best());
-        compressed.write_all(text.as_bytes())?;
-        let packed = Self::new(kind, compressed.finish()?.into(), text.as_bytes())?;
-        Ok(Self { text: OnceLock::from(Bytes::from_static(text.as_bytes())), ..packed })
+    fn of_text(kind: &'static str, text: &'static str) -> Result<Self> {
+        let text = Bytes::from_static(text.as_bytes());
+        Ok(Self {
+            kind: HeaderValue::from_static(kind),
+            compressed: OnceLock::new(),
+            tag: tag(&text)?,
+            text: text.into(),
+        })
     }
 
-    fn read(kind: &'static str, gzip: &'static [u8]) -> Result<Self> {
-        Self::new(kind, Bytes::from_static(gzip), gzip)
+    fn of_gzip(kind: &'static str, gzip: &'static [u8]) -> Result<Self> {
+        let gzip = Bytes::from_static(gzip);
+        Ok(Self {
+            kind: HeaderValue::from_static(kind),
+            tag: tag(&gzip)?,
+            compressed: gzip.into(),
+            text: OnceLock::new(),
+        })
     }
 
-    fn new(kind: &'static str, compressed: Bytes, tagged: &[u8]) -> Result<Self> {
-        let tag = format!("W/\"{}\"", &hex(&sha256(tagged))[..32]);
-        let tag = HeaderValue::try_from(tag).map_err(Error::internal)?;
-        Ok(Self { kind: HeaderValue::from_static(kind), compressed, text: OnceLock::new(), tag })
+    fn compressed(&self) -> Result<Bytes> {
+        if let Some(compressed) = self.compressed.get() {
+            return Ok(compressed.clone());
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        if let Some(text) = self.text.get() {
+            encoder.write_all(text)?;
+        }
+        let compressed = encoder.finish()?;
+        Ok(self.compressed.get_or_init(|| compressed.into()).clone())
     }
 
     fn text(&self) -> Result<Bytes> {
@@ -151,9 +167,13 @@ impl Packed {
             return Ok(text.clone());
         }
         let mut text = Vec::new();
-        GzDecoder::new(&self.compressed[..]).read_to_end(&mut text)?;
+        GzDecoder::new(&self.compressed()?[..]).read_to_end(&mut text)?;
         Ok(self.text.get_or_init(|| text.into()).clone())
     }
+}
+
+fn tag(bytes: &[u8]) -> Result<HeaderValue> {
+    HeaderValue::try_from(format!("W/\"{}\"", &hex(&sha256(bytes))[..32])).map_err(Error::internal)
 }
 
 /// On answers that are not to be compressed on their way.
@@ -168,16 +188,17 @@ fn send(packed: &Packed, shared: &Shared, identity: &Identity, headers: &HeaderM
     let is_known =
         parts(headers, &header::IF_NONE_MATCH, b',').any(|tag| tag == "*" || tag.as_bytes() == packed.tag.as_bytes());
     let compressed = accepts_gzip(headers);
-    let mut response = match (is_known, compressed) {
-        (true, _) => StatusCode::NOT_MODIFIED.into_response(),
-        (_, true) => packed.compressed.clone().into_response(),
-        (_, false) => match packed.text() {
-            Ok(text) => text.into_response(),
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let form = if compressed { packed.compressed() } else { packed.text() };
+        match form {
+            Ok(bytes) => bytes.into_response(),
             Err(error) => {
-                tracing::error!(%error, "a text of the program's own can't be unpacked");
+                tracing::error!(%error, "a text of the program's own can't be packed or unpacked");
                 return refuse(&Refusal::internal(), Media::Json, identity);
             }
-        },
+        }
     };
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_TYPE, packed.kind.clone());

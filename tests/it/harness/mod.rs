@@ -80,6 +80,7 @@ impl Template {
         server.app.stop.cancel();
         // Nobody may be connected to what is copied.
         server.app.db.close().await;
+        server.database.settle().await;
         Self { database: server.database.share(), now: server.clock.now(), ids: server.app.ids.clone(), settings }
     }
 

@@ -17,6 +17,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
+        Mutex,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -120,6 +121,8 @@ pub struct Serving {
     child: Child,
     /// `http://address:port`.
     base: String,
+    /// What it printed after that.
+    lines: Mutex<mpsc::Receiver<String>>,
     http: reqwest::Client,
     _folder: Folder,
 }
@@ -166,12 +169,7 @@ impl Serving {
         let mut child = by(folder.program(&["serve"], &environment)).stderr(log).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let out = BufReader::new(child.stdout.take().unwrap());
-        // To the end: a program to whose words nobody listens any more would be gone.
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Starting { child, lines, folder }
     }
 
@@ -200,6 +198,11 @@ impl Serving {
         let input = json!({ "username": username, "email": format!("{username}@example.org"), "password": PASSWORD });
         let data = self.ok(None, query, json!({ "i": input })).await;
         data["register"]["result"]["accessToken"].as_str().unwrap_or_else(|| panic!("{data}")).to_owned()
+    }
+
+    /// What it prints next.
+    fn line(&self) -> String {
+        self.lines.lock().unwrap().recv_timeout(TIMEOUT).unwrap()
     }
 
     /// Asks it to stop, as an operator does; gives the exit code.
@@ -237,25 +240,24 @@ pub struct Starting {
 
 impl Starting {
     /// Waits for the line with its address.
-    pub fn ready(self) -> Serving {
-        self.told("Agora serves ").0
-    }
-
-    /// Waits for the line with its address, and for one that begins with `last`; gives all that it printed, too.
-    fn told(mut self, last: &str) -> (Serving, Vec<String>) {
-        let (mut base, mut printed) = (None, Vec::<String>::new());
-        while base.is_none() || !printed.iter().any(|line| line.starts_with(last)) {
+    pub fn ready(mut self) -> Serving {
+        let mut printed = Vec::new();
+        let base = loop {
             match self.lines.recv_timeout(TIMEOUT) {
                 Ok(line) => {
-                    let address = line.strip_prefix("Agora serves ").and_then(|rest| rest.split("/graphql").next());
-                    base = base.or_else(|| address.map(str::to_owned));
+                    let base = line.strip_prefix("Agora serves ").and_then(|rest| rest.split("/graphql").next());
+                    let base = base.map(str::to_owned);
                     printed.push(line);
+                    if let Some(base) = base {
+                        break base;
+                    }
                 }
                 Err(error) => panic!("it does not serve ({error}): {printed:?}, {:?}", self.child.try_wait()),
             }
-        }
+        };
         #[expect(clippy::disallowed_methods, reason = "from outside")]
-        let http = reqwest::Client::new();
-        (Serving { child: self.child, base: base.unwrap(), http, _folder: self.folder }, printed)
+        // Without the machine's certificates, which take their time to be read: nothing here is encrypted.
+        let http = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
+        Serving { child: self.child, base, lines: Mutex::new(self.lines), http, _folder: self.folder }
     }
 }

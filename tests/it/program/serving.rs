@@ -16,11 +16,11 @@ use crate::harness::{Server, Socket, database, eventually};
 async fn a_newcomer_starts_it_signs_in_with_what_it_prints_and_stops_it() {
     let database = database::create_empty().await;
     let url = database.url();
-    let newcomers = [("DATABASE_URL", url.as_str()), ("DEMO_DATA", ""), ("SECRET_KEY", "")];
-    let (serving, lines) = Serving::spawn(&newcomers).told("Demo: ");
+    let serving = Serving::start(&[("DATABASE_URL", &url), ("DEMO_DATA", ""), ("SECRET_KEY", "")]);
     assert!(serving.base.starts_with("http://127.0.0.1:") && !serving.base.ends_with(":0"), "{}", serving.base);
-    assert!(lines.contains(&format!("GraphiQL:    {}/", serving.base)), "{lines:?}");
-    let demo = lines.iter().find_map(|line| line.strip_prefix("Demo:        sign in as ")).unwrap();
+    assert_eq!(serving.line(), format!("GraphiQL:    {}/", serving.base));
+    let line = serving.line();
+    let demo = line.strip_prefix("Demo:        sign in as ").unwrap_or_else(|| panic!("{line}"));
     let (username, password) = demo.split_once(" with the password ").unwrap();
     let query = "mutation($l: String!, $p: String!) { login(input: { login: $l, password: $p }) { errors { code } result { ... on Session { accessToken } } } }";
     let data = serving.ok(None, query, json!({ "l": username, "p": password })).await;
@@ -41,7 +41,7 @@ async fn a_newcomer_starts_it_signs_in_with_what_it_prints_and_stops_it() {
 
 #[tokio::test]
 async fn a_process_with_few_descriptors_keeps_some_for_its_work() {
-    let database = database::create_empty().await;
+    let database = database::create().await;
     let serving = Serving::start_with_descriptors(256, &[("DATABASE_URL", &database.url())]);
     let address: SocketAddr = serving.base.trim_start_matches("http://").parse().unwrap();
     let mut held = Vec::new();
