@@ -97,6 +97,11 @@ pub async fn run_due(app: &App) -> Result<u64> {
         for lane in jobs::due_lanes(app).await? {
             now += run_lane(app, lane).await?;
         }
+        // First all jobs, with those that they queue: polls ask much, and mostly in vain.
+        if now > 0 && !app.stop.is_cancelled() {
+            ran += now;
+            continue;
+        }
         for domain in DOMAINS {
             for poll in domain.polls {
                 let polled = join_all(ProviderKind::iter().map(|provider| poll(app, provider))).await;
@@ -118,6 +123,7 @@ async fn run_lane(app: &App, lane: Lane) -> Result<u64> {
         if taken.is_empty() || app.stop.is_cancelled() {
             return Ok(ran);
         }
+        let is_last = (taken.len() as u64) < at_once(lane);
         ran += taken.len() as u64;
         if lane == Lane::Database {
             for job in &taken {
@@ -125,6 +131,10 @@ async fn run_lane(app: &App, lane: Lane) -> Result<u64> {
             }
         } else {
             join_all(taken.iter().map(|job| run_one(app, job))).await.into_iter().collect::<Result<()>>()?;
+        }
+        // What these have queued is found by whoever looks at all lanes next.
+        if is_last {
+            return Ok(ran);
         }
     }
 }

@@ -13,8 +13,20 @@ use agora::{
 };
 use sea_orm::{EntityTrait, QueryFilter, QueryResult, TryGetable};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use crate::harness::Server;
+use crate::harness::{Server, Template};
+
+/// A server with the demo, which is loaded once for all who don't look at the loading.
+async fn with_demo() -> Server {
+    static DEMO: OnceCell<Template> = OnceCell::const_new();
+    let load = async || {
+        let server = Server::start().await;
+        assert!(demo::load(&server.app).await.unwrap());
+        Template::of(server, &[]).await
+    };
+    DEMO.get_or_init(load).await.start().await
+}
 
 /// Counters of posts, comments, people and streams that differ from the facts they count.
 async fn wrong_counters(server: &Server) -> Vec<(&'static str, i64)> {
@@ -165,8 +177,7 @@ async fn two_databases_get_the_same_demo() {
 
 #[tokio::test]
 async fn everybody_of_the_demo_signs_in_with_its_password() {
-    let server = Server::start().await;
-    demo::load(&server.app).await.unwrap();
+    let server = with_demo().await;
     let query = "mutation($input: LoginInput!) { login(input: $input) { errors { code } result { \
                  ... on Session { user { username postCount } } } } }";
     for login in ["amina@example.org", "Amina", "omar"] {
@@ -181,9 +192,8 @@ async fn everybody_of_the_demo_signs_in_with_its_password() {
 /// are made again, by the job, of the story's facts.
 #[tokio::test]
 async fn the_demo_s_notifications_are_those_that_the_job_would_have_made() {
-    let server = Server::start().await;
+    let server = with_demo().await;
     let app = &server.app;
-    demo::load(app).await.unwrap();
     let told = |column: &str| {
         format!(
             "SELECT n.recipient_id, n.kind || '|' || n.title || '|' || n.message || '|' || n.subject_kind || '|' || {column} \
@@ -213,7 +223,7 @@ async fn the_demo_s_notifications_are_those_that_the_job_would_have_made() {
     for (share, _) in pairs::<uuid::Uuid, uuid::Uuid>(app, shares).await {
         facts.push(json!({ "event": "post_shared", "share": share }));
     }
-    let enqueue = async |facts: &[Value]| {
+    let enqueue = async |facts: &[&Value]| {
         app.db
             .transact(async |tx| {
                 for fact in facts {
@@ -230,20 +240,20 @@ async fn the_demo_s_notifications_are_those_that_the_job_would_have_made() {
     let own = "SELECT COUNT(*) FROM notifications n JOIN users u ON u.id = n.recipient_id \
                WHERE u.username IN ('amina', 'omar')";
     let count = server.count(own).await;
-    enqueue(&facts).await;
+    // Of each kind some, the last ones first: that all have the same keys is seen below.
+    enqueue(&facts.iter().rev().step_by(5).collect::<Vec<_>>()).await;
     assert_eq!(server.count(own).await, count, "what was told already is not told again");
 
     let clear = async |sql: &'static str| server.write(sql, Vec::new()).await;
     clear("DELETE FROM notifications").await;
-    enqueue(&facts).await;
+    enqueue(&facts.iter().collect::<Vec<_>>()).await;
     let after: BTreeSet<(uuid::Uuid, String)> = pairs(app, &sql).await.into_iter().collect();
     assert_eq!(after, before);
 }
 
 #[tokio::test]
 async fn the_demo_s_goals_are_full_of_life_and_their_books_balance() {
-    let server = Server::start().await;
-    demo::load(&server.app).await.unwrap();
+    let server = with_demo().await;
     // Whatever waits has nothing more to do with money.
     while server.run_jobs().await > 0 {}
     agora::worker::run_schedules(&server.app).await.unwrap();
@@ -289,8 +299,7 @@ async fn the_demo_s_goals_are_full_of_life_and_their_books_balance() {
 
 #[tokio::test]
 async fn bulk_rows_have_right_counters_every_time() {
-    let server = Server::start().await;
-    demo::load(&server.app).await.unwrap();
+    let server = with_demo().await;
     let before = sizes(&server).await;
     let bulk = Bulk { users: 70, posts: 300, comments: 900, likes: 2_500 };
     for round in 1..=2_i64 {

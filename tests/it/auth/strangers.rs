@@ -48,11 +48,11 @@ fn crowd(server: &Server) -> Vec<QueueSlot> {
 
 #[tokio::test]
 async fn forty_addresses_keep_nobody_from_signing_in() {
-    let server = Server::with(&[("RATE_LIMIT_LOGIN_ADDRESS", "20/minute")]).await;
+    let server = Server::with(&[("RATE_LIMIT_LOGIN_ADDRESS", "10/minute")]).await;
     server.user("amina").await;
     for number in 1..=40 {
         let attacker = server.anonymous().from(&format!("198.51.100.{number}"));
-        for round in 0..20 {
+        for round in 0..10 {
             assert_eq!(attacker.user_errors(BEGIN, Value::Null).await, user_error("INVALID", "input.provider"));
             let nobody = format!("nobody_{number}_{round}");
             assert_eq!(sign_in(&attacker, &nobody, "not the password").await, "INVALID_CREDENTIALS");

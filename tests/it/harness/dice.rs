@@ -1,4 +1,4 @@
-//! Numbers that look random, the same for the same seed, and whether storms of them go on for long.
+//! Numbers that look random, the same for the same seed, and how long storms of them go on.
 
 /// A series of numbers (SplitMix64).
 #[derive(Debug, Clone)]
@@ -23,4 +23,9 @@ impl Dice {
 pub fn is_long() -> bool {
     #[expect(clippy::disallowed_methods, reason = "a switch of the test suite")]
     std::env::var("AGORA_LONG_TESTS").is_ok_and(|text| text == "1")
+}
+
+/// How many come at once where it must not matter how many: far more than are let in.
+pub fn multitude() -> usize {
+    if is_long() { 1000 } else { 200 }
 }

@@ -11,7 +11,7 @@ use crate::harness::{Client, Server};
 pub const ROWS: i64 = 25_000;
 
 /// How many of the tables' people, posts and goals have a row of their own; the rest is about the first one.
-const FEW: i64 = 100;
+pub const FEW: i64 = 100;
 
 /// The large tables: no statement may look at all of one.
 pub const LARGE: &[&str] = &[
@@ -143,9 +143,6 @@ pub async fn fill(server: &Server, viewer: &Client, statements: &[(i64, &str)]) 
         contribution: ContributionId(first(5)).to_string(),
     }
 }
-
-/// So many of the statements are about people and posts alone.
-pub const POSTS: usize = 7;
 
 /// What the tables are filled by.
 pub const STATEMENTS: &[(i64, &str)] = &[

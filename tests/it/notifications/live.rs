@@ -157,16 +157,20 @@ async fn a_stream_that_is_cut_anywhere_goes_on_without_gap_or_duplicate() {
         std::iter::once((start, 0)).chain(whole.iter().enumerate().map(|(at, step)| (step.cursor.clone(), at + 1)));
     for (cursor, after) in cuts {
         let mut resumed = Watcher::begin(address, &amina, Some(&cursor)).await;
-        let expected: Vec<_> = whole[after..].iter().filter(|step| !step.is_marker()).collect();
-        for expected in expected {
+        // All that follows after every tenth, across readings, and near the end; after each of the others what comes next.
+        let is_whole = after.is_multiple_of(10) || after > 110;
+        let count = if is_whole { whole.len() } else { 3 };
+        for expected in whole[after..].iter().filter(|step| !step.is_marker()).take(count) {
             let step = resumed.next().await;
             assert_eq!(
                 (step.phase.as_str(), &step.message, &step.cursor),
                 ("REPLAY", &expected.message, &expected.cursor)
             );
         }
-        let marker = resumed.next().await;
-        assert_eq!((marker.phase.as_str(), marker.is_marker()), ("LIVE", true), "cut after {after}");
+        if is_whole {
+            let marker = resumed.next().await;
+            assert_eq!((marker.phase.as_str(), marker.is_marker()), ("LIVE", true), "cut after {after}");
+        }
     }
 }
 
@@ -201,7 +205,8 @@ async fn catch_up(server: &Server, client: &Client, after: i64) -> (Vec<String>,
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_stream_that_is_cut_and_resumed_while_much_happens_loses_nothing() {
-    const COUNT: usize = 150;
+    // More than a tail holds.
+    const COUNT: usize = 80;
     let (server, amina, basma, post) = with_told(0).await;
     let writer = async {
         for number in 0..COUNT {
@@ -403,7 +408,9 @@ async fn a_watcher_that_does_not_read_holds_nobody_up() {
     let writing = async {
         for number in 0..COUNT {
             basma.comment(&post, &text(number)).await;
-            server.run_jobs().await;
+            if number % 10 == 9 {
+                server.run_jobs().await;
+            }
         }
     };
     let reading = async {

@@ -114,18 +114,35 @@ fn names_in_the_file_that_are_mistyped_are_told() {
 fn what_an_operator_has_got_wrong_is_told_with_its_place_and_is_no_internal_error() {
     let folder = Folder::new();
     std::fs::create_dir(folder.0.join("agora.secret")).unwrap();
-    for (url, key, place) in [
-        ("postgres://agora:s3cret-password@127.0.0.1:1/shop", KEY, "the database shop at 127.0.0.1:1 "),
-        ("sqlite:///there/is/no/such/folder/agora.db", KEY, "the folder /there/is/no/such/folder is not there"),
-        ("sqlite://agora.db", "", "agora.secret"),
-    ] {
-        let environment = [("DATABASE_URL", url), ("SECRET_KEY", key), ("PORT", "0")];
-        for arguments in [&["serve"][..], &["worker"], &["migrate", "up"], &["jobs", "list"]] {
-            let ended = folder.run(arguments, &environment);
-            assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{arguments:?}: {ended:?}");
-            assert!(ended.err.contains(place), "{arguments:?}: {}", ended.err);
-            assert!(!ended.err.contains("internal error") && !ended.err.contains("s3cret"), "{}", ended.err);
-        }
+    let commands = [&["serve"][..], &["worker"], &["migrate", "up"], &["jobs", "list"]];
+    let mut cases = Vec::new();
+    for command in commands {
+        // Nobody answers at the first, however long one waits. All run at once, so that each has a file of its own.
+        cases.extend([
+            (
+                command,
+                "postgres://agora:s3cret-password@127.0.0.1:1/shop".to_owned(),
+                ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "1"),
+                "the database shop at 127.0.0.1:1 ",
+            ),
+            (
+                command,
+                "sqlite:///there/is/no/such/folder/agora.db".to_owned(),
+                ("SECRET_KEY", KEY),
+                "the folder /there/is/no/such/folder is not there",
+            ),
+            (command, format!("sqlite://{}.db", command[0]), ("SECRET_KEY", ""), "agora.secret"),
+        ]);
+    }
+    let environments: Vec<_> = cases
+        .iter()
+        .map(|(_, url, more, _)| [("SECRET_KEY", KEY), ("PORT", "0"), ("DATABASE_URL", url.as_str()), *more])
+        .collect();
+    let runs: Vec<_> = cases.iter().zip(&environments).map(|(case, environment)| (case.0, &environment[..])).collect();
+    for ((command, url, _, place), ended) in cases.iter().zip(folder.run_all(&runs)) {
+        assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{command:?} {url}: {ended:?}");
+        assert!(ended.err.contains(place), "{command:?} {url}: {}", ended.err);
+        assert!(!ended.err.contains("internal error") && !ended.err.contains("s3cret"), "{}", ended.err);
     }
 }
 
@@ -168,12 +185,15 @@ async fn check_tells_each_service_and_ends_with_0_or_1() {
     let ended = folder.run(&["check"], &environment);
     assert!(ended.out.contains(&format!("ok    database ({kind}, 0 migration(s) pending)")), "{}", ended.out);
 
-    for bad in [
+    let nowhere = [
         "postgres://agora:s3cret-password@127.0.0.1:1/agora",
         "sqlite:///there/is/no/such/folder/agora.db",
         "postgres://agora:s3cret-password@name.invalid/agora",
-    ] {
-        let ended = folder.run(&["check"], &[("DATABASE_URL", bad), ("SECRET_KEY", KEY)]);
+    ];
+    let (check, soon) = (["check"], ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "1"));
+    let environments = nowhere.map(|url| [("DATABASE_URL", url), ("SECRET_KEY", KEY), soon]);
+    let runs: Vec<_> = environments.iter().map(|environment| (&check[..], &environment[..])).collect();
+    for (bad, ended) in nowhere.iter().zip(folder.run_all(&runs)) {
         assert_eq!(ended.code, Some(1), "{bad}: {ended:?}");
         let lines: Vec<&str> = ended.out.lines().collect();
         assert_eq!(lines[0], "ok    configuration (Development)");

@@ -58,7 +58,7 @@ struct Size {
     rounds: usize,
 }
 
-const SHORT: Size = Size { held: 60, sockets: 8, askers: 3, rounds: 20 };
+const SHORT: Size = Size { held: 60, sockets: 8, askers: 3, rounds: 10 };
 const LONG: Size = Size { held: 300, sockets: 20, askers: 16, rounds: 1000 };
 
 /// What one address does.

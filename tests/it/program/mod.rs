@@ -30,6 +30,9 @@ use crate::harness::{TIMEOUT, client::PASSWORD};
 
 const KEY: &str = "only for tests: 0123456789 abcdefghijkl";
 
+/// The arguments of a run, and all that is in its environment.
+type Run<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
 /// A folder of the test's own, where the program runs.
 struct Folder(PathBuf);
 
@@ -53,6 +56,17 @@ impl Folder {
     /// Runs it to its end.
     fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
         self.run_with_input(arguments, environment, "")
+    }
+
+    /// Runs it several times at once; gives what came of each, in their order.
+    fn run_all(&self, runs: &[Run<'_>]) -> Vec<Ended> {
+        std::thread::scope(|scope| {
+            let running: Vec<_> = runs
+                .iter()
+                .map(|(arguments, environment)| scope.spawn(move || self.run(arguments, environment)))
+                .collect();
+            running.into_iter().map(|run| run.join().unwrap()).collect()
+        })
     }
 
     fn run_with_input(&self, arguments: &[&str], environment: &[(&str, &str)], input: &str) -> Ended {

@@ -97,7 +97,19 @@ impl Scene {
     }
 
     async fn until(&self, step: &str, sql: &str, count: i64) {
-        eventually(&format!("{step}: {sql}"), async || self.server.count(sql).await == count).await;
+        eventually(&format!("{step}: {sql}"), async || {
+            self.give_back_at_once().await;
+            self.server.count(sql).await == count
+        })
+        .await;
+    }
+
+    /// The sandbox takes seconds to give something back, by the programs' clock, which is the world's: here they are over.
+    async fn give_back_at_once(&self) {
+        if self.server.count("SELECT COUNT(*) FROM sandbox_refunds WHERE due_at > created_at").await > 0 {
+            let sql = "UPDATE sandbox_refunds SET due_at = created_at WHERE due_at > created_at";
+            self.server.write(sql, Vec::new()).await;
+        }
     }
 
     /// The webhooks get lost: only those who ask are left.
